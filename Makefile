@@ -1,0 +1,55 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`. Both set up what they use.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+RUN    := $(VENV)/.run-ready
+DEV    := $(VENV)/.dev-ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test lint clean
+
+help:            ## Say what there is
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(RUN)    ## Make .venv/bin/relay (no system package is needed)
+
+demo: $(RUN)     ## Run everything on this machine and watch signed operations become messages
+	$(BIN)/relay demo $(ARGS)
+
+run: $(RUN)      ## Serve with config/relay.yaml
+	$(BIN)/relay serve $(ARGS)
+
+test: $(DEV)     ## Run the tests, on a real Redis and a real mail server
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+lint: $(DEV)     ## Format, lint, types, import directions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:           ## Remove what setup made
+	rm -rf $(VENV)
+
+# A Debian without python3-venv cannot make one; as root we may bring it, else we say what is missing.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "relay needs Python 3.11 or later; this is $$($(PYTHON) -V)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
+	  else echo "Python cannot make a virtual environment here: apt-get install python3-venv"; exit 1; fi; }
+
+$(RUN): requirements/run.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUN)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The locks name versions and hashes, never an address. Needs uv.
+.PHONY: lock
+lock:            ## Renew requirements/*.txt
+	uv pip compile -q --universal --generate-hashes --no-annotate --no-header --extra embedded --extra demo pyproject.toml -o requirements/run.txt
+	uv pip compile -q --universal --generate-hashes --no-annotate --no-header --extra embedded --extra demo --group dev pyproject.toml -o requirements/dev.txt

@@ -1,0 +1,95 @@
+"""What the rules ask for, what the worker carries, and what a channel gets and gives back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from relay.events import Event
+
+Mode = Literal["each", "live"]
+Kind = Literal["each", "live", "reply"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How far progress must have moved at a destination before it is told again."""
+
+    increment: float = 0.0  # percentage points
+    interval: float = 0.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most one call per `period` seconds under this name, with a burst of `burst` calls."""
+
+    name: str
+    period: float
+    burst: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One address that an event reaches, and how: the unit that becomes a delivery."""
+
+    destination: str
+    channel: str
+    address: str
+    mode: Mode = "each"
+    gates: tuple[Gate, ...] = ()  # progress passes if any one lets it pass; none means no gate
+    post_after: float = 0.0  # live: seconds that a run must last before its first message
+    min_interval: float = 0.0  # live: seconds between two edits
+    new_limits: tuple[Limit, ...] = ()  # a new message runs under these
+    edit_limits: tuple[Limit, ...] = ()  # an edit runs under these
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The store's answer to accept."""
+
+    status: Literal["accepted", "duplicate", "late"]
+    deliveries: int = 0  # addresses this event will reach
+    held: tuple[tuple[str, str], ...] = ()  # (destination, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A claimed delivery: everything an attempt needs, read in one step with its lease."""
+
+    id: str
+    lease: str
+    destination: str
+    channel: str
+    address: str
+    kind: Kind
+    event: Event  # what is told; for `live`, the newest
+    history: tuple[Event, ...]  # the newest event of each name, oldest first: what is known of the operation
+    thread: Mapping[str, str]  # what earlier receipts of this lane left, for instance Slack's channel and ts
+    attempt: int  # the number this attempt will have, from 1
+    created_at: datetime
+    unknown: bool = False  # an earlier attempt may have arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a channel is to send. Equal for every attempt of one delivery, but for `thread`."""
+
+    delivery: str
+    destination: str
+    address: str
+    kind: Kind
+    content: Mapping[str, Any]  # as the channel's templates made it
+    subject: str  # the id of the operation or batch: threads belong together by it
+    event: str  # the event's name
+    created_at: datetime
+    language: str = "en"
+    thread: Mapping[str, str] = field(default_factory=dict)
+    mentions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that the other side has it."""
+
+    detail: str  # for people: a permalink, or the mail server's answer
+    thread: Mapping[str, str] = field(default_factory=dict)  # remembered for the next delivery of this lane

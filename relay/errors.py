@@ -1,0 +1,87 @@
+"""The whole error vocabulary. Each error says who can do something about it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Pause = Literal["", "limit", "destination", "channel"]
+
+
+class RelayError(Exception):
+    """Anything relay raises on purpose."""
+
+
+@dataclass
+class Problem:
+    """One fault of the configuration: where it is and what was expected there."""
+
+    path: str
+    message: str
+    line: int | None = None
+
+
+class ConfigError(RelayError):
+    """The configuration cannot be used; `problems` lists every fault found, not only the first."""
+
+    def __init__(self, problems: list[Problem], file: str = "") -> None:
+        self.problems = problems
+        self.file = file
+        super().__init__("\n".join(self._describe(problem) for problem in problems))
+
+    def _describe(self, problem: Problem) -> str:
+        place = ":".join(str(part) for part in (self.file, problem.line) if part)
+        return ": ".join(part for part in (place, problem.path, problem.message) if part)
+
+
+class NotJson(RelayError):
+    """The body is not a JSON object that can be read in one way only; the sender has to change it (400)."""
+
+
+class InvalidEvent(RelayError):
+    """JSON, but no event of an operation or a batch; `field` names the part at fault (422)."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        self.message = message
+        super().__init__(f"{field}: {message}")
+
+
+class InvalidSignature(RelayError):
+    """The signature is missing, wrong or too old. The message is for our log, never for the sender (401)."""
+
+
+class StoreUnavailable(RelayError):
+    """Redis did not confirm in time. Whether it acted is unknown, so every caller may repeat the call (503)."""
+
+
+class EmbeddedRedisError(RelayError):
+    """The private Redis could not be started or kept running; the message says what to do."""
+
+
+class TemplateError(RelayError):
+    """A template could not be rendered; names file and line."""
+
+
+class DeliveryError(RelayError):
+    """One attempt failed. The fields are the whole decision of what happens next.
+
+    permanent        trying again cannot help: bury it with this message
+    retry_after      seconds before which the other side must not be called again
+    outcome_unknown  it may have arrived: repeat at most once
+    pause            what else would fail now, and so waits too, without losing an attempt:
+                     "limit" (the rate limit this attempt ran under), "destination", "channel"
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        outcome_unknown: bool = False,
+        pause: Pause = "",
+    ) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.outcome_unknown = outcome_unknown
+        self.pause: Pause = pause

@@ -1,0 +1,133 @@
+"""How relay talks to Redis: connections without hidden retries, scripts by digest, and honest durability."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any, Literal
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from relay.errors import ConfigError, Problem, StoreUnavailable
+from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
+
+Durability = Literal["auto", "fsync", "replicated", "memory"]
+REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
+SCRIPTS = ("accept", "claim", "settle", "dead")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a 2xx of this Redis means, and what falls short of what was configured."""
+
+    durability: Durability
+    replicas: int = 0
+    shortfall: str = ""
+
+
+def connect(url: str) -> Redis:
+    """A client that raises what it meets: redis-py's own ten retries would hide a lost reply from us."""
+    return Redis.from_url(
+        url, retry=Retry(NoBackoff(), 0), socket_timeout=5.0, socket_connect_timeout=2.0, max_connections=32
+    )
+
+
+class Script:
+    """One Lua script with the shared part in front; sent by digest, and whole where the server forgot it."""
+
+    def __init__(self, name: str) -> None:
+        folder = files("relay.store") / "scripts"
+        library, body = ((folder / f"{part}.lua").read_text("utf-8") for part in ("lib", name))
+        head, _, rest = body.partition("\n") if body.startswith("#!") else ("", "", body)
+        self.source = f"{head}\n{library}\n{rest}" if head else f"{library}\n{body}"
+        self.digest = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+
+
+class Scripts:
+    """Runs the store's scripts. Every failure becomes StoreUnavailable: the caller may always repeat the call."""
+
+    def __init__(self, redis: Redis, clock: Callable[[], float] | None = None) -> None:
+        self._redis = redis
+        self._scripts = {name: Script(name) for name in SCRIPTS}
+        self._clock = clock  # seconds since the epoch, for tests; without it the scripts read Redis's own clock
+
+    async def run(self, name: str, args: Sequence[str | bytes | int], replicas: int = 0) -> Any:
+        """The script's answer; with `replicas`, only once that many of them have it too."""
+        script = self._scripts[name]
+        rest = (LEDGER, PREFIX, int(self._clock() * 1000) if self._clock else 0, *args)
+        try:
+            try:
+                return await self._evaluate("EVALSHA", script.digest, rest, replicas)
+            except NoScriptError:
+                return await self._evaluate("EVAL", script.source, rest, replicas)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StoreUnavailable(f"Redis: {error or type(error).__name__}") from error
+
+    async def _evaluate(self, command: str, script: str, rest: Sequence[Any], replicas: int) -> Any:
+        # WAIT covers the writes of its own connection only, so both travel in one pipeline on one connection.
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            (pipeline.evalsha if command == "EVALSHA" else pipeline.eval)(script, 1, *rest)
+            if replicas:
+                pipeline.wait(replicas, int(REPLICA_TIMEOUT * 1000))
+            answer, *confirmed = await pipeline.execute()
+        if replicas and confirmed[0] < replicas:
+            raise StoreUnavailable(f"{confirmed[0]} of {replicas} replicas confirmed within {REPLICA_TIMEOUT:g} s")
+        return answer
+
+
+async def call(command: Any) -> Any:
+    """A plain command's answer, with its failure in our words."""
+    try:
+        return await command
+    except (RedisError, OSError, TimeoutError) as error:
+        raise StoreUnavailable(f"Redis: {error or type(error).__name__}") from error
+
+
+async def inspect(redis: Redis, wanted: Durability, replicas: int) -> Promise:
+    """What this Redis can promise. Raises ConfigError for a Redis that relay must not run on."""
+    memory, persistence, replication = [
+        await call(redis.info(part)) for part in ("memory", "persistence", "replication")
+    ]
+    fsync = await _setting(redis, "appendfsync")
+    version = await call(redis.get(SCHEMA))
+    problems = list(_problems(memory, replication, version))
+    if problems:
+        raise ConfigError([Problem("redis", problem) for problem in problems])
+    attached = int(replication.get("connected_slaves", 0))
+    always = bool(persistence.get("aof_enabled")) and fsync == "always"
+    if wanted == "auto":
+        wanted = "replicated" if attached else "fsync" if always else "memory"
+    shortfall = ""
+    if wanted == "fsync" and not always:
+        shortfall = "durability is fsync, but Redis does not run with appendonly yes and appendfsync always"
+    if wanted == "replicated" and attached < replicas:
+        shortfall = f"durability is replicated to {replicas}, but {attached} replicas are attached"
+    return Promise(wanted, replicas if wanted == "replicated" else 0, shortfall)
+
+
+def _problems(memory: Mapping[str, Any], replication: Mapping[str, Any], version: bytes | None) -> Sequence[str]:
+    found = []
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        found.append(
+            f"maxmemory-policy is {policy}: Redis would delete queued messages when it is full; "
+            "set maxmemory-policy noeviction"
+        )
+    if replication.get("role") == "slave":
+        found.append("this Redis is a read-only replica; use the address of its primary")
+    if version is not None and version.decode() != SCHEMA_VERSION:
+        found.append(
+            f"the data is of layout {version.decode()}, this relay reads {SCHEMA_VERSION}; use another database"
+        )
+    return found
+
+
+async def _setting(redis: Redis, name: str) -> str:
+    """A server setting, or '' where the server does not let us ask (managed ones forbid CONFIG)."""
+    try:
+        return str((await redis.config_get(name)).get(name, ""))
+    except RedisError:
+        return ""

@@ -1,0 +1,207 @@
+"""What an operator looks at and acts on: dead letters, the quarantine, the ledger, an operation's story."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from relay.store import keys
+from relay.store.connection import call
+from relay.store.store import Store
+
+QUARANTINE_LENGTH = 1000  # the oldest leave first; each is at most max_body long
+KEEP_DEAD_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A delivery that is not tried again by itself. Replaying it starts its attempts afresh."""
+
+    id: str
+    operation: str
+    destination: str
+    channel: str
+    address: str
+    kind: str
+    event: str
+    attempts: int
+    reason: str
+    error: str
+    died_at: datetime
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A body that was signed but made no sense, as it came."""
+
+    id: str
+    source: str
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The counters, and whether they add up: accepted = pending + held + delivered + superseded + dead + dropped."""
+
+    counts: Mapping[str, int]
+
+    @property
+    def held(self) -> int:
+        return sum(count for name, count in self.counts.items() if name.startswith("held:"))
+
+    @property
+    def imbalance(self) -> int:
+        places = ("pending", "delivered", "superseded", "dead", "dropped")
+        return self.counts.get("accepted", 0) - self.held - sum(self.counts.get(place, 0) for place in places)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything still known of one operation."""
+
+    subject: str
+    facts: Mapping[str, str]
+    log: Sequence[Sequence[Any]]  # [ms since the epoch, what, …]
+    threads: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+class Records:
+    """Reads the store for people. Bounded queries only: nothing here may slow a delivery down."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._redis = store.redis
+
+    async def ledger(self) -> Ledger:
+        row = await call(self._redis.hgetall(keys.LEDGER))
+        return Ledger({name.decode(): int(count) for name, count in row.items()})
+
+    async def story(self, subject: str) -> Story | None:
+        """What happened to an operation or batch; None if it is not known (any more)."""
+        name = keys.operation(subject)
+        row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
+        lines = await call(self._redis.lrange(f"{keys.PREFIX}log:{name}", 0, -1))
+        if not row and not lines:
+            return None
+        shown = {field.decode(): value.decode("utf-8", "replace") for field, value in row.items()
+                 if not field.startswith((b"doc:", b"seq:", b"gate:"))}  # fmt: skip
+        return Story(subject, shown, [json.loads(line) for line in lines])
+
+    async def queued(self, channels: Sequence[str]) -> dict[str, int]:
+        """Deliveries waiting in each channel's queue, due or not."""
+        counts = {}
+        for channel in channels:
+            sets = (f"{keys.PREFIX}due:{channel}", f"{keys.PREFIX}due:{channel}:urgent")
+            counts[channel] = sum([int(await call(self._redis.zcard(name))) for name in sets])
+        return counts
+
+    async def pauses(self, scopes: Sequence[str]) -> dict[str, str]:
+        """The scopes (channel:<name>, destination:<name>) that are paused now, with the reason."""
+        now = datetime.now(UTC).timestamp() * 1000
+        found = {}
+        for scope in scopes:
+            until, reason = await call(self._redis.hmget(f"{keys.PREFIX}pause:{scope}", "until", "reason"))
+            if until is not None and (float(until) > now or reason):
+                found[scope] = (reason or b"").decode("utf-8", "replace")
+        return found
+
+    async def resume_all(self, scopes: Sequence[str]) -> None:
+        """Forget these pauses: the configuration changed, so the reason may be gone."""
+        if scopes:
+            await call(self._redis.delete(*(f"{keys.PREFIX}pause:{scope}" for scope in scopes)))
+
+    async def dead(self, *, most: int = 100) -> list[DeadLetter]:
+        """The dead letters, newest first."""
+        ids = await call(self._redis.zrevrange(keys.DEAD, 0, most - 1))
+        letters = [await self.dead_letter(name.decode()) for name in ids]
+        return [letter for letter in letters if letter]
+
+    async def dead_letter(self, name: str) -> DeadLetter | None:
+        found = await call(self._redis.hgetall(f"{keys.PREFIX}delivery:{name}"))
+        row = {key.decode(): value.decode("utf-8", "replace") for key, value in found.items()}
+        if not row.get("died"):
+            return None
+        subject = await call(self._redis.hget(f"{keys.PREFIX}operation:{row['operation']}", "id"))
+        body = await call(self._redis.hget(f"{keys.PREFIX}event:{row['event']}", "body")) if row["event"] else None
+        return DeadLetter(
+            id=name,
+            operation=(subject or b"").decode("utf-8", "replace"),
+            destination=row["destination"],
+            channel=row["channel"],
+            address=row["address"],
+            kind=row["kind"],
+            event=row["name"],
+            attempts=int(row["attempts"]),
+            reason=row.get("reason", ""),
+            error=row.get("error", ""),
+            died_at=_time(row["died"]),
+            body=(body or b"").decode("utf-8", "replace"),
+        )
+
+    async def replay(self, ids: Sequence[str]) -> int:
+        """Put these dead letters back into the queue; how many were. A second call finds none."""
+        return await self._letters("replay", ids)
+
+    async def drop(self, ids: Sequence[str]) -> int:
+        return await self._letters("drop", ids)
+
+    async def expire_dead(self, now: datetime) -> int:
+        """Drop the dead letters that nobody wanted for 30 days."""
+        oldest = now.timestamp() * 1000 - KEEP_DEAD_DAYS * 86_400_000
+        ids = await call(self._redis.zrangebyscore(keys.DEAD, "-inf", oldest, 0, 100))
+        return await self.drop([name.decode() for name in ids]) if ids else 0
+
+    async def _letters(self, verb: str, ids: Sequence[str]) -> int:
+        return int(await self._store.scripts.run("dead", [verb, *ids]))
+
+    async def quarantine(self, source: str, body: bytes, headers: Mapping[str, str], reason: str) -> str:
+        """Keep a signed body that made no sense; its id. The same body again is the same entry."""
+        seconds, micros = await call(self._redis.time())
+        name = "q-" + keys.digest("quarantine", source, body.hex()).hex()[:16]
+        key = f"{keys.PREFIX}quarantined:{name}"
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.hset(key, mapping={"source": source, "reason": reason, "headers": json.dumps(dict(headers)),
+                                        "body": body})  # fmt: skip
+            pipeline.zadd(keys.QUARANTINE, {name: seconds * 1000 + micros // 1000})
+            pipeline.zrange(keys.QUARANTINE, 0, -QUARANTINE_LENGTH - 1)
+            *_, surplus = await call(pipeline.execute())
+        await self.release([one.decode() for one in surplus])
+        return name
+
+    async def quarantined(self, *, most: int = 100) -> list[Quarantined]:
+        """The quarantined bodies, newest first."""
+        ids = await call(self._redis.zrevrange(keys.QUARANTINE, 0, most - 1))
+        return [one for one in [await self.quarantined_body(name.decode()) for name in ids] if one]
+
+    async def quarantined_body(self, name: str) -> Quarantined | None:
+        row = await call(self._redis.hgetall(f"{keys.PREFIX}quarantined:{name}"))
+        at = await call(self._redis.zscore(keys.QUARANTINE, name))
+        if not row or at is None:
+            return None
+        return Quarantined(
+            id=name,
+            source=row[b"source"].decode(),
+            reason=row[b"reason"].decode("utf-8", "replace"),
+            headers=json.loads(row[b"headers"]),
+            body=row[b"body"],
+            at=_time(at),
+        )
+
+    async def release(self, ids: Sequence[str]) -> int:
+        """Take these out of the quarantine; how many there were."""
+        if not ids:
+            return 0
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.zrem(keys.QUARANTINE, *ids)
+            pipeline.delete(*(f"{keys.PREFIX}quarantined:{name}" for name in ids))
+            removed, _ = await call(pipeline.execute())
+        return int(removed)
+
+
+def _time(milliseconds: str | float) -> datetime:
+    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)

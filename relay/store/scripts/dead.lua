@@ -1,0 +1,30 @@
+#!lua flags=allow-oom
+-- dead letters: replay or drop. KEYS[1] the ledger. ARGV from 3: verb, then ids. Answers the number done.
+-- A second replay of the same letter finds it no longer dead: it happens once.
+local verb, done = ARGV[3], 0
+for i = 4, #ARGV do
+  local id = ARGV[i]
+  if redis.call('ZREM', DEAD, id) == 1 then
+    local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'kind')
+    count('dead', -1)
+    if verb == 'replay' then
+      count('pending')
+      redis.call('HSET', delivery_key(id), 'attempts', 0, 'claims', 0, 'unknowns', 0, 'due', now)
+      redis.call('HDEL', delivery_key(id), 'reason', 'error', 'died', 'failing')
+      local waiting = d[4] == 'live' and redis.call('HGET', thread_key(d[3]), 'waiting')
+      if waiting then
+        supersede(id, d[1], d[2], d[3], 'newer state')
+      else
+        if d[4] == 'live' then redis.call('HSET', thread_key(d[3]), 'waiting', id) end
+        note(d[1], 'replayed', d[2])
+        join_lane(id, d[3])
+      end
+    else
+      count('dropped')
+      note(d[1], 'dropped', d[2])
+      forget(id)
+    end
+    done = done + 1
+  end
+end
+return done

@@ -1,0 +1,120 @@
+-- Put in front of every script. Time is Redis's own: workers' clocks never decide (ARGV[2] sets it in tests).
+-- All keys carry the one hash tag in ARGV[1], so a script is one step on a single node, behind Sentinel
+-- and in a Cluster alike. relay/store/keys.py lists every key and its type.
+local P = ARGV[1]
+local now = tonumber(ARGV[2])
+if now == 0 then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local DAY = 86400000
+local KEEP_OPERATION = 30 * DAY -- after its last event
+local LOG_LENGTH = 200
+
+local LEDGER, LEASES, DEAD = P .. 'ledger', P .. 'leases', P .. 'dead'
+
+local function count(field, by) redis.call('HINCRBY', LEDGER, field, by or 1) end
+local function delivery_key(id) return P .. 'delivery:' .. id end
+local function thread_key(lane) return P .. 'thread:' .. lane end
+local function lane_key(lane) return P .. 'lane:' .. lane end
+local function operation_key(operation) return P .. 'operation:' .. operation end
+local function due_key(channel, urgent) return P .. 'due:' .. channel .. (urgent == '1' and ':urgent' or '') end
+
+local function field(id, name) return redis.call('HGET', delivery_key(id), name) end
+
+-- One line of what happened to an operation; `relay explain` reads it.
+local function note(operation, ...)
+  local log = P .. 'log:' .. operation
+  redis.call('RPUSH', log, cjson.encode({now, ...}))
+  redis.call('LTRIM', log, -LOG_LENGTH, -1)
+  redis.call('PEXPIRE', log, KEEP_OPERATION)
+end
+
+-- In a lane only the head is due, so order holds and one is in flight.
+local function make_due(id)
+  local d = redis.call('HMGET', delivery_key(id), 'channel', 'urgent', 'due', 'lane')
+  if not d[1] or redis.call('LINDEX', lane_key(d[4]), 0) ~= id then return end
+  redis.call('ZREM', due_key(d[1], d[2] == '1' and '' or '1'), id)
+  redis.call('ZADD', due_key(d[1], d[2]), d[3], id)
+end
+
+local function join_lane(id, lane)
+  redis.call('RPUSH', lane_key(lane), id)
+  make_due(id)
+end
+
+local function leave_lane(id, lane)
+  redis.call('LREM', lane_key(lane), 1, id)
+  local thread = thread_key(lane)
+  for _, role in ipairs({'waiting', 'flying'}) do
+    if redis.call('HGET', thread, role) == id then redis.call('HDEL', thread, role) end
+  end
+  local head = redis.call('LINDEX', lane_key(lane), 0)
+  if head then make_due(head) end
+end
+
+-- The delivery is over: its memory is freed, and the event's body with the last one that needed it.
+local function forget(id)
+  local d = redis.call('HMGET', delivery_key(id), 'channel', 'event')
+  if d[1] then
+    redis.call('ZREM', due_key(d[1], ''), id)
+    redis.call('ZREM', due_key(d[1], '1'), id)
+  end
+  redis.call('DEL', delivery_key(id))
+  if d[2] and d[2] ~= '' and redis.call('HINCRBY', P .. 'event:' .. d[2], 'refs', -1) <= 0 then
+    redis.call('DEL', P .. 'event:' .. d[2])
+  end
+end
+
+local function supersede(id, operation, destination, lane, why)
+  count('pending', -1)
+  count('superseded')
+  note(operation, 'superseded', destination, why)
+  leave_lane(id, lane)
+  forget(id)
+end
+
+local function bury(id, reason, error)
+  local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel')
+  redis.call('ZREM', due_key(d[4], ''), id)
+  redis.call('ZREM', due_key(d[4], '1'), id)
+  redis.call('HSET', delivery_key(id), 'reason', reason, 'error', error, 'died', now, 'lease', '', 'sending', '')
+  redis.call('ZADD', DEAD, now, id)
+  count('pending', -1)
+  count('dead')
+  count('buried:' .. reason)
+  note(d[1], 'dead', d[2], reason, error)
+  leave_lane(id, d[3])
+end
+
+-- Back into the queue. A live delivery behind which a newer one already waits has nothing left to say.
+local function requeue(id, due)
+  local d = redis.call('HMGET', delivery_key(id), 'kind', 'lane', 'operation', 'destination')
+  redis.call('HSET', delivery_key(id), 'lease', '', 'sending', '', 'due', due)
+  if d[1] == 'live' then
+    local thread = thread_key(d[2])
+    if redis.call('HGET', thread, 'waiting') then return supersede(id, d[3], d[4], d[2], 'newer state') end
+    redis.call('HSET', thread, 'waiting', id)
+    redis.call('HDEL', thread, 'flying')
+  end
+  make_due(id)
+end
+
+local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}
+
+-- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
+-- urgent, seq, due.
+local function create(id, spec)
+  local row = {'event', spec.event, 'urgent', spec.urgent and '1' or '', 'seq', spec.seq, 'due', spec.due,
+               'created', now, 'attempts', 0, 'claims', 0, 'unknowns', 0, 'lease', '', 'sending', ''}
+  for _, name in ipairs(DELIVERY) do
+    row[#row + 1] = name
+    row[#row + 1] = spec[name]
+  end
+  redis.call('HSET', delivery_key(id), unpack(row))
+  count('accepted')
+  count('pending')
+  if spec.kind == 'live' then redis.call('HSET', thread_key(spec.lane), 'waiting', id) end
+  join_lane(id, spec.lane)
+end

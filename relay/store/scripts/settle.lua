@@ -1,0 +1,104 @@
+#!lua flags=allow-oom
+-- settle: what workers do to the deliveries they hold, in one step for a whole batch.
+-- KEYS[1] the ledger. ARGV from 3: lease (ms), then one JSON request each: {"verb", "id", "lease", …}.
+-- Answers 'ok', or 'stale' where the lease is no longer the worker's. Every verb may be repeated.
+local lease_ms = tonumber(ARGV[3])
+
+local function pause(request)
+  for _, p in ipairs(request.pauses or {}) do
+    local key, till = P .. 'pause:' .. p.scope, now + p.ms
+    local was = tonumber(redis.call('HGET', key, 'until') or '0')
+    redis.call('HSET', key, 'until', math.max(till, p.probe and 0 or was), 'reason', p.reason)
+    redis.call('HSETNX', key, 'since', now)
+    if p.probe then redis.call('HSET', key, 'probe', 1) end
+    redis.call('PEXPIRE', key, p.ms + 7 * DAY)
+    if not p.probe then redis.call('PEXPIRE', key, math.max(till, was) - now + 1000) end
+  end
+end
+
+local function resume(channel, destination)
+  redis.call('DEL', P .. 'pause:channel:' .. channel, P .. 'pause:destination:' .. destination)
+end
+
+local verbs = {}
+
+-- The mark before the first byte leaves: from here on a crash leaves the outcome unknown.
+function verbs.begin(id)
+  if field(id, 'sending') ~= '1' then redis.call('HINCRBY', delivery_key(id), 'attempts', 1) end
+  redis.call('HSET', delivery_key(id), 'sending', '1')
+  redis.call('ZADD', LEASES, now + lease_ms, id)
+end
+
+function verbs.extend(id) redis.call('ZADD', LEASES, now + lease_ms, id) end
+
+function verbs.release(id)
+  redis.call('ZREM', LEASES, id)
+  redis.call('HINCRBY', delivery_key(id), 'claims', -1)
+  requeue(id, now)
+end
+
+function verbs.complete(id, request)
+  redis.call('ZREM', LEASES, id)
+  local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel', 'seq', 'kind', 'attempts')
+  local thread = thread_key(d[3])
+  if d[6] == 'live' then
+    if request.new then redis.call('HSET', thread, 'posted', now, 'posted_seq', d[5]) end
+    redis.call('HSET', thread, 'sent', now)
+  end
+  for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
+  redis.call('PEXPIRE', thread, KEEP_OPERATION)
+  count('pending', -1)
+  count('delivered')
+  note(d[1], 'delivered', d[2], d[6], tonumber(d[7]), request.detail)
+  resume(d[4], d[2])
+  leave_lane(id, d[3])
+  forget(id)
+end
+
+function verbs.reschedule(id, request)
+  redis.call('ZREM', LEASES, id)
+  local key = delivery_key(id)
+  local d = redis.call('HMGET', key, 'operation', 'destination', 'attempts')
+  pause(request)
+  redis.call('HSET', key, 'error', request.error, 'claims', 0)
+  redis.call('HSETNX', key, 'failing', now)
+  note(d[1], 'failed', d[2], tonumber(d[3]), request.error, request.delay)
+  if request.free then redis.call('HINCRBY', key, 'attempts', -1) end
+  if request.unknown then
+    count('unknown_outcomes')
+    if redis.call('HINCRBY', key, 'unknowns', 1) > 1 then
+      return bury(id, 'outcome_unknown', request.error)
+    end
+  end
+  requeue(id, now + request.delay)
+end
+
+function verbs.bury(id, request)
+  redis.call('ZREM', LEASES, id)
+  bury(id, request.reason, request.error)
+end
+
+-- A worker that had lost its lease says what it did. If it touched a live message, an old state may now stand
+-- over a newer one: show the present state once more.
+local function repair(request)
+  if request.verb ~= 'complete' or not request.lane then return end
+  local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting')
+  if not t[1] or t[2] then return end
+  local spec = cjson.decode(t[1])
+  spec.due, spec.urgent = now, true
+  create(request.id .. '-repair-' .. now, spec)
+  note(spec.operation, 'repair', spec.destination)
+end
+
+local answers = {}
+for i = 4, #ARGV do
+  local request = cjson.decode(ARGV[i])
+  if field(request.id, 'lease') == request.lease then
+    verbs[request.verb](request.id, request)
+    answers[#answers + 1] = 'ok'
+  else
+    repair(request)
+    answers[#answers + 1] = 'stale'
+  end
+end
+return answers

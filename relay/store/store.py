@@ -1,0 +1,175 @@
+"""accept, claim, complete, reschedule, bury: the verbs of the queue, each one atomic step in Redis."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+
+from relay.deliveries import Accepted, Delivery, Receipt, Target
+from relay.errors import InvalidEvent
+from relay.events import Event
+from relay.store import keys, wire
+from relay.store.batching import Batcher
+from relay.store.connection import Durability, Promise, Scripts, call, connect, inspect
+
+log = structlog.get_logger(__name__)
+
+WINDOW = 7 * 86_400.0  # seconds for which an id or fact is remembered: longer than any sender's retries
+LEASE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim got, and the seconds until the next delivery is due (None: nothing is queued)."""
+
+    deliveries: tuple[Delivery, ...]
+    next_due: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Something that now fails for everyone: nobody else runs into it for `seconds`.
+
+    With `probe`, one delivery goes ahead when the time is over, and the rest follow if it succeeds.
+    """
+
+    scope: str  # "channel:<name>", "destination:<name>" or "limit:<name>"
+    seconds: float
+    reason: str
+    probe: bool = False
+
+
+class Store:
+    """The queue in one Redis. Any number of processes may use it at once; any may die at any line."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        worker: str,
+        window: float = WINDOW,
+        lease: float = LEASE,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self.redis = redis
+        self.lease = lease
+        self.promise = Promise("memory")
+        self._worker = worker
+        self._window = int(window * 1000)
+        self.scripts = Scripts(redis, clock)
+        self._claims = 0
+        self._accepts: Batcher[wire.AcceptArguments, Accepted] = Batcher(self._accept_all, size=wire.size)
+        self._settles: Batcher[str, bool] = Batcher(self._settle_all, most=128)
+
+    @classmethod
+    def open(cls, url: str, **options: Any) -> "Store":
+        """A store on the Redis at this URL, with the options of the constructor. Nothing is sent yet."""
+        return cls(connect(url), **options)
+
+    async def prepare(self, durability: Durability = "auto", replicas: int = 1) -> Promise:
+        """Check that this Redis may be relied on. ConfigError if not, StoreUnavailable if it is away."""
+        self.promise = await inspect(self.redis, durability, replicas)
+        await call(self.redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))
+        return self.promise
+
+    async def aclose(self) -> None:
+        await self.redis.aclose()
+
+    async def ping(self) -> None:
+        await call(self.redis.ping())
+
+    async def accept(self, event: Event, targets: Sequence[Target]) -> Accepted:
+        """Make the event and all its deliveries durable, or recognise it. StoreUnavailable: nothing is promised."""
+        return await self._accepts.submit(wire.accept_arguments(event, targets))
+
+    async def known(self, subject: str) -> dict[str, str]:
+        """The lasting facts stated so far about an operation (type, name, priority, tenant, project)."""
+        row = await call(self.redis.hgetall(keys.PREFIX + "operation:" + keys.operation(subject)))
+        return {name.decode()[5:]: value.decode() for name, value in row.items() if name.startswith(b"fact:")}
+
+    async def _accept_all(self, requests: Sequence[wire.AcceptArguments]) -> Sequence[Accepted | Exception]:
+        flat: list[str | bytes | int] = [self._window]
+        for request in requests:
+            flat += request
+        answers = await self.scripts.run("accept", flat, self.promise.replicas)
+        return [wire.accepted(answer) for answer in answers]
+
+    async def claim(self, channel: str, most: int) -> Claimed:
+        """Lease up to `most` due deliveries of one channel."""
+        # The same token until an answer arrives: a claim whose answer was lost is given again, not forgotten.
+        args = (channel, most, int(self.lease * 1000), self._worker, str(self._claims))
+        next_due, *rows = await self.scripts.run("claim", args)
+        self._claims += 1
+        deliveries = []
+        for row in rows:
+            try:
+                deliveries.append(wire.delivery(row))
+            except (ValueError, LookupError, InvalidEvent) as error:
+                # Left alone, its lease lapses; claimed too often it is buried, and its neighbours are delivered.
+                log.error("delivery.unreadable", delivery=row[0].decode(), error=str(error))
+        return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
+
+    async def begin(self, delivery: Delivery) -> bool:
+        """The mark before the first byte leaves. False: the lease is gone, so nothing may be sent."""
+        return await self._settle("begin", delivery)
+
+    async def extend(self, delivery: Delivery) -> bool:
+        return await self._settle("extend", delivery)
+
+    async def release(self, delivery: Delivery) -> bool:
+        """Give an unsent delivery back at once (SIGTERM)."""
+        return await self._settle("release", delivery)
+
+    async def complete(self, delivery: Delivery, receipt: Receipt) -> bool:
+        """It arrived. What the receipt says of the thread is kept for the lane's next delivery."""
+        new = any(delivery.thread.get(key) != value for key, value in receipt.thread.items())
+        lane = keys.lane(delivery.event.subject, delivery.destination, delivery.address)
+        return await self._settle(
+            "complete",
+            delivery,
+            thread=dict(receipt.thread),
+            detail=receipt.detail[:500],
+            new=new,
+            **({"lane": lane} if delivery.kind == "live" else {}),
+        )
+
+    async def reschedule(
+        self,
+        delivery: Delivery,
+        delay: float,
+        error: str,
+        *,
+        free: bool = False,
+        unknown: bool = False,
+        holds: Sequence[Hold] = (),
+    ) -> bool:
+        """Try again in `delay` seconds. `free`: it costs no attempt. `unknown`: it may have arrived."""
+        pauses = [
+            {"scope": hold.scope, "ms": int(hold.seconds * 1000), "reason": hold.reason[:500], "probe": hold.probe}
+            for hold in holds
+        ]
+        return await self._settle(
+            "reschedule",
+            delivery,
+            delay=int(delay * 1000),
+            error=error[:500],
+            free=free,
+            unknown=unknown,
+            pauses=pauses,
+        )
+
+    async def bury(self, delivery: Delivery, reason: str, error: str) -> bool:
+        """It will not be tried again by itself: a dead letter, kept with its reason."""
+        return await self._settle("bury", delivery, reason=reason, error=error[:500])
+
+    async def _settle(self, verb: str, delivery: Delivery, **details: Any) -> bool:
+        return await self._settles.submit(
+            json.dumps({"verb": verb, "id": delivery.id, "lease": delivery.lease, **details})
+        )
+
+    async def _settle_all(self, requests: Sequence[str]) -> Sequence[bool]:
+        answers = await self.scripts.run("settle", [int(self.lease * 1000), *requests])
+        return [answer == b"ok" for answer in answers]

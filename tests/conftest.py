@@ -1,0 +1,47 @@
+"""One real Redis per test process; every test starts on an empty one and ends with a balanced ledger."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from relay.store import Store
+from relay.store.records import Records
+from tests.support.clock import Clock
+from tests.support.redis_server import RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    server = RedisServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def open_store(redis_server: RedisServer, clock: Clock) -> AsyncIterator[Callable[..., Store]]:
+    """Opens stores on one empty Redis, as several processes would; closes them at the end."""
+    opened: list[Store] = []
+
+    def open_one(**options: object) -> Store:
+        settings: dict[str, object] = {"worker": f"worker-{len(opened)}", "clock": clock} | options
+        opened.append(Store.open(redis_server.url, **settings))  # type: ignore[arg-type]
+        return opened[-1]
+
+    await open_one().redis.flushall()
+    yield open_one
+    assert (await Records(opened[0]).ledger()).imbalance == 0
+    for store in opened:
+        await store.aclose()
+
+
+@pytest.fixture
+async def store(open_store: Callable[..., Store]) -> Store:
+    store = open_store()
+    await store.prepare()
+    return store

@@ -1,0 +1,251 @@
+"""accept: who is told, decided once, in one step, whatever order and however often events arrive."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from relay.deliveries import Gate, Receipt
+from relay.errors import StoreUnavailable
+from relay.events import Event
+from relay.store import Store
+from relay.store.keys import operation
+from relay.store.records import Records
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.targets import mail, room, team
+
+
+async def test_an_event_reaches_every_target(store: Store) -> None:
+    accepted = await store.accept(events.completed(), [mail("a@example.com"), mail("b@example.com"), room()])
+
+    assert (accepted.status, accepted.deliveries) == ("accepted", 3)
+
+
+async def test_an_event_that_no_rule_wants_is_held_with_that_reason(store: Store) -> None:
+    accepted = await store.accept(events.completed(), [])
+
+    assert accepted.deliveries == 0
+    assert (await Records(store).ledger()).counts["held:no_rule"] == 1
+
+
+async def test_the_same_event_64_times_at_once_on_two_instances_is_accepted_once(
+    open_store: Callable[..., Store],
+) -> None:
+    stores = [open_store(), open_store()]
+    event = events.event_of(events.body(), id="evt-1")
+
+    answers = await asyncio.gather(*(stores[number % 2].accept(event, [room()]) for number in range(64)))
+
+    assert sorted(answer.status for answer in answers) == ["accepted"] + ["duplicate"] * 63
+    assert (await Records(stores[0]).ledger()).counts["pending"] == 1
+
+
+async def test_the_same_delivery_id_is_a_duplicate_even_with_other_content(store: Store) -> None:
+    await store.accept(events.event_of(events.body(percentage=10), id="evt-1"), [room()])
+
+    answer = await store.accept(events.event_of(events.body(percentage=50), id="evt-1"), [room()])
+
+    assert answer.status == "duplicate"
+
+
+async def test_two_sources_may_use_the_same_delivery_id(store: Store) -> None:
+    await store.accept(events.event_of(events.body(percentage=10), id="1", source="one"), [room()])
+
+    answer = await store.accept(events.event_of(events.body(percentage=50), id="1", source="two"), [room()])
+
+    assert answer.status == "accepted"
+
+
+async def test_the_webhook_and_the_callback_of_one_completion_are_one_fact(store: Store) -> None:
+    await store.accept(
+        events.event_of(events.body("operation.completed", 100, status="Completed"), id="evt-1"), [room()]
+    )
+    callback = events.event_of(events.seed("operation-results.response"), id="other", source="completion")
+
+    answer = await store.accept(callback, [room()])
+
+    assert answer.status == "duplicate"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "status"),
+    [
+        pytest.param(events.completed(), events.progress(80), "late", id="progress after completion"),
+        pytest.param(events.progress(60), events.progress(40), "late", id="a percentage that goes back"),
+        pytest.param(events.progress(60), events.started(), "late", id="the start after progress"),
+        pytest.param(events.cancelled(), events.progress(90), "late", id="progress after a cancel"),
+        pytest.param(events.completed(), events.failed(), "accepted", id="a second, different outcome"),
+        pytest.param(events.progress(40), events.progress(60), "accepted", id="progress"),
+        pytest.param(events.failed(), events.started(retryNumber=1), "accepted", id="a retry after a failure"),
+        pytest.param(events.failed(), events.progress(10, retryNumber=1), "accepted", id="a retry's first progress"),
+        pytest.param(events.progress(10, retryNumber=1), events.failed(), "late", id="the old run after its retry"),
+        pytest.param(events.completed(), events.event_of(events.body("operation.audited")), "accepted",
+                     id="an unknown event is never late"),
+    ],
+)  # fmt: skip
+async def test_an_event_older_than_what_is_known_is_late(store: Store, first: Event, then: Event, status: str) -> None:
+    await store.accept(first, [room()])
+
+    assert (await store.accept(then, [room()])).status == status
+
+
+async def test_a_late_event_notifies_nobody_and_is_a_duplicate_when_it_comes_again(store: Store) -> None:
+    await store.accept(events.completed(), [])
+    late = events.progress(80)
+    await store.accept(late, [room()])
+
+    again = await store.accept(late, [room()])
+
+    assert again.status == "duplicate"
+    assert (await Records(store).ledger()).counts.get("pending", 0) == 0
+
+
+async def test_phase_ends_pass_the_gate(store: Store) -> None:
+    gated = room(gates=(Gate(50),))
+    await store.accept(events.progress(10), [gated])
+    phase = events.body("operation.phase.completed", 12) | {"phase": {"phaseName": "Process Discovery"}}
+
+    assert (await store.accept(events.event_of(phase), [gated])).deliveries == 1
+
+
+async def test_progress_without_a_percentage_is_told_when_its_phase_changes(store: Store) -> None:
+    gated = room(gates=(Gate(10),))
+
+    def at(phase: str, minute: int) -> Event:
+        document = events.body(percentage=None)
+        document["operation"]["progress"]["currentPhase"] = phase
+        return events.event_of(document | {"timestamp": f"2024-01-20T11:{minute}:00Z"})
+
+    answers = [await store.accept(at(*step), [gated]) for step in (("Load", 10), ("Load", 11), ("Mine", 12))]
+
+    assert [answer.status for answer in answers] == ["accepted", "duplicate", "accepted"]
+
+
+async def test_min_interval_holds_progress_until_its_time(store: Store, clock: Clock) -> None:
+    gated = room(gates=(Gate(0, 60),))
+    await store.accept(events.progress(10), [gated])
+    clock.advance(59)
+    early = await store.accept(events.progress(20), [gated])
+    clock.advance(1)
+
+    due = await store.accept(events.progress(30), [gated])
+
+    assert early.held == (("room", "interval"),)
+    assert due.deliveries == 1
+
+
+async def test_any_rule_that_lets_progress_pass_is_enough(store: Store) -> None:
+    gated = room(gates=(Gate(50), Gate(5)))
+    await store.accept(events.progress(10), [gated])
+
+    assert (await store.accept(events.progress(15), [gated])).deliveries == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_shuffled_and_doubled_progress_over_two_instances_keeps_its_distance(
+    open_store: Callable[..., Store], seed: int
+) -> None:
+    stores, order = [open_store(), open_store()], random.Random(seed)
+    percentages = [*range(1, 101), *range(1, 101)]
+    order.shuffle(percentages)
+    told = []
+
+    async def send(number: int, percentage: int) -> None:
+        answer = await stores[number % 2].accept(events.progress(percentage), [room(gates=(Gate(10),))])
+        if answer.deliveries:
+            told.append(percentage)
+
+    for start in range(0, 200, 8):  # eight at once, as concurrent senders would
+        await asyncio.gather(
+            *(send(start + i, percentage) for i, percentage in enumerate(percentages[start : start + 8]))
+        )
+
+    assert 100 in told
+    # Sorted, since answers of concurrent calls may overtake each other; 100 itself is told whatever came before.
+    assert all(later - earlier >= 10 for earlier, later in pairwise(sorted(told)) if later != 100)
+
+
+async def test_a_fault_in_one_event_leaves_its_neighbours_alone(store: Store) -> None:
+    broken, healthy = events.progress(10, operationId="op-broken"), events.progress(10, operationId="op-healthy")
+    await store.redis.set("{relay}:operation:" + operation("op-broken"), "not a hash")
+
+    answers = await asyncio.gather(
+        store.accept(broken, [room()]), store.accept(healthy, [room()]), return_exceptions=True
+    )
+
+    assert isinstance(answers[0], StoreUnavailable)
+    assert getattr(answers[1], "status", None) == "accepted"
+
+
+async def test_a_full_redis_refuses_with_nothing_done_and_accepts_once_there_is_room(store: Store) -> None:
+    event = events.completed()
+    await store.redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            await store.accept(event, [room()])
+    finally:
+        await store.redis.config_set("maxmemory", 0)
+
+    assert (await store.accept(event, [room()])).status == "accepted"
+
+
+async def test_a_full_redis_still_drains(store: Store) -> None:
+    await store.accept(events.completed(), [room()])
+    await store.redis.config_set("maxmemory", 1)
+    try:
+        (delivery,) = (await store.claim("slack", 5)).deliveries
+        await store.begin(delivery)
+        done = await store.complete(delivery, Receipt("ok"))
+    finally:
+        await store.redis.config_set("maxmemory", 0)
+
+    assert done
+    assert (await Records(store).ledger()).counts["delivered"] == 1
+
+
+async def test_forgotten_scripts_are_sent_again(store: Store) -> None:
+    await store.accept(events.progress(10), [room()])
+    await store.redis.script_flush()
+
+    assert (await store.accept(events.progress(20), [room()])).status == "accepted"
+
+
+async def test_an_id_is_forgotten_after_the_window_and_not_before(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    store = open_store(window=3600)
+    await store.accept(events.event_of(events.body("operation.audited"), id="evt-1"), [])
+    clock.advance(3599)
+    within = await store.accept(events.event_of(events.body("operation.audited"), id="evt-1"), [])
+    clock.advance(3600)
+
+    after = await store.accept(events.event_of(events.body("operation.audited"), id="evt-1"), [])
+
+    assert (within.status, after.status) == ("duplicate", "accepted")
+
+
+async def test_ids_with_braces_newlines_and_colons_stay_inside_the_keyspace(store: Store) -> None:
+    hostile = "}{relay}:ledger\n:*"
+
+    await store.accept(events.progress(10, operationId=hostile), [room()])
+
+    assert all(key.startswith(b"{relay}:") and b"\n" not in key for key in await store.redis.keys("*"))
+    story = await Records(store).story(hostile)
+    assert story is not None
+    assert story.facts["id"] == hostile
+
+
+async def test_what_was_stated_once_is_known_of_thinner_documents(store: Store) -> None:
+    event = events.started()
+    await store.accept(event, [])
+
+    assert await store.known(event.subject) == {
+        "type": "ProcessMiningAnalysis",
+        "name": "Comprehensive Customer Journey Analysis",
+        "priority": "High",
+        "tenant": "tenant-1",
+        "project": "project-1",
+    }

@@ -1,0 +1,205 @@
+"""parse: every spelling in which the Async Operations API, or something like it, tells one fact."""
+
+import json
+from typing import Any
+
+import pytest
+
+from relay.errors import InvalidEvent, NotJson
+from relay.events import fill, view
+from relay.parsing import decode, dump, load, parse
+from tests.support import events
+from tests.support.events import RECEIVED, body, event_of, seed
+
+OPERATION = seed("operation-status.response")
+
+
+def at(document: dict[str, Any], default: str) -> Any:
+    return parse(document, source="s", received_at=RECEIVED, default_event=default)
+
+
+@pytest.mark.parametrize("key", ["event", "eventType", "type"])
+def test_the_name_may_stand_under_any_of_three_keys(key: str) -> None:
+    assert event_of({key: "operation.progress", "operation": OPERATION}).name == "operation.progress"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param({"event": "operation.progress", "operation": OPERATION}, id="the canonical envelope"),
+        pytest.param({"event": "operation.progress", "data": OPERATION}, id="under data"),
+        pytest.param({"event": "operation.progress", "payload": OPERATION}, id="under payload"),
+        pytest.param({"event": "operation.progress", "data": {"operation": OPERATION}}, id="an envelope under data"),
+        pytest.param({"event": "operation.progress", **OPERATION}, id="flat"),
+    ],
+)
+def test_the_operation_may_stand_anywhere(document: dict[str, Any]) -> None:
+    assert event_of(document).fact == event_of(body()).fact
+
+
+@pytest.mark.parametrize("progress", [67, 67.0, {"percentage": 67}])
+def test_progress_may_be_a_number_or_an_object(progress: Any) -> None:
+    assert event_of({"event": "operation.progress", "operation": OPERATION | {"progress": progress}}).percentage == 67
+
+
+@pytest.mark.parametrize(("said", "kept"), [(-5, 0), (250, 100)])
+def test_a_percentage_out_of_range_is_clamped(said: float, kept: float) -> None:
+    assert events.progress(said).percentage == kept
+
+
+@pytest.mark.parametrize(
+    ("document", "default", "name"),
+    [
+        ("start-operation.response", "operation.progress", "operation.started"),
+        ("operation-status.response", "operation.progress", "operation.progress"),
+        ("operation-status.response", "operation.completed", "operation.progress"),
+        ("operation-results.response", "operation.completed", "operation.completed"),
+        ("operation-results.response", "operation.failed", "operation.completed"),
+        ("operation-results.response", "", "operation.completed"),
+        ("cancel-operation.response", "operation.failed", "operation.cancelled"),
+        ("retry-operation.response", "operation.progress", "operation.started"),
+        ("submit-batch.response", "batch.started", "batch.started"),
+        ("submit-batch.response", "batch.completed", "batch.started"),
+        ("operation-results.response", "batch.operation.completed", "batch.operation.completed"),
+        ("operation-results.response", "batch.completed", "operation.completed"),
+    ],
+)
+def test_a_seed_document_means_the_same_at_every_address(document: str, default: str, name: str) -> None:
+    """The status decides where it contradicts the address: a running operation did not complete."""
+    assert at(seed(document), default).name == name
+
+
+@pytest.mark.parametrize("default", ["operation.completed", "operation.failed"])
+def test_a_timeout_is_told_as_one_whatever_named_it(default: str) -> None:
+    assert at(OPERATION | {"status": "Timeout"}, default).status == "Timeout"
+
+
+def test_a_last_progress_that_says_failed_is_the_failure() -> None:
+    assert event_of(body("operation.progress", status="Failed")).name == "operation.failed"
+
+
+def test_ids_are_opaque() -> None:
+    listed = seed("list-operations.response")["operations"][1]
+
+    assert (
+        event_of({"event": "operation.completed", "operation": listed}).subject
+        == "op-gg1e8400-e29b-41d4-a716-446655440000"
+    )
+
+
+def test_times_without_a_zone_are_utc() -> None:
+    assert (
+        event_of(body() | {"timestamp": "2024-01-20T11:40:00"}).occurred_at.isoformat() == "2024-01-20T11:40:00+00:00"
+    )
+
+
+def test_statuses_and_priorities_are_read_in_any_case() -> None:
+    event = event_of(body(status="RUNNING", priority="high"))
+
+    assert event.operation is not None
+    assert (event.status, event.operation.priority) == ("Running", "High")
+
+
+def test_unknown_fields_are_kept() -> None:
+    event = event_of(body(customField={"deep": [1]}) | {"outer": True})
+
+    assert view([event])["customField"] == {"deep": [1]}
+    assert event.document["outer"] is True
+
+
+def test_the_webhook_and_the_callback_tell_the_same_fact() -> None:
+    webhook = event_of(body("operation.completed", 100, status="Completed"))
+
+    assert webhook.fact == at(seed("operation-results.response"), "operation.completed").fact
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(events.progress(68), id="another percentage"),
+        pytest.param(events.progress(67, operationId="op-2"), id="another operation"),
+        pytest.param(events.progress(67, retryNumber=1), id="another retry"),
+        pytest.param(events.completed(), id="another event"),
+    ],
+)
+def test_facts_differ_by_what_happened(other: Any) -> None:
+    assert other.fact != events.progress(67).fact
+
+
+def test_an_event_survives_the_store_unchanged() -> None:
+    for document in (body(), seed("operation-results.response"), seed("submit-batch.response")):
+        event = at(document, "operation.completed")
+
+        assert load(dump(event)) == event
+
+
+def test_what_is_known_fills_a_thin_document() -> None:
+    thin = at(seed("cancel-operation.response"), "")
+
+    filled = fill(thin, {"type": "DataEnrichment", "name": "Nightly", "priority": "High", "tenant": "t"})
+
+    assert filled.operation is not None
+    assert (filled.operation.type, filled.operation.name, filled.operation.priority) == (
+        "DataEnrichment",
+        "Nightly",
+        "High",
+    )
+    assert load(dump(filled)) == filled
+
+
+def test_newer_documents_are_laid_over_older_ones() -> None:
+    seen = view([events.started(), events.progress(40), events.completed(resultUrl="https://x")])
+
+    assert seen["operationName"] == "Comprehensive Customer Journey Analysis"
+    assert seen["progress"]["percentage"] == 100
+    assert seen["resultUrl"] == "https://x"
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({}, "operation.operationId"),
+        ({"event": "operation.progress"}, "operation.operationId"),
+        ({"event": 5, "operation": OPERATION}, "event"),
+        ({"event": "a b", "operation": OPERATION}, "event"),
+        ({"operation": {"operationId": "op"}}, "event"),
+        (body() | {"operation": []}, "operation"),
+        (body(operationId=""), "operation.operationId"),
+        (body(operationId=["x"]), "operation.operationId"),
+        (body(operationId="x" * 257), "operation.operationId"),
+        (body(progress="50%"), "operation.progress"),
+        (body(progress={"percentage": "50"}), "operation.progress.percentage"),
+        (body(progress=True), "operation.progress"),
+        (body(status=7), "operation.status"),
+        (body(operationName={"a": 1}), "operation.operationName"),
+        (body() | {"timestamp": "yesterday"}, "timestamp"),
+        (body() | {"timestamp": "99999-01-01T00:00:00Z"}, "timestamp"),
+        (body() | {"eventId": 17}, "eventId"),
+        ({"event": "batch.completed", "operation": OPERATION}, "batch.batchId"),
+    ],
+)
+def test_what_is_no_event_names_the_field_at_fault(document: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        event_of(document)
+
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"null", b"[]", b"1", b'"x"', b"{", b"{} {}", b"\xef\xbb\xbf{}", '{"a": "ä"}'.encode("latin-1"),
+        "{}".encode("utf-16"), b'{"a": NaN}', b'{"a": -Infinity}', b'{"a": 1e999}', b'{"a": 1, "a": 2}',
+        b'{"a": {"b": 1, "b": 1}}', b'{"a": "\\ud800"}', b'{"a": ' + b"9" * 400 + b"}", b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a":' * 33 + b"1" + b"}" * 33, b"[" * 100_000, b'{"a": 9223372036854775808}',
+    ],
+)  # fmt: skip
+def test_json_that_readers_could_differ_on_is_refused(raw: bytes) -> None:
+    with pytest.raises(NotJson):
+        decode(raw)
+
+
+def test_plain_json_is_read() -> None:
+    document = {"a": [1, 2.5, "ä\u0000", None, True, {"b": {}}], "big": 2**63 - 1}
+
+    assert decode(json.dumps(document).encode()) == document
