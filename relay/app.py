@@ -1,0 +1,237 @@
+"""The only place that knows all parts: builds them, starts them, closes them in reverse.
+
+Starting and stopping are straight-line on purpose: the order is the point.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+from aiohttp import web
+
+from relay import metrics
+from relay.channels import CHANNELS, Channel
+from relay.config import Config, load
+from relay.deliveries import Accepted
+from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
+from relay.health import Health
+from relay.httpguard import serve
+from relay.intake import Intake
+from relay.parsing import decode, parse
+from relay.receiver import Receiver, make_app
+from relay.rendering import Renderer
+from relay.store import Store
+from relay.store.embedded import EmbeddedRedis, find_server, running_url
+from relay.store.records import Quarantined, Records
+from relay.store.store import LEASE
+from relay.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+Role = Literal["all", "receive", "deliver"]
+GRACE = 20.0  # seconds that a stop waits for requests and sends under way
+NEEDS_RESTART = ("server", "redis", "data_dir")
+
+
+def share(name: str) -> Path:
+    """The folder of the built-in `templates` or `config`: inside an installed package, or beside a checkout's."""
+    installed = Path(__file__).parent / "_share" / name
+    return installed if installed.is_dir() else Path(__file__).parents[1] / name
+
+
+def build_renderer(config: Config) -> Renderer:
+    """The user's templates before the built-in ones. TemplateError names file and line."""
+    own = [config.templates] if config.templates else []
+    return Renderer([*own, share("templates")], base_url=config.platform.base_url)
+
+
+def build_channels(config: Config) -> dict[str, Channel]:
+    return {name: CHANNELS[name](settings) for name, settings in config.channels.items()}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a command works with: the store of a relay that runs elsewhere, and the way of an event into it."""
+
+    config: Config
+    store: Store
+    records: Records
+    clock: Callable[[], float] = time.time
+
+    async def take(self, kept: Quarantined) -> Accepted:
+        """A quarantined body as an event, by today's rules. Raises NotJson or InvalidEvent if it still is none."""
+        source = self.config.sources.get(kept.source)
+        event = parse(
+            decode(kept.body),
+            source=kept.source,
+            received_at=datetime.fromtimestamp(self.clock(), UTC),
+            default_event=source.event if source else "",
+            delivery_id=kept.headers.get("webhook-id", ""),
+        )
+        return await Intake(self.store, lambda: self.config, CHANNELS).take(event)
+
+
+@contextlib.asynccontextmanager
+async def open_desk(path: Path, env: Mapping[str, str]) -> AsyncIterator[Desk]:
+    """Reach the Redis of this configuration, embedded or not. Raises a RelayError that says why it cannot."""
+    config = load(path, env=env, channels=CHANNELS)
+    url = config.redis.url or await running_url(config.data_dir)
+    if not url:
+        raise EmbeddedRedisError(
+            f"no relay is running on {config.data_dir}, so its private Redis is not up; start `relay serve` first"
+        )
+    store = Store.open(url, worker=f"command-{os.getpid()}")
+    try:
+        await store.prepare(config.redis.durability, config.redis.replicas)
+        yield Desk(config, store, Records(store))
+    finally:
+        await store.aclose()
+
+
+class Relay:
+    """One relay process: `await run()` until `stop()`. Raises before it listens if anything is wrong."""
+
+    def __init__(
+        self,
+        path: Path,
+        env: Mapping[str, str],
+        *,
+        role: Role = "all",
+        reuse_port: bool = False,
+        lease: float = LEASE,
+        grace: float = GRACE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._env = env
+        self._role = role
+        self._reuse_port = reuse_port
+        self._lease = lease
+        self._grace = grace
+        self._clock = clock
+        self._stop = asyncio.Event()
+        self._retired: list[Channel] = []
+        self.config = load(path, env=env, channels=CHANNELS)
+        self.renderer = build_renderer(self.config)
+        self.addresses: list[tuple[str, int]] = []
+        self.started = asyncio.Event()
+
+    def stop(self) -> None:
+        """Refuse new events, finish what is under way, leave."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Serve until `stop`. EmbeddedRedisError if the private Redis cannot be had or kept."""
+        for warning in self.config.warnings:
+            log.warning("config.warned", line=warning.line, key=warning.path, warning=warning.message)
+        async with contextlib.AsyncExitStack() as stack:  # closed in reverse: receiver, worker, channels, store, Redis
+            embedded = await self._embedded(stack)
+            url = embedded.url if embedded else self.config.redis.url
+            worker = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
+            self._store = Store.open(url, worker=worker, lease=self._lease)
+            stack.push_async_callback(self._store.aclose)
+            self._health = Health(self._store, lambda: self.config, clock=self._clock)
+            await self._health.prepare()
+            stack.push_async_callback(_cancelled, asyncio.create_task(self._health.watch()))
+            self._channels = build_channels(self.config)
+            stack.push_async_callback(self._close_channels)
+            if self._role != "receive":
+                self._worker: Worker | None = self._new_worker()
+                running = asyncio.create_task(self._worker.run())
+                stack.push_async_callback(_cancelled, running)
+                stack.push_async_callback(self._worker.stop, self._grace)
+            else:
+                self._worker = None
+            self._receiver = self._new_receiver()
+            runner = await self._listen()
+            stack.push_async_callback(runner.cleanup)
+            self.addresses = [(str(address[0]), int(address[1])) for address in runner.addresses]
+            self.started.set()
+            log.info("relay.started", addresses=self.addresses, role=self._role, durability=self._health.durability)
+            await self._until_stopped(embedded)
+            self._receiver.stopping = True  # first no new events, so that everything accepted is already durable
+            log.info("relay.stopping", grace=self._grace)
+        log.info("relay.stopped")
+
+    def reload(self) -> None:
+        """Read the configuration again. A bad file changes nothing; what is being sent is not disturbed."""
+        try:
+            fresh = load(self._path, env=self._env, channels=CHANNELS)
+            self._refuse_new_channels(fresh)
+            renderer = build_renderer(fresh)
+        except (ConfigError, TemplateError) as error:
+            log.error("config.refused", reason=str(error))
+            return
+        kept = [name for name in NEEDS_RESTART if getattr(fresh, name) != getattr(self.config, name)]
+        for name in kept:
+            log.warning("config.needs_restart", key=name)
+        for name, settings in fresh.channels.items():
+            if settings != self.config.channels.get(name):
+                self._retired.append(self._channels[name])  # it may be sending: closed when relay stops
+                self._channels[name] = CHANNELS[name](settings)
+        self.config, self.renderer = fresh, renderer
+        self._receiver.sources = fresh.sources
+        self._health.resume()
+        log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations))
+
+    def _refuse_new_channels(self, fresh: Config) -> None:
+        new = sorted(set(fresh.channels) - set(self._channels))
+        if new:
+            raise ConfigError([Problem(f"channels.{name}", "a channel's first use needs a restart") for name in new])
+
+    async def _embedded(self, stack: contextlib.AsyncExitStack) -> EmbeddedRedis | None:
+        if self.config.redis.url:
+            return None
+        embedded = EmbeddedRedis(self.config.data_dir, find_server(self._env.get("RELAY_REDIS_SERVER", "")))
+        await embedded.start()
+        stack.push_async_callback(embedded.stop)
+        return embedded
+
+    def _new_worker(self) -> Worker:
+        return Worker(
+            self._store, self._channels, config=lambda: self.config, renderer=lambda: self.renderer, clock=self._clock
+        )
+
+    def _new_receiver(self) -> Receiver:
+        intake = Intake(self._store, lambda: self.config, CHANNELS, wake=self._worker.wake if self._worker else None)
+        directory = self._env.get("PROMETHEUS_MULTIPROC_DIR")
+        return Receiver(
+            self.config.sources,
+            self._health.guard(intake.take),
+            self._health.records.quarantine,
+            self._health.readiness,
+            self._clock,
+            max_body=self.config.server.max_body,
+            public_url=self.config.server.public_url,
+            registry=metrics.shared(directory) if directory else metrics.REGISTRY,
+        )
+
+    async def _listen(self) -> web.AppRunner:
+        server = self.config.server
+        app = make_app(self._receiver)
+        return await serve(app, server.host, server.port, reuse_port=self._reuse_port, grace=self._grace)
+
+    async def _until_stopped(self, embedded: EmbeddedRedis | None) -> None:
+        waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._stop.wait())]
+        waiting += [embedded.failed] if embedded else []
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not self._stop.is_set() and embedded:
+            raise EmbeddedRedisError(await embedded.failed)
+
+    async def _close_channels(self) -> None:
+        for channel in (*self._channels.values(), *self._retired):
+            await channel.aclose()
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

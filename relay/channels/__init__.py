@@ -1,0 +1,49 @@
+"""The channels: one class each, and the table that is the only place to know them all.
+
+Adding one is a file here, a folder under `templates/` and a line in `CHANNELS` (docs/adding-a-channel.md).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel
+
+from relay.channels.email import Email
+from relay.channels.slack import Slack
+from relay.deliveries import Limit, Notification, Receipt
+
+__all__ = ["CHANNELS", "Channel"]
+
+
+class Channel(Protocol):
+    """What relay needs of a channel. Built once by `app`, closed once, used by many attempts at a time."""
+
+    Settings: ClassVar[type[BaseModel]]
+    """Its table under `channels:` in the configuration."""
+    modes: ClassVar[tuple[str, ...]]
+    """The destination modes it can do, the first being the default."""
+    timeout: ClassVar[float]
+    """Seconds after which an attempt is over, whatever the other side does."""
+
+    @staticmethod
+    def addresses(value: object) -> list[str]:
+        """The addresses that a destination's value names; ValueError says what was expected instead."""
+        ...
+
+    @staticmethod
+    def limits(address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+        """The rate limits of a new message to this address, and those of an edit."""
+        ...
+
+    async def send(self, notification: Notification) -> Receipt:
+        """Deliver it now. Raises DeliveryError, and nothing else on purpose."""
+        ...
+
+    async def check(self) -> str:
+        """Ask the other side whether it would take us (`relay check --live`). Raises DeliveryError."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+CHANNELS: Mapping[str, Any] = {"slack": Slack, "email": Email}

@@ -1,0 +1,90 @@
+"""One call of Slack's Web API: made once, over in time, its answer bounded, its failure a SlackError."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from relay.channels.slack_errors import refused, unanswered
+
+POST, UPDATE = "chat.postMessage", "chat.update"
+CONNECT_TIMEOUT = 5.0
+MAX_ANSWER = 4 * 1024**2  # a page of people is the longest
+
+
+class Client:
+    """Shared by all attempts. `deadline` is the seconds a call may take, unless it is told otherwise."""
+
+    def __init__(self, token: str, base_url: str, proxy: str = "", *, deadline: float) -> None:
+        self.scopes: frozenset[str] = frozenset()  # what the token may do, as the last answer said
+        self._web = _Web(token, base_url, proxy, deadline)
+        self._deadline = deadline
+
+    async def call(
+        self, method: str, arguments: Mapping[str, Any], *, address: str = "", until: float | None = None
+    ) -> Mapping[str, Any]:
+        """The answer. `until` is on the loop's clock; `address` is for the error's text: whom the call was about."""
+        until = asyncio.get_running_loop().time() + self._deadline if until is None else until
+        written = method in (POST, UPDATE)  # Slack takes JSON where something is written, and only forms elsewhere
+        try:
+            async with asyncio.timeout_at(until):
+                response = await self._web.api_call(
+                    method, json=dict(arguments) if written else None, data=None if written else dict(arguments)
+                )
+        # The causes go no further: they show what was sent and answered, and a proxy's address with its password.
+        except SlackApiError as error:
+            answer = error.response
+            raise refused(method, address, answer.status_code, answer.headers, answer.data) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise unanswered(method, address, error) from None
+        self.scopes = frozenset(filter(None, response.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")))
+        return _object(response.data)
+
+    async def aclose(self) -> None:
+        if self._web.session:
+            await self._web.session.close()
+
+
+class _Web(AsyncWebClient):
+    """Slack's client with the request itself made here.
+
+    The library's own would follow redirects, read an answer of any length, and trip over one of the wrong type.
+    """
+
+    def __init__(self, token: str, base_url: str, proxy: str, deadline: float) -> None:
+        logger = logging.Logger("slack_sdk", logging.WARNING)  # its own would log messages at DEBUG
+        super().__init__(token, base_url, logger=logger, retry_handlers=[])
+        self.proxy = proxy or None  # the library takes one from the environment
+        self._secret = token.encode()
+        self._timeouts = aiohttp.ClientTimeout(total=deadline, connect=min(CONNECT_TIMEOUT, deadline / 2))
+
+    async def _request(self, *, http_verb: str, api_url: str, req_args: dict[str, Any]) -> dict[str, Any]:
+        if self.session is None:  # made in the loop it is used in; the library would make one for every call
+            self.session = aiohttp.ClientSession(timeout=self._timeouts, cookie_jar=aiohttp.DummyCookieJar())
+        given = {key: value for key, value in req_args.items() if value is not None}
+        async with self.session.request(http_verb, api_url, allow_redirects=False, **given) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    raise aiohttp.ClientPayloadError("the answer is too long")
+        # Whoever answers may repeat the token to us; our texts and logs may not.
+        said = bytes(body).replace(self._secret, b"token")
+        return {"data": _parsed(said), "headers": response.headers, "status_code": response.status}
+
+
+def _parsed(body: bytes) -> Mapping[str, Any]:
+    """The JSON object; an empty one if it is something else."""
+    try:
+        return _object(json.loads(body))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _object(said: object) -> Mapping[str, Any]:
+    return said if isinstance(said, Mapping) else {}

@@ -1,0 +1,164 @@
+"""What Slack's refusals mean for a delivery: one table, and the functions that read it.
+
+The codes are those of https://docs.slack.dev/reference/methods/chat.postMessage and …/chat.update.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+import aiohttp
+
+from relay.errors import DeliveryError, Pause
+
+THROTTLED_FOR = 30.0  # seconds to wait when Slack throttles and does not say how long
+
+
+class Meaning(Enum):
+    """What a failure says about the message, and so what happens next."""
+
+    THROTTLED = "too many calls: wait, without losing an attempt"
+    WORKSPACE = "nothing can be sent with this token: everything waits until someone has seen to it"
+    CONVERSATION = "nothing can be sent there: that destination waits"
+    MESSAGE = "this message will not be taken as it is: send less of it"
+    GONE = "the message to edit is not there any more: post it anew"
+    UNSENT = "not sent, and it may work later"
+    UNKNOWN = "it may have been sent"
+
+
+_CODES: Mapping[Meaning, str] = {
+    Meaning.THROTTLED: "ratelimited rate_limited",
+    Meaning.WORKSPACE: """
+        invalid_auth not_authed account_inactive token_revoked token_expired not_allowed_token_type missing_scope
+        org_login_required ekm_access_denied team_access_not_granted accesslimited app_access_restricted
+        enterprise_is_restricted two_factor_setup_required team_not_found message_limit_exceeded method_deprecated
+        deprecated_endpoint unknown_method""",
+    Meaning.CONVERSATION: """
+        channel_not_found not_in_channel is_archived is_inactive no_permission access_denied restricted_action
+        restricted_action_read_only_channel restricted_action_thread_only_channel
+        restricted_action_non_threadable_channel restricted_action_thread_locked external_channel_migrating
+        messages_tab_disabled cannot_dm_bot user_not_found user_not_visible user_disabled""",
+    Meaning.MESSAGE: """
+        msg_too_long msg_blocks_too_long invalid_blocks invalid_blocks_format invalid_attachments
+        attachment_payload_limit_exceeded no_text too_many_attachments too_many_contact_cards block_mismatch
+        markdown_text_conflict metadata_too_large invalid_metadata_format invalid_metadata_schema
+        metadata_must_be_sent_from_app invalid_arguments invalid_arg_name invalid_array_arg invalid_charset
+        invalid_form_data invalid_post_type missing_post_type invalid_json json_not_object
+        slack_connect_file_link_sharing_blocked slack_connect_canvas_sharing_blocked
+        slack_connect_lists_sharing_blocked""",
+    Meaning.GONE: "message_not_found cant_update_message edit_window_closed",
+    Meaning.UNSENT: "request_timeout service_unavailable team_added_to_org update_failed streaming_state_conflict",
+    Meaning.UNKNOWN: "fatal_error internal_error",
+}
+MEANINGS: Mapping[str, Meaning] = {code: meaning for meaning, codes in _CODES.items() for code in codes.split()}
+
+# With these a reply finds no place in its thread, and is posted beside it.
+UNTHREADABLE = frozenset({
+    "message_not_found", "thread_not_found", "invalid_thread_ts", "cannot_reply_to_message", "thread_locked",
+    "restricted_action_thread_locked", "restricted_action_non_threadable_channel",
+})  # fmt: skip
+
+# What a person can do about it, by code, else by meaning.
+ADVICE: Mapping[str | Meaning, str] = {
+    "channel_not_found": "check its name; if it is private, invite the app there",
+    "not_in_channel": "invite the app there, or grant it chat:write.public",
+    "is_archived": "unarchive it, or name another in the configuration",
+    "missing_scope": "add the scope to the Slack app and install it again",
+    "not_allowed_token_type": "channels.slack.token has to be the app's bot token, xoxb-",
+    "token_expired": "channels.slack.token needs a new token",
+    "restricted_action_thread_only_channel": "only replies are allowed there: name another in the configuration",
+    Meaning.WORKSPACE: "check channels.slack.token and the app's installation in Slack",
+    Meaning.CONVERSATION: "check the conversation's settings and whether the app may post there",
+    Meaning.MESSAGE: "the template makes something Slack does not take",
+}
+ELSEWHERE = "that is not Slack's own way of refusing; check channels.slack.base_url and the proxies on the way"
+
+_PAUSES: Mapping[Meaning, Pause] = {
+    Meaning.THROTTLED: "limit",
+    Meaning.WORKSPACE: "channel",
+    Meaning.CONVERSATION: "destination",
+}
+# The request cannot have reached Slack: there was no connection to send it on.
+_NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+
+
+class SlackError(DeliveryError):
+    """A call that failed; `code` is Slack's own word for it, empty if it gave none."""
+
+    def __init__(self, message: str, call: str, meaning: Meaning, *, code: str = "", retry_after: float | None = None):
+        if meaning is Meaning.THROTTLED:
+            retry_after = retry_after or THROTTLED_FOR
+        super().__init__(
+            message,
+            permanent=meaning in (Meaning.MESSAGE, Meaning.GONE),
+            retry_after=retry_after,
+            outcome_unknown=meaning is Meaning.UNKNOWN and call == "chat.postMessage",  # editing twice does no harm
+            pause=_PAUSES.get(meaning, ""),
+        )
+        self.meaning = meaning
+        self.code = code
+
+
+def refused(call: str, place: str, status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> SlackError:
+    """The meaning of an answer that is not Slack's "ok": `answer` is its JSON object, empty if it sent none."""
+    code = _word(answer.get("error"))
+    meaning = _meaning(status, code, understood=answer.get("ok") is False)
+    said = ", ".join(filter(None, (code or f"HTTP {status}", *_details(answer))))
+    advice = ADVICE.get(code) or ADVICE.get(meaning) or ("" if code or not 300 <= status < 500 else ELSEWHERE)
+    text = f"Slack answered {call}{f' to {place}' if place else ''} with {said}{f': {advice}' if advice else ''}"
+    return SlackError(text, call, meaning, code=code, retry_after=_seconds(headers.get("Retry-After")))
+
+
+def unanswered(call: str, place: str, error: Exception) -> SlackError:
+    """The meaning of a call that got no answer: the connection failed, broke, or nothing came in time."""
+    sent = not isinstance(error, _NO_CONNECTION)
+    match error:
+        case aiohttp.ClientHttpProxyError():  # its own text holds the proxy's address, perhaps with a password
+            reason = f"the proxy answered {error.status}"
+        case aiohttp.ClientConnectorError():
+            reason = str(error)
+        case TimeoutError():
+            reason = "no answer in time" if sent else "no connection in time"
+        case _:
+            reason = f"the connection broke before the answer was complete ({type(error).__name__})"
+    text = f"Slack did not answer {call}{f' to {place}' if place else ''}: {reason}"
+    return SlackError(text, call, Meaning.UNKNOWN if sent else Meaning.UNSENT)
+
+
+def _meaning(status: int, code: str, *, understood: bool) -> Meaning:
+    if status == 429:
+        return Meaning.THROTTLED
+    if code in MEANINGS:
+        return MEANINGS[code]
+    if status == 413:
+        return Meaning.MESSAGE
+    # A plain no, a redirect or a 4xx is a refusal, even with a code we do not know. A 5xx is one only if it says so
+    # in a code we know; and an answer that cannot be read tells nothing at all.
+    return Meaning.UNSENT if 300 <= status < 500 or (understood and status < 300) else Meaning.UNKNOWN
+
+
+def _word(said: object) -> str:
+    """Slack's code; what does not look like one is not repeated in our texts."""
+    return said if isinstance(said, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,80}", said) else ""
+
+
+def _details(answer: Mapping[str, Any]) -> list[str]:
+    """The scope that was missing, and where in the message the fault is."""
+    needed = answer.get("needed")
+    found = [f"needs {needed[:80]}"] if isinstance(needed, str) and needed else []
+    metadata = answer.get("response_metadata")
+    messages = metadata.get("messages") if isinstance(metadata, Mapping) else None
+    if isinstance(messages, list):
+        found += [re.sub(r"\s+", " ", message)[:120] for message in messages[:2] if isinstance(message, str)]
+    return found
+
+
+def _seconds(said: str | None) -> float | None:
+    """Retry-After; Slack gives whole seconds."""
+    try:
+        seconds = float(said or "")
+    except ValueError:
+        return None
+    return max(seconds, 1.0) if math.isfinite(seconds) else None

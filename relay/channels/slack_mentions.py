@@ -1,0 +1,158 @@
+"""Finds the people and groups behind the names in a configuration, and the workspace they are in.
+
+Only an id calls somebody (https://docs.slack.dev/messaging/formatting-message-text). A name that cannot be found, or
+not soon enough, is written as it stands: a message is never late or lost for the sake of a mention.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from relay.channels.slack_errors import SlackError
+from relay.channels.slack_messages import escape
+
+log = structlog.get_logger(__name__)
+
+KNOWN_FOR = 3600.0
+UNKNOWN_FOR = 24 * 3600.0  # an address nobody in the workspace has
+AGAIN_AFTER = 300.0  # a look-up that failed
+PAGE = 1_000
+PAGES = 20  # Slack allows about 20 such calls a minute
+REMEMBERED = 1_000
+
+EVERYBODY = {"@here": "<!here>", "@channel": "<!channel>"}
+
+Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
+Names = Mapping[str, str]  # what people write, in small letters → what Slack reads
+
+_USER = re.compile(r"(?=.*\d)[UW][A-Z0-9]{2,20}")
+_GROUP = re.compile(r"(?=.*\d)S[A-Z0-9]{2,20}")
+_EMAIL = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")
+_URL = re.compile(r"https?://[^\s<>|]+/")
+
+
+@dataclass(frozen=True)
+class _Answer:
+    names: Names
+    until: float
+
+
+class Directory:
+    """Looks names up once and remembers them. A look-up goes on when the message no longer waits for it."""
+
+    def __init__(self, call: Call, *, clock: Callable[[], float], patience: float) -> None:
+        self._call = call
+        self._clock = clock
+        self._patience = patience  # seconds a message waits
+        self._answers: dict[str, _Answer] = {}
+        self._lookups: dict[str, asyncio.Task[None]] = {}
+
+    async def mentions(self, written: Iterable[str]) -> str:
+        """What to put before a message so that these are called; each one once, in their order."""
+        found = await asyncio.gather(*(self._find(name.strip()) for name in written))
+        return " ".join(dict.fromkeys(filter(None, found)))
+
+    async def home(self) -> str:
+        """The workspace's address, which its permalinks begin with; empty while unknown."""
+        return (await self._names("auth.test", self._workspace)).get("url", "")
+
+    async def aclose(self) -> None:
+        lookups = list(self._lookups.values())
+        for lookup in lookups:
+            lookup.cancel()
+        await asyncio.gather(*lookups, return_exceptions=True)
+
+    async def _find(self, written: str) -> str:
+        if written in EVERYBODY:
+            return EVERYBODY[written]
+        if _USER.fullmatch(written):
+            return f"<@{written}>"
+        if _GROUP.fullmatch(written):
+            return f"<!subteam^{written}>"
+        name = written.removeprefix("@").casefold()
+        if _EMAIL.fullmatch(name):
+            lookups = [self._names(f"users.lookupByEmail {name}", lambda: self._by_email(name))]
+        else:
+            lookups = [self._names("usergroups.list", self._groups), self._names("users.list", self._users)]
+        for names in await asyncio.gather(*lookups):
+            if name in names:
+                return names[name]
+        log.warning("mention.unresolved", name=written)
+        return escape(written)
+
+    async def _names(self, key: str, look_up: Callable[[], Awaitable[tuple[Names, float]]]) -> Names:
+        known = self._answers.get(key)
+        if known is None or known.until <= self._clock():
+            lookup = self._lookups.get(key)
+            if lookup is None:
+                lookup = self._lookups[key] = asyncio.create_task(self._refresh(key, look_up))
+            await asyncio.wait({lookup}, timeout=self._patience)
+            known = self._answers.get(key)
+        return known.names if known else {}
+
+    async def _refresh(self, key: str, look_up: Callable[[], Awaitable[tuple[Names, float]]]) -> None:
+        try:
+            names, seconds = await look_up()
+        except SlackError as error:
+            log.warning("mention.lookup_failed", error=str(error))
+            stale = self._answers.get(key)
+            names, seconds = stale.names if stale else {}, AGAIN_AFTER
+        finally:
+            del self._lookups[key]
+        if len(self._answers) >= REMEMBERED:
+            self._answers.clear()
+        self._answers[key] = _Answer(names, self._clock() + seconds)
+
+    async def _workspace(self) -> tuple[Names, float]:
+        url = (await self._call("auth.test", {})).get("url")
+        return {"url": url} if isinstance(url, str) and _URL.fullmatch(url) else {}, KNOWN_FOR
+
+    async def _by_email(self, email: str) -> tuple[Names, float]:
+        try:
+            answer = await self._call("users.lookupByEmail", {"email": email})
+        except SlackError as error:
+            if error.code == "users_not_found":
+                return {}, UNKNOWN_FOR
+            raise
+        user = answer.get("user")
+        return _named([(email, user)], _USER, "<@{}>"), KNOWN_FOR
+
+    async def _groups(self) -> tuple[Names, float]:
+        groups = _objects((await self._call("usergroups.list", {})).get("usergroups"))
+        return _named([(group.get("handle"), group) for group in groups], _GROUP, "<!subteam^{}>"), KNOWN_FOR
+
+    async def _users(self) -> tuple[Names, float]:
+        """By user name, which is unique, and by display name where only one person has it."""
+        members, cursor = [], ""
+        for _ in range(PAGES):
+            answer = await self._call("users.list", {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})})
+            members += [user for user in _objects(answer.get("members")) if not user.get("deleted")]
+            cursor = str(_object(answer.get("response_metadata")).get("next_cursor") or "")
+            if not cursor:
+                break
+        displayed = _named(
+            [(_object(user.get("profile")).get("display_name"), user) for user in members], _USER, "<@{}>"
+        )
+        return {**displayed, **_named([(user.get("name"), user) for user in members], _USER, "<@{}>")}, KNOWN_FOR
+
+
+def _named(pairs: Sequence[tuple[object, object]], ids: re.Pattern[str], form: str) -> dict[str, str]:
+    """Names to what Slack reads for them; a name that several have is nobody's."""
+    found: dict[str, set[str]] = {}
+    for name, owner in pairs:
+        id_ = _object(owner).get("id")
+        if isinstance(name, str) and name and isinstance(id_, str) and ids.fullmatch(id_):
+            found.setdefault(name.casefold(), set()).add(form.format(id_))
+    return {name: owners.pop() for name, owners in found.items() if len(owners) == 1}
+
+
+def _object(said: object) -> Mapping[str, Any]:
+    return said if isinstance(said, Mapping) else {}
+
+
+def _objects(said: object) -> list[Mapping[str, Any]]:
+    return [item for item in said if isinstance(item, Mapping)] if isinstance(said, list) else []

@@ -1,0 +1,47 @@
+"""relay's commands. Each lives in a file of its own, which is imported when it is asked for."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+
+from relay import __version__
+
+# Every command with the sentence that `relay --help` says of it. `relay/cli/<name>.py` holds it under its own name.
+COMMANDS = {
+    "serve": "Receive events and deliver messages.",
+    "demo": "Run everything on this machine, with a sandbox platform, a Slack stand-in and an inbox.",
+    "check": "Check the configuration and the templates; with --live, Slack, SMTP and Redis too.",
+    "explain": "Say whom an event reaches and why, rule by rule.",
+    "send": "Sign one event and send it.",
+    "template": "Lint, preview and test message templates.",
+    "dead": "List, show, replay and drop what could not be delivered.",
+    "register": "Register this relay at the platform.",
+    "sandbox": "Serve a sandbox of the Async Operations API.",
+}
+
+
+class Commands(click.Group):
+    """A group that knows its commands by name, so that help and start-up import none of them."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return [name for name in COMMANDS if find_spec(f"{__name__}.{name}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="relay")
+def main() -> None:
+    """The webhook target for long-running operations: one message per operation, in Slack and by e-mail.
+
+    Exit status: 0 done, 1 the thing asked about is wrong, 2 wrong use.
+    """

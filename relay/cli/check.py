@@ -1,0 +1,143 @@
+"""relay check: is this configuration right, and with --live, would the other sides take us?"""
+
+import asyncio
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from relay.cli.options import config_option, json_option, visible
+from relay.config import Config, load
+from relay.errors import ConfigError, Problem, RelayError, TemplateError
+
+PATIENCE = 15.0  # seconds for each of the other sides
+
+
+@dataclass
+class Report:
+    """What was found. The configuration is right if there are no problems; warnings do not count."""
+
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    summary: dict[str, list[str]] = field(default_factory=dict)
+    live: dict[str, str] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        return {"ok": not self.problems, **asdict(self)}
+
+
+@click.command(short_help="Check the configuration and the templates.")
+@config_option
+@click.option("--live", is_flag=True, help="Ask Slack, the mail server and Redis too. Nothing is sent to people.")
+@json_option
+def check(config: Path, *, live: bool, as_json: bool) -> None:
+    """Check the configuration, and the templates in every language and channel, before relay has to live by them.
+
+    Leaves with 1 if anything is wrong; warnings alone are not.
+    """
+    report = Report(str(config))
+    try:
+        _check(report, config, live=live)
+    except ConfigError as error:
+        report.problems += error.problems
+    if as_json:
+        click.echo(json.dumps(report.facts(), ensure_ascii=False, indent=2))
+    else:
+        _print(report)
+    if report.problems:
+        raise SystemExit(1)
+
+
+def _check(report: Report, path: Path, *, live: bool) -> None:
+    from relay.app import build_renderer  # noqa: PLC0415 - `relay --help` needs none of relay's parts
+    from relay.channels import CHANNELS  # noqa: PLC0415
+
+    config = load(path, env=os.environ, channels=CHANNELS)
+    report.warnings += config.warnings
+    report.summary = _summary(config)
+    try:
+        renderer = build_renderer(config)
+        report.problems += [Problem("templates", fault) for fault in renderer.check()]
+        report.summary["templates"] = [f"in {', '.join(renderer.languages)}, for {', '.join(config.channels)}"]
+    except TemplateError as error:
+        report.problems.append(Problem("templates", str(error)))
+    if live:
+        report.live = asyncio.run(_ask_everyone(config, report))
+
+
+def _summary(config: Config) -> dict[str, list[str]]:
+    """The configuration in words, a line for each thing, without a secret."""
+    return {
+        "listens": [f"{config.server.host}:{config.server.port} {config.server.public_url}".rstrip()],
+        "redis": ["the one at redis.url" if config.redis.url else f"a private one under {config.data_dir}"],
+        "sources": [
+            f"/webhooks/{name}: {source.signature.scheme} {', '.join(source.signature.secrets)}".rstrip()
+            for name, source in config.sources.items()
+        ],
+        "destinations": [
+            f"{name}: {one.channel}, {one.mode}: {', '.join(one.addresses)}"
+            for name, one in config.destinations.items()
+        ],
+        "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],
+    }
+
+
+async def _ask_everyone(config: Config, report: Report) -> dict[str, str]:
+    """What each of the other sides answers; what it refuses becomes a problem of the report."""
+    from relay.app import build_channels  # noqa: PLC0415
+
+    channels = build_channels(config)
+    questions = {
+        "redis": lambda: _ask_redis(config),
+        **{f"channels.{name}": one.check for name, one in channels.items()},
+    }
+    answers = {}
+    for name, ask in questions.items():
+        try:
+            answers[name] = await asyncio.wait_for(ask(), PATIENCE)
+        except TimeoutError:
+            report.problems.append(Problem(name, f"no answer within {PATIENCE:g} s"))
+        except ConfigError as error:
+            report.problems += error.problems
+        except RelayError as error:
+            report.problems.append(Problem(name, str(error)))
+    for channel in channels.values():
+        await channel.aclose()
+    return answers
+
+
+async def _ask_redis(config: Config) -> str:
+    from relay.store import Store  # noqa: PLC0415
+    from relay.store.connection import inspect  # noqa: PLC0415
+    from relay.store.embedded import running_url  # noqa: PLC0415
+
+    url = config.redis.url or await running_url(config.data_dir)
+    if not url:
+        return "the private one is not running; relay serve starts it"
+    store = Store.open(url, worker="check")
+    try:
+        promise = await inspect(store.redis, config.redis.durability, config.redis.replicas)
+    finally:
+        await store.aclose()
+    if promise.shortfall:
+        raise RelayError(promise.shortfall)
+    return f"answers; durability is {promise.durability}"
+
+
+def _print(report: Report) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for name, lines in (report.summary | {f"{name} says": [answer] for name, answer in report.live.items()}).items():
+        for label, line in zip((name, *[""] * len(lines)), lines, strict=False):
+            console.print(Text(f"{label:<14}", "bold"), Text(visible(line)))
+    for colour, found in (("yellow", report.warnings), ("red", report.problems)):
+        kind = "warning: " if found is report.warnings else ""
+        for problem in found:
+            console.print(Text(kind + visible(str(ConfigError([problem], report.file))), colour))
+    verdict = ("red", f"{len(report.problems)} problems") if report.problems else ("green", "right")
+    console.print(Text(f"{report.file}: {verdict[1]}".replace("1 problems", "1 problem"), verdict[0]))

@@ -1,0 +1,83 @@
+"""relay demo: everything on this machine."""
+
+import asyncio
+import os
+import signal
+
+import click
+from rich.console import Console
+
+from relay.cli.logs import configure
+from relay.cli.loop import run_loop
+from relay.cli.options import refuse
+from relay.demo import Demo
+from relay.demo.demo import Happening
+from relay.errors import RelayError
+
+COLOURS = {"platform": "cyan", "slack": "magenta", "mail": "yellow"}
+ARROWS = {"platform": "→ relay", "slack": "relay → Slack", "mail": "relay → mail"}
+
+
+@click.command(short_help="Run everything on this machine and watch.")
+@click.option("--until-done", is_flag=True, help="End once every expected message has arrived: 0 if all did, else 1.")
+@click.option(
+    "--pace", default=0.7, show_default=True, type=click.FloatRange(0, 60), help="Seconds between two events."
+)
+def demo(*, until_done: bool, pace: float) -> None:
+    """A private Redis, a Slack and an inbox with pages to look at, and relay itself.
+
+    Several signed operations are played: one completes, one fails critically, one event comes twice and one too
+    late, and a batch runs. Everything is shown as it happens; the pages stay up until Ctrl-C.
+    """
+    configure(machine=False, quiet=True)
+    console = Console(highlight=False)
+    status = 0
+
+    async def run() -> None:
+        nonlocal status
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with Demo.open(os.environ, lambda happening: _show(console, happening)) as stage:
+            _addresses(console, stage)
+            playing = asyncio.create_task(stage.play(pace))
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait([playing, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if not playing.done():
+                playing.cancel()
+                status = 1
+                return
+            status = 0 if playing.result() else 1
+            _verdict(console, stage)
+            if not until_done:
+                _addresses(console, stage)
+                console.print("[dim]Serving until Ctrl-C.[/dim]")
+                await stopped
+
+    try:
+        run_loop(run())
+    except (RelayError, OSError) as error:
+        refuse(error)
+    raise SystemExit(status)
+
+
+def _addresses(console: Console, stage: Demo) -> None:
+    console.print()
+    for name, url in (("Slack", stage.slack.url), ("Inbox", stage.inbox.url), ("relay", stage.url)):
+        console.print(f"  [bold]{name:6}[/bold] {url}", soft_wrap=True)
+    console.print()
+
+
+def _show(console: Console, happening: Happening) -> None:
+    colour = COLOURS[happening.who] if happening.expected else "red"
+    what = happening.what.replace("[", r"\[")
+    detail = happening.detail.replace("[", r"\[")
+    console.print(f"[{colour}]{ARROWS[happening.who]:>13}[/{colour}]  {what}  [dim]{detail}[/dim]", soft_wrap=True)
+
+
+def _verdict(console: Console, stage: Demo) -> None:
+    if stage.failures:
+        for failure in stage.failures:
+            console.print(f"[red]✗[/red] {failure}", soft_wrap=True)
+    else:
+        console.print(f"[green]✓[/green] All {len(stage.expectations())} expected messages arrived, each once.")

@@ -1,0 +1,118 @@
+"""A decision as facts, and as a page for people."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from relay.cli.options import visible
+from relay.config import Config
+from relay.deliveries import Gate, Target
+from relay.durations import spoken
+from relay.events import Event
+from relay.rules import KNOWN_EVENTS, decide, targets
+
+MARKS = {True: ("✔", "green"), False: ("✘", "red")}
+
+
+def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) -> dict[str, Any]:
+    """The event, every rule with its conditions, and the destinations with what may hold them back, as plain data.
+
+    An empty text or None says that the event does not state it.
+    """
+    decision = decide(event, config.rules)
+    found = targets(decision, config.destinations, channels)
+    reached = []
+    for one in decision.reached:
+        here = [target for target in found if target.destination == one.destination]
+        reached.append({
+            "destination": one.destination, "channel": here[0].channel, "mode": here[0].mode,
+            "addresses": [target.address for target in here], "rules": one.rules, "holds": [*holds(event, here[0])],
+        })  # fmt: skip
+    rules = [asdict(trace) | {"matches": trace.matches} for trace in decision.traces]
+    return {"event": _stated(event), "rules": rules, "destinations": reached}
+
+
+def holds(event: Event, target: Target) -> Iterator[str]:
+    """What may hold a message back at this address, in sentences. What was told there before is not known here."""
+    if event.name == "operation.progress" and target.gates:
+        wanted = " or ".join(_moved(gate) for gate in target.gates)
+        yield f"progress waits until {wanted} after the last that was told here; 100 % always passes"
+    if target.mode != "live":
+        return
+    if event.name not in KNOWN_EVENTS:
+        yield "no state of the operation: told at once, beside the live message"
+    elif event.terminal:
+        yield "an outcome: told at once"
+    else:
+        if target.post_after:
+            yield f"the first message waits {spoken(target.post_after)} after the operation's first event"
+        if target.min_interval:
+            yield f"edits keep {spoken(target.min_interval)} apart; meanwhile a newer state replaces an older one"
+
+
+def show(explanation: Mapping[str, Any]) -> None:
+    """Print it for a person."""
+    console = Console(highlight=False, soft_wrap=True)
+    event = explanation["event"]
+    console.print(_line(("bold", event["event"]), ("", f"from {event['source']}: {_about(event)}")))
+    for rule in explanation["rules"]:
+        console.print()
+        console.print(_line(_mark(rule), ("bold", rule["rule"]), ("", "→ " + ", ".join(rule["notify"]))))
+        for condition in rule["conditions"]:
+            actual = condition["actual"] or "not stated"
+            console.print(_line(("", "   "), _mark(condition), ("", f"{condition['name']:<16}{actual}"),
+                                ("dim", f"wanted {', '.join(condition['wanted'])}")))  # fmt: skip
+    for one in explanation["destinations"]:
+        console.print()
+        console.print(_line(("bold", one["destination"]), ("", f"{one['channel']}, {one['mode']}:"),
+                            ("", ", ".join(one["addresses"]))))  # fmt: skip
+        console.print(_line(("", "    because of"), ("", ", ".join(one["rules"]))))
+        for hold in one["holds"]:
+            console.print(_line(("yellow", f"    {hold}")))
+    if not explanation["destinations"]:
+        console.print("\nNobody is notified.", style="bold")
+    unsaid = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])
+    if unsaid and not event["event"].startswith("batch."):
+        console.print("\nWhat is not stated, a running relay takes from the operation's earlier events.", style="dim")
+
+
+def _moved(gate: Gate) -> str:
+    """`10 points`, `60s`, or both."""
+    points = [f"{gate.increment:g} points"] if gate.increment else []
+    return " and ".join([*points, spoken(gate.interval)] if gate.interval else points)
+
+
+def _stated(event: Event) -> dict[str, Any]:
+    about = event.batch if event.about_batch else event.operation
+    operation = event.operation
+    return {
+        "event": event.name,
+        "source": event.source,
+        "subject": event.subject,
+        "name": about.name if about else "",
+        "type": operation.type if operation else "",
+        "priority": operation.priority if operation else "",
+        "status": event.status,
+        "percentage": event.percentage,
+        "phase": event.phase_name,
+        "tenant": event.tenant,
+        "project": event.project,
+    }
+
+
+def _about(event: Mapping[str, Any]) -> str:
+    percentage = "" if event["percentage"] is None else f"{event['percentage']:g} %"
+    said = (event["name"] or event["subject"], event["status"], percentage, event["phase"], event["priority"])
+    return ", ".join(part for part in said if part)
+
+
+def _mark(judged: Mapping[str, Any]) -> tuple[str, str]:
+    mark, colour = MARKS[judged["matches" if "matches" in judged else "holds"]]
+    return colour, mark
+
+
+def _line(*parts: tuple[str, str]) -> Text:
+    return Text(" ").join(Text(visible(text), style=style) for style, text in parts)

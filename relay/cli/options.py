@@ -1,0 +1,24 @@
+"""What the commands share: their common options, and how they refuse."""
+
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+config_option = click.option(
+    "-c", "--config", "config", envvar="RELAY_CONFIG", default="config/relay.yaml", show_default=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", show_envvar=True,
+    help="The configuration.",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+
+
+def refuse(error: Exception) -> NoReturn:
+    """Say what is wrong with the thing asked about, without a traceback, and leave with 1."""
+    click.echo(visible(str(error)), err=True)
+    raise SystemExit(1)
+
+
+def visible(text: str) -> str:
+    """The text without what would steer a terminal: what is shown may come from a stranger."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)

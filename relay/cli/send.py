@@ -1,0 +1,110 @@
+"""relay send: sign one event and send it, as a platform would."""
+
+import asyncio
+import json
+import os
+import secrets
+import time
+from http import HTTPStatus
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from relay.cli.options import json_option, refuse, visible
+from relay.errors import RelayError
+from relay.signatures import SCHEMES, sign
+
+PATIENCE = 30.0  # seconds for the answer
+SHOWN = 4000  # characters of it that are printed
+
+
+@click.command(short_help="Sign one event and send it.")
+@click.argument("event", metavar="EVENT.json", type=click.File("rb"))
+@click.option("--to", "url", metavar="URL", required=True,
+              help="Where to, for instance http://localhost:8080/webhooks/async-operations.")  # fmt: skip
+@click.option("--secret", metavar="S", default="",
+              help="What to sign with; env:NAME and file:PATH keep it out of the shell's history.")  # fmt: skip
+@click.option(
+    "--scheme", type=click.Choice(list(SCHEMES)), default="hmac-sha256", show_default=True, help="How to sign."
+)
+@click.option("--header", metavar="NAME", help="Where the signature goes, if not where the scheme puts it.")
+@click.option("--id", "message_id", metavar="ID", default="", help="The webhook-id: the same id again is a duplicate.")
+@json_option
+def send(
+    *, event: BinaryIO, url: str, secret: str, scheme: str, header: str | None, message_id: str, as_json: bool
+) -> None:
+    """Sign the event in EVENT.json (- for standard input) and POST it, byte for byte as it stands there.
+
+    Leaves with 0 if the answer is a 2xx, else with 1.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter("expected an address that begins with http:// or https://", param_hint="--to")
+    key = _secret(secret)
+    if SCHEMES[scheme].needs_secret and not key:
+        raise click.UsageError(f"the scheme {scheme} needs a --secret")
+    body = event.read()
+    headers = _headers(body, scheme, key, header, message_id)
+    try:
+        status, answer = asyncio.run(_post(url, body, headers))
+    except RelayError as error:
+        refuse(error)
+    if as_json:
+        click.echo(json.dumps({"status": status, "answer": _read(answer)}, ensure_ascii=False))
+    else:
+        click.echo(f"{status} {_phrase(status)}".rstrip())
+        click.echo(visible(answer.decode(errors="replace")[:SHOWN]).rstrip())
+    if not 200 <= status < 300:
+        raise SystemExit(1)
+
+
+def _secret(written: str) -> bytes:
+    kind, _, name = written.partition(":")
+    if kind == "env":
+        if name not in os.environ:
+            raise click.BadParameter(f"the environment variable {name} is not set", param_hint="--secret")
+        return os.environ[name].encode()
+    if kind == "file":
+        try:
+            return Path(name).read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+        except OSError as error:
+            raise click.BadParameter(f"cannot read {name}: {error.strerror}", param_hint="--secret") from None
+    return written.encode()
+
+
+def _headers(body: bytes, scheme: str, secret: bytes, header: str | None, message_id: str) -> dict[str, str]:
+    if scheme == "standard-webhooks" and not message_id:
+        message_id = f"msg_{secrets.token_hex(12)}"
+    try:
+        signature = sign(scheme, body, secret, header=header, message_id=message_id, timestamp=time.time())
+    except ValueError:  # its text would hold the secret
+        raise click.BadParameter("expected UTF-8 text", param_hint="--secret") from None
+    identity = {"webhook-id": message_id} if message_id else {}
+    return {"Content-Type": "application/json", **identity, **signature}
+
+
+async def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    import aiohttp  # noqa: PLC0415 - `relay --help` needs no HTTP
+
+    place = url.partition("?")[0]  # what follows may be a token
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE)) as client,
+            client.post(url, data=body, headers=headers, allow_redirects=False) as response,
+        ):
+            return response.status, await response.read()
+    except TimeoutError:
+        raise RelayError(f"{place}: no answer within {PATIENCE:g} s; it may have arrived") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise RelayError(f"{place}: {error or type(error).__name__}") from None
+
+
+def _read(answer: bytes) -> object:
+    try:
+        return json.loads(answer)
+    except ValueError:
+        return answer.decode(errors="replace")
+
+
+def _phrase(status: int) -> str:
+    return next((known.phrase for known in HTTPStatus if known == status), "")

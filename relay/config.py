@@ -1,0 +1,176 @@
+"""Reading the configuration: one YAML file, whole or not at all, with every fault named by its line."""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from relay import destinations, sources
+from relay.configfile import Document, Place, read
+from relay.destinations import Channels, Destination, read_destinations
+from relay.errors import ConfigError, Problem
+from relay.rules import KNOWN_EVENTS, fits
+from relay.settings import Config
+from relay.sources import Source
+from relay.validation import suggest, validate
+
+__all__ = ["Config", "Destination", "Source", "load", "parse_config"]
+
+# Variables that decide over the file, and what they decide.
+OVERRIDES = {
+    "RELAY_REDIS_URL": ("redis", "url"),
+    "RELAY_HOST": ("server", "host"),
+    "RELAY_PORT": ("server", "port"),
+    "RELAY_DATA_DIR": ("data_dir",),
+}
+VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER")
+LANGUAGES = ("en", "de")  # what the built-in templates speak
+
+
+def load(path: Path, *, env: Mapping[str, str], channels: Channels) -> Config:
+    """The configuration in this file. Raises ConfigError with everything that is wrong with it."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
+    except UnicodeDecodeError:
+        raise ConfigError([Problem("", "cannot be read: it is not UTF-8 text")], str(path)) from None
+    return parse_config(text, file=str(path), env=env, channels=channels)
+
+
+def parse_config(text: str, *, file: str = "", env: Mapping[str, str], channels: Channels) -> Config:
+    """The configuration in this text. Raises ConfigError with everything that is wrong with it."""
+    document = read(text, file=file, env=env)
+    _override(document, env)
+    _name_rules(document)
+    settings = {
+        **document.data,
+        "channels": _channels(document, channels),
+        "destinations": read_destinations(document, channels),
+    }
+    config = validate(Config, settings, document, ())
+    _check_names(document)
+    if config:
+        config = _with_inherited_retries(config)
+        _check(config, document)
+    if document.problems or not config:
+        raise ConfigError(sorted(document.problems, key=lambda problem: problem.line or 0), file)
+    config._warnings = tuple(sorted(document.warnings, key=lambda problem: problem.line or 0))
+    return config
+
+
+def _override(document: Document, env: Mapping[str, str]) -> None:
+    for variable, place in OVERRIDES.items():
+        value = env.get(variable, "")
+        if variable == "RELAY_PORT" and value.startswith("tcp://"):
+            # Kubernetes sets it so in every container beside a service that is called relay.
+            document.warn((), f"RELAY_PORT={value} comes from Kubernetes and is ignored")
+        elif value:
+            document.override(place, value, variable)
+    for variable in env:
+        near = get_close_matches(variable, VARIABLES, n=1, cutoff=0.85) if variable.startswith("RELAY_") else []
+        if near and variable not in VARIABLES and variable not in document.variables:
+            document.warn((), f"the environment variable {variable} means nothing to relay; did you mean {near[0]}?")
+
+
+def _name_rules(document: Document) -> None:
+    """A rule without a name is called by its number."""
+    rules = document.data.get("rules")
+    for number, rule in enumerate(rules if isinstance(rules, list) else (), start=1):
+        if isinstance(rule, dict):
+            rule.setdefault("name", f"rule {number}")
+
+
+def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:
+    """The settings of each channel that is configured, or that is used and content with its defaults."""
+    written = document.section("channels")
+    found = {}
+    for name, settings in written.items():
+        if name not in channels:
+            document.report(("channels", name), f"unknown channel; {suggest(name, channels)}")
+        elif valid := validate(channels[name].Settings, settings, document, ("channels", name)):
+            found[name] = valid
+    for name, destination in document.section("destinations").items():
+        for channel in destination if isinstance(destination, dict) else ():
+            if channel in channels and channel not in written and channel not in found:
+                try:
+                    found[channel] = channels[channel].Settings()
+                except ValidationError:
+                    document.report(("destinations", name, channel), f"needs channels.{channel}, which is missing")
+    return found
+
+
+def _check_names(document: Document) -> None:
+    """Every name that a rule gives must be one of ours; asked of the raw text, so that all faults show at once."""
+    known = {key: document.section(key) for key in ("destinations", "sources")}
+    rules = document.data.get("rules")
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        for key, what in (("notify", "destinations"), ("sources", "sources")):
+            names = rule.get(key) if isinstance(rule, dict) else None
+            listed = names if isinstance(names, list) else [names]
+            for position, name in enumerate(listed):
+                if isinstance(name, str) and name not in known[what]:
+                    place = ("rules", index, key, position) if listed is names else ("rules", index, key)
+                    document.report(place, f"unknown {what[:-1]} {name!r}; {suggest(name, known[what])}")
+
+
+def _with_inherited_retries(config: Config) -> Config:
+    """What a destination's retry leaves out, it takes from the one at the top."""
+    heirs = {
+        name: destination.model_copy(
+            update={"retry": config.retry.model_copy(update=destination.retry.model_dump(exclude_unset=True))}
+        )
+        for name, destination in config.destinations.items()
+        if destination.retry
+    }
+    return config.model_copy(update={"destinations": {**config.destinations, **heirs}})
+
+
+def _check(config: Config, document: Document) -> None:
+    """What no single value shows."""
+    if config.redis.durability == "replicated" and not config.redis.url:
+        document.report(("redis", "durability"), "replicated needs the url of a Redis that has replicas")
+    if config.templates and not config.templates.is_dir():
+        document.report(("templates",), f"expected a directory; there is none at {config.templates.absolute()}")
+    _check_languages(config, document)
+    _check_rules(config, document)
+    for name, source in config.sources.items():
+        if source.event and source.event not in KNOWN_EVENTS:
+            document.warn(
+                ("sources", name, "event"), f"not an event that relay knows; {suggest(source.event, KNOWN_EVENTS)}"
+            )
+    for place, message in (*sources.warnings(config.sources), *destinations.warnings(config.destinations)):
+        document.warn(place, message)
+
+
+def _check_languages(config: Config, document: Document) -> None:
+    """A language needs a catalogue, ours or one beside the user's own templates; `de-AT` makes do with `de`."""
+    own = config.templates.glob("locales/*/messages.po") if config.templates else ()
+    known = {*LANGUAGES, *(catalogue.parent.name for catalogue in own)}
+    chosen: dict[Place, str | None] = {("language",): config.language}
+    chosen |= {("destinations", name, "language"): one.language for name, one in config.destinations.items()}
+    for place, language in chosen.items():
+        if language and not {language, re.split("[-_]", language)[0]} & known:
+            document.report(place, f"unknown language; {suggest(language, known)}")
+
+
+def _check_rules(config: Config, document: Document) -> None:
+    if not config.rules:
+        document.warn(("rules",), "there are none, so nobody is notified of anything")
+    names: dict[str, int] = {}
+    for index, rule in enumerate(config.rules):
+        if names.setdefault(rule.name, index) != index:
+            document.report(("rules", index, "name"), f"the name of rules[{names[rule.name]}]; give each its own")
+        for position, pattern in enumerate(rule.events):
+            if any(fits(pattern, event) for event in KNOWN_EVENTS):
+                continue
+            place = ("rules", index, "events", position)
+            if "*" in pattern:  # it reaches known events only, so it would never hold
+                document.report(place, f"fits no event; {suggest(pattern, KNOWN_EVENTS)}")
+            else:
+                hint = suggest(pattern, KNOWN_EVENTS, "it reaches this rule if a source sends it")
+                document.warn(place, f"not an event that relay knows; {hint}")
+    for name in config.destinations.keys() - {name for rule in config.rules for name in rule.notify}:
+        document.warn(("destinations", name), "no rule notifies it")

@@ -1,0 +1,125 @@
+"""Whether relay can keep its promise right now, and why not: what `/readyz` says and accept relies on."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from relay import metrics
+from relay.config import Config
+from relay.deliveries import Accepted
+from relay.errors import ConfigError, StoreUnavailable
+from relay.events import Event
+from relay.receiver import Readiness
+from relay.store import Store
+from relay.store.records import Records
+
+log = structlog.get_logger(__name__)
+
+WATCH = 1.0  # seconds between two looks at Redis
+HOUSEKEEPING = 60  # looks between two clean-ups
+PATIENCE = 2.0  # seconds that a probe waits for Redis
+
+
+class Health:
+    """Watches the store. Until its Redis was inspected, nothing is accepted: a 2xx would promise too much."""
+
+    def __init__(self, store: Store, config: Callable[[], Config], *, clock: Callable[[], float]) -> None:
+        self.records = Records(store)
+        self._store = store
+        self._config = config
+        self._clock = clock
+        self._trouble = "not inspected yet"
+
+    @property
+    def durability(self) -> str:
+        return "unknown" if self._trouble else self._store.promise.durability
+
+    async def prepare(self) -> None:
+        """Inspect Redis. One that is away may come back; one that relay must not run on is a ConfigError."""
+        redis = self._config().redis
+        try:
+            promise = await self._store.prepare(redis.durability, redis.replicas)
+        except StoreUnavailable as error:
+            self._trouble = str(error)
+            log.warning("redis.unavailable", reason=self._trouble)
+            return
+        self._trouble = ""
+        if promise.shortfall:
+            log.warning("durability.short", reason=promise.shortfall)
+
+    async def watch(self) -> None:
+        """Notice a Redis that goes and comes back; keep the gauges; clear away what nobody wanted for 30 days."""
+        looks = 0
+        while True:
+            await asyncio.sleep(WATCH)
+            try:
+                if self._trouble:
+                    await self.prepare()
+                    continue
+                await self._measure()
+                if looks % HOUSEKEEPING == 0:
+                    await self.records.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
+                looks += 1
+            except StoreUnavailable as error:
+                self._trouble = str(error)
+                log.warning("redis.unavailable", reason=self._trouble)
+            except ConfigError as error:
+                self._trouble = str(error)
+
+    def guard(self, take: Callable[[Event], Awaitable[Accepted]]) -> Callable[[Event], Awaitable[Accepted]]:
+        """Accept only while the promise is known and kept; a Redis that came back is inspected at once."""
+
+        async def guarded(event: Event) -> Accepted:
+            if self._trouble:
+                await self.prepare()
+            if self._trouble or self._store.promise.shortfall:
+                raise StoreUnavailable(self._trouble or self._store.promise.shortfall)
+            return await take(event)
+
+        return guarded
+
+    async def readiness(self) -> Readiness:
+        """Ready to accept, and what stands in the way of delivering (which does not make a 2xx less true)."""
+        checks = {"redis": "ok", "durability": self._store.promise.durability}
+        try:
+            async with asyncio.timeout(PATIENCE):
+                if self._trouble:
+                    await self.prepare()
+                await self._store.ping()
+                checks |= await self._paused()
+        except TimeoutError:
+            checks["redis"] = f"no answer within {PATIENCE:g} s"
+        except (StoreUnavailable, ConfigError) as error:
+            checks["redis"] = str(error)
+        if self._trouble:
+            checks["redis"] = self._trouble
+        if self._store.promise.shortfall:
+            checks["durability"] = self._store.promise.shortfall
+        ready = checks["redis"] == "ok" and not self._store.promise.shortfall
+        return Readiness(ready, checks)
+
+    def resume(self) -> None:
+        """Try paused channels and destinations again at once: the configuration changed."""
+        self._resuming = asyncio.create_task(self._resume())
+
+    async def _resume(self) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            await self.records.resume_all(self._scopes())
+
+    def _scopes(self) -> list[str]:
+        config = self._config()
+        return [f"channel:{name}" for name in config.channels] + [f"destination:{name}" for name in config.destinations]
+
+    async def _paused(self) -> dict[str, str]:
+        return {scope: f"paused: {reason}" for scope, reason in (await self.records.pauses(self._scopes())).items()}
+
+    async def _measure(self) -> None:
+        ledger = await self.records.ledger()
+        for name, count in ledger.counts.items():
+            metrics.ledger.labels(name).set(count)
+        metrics.imbalance.set(ledger.imbalance)
+        for channel, queued in (await self.records.queued(list(self._config().channels))).items():
+            metrics.queued.labels(channel).set(queued)

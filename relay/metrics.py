@@ -1,0 +1,51 @@
+"""What relay counts, for Prometheus. Labels are names of the configuration and words of the code, never of a payload.
+
+With several processes, the program sets PROMETHEUS_MULTIPROC_DIR before this module is imported, and scrapes the
+registry that `shared` makes.
+"""
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+
+__all__ = ["CONTENT_TYPE_LATEST", "REGISTRY", "CollectorRegistry", "exposition", "shared"]
+
+events = Counter("relay_events", "Requests to a source, by what became of them.", ["source", "outcome"])
+signatures_verified = Counter(
+    "relay_signatures_verified", "Genuine signatures, by the secret that made them.", ["source", "secret"]
+)
+signatures_refused = Counter("relay_signatures_refused", "Missing, wrong and too old signatures.", ["source"])
+unexpected_errors = Counter("relay_unexpected_errors", "Requests that met a fault of relay itself.")
+
+attempts = Counter(
+    "relay_delivery_attempts", "Attempts to deliver, by their outcome.", ["channel", "destination", "outcome"]
+)
+template_failures = Counter("relay_template_failures", "Messages sent in the built-in wording instead.", ["channel"])
+latency = Histogram(
+    "relay_delivery_latency_seconds",
+    "From the receipt of an event to its delivery.",
+    ["channel"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400),
+)
+
+clock_skew = Gauge(
+    "relay_clock_skew_seconds",
+    "How far the clock of Redis is ahead of relay's own.",
+    multiprocess_mode="livemostrecent",
+)
+
+ledger = Gauge("relay_ledger", "Where everything accepted is now.", ["place"], multiprocess_mode="livemostrecent")
+imbalance = Gauge("relay_ledger_imbalance", "What the ledger does not account for; 0.", multiprocess_mode="livemostrecent")
+queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"], multiprocess_mode="livemostrecent")
+
+
+def exposition(registry: CollectorRegistry = REGISTRY) -> bytes:
+    """Everything counted, in the text format of `CONTENT_TYPE_LATEST`."""
+    return generate_latest(registry)
+
+
+def shared(directory: str) -> CollectorRegistry:
+    """The counts of all processes that keep theirs in this directory, added up at each scrape."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, directory)  # type: ignore[no-untyped-call]  # has no annotations
+    return registry

@@ -1,0 +1,148 @@
+"""The OpenAPI 3.1 description of what relay serves, as `GET /openapi.json` gives it. Pure data.
+
+The schemas say what relay insists on, not all it understands: an envelope may carry anything besides.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from relay import __version__
+from relay.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES
+from relay.parsing import MAX_ID
+
+Schema = dict[str, Any]
+
+PROBLEM = "application/problem+json"
+RETRY_AFTER: Schema = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+
+# What `POST /webhooks/{source}` answers besides 200 and 202.
+REFUSALS: Mapping[int, str] = {
+    400: "Not a JSON object that can be read in one way only.",
+    401: "The signature is missing, wrong or too old.",
+    404: "No source has this name.",
+    405: "Events are sent with POST.",
+    408: "The body took too long.",
+    413: "The body is too large.",
+    415: "The body is not JSON by its content type, or is compressed.",
+    422: "JSON, but no event: `field` names the part at fault. The body is kept in the quarantine.",
+    429: "The source is over its rate limit.",
+    503: "The event could not be made durable, or relay is stopping. Send it again.",
+}
+
+
+def document(public_url: str = "") -> Schema:
+    """The whole description. `public_url` is where the outside reaches relay, if it was configured."""
+    described: Schema = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "relay",
+            "version": __version__,
+            "summary": "The webhook target for long-running operations.",
+        },
+        "paths": {
+            "/webhooks/{source}": {"post": _receive()},
+            "/healthz": {"get": _get("The process is alive.", "#/components/schemas/Health")},
+            "/readyz": {"get": _get("Whether events can be accepted and delivered.", "#/components/schemas/Readiness")},
+            "/metrics": {"get": _text("Counts and times, in the text format of Prometheus.", "text/plain")},
+            "/openapi.json": {"get": _get("This document.", "")},
+            "/console": {"get": _text("The operators' page.", "text/html")},
+            "/slack/interactions": {"post": _interact()},
+        },
+        "components": {"schemas": _schemas(), "securitySchemes": _security()},
+    }
+    described["paths"]["/readyz"]["get"]["responses"]["503"] = {
+        "description": "Something is missing: `checks` says what.",
+        "content": _json("#/components/schemas/Readiness"),
+    }
+    return described | ({"servers": [{"url": public_url}]} if public_url else {})
+
+
+def _receive() -> Schema:
+    answer = _json("#/components/schemas/Answer")
+    return {
+        "summary": "Report what happened to an operation or a batch.",
+        "operationId": "receive",
+        "security": [{"signature": []}, {"bearer": []}, {"token": []}, {}],
+        "parameters": [
+            {"name": "source", "in": "path", "required": True, "schema": {"type": "string"},
+             "description": "A source of the configuration."},
+            {"name": "webhook-id", "in": "header", "schema": {"type": "string", "maxLength": MAX_ID},
+             "description": "Names the event: the same id again is a duplicate. Comes before `eventId`."},
+        ],
+        "requestBody": {"required": True, "content": _json("#/components/schemas/Envelope")},
+        "responses": {
+            "202": {"description": "The event and all its deliveries are durable.", "content": answer},
+            "200": {"description": "Known already, or older than what is known. Do not send it again.",
+                    "content": answer},
+            **{f"{status}": _refusal(status, text) for status, text in REFUSALS.items()},
+        },
+    }  # fmt: skip
+
+
+def _refusal(status: int, text: str) -> Schema:
+    refusal: Schema = {"description": text, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    return refusal | ({"headers": {"Retry-After": RETRY_AFTER}} if status in (429, 503) else {})
+
+
+def _get(summary: str, schema: str) -> Schema:
+    content = _json(schema) if schema else {"application/json": {"schema": {"type": "object"}}}
+    return {"summary": summary, "responses": {"200": {"description": summary, "content": content}}}
+
+
+def _text(summary: str, media: str) -> Schema:
+    content = {media: {"schema": {"type": "string"}}}
+    return {"summary": summary, "responses": {"200": {"description": summary, "content": content}}}
+
+
+def _interact() -> Schema:
+    form = {"type": "object", "required": ["payload"], "properties": {"payload": {"type": "string"}}}
+    return {
+        "summary": "A button pressed in Slack; signed by Slack.",
+        "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}},
+        "responses": {"200": {"description": "Taken."}, "401": _refusal(401, REFUSALS[401])},
+    }
+
+
+def _json(schema: str) -> Schema:
+    return {"application/json": {"schema": {"$ref": schema}}}
+
+
+def _schemas() -> Schema:
+    text, identity = {"type": "string"}, {"type": "string", "minLength": 1, "maxLength": MAX_ID}
+    operation = {
+        "operationId": identity, "operationType": text, "operationName": text,
+        "status": text | {"examples": list(STATUSES)}, "priority": text | {"examples": list(PRIORITIES)},
+        "progress": {"type": ["number", "object"], "description": "0 to 100, or an object with `percentage`."},
+    }  # fmt: skip
+    envelope = {
+        "eventId": text | {"maxLength": MAX_ID}, "event": text | {"examples": [*OPERATION_EVENTS, *BATCH_EVENTS]},
+        "timestamp": text | {"format": "date-time"}, "tenantId": text, "projectId": text,
+        "operation": {"type": "object", "required": ["operationId"], "properties": operation},
+        "batch": {"type": "object", "required": ["batchId"], "properties": {"batchId": identity, "status": text}},
+        **{part: {"type": "object"} for part in ("phase", "results", "error", "cancellation")},
+    }  # fmt: skip
+    answer = {
+        "status": {"enum": ["accepted", "duplicate", "late"]},
+        "eventId": {"type": ["string", "null"], "description": "The sender's id, if it named one."},
+        "deliveries": {"type": "integer", "minimum": 0},
+    }
+    problem = {"type": text, "title": text, "status": {"type": "integer"}, "detail": text, "field": text,
+               "quarantine": text}  # fmt: skip
+    checks = {"type": "object", "additionalProperties": text}
+    return {
+        "Envelope": {"type": "object", "properties": envelope},
+        "Answer": {"type": "object", "required": ["status", "eventId"], "properties": answer},
+        "Problem": {"type": "object", "required": ["type", "title", "status"], "properties": problem},
+        "Health": {"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}},
+        "Readiness": {"type": "object", "required": ["ready", "checks"],
+                      "properties": {"ready": {"type": "boolean"}, "checks": checks}},
+    }  # fmt: skip
+
+
+def _security() -> Schema:
+    return {
+        "signature": {"type": "apiKey", "in": "header", "name": "X-Webhook-Signature",
+                      "description": "`sha256=` and the HMAC of the body; other schemes by configuration."},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "For callbacks that cannot sign."},
+        "token": {"type": "apiKey", "in": "query", "name": "token", "description": "The same, in the address."},
+    }  # fmt: skip

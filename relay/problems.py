@@ -1,0 +1,115 @@
+"""Saying no: to the sender as application/problem+json (RFC 9457), to the log in few words, and sparingly."""
+
+import json
+import traceback
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from relay import metrics
+from relay.errors import RelayError
+
+RETRY_AFTER = 5  # seconds that a sender should wait when the fault is ours
+UNEXPECTED = "relay could not handle the request. Send it again."
+HEADERS = {"Server": "relay", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+log = structlog.get_logger(__name__)
+
+
+class Refused(RelayError):
+    """The request is answered with a problem: raised wherever that is found out.
+
+    detail   one sentence for the sender's programmer
+    close    the connection cannot go on, for instance because half a body is still on its way
+    members  further members of the problem document, for instance `field`
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        close: bool = False,
+        **members: str,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.response = problem(status, detail, headers=headers, close=close, **members)
+
+
+def problem(
+    status: int,
+    detail: str = "",
+    *,
+    headers: Mapping[str, str] | None = None,
+    close: bool = False,
+    **members: str,
+) -> web.Response:
+    """A problem document of https://www.rfc-editor.org/rfc/rfc9457 as an answer. A 503 says when to come back."""
+    document: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    if detail:
+        document["detail"] = detail
+    response = web.Response(
+        status=status,
+        body=json.dumps(document | members, ensure_ascii=False).encode(),
+        content_type="application/problem+json",
+        headers=HEADERS | ({"Retry-After": f"{RETRY_AFTER}"} if status == 503 else {}) | dict(headers or {}),
+    )
+    if close:
+        response.force_close()
+    return response
+
+
+@web.middleware
+async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into a problem document: our own, aiohttp's, and what nobody expected.
+
+    The last becomes a 503: an event may be at stake, and the sender of a 500 might not send it again.
+    """
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return refused.response
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return problem(
+            error.status, headers={name: error.headers[name] for name in ("Allow",) if name in error.headers}
+        )
+    except Exception as error:
+        metrics.unexpected_errors.inc()
+        log.error("request.failed", error=type(error).__name__, place=place(error))
+        return problem(503, UNEXPECTED)
+
+
+def place(error: BaseException) -> str:
+    """File and line that raised the error: what a log may know of it. Its text might quote a payload."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+
+
+class Sparingly:
+    """Warnings that a stranger can cause: at most one a `period` (seconds) per event and key.
+
+    The next line says how many were left out. Keys must come from the configuration, for they are remembered.
+    """
+
+    def __init__(self, clock: Callable[[], float], period: float = 1.0) -> None:
+        self._clock = clock
+        self._period = period
+        self._said: dict[tuple[str, str], float] = {}
+        self._left_out: dict[tuple[str, str], int] = {}
+
+    def warning(self, logger: Any, event: str, key: str = "", **fields: object) -> None:
+        line, now = (event, key), self._clock()
+        if 0 <= now - self._said.get(line, float("-inf")) < self._period:
+            self._left_out[line] = self._left_out.get(line, 0) + 1
+            return
+        self._said[line] = now
+        logger.warning(event, left_out=self._left_out.pop(line, 0), **fields)

@@ -1,0 +1,249 @@
+"""HTTP in: bytes → verified → parsed → taken → answered.
+
+Nothing in a body is read, logged or counted before its signature is found genuine, and 2xx is said only after the
+event and its deliveries are durable. Every other answer is a problem document (`relay.problems`).
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from aiohttp import hdrs, web
+
+from relay import metrics, openapi
+from relay.deliveries import Accepted
+from relay.errors import InvalidEvent, InvalidSignature, NotJson, StoreUnavailable
+from relay.events import Event
+from relay.parsing import MAX_ID, decode, parse
+from relay.problems import HEADERS, Refused, Sparingly, answer_problems
+from relay.signatures import SCHEMES, SignedRequest, verify
+from relay.sources import RateLimit, Signature, Source
+from relay.throttle import Throttle
+
+OUTCOMES: Mapping[int, str] = {
+    400: "malformed", 401: "unsigned", 404: "unknown_source", 405: "wrong_method", 408: "too_slow", 413: "too_large",
+    415: "unsupported", 422: "invalid", 429: "rate_limited", 503: "unavailable",
+}  # fmt: skip
+UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
+NOT_DURABLE = "The event could not be made durable. Send it again: it is told once."
+KEPT_HEADERS = ("content-type", "user-agent", "webhook-id")  # with a body in the quarantine
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether events can be accepted and delivered; `checks` says of each part what is the matter, or "ok"."""
+
+    ready: bool
+    checks: Mapping[str, str]
+
+
+class Receiver:
+    """The addresses that senders and probes see. Set `sources` to reload them, `stopping` to take no more events.
+
+    take        makes an event durable with its deliveries; raises StoreUnavailable
+    quarantine  keeps (source, body, headers, reason) of a genuine request that is no event, and returns its id;
+                raises StoreUnavailable
+    clock       epoch seconds
+    limits      `max_body` in bytes, `body_timeout` in seconds for all of it
+    registry    what `GET /metrics` shows
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        take: Callable[[Event], Awaitable[Accepted]],
+        quarantine: Callable[[str, bytes, dict[str, str], str], Awaitable[str]],
+        readiness: Callable[[], Awaitable[Readiness]],
+        clock: Callable[[], float],
+        *,
+        max_body: int,
+        body_timeout: float = 10.0,
+        registry: metrics.CollectorRegistry = metrics.REGISTRY,
+        public_url: str = "",
+    ) -> None:
+        self.sources = sources
+        self.stopping = False
+        self._take = take
+        self._quarantine = quarantine
+        self._readiness = readiness
+        self._clock = clock
+        self._max_body = max_body
+        self._body_timeout = body_timeout
+        self._registry = registry
+        self._openapi = openapi.document(public_url)
+        self._throttle = Throttle()
+        self._lines = Sparingly(clock)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.route("*", "/webhooks/{source}", self.receive, expect_handler=_expect_later),
+            web.get("/healthz", self.healthz),
+            web.get("/readyz", self.readyz),
+            web.get("/metrics", self.metrics),
+            web.get("/openapi.json", self.openapi),
+        ]
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """One event in. The order of the steps is part of the promise: see the module's docstring."""
+        name = request.match_info["source"]
+        label = name if name in self.sources else ""  # what a stranger made up is no label, and not logged
+        try:
+            event, accepted = await self._receive(request, name)
+        except Refused as refused:
+            metrics.events.labels(label, OUTCOMES[refused.status]).inc()
+            reason = str(refused.__cause__ or "") or str(refused)
+            key = f"{label} {refused.status}"
+            self._lines.warning(log, "event.refused", key, source=label, status=refused.status, reason=reason)
+            raise
+        metrics.events.labels(label, accepted.status).inc()
+        answer: dict[str, object] = {"status": accepted.status, "eventId": event.id or None}
+        if accepted.status != "accepted":
+            return web.json_response(answer)
+        return web.json_response(answer | {"deliveries": accepted.deliveries}, status=202)
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        found = await self._readiness()
+        checks = dict(found.checks) | ({"server": "stopping"} if self.stopping else {})
+        ready = found.ready and not self.stopping
+        return web.json_response({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        headers = {"Content-Type": metrics.CONTENT_TYPE_LATEST}
+        return web.Response(body=metrics.exposition(self._registry), headers=headers)
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._openapi)
+
+    async def _receive(self, request: web.Request, name: str) -> tuple[Event, Accepted]:
+        source = self.sources.get(name)
+        if source is None:
+            raise Refused(404, "No source has this name.")
+        if request.method != hdrs.METH_POST:
+            raise Refused(405, "Events are sent with POST.", headers={"Allow": "POST"})
+        if self.stopping:
+            raise Refused(503, "relay is stopping. Send the event again.", close=True)
+        _expect_plain_json(request)
+        signed = SignedRequest(await self._read(request), _headers(request), _query_token(request))
+        self._verify(signed, name, source.signature)
+        self._admit(name, source.rate_limit)
+        try:
+            event = await self._parse(signed, name, source)
+            return event, await self._take(event)
+        except StoreUnavailable as error:
+            raise Refused(503, NOT_DURABLE) from error
+
+    async def _read(self, request: web.Request) -> bytes:
+        """The whole body, counted as it comes: its length may be left out, and is never believed."""
+        body = bytearray()
+        self._check_size(request.content_length or 0)
+        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0  # the answer itself has not begun
+        try:
+            async with asyncio.timeout(self._body_timeout):
+                async for piece in request.content.iter_any():
+                    body += piece
+                    self._check_size(len(body))
+        except TimeoutError as error:
+            detail = f"The body must be complete within {self._body_timeout:g} s."
+            raise Refused(408, detail, close=True) from error
+        except (web.RequestPayloadError, ConnectionError) as error:
+            raise Refused(400, "The body ended early, or is chunked wrongly.", close=True) from error
+        return bytes(body)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_body:
+            raise Refused(413, f"The body may have up to {self._max_body} bytes.", close=True)
+
+    def _verify(self, signed: SignedRequest, name: str, signature: Signature) -> None:
+        secrets = {key: secret.get_secret_value().encode() for key, secret in signature.secrets.items()}
+        try:
+            key = verify(
+                signature.scheme,
+                signed,
+                secrets,
+                header=signature.header or None,
+                tolerance=signature.tolerance,
+                now=self._clock(),
+            )
+        except InvalidSignature as error:
+            metrics.signatures_refused.labels(name).inc()
+            challenge = {"WWW-Authenticate": SCHEMES[signature.scheme].challenge}
+            raise Refused(401, UNSIGNED, headers=challenge) from error
+        metrics.signatures_verified.labels(name, key).inc()
+
+    def _admit(self, name: str, limit: RateLimit | None) -> None:
+        wait = self._throttle.wait(name, limit, self._clock()) if limit else 0.0
+        if limit and wait:
+            detail = f"This source may send {limit.count} requests in {limit.period:g} s."
+            raise Refused(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
+
+    async def _parse(self, signed: SignedRequest, name: str, source: Source) -> Event:
+        delivery_id = _delivery_id(signed.headers.get("webhook-id", ()))
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        try:
+            document = decode(signed.body)
+            return parse(document, source=name, received_at=now, default_event=source.event, delivery_id=delivery_id)
+        except NotJson as error:
+            raise Refused(400, f"The body is no unambiguous JSON object: {error}.") from error
+        except InvalidEvent as error:
+            # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
+            headers = {key: signed.headers[key][0].decode("latin-1") for key in KEPT_HEADERS if key in signed.headers}
+            kept = await self._quarantine(name, signed.body, headers, str(error))
+            raise Refused(422, error.message, field=error.field, quarantine=kept) from error
+
+
+def make_app(receiver: Receiver) -> web.Application:
+    """The application for `relay.httpguard.serve`; other parts may add their routes before it is served."""
+    app = web.Application(middlewares=[answer_problems])
+    app.add_routes(receiver.routes())
+    app.on_response_prepare.append(_label)
+    return app
+
+
+async def _label(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers[hdrs.SERVER] = HEADERS["Server"]  # aiohttp would tell its version, and Python's
+    for header, value in HEADERS.items():
+        response.headers.setdefault(header, value)
+
+
+async def _expect_later(_request: web.Request) -> None:
+    """Let the handler ask for the body, once nothing else speaks against the request."""
+
+
+def _expect_plain_json(request: web.Request) -> None:
+    """Compressed bodies are refused unread, so there is nothing to explode. No content type means JSON."""
+    encodings = [value.strip().lower() for value in request.headers.getall(hdrs.CONTENT_ENCODING, [])]
+    if any(encoding not in ("", "identity") for encoding in encodings):
+        raise Refused(415, "Send the body without a content encoding.")
+    media = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
+        raise Refused(415, "Send the body as application/json.")
+
+
+def _headers(request: web.Request) -> dict[str, list[bytes]]:
+    headers: dict[str, list[bytes]] = {}
+    for name, value in request.raw_headers:
+        headers.setdefault(name.decode("latin-1").lower(), []).append(value.strip(b" \t"))
+    return headers
+
+
+def _query_token(request: web.Request) -> str | None:
+    tokens = request.query.getall("token", [])
+    return tokens[0] if len(tokens) == 1 else None
+
+
+def _delivery_id(values: Sequence[bytes]) -> str:
+    """The webhook-id header, which names the event under any scheme (https://www.standardwebhooks.com)."""
+    said = values[0].decode(errors="replace") if values else ""
+    if len(values) > 1 or len(said) > MAX_ID or not said.isprintable() or "\ufffd" in said:
+        raise Refused(400, f"Expected one webhook-id header of up to {MAX_ID} printable characters.")
+    return said

@@ -1,0 +1,9 @@
+"""From an event to what a channel sends: templates, translations, escaping and each channel's limits.
+
+The built-in wording is in `templates/`; a directory of the user's own is searched first, file by file.
+`templates/README.md` is the author's guide.
+"""
+
+from relay.rendering.renderer import Renderer
+
+__all__ = ["Renderer"]

@@ -1,0 +1,80 @@
+"""`batch`: several operations as templates see them: what is done, what failed, and what waits for it. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from relay.events import TERMINAL, Event
+from relay.rendering.catalogues import Language
+from relay.rendering.documents import between, iso, number, rows, span, text, time
+from relay.rendering.operations import address
+from relay.rendering.texts import clean
+
+DOCUMENTED = ("batchId", "batchName", "batchDescription", "operations", "totalOperations", "estimatedBatchDuration",
+              "estimatedBatchCompletion", "batchStartTime", "trackingUrl")  # fmt: skip
+COUNTS = {"Completed": "completed", "Failed": "failed", "Timeout": "failed", "Cancelled": "cancelled",
+          "Running": "running"}  # fmt: skip
+
+
+def batch(event: Event, language: Language, base_url: str) -> dict[str, Any]:
+    """The event's batch; its keys are there, and empty, for an event that has none."""
+    said = event.batch
+    document: Mapping[str, Any] = clean(said.document) if said else {}
+    members = _members(event, document, language)
+    done = sum(member["status"] in TERMINAL for member in members)
+    counts = Counter(COUNTS.get(member["status"], "waiting") for member in members)
+    started = time(document, "batchStartTime", "startTime", "dateCreated")
+    finished = time(document, "completionTime", "endTime") or event.occurred_at
+    status = event.status if event.about_batch else text(document, "status")
+    key = clean(said.id) if said else ""
+    return {
+        **dict.fromkeys(DOCUMENTED),
+        **document,
+        "id": key,
+        "name": text(document, "batchName") or key,
+        "description": text(document, "batchDescription"),
+        "status": status,
+        "status_label": language.label(status),
+        "operations": members,
+        "total": number(document, "totalOperations") or len(members),
+        "done": done,
+        **{name: counts[name] for name in ("completed", "failed", "cancelled", "running", "waiting")},
+        "failures": [member for member in members if COUNTS.get(member["status"]) == "failed"],
+        "percentage": 100 * done / len(members) if members else None,
+        "started_at": iso(started),
+        "finished_at": iso(finished) if status in TERMINAL else None,
+        "duration": between(started, finished) if status in TERMINAL else None,
+        "estimated_completion": iso(time(document, "estimatedBatchCompletion", "estimatedCompletion")),
+        "estimated_duration": span(document, "estimatedBatchDuration", "estimatedDuration"),
+        "tracking_url": address(text(document, "trackingUrl"), event, base_url),
+    }
+
+
+def _members(event: Event, document: Mapping[str, Any], language: Language) -> list[dict[str, Any]]:
+    """The operations in their order. The one this event is about has the status that it tells."""
+    told = event.operation
+    members: list[dict[str, Any]] = []
+    for row in rows(document.get("operations")):
+        key = text(row, "operationId", "id")
+        status = told.status if told and told.status and clean(told.id) == key else text(row, "status")
+        named = told.name if told and clean(told.id) == key else ""
+        members.append({
+            **row,
+            "id": key,
+            "key": text(row, "operationKey") or key,
+            "name": clean(named) or text(row, "operationName", "name", "operationKey") or key,
+            "status": status,
+            "status_label": language.label(status),
+            "waits_for": [str(name) for name in row.get("dependencies") or () if isinstance(name, str)],
+        })  # fmt: skip
+    for member in members:
+        member["blocks"] = _blocked(member["key"], members) if COUNTS.get(member["status"]) == "failed" else 0
+    return members
+
+
+def _blocked(key: str, members: list[dict[str, Any]]) -> int:
+    """How many operations that are not over depend on this one, directly or through others."""
+    reached = {key}
+    while found := {m["key"] for m in members if m["key"] not in reached and reached.intersection(m["waits_for"])}:
+        reached |= found
+    return sum(member["key"] in reached - {key} and member["status"] not in TERMINAL for member in members)

@@ -1,0 +1,131 @@
+"""Translations: the `.po` files of every template directory, read into memory once. No build step, nothing global."""
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+
+from babel import Locale, UnknownLocaleError
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import PoFileError, read_po
+
+from relay.errors import TemplateError
+
+SOURCE = "en"  # the language the templates are written in: needs no catalogue
+
+# How the documents' own words are told; every other word is told as it is spelled, its camelCase undone.
+SPOKEN = {
+    "Initiated": "Started", "Timeout": "Timed out", "ProcessMiningAnalysis": "Process mining",
+    "DataEnrichment": "Data enrichment", "ReportGeneration": "Report generation",
+}  # fmt: skip
+# The documented keys that messages show under their own names.
+SHOWN_KEYS = (
+    "recordsAnalyzed", "recordsProcessed", "recordsLoaded", "validRecords", "processVariants", "anomaliesDetected",
+    "modelsGenerated", "reportsCreated", "dataQualityScore", "overallConfidenceScore", "activitiesDiscovered",
+    "uniquePaths", "reason",
+)  # fmt: skip
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language: its words and, as `locale`, its numbers and dates."""
+
+    code: str
+    locale: Locale
+    translations: NullTranslations
+
+    def label(self, word: str) -> str:
+        """A status, type, priority or key of a document in this language: `recordsLoaded` as "Records loaded"."""
+        spoken = SPOKEN.get(word) or humanise(word)
+        return self.translations.gettext(spoken) if spoken else ""
+
+
+class Catalogues:
+    """The languages there are. A directory that is searched first wins, message by message."""
+
+    def __init__(self, directories: Sequence[Path]) -> None:
+        self._catalogues: dict[str, list[Catalog]] = {}
+        self._languages: dict[str, Language] = {}
+        for directory in directories:
+            for file in sorted(directory.glob("locales/*/messages.po")):
+                self._catalogues.setdefault(file.parent.name.replace("_", "-"), []).append(_read(file))
+        for code in (SOURCE, *self._catalogues):
+            self._languages.setdefault(code, self._language(code))
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(self._languages)
+
+    def language(self, code: str) -> Language:
+        """The nearest language there is: `de-AT` is German with Austrian numbers; one unknown is English."""
+        base = re.split(r"[-_]", code)[0].lower()
+        known = self._languages.get(code) or self._languages.get(base)
+        if known is None:
+            return self._languages[SOURCE]
+        try:
+            return known if code == known.code else Language(code, _locale(code), known.translations)
+        except (UnknownLocaleError, ValueError):
+            return known
+
+    def untranslated(self, code: str, messages: Iterable[tuple[str | None, str]]) -> list[tuple[str | None, str]]:
+        """Those of these (context, text) that the language does not have. The source language lacks none."""
+        catalogues = self._catalogues.get(code, [])
+        return [
+            (context, text) for context, text in messages
+            if code != SOURCE and not any(_complete(catalogue, text, context) for catalogue in catalogues)
+        ]  # fmt: skip
+
+    def _language(self, code: str) -> Language:
+        translations = NullTranslations()
+        for catalogue in reversed(self._catalogues.get(code, [])):
+            packed = io.BytesIO()
+            write_mo(packed, catalogue)
+            packed.seek(0)
+            newer = GNUTranslations(packed)
+            newer.add_fallback(translations)
+            translations = newer
+        return Language(code, _locale(code), translations)
+
+
+def humanise(word: str) -> str:
+    """`recordsProcessed` as "Records processed"; a word with spaces is somebody's own and stays."""
+    if not word or " " in word:
+        return word
+    first, *rest = [part for part in _HUMP.split(word) if part] or [word]
+    return " ".join([first[0].upper() + first[1:], *(part if part.isupper() else part.lower() for part in rest)])
+
+
+def placeholders(text: str) -> set[str]:
+    """The names of the values in a message: `%(name)s`."""
+    return set(re.findall(r"%\((\w+)\)s", text))
+
+
+def _locale(code: str) -> Locale:
+    return Locale.parse(code, sep="-" if "-" in code else "_")
+
+
+def _read(file: Path) -> Catalog:
+    try:
+        with file.open("rb") as opened:
+            catalogue = read_po(opened, locale=Locale.parse(file.parent.name.replace("-", "_")), abort_invalid=True)
+    except PoFileError as error:
+        raise TemplateError(f"{file}:{error.lineno + 1}: {error}") from None
+    except (UnknownLocaleError, ValueError) as error:
+        raise TemplateError(f"{file}: expected a folder named after a language, for instance de: {error}") from None
+    for message in catalogue:
+        texts = message.string if isinstance(message.string, tuple) else (message.string,)
+        source = message.id if isinstance(message.id, str) else " ".join(message.id)
+        if message.id and any(not placeholders(text or "") <= placeholders(source) for text in texts):
+            raise TemplateError(f"{file}:{message.lineno}: a %(name)s that {source!r} does not have")
+    return catalogue
+
+
+def _complete(catalogue: Catalog, text: str, context: str | None) -> bool:
+    message = catalogue.get(text, context)
+    if message is None or message.fuzzy:
+        return False
+    return all(message.string) if isinstance(message.string, tuple) else bool(message.string)

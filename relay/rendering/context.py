@@ -1,0 +1,138 @@
+"""The names that templates know: plain data, cleaned, with every documented field there. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from relay.events import Event, view
+from relay.rendering.batches import batch
+from relay.rendering.documents import mapping, number, rows, text
+from relay.rendering.formats import Formats
+from relay.rendering.operations import operation
+from relay.rendering.texts import clean, line, safe_url
+
+OUTCOME_PARTS = ("results", "error", "cancellation")
+
+
+def context(event: Event, history: Sequence[Event], formats: Formats, base_url: str) -> dict[str, Any]:
+    """What one event, and what was known when it happened, give to a template.
+
+    `op`, `batch`, `results`, `artifacts`, `recommendations`, `error`, `cancellation`, `phase`, `event`, `links`
+    and `doc`, the whole body as it came. `formats` is for the filters.
+    """
+    earlier = [other for other in history if other.occurred_at <= event.occurred_at and other != event]
+    known = (*earlier, event)
+    merged = clean(_merged(event, known))
+    language = formats.language
+    op = operation(event, known, merged, language, base_url)
+    group = batch(event, language, base_url)
+    outcome = mapping(merged.get("results"))
+    return {
+        "op": op,
+        "batch": group,
+        "results": _results(outcome),
+        "artifacts": [_artifact(row) for row in rows(outcome.get("artifacts"))],
+        "recommendations": [_recommendation(row, formats) for row in rows(outcome.get("recommendations"))],
+        "error": _error(mapping(merged.get("error"))),
+        "cancellation": _cancellation(mapping(merged.get("cancellation"))),
+        "phase": _phase(mapping(merged.get("phase"))),
+        "event": {
+            "name": event.name,
+            "label": language.label(event.name),
+            "id": clean(event.id),
+            "source": event.source,
+            "occurred_at": event.occurred_at.isoformat(),
+            "received_at": event.received_at.isoformat(),
+            "tenant": line(clean(event.tenant)),
+            "project": line(clean(event.project)),
+        },
+        "links": {"operation": op["tracking_url"], "batch": group["tracking_url"], "platform": safe_url(base_url)},
+        "doc": clean(event.document),
+        "now": formats.now.isoformat(),
+        "formats": formats,
+    }
+
+
+def _merged(event: Event, known: Sequence[Event]) -> dict[str, Any]:
+    """All that is known; in a batch's event the operation speaks for itself alone."""
+    if event.about_batch:
+        document = event.operation.document if event.operation else {}
+        parts = {key: getattr(event, key) for key in ("results", "error") if getattr(event, key)}
+        return {**document, **parts}
+    merged = view(known)
+    for key in OUTCOME_PARTS:  # an earlier attempt's failure is not this one's
+        told = [getattr(other, key) for other in known if other.status == event.status and getattr(other, key)]
+        merged[key] = told[-1] if told else {}
+    if event.operation and not merged["error"] and (said := event.operation.document.get("error")):
+        merged["error"] = said if isinstance(said, Mapping) else {"message": said}
+    return {**merged, "phase": event.phase}
+
+
+def _results(document: Mapping[str, Any]) -> dict[str, Any]:
+    summary = mapping(document.get("summary"))
+    return {
+        **document,
+        "summary": summary,
+        "variants": number(summary, "processVariants"),
+        "anomalies": number(summary, "anomaliesDetected"),
+    }
+
+
+def _artifact(row: Mapping[str, Any]) -> dict[str, Any]:
+    url = safe_url(row.get("downloadUrl") or row.get("url"))
+    return {
+        **row,
+        "name": text(row, "name", "fileName", "type") or url,
+        "type": text(row, "type"),
+        "format": text(row, "format"),
+        "size": row.get("size"),
+        "url": url,
+        "description": text(row, "description"),
+    }
+
+
+def _recommendation(row: Mapping[str, Any], formats: Formats) -> dict[str, Any]:
+    priority = text(row, "priority")
+    return {
+        **row,
+        "text": text(row, "recommendation", "text", "title"),
+        "category": text(row, "category"),
+        "priority": priority,
+        "priority_label": formats.language.label(priority),
+        "effect": text(row, "expectedImprovement"),
+    }
+
+
+def _error(document: Mapping[str, Any]) -> dict[str, Any]:
+    said = document.get("message") or document.get("errorMessage") or document.get("detail")
+    return {
+        **document,
+        "code": text(document, "code", "errorCode"),
+        "message": said.strip() if isinstance(said, str) else "",
+        "phase": text(document, "phase"),
+        "retryable": document.get("retryable") if isinstance(document.get("retryable"), bool) else None,
+    }
+
+
+def _cancellation(document: Mapping[str, Any]) -> dict[str, Any]:
+    partial = mapping(document.get("partialResults"))
+    urls = partial.get("downloadUrls")
+    available = partial.get("available")
+    return {
+        **document,
+        "by": text(document, "cancelledBy"),
+        "reason": text(document, "reason"),
+        "partial": available if isinstance(available, bool) else None,
+        "phases_kept": number(partial, "completedPhases"),
+        "downloads": [safe for url in urls if (safe := safe_url(url))] if isinstance(urls, list) else [],
+        "cost_saved": text(document, "resourcesReleased.costSaved"),
+    }
+
+
+def _phase(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **document,
+        "name": text(document, "phaseName", "name"),
+        "duration": document.get("duration"),
+        "records": number(document, "recordsProcessed"),
+        "results": mapping(document.get("results")),
+    }

@@ -1,0 +1,73 @@
+"""Reading documents that may lack anything, or hold anything in its place. Nothing here raises. Pure."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from relay.rendering.formats import moment, ranged, seconds
+from relay.rendering.texts import line
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The object, or an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def rows(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a list; what is no object is left out."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def at(document: object, path: str) -> Any:
+    """What stands at `progress.startTime`, or None."""
+    for key in path.split("."):
+        document = mapping(document).get(key)
+    return document
+
+
+def text(document: object, *paths: str) -> str:
+    """The first text or number on these paths as one line, or an empty one."""
+    for path in paths:
+        value = at(document, path)
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and (told := line(str(value))):
+            return told
+    return ""
+
+
+def number(document: object, *paths: str) -> float | None:
+    """The first finite number on these paths."""
+    for path in paths:
+        value = at(document, path)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return value
+    return None
+
+
+def time(document: object, *paths: str) -> datetime | None:
+    """The first time on these paths, in UTC."""
+    return next((found for path in paths if (found := moment(at(document, path)))), None)
+
+
+def span(document: object, *paths: str) -> float | str | None:
+    """The first duration on these paths: seconds where it is one, as it came where it is a range like "15-20 minutes"."""
+    for path in paths:
+        value = number(document, path)
+        if value is not None:
+            return value
+        said = text(document, path)
+        if said and (found := seconds(said)) is not None:
+            return found
+        if said and ranged(said):
+            return said
+    return None
+
+
+def between(start: datetime | None, end: datetime | None) -> float | None:
+    """The seconds from one to the other; None if one is unknown or they stand in the wrong order."""
+    return (end - start).total_seconds() if start and end and end >= start else None
+
+
+def iso(value: datetime | None) -> str | None:
+    """For templates, which get plain data only."""
+    return value.isoformat() if value else None

@@ -1,0 +1,138 @@
+"""What template authors can write after a `|`, and the few things they can call. All know the reader's language."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from babel.lists import format_list
+from jinja2 import pass_context
+from jinja2.runtime import Context, Undefined
+from markupsafe import Markup, escape
+
+from relay.rendering.catalogues import Language
+from relay.rendering.formats import Formats
+from relay.rendering.texts import cut, inert, line, safe_url
+
+# An emoji for Slack, and a sign that every mail program has in its font.
+SIGNS = {
+    "Initiated": ("🕓", "○"), "Running": ("🔵", "●"), "Completed": ("✅", "✓"), "Failed": ("🔴", "✕"),
+    "Timeout": ("⏰", "!"), "Cancelled": ("⚪", "–"), "Pending": ("⏳", "○"),
+}  # fmt: skip
+OTHER_SIGNS = ("🔔", "●")
+
+SHAPES = {
+    "mrkdwn": {"link": "<{url}|{text}>", "code": "`{text}`", "pre": "```{text}```"},
+    "html": {"link": '<a href="{url}">{text}</a>', "code": "<code>{text}</code>", "pre": "<pre>{text}</pre>"},
+    "text": {"link": "{text} ({url})", "code": "{text}", "pre": "{text}"},
+}
+
+
+def icon(status: object) -> str:
+    """The emoji of a status."""
+    return SIGNS.get(str(status), OTHER_SIGNS)[0]
+
+
+def symbol(status: object) -> str:
+    """The text symbol of a status."""
+    return SIGNS.get(str(status), OTHER_SIGNS)[1]
+
+
+def bar(percentage: object, width: int = 10) -> str:
+    """`▰▰▰▰▰▰▰▱▱▱`; full only at 100, and nothing where nothing is known."""
+    if isinstance(percentage, bool) or not isinstance(percentage, int | float):
+        return ""
+    width = max(1, min(width, 30))
+    full = width if percentage >= 100 else min(max(0, int(percentage / 100 * width + 0.5)), width - 1)
+    return "▰" * full + "▱" * (width - full)
+
+
+def shorten(value: object, limit: int = 120) -> str:
+    """One line of at most `limit` characters."""
+    return "" if value is None else cut(line(str(value)), limit)
+
+
+def excerpt(value: object, limit: int = 500) -> str:
+    """The beginning, line breaks kept."""
+    return "" if value is None else cut(str(value).strip(), limit)
+
+
+@pass_context
+def label(context: Context, value: object) -> str:
+    """A status, type, priority or key in the reader's language."""
+    return _language(context).label(str(value)) if value else ""
+
+
+@pass_context
+def figures(context: Context, document: object, without: Iterable[str] = (), limit: int = 8) -> list[dict[str, str]]:
+    """The plain values of a document as `label` and `value`, told in the reader's language."""
+    if not isinstance(document, Mapping):
+        return []
+    formats: Formats = context["formats"]
+    told = [
+        {"label": formats.language.label(key), "value": shorten(formats.amount(value), 200)}
+        for key, value in document.items()
+        if key not in set(without) and isinstance(value, str | int | float) and value != ""
+    ]
+    return told[:limit]
+
+
+@pass_context
+def list_and(context: Context, values: Iterable[Any]) -> str:
+    """`a, b and c`, leaving out what is empty."""
+    told = [value for value in values if value]
+    finalize = context.environment.finalize
+    if not context.eval_ctx.autoescape or finalize is None:
+        return format_list([str(value) for value in told], locale=_language(context).locale)
+    escaped = [str(escape(finalize(value))) for value in told]
+    return Markup(format_list(escaped, locale=_language(context).locale))  # noqa: S704 - each was escaped just now
+
+
+def _format(method: Callable[..., str]) -> Callable[..., Any]:
+    @pass_context
+    def told(context: Context, value: Any, *arguments: Any) -> Any:
+        if value is None:
+            return ""
+        return value if isinstance(value, Undefined) else method(context["formats"], value, *arguments)
+
+    return told
+
+
+def _language(context: Context) -> Language:
+    formats: Formats = context["formats"]
+    return formats.language
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "icon": icon, "symbol": symbol, "bar": bar, "cut": shorten, "excerpt": excerpt, "label": label, "figures": figures,
+    "list_and": list_and, "num": _format(Formats.num), "pct": _format(Formats.pct),
+    "duration": _format(Formats.duration), "bytes": _format(Formats.bytes), "rate": _format(Formats.rate),
+    "money": _format(Formats.money), "amount": _format(Formats.amount), "localtime": _format(Formats.localtime),
+}  # fmt: skip
+
+
+
+def helpers(mode: str) -> dict[str, Callable[..., Any]]:
+    """`link(url, text)`, `code(text)` and `pre(text)` in the markup of this kind of text."""
+    shapes = SHAPES[mode]
+
+    def shaped(shape: str, **parts: str) -> str:
+        # Markup.format escapes every part; plain text needs none of it.
+        return shapes[shape].format(**parts) if mode == "text" else Markup(shapes[shape]).format(**parts)  # noqa: S704
+
+    def link(url: object, text: object) -> str:
+        """The text, leading to the address if that is a safe one."""
+        target, shown = safe_url(url), shorten(text)
+        if not target:
+            return shown
+        return shaped("link", url=target, text=inert(shown) if mode == "mrkdwn" else shown)
+
+    def code(text: object) -> str:
+        """An id or a name in a fixed-width font."""
+        shown = shorten(text, 300).replace("`", "'")
+        return shaped("code", text=shown) if shown else ""
+
+    def pre(text: object, limit: int = 500) -> str:
+        """Lines in a fixed-width font, for what a machine said."""
+        shown = excerpt(text, limit).replace("```", "'''")
+        return shaped("pre", text=shown) if shown else ""
+
+    return {"link": link, "code": code, "pre": pre}

@@ -1,0 +1,175 @@
+"""Numbers, times and amounts as the readers of one language and one zone expect them. Pure.
+
+The documents mostly tell amounts as English text ("15-20 minutes", "3.2 MB", "1890 records/minute", "$2.45"):
+what is understood is told anew, what is not is told as it came.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.numbers import format_currency, format_decimal, format_percent
+
+from relay.rendering.catalogues import SOURCE, Language
+
+SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
+CURRENCIES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+SIZES = ("B", "KB", "MB", "GB", "TB", "PB")
+BRITISH = Locale("en", "GB")  # plain English is American to the CLDR, which knows no CET there
+# The patterns of a time that is today, this year, or neither. They are messages: each language has its own.
+STYLES = {
+    "short": ("HH:mm", "d MMM, HH:mm", "d MMM y, HH:mm"),
+    "at": ("'at' HH:mm", "'on' d MMM 'at' HH:mm", "'on' d MMM y 'at' HH:mm"),
+    "full": ("d MMMM y, HH:mm z",) * 3,
+}
+
+_UNITS = {"d": "d", "day": "d", "h": "h", "hr": "h", "hour": "h", "m": "min", "min": "min", "minute": "min",
+          "s": "s", "sec": "s", "second": "s"}  # fmt: skip
+_NUMBER = r"\d{1,12}(?:\.\d{1,6})?"
+_PART = re.compile(rf"\s*(?:and\s+|,\s*)?({_NUMBER})(?:\s*(?:-|–|to)\s*({_NUMBER}))?\s*({'|'.join(_UNITS)})s?\b", re.I)
+_CLOCK = re.compile(r"(?:(\d{1,4})\.)?(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?")
+_ISO = re.compile(rf"P(?:({_NUMBER})D)?(?:T(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?)?", re.I)
+_SIZE = re.compile(rf"({_NUMBER})\s*([KMGTP]?i?B)", re.I)
+_RATE = re.compile(rf"({_NUMBER})\s*(?:records?|rows?)?\s*(?:/|per\s)\s*({'|'.join(_UNITS)})s?", re.I)
+_MONEY = re.compile(rf"(US\$|[$€£¥])\s*(-?{_NUMBER})|(-?{_NUMBER})\s*([A-Z]{{3}}|[$€£¥])")
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """How one reader reads. Each method takes what a document says, a number or a text, and gives a text."""
+
+    language: Language
+    zone: ZoneInfo
+    now: datetime
+
+    def num(self, value: object) -> str:
+        """`1,284,530.5`; at most two digits after the point."""
+        number = _real(value)
+        if number is None:
+            return _said(value)
+        return format_decimal(round(number, 2), locale=self.language.locale)
+
+    def pct(self, value: object) -> str:
+        """A whole percentage, never rounded up: 99.9 is `99%`."""
+        number = _real(value)
+        if number is None:
+            return _said(value)
+        return format_percent(math.floor(number) / 100, locale=self.language.locale)
+
+    def duration(self, value: object) -> str:
+        """`1 h 35 min` for seconds or for an English text; a range keeps its unit: `45–60 min`."""
+        number = _real(value)
+        if number is None:
+            told = ranged(value)
+            if told:
+                low, high, unit = told
+                return f"{self.num(low)}–{self.num(high)} {unit}"
+            number = seconds(value)
+        return _said(value) if number is None else _spoken(number)
+
+    def bytes(self, value: object) -> str:
+        """`3.2 MB` for a number of bytes, in decimal units, or for an English text."""
+        number = _real(value)
+        if number is not None:
+            power = min(int(math.log(number, 1000)), len(SIZES) - 1) if number >= 1 else 0
+            return f"{self.num(round(number / 1000**power, 1))} {SIZES[power]}"
+        found = _SIZE.fullmatch(_said(value))
+        return f"{self.num(float(found[1]))} {found[2]}" if found else _said(value)
+
+    def rate(self, value: object) -> str:
+        """`1,890/min` for "1890 records/minute"; a number is per second."""
+        number = _real(value)
+        if number is not None:
+            return f"{self.num(number)}/s"
+        found = _RATE.fullmatch(_said(value))
+        return f"{self.num(float(found[1]))}/{_UNITS[found[2].lower()]}" if found else _said(value)
+
+    def money(self, value: object) -> str:
+        """`$2.45` the way it is written here."""
+        found = _MONEY.fullmatch(_said(value))
+        if not found:
+            return _said(value)
+        sign, amount = (found[1], found[2]) if found[1] else (found[4], found[3])
+        return format_currency(Decimal(amount), CURRENCIES.get(sign, sign), locale=self.language.locale)
+
+    def amount(self, value: object) -> str:
+        """Whatever it is: a number, a size, a rate, money, a duration, yes or no, or a text."""
+        if isinstance(value, bool):
+            return self.language.translations.gettext("yes" if value else "no")
+        if _real(value) is not None:
+            return self.num(value)
+        tellers: tuple[Callable[[object], str], ...] = (self.bytes, self.rate, self.money, self.duration)
+        return next((told for tell in tellers if (told := tell(value)) != _said(value)), _said(value))
+
+    def localtime(self, value: object, style: str = "short") -> str:
+        """A time of the documents in the reader's zone, 24 hours: `15:40`, `20 Jan, 15:40`, or as the style says."""
+        time = moment(value)
+        if time is None:
+            return _said(value)
+        local, now = time.astimezone(self.zone), self.now.astimezone(self.zone)
+        today, this_year, other = STYLES[style]
+        pattern = today if local.date() == now.date() else this_year if local.year == now.year else other
+        pattern = self.language.translations.pgettext("time", pattern)
+        locale = BRITISH if self.language.code == SOURCE else self.language.locale
+        return format_datetime(local, pattern, tzinfo=self.zone, locale=locale)
+
+
+def seconds(value: object) -> float | None:
+    """The seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
+    text = _said(value).strip()
+    if found := _CLOCK.fullmatch(text):
+        days, *rest = (float(part or 0) for part in found.groups())
+        return days * SECONDS["d"] + sum(part * size for part, size in zip(rest, (3600, 60, 1), strict=True))
+    if (found := _ISO.fullmatch(text)) and any(found.groups()):
+        parts = zip(found.groups(), SECONDS.values(), strict=True)
+        return sum(float(part) * size for part, size in parts if part)
+    parts_found = list(_PART.finditer(text))
+    if not parts_found or "".join(part[0] for part in parts_found) != text or any(part[2] for part in parts_found):
+        return None
+    return sum(float(part[1]) * SECONDS[_UNITS[part[3].lower()]] for part in parts_found)
+
+
+def ranged(value: object) -> tuple[float, float, str] | None:
+    """The bounds and the unit in "15-20 minutes"; None if it is no such text."""
+    found = _PART.fullmatch(_said(value).strip())
+    return (float(found[1]), float(found[2]), _UNITS[found[3].lower()]) if found and found[2] else None
+
+
+def moment(value: object) -> datetime | None:
+    """A time of the documents: ISO 8601, UTC where it names no zone. None if it is no time."""
+    if not isinstance(value, str | datetime):
+        return None
+    try:
+        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _spoken(number: float) -> str:
+    whole = max(0, round(number))
+    if whole >= 600:  # nobody waits for the seconds of a quarter of an hour
+        whole -= whole % 60
+    parts: list[str] = []
+    for unit, size in SECONDS.items():
+        count, rest = divmod(whole, int(size))
+        if count:
+            parts.append(f"{count} {unit}")
+            whole = rest
+    return " ".join(parts[:2]) or "0 s"
+
+
+def _real(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return value
+
+
+def _said(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,126 @@
+"""`op`: one operation as templates see it, put together from all that its events have said. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from relay.events import BATCH_EVENTS, TERMINAL, Event
+from relay.rendering.catalogues import Language
+from relay.rendering.documents import at, between, iso, number, rows, span, text, time
+from relay.rendering.texts import clean, line, safe_url
+
+# The fields of the Async Operations API: there for templates even where a document leaves them out.
+DOCUMENTED = (
+    "operationId", "operationType", "operationName", "operationDescription", "estimatedDuration",
+    "estimatedCompletion", "trackingUrl", "webhooksRegistered", "dateCreated", "timeoutAt", "timeout",
+    "resourcesAllocated", "progress", "execution", "phases", "callbacks", "parameters", "notifications", "retryPolicy",
+    "startTime", "endTime", "currentPhase", "resourceUsage", "recordsProcessed", "duration", "originalOperationId",
+    "newOperationId", "retryMode", "retryNumber", "resumeFromPhase", "preservedResults", "retryAttemptDate",
+    "dependencies", "operationKey",
+)  # fmt: skip
+PROGRESS_EVENTS = ("operation.progress", "operation.phase.completed")
+SUMMARY_RECORDS = ("results.summary.recordsAnalyzed", "results.summary.recordsProcessed", "results.recordsProcessed")
+
+
+def operation(
+    event: Event, known: Sequence[Event], merged: Mapping[str, Any], language: Language, base_url: str
+) -> dict[str, Any]:
+    """`merged` is `events.view` of `known`, cleaned; `known` ends with the event."""
+    said = event.operation
+    status = (said.status if said and event.name in BATCH_EVENTS else event.status) or text(merged, "status")
+    kind = clean(said.type if said else "") or text(merged, "operationType")
+    priority = clean(said.priority if said else "") or text(merged, "priority")
+    key = clean(said.id if said else "")
+    own = {name: value for name, value in merged.items() if name not in ("results", "error", "cancellation", "batch")}
+    return {
+        **dict.fromkeys(DOCUMENTED),
+        **own,
+        "id": key,
+        "name": line(clean(said.name if said else "")) or text(merged, "operationName", "operationKey") or key,
+        "description": text(merged, "operationDescription"),
+        "type": kind,
+        "type_label": language.label(kind),
+        "status": status,
+        "status_label": language.label(status),
+        "priority": priority,
+        "priority_label": language.label(priority),
+        "urgent": priority in ("High", "Critical"),
+        "attempt": event.retry + 1,
+        "resumed_from": text(merged, "resumeFromPhase"),
+        "started_by": text(merged, "startedBy", "createdBy", "initiatedBy", "requestedBy"),
+        "records": number(merged, *SUMMARY_RECORDS, "execution.processedRecords", "recordsProcessed"),
+        "records_total": number(merged, "execution.totalRecords", "totalRecords"),
+        "rate": at(merged, "results.performance.throughput") or at(merged, "execution.processingRate"),
+        "cost": text(merged, "results.performance.resourceUtilization.totalCost", "totalCost"),
+        "estimated_cost": text(merged, "resourcesAllocated.estimatedCost"),
+        "tracking_url": address(text(merged, "trackingUrl"), event, base_url),
+        **_progress(event, merged, status),
+        **_times(event, known, merged, status),
+    }
+
+
+def address(path: str, event: Event, base_url: str) -> str:
+    """The API names its addresses as `/api/{tenantId}/…`: made whole, or empty where that is not possible."""
+    for name, value in (("{tenantId}", event.tenant), ("{projectId}", event.project)):
+        if value:
+            path = path.replace(name, quote(clean(value), safe=""))
+    if path.startswith("/") and not path.startswith("//"):
+        path = base_url.rstrip("/") + path
+    return safe_url(path) if "{" not in path else ""
+
+
+def _progress(event: Event, merged: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """How far it is. Only a completed run is told to be at 100."""
+    percentage = number(merged, "cancellation.progressAtCancellation")
+    if percentage is None:
+        percentage = number(merged, "progress.percentage", "progress")
+    if percentage is not None:
+        percentage = min(max(percentage, 0), 100 if status == "Completed" else 99)
+    phase = (
+        text(merged, "error.phase", "cancellation.phaseAtCancellation")
+        or line(clean(event.phase_name))
+        or text(merged, "progress.currentPhase", "currentPhase")
+    )
+    names = [text(row, "phaseName", "name") for row in rows(merged.get("phases"))]
+    completed = number(merged, "progress.phasesCompleted")
+    total = number(merged, "progress.totalPhases") or len(names) or None
+    place: float | None = names.index(phase) + 1 if phase in names else None
+    if place is None and completed is not None:
+        place = completed if event.name == "operation.phase.completed" else completed + 1
+    if place and total and place > total:
+        place, total = (place, len(names)) if place <= len(names) else (None, total)
+    return {
+        "percentage": percentage, "phase": phase, "phase_number": place, "phases_total": total,
+        "next_phase": names[names.index(phase) + 1] if phase in names[:-1] else "",
+    }  # fmt: skip
+
+
+def _times(event: Event, known: Sequence[Event], merged: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """When, since when and how long. Times are ISO 8601; spans are seconds, or the text of a range."""
+    over = status in TERMINAL
+    created = time(merged, "dateCreated", "retryAttemptDate")
+    begun = next((other.occurred_at for other in known if other.name == "operation.started"), None)
+    started = time(merged, "progress.startTime", "startTime", "startedAt") or begun or created
+    finished = time(merged, "results.completionTime", "completionTime", "endTime", "cancellation.cancellationTime")
+    finished = (finished or event.occurred_at) if over else None
+    expected = time(merged, "progress.estimatedCompletion", "estimatedCompletion")
+    deadline = time(merged, "timeoutAt")
+    moved = max((other.occurred_at for other in known[:-1] if other.name in PROGRESS_EVENTS), default=None)
+    own = span(merged, "results.totalDuration", "totalDuration", "results.performance.totalExecutionTime", "duration")
+    lasted = between(started, finished) if own is None else own
+    elapsed = span(merged, "progress.elapsedTime")
+    remaining = span(merged, "progress.estimatedRemaining")
+    return {
+        "started_at": iso(started),
+        "finished_at": iso(finished),
+        "estimated_completion": iso(expected),
+        "timeout_at": iso(deadline),
+        "duration": (elapsed if lasted is None else lasted) if over else None,
+        "elapsed": elapsed if elapsed is not None else between(started, event.occurred_at),
+        "estimated_duration": span(merged, "estimatedDuration"),
+        "remaining": None if over else remaining if remaining is not None else between(event.occurred_at, expected),
+        "limit": number(merged, "timeout") or between(created or started, deadline),
+        "last_progress_at": iso(moved),
+        "silent_for": between(moved, event.occurred_at),
+    }
+

@@ -1,0 +1,104 @@
+"""The renderer: from an event to what a channel sends, in one reader's language and zone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from relay.deliveries import Kind
+from relay.events import OPERATION_EVENTS, TERMINAL, Event
+from relay.rendering import email, slack
+from relay.rendering.catalogues import Catalogues
+from relay.rendering.checks import problems
+from relay.rendering.context import context
+from relay.rendering.formats import Formats
+from relay.rendering.library import MODES, Library
+from relay.rendering.texts import clean, line
+
+# A live message shows the present state, whichever event came last.
+OF_STATUS = {
+    "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",
+    "Failed": "operation.failed", "Timeout": "operation.timeout", "Cancelled": "operation.cancelled",
+}  # fmt: skip
+BATCH_OF_STATUS = {
+    "Initiated": "batch.started", "Running": "batch.progress", **dict.fromkeys(TERMINAL, "batch.completed"),
+}  # fmt: skip
+
+
+class Renderer:
+    """Compiles every template when it is built, so that a fault shows then, with file and line. Holds no state."""
+
+    def __init__(self, directories: Sequence[Path], *, base_url: str = "", default_timezone: str = "UTC") -> None:
+        """`directories` are searched in this order: the user's own first, the built-in one last.
+
+        `base_url` is where the platform is; its documents name addresses without it. TemplateError if a
+        template or a catalogue cannot be used.
+        """
+        self._directories = tuple(directories)
+        self._base_url = base_url
+        self._timezone = default_timezone
+        self._library = Library(self._directories)
+        self._catalogues = Catalogues(self._directories)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages there are translations for, English first."""
+        return self._catalogues.codes
+
+    def render(
+        self,
+        channel: str,
+        kind: Kind,
+        event: Event,
+        history: tuple[Event, ...],
+        *,
+        language: str,
+        timezone: str,
+        now: datetime,
+        destination: str = "",
+    ) -> dict[str, Any]:
+        """The content of one notification; for a channel without a finish of its own, what its template says.
+
+        slack: `text` and `blocks`. email: `subject`, `preheader`, `text` and `html`. TemplateError names file
+        and line.
+        """
+        formats = Formats(self._catalogues.language(language), ZoneInfo(timezone or self._timezone), now)
+        name = message_of(event, kind)
+        values = context(event, history, formats, self._base_url) | {
+            "message": name,
+            "kind": kind,
+            "dest": {"name": destination, "channel": channel, "language": formats.language.code, "timezone": timezone},
+        }
+        told = values | self._library.macros(MODES.get(channel, "text"), channel, values)
+        content = self._library.message(channel, name, kind).render(told)
+        if channel == "slack":
+            return slack.finish(content)
+        if channel == "email":
+            html, text = (self._library.layout(channel, name, ending) for ending in ("html", "txt"))
+            return email.finish(content, told, values | self._library.macros("html", channel, values), text, html)
+        return content
+
+    def fallback(self, channel: str, event: Event, language: str) -> dict[str, Any]:
+        """One plain line, made without any template, for when a template fails: the message itself never does."""
+        known = self._catalogues.language(language)
+        about = event.batch if event.about_batch else event.operation
+        name = (about.name or about.id) if about else event.subject
+        reason = event.error.get("message", "")
+        parts = [f"{known.label(event.status or event.name)}: {name}", reason if isinstance(reason, str) else ""]
+        told = line(clean(" – ".join(part for part in parts if part)))
+        finishes = {"slack": slack.fallback, "email": lambda text: email.fallback(text, known.code)}
+        return finishes.get(channel, lambda text: {"text": text})(told)
+
+    def check(self) -> list[str]:
+        """Every fault that shows when all messages are made from sample data in every language; none if empty."""
+        return problems(self, self._library, self._catalogues, self._directories)
+
+
+def message_of(event: Event, kind: Kind) -> str:
+    """Which message tells of the event. A Timeout is told as one, and a failure as one, whatever named it."""
+    if event.about_batch:
+        return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
+    if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
+        return OF_STATUS.get(event.status, event.name)
+    return event.name

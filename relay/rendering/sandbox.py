@@ -1,0 +1,127 @@
+"""The Jinja environments: what templates can do, and how each kind of text escapes what events say.
+
+Templates are their author's code, not the sender's; the sandbox keeps a slip or a borrowed template from
+reaching Python, from growing without bound and from forgetting to escape. It does not bound time.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from jinja2 import BaseLoader, ChainableUndefined, StrictUndefined, pass_context
+from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2.runtime import Context, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from markupsafe import Markup
+
+from relay.rendering.filters import FILTERS, helpers
+from relay.rendering.texts import inert
+
+Mode = Literal["mrkdwn", "html", "text"]
+
+# Left out are those that format to any width (format, center, indent, wordwrap), reach attributes or
+# internals (attr, pprint, xmlattr), switch escaping off (safe) or promise what we say in our own way.
+ALLOWED_FILTERS = (
+    "abs", "batch", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "groupby",
+    "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace",
+    "reverse", "round", "select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "trim",
+    "truncate", "unique", "upper", "urlencode", "wordcount",
+)  # fmt: skip
+ALLOWED_STRING_METHODS = frozenset({
+    "capitalize", "endswith", "find", "isdigit", "lower", "lstrip", "removeprefix", "removesuffix", "rstrip", "split",
+    "splitlines", "startswith", "strip", "title", "upper",
+})  # fmt: skip
+
+
+class Absent(ChainableUndefined, StrictUndefined):
+    """A name or field that is not there: its fields are not there either, and using it is an error.
+
+    What the documents may leave out and relay knows of is always there, as None, which prints nothing.
+    """
+
+    __slots__ = ()
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """A closed world: documents are data without methods of their own, operators work on numbers."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+    mode: Mode = "text"
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        numbers = all(isinstance(value, int | float) for value in (left, right))
+        if operator == "**" or not numbers:
+            raise SecurityError(f"{operator} is for numbers that stay small, not for texts or powers")
+        return super().call_binop(context, operator, left, right)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if isinstance(obj, str):
+            return attr in ALLOWED_STRING_METHODS
+        return super().is_safe_attribute(obj, attr, value)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        # A document's own field beats the dict's method of that name: `section.items`.
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def unquoted(self, text: str) -> str:
+        """Slack knows three entities only; the two for quotes can come from nothing but our own escaping."""
+        return text.replace("&#34;", '"').replace("&#39;", "'") if self.mode == "mrkdwn" else text
+
+
+def environment(mode: Mode, loader: BaseLoader) -> Sandbox:
+    """The environment for one kind of text. All escape by themselves but `text`, where nothing is active."""
+    sandbox = Sandbox(
+        loader=loader,
+        autoescape=mode != "text",
+        undefined=Absent,
+        finalize=_finalize_mrkdwn if mode == "mrkdwn" else _finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+    )
+    sandbox.mode = mode
+    sandbox.filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS
+    sandbox.globals = {"range": sandbox.globals["range"], **helpers(mode), **_gettext_functions()}
+    sandbox.newstyle_gettext = True  # type: ignore[attr-defined]
+    sandbox.policies["ext.i18n.trimmed"] = True
+    return sandbox
+
+
+def _finalize(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _finalize_mrkdwn(value: Any) -> Any:
+    """What events say is made inert here; `Markup`, made by helpers and macros, is meant to be active."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return inert(value)
+    return "" if value is None else value
+
+
+def _gettext_functions() -> dict[str, Callable[..., str]]:
+    """gettext and its kin. Jinja's own escape their values, but do not pass them through `finalize`."""
+
+    def translator(method: str, texts: int) -> Callable[..., str]:
+        @pass_context
+        def translate(context: Context, *arguments: Any, **values: Any) -> str:
+            if method in ("ngettext", "npgettext"):
+                values.setdefault("num", arguments[texts])
+            translated: str = getattr(context["formats"].language.translations, method)(*arguments)
+            return _fill(context, translated, values)
+
+        return translate
+
+    functions = {"gettext": 1, "ngettext": 2, "pgettext": 2, "npgettext": 3}
+    made = {name: translator(name, texts) for name, texts in functions.items()}
+    return {**made, "_": made["gettext"]}
+
+
+def _fill(context: Context, translated: str, values: Mapping[str, Any]) -> str:
+    for value in values.values():
+        if isinstance(value, Undefined):
+            str(value)  # raises, and says what is missing
+    finalize = context.environment.finalize or _finalize
+    text = Markup(translated) if context.eval_ctx.autoescape else translated  # noqa: S704 - translations are templates
+    return text % {name: finalize(value) for name, value in values.items()}

@@ -1,0 +1,72 @@
+"""What any payload may hold and no message may show: controls, hidden marks, active characters, unsafe links. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+ELLIPSIS = "…"
+MAX_URL = 2000
+ZERO_WIDTH_SPACE = "\u200b"
+
+_LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
+_HIDDEN = re.compile(  # bidi marks and overrides, zero-width and tag characters, fillers: they disguise what is read
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]|[\x00-\x08\x0e-\x1f\x7f-\x9f]"
+)
+_JOINER = re.compile("(?<![\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])\u200d|\u200d(?![\u2600-\u27bf\U0001f000-\U0001faff])")
+# What Slack reads as bold, italics, strike-through, code, an emoji's name or, at a line's start, a quotation.
+# Inside a word it reads nothing, so that ids stay as they are and can be copied.
+_FORMAT = re.compile(r"(?<![^\W_])[*_~]|[*_~](?![^\W_])|`|:(?=[a-z0-9_+'-]+:)|^>", re.MULTILINE)
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?", re.IGNORECASE)
+
+
+def clean(value: Any) -> Any:
+    """The document without what disguises it, in every text and key. Line breaks stay, as `\\n`."""
+    if isinstance(value, str):
+        return _JOINER.sub("", _HIDDEN.sub("", _LINE_ENDS.sub("\n", value).replace("\t", " ")))
+    if isinstance(value, Mapping):
+        return {clean(key): clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(item) for item in value]
+    return value
+
+
+def line(text: str) -> str:
+    """The text as one line. No-break spaces stay what they are."""
+    return re.sub(r"[ \t\n]+", " ", text).strip()
+
+
+def plain(text: str) -> str:
+    """For mail clients' plain text: ordinary spaces instead of no-break ones."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters, ending in an ellipsis if any are left out; no character is torn apart."""
+    if len(text) <= limit:
+        return text
+    end = limit - 1
+    while end > 0 and (unicodedata.combining(text[end]) or text[end] in "\ufe0f\u200d" or text[end - 1] == "\u200d"):
+        end -= 1
+    return text[:end].rstrip() + ELLIPSIS
+
+
+def inert(text: str) -> str:
+    """Text in which Slack's formatting characters do nothing: a zero-width space follows each that could."""
+    return _FORMAT.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, text)
+
+
+def safe_url(url: object) -> str:
+    """The address if a person may be sent there: http or https, a plain host, no credentials; else empty."""
+    if not isinstance(url, str) or len(url) > MAX_URL or re.search(r"[\s\\<>|\"`\x00-\x1f\x7f]", url):
+        return ""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises if it is no number
+    except ValueError:
+        return ""
+    if parts.scheme.lower() not in ("http", "https") or "@" in parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
+        return ""
+    return url

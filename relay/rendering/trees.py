@@ -1,0 +1,196 @@
+"""Message templates: YAML whose texts are Jinja templates. Data can end up in a text, never in the structure.
+
+The notation, all of it:
+- A text is a template. `url:` is one too, and holds a safe http(s) address or nothing.
+- An object with a field that turns out empty is left out. A field named `fields?` is left out alone instead.
+- In a list, `each: file in artifacts` repeats its object for every file.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, Template
+from jinja2.exceptions import TemplateSyntaxError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from relay.errors import TemplateError
+from relay.rendering.sandbox import Sandbox
+from relay.rendering.texts import safe_url
+
+MAX_TEXT = 64 * 1024  # characters one text may grow to
+MAX_REPEATS = 100
+EMPTY: Final = object()
+
+Values = Mapping[str, Any]
+Part = Callable[[Values], Any]
+
+_EACH = re.compile(r"\s*([a-z_]\w*)\s+in\s+(.+)", re.DOTALL)
+_URL_KEYS = ("url", "image_url")
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "tag:yaml.org,2002:bool": lambda text: text.lower() == "true",
+    "tag:yaml.org,2002:int": lambda text: int(text, 0),
+    "tag:yaml.org,2002:float": float,
+    "tag:yaml.org,2002:null": lambda text: None,
+}
+
+
+class Tree:
+    """One template file, compiled. `sources` are its Jinja sources, for those who look for messages in them."""
+
+    def __init__(self, file: Path, source: str, texts: Sandbox, addresses: Sandbox) -> None:
+        """`texts` compiles what people read, `addresses` what is under `url:`. TemplateError names file and line."""
+        self.file = file
+        self.sources: list[str] = []
+        self._texts = texts
+        self._addresses = addresses
+        try:
+            root = YAML(typ="safe", pure=True).compose(source)
+        except MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise TemplateError(f"{file}:{line}: {error.problem}") from None
+        if not isinstance(root, MappingNode):
+            raise TemplateError(f"{file}:1: expected the fields of a message, for instance `text:`")
+        self._root = self._object(root)
+
+    def render(self, values: Values) -> dict[str, Any]:
+        """The message; TemplateError if a field that it needs turns out empty."""
+        rendered: dict[str, Any] = {}
+        for key, optional, part in self._root:
+            value = part(values)
+            if value is not EMPTY:
+                rendered[key] = value
+            elif not optional:
+                raise TemplateError(f"{self.file}: {key} is empty; write `{key}?:` where it may be")
+        return rendered
+
+    def _compile(self, node: Node, key: str) -> Part:
+        if isinstance(node, MappingNode):
+            return self._mapping(node)
+        if isinstance(node, SequenceNode):
+            return self._list(node)
+        if isinstance(node, ScalarNode) and (convert := _SCALARS.get(node.tag)):
+            value = convert(node.value)
+            return lambda values: value
+        return self._text(node, key)
+
+    def _object(self, node: MappingNode) -> list[tuple[str, bool, Part]]:
+        fields: list[tuple[str, bool, Part]] = []
+        for key_node, value_node in node.value:
+            key, optional = str(key_node.value).removesuffix("?"), str(key_node.value).endswith("?")
+            if key_node.tag == "tag:yaml.org,2002:merge" or key in {name for name, _, _ in fields}:
+                raise self._fault(key_node, f"{key} stands here twice" if key != "<<" else "`<<` is not supported")
+            fields.append((key, optional, self._compile(value_node, key)))
+        return fields
+
+    def _mapping(self, node: MappingNode) -> Part:
+        fields = self._object(node)
+
+        def render(values: Values) -> Any:
+            rendered: dict[str, Any] = {}
+            for key, optional, part in fields:
+                value = part(values)
+                if value is not EMPTY:
+                    rendered[key] = value
+                elif not optional:
+                    return EMPTY
+            return rendered
+
+        return render
+
+    def _list(self, node: SequenceNode) -> Part:
+        items = [self._repeated(item) or self._once(item) for item in node.value]
+
+        def render(values: Values) -> Any:
+            return [value for item in items for value in item(values) if value is not EMPTY] or EMPTY
+
+        return render
+
+    def _once(self, node: Node) -> Part:
+        part = self._compile(node, "")
+        return lambda values: (part(values),)
+
+    def _repeated(self, node: Node) -> Part | None:
+        """The part of an object with `each:`, which gives any number of values; None for any other node."""
+        if not isinstance(node, MappingNode):
+            return None
+        each = next((value for key, value in node.value if key.value == "each"), None)
+        if each is None:
+            return None
+        if not isinstance(each, ScalarNode) or not (found := _EACH.fullmatch(each.value)):
+            raise self._fault(each, "expected `each: NAME in LIST`, for instance `each: file in artifacts`")
+        name, source = found.groups()
+        try:
+            items = self._texts.compile_expression(source, undefined_to_none=False)
+        except TemplateSyntaxError as error:
+            raise self._fault(each, str(error)) from None
+        rest = MappingNode(node.tag, [pair for pair in node.value if pair[0].value != "each"], node.start_mark)
+        part = self._mapping(rest)
+
+        def render(values: Values) -> Any:
+            try:
+                repeated = list(items(**values) or ())  # an unknown name raises here
+            except Exception as error:
+                raise self._fault(each, str(error)) from error
+            return [part({**values, name: item}) for item in repeated[:MAX_REPEATS]]
+
+        return render
+
+    def _text(self, node: Node, key: str) -> Part:
+        source, address = str(node.value), key in _URL_KEYS
+        if not any(mark in source for mark in ("{{", "{%", "{#")):
+            return lambda values: source
+        self.sources.append(source)
+        environment = self._addresses if address else self._texts
+        template = compile_text(environment, source, self.file, line=node.start_mark.line + (node.style in ("|", ">")))
+
+        def render(values: Values) -> Any:
+            text = render_text(template, values)
+            return (safe_url(text) if address else environment.unquoted(text)) or EMPTY
+
+        return render
+
+    def _fault(self, node: Node, message: str) -> TemplateError:
+        return TemplateError(f"{self.file}:{node.start_mark.line + 1}: {message}")
+
+
+def compile_text(environment: Environment, source: str, file: Path, line: int = 0) -> Template:
+    """The template that stands `line` lines down in the file. TemplateError names file and line."""
+    # Empty lines before it make Jinja's line numbers those of the file; render_text strips them again.
+    padded = "\n" * line + source
+    try:
+        code = environment.compile(padded, name=str(file), filename=str(file))
+    except TemplateSyntaxError as error:
+        raise TemplateError(f"{error.filename or file}:{error.lineno}: {error.message}") from None
+    return Template.from_code(environment, code, environment.make_globals(None))
+
+
+def render_text(template: Template, values: Values, limit: int = MAX_TEXT) -> str:
+    """The text, without the white space around it. TemplateError names file and line."""
+    pieces: list[str] = []
+    length = 0
+    try:
+        for piece in template.generate(**values):
+            length += len(piece)
+            if length > limit:
+                raise TemplateError(f"{template.filename}: the text grows beyond {limit} characters")
+            pieces.append(piece)
+    except TemplateError:
+        raise
+    except Exception as error:
+        raise fault(error, template) from error
+    return "\n".join(line.rstrip() for line in "".join(pieces).strip().split("\n"))
+
+
+def fault(error: Exception, template: Template) -> TemplateError:
+    """The error with file and line of the innermost template it came from; Jinja has put both into the traceback."""
+    place = str(template.filename)
+    traceback = error.__traceback__
+    while traceback:
+        if "__jinja_exception__" in traceback.tb_frame.f_globals:
+            place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return TemplateError(f"{place}: {error}")

@@ -1,0 +1,72 @@
+"""The settings an operator decides, as types. Each default stands here beside its field, once.
+
+docs/configuration.md explains every key; `relay.config` reads them from a file.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
+
+from relay.backoff import RetryPolicy
+from relay.destinations import Destination, Language, Retry, Timezone
+from relay.durations import size
+from relay.errors import Problem
+from relay.rules import Rule
+from relay.sources import Name, Source
+from relay.validation import Section, spelled
+
+Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such as https://relay.example.com")]
+RedisUrl = Annotated[
+    str, spelled(r"((redis|rediss|unix)://\S+)?", "redis://, rediss:// or unix://, or nothing for a private Redis")
+]
+Size = Annotated[int, BeforeValidator(size), Field(ge=1024, le=64 * 2**20)]
+
+
+class Server(Section):
+    """Where relay listens. `public_url` is how the outside reaches it."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a webhook target is there to be reached
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    public_url: Url = ""
+    max_body: Size = 2**20
+
+
+class Redis(Section):
+    """Where everything is remembered. Without a `url`: a private server under `data_dir`."""
+
+    url: Annotated[RedisUrl, Field(repr=False)] = ""  # it may hold a password
+    durability: Literal["auto", "fsync", "replicated", "memory"] = "auto"
+    replicas: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+class Platform(Section):
+    """The API whose operations are told of, to call it back."""
+
+    base_url: Url = ""
+    tenant: str = ""
+    project: str = ""
+    token: SecretStr = SecretStr("")
+
+
+class Config(Section):
+    """Everything an operator decides."""
+
+    server: Server = Server()
+    redis: Redis = Redis()
+    data_dir: Path = Path("data")
+    language: Language = "en"
+    timezone: Timezone = "UTC"
+    templates: Path | None = None
+    platform: Platform = Platform()
+    sources: Annotated[dict[Name, Source], Field(min_length=1)]
+    channels: dict[str, BaseModel] = Field(default_factory=dict)
+    destinations: dict[str, Destination] = Field(default_factory=dict)
+    rules: tuple[Rule, ...]
+    retry: Retry = RetryPolicy()
+    _warnings: tuple[Problem, ...] = PrivateAttr(())
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What works, but probably not as it was meant."""
+        return self._warnings

@@ -1,0 +1,98 @@
+"""A source: who may send to `/webhooks/{name}`, and how it proves that it is who it says."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from relay.configfile import Place
+from relay.durations import rate
+from relay.signatures import SCHEMES
+from relay.validation import Duration, Section, known_name, spelled
+
+SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
+SHORT_SECRET = 24  # bytes; Standard Webhooks asks for at least these
+PLACEHOLDER = re.compile(r"change_?me|replace_?me|place_?holder|your\w*(secret|token|key)", re.IGNORECASE)
+
+Name = Annotated[str, spelled(r"[A-Za-z0-9][\w.-]{0,63}", "a name of letters, digits, - _ and .")]
+Header = Annotated[str, spelled(r"[\w!#$%&'*+.^`|~-]{0,100}", "the name of an HTTP header")]
+EventName = Annotated[str, spelled(r"([A-Za-z][\w.:-]{0,127})?", "an event's name such as operation.progress")]
+
+
+def refuse_weak(secret: SecretStr) -> SecretStr:
+    """A secret that could be guessed, or that nobody has filled in yet, is as good as none."""
+    text = secret.get_secret_value()
+    if not text.strip():
+        raise ValueError("the secret is empty")
+    if "${" in text or len(set(text)) <= 2 or PLACEHOLDER.match(re.sub(r"\W+", "_", text).strip("_")):
+        raise ValueError("the secret is a placeholder; make a real one with: openssl rand -hex 32")
+    if text != text.strip():
+        raise ValueError("the secret begins or ends with white space")
+    if strength(secret) < SHORTEST_SECRET:
+        raise ValueError(f"the secret is too short; expected at least {SHORTEST_SECRET} bytes, better {SHORT_SECRET}")
+    return secret
+
+
+def strength(secret: SecretStr) -> int:
+    """Bytes in the key; a `whsec_` secret is base64 of it."""
+    text = secret.get_secret_value()
+    encoded = text.removeprefix("whsec_").rstrip("=")
+    return len(encoded) * 3 // 4 if text.startswith("whsec_") else len(text.encode())
+
+
+class RateLimit(BaseModel):
+    """At most `count` requests in `period` seconds, written `100/s` or `600/min`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    count: int
+    period: float
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, written: object) -> Mapping[str, float] | object:
+        if isinstance(written, Mapping):
+            return written
+        count, period = rate(written)
+        return {"count": count, "period": period}
+
+
+class Signature(Section):
+    """How requests are signed, and the secrets that may have signed them: several at once while one is replaced."""
+
+    scheme: Annotated[str, known_name(SCHEMES, "scheme")] = "hmac-sha256"
+    header: Header = ""
+    secrets: dict[Name, Annotated[SecretStr, AfterValidator(refuse_weak)]] = Field(default_factory=dict)
+    tolerance: Annotated[Duration, Field(ge=1, le=86_400)] = 300.0
+    allow_unsigned: bool = False
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if SCHEMES[self.scheme].needs_secret:
+            if not self.secrets:
+                raise ValueError(f"{self.scheme} needs a secret; expected secrets: {{current: ...}}")
+            if self.allow_unsigned:
+                raise ValueError(f"allow_unsigned goes with scheme none alone, and this one is {self.scheme}")
+        elif not self.allow_unsigned:
+            raise ValueError("scheme none lets anyone send; confirm with allow_unsigned: true, or choose a scheme")
+        return self
+
+
+class Source(Section):
+    """One sender. `event` is what its requests mean when their body names no event."""
+
+    event: EventName = ""
+    signature: Signature
+    rate_limit: RateLimit | None = None
+
+
+def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[Place, str]]:
+    """What works but should not stay so, and why."""
+    for name, source in sources.items():
+        place: Place = ("sources", name, "signature")
+        if source.signature.allow_unsigned:
+            yield place, "unsigned: anyone who knows the address can send events"
+        for key, secret in source.signature.secrets.items():
+            if (length := strength(secret)) < SHORT_SECRET:
+                yield (*place, "secrets", key), f"the secret has {length} bytes; {SHORT_SECRET} or more are better"

@@ -1,0 +1,217 @@
+"""A Slack that runs here: the part of the Web API relay uses, strict about limits, and a page that shows what arrived.
+
+`relay demo` shows it to people, and tests script its faults. It keeps everything in memory and listens on loopback.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+
+from relay.standins.slack_workspace import GROUPS, USERS, Conversation, Group, Message, User, Workspace
+
+__all__ = ["GROUPS", "USERS", "Call", "Conversation", "Fault", "Group", "Message", "SlackStandin", "User"]
+
+PAGE = Path(__file__).with_name("slack_page.html")
+KEPT = 10_000  # calls remembered
+MAX_BODY = 4 * 1024**2
+SCOPES = "chat:write,chat:write.public,users:read,users:read.email,usergroups:read"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one call instead of a proper answer.
+
+    error   Slack's code, answered as {"ok": false}, with `extra` fields
+    body    sent as it is, in place of JSON
+    taken   the call takes effect all the same, so that only its answer is lost
+    close   the connection breaks without an answer
+    hang    no answer ever comes
+    """
+
+    error: str = ""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    body: bytes | None = None
+    taken: bool = False
+    close: bool = False
+    hang: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    arguments: Json
+    at: float
+    token: str = field(repr=False)
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        """What a 429 holds up: posts to this conversation, or the whole method."""
+        return self.method, str(self.arguments.get("channel", "")) if self.method == "chat.postMessage" else ""
+
+
+class SlackStandin:
+    """`async with SlackStandin() as slack:` and point relay at `slack.base_url`.
+
+    Without `channels` every conversation exists as soon as something is posted to it; without `token` any is good.
+    """
+
+    def __init__(
+        self,
+        *,
+        users: Iterable[User] = USERS,
+        groups: Iterable[Group] = GROUPS,
+        channels: Iterable[str] | None = None,
+        token: str = "",
+        workspace: str = "Example",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.workspace = Workspace(users=users, groups=groups, channels=channels, name=workspace, clock=clock)
+        self.calls: deque[Call] = deque(maxlen=KEPT)
+        self.outages: dict[str, Fault] = {}  # by method, or "*": every call fails so, until removed
+        self.scopes = SCOPES
+        self._token = token
+        self._clock = clock
+        self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
+        self._quiet: dict[tuple[str, str], float] = {}  # a call's lane → when it may be called again
+        self._served = 0
+        self._changed = asyncio.Condition()
+        self._stopping = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """The page."""
+        return self.workspace.url
+
+    @property
+    def base_url(self) -> str:
+        """What relay takes as `channels.slack.base_url`."""
+        return f"{self.url}api/"
+
+    @property
+    def violations(self) -> list[str]:
+        """What Slack would not have stood for: messages over its limits, calls before Retry-After had passed."""
+        return self.workspace.violations
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Serve until `stop`; port 0 takes a free one."""
+        app = web.Application(client_max_size=MAX_BODY)
+        app.router.add_get("/", self._page)
+        app.router.add_get("/messages.json", self._messages)
+        app.router.add_get("/archives/{channel}/{message}", self._archive)
+        app.router.add_route("*", "/api/{method}", self._api)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        self.workspace.url = f"http://{host}:{self._runner.addresses[0][1]}/"
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def script(self, method: str, *faults: Fault) -> None:
+        """The next calls of this method fail so, one fault each; afterwards it works again."""
+        self._scripts[method].extend(faults)
+
+    def called(self, method: str) -> list[Json]:
+        """The arguments of every call of this method, oldest first."""
+        return [call.arguments for call in self.calls if call.method == method]
+
+    def messages(self, channel: str) -> list[Message]:
+        """Everything in a conversation, given by name or id: oldest first, replies included."""
+        conversation = self.workspace.conversation(channel)
+        return list(conversation.messages.values()) if conversation else []
+
+    def delete(self, message: Message) -> None:
+        """As a person in Slack would."""
+        del self.workspace.conversations[message.channel].messages[message.ts]
+
+    async def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
+        """Until the predicate holds, looked at after every call; TimeoutError if it never does."""
+        async with asyncio.timeout(timeout), self._changed:
+            await self._changed.wait_for(predicate)
+
+    async def _api(self, request: web.Request) -> web.StreamResponse:
+        arguments = await _arguments(request)
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ") or arguments.pop("token", "")
+        call = Call(request.match_info["method"], arguments, self._clock(), token)
+        self.calls.append(call)
+        self._served += 1
+        script = self._scripts[call.method]
+        fault = script.popleft() if script else self.outages.get(call.method) or self.outages.get("*")
+        answer = self._answer(call) if fault is None or fault.taken else None
+        async with self._changed:
+            self._changed.notify_all()
+        return answer if answer is not None and fault is None else await self._fail(request, call, fault or Fault())
+
+    def _answer(self, call: Call) -> web.Response:
+        wait = self._quiet.get(call.lane, 0.0) - call.at
+        if wait > 0:
+            self.violations.append(f"{call.method}: called {wait:.1f} s before Retry-After had passed")
+            return web.json_response(
+                {"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": f"{wait:.0f}"}
+            )
+        if call.token and call.token == (self._token or call.token):
+            answer = self.workspace.call(call.method, call.arguments)
+        else:
+            answer = {"ok": False, "error": "invalid_auth" if call.token else "not_authed"}
+        return web.json_response(answer, headers={"x-oauth-scopes": self.scopes})
+
+    async def _fail(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
+        if fault.hang:
+            await self._stopping.wait()
+        if (fault.hang or fault.close) and request.transport:
+            request.transport.abort()
+        if fault.status == 429 and "Retry-After" in fault.headers:
+            self._quiet[call.lane] = call.at + float(fault.headers["Retry-After"])
+        if fault.body is not None:
+            return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
+        answer = {"ok": False, "error": fault.error, **fault.extra} if fault.error else {"ok": True, **fault.extra}
+        return web.json_response(answer, status=fault.status, headers=fault.headers)
+
+    async def _page(self, _request: web.Request) -> web.Response:
+        return web.Response(text=PAGE.read_text("utf-8"), content_type="text/html")
+
+    async def _archive(self, request: web.Request) -> web.Response:
+        place = request.match_info
+        raise web.HTTPFound(f"/#{place['channel']}-{place['message'].removeprefix('p')}")
+
+    async def _messages(self, request: web.Request) -> web.Response:
+        """What the page shows; 204 if nothing has changed since `?seen=`."""
+        version = str(self._served)
+        if request.query.get("seen") == version:
+            return web.Response(status=204)
+        return web.json_response({"version": version} | self.workspace.snapshot())
+
+
+async def _arguments(request: web.Request) -> Json:
+    """From JSON, a form or the address, as Slack takes them; lists and objects may come as JSON inside a form."""
+    if request.content_type == "application/json":
+        arguments = await request.json()
+        return arguments if isinstance(arguments, dict) else {}
+    arguments = {**request.query, **await request.post()}
+    for key in ("blocks", "attachments", "metadata"):
+        if isinstance(arguments.get(key), str):
+            with contextlib.suppress(ValueError):
+                arguments[key] = json.loads(arguments[key])
+    return arguments

@@ -1,0 +1,252 @@
+"""What a Slack workspace remembers and answers: conversations, messages, people. Knows no HTTP."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from relay.standins.slack_limits import validate
+
+SHOWN = 200  # root messages of a conversation on the page, the newest
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class User:
+    id: str
+    name: str
+    email: str = ""
+    real_name: str = ""
+    deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    id: str
+    handle: str
+    name: str = ""
+
+
+USERS = (
+    User("U0ANALYST1", "analyst", "analyst@example.com", "Jana Müller"),
+    User("U0LEAD0001", "lead", "lead@example.com", "Tom Becker"),
+    User("U0GONE0001", "former", "former@example.com", "Former Colleague", deleted=True),
+)
+GROUPS = (Group("S0DATATEAM", "data-team", "Data Team"), Group("S0OPSTEAM1", "emea-ops", "EMEA Operations"))
+
+
+@dataclass
+class Message:
+    """One message as it stands now; `revisions` holds what it was before each edit, oldest first."""
+
+    ts: str
+    channel: str
+    text: str = ""
+    blocks: list[Json] = field(default_factory=list)
+    attachments: list[Json] = field(default_factory=list)
+    metadata: Json = field(default_factory=dict)
+    thread_ts: str = ""
+    broadcast: bool = False
+    edited: bool = False  # Slack marks an edit as such only if it came without blocks
+    revisions: list[Json] = field(default_factory=list)
+
+    def show(self, arguments: Mapping[str, Any]) -> None:
+        self.text = arguments.get("text") or ""
+        self.blocks = arguments.get("blocks") or []
+        self.attachments = arguments.get("attachments") or []
+        self.metadata = arguments.get("metadata", self.metadata) or {}
+
+
+@dataclass
+class Conversation:
+    id: str
+    name: str
+    messages: dict[str, Message] = field(default_factory=dict)
+
+    def roots(self) -> list[Message]:
+        return [message for message in self.messages.values() if not message.thread_ts]
+
+    def replies(self, ts: str) -> list[Message]:
+        return [message for message in self.messages.values() if message.thread_ts == ts]
+
+
+class Refused(Exception):
+    """Slack's answer {"ok": false, "error": code}, with what else it says."""
+
+    def __init__(self, code: str, **extra: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.extra = extra
+
+
+class Workspace:
+    """Without `channels` every conversation exists as soon as something is posted to it."""
+
+    def __init__(
+        self,
+        *,
+        users: Iterable[User] = USERS,
+        groups: Iterable[Group] = GROUPS,
+        channels: Iterable[str] | None = None,
+        name: str = "Example",
+        clock: Callable[[], float],
+    ) -> None:
+        self.users = {user.id: user for user in users}
+        self.groups = {group.id: group for group in groups}
+        self.conversations: dict[str, Conversation] = {}
+        self.name = name
+        self.url = ""  # of the page, once it is served
+        self.violations: list[str] = []  # what Slack would not have stood for
+        self.rushes = 0  # posts within a second of the one before, in the same conversation
+        self._clock = clock
+        self._fixed = channels is not None
+        self._last_ts = 0.0
+        for channel in channels or ():
+            self.conversation(channel, create=True)
+
+    def call(self, method: str, arguments: Json) -> Json:
+        """Slack's answer, "ok" included."""
+        if method not in _METHODS:
+            return {"ok": False, "error": "unknown_method"}
+        try:
+            return {"ok": True} | _METHODS[method](self, arguments)
+        except Refused as refused:
+            return {"ok": False, "error": refused.code} | refused.extra
+
+    def conversation(self, given: str, *, create: bool = False) -> Conversation | None:
+        """By id, by name, or by a person's id, which stands for the conversation with them."""
+        person = self.users.get(given)
+        name = f"@{person.name}" if person else given.removeprefix("#")
+        for conversation in self.conversations.values():
+            if given == conversation.id or name == conversation.name:
+                return conversation
+        if not name or not (create or person):
+            return None
+        number = f"{'D' if person else 'C'}0STANDIN{len(self.conversations) + 1:02d}"
+        new = Conversation(given if re.fullmatch(r"[CDG][A-Z0-9]{6,}", given) else number, name)
+        self.conversations[new.id] = new
+        return new
+
+    def snapshot(self) -> Json:
+        """Everything the page shows."""
+
+        def shown(message: Message) -> Json:
+            return asdict(message) | {"revisions": len(message.revisions)}
+
+        return {
+            "workspace": self.name,
+            "users": {user.id: user.real_name or user.name for user in self.users.values()},
+            "groups": {group.id: group.handle for group in self.groups.values()},
+            "violations": self.violations[-20:],
+            "conversations": [
+                {"id": conversation.id, "name": conversation.name, "messages": [
+                    shown(root) | {"replies": [shown(reply) for reply in conversation.replies(root.ts)]}
+                    for root in conversation.roots()[-SHOWN:]
+                ]} for conversation in self.conversations.values()
+            ],
+        }  # fmt: skip
+
+    def _post(self, arguments: Json) -> Json:
+        conversation = self._named(arguments)
+        self._check(arguments)
+        if conversation.messages and self._clock() - float(next(reversed(conversation.messages))) < 1:
+            self.rushes += 1
+        self._last_ts = max(self._clock(), self._last_ts + 1e-5)
+        message = Message(f"{self._last_ts:.6f}", conversation.id)
+        # A reply to a message that is gone becomes an ordinary one: Slack does not refuse it.
+        if parent := conversation.messages.get(str(arguments.get("thread_ts"))):
+            message.thread_ts = parent.thread_ts or parent.ts
+            message.broadcast = bool(arguments.get("reply_broadcast"))
+        message.show(arguments)
+        conversation.messages[message.ts] = message
+        return {"channel": conversation.id, "ts": message.ts, "message": _as_slack(message)}
+
+    def _update(self, arguments: Json) -> Json:
+        conversation = self.conversations.get(str(arguments.get("channel")))  # an id: a name does not work here
+        if conversation is None:
+            raise Refused("channel_not_found")
+        message = conversation.messages.get(str(arguments.get("ts")))
+        if message is None:
+            raise Refused("message_not_found")
+        self._check(arguments)
+        message.revisions.append({"text": message.text, "blocks": message.blocks, "attachments": message.attachments})
+        message.show(arguments)
+        message.edited = message.edited or not message.blocks
+        return {"channel": conversation.id, "ts": message.ts, "text": message.text}
+
+    def _permalink(self, arguments: Json) -> Json:
+        conversation, ts = self._named(arguments), str(arguments.get("message_ts"))
+        if ts not in conversation.messages:
+            raise Refused("message_not_found")
+        return {"channel": conversation.id, "permalink": f"{self.url}archives/{conversation.id}/p{ts.replace('.', '')}"}
+
+    def _history(self, arguments: Json) -> Json:
+        oldest, latest = float(arguments.get("oldest") or 0), float(arguments.get("latest") or "inf")
+        found = [message for message in self._named(arguments).roots() if oldest < float(message.ts) < latest]
+        newest = found[::-1][: int(arguments.get("limit") or 100)]
+        metadata = str(arguments.get("include_all_metadata")).lower() in ("1", "true")
+        return {"messages": [_as_slack(message, metadata=metadata) for message in newest],
+                "has_more": len(newest) < len(found)}  # fmt: skip
+
+    def _auth(self, _arguments: Json) -> Json:
+        return {"url": self.url, "team": self.name, "team_id": "T0STANDIN1", "user": "relay",
+                "user_id": "U0RELAYBOT", "bot_id": "B0RELAYBOT"}  # fmt: skip
+
+    def _lookup(self, arguments: Json) -> Json:
+        for user in self.users.values():
+            if user.email and user.email.casefold() == str(arguments.get("email")).casefold() and not user.deleted:
+                return {"user": _member(user)}
+        raise Refused("users_not_found")
+
+    def _users(self, arguments: Json) -> Json:
+        start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 200)
+        members = list(self.users.values())
+        cursor = str(start + limit) if start + limit < len(members) else ""
+        return {"members": [_member(user) for user in members[start : start + limit]],
+                "response_metadata": {"next_cursor": cursor}}  # fmt: skip
+
+    def _usergroups(self, _arguments: Json) -> Json:
+        return {"usergroups": [asdict(group) for group in self.groups.values()]}
+
+    def _named(self, arguments: Json) -> Conversation:
+        found = self.conversation(str(arguments.get("channel") or ""), create=not self._fixed)
+        if found is None:
+            raise Refused("channel_not_found")
+        return found
+
+    def _check(self, arguments: Json) -> None:
+        if faults := validate(arguments):
+            self.violations += faults
+            errors = [fault.partition(": ")[2] for fault in faults]
+            messages = [f"[ERROR] {error}" for error in errors]
+            raise Refused(faults[0].partition(":")[0], errors=errors, response_metadata={"messages": messages})
+
+
+def _as_slack(message: Message, *, metadata: bool = False) -> Json:
+    shown: Json = {
+        "type": "message", "user": "U0RELAYBOT", "bot_id": "B0RELAYBOT", "ts": message.ts,
+        "text": message.text, "blocks": message.blocks, "attachments": message.attachments,
+    }  # fmt: skip
+    if message.thread_ts:
+        shown["thread_ts"] = message.thread_ts
+    if metadata and message.metadata:
+        shown["metadata"] = message.metadata
+    return shown
+
+
+def _member(user: User) -> Json:
+    return {"id": user.id, "name": user.name, "deleted": user.deleted,
+            "profile": {"email": user.email, "real_name": user.real_name, "display_name": user.name}}  # fmt: skip
+
+
+_METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {
+    "auth.test": Workspace._auth,
+    "chat.postMessage": Workspace._post,
+    "chat.update": Workspace._update,
+    "chat.getPermalink": Workspace._permalink,
+    "conversations.history": Workspace._history,
+    "users.lookupByEmail": Workspace._lookup,
+    "users.list": Workspace._users,
+    "usergroups.list": Workspace._usergroups,
+}

@@ -1,0 +1,205 @@
+"""Who may write in a data directory: one relay and its server, decided by locks.
+
+    relay.lock      held by the relay that owns the directory; says {"relay_pid", "server_pid", "socket"}
+    redis.lock      held by its server too, so that one which outlives its relay still guards the files
+    redis.sock      the only way to the server
+    redis.log       the server's own words
+    appendonlydir/  the data
+
+No Redis locks its directory by itself, and a second one would ruin the files. The kernel drops a lock with its last
+holder, so the two say for certain who lives; a PID may be reused, a zombie, or another container's. Linux and macOS.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Awaitable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+from urllib.parse import quote
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from relay.errors import EmbeddedRedisError
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 107 on Linux, 103 on macOS
+PROBE_TIMEOUT = 2.0  # seconds
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds
+
+
+class Owner(NamedTuple):
+    """What relay.lock says; `server_pid` is None until there is a server."""
+
+    relay_pid: int
+    server_pid: int | None
+    socket: str
+
+
+class DataDirectory:
+    """The directory, private to its user (0700), and the right to write in it."""
+
+    def __init__(self, path: Path, runtime_dir: Path | None = None) -> None:
+        """`runtime_dir` is where the socket goes when its path under `path` is longer than the kernel takes."""
+        self.path = path.resolve()
+        self.log = self.path / "redis.log"
+        self.manifest = self.path / "appendonlydir" / "appendonly.aof.manifest"
+        self.socket = _socket_path(self.path, runtime_dir or Path(tempfile.gettempdir()))
+        self.server_lock = -1  # to be inherited by the server
+        self._held = ExitStack()
+
+    @property
+    def url(self) -> str:
+        return _url(self.socket)
+
+    async def acquire(self, patience: float) -> None:
+        """Take the directory; the server of an owner that is gone has `patience` seconds to end.
+
+        EmbeddedRedisError if another relay has it or that server does not end; OSError if it cannot be written in.
+        """
+        if len(os.fsencode(self.socket)) > SOCKET_PATH_LIMIT:
+            raise EmbeddedRedisError(f"{self.socket} is too long for a socket: move {self.path} to a shorter path")
+        with ExitStack() as held:
+            _make_private(self.path)
+            _make_private(self.socket.parent)
+            server_lock = _open_lock(self.path / "redis.lock", held)
+            relay_lock = _open_lock(self.path / "relay.lock", held)
+            owner = _read_owner(self.path)
+            if not _locked(relay_lock):
+                raise EmbeddedRedisError(
+                    f"relay runs already{f' as PID {owner.relay_pid}' if owner else ''} on {self.path}: "
+                    "stop that one first, or give this one a directory of its own (data_dir, RELAY_DATA_DIR)"
+                )
+            if not _locked(server_lock):
+                await self._take_over(owner, server_lock, patience)
+            self.server_lock, self._relay_lock = server_lock, relay_lock
+            self.record(None)
+            self._held = held.pop_all()
+
+    def record(self, server_pid: int | None) -> None:
+        """Say who owns the directory, for the next relay's refusal and for `running_url`."""
+        text = json.dumps(Owner(os.getpid(), server_pid, str(self.socket))._asdict()).encode()
+        # Overwritten before it is cut: that takes no new block, and a restart on a full disk comes through here.
+        os.pwrite(self._relay_lock, text, 0)
+        os.ftruncate(self._relay_lock, len(text))
+
+    def release(self) -> None:
+        """Give the directory back; the server must have ended."""
+        # Cleared before the locks go: the next owner makes a socket of the same name.
+        self.socket.unlink(missing_ok=True)
+        if self.socket.parent != self.path:
+            with suppress(OSError):
+                self.socket.parent.rmdir()
+        os.ftruncate(self._relay_lock, 0)
+        self._held.close()
+
+    async def _take_over(self, owner: Owner | None, server_lock: int, patience: float) -> None:
+        pid = owner.server_pid if owner else None
+        if owner and pid:
+            log.warning("redis.orphan_found", pid=pid, relay_pid=owner.relay_pid, data_dir=str(self.path))
+            async with connect(owner.socket) as client:
+                # Through its socket and not by a signal: that reaches who answered, whatever its PID means here.
+                if await process_id(client) == pid:
+                    await answer(client.shutdown(nosave=True))
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        for pause in pauses():
+            if _locked(server_lock):
+                return
+            if loop.time() > deadline:
+                raise EmbeddedRedisError(
+                    f"a Redis{f' (PID {pid})' if pid else ''} that an earlier relay left behind still holds "
+                    f"{self.path} and did not end within {patience:g} s: end it, then start again"
+                )
+            await asyncio.sleep(pause)
+
+
+async def running_url(path: Path) -> str | None:
+    """The URL of the server that a relay runs on this data directory, or None when none answers there."""
+    owner = _read_owner(path)
+    if not owner or not owner.server_pid:
+        return None
+    async with connect(owner.socket) as client:
+        return _url(Path(owner.socket)) if await process_id(client) == owner.server_pid else None
+
+
+def connect(socket: Path | str) -> Redis:
+    """A client for looking after a server: it fails at once where redis-py's own retries would wait."""
+    return Redis(
+        unix_socket_path=str(socket),
+        socket_timeout=PROBE_TIMEOUT,
+        socket_connect_timeout=PROBE_TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+async def answer(command: Awaitable[T]) -> T | None:
+    """What the server says, or None when it does not."""
+    try:
+        return await command
+    except RedisError:
+        return None
+
+
+async def process_id(client: Redis) -> int | None:
+    """Whose socket this is. Unlike PING, INFO is answered while the data is being loaded."""
+    info = await answer(client.info())
+    return info.get("process_id") if info else None
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between two looks: short at first, then easy on the machine."""
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _make_private(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.chmod(0o700)
+
+
+def _socket_path(data_dir: Path, runtime_dir: Path) -> Path:
+    path = data_dir / "redis.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    # In a directory of its own: in a shared one, others could put a socket of their own under the name.
+    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return runtime_dir / f"relay-{os.getuid()}-{name}" / "redis.sock"
+
+
+def _url(socket: Path) -> str:
+    return f"unix://{quote(str(socket))}?db=0"
+
+
+def _open_lock(path: Path, held: ExitStack) -> int:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    held.callback(os.close, lock)
+    return lock
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read_owner(data_dir: Path) -> Owner | None:
+    try:
+        return Owner(**json.loads((data_dir / "relay.lock").read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None  # no relay yet, or one just writing it

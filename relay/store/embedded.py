@@ -1,0 +1,259 @@
+"""A private Redis for those who configure none: a real server under the data directory, started, watched, ended.
+
+It listens on a unix socket alone and fsyncs every write before it answers. `data_directory` says who may write there.
+"""
+
+import asyncio
+import ctypes
+import os
+import re
+import shlex
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, suppress
+from pathlib import Path
+from typing import Self
+
+import structlog
+
+from relay.errors import EmbeddedRedisError
+from relay.store.data_directory import DataDirectory, answer, connect, pauses, running_url
+from relay.store.server_binary import find_server
+
+__all__ = ["EmbeddedRedis", "find_server", "running_url"]
+
+log = structlog.get_logger(__name__)
+
+OPTIONS = """\
+port 0
+unixsocketperm 700
+daemonize no
+appendonly yes
+appendfsync always
+save ""
+maxmemory-policy noeviction
+# So that any Redis >= 7.0 or Valkey reads what another one wrote.
+aof-use-rdb-preamble no
+"""
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
+PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+LAST_LINES = 8
+
+DAMAGED = re.compile(r"reading the append only file|AOF manifest|Unable to obtain the AOF file|is not the last file")
+TRUNCATED = re.compile(r"Truncating the AOF .*\d")
+
+
+class EmbeddedRedis:
+    """A server with the data directory to itself.
+
+    Start it from the main thread: on Linux the server is told to end when the thread that started it ends, so a
+    killed relay leaves nothing behind. An unexpected exit is followed by a restart after the next of `restart_delays`;
+    one exit more than there are delays, all within `crash_window`, and `failed` is set instead. Times are seconds.
+    `url` stays the same throughout; while the server is down, clients get connection errors.
+    """
+
+    failed: asyncio.Future[str]
+    """Made by `start`; set once, with what to tell the operator, when the server cannot be kept running."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        binary: Path | None = None,
+        startup_timeout: float = 30.0,
+        *,
+        stop_timeout: float = 10.0,
+        restart_delays: Sequence[float] = (0.1, 1.0),
+        crash_window: float = 60.0,
+        runtime_dir: Path | None = None,
+    ) -> None:
+        """`runtime_dir` is where the socket goes if its path under `data_dir` is longer than the kernel takes."""
+        self._directory = DataDirectory(data_dir, runtime_dir)
+        self._binary = binary.absolute() if binary else None
+        self._startup_timeout = startup_timeout
+        self._stop_timeout = stop_timeout
+        self._restart_delays = restart_delays
+        self._crash_window = crash_window
+        self._log_start = 0  # where the present server's words begin
+        self._held = AsyncExitStack()
+        self._process: Process | None = None
+        self.url = self._directory.url
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The server's: None before the first start, another one after a restart."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> str:
+        """The URL of a server that answers. EmbeddedRedisError says why there is none; then nothing is left running."""
+        self._binary = self._binary or find_server()
+        try:
+            async with AsyncExitStack() as held:  # undone in reverse order: here if a step fails, else by `stop`
+                await self._directory.acquire(self._stop_timeout)
+                held.callback(self._directory.release)
+                held.push_async_callback(self._end)
+                process = await self._spawn()
+                await self._ready(process)
+                self.failed = asyncio.get_running_loop().create_future()
+                held.push_async_callback(_cancel, asyncio.create_task(self._supervise(process)))
+                self._held = held.pop_all()
+        except OSError as error:
+            raise EmbeddedRedisError(
+                f"no embedded Redis in {self._directory.path}: {error}. relay must own this directory and be able to "
+                "write in it; a new one inside it would do as well (data_dir, RELAY_DATA_DIR)"
+            ) from error
+        log.info("redis.started", pid=process.pid, binary=str(self._binary), socket=str(self._directory.socket))
+        return self.url
+
+    async def stop(self) -> None:
+        """End the server and give the directory back. Harmless when there is nothing to stop."""
+        await self._held.aclose()
+
+    async def _spawn(self) -> Process:
+        directory = self._directory
+        directory.socket.unlink(missing_ok=True)  # the directory is ours: whoever listened there is gone
+        with ExitStack() as ours:  # the child has copies of its own
+            output = os.open(directory.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            ours.callback(os.close, output)
+            self._log_start = os.fstat(output).st_size
+            config, to_config = os.pipe()  # on stdin: no file to write, nothing for others to read in the arguments
+            ours.callback(os.close, config)
+            os.write(to_config, self._config())
+            os.close(to_config)
+            self._process = await asyncio.create_subprocess_exec(
+                str(self._binary),
+                "-",
+                stdin=config,
+                stdout=output,
+                stderr=output,
+                cwd=directory.path,
+                env=ENVIRONMENT,
+                pass_fds=(directory.server_lock,),
+                start_new_session=True,  # Ctrl-C is for relay, which needs the server until its work is finished
+                preexec_fn=ends_with_parent(),
+            )
+        directory.record(self._process.pid)
+        return self._process
+
+    async def _ready(self, process: Process) -> None:
+        """Wait until the socket is our child's and the data is loaded; as long as loading gets on, it may take long."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._startup_timeout
+        loaded = 0.0
+        async with connect(self._directory.socket) as client:
+            for pause in pauses():
+                info = await answer(client.info()) or {}
+                ours = info.get("process_id") == process.pid
+                if ours and await answer(client.ping()):
+                    break
+                if process.returncode is not None:
+                    raise EmbeddedRedisError(self._obituary(process.returncode))
+                percent = float(info.get("loading_loaded_perc", 0)) if ours else 0.0
+                if percent > loaded:
+                    loaded, deadline = percent, loop.time() + self._startup_timeout
+                    log.info("redis.loading", percent=loaded)
+                if loop.time() > deadline:
+                    raise EmbeddedRedisError(
+                        f"the embedded Redis in {self._directory.path} did not answer within "
+                        f"{self._startup_timeout:g} s ({loaded:g} % loaded). {self._last_words()}"
+                    )
+                await asyncio.sleep(pause)
+        # A cut tail was never acknowledged. But a damaged length looks the same, and then more is gone: say so.
+        if lost := TRUNCATED.search(self._words()):
+            log.warning("redis.truncated", said=lost[0], data_dir=str(self._directory.path))
+
+    async def _supervise(self, process: Process) -> None:
+        loop = asyncio.get_running_loop()
+        exits: list[float] = []
+        while True:
+            status = await process.wait()
+            now = loop.time()
+            exits = [at for at in exits if now - at < self._crash_window] + [now]
+            obituary = self._obituary(status)
+            log.error("redis.exited", pid=process.pid, status=status, reason=obituary)
+            if len(exits) > len(self._restart_delays):
+                break
+            await asyncio.sleep(self._restart_delays[len(exits) - 1])
+            try:
+                process = await self._spawn()
+                await self._ready(process)
+                log.info("redis.restarted", pid=process.pid)
+            except (EmbeddedRedisError, OSError) as error:  # ended again, which counts, or is slow, which does not
+                log.error("redis.restart_failed", reason=str(error))
+        if not self.failed.done():  # an impatient reader may have cancelled it
+            self.failed.set_result(
+                f"the embedded Redis ended {len(exits)} times within {self._crash_window:g} s: giving up. {obituary}"
+            )
+
+    async def _end(self) -> None:
+        process = self._process
+        if process and process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.terminate()  # once: a second signal can lose the exit status
+            try:
+                await asyncio.wait_for(process.wait(), self._stop_timeout)
+            except TimeoutError:
+                log.warning("redis.killed", pid=process.pid, after=self._stop_timeout)
+                process.kill()
+                await process.wait()
+            log.info("redis.stopped", pid=process.pid, status=process.returncode)
+
+    def _config(self) -> bytes:
+        places = {"dir": self._directory.path, "logfile": self._directory.log, "unixsocket": self._directory.socket}
+        return (OPTIONS + "".join(f"{option} {_quoted(path)}\n" for option, path in places.items())).encode()
+
+    def _obituary(self, status: int) -> str:
+        cause = f"status {status}" if status >= 0 else f"signal {-status} ({signal.strsignal(-status)})"
+        advice = ""
+        if DAMAGED.search(self._words()):
+            manifest = self._directory.manifest
+            check = f"exec -a redis-check-aof {shlex.quote(str(self._binary))} {shlex.quote(str(manifest))}"
+            advice = (
+                f" The data of {manifest} is damaged; relay leaves it as it is. Keep a copy of {manifest.parent}, "
+                f"see what is wrong with\n  bash -c {shlex.quote(check)}\nand repair it with the same command and "
+                "--fix before the file: that cuts off everything from the damage on."
+            )
+        return f"{self._binary} ended with {cause}.{advice} {self._last_words()}"
+
+    def _last_words(self) -> str:
+        lines = self._words().splitlines()[-LAST_LINES:]
+        return "\n  ".join([f"The last lines of {self._directory.log}:", *(lines or ["(none)"])])
+
+    def _words(self) -> str:
+        """What the present server has written to its log so far."""
+        try:
+            return self._directory.log.read_bytes()[self._log_start :].decode(errors="replace")
+        except OSError:
+            return ""
+
+
+def ends_with_parent() -> Callable[[], None] | None:
+    """A `preexec_fn` by which, on Linux, a child gets SIGTERM when the thread that starts it ends."""
+    if sys.platform != "linux":
+        return None  # there the server stays, and the next relay ends it
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it ended before it could be asked for
+            os._exit(1)
+
+    return ask
+
+
+def _quoted(path: Path) -> str:
+    """A path as the configuration reads it, whatever characters are in it."""
+    return '"' + "".join(f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,143 @@
+"""Pydantic's verdicts in the words of the person who writes the file: what was expected, and where."""
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from relay.configfile import Document, Place
+from relay.durations import duration
+
+Model = TypeVar("Model", bound=BaseModel)
+
+# What stands in a file of today for tomorrow's relay deserves a better answer than "unknown".
+LATER = frozenset({"dynamic_destinations", "quiet_hours", "watchdog", "at", "days"})
+
+EXPECTED: Mapping[str, str] = {
+    "missing": "missing; it is required here",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "int_parsing_size": "expected a smaller number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "finite_number": "expected a number",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "string_type": 'expected text; write "" for none',
+    "path_type": "expected a path",
+    "dict_type": "expected keys and values",
+    "model_type": "expected keys and values",
+    "model_attributes_type": "expected keys and values",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+    "too_short": "expected at least one",
+    "greater_than": "expected more than {gt}",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than": "expected less than {lt}",
+    "less_than_equal": "expected at most {le}",
+    "string_too_short": "expected at least {min_length} characters",
+    "string_too_long": "expected at most {max_length} characters",
+    "value_error": "{error}",
+    "literal_error": "expected {expected}",
+}
+
+
+class Section(BaseModel):
+    """A part of the configuration: never changed once it is loaded, and no key unknown to us."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# A lone text stands for a list of one.
+one_or_more = BeforeValidator(lambda written: [written] if isinstance(written, str) else written)
+Texts = Annotated[tuple[str, ...], one_or_more]
+Duration = Annotated[float, BeforeValidator(duration)]
+
+
+def validate(model: type[Model], written: object, document: Document, place: Place) -> Model | None:
+    """`written` as a `model`; None if it is none, with every fault reported to the document."""
+    try:
+        return model.model_validate(written)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            steps = fault["loc"][:-1] if fault["loc"][-1:] == ("[key]",) else fault["loc"]
+            document.report((*place, *steps), _message(fault, model))
+    return None
+
+
+def suggest(wrong: str, names: Iterable[str], otherwise: str = "") -> str:
+    """The way to go on after an unknown name: the one that was probably meant, else `otherwise`, else all there are."""
+    folded = {name.casefold(): name for name in sorted(names)}
+    if close := get_close_matches(wrong.casefold(), folded, n=1):
+        return f"did you mean {folded[close[0]]}?"
+    return otherwise or (f"expected {' or '.join(folded.values())}" if folded else "there are none")
+
+
+def known_name(names: Iterable[str], what: str) -> AfterValidator:
+    """Accepts one of `names` in any case of letters, and gives it in ours."""
+    spellings = {name.casefold(): name for name in names}
+
+    def check(written: str) -> str:
+        if written.casefold() not in spellings:
+            raise ValueError(f"unknown {what}; {suggest(written, spellings.values())}")
+        return spellings[written.casefold()]
+
+    return AfterValidator(check)
+
+
+def spelled(pattern: str, expected: str) -> AfterValidator:
+    """Accepts text that `pattern` matches whole."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(written: str) -> str:
+        if not compiled.fullmatch(written):
+            raise ValueError(f"expected {expected}")
+        return written
+
+    return AfterValidator(check)
+
+
+def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:
+    if fault["type"] == "extra_forbidden":
+        return _unknown(str(fault["loc"][-1]), _fields(model, fault["loc"][:-1]))
+    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
+        return suggest(fault["input"], re.findall("'([^']*)'", fault["ctx"]["expected"]))
+    template = EXPECTED.get(fault["type"])
+    return template.format(**fault.get("ctx", {})) if template else fault["msg"][:1].lower() + fault["msg"][1:]
+
+
+def _unknown(key: str, fields: Mapping[str, FieldInfo]) -> str:
+    for name, field in fields.items():
+        if key in _spellings(name, field):
+            return f"the same as {_spellings(name, field)[0]}; write it once"
+    if key in LATER:
+        return "not in this release of relay; it comes with a later one"
+    return f"unknown key; {suggest(key, [_spellings(name, field)[0] for name, field in fields.items()])}"
+
+
+def _spellings(name: str, field: FieldInfo) -> list[str]:
+    """How a field may be written, the way the documentation does it first."""
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    if not isinstance(alias, str):
+        return [name]
+    return [alias, name] if field.alias_priority == 2 else [name, alias]  # 1: made from the name, not chosen for it
+
+
+def _fields(annotation: Any, steps: tuple[str | int, ...]) -> Mapping[str, FieldInfo]:
+    """The fields of the model that stands `steps` below this annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if not steps:
+            return annotation.model_fields
+        for name, field in annotation.model_fields.items():
+            if steps[0] in _spellings(name, field):
+                return _fields(field.annotation, steps[1:])
+        return {}
+    steps = steps[1:] if get_origin(annotation) in (dict, list, tuple) else steps
+    return next(filter(None, (_fields(argument, steps) for argument in get_args(annotation))), {})

@@ -1,0 +1,289 @@
+"""claim → render → send → settle. One loop per channel, so a dead Slack never delays a mail.
+
+A delivery is sent between its begin-marker and its settling. A crash before the marker sends nothing; one after
+it leaves the outcome unknown, and the store repeats such a message once at most.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import structlog
+
+from relay import metrics
+from relay.backoff import RetryPolicy, delay
+from relay.config import Config, Destination
+from relay.deliveries import Delivery, Limit, Notification, Receipt
+from relay.errors import DeliveryError, StoreUnavailable
+from relay.events import Event
+from relay.rendering import Renderer
+from relay.store import Store
+from relay.store.store import Hold
+
+log = structlog.get_logger(__name__)
+
+IDLE = 1.0  # seconds between two looks at an empty queue; events accepted here wake the loop at once
+REDIS_PAUSE = 0.25  # seconds between two tries while Redis is away
+LIMIT_PAUSE = 30.0  # a throttle that names no time
+PROBE_PAUSE = 60.0  # how often a broken destination is tried
+MAX_PAUSED_DAYS = 3
+
+
+class Channel(Protocol):
+    """The part of a channel that the worker uses."""
+
+    @property
+    def timeout(self) -> float: ...
+    def limits(self, address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]: ...
+    async def send(self, notification: Notification) -> Receipt: ...
+
+
+class Worker:
+    """Delivers what is due. `config` and `renderer` are asked anew each time, so a reload needs no restart."""
+
+    def __init__(
+        self,
+        store: Store,
+        channels: Mapping[str, Channel],
+        *,
+        config: Callable[[], Config],
+        renderer: Callable[[], Renderer],
+        slots: int = 16,
+        clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._store = store
+        self._channels = channels
+        self._config = config
+        self._renderer = renderer
+        self._slots = slots
+        self._clock = clock
+        self._jitter = jitter
+        self._wakes = {name: asyncio.Event() for name in channels}
+        self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Something new may be due."""
+        for event in self._wakes.values():
+            event.set()
+
+    async def run(self) -> None:
+        """Deliver until `stop`. Never raises for a delivery's sake, nor while Redis is away."""
+        async with asyncio.TaskGroup() as group:
+            for channel in self._channels:
+                group.create_task(self._serve(channel))
+            group.create_task(self._keep_leases())
+
+    async def stop(self, grace: float) -> None:
+        """Claim no more, let what is being sent finish within `grace` seconds, then let go of the rest."""
+        self._stopping = True
+        self.wake()
+        tasks = [task for sending in self._sending.values() for task in sending]
+        if tasks:
+            _, unfinished = await asyncio.wait(tasks, timeout=grace)
+            for task in unfinished:  # its lease lapses, and its outcome is unknown: that is what has happened
+                task.cancel()
+
+    async def run_once(self, channel: str) -> int:
+        """Claim what is due now on one channel and see it through; how many deliveries that were (tests)."""
+        claimed = await self._store.claim(channel, self._slots)
+        await asyncio.gather(*(self.deliver(delivery) for delivery in claimed.deliveries))
+        return len(claimed.deliveries)
+
+    async def _serve(self, channel: str) -> None:
+        wake, sending = self._wakes[channel], self._sending[channel]
+        while not self._stopping:
+            wake.clear()
+            pause = IDLE
+            if len(sending) < self._slots:
+                try:
+                    claimed = await self._store.claim(channel, self._slots - len(sending))
+                except StoreUnavailable as error:
+                    log.warning("claim.failed", channel=channel, error=str(error))
+                    await asyncio.sleep(REDIS_PAUSE)
+                    continue
+                for delivery in claimed.deliveries:
+                    self._start(channel, delivery)
+                pause = min(IDLE, IDLE if claimed.next_due is None else claimed.next_due)
+            if pause > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), pause)
+
+    def _start(self, channel: str, delivery: Delivery) -> None:
+        task = asyncio.create_task(self.deliver(delivery))
+        self._sending[channel][task] = delivery
+
+        def finished(done: asyncio.Task[None]) -> None:
+            del self._sending[channel][done]
+            self._wakes[channel].set()  # a slot is free, and the lane's next delivery may be due
+
+        task.add_done_callback(finished)
+
+    async def _keep_leases(self) -> None:
+        """Renew the leases of what is being sent: a mail server may take minutes to answer."""
+        while not self._stopping:
+            await asyncio.sleep(self._store.lease / 3)
+            for sending in self._sending.values():
+                for task, delivery in list(sending.items()):
+                    try:
+                        if not await self._store.extend(delivery) and not task.done():
+                            task.cancel()  # somebody else holds it now
+                    except StoreUnavailable:
+                        break
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """One attempt, from rendering to settling."""
+        channel = self._channels[delivery.channel]
+        notification = self._notification(delivery)
+        if self._stopping:  # nothing has left yet: another process may have it at once
+            await self._store.release(delivery)
+            return
+        if not await self._until_stored(lambda: self._store.begin(delivery)):
+            return
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(channel.timeout):
+                receipt = await channel.send(notification)
+        except DeliveryError as error:
+            await self._failed(delivery, channel, error, started)
+        except TimeoutError:
+            edit = delivery.kind == "live" and bool(delivery.thread)
+            late = DeliveryError(f"no answer within {channel.timeout:g} s", outcome_unknown=not edit)
+            await self._failed(delivery, channel, late, started)
+        except Exception as error:  # noqa: BLE001 - one broken delivery must not stop the others
+            log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
+            fault = DeliveryError(f"unexpected {type(error).__name__}", outcome_unknown=True)
+            await self._failed(delivery, channel, fault, started)
+        else:
+            # The proof is kept trying: losing it here would repeat a message that arrived.
+            await self._until_stored(lambda: self._store.complete(delivery, receipt))
+            self._report(delivery, "delivered", started, receipt.detail)
+
+    def _notification(self, delivery: Delivery) -> Notification:
+        config = self._config()
+        destination = config.destinations.get(delivery.destination)
+        language = (destination and destination.language) or config.language
+        timezone = (destination and destination.timezone) or config.timezone
+        return Notification(
+            delivery=delivery.id,
+            destination=delivery.destination,
+            address=delivery.address,
+            kind=delivery.kind,
+            content=self._content(delivery, language, timezone),
+            subject=delivery.event.subject,
+            event=delivery.event.name,
+            created_at=delivery.created_at,
+            language=language,
+            thread=delivery.thread,
+            mentions=mentions(destination, delivery.event),
+        )
+
+    def _content(self, delivery: Delivery, language: str, timezone: str) -> dict[str, Any]:
+        """As the templates say; if one fails, in plain words: a template's fault never costs a message."""
+        renderer = self._renderer()
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        try:
+            return renderer.render(
+                delivery.channel,
+                delivery.kind,
+                delivery.event,
+                delivery.history,
+                language=language,
+                timezone=timezone,
+                now=now,
+                destination=delivery.destination,
+            )
+        except Exception as error:  # noqa: BLE001 - templates are the users' code
+            log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=str(error))
+            metrics.template_failures.labels(delivery.channel).inc()
+            return renderer.fallback(delivery.channel, delivery.event, language)
+
+    async def _failed(self, delivery: Delivery, channel: Channel, error: DeliveryError, started: float) -> None:
+        reason, seconds = self._verdict(delivery, error)
+        if reason:
+            await self._until_stored(lambda: self._store.bury(delivery, reason, str(error)))
+            self._report(delivery, "dead", started, str(error), reason=reason)
+            return
+        await self._until_stored(
+            lambda: self._store.reschedule(
+                delivery,
+                seconds,
+                str(error),
+                free=bool(error.pause),
+                unknown=error.outcome_unknown,
+                holds=_holds(delivery, channel, error, seconds),
+            )
+        )
+        self._report(delivery, "unknown" if error.outcome_unknown else "failed", started, str(error), retry_in=seconds)
+
+    def _verdict(self, delivery: Delivery, error: DeliveryError) -> tuple[str, float]:
+        """The reason to give up, or '' and the seconds until the next attempt."""
+        if error.permanent:
+            return "rejected", 0.0
+        if error.pause:
+            if self._clock() - delivery.created_at.timestamp() > MAX_PAUSED_DAYS * 86_400:
+                return "paused_too_long", 0.0
+            fallback = LIMIT_PAUSE if error.pause == "limit" else PROBE_PAUSE
+            return "", error.retry_after or fallback
+        destination = self._config().destinations.get(delivery.destination)
+        policy: RetryPolicy = (destination and destination.retry) or self._config().retry
+        wait = delay(delivery.attempt, policy, self._jitter, error.retry_after)
+        return ("", wait) if wait is not None else ("retries_exhausted", 0.0)
+
+    async def _until_stored(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        """Repeat a step while Redis is away. Past the lease another worker may own it: then it is theirs."""
+        deadline = time.monotonic() + self._store.lease * 4
+        while True:
+            try:
+                return await step()
+            except StoreUnavailable:
+                if time.monotonic() > deadline:
+                    return False
+                await asyncio.sleep(REDIS_PAUSE)
+
+    def _report(self, delivery: Delivery, outcome: str, started: float, detail: str, **more: Any) -> None:
+        metrics.attempts.labels(delivery.channel, delivery.destination, outcome).inc()
+        if outcome == "delivered":
+            metrics.latency.labels(delivery.channel).observe(
+                max(0.0, self._clock() - delivery.event.received_at.timestamp())
+            )
+        log.info(
+            "delivery.attempted",
+            delivery=delivery.id,
+            subject=delivery.event.subject,
+            name=delivery.event.name,
+            destination=delivery.destination,
+            channel=delivery.channel,
+            kind=delivery.kind,
+            attempt=delivery.attempt,
+            outcome=outcome,
+            seconds=round(time.monotonic() - started, 3),
+            detail=detail,
+            **more,
+        )
+
+
+def mentions(destination: Destination | None, event: Event) -> tuple[str, ...]:
+    """Whom the destination wants called for this event: `critical_failed` before `failed`."""
+    if destination is None:
+        return ()
+    status = event.status.lower()
+    priority = event.operation.priority.lower() if event.operation else ""
+    return destination.mention.get(f"{priority}_{status}") or destination.mention.get(status) or ()
+
+
+def _holds(delivery: Delivery, channel: Channel, error: DeliveryError, seconds: float) -> list[Hold]:
+    """What must wait along with this delivery."""
+    if error.pause == "limit":
+        new, edit = channel.limits(delivery.address)
+        limits = edit if delivery.kind == "live" and delivery.thread else new
+        return [Hold(f"limit:{limit.name}", seconds, str(error)) for limit in limits]
+    names = {"destination": delivery.destination, "channel": delivery.channel}
+    if error.pause in names:
+        return [Hold(f"{error.pause}:{names[error.pause]}", seconds, str(error), probe=True)]
+    return []

@@ -1,0 +1,101 @@
+"""Receiving over real HTTP, with a list in place of the store."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from relay.deliveries import Accepted
+from relay.events import Event
+from relay.httpguard import serve
+from relay.receiver import Readiness, Receiver, make_app
+from relay.sources import Source
+from tests.support.clock import Clock
+from tests.support.sender import SECRET, Sender
+
+READY = Readiness(ready=True, checks={"redis": "ok"})
+TOKEN = "Tz4-the-token-of-the-callback"
+
+
+def signed(scheme: str = "hmac-sha256", **settings: Any) -> dict[str, Any]:
+    return {"signature": {"scheme": scheme, "secrets": {"current": SECRET}}, **settings}
+
+
+SOURCES: Mapping[str, Mapping[str, Any]] = {
+    "ops": signed(),
+    "standard": signed("standard-webhooks"),
+    "github": signed("github"),
+    "stripe": signed("stripe"),
+    "progress": {"event": "operation.progress", "signature": {"scheme": "token", "secrets": {"current": TOKEN}}},
+    "completion": signed(event="operation.completed"),
+    "open": {"signature": {"scheme": "none", "allow_unsigned": True}},
+    "limited": signed(rate_limit={"count": 2, "period": 10}),
+}
+
+
+@dataclass
+class Front:
+    """A running receiver, and what it handed on."""
+
+    receiver: Receiver
+    runner: web.AppRunner
+    clock: Clock
+    events: list[Event] = field(default_factory=list)
+    quarantined: list[tuple[str, bytes, dict[str, str], str]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        host, port = self.runner.addresses[0][:2]
+        return f"http://{host}:{port}"
+
+    def sender(self, source: str = "ops", **settings: Any) -> Sender:
+        """A platform that may send to this source."""
+        known = SOURCES.get(source, SOURCES["ops"])["signature"]
+        secret = known.get("secrets", {}).get("current", SECRET)
+        return Sender(f"{self.url}/webhooks/{source}", **{
+            "scheme": known["scheme"], "secret": secret, "clock": self.clock, **settings
+        })  # fmt: skip
+
+
+@asynccontextmanager
+async def receiving(
+    *,
+    take: Callable[[Event], Awaitable[Accepted]] | None = None,
+    quarantine: Callable[..., Awaitable[str]] | None = None,
+    readiness: Readiness = READY,
+    sources: Mapping[str, Any] = SOURCES,
+    max_body: int = 100_000,
+    body_timeout: float = 5.0,
+    **server: Any,
+) -> AsyncIterator[Front]:
+    """Serve `sources` on a free port. `take` and `quarantine` replace the lists; `server` goes to `serve`."""
+
+    async def keep(event: Event) -> Accepted:
+        front.events.append(event)
+        return Accepted("accepted", deliveries=2)
+
+    async def set_aside(*request: Any) -> str:
+        front.quarantined.append(request)
+        return f"quarantine-{len(front.quarantined)}"
+
+    async def ready() -> Readiness:
+        return readiness
+
+    clock = Clock()
+    receiver = Receiver(
+        {name: Source.model_validate(source) for name, source in sources.items()},
+        take or keep,
+        quarantine or set_aside,
+        ready,
+        clock,
+        max_body=max_body,
+        body_timeout=body_timeout,
+    )
+    runner = await serve(make_app(receiver), "127.0.0.1", 0, **{"linger": 0.1, "grace": 5.0, **server})
+    front = Front(receiver, runner, clock)
+    try:
+        yield front
+    finally:
+        await runner.cleanup()

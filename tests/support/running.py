@@ -1,0 +1,96 @@
+"""A whole relay in a process of its own, as an operator runs it: to be fed, killed and started again."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+LEASE = 1.0  # seconds: a crashed worker's deliveries are taken over soon
+START = 30.0
+
+
+class RunningRelay:
+    """`async with RunningRelay(config, env) as relay`; `lines` is its log, parsed, as it grows."""
+
+    def __init__(self, config: Path, env: Mapping[str, str], *, lease: float = LEASE, grace: float = 10.0) -> None:
+        self._command = [sys.executable, "-m", "tests.support.serve", str(config), str(lease), str(grace)]
+        self._env = {**{key: value for key, value in os.environ.items() if not key.startswith("RELAY_")}, **env}
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._grown = asyncio.Condition()
+        self.lines: list[dict[str, Any]] = []
+        self.raw: list[str] = []
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process and self._process.returncode is None:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Returns when it listens; `url` says where."""
+        start = len(self.lines)
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, env=self._env, stderr=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2], limit=2**20
+        )
+        self._reader = asyncio.create_task(self._read())
+        found = await self.wait_for_line("relay.started", start)
+        host, port = found["addresses"][0]
+        self.url = f"http://{host}:{port}"
+
+    async def wait_for_line(self, event: str, start: int = 0) -> dict[str, Any]:
+        """The first log line of this event from number `start` on."""
+        async with asyncio.timeout(START), self._grown:
+            while True:
+                for line in self.lines[start:]:
+                    if line.get("event") == event:
+                        return line
+                if self._reader and self._reader.done():
+                    raise AssertionError("relay ended:\n" + "\n".join(self.raw[-20:]))
+                await self._grown.wait()
+
+    async def kill(self) -> None:
+        """SIGKILL, wherever it is."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """SIGTERM, and its exit status."""
+        return await self._end(signal.SIGTERM)
+
+    def send_signal(self, number: int) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
+    async def wait(self) -> int:
+        assert self._process
+        assert self._reader
+        status = await self._process.wait()
+        await self._reader
+        return status
+
+    async def _end(self, number: signal.Signals) -> int:
+        assert self._process
+        self._process.send_signal(number)
+        return await self.wait()
+
+    async def _read(self) -> None:
+        assert self._process
+        assert self._process.stderr
+        async for raw in self._process.stderr:
+            text = raw.decode(errors="replace").rstrip()
+            async with self._grown:
+                self.raw.append(text)
+                try:
+                    self.lines.append(json.loads(text))
+                except ValueError:
+                    self.lines.append({"text": text})
+                self._grown.notify_all()
+        async with self._grown:
+            self._grown.notify_all()

@@ -1,0 +1,59 @@
+"""Durations, sizes and rates as people write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.durations import duration, rate, size, spoken
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("60s", 60), ("5m", 300), ("1h30m", 5400), ("1h 30m", 5400), ("0s", 0), ("0", 0), (0, 0), ("90", 90), (2.5, 2.5),
+     ("1.5h", 5400), ("500ms", 0.5), ("1m500ms", 60.5), ("2d", 172_800), ("366d", 31_622_400)],
+)  # fmt: skip
+def test_a_duration_is_read_in_seconds(written: object, seconds: float) -> None:
+    assert duration(written) == seconds
+
+
+@pytest.mark.parametrize(
+    "written", ["", " ", "-1s", "-1", -1, "s", "1x", "1s1h", "1h1h", "12:30", "1e9", "inf", "nan", float("inf"),
+                float("nan"), "367d", "9" * 13, True, None, [], "٣s", "1,5h"],
+)  # fmt: skip
+def test_what_is_no_duration_is_refused(written: object) -> None:
+    with pytest.raises(ValueError, match="expected a duration"):
+        duration(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [("1MiB", 1_048_576), ("256kB", 256_000), ("1 MB", 1_000_000), ("1048576", 1_048_576), (1024, 1024),
+     ("1.5KiB", 1536), ("1gib", 2**30), ("12B", 12)],
+)  # fmt: skip
+def test_a_size_is_read_in_bytes(written: object, number: int) -> None:
+    assert size(written) == number
+
+
+@pytest.mark.parametrize("written", ["", "MiB", "1M", "1k", "-1", "0.3B", "1e6", None, True, [], "1 MiB MiB"])
+def test_what_is_no_size_is_refused(written: object) -> None:
+    with pytest.raises(ValueError, match="expected a size"):
+        size(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("100/s", (100, 1)), ("600/min", (600, 60)), ("10/m", (10, 60)), ("5000/h", (5000, 3600)), ("1 / d", (1, 86_400))],
+)
+def test_a_rate_is_a_number_in_a_period(written: str, expected: tuple[int, float]) -> None:
+    assert rate(written) == expected
+
+
+@pytest.mark.parametrize("written", ["", "100", "0/s", "/s", "1.5/s", "100/x", "100 per s", None, 100])
+def test_what_is_no_rate_is_refused(written: object) -> None:
+    with pytest.raises(ValueError, match="expected a rate"):
+        rate(written)
+
+
+@given(st.integers(0, 366 * 86_400))
+def test_a_spoken_duration_reads_back_as_itself(seconds: int) -> None:
+    assert duration(spoken(seconds)) == pytest.approx(seconds, rel=1e-5)

@@ -1,0 +1,326 @@
+"""The worker: what each answer of the other side leads to, and that nothing is lost whoever fails."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from relay.config import Config, parse_config
+from relay.deliveries import Limit, Notification, Receipt
+from relay.errors import DeliveryError
+from relay.rendering import Renderer
+from relay.store import Store
+from relay.store.records import Records
+from relay.worker import Worker
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.redis_server import RedisServer
+from tests.support.targets import mail, room, team
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+class Wire:
+    """The other side of a channel: remembers what arrived, and answers as it was told to."""
+
+    timeout = 5.0
+
+    def __init__(self) -> None:
+        self.arrived: list[Notification] = []
+        self.answers: list[Exception | Receipt | asyncio.Event] = []
+        self.called = asyncio.Event()
+
+    def limits(self, _address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+        return (Limit("post:#room", 1.0),), (Limit("edit", 1.5, 10),)
+
+    async def send(self, notification: Notification) -> Receipt:
+        self.arrived.append(notification)
+        self.called.set()
+        answer = self.answers.pop(0) if self.answers else Receipt("ok", {"channel": "C1", "ts": "1.1"})
+        if isinstance(answer, asyncio.Event):
+            await answer.wait()
+            return Receipt("ok")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Anywhere:
+    """A channel as the configuration sees it."""
+
+    class Settings(BaseModel):
+        pass
+
+    modes = ("each", "live")
+
+    @staticmethod
+    def addresses(value: Any) -> list[str]:
+        return [value]
+
+
+@pytest.fixture
+def config() -> Config:
+    text = """
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+retry: {max_retries: 2, retry_delay: 60}
+destinations:
+  room: {slack: "#room", mode: each, language: de, mention: {failed: ["@analyst"], critical_failed: ["@data-team"]}}
+  analysts: {email: "analyst@example.com", retry: {max_retries: 0}}
+rules: []
+"""
+    return parse_config(text, env={}, channels={"slack": Anywhere, "email": Anywhere})
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return Renderer([TEMPLATES])
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def worker(store: Store, wire: Wire, config: Config, renderer: Renderer, clock: Clock) -> Worker:
+    return Worker(
+        store,
+        {"slack": wire, "email": wire},
+        config=lambda: config,
+        renderer=lambda: renderer,
+        clock=clock,
+        jitter=lambda: 0.0,
+    )
+
+
+async def letters(store: Store) -> list[tuple[str, str]]:
+    return [(letter.reason, letter.error) for letter in await Records(store).dead()]
+
+
+async def test_a_delivery_is_rendered_in_the_destinations_language_and_completed(
+    store: Store, worker: Worker, wire: Wire
+) -> None:
+    await store.accept(events.completed(), [room()])
+
+    await worker.run_once("slack")
+
+    (notification,) = wire.arrived
+    assert "Abgeschlossen" in notification.content["text"]
+    assert (await Records(store).ledger()).counts["delivered"] == 1
+
+
+async def test_a_failure_is_tried_again_when_the_policy_says(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    wire.answers = [DeliveryError("503")]
+    await store.accept(events.completed(), [room()])
+    await worker.run_once("slack")
+    clock.advance(59.9)
+    early = await worker.run_once("slack")
+    clock.advance(0.1)
+
+    assert (early, await worker.run_once("slack")) == (0, 1)
+
+
+async def test_every_attempt_of_a_delivery_is_the_same_notification(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    wire.answers = [DeliveryError("503")]
+    await store.accept(events.completed(), [room()])
+    await worker.run_once("slack")
+    clock.advance(60)
+    await worker.run_once("slack")
+
+    first, second = wire.arrived
+    assert (first.delivery, first.created_at) == (second.delivery, second.created_at)
+
+
+async def test_a_used_up_policy_makes_a_dead_letter_with_the_last_error(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    wire.answers = [DeliveryError(f"try {number}") for number in (1, 2, 3)]
+    await store.accept(events.completed(), [room()])
+    for _ in range(3):
+        await worker.run_once("slack")
+        clock.advance(3600)
+
+    assert await letters(store) == [("retries_exhausted", "try 3")]
+
+
+async def test_a_destinations_own_policy_counts(store: Store, worker: Worker, wire: Wire) -> None:
+    wire.answers = [DeliveryError("451")]
+    await store.accept(events.completed(), [mail()])
+    await worker.run_once("email")
+
+    assert await letters(store) == [("retries_exhausted", "451")]
+
+
+async def test_a_permanent_error_is_buried_at_once(store: Store, worker: Worker, wire: Wire) -> None:
+    wire.answers = [DeliveryError("550 5.1.1 no such user", permanent=True)]
+    await store.accept(events.completed(), [room()])
+    await worker.run_once("slack")
+
+    assert await letters(store) == [("rejected", "550 5.1.1 no such user")]
+
+
+async def test_retry_after_is_kept_and_costs_no_attempt(store: Store, worker: Worker, wire: Wire, clock: Clock) -> None:
+    wire.answers = [DeliveryError("429", retry_after=30, pause="limit") for _ in range(5)]
+    await store.accept(events.completed(), [room(new_limits=(Limit("post:#room", 1.0),))])
+    calls = []
+    for _ in range(12):
+        calls.append(await worker.run_once("slack"))
+        clock.advance(15)
+
+    assert calls == [1, 0] * 5 + [1, 0]
+    assert (await Records(store).ledger()).counts["delivered"] == 1
+
+
+async def test_a_broken_destination_holds_its_deliveries_and_loses_none(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    wire.answers = [DeliveryError("channel_not_found", pause="destination")]
+    await store.accept(events.completed(), [room()])
+    await worker.run_once("slack")
+    await store.accept(events.completed(operationId="op-2"), [room()])
+    held = await worker.run_once("slack")
+    clock.advance(61)
+    await worker.run_once("slack")
+    await worker.run_once("slack")
+
+    assert held == 0
+    assert (await Records(store).ledger()).counts["pending"] <= 1
+    assert await letters(store) == []
+
+
+async def test_a_paused_delivery_is_given_up_after_three_days(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    wire.answers = [DeliveryError("is_archived", pause="destination")] * 2
+    await store.accept(events.completed(), [room()])
+    await worker.run_once("slack")
+    clock.advance(3 * 86_400 + 61)
+    await worker.run_once("slack")
+
+    assert await letters(store) == [("paused_too_long", "is_archived")]
+
+
+async def test_an_unknown_outcome_is_repeated_once_at_most(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    wire.answers = [DeliveryError("reset", outcome_unknown=True)] * 3
+    await store.accept(events.completed(), [room()])
+    for _ in range(4):
+        await worker.run_once("slack")
+        clock.advance(3600)
+
+    assert len(wire.arrived) == 2
+    assert await letters(store) == [("outcome_unknown", "reset")]
+
+
+async def test_silence_ends_with_the_channels_timeout(store: Store, worker: Worker, wire: Wire) -> None:
+    wire.timeout = 0.01
+    wire.answers = [asyncio.Event()]
+    await store.accept(events.completed(), [room()])
+    await worker.run_once("slack")
+
+    assert (await Records(store).ledger()).counts["unknown_outcomes"] == 1
+
+
+async def test_an_unexpected_exception_fails_that_delivery_alone(store: Store, worker: Worker, wire: Wire) -> None:
+    wire.answers = [KeyError("a bug")]
+    await store.accept(events.completed(), [room(new_limits=())])
+    await store.accept(events.completed(operationId="op-2"), [room(new_limits=())])
+
+    await worker.run_once("slack")
+
+    assert (await Records(store).ledger()).counts["delivered"] == 1
+
+
+async def test_a_broken_template_still_tells(
+    store: Store, wire: Wire, config: Config, clock: Clock, tmp_path: Path
+) -> None:
+    broken = tmp_path / "slack"
+    broken.mkdir()
+    for template in (TEMPLATES / "slack").iterdir():
+        (broken / template.name).write_text(
+            "blocks:\n  - type: section\n    text: '{{ op.nothing.at.all }}'\ntext: '{{ 1 / 0 }}'\n"
+        )
+    renderer = Renderer([tmp_path, TEMPLATES])
+    worker = Worker(store, {"slack": wire}, config=lambda: config, renderer=lambda: renderer, clock=clock)
+    await store.accept(events.completed(), [room()])
+
+    await worker.run_once("slack")
+
+    assert "Comprehensive Customer Journey Analysis" in wire.arrived[0].content["text"]
+
+
+async def test_the_thread_of_a_live_message_is_handed_on(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    await store.accept(events.progress(10), [team()])
+    await worker.run_once("slack")
+    await store.accept(events.completed(), [team()])
+    await worker.run_once("slack")
+    clock.advance(2)
+    await worker.run_once("slack")
+
+    assert [(one.kind, one.thread.get("ts")) for one in wire.arrived] == [
+        ("live", None),
+        ("live", "1.1"),
+        ("reply", "1.1"),
+    ]
+
+
+@pytest.mark.parametrize(("priority", "called"), [("High", ("@analyst",)), ("Critical", ("@data-team",))])
+async def test_who_is_called_depends_on_status_and_priority(
+    store: Store, worker: Worker, wire: Wire, priority: str, called: tuple[str, ...]
+) -> None:
+    await store.accept(events.failed(priority=priority), [room()])
+    await worker.run_once("slack")
+
+    assert wire.arrived[0].mentions == called
+
+
+async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
+    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: Renderer
+) -> None:
+    store = open_store(clock=None)
+    arrived = asyncio.Event()
+    wire.answers = [arrived]
+    worker = Worker(store, {"slack": wire}, config=lambda: config, renderer=lambda: renderer)
+    running = asyncio.create_task(worker.run())
+    await store.accept(events.completed(), [room(new_limits=())])
+    worker.wake()
+    await wire.called.wait()
+    stopping = asyncio.create_task(worker.stop(5))
+    await asyncio.sleep(0)
+    arrived.set()
+    await stopping
+    running.cancel()
+
+    assert (await Records(store).ledger()).counts["delivered"] == 1
+
+
+async def test_the_proof_of_a_delivery_outlives_an_outage_of_redis(
+    wire: Wire, config: Config, renderer: Renderer
+) -> None:
+    with RedisServer(appendonly="yes", appendfsync="always") as server:
+        store = Store.open(server.url, worker="w")
+        worker = Worker(store, {"slack": wire}, config=lambda: config, renderer=lambda: renderer)
+        arrived = asyncio.Event()
+        wire.answers = [arrived]
+        await store.accept(events.completed(), [room(new_limits=())])
+        sending = asyncio.create_task(worker.run_once("slack"))
+        await wire.called.wait()
+        server.kill()
+        arrived.set()
+        await asyncio.sleep(0)
+        server.start()
+
+        await sending
+
+        assert (await Records(store).ledger()).counts["delivered"] == 1
+        await store.aclose()
