@@ -156,10 +156,12 @@ class _Reader:
     def _text(self, written: str, place: Place) -> str:
         """The text with its variables replaced and, where it names a file, that file's text instead."""
         text = _VARIABLE.sub(lambda found: self._variable(found, place), written)
+        if text.startswith("file:"):
+            text = self._file(text.removeprefix("file:"), place)
         if _NO_TEXT.search(text):
             self._document.report(place, "holds characters that are no text")
             return ""
-        return self._file(text.removeprefix("file:"), place) if text.startswith("file:") else text
+        return text
 
     def _variable(self, found: re.Match[str], place: Place) -> str:
         name, default = found.groups()
@@ -181,8 +183,8 @@ class _Reader:
             return re.sub(r"\r?\n\Z", "", Path(name).read_bytes().decode())
         except OSError as error:
             self._document.report(place, f"cannot read {name}: {error.strerror}")
-        except UnicodeDecodeError:
-            self._document.report(place, f"cannot read {name}: it is not UTF-8 text")
+        except ValueError:
+            self._document.report(place, f"cannot read {name!r}: it is not UTF-8 text, or no file's name")
         return ""
 
 

@@ -117,6 +117,7 @@ class Health:
         return {scope: f"paused: {reason}" for scope, reason in (await self.records.pauses(self._scopes())).items()}
 
     async def _measure(self) -> None:
+        metrics.clock_skew.set(await self._store.time() - self._clock())
         ledger = await self.records.ledger()
         for name, count in ledger.counts.items():
             metrics.ledger.labels(name).set(count)

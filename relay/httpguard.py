@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -94,8 +94,7 @@ class GuardedConnection(web.RequestHandler):
         self._guard.connections += 1
         if self._guard.connections > self._guard.max_connections:
             self._guard.lines.warning(log, "connection.refused", connections=self._guard.max_connections)
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+            cast("asyncio.Transport", transport).abort()  # uvloop's own is no subclass
             return
         super().connection_made(transport)
         self._expect_headers()

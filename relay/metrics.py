@@ -35,7 +35,9 @@ clock_skew = Gauge(
 )
 
 ledger = Gauge("relay_ledger", "Where everything accepted is now.", ["place"], multiprocess_mode="livemostrecent")
-imbalance = Gauge("relay_ledger_imbalance", "What the ledger does not account for; 0.", multiprocess_mode="livemostrecent")
+imbalance = Gauge(
+    "relay_ledger_imbalance", "What the ledger does not account for; 0.", multiprocess_mode="livemostrecent"
+)
 queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"], multiprocess_mode="livemostrecent")
 
 

@@ -3,7 +3,7 @@
 The schemas say what relay insists on, not all it understands: an envelope may carry anything besides.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from relay import __version__
@@ -30,31 +30,33 @@ REFUSALS: Mapping[int, str] = {
 }
 
 
-def document(public_url: str = "") -> Schema:
-    """The whole description. `public_url` is where the outside reaches relay, if it was configured."""
-    described: Schema = {
+def document(served: Collection[str], public_url: str = "") -> Schema:
+    """The description of the addresses that are served. `public_url` is where the outside reaches them, if known."""
+    whole: Schema = {
         "openapi": "3.1.0",
         "info": {
             "title": "relay",
             "version": __version__,
             "summary": "The webhook target for long-running operations.",
         },
-        "paths": {
-            "/webhooks/{source}": {"post": _receive()},
-            "/healthz": {"get": _get("The process is alive.", "#/components/schemas/Health")},
-            "/readyz": {"get": _get("Whether events can be accepted and delivered.", "#/components/schemas/Readiness")},
-            "/metrics": {"get": _text("Counts and times, in the text format of Prometheus.", "text/plain")},
-            "/openapi.json": {"get": _get("This document.", "")},
-            "/console": {"get": _text("The operators' page.", "text/html")},
-            "/slack/interactions": {"post": _interact()},
-        },
+        "paths": {address: described for address, described in _paths().items() if address in served},
         "components": {"schemas": _schemas(), "securitySchemes": _security()},
     }
-    described["paths"]["/readyz"]["get"]["responses"]["503"] = {
-        "description": "Something is missing: `checks` says what.",
-        "content": _json("#/components/schemas/Readiness"),
+    return whole | ({"servers": [{"url": public_url}]} if public_url else {})
+
+
+def _paths() -> Schema:
+    ready = _get("Whether events can be accepted and delivered.", "#/components/schemas/Readiness")
+    ready["responses"]["503"] = ready["responses"]["200"] | {"description": "They cannot: `checks` says why."}
+    return {
+        "/webhooks/{source}": {"post": _receive()},
+        "/healthz": {"get": _get("The process is alive.", "#/components/schemas/Health")},
+        "/readyz": {"get": ready},
+        "/metrics": {"get": _text("Counts and times, in the text format of Prometheus.", "text/plain")},
+        "/openapi.json": {"get": _get("This document.", "")},
+        "/console": {"get": _text("The operators' page.", "text/html")},
+        "/slack/interactions": {"post": _interact()},
     }
-    return described | ({"servers": [{"url": public_url}]} if public_url else {})
 
 
 def _receive() -> Schema:

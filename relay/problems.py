@@ -82,7 +82,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return problem(
             error.status, headers={name: error.headers[name] for name in ("Allow",) if name in error.headers}
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not become the sender's
         metrics.unexpected_errors.inc()
         log.error("request.failed", error=type(error).__name__, place=place(error))
         return problem(503, UNEXPECTED)

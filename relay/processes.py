@@ -3,23 +3,28 @@
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
 import tempfile
+import time
 from asyncio.subprocess import Process
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import structlog
+from prometheus_client import multiprocess
 
 from relay.channels import CHANNELS
 from relay.config import load
-from relay.errors import EmbeddedRedisError
-from relay.store.embedded import EmbeddedRedis, find_server
+from relay.errors import EmbeddedRedisError, RelayError
+from relay.store.embedded import EmbeddedRedis, ends_with_parent, find_server
 
 log = structlog.get_logger(__name__)
 
-RESTART_PAUSE = 1.0
+RESTART_PAUSE = 1.0  # seconds
+REFUSED = 1  # the status of a relay that says what is wrong and does not start
+SETTLED = 10.0  # seconds after which a process that ends was not refused but has crashed
 
 
 class Processes:
@@ -31,8 +36,9 @@ class Processes:
         self._role = role
         self._count = count
         self._stopping = asyncio.Event()
+        self._refused = False
         self._children: set[Process] = set()
-        self._config = load(path, env=env, channels=CHANNELS)
+        self.config = load(path, env=env, channels=CHANNELS)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -42,34 +48,53 @@ class Processes:
         self._signal(signal.SIGHUP)
 
     async def run(self) -> None:
-        async with contextlib.AsyncExitStack() as stack:
+        """Serve until `stop`. OSError: the port is taken. RelayError: a process does not start, or has no Redis."""
+        async with contextlib.AsyncExitStack() as stack:  # closed in reverse: the processes have ended by then
+            server = self.config.server
+            # Bound but not listening: it keeps the port for the processes, and finds out first if others have it.
+            reserved = stack.enter_context(_reserve(server.host, server.port))
+            self._env["RELAY_PORT"] = str(reserved.getsockname()[1])
             waiting: list[asyncio.Future[Any]] = []
-            if not self._config.redis.url:
-                binary = find_server(self._env.get("RELAY_REDIS_SERVER", ""))
-                embedded = EmbeddedRedis(self._config.data_dir, binary)
+            if not self.config.redis.url:
+                embedded = EmbeddedRedis(self.config.data_dir, find_server(self._env.get("RELAY_REDIS_SERVER", "")))
                 self._env["RELAY_REDIS_URL"] = await embedded.start()
                 stack.push_async_callback(embedded.stop)
                 waiting.append(embedded.failed)
-            # Each child counts for itself; a scrape of any of them adds up what all have written here.
+            # Each process counts for itself; a scrape of any of them adds up what all have written here.
             self._env["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-"))
-            keepers = [asyncio.create_task(self._keep(number)) for number in range(self._count)]
-            waiting += [asyncio.ensure_future(asyncio.gather(*keepers))]
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if not self._stopping.is_set():
-                self.stop()
-                await asyncio.gather(*keepers)
-                raise EmbeddedRedisError(str(next(iter(done)).result()))
-            await asyncio.gather(*keepers)
+            keepers = asyncio.gather(*(self._keep(number) for number in range(self._count)))
+            await asyncio.wait([*waiting, keepers], return_when=asyncio.FIRST_COMPLETED)
+            lost = waiting[0].result() if waiting and waiting[0].done() and not self._stopping.is_set() else ""
+            self.stop()
+            await keepers
+            if lost:
+                raise EmbeddedRedisError(lost)
+            if self._refused:
+                raise RelayError("relay did not start: the lines above say why")
 
     async def _keep(self, number: int) -> None:
+        """Run one relay, again and again, until `stop`."""
         command = (sys.executable, "-m", "relay", "serve", "-c", str(self._path), "--role", self._role, "--reuse-port")
+        first = True
         while not self._stopping.is_set():
-            child = await asyncio.create_subprocess_exec(*command, env=self._env, start_new_session=True)
+            begun = time.monotonic()
+            child = await asyncio.create_subprocess_exec(
+                *command, env=self._env, start_new_session=True, preexec_fn=ends_with_parent()
+            )
             self._children.add(child)
+            log.info("process.started", number=number, pid=child.pid)
+            if self._stopping.is_set():  # it came too late to hear of it
+                self._signal(signal.SIGTERM)
             status = await child.wait()
             self._children.discard(child)
+            multiprocess.mark_process_dead(child.pid, self._env["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
+            if first and status == REFUSED and time.monotonic() - begun < SETTLED:
+                self._refused = self._refused or not self._stopping.is_set()
+                self.stop()
+                return
+            first = False
             if not self._stopping.is_set():
-                log.error("process.ended", number=number, status=status, restart_in=RESTART_PAUSE)
+                log.error("process.ended", number=number, pid=child.pid, status=status, restart_in=RESTART_PAUSE)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), RESTART_PAUSE)
 
@@ -77,3 +102,19 @@ class Processes:
         for child in self._children:
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(number)
+
+
+def _reserve(host: str, port: int) -> socket.socket:
+    """A socket that holds this address for others which share it. OSError if it is taken."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    held = socket.socket(family, kind, protocol)
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(address)
+    except OSError:
+        held.close()
+        raise
+    return held

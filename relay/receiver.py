@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from relay import metrics, openapi
 from relay.deliveries import Accepted
@@ -75,7 +75,7 @@ class Receiver:
         self._max_body = max_body
         self._body_timeout = body_timeout
         self._registry = registry
-        self._openapi = openapi.document(public_url)
+        self._public_url = public_url
         self._throttle = Throttle()
         self._lines = Sparingly(clock)
 
@@ -119,8 +119,9 @@ class Receiver:
         headers = {"Content-Type": metrics.CONTENT_TYPE_LATEST}
         return web.Response(body=metrics.exposition(self._registry), headers=headers)
 
-    async def openapi(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._openapi)
+    async def openapi(self, request: web.Request) -> web.Response:
+        served = [resource.canonical for resource in request.app.router.resources()]
+        return web.json_response(openapi.document(served, self._public_url))
 
     async def _receive(self, request: web.Request, name: str) -> tuple[Event, Accepted]:
         source = self.sources.get(name)
@@ -144,10 +145,8 @@ class Receiver:
         """The whole body, counted as it comes: its length may be left out, and is never believed."""
         body = bytearray()
         self._check_size(request.content_length or 0)
-        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0  # the answer itself has not begun
         try:
+            await _send_for_body(request)
             async with asyncio.timeout(self._body_timeout):
                 async for piece in request.content.iter_any():
                     body += piece
@@ -217,6 +216,12 @@ async def _label(_request: web.Request, response: web.StreamResponse) -> None:
 
 async def _expect_later(_request: web.Request) -> None:
     """Let the handler ask for the body, once nothing else speaks against the request."""
+
+
+async def _send_for_body(request: web.Request) -> None:
+    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _expect_plain_json(request: web.Request) -> None:

@@ -37,6 +37,8 @@ class Channel(Protocol):
     """The part of a channel that the worker uses."""
 
     @property
+    def slots(self) -> int: ...
+    @property
     def timeout(self) -> float: ...
     def limits(self, address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]: ...
     async def send(self, notification: Notification) -> Receipt: ...
@@ -52,7 +54,6 @@ class Worker:
         *,
         config: Callable[[], Config],
         renderer: Callable[[], Renderer],
-        slots: int = 16,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -60,7 +61,6 @@ class Worker:
         self._channels = channels
         self._config = config
         self._renderer = renderer
-        self._slots = slots
         self._clock = clock
         self._jitter = jitter
         self._wakes = {name: asyncio.Event() for name in channels}
@@ -91,7 +91,7 @@ class Worker:
 
     async def run_once(self, channel: str) -> int:
         """Claim what is due now on one channel and see it through; how many deliveries that were (tests)."""
-        claimed = await self._store.claim(channel, self._slots)
+        claimed = await self._store.claim(channel, self._channels[channel].slots)
         await asyncio.gather(*(self.deliver(delivery) for delivery in claimed.deliveries))
         return len(claimed.deliveries)
 
@@ -100,9 +100,10 @@ class Worker:
         while not self._stopping:
             wake.clear()
             pause = IDLE
-            if len(sending) < self._slots:
+            free = self._channels[channel].slots - len(sending)
+            if free > 0:
                 try:
-                    claimed = await self._store.claim(channel, self._slots - len(sending))
+                    claimed = await self._store.claim(channel, free)
                 except StoreUnavailable as error:
                     log.warning("claim.failed", channel=channel, error=str(error))
                     await asyncio.sleep(REDIS_PAUSE)

@@ -422,7 +422,7 @@ WIRE: Mapping[str, tuple[bytes, int]] = {
     "query of 7 kB": (b"POST /webhooks/progress?" + b"a=1&" * 1700 + b" HTTP/1.1\r\n" + HOST
                       + b"Content-Length: 0\r\n\r\n", 401),
     "upgrade to a websocket": (START + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 401),
-    "upgrade to HTTP/2": (START + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n", 401),
+    "upgrade to HTTP/2": (START + b"Connection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n", 401),
     "tunnel": (b"CONNECT evil.example.com:443 HTTP/1.1\r\n" + HOST + AUTHORIZED + b"\r\n", 404),
     "deflate bomb": (START + b"Content-Encoding: deflate\r\nContent-Length: %d\r\n\r\n" % len(BOMB) + BOMB, 415),
     "deflate bomb in chunks": (START + b"Content-Encoding: deflate\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -437,6 +437,7 @@ WIRE: Mapping[str, tuple[bytes, int]] = {
 PURE_PYTHON: Mapping[str, int] = {
     "length of 100 digits": 413, "chunked twice": 401, "chunk size too large": 408, "chunk size of 9 kB": 400,
     "version 0.9": 400, "version 1.2": 401, "version 9.9": 401, "another protocol": 400,
+    "address with raw bytes": 404, "token of raw bytes": 401,
 }  # fmt: skip
 
 

@@ -26,6 +26,16 @@ from tests.support.events import body, seed
 from tests.support.front import SOURCES, TOKEN, Front, receiving, signed
 from tests.support.sender import SECRET, Reply, endlessly, read_reply, slowly
 
+ADDRESSES = {
+    "/webhooks/{source}",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/console",
+    "/slack/interactions",
+}
+
 
 @pytest.fixture
 async def front() -> AsyncIterator[Front]:
@@ -534,6 +544,18 @@ async def test_when_it_stops_relay_finishes_what_it_began_and_takes_no_more() ->
     assert finished.status == 202
 
 
+async def test_a_sender_that_hangs_up_within_its_body_has_sent_nothing() -> None:
+    with capture_logs() as lines:
+        async with receiving() as front:
+            reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
+            writer.write(front.sender().raw(b"", {"Content-Length": "100", "Expect": "100-continue"}))
+            await reader.readuntil(b"\r\n\r\n")  # now the body is waited for
+            writer.transport.abort()
+
+    assert front.events == []
+    assert [(line["event"], line["status"]) for line in lines] == [("event.refused", 400)]
+
+
 async def test_a_sender_that_hangs_up_does_not_stop_what_was_begun() -> None:
     began, go_on, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -676,21 +698,27 @@ async def test_metrics_are_shown_to_prometheus(front: Front) -> None:
     assert b'relay_events_total{outcome="accepted",source="ops"}' in reply.body
 
 
-async def test_the_openapi_document_is_valid_and_describes_every_route(front: Front) -> None:
+async def test_the_openapi_document_is_valid_and_describes_what_is_served(front: Front) -> None:
     reply = await front.sender().exchange(b"GET /openapi.json HTTP/1.1\r\nHost: relay\r\n\r\n")
 
     validate(reply.document)
-    served = {route.resource.canonical for route in make_app(front.receiver).router.routes() if route.resource}
-    assert served <= reply.document["paths"].keys()
+    served = {resource.canonical for resource in make_app(front.receiver).router.resources()}
+    assert reply.document["paths"].keys() == served
     assert reply.document["openapi"].startswith("3.1")
 
 
-def test_the_openapi_document_knows_every_answer_and_the_public_address() -> None:
-    document = openapi.document("https://relay.example.com")
+def test_the_openapi_document_is_valid_with_every_address() -> None:
+    everything = openapi.document(ADDRESSES, "https://relay.example.com")
 
-    answers = document["paths"]["/webhooks/{source}"]["post"]["responses"]
+    validate(everything)
+    assert everything["paths"].keys() == ADDRESSES
+    assert everything["servers"] == [{"url": "https://relay.example.com"}]
+
+
+def test_the_openapi_document_knows_every_answer() -> None:
+    answers = openapi.document(ADDRESSES)["paths"]["/webhooks/{source}"]["post"]["responses"]
+
     assert answers.keys() == {"200", "202", *(f"{status}" for status in OUTCOMES)}
-    assert document["servers"] == [{"url": "https://relay.example.com"}]
 
 
 async def test_relay_also_listens_on_a_unix_socket(front: Front, tmp_path: Path) -> None:

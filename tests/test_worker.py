@@ -26,6 +26,7 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 class Wire:
     """The other side of a channel: remembers what arrived, and answers as it was told to."""
 
+    slots = 16
     timeout = 5.0
 
     def __init__(self) -> None:

@@ -22,6 +22,8 @@ class Channel(Protocol):
     """Its table under `channels:` in the configuration."""
     modes: ClassVar[tuple[str, ...]]
     """The destination modes it can do, the first being the default."""
+    slots: ClassVar[int]
+    """How many attempts may run at once. None waits inside `send`: a crash there would leave its outcome unknown."""
     timeout: ClassVar[float]
     """Seconds after which an attempt is over, whatever the other side does."""
 

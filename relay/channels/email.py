@@ -1,164 +1,160 @@
-"""E-mail: one mail per recipient, over a few connections that are kept."""
+"""E-mail: one mail for each event and recipient, over a few connections to one mail server.
+
+A mail counts as delivered once the server has taken it; from there on it is the server's to deliver or to bounce.
+"""
 
 import asyncio
-import contextlib
+import ipaddress
 import ssl
-from collections.abc import AsyncIterator
-from email.headerregistry import Address
-from email.utils import parseaddr
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-import email_validator
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+import structlog
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FilePath, SecretStr, model_validator
 
-from relay.channels.mail import build, encode
-from relay.channels.smtp import Server, Session
+from relay.channels.email_errors import MailError
+from relay.channels.email_messages import Mailbox, address, compose, mailbox
+from relay.channels.email_pool import SIZE, Pool
+from relay.channels.email_session import Server, Timeouts
 from relay.deliveries import Limit, Notification, Receipt
-from relay.errors import DeliveryError
+
+log = structlog.get_logger(__name__)
 
 MAX_RECIPIENTS = 20
-CONNECTIONS = 4
-IDLE = 60.0  # seconds that an unused connection is kept; servers close theirs after minutes
+SUBMISSIONS = 465  # the port of `tls: tls` (RFC 8314 §3.3)
+
+
+def _mailbox(written: object) -> object:
+    return mailbox(written) if isinstance(written, str) else written
 
 
 class EmailSettings(BaseModel):
     """`channels.email` in the configuration."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    host: str = Field(min_length=1)
-    port: int = Field(default=587, ge=1, le=65535)
+    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
+    port: Annotated[int, Field(ge=1, le=65_535)] = 587
     tls: Literal["starttls", "tls", "none"] = "starttls"
+    ca_file: FilePath | None = None  # an authority beside those the system knows
     username: str = ""
     password: SecretStr = SecretStr("")
-    sender: str = Field(alias="from")
-    reply_to: str = ""
+    sender: Annotated[Mailbox, BeforeValidator(_mailbox), Field(validation_alias=AliasChoices("from"))]
+    reply_to: Annotated[Mailbox | None, BeforeValidator(_mailbox)] = None
 
-    @field_validator("sender")
+    @model_validator(mode="before")
     @classmethod
-    def _one_sender(cls, written: str) -> str:
-        name, address = parseaddr(written)
-        checked(address)
-        Address(display_name=name, addr_spec=address)
+    def _usual_port(cls, written: Any) -> Any:
+        if isinstance(written, Mapping) and written.get("tls") == "tls":
+            return {"port": SUBMISSIONS, **written}
         return written
 
-    @field_validator("reply_to")
-    @classmethod
-    def _one_address(cls, written: str) -> str:
-        return checked(written) if written else ""
+    @model_validator(mode="after")
+    def _log_in_safely(self) -> Self:
+        if bool(self.username) != bool(self.password.get_secret_value()):
+            raise ValueError("expected username and password, or neither")
+        if self.username and self.tls == "none" and not _is_loopback(self.host):
+            raise ValueError("expected tls: starttls or tls; without it the password would travel in clear text")
+        return self
+
+    @model_validator(mode="after")
+    def _authority(self) -> Self:
+        if self.ca_file:
+            try:
+                _context(self.ca_file)
+            except OSError:
+                raise ValueError(f"expected PEM certificates in ca_file, {self.ca_file}") from None
+        return self
 
 
 class Email:
-    """Sends through one mail server."""
+    """The channel. Whoever sends more at a time than there are `connections` waits for one."""
 
-    Settings: ClassVar = EmailSettings
-    modes: ClassVar = ("each",)
-    timeout: ClassVar = 420.0  # the reply to a whole mail may take five minutes: RFC 5321, 4.5.3.2.6
+    Settings = EmailSettings
+    modes: ClassVar[tuple[str, ...]] = ("each",)
+    slots: ClassVar[int] = SIZE  # one connection each
+    timeout: ClassVar[float] = 600.0  # more than `Timeouts.submit` and `reply`: only here is it known what had left
 
-    def __init__(
-        self,
-        settings: EmailSettings,
-        *,
-        command_timeout: float = 30.0,
-        dot_timeout: float = 300.0,
-        context: ssl.SSLContext | None = None,
-    ) -> None:
-        name, address = parseaddr(settings.sender)
-        self._sender = Address(display_name=name, addr_spec=address)
+    def __init__(self, settings: EmailSettings, *, timeouts: Timeouts | None = None, connections: int = SIZE) -> None:
+        login = (settings.username, settings.password.get_secret_value()) if settings.username else None
+        context = _context(settings.ca_file) if settings.tls != "none" else None
         self._settings = settings
-        self._server = Server(
-            settings.host,
-            settings.port,
-            settings.tls,
-            settings.username,
-            settings.password.get_secret_value(),
-            command_timeout,
-            dot_timeout,
-            context,
-        )
-        self._slots = asyncio.Semaphore(CONNECTIONS)
-        self._idle: list[tuple[float, Session]] = []
+        self._server = Server(settings.host, settings.port, settings.tls, context, login)
+        self._timeouts = timeouts or Timeouts()
+        self._pool = Pool(self._server, self._timeouts, connections)
 
     @staticmethod
     def addresses(value: object) -> list[str]:
-        """One address, or a list of them."""
-        written = value if isinstance(value, list) else [value]
-        if not written or len(written) > MAX_RECIPIENTS:
-            raise ValueError(f"expected 1 to {MAX_RECIPIENTS} addresses; a mailing list reaches more people")
-        return list(dict.fromkeys(checked(one) for one in written))
+        """The recipients a destination names: one address or a list; each gets a mail of its own."""
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list) or not all(isinstance(written, str) for written in listed):
+            raise ValueError("expected an e-mail address or a list of them")
+        if not 1 <= len(listed) <= MAX_RECIPIENTS:
+            raise ValueError(f"expected 1 to {MAX_RECIPIENTS} addresses, found {len(listed)}; or use a mailing list")
+        return list(dict.fromkeys(address(written.strip(" ")) for written in listed))
 
     @staticmethod
-    def limits(_address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-        """None: a mail server that has enough says so, with a 4xx."""
+    def limits(address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
+        """None: mail servers say themselves when they want to be left alone."""
         return (), ()
 
     async def send(self, notification: Notification) -> Receipt:
-        """One mail to `notification.address`. DeliveryError says what became of it."""
-        async with self._slots, self._session() as session:
-            mail, utf8 = self._encoded(notification, session)
-            return Receipt(await session.send(self._sender.addr_spec, notification.address, mail, utf8=utf8))
+        mail = self._compose(notification)
+        try:
+            return Receipt(await self._submit(notification.address, mail))
+        except MailError as error:
+            reduced = self._compose(notification, html=False)
+            if not error.too_large or len(reduced) == len(mail):
+                raise
+            log.warning("mail.reduced", delivery=notification.delivery, bytes=len(mail), why=str(error))
+        return Receipt(await self._submit(notification.address, reduced))
 
     async def check(self) -> str:
-        """Connect, secure, authenticate, and leave."""
-        session = Session(self._server)
-        try:
-            await session.open()
-        finally:
-            await session.close()
-        return f"{self._settings.host}:{self._settings.port} lets {self._sender.addr_spec} in"
+        """Connect, encrypt, log in, and leave again."""
+        async with self._pool.session(self._until(), fresh=True) as session:
+            await session.probe(self._until())
+        how = {"starttls": "STARTTLS", "tls": "TLS", "none": "no encryption"}[self._settings.tls]
+        login = f", as {self._settings.username}" if self._settings.username else ""
+        return f"{self._server} answers ({how}{login})"
 
     async def aclose(self) -> None:
-        idle, self._idle = self._idle, []
-        for _, session in idle:
-            await session.close()
+        await self._pool.aclose()
 
-    def _encoded(self, notification: Notification, session: Session) -> tuple[bytes, bool]:
-        utf8 = not notification.address.isascii() or not self._sender.addr_spec.isascii()
-        if utf8 and not session.utf8:
-            raise DeliveryError(f"the mail server cannot take {notification.address} (no SMTPUTF8)", permanent=True)
-        mail = encode(build(notification, self._sender, self._settings.reply_to), utf8=utf8)
-        if session.size and len(mail) > session.size:  # the text alone says the same
-            mail = encode(build(notification, self._sender, self._settings.reply_to, html=False), utf8=utf8)
-        return mail, utf8
-
-    @contextlib.asynccontextmanager
-    async def _session(self) -> AsyncIterator[Session]:
-        """A connection that answers: a kept one, or a new one. Kept again only after a mail went through."""
-        session = await self._kept() or Session(self._server)
-        good = False
-        try:
-            if not session.used:
-                await session.open()
-            yield session
-            good = True
-        except DeliveryError as error:
-            good = error.permanent or (not error.pause and not error.outcome_unknown and session.alive)
-            raise
-        finally:
-            if good:
-                self._idle.append((asyncio.get_running_loop().time(), session))
+    async def _submit(self, recipient: str, mail: bytes) -> str:
+        """The server's answer."""
+        sender, until = self._settings.sender.address, self._until()
+        async with self._pool.session(until) as session:
+            try:
+                await session.begin(sender, recipient, len(mail), until)
+            except MailError as error:
+                # The connection may have idled too long or carried too many mails, and servers say so in many ways.
+                if error.permanent or not session.used:
+                    raise
             else:
-                await session.close()
+                return await session.submit(recipient, mail, until)
+        async with self._pool.session(until, fresh=True) as session:
+            await session.begin(sender, recipient, len(mail), until)
+            return await session.submit(recipient, mail, until)
 
-    async def _kept(self) -> Session | None:
-        """The connection used last, if it still answers. A dead one costs no attempt."""
-        now = asyncio.get_running_loop().time()
-        while self._idle:
-            since, session = self._idle.pop()
-            if now - since < IDLE and await session.fresh():
-                return session
-            await session.close()
-        return None
+    def _compose(self, notification: Notification, *, html: bool = True) -> bytes:
+        return compose(notification, self._settings.sender, self._settings.reply_to, html=html)
+
+    def _until(self) -> float:
+        return asyncio.get_running_loop().time() + self._timeouts.submit
 
 
-def checked(written: object) -> str:
-    """An address as it will be used; ValueError for anything but exactly one plain addr-spec."""
-    if not isinstance(written, str):
-        raise ValueError(f"expected an e-mail address, got {written!r}"[:120])  # noqa: TRY004 - pydantic wants this one
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    """Certificates and host names are verified, and nothing below TLS 1.2 is spoken."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    return context
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        valid = email_validator.validate_email(
-            written, check_deliverability=False, allow_smtputf8=True, test_environment=True, globally_deliverable=False
-        )
-    except email_validator.EmailNotValidError as error:
-        raise ValueError(f"{written!r:.100} is no e-mail address: {error}") from None
-    return valid.normalized
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

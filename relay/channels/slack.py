@@ -84,8 +84,9 @@ class Slack:
     Only here is it known whether the message had left by then.
     """
 
-    Settings = SlackSettings
+    Settings: ClassVar[type[BaseModel]] = SlackSettings
     modes: ClassVar[tuple[str, ...]] = ("live", "each")
+    slots: ClassVar = 16
     timeout: ClassVar[float] = 15.0
 
     def __init__(

@@ -1,5 +1,7 @@
 """relay's commands. Each lives in a file of its own, which is imported when it is asked for."""
 
+import io
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -12,7 +14,7 @@ COMMANDS = {
     "serve": "Receive events and deliver messages.",
     "demo": "Run everything on this machine, with a sandbox platform, a Slack stand-in and an inbox.",
     "check": "Check the configuration and the templates; with --live, Slack, SMTP and Redis too.",
-    "explain": "Say whom an event reaches and why, rule by rule.",
+    "explain": "Say whom an event reaches and why, or what happened to an operation.",
     "send": "Sign one event and send it.",
     "template": "Lint, preview and test message templates.",
     "dead": "List, show, replay and drop what could not be delivered.",
@@ -45,3 +47,6 @@ def main() -> None:
 
     Exit status: 0 done, 1 the thing asked about is wrong, 2 wrong use.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a letter shows another, and goes on
+            stream.reconfigure(errors="replace")

@@ -1,160 +1,166 @@
 """relay dead: the dead letters and the quarantine, to look at, replay or drop."""
 
-import asyncio
 import json
-import os
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
-from relay.app import Desk, open_desk
-from relay.cli.options import config_option, json_option, refuse
-from relay.errors import InvalidEvent, NotJson, RelayError
+from relay.app import Desk
+from relay.cli.desk import at_desk, local, print_json
+from relay.cli.letters import Letter, attempts, chosen, headline, plain, short, table, why
+from relay.cli.options import config_option, json_option, visible
+from relay.errors import InvalidEvent, NotJson
+from relay.store.records import DeadLetter, Quarantined
+
+NO_EVENT = "It would show the operation's present state, and so keeps no event of its own."
 
 
 @click.group(short_help="Look at dead letters and quarantined events; replay or drop them.")
 def dead() -> None:
     """Deliveries that are not tried again by themselves, and signed events that made no sense (q-…).
 
-    Works on a running relay, by the same configuration.
+    Works on a running relay, by the same configuration. An ID may be cut to the eight characters that `list` shows.
     """
 
 
-every = click.option("--all", "every", is_flag=True, help="All of them.")
+every_option = click.option("--all", "every", is_flag=True, help="All of them.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only say which.")
 ids_argument = click.argument("ids", nargs=-1, metavar="ID…")
 
 
-@dead.command("list")
+@dead.command("list", short_help="List what is dead or quarantined.")
 @config_option
 @json_option
-@click.option("-n", "most", default=50, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
+@click.option("-n", "most", default=50, show_default=True, type=click.IntRange(1, 1000),
+              help="At most so many of each.")  # fmt: skip
 def list_(config: Path, *, as_json: bool, most: int) -> None:
     """List what is dead or quarantined, newest first."""
 
     async def work(desk: Desk) -> None:
         letters, bodies = await desk.records.dead(most=most), await desk.records.quarantined(most=most)
         if as_json:
-            _print_json({"dead": [_plain(asdict(one)) for one in letters],
-                         "quarantined": [_plain(asdict(one)) for one in bodies]})  # fmt: skip
+            print_json({"dead": [plain(one) for one in letters], "quarantined": [plain(one) for one in bodies]})
             return
-        table = Table("id", "since", "operation or source", "to", "event", "why", box=None, header_style="bold")
-        for letter in letters:
-            place, why = f"{letter.destination}  {letter.address}", f"{letter.reason}: {letter.error}"
-            table.add_row(letter.id, _since(letter.died_at), letter.operation, place, letter.event, why)
-        for body in bodies:
-            table.add_row(body.id, _since(body.at), body.source, "quarantine", "", body.reason)
-        Console().print(table if table.row_count else "Nothing is dead, nothing is quarantined.")
+        if not letters and not bodies:
+            click.echo("Nothing is dead, nothing is quarantined.")
+            return
+        Console(highlight=False).print(table([*letters, *bodies]))
+        more = (await desk.records.ledger()).counts.get("dead", 0) - len(letters)
+        if more > 0:
+            click.echo(f"\nOlder dead letters that are not shown: {more}; -n shows more.")
 
-    _work(config, work)
+    at_desk(config, work)
 
 
-@dead.command()
+@dead.command(short_help="Show one, with its event.")
 @config_option
+@json_option
 @click.argument("name", metavar="ID")
-def show(config: Path, name: str) -> None:
-    """Show one, with its event, as JSON."""
+def show(config: Path, name: str, *, as_json: bool) -> None:
+    """Show one: why it is here, and the event it should have told."""
 
     async def work(desk: Desk) -> None:
-        found = await desk.records.quarantined_body(name) or await desk.records.dead_letter(name)
-        if found is None:
-            raise click.ClickException(f"{name} is neither dead nor quarantined; `relay dead list` shows what is")
-        _print_json(_plain(asdict(found)))
+        [letter] = await chosen(desk, [name], every=False)
+        if as_json:
+            print_json(plain(letter))
+        else:
+            _show(letter)
 
-    _work(config, work)
+    at_desk(config, work)
 
 
-@dead.command()
+@dead.command(short_help="Deliver these again.")
 @config_option
 @ids_argument
-@every
-@click.option("--dry-run", is_flag=True, help="Only say what would be replayed.")
-def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool) -> None:
-    """Deliver these again, with fresh attempts; parse quarantined events again. Each happens once."""
+@every_option
+@dry_run_option
+@json_option
+def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_json: bool) -> None:
+    """Deliver these again, with fresh attempts; read quarantined events again, by today's rules. Each happens once.
+
+    If one of the ids is unknown, nothing is done. Leaves with 1 if a quarantined event still makes no sense.
+    """
+    _name_some(ids, every=every)
 
     async def work(desk: Desk) -> None:
-        letters, bodies = await _chosen(desk, ids, every=every)
+        letters = await chosen(desk, ids, every=every)
         if dry_run:
-            for name in (*letters, *bodies):
-                click.echo(f"would replay {name}")
+            _say(letters, "would replay", as_json=as_json, key="would_replay")
             return
-        replayed = await desk.records.replay(letters) if letters else 0
-        for name in bodies:
-            body = await desk.records.quarantined_body(name)
-            try:
-                accepted = await desk.take(body) if body else None
-            except (NotJson, InvalidEvent) as error:
-                click.echo(f"{name} still makes no sense: {error}", err=True)
-                continue
-            if accepted:
-                await desk.records.release([name])  # after it is durable: a crash between the two repeats nothing
-                click.echo(f"{name}: {accepted.status}")
-                replayed += 1
-        click.echo(f"{replayed} replayed")
-        if replayed < len(letters) + len(bodies):
+        faults = {one.id: why for one in letters if (why := await _replay(desk, one))}
+        _say([one for one in letters if one.id not in faults], "replayed", as_json=as_json, faults=faults)
+        if faults:
             raise SystemExit(1)
 
-    _work(config, work)
+    at_desk(config, work)
 
 
-@dead.command()
+@dead.command(short_help="Forget these for good.")
 @config_option
 @ids_argument
-@every
-def drop(config: Path, ids: tuple[str, ...], *, every: bool) -> None:
-    """Forget these for good."""
+@every_option
+@dry_run_option
+@json_option
+def drop(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_json: bool) -> None:
+    """Forget these for good. If one of the ids is unknown, nothing is done."""
+    _name_some(ids, every=every)
 
     async def work(desk: Desk) -> None:
-        letters, bodies = await _chosen(desk, ids, every=every)
-        dropped = (await desk.records.drop(letters) if letters else 0) + await desk.records.release(bodies)
-        click.echo(f"{dropped} dropped")
+        letters = await chosen(desk, ids, every=every)
+        if dry_run:
+            _say(letters, "would drop", as_json=as_json, key="would_drop")
+            return
+        for letter in letters:
+            quarantined = isinstance(letter, Quarantined)
+            await (desk.records.release([letter.id]) if quarantined else desk.records.drop([letter.id]))
+        _say(letters, "dropped", as_json=as_json)
 
-    _work(config, work)
+    at_desk(config, work)
 
 
-def _work(config: Path, work: Callable[[Desk], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with open_desk(config, dict(os.environ)) as desk:
-            await work(desk)
+def _name_some(ids: tuple[str, ...], *, every: bool) -> None:
+    if bool(ids) == every:
+        raise click.UsageError("either name ids or say --all" if ids else "name at least one id, or say --all")
 
+
+async def _replay(desk: Desk, letter: Letter) -> str:
+    """Why it could not be replayed, or ''."""
+    if isinstance(letter, DeadLetter):
+        return "" if await desk.records.replay([letter.id]) else "somebody else has just replayed or dropped it"
     try:
-        asyncio.run(run())
-    except RelayError as error:
-        refuse(error)
+        await desk.take(letter)
+    except (NotJson, InvalidEvent) as error:
+        return f"still makes no sense: {error}"
+    await desk.records.release([letter.id])  # after it is durable: a crash between the two repeats nothing
+    return ""
 
 
-async def _chosen(desk: Desk, ids: tuple[str, ...], *, every: bool) -> tuple[list[str], list[str]]:
-    """The dead letters and the quarantined bodies that are meant."""
-    if every:
-        ids = tuple(
-            one.id for one in [*await desk.records.dead(most=10_000), *await desk.records.quarantined(most=1000)]
-        )
-    if not ids:
-        raise click.UsageError("name at least one id, or say --all")
-    return [name for name in ids if not name.startswith("q-")], [name for name in ids if name.startswith("q-")]
+def _say(
+    letters: list[Letter], verb: str, *, as_json: bool, key: str = "", faults: dict[str, str] | None = None
+) -> None:
+    """What was done, and what was not; facts on standard output, faults on standard error."""
+    if as_json:
+        print_json({key or verb: [one.id for one in letters], "failed": faults or {}})
+        return
+    for letter in letters:
+        click.echo(f"{verb} {visible(short(letter.id))}  {headline(letter)}")
+    for name, fault in (faults or {}).items():
+        click.echo(visible(f"{short(name)}: {fault}"), err=True)
+    if not letters and not faults:
+        click.echo("Nothing is dead, nothing is quarantined.")
 
 
-def _since(at: datetime) -> str:
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """As JSON can say it: times in ISO 8601, an event as the object it is, bytes as text."""
-    shown = dict(row)
-    for key, value in row.items():
-        if isinstance(value, datetime):
-            shown[key] = value.astimezone(UTC).isoformat()
-        if isinstance(value, bytes):
-            shown[key] = value.decode("utf-8", "replace")
-    if isinstance(row.get("body"), str) and row["body"]:
-        shown["body"] = json.loads(row["body"])
-    return shown
-
-
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+def _show(letter: Letter) -> None:
+    """The reasons line by line, then the event as it was sent: what `relay explain -` and `relay send -` take."""
+    shown = plain(letter)
+    lines = {"id": letter.id, "what": headline(letter), "why": why(letter)}
+    if isinstance(letter, DeadLetter):
+        lines |= {"operation": letter.operation, "since": f"{local(letter.died_at)}, after {attempts(letter.attempts)}"}
+        body = json.dumps(shown["body"]["document"], ensure_ascii=False, indent=2) if letter.body else ""
+    else:
+        lines |= {"since": local(letter.at), **letter.headers}
+        body = shown["body"]
+    for label, value in lines.items():
+        click.echo(f"{visible(label):<11}{visible(value)}")
+    click.echo(f"\n{visible(body or NO_EVENT)}")

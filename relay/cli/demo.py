@@ -6,10 +6,11 @@ import signal
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from relay.cli.logs import configure
 from relay.cli.loop import run_loop
-from relay.cli.options import refuse
+from relay.cli.options import refuse, visible
 from relay.demo import Demo
 from relay.demo.demo import Happening
 from relay.errors import RelayError
@@ -45,7 +46,8 @@ def demo(*, until_done: bool, pace: float) -> None:
             await asyncio.wait([playing, stopped], return_when=asyncio.FIRST_COMPLETED)
             if not playing.done():
                 playing.cancel()
-                status = 1
+                await asyncio.wait([playing])
+                status = 1 if until_done else 0  # the verdict that was asked for is not there
                 return
             status = 0 if playing.result() else 1
             _verdict(console, stage)
@@ -70,14 +72,13 @@ def _addresses(console: Console, stage: Demo) -> None:
 
 def _show(console: Console, happening: Happening) -> None:
     colour = COLOURS[happening.who] if happening.expected else "red"
-    what = happening.what.replace("[", r"\[")
-    detail = happening.detail.replace("[", r"\[")
-    console.print(f"[{colour}]{ARROWS[happening.who]:>13}[/{colour}]  {what}  [dim]{detail}[/dim]", soft_wrap=True)
+    line = Text.assemble((f"{ARROWS[happening.who]:>13}", colour), f"  {visible(happening.what)}  ",
+                         (visible(happening.detail), "dim"))  # fmt: skip
+    console.print(line, soft_wrap=True)
 
 
 def _verdict(console: Console, stage: Demo) -> None:
-    if stage.failures:
-        for failure in stage.failures:
-            console.print(f"[red]✗[/red] {failure}", soft_wrap=True)
-    else:
+    for failure in stage.failures:
+        console.print(Text.assemble(("✗", "red"), f" {visible(failure)}"), soft_wrap=True)
+    if not stage.failures:
         console.print(f"[green]✓[/green] All {len(stage.expectations())} expected messages arrived, each once.")

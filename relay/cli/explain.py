@@ -1,22 +1,21 @@
-"""relay explain: whom an event reaches and why, rule by rule."""
+"""relay explain: whom an event reaches and why, rule by rule; or what happened to an operation."""
 
 import json
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from relay.cli.options import config_option, json_option, refuse
+from relay.cli.options import config_option, json_option, read_event, refuse
 from relay.config import Config, load
 from relay.errors import RelayError
 from relay.parsing import decode, parse
 from relay.validation import suggest
 
 
-@click.command(short_help="Say whom an event reaches and why, rule by rule.")
-@click.argument("subject", metavar="EVENT.json")
+@click.command(short_help="Say whom an event reaches and why, or what happened to an operation.")
+@click.argument("subject", metavar="EVENT.json|OPERATION_ID")
 @config_option
 @click.option("--source", metavar="NAME", help="The source that sends it; else the first that fixes no event.")
 @json_option
@@ -25,11 +24,18 @@ def explain(subject: str, config: Path, source: str | None, *, as_json: bool) ->
 
     EVENT.json holds the event as it would be sent; - reads it from standard input. Nothing is sent, and no running
     relay is asked.
+
+    With the id of an operation or batch instead, a running relay is asked what happened to it: what came, who was
+    told, each attempt with its answer.
     """
     if subject == "-" or Path(subject).is_file():
         _explain_event(subject, config, source, as_json=as_json)
-    else:
+    elif subject.endswith(".json"):
         raise click.BadParameter(f"there is no file {subject}", param_hint="EVENT.json")
+    else:
+        from relay.cli.story import tell  # noqa: PLC0415 - an event needs no store
+
+        tell(subject, config, as_json=as_json)
 
 
 def _explain_event(subject: str, path: Path, source: str | None, *, as_json: bool) -> None:
@@ -42,8 +48,8 @@ def _explain_event(subject: str, path: Path, source: str | None, *, as_json: boo
         refuse(error)
     name = _source(config, source)
     try:
-        raw = sys.stdin.buffer.read() if subject == "-" else Path(subject).read_bytes()
-        event = parse(decode(raw), source=name, received_at=datetime.now(UTC), default_event=config.sources[name].event)
+        document = decode(read_event(subject))
+        event = parse(document, source=name, received_at=datetime.now(UTC), default_event=config.sources[name].event)
     except (RelayError, OSError) as error:
         refuse(RelayError(f"{subject}: {error}"))
     explanation = explanation_of(event, config, CHANNELS)

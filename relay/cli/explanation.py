@@ -64,7 +64,7 @@ def show(explanation: Mapping[str, Any]) -> None:
         for condition in rule["conditions"]:
             actual = condition["actual"] or "not stated"
             console.print(_line(("", "   "), _mark(condition), ("", f"{condition['name']:<16}{actual}"),
-                                ("dim", f"wanted {', '.join(condition['wanted'])}")))  # fmt: skip
+                                ("dim", f"(wanted: {', '.join(condition['wanted'])})")))  # fmt: skip
     for one in explanation["destinations"]:
         console.print()
         console.print(_line(("bold", one["destination"]), ("", f"{one['channel']}, {one['mode']}:"),

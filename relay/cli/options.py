@@ -1,5 +1,6 @@
 """What the commands share: their common options, and how they refuse."""
 
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,6 +12,11 @@ config_option = click.option(
     help="The configuration.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+
+
+def read_event(name: str) -> bytes:
+    """The bytes of a file, or of standard input for `-`."""
+    return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
 
 
 def refuse(error: Exception) -> NoReturn:

@@ -7,11 +7,10 @@ import secrets
 import time
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
-from relay.cli.options import json_option, refuse, visible
+from relay.cli.options import json_option, read_event, refuse, visible
 from relay.errors import RelayError
 from relay.signatures import SCHEMES, sign
 
@@ -20,7 +19,7 @@ SHOWN = 4000  # characters of it that are printed
 
 
 @click.command(short_help="Sign one event and send it.")
-@click.argument("event", metavar="EVENT.json", type=click.File("rb"))
+@click.argument("event", metavar="EVENT.json", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--to", "url", metavar="URL", required=True,
               help="Where to, for instance http://localhost:8080/webhooks/async-operations.")  # fmt: skip
 @click.option("--secret", metavar="S", default="",
@@ -31,9 +30,7 @@ SHOWN = 4000  # characters of it that are printed
 @click.option("--header", metavar="NAME", help="Where the signature goes, if not where the scheme puts it.")
 @click.option("--id", "message_id", metavar="ID", default="", help="The webhook-id: the same id again is a duplicate.")
 @json_option
-def send(
-    *, event: BinaryIO, url: str, secret: str, scheme: str, header: str | None, message_id: str, as_json: bool
-) -> None:
+def send(*, event: str, url: str, secret: str, scheme: str, header: str | None, message_id: str, as_json: bool) -> None:
     """Sign the event in EVENT.json (- for standard input) and POST it, byte for byte as it stands there.
 
     Leaves with 0 if the answer is a 2xx, else with 1.
@@ -43,7 +40,7 @@ def send(
     key = _secret(secret)
     if SCHEMES[scheme].needs_secret and not key:
         raise click.UsageError(f"the scheme {scheme} needs a --secret")
-    body = event.read()
+    body = read_event(event)
     headers = _headers(body, scheme, key, header, message_id)
     try:
         status, answer = asyncio.run(_post(url, body, headers))

@@ -1,6 +1,7 @@
 """relay serve: receive and deliver."""
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -28,23 +29,36 @@ from relay.processes import Processes
 )  # fmt: skip
 @click.option("--reuse-port", is_flag=True, hidden=True)
 def serve(config: Path, role: Role, processes: int, *, reuse_port: bool) -> None:
-    """Receive and deliver until SIGTERM or Ctrl-C; SIGHUP reads the configuration again."""
+    """Receive and deliver until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
+    Both stop with grace: no new events, and what is being sent is finished. A configuration that is wrong is named
+    with file and line; at the start relay leaves with 1, on SIGHUP it goes on with the old one.
+    """
     configure(machine=not sys.stderr.isatty())
-
-    async def run() -> None:
-        service: Processes | Relay
-        if processes > 1:
-            service = Processes(config, dict(os.environ), role=role, count=processes)
-        else:
-            service = Relay(config, dict(os.environ), role=role, reuse_port=reuse_port)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, service.stop)
-        loop.add_signal_handler(signal.SIGHUP, service.reload)
-        await service.run()
-
     try:
-        run_loop(run())
-    except (RelayError, OSError) as error:
+        service = _service(config, role, processes, reuse_port=reuse_port)
+    except RelayError as error:
         refuse(error)
+    try:
+        run_loop(_serve(service))
+    except RelayError as error:
+        refuse(error)
+    except OSError as error:
+        place = f"{service.config.server.host}:{service.config.server.port}"
+        taken = "it is taken; stop what listens there, or choose another port (server.port, RELAY_PORT)"
+        reason = taken if error.errno == errno.EADDRINUSE else error.strerror
+        refuse(RelayError(f"relay cannot serve on {place}: {reason}"))
+
+
+def _service(path: Path, role: Role, processes: int, *, reuse_port: bool) -> Processes | Relay:
+    if processes > 1:
+        return Processes(path, dict(os.environ), role=role, count=processes)
+    return Relay(path, dict(os.environ), role=role, reuse_port=reuse_port)
+
+
+async def _serve(service: Processes | Relay) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop)
+    loop.add_signal_handler(signal.SIGHUP, service.reload)
+    await service.run()

@@ -83,15 +83,18 @@ class Demo:
         host, port = self.relay.addresses[0]
         return f"http://{host}:{port}"
 
-    async def play(self, pace: float = PACE) -> bool:
-        """Send the story, then wait for every message it must lead to. False if one did not come, or one too many."""
+    async def play(self, pace: float = PACE, patience: float = PATIENCE) -> bool:
+        """Send the story, then wait for every message it must lead to. False if one did not come, or one too many.
+
+        `pace` is the seconds between two events, `patience` those that each message may take after the last one.
+        """
         async with aiohttp.ClientSession() as session:
             for step in story(datetime.now(UTC)):
                 await self._send(session, step)
                 await asyncio.sleep(pace)
         for what, arrived in self.expectations().items():
             try:
-                await self._wait_for(arrived)
+                await self._wait_for(arrived, patience)
             except TimeoutError:
                 self.failures.append(f"missing: {what}")
         roots = len(self.slack.messages(ROOM)) and [one for one in self.slack.messages(ROOM) if not one.thread_ts]
@@ -131,10 +134,10 @@ class Demo:
     def _messages(self) -> list[Message]:
         return self.slack.messages(ROOM)
 
-    async def _wait_for(self, arrived: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            slack = asyncio.create_task(self.slack.wait_for(arrived, PATIENCE))
-            inbox = asyncio.create_task(self.inbox.wait_for(arrived, PATIENCE))
+    async def _wait_for(self, arrived: Callable[[], bool], patience: float) -> None:
+        async with asyncio.timeout(patience):
+            slack = asyncio.create_task(self.slack.wait_for(arrived, patience))
+            inbox = asyncio.create_task(self.inbox.wait_for(arrived, patience))
             try:
                 await asyncio.wait([slack, inbox], return_when=asyncio.FIRST_COMPLETED)
             finally:

@@ -117,15 +117,16 @@ def _read(file: Path) -> Catalog:
     except (UnknownLocaleError, ValueError) as error:
         raise TemplateError(f"{file}: expected a folder named after a language, for instance de: {error}") from None
     for message in catalogue:
-        texts = message.string if isinstance(message.string, tuple) else (message.string,)
-        source = message.id if isinstance(message.id, str) else " ".join(message.id)
-        if message.id and any(not placeholders(text or "") <= placeholders(source) for text in texts):
+        source = " ".join(_texts(message.id))
+        if source and any(not placeholders(text) <= placeholders(source) for text in _texts(message.string)):
             raise TemplateError(f"{file}:{message.lineno}: a %(name)s that {source!r} does not have")
     return catalogue
 
 
+def _texts(said: str | Iterable[str | None] | None) -> list[str]:
+    return [said] if isinstance(said, str) else [text or "" for text in said or ()]
+
+
 def _complete(catalogue: Catalog, text: str, context: str | None) -> bool:
     message = catalogue.get(text, context)
-    if message is None or message.fuzzy:
-        return False
-    return all(message.string) if isinstance(message.string, tuple) else bool(message.string)
+    return message is not None and not message.fuzzy and all(_texts(message.string) or [""])

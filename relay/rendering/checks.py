@@ -4,10 +4,13 @@ The samples are events as they arrive, one JSON file each in `samples/`. A user'
 for instance one that was recorded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import Any, get_args
+
+from jinja2.ext import extract_from_ast
 
 from relay.deliveries import Kind
 from relay.errors import InvalidEvent, NotJson, TemplateError
@@ -17,35 +20,36 @@ from relay.rendering.catalogues import SHOWN_KEYS, SPOKEN, Catalogues, humanise
 from relay.rendering.formats import STYLES, moment
 from relay.rendering.library import GENERIC, Library
 
-if TYPE_CHECKING:
-    from relay.rendering.renderer import Renderer
-
 WORDS = ("Pending", "Medium", "yes", "no")  # of batches, of recommendations, and for true and false
+NOON = datetime(2024, 1, 20, 12, tzinfo=UTC)  # for samples without a time of their own
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-def problems(renderer: "Renderer", library: Library, catalogues: Catalogues, directories: Sequence[Path]) -> list[str]:
-    """One line per fault, with file and line where they are known, in the order of the files."""
+def problems(
+    render: Callable[..., object], library: Library, catalogues: Catalogues, directories: Sequence[Path]
+) -> list[str]:
+    """One line per fault, with file and line where they are known. `render` is the renderer's."""
     try:
         events = samples(directories)
     except TemplateError as error:
         return [str(error)]
     events += [_bare(event) for event in events]
     events += [_named(stem) for trees in library.messages.values() for stem in trees if _is_event(stem)]
-    found = {
-        problem: None
-        for channel in library.channels
-        for event in events
-        for kind in KINDS
-        for language in catalogues.codes
-        if (problem := _render(renderer, channel, kind, event, events, language))
-    }
+    found: dict[str, None] = {}
+    for channel, event, kind, code in product(library.channels, events, KINDS, catalogues.codes):
+        known = history_of(event, events)
+        try:
+            render(channel, kind, event, known, language=code, timezone="", now=event.occurred_at)
+        except TemplateError as error:
+            found[f"{error} (told of {event.name}, {kind}, {code})"] = None
     return [*found, *_untranslated(library, catalogues)]
 
 
 def samples(directories: Sequence[Path]) -> list[Event]:
     """The sample events, oldest first. Of two files with one name, that of the earlier directory counts."""
-    files = {file.name: file for directory in reversed(directories) for file in sorted(directory.glob("samples/*.json"))}
+    files = {
+        file.name: file for directory in reversed(directories) for file in sorted(directory.glob("samples/*.json"))
+    }
     return sorted((_sample(file) for file in files.values()), key=lambda event: event.occurred_at)
 
 
@@ -53,17 +57,6 @@ def history_of(event: Event, events: Sequence[Event]) -> tuple[Event, ...]:
     """What would be known when the event arrives: the same run's events that came before and did not end it."""
     earlier = (other for other in events if other.subject == event.subject and not other.terminal)
     return (*(other for other in earlier if other.occurred_at < event.occurred_at), event)
-
-
-def _render(
-    renderer: "Renderer", channel: str, kind: Kind, event: Event, events: Sequence[Event], language: str
-) -> str:
-    known = history_of(event, events)
-    try:
-        renderer.render(channel, kind, event, known, language=language, timezone="", now=event.occurred_at)
-    except TemplateError as error:
-        return f"{error} (from {event.name}, {kind}, {language})" if language != "en" else f"{error} (from {event.name})"
-    return ""
 
 
 def _untranslated(library: Library, catalogues: Catalogues) -> Iterator[str]:
@@ -79,8 +72,8 @@ def _messages(library: Library) -> Iterator[tuple[str, list[tuple[str | None, st
     words = {SPOKEN.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *SPOKEN, *SHOWN_KEYS)} | {*WORDS}
     yield "relay", [*(("time", pattern) for pattern in sorted(patterns)), *((None, word) for word in sorted(words))]
     for file, source in library.sources():
-        extracted = library.environments["text"].extract_translations(source)
-        yield file, [_message(function, arguments) for _, function, arguments in extracted]
+        extracted = extract_from_ast(library.environments["text"].parse(source))
+        yield file, [_message(function, arguments) for _, function, arguments in extracted if arguments]
 
 
 def _message(function: str, arguments: str | tuple[str | None, ...]) -> tuple[str | None, str]:
@@ -92,21 +85,19 @@ def _message(function: str, arguments: str | tuple[str | None, ...]) -> tuple[st
 def _sample(file: Path) -> Event:
     try:
         document = decode(file.read_bytes())
-        received_at = moment(document.get("timestamp"))
-        if received_at is None:
-            raise InvalidEvent("timestamp", "a sample needs the time it happened")
-        return parse(document, source="sample", received_at=received_at)
+        when = moment(document.get("timestamp"))
+        return parse(document, source="sample", received_at=when or NOON)
     except (NotJson, InvalidEvent) as error:
         raise TemplateError(f"{file}: no sample of an event: {error}") from None
 
 
 def _bare(event: Event) -> Event:
     """The same fact from a sender that says no more than it must: nothing optional may be relied upon."""
-    document = {"event": event.name, "timestamp": event.occurred_at.isoformat()}
+    document: dict[str, Any] = {"event": event.name, "timestamp": event.occurred_at.isoformat()}
     if event.batch:
-        document |= {"batch": {"batchId": event.batch.id, "status": event.batch.status or None}}
+        document["batch"] = {"batchId": event.batch.id, "status": event.batch.status or None}
     if event.operation:
-        document |= {"operation": {"operationId": "bare", "status": event.operation.status or None}}
+        document["operation"] = {"operationId": "bare", "status": event.operation.status or None}
     return parse(document, source="sample", received_at=event.received_at)
 
 
@@ -117,4 +108,4 @@ def _is_event(stem: str) -> bool:
 def _named(stem: str) -> Event:
     """An event of this name, for templates that a user made for an event no sample is of."""
     document = {"event": stem, "operation": {"operationId": "bare"}, "batch": {"batchId": "bare"}}
-    return parse(document, source="sample", received_at=datetime(2024, 1, 20, 12, tzinfo=UTC))
+    return parse(document, source="sample", received_at=NOON)

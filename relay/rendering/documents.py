@@ -50,7 +50,7 @@ def time(document: object, *paths: str) -> datetime | None:
 
 
 def span(document: object, *paths: str) -> float | str | None:
-    """The first duration on these paths: seconds where it is one, as it came where it is a range like "15-20 minutes"."""
+    """The first duration on these paths: seconds, or as it came where it is a range like "15-20 minutes"."""
     for path in paths:
         value = number(document, path)
         if value is not None:

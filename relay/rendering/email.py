@@ -7,8 +7,8 @@ from jinja2 import Template
 from markupsafe import escape
 
 from relay.rendering.filters import SIGNS
+from relay.rendering.leaves import Values, render_text
 from relay.rendering.texts import cut, line, plain
-from relay.rendering.trees import Values, render_text
 
 MAX_SUBJECT = 200
 MAX_HTML = 256 * 1024

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from relay.rendering.catalogues import Language
 from relay.rendering.formats import Formats
-from relay.rendering.texts import cut, inert, line, safe_url
+from relay.rendering.texts import bound, cut, inert, line, safe_url
 
 # An emoji for Slack, and a sign that every mail program has in its font.
 SIGNS = {
@@ -53,6 +53,18 @@ def shorten(value: object, limit: int = 120) -> str:
 def excerpt(value: object, limit: int = 500) -> str:
     """The beginning, line breaks kept."""
     return "" if value is None else cut(str(value).strip(), limit)
+
+
+def whole_lines(text: str, limit: int = 2500) -> str:
+    """The lines from the top that fit into the limit together, none of them cut."""
+    kept: list[str] = []
+    for each in text.split("\n"):
+        limit -= len(each) + 1
+        if limit < 0:
+            break
+        kept.append(each)
+    shown = "\n".join(kept)
+    return Markup(shown) if isinstance(text, Markup) else shown  # noqa: S704 - it was Markup before
 
 
 @pass_context
@@ -102,12 +114,12 @@ def _language(context: Context) -> Language:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "icon": icon, "symbol": symbol, "bar": bar, "cut": shorten, "excerpt": excerpt, "label": label, "figures": figures,
-    "list_and": list_and, "num": _format(Formats.num), "pct": _format(Formats.pct),
-    "duration": _format(Formats.duration), "bytes": _format(Formats.bytes), "rate": _format(Formats.rate),
-    "money": _format(Formats.money), "amount": _format(Formats.amount), "localtime": _format(Formats.localtime),
+    "icon": icon, "symbol": symbol, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
+    "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound,
+    "num": _format(Formats.num), "pct": _format(Formats.pct), "duration": _format(Formats.duration),
+    "bytes": _format(Formats.bytes), "rate": _format(Formats.rate), "money": _format(Formats.money),
+    "amount": _format(Formats.amount), "localtime": _format(Formats.localtime),
 }  # fmt: skip
-
 
 
 def helpers(mode: str) -> dict[str, Callable[..., Any]]:
@@ -127,12 +139,15 @@ def helpers(mode: str) -> dict[str, Callable[..., Any]]:
 
     def code(text: object) -> str:
         """An id or a name in a fixed-width font."""
-        shown = shorten(text, 300).replace("`", "'")
+        shown = unfenced(shorten(text, 300))
         return shaped("code", text=shown) if shown else ""
 
     def pre(text: object, limit: int = 500) -> str:
         """Lines in a fixed-width font, for what a machine said."""
-        shown = excerpt(text, limit).replace("```", "'''")
+        shown = unfenced(excerpt(text, limit))
         return shaped("pre", text=shown) if shown else ""
+
+    def unfenced(text: str) -> str:
+        return text.replace("`", "'") if mode == "mrkdwn" else text  # nothing else ends Slack's code
 
     return {"link": link, "code": code, "pre": pre}

@@ -10,9 +10,10 @@ from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import Markup
 
 from relay.errors import TemplateError
+from relay.rendering.leaves import Values, fault
 from relay.rendering.sandbox import Mode, Sandbox, environment
 from relay.rendering.texts import line
-from relay.rendering.trees import Tree, Values, fault
+from relay.rendering.trees import Tree
 
 # How a channel's texts escape what events say. A channel that is not named here sends plain text.
 MODES: dict[str, Mode] = {"slack": "mrkdwn", "email": "text"}

@@ -123,4 +123,3 @@ def _times(event: Event, known: Sequence[Event], merged: Mapping[str, Any], stat
         "last_progress_at": iso(moved),
         "silent_for": between(moved, event.occurred_at),
     }
-

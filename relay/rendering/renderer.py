@@ -87,12 +87,13 @@ class Renderer:
         reason = event.error.get("message", "")
         parts = [f"{known.label(event.status or event.name)}: {name}", reason if isinstance(reason, str) else ""]
         told = line(clean(" – ".join(part for part in parts if part)))
-        finishes = {"slack": slack.fallback, "email": lambda text: email.fallback(text, known.code)}
-        return finishes.get(channel, lambda text: {"text": text})(told)
+        if channel == "slack":
+            return slack.fallback(told)
+        return email.fallback(told, known.code) if channel == "email" else {"text": told}
 
     def check(self) -> list[str]:
         """Every fault that shows when all messages are made from sample data in every language; none if empty."""
-        return problems(self, self._library, self._catalogues, self._directories)
+        return problems(self.render, self._library, self._catalogues, self._directories)
 
 
 def message_of(event: Event, kind: Kind) -> str:

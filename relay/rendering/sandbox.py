@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from jinja2 import BaseLoader, ChainableUndefined, StrictUndefined, pass_context
+from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS as JINJA_FILTERS
-from jinja2.runtime import Context, Undefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from relay.rendering.filters import FILTERS, helpers
@@ -26,10 +27,11 @@ ALLOWED_FILTERS = (
     "reverse", "round", "select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "trim",
     "truncate", "unique", "upper", "urlencode", "wordcount",
 )  # fmt: skip
-ALLOWED_STRING_METHODS = frozenset({
-    "capitalize", "endswith", "find", "isdigit", "lower", "lstrip", "removeprefix", "removesuffix", "rstrip", "split",
-    "splitlines", "startswith", "strip", "title", "upper",
-})  # fmt: skip
+ALLOWED_METHODS: dict[type, tuple[str, ...]] = {  # of nothing else any
+    str: ("capitalize", "endswith", "find", "isdigit", "lower", "lstrip", "removeprefix", "removesuffix", "rstrip",
+          "split", "splitlines", "startswith", "strip", "title", "upper"),
+    dict: ("get", "items", "keys", "values"),
+}  # fmt: skip
 
 
 class Absent(ChainableUndefined, StrictUndefined):
@@ -54,9 +56,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if isinstance(obj, str):
-            return attr in ALLOWED_STRING_METHODS
-        return super().is_safe_attribute(obj, attr, value)
+        for kind, allowed in ALLOWED_METHODS.items():
+            if isinstance(obj, kind):
+                return attr in allowed
+        return isinstance(obj, LoopContext) and super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """Jinja would let str.format through in a safe form of its own, which still formats to any width."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         # A document's own field beats the dict's method of that name: `section.items`.
@@ -119,9 +125,6 @@ def _gettext_functions() -> dict[str, Callable[..., str]]:
 
 
 def _fill(context: Context, translated: str, values: Mapping[str, Any]) -> str:
-    for value in values.values():
-        if isinstance(value, Undefined):
-            str(value)  # raises, and says what is missing
     finalize = context.environment.finalize or _finalize
     text = Markup(translated) if context.eval_ctx.autoescape else translated  # noqa: S704 - translations are templates
     return text % {name: finalize(value) for name, value in values.items()}

@@ -15,10 +15,13 @@ _HIDDEN = re.compile(  # bidi marks and overrides, zero-width and tag characters
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]|[\x00-\x08\x0e-\x1f\x7f-\x9f]"
 )
-_JOINER = re.compile("(?<![\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])\u200d|\u200d(?![\u2600-\u27bf\U0001f000-\U0001faff])")
+_JOINER = re.compile(
+    "(?<![\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])\u200d|\u200d(?![\u2600-\u27bf\U0001f000-\U0001faff])"
+)
 # What Slack reads as bold, italics, strike-through, code, an emoji's name or, at a line's start, a quotation.
 # Inside a word it reads nothing, so that ids stay as they are and can be copied.
 _FORMAT = re.compile(r"(?<![^\W_])[*_~]|[*_~](?![^\W_])|`|:(?=[a-z0-9_+'-]+:)|^>", re.MULTILINE)
+_UNIT = re.compile(r"(?<=\d) (?=(?:d|h|min|s|[KMGTP]?B)\b)|(?<=\d [dh]) (?=\d)")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?", re.IGNORECASE)
 
 
@@ -36,6 +39,11 @@ def clean(value: Any) -> Any:
 def line(text: str) -> str:
     """The text as one line. No-break spaces stay what they are."""
     return re.sub(r"[ \t\n]+", " ", text).strip()
+
+
+def bound(text: str) -> str:
+    """Numbers stay on one line with their units; for HTML, whose lines end anywhere."""
+    return _UNIT.sub("\u00a0", text)
 
 
 def plain(text: str) -> str:
@@ -67,6 +75,10 @@ def safe_url(url: object) -> str:
         _ = parts.port  # raises if it is no number
     except ValueError:
         return ""
-    if parts.scheme.lower() not in ("http", "https") or "@" in parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
+    if (
+        parts.scheme.lower() not in ("http", "https")
+        or "@" in parts.netloc
+        or not _HOST.fullmatch(parts.hostname or "")
+    ):
         return ""
     return url

@@ -7,34 +7,32 @@ The notation, all of it:
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, Template
 from jinja2.exceptions import TemplateSyntaxError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.errors import TemplateError
+from relay.rendering.leaves import Values, compile_text, render_text
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.texts import safe_url
 
-MAX_TEXT = 64 * 1024  # characters one text may grow to
 MAX_REPEATS = 100
 EMPTY: Final = object()
 
-Values = Mapping[str, Any]
 Part = Callable[[Values], Any]
 
 _EACH = re.compile(r"\s*([a-z_]\w*)\s+in\s+(.+)", re.DOTALL)
 _URL_KEYS = ("url", "image_url")
-_SCALARS: dict[str, Callable[[str], Any]] = {
+_SCALARS: dict[str | None, Callable[[str], Any]] = {
     "tag:yaml.org,2002:bool": lambda text: text.lower() == "true",
     "tag:yaml.org,2002:int": lambda text: int(text, 0),
     "tag:yaml.org,2002:float": float,
-    "tag:yaml.org,2002:null": lambda text: None,
+    "tag:yaml.org,2002:null": lambda _: None,
 }
 
 
@@ -72,9 +70,11 @@ class Tree:
             return self._mapping(node)
         if isinstance(node, SequenceNode):
             return self._list(node)
-        if isinstance(node, ScalarNode) and (convert := _SCALARS.get(node.tag)):
+        if not isinstance(node, ScalarNode):
+            raise self._fault(node, "expected a text, a list or an object")
+        if convert := _SCALARS.get(node.tag):
             value = convert(node.value)
-            return lambda values: value
+            return lambda _: value
         return self._text(node, key)
 
     def _object(self, node: MappingNode) -> list[tuple[str, bool, Part]]:
@@ -139,10 +139,10 @@ class Tree:
 
         return render
 
-    def _text(self, node: Node, key: str) -> Part:
+    def _text(self, node: ScalarNode, key: str) -> Part:
         source, address = str(node.value), key in _URL_KEYS
         if not any(mark in source for mark in ("{{", "{%", "{#")):
-            return lambda values: source
+            return lambda _: source
         self.sources.append(source)
         environment = self._addresses if address else self._texts
         template = compile_text(environment, source, self.file, line=node.start_mark.line + (node.style in ("|", ">")))
@@ -155,42 +155,3 @@ class Tree:
 
     def _fault(self, node: Node, message: str) -> TemplateError:
         return TemplateError(f"{self.file}:{node.start_mark.line + 1}: {message}")
-
-
-def compile_text(environment: Environment, source: str, file: Path, line: int = 0) -> Template:
-    """The template that stands `line` lines down in the file. TemplateError names file and line."""
-    # Empty lines before it make Jinja's line numbers those of the file; render_text strips them again.
-    padded = "\n" * line + source
-    try:
-        code = environment.compile(padded, name=str(file), filename=str(file))
-    except TemplateSyntaxError as error:
-        raise TemplateError(f"{error.filename or file}:{error.lineno}: {error.message}") from None
-    return Template.from_code(environment, code, environment.make_globals(None))
-
-
-def render_text(template: Template, values: Values, limit: int = MAX_TEXT) -> str:
-    """The text, without the white space around it. TemplateError names file and line."""
-    pieces: list[str] = []
-    length = 0
-    try:
-        for piece in template.generate(**values):
-            length += len(piece)
-            if length > limit:
-                raise TemplateError(f"{template.filename}: the text grows beyond {limit} characters")
-            pieces.append(piece)
-    except TemplateError:
-        raise
-    except Exception as error:
-        raise fault(error, template) from error
-    return "\n".join(line.rstrip() for line in "".join(pieces).strip().split("\n"))
-
-
-def fault(error: Exception, template: Template) -> TemplateError:
-    """The error with file and line of the innermost template it came from; Jinja has put both into the traceback."""
-    place = str(template.filename)
-    traceback = error.__traceback__
-    while traceback:
-        if "__jinja_exception__" in traceback.tb_frame.f_globals:
-            place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
-        traceback = traceback.tb_next
-    return TemplateError(f"{place}: {error}")

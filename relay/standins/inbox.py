@@ -4,8 +4,9 @@
 """
 
 import asyncio
-import contextlib
 import email.policy
+import html
+import weakref
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class Inbox:
         self._answers: dict[str, deque[str]] = defaultdict(deque)
         self._changed = asyncio.Condition()
         self._server: asyncio.Server | None = None
+        self._connections: weakref.WeakSet[SMTP] = weakref.WeakSet()
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0, smtp_port: int = 0) -> None:
@@ -72,15 +74,19 @@ class Inbox:
         app = web.Application()
         app.router.add_get("/", self._page)
         app.router.add_get("/mails.json", self._list)
-        app.router.add_get("/mails/{number:\\d+}.html", self._html)
+        app.router.add_get("/mails/{number:[0-9]{1,9}}.html", self._html)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
         self.url = f"http://{host}:{self._runner.addresses[0][1]}/"
 
     async def stop(self) -> None:
+        """Leave at once, whoever is still connected."""
         if self._server:
             self._server.close()
+        for connection in self._connections:
+            if connection.transport:
+                connection.transport.close()
         if self._runner:
             await self._runner.cleanup()
 
@@ -119,7 +125,9 @@ class Inbox:
         return f"250 2.0.0 OK queued as {len(self.mails)}"
 
     def _connection(self) -> SMTP:
-        return SMTP(self, hostname="inbox.example", enable_SMTPUTF8=True, data_size_limit=MAX_MAIL)
+        connection = SMTP(self, hostname="inbox.example", enable_SMTPUTF8=True, data_size_limit=MAX_MAIL)
+        self._connections.add(connection)
+        return connection
 
     async def _page(self, _request: web.Request) -> web.Response:
         return web.Response(text=PAGE.read_text("utf-8"), content_type="text/html")
@@ -128,13 +136,17 @@ class Inbox:
         return web.json_response({"mails": [_shown(number, mail) for number, mail in enumerate(self.mails)]})
 
     async def _html(self, request: web.Request) -> web.Response:
-        """A mail's HTML, as a mail client shows it: no scripts, nothing from outside."""
-        with contextlib.suppress(IndexError):
-            mail = self.mails[int(request.match_info["number"])]
-            policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-            return web.Response(text=mail.html or f"<pre>{mail.text}</pre>", content_type="text/html",
-                                headers={"Content-Security-Policy": policy})  # fmt: skip
-        raise web.HTTPNotFound
+        """A mail's HTML, as a mail client shows it: no scripts, nothing from outside, links in a tab of their own."""
+        number = int(request.match_info["number"])
+        if number >= len(self.mails):
+            raise web.HTTPNotFound
+        mail = self.mails[number]
+        page = mail.html or f"<pre>{html.escape(mail.text)}</pre>"
+        return web.Response(
+            text=page.replace("<head>", '<head><base target="_blank">', 1),
+            content_type="text/html",
+            headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"},
+        )
 
 
 def _shown(number: int, mail: Mail) -> dict[str, Any]:

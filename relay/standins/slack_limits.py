@@ -235,7 +235,7 @@ _BLOCKS: Mapping[str, Mapping[str, Check]] = {
     "context": {"elements*": _list(10, lambda value, at: _typed(value, at, _CONTEXT, "element"))},
     "actions": {"elements*": _list(25, lambda value, at: _typed(value, at, {"button": _BUTTON}, "element"))},
     "image": {**_IMAGE, "title": _object(2_000, "plain_text")},
-    "markdown": {"text*": _text(12_000)},
+    "markdown": {"text*": _text(TEXT)},  # all of them together: _SUMS
     "rich_text": {"elements*": _any},
     "table": {"rows*": _table, "column_settings": _list(20, _any)},
     "data_table": {"rows*": _data_table, "caption": _text(2_000), "page_size": _any},

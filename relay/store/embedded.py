@@ -19,7 +19,7 @@ from typing import Self
 import structlog
 
 from relay.errors import EmbeddedRedisError
-from relay.store.data_directory import DataDirectory, answer, connect, pauses, running_url
+from relay.store.data_directory import DataDirectory, ask, pauses, running_url, server_info
 from relay.store.server_binary import find_server
 
 __all__ = ["EmbeddedRedis", "find_server", "running_url"]
@@ -42,6 +42,7 @@ PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2
 LAST_LINES = 8
 
 DAMAGED = re.compile(r"reading the append only file|AOF manifest|Unable to obtain the AOF file|is not the last file")
+UNWRITABLE = re.compile(r"AOF write error|writing to the AOF file")
 TRUNCATED = re.compile(r"Truncating the AOF .*\d")
 
 
@@ -148,24 +149,23 @@ class EmbeddedRedis:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._startup_timeout
         loaded = 0.0
-        async with connect(self._directory.socket) as client:
-            for pause in pauses():
-                info = await answer(client.info()) or {}
-                ours = info.get("process_id") == process.pid
-                if ours and await answer(client.ping()):
-                    break
-                if process.returncode is not None:
-                    raise EmbeddedRedisError(self._obituary(process.returncode))
-                percent = float(info.get("loading_loaded_perc", 0)) if ours else 0.0
-                if percent > loaded:
-                    loaded, deadline = percent, loop.time() + self._startup_timeout
-                    log.info("redis.loading", percent=loaded)
-                if loop.time() > deadline:
-                    raise EmbeddedRedisError(
-                        f"the embedded Redis in {self._directory.path} did not answer within "
-                        f"{self._startup_timeout:g} s ({loaded:g} % loaded). {self._last_words()}"
-                    )
-                await asyncio.sleep(pause)
+        for pause in pauses():
+            info = await server_info(self._directory.socket)
+            ours = info.get("process_id") == str(process.pid)
+            if ours and await ask(self._directory.socket, "PING") == "PONG":
+                break
+            if process.returncode is not None:
+                raise EmbeddedRedisError(self._obituary(process.returncode))
+            percent = float(info.get("loading_loaded_perc", 0)) if ours else 0.0
+            if percent > loaded:
+                loaded, deadline = percent, loop.time() + self._startup_timeout
+                log.info("redis.loading", percent=loaded)
+            if loop.time() > deadline:
+                raise EmbeddedRedisError(
+                    f"the embedded Redis in {self._directory.path} did not answer within "
+                    f"{self._startup_timeout:g} s ({loaded:g} % loaded). {self._last_words()}"
+                )
+            await asyncio.sleep(pause)
         # A cut tail was never acknowledged. But a damaged length looks the same, and then more is gone: say so.
         if lost := TRUNCATED.search(self._words()):
             log.warning("redis.truncated", said=lost[0], data_dir=str(self._directory.path))
@@ -199,7 +199,8 @@ class EmbeddedRedis:
             with suppress(ProcessLookupError):
                 process.terminate()  # once: a second signal can lose the exit status
             try:
-                await asyncio.wait_for(process.wait(), self._stop_timeout)
+                async with asyncio.timeout(self._stop_timeout):
+                    await process.wait()
             except TimeoutError:
                 log.warning("redis.killed", pid=process.pid, after=self._stop_timeout)
                 process.kill()
@@ -213,6 +214,8 @@ class EmbeddedRedis:
     def _obituary(self, status: int) -> str:
         cause = f"status {status}" if status >= 0 else f"signal {-status} ({signal.strsignal(-status)})"
         advice = ""
+        if UNWRITABLE.search(self._words()):
+            advice = f" It could not write: the disk of {self._directory.path} is full or failing."
         if DAMAGED.search(self._words()):
             manifest = self._directory.manifest
             check = f"exec -a redis-check-aof {shlex.quote(str(self._binary))} {shlex.quote(str(manifest))}"

@@ -78,6 +78,11 @@ class Store:
     async def aclose(self) -> None:
         await self.redis.aclose()
 
+    async def time(self) -> float:
+        """Redis's clock, seconds since the epoch: leases and due times go by it."""
+        seconds, micros = await call(self.redis.time())
+        return float(seconds) + float(micros) / 1e6
+
     async def ping(self) -> None:
         await call(self.redis.ping())
 

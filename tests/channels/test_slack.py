@@ -37,7 +37,9 @@ async def connect(slack: SlackStandin, clock: Clock) -> AsyncIterator[Connect]:
 
     def one(*, deadline: float = 10.0, **settings: Any) -> Slack:
         made.append(
-            Slack(SlackSettings(**{"token": TOKEN, "base_url": slack.base_url} | settings), clock=clock, deadline=deadline)
+            Slack(
+                SlackSettings(**{"token": TOKEN, "base_url": slack.base_url} | settings), clock=clock, deadline=deadline
+            )
         )
         return made[-1]
 
@@ -95,8 +97,8 @@ def decision(error: DeliveryError) -> tuple[bool, str, bool]:
 class TestSettings:
     @pytest.mark.parametrize(
         "token",
-        ["", " ", "xoxb-", "xoxb-...", "${SLACK_BOT_TOKEN}", "changeme", "xoxb-your-token-here", "xoxb-***", "xoxb-tökén",
-         "xoxb-1\r\nX: y", "<token>", "xoxb-xxxx"],
+        ["", " ", "xoxb-", "xoxb-...", "${SLACK_BOT_TOKEN}", "changeme", "xoxb-your-token-here", "xoxb-***",
+         "xoxb-tökén", "xoxb-1\r\nX: y", "<token>", "xoxb-xxxx"],
     )  # fmt: skip
     def test_a_token_that_is_none_is_refused_with_a_hint_where_to_find_one(self, token: str) -> None:
         with pytest.raises(ValidationError, match="bot token, xoxb-…, found under OAuth & Permissions"):
@@ -132,18 +134,22 @@ class TestSettings:
 
     def test_an_unknown_key_is_refused(self) -> None:
         with pytest.raises(ValidationError, match="forbidden"):
-            SlackSettings(token=TOKEN, tokn="x")  # type: ignore[call-arg]
+            SlackSettings.model_validate({"token": TOKEN, "tokn": "x"})
 
     def test_settings_do_not_show_the_token(self) -> None:
         assert TOKEN not in repr(SlackSettings(token=TOKEN))
 
 
 class TestAddresses:
-    @pytest.mark.parametrize("written", ["#process-mining", "#überwachung_2", "C0123ABCD", "G0123", "D0123", "U0123ABC"])
+    @pytest.mark.parametrize(
+        "written", ["#process-mining", "#überwachung_2", "C0123ABCD", "G0123", "D0123", "U0123ABC"]
+    )
     def test_a_conversation_is_a_name_or_an_id(self, written: str) -> None:
         assert Slack.addresses(written) == [written]
 
-    @pytest.mark.parametrize("written", [None, "", "#", 5, ["#a", "#b"], "@someone", "#two words", "https://slack.com/x"])
+    @pytest.mark.parametrize(
+        "written", [None, "", "#", 5, ["#a", "#b"], "@someone", "#two words", "https://slack.com/x"]
+    )
     def test_anything_else_is_refused_with_what_was_expected(self, written: object) -> None:
         with pytest.raises(ValueError, match='"#operations" or its id such as "C0123ABCD"'):
             Slack.addresses(written)
@@ -351,9 +357,7 @@ class TestMentions:
             ("@channel", "<!channel>"),
         ],
     )
-    async def test_who_is_written_is_called(
-        self, written: str, read: str, channel: Slack, slack: SlackStandin
-    ) -> None:
+    async def test_who_is_written_is_called(self, written: str, read: str, channel: Slack, slack: SlackStandin) -> None:
         message = await posted(channel, slack, mentions=(written,))
 
         assert message.text == f"{read} {CONTENT['text']}"
@@ -479,7 +483,9 @@ class TestMentions:
 
         assert message.text.startswith("<@U0ANALYST1> ")
 
-    @pytest.mark.parametrize("body", [b"[]", b'{"ok": true}', b'{"ok": true, "members": [1, {"id": 5}], "usergroups": {}}'])
+    @pytest.mark.parametrize(
+        "body", [b"[]", b'{"ok": true}', b'{"ok": true, "members": [1, {"id": 5}], "usergroups": {}}']
+    )
     async def test_an_odd_answer_to_a_lookup_costs_no_message(
         self, body: bytes, channel: Slack, slack: SlackStandin
     ) -> None:
@@ -779,9 +785,9 @@ class TestConnections:
         slack.script(POST, Fault(error="invalid_blocks"), Fault(hang=True))
         started = asyncio.get_running_loop().time()
 
-        await failing(connect(deadline=0.5))
+        await failing(connect(deadline=1.0))
 
-        assert asyncio.get_running_loop().time() - started < 0.9
+        assert asyncio.get_running_loop().time() - started < 1.9
 
     async def test_a_refused_connection_sent_nothing(self, connect: Connect, slack: SlackStandin) -> None:
         error = await failing(connect(base_url="http://127.0.0.1:1/api/"))
@@ -850,7 +856,7 @@ class TestSecrets:
     async def test_no_error_shows_the_token(self, fault: Fault, connect: Connect, slack: SlackStandin) -> None:
         slack.outages[POST] = fault
 
-        error = await failing(connect(deadline=1.0))
+        error = await failing(connect(deadline=0.5))
 
         assert TOKEN not in everything(error)
 
@@ -892,7 +898,7 @@ class TestCheck:
             await channel.check()
 
     async def test_a_wrong_token_is_refused(self, connect: Connect) -> None:
-        with pytest.raises(DeliveryError, match="invalid_auth: check channels.slack.token") as caught:
+        with pytest.raises(DeliveryError, match=r"invalid_auth: check channels\.slack\.token") as caught:
             await connect(token="xoxb-of-another-workspace").check()
 
         assert caught.value.pause == "channel"

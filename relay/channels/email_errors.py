@@ -1,0 +1,160 @@
+"""What a mail server's answers mean for a delivery: one table over where a dialogue ended and how.
+
+The codes are those of RFC 5321 §4.2, the ones in the text (5.3.4) those of RFC 3463.
+"""
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from aiosmtplib import SMTPConnectError, SMTPException, SMTPNotSupported, SMTPResponseException
+
+from relay.errors import DeliveryError, Pause
+
+AWAY_FOR = 15.0  # seconds until a mail server that is away, or wants to be left alone, is asked again
+GREYLISTED_FOR = 60.0  # seconds that a recipient's server wants between two attempts, at the least
+MAX_REPLY = 300
+
+
+class Stage(Enum):
+    """How far the dialogue had come. Its text completes "the mail server … failed at"."""
+
+    CONNECT = "the connection"
+    EHLO = "EHLO"
+    STARTTLS = "STARTTLS"
+    AUTH = "AUTH"
+    NOOP = "NOOP"
+    RSET = "RSET"
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"  # the final dot has not left, so nothing can have arrived
+    DOT = "the end of the mail"  # it has, so everything may have
+
+
+class Answer(Enum):
+    LATER = "4xx"
+    NO = "5xx"
+    NONE = "nothing, or nothing that makes sense"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The fields of the DeliveryError."""
+
+    permanent: bool = False
+    retry_after: float | None = None
+    outcome_unknown: bool = False
+    pause: Pause = ""
+
+
+# Up to and including MAIL nothing depends on the mail or its recipient: what fails would fail for every other mail
+# too, so all wait, and no delivery loses an attempt. With a 5xx somebody has to see to it.
+_SERVER = {
+    Answer.LATER: Verdict(retry_after=AWAY_FOR, pause="channel"),
+    Answer.NO: Verdict(pause="channel"),
+    Answer.NONE: Verdict(retry_after=AWAY_FOR, pause="channel"),
+}
+# From RCPT on it may be this mail's own fault, and one mail must not hold up the others.
+_MAIL = {
+    Answer.LATER: Verdict(retry_after=GREYLISTED_FOR),
+    Answer.NO: Verdict(permanent=True),
+    Answer.NONE: Verdict(),
+}
+VERDICTS: Mapping[Stage, Mapping[Answer, Verdict]] = {
+    **dict.fromkeys(Stage, _SERVER),
+    **dict.fromkeys((Stage.RCPT, Stage.DATA), _MAIL),
+    Stage.DOT: _MAIL | {Answer.NONE: Verdict(outcome_unknown=True)},
+}
+TOO_LARGE = 552
+CREDENTIALS = frozenset({530, 534, 535, 538})  # RFC 4954 §6: about the login, wherever they come
+
+# What a person can do about it.
+ADVICE: Mapping[Stage, str] = {
+    Stage.CONNECT: "check channels.email.host, port and tls",
+    Stage.STARTTLS: "nothing is sent in clear text; check channels.email.host, port, tls and ca_file",
+    Stage.AUTH: "check channels.email.username and password",
+    Stage.MAIL: "check that channels.email.from may send through this server",
+}
+
+
+class MailError(DeliveryError):
+    """A mail that was not taken, or perhaps was; `stage` and `code` say where the dialogue ended and how."""
+
+    def __init__(self, message: str, stage: Stage, verdict: Verdict, code: int = 0) -> None:
+        super().__init__(
+            message,
+            permanent=verdict.permanent,
+            retry_after=verdict.retry_after,
+            outcome_unknown=verdict.outcome_unknown,
+            pause=verdict.pause,
+        )
+        self.stage = stage
+        self.code = code
+
+    @property
+    def too_large(self) -> bool:
+        """The server would take less of it: 552, unless that is a full mailbox (5.2.2)."""
+        said = re.search(r"\b5\.\d\.\d{1,3}\b", str(self))
+        return said[0] in ("5.3.4", "5.2.3") if said else self.code == TOO_LARGE and self.stage is not Stage.RCPT
+
+
+def failed(stage: Stage, error: Exception, server: str) -> MailError:
+    """What went wrong with `server` at this stage, as people and the queue need it."""
+    code = error.code if isinstance(error, SMTPResponseException) else 0
+    untrusted = _cause(error)
+    if code in CREDENTIALS and stage is not Stage.DOT:
+        answer, stage = Answer.NO, Stage.AUTH
+    elif untrusted or isinstance(error, SMTPNotSupported):
+        answer = Answer.NO
+    else:
+        answer = {4: Answer.LATER, 5: Answer.NO}.get(code // 100, Answer.NONE)
+    verdict = VERDICTS[stage][answer]
+    if stage is Stage.MAIL and code == TOO_LARGE:
+        verdict = Verdict(permanent=True)  # by its SIZE: other mails are smaller, and must not wait for this one
+    reason = f"{untrusted}" if untrusted else _reason(error)
+    advice = f"; {ADVICE[stage]}" if answer is not Answer.LATER and verdict.pause and stage in ADVICE else ""
+    doubt = "; it may have arrived all the same" if verdict.outcome_unknown else ""
+    return MailError(f"{server} failed at {stage.value}: {reason}{advice}{doubt}", stage, verdict, code)
+
+
+def without_utf8(server: str, recipient: str) -> MailError:
+    """The server is too old for the address, and waiting will not make it younger."""
+    text = f"{server} does not offer SMTPUTF8, which {recipient} needs: use an address of ASCII letters"
+    return MailError(text, Stage.MAIL, Verdict(permanent=True))
+
+
+def spoken(code: int, message: str) -> str:
+    """A server's reply on one line, harmless and not too long."""
+    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", f"{code} {message}").strip()
+    line = line.encode("utf-8", "replace").decode()
+    return line if len(line) <= MAX_REPLY else f"{line[: MAX_REPLY - 1]}…"
+
+
+def _cause(error: Exception) -> str:
+    """Why the connection cannot be trusted, if that is what is wrong."""
+    for fault in (error, error.__cause__):
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            return f"its certificate is not valid here: {fault.verify_message}"
+        if isinstance(fault, ssl.SSLError) and not isinstance(fault, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return f"no TLS: {fault.reason or 'the handshake failed'}"
+    return ""
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case SMTPResponseException() if 200 <= error.code < 600:
+            return f"it answered {spoken(error.code, error.message)}"
+        case SMTPResponseException():
+            return "it answered what is no SMTP"
+        case TimeoutError():
+            return "no answer in time"
+        case SMTPConnectError() if isinstance(error.__cause__, OSError) and not isinstance(
+            error.__cause__, SMTPException
+        ):
+            return error.__cause__.strerror or str(error.__cause__)
+        case ConnectionError():
+            return "the connection broke"
+        case _:
+            return spoken(0, str(error)).removeprefix("0 ") or type(error).__name__

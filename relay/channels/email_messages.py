@@ -1,0 +1,172 @@
+"""A notification as the bytes of a mail. Pure, and the same bytes for every attempt.
+
+Written by hand because the library's `EmailMessage` takes 1.5 ms a mail and this 0.1 ms. What makes it safe is that
+the set of headers is closed, and that every value passes `_line`, `_label` or `address`: nothing in an event can add a
+line. Everything is ASCII, no line is longer than 998 characters, and bodies are quoted-printable.
+"""
+
+import base64
+import binascii
+import re
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.utils import format_datetime, quote, unquote
+from hashlib import sha256
+
+from email_validator import EmailNotValidError, validate_email
+
+from relay.deliveries import Notification
+
+WIDTH = 76
+MAX_SUBJECT = 200
+MAX_LABEL = 64  # characters of an event's or a destination's name in an id
+WORD = 45  # bytes of UTF-8 in an encoded word: with its frame it stays below the 75 characters of RFC 2047
+LONGEST = 900  # characters without a space that may stand in a header line; RFC 5322 §2.1.1 allows 998
+
+# Exchange's own word for "do not answer": everything but bounces, which are wanted.
+SUPPRESSED = "DR, RN, NRN, OOF, AutoReply"
+
+_BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LINE_END = re.compile(r"\r\n?|\n")
+_ATOM = re.compile(r"[A-Za-z0-9_-]+")
+_DISPLAYED = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]*)>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """Who a mail is from, or where an answer goes."""
+
+    address: str
+    name: str = ""
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+    @property
+    def header(self) -> str:
+        if not self.name:
+            return self.address
+        name = f'"{quote(self.name)}"' if _as_it_is(self.name) else _words(self.name)
+        return f"{name} <{self.address}>" if len(name) < WIDTH / 2 else f"{name}\r\n <{self.address}>"
+
+
+def mailbox(written: str) -> Mailbox:
+    """`Operations <relay@example.com>` or the address alone; ValueError says what was expected."""
+    displayed = _DISPLAYED.fullmatch(written.strip())
+    name, bare = displayed.groups() if displayed else ("", written.strip())
+    found = Mailbox(address(bare), unquote(_line(name)))
+    if not found.address.isascii():
+        raise ValueError(f"expected an address of ASCII letters, found {found.address!r}")
+    return found
+
+
+def address(written: str) -> str:
+    """The one address that `written` is, its domain in ASCII; ValueError says why it is none.
+
+    Only the grammar counts. The intranet's names are good, dotless and `.local` ones as well, which the library
+    refuses; so it is shown each name one level deeper, where none is reserved.
+    """
+    try:
+        found = validate_email(f"{written}.net", check_deliverability=False, allow_quoted_local=False,
+                               allow_domain_literal=False, allow_display_name=False)  # fmt: skip
+    except EmailNotValidError as error:
+        reason = str(error).rstrip(".")
+        raise ValueError(f"expected one e-mail address such as analyst@example.com, found {written!r:.120}: "
+                         f"{reason[:1].lower()}{reason[1:]}") from None  # fmt: skip
+    domain = found.ascii_domain.removesuffix(".net")
+    if domain.rpartition(".")[2].isdigit():
+        raise ValueError(f"expected an e-mail address with the name of a host, found {written!r}")
+    return f"{found.local_part}@{domain}"
+
+
+def compose(
+    notification: Notification, sender: Mailbox, reply_to: Mailbox | None = None, *, html: bool = True
+) -> bytes:
+    """The mail; without `html` its text alone, for servers to which it is too large."""
+    content = notification.content
+    domain = sender.domain
+    root = f"op.{_digest(notification.subject, 16)}"
+    own = ".".join(part for part in (root, _label(notification.event), _digest(notification.delivery, 12)) if part)
+    team = _label(notification.destination).lower() or "all"
+    subject = _line(str(content.get("subject") or "")) or _line(f"{notification.event}: {notification.subject}")
+    subject = subject if len(subject) <= MAX_SUBJECT else f"{subject[: MAX_SUBJECT - 1]}…"
+    headers = {
+        "From": sender.header,
+        "To": notification.address,
+        "Reply-To": reply_to.header if reply_to else "",
+        "Subject": _folded(subject),
+        # Equal for every attempt, both of them: Exchange drops a second copy only if its date is the same as well.
+        "Date": format_datetime(notification.created_at),
+        "Message-ID": f"<{own}@{domain}>",
+        # No mail has this id. It stands for the operation, so that all mails about it become one thread.
+        "In-Reply-To": f"<{root}@{domain}>",
+        "References": f"<{root}@{domain}>",
+        "List-Id": f"<{team}.relay.{domain}>",
+        "Auto-Submitted": "auto-generated",  # RFC 3834: no robot answers
+        "X-Auto-Response-Suppress": SUPPRESSED,
+        "Content-Language": _label(notification.language.replace("_", "-")),
+        "MIME-Version": "1.0",
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value)
+    parts = [_part("plain", str(content.get("text") or subject))]
+    if html and content.get("html"):
+        parts.append(_part("html", str(content["html"])))
+    return head.encode() + (_alternatives(parts, own) if len(parts) > 1 else parts[0])
+
+
+def _part(kind: str, text: str) -> bytes:
+    lines = _CONTROLS.sub("", _LINE_END.sub("\n", text)).rstrip("\n") + "\n"
+    head = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    # The encoder ends the lines it makes as it finds the first one to end.
+    return head.encode() + binascii.b2a_qp(lines.replace("\n", "\r\n").encode("utf-8", "replace"))
+
+
+def _alternatives(parts: Iterable[bytes], seed: str) -> bytes:
+    boundary = f"=_{_digest(seed, 24)}".encode()  # "=_" cannot stand in quoted-printable text
+    # The line end before a boundary is the boundary's, not the part's.
+    lines = b"".join(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts)
+    return (b'Content-Type: multipart/alternative; boundary="' + boundary + b'"\r\n\r\n' + lines + b"--" + boundary
+            + b"--\r\n")  # fmt: skip
+
+
+def _digest(text: str, length: int) -> str:
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:length]
+
+
+def _label(name: str) -> str:
+    """What of a name may stand in an id: words with dots between them."""
+    return ".".join(_ATOM.findall(name))[:MAX_LABEL].strip(".")
+
+
+def _line(text: str) -> str:
+    """One line: white space and controls, whatever their alphabet, become single spaces."""
+    return _BREAKS.sub(" ", text).strip()
+
+
+def _as_it_is(line: str) -> bool:
+    """True for what needs no encoding, and would not be taken for an encoding either."""
+    return line.isascii() and "=?" not in line and max(map(len, line.split(" "))) <= LONGEST
+
+
+def _folded(line: str) -> str:
+    """A header's text, continued on further lines where it is long."""
+    if not _as_it_is(line):
+        return _words(line)
+    if len(line) <= WIDTH - len("Subject: "):
+        return line
+    folded = textwrap.wrap(line, WIDTH, initial_indent="Subject: ", break_long_words=False, break_on_hyphens=False)
+    return "\r\n ".join(folded).removeprefix("Subject: ")
+
+
+def _words(line: str) -> str:
+    """The encoded words of RFC 2047, which may not cut a character in two."""
+    chunks = [b""]
+    for letter in line:
+        encoded = letter.encode("utf-8", "replace")
+        if len(chunks[-1]) + len(encoded) > WORD:
+            chunks.append(b"")
+        chunks[-1] += encoded
+    return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(chunk).decode()}?=" for chunk in chunks)

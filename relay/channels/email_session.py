@@ -1,0 +1,200 @@
+"""One connection to a mail server, led command by command, because what a failure means depends on where it ends.
+
+The library's own `sendmail` raises the same error before the final dot and after it, and that is the difference
+between "not sent" and "perhaps sent". So the dot is held back here until everything else has left.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import cast
+
+from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPResponseException, SMTPServerDisconnected
+
+from relay.channels.email_errors import Stage, failed, spoken, without_utf8
+
+MECHANISMS = {"plain": SMTP.auth_plain, "login": SMTP.auth_login, "cram-md5": SMTP.auth_crammd5}  # the first offered
+FAREWELL = 2.0  # seconds that a server has to answer QUIT
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. RFC 5321 §4.5.3.2.6 wants patience after the final dot: giving up there makes doubles."""
+
+    command: float = 30.0  # to connect, and for the answer to each command
+    submit: float = 240.0  # from wanting a connection until the whole mail has left
+    reply: float = 300.0  # for the answer to the final dot
+    idle: float = 60.0  # that a connection is kept without a mail
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where to connect, and how. `context` is for both kinds of TLS; `login` is a name and a password."""
+
+    host: str
+    port: int
+    tls: str  # starttls | tls | none
+    context: ssl.SSLContext | None
+    login: tuple[str, str] | None
+
+    def __str__(self) -> str:
+        return f"mail server {self.host}:{self.port}"
+
+
+class Session:
+    """A connection. Its methods raise MailError alone; `until` is a time of the loop's clock."""
+
+    def __init__(self, server: Server, timeouts: Timeouts) -> None:
+        self._server = server
+        self._timeouts = timeouts
+        self._client = SMTP(
+            hostname=server.host,
+            port=server.port,
+            timeout=timeouts.command,
+            use_tls=server.tls == "tls",
+            start_tls=False,  # done here, where its failure has a name
+            tls_context=server.context,
+            local_hostname="localhost",  # never said; without one the library would ask the name service
+        )
+        self._stage = Stage.CONNECT
+        self._settled = False  # no mail is half sent
+        self._refused = False  # the last mail was, and its transaction is still open
+        self.used = False
+
+    @property
+    def usable(self) -> bool:
+        """True if another mail may be sent."""
+        return self._settled and self._client.is_connected
+
+    async def open(self, until: float) -> None:
+        """Connect, encrypt and log in."""
+        async with self._dialogue(until):
+            await self._client.connect()
+            await self._hello()
+            if self._server.tls == "starttls":
+                await self._encrypt()
+            if self._server.login:
+                await self._log_in(*self._server.login)
+            self._writer = self._make_writer()
+            self._settled = True
+
+    async def probe(self, until: float) -> None:
+        """Is it still there?"""
+        async with self._dialogue(until):
+            await self._command(Stage.NOOP, "NOOP")
+
+    async def begin(self, sender: str, recipient: str, size: int, until: float) -> None:
+        """MAIL: the last command at which nothing can be the recipient's or the mail's fault, but its size."""
+        parameters = [f"SIZE={size}"] if self._client.supports_extension("size") else []
+        if not recipient.isascii():
+            if not self._client.supports_extension("smtputf8"):
+                raise without_utf8(str(self._server), recipient)
+            parameters.append("SMTPUTF8")
+        self._settled = False
+        async with self._dialogue(until):
+            if self._refused:
+                await self._command(Stage.RSET, "RSET")
+                self._refused = False
+            await self._command(Stage.MAIL, f"MAIL FROM:<{sender}>", *parameters)
+
+    async def submit(self, recipient: str, mail: bytes, until: float) -> str:
+        """RCPT, DATA, the mail, and the dot; the server's last word."""
+        async with self._dialogue(until):
+            await self._command(Stage.RCPT, f"RCPT TO:<{recipient}>")
+            await self._command(Stage.DATA, "DATA", expected=3)
+            self._writer.write(_stuffed(mail))
+            async with asyncio.timeout(self._timeouts.command):
+                await self._writer.drain()
+        async with self._dialogue():
+            code, message = await self._finish()
+        self._settled = True
+        return spoken(code, message)
+
+    async def quit(self) -> None:
+        """Take leave. Whether the server minds makes no difference any more."""
+        with contextlib.suppress(SMTPException, OSError):
+            await self._client.quit(timeout=min(FAREWELL, self._timeouts.command))
+        self.close()
+
+    def close(self) -> None:
+        """At once: what has not left by now never will."""
+        if self._client.transport is not None:
+            cast("asyncio.WriteTransport", self._client.transport).abort()
+        self._client.close()
+
+    async def _hello(self) -> None:
+        """With our address: RFC 5321 §4.1.4 has it for hosts that do not know their own name."""
+        self._stage = Stage.EHLO
+        host = str(self._client.get_transport_info("sockname")[0]).partition("%")[0]
+        await self._client.ehlo(hostname=f"[IPv6:{host}]" if ":" in host else f"[{host}]")
+
+    async def _encrypt(self) -> None:
+        self._stage = Stage.STARTTLS
+        if not self._client.supports_extension("starttls"):
+            raise SMTPNotSupported("it does not offer it")
+        await self._client.starttls()
+        await self._hello()  # what it offered in clear text does not count
+
+    async def _log_in(self, username: str, password: str) -> None:
+        """Once, by one mechanism: trying them all with a wrong password would lock the account."""
+        self._stage = Stage.AUTH
+        authenticate = next((MECHANISMS[name] for name in MECHANISMS if name in self._client.server_auth_methods), None)
+        if authenticate is None:
+            raise SMTPNotSupported(f"it offers none of {', '.join(MECHANISMS).upper()}")
+        try:
+            await authenticate(self._client, username, password)
+        except SMTPResponseException as error:
+            message = error.message
+            for secret in (password, f"\0{username}\0{password}"):  # whoever answers may repeat it, and we may not
+                message = message.replace(secret, "…").replace(b64encode(secret.encode()).decode(), "…")
+            raise SMTPResponseException(error.code, message) from None
+
+    def _make_writer(self) -> asyncio.StreamWriter:
+        """What tells when the system has taken everything: the library has no way to wait for that."""
+        if self._client.transport is None or self._client.protocol is None:
+            raise SMTPServerDisconnected("Connection lost")
+        # A cast, not a check: uvloop's transports have the methods of asyncio's and are no instances of them.
+        transport, protocol = cast("asyncio.WriteTransport", self._client.transport), self._client.protocol
+        transport.set_write_buffer_limits(high=0)
+        return asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
+
+    async def _finish(self) -> tuple[int, str]:
+        protocol = self._client.protocol
+        if protocol is None:
+            raise SMTPServerDisconnected("Connection lost")
+        protocol.write(b".\r\n")
+        if self._writer.transport.is_closing():  # the system did not take even that
+            raise SMTPServerDisconnected("Connection lost")
+        # A crash from here on leaves a mail that may have arrived.
+        self._stage = Stage.DOT
+        code, message = await protocol.read_response(timeout=self._timeouts.reply)
+        if code // 100 != 2:
+            raise SMTPResponseException(code, message)
+        return code, message
+
+    async def _command(self, stage: Stage, *words: str, expected: int = 2) -> None:
+        self._stage = stage
+        code, message = await self._client.execute_command(*(word.encode() for word in words))
+        if code // 100 != expected:
+            raise SMTPResponseException(code, message)
+
+    @contextlib.asynccontextmanager
+    async def _dialogue(self, until: float | None = None) -> AsyncIterator[None]:
+        """A part of the dialogue: over by `until`, and whatever it raises becomes a MailError of its stage."""
+        try:
+            async with asyncio.timeout_at(until):
+                yield
+        except (SMTPException, OSError, ValueError) as error:
+            verdict = failed(self._stage, error, str(self._server))
+            # A proper refusal of this mail leaves a connection that is good for the next one.
+            refused = 400 <= verdict.code < 600 and verdict.code != 421
+            self._settled = self._refused = refused and self._stage in (Stage.RCPT, Stage.DATA, Stage.DOT)
+            raise verdict from None
+
+
+def _stuffed(mail: bytes) -> bytes:
+    """With a dot more before every line that begins with one (RFC 5321 §4.5.2)."""
+    return mail.replace(b"\r\n.", b"\r\n..")

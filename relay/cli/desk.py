@@ -1,0 +1,60 @@
+"""What the commands share that look at a running relay: the way to its store, and how its facts are printed."""
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from relay.app import Desk, open_desk
+from relay.cli.logs import configure
+from relay.cli.options import refuse
+from relay.errors import RelayError
+
+# Why a delivery died, for people: the codes are those of the metrics and of `relay dead list --json`.
+REASONS = {
+    "rejected": "refused for good",
+    "retries_exhausted": "every attempt failed",
+    "paused_too_long": "its destination was unreachable for too long",
+    "outcome_unknown": "it may have arrived, so it was not repeated again",
+    "worker_crashed": "it ended every worker that took it",
+    "expired": "what it should tell is no longer known",
+}
+# Control characters, marks that turn the writing round, halves of pairs: JSON itself escapes only those below a space.
+UNSEEN = re.compile(r"[\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
+
+def at_desk(config: Path, work: Callable[[Desk], Awaitable[None]]) -> None:
+    """Run `work` on the store of the relay with this configuration; leave with 1 and the reason if there is none."""
+
+    async def run() -> None:
+        async with open_desk(config, dict(os.environ)) as desk:
+            await work(desk)
+
+    configure(machine=False, quiet=True)  # what a command says of itself is its answer
+    try:
+        asyncio.run(run())
+    except RelayError as error:
+        refuse(error)
+
+
+def print_json(value: object) -> None:
+    """As JSON that a terminal may see: what would steer it is escaped, so nothing is lost."""
+    click.echo(UNSEEN.sub(_escaped, json.dumps(value, ensure_ascii=False, indent=2)))
+
+
+def iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local(at: datetime) -> str:
+    """The time where the person is, to the second."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"

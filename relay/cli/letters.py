@@ -1,0 +1,115 @@
+"""Dead letters and quarantined events as a person names and reads them."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from relay.app import Desk
+from relay.cli.desk import REASONS, iso, local
+from relay.cli.options import visible
+from relay.errors import RelayError
+from relay.store.records import QUARANTINE_LENGTH, DeadLetter, Quarantined
+
+Letter = DeadLetter | Quarantined
+
+SHORT = 8  # characters of an id's digest that people type
+ID = re.compile(r"(q-)?([0-9a-f]+)(-\S+)?")  # q- for the quarantine; the end tells a reply from its live message
+
+
+def short(name: str) -> str:
+    """The id as it may be typed: enough of its digest, and whatever else tells it from its siblings."""
+    found = ID.fullmatch(name)
+    return "".join((found[1] or "", found[2][:SHORT], found[3] or "")) if found else name
+
+
+async def chosen(desk: Desk, names: Sequence[str], *, every: bool) -> list[Letter]:
+    """What is meant by these ids, each whole or short. RelayError names all that mean nothing, or more than one."""
+    if every:
+        return await all_letters(desk)
+    found: dict[str, Letter] = {}
+    faults = []
+    everything: list[Letter] | None = None
+    for name in names:
+        letter: Letter | None = await desk.records.quarantined_body(name) or await desk.records.dead_letter(name)
+        meant = [letter] if letter else []
+        if not meant:
+            everything = await all_letters(desk) if everything is None else everything
+            meant = [one for one in everything if _means(name, one.id)]
+        if len(meant) == 1:
+            found[meant[0].id] = meant[0]
+        elif meant:
+            faults.append(f"{name} may be any of {', '.join(one.id for one in meant)}")
+        else:
+            faults.append(f"{name} is neither dead nor quarantined; `relay dead list` shows what is")
+    if faults:
+        raise RelayError("\n".join(faults))
+    return list(found.values())
+
+
+async def all_letters(desk: Desk) -> list[Letter]:
+    ledger = await desk.records.ledger()
+    letters = await desk.records.dead(most=max(1, ledger.counts.get("dead", 0)))
+    return [*letters, *await desk.records.quarantined(most=QUARANTINE_LENGTH)]
+
+
+def table(letters: Iterable[Letter]) -> Table:
+    """One row each: what it was and for whom, whose, and why. Long reasons wrap under themselves."""
+    rows = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    rows.add_column("id", no_wrap=True)
+    rows.add_column("since", no_wrap=True)
+    rows.add_column("what and why", overflow="fold")
+    for letter in letters:
+        at = letter.died_at if isinstance(letter, DeadLetter) else letter.at
+        rows.add_row(Text(visible(short(letter.id))), local(at), Text("\n").join(_said(letter)))
+    return rows
+
+
+def headline(letter: Letter) -> str:
+    """What it was and for whom, in one line."""
+    if isinstance(letter, Quarantined):
+        return visible(f"a signed body from {letter.source}, {len(letter.body)} bytes")
+    return visible(f"{letter.event} → {letter.destination} ({letter.address})")
+
+
+def why(letter: Letter) -> str:
+    if isinstance(letter, Quarantined):
+        return visible(f"makes no sense: {letter.reason}")
+    return visible(": ".join(part for part in (REASONS.get(letter.reason, letter.reason), letter.error) if part))
+
+
+def plain(letter: Letter) -> dict[str, Any]:
+    """As JSON can say it: times in ISO 8601, an event as the object it is, bytes as text."""
+    shown = asdict(letter)
+    for key, value in shown.items():
+        if isinstance(value, datetime):
+            shown[key] = iso(value)
+        if isinstance(value, bytes):
+            shown[key] = value.decode("utf-8", "replace")
+    if isinstance(letter, DeadLetter):
+        shown["body"] = json.loads(letter.body) if letter.body else None
+    return shown
+
+
+def _said(letter: Letter) -> list[Text]:
+    lines = [Text(headline(letter), "bold")]
+    if isinstance(letter, DeadLetter):
+        lines.append(Text(visible(f"{letter.operation}, {attempts(letter.attempts)}")))
+    return [*lines, Text(why(letter), "yellow")]
+
+
+def attempts(number: int) -> str:
+    return "1 attempt" if number == 1 else f"{number} attempts"
+
+
+def _means(typed: str, name: str) -> bool:
+    """True if `typed` is `name` with a shorter digest, of at least eight characters."""
+    given, whole = ID.fullmatch(typed), ID.fullmatch(name)
+    if not given or not whole or len(given[2]) < SHORT:
+        return False
+    return given[1] == whole[1] and given[3] == whole[3] and whole[2].startswith(given[2])

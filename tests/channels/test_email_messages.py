@@ -1,0 +1,266 @@
+"""The mails themselves: which headers they have, what cannot get into them, and which addresses are any."""
+
+import email
+import email.policy
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from relay.channels.email import MAX_RECIPIENTS, Email
+from relay.channels.email_messages import Mailbox, compose, mailbox
+from relay.deliveries import Notification
+
+SENDER = Mailbox("relay@example.com", "Operations")
+MAIL = Notification(
+    delivery="d-01",
+    destination="analysts",
+    address="analyst@example.com",
+    kind="each",
+    content={"subject": "[relay] Failed: Übersicht", "text": "It failed.\n", "html": "<p>It failed.</p>\n"},
+    subject="op-gg1e8400",
+    event="operation.failed",
+    created_at=datetime(2024, 1, 20, 11, 40, tzinfo=UTC),
+    language="de",
+)
+HEADERS = {
+    "From": "Operations <relay@example.com>",
+    "To": "analyst@example.com",
+    "Subject": "[relay] Failed: Übersicht",
+    "Date": "Sat, 20 Jan 2024 11:40:00 +0000",
+    "Message-ID": "<op.037e34af665a31d2.operation.failed.d863ea724c72@example.com>",
+    "In-Reply-To": "<op.037e34af665a31d2@example.com>",
+    "References": "<op.037e34af665a31d2@example.com>",
+    "List-Id": "<analysts.relay.example.com>",
+    "Auto-Submitted": "auto-generated",
+    "X-Auto-Response-Suppress": "DR, RN, NRN, OOF, AutoReply",
+    "Content-Language": "de",
+    "MIME-Version": "1.0",
+}
+BREAKS = ["\r\n", "\n", "\r", "\0", "\u2028", "\u2029", "\x85", "\v", "\f"]
+INJECTIONS = [
+    *(f"x{end}Bcc: evil@example.com" for end in BREAKS),
+    "=?utf-8?q?x=0D=0ABcc=3A_evil=40example=2Ecom?=",
+    "x\r\n\r\n<h1>body</h1>",
+    "x" * 5_000,
+    "\udcff lone",
+    "\u202e",
+]
+
+
+def parsed(notification: Notification = MAIL, sender: Mailbox = SENDER, **options: Any) -> EmailMessage:
+    """As a mail client reads it, which would complain of anything malformed."""
+    return email.message_from_bytes(compose(notification, sender, **options), policy=email.policy.default)
+
+
+def headers(mail: EmailMessage) -> dict[str, str]:
+    names = mail.keys()
+    assert len(set(names)) == len(names), "a header stands there twice"
+    return {name: str(value) for name, value in mail.items() if name != "Content-Type"}
+
+
+def body(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
+    assert isinstance(part, EmailMessage)
+    content: str = part.get_content()
+    return content.replace("\r\n", "\n")
+
+
+class TestHeaders:
+    def test_they_are_these_and_no_others(self) -> None:
+        assert headers(parsed()) == HEADERS
+
+    def test_answers_go_where_the_configuration_says(self) -> None:
+        mail = parsed(reply_to=Mailbox("team@example.com", "Data team"))
+
+        assert headers(mail) == HEADERS | {"Reply-To": "Data team <team@example.com>"}
+
+    def test_every_attempt_has_the_same_bytes(self) -> None:
+        assert compose(MAIL, SENDER) == compose(replace(MAIL, thread={"ts": "1"}), SENDER)
+
+    def test_all_mails_of_an_operation_are_one_thread(self) -> None:
+        first, second = parsed(), parsed(replace(MAIL, delivery="d-02", event="operation.completed"))
+
+        assert first["References"] == second["References"] == first["In-Reply-To"] == second["In-Reply-To"]
+        assert first["Message-ID"] != second["Message-ID"]
+
+    def test_another_operation_is_another_thread(self) -> None:
+        assert parsed()["References"] != parsed(replace(MAIL, subject="op-other"))["References"]
+
+    def test_two_recipients_of_one_event_get_mails_with_ids_of_their_own(self) -> None:
+        assert parsed()["Message-ID"] != parsed(replace(MAIL, delivery="d-02"))["Message-ID"]
+
+    @pytest.mark.parametrize("injection", INJECTIONS, ids=ascii)
+    @pytest.mark.parametrize("field", ["subject", "event", "destination", "language", "delivery", "operation"])
+    def test_no_value_adds_one(self, field: str, injection: str) -> None:
+        changes: dict[str, Any] = {
+            "subject": {"content": {**MAIL.content, "subject": injection}},
+            "operation": {"subject": injection},
+        }
+
+        mail = parsed(replace(MAIL, **changes.get(field, {field: injection})))
+
+        assert headers(mail).keys() | {"Content-Language"} == HEADERS.keys()
+        assert mail["To"] == "analyst@example.com"
+        assert body(mail, "plain") == "It failed.\n"
+
+    @given(st.text(max_size=300))
+    @example("=?utf-8?q?x?= y")
+    @example("ß" * 300)
+    def test_a_subject_reads_as_it_was_written_but_for_its_white_space(self, subject: str) -> None:
+        raw = compose(replace(MAIL, content={**MAIL.content, "subject": subject}), SENDER)
+
+        mail = email.message_from_bytes(raw, policy=email.policy.default)
+        assert headers(mail).keys() == HEADERS.keys()
+        assert all(ord(letter) >= 32 for letter in str(mail["Subject"]))
+
+    def test_a_subject_is_cut_at_200_characters(self) -> None:
+        mail = parsed(replace(MAIL, content={**MAIL.content, "subject": "ä" * 300}))
+
+        assert str(mail["Subject"]) == "ä" * 199 + "…"
+
+    def test_no_line_is_longer_than_the_standard_allows(self) -> None:
+        long = replace(
+            MAIL,
+            content={"subject": "x" * 5_000, "text": "y" * 5_000, "html": "z" * 5_000},
+            event="operation." + "e" * 5_000,
+            destination="d" * 5_000,
+        )
+
+        raw = compose(long, SENDER)
+
+        assert max(map(len, raw.split(b"\r\n"))) <= 998
+
+    def test_a_long_domain_is_not_encoded_away(self) -> None:
+        domain = ".".join(["department" * 5] * 4) + ".example.com"
+
+        mail = parsed(sender=Mailbox(f"relay@{domain}"))
+
+        assert mail["References"] == f"<op.037e34af665a31d2@{domain}>"
+
+    @pytest.mark.parametrize(
+        "name", ["Operations", "Müller, Leitstand", 'The "Ops" team', "a=?utf-8?q?b?=", "Ops, Inc.", "ü" * 20, "a\\b"]
+    )
+    def test_the_senders_name_reads_as_it_was_written(self, name: str) -> None:
+        [sender] = parsed(sender=Mailbox("relay@example.com", name))["From"].addresses
+
+        assert (sender.display_name, sender.addr_spec) == (name, "relay@example.com")
+
+
+class TestBodies:
+    def test_both_parts_say_what_the_templates_made(self) -> None:
+        mail = parsed()
+
+        assert (body(mail, "plain"), body(mail, "html")) == ("It failed.\n", "<p>It failed.</p>\n")
+
+    def test_without_html_the_text_is_the_mail(self) -> None:
+        mail = parsed(html=False)
+
+        assert (mail.get_content_type(), body(mail, "plain")) == ("text/plain", "It failed.\n")
+
+    @given(st.text())
+    @example(".\n..\n.x\n\n.")
+    @example("From here\n--=_\n--\n")
+    @example("=\n=20\n \n\t\nx ")
+    def test_any_text_survives(self, text: str) -> None:
+        mail = parsed(replace(MAIL, content={**MAIL.content, "text": text + "|"}))
+
+        expected = text.replace("\r\n", "\n").replace("\r", "\n")
+        kept = "".join(letter for letter in expected if letter in "\n\t" or not 0 <= ord(letter) < 32)
+        kept = "".join(letter for letter in kept if not 0x7F <= ord(letter) <= 0x9F)
+        assert body(mail, "plain") == kept + "|\n"
+
+    def test_what_is_not_unicode_does_not_stop_the_mail(self) -> None:
+        mail = parsed(replace(MAIL, content={"subject": "\udcff", "text": "\udcff", "html": "\udcff"}))
+
+        assert body(mail, "plain") == "?\n"
+
+    def test_all_is_ascii_with_whole_line_ends(self) -> None:
+        raw = compose(replace(MAIL, content={"subject": "ü", "text": "ü\r\rx\n", "html": "ü"}), SENDER)
+
+        assert raw.isascii()
+        assert raw.count(b"\r") == raw.count(b"\n") == raw.count(b"\r\n")
+        assert raw.endswith(b"\r\n")
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        ("written", "used"),
+        [
+            ("analyst@example.com", "analyst@example.com"),
+            ("First.Last+tag@sub.Example.COM", "First.Last+tag@sub.example.com"),
+            ("o'brien@example.com", "o'brien@example.com"),
+            ("ops@mail.internal", "ops@mail.internal"),
+            ("user@host.local", "user@host.local"),
+            ("root@localhost", "root@localhost"),
+            ("ops@intranet", "ops@intranet"),
+            ("ops@bücher.example", "ops@xn--bcher-kva.example"),
+            ("grün@example.com", "grün@example.com"),
+            (" analyst@example.com ", "analyst@example.com"),
+        ],
+    )
+    def test_an_address_is_used_in_one_spelling(self, written: str, used: str) -> None:
+        assert Email.addresses(written) == [used]
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            "", " ", "root", "@", "@example.com", "analyst@", "a..b@example.com", ".a@example.com", "a.@example.com",
+            "a@b,c@d", "a@example.com,b@example.com", "a@example.com, b@example.com", "a@example.com;b@example.com",
+            "a@example.com b@example.com", "a b@example.com", "a@exam ple.com", "a@b@example.com",
+            "a@example.com\r\nRCPT TO:<evil@example.com>", "a@example.com\n", "a@example.com\r", "a@example.com\0",
+            "a\u2028@example.com", "a@example\u2028.com", "a@example.com>", "<a@example.com>", "<script>@example.com",
+            "Analyst <a@example.com>", '"a b"@example.com', '"a@b"@example.com', "(x)a@example.com", "a@[127.0.0.1]",
+            "a@127.0.0.1", "a@[IPv6:::1]", "a@example..com", "a@-example.com", "a@example.com.", "a@.example.com",
+            "a@exa_mple.com", "a@" + "x" * 300, "a@" + "x." * 150 + "com", "mailto:a@example.com?cc=b@example.com",
+        ],
+        ids=ascii,
+    )  # fmt: skip
+    def test_anything_else_is_none(self, written: str) -> None:
+        with pytest.raises(ValueError, match="expected") as caught:
+            Email.addresses(written)
+
+        assert len(str(caught.value)) < 600
+
+    def test_a_list_gives_each_address_once(self) -> None:
+        assert Email.addresses(["b@example.com", "a@example.com", "b@EXAMPLE.com"]) == [
+            "b@example.com",
+            "a@example.com",
+        ]
+
+    @pytest.mark.parametrize("value", [None, 7, {}, [], ["a@example.com", 7], [["a@example.com"]], b"a@example.com"])
+    def test_a_value_of_another_shape_is_refused(self, value: object) -> None:
+        with pytest.raises(ValueError, match="expected"):
+            Email.addresses(value)
+
+    def test_more_recipients_are_for_a_mailing_list(self) -> None:
+        several = [f"a{number}@example.com" for number in range(MAX_RECIPIENTS + 1)]
+
+        assert len(Email.addresses(several[1:])) == MAX_RECIPIENTS
+        with pytest.raises(ValueError, match="use a mailing list"):
+            Email.addresses(several)
+
+    @pytest.mark.parametrize(
+        ("written", "expected"),
+        [
+            ("relay@example.com", Mailbox("relay@example.com")),
+            ("<relay@example.com>", Mailbox("relay@example.com")),
+            ("Operations <relay@example.com>", SENDER),
+            ('"Operations, Europe" <relay@example.com>', Mailbox("relay@example.com", "Operations, Europe")),
+            ("Leitstand Übersicht <relay@example.com>", Mailbox("relay@example.com", "Leitstand Übersicht")),
+        ],
+    )
+    def test_the_sender_may_have_a_name(self, written: str, expected: Mailbox) -> None:
+        assert mailbox(written) == expected
+
+    @pytest.mark.parametrize(
+        "written", ["", "Operations", "Operations <relay>", "a@example.com, b@example.com", "grün@example.com",
+                    "x <a@example.com> <b@example.com>"]
+    )  # fmt: skip
+    def test_the_sender_is_one_plain_address(self, written: str) -> None:
+        with pytest.raises(ValueError, match="expected"):
+            mailbox(written)

@@ -1,0 +1,133 @@
+"""kill -9 at random moments under load: what was answered 2xx is told, and told once unless nobody could know.
+
+The moments are drawn by the number of answers and calls seen so far, never by the clock, from a seed that a
+failure prints. `RELAY_CHAOS_SEED` repeats it.
+"""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.support.events import body
+from tests.support.redis_server import RedisServer
+from tests.support.running import RunningRelay
+from tests.support.stage import CONFIG, PATIENCE, Surroundings, post, surroundings
+
+SEED = int(os.environ.get("RELAY_CHAOS_SEED") or random.SystemRandom().randrange(1 << 32))
+DURABLE = {"appendonly": "yes", "appendfsync": "always"}
+KILLS_OF_RELAY, KILLS_OF_REDIS = 50, 20
+SENDERS = 6
+
+
+@dataclass
+class Load:
+    """Senders as a platform has them: each event is sent again until somebody answers 2xx."""
+
+    relay: RunningRelay
+    acknowledged: dict[str, str] = field(default_factory=dict)  # operation → the event's name
+    statuses: Counter[int] = field(default_factory=Counter)
+    _progress: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _number: int = 0
+    _stop: bool = False
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        senders = [asyncio.create_task(self._send()) for _ in range(SENDERS)]
+        yield
+        self._stop = True
+        await asyncio.gather(*senders)
+
+    async def more(self, answers: int) -> None:
+        """Return when so many more events have been answered 2xx."""
+        goal = len(self.acknowledged) + answers
+        async with asyncio.timeout(PATIENCE * 2), self._progress:
+            await self._progress.wait_for(lambda: len(self.acknowledged) >= goal)
+
+    async def _send(self) -> None:
+        while not self._stop:
+            self._number += 1
+            operation = f"op-{self._number}"
+            event = body("operation.completed", 100, status="Completed", operationId=operation)
+            await self._until_taken(operation, event | {"eventId": f"evt-{operation}", "tenantId": "mail"})
+            await asyncio.sleep(0.01)  # the pace of the load, not a wait for something
+
+    async def _until_taken(self, operation: str, event: dict[str, Any]) -> None:
+        while True:
+            try:
+                reply = await post(self.relay.url, event)
+            except (OSError, TimeoutError, aiohttp.ClientError):
+                reply = None
+            status = reply.status if reply else 0
+            self.statuses[status] += 1
+            if status in (200, 202):
+                async with self._progress:
+                    self.acknowledged[operation] = "operation.completed"
+                    self._progress.notify_all()
+                return
+            assert status in (0, 503), f"unexpected answer {status}"
+            await asyncio.sleep(0.02)  # a sender's own back-off
+
+
+async def check(around: Surroundings, load: Load) -> None:
+    """Nothing acknowledged was lost; a message came twice only where its outcome was unknown."""
+    ledger = await around.settled()
+    assert ledger.imbalance == 0
+    mails = Counter((mail.recipient, mail.id) for mail in around.inbox.mails)
+    told = Counter(recipient for recipient, _ in mails)
+    dead = ledger.counts.get("dead", 0)
+    accepted = ledger.counts["events"]
+    assert accepted >= len(load.acknowledged)
+    for recipient in ("english@example.com", "german@example.com"):
+        assert told[recipient] + dead >= accepted
+    repeats = sum(count - 1 for count in mails.values())
+    assert all(count <= 2 for count in mails.values())
+    assert repeats <= ledger.counts.get("unknown_outcomes", 0)
+    assert around.slack.violations == []
+    print(f"acked {len(load.acknowledged)}, lost 0, repeated {repeats} of {ledger.counts.get('unknown_outcomes', 0)} "
+          f"unknown, dead {dead}, seed {SEED}")  # fmt: skip
+
+
+async def run(
+    server: RedisServer, kills: int, kill: Callable[[RunningRelay], Awaitable[None]], pick: random.Random
+) -> None:
+    async with surroundings(server.url) as around, RunningRelay(CONFIG, around.env) as relay:
+        load = Load(relay)
+        async with load.sending():
+            for _ in range(kills):
+                if pick.random() < 0.5:
+                    await load.more(pick.randrange(1, 12))
+                else:  # in the middle of a delivery
+                    seen = len(around.inbox.mails) + pick.randrange(1, 12)
+                    await around.inbox.wait_for(lambda goal=seen: len(around.inbox.mails) >= goal, PATIENCE * 2)
+                await kill(relay)
+            await load.more(5)
+        await check(around, load)
+
+
+@pytest.mark.timeout(400)
+async def test_kill_9_of_relay_loses_nothing_and_repeats_only_the_unknown() -> None:
+    async def kill(relay: RunningRelay) -> None:
+        await relay.kill()
+        await relay.start()
+
+    with RedisServer(**DURABLE) as server:
+        await run(server, KILLS_OF_RELAY, kill, random.Random(SEED))
+
+
+@pytest.mark.timeout(400)
+async def test_kill_9_of_redis_loses_nothing_and_repeats_only_the_unknown() -> None:
+    with RedisServer(**DURABLE) as server:
+
+        async def kill(_relay: RunningRelay) -> None:
+            server.kill()
+            server.start()
+
+        await run(server, KILLS_OF_REDIS, kill, random.Random(SEED + 1))

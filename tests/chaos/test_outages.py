@@ -1,0 +1,106 @@
+"""Redis away and back, SIGTERM under load: honest answers, and nothing lost or doubled."""
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+
+from tests.chaos.test_kills import DURABLE, Load, check
+from tests.support.events import body
+from tests.support.redis_server import RedisServer
+from tests.support.running import RunningRelay
+from tests.support.stage import CONFIG, Stage, post, running, surroundings
+
+EVENT = body("operation.completed", 100, status="Completed") | {"tenantId": "mail"}
+
+
+async def readiness(url: str) -> tuple[int, dict[str, str]]:
+    async with aiohttp.ClientSession() as client, client.get(f"{url}/readyz") as response:
+        return response.status, (await response.json())["checks"]
+
+
+async def test_while_redis_is_away_the_answer_is_503_and_readyz_says_why() -> None:
+    with RedisServer(**DURABLE) as server:
+        async with surroundings(server.url) as around, running(around) as relay:
+            stage = Stage(around, relay)
+            server.kill()
+
+            reply = await stage.post(EVENT)
+            status, checks = await readiness(stage.url)
+
+            server.start()
+            assert reply.status == 503
+            assert int(reply.headers["retry-after"]) > 0
+            assert (status, checks["redis"].startswith("Redis:")) == (503, True)
+
+
+async def test_once_redis_is_back_events_are_taken_within_2_seconds_without_a_restart() -> None:
+    with RedisServer(**DURABLE) as server:
+        async with surroundings(server.url) as around, running(around) as relay:
+            stage = Stage(around, relay)
+            server.kill()
+            assert (await stage.post(EVENT)).status == 503
+            server.start()
+            back = time.monotonic()
+
+            while (await stage.post(EVENT)).status != 202:
+                assert time.monotonic() - back < 2
+
+            await around.settled()
+            assert (await readiness(stage.url))[0] == 200
+
+
+async def test_a_relay_that_starts_before_its_redis_heals() -> None:
+    server = RedisServer(**DURABLE)
+    server.start()
+    async with surroundings(server.url) as around:
+        server.stop()
+        async with running(around) as relay:
+            stage = Stage(around, relay)
+            refused = await stage.post(EVENT)
+            server.start()
+
+            taken = await stage.post(EVENT)
+
+            await around.settled()
+            assert (refused.status, taken.status) == (503, 202)
+    server.stop()
+
+
+async def test_a_frozen_redis_is_answered_503_and_recovered_from() -> None:
+    with RedisServer(**DURABLE) as server:
+        async with surroundings(server.url) as around, running(around) as relay:
+            stage = Stage(around, relay)
+            server.pause()
+            refused = asyncio.create_task(post(stage.url, EVENT))
+            status, checks = await readiness(stage.url)
+            server.resume()
+            await refused
+
+            taken = await stage.post(EVENT)
+
+            assert (status, checks["redis"]) == (503, "no answer within 2 s")
+            assert taken.status in (200, 202)
+            await around.settled()
+
+
+@pytest.mark.timeout(120)
+async def test_sigterm_under_load_exits_in_time_and_loses_or_doubles_nothing() -> None:
+    with RedisServer(**DURABLE) as server:
+        async with surroundings(server.url) as around, RunningRelay(CONFIG, around.env, grace=10) as relay:
+            load = Load(relay)
+            async with load.sending():
+                for _ in range(5):
+                    await load.more(20)
+                    started = time.monotonic()
+                    status = await relay.stop()
+                    assert status == 0
+                    assert time.monotonic() - started < 10
+                    await relay.start()
+            await check(around, load)
+            ledger = await around.ledger()
+
+    assert ledger.counts.get("unknown_outcomes", 0) == 0
+    ids = [(mail.recipient, mail.id) for mail in around.inbox.mails]
+    assert len(ids) == len(set(ids))

@@ -1,0 +1,201 @@
+"""relay check: right or wrong, and where."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yarl
+from click.testing import Result
+
+from relay.standins.inbox import Inbox
+from relay.standins.slack import Fault, SlackStandin
+from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
+from tests.support.redis_server import RedisServer
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A copy of the shipped configuration, to change one thing in."""
+    file = tmp_path / "relay.yaml"
+    file.write_text(SHIPPED.read_text("utf-8"), "utf-8")
+    return file
+
+
+def change(config: Path, old: str, new: str) -> None:
+    text = config.read_text("utf-8")
+    assert old in text
+    config.write_text(text.replace(old, new, 1), "utf-8")
+
+
+@pytest.fixture(scope="module")
+def right() -> Result:
+    """The shipped configuration, checked once: making every message in every language takes a second."""
+    return relay("check", "-c", SHIPPED, env={"RELAY_WEBHOOK_SECRET": "0123456789abcdef"})
+
+
+@pytest.fixture(scope="module")
+def right_facts() -> Result:
+    return relay("check", "-c", SHIPPED, "--json")
+
+
+def test_the_shipped_configuration_is_right_and_told_in_a_few_lines(right: Result) -> None:
+    assert right.exit_code == 0, right.output
+    assert "/webhooks/async-operations: hmac-sha256 current" in right.output
+    assert "process-mining: slack, live: #process-mining" in right.output
+    assert "follow important runs → process-mining" in right.output
+    assert right.output.endswith(f"{SHIPPED}: right\n")
+
+
+def test_a_warning_is_told_but_nothing_is_wrong(right: Result) -> None:
+    place = f"warning: {SHIPPED}:30: sources.async-operations.signature.secrets.current: "
+
+    assert right.exit_code == 0
+    assert f"{place}the secret has 16 bytes; 24 or more are better\n" in right.output
+
+
+def test_json_has_the_facts(right_facts: Result) -> None:
+    facts = json.loads(right_facts.output)
+
+    assert (facts["ok"], facts["file"], facts["problems"], facts["warnings"]) == (True, str(SHIPPED), [], [])
+    assert facts["summary"]["templates"] == ["in en, de, for slack, email"]
+
+
+def test_no_secret_is_shown(right: Result, right_facts: Result) -> None:
+    shown = right.output + right_facts.output
+
+    assert not [secret for secret in (*NEEDED.values(), "0123456789abcdef") if secret in shown]
+
+
+def test_json_has_each_problem_with_its_place(config: Path) -> None:
+    change(config, "mode: live", "mode: digest")
+
+    result = relay("check", "-c", config, "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.output)["problems"] == [
+        {
+            "path": "destinations.process-mining.mode",
+            "message": "digest comes with a later release of relay; expected live or each",
+            "line": 76,
+        }
+    ]
+
+
+def test_a_variable_that_is_missing_is_named(config: Path) -> None:
+    change(config, "${RELAY_WEBHOOK_SECRET}", "${NOT_SET_ANYWHERE}")
+
+    result = relay("check", "-c", config)
+
+    assert result.exit_code == 1
+    assert result.output == (
+        f"{config}:30: sources.async-operations.signature.secrets.current: "
+        f"the environment variable NOT_SET_ANYWHERE is not set\n{config}: 1 problem\n"
+    )
+
+
+def test_a_fault_is_told_with_file_line_and_key(config: Path) -> None:
+    change(config, "notify: [process-mining]", "notify: [proces-mining]")
+
+    result = relay("check", "-c", config)
+
+    assert result.exit_code == 1
+    assert f"{config}:95: rules[0].notify[0]: unknown destination 'proces-mining'; did you mean process-mining?" in (
+        result.output
+    )
+
+
+def test_a_template_that_cannot_be_used_is_a_problem(config: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "own" / "slack"
+    folder.mkdir(parents=True)
+    (folder / "operation.failed.yaml").write_text("text: '{{ unfinished'\n")
+    change(config, "data_dir: ./data", f"data_dir: ./data\ntemplates: {tmp_path / 'own'}")
+
+    result = relay("check", "-c", config)
+
+    assert result.exit_code == 1
+    assert "templates: " in result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_configuration_may_be_named_by_a_variable(config: Path) -> None:
+    change(config, "mode: live", "mode: loud")
+
+    result = relay("check", env={"RELAY_CONFIG": str(config)})
+
+    assert result.output.endswith(f"{config}: 1 problem\n")
+
+
+def test_a_configuration_that_is_not_there_is_wrong_use() -> None:
+    result = relay("check", "-c", "/no/such/relay.yaml")
+
+    assert result.exit_code == 2
+    assert "'/no/such/relay.yaml' does not exist" in result.output
+
+
+def test_help_lists_each_command_with_a_sentence() -> None:
+    result = relay("--help")
+
+    assert result.exit_code == 0
+    for command in ("check", "explain", "send"):
+        assert f"\n  {command} " in result.output
+
+
+def test_a_command_that_does_not_exist_is_wrong_use() -> None:
+    assert relay("chekc").exit_code == 2
+
+
+# With the other sides
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackStandin]:
+    async with SlackStandin() as standin:
+        yield standin
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[Inbox]:
+    async with Inbox() as standin:
+        yield standin
+
+
+@pytest.fixture
+def live(config: Path, slack: SlackStandin, inbox: Inbox) -> Path:
+    change(config, 'token: "${SLACK_BOT_TOKEN}"', f'token: "${{SLACK_BOT_TOKEN}}"\n    base_url: {slack.base_url}')
+    change(config, '"${SMTP_HOST:-localhost}"', yarl.URL(inbox.url).host or "")
+    change(config, '"${SMTP_PORT:-25}"', str(inbox.smtp_port))
+    return config
+
+
+async def test_live_asks_everyone(live: Path, redis_server: RedisServer) -> None:
+    result = await relay_beside("check", "-c", live, "--live", "--json", env={"RELAY_REDIS_URL": redis_server.url})
+
+    facts = json.loads(result.output)
+    assert facts["problems"] == []
+    assert set(facts["live"]) == {"redis", "channels.slack", "channels.email"}
+    assert facts["live"]["redis"] == "answers; durability is memory"
+    assert "Example" in facts["live"]["channels.slack"]
+
+
+async def test_live_says_who_refuses_and_asks_the_others_all_the_same(
+    live: Path, slack: SlackStandin, redis_server: RedisServer
+) -> None:
+    change(live, "redis:\n", "redis:\n  durability: fsync\n")
+    slack.outages["*"] = Fault(error="invalid_auth")
+
+    result = await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
+
+    assert result.exit_code == 1
+    assert f"{live}: redis: durability is fsync, but Redis does not run with appendonly yes" in result.output
+    assert f"{live}: channels.slack: " in result.output
+    assert "channels.email says" in result.output
+    assert result.output.endswith(f"{live}: 2 problems\n")
+
+
+async def test_live_says_that_the_private_redis_is_not_running(live: Path, tmp_path: Path) -> None:
+    result = await relay_beside("check", "-c", live, "--live", env={"RELAY_DATA_DIR": str(tmp_path / "data")})
+
+    assert result.exit_code == 0, result.output
+    assert "the private one is not running; relay serve starts it" in result.output
+    assert not (tmp_path / "data").exists()

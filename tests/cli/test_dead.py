@@ -1,0 +1,246 @@
+"""relay dead: what could not be delivered, to look at, replay or drop, on a running relay."""
+
+import json
+from collections.abc import AsyncIterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from relay.app import Desk
+from relay.cli import main
+from relay.cli.letters import all_letters, chosen, short, table
+from relay.errors import RelayError
+from tests.support.commands import Done, relay
+from tests.support.events import body
+from tests.support.redis_server import RedisServer
+from tests.support.stage import CONFIG, Stage, stage
+
+ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
+REFUSED = "550 5.1.1 No such user here, and none of this name has ever been seen on this side of the mail system"
+DIGEST = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+async def running_stage(redis_server: RedisServer) -> AsyncIterator[Stage]:
+    async with stage(redis_server.url) as running:
+        yield running
+
+
+@pytest.fixture
+async def letter(running_stage: Stage) -> str:
+    """The id of a mail that its server refused for good."""
+    running_stage.around.inbox.answer("gone@example.com", REFUSED)
+    await running_stage.post(started("pair"))
+    await running_stage.around.settled()
+    [letter] = await running_stage.around.records.dead()
+    return letter.id
+
+
+def started(tenant: str) -> dict[str, Any]:
+    return body("operation.started", 0, status="Initiated") | {"tenantId": tenant}
+
+
+async def dead(running: Stage, verb: str, *arguments: str, **env: str) -> Done:
+    return await relay("dead", verb, "-c", CONFIG, *arguments, env={**running.around.env, **env})
+
+
+def desk(running: Stage) -> Desk:
+    return Desk(running.relay.config, running.around.store, running.around.records)
+
+
+async def quarantined(running: Stage, document: Any, reason: str = "operation.operationId: missing") -> str:
+    return await running.around.records.quarantine("async-operations", json.dumps(document).encode(), {}, reason)
+
+
+async def count(running: Stage, place: str) -> int:
+    return (await running.around.ledger()).counts.get(place, 0)
+
+
+async def test_nothing_dead_is_said_in_a_sentence(running_stage: Stage) -> None:
+    done = await dead(running_stage, "list")
+
+    assert (done.status, done.out) == (0, "Nothing is dead, nothing is quarantined.\n")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+async def test_the_list_is_readable_on_a_terminal_of_any_width(running_stage: Stage, letter: str, width: int) -> None:
+    body_id = await quarantined(running_stage, {"no": "operation"})
+    console = Console(width=width, file=StringIO())
+
+    console.print(table(await all_letters(desk(running_stage))))
+
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    lines, words = text.rstrip().splitlines(), " ".join(text.split())
+    assert max(map(len, lines)) <= width
+    assert all(line.startswith((f"{letter[:8]}  ", f"{body_id[:10]}  ", " " * 12)) for line in lines[1:])
+    assert "operation.started → pair (gone@example.com)" in words
+    assert f"{ANALYSIS}, 1 attempt" in words
+    assert "refused for good:" in words
+    assert "on this side of the mail system" in words
+    assert "makes no sense: operation.operationId: missing" in words
+
+
+async def test_the_list_is_as_wide_as_the_terminal(running_stage: Stage, letter: str) -> None:
+    done = await dead(running_stage, "list", COLUMNS="70")
+
+    assert done.status == 0
+    assert done.out.splitlines()[1].startswith(f"{letter[:8]}  ")
+    assert 60 < max(map(len, done.out.splitlines())) <= 70
+
+
+async def test_the_list_comes_as_json(running_stage: Stage, letter: str) -> None:
+    body_id = await quarantined(running_stage, {"no": "operation"})
+
+    facts = (await dead(running_stage, "list", "--json")).facts
+
+    [one], [other] = facts["dead"], facts["quarantined"]
+    assert (one["id"], one["operation"], one["reason"], one["attempts"]) == (letter, ANALYSIS, "rejected", 1)
+    assert one["body"]["document"]["event"] == "operation.started"
+    assert (other["id"], other["source"], other["body"]) == (body_id, "async-operations", '{"no": "operation"}')
+
+
+async def test_a_longer_list_says_that_there_is_more(running_stage: Stage, letter: str) -> None:
+    running_stage.around.inbox.answer("gone@example.com", REFUSED)
+    await running_stage.post(body("operation.started", 0, operationId="op-2") | {"tenantId": "pair"})
+    await running_stage.around.settled()
+
+    done = await dead(running_stage, "list", "-n", "1")
+
+    assert "Older dead letters that are not shown: 1; -n shows more." in done.out
+
+
+async def test_text_from_strangers_cannot_steer_the_terminal(running_stage: Stage) -> None:
+    name = await quarantined(running_stage, "\x9b2J", "eventId: \x1b[2J\x07 [bold]is no name[/bold]\u202e")
+
+    listed, shown, facts = [
+        await dead(running_stage, *arguments)
+        for arguments in (("list",), ("show", name), ("show", name, "--json"))
+    ]  # fmt: skip
+
+    for done in (listed, shown, facts):
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(done.out)
+    assert "[bold]is no name[/bold]" in listed.out
+    assert facts.facts["reason"] == "eventId: \x1b[2J\x07 [bold]is no name[/bold]\u202e"
+
+
+async def test_one_is_shown_with_its_event_by_its_short_id(running_stage: Stage, letter: str) -> None:
+    done = await dead(running_stage, "show", letter[:8])
+
+    head, document = done.out.split("\n\n", 1)
+    assert done.status == 0
+    assert f"id         {letter}\n" in head
+    assert "550 5.1.1 No such user here" in head
+    assert json.loads(document)["operation"]["operationId"] == ANALYSIS
+
+
+@pytest.mark.parametrize("length", [8, 20, 32])
+async def test_an_id_may_be_cut_to_eight_characters(running_stage: Stage, letter: str, length: int) -> None:
+    [one] = await chosen(desk(running_stage), [letter[:length]], every=False)
+
+    assert one.id == letter
+
+
+@pytest.mark.parametrize("name", ["0123456", "00000000", "q-00000000", "nonsense", ""])
+async def test_an_id_that_means_nothing_is_refused(running_stage: Stage, letter: str, name: str) -> None:
+    with pytest.raises(RelayError, match=f"^{name} is neither dead nor quarantined; `relay dead list` shows what is$"):
+        await chosen(desk(running_stage), [name], every=False)
+
+
+async def test_an_ambiguous_id_is_refused_with_all_it_may_mean(running_stage: Stage, letter: str) -> None:
+    twin = letter[:8] + DIGEST[8:]  # nobody can wait for two digests that begin alike
+    redis = running_stage.around.store.redis
+    await redis.copy(f"{{relay}}:delivery:{letter}", f"{{relay}}:delivery:{twin}")
+    await redis.zadd("{relay}:dead", {twin: 1})
+    await redis.hincrby("{relay}:ledger", "dead", 1)
+
+    with pytest.raises(RelayError, match=f"^{letter[:8]} may be any of {letter}, {twin}$"):
+        await chosen(desk(running_stage), [letter[:8]], every=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [(DIGEST, "01234567"), (f"{DIGEST}-reply", "01234567-reply"), ("q-0123456789abcdef", "q-01234567"), ("?", "?")],
+)
+def test_the_short_id_keeps_what_tells_it_from_its_siblings(name: str, typed: str) -> None:
+    assert short(name) == typed
+
+
+async def test_a_dry_run_says_what_would_be_replayed_and_does_nothing(running_stage: Stage, letter: str) -> None:
+    done = await dead(running_stage, "replay", letter, "--dry-run")
+
+    assert (done.status, done.out) == (0, f"would replay {letter[:8]}  operation.started → pair (gone@example.com)\n")
+    assert await count(running_stage, "dead") == 1
+
+
+async def test_a_replay_delivers_once_however_often_it_is_asked_for(running_stage: Stage, letter: str) -> None:
+    first = await dead(running_stage, "replay", letter[:8])
+    mails = await running_stage.around.mails(2)
+    second = await dead(running_stage, "replay", letter)
+
+    assert (first.status, first.out) == (0, f"replayed {letter[:8]}  operation.started → pair (gone@example.com)\n")
+    assert (second.status, second.out) == (1, "")
+    assert sorted(mail.recipient for mail in mails) == ["gone@example.com", "here@example.com"]
+
+
+async def test_one_unknown_id_among_several_stops_all(running_stage: Stage, letter: str) -> None:
+    done = await dead(running_stage, "replay", letter, "00000000")
+
+    assert done.status == 1
+    assert done.err.startswith("00000000 is neither dead nor quarantined")
+    assert await count(running_stage, "dead") == 1
+
+
+async def test_a_quarantined_event_that_makes_sense_by_now_is_delivered(running_stage: Stage) -> None:
+    name = await quarantined(running_stage, started("mail"))
+
+    done = await dead(running_stage, "replay", name)
+
+    assert (done.status, done.err) == (0, "")
+    assert len(await running_stage.around.mails(2)) == 2
+    assert await running_stage.around.records.quarantined() == []
+
+
+async def test_a_quarantined_event_that_still_makes_no_sense_stays(running_stage: Stage, letter: str) -> None:
+    name = await quarantined(running_stage, {"no": "operation"})
+
+    done = await dead(running_stage, "replay", "--all", "--json")
+
+    assert done.status == 1
+    assert done.facts["replayed"] == [letter]
+    assert done.facts["failed"][name].startswith("still makes no sense: ")
+    assert [one.id for one in await running_stage.around.records.quarantined()] == [name]
+
+
+async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(running_stage: Stage, letter: str) -> None:
+    await quarantined(running_stage, {"no": "operation"})
+
+    done = await dead(running_stage, "drop", "--all")
+
+    ledger = await running_stage.around.ledger()
+    assert (done.status, len(done.out.splitlines())) == (0, 2)
+    assert (ledger.counts["dead"], ledger.counts["dropped"], ledger.imbalance) == (0, 1, 0)
+    assert await running_stage.around.records.quarantined() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [([], "name at least one id, or say --all"), (["--all", DIGEST], "either name ids or say --all")],
+)
+@pytest.mark.parametrize("verb", ["replay", "drop"])
+def test_it_must_be_clear_what_is_meant(verb: str, arguments: list[str], says: str) -> None:
+    done = CliRunner().invoke(main, ["dead", verb, "-c", str(CONFIG), *arguments])
+
+    assert done.exit_code == 2
+    assert says in done.output
+
+
+async def test_without_a_running_relay_it_says_how_to_start_one(running_stage: Stage, tmp_path: Path) -> None:
+    done = await dead(running_stage, "list", RELAY_REDIS_URL="", STAGE_DATA=str(tmp_path))
+
+    assert (done.status, done.out) == (1, "")
+    assert "start `relay serve` first" in done.err
+    assert "Traceback" not in done.err

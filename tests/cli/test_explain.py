@@ -1,0 +1,170 @@
+"""relay explain EVENT.json: each rule true or false, each destination with what holds it back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.events import body, seed
+from tests.support.inprocess import SHIPPED, relay
+
+
+def explain(document: Any, *arguments: str, config: Path = SHIPPED) -> dict[str, Any]:
+    result = relay("explain", "-", "-c", config, "--json", *arguments, stdin=json.dumps(document))
+    assert result.exit_code == 0, result.output
+    explanation: dict[str, Any] = json.loads(result.output)
+    return explanation
+
+
+def text(document: Any, *arguments: str) -> str:
+    result = relay("explain", "-", "-c", SHIPPED, *arguments, stdin=json.dumps(document))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def holds(explanation: dict[str, Any]) -> list[str]:
+    found: list[str] = explanation["destinations"][0]["holds"]
+    return found
+
+
+def test_every_rule_is_told_with_what_was_wanted_and_what_was_there() -> None:
+    rules = explain(body("operation.progress", 67))["rules"]
+
+    assert [(rule["rule"], rule["matches"]) for rule in rules] == [
+        ("follow important runs", True),
+        ("follow batches", False),
+        ("failures reach people", False),
+    ]
+    assert rules[0]["conditions"][2] == {
+        "name": "priorities", "wanted": ["High", "Critical"], "actual": "High", "holds": True,
+    }  # fmt: skip
+
+
+def test_destinations_are_told_with_addresses_and_reasons() -> None:
+    explanation = explain(body("operation.failed", status="Failed"))
+
+    team, analysts = explanation["destinations"]
+    assert team | {"holds": []} == {
+        "destination": "process-mining", "channel": "slack", "mode": "live", "addresses": ["#process-mining"],
+        "rules": ["follow important runs", "failures reach people"], "holds": [],
+    }  # fmt: skip
+    assert (analysts["mode"], analysts["addresses"]) == ("each", ["analyst@example.com"])
+
+
+def test_progress_is_held_by_gates_and_manners() -> None:
+    assert holds(explain(body("operation.progress", 67))) == [
+        "progress waits until 10 points after the last that was told here; 100 % always passes",
+        "the first message waits 1m after the operation's first event",
+        "edits keep 15s apart; meanwhile a newer state replaces an older one",
+    ]
+
+
+def test_a_start_is_held_by_no_gate() -> None:
+    assert holds(explain(body("operation.started", 0, status="Initiated")))[0].startswith("the first message waits")
+
+
+def test_an_outcome_is_not_held() -> None:
+    assert holds(explain(body("operation.completed", 100, status="Completed"))) == ["an outcome: told at once"]
+
+
+def test_the_text_says_the_same_to_a_person() -> None:
+    said = text(body("operation.progress", 67))
+
+    assert said.startswith(
+        "operation.progress from async-operations: Comprehensive Customer Journey Analysis, Running, 67 %"
+    )
+    assert (
+        "✔ follow important runs → process-mining\n    ✔ events          operation.progress (wanted: operation.*)"
+        in said
+    )
+    assert "✘ failures reach people → process-mining, analysts" in said
+    assert "process-mining slack, live: #process-mining\n    because of follow important runs\n" in said
+
+
+def test_what_the_event_does_not_state_is_told_so() -> None:
+    said = text({"event": "operation.started", "operation": {"operationId": "op-1", "status": "Initiated"}})
+
+    assert "✘ priorities      not stated (wanted: High, Critical)" in said
+    assert "Nobody is notified." in said
+    assert "What is not stated, a running relay takes from the operation's earlier events." in said
+
+
+def test_an_event_takes_its_meaning_from_the_source() -> None:
+    assert explain(seed("operation-status.response"), "--source", "error")["event"]["event"] == "operation.progress"
+    assert explain({"operationId": "op-1"}, "--source", "error")["event"]["event"] == "operation.failed"
+
+
+def test_a_batch_event_is_told_by_the_batchs_name() -> None:
+    event = explain({"event": "batch.started", "batch": seed("submit-batch.response")})["event"]
+
+    assert (event["subject"], event["name"]) == (
+        "batch-567e8400-e29b-41d4-a716-446655440000",
+        "Monthly Process Mining Pipeline",
+    )
+
+
+def test_an_unknown_event_at_a_live_destination_is_told_beside_the_message(tmp_path: Path) -> None:
+    config = tmp_path / "relay.yaml"
+    config.write_text(SHIPPED.read_text("utf-8").replace("[operation.failed]", "[operation.paused]"), "utf-8")
+
+    assert holds(explain(body("operation.paused"), config=config)) == [
+        "no state of the operation: told at once, beside the live message"
+    ]
+
+
+def test_what_would_steer_the_terminal_is_not_printed() -> None:
+    said = text(body("operation.progress", 67, operationName="\x1b[2Jgone\x07"))
+
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    assert "[2Jgone" in said
+
+
+def test_an_event_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(body("operation.failed")))
+
+    assert "✔ failures reach people" in relay("explain", file, "-c", SHIPPED).output
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('{"event": "operation.failed"}', "-: operation.operationId: expected an operation with an operationId"),
+        ('{"event": ', "-: "),
+        ("[]", "-: expected an object at the top"),
+        ('{"a": 1, "a": 2}', "-: an object has the same key twice"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_the_reason(content: str, complaint: str) -> None:
+    result = relay("explain", "-", "-c", SHIPPED, stdin=content)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(complaint)
+    assert result.stdout == ""
+
+
+def test_a_wrong_configuration_is_refused_with_its_lines(tmp_path: Path) -> None:
+    config = tmp_path / "relay.yaml"
+    config.write_text(SHIPPED.read_text("utf-8").replace("mode: live", "mode: loud"), "utf-8")
+
+    result = relay("explain", "-", "-c", config, stdin="{}")
+
+    assert result.exit_code == 1
+    assert result.stderr == f"{config}:76: destinations.process-mining.mode: expected live or each\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("no-such-file.json",), "there is no file no-such-file.json"),
+        (("-", "--source", "progres"), "unknown source; did you mean progress?"),
+        ((), "Missing argument 'EVENT.json"),
+    ],
+)
+def test_wrong_use_is_told_apart(arguments: tuple[str, ...], complaint: str) -> None:
+    result = relay("explain", *arguments, "-c", SHIPPED, stdin="{}")
+
+    assert result.exit_code == 2
+    assert complaint in result.stderr

@@ -1,0 +1,276 @@
+"""relay serve: how it starts, refuses, reloads and stops, in one process and in several."""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from tests.support.commands import Serving, relay
+from tests.support.events import body
+from tests.support.redis_server import RedisServer
+from tests.support.sender import read_reply
+from tests.support.stage import CONFIG, Surroundings, post, surroundings
+
+ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
+
+
+@pytest.fixture
+async def around(redis_server: RedisServer) -> AsyncIterator[Surroundings]:
+    async with surroundings(redis_server.url) as around:
+        yield around
+
+
+@pytest.fixture
+def data_dir() -> Iterator[str]:
+    """Short enough for the path of a socket, which pytest's own is not."""
+    path = tempfile.mkdtemp(prefix="relay-", dir="/tmp")
+    yield f"{path}/data"
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration of one's own, to change."""
+    return Path(shutil.copy(CONFIG, tmp_path / "relay.yaml"))
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def change(config: Path, old: str, new: str) -> int:
+    """The number of the line in which `old` became `new`."""
+    before, found, after = config.read_text("utf-8").partition(old)
+    assert found
+    config.write_text(before + new + after, "utf-8")
+    return before.count("\n") + 1
+
+
+def embedded(around: Surroundings, data_dir: str) -> dict[str, str]:
+    return {**around.env, "RELAY_REDIS_URL": "", "STAGE_DATA": data_dir}
+
+
+def started(tenant: str = "room", **operation: Any) -> dict[str, Any]:
+    return body("operation.started", 0, status="Initiated", **operation) | {"tenantId": tenant}
+
+
+async def get(url: str) -> str:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return await response.text()
+
+
+@contextlib.asynccontextmanager
+async def connection(url: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """One connection that stays; each call asks on it, and returns the status, or 0 if it is closed."""
+    place = urlsplit(url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+
+    async def ask() -> int:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n")
+        return (await read_reply(reader)).status
+
+    yield ask
+    writer.transport.abort()
+
+
+async def until(found: Callable[[], Any]) -> Any:
+    """What `found` gives, once that is something."""
+    async with asyncio.timeout(30):
+        while True:
+            if something := found():
+                return something
+            await asyncio.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+async def test_sigterm_ends_it_with_0_after_what_was_accepted(around: Surroundings) -> None:
+    async with Serving(CONFIG, around.env) as serving:
+        reply = await post(serving.url, started())
+
+        status = await serving.stop()
+
+    assert (reply.status, status) == (202, 0)
+    assert serving.lines[-1]["event"] == "relay.stopped"
+
+
+async def test_ctrl_c_ends_it_with_0_and_no_traceback(around: Surroundings) -> None:
+    async with Serving(CONFIG, around.env) as serving:
+        serving.send_signal(signal.SIGINT)
+
+        status = await serving.wait()
+
+    assert status == 0
+    assert all("event" in line for line in serving.lines)
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_a_port_that_is_taken_is_said_in_one_line(around: Surroundings, taken: int, processes: str) -> None:
+    env = {**around.env, "RELAY_PORT": f"{taken}"}
+
+    done = await relay("serve", "-c", CONFIG, "--processes", processes, env=env)
+
+    assert done.status == 1
+    assert done.err.splitlines()[-1] == (
+        f"relay cannot serve on 127.0.0.1:{taken}: it is taken; stop what listens there, "
+        "or choose another port (server.port, RELAY_PORT)"
+    )
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_a_wrong_configuration_is_named_with_file_and_line(
+    around: Surroundings, config: Path, processes: str
+) -> None:
+    line = change(config, "notify: [room]", "notify: [broom]")
+
+    done = await relay("serve", "-c", config, "--processes", processes, env=around.env)
+
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(f"{config}:{line}: rules[2].notify[0]: unknown destination")
+    assert "Traceback" not in done.err
+
+
+async def test_a_configuration_that_is_not_there_is_wrong_use(around: Surroundings, tmp_path: Path) -> None:
+    done = await relay("serve", "-c", tmp_path / "nowhere.yaml", env=around.env)
+
+    assert done.status == 2
+
+
+async def test_sighup_takes_a_new_destination_in(around: Surroundings, config: Path) -> None:
+    async with Serving(config, around.env) as serving:
+        change(config, "notify: [room]", "notify: [room, hall]")
+        change(config, "  room:", '  hall: {slack: "#hall", mode: each}\n  room:')
+
+        serving.send_signal(signal.SIGHUP)
+        await serving.wait_for_line("config.reloaded")
+        reply = await post(serving.url, started())
+
+        assert reply.document["deliveries"] == 2
+        await around.messages("#hall", lambda messages: len(messages) == 1)
+
+
+async def test_sighup_with_a_bad_file_changes_nothing_and_says_why(around: Surroundings, config: Path) -> None:
+    async with Serving(config, around.env) as serving:
+        line = change(config, "notify: [room]", "notify: [broom]")
+
+        serving.send_signal(signal.SIGHUP)
+        refused = await serving.wait_for_line("config.refused")
+        reply = await post(serving.url, started())
+
+        assert f"{config}:{line}: rules[2].notify[0]: unknown destination" in refused["reason"]
+        assert (reply.status, reply.document["deliveries"]) == (202, 1)
+
+
+async def test_the_private_redis_serves_from_the_webhook_to_the_commands(around: Surroundings, data_dir: str) -> None:
+    env = embedded(around, data_dir)
+    async with Serving(CONFIG, env) as serving:
+        await post(serving.url, started())
+        await around.messages("#room", lambda messages: len(messages) == 1)
+        async with asyncio.timeout(30):
+            while (
+                "delivered" not in (explained := await relay("explain", ANALYSIS, "-c", CONFIG, "--json", env=env)).out
+            ):
+                assert explained.status == 0
+
+        listed = await relay("dead", "list", "-c", CONFIG, env=env)
+        second = await relay("serve", "-c", CONFIG, env=env)
+
+        assert listed.out == "Nothing is dead, nothing is quarantined.\n"
+        assert second.status == 1
+        assert re.match(rf"relay runs already as PID \d+ on {data_dir}: stop that one first", second.err)
+    assert serving.lines[-1]["event"] == "relay.stopped"
+
+
+async def test_what_was_accepted_survives_a_restart_on_the_private_redis(around: Surroundings, data_dir: str) -> None:
+    serving = Serving(CONFIG, embedded(around, data_dir), "--role", "receive")
+    async with serving:
+        await post(serving.url, started())
+        await serving.kill()
+
+    async with Serving(CONFIG, embedded(around, data_dir)):
+        messages = await around.messages("#room", lambda messages: len(messages) == 1)
+
+    assert "Comprehensive Customer Journey Analysis" in messages[0].text
+
+
+async def test_two_processes_share_the_private_redis_and_a_scrape_adds_them_up(
+    around: Surroundings, data_dir: str
+) -> None:
+    async with Serving(CONFIG, embedded(around, data_dir), "--processes", "2") as serving:
+        await until(lambda: len(events(serving, "relay.started")) == 2)
+
+        replies = [await post(serving.url, started(operationId=f"op-{number}")) for number in range(20)]
+        metrics = await get(f"{serving.url}/metrics")
+        listed = await relay("dead", "list", "-c", CONFIG, env=embedded(around, data_dir))
+        status = await serving.stop()
+
+    assert {reply.status for reply in replies} == {202}
+    assert 'relay_events_total{outcome="accepted",source="async-operations"} 20.0' in metrics
+    assert listed.status == 0
+    assert status == 0
+    assert not any(alive(pid) for pid in pids(serving, "process.started"))
+
+
+async def test_both_processes_answer_and_one_that_dies_is_started_again(around: Surroundings) -> None:
+    async with Serving(CONFIG, around.env, "--processes", "2") as serving, contextlib.AsyncExitStack() as stack:
+        await until(lambda: len(events(serving, "relay.started")) == 2)
+        connections = [await stack.enter_async_context(connection(serving.url)) for _ in range(40)]
+        assert {await ask() for ask in connections} == {200}
+        victim = pids(serving, "process.started")[0]
+
+        os.kill(victim, signal.SIGKILL)
+        ended = await serving.wait_for_line("process.ended")
+        await until(lambda: len(events(serving, "relay.started")) == 3)
+
+        assert (ended["pid"], ended["status"]) == (victim, -signal.SIGKILL)
+        assert {await ask() for ask in connections} == {200, 0}  # 0: it was the victim's
+        assert (await post(serving.url, started())).status == 202
+        assert await serving.stop() == 0
+
+
+async def test_processes_do_not_outlive_the_one_that_keeps_them(around: Surroundings) -> None:
+    async with Serving(CONFIG, around.env, "--processes", "2") as serving:
+        await until(lambda: len(events(serving, "relay.started")) == 2)
+
+        await serving.kill()
+
+        await until(lambda: not any(alive(pid) for pid in pids(serving, "process.started")))
+
+
+async def test_processes_that_cannot_start_end_the_whole_with_1(around: Surroundings) -> None:
+    with RedisServer(maxmemory="50mb", maxmemory_policy="allkeys-lru") as evicting:
+        done = await relay(
+            "serve", "-c", CONFIG, "--processes", "2", env={**around.env, "RELAY_REDIS_URL": evicting.url}
+        )
+
+    assert done.status == 1
+    assert "noeviction" in done.err
+    assert done.err.splitlines()[-1] == "relay did not start: the lines above say why"
+
+
+def events(serving: Serving, name: str) -> list[dict[str, Any]]:
+    return [line for line in serving.lines if line.get("event") == name]
+
+
+def pids(serving: Serving, name: str) -> list[int]:
+    return [line["pid"] for line in events(serving, name)]

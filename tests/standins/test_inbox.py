@@ -1,0 +1,146 @@
+"""The inbox, filled by the e-mail channel and read as the browser reads it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+
+from relay.channels.email import Email
+from relay.deliveries import Notification
+from relay.errors import DeliveryError
+from relay.standins.inbox import Inbox
+
+GREETING = {
+    "subject": "Läuft: Übersicht",
+    "text": "Erster Satz.\n.\n",
+    "html": "<html><head></head><body>Satz</body></html>",
+}
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[Inbox]:
+    async with Inbox() as inbox:
+        yield inbox
+
+
+@pytest.fixture
+async def channel(inbox: Inbox) -> AsyncIterator[Email]:
+    settings = {"host": "127.0.0.1", "port": inbox.smtp_port, "tls": "none", "from": "Operations <relay@example.com>"}
+    channel = Email(Email.Settings.model_validate(settings))
+    yield channel
+    await channel.aclose()
+
+
+@pytest.fixture
+async def browser(inbox: Inbox) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(inbox.url) as session:
+        yield session
+
+
+def notification(address: str = "analyst@example.com", **content: Any) -> Notification:
+    return Notification(
+        delivery="d-1",
+        destination="analysts",
+        address=address,
+        kind="each",
+        content=GREETING | content,
+        subject="op-7f3a91c2",
+        event="operation.progress",
+        created_at=datetime(2024, 1, 20, 11, 40, tzinfo=UTC),
+        language="de",
+    )
+
+
+async def test_a_mail_is_listed_with_its_text_and_headers(channel: Email, browser: aiohttp.ClientSession) -> None:
+    await channel.send(notification())
+
+    async with browser.get("/mails.json") as response:
+        [mail] = (await response.json())["mails"]
+
+    assert (mail["number"], mail["to"], mail["from"]) == (0, "analyst@example.com", "Operations <relay@example.com>")
+    assert (mail["subject"], mail["text"].split()) == ("Läuft: Übersicht", ["Erster", "Satz.", "."])
+    assert {"Content-Language": "de", "Auto-Submitted": "auto-generated"}.items() <= dict(mail["headers"]).items()
+
+
+async def test_a_mails_html_runs_no_script_and_loads_nothing(channel: Email, browser: aiohttp.ClientSession) -> None:
+    await channel.send(notification())
+
+    async with browser.get("/mails/0.html") as response:
+        page = await response.text()
+
+    assert "<body>Satz</body>" in page
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+async def test_a_mail_without_html_shows_its_text_escaped(channel: Email, browser: aiohttp.ClientSession) -> None:
+    await channel.send(notification(html="", text="<b>bold</b>\n"))
+
+    async with browser.get("/mails/0.html") as response:
+        page = await response.text()
+
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/mails/0.html", "/mails/999999999.html", f"/mails/{'9' * 5000}.html", "/mails/-1.html"]
+)
+async def test_a_mail_that_never_came_is_not_found(path: str, browser: aiohttp.ClientSession) -> None:
+    async with browser.get(path) as response:
+        assert response.status == 404
+
+
+async def test_the_page_is_served(browser: aiohttp.ClientSession) -> None:
+    async with browser.get("/") as response:
+        assert (response.status, response.content_type) == (200, "text/html")
+
+
+async def test_scripted_answers_come_once_each_and_then_the_recipient_is_taken(inbox: Inbox, channel: Email) -> None:
+    inbox.answer("analyst@example.com", "451 4.7.1 greylisted", "550 5.1.1 no such user")
+
+    with pytest.raises(DeliveryError, match=r"451 4\.7\.1 greylisted") as later:
+        await channel.send(notification())
+    with pytest.raises(DeliveryError, match=r"550 5\.1\.1 no such user") as never:
+        await channel.send(notification())
+    receipt = await channel.send(notification())
+
+    assert (later.value.permanent, later.value.retry_after) == (False, 60.0)
+    assert never.value.permanent
+    assert receipt.detail.startswith("250 2.0.0 OK")
+    assert len(inbox.mails) == 1
+
+
+async def test_answers_are_for_one_recipient_alone(inbox: Inbox, channel: Email) -> None:
+    inbox.answer("analyst@example.com", "550 5.1.1 no such user")
+
+    await channel.send(notification("lead@example.com"))
+
+    assert [mail.recipient for mail in inbox.mails] == ["lead@example.com"]
+
+
+async def test_waiting_ends_with_the_mail_that_was_waited_for(inbox: Inbox, channel: Email) -> None:
+    waiting = asyncio.create_task(inbox.wait_for(lambda: any("lead" in mail.recipient for mail in inbox.mails)))
+
+    await channel.send(notification())
+    assert not waiting.done()
+    await channel.send(notification("lead@example.com"))
+
+    await waiting
+    assert [mail.recipient for mail in inbox.mails] == ["analyst@example.com", "lead@example.com"]
+
+
+async def test_waiting_for_what_never_comes_times_out(inbox: Inbox) -> None:
+    with pytest.raises(TimeoutError):
+        await inbox.wait_for(lambda: False, timeout=0.01)
+
+
+async def test_the_inbox_can_close_while_a_connection_is_kept(channel: Email, inbox: Inbox) -> None:
+    await channel.send(notification())
+
+    await inbox.stop()
+
+    with pytest.raises(DeliveryError) as caught:
+        await channel.send(notification())
+    assert caught.value.pause == "channel"

@@ -1,0 +1,498 @@
+"""The Slack stand-in, asked as relay and the browser ask it, and the limits it holds messages to."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from relay.standins.slack import PAGE, Fault, SlackStandin
+from relay.standins.slack_limits import text_size, validate
+from tests.support.clock import Clock
+
+POST, UPDATE, HISTORY = "chat.postMessage", "chat.update", "conversations.history"
+JSON = dict[str, Any]
+
+
+class Client:
+    """Calls methods as an app with a token would."""
+
+    def __init__(self, slack: SlackStandin, session: aiohttp.ClientSession) -> None:
+        self.slack = slack
+        self.session = session
+
+    async def __call__(self, method: str, *, status: int = 200, **arguments: Any) -> JSON:
+        async with self.session.post(self.slack.base_url + method, json=arguments) as response:
+            assert response.status == status
+            answer: JSON = await response.json()
+            return answer
+
+    async def get(self, path: str, **options: Any) -> tuple[int, str]:
+        async with self.session.get(self.slack.url + path, **options) as response:
+            return response.status, await response.text()
+
+
+@pytest.fixture
+async def slack(clock: Clock) -> AsyncIterator[SlackStandin]:
+    async with SlackStandin(clock=clock) as standin:
+        yield standin
+
+
+@pytest.fixture
+async def call(slack: SlackStandin) -> AsyncIterator[Client]:
+    async with aiohttp.ClientSession(headers={"Authorization": "Bearer xoxb-test"}) as session:
+        yield Client(slack, session)
+
+
+def mrkdwn(length: int = 1) -> JSON:
+    return {"type": "mrkdwn", "text": "x" * length}
+
+
+def plain(length: int = 1) -> JSON:
+    return {"type": "plain_text", "text": "x" * length}
+
+
+def button(**changes: Any) -> JSON:
+    return {"type": "button", "text": plain(), "url": "https://example.com/"} | changes
+
+
+def confirm(**changes: Any) -> JSON:
+    return {"title": plain(), "text": plain(), "confirm": plain(), "deny": plain()} | changes
+
+
+def address(length: int) -> str:
+    return "https://example.com/".ljust(length, "x")
+
+
+def image(**changes: Any) -> JSON:
+    return {"type": "image", "image_url": "https://example.com/a.png", "alt_text": ""} | changes
+
+
+def task(**changes: Any) -> JSON:
+    return {"task_id": "t", "title": "x", "status": "complete"} | changes
+
+
+def chart(**changes: Any) -> JSON:
+    return {"type": "data_visualization", "title": "x", "chart": lines()} | changes
+
+
+def lines(series: int = 1, points: int = 1) -> JSON:
+    return {"type": "line", "series": [{"name": "x", "data": [{"label": "x", "value": 1}] * points}] * series}
+
+
+def pie(segments: int = 1, label: int = 1) -> JSON:
+    return {"type": "pie", "segments": [{"label": "x" * label, "value": 1}] * segments}
+
+
+def message(*blocks: JSON, **arguments: Any) -> JSON:
+    return {"channel": "C0123ABCD", "text": "x", "blocks": list(blocks), **arguments}
+
+
+def block(kind: str, **fields: Any) -> JSON:
+    return message({"type": kind, **fields})
+
+
+def beside(accessory: JSON) -> JSON:
+    return block("section", text=plain(), accessory=accessory)
+
+
+def sections(*lengths: int) -> JSON:
+    return message(*({"type": "section", "text": mrkdwn(length)} for length in lengths))
+
+
+def markdown(*lengths: int) -> JSON:
+    return message(*({"type": "markdown", "text": "x" * length} for length in lengths))
+
+
+def attached(**fields: Any) -> JSON:
+    return {"attachments": [{"text": "x", **fields}]}
+
+
+def metadata(length: int) -> JSON:
+    return {"text": "x", "metadata": {"event_type": "e", "event_payload": {"k": "x" * (length - len('{"k": ""}'))}}}
+
+
+CELL = {"type": "raw_text", "text": "x"}
+
+# (what is limited, its limit, the message of a length)
+LIMITS: list[tuple[str, int, Callable[[int], JSON]]] = [
+    ("text", 40_000, lambda n: {"text": "x" * n}),
+    ("blocks", 50, lambda n: message(*[{"type": "divider"}] * n)),
+    ("attachments", 100, lambda n: {"attachments": [{"color": "good", "text": "x"}] * n}),
+    ("attachment footer", 300, lambda n: attached(footer="x" * n)),
+    ("all text", 9_000, lambda n: sections(3_000, 3_000, 2_000, n - 8_000)),
+    ("header text", 150, lambda n: block("header", text=plain(n))),
+    ("section text", 3_000, sections),
+    ("section fields", 10, lambda n: block("section", fields=[mrkdwn()] * n)),
+    ("section field", 2_000, lambda n: block("section", fields=[mrkdwn(n)])),
+    ("context elements", 10, lambda n: block("context", elements=[mrkdwn()] * n)),
+    ("context text", 3_000, lambda n: block("context", elements=[plain(n)])),
+    ("actions", 25, lambda n: block("actions", elements=[button()] * n)),
+    ("button text", 75, lambda n: beside(button(text=plain(n)))),
+    ("button value", 2_000, lambda n: beside(button(value="x" * n))),
+    ("button url", 3_000, lambda n: beside(button(url=address(n)))),
+    ("button label", 75, lambda n: beside(button(accessibility_label="x" * n))),
+    ("confirm title", 100, lambda n: beside(button(confirm=confirm(title=plain(n))))),
+    ("confirm text", 300, lambda n: beside(button(confirm=confirm(text=mrkdwn(n))))),
+    ("confirm yes", 30, lambda n: beside(button(confirm=confirm(confirm=plain(n))))),
+    ("confirm no", 30, lambda n: beside(button(confirm=confirm(deny=plain(n))))),
+    ("block id", 255, lambda n: block("divider", block_id="x" * n)),
+    ("action id", 255, lambda n: beside(button(action_id="x" * n))),
+    ("image text", 2_000, lambda n: message(image(alt_text="x" * n))),
+    ("image title", 2_000, lambda n: message(image(title=plain(n)))),
+    ("image url", 3_000, lambda n: message(image(image_url=address(n)))),
+    ("all markdown", 12_000, lambda n: markdown(9_000, n - 9_000)),
+    ("table rows", 100, lambda n: block("table", rows=[[CELL]] * n)),
+    ("table columns", 20, lambda n: block("table", rows=[[CELL] * n])),
+    ("data table rows", 201, lambda n: block("data_table", rows=[["x"]] * n)),
+    ("data table columns", 20, lambda n: block("data_table", rows=[["x"], ["x"] * n])),
+    ("data table text", 20_000, lambda n: block("data_table", rows=[["x"], ["x" * (n - len('[["x"], [""]]'))]])),
+    ("charts", 2, lambda n: message(*[chart()] * n)),
+    ("chart title", 50, lambda n: message(chart(title="x" * n))),
+    ("chart series", 12, lambda n: message(chart(chart=lines(series=n)))),
+    ("chart points", 20, lambda n: message(chart(chart=lines(points=n)))),
+    ("chart segments", 12, lambda n: message(chart(chart=pie(segments=n)))),
+    ("chart label", 20, lambda n: message(chart(chart=pie(label=n)))),
+    ("plan tasks", 50, lambda n: block("plan", title="x", tasks=[task()] * n)),
+    ("card title", 150, lambda n: block("card", title=plain(n))),
+    ("card body", 200, lambda n: block("card", body=plain(n))),
+    ("card actions", 3, lambda n: block("card", actions=[button()] * n)),
+    ("carousel", 10, lambda n: block("carousel", elements=[{"type": "card", "title": plain()}] * n)),
+    ("metadata", 8_000, metadata),
+]
+
+BLOCK_FAULTS: list[tuple[JSON, str]] = [
+    (message({}), "/blocks/0: unsupported block None"),
+    (block("marquee"), "/blocks/0: unsupported block 'marquee'"),
+    (block("alert"), "/blocks/0: unsupported block 'alert'"),  # for modals alone
+    (block("section", text=plain(), color="red"), "/blocks/0: invalid additional property: color"),
+    (block("section"), "/blocks/0: expected text or fields"),
+    (block("section", text=mrkdwn(0)), "/blocks/0/text/text: must be more than 0 characters"),
+    (block("section", text={"type": "mrkdwn", "text": 5}), "/blocks/0/text/text: expected text"),
+    (block("section", text="x"), "/blocks/0/text: unsupported text object None"),
+    (block("header", text=mrkdwn()), "/blocks/0/text: unsupported text object 'mrkdwn'"),
+    (beside(button(text=mrkdwn())), "/blocks/0/accessory/text: unsupported text object 'mrkdwn'"),
+    (beside(button(url="javascript:alert(1)")), "/blocks/0/accessory/url: invalid URL"),
+    (beside(button(style="big")), "/blocks/0/accessory/style: expected one of primary, danger"),
+    (block("image", image_url="https://a.example/"), "/blocks/0: missing required field: alt_text"),
+    (message(image(image_url="a.png")), "/blocks/0/image_url: invalid URL"),
+    (block("context", elements=[]), "/blocks/0/elements: 0 items, expected 1 to 10"),
+    (block("context", elements="x"), "/blocks/0/elements: expected a list"),
+    (block("context"), "/blocks/0: missing required field: elements"),
+    (block("data_table", rows=[["x"]]), "/blocks/0/rows: 1 items, expected 2 to 201"),
+    (block("task_card", **task(status="completed")), "/blocks/0/status: expected one of pending, in_progress"),
+    (message(*[{"type": "divider", "block_id": "a"}] * 2), "/blocks: block_id 'a' is used twice"),
+    ({"text": "x", "blocks": {"type": "divider"}}, "/blocks: expected a list"),
+]
+
+OTHER_FAULTS: list[tuple[JSON, str]] = [
+    ({}, "no_text: "),
+    ({"text": "", "blocks": []}, "no_text: "),
+    (attached(blocks=[{}]), "invalid_attachments: /attachments/0/blocks/0: unsupported block None"),
+    (attached(color="reddish"), "invalid_attachments: /attachments/0/color: expected a colour"),
+    ({"attachments": ["x"]}, "invalid_attachments: /attachments/0: expected an object"),
+    ({"text": "x", "markdown_text": "x"}, "markdown_text_conflict: "),
+    ({"text": "x", "metadata": "x"}, "invalid_metadata_format: "),
+    ({"text": "x", "metadata": {"event_type": "e"}}, "invalid_metadata_schema: "),
+]
+
+
+class TestLimits:
+    @pytest.mark.parametrize(("limit", "make"), [row[1:] for row in LIMITS], ids=[row[0] for row in LIMITS])
+    def test_at_the_limit_a_message_is_taken(self, limit: int, make: Callable[[int], JSON]) -> None:
+        assert validate(make(limit)) == []
+
+    @pytest.mark.parametrize(("limit", "make"), [row[1:] for row in LIMITS], ids=[row[0] for row in LIMITS])
+    def test_one_over_the_limit_it_is_refused(self, limit: int, make: Callable[[int], JSON]) -> None:
+        assert len(validate(make(limit + 1))) == 1
+
+    @pytest.mark.parametrize(("given", "fault"), BLOCK_FAULTS)
+    def test_a_malformed_block_is_refused_with_its_place(self, given: JSON, fault: str) -> None:
+        (found,) = validate(given)
+
+        assert found.startswith(f"invalid_blocks: {fault}")
+
+    @pytest.mark.parametrize(("given", "fault"), OTHER_FAULTS)
+    def test_a_malformed_message_is_refused_with_the_reason(self, given: JSON, fault: str) -> None:
+        (found,) = validate(given)
+
+        assert found.startswith(fault)
+
+    def test_characters_are_counted_in_the_strictest_way(self) -> None:
+        assert validate(block("section", text={"type": "mrkdwn", "text": "😀" * 1_501})) != []
+
+    def test_the_text_beside_the_blocks_does_not_count(self) -> None:
+        assert text_size(block("section", text=mrkdwn(7), fields=[plain(2)])) == 9
+
+
+class TestMessages:
+    async def test_a_message_is_kept_under_a_time_of_its_own(self, call: Client, slack: SlackStandin) -> None:
+        answers = [await call(POST, channel="#ops", text=text) for text in ("one", "two")]
+
+        assert [kept.text for kept in slack.messages("#ops")] == ["one", "two"]
+        assert answers[0]["ts"] < answers[1]["ts"]
+
+    async def test_a_name_and_its_id_are_the_same_conversation(self, call: Client, slack: SlackStandin) -> None:
+        first = await call(POST, channel="#ops", text="one")
+        for name in ("ops", first["channel"]):
+            await call(POST, channel=name, text="again")
+
+        assert len(slack.messages("#ops")) == 3
+
+    async def test_a_person_is_a_conversation_too(self, call: Client, slack: SlackStandin) -> None:
+        answer = await call(POST, channel="U0ANALYST1", text="hello")
+
+        assert (answer["channel"][0], len(slack.messages("U0ANALYST1"))) == ("D", 1)
+
+    async def test_a_reply_stands_in_the_thread_of_its_root(self, call: Client, slack: SlackStandin) -> None:
+        root = await call(POST, channel="#ops", text="root")
+        reply = await call(POST, channel="#ops", text="reply", thread_ts=root["ts"])
+        await call(POST, channel="#ops", text="reply to the reply", thread_ts=reply["ts"])
+
+        assert [kept.thread_ts for kept in slack.messages("#ops")] == ["", root["ts"], root["ts"]]
+
+    async def test_a_reply_to_nothing_becomes_an_ordinary_message(self, call: Client, slack: SlackStandin) -> None:
+        await call(POST, channel="#ops", text="reply", thread_ts="1.000001", reply_broadcast=True)
+
+        (kept,) = slack.messages("#ops")
+        assert (kept.thread_ts, kept.broadcast) == ("", False)
+
+    async def test_an_edit_replaces_what_is_shown_and_keeps_the_metadata(
+        self, call: Client, slack: SlackStandin
+    ) -> None:
+        metadata = {"event_type": "e", "event_payload": {"id": "1"}}
+        first = await call(POST, **block("section", text=plain()), metadata=metadata)
+        await call(UPDATE, **block("section", text=plain(2)) | {"channel": first["channel"], "ts": first["ts"]})
+
+        (kept,) = slack.messages(first["channel"])
+        assert (kept.blocks[0]["text"], kept.revisions[0]["blocks"][0]["text"]) == (plain(2), plain())
+        assert (kept.metadata, kept.edited) == (metadata, False)
+
+    async def test_only_an_edit_without_blocks_is_marked_as_one(self, call: Client, slack: SlackStandin) -> None:
+        first = await call(POST, **block("section", text=plain()))
+        await call(UPDATE, channel=first["channel"], ts=first["ts"], text="only words")
+
+        (kept,) = slack.messages(first["channel"])
+        assert (kept.edited, kept.blocks) == (True, [])
+
+    @pytest.mark.parametrize(
+        ("place", "code"),
+        [
+            ({"channel": "#ops"}, "channel_not_found"),
+            ({"channel": "C0STANDIN01", "ts": "1.000001"}, "message_not_found"),
+        ],
+    )
+    async def test_an_edit_needs_the_conversations_id_and_a_message(self, place: JSON, code: str, call: Client) -> None:
+        first = await call(POST, channel="#ops", text="x")
+
+        assert await call(UPDATE, **{"ts": first["ts"], "text": "y"} | place) == {"ok": False, "error": code}
+
+    async def test_a_message_over_a_limit_is_refused_and_noted(self, call: Client, slack: SlackStandin) -> None:
+        answer = await call(POST, channel="#ops", blocks=[{"type": "header", "text": plain(151)}])
+
+        detail = "/blocks/0/text/text: must be less than 151 characters"
+        assert (answer["error"], answer["response_metadata"]) == ("invalid_blocks", {"messages": [f"[ERROR] {detail}"]})
+        assert (slack.violations, slack.messages("#ops")) == ([f"invalid_blocks: {detail}"], [])
+
+    async def test_blocks_may_come_as_json_inside_a_form(self, call: Client, slack: SlackStandin) -> None:
+        form = {"channel": "#ops", "blocks": json.dumps([{"type": "divider"}])}
+
+        async with call.session.post(slack.base_url + POST, data=form) as response:
+            assert (await response.json())["ok"]
+
+        assert slack.messages("#ops")[0].blocks == [{"type": "divider"}]
+
+    async def test_posts_within_a_second_are_counted(self, call: Client, slack: SlackStandin, clock: Clock) -> None:
+        for seconds in (0.0, 0.5, 1.5):
+            clock.advance(seconds)
+            await call(POST, channel="#ops", text="x")
+
+        assert slack.workspace.rushes == 1
+
+    async def test_a_conversation_that_was_not_named_does_not_exist(self) -> None:
+        async with SlackStandin(channels=["#ops"]) as slack, aiohttp.ClientSession() as session:
+            call = Client(slack, session)
+            assert (await call(POST, channel="#ops", text="x", token="xoxb-test"))["ok"]
+            assert (await call(POST, channel="#other", text="x", token="xoxb-test"))["error"] == "channel_not_found"
+
+
+class TestMethods:
+    async def test_history_gives_roots_newest_first_and_metadata_if_asked(self, call: Client, clock: Clock) -> None:
+        metadata = {"event_type": "e", "event_payload": {"id": "1"}}
+        root = await call(POST, channel="#ops", text="root", metadata=metadata)
+        await call(POST, channel="#ops", text="reply", thread_ts=root["ts"])
+        clock.advance(60)
+        await call(POST, channel="#ops", text="newest")
+
+        everything = await call(HISTORY, channel="#ops", include_all_metadata=True)
+        late = await call(HISTORY, channel="#ops", oldest=str(clock.now - 1))
+        early = await call(HISTORY, channel="#ops", latest=str(clock.now - 1))
+
+        assert [kept["text"] for kept in everything["messages"]] == ["newest", "root"]
+        assert everything["messages"][1]["metadata"] == metadata
+        assert ([kept["text"] for kept in late["messages"]], "metadata" in early["messages"][0]) == (["newest"], False)
+
+    async def test_history_says_if_there_is_more(self, call: Client) -> None:
+        for text in ("one", "two"):
+            await call(POST, channel="#ops", text=text)
+
+        answer = await call(HISTORY, channel="#ops", limit=1)
+
+        assert ([kept["text"] for kept in answer["messages"]], answer["has_more"]) == (["two"], True)
+
+    async def test_a_permalink_leads_to_the_page(self, call: Client, slack: SlackStandin) -> None:
+        first = await call(POST, channel="#ops", text="x")
+
+        answer = await call("chat.getPermalink", channel=first["channel"], message_ts=first["ts"])
+
+        status, _ = await call.get(answer["permalink"].removeprefix(slack.url))
+        assert status == 200
+
+    async def test_people_are_found_by_address(self, call: Client) -> None:
+        assert (await call("users.lookupByEmail", email="Analyst@Example.com"))["user"]["id"] == "U0ANALYST1"
+
+    @pytest.mark.parametrize("email", ["nobody@example.com", "former@example.com", ""])
+    async def test_who_is_not_there_is_not_found(self, email: str, call: Client) -> None:
+        assert (await call("users.lookupByEmail", email=email))["error"] == "users_not_found"
+
+    async def test_people_come_in_pages(self, call: Client) -> None:
+        first = await call("users.list", limit=2)
+        second = await call("users.list", limit=2, cursor=first["response_metadata"]["next_cursor"])
+
+        assert [len(page["members"]) for page in (first, second)] == [2, 1]
+        assert second["response_metadata"]["next_cursor"] == ""
+
+    async def test_groups_have_handles(self, call: Client) -> None:
+        assert {group["handle"] for group in (await call("usergroups.list"))["usergroups"]} == {"data-team", "emea-ops"}
+
+    async def test_a_method_that_is_not_here_is_unknown(self, call: Client) -> None:
+        assert await call("files.upload") == {"ok": False, "error": "unknown_method"}
+
+    async def test_the_token_counts(self) -> None:
+        async with SlackStandin(token="xoxb-right") as slack, aiohttp.ClientSession() as session:
+            call = Client(slack, session)
+            assert (await call("auth.test"))["error"] == "not_authed"
+            assert (await call("auth.test", token="xoxb-wrong"))["error"] == "invalid_auth"
+            assert (await call("auth.test", token="xoxb-right"))["url"] == slack.url
+
+
+class TestFaults:
+    async def test_scripted_faults_come_in_their_order_and_end(self, call: Client, slack: SlackStandin) -> None:
+        slack.script(POST, Fault(error="fatal_error"), Fault(error="is_archived"))
+
+        answers = [await call(POST, channel="#ops", text=str(number)) for number in range(3)]
+
+        assert [answer.get("error") for answer in answers] == ["fatal_error", "is_archived", None]
+        assert [kept.text for kept in slack.messages("#ops")] == ["2"]
+
+    async def test_an_outage_lasts_until_it_is_removed(self, call: Client, slack: SlackStandin) -> None:
+        slack.outages["*"] = Fault(error="invalid_auth")
+        refused = [(await call("auth.test"))["ok"] for _ in range(2)]
+
+        slack.outages.clear()
+
+        assert (refused, (await call("auth.test"))["ok"]) == ([False, False], True)
+
+    @pytest.mark.parametrize(("taken", "kept"), [(False, 0), (True, 1)])
+    async def test_a_connection_breaks_before_or_after_the_message_is_taken(
+        self, taken: bool, kept: int, call: Client, slack: SlackStandin
+    ) -> None:
+        slack.script(POST, Fault(close=True, taken=taken))
+
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await call(POST, channel="#ops", text="x")
+
+        assert len(slack.messages("#ops")) == kept
+
+    async def test_an_answer_may_be_garbage(self, call: Client, slack: SlackStandin) -> None:
+        slack.script(POST, Fault(status=502, body=b"<html>", headers={"Content-Type": "text/html"}))
+
+        with pytest.raises(aiohttp.ContentTypeError):
+            await call(POST, status=502, channel="#ops", text="x")
+
+    async def test_stopping_ends_calls_that_hang(self) -> None:
+        slack = SlackStandin()
+        await slack.start()
+        slack.script(POST, Fault(hang=True))
+        async with aiohttp.ClientSession() as session:
+            hanging = asyncio.create_task(Client(slack, session)(POST, channel="#ops", text="x"))
+            await slack.wait_for(lambda: len(slack.calls) == 1)
+
+            await slack.stop()
+
+            with pytest.raises(aiohttp.ServerDisconnectedError):
+                await hanging
+
+    async def test_a_call_before_retry_after_is_refused_and_noted(
+        self, call: Client, slack: SlackStandin, clock: Clock
+    ) -> None:
+        slack.script(POST, Fault(status=429, error="ratelimited", headers={"Retry-After": "30"}))
+        await call(POST, status=429, channel="#ops", text="x")
+        clock.advance(29)
+
+        early = await call(POST, status=429, channel="#ops", text="x")
+        elsewhere = await call(POST, channel="#other", text="x")
+        clock.advance(1)
+        late = await call(POST, channel="#ops", text="x")
+
+        assert ([early["ok"], elsewhere["ok"], late["ok"]]) == [False, True, True]
+        assert slack.violations == ["chat.postMessage: called 1.0 s before Retry-After had passed"]
+
+    async def test_waiting_ends_when_the_predicate_holds(self, call: Client, slack: SlackStandin) -> None:
+        waiting = asyncio.create_task(slack.wait_for(lambda: len(slack.messages("#ops")) == 2))
+
+        for text in ("one", "two"):
+            await call(POST, channel="#ops", text=text)
+
+        await waiting
+
+    async def test_waiting_in_vain_ends_too(self, slack: SlackStandin) -> None:
+        with pytest.raises(TimeoutError):
+            await slack.wait_for(lambda: False, timeout=0.01)
+
+    async def test_calls_are_remembered_without_showing_the_token(self, call: Client, slack: SlackStandin) -> None:
+        await call(POST, channel="#ops", text="x")
+
+        (remembered,) = slack.calls
+        assert (remembered.method, remembered.arguments) == (POST, {"channel": "#ops", "text": "x"})
+        assert (remembered.token, "xoxb" in repr(remembered)) == ("xoxb-test", False)
+
+
+class TestPage:
+    async def test_the_page_loads_nothing_from_elsewhere(self, call: Client) -> None:
+        status, page = await call.get("")
+
+        assert status == 200
+        assert "//" not in re.sub(r"(^|   )// .*", "", page, flags=re.MULTILINE)  # an address, comments apart
+        assert "default-src 'none'" in page
+
+    async def test_the_page_is_shipped_with_the_module(self) -> None:
+        assert PAGE.is_file()
+
+    async def test_the_page_gets_roots_with_their_replies(self, call: Client) -> None:
+        root = await call(POST, channel="#ops", text="root")
+        await call(POST, channel="#ops", text="reply", thread_ts=root["ts"])
+
+        _, text = await call.get("messages.json")
+
+        (conversation,) = json.loads(text)["conversations"]
+        (shown,) = conversation["messages"]
+        assert (conversation["name"], shown["text"], shown["replies"][0]["text"]) == ("ops", "root", "reply")
+
+    async def test_the_page_gets_nothing_while_nothing_changes(self, call: Client) -> None:
+        await call(POST, channel="#ops", text="x")
+        _, text = await call.get("messages.json")
+        seen = json.loads(text)["version"]
+
+        unchanged, _ = await call.get(f"messages.json?seen={seen}")
+        await call(POST, channel="#ops", text="y")
+        changed, _ = await call.get(f"messages.json?seen={seen}")
+
+        assert (unchanged, changed) == (204, 200)
+
+    async def test_a_permalink_opens_the_page_at_the_message(self, call: Client) -> None:
+        async with call.session.get(f"{call.slack.url}archives/C1/p17000001", allow_redirects=False) as response:
+            assert (response.status, response.headers["Location"]) == (302, "/#C1-17000001")

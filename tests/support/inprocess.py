@@ -1,0 +1,30 @@
+"""relay's commands as people run them, in this process."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from relay.cli import main
+
+REPOSITORY = Path(__file__).parents[2]
+SHIPPED = REPOSITORY / "config" / "relay.yaml"
+NEEDED = {
+    "RELAY_WEBHOOK_SECRET": "kFv8-the-secret-of-the-platform",
+    "RELAY_CALLBACK_TOKEN": "0123456789abcdef01234567",
+    "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef",
+}
+OURS = ("RELAY_CONFIG", "RELAY_REDIS_URL", "RELAY_HOST", "RELAY_PORT", "RELAY_DATA_DIR")
+
+
+def relay(*arguments: object, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Result:
+    """Run `relay` with these arguments, in an environment that holds of relay's variables only what is needed."""
+    environment: dict[str, Any] = dict.fromkeys(OURS) | NEEDED | dict(env or {})
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], env=environment, input=stdin)
+
+
+async def relay_beside(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
+    """The same, while the servers of the test go on serving."""
+    return await asyncio.to_thread(relay, *arguments, env=env)

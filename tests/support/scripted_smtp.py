@@ -1,0 +1,155 @@
+"""A mail server that does at each stage of the dialogue what a test tells it to, once per entry of its script.
+
+    async with ScriptedSmtp(rcpt=["451 4.7.1 later"]) as server: …
+
+answers the first RCPT so, and everything else as a good server would. Text is sent as a line, bytes as they are;
+a 421 is followed by the end of the connection.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self
+
+
+class Deed(Enum):
+    """What a server may do instead of answering."""
+
+    SILENCE = "says nothing, ever"
+    RST = "resets the connection"
+    FIN = "ends the connection"
+
+
+Reply = str | bytes | Deed
+SILENCE, RST, FIN = Deed
+
+GOOD = {
+    "banner": "220 mx.example.com ESMTP", "starttls": "220 2.0.0 go ahead", "auth": "235 2.7.0 welcome",
+    "noop": "250 2.0.0 OK", "rset": "250 2.0.0 OK", "mail": "250 2.1.0 OK", "rcpt": "250 2.1.5 OK",
+    "data": "354 go ahead", "dot": "250 2.0.0 OK queued as 4F00", "quit": "221 2.0.0 bye",
+}  # fmt: skip
+EXTENSIONS = ("SIZE 10000000", "AUTH PLAIN LOGIN", "ENHANCEDSTATUSCODES")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A mail that was answered with 2xx, and its envelope as it came."""
+
+    mail_from: str
+    rcpt_to: str
+    data: bytes
+
+
+class ScriptedSmtp:
+    """Stages: connect (before the greeting; before TLS, if that is implicit), banner, ehlo, starttls, auth, mail, rcpt,
+    data, body (after the first bytes of the mail), dot, noop, rset, quit."""
+
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, implicit: bool = False,
+        extensions: Iterable[str] = EXTENSIONS, **script: list[Reply],
+    ) -> None:  # fmt: skip
+        self.taken: list[Taken] = []
+        self.commands: list[str] = []  # as they came, over all connections
+        self.connections = 0
+        self._tls = tls
+        self._implicit = implicit
+        self._extensions = [*extensions, "STARTTLS"] if tls and not implicit else list(extensions)
+        self._script = defaultdict(deque[Reply], {stage: deque(replies) for stage, replies in script.items()})
+        self._serving: set[asyncio.Task[None]] = set()
+        self._heard = asyncio.Condition()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1")
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def heard(self, command: str, times: int = 1) -> None:
+        """Until this command has come that often."""
+        async with asyncio.timeout(10), self._heard:
+            await self._heard.wait_for(lambda: self.commands.count(command) >= times)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._serving.add(task)
+        self.connections += 1
+        try:
+            with contextlib.suppress(OSError, EOFError, ssl.SSLError):
+                await self._lead(reader, writer)
+        finally:
+            self._serving.discard(task)
+            writer.close()
+
+    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sender = recipient = ""
+        if self._script["connect"]:
+            await self._do(self._script["connect"].popleft(), writer)
+        if self._implicit and self._tls:
+            await writer.start_tls(self._tls)
+        await self._answer("banner", writer)
+        while line := (await reader.readuntil(b"\r\n")).decode().rstrip("\r\n"):
+            stage = line.split(" ")[0].lower()
+            async with self._heard:
+                self.commands.append(line)
+                self._heard.notify_all()
+            if not await self._answer(stage, writer):
+                continue
+            match stage:
+                case "starttls" if self._tls:
+                    await writer.start_tls(self._tls)
+                case "mail":
+                    sender = line.partition(":")[2]
+                case "rcpt":
+                    recipient = line.partition(":")[2]
+                case "data":
+                    if self._script["body"]:
+                        await reader.readexactly(100)
+                        await self._do(self._script["body"].popleft(), writer)
+                    data = await _mail(reader)
+                    if await self._answer("dot", writer):
+                        self.taken.append(Taken(sender, recipient, data))
+                case "quit":
+                    return
+
+    async def _answer(self, stage: str, writer: asyncio.StreamWriter) -> bool:
+        """True if the answer was a good one, so that the dialogue goes on."""
+        good = GOOD.get(stage) or "\r\n".join(
+            ["250-mx.example.com", *(f"250-{name}" for name in self._extensions), "250 HELP"]
+        )
+        reply = self._script[stage].popleft() if self._script[stage] else good
+        await self._do(reply, writer)
+        return reply == good
+
+    async def _do(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
+        if reply is SILENCE:
+            await asyncio.Event().wait()
+        if reply is RST:  # which is what closing means for a socket that may not linger
+            connection: socket.socket = writer.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+        if isinstance(reply, Deed):
+            raise EOFError
+        writer.write(f"{reply}\r\n".encode() if isinstance(reply, str) else reply)
+        await writer.drain()
+        if isinstance(reply, str) and reply.startswith("421"):
+            raise EOFError
+
+
+async def _mail(reader: asyncio.StreamReader) -> bytes:
+    """Everything up to the final dot, with the dots in front of lines removed again."""
+    lines = []
+    while (line := await reader.readuntil(b"\r\n")) != b".\r\n":
+        lines.append(line.removeprefix(b"."))
+    return b"".join(lines)

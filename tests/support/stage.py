@@ -1,0 +1,125 @@
+"""A whole relay between a platform that sends, a Slack and an inbox: what a person would see end to end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from relay.app import Relay
+from relay.standins.inbox import Inbox
+from relay.standins.slack import SlackStandin
+from relay.store import Store
+from relay.store.records import Ledger, Records
+from tests.support.sender import Reply, Sender
+
+CONFIG = Path(__file__).parents[1] / "data" / "stage.yaml"
+SECRET, TOKEN = "kFv8-the-secret-of-the-platform", "Tz4-the-token-of-the-callback"
+CALLBACKS = ("progress", "completion", "error", "batch-start", "operation-complete", "batch-complete")
+PATIENCE = 20.0
+
+
+def now() -> float:
+    return datetime.now(UTC).timestamp()
+
+
+@dataclass
+class Surroundings:
+    """Slack, the inbox and a Redis, which outlive any relay."""
+
+    slack: SlackStandin
+    inbox: Inbox
+    store: Store  # a look into relay's own Redis
+    env: Mapping[str, str]
+    records: Records = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.records = Records(self.store)
+
+    async def ledger(self) -> Ledger:
+        return await self.records.ledger()
+
+    async def settled(self) -> Ledger:
+        """The ledger, once nothing is pending any more."""
+        async with asyncio.timeout(PATIENCE * 3):
+            while True:
+                ledger = await self.ledger()
+                if not ledger.counts.get("pending", 0):
+                    return ledger
+                await asyncio.sleep(0.02)
+
+    async def mails(self, count: int) -> list[Any]:
+        """The mails, once there are at least so many."""
+        await self.inbox.wait_for(lambda: len(self.inbox.mails) >= count, PATIENCE)
+        return list(self.inbox.mails)
+
+    async def messages(self, conversation: str, predicate: Callable[[list[Any]], bool]) -> list[Any]:
+        """A conversation's messages, once the predicate holds of them."""
+        await self.slack.wait_for(lambda: predicate(self.slack.messages(conversation)), PATIENCE)
+        return self.slack.messages(conversation)
+
+
+@asynccontextmanager
+async def surroundings(redis_url: str, **env: str) -> AsyncIterator[Surroundings]:
+    async with SlackStandin() as slack, Inbox() as inbox:
+        store = Store.open(redis_url, worker="test")
+        await store.redis.flushall()
+        variables = {
+            "RELAY_REDIS_URL": redis_url,
+            "STAGE_SECRET": SECRET,
+            "STAGE_TOKEN": TOKEN,
+            "STAGE_SLACK": slack.base_url,
+            "STAGE_SMTP": str(inbox.smtp_port),
+            **env,
+        }
+        try:
+            yield Surroundings(slack, inbox, store, variables)
+        finally:
+            await store.aclose()
+
+
+@dataclass
+class Stage:
+    """One relay in this process, and a way to send to it."""
+
+    around: Surroundings
+    relay: Relay
+
+    @property
+    def url(self) -> str:
+        host, port = self.relay.addresses[0]
+        return f"http://{host}:{port}"
+
+    async def post(self, document: Any, source: str = "async-operations", **knobs: Any) -> Reply:
+        return await post(self.url, document, source, **knobs)
+
+
+async def post(url: str, document: Any, source: str = "async-operations", **knobs: Any) -> Reply:
+    """Send as the platform would: signed to the webhook, with a token to the callbacks."""
+    scheme, secret = ("token", TOKEN) if source in CALLBACKS else ("hmac-sha256", SECRET)
+    sender = Sender(f"{url}/webhooks/{source}", secret=secret, scheme=scheme, clock=now)
+    return await sender.post(document, **knobs)
+
+
+@asynccontextmanager
+async def stage(redis_url: str, **env: str) -> AsyncIterator[Stage]:
+    async with surroundings(redis_url, **env) as around, running(around) as relay:
+        yield Stage(around, relay)
+
+
+@asynccontextmanager
+async def running(around: Surroundings, config: Path = CONFIG) -> AsyncIterator[Relay]:
+    relay = Relay(config, around.env, grace=5.0)
+    task = asyncio.create_task(relay.run())
+    started = asyncio.create_task(relay.started.wait())
+    await asyncio.wait([task, started], return_when=asyncio.FIRST_COMPLETED)
+    started.cancel()
+    if task.done():
+        task.result()
+    try:
+        yield relay
+    finally:
+        relay.stop()
+        await task

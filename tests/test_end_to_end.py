@@ -1,0 +1,236 @@
+"""A signed POST in, Slack and mail out: what people see, for every document and address of the API."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.errors import ConfigError
+from relay.standins.slack import Fault
+from tests.support.events import body, seed
+from tests.support.redis_server import RedisServer
+from tests.support.stage import CONFIG, Stage, running, stage, surroundings
+
+# What each document of the API is, wherever it is sent: its address, and the words people read.
+TOLD = {
+    "start-operation.response": ("Started", "Gestartet"),
+    "operation-status.response": ("Running", "Läuft"),
+    "operation-results.response": ("Completed", "Abgeschlossen"),
+    "cancel-operation.response": ("Cancelled", "Abgebrochen"),
+    "retry-operation.response": ("Started", "Gestartet"),
+}
+BATCHES = {
+    "batch-start": ("Initiated", "Started", "Gestartet"),
+    "batch-complete": ("Completed", "Completed", "Abgeschlossen"),
+}
+
+
+@pytest.fixture
+async def running_stage(redis_server: RedisServer) -> AsyncIterator[Stage]:
+    async with stage(redis_server.url) as running:
+        yield running
+
+
+def tenant(document: dict[str, Any], name: str, **more: Any) -> dict[str, Any]:
+    return document | {"tenantId": name} | more
+
+
+@pytest.mark.parametrize("source", ["progress", "completion", "error", "async-operations"])
+@pytest.mark.parametrize("name", TOLD)
+async def test_every_document_through_every_callback_is_told_rightly_in_both_languages(
+    running_stage: Stage, name: str, source: str
+) -> None:
+    """Flat, and wrapped in each of three ways; as an operation of its own each time."""
+    for number, shape in enumerate(("flat", "operation", "data", "payload")):
+        document = seed(name)
+        for key in {"operationId", "newOperationId"} & document.keys():
+            document[key] += f"-{shape}"
+        reply = await running_stage.post(tenant(document if shape == "flat" else {shape: document}, "mail"), source)
+        assert (reply.status, reply.document["deliveries"]) == (202, 2)
+        await running_stage.around.mails(2 * number + 2)
+
+    english, german = TOLD[name]
+    mails = await running_stage.around.mails(8)
+    assert all((english if mail.recipient.startswith("english") else german) in mail.text for mail in mails)
+
+
+@pytest.mark.parametrize(("source", "status", "english", "german"), [(key, *told) for key, told in BATCHES.items()])
+async def test_batches_are_told_rightly_in_both_languages(
+    running_stage: Stage, source: str, status: str, english: str, german: str
+) -> None:
+    reply = await running_stage.post(tenant(seed("submit-batch.response"), "mail", status=status), source)
+
+    assert reply.status == 202
+    by_recipient = {mail.recipient: mail for mail in await running_stage.around.mails(2)}
+    assert english in by_recipient["english@example.com"].text
+    assert german in by_recipient["german@example.com"].text
+    assert "Monthly Process Mining Pipeline" in by_recipient["german@example.com"].text
+
+
+async def test_an_operation_of_a_batch_that_is_done_is_told(running_stage: Stage) -> None:
+    done = seed("operation-results.response") | {"batchId": "batch-1"}
+
+    reply = await running_stage.post(tenant(done, "mail"), "operation-complete")
+
+    assert reply.document["deliveries"] == 2
+    await running_stage.around.mails(2)
+
+
+async def test_the_listed_operation_with_an_opaque_id_and_a_numeric_progress_is_told(running_stage: Stage) -> None:
+    listed = seed("list-operations.response")["operations"][1]
+
+    await running_stage.post(tenant(listed, "mail"), "completion")
+
+    mails = await running_stage.around.mails(2)
+    assert all("Sales Data Processing" in mail.text and "89" in mail.text for mail in mails)
+
+
+async def test_a_webhook_and_its_callback_and_a_latecomer_are_one_message(running_stage: Stage) -> None:
+    completed = tenant(
+        body("operation.completed", 100, status="Completed"), "mail", results=seed("operation-results.response")
+    )
+
+    answers = [
+        await running_stage.post(completed, delivery_id="evt-1"),
+        await running_stage.post(completed, delivery_id="evt-1"),
+        await running_stage.post(seed("operation-results.response"), "completion"),
+        await running_stage.post(tenant(body("operation.progress", 95), "mail")),
+    ]
+    await running_stage.around.settled()
+
+    assert [answer.document["status"] for answer in answers] == ["accepted", "duplicate", "duplicate", "late"]
+    assert len(await running_stage.around.mails(2)) == 2
+
+
+async def test_the_same_event_64_times_at_once_is_one_202_and_63_duplicates(running_stage: Stage) -> None:
+    event = tenant(body("operation.completed", 100, status="Completed"), "mail", eventId="evt-1")
+
+    replies = await asyncio.gather(*(running_stage.post(event) for _ in range(64)))
+    await running_stage.around.settled()
+
+    assert sorted(reply.status for reply in replies) == [200] * 63 + [202]
+    assert len(running_stage.around.inbox.mails) == 2
+
+
+async def test_a_live_message_is_posted_once_edited_and_answered_in_its_thread(running_stage: Stage) -> None:
+    for event in (
+        body("operation.started", 0, status="Initiated"),
+        body("operation.progress", 40),
+        body("operation.failed", 67, status="Failed", priority="Critical")
+        | {"error": {"code": "X", "message": "<!channel> the extractor broke"}},
+    ):
+        await running_stage.post(tenant(event, "live"))
+        await running_stage.around.slack.wait_for(lambda: bool(running_stage.around.slack.messages("#team")))
+    messages = await running_stage.around.messages("#team", lambda found: len(found) == 2 and "Failed" in found[0].text)
+    await running_stage.around.settled()
+
+    root, reply = messages
+    assert reply.thread_ts == root.ts
+    assert "<!subteam^S0DATATEAM>" in str(reply.blocks)
+    assert "<!channel>" not in str(messages)
+    assert running_stage.around.slack.violations == []
+
+
+async def test_slack_answers_429_then_500_then_ok(running_stage: Stage) -> None:
+    slack = running_stage.around.slack
+    slack.script("chat.postMessage", Fault(status=429, headers={"Retry-After": "1"}), Fault(status=500))
+
+    await running_stage.post(tenant(body("operation.completed", 100, status="Completed"), "room"))
+    ledger = await running_stage.around.settled()
+
+    assert ledger.counts["delivered"] == 1
+    assert slack.violations == []  # nothing was called before its Retry-After
+    assert len(slack.messages("#room")) == 1
+    assert len(slack.called("chat.postMessage")) == 3
+
+
+async def test_greylisting_is_tried_again_and_an_unknown_user_is_a_dead_letter(running_stage: Stage) -> None:
+    running_stage.around.inbox.answer("gone@example.com", "550 5.1.1 no such user")
+
+    await running_stage.post(tenant(body("operation.completed", 100, status="Completed"), "pair"))
+    await running_stage.around.settled()
+
+    (letter,) = await running_stage.around.records.dead()
+    assert (letter.address, letter.reason) == ("gone@example.com", "rejected")
+    assert "550 5.1.1 no such user" in letter.error
+    assert [mail.recipient for mail in running_stage.around.inbox.mails] == ["here@example.com"]
+
+
+async def test_a_dead_slack_never_delays_a_mail(running_stage: Stage) -> None:
+    running_stage.around.slack.outages["*"] = Fault(hang=True)
+
+    await running_stage.post(tenant(body("operation.completed", 100, status="Completed"), "both"))
+
+    (mail,) = await running_stage.around.mails(1)
+    assert mail.recipient == "english@example.com"
+
+
+async def test_shuffled_progress_over_two_relays_keeps_its_distance(redis_server: RedisServer) -> None:
+    order = [*range(1, 101), *range(1, 101)]
+    random.Random(7).shuffle(order)
+    async with surroundings(redis_server.url) as around, running(around) as one, running(around) as two:
+        stages = [Stage(around, one), Stage(around, two)]
+        for start in range(0, len(order), 10):
+            await asyncio.gather(
+                *(
+                    stages[number % 2].post(tenant(body("operation.progress", percentage), "steps"))
+                    for number, percentage in enumerate(order[start : start + 10])
+                )
+            )
+        await around.settled()
+        story = await around.records.story(body()["operation"]["operationId"])
+
+    assert story is not None
+    queued = [story.log[index - 1][4] for index, line in enumerate(story.log) if line[1] == "queued"]
+    assert queued[-1] == 100
+    assert all(later - earlier >= 10 or later == 100 for earlier, later in pairwise(queued))
+
+
+async def test_a_retired_secret_still_counts_until_it_is_removed(running_stage: Stage) -> None:
+    event = tenant(body("operation.progress", 10), "mail")
+
+    reply = await running_stage.post(event, secret="the-secret-after-the-rotation")
+
+    assert reply.status == 202
+
+
+async def test_a_signed_body_that_makes_no_sense_is_kept(running_stage: Stage) -> None:
+    reply = await running_stage.post({"event": "operation.progress", "operation": {"operationId": ""}})
+
+    assert (reply.status, reply.document["field"]) == (422, "operation.operationId")
+    (kept,) = await running_stage.around.records.quarantined()
+    assert kept.source == "async-operations"
+
+
+async def test_a_good_reload_counts_at_once_and_a_bad_one_changes_nothing(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    config = tmp_path / "relay.yaml"
+    config.write_text(CONFIG.read_text())
+    async with surroundings(redis_server.url) as around, running(around, config) as relay:
+        on_stage = Stage(around, relay)
+        config.write_text(CONFIG.read_text().replace("tenants: [mail]", "tenants: [other]"))
+        relay.reload()
+        moved = await on_stage.post(tenant(body("operation.progress", 10), "mail"))
+        config.write_text("rules: nonsense")
+        relay.reload()
+
+        kept = await on_stage.post(tenant(body("operation.progress", 20), "other"))
+
+    assert moved.document["deliveries"] == 0
+    assert kept.document["deliveries"] == 2
+
+
+async def test_an_evicting_redis_is_refused(redis_server: RedisServer) -> None:
+    async with surroundings(redis_server.url) as around:
+        await around.store.redis.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            with pytest.raises(ConfigError, match="noeviction"):
+                async with running(around):
+                    pass
+        finally:
+            await around.store.redis.config_set("maxmemory-policy", "noeviction")

@@ -1,0 +1,154 @@
+"""What the README and the pages it leads to say: every command is run, every link and name resolves."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from click.testing import CliRunner
+
+from relay.cli import COMMANDS, main
+from tests.support.commands import ROOT, Serving, relay
+
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+ADDRESS = "http://127.0.0.1:8080"  # what the README's `relay send` sends to
+PROGRAM = ".venv/bin/relay"
+
+
+def commands() -> list[list[str]]:
+    """Every command of the README's shell blocks, word by word."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)
+    lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def of(program: str, verb: str) -> list[str]:
+    """The arguments of the README's one command that begins so."""
+    [found] = [line[1:] for line in commands() if line[:2] == [program, verb]]
+    return found
+
+
+def exports() -> dict[str, str]:
+    return dict(line[1].split("=", 1) for line in commands() if line[0] == "export")
+
+
+def table() -> dict[str, str]:
+    """The README's table of commands: name → what is said of it."""
+    return dict(re.findall(r"^\| `relay (\w+)` \| (.*) \|$", README, re.M))
+
+
+def without_code(page: Path) -> str:
+    return re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+
+
+def links() -> list[tuple[Path, str]]:
+    """Every link into this repository: the page that has it, and where it leads."""
+    found = [(page, target) for page in PAGES for target in re.findall(r"\]\(([^)\s]+)\)", without_code(page))]
+    return [(page, target) for page, target in found if not re.match(r"[a-z]+:", target)]
+
+
+def anchors(page: Path) -> set[str]:
+    """The names by which a page's headings are found."""
+    headings = re.findall(r"^#+ (.+)$", without_code(page), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture
+def env() -> Iterator[dict[str, str]]:
+    """What the README exports, on a free port, with data in a place short enough for a socket."""
+    directory = tempfile.mkdtemp(prefix="relay-", dir="/tmp")
+    yield {**exports(), "RELAY_HOST": "127.0.0.1", "RELAY_PORT": "0", "RELAY_DATA_DIR": f"{directory}/data"}
+    shutil.rmtree(directory)
+
+
+def test_every_command_is_one_that_is_tested_here() -> None:
+    programs = {" ".join(line[:2]) for line in commands() if line[0] != "export"}
+
+    assert programs == {"make demo", "make test", "make setup",
+                        *(f"{PROGRAM} {verb}" for verb in ("check", "serve", "explain", "send"))}  # fmt: skip
+    assert set(exports()) == set(re.findall(r"\$\{(\w+)\}", (ROOT / "config/relay.yaml").read_text("utf-8")))
+
+
+@pytest.mark.parametrize(
+    ("target", "runs"), [("demo", f"{PROGRAM} demo"), ("test", "-m pytest"), ("setup", "pip install"), ("lint", "mypy")]
+)
+def test_make_runs_the_right_program(target: str, runs: str) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
+    # -W: as if nothing had been set up yet
+    done = subprocess.run(["make", "-n", "-W", "pyproject.toml", target], cwd=ROOT, env=env, text=True,
+                          capture_output=True, check=False)  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert any(runs in line for line in done.stdout.splitlines())
+
+
+async def test_check_finds_the_shipped_configuration_right(env: dict[str, str]) -> None:
+    done = await relay(*of(PROGRAM, "check"), env=env)
+
+    assert done.status == 0, done.out + done.err
+
+
+async def test_explain_says_whom_the_sample_event_reaches(env: dict[str, str]) -> None:
+    done = await relay(*of(PROGRAM, "explain"), env=env)
+
+    assert done.status == 0, done.err
+    assert "process-mining" in done.out
+
+
+async def test_serve_starts_takes_what_send_sends_and_stops(env: dict[str, str]) -> None:
+    verb, *arguments = of(PROGRAM, "serve")
+    assert (verb, arguments[0]) == ("serve", "-c")
+    async with Serving(ROOT / arguments[1], env) as serving:
+        sent = await relay(*(word.replace(ADDRESS, serving.url) for word in of(PROGRAM, "send")), env=env)
+        statuses = {}
+        async with aiohttp.ClientSession() as session:
+            for address in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+                assert f"`{address}`" in README or f"GET {address}`" in README
+                async with session.get(serving.url + address) as response:
+                    statuses[address] = response.status
+
+        stopped = await serving.stop()
+
+    assert (sent.status, sent.out.splitlines()[0]) == (0, "202 Accepted"), sent.err
+    assert set(statuses.values()) == {200}
+    assert stopped == 0
+
+
+def test_the_table_of_commands_is_that_of_the_help() -> None:
+    help_text = CliRunner().invoke(main, ["--help"]).output
+
+    in_help = re.findall(r"^  (\w+)  +\S", help_text.partition("Commands:")[2], re.M)
+    assert set(table()) == set(in_help)
+    assert set(in_help) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", table())
+def test_every_option_that_the_table_names_exists(name: str) -> None:
+    done = CliRunner().invoke(main, [name, "--help"])
+
+    assert done.exit_code == 0
+    assert set(re.findall(r"--[a-z-]+", table()[name])) <= set(re.findall(r"--[a-z-]+", done.output))
+
+
+@pytest.mark.parametrize(("page", "target"), links(), ids=lambda value: getattr(value, "name", value))
+def test_every_link_leads_somewhere(page: Path, target: str) -> None:
+    path, _, anchor = target.partition("#")
+    found = page.parent / path if path else page
+
+    assert found.exists()
+    assert not anchor or anchor in anchors(found)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(r"`(tests/[\w./-]+)`", page.read_text("utf-8"))
+
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -1,0 +1,304 @@
+"""Which destinations an event reaches, and why: every condition, every wildcard, every gate."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.deliveries import Gate, Limit
+from relay.events import Event
+from relay.rules import KNOWN_EVENTS, Condition, Decision, Rule, decide, fits, targets
+from tests.support.configuration import CHANNELS, GOOD, configured
+from tests.support.events import body, completed, event_of, failed, progress, seed, started
+
+EVERYONE = ("team", "analysts")
+
+
+def rule(**conditions: Any) -> Rule:
+    return Rule(**({"name": "a rule", "notify": EVERYONE} | conditions))
+
+
+def reaches(event: Event, **conditions: Any) -> bool:
+    return bool(decide(event, [rule(**conditions)]).reached)
+
+
+def destinations(decision: Decision) -> list[str]:
+    return [reached.destination for reached in decision.reached]
+
+
+def batch(name: str) -> Event:
+    return event_of({"event": name, "batch": seed("submit-batch.response")})
+
+
+# Conditions
+
+
+def test_a_rule_without_conditions_matches_every_known_event() -> None:
+    assert reaches(progress(40))
+    assert reaches(batch("batch.started"))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ({"sources": ["async-operations"]}, True),
+        ({"sources": ["progress", "async-operations"]}, True),
+        ({"sources": ["progress"]}, False),
+        ({"tenants": ["tenant-1"]}, True),
+        ({"tenants": ["tenant"]}, False),
+        ({"projects": ["project-1"]}, True),
+        ({"projects": ["PROJECT-1"]}, False),
+        ({"operation_types": ["ProcessMiningAnalysis"]}, True),
+        ({"operation_types": ["DataEnrichment"]}, False),
+        ({"priorities": ["High", "Critical"]}, True),
+        ({"priorities": ["high"]}, True),
+        ({"priorities": ["Low"]}, False),
+        ({"statuses": ["running"]}, True),
+        ({"statuses": ["RUNNING", "Failed"]}, True),
+        ({"statuses": ["Failed"]}, False),
+        ({"events": ["operation.progress"]}, True),
+        ({"events": ["operation.failed"]}, False),
+        ({"priorities": ["High"], "statuses": ["Failed"]}, False),
+        ({"priorities": ["High"], "statuses": ["Running"], "tenants": ["tenant-1"]}, True),
+    ],
+)
+def test_every_condition_must_hold(conditions: dict[str, Any], expected: bool) -> None:
+    assert reaches(progress(67), **conditions) is expected
+
+
+@pytest.mark.parametrize("condition", ["tenants", "projects", "operation_types"])
+def test_what_the_event_does_not_state_is_not_what_was_wanted(condition: str) -> None:
+    bare = event_of({"event": "operation.failed", "operation": {"operationId": "op-1"}})
+
+    decision = decide(bare, [rule(**{condition: ["anything"]})])
+
+    assert decision.reached == ()
+    assert decision.traces[0].conditions[-1] == Condition(condition, ("anything",), "", holds=False)
+
+
+def test_the_status_is_the_one_that_is_told() -> None:
+    timeout = failed(status="Timeout")
+
+    assert reaches(timeout, statuses=["Timeout"])
+    assert not reaches(timeout, statuses=["Failed"])
+
+
+def test_a_batch_event_is_judged_by_the_operation_it_tells_of() -> None:
+    done = event_of(body("batch.operation.completed", status="Completed") | {"batch": {"batchId": "batch-1"}})
+
+    assert reaches(done, operation_types=["ProcessMiningAnalysis"])
+    assert not reaches(batch("batch.completed"), operation_types=["ProcessMiningAnalysis"])
+
+
+# Events and wildcards
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting"),
+    [
+        ("*", KNOWN_EVENTS),
+        ("operation.*", {event for event in KNOWN_EVENTS if event.startswith("operation.")}),
+        ("batch.*", {"batch.started", "batch.operation.completed", "batch.completed"}),
+        ("*.completed", {"operation.phase.completed", "operation.completed", "batch.operation.completed",
+                         "batch.completed"}),
+        ("operation.*.completed", {"operation.phase.completed"}),
+        ("*operation*completed", {"operation.phase.completed", "operation.completed", "batch.operation.completed"}),
+        ("*a*l*", {event for event in KNOWN_EVENTS if "a" in event and "l" in event[event.index("a"):]}),
+        ("**", KNOWN_EVENTS),
+        ("operation.failed", {"operation.failed"}),
+        ("operation.failed*", {"operation.failed"}),
+        ("operation", set()),
+        ("Operation.*", set()),
+        ("operation.failed*failed", set()),
+        ("", set()),
+    ],
+)  # fmt: skip
+def test_a_star_stands_for_any_part_of_a_known_events_name(pattern: str, fitting: set[str]) -> None:
+    assert {event for event in KNOWN_EVENTS if fits(pattern, event)} == set(fitting)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [(["operation.paused"], True), (["operation.*"], False), (["*"], False), (["operation.p*"], False), (None, False)],
+)  # fmt: skip
+def test_an_unknown_event_reaches_only_rules_that_name_it(events: list[str] | None, expected: bool) -> None:
+    paused = event_of(body("operation.paused"))
+
+    assert reaches(paused, **({"events": events} if events else {})) is expected
+
+
+def test_a_pattern_of_many_stars_is_decided_at_once() -> None:
+    assert not fits("*o" * 60, "operation.completed")
+
+
+# Destinations and gates
+
+
+def test_all_rules_contribute_and_a_destination_named_twice_is_notified_once() -> None:
+    rules = [
+        rule(name="first", notify=("team", "team")),
+        rule(name="never", events=("batch.*",), notify=("nobody",)),
+        rule(name="second", notify=("analysts", "team")),
+    ]
+
+    decision = decide(completed(), rules)
+
+    assert [(reached.destination, reached.rules) for reached in decision.reached] == [
+        ("team", ("first", "second")),
+        ("analysts", ("second",)),
+    ]
+
+
+def test_a_destination_has_the_gates_of_all_its_rules() -> None:
+    rules = [rule(min_progress_increment=10), rule(min_interval=60), rule(min_progress_increment=10)]
+
+    decision = decide(progress(40), rules)
+
+    assert decision.reached[0].gates == (Gate(increment=10), Gate(interval=60))
+
+
+def test_one_rule_without_a_gate_opens_the_destination() -> None:
+    rules = [rule(min_progress_increment=10), rule(notify=("team",))]
+
+    decision = decide(progress(40), rules)
+
+    assert {reached.destination: reached.gates for reached in decision.reached} == {
+        "team": (),
+        "analysts": (Gate(increment=10),),
+    }
+
+
+def test_a_rule_that_does_not_match_opens_nothing() -> None:
+    rules = [rule(min_progress_increment=10), rule(events=["operation.failed"])]
+
+    assert decide(progress(40), rules).reached[0].gates == (Gate(increment=10),)
+
+
+def test_no_rule_reaches_nobody_and_every_rule_is_traced() -> None:
+    decision = decide(progress(40), [rule(name="one", tenants=["x"]), rule(name="two", projects=["y"])])
+
+    assert (decision.reached, [trace.rule for trace in decision.traces]) == ((), ["one", "two"])
+
+
+def test_a_trace_says_what_was_wanted_and_what_was_there() -> None:
+    [trace] = decide(progress(40), [rule(events=["operation.*"], priorities=["Low"])]).traces
+
+    assert trace.conditions == (
+        Condition("events", ("operation.*",), "operation.progress", holds=True),
+        Condition("priorities", ("Low",), "High", holds=False),
+    )
+    assert not trace.matches
+
+
+# Targets
+
+
+def test_every_address_becomes_a_target_with_its_channels_limits() -> None:
+    config = configured()
+
+    found = targets(decide(failed(), config.rules), config.destinations, CHANNELS)
+
+    assert [(one.destination, one.channel, one.address, one.mode) for one in found] == [
+        ("team", "slack", "#team", "live"),
+        ("analysts", "email", "analyst@example.com", "each"),
+        ("analysts", "email", "lead@example.com", "each"),
+    ]
+    assert found[0].new_limits == (Limit("post:#team", 1.0, 3),)
+    assert found[0].edit_limits == (Limit("edit", 1.5),)
+
+
+def test_a_live_target_carries_its_manners() -> None:
+    config = configured(GOOD, ("mode: live", "live: {post_after: 2m, min_interval: 30s}"))
+
+    [found] = targets(decide(progress(40), config.rules), config.destinations, CHANNELS)
+
+    assert (found.post_after, found.min_interval) == (120, 30)
+
+
+@pytest.mark.parametrize(
+    ("written", "step", "gates"),
+    [
+        ("min_progress_increment: 10", "5", (Gate(increment=10),)),
+        ("min_progress_increment: 2", "5", (Gate(increment=5),)),
+        ("min_interval: 60s", "5", (Gate(increment=5, interval=60),)),
+        ("min_interval: 60s", "0", (Gate(interval=60),)),
+        ("min_progress_increment: 0", "5", (Gate(increment=5),)),
+        ("min_progress_increment: 0", "0", ()),
+    ],
+)
+def test_a_live_message_moves_by_the_wider_of_its_own_step_and_the_rules(
+    written: str, step: str, gates: tuple[Gate, ...]
+) -> None:
+    config = configured(GOOD, ("mode: live", f"live: {{min_step: {step}}}"), ("min_progress_increment: 10", written))
+
+    [found] = targets(decide(progress(40), config.rules), config.destinations, CHANNELS)
+
+    assert found.gates == gates
+
+
+def test_a_destination_that_is_not_live_has_the_rules_gates_alone() -> None:
+    config = configured(GOOD, ("mode: live", "mode: each"))
+
+    [found] = targets(decide(progress(40), config.rules), config.destinations, CHANNELS)
+
+    assert (found.mode, found.gates, found.post_after, found.min_interval) == ("each", (Gate(increment=10),), 0, 0)
+
+
+# What holds for all rules
+
+NAMES = st.sampled_from(["team", "analysts", "managers"])
+RULES = st.lists(
+    st.builds(
+        rule,
+        name=st.text(min_size=1, max_size=5),
+        events=st.lists(
+            st.sampled_from(["*", "operation.*", "*.completed", "operation.failed", "batch.*"]), min_size=1
+        ),
+        priorities=st.lists(st.sampled_from(["Low", "High"]), max_size=2),
+        min_progress_increment=st.sampled_from([0, 5, 10]),
+        min_interval=st.sampled_from([0, 60]),
+        notify=st.lists(NAMES, min_size=1, max_size=3),
+    ),
+    max_size=6,
+)
+EVENTS = st.sampled_from([started(), progress(40), completed(), failed(), batch("batch.started")])
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, RULES, st.randoms())
+def test_the_order_of_rules_changes_nobodys_lot(event: Event, rules: list[Rule], chance: Any) -> None:
+    shuffled = chance.sample(rules, len(rules))
+
+    one, other = decide(event, rules), decide(event, shuffled)
+
+    assert {reached.destination: set(reached.gates) for reached in one.reached} == {
+        reached.destination: set(reached.gates) for reached in other.reached
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, RULES, RULES)
+def test_a_further_rule_takes_nobody_away_and_closes_no_gate(event: Event, rules: list[Rule], more: list[Rule]) -> None:
+    before, after = decide(event, rules), decide(event, rules + more)
+
+    assert destinations(after)[: len(before.reached)] == destinations(before)
+    for was, now in zip(before.reached, after.reached, strict=False):
+        assert now.gates == () or set(was.gates) <= set(now.gates)
+        assert was.gates or not now.gates
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, RULES)
+def test_nobody_is_reached_twice_or_without_a_rule_that_names_him(event: Event, rules: list[Rule]) -> None:
+    decision = decide(event, rules)
+
+    assert len(set(destinations(decision))) == len(destinations(decision))
+    assert set(destinations(decision)) == {name for trace in decision.traces if trace.matches for name in trace.notify}
+
+
+@given(st.text("*abo.", max_size=8), st.sampled_from(sorted(KNOWN_EVENTS)))
+def test_a_pattern_fits_as_the_shells_would(pattern: str, event: str) -> None:
+    from fnmatch import fnmatchcase
+
+    assert fits(pattern, event) is fnmatchcase(event, pattern)
