@@ -73,7 +73,8 @@ def test_every_command_is_one_that_is_tested_here() -> None:
 
     assert programs == {"make demo", "make test", "make setup",
                         *(f"{PROGRAM} {verb}" for verb in ("check", "serve", "explain", "send"))}  # fmt: skip
-    assert set(exports()) == set(re.findall(r"\$\{(\w+)\}", (ROOT / "config/relay.yaml").read_text("utf-8")))
+    settings = re.sub(r"(^|\s)#.*", "", (ROOT / "config/relay.yaml").read_text("utf-8"))
+    assert set(exports()) == set(re.findall(r"\$\{(\w+)\}", settings))
 
 
 @pytest.mark.parametrize(
@@ -147,8 +148,9 @@ def test_every_link_leads_somewhere(page: Path, target: str) -> None:
     assert not anchor or anchor in anchors(found)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_test_that_a_page_names_exists(page: Path) -> None:
-    named = re.findall(r"`(tests/[\w./-]+)`", page.read_text("utf-8"))
+def test_every_test_that_a_promise_names_exists() -> None:
+    promises = (ROOT / "docs/promises.md").read_text("utf-8")
+    named = re.findall(r"`((?:tests/[\w/]*)?(?:test_\w+\.py)?)`", promises)
 
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    assert len(set(named)) > 5
+    assert [name for name in named if name and not [*ROOT.glob(name), *ROOT.glob(f"tests/**/{name}")]] == []

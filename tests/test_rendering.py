@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -170,6 +171,35 @@ def test_an_address_that_cannot_be_made_whole_or_safe_is_no_link(alone: Build, a
     renderer = alone(only("[{{ links.operation }}]"), base_url=base_url)
 
     assert text_of(renderer, progress(trackingUrl=address)) == "[]"
+
+
+def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone: Build) -> None:
+    renderer = alone(
+        {"teams/generic.yaml": "rows: [{each: m in batch.operations, told: '{{ m.name }} {{ m.blocks }}'}]"}
+    )
+    chain = {"a": ["Failed", []], "b": ["Pending", ["a"]], "c": ["Pending", ["b", "a"]], "d": ["Completed", ["a"]],
+             "e": ["Failed", ["e", "gone"]]}  # fmt: skip
+    members = [{"operationKey": key, "status": status, "dependencies": needs} for key, (status, needs) in chain.items()]
+    document = samples.envelope(
+        "batch.completed", "2024-01-20T12:03:00Z", batch={"batchId": "b", "operations": members}
+    )
+
+    told = render(renderer, samples.event_of(document), "teams")
+
+    assert told["rows"] == [{"told": text} for text in ("a 2", "b 0", "c 0", "d 0", "e 0")]
+
+
+def test_the_largest_batch_that_is_accepted_is_rendered_soon(renderer: Renderer) -> None:
+    members = [{"operationId": f"{n}", "status": "Failed", "dependencies": [f"{n - 1}"]} for n in range(14_000)]
+    event = samples.event_of(
+        samples.envelope("batch.completed", "2024-01-20T12:03:00Z", batch={"batchId": "b", "operations": members})
+    )
+    started = time.process_time()
+
+    told = text_of(renderer, event)
+
+    assert "14,000 failed" in told
+    assert time.process_time() - started < 5
 
 
 # Which message it is
@@ -742,3 +772,30 @@ def test_a_sample_that_is_no_event_is_named(own: Build) -> None:
     renderer = own({"samples/broken.json": '{"event": "operation.progress"}'})
 
     assert "samples/broken.json: no sample of an event: " in renderer.check()[0]
+
+
+# The author's guide
+
+
+def test_every_field_and_filter_of_the_guide_is_there(alone: Build) -> None:
+    guide = (BUILT_IN / "README.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", guide, re.MULTILINE))
+    paths = [
+        f"{name}{'[0]' if 'a list' in told else ''}.{field}"
+        for name, told in rows.items()
+        for field in re.findall(r"`(\w+)`", told.partition("of each operation")[0])
+        if field not in ("operation.phase.completed",) and name != "list_and"
+    ]
+    filters = [
+        name for row in re.findall(r"^\| (`\w.*?`) \|", guide, re.MULTILINE) for name in re.findall(r"`(\w+)", row)
+    ]
+    filters = filters[filters.index("num") :]
+    lines = [f"a{n}?: '{{{{ {path} }}}}'" for n, path in enumerate(paths)]
+    lines += [f"b{n}?: '{{% if 0 %}}{{{{ op|{name} }}}}{{% endif %}}'" for n, name in enumerate(filters)]
+    renderer = alone({"teams/generic.yaml": "\n".join(lines)})
+
+    told = render(renderer, samples.messages()["operation.completed"], "teams")
+
+    assert len(paths) > 80
+    assert len(filters) > 15
+    assert len(told) > 40

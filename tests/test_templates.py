@@ -367,7 +367,7 @@ def contrast(colour: str, background: str) -> float:
 
 ENGLISH = (
     r"January|Jan(?!\.)|March|May|October|December|Started|Running|Completed|Failed|Timed out|Cancelled|Pending|High"
-    r"|Medium|records?|phase|of|left|found|after|at|in \d|minutes?|hours?|more|updated|started|Duration|Files"
+    r"|Medium|[Rr]ecords?|phase|of|left|found|after|at|in \d|minutes?|hours?|more|updated|started|Duration|Files"
 )
 
 

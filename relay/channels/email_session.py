@@ -9,7 +9,7 @@ import contextlib
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPResponseException, SMTPServerDisconnected
@@ -38,7 +38,7 @@ class Server:
     port: int
     tls: str  # starttls | tls | none
     context: ssl.SSLContext | None
-    login: tuple[str, str] | None
+    login: tuple[str, str] | None = field(repr=False)
 
     def __str__(self) -> str:
         return f"mail server {self.host}:{self.port}"

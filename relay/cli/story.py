@@ -139,9 +139,12 @@ def _timeline(log: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
         if line.get("percentage") == "":
             line["percentage"] = None
         if what == "failed":
-            # One that is buried in the same step has no next try.
-            buried = [[*after[:3]] for after in log[number + 1 : number + 2]] == [[at, "dead", line["destination"]]]
-            line["next_at"] = None if buried else _iso(at + line.pop("delay"))
+            # One that is buried in the same step has no next try. Time and destination alone would not tell: it may
+            # be another address of the same destination.
+            burial = [at, "dead", line["destination"], "outcome_unknown", line["error"]]
+            buried = [[*after] for after in log[number + 1 : number + 2]] == [burial]
+            line["next_at"] = None if buried else _iso(at + line["delay"])
+            del line["delay"]
         yield line
 
 

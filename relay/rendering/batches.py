@@ -15,6 +15,8 @@ DOCUMENTED = ("batchId", "batchName", "batchDescription", "operations", "totalOp
 COUNTS = {"Completed": "completed", "Failed": "failed", "Timeout": "failed", "Cancelled": "cancelled",
           "Running": "running"}  # fmt: skip
 
+MAX_COUNTED = 50  # failures for which it is counted what waits for them; no message shows more
+
 
 def batch(event: Event, language: Language, base_url: str) -> dict[str, Any]:
     """The event's batch; its keys are there, and empty, for an event that has none."""
@@ -65,16 +67,27 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
             "name": clean(named) or text(row, "operationName", "name", "operationKey") or key,
             "status": status,
             "status_label": language.label(status),
+            "blocks": 0,
             "waits_for": [str(name) for name in row.get("dependencies") or () if isinstance(name, str)],
         })  # fmt: skip
-    for member in members:
-        member["blocks"] = _blocked(member["key"], members) if COUNTS.get(member["status"]) == "failed" else 0
+    failed = [member for member in members if COUNTS.get(member["status"]) == "failed"]
+    for member in failed[:MAX_COUNTED]:
+        member["blocks"] = _blocked(member["key"], members)
     return members
 
 
 def _blocked(key: str, members: list[dict[str, Any]]) -> int:
     """How many operations that are not over depend on this one, directly or through others."""
-    reached = {key}
-    while found := {m["key"] for m in members if m["key"] not in reached and reached.intersection(m["waits_for"])}:
-        reached |= found
-    return sum(member["key"] in reached - {key} and member["status"] not in TERMINAL for member in members)
+    waiting: dict[str, list[dict[str, Any]]] = {}
+    for member in members:
+        for name in member["waits_for"]:
+            waiting.setdefault(name, []).append(member)
+    reached, front = {key}, [key]
+    count = 0
+    while front:
+        for member in waiting.get(front.pop(), []):
+            if member["key"] not in reached:
+                reached.add(member["key"])
+                front.append(member["key"])
+                count += member["status"] not in TERMINAL
+    return count

@@ -28,6 +28,8 @@ _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z
 def clean(value: Any) -> Any:
     """The document without what disguises it, in every text and key. Line breaks stay, as `\\n`."""
     if isinstance(value, str):
+        if value.isascii() and value.isprintable():
+            return value
         return _JOINER.sub("", _HIDDEN.sub("", _LINE_ENDS.sub("\n", value).replace("\t", " ")))
     if isinstance(value, Mapping):
         return {clean(key): clean(item) for key, item in value.items()}

@@ -5,12 +5,13 @@
 
 import asyncio
 import email.policy
-import html
-import weakref
+import re
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from html import escape
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -19,18 +20,27 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 PAGE = Path(__file__).with_name("inbox_page.html")
 KEPT = 10_000
+SHOWN = 500  # of them, the newest ones, on the page
 MAX_MAIL = 10 * 1024**2
-SHOWN_HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "References", "In-Reply-To", "Reply-To", "List-Id",
-                 "Auto-Submitted", "X-Auto-Response-Suppress", "Content-Language")  # fmt: skip
+SNIPPET = 140  # characters
+# As a careful mail client shows it: no scripts, nothing from outside, links in a window of their own.
+HTML_POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; "
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'self'"
+)
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail as it arrived, for one recipient."""
+    """One mail as it arrived, for one recipient; numbers count from 1 and are never used again."""
 
+    number: int
     recipient: str
     raw: bytes
     message: EmailMessage
+    received_at: datetime
 
     @property
     def subject(self) -> str:
@@ -50,7 +60,7 @@ class Mail:
 
     def _part(self, kind: str) -> str:
         part = self.message.get_body(preferencelist=(kind,))
-        return cast("EmailMessage", part).get_content() if part else ""
+        return str(cast("EmailMessage", part).get_content()) if part else ""
 
 
 class Inbox:
@@ -58,35 +68,36 @@ class Inbox:
 
     def __init__(self) -> None:
         self.mails: deque[Mail] = deque(maxlen=KEPT)
+        self.refused: deque[tuple[str, str]] = deque(maxlen=KEPT)  # recipient and reply
         self.url = ""
         self.smtp_port = 0
+        self._arrived = 0
         self._answers: dict[str, deque[str]] = defaultdict(deque)
         self._changed = asyncio.Condition()
+        self._connections: set[SMTP] = set()
         self._server: asyncio.Server | None = None
-        self._connections: weakref.WeakSet[SMTP] = weakref.WeakSet()
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0, smtp_port: int = 0) -> None:
         """Serve until `stop`; port 0 takes a free one."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, host, smtp_port)
+        self._server = await asyncio.get_running_loop().create_server(self._connection, host, smtp_port)
         self.smtp_port = self._server.sockets[0].getsockname()[1]
         app = web.Application()
         app.router.add_get("/", self._page)
         app.router.add_get("/mails.json", self._list)
-        app.router.add_get("/mails/{number:[0-9]{1,9}}.html", self._html)
+        app.router.add_get(r"/mails/{number:\d{1,9}}.json", self._details)
+        app.router.add_get(r"/mails/{number:\d{1,9}}.html", self._html)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
         self.url = f"http://{host}:{self._runner.addresses[0][1]}/"
 
     async def stop(self) -> None:
-        """Leave at once, whoever is still connected."""
         if self._server:
             self._server.close()
-        for connection in self._connections:
-            if connection.transport:
-                connection.transport.close()
+            for connection in self._connections:
+                if connection.transport:
+                    connection.transport.close()
         if self._runner:
             await self._runner.cleanup()
 
@@ -102,60 +113,92 @@ class Inbox:
         self._answers[recipient].extend(replies)
 
     async def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
-        """Return once the predicate holds, looked at after every mail. Raises TimeoutError."""
+        """Until the predicate holds, looked at after every mail and every refusal; TimeoutError if it never does."""
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(predicate)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it so
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        if self._answers[address]:
-            reply = self._answers[address].popleft()
-            if not reply.startswith("2"):
-                return reply
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 OK"
+        reply = self._answers[address].popleft() if self._answers[address] else "250 2.1.5 OK"
+        if reply.startswith("2"):
+            envelope.rcpt_tos.append(address)
+            return reply
+        async with self._changed:
+            self.refused.append((address, reply))
+            self._changed.notify_all()
+        return reply
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         raw = envelope.original_content or b""
         message = email.message_from_bytes(raw, policy=email.policy.default)
         async with self._changed:
-            self.mails.extend(Mail(recipient, raw, message) for recipient in envelope.rcpt_tos)
+            for recipient in envelope.rcpt_tos:
+                self._arrived += 1
+                self.mails.append(Mail(self._arrived, recipient, raw, message, datetime.now(UTC)))
             self._changed.notify_all()
-        return f"250 2.0.0 OK queued as {len(self.mails)}"
+        return f"250 2.0.0 OK queued as {self._arrived}"
 
     def _connection(self) -> SMTP:
-        connection = SMTP(self, hostname="inbox.example", enable_SMTPUTF8=True, data_size_limit=MAX_MAIL)
-        self._connections.add(connection)
+        connection = _Connection(self, hostname="inbox.example", enable_SMTPUTF8=True, data_size_limit=MAX_MAIL,
+                                 loop=asyncio.get_running_loop())  # fmt: skip
+        connection.open = self._connections
         return connection
 
     async def _page(self, _request: web.Request) -> web.Response:
         return web.Response(text=PAGE.read_text("utf-8"), content_type="text/html")
 
-    async def _list(self, _request: web.Request) -> web.Response:
-        return web.json_response({"mails": [_shown(number, mail) for number, mail in enumerate(self.mails)]})
+    async def _list(self, request: web.Request) -> web.Response:
+        """What the page lists, newest first; 204 if nothing has come since `?seen=`."""
+        if request.query.get("seen") == str(self._arrived):
+            return web.Response(status=204)
+        newest = list(self.mails)[: -SHOWN - 1 : -1]
+        listed = [_listed(mail) for mail in newest]
+        return web.json_response({"version": self._arrived, "count": len(self.mails), "mails": listed})
+
+    async def _details(self, request: web.Request) -> web.Response:
+        mail = self._mail(request)
+        headers = [[name, re.sub(r"\s*\r?\n\s*", " ", str(value))] for name, value in mail.message.items()]
+        source = mail.raw.decode("utf-8", "replace")
+        return web.json_response(_listed(mail) | {"text": mail.text, "headers": headers, "source": source})
 
     async def _html(self, request: web.Request) -> web.Response:
-        """A mail's HTML, as a mail client shows it: no scripts, nothing from outside, links in a tab of their own."""
+        mail = self._mail(request)
+        html = mail.html or f"<!doctype html><title>{escape(mail.subject)}</title><pre>{escape(mail.text)}</pre>"
+        html = re.sub(r"<head[^>]*>", r'\g<0><base target="_blank">', html, count=1, flags=re.IGNORECASE)
+        policy = {"Content-Security-Policy": HTML_POLICY, "Referrer-Policy": "no-referrer"}
+        return web.Response(text=html, content_type="text/html", headers=policy)
+
+    def _mail(self, request: web.Request) -> Mail:
         number = int(request.match_info["number"])
-        if number >= len(self.mails):
-            raise web.HTTPNotFound
-        mail = self.mails[number]
-        page = mail.html or f"<pre>{html.escape(mail.text)}</pre>"
-        return web.Response(
-            text=page.replace("<head>", '<head><base target="_blank">', 1),
-            content_type="text/html",
-            headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"},
-        )
+        for mail in self.mails:
+            if mail.number == number:
+                return mail
+        raise web.HTTPNotFound
 
 
-def _shown(number: int, mail: Mail) -> dict[str, Any]:
+class _Connection(SMTP):
+    """One that can be closed with the inbox, while it lasts."""
+
+    open: set[SMTP]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.open.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.open.discard(self)
+        super().connection_lost(error)
+
+
+def _listed(mail: Mail) -> Json:
+    text = " ".join(mail.text.split())
     return {
-        "number": number,
+        "number": mail.number,
         "to": mail.recipient,
         "from": str(mail.message["From"] or ""),
         "subject": mail.subject,
-        "date": str(mail.message["Date"] or ""),
-        "text": mail.text,
-        "headers": [[name, str(mail.message[name])] for name in SHOWN_HEADERS if mail.message[name]],
+        "received": mail.received_at.isoformat(),
+        "snippet": text if len(text) <= SNIPPET else f"{text[: SNIPPET - 1]}…",
+        "html": bool(mail.html),
     }

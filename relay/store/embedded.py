@@ -244,12 +244,12 @@ def ends_with_parent() -> Callable[[], None] | None:
         return None  # there the server stays, and the next relay ends it
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
-    def ask() -> None:
+    def tie() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it ended before it could be asked for
             os._exit(1)
 
-    return ask
+    return tie
 
 
 def _quoted(path: Path) -> str:

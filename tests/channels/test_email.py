@@ -1,19 +1,19 @@
 """The e-mail channel against servers that behave, and against servers that do not."""
 
 import asyncio
+import base64
 import email
 import email.policy
-import json
-import re
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
-from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+import uvloop
 from pydantic import ValidationError
 
 from relay.channels.email import Email
@@ -22,9 +22,10 @@ from relay.channels.email_session import Timeouts
 from relay.deliveries import Notification
 from relay.errors import DeliveryError
 from tests.support.certificates import Certificate, make_certificate
-from tests.support.scripted_smtp import FIN, GOOD, RST, SILENCE, Reply, ScriptedSmtp
+from tests.support.scripted_smtp import EXTENSIONS, FIN, GOOD, RST, SILENCE, Reply, ScriptedSmtp
 
 PASSWORD = "correct horse"
+Connect = Callable[..., Email]
 IMPATIENT = Timeouts(command=0.5, reply=0.5, submit=5.0)
 
 MAIL = Notification(
@@ -55,23 +56,25 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 @pytest.fixture
-async def send() -> Any:
-    """Sends one mail over a channel of its own, and gives the receipt or the error."""
-    opened: list[Email] = []
+async def connect() -> AsyncIterator[Connect]:
+    """Makes channels to a server, and closes them."""
+    made: list[Email] = []
 
-    async def once(server: ScriptedSmtp, notification: Notification = MAIL, **changes: Any) -> Any:
-        opened.append(channel(server, changes.pop("timeouts", None), **changes))
-        try:
-            return await opened[-1].send(notification)
-        except DeliveryError as error:
-            return error
+    def one(server: ScriptedSmtp, timeouts: Timeouts | None = None, **changes: Any) -> Email:
+        made.append(channel(server, timeouts, **changes))
+        return made[-1]
 
-    yield once
-    for one in opened:
-        await one.aclose()
+    yield one
+    for mails in made:
+        await mails.aclose()
 
 
-# --- every stage, every answer ----------------------------------------------------------------------------------------
+async def failing(mails: Email, notification: Notification = MAIL) -> DeliveryError:
+    """The error of an attempt that has to fail."""
+    with pytest.raises(DeliveryError) as caught:
+        await mails.send(notification)
+    return caught.value
+
 
 REPLIES: dict[str, Reply] = {
     "2xx": "250 2.0.0 OK", "4xx": "451 4.3.0 later", "5xx": "550 5.7.1 no", "421": "421 4.3.2 closing",
@@ -106,10 +109,10 @@ def outcome(result: object) -> str:
 
 @pytest.mark.parametrize(("stage", "reply", "expected"), CELLS, ids=[f"{stage}-{reply}" for stage, reply, _ in CELLS])
 async def test_every_answer_at_every_stage_has_its_outcome(
-    stage: str, reply: str, expected: str, certificate: Certificate, send: Any
+    stage: str, reply: str, expected: str, certificate: Certificate
 ) -> None:
     answers = [GOOD[stage]] if reply == "2xx" and stage in GOOD and stage != "data" else [REPLIES[reply]]
-    script: dict[str, list[Reply]] = {} if (reply, stage) in {("2xx", "connect"), ("2xx", "ehlo")} else {stage: answers}
+    script: dict[str, Any] = {} if (reply, stage) in {("2xx", "connect"), ("2xx", "ehlo")} else {stage: answers}
     refuse_first = stage == "rset"
     encrypted = {"connect": "tls", "starttls": "starttls"}.get(stage, "none")
     options = {"tls": encrypted, "username": "relay", "password": PASSWORD}
@@ -134,3 +137,371 @@ async def test_every_answer_at_every_stage_has_its_outcome(
 
     assert outcome(result) == expected
     assert len(server.taken) == (expected == "delivered")
+
+
+class TestRefusals:
+    async def test_greylisting_is_tried_again_after_a_minute_at_the_earliest(self, connect: Connect) -> None:
+        async with ScriptedSmtp(rcpt=["451 4.7.1 greylisted"]) as server:
+            error = await failing(connect(server))
+
+        assert (outcome(error), error.retry_after) == ("transient", 60.0)
+        assert "451 4.7.1 greylisted" in str(error)
+
+    async def test_a_refused_recipient_takes_nothing_from_the_others(self, connect: Connect) -> None:
+        async with ScriptedSmtp(rcpt=[GOOD["rcpt"], "550 5.1.1 no such user", GOOD["rcpt"]]) as server:
+            mails = connect(server)
+            await mails.send(replace(MAIL, address="a@example.com"))
+            error = await failing(mails, replace(MAIL, address="b@example.com"))
+            await mails.send(replace(MAIL, address="c@example.com"))
+
+        assert (outcome(error), "550 5.1.1 no such user" in str(error)) == ("permanent", True)
+        assert [mail.rcpt_to for mail in server.taken] == ["<a@example.com>", "<c@example.com>"]
+        assert server.connections == 1
+
+    async def test_every_recipient_has_an_envelope_and_a_mail_of_its_own(self, connect: Connect) -> None:
+        async with ScriptedSmtp() as server:
+            mails = connect(server)
+            for address in ("a@example.com", "b@example.com"):
+                await mails.send(replace(MAIL, address=address))
+
+        assert [sum(line.startswith("RCPT") for line in server.commands), len(server.taken)] == [2, 2]
+        assert b"b@example.com" not in server.taken[0].data
+
+    async def test_a_mail_refused_after_its_end_was_not_taken(self, connect: Connect) -> None:
+        async with ScriptedSmtp(dot=["451 4.3.0 no space"]) as server:
+            error = await failing(connect(server))
+
+        assert outcome(error) == "transient"
+
+    async def test_a_reset_before_the_mail_has_left_is_no_doubt(self, connect: Connect) -> None:
+        long = replace(MAIL, content={**MAIL.content, "text": "line\n" * 1_000_000})
+        async with ScriptedSmtp(body=[RST]) as server:
+            error = await failing(connect(server), long)
+
+        assert outcome(error) == "transient"
+
+    async def test_a_reset_after_the_end_leaves_doubt_and_the_repeat_is_the_same_mail(self, connect: Connect) -> None:
+        async with ScriptedSmtp(dot=[RST]) as lost, ScriptedSmtp() as server:
+            error = await failing(connect(lost))
+            await connect(server).send(MAIL)
+            await connect(server).send(MAIL)
+
+        assert outcome(error) == "unknown"
+        assert server.taken[0].data == server.taken[1].data
+
+    async def test_a_mail_that_was_taken_is_delivered_whatever_follows(self, connect: Connect) -> None:
+        async with ScriptedSmtp(quit=[FIN]) as server:
+            mails = connect(server)
+
+            receipt = await mails.send(MAIL)
+            await mails.aclose()
+
+        assert receipt.detail == "250 2.0.0 OK queued as 4F00"
+
+    async def test_a_server_that_wants_no_more_mail_at_all_loses_no_attempt(self, connect: Connect) -> None:
+        async with ScriptedSmtp(banner=["421 4.3.2 too many connections"]) as server:
+            error = await failing(connect(server))
+
+        assert (error.pause, error.retry_after) == ("channel", 15.0)
+
+    async def test_the_server_that_is_not_there_is_named(self, connect: Connect) -> None:
+        async with ScriptedSmtp() as server:
+            pass
+
+        error = await failing(connect(server))
+
+        assert error.pause == "channel"
+        assert f"127.0.0.1:{server.port}" in str(error)
+
+    async def test_a_servers_words_cannot_steer_a_terminal(self, connect: Connect) -> None:
+        async with ScriptedSmtp(rcpt=[b"550-\x1b[2J\xff no\r\n550 " + b"x" * 2_000 + b"\r\n"]) as server:
+            error = await failing(connect(server))
+
+        assert "\x1b" not in str(error)
+        assert len(str(error)) < 500
+
+
+class TestSize:
+    async def test_a_mail_larger_than_the_server_takes_goes_without_its_html(self, connect: Connect) -> None:
+        async with ScriptedSmtp(mail=["552 5.3.4 message too big"]) as server:
+            await connect(server).send(MAIL)
+
+        [mail] = server.taken
+        assert b"text/html" not in mail.data
+        assert b"It failed." in mail.data
+
+    async def test_so_does_one_that_was_refused_at_its_end(self, connect: Connect) -> None:
+        async with ScriptedSmtp(dot=["552 5.3.4 message too big"]) as server:
+            await connect(server).send(MAIL)
+
+        assert b"text/html" not in server.taken[0].data
+
+    async def test_what_is_too_large_even_so_holds_up_nobody_else(self, connect: Connect) -> None:
+        async with ScriptedSmtp(mail=["552 5.3.4 message too big"] * 2) as server:
+            error = await failing(connect(server))
+
+        assert outcome(error) == "permanent"
+
+    async def test_the_server_hears_the_size_beforehand(self, connect: Connect) -> None:
+        async with ScriptedSmtp() as server:
+            await connect(server).send(MAIL)
+
+        assert f"MAIL FROM:<relay@example.com> SIZE={len(server.taken[0].data)}" in server.commands
+
+
+class TestAddressesBeyondAscii:
+    abroad = replace(MAIL, address="grün@example.com")
+
+    async def test_a_server_without_smtputf8_can_never_take_them(self, connect: Connect) -> None:
+        async with ScriptedSmtp() as server:
+            mails = connect(server)
+            error = await failing(mails, self.abroad)
+            await mails.send(MAIL)
+
+        assert (outcome(error), "SMTPUTF8" in str(error)) == ("permanent", True)
+        assert (len(server.taken), server.connections) == (1, 1)
+
+    async def test_another_takes_them_as_they_are(self, connect: Connect) -> None:
+        async with ScriptedSmtp(extensions=[*EXTENSIONS, "8BITMIME", "SMTPUTF8"]) as server:
+            await connect(server).send(self.abroad)
+
+        assert server.taken[0].rcpt_to == "<grün@example.com>"
+        assert any(line.startswith("MAIL") and line.endswith("SMTPUTF8") for line in server.commands)
+        assert (
+            str(email.message_from_bytes(server.taken[0].data, policy=email.policy.default)["To"]) == "grün@example.com"
+        )
+
+
+class TestEncryption:
+    async def test_the_mail_travels_encrypted(self, connect: Connect, certificate: Certificate) -> None:
+        async with ScriptedSmtp(tls=certificate.context) as server:
+            await connect(server, tls="starttls", ca_file=str(certificate.authority)).send(MAIL)
+
+        assert len(server.taken) == 1
+        assert next(line for line in server.commands if not line.startswith("EHLO")) == "STARTTLS"
+
+    @pytest.mark.parametrize(
+        "spoilt", [{"extensions": ["SIZE 1000"], "tls": None}, {"starttls": ["454 4.7.0 not now"]},
+                   {"starttls": ["502 5.5.1 unknown"]}, {"starttls": ["250 2.0.0 fine"]}], ids=str
+    )  # fmt: skip
+    async def test_nothing_is_said_in_clear_text(
+        self, spoilt: dict[str, Any], connect: Connect, certificate: Certificate
+    ) -> None:
+        async with ScriptedSmtp(**({"tls": certificate.context} | spoilt)) as server:
+            error = await failing(
+                connect(server, tls="starttls", ca_file=str(certificate.authority), username="relay", password=PASSWORD)
+            )
+
+        assert error.pause == "channel"
+        assert {line.split(" ")[0] for line in server.commands} <= {"EHLO", "STARTTLS"}
+
+    @pytest.mark.parametrize("implicit", [False, True])
+    async def test_a_certificate_nobody_vouches_for_stops_everything(
+        self, implicit: bool, connect: Connect, certificate: Certificate
+    ) -> None:
+        async with ScriptedSmtp(tls=certificate.context, implicit=implicit) as server:
+            error = await failing(connect(server, tls="tls" if implicit else "starttls"))
+
+        assert (error.pause, server.taken) == ("channel", [])
+        assert "certificate" in str(error)
+
+    async def test_a_certificate_for_another_host_stops_everything(
+        self, connect: Connect, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        other = make_certificate(tmp_path_factory.mktemp("other"), "mx.example.com")
+        async with ScriptedSmtp(tls=other.context) as server:
+            error = await failing(connect(server, tls="starttls", ca_file=str(other.authority)))
+
+        assert (error.pause, server.taken) == ("channel", [])
+
+
+class TestLogin:
+    async def test_a_refused_login_stops_everything_and_tells_no_secret(
+        self, connect: Connect, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        encoded = base64.b64encode(f"\0relay\0{PASSWORD}".encode()).decode()
+        replies: list[Reply] = [f"535 5.7.8 {PASSWORD} and {encoded} are wrong"]
+        async with ScriptedSmtp(auth=replies) as server:
+            with structlog.testing.capture_logs() as logs:
+                error = await failing(connect(server, username="relay", password=PASSWORD))
+
+        told = f"{error} {error!r} {error.__cause__} {logs} {caplog.text}"
+        assert (error.pause, "535 5.7.8" in str(error)) == ("channel", True)
+        assert PASSWORD not in told
+        assert encoded not in told
+
+    async def test_a_wrong_password_is_tried_once_so_that_no_account_is_locked(self, connect: Connect) -> None:
+        async with ScriptedSmtp(auth=["535 5.7.8 no"] * 5) as server:
+            await failing(connect(server, username="relay", password=PASSWORD))
+
+        assert sum(line.startswith("AUTH") for line in server.commands) == 1
+
+    async def test_a_server_that_wants_a_login_stops_everything(self, connect: Connect) -> None:
+        async with ScriptedSmtp(rcpt=["530 5.7.0 authentication required"]) as server:
+            error = await failing(connect(server))
+
+        assert error.pause == "channel"
+
+    async def test_a_server_without_logins_stops_everything(self, connect: Connect) -> None:
+        async with ScriptedSmtp(extensions=[]) as server:
+            error = await failing(connect(server, username="relay", password=PASSWORD))
+
+        assert (error.pause, server.taken) == ("channel", [])
+
+    def test_a_password_never_travels_in_clear_text(self) -> None:
+        with pytest.raises(ValidationError, match="clear text") as caught:
+            settings(25, host="mx.example.com", username="relay", password=PASSWORD)
+
+        assert PASSWORD not in str(caught.value)
+
+    def test_the_password_is_in_no_text_about_the_channel(self) -> None:
+        configured = settings(587, tls="starttls", username="relay", password=PASSWORD)
+
+        assert PASSWORD not in f"{configured!r} {Email(configured)!r} {vars(Email(configured))!r}"
+
+
+class TestConnections:
+    async def test_one_is_kept_for_the_next_mail(self, connect: Connect) -> None:
+        async with ScriptedSmtp() as server:
+            mails = connect(server)
+            for _ in range(5):
+                await mails.send(MAIL)
+
+        assert (server.connections, len(server.taken)) == (1, 5)
+
+    @pytest.mark.parametrize(
+        "ended",
+        ["421 4.4.2 idle for too long", FIN, RST, SILENCE, b"nonsense\r\n", "451 4.7.0 too many mails"],
+        ids=str,
+    )
+    async def test_a_kept_one_that_is_no_good_any_more_costs_no_attempt(self, ended: Reply, connect: Connect) -> None:
+        async with ScriptedSmtp(mail=[GOOD["mail"], ended]) as server:
+            mails = connect(server, IMPATIENT)
+            await mails.send(MAIL)
+
+            await mails.send(MAIL)
+
+        assert (server.connections, len(server.taken)) == (2, 2)
+
+    async def test_one_with_an_answer_outstanding_is_not_kept(self, connect: Connect) -> None:
+        async with ScriptedSmtp(rcpt=[SILENCE]) as server:
+            mails = connect(server, IMPATIENT)
+            await failing(mails)
+
+            await mails.send(MAIL)
+
+        assert (server.connections, len(server.taken)) == (2, 1)
+
+    async def test_there_are_never_more_than_configured(self) -> None:
+        async with ScriptedSmtp() as server, AsyncExitStack() as stack:
+            mails = Email(settings(server.port), connections=2)
+            stack.push_async_callback(mails.aclose)
+
+            await asyncio.gather(*(mails.send(replace(MAIL, delivery=f"d-{number}")) for number in range(20)))
+
+        assert (len(server.taken), server.connections) == (20, 2)
+
+    async def test_whoever_finds_none_free_has_sent_nothing_and_loses_no_attempt(self) -> None:
+        hurried = Timeouts(command=5.0, submit=0.2, reply=5.0)
+        async with ScriptedSmtp(dot=[SILENCE]) as server, AsyncExitStack() as stack:
+            mails = Email(settings(server.port), timeouts=hurried, connections=1)
+            stack.push_async_callback(mails.aclose)
+            stuck = asyncio.create_task(mails.send(MAIL))
+            await server.heard(".")
+
+            error = await failing(mails)
+
+            stuck.cancel()
+            await asyncio.wait([stuck])
+        assert error.pause == "channel"
+
+    async def test_an_idle_one_takes_its_leave(self, connect: Connect) -> None:
+        async with ScriptedSmtp() as server:
+            await connect(server, Timeouts(idle=0.01)).send(MAIL)
+
+            await server.heard("QUIT")
+
+        assert server.connections == 1
+
+    async def test_closing_takes_leave_on_all_that_are_idle(self) -> None:
+        async with ScriptedSmtp() as server:
+            mails = channel(server)
+            await asyncio.gather(*(mails.send(replace(MAIL, delivery=f"d-{number}")) for number in range(3)))
+
+            await mails.aclose()
+
+            await server.heard("QUIT", times=server.connections)
+
+    async def test_a_cancelled_attempt_leaves_its_connection_to_nobody(self, connect: Connect) -> None:
+        async with ScriptedSmtp(dot=[SILENCE]) as server:
+            mails = connect(server)
+            attempt = asyncio.create_task(mails.send(MAIL))
+            await server.heard(".")
+            attempt.cancel()
+            await asyncio.wait([attempt])
+
+            await mails.send(MAIL)
+
+        assert (attempt.cancelled(), server.connections, len(server.taken)) == (True, 2, 1)
+
+
+class TestContent:
+    async def test_lines_of_dots_arrive_as_they_are(self, connect: Connect) -> None:
+        dots = ".\n..\n.x\n\n.\nRSET\n.\n"
+        async with ScriptedSmtp() as server:
+            await connect(server).send(replace(MAIL, content={"subject": "dots", "text": dots, "html": ""}))
+
+        mail = email.message_from_bytes(server.taken[0].data, policy=email.policy.default)
+        assert mail.get_content().replace("\r\n", "\n") == dots
+
+    def test_it_works_on_the_loop_that_relay_runs_on(self) -> None:
+        async def once() -> int:
+            async with ScriptedSmtp() as server:
+                mails = channel(server)
+                await mails.send(replace(MAIL, content={**MAIL.content, "text": "line\n" * 400_000}))
+                await mails.send(MAIL)
+                await mails.aclose()
+                return len(server.taken)
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            assert runner.run(once()) == 2
+
+
+class TestCheck:
+    async def test_it_says_how_the_server_lets_us_in(self, connect: Connect, certificate: Certificate) -> None:
+        async with ScriptedSmtp(tls=certificate.context) as server:
+            mails = connect(
+                server, tls="starttls", ca_file=str(certificate.authority), username="relay", password=PASSWORD
+            )
+
+            assert await mails.check() == f"mail server 127.0.0.1:{server.port} answers (STARTTLS, as relay)"
+
+        assert server.taken == []
+
+    async def test_it_says_what_is_wrong(self, connect: Connect) -> None:
+        async with ScriptedSmtp(auth=["535 5.7.8 no"]) as server:
+            mails = connect(server, username="relay", password=PASSWORD)
+
+            with pytest.raises(DeliveryError, match=r"535 5\.7\.8 no; check channels\.email\.username and password"):
+                await mails.check()
+
+
+class TestSettings:
+    def test_the_port_follows_the_encryption(self) -> None:
+        good = {"host": "mx.example.com", "from": "relay@example.com"}
+
+        ports = [Email.Settings.model_validate(good | {"tls": tls}).port for tls in ("starttls", "tls")]
+
+        assert ports == [587, 465]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"host": ""}, {"host": "mx example"}, {"port": 0}, {"port": 70_000}, {"tls": "maybe"}, {"from": "Operations"},
+         {"from": "relay@example.com\r\nBcc: x@example.com"}, {"reply_to": "nobody"}, {"username": "relay"},
+         {"password": PASSWORD}, {"ca_file": "/does/not/exist.pem"}, {"ca_file": __file__}, {"user": "relay"}],
+        ids=str,
+    )  # fmt: skip
+    def test_what_cannot_work_is_refused(self, changes: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError):
+            settings(**{"port": 587} | changes)

@@ -174,6 +174,14 @@ def test_an_attempt_that_was_the_last_names_no_next_try() -> None:
     assert sentence_of(dead).startswith("dead, it may have arrived")
 
 
+def test_a_neighbour_that_dies_in_the_same_step_costs_an_attempt_no_next_try() -> None:
+    log = [[NOON, "failed", "pair", 1, "451 later", 60_000], [NOON, "dead", "pair", "rejected", "550 never"]]
+
+    failed, _ = facts_of(Story("op-1", {}, log))["timeline"]
+
+    assert failed["next_at"] == "2024-01-20T11:21:00.000Z"
+
+
 def test_everything_that_the_scripts_note_can_be_told() -> None:
     scripts = "".join(path.read_text("utf-8") for path in (ROOT / "relay/store/scripts").glob("*.lua"))
     notes = re.findall(r"\bnote\([^,()]+(?:\[\d\])?, '([^']+)'", scripts)

@@ -54,38 +54,68 @@ def notification(address: str = "analyst@example.com", **content: Any) -> Notifi
     )
 
 
-async def test_a_mail_is_listed_with_its_text_and_headers(channel: Email, browser: aiohttp.ClientSession) -> None:
+async def test_a_mail_is_listed(channel: Email, browser: aiohttp.ClientSession) -> None:
     await channel.send(notification())
 
     async with browser.get("/mails.json") as response:
-        [mail] = (await response.json())["mails"]
+        listed = await response.json()
 
-    assert (mail["number"], mail["to"], mail["from"]) == (0, "analyst@example.com", "Operations <relay@example.com>")
-    assert (mail["subject"], mail["text"].split()) == ("Läuft: Übersicht", ["Erster", "Satz.", "."])
+    [mail] = listed["mails"]
+    assert (listed["count"], mail["number"], mail["to"]) == (1, 1, "analyst@example.com")
+    assert (mail["from"], mail["subject"]) == ("Operations <relay@example.com>", "Läuft: Übersicht")
+
+
+async def test_the_newest_mail_is_listed_first(channel: Email, browser: aiohttp.ClientSession) -> None:
+    for address in ("a@example.com", "b@example.com"):
+        await channel.send(notification(address))
+
+    async with browser.get("/mails.json") as response:
+        listed = await response.json()
+
+    assert [mail["to"] for mail in listed["mails"]] == ["b@example.com", "a@example.com"]
+
+
+async def test_whoever_has_seen_all_gets_no_list(channel: Email, browser: aiohttp.ClientSession) -> None:
+    await channel.send(notification())
+    async with browser.get("/mails.json") as response:
+        version = (await response.json())["version"]
+
+    async with browser.get("/mails.json", params={"seen": version}) as response:
+        assert response.status == 204
+
+
+async def test_a_mail_is_shown_with_its_text_and_headers(channel: Email, browser: aiohttp.ClientSession) -> None:
+    await channel.send(notification())
+
+    async with browser.get("/mails/1.json") as response:
+        mail = await response.json()
+
+    assert mail["text"].splitlines() == ["Erster Satz.", "."]
     assert {"Content-Language": "de", "Auto-Submitted": "auto-generated"}.items() <= dict(mail["headers"]).items()
+    assert "Message-ID: <op." in mail["source"]
 
 
 async def test_a_mails_html_runs_no_script_and_loads_nothing(channel: Email, browser: aiohttp.ClientSession) -> None:
     await channel.send(notification())
 
-    async with browser.get("/mails/0.html") as response:
+    async with browser.get("/mails/1.html") as response:
         page = await response.text()
 
     assert "<body>Satz</body>" in page
-    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
 async def test_a_mail_without_html_shows_its_text_escaped(channel: Email, browser: aiohttp.ClientSession) -> None:
     await channel.send(notification(html="", text="<b>bold</b>\n"))
 
-    async with browser.get("/mails/0.html") as response:
+    async with browser.get("/mails/1.html") as response:
         page = await response.text()
 
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
 
 
 @pytest.mark.parametrize(
-    "path", ["/mails/0.html", "/mails/999999999.html", f"/mails/{'9' * 5000}.html", "/mails/-1.html"]
+    "path", ["/mails/0.html", "/mails/1.json", "/mails/999999999.html", f"/mails/{'9' * 5000}.html", "/mails/-1.html"]
 )
 async def test_a_mail_that_never_came_is_not_found(path: str, browser: aiohttp.ClientSession) -> None:
     async with browser.get(path) as response:

@@ -54,4 +54,5 @@ class Serving(RunningRelay):
 
     def __init__(self, config: Path, env: Mapping[str, str], *arguments: str) -> None:
         super().__init__(config, env)
+        self._env = environment(env)
         self._command = [sys.executable, "-m", "relay", "serve", "-c", str(config), *arguments]

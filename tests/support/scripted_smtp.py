@@ -55,7 +55,7 @@ class ScriptedSmtp:
         extensions: Iterable[str] = EXTENSIONS, **script: list[Reply],
     ) -> None:  # fmt: skip
         self.taken: list[Taken] = []
-        self.commands: list[str] = []  # as they came, over all connections
+        self.commands: list[str] = []  # as they came, over all connections; the end of a mail is "."
         self.connections = 0
         self._tls = tls
         self._implicit = implicit
@@ -101,9 +101,7 @@ class ScriptedSmtp:
         await self._answer("banner", writer)
         while line := (await reader.readuntil(b"\r\n")).decode().rstrip("\r\n"):
             stage = line.split(" ")[0].lower()
-            async with self._heard:
-                self.commands.append(line)
-                self._heard.notify_all()
+            await self._hear(line)
             if not await self._answer(stage, writer):
                 continue
             match stage:
@@ -118,10 +116,16 @@ class ScriptedSmtp:
                         await reader.readexactly(100)
                         await self._do(self._script["body"].popleft(), writer)
                     data = await _mail(reader)
+                    await self._hear(".")
                     if await self._answer("dot", writer):
                         self.taken.append(Taken(sender, recipient, data))
                 case "quit":
                     return
+
+    async def _hear(self, command: str) -> None:
+        async with self._heard:
+            self.commands.append(command)
+            self._heard.notify_all()
 
     async def _answer(self, stage: str, writer: asyncio.StreamWriter) -> bool:
         """True if the answer was a good one, so that the dialogue goes on."""
@@ -133,15 +137,20 @@ class ScriptedSmtp:
         return reply == good
 
     async def _do(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
-        if reply is SILENCE:
-            await asyncio.Event().wait()
-        if reply is RST:  # which is what closing means for a socket that may not linger
-            connection: socket.socket = writer.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
-        if isinstance(reply, Deed):
-            raise EOFError
-        writer.write(f"{reply}\r\n".encode() if isinstance(reply, str) else reply)
+        match reply:
+            case Deed.SILENCE:
+                await asyncio.Event().wait()
+            case Deed.RST:  # which is what closing means for a socket that may not linger
+                connection: socket.socket = writer.get_extra_info("socket")
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                writer.transport.abort()
+                raise EOFError
+            case Deed.FIN:
+                raise EOFError
+            case str():
+                writer.write(f"{reply}\r\n".encode())
+            case bytes():
+                writer.write(reply)
         await writer.drain()
         if isinstance(reply, str) and reply.startswith("421"):
             raise EOFError
