@@ -21,7 +21,7 @@ from relay import metrics
 from relay.channels import CHANNELS, Channel
 from relay.config import Config, load
 from relay.deliveries import Accepted
-from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
+from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.health import Health
 from relay.httpguard import serve
 from relay.intake import Intake
@@ -143,20 +143,15 @@ class Relay:
             stack.push_async_callback(_cancelled, asyncio.create_task(self._health.watch()))
             self._channels = build_channels(self.config)
             stack.push_async_callback(self._close_channels)
-            if self._role != "receive":
-                self._worker: Worker | None = self._new_worker()
-                running = asyncio.create_task(self._worker.run())
-                stack.push_async_callback(_cancelled, running)
-                stack.push_async_callback(self._worker.stop, self._grace)
-            else:
-                self._worker = None
+            self._worker = self._new_worker() if self._role != "receive" else None
             self._receiver = self._new_receiver()
-            runner = await self._listen()
+            runner = await self._listen()  # before anything is claimed: a taken port must cost no delivery its time
             stack.push_async_callback(runner.cleanup)
+            delivering = await self._deliver(stack)
             self.addresses = [(str(address[0]), int(address[1])) for address in runner.addresses]
             self.started.set()
             log.info("relay.started", addresses=self.addresses, role=self._role, durability=self._health.durability)
-            await self._until_stopped(embedded)
+            await self._until_stopped(embedded, delivering)
             self._receiver.stopping = True  # first no new events, so that everything accepted is already durable
             log.info("relay.stopping", grace=self._grace)
         log.info("relay.stopped")
@@ -195,6 +190,14 @@ class Relay:
         stack.push_async_callback(embedded.stop)
         return embedded
 
+    async def _deliver(self, stack: contextlib.AsyncExitStack) -> "list[asyncio.Task[None]]":
+        if self._worker is None:
+            return []
+        running = asyncio.create_task(self._worker.run())
+        stack.push_async_callback(_cancelled, running)
+        stack.push_async_callback(self._worker.stop, self._grace)
+        return [running]
+
     def _new_worker(self) -> Worker:
         return Worker(
             self._store, self._channels, config=lambda: self.config, renderer=lambda: self.renderer, clock=self._clock
@@ -219,12 +222,18 @@ class Relay:
         app = make_app(self._receiver)
         return await serve(app, server.host, server.port, reuse_port=self._reuse_port, grace=self._grace)
 
-    async def _until_stopped(self, embedded: EmbeddedRedis | None) -> None:
-        waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._stop.wait())]
-        waiting += [embedded.failed] if embedded else []
+    async def _until_stopped(self, embedded: EmbeddedRedis | None, delivering: "list[asyncio.Task[None]]") -> None:
+        stopped = asyncio.ensure_future(self._stop.wait())
+        waiting: list[asyncio.Future[Any]] = [stopped, *delivering, *([embedded.failed] if embedded else [])]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if not self._stop.is_set() and embedded:
-            raise EmbeddedRedisError(await embedded.failed)
+        if stopped.done():
+            return
+        stopped.cancel()
+        for task in delivering:
+            if task.done():  # better gone and started again than accepting what nobody delivers
+                raise RelayError("the worker ended by itself; start relay again") from task.exception()
+        if embedded and embedded.failed.done():
+            raise EmbeddedRedisError(embedded.failed.result())
 
     async def _close_channels(self) -> None:
         for channel in (*self._channels.values(), *self._retired):
@@ -232,6 +241,10 @@ class Relay:
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:
-    task.cancel()
+    """End a background task. Asked again until it has: on Python 3.11 a cancellation that meets the end of a
+    `wait_for`, as redis-py uses it, is swallowed (https://github.com/python/cpython/issues/86296)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
     with contextlib.suppress(asyncio.CancelledError):
         await task

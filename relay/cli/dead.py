@@ -88,7 +88,7 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
         if dry_run:
             _say(letters, "would replay", as_json=as_json, key="would_replay")
             return
-        faults = {one.id: why for one in letters if (why := await _replay(desk, one))}
+        faults = {one.id: fault for one in letters if (fault := await _replay(desk, one))}
         _say([one for one in letters if one.id not in faults], "replayed", as_json=as_json, faults=faults)
         if faults:
             raise SystemExit(1)

@@ -10,7 +10,7 @@ QUIET = ("slack_sdk", "aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would
 
 
 def configure(*, machine: bool, quiet: bool = False) -> None:
-    """Send structlog's and the standard library's lines to standard error; `quiet`: only what is not as it should be."""
+    """Send all log lines to standard error; `quiet` leaves out what is as it should be."""
     last: Processor = structlog.processors.JSONRenderer() if machine else structlog.dev.ConsoleRenderer(pad_event_to=22)
     structlog.configure(
         processors=[

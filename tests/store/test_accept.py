@@ -15,7 +15,7 @@ from relay.store.keys import operation
 from relay.store.records import Records
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.targets import mail, room, team
+from tests.support.targets import mail, room
 
 
 async def test_an_event_reaches_every_target(store: Store) -> None:
