@@ -19,7 +19,7 @@ from aiohttp import web
 
 from relay import metrics
 from relay.channels import CHANNELS, Channel
-from relay.config import Config, load
+from relay.config import Config, Source, load
 from relay.deliveries import Accepted
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.health import Health
@@ -158,6 +158,8 @@ class Relay:
 
     def reload(self) -> None:
         """Read the configuration again. A bad file changes nothing; what is being sent is not disturbed."""
+        if not self.started.is_set():
+            return  # it has just been read
         try:
             fresh = load(self._path, env=self._env, channels=CHANNELS)
             self._refuse_new_channels(fresh)
@@ -173,7 +175,7 @@ class Relay:
                 self._retired.append(self._channels[name])  # it may be sending: closed when relay stops
                 self._channels[name] = CHANNELS[name](settings)
         self.config, self.renderer = fresh, renderer
-        self._receiver.sources = fresh.sources
+        self._receiver.sources = self._sources()
         self._health.resume()
         log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations))
 
@@ -207,7 +209,7 @@ class Relay:
         intake = Intake(self._store, lambda: self.config, CHANNELS, wake=self._worker.wake if self._worker else None)
         directory = self._env.get("PROMETHEUS_MULTIPROC_DIR")
         return Receiver(
-            self.config.sources,
+            self._sources(),
             self._health.guard(intake.take),
             self._health.records.quarantine,
             self._health.readiness,
@@ -216,6 +218,9 @@ class Relay:
             public_url=self.config.server.public_url,
             registry=metrics.shared(directory) if directory else metrics.REGISTRY,
         )
+
+    def _sources(self) -> dict[str, Source]:
+        return {} if self._role == "deliver" else self.config.sources
 
     async def _listen(self) -> web.AppRunner:
         server = self.config.server

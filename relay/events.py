@@ -132,7 +132,7 @@ class Event:
                 return ""
         if self.percentage is not None:
             return f"{self.percentage:g}"
-        # Nothing tells two of these apart but the time: a run may be paused, resumed and paused again.
+        # Without a percentage and a phase, nothing but the time tells two of these apart.
         return self.phase_name or self.occurred_at.isoformat()
 
 

@@ -32,6 +32,7 @@ class Health:
         self._config = config
         self._clock = clock
         self._trouble = "not inspected yet"
+        self._looks = 0
 
     @property
     def durability(self) -> str:
@@ -50,31 +51,45 @@ class Health:
         if promise.shortfall:
             log.warning("durability.short", reason=promise.shortfall)
 
+    async def _inspect(self) -> None:
+        """Inspect Redis again. One that relay must not run on is trouble until it is put right."""
+        try:
+            await self.prepare()
+        except ConfigError as error:
+            self._trouble = str(error)
+
     async def watch(self) -> None:
-        """Notice a Redis that goes and comes back; keep the gauges; clear away what nobody wanted for 30 days."""
-        looks = 0
+        """Look every second, until cancelled."""
         while True:
             await asyncio.sleep(WATCH)
             try:
-                if self._trouble:
-                    await self.prepare()
-                    continue
-                await self._measure()
-                if looks % HOUSEKEEPING == 0:
-                    await self.records.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
-                looks += 1
-            except StoreUnavailable as error:
-                self._trouble = str(error)
-                log.warning("redis.unavailable", reason=self._trouble)
-            except ConfigError as error:
-                self._trouble = str(error)
+                await self.look()
+            except Exception as error:  # noqa: BLE001 - a watch that has ended would see nothing
+                log.error("health.failed", error=f"{type(error).__name__}: {error}")
+
+    async def look(self) -> None:
+        """Notice a Redis that goes, comes back or changes; keep the gauges; drop dead letters nobody wanted for 30 days."""
+        self._looks += 1
+        housekeeping = self._looks % HOUSEKEEPING == 0
+        try:
+            if self._trouble or self._store.promise.shortfall or housekeeping:
+                await self._inspect()
+            if self._trouble:
+                return
+            await self._store.probe()
+            await self._measure()
+            if housekeeping:
+                await self.records.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
+        except StoreUnavailable as error:
+            self._trouble = str(error)
+            log.warning("redis.unavailable", reason=self._trouble)
 
     def guard(self, take: Callable[[Event], Awaitable[Accepted]]) -> Callable[[Event], Awaitable[Accepted]]:
         """Accept only while the promise is known and kept; a Redis that came back is inspected at once."""
 
         async def guarded(event: Event) -> Accepted:
             if self._trouble:
-                await self.prepare()
+                await self._inspect()
             if self._trouble or self._store.promise.shortfall:
                 raise StoreUnavailable(self._trouble or self._store.promise.shortfall)
             return await take(event)
@@ -87,12 +102,13 @@ class Health:
         try:
             async with asyncio.timeout(PATIENCE):
                 if self._trouble:
-                    await self.prepare()
+                    await self._inspect()
                 await self._store.ping()
+                await self._store.probe()
                 checks |= await self._paused()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
-        except (StoreUnavailable, ConfigError) as error:
+        except StoreUnavailable as error:
             checks["redis"] = str(error)
         if self._trouble:
             checks["redis"] = self._trouble
@@ -102,7 +118,7 @@ class Health:
         return Readiness(ready, checks)
 
     def resume(self) -> None:
-        """Try paused channels and destinations again at once: the configuration changed."""
+        """Try paused channels and destinations again within seconds: the configuration changed."""
         self._resuming = asyncio.create_task(self._resume())
 
     async def _resume(self) -> None:
@@ -111,7 +127,8 @@ class Health:
 
     def _scopes(self) -> list[str]:
         config = self._config()
-        return [f"channel:{name}" for name in config.channels] + [f"destination:{name}" for name in config.destinations]
+        places = [(name, address) for name, one in config.destinations.items() for address in one.addresses]
+        return [f"channel:{name}" for name in config.channels] + [f"destination:{name}/{to}" for name, to in places]
 
     async def _paused(self) -> dict[str, str]:
         return {scope: f"paused: {reason}" for scope, reason in (await self.records.pauses(self._scopes())).items()}

@@ -31,6 +31,7 @@ REDIS_PAUSE = 0.25  # seconds between two tries while Redis is away
 LIMIT_PAUSE = 30.0  # a throttle that names no time
 PROBE_PAUSE = 60.0  # how often a broken destination is tried
 MAX_PAUSED_DAYS = 3
+LONGEST_WAIT = 86_400.0  # whatever the other side asks for
 
 
 class Channel(Protocol):
@@ -65,6 +66,7 @@ class Worker:
         self._jitter = jitter
         self._wakes = {name: asyncio.Event() for name in channels}
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
+        self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
 
     def wake(self) -> None:
@@ -75,19 +77,22 @@ class Worker:
     async def run(self) -> None:
         """Deliver until `stop`. Never raises for a delivery's sake, nor while Redis is away."""
         async with asyncio.TaskGroup() as group:
-            for channel in self._channels:
-                group.create_task(self._serve(channel))
+            self._loops = [group.create_task(self._serve(channel)) for channel in self._channels]
             group.create_task(self._keep_leases())
 
     async def stop(self, grace: float) -> None:
         """Claim no more, let what is being sent finish within `grace` seconds, then let go of the rest."""
         self._stopping = True
         self.wake()
+        if self._loops:  # first, so that a claim on its way is seen through or given back
+            await asyncio.wait(self._loops, timeout=grace)
         tasks = [task for sending in self._sending.values() for task in sending]
         if tasks:
             _, unfinished = await asyncio.wait(tasks, timeout=grace)
             for task in unfinished:  # its lease lapses, and its outcome is unknown: that is what has happened
                 task.cancel()
+            if unfinished:
+                await asyncio.wait(unfinished, timeout=1.0)
 
     async def run_once(self, channel: str) -> int:
         """Claim what is due now on one channel and see it through; how many deliveries that were (tests)."""
@@ -104,8 +109,8 @@ class Worker:
             if free > 0:
                 try:
                     claimed = await self._store.claim(channel, free)
-                except StoreUnavailable as error:
-                    log.warning("claim.failed", channel=channel, error=str(error))
+                except Exception as error:  # noqa: BLE001 - this loop is what delivers: it outlives everything
+                    log.warning("claim.failed", channel=channel, error=str(error) or type(error).__name__)
                     await asyncio.sleep(REDIS_PAUSE)
                     continue
                 for delivery in claimed.deliveries:
@@ -127,7 +132,7 @@ class Worker:
 
     async def _keep_leases(self) -> None:
         """Renew the leases of what is being sent: a mail server may take minutes to answer."""
-        while not self._stopping:
+        while True:  # during a stop as well, until it is cancelled
             await asyncio.sleep(self._store.lease / 3)
             for sending in self._sending.values():
                 for task, delivery in list(sending.items()):
@@ -230,10 +235,11 @@ class Worker:
             if self._clock() - delivery.created_at.timestamp() > MAX_PAUSED_DAYS * 86_400:
                 return "paused_too_long", 0.0
             fallback = LIMIT_PAUSE if error.pause == "limit" else PROBE_PAUSE
-            return "", error.retry_after or fallback
+            return "", min(error.retry_after or fallback, LONGEST_WAIT)
         destination = self._config().destinations.get(delivery.destination)
         policy: RetryPolicy = (destination and destination.retry) or self._config().retry
-        wait = delay(delivery.attempt, policy, self._jitter, error.retry_after)
+        retry_after = min(error.retry_after, LONGEST_WAIT) if error.retry_after else None
+        wait = delay(delivery.attempt, policy, self._jitter, retry_after)
         return ("", wait) if wait is not None else ("retries_exhausted", 0.0)
 
     async def _until_stored(self, step: Callable[[], Awaitable[bool]]) -> bool:
@@ -284,7 +290,9 @@ def _holds(delivery: Delivery, channel: Channel, error: DeliveryError, seconds: 
         new, edit = channel.limits(delivery.address)
         limits = edit if delivery.kind == "live" and delivery.thread else new
         return [Hold(f"limit:{limit.name}", seconds, str(error)) for limit in limits]
-    names = {"destination": delivery.destination, "channel": delivery.channel}
+    if not error.pause and error.retry_after:  # newer news of this operation must not come earlier either
+        return [Hold("lane", seconds, str(error))]
+    names = {"destination": f"{delivery.destination}/{delivery.address}", "channel": delivery.channel}
     if error.pause in names:
         return [Hold(f"{error.pause}:{names[error.pause]}", seconds, str(error), probe=True)]
     return []

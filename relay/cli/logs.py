@@ -1,12 +1,26 @@
 """How relay logs: one JSON object a line where a machine reads, colours where a person does."""
 
+import contextlib
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import Processor
 
 QUIET = ("slack_sdk", "aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would log tokens and bodies
+
+
+class _Unstoppable:
+    """Standard error, whose reader may be gone or whose disk may be full: relay goes on without a log."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure(*, machine: bool, quiet: bool = False) -> None:
@@ -19,7 +33,7 @@ def configure(*, machine: bool, quiet: bool = False) -> None:
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unstoppable())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(

@@ -35,6 +35,7 @@ def serve(config: Path, role: Role, processes: int, *, reuse_port: bool) -> None
     with file and line; at the start relay leaves with 1, on SIGHUP it goes on with the old one.
     """
     configure(machine=not sys.stderr.isatty())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload: its default is to end us
     try:
         service = _service(config, role, processes, reuse_port=reuse_port)
     except RelayError as error:

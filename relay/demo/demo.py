@@ -97,9 +97,9 @@ class Demo:
                 await self._wait_for(arrived, patience)
             except TimeoutError:
                 self.failures.append(f"missing: {what}")
-        roots = len(self.slack.messages(ROOM)) and [one for one in self.slack.messages(ROOM) if not one.thread_ts]
-        if len(roots or ()) != len({ANALYSIS, ENRICHMENT, BATCH}):
-            self.failures.append(f"expected one message per operation and batch, found {len(roots or ())}")
+        roots = [one for one in self._messages() if not one.thread_ts]
+        if len(roots) != len({ANALYSIS, ENRICHMENT, BATCH}):
+            self.failures.append(f"expected one message per operation and batch, found {len(roots)}")
         self.failures += [f"Slack would have refused: {violation}" for violation in self.slack.violations]
         return not self.failures
 

@@ -16,7 +16,8 @@ class Batcher(Generic[Request, Result]):
     """Collects requests and hands them to `run` in batches; each caller gets its own result or exception.
 
     `run` answers one result per request, in order; an Exception among them is raised for its caller alone.
-    If `run` raises, the whole batch fails with it.
+    If `run` raises, the whole batch fails with it, and so does everyone who waits behind it: each of them would
+    run into the same time-out, one batch after the other.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Batcher(Generic[Request, Result]):
             try:
                 results = await self._run([request for request, _ in batch])
             except Exception as error:  # noqa: BLE001 - handed to every caller of the batch, whatever it is
+                batch, self._waiting = batch + self._waiting, []
                 results = [error] * len(batch)
             for (_, future), result in zip(batch, results, strict=True):
                 if future.done():

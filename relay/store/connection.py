@@ -6,7 +6,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Literal
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
@@ -16,6 +16,7 @@ from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
 
 Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
+OLDEST = 7  # scripts with flags
 SCRIPTS = ("accept", "claim", "settle", "dead")
 
 
@@ -29,10 +30,19 @@ class Promise:
 
 
 def connect(url: str) -> Redis:
-    """A client that raises what it meets: redis-py's own ten retries would hide a lost reply from us."""
-    return Redis.from_url(
-        url, retry=Retry(NoBackoff(), 0), socket_timeout=5.0, socket_connect_timeout=2.0, max_connections=32
+    """A client that raises what it meets: redis-py's own ten retries would hide a lost reply from us.
+
+    Whoever finds all connections taken waits for one, instead of failing beside a healthy Redis.
+    """
+    pool = BlockingConnectionPool.from_url(
+        url,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=5.0,
+        socket_connect_timeout=2.0,
+        max_connections=16,
+        timeout=5.0,
     )
+    return Redis.from_pool(pool)
 
 
 class Script:
@@ -88,12 +98,12 @@ async def call(command: Any) -> Any:
 
 async def inspect(redis: Redis, wanted: Durability, replicas: int) -> Promise:
     """What this Redis can promise. Raises ConfigError for a Redis that relay must not run on."""
-    memory, persistence, replication = [
-        await call(redis.info(part)) for part in ("memory", "persistence", "replication")
+    server, memory, persistence, replication = [
+        await call(redis.info(part)) for part in ("server", "memory", "persistence", "replication")
     ]
     fsync = await _setting(redis, "appendfsync")
     version = await call(redis.get(SCHEMA))
-    problems = list(_problems(memory, replication, version))
+    problems = list(_problems(server, memory, replication, version))
     if problems:
         raise ConfigError([Problem("redis", problem) for problem in problems])
     attached = int(replication.get("connected_slaves", 0))
@@ -108,8 +118,12 @@ async def inspect(redis: Redis, wanted: Durability, replicas: int) -> Promise:
     return Promise(wanted, replicas if wanted == "replicated" else 0, shortfall)
 
 
-def _problems(memory: Mapping[str, Any], replication: Mapping[str, Any], version: bytes | None) -> Sequence[str]:
+def _problems(
+    server: Mapping[str, Any], memory: Mapping[str, Any], replication: Mapping[str, Any], version: bytes | None
+) -> Sequence[str]:
     found = []
+    if int(str(server.get("redis_version", "7")).partition(".")[0]) < OLDEST:
+        found.append(f"this is Redis {server['redis_version']}; its scripts need {OLDEST}.0 or later")
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         found.append(

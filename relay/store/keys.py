@@ -1,7 +1,7 @@
 """Every key in Redis, and the digests they are named by.
 
-All keys carry one hash tag, so every script is one step on one node, whether that node stands alone, behind
-Sentinel or in a Cluster. Ids from outside never become part of a key: they are hashed first.
+All keys carry one hash tag, so every script is one step on one node. Ids from outside never become part of a key:
+they are hashed first.
 
     {relay}:ledger                 hash    the counters; accepted = pending + held:* + delivered + superseded
                                            + dead + dropped, at all times
@@ -17,10 +17,11 @@ Sentinel or in a Cluster. Ids from outside never become part of a key: they are 
     {relay}:dead                   zset    delivery id → ms at which it died
     {relay}:seen:<bucket>:<shard>  set     16-byte digests of delivery ids and facts
     {relay}:rate:<limit>           string  GCRA: when the limit's next slot is free
-    {relay}:pause:<scope>          hash    until, reason, since, probe; scope is limit:, destination: or channel:
+    {relay}:pause:<scope>          hash    until, reason, since, probe; scope is limit:, lane:, destination: or channel:
     {relay}:claimed:<worker>:<ch>  string  the worker's last claim, to give it again if the answer was lost
     {relay}:quarantine             zset    id → ms; the bodies that were signed but made no sense
     {relay}:quarantined:<id>       hash    source, reason, headers, body
+    {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:schema                 string  the version of this layout
 """
 
@@ -33,6 +34,7 @@ DEAD = PREFIX + "dead"
 QUARANTINE = PREFIX + "quarantine"
 SCHEMA = PREFIX + "schema"
 SCHEMA_VERSION = "1"
+PROBE = PREFIX + "probe"
 
 
 def digest(*parts: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,7 +67,6 @@ class Story:
     subject: str
     facts: Mapping[str, str]
     log: Sequence[Sequence[Any]]  # [ms since the epoch, what, …]
-    threads: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Records:
@@ -101,13 +100,12 @@ class Records:
         return counts
 
     async def pauses(self, scopes: Sequence[str]) -> dict[str, str]:
-        """The scopes (channel:<name>, destination:<name>) that are paused now, with the reason."""
-        now = datetime.now(UTC).timestamp() * 1000
+        """The scopes (channel:<name>, destination:<name>/<address>) that are paused, with the reason."""
         found = {}
         for scope in scopes:
-            until, reason = await call(self._redis.hmget(f"{keys.PREFIX}pause:{scope}", "until", "reason"))
-            if until is not None and (float(until) > now or reason):
-                found[scope] = (reason or b"").decode("utf-8", "replace")
+            reason = await call(self._redis.hget(f"{keys.PREFIX}pause:{scope}", "reason"))
+            if reason is not None:  # until something arrives there, it is paused or being probed
+                found[scope] = reason.decode("utf-8", "replace")
         return found
 
     async def resume_all(self, scopes: Sequence[str]) -> None:

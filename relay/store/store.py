@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from relay.deliveries import Accepted, Delivery, Receipt, Target
 from relay.errors import InvalidEvent
-from relay.events import Event
+from relay.events import KNOWN, Event
 from relay.store import keys, wire
 from relay.store.batching import Batcher
 from relay.store.connection import Durability, Promise, Scripts, call, connect, inspect
@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 WINDOW = 7 * 86_400.0  # seconds for which an id or fact is remembered: longer than any sender's retries
 LEASE = 30.0
+FACTS = (*KNOWN, "tenant", "project")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Hold:
     With `probe`, one delivery goes ahead when the time is over, and the rest follow if it succeeds.
     """
 
-    scope: str  # "channel:<name>", "destination:<name>" or "limit:<name>"
+    scope: str  # "channel:<name>", "destination:<name>/<address>", "limit:<name>", or "lane" for its own lane
     seconds: float
     reason: str
     probe: bool = False
@@ -60,8 +61,9 @@ class Store:
         self._worker = worker
         self._window = int(window * 1000)
         self.scripts = Scripts(redis, clock)
-        self._claims = 0
+        self._claims: dict[str, int] = {}  # by channel
         self._accepts: Batcher[wire.AcceptArguments, Accepted] = Batcher(self._accept_all, size=wire.size)
+        self._known: Batcher[str, dict[str, str]] = Batcher(self._known_all)
         self._settles: Batcher[str, bool] = Batcher(self._settle_all, most=128)
 
     @classmethod
@@ -86,14 +88,24 @@ class Store:
     async def ping(self) -> None:
         await call(self.redis.ping())
 
+    async def probe(self) -> None:
+        """One small write: a full Redis, or one that became a read-only replica, refuses it."""
+        await call(self.redis.set(keys.PROBE, 1, px=60_000))
+
     async def accept(self, event: Event, targets: Sequence[Target]) -> Accepted:
         """Make the event and all its deliveries durable, or recognise it. StoreUnavailable: nothing is promised."""
         return await self._accepts.submit(wire.accept_arguments(event, targets))
 
     async def known(self, subject: str) -> dict[str, str]:
         """The lasting facts stated so far about an operation (type, name, priority, tenant, project)."""
-        row = await call(self.redis.hgetall(keys.PREFIX + "operation:" + keys.operation(subject)))
-        return {name.decode()[5:]: value.decode() for name, value in row.items() if name.startswith(b"fact:")}
+        return await self._known.submit(subject)
+
+    async def _known_all(self, subjects: Sequence[str]) -> Sequence[dict[str, str]]:
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            for subject in subjects:
+                pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject)}", [f"fact:{name}" for name in FACTS])
+            rows = await call(pipeline.execute())
+        return [{name: said.decode() for name, said in zip(FACTS, row, strict=True) if said} for row in rows]
 
     async def _accept_all(self, requests: Sequence[wire.AcceptArguments]) -> Sequence[Accepted | Exception]:
         flat: list[str | bytes | int] = [self._window]
@@ -105,9 +117,10 @@ class Store:
     async def claim(self, channel: str, most: int) -> Claimed:
         """Lease up to `most` due deliveries of one channel."""
         # The same token until an answer arrives: a claim whose answer was lost is given again, not forgotten.
-        args = (channel, most, int(self.lease * 1000), self._worker, str(self._claims))
+        number = self._claims.get(channel, 0)
+        args = (channel, most, int(self.lease * 1000), self._worker, str(number))
         next_due, *rows = await self.scripts.run("claim", args)
-        self._claims += 1
+        self._claims[channel] = number + 1
         deliveries = []
         for row in rows:
             try:
@@ -153,7 +166,12 @@ class Store:
     ) -> bool:
         """Try again in `delay` seconds. `free`: it costs no attempt. `unknown`: it may have arrived."""
         pauses = [
-            {"scope": hold.scope, "ms": int(hold.seconds * 1000), "reason": hold.reason[:500], "probe": hold.probe}
+            {
+                "scope": self._scope(hold, delivery),
+                "ms": int(hold.seconds * 1000),
+                "reason": hold.reason[:500],
+                "probe": hold.probe,
+            }
             for hold in holds
         ]
         return await self._settle(
@@ -171,10 +189,19 @@ class Store:
         return await self._settle("bury", delivery, reason=reason, error=error[:500])
 
     async def _settle(self, verb: str, delivery: Delivery, **details: Any) -> bool:
-        return await self._settles.submit(
-            json.dumps({"verb": verb, "id": delivery.id, "lease": delivery.lease, **details})
-        )
+        request = {"verb": verb, "id": delivery.id, "lease": delivery.lease, **details}
+        # Half a surrogate pair, as JSON from outside may hold, is nothing that Redis's JSON could read.
+        text = json.dumps(request, ensure_ascii=False).encode("utf-8", "replace").decode()
+        return await self._settles.submit(text)
 
     async def _settle_all(self, requests: Sequence[str]) -> Sequence[bool]:
         answers = await self.scripts.run("settle", [int(self.lease * 1000), *requests])
+        for answer in answers:
+            if answer.startswith(b"error"):  # its lease lapses, and it is tried again
+                log.error("settle.failed", error=answer.decode(errors="replace"))
         return [answer == b"ok" for answer in answers]
+
+    def _scope(self, hold: Hold, delivery: Delivery) -> str:
+        if hold.scope == "lane":
+            return f"lane:{keys.lane(delivery.event.subject, delivery.destination, delivery.address)}"
+        return hold.scope

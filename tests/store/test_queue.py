@@ -1,13 +1,16 @@
 """claim, begin, complete, reschedule, bury: what happens to a delivery, whoever dies when."""
 
+import asyncio
 import random
 from collections.abc import Callable
 
 import pytest
 
 from relay.deliveries import Delivery, Gate, Limit, Receipt, Target
+from relay.errors import StoreUnavailable
 from relay.events import Event
 from relay.store import Store
+from relay.store.keys import operation
 from relay.store.records import Records
 from relay.store.store import Hold
 from tests.support import events
@@ -281,9 +284,8 @@ class TestPausesAndLimits:
         first, *others = await claim(store)
         for delivery in (first, *others):
             await store.begin(delivery)
-            await store.reschedule(
-                delivery, 60, "channel_not_found", free=True, holds=[Hold("destination:room", 60, "gone", probe=True)]
-            )
+            hold = Hold("destination:room/#room", 60, "gone", probe=True)
+            await store.reschedule(delivery, 60, "channel_not_found", free=True, holds=[hold])
         clock.advance(61)
         probe = await claim(store)
         assert len(probe) == 1
@@ -453,6 +455,152 @@ class TestLiveMessages:
 
         assert small.held == (("team", "increment"),)
         assert phase.deliveries == 1
+
+    async def test_repeats_stay_bounded_while_newer_states_keep_coming(self, store: Store, clock: Clock) -> None:
+        posts = 0
+        for percentage in range(10, 90, 10):
+            await accept(store, events.progress(percentage), to=team())
+            clock.advance(5)
+            for flying in await claim(store):
+                await store.begin(flying)
+                posts += 1
+                await accept(store, events.progress(percentage + 5), to=team())  # during the attempt
+                await store.reschedule(flying, 0, "reset", unknown=True)
+            if await Records(store).dead():
+                break
+
+        assert posts == 2
+        (letter,) = await Records(store).dead()
+        assert letter.reason == "outcome_unknown"
+
+    async def test_a_newer_state_keeps_the_back_off_of_the_one_it_replaces(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.begin(flying)
+        await accept(store, events.progress(20), to=team())
+        await store.reschedule(flying, 300, "500")
+        clock.advance(299)
+
+        assert await claim(store) == []
+        clock.advance(1)
+        assert (await claim_one(store)).attempt == 2
+
+    async def test_not_even_an_outcome_comes_before_a_retry_after(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.begin(flying)
+        await store.reschedule(flying, 300, "503", holds=[Hold("lane", 300, "503")])
+        await accept(store, events.completed(), to=team())
+        early = []
+        for _ in range(59):
+            clock.advance(5)
+            early += await claim(store)
+        clock.advance(6)
+
+        assert early == []
+        assert (await claim_one(store)).event.name == "operation.completed"
+
+    async def test_an_event_during_an_edit_keeps_its_distance_from_it(self, store: Store, clock: Clock) -> None:
+        live = team(min_interval=15)
+        await accept(store, events.progress(10), to=live)
+        flying = await claim_one(store)
+        await store.begin(flying)
+        await accept(store, events.progress(20), to=live)
+        clock.advance(2)
+        await store.complete(flying, POSTED)
+        clock.advance(14)
+
+        assert await claim(store) == []
+        clock.advance(1)
+        assert (await claim_one(store)).event.percentage == 20
+
+    async def test_a_repeated_completion_causes_no_repair(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        delivery = await send(store)
+        await store.complete(delivery, POSTED)
+        clock.advance(60)
+
+        assert await claim(store) == []
+
+    async def test_replaying_an_old_state_does_not_disturb_the_one_being_sent(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        dead = await claim_one(store)
+        await store.begin(dead)
+        await store.bury(dead, "rejected", "no")
+        await accept(store, events.progress(20), to=team())
+        clock.advance(2)
+        flying = await claim_one(store)
+        await store.begin(flying)
+        await accept(store, events.progress(30), to=team())
+        await Records(store).replay([dead.id])
+        clock.advance(2)
+
+        assert await claim(store) == []
+        assert await store.complete(flying, POSTED)
+
+
+class TestFaults:
+    async def test_a_poisoned_request_leaves_its_neighbours_alone(self, store: Store) -> None:
+        for name in ("op-1", "op-2"):
+            await accept(store, events.completed(operationId=name), to=room())
+        poisoned, healthy = await claim(store)
+        await asyncio.gather(store.begin(poisoned), store.begin(healthy))
+
+        answers = await asyncio.gather(store._settle("nonsense", poisoned), store.complete(healthy, Receipt("ok")))
+
+        assert answers == [False, True]
+
+    async def test_what_could_not_be_settled_is_found_again(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.completed(), to=room())
+        delivery = await claim_one(store)
+        await store.begin(delivery)
+        await store._settle("nonsense", delivery)
+        clock.advance(store.lease + 1)
+
+        assert (await claim_one(store)).id == delivery.id
+
+    async def test_no_pause_lasts_longer_than_a_day(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.completed(), to=room())
+        delivery = await claim_one(store)
+        await store.begin(delivery)
+        await store.reschedule(delivery, 1, "503", holds=[Hold("lane", 1e30, "a Retry-After without end")])
+        clock.advance(86_401)
+
+        assert (await claim_one(store)).id == delivery.id
+
+    async def test_half_a_surrogate_pair_in_an_error_is_no_poison(self, store: Store) -> None:
+        await accept(store, events.completed(), to=room())
+        delivery = await claim_one(store)
+        await store.begin(delivery)
+
+        assert await store.bury(delivery, "rejected", "bad \ud800 text")
+
+    async def test_an_event_that_redis_could_not_take_is_accepted_at_the_next_try(self, store: Store) -> None:
+        event = events.completed()
+        name = "{relay}:log:" + operation(event.subject)
+        await store.redis.set(name, "not a list")
+        with pytest.raises(StoreUnavailable):
+            await store.accept(event, [room()])
+        await store.redis.delete(name)
+
+        assert (await store.accept(event, [room()])).status == "accepted"
+
+    async def test_a_lost_claim_is_given_again_whatever_the_other_channel_did(
+        self, open_store: Callable[..., Store]
+    ) -> None:
+        one, other = open_store(worker="w"), open_store(worker="w")
+        await one.accept(events.completed(), [room(), mail()])
+        lost = await claim_one(other)
+        await claim(one, "email")
+
+        assert (await claim_one(one)).id == lost.id
+
+    async def test_more_thin_events_than_connections_find_their_facts(self, store: Store) -> None:
+        await store.accept(events.started(), [])
+
+        found = await asyncio.gather(*(store.known(events.started().subject) for _ in range(300)))
+
+        assert all(facts["priority"] == "High" for facts in found)
 
 
 class TestDeadLetters:

@@ -1,7 +1,7 @@
 -- accept: identity, order, gates, deliveries and ledger of every event of a batch, in one step.
 -- KEYS[1] the ledger. ARGV from 3: window (ms), then four per event: delivery digest ('' if none), fact
--- digest (16 bytes each), plan (JSON, see store.py), body. Answers one array per event; a fault in one
--- event never touches its neighbours.
+-- digest (16 bytes each), plan (JSON, see wire.py), body. Answers one array per event; a fault in one event
+-- never touches its neighbours, and is not remembered: the sender's next try is accepted.
 local WINDOW = tonumber(ARGV[3])
 local BUCKET = math.floor(WINDOW / 2) -- three buckets cover the window, and a fourth is never needed
 local TERMINAL, RUNNING, INITIATED = 2, 1, 0
@@ -20,10 +20,13 @@ local function seen(digest)
   return false
 end
 
+local remembered = {} -- by the event at hand
+
 local function remember(digest)
   if digest == '' then return end
   local key = shard(math.floor(now / BUCKET), digest)
   redis.call('SADD', key, digest)
+  remembered[#remembered + 1] = {key, digest}
   redis.call('PEXPIRE', key, 2 * WINDOW)
 end
 
@@ -131,7 +134,7 @@ local function refresh(plan, target, key, seq)
   else
     create(target.id, spec)
   end
-  redis.call('HSET', thread, 'spec', cjson.encode(spec))
+  redis.call('HSET', thread, 'spec', cjson.encode(spec), 'interval', target.min_interval)
   redis.call('PEXPIRE', thread, KEEP_OPERATION)
   if target.reply and (posted or flying) then
     create(target.id .. '-reply', spec_of(plan, target, seq, 'reply'))
@@ -192,8 +195,14 @@ end
 
 local answers = {}
 for i = 4, #ARGV, 4 do
-  local done, answer = pcall(accept, ARGV[i], ARGV[i + 1], cjson.decode(ARGV[i + 2]), ARGV[i + 3])
-  if not done then answer = {'error', type(answer) == 'table' and answer.err or tostring(answer)} end
+  remembered = {}
+  local done, answer = pcall(function()
+    return accept(ARGV[i], ARGV[i + 1], cjson.decode(ARGV[i + 2]), ARGV[i + 3])
+  end)
+  if not done then
+    for _, one in ipairs(remembered) do redis.call('SREM', one[1], one[2]) end
+    answer = {'error', type(answer) == 'table' and answer.err or tostring(answer)}
+  end
   answers[#answers + 1] = answer
 end
 return answers

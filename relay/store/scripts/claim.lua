@@ -4,6 +4,7 @@
 -- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see store.py).
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local SCAN = 200
+local RECHECK = 5000
 local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its workers
 
 -- A lease ran out: its worker died or lost touch. Before the begin-marker nothing was sent. After it nobody
@@ -36,22 +37,25 @@ end
 
 local blocked = {} -- per limit: how many of this scan wait for it, so that they queue up behind each other
 
+-- Looked at again after RECHECK at the latest: a pause may end early, by a success or a reload.
 local function paused(scope)
-  local p = redis.call('HMGET', P .. 'pause:' .. scope, 'until', 'probe')
-  local till = tonumber(p[1] or '0')
-  if till > now then return till - now end
-  if p[2] then redis.call('HSET', P .. 'pause:' .. scope, 'until', now + lease_ms) end -- one goes ahead to probe
-  return 0
+  local till = tonumber(redis.call('HGET', P .. 'pause:' .. scope, 'until') or '0')
+  return math.min(math.max(till - now, 0), RECHECK)
+end
+
+-- The pause of something broken is over: this delivery goes ahead to probe, and the others wait for its success.
+local function probe(scope)
+  local key = P .. 'pause:' .. scope
+  if redis.call('HGET', key, 'probe') then redis.call('HSET', key, 'until', now + lease_ms) end
 end
 
 -- GCRA: `at` is when the limit's next free slot would be if all of its burst were used.
 local function limited(limit)
   local name, period, burst = limit[1], limit[2], limit[3]
   local wait = paused('limit:' .. name)
-  if wait == 0 then
-    local at = math.max(tonumber(redis.call('GET', P .. 'rate:' .. name) or '0'), now)
-    wait = math.max(0, at - (burst - 1) * period - now)
-  end
+  if wait > 0 then return wait end
+  local at = math.max(tonumber(redis.call('GET', P .. 'rate:' .. name) or '0'), now)
+  wait = math.max(0, at - (burst - 1) * period - now)
   if wait == 0 then return 0 end
   blocked[name] = (blocked[name] or -1) + 1
   return wait + blocked[name] * period
@@ -74,8 +78,8 @@ local function wait_of(d)
     local wait = limited(limit)
     if wait > 0 then return wait end
   end
-  local wait = paused('channel:' .. channel) -- asked last: it may let this one go ahead as a probe
-  return wait > 0 and wait or paused('destination:' .. d.destination)
+  d.scopes = {'channel:' .. channel, 'destination:' .. d.destination .. '/' .. d.address}
+  return math.max(paused(d.scopes[1]), paused(d.scopes[2]), paused('lane:' .. d.lane))
 end
 
 -- What is known of the operation up to this delivery, oldest first: a live message shows the present.
@@ -104,6 +108,7 @@ local function take(id, d, set)
     return nil
   end
   for _, limit in ipairs(d.calls) do spend(limit) end
+  for _, scope in ipairs(d.scopes) do probe(scope) end
   local lease = worker .. ':' .. token .. ':' .. id
   redis.call('ZREM', set, id)
   redis.call('ZADD', LEASES, now + lease_ms, id)

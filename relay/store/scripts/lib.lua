@@ -33,8 +33,8 @@ end
 
 -- In a lane only the head is due, so order holds and one is in flight.
 local function make_due(id)
-  local d = redis.call('HMGET', delivery_key(id), 'channel', 'urgent', 'due', 'lane')
-  if not d[1] or redis.call('LINDEX', lane_key(d[4]), 0) ~= id then return end
+  local d = redis.call('HMGET', delivery_key(id), 'channel', 'urgent', 'due', 'lane', 'lease')
+  if not d[1] or d[5] ~= '' or redis.call('LINDEX', lane_key(d[4]), 0) ~= id then return end -- a leased one is not due
   redis.call('ZREM', due_key(d[1], d[2] == '1' and '' or '1'), id)
   redis.call('ZADD', due_key(d[1], d[2]), d[3], id)
 end
@@ -88,13 +88,30 @@ local function bury(id, reason, error)
   leave_lane(id, d[3])
 end
 
+-- What the superseded delivery has been through counts for the one that takes its place: otherwise a new event
+-- during each attempt would mean attempts without end, and repeats without a bound.
+local function inherit(heir, id, due)
+  local was = redis.call('HMGET', delivery_key(id), 'attempts', 'unknowns', 'urgent')
+  local is = redis.call('HMGET', delivery_key(heir), 'attempts', 'unknowns', 'urgent', 'due')
+  -- An outcome need not wait for the back-off of the progress that it replaces.
+  if not (is[3] == '1' and was[3] ~= '1') then
+    redis.call('HSET', delivery_key(heir), 'due', math.max(tonumber(is[4]), due))
+  end
+  redis.call('HSET', delivery_key(heir), 'attempts', math.max(tonumber(was[1]), tonumber(is[1])),
+             'unknowns', math.max(tonumber(was[2]), tonumber(is[2])))
+end
+
 -- Back into the queue. A live delivery behind which a newer one already waits has nothing left to say.
 local function requeue(id, due)
   local d = redis.call('HMGET', delivery_key(id), 'kind', 'lane', 'operation', 'destination')
   redis.call('HSET', delivery_key(id), 'lease', '', 'sending', '', 'due', due)
   if d[1] == 'live' then
     local thread = thread_key(d[2])
-    if redis.call('HGET', thread, 'waiting') then return supersede(id, d[3], d[4], d[2], 'newer state') end
+    local heir = redis.call('HGET', thread, 'waiting')
+    if heir then
+      inherit(heir, id, due)
+      return supersede(id, d[3], d[4], d[2], 'newer state')
+    end
     redis.call('HSET', thread, 'waiting', id)
     redis.call('HDEL', thread, 'flying')
   end

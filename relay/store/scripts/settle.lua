@@ -1,23 +1,25 @@
 #!lua flags=allow-oom
 -- settle: what workers do to the deliveries they hold, in one step for a whole batch.
 -- KEYS[1] the ledger. ARGV from 3: lease (ms), then one JSON request each: {"verb", "id", "lease", …}.
--- Answers 'ok', or 'stale' where the lease is no longer the worker's. Every verb may be repeated.
+-- Answers 'ok', 'stale' where the lease is no longer the worker's, or an error that leaves the lease to lapse.
+-- Every verb may be repeated, and a fault in one request never touches its neighbours.
 local lease_ms = tonumber(ARGV[3])
 
 local function pause(request)
   for _, p in ipairs(request.pauses or {}) do
-    local key, till = P .. 'pause:' .. p.scope, now + p.ms
+    local ms = math.min(p.ms, DAY) -- whatever the other side asks for
+    local key, till = P .. 'pause:' .. p.scope, now + ms
     local was = tonumber(redis.call('HGET', key, 'until') or '0')
     redis.call('HSET', key, 'until', math.max(till, p.probe and 0 or was), 'reason', p.reason)
     redis.call('HSETNX', key, 'since', now)
     if p.probe then redis.call('HSET', key, 'probe', 1) end
-    redis.call('PEXPIRE', key, p.ms + 7 * DAY)
+    redis.call('PEXPIRE', key, ms + 7 * DAY)
     if not p.probe then redis.call('PEXPIRE', key, math.max(till, was) - now + 1000) end
   end
 end
 
-local function resume(channel, destination)
-  redis.call('DEL', P .. 'pause:channel:' .. channel, P .. 'pause:destination:' .. destination)
+local function resume(channel, destination, address)
+  redis.call('DEL', P .. 'pause:channel:' .. channel, P .. 'pause:destination:' .. destination .. '/' .. address)
 end
 
 local verbs = {}
@@ -32,31 +34,35 @@ end
 function verbs.extend(id) redis.call('ZADD', LEASES, now + lease_ms, id) end
 
 function verbs.release(id)
-  redis.call('ZREM', LEASES, id)
   redis.call('HINCRBY', delivery_key(id), 'claims', -1)
   requeue(id, now)
 end
 
 function verbs.complete(id, request)
-  redis.call('ZREM', LEASES, id)
-  local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel', 'seq', 'kind', 'attempts')
-  local thread = thread_key(d[3])
+  local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel', 'seq', 'kind', 'attempts',
+                       'address')
   if d[6] == 'live' then
+    local thread = thread_key(d[3])
     if request.new then redis.call('HSET', thread, 'posted', now, 'posted_seq', d[5]) end
-    redis.call('HSET', thread, 'sent', now)
+    for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
+    redis.call('HSET', thread, 'sent', now, 'done', request.lease)
+    redis.call('PEXPIRE', thread, KEEP_OPERATION)
+    -- What came in meanwhile keeps its distance from this edit, unless it is the outcome.
+    local waiting = redis.call('HGET', thread, 'waiting')
+    if waiting and field(waiting, 'urgent') ~= '1' then
+      local apart = now + tonumber(redis.call('HGET', thread, 'interval') or '0')
+      redis.call('HSET', delivery_key(waiting), 'due', math.max(tonumber(field(waiting, 'due')), apart))
+    end
   end
-  for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
-  redis.call('PEXPIRE', thread, KEEP_OPERATION)
   count('pending', -1)
   count('delivered')
   note(d[1], 'delivered', d[2], d[6], tonumber(d[7]), request.detail)
-  resume(d[4], d[2])
+  resume(d[4], d[2], d[8])
   leave_lane(id, d[3])
   forget(id)
 end
 
 function verbs.reschedule(id, request)
-  redis.call('ZREM', LEASES, id)
   local key = delivery_key(id)
   local d = redis.call('HMGET', key, 'operation', 'destination', 'attempts')
   pause(request)
@@ -74,7 +80,6 @@ function verbs.reschedule(id, request)
 end
 
 function verbs.bury(id, request)
-  redis.call('ZREM', LEASES, id)
   bury(id, request.reason, request.error)
 end
 
@@ -82,23 +87,31 @@ end
 -- over a newer one: show the present state once more.
 local function repair(request)
   if request.verb ~= 'complete' or not request.lane then return end
-  local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting')
-  if not t[1] or t[2] then return end
+  local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting', 'done')
+  if not t[1] or t[2] or t[3] == request.lease then return end -- the last: only the answer to this had been lost
   local spec = cjson.decode(t[1])
   spec.due, spec.urgent = now, true
   create(request.id .. '-repair-' .. now, spec)
   note(spec.operation, 'repair', spec.destination)
 end
 
+local KEEPS_LEASE = {begin = true, extend = true}
+
+local function settle(text)
+  local request = cjson.decode(text)
+  if field(request.id, 'lease') ~= request.lease then
+    repair(request)
+    return 'stale'
+  end
+  verbs[request.verb](request.id, request)
+  -- Last: if anything above fails, the lease lapses and the delivery is found again.
+  if not KEEPS_LEASE[request.verb] then redis.call('ZREM', LEASES, request.id) end
+  return 'ok'
+end
+
 local answers = {}
 for i = 4, #ARGV do
-  local request = cjson.decode(ARGV[i])
-  if field(request.id, 'lease') == request.lease then
-    verbs[request.verb](request.id, request)
-    answers[#answers + 1] = 'ok'
-  else
-    repair(request)
-    answers[#answers + 1] = 'stale'
-  end
+  local done, answer = pcall(settle, ARGV[i])
+  answers[#answers + 1] = done and answer or 'error: ' .. (type(answer) == 'table' and answer.err or tostring(answer))
 end
 return answers

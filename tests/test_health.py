@@ -1,0 +1,87 @@
+"""Whether relay can keep its promise, noticed when it changes."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from relay.config import Config, parse_config
+from relay.deliveries import Accepted
+from relay.errors import StoreUnavailable
+from relay.events import Event
+from relay.health import Health
+from relay.store import Store
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.redis_server import RedisServer
+
+CONFIG = """
+redis: {durability: fsync}
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+rules: []
+"""
+
+
+async def take(_event: Event) -> Accepted:
+    return Accepted("accepted", 1)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RedisServer]:
+    with RedisServer(appendonly="yes", appendfsync="always") as server:
+        yield server
+
+
+@pytest.fixture
+async def store(server: RedisServer) -> AsyncIterator[Store]:
+    store = Store.open(server.url, worker="w")
+    yield store
+    await store.aclose()
+
+
+@pytest.fixture
+def health(store: Store) -> Health:
+    config: Config = parse_config(CONFIG, env={}, channels={})
+    return Health(store, lambda: config, clock=Clock())
+
+
+async def test_nothing_is_accepted_before_redis_was_inspected_or_while_it_falls_short(
+    store: Store, health: Health
+) -> None:
+    await store.redis.config_set("appendfsync", "everysec")
+    await health.prepare()
+
+    with pytest.raises(StoreUnavailable, match="appendfsync always"):
+        await health.guard(take)(events.completed())
+    assert not (await health.readiness()).ready
+
+
+async def test_a_shortfall_that_ends_is_noticed(store: Store, health: Health) -> None:
+    await store.redis.config_set("appendfsync", "everysec")
+    await health.prepare()
+    await store.redis.config_set("appendfsync", "always")
+
+    await health.look()
+
+    assert (await health.guard(take)(events.completed())).status == "accepted"
+
+
+async def test_a_promise_that_redis_stops_keeping_is_noticed(store: Store, health: Health) -> None:
+    await health.prepare()
+    await store.redis.config_set("maxmemory-policy", "allkeys-lru")
+
+    for _ in range(60):
+        await health.look()
+
+    with pytest.raises(StoreUnavailable, match="noeviction"):
+        await health.guard(take)(events.completed())
+    assert "noeviction" in (await health.readiness()).checks["redis"]
+
+
+async def test_a_full_redis_is_not_ready_and_says_so(store: Store, health: Health) -> None:
+    await health.prepare()
+    await store.redis.config_set("maxmemory", 1)
+
+    found = await health.readiness()
+
+    assert not found.ready
+    assert "maxmemory" in found.checks["redis"]
