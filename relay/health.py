@@ -68,7 +68,7 @@ class Health:
                 log.error("health.failed", error=f"{type(error).__name__}: {error}")
 
     async def look(self) -> None:
-        """Notice a Redis that goes, comes back or changes; keep the gauges; drop dead letters nobody wanted for 30 days."""
+        """Notice a Redis that goes, comes back or changes; keep the gauges; drop dead letters of 30 days ago."""
         self._looks += 1
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
