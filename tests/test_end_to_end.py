@@ -137,7 +137,7 @@ async def test_a_live_message_is_posted_once_edited_and_answered_in_its_thread(r
 
 async def test_slack_answers_429_then_500_then_ok(running_stage: Stage) -> None:
     slack = running_stage.around.slack
-    slack.script("chat.postMessage", Fault(status=429, headers={"Retry-After": "1"}), Fault(status=500))
+    slack.script("chat.postMessage", Fault(status=429, headers={"Retry-After": "3"}), Fault(status=500))
 
     await running_stage.post(tenant(body("operation.completed", 100, status="Completed"), "room"))
     ledger = await running_stage.around.settled()
@@ -148,7 +148,7 @@ async def test_slack_answers_429_then_500_then_ok(running_stage: Stage) -> None:
     assert len(slack.called("chat.postMessage")) == 3
 
 
-async def test_greylisting_is_tried_again_and_an_unknown_user_is_a_dead_letter(running_stage: Stage) -> None:
+async def test_an_unknown_user_is_a_dead_letter_with_its_reason_and_the_rest_is_delivered(running_stage: Stage) -> None:
     running_stage.around.inbox.answer("gone@example.com", "550 5.1.1 no such user")
 
     await running_stage.post(tenant(body("operation.completed", 100, status="Completed"), "pair"))

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from relay.channels.email import Email
 from relay.config import Config, parse_config
 from relay.deliveries import Limit, Notification, Receipt
 from relay.errors import DeliveryError
 from relay.rendering import Renderer
+from relay.standins.inbox import Inbox
 from relay.store import Store
 from relay.store.records import Records
 from relay.worker import Worker
@@ -219,6 +221,27 @@ async def test_an_unknown_outcome_is_repeated_once_at_most(
 
     assert len(wire.arrived) == 2
     assert await letters(store) == [("outcome_unknown", "reset")]
+
+
+async def test_a_greylisted_mail_is_sent_again_after_a_minute_and_arrives_once(
+    store: Store, config: Config, renderer: Renderer, clock: Clock
+) -> None:
+    async with Inbox() as inbox:
+        inbox.answer("analyst@example.com", "451 4.7.1 try again later")
+        settings = {"host": "127.0.0.1", "port": inbox.smtp_port, "tls": "none", "from": "relay@example.com"}
+        channel = Email(Email.Settings.model_validate(settings))
+        worker = Worker(store, {"email": channel}, config=lambda: config, renderer=lambda: renderer, clock=clock)
+        await store.accept(events.completed(), [mail(destination="others")])
+        await worker.run_once("email")
+        clock.advance(59)
+        early = await worker.run_once("email")
+        clock.advance(20)  # the policy's minute, and its jitter
+        await worker.run_once("email")
+        await channel.aclose()
+
+        assert early == 0
+        assert [one.recipient for one in inbox.mails] == ["analyst@example.com"]
+        assert (await Records(store).ledger()).counts["delivered"] == 1
 
 
 async def test_silence_ends_with_the_channels_timeout(store: Store, worker: Worker, wire: Wire) -> None:
