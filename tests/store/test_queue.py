@@ -485,6 +485,18 @@ class TestLiveMessages:
         clock.advance(1)
         assert (await claim_one(store)).attempt == 2
 
+    async def test_a_failure_that_was_not_posted_yet_is_told_before_its_retry(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.failed(), to=team(post_after=0))
+        await accept(store, events.progress(10, retryNumber=1), to=team(post_after=0))
+        failure = await send(store)
+        clock.advance(2)
+
+        retry = await send(store)
+
+        assert (failure.kind, failure.event.status) == ("reply", "Failed")
+        assert (retry.kind, retry.event.status) == ("live", "Running")
+        assert (await counts(store))["pending"] == 0
+
     async def test_not_even_an_outcome_comes_before_a_retry_after(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
         flying = await claim_one(store)

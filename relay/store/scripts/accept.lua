@@ -56,6 +56,19 @@ local function start_over(key)
   redis.call('HDEL', key, 'percentage', 'phases')
 end
 
+-- An outcome that still waits to be posted would vanish with the run that it ended: it becomes a message of its own.
+local function keep_outcome(key, target)
+  local thread = thread_key(target.lane)
+  local waiting = redis.call('HGET', thread, 'waiting')
+  if not waiting or redis.call('HEXISTS', thread, 'posted') == 1 then return end
+  local d = redis.call('HMGET', delivery_key(waiting), 'urgent', 'name')
+  local body = d[1] == '1' and redis.call('HGET', key, 'doc:' .. d[2])
+  if not body then return end
+  redis.call('HSET', P .. 'event:' .. waiting, 'body', body, 'refs', 1)
+  redis.call('HSET', delivery_key(waiting), 'kind', 'reply', 'event', waiting)
+  redis.call('HDEL', thread, 'waiting')
+end
+
 local function advance(key, plan, was, body)
   local seq = redis.call('HINCRBY', key, 'seq', 1)
   redis.call('HSETNX', key, 'first', now)
@@ -157,6 +170,9 @@ local function accept(delivery_digest, fact_digest, plan, body)
     count('late')
     note(plan.operation, 'late', plan.name, plan.percentage or '')
     return {'late', 0}
+  end
+  if plan.rank and was.retry and plan.retry > was.retry then
+    for _, target in ipairs(plan.targets) do keep_outcome(key, target) end
   end
   local seq = advance(key, plan, was, body)
   note(plan.operation, 'accepted', plan.name, plan.status, plan.percentage or '', plan.sender)
