@@ -13,7 +13,8 @@ from relay.errors import ConfigError
 from relay.standins.slack import Fault
 from tests.support.events import body, seed
 from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, running, stage, surroundings
+from tests.support.running import RunningRelay
+from tests.support.stage import CONFIG, Stage, post, running, stage, surroundings
 
 # What each document of the API is, wherever it is sent: its address, and the words people read.
 TOLD = {
@@ -169,15 +170,19 @@ async def test_a_dead_slack_never_delays_a_mail(running_stage: Stage) -> None:
     assert mail.recipient == "english@example.com"
 
 
-async def test_shuffled_progress_over_two_relays_keeps_its_distance(redis_server: RedisServer) -> None:
+async def test_shuffled_progress_over_two_relay_processes_keeps_its_distance(redis_server: RedisServer) -> None:
     order = [*range(1, 101), *range(1, 101)]
     random.Random(7).shuffle(order)
-    async with surroundings(redis_server.url) as around, running(around) as one, running(around) as two:
-        stages = [Stage(around, one), Stage(around, two)]
+    async with (
+        surroundings(redis_server.url) as around,
+        RunningRelay(CONFIG, around.env) as one,
+        RunningRelay(CONFIG, around.env) as two,
+    ):
+        urls = (one.url, two.url)
         for start in range(0, len(order), 10):
             await asyncio.gather(
                 *(
-                    stages[number % 2].post(tenant(body("operation.progress", percentage), "steps"))
+                    post(urls[number % 2], tenant(body("operation.progress", percentage), "steps"))
                     for number, percentage in enumerate(order[start : start + 10])
                 )
             )
