@@ -1,6 +1,6 @@
 -- Put in front of every script. Time is Redis's own: workers' clocks never decide (ARGV[2] sets it in tests).
--- All keys carry the one hash tag in ARGV[1], so a script is one step on a single node, behind Sentinel
--- and in a Cluster alike. relay/store/keys.py lists every key and its type.
+-- All keys carry the one hash tag in ARGV[1], so a script is one step on one node. relay/store/keys.py lists every
+-- key and its type.
 local P = ARGV[1]
 local now = tonumber(ARGV[2])
 if now == 0 then
