@@ -21,17 +21,22 @@ from relay import metrics
 from relay.channels import CHANNELS, Channel
 from relay.config import Config, Source, load
 from relay.deliveries import Accepted
+from relay.digests import Digests
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.health import Health
 from relay.httpguard import serve
 from relay.intake import Intake
 from relay.parsing import decode, parse
 from relay.receiver import Receiver, make_app
-from relay.rendering import Renderer
+from relay.rendering import BoundedRenderer
+from relay.scheduler import PERIOD, Patrol, Scheduler
+from relay.share import share
 from relay.store import Store
 from relay.store.embedded import EmbeddedRedis, find_server, running_url
 from relay.store.records import Quarantined, Records
 from relay.store.store import LEASE
+from relay.store.suppressions import Suppressions
+from relay.unsubscribe import Unsubscribe
 from relay.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -41,16 +46,10 @@ GRACE = 20.0  # seconds that a stop waits for requests and sends under way
 NEEDS_RESTART = ("server", "redis", "data_dir")
 
 
-def share(name: str) -> Path:
-    """The folder of the built-in `templates` or `config`: inside an installed package, or beside a checkout's."""
-    installed = Path(__file__).parent / "_share" / name
-    return installed if installed.is_dir() else Path(__file__).parents[1] / name
-
-
-def build_renderer(config: Config) -> Renderer:
+def build_renderer(config: Config) -> BoundedRenderer:
     """The user's templates before the built-in ones. TemplateError names file and line."""
     own = [config.templates] if config.templates else []
-    return Renderer([*own, share("templates")], base_url=config.platform.base_url)
+    return BoundedRenderer([*own, share("templates")], base_url=config.platform.base_url)
 
 
 def build_channels(config: Config) -> dict[str, Channel]:
@@ -108,6 +107,7 @@ class Relay:
         reuse_port: bool = False,
         lease: float = LEASE,
         grace: float = GRACE,
+        period: float = PERIOD,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path
@@ -116,9 +116,11 @@ class Relay:
         self._reuse_port = reuse_port
         self._lease = lease
         self._grace = grace
+        self._period = period
         self._clock = clock
         self._stop = asyncio.Event()
         self._retired: list[Channel] = []
+        self._closing: set[asyncio.Task[None]] = set()
         self.config = load(path, env=env, channels=CHANNELS)
         self.renderer = build_renderer(self.config)
         self.addresses: list[tuple[str, int]] = []
@@ -138,12 +140,18 @@ class Relay:
             worker = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
             self._store = Store.open(url, worker=worker, lease=self._lease)
             stack.push_async_callback(self._store.aclose)
-            self._health = Health(self._store, lambda: self.config, clock=self._clock)
+            suppressions = Suppressions(self._store)
+            self._unsubscribe = Unsubscribe(suppressions, lambda: self.config.server.public_url, self._clock)
+            self._health = Health(self._store, lambda: self.config, clock=self._clock, notices=self._notices)
             await self._health.prepare()
             stack.push_async_callback(_cancelled, asyncio.create_task(self._health.watch()))
             self._channels = build_channels(self.config)
             stack.push_async_callback(self._close_channels)
+            stack.push_async_callback(self._close_renderer)
             self._worker = self._new_worker() if self._role != "receive" else None
+            wake = self._worker.wake if self._worker else None
+            intake = Intake(self._store, lambda: self.config, CHANNELS, wake=wake)
+            self._take = self._health.guard(intake.take)
             self._receiver = self._new_receiver()
             runner = await self._listen()  # before anything is claimed: a taken port must cost no delivery its time
             stack.push_async_callback(runner.cleanup)
@@ -174,6 +182,7 @@ class Relay:
             if settings != self.config.channels.get(name):
                 self._retired.append(self._channels[name])  # it may be sending: closed when relay stops
                 self._channels[name] = CHANNELS[name](settings)
+        self._closing.add(asyncio.create_task(self.renderer.aclose()))  # after what it has been asked for
         self.config, self.renderer = fresh, renderer
         self._receiver.sources = self._sources()
         self._health.resume()
@@ -195,22 +204,31 @@ class Relay:
     async def _deliver(self, stack: contextlib.AsyncExitStack) -> "list[asyncio.Task[None]]":
         if self._worker is None:
             return []
-        running = asyncio.create_task(self._worker.run())
+        patrol = Patrol(self._store, self._take, lambda: self.config)
+        digests = Digests(self._store, lambda: self.config, CHANNELS)
+        ticks = {"watchdog": patrol.tick, "digests": digests.tick}
+        scheduler = Scheduler(ticks, clock=self._clock, period=self._period)
+        running, ticking = asyncio.create_task(self._worker.run()), asyncio.create_task(scheduler.run())
         stack.push_async_callback(_cancelled, running)
         stack.push_async_callback(self._worker.stop, self._grace)
-        return [running]
+        stack.push_async_callback(_cancelled, ticking)
+        return [running, ticking]
 
     def _new_worker(self) -> Worker:
         return Worker(
-            self._store, self._channels, config=lambda: self.config, renderer=lambda: self.renderer, clock=self._clock
+            self._store,
+            self._channels,
+            config=lambda: self.config,
+            renderer=lambda: self.renderer,
+            clock=self._clock,
+            unsubscribe=self._unsubscribe.link,
         )
 
     def _new_receiver(self) -> Receiver:
-        intake = Intake(self._store, lambda: self.config, CHANNELS, wake=self._worker.wake if self._worker else None)
         directory = self._env.get("PROMETHEUS_MULTIPROC_DIR")
         return Receiver(
             self._sources(),
-            self._health.guard(intake.take),
+            self._take,
             self._health.records.quarantine,
             self._health.readiness,
             self._clock,
@@ -225,6 +243,7 @@ class Relay:
     async def _listen(self) -> web.AppRunner:
         server = self.config.server
         app = make_app(self._receiver)
+        app.add_routes(self._unsubscribe.routes())
         return await serve(app, server.host, server.port, reuse_port=self._reuse_port, grace=self._grace)
 
     async def _until_stopped(self, embedded: EmbeddedRedis | None, delivering: "list[asyncio.Task[None]]") -> None:
@@ -236,9 +255,20 @@ class Relay:
         stopped.cancel()
         for task in delivering:
             if task.done():  # better gone and started again than accepting what nobody delivers
-                raise RelayError("the worker ended by itself; start relay again") from task.exception()
+                raise RelayError("the worker or the scheduler ended by itself; start relay again") from task.exception()
         if embedded and embedded.failed.done():
             raise EmbeddedRedisError(embedded.failed.result())
+
+    async def _close_renderer(self) -> None:
+        await self.renderer.aclose()
+        await asyncio.gather(*self._closing)
+
+    def _notices(self) -> dict[str, str]:
+        """Which of the user's templates are not in use because they failed, for those who watch over relay."""
+        return {
+            f"template:{file}": f"failed, so relay's own wording is shown: {fault}"
+            for file, fault in self.renderer.faults.items()
+        }
 
     async def _close_channels(self) -> None:
         for channel in (*self._channels.values(), *self._retired):

@@ -9,12 +9,16 @@ from pydantic import BaseModel, ValidationError
 
 from relay import destinations, sources
 from relay.configfile import Document, Place, read
-from relay.destinations import Channels, Destination, read_destinations
+from relay.destinations import Channels, Destination, modes_at, read_destinations
 from relay.errors import ConfigError, Problem
-from relay.rules import KNOWN_EVENTS, fits
+from relay.rendering.catalogues import languages
+from relay.rules import fits
 from relay.settings import Config
+from relay.share import share
 from relay.sources import Source
+from relay.telling import KNOWN_EVENTS
 from relay.validation import suggest, validate
+from relay.watchdog import SOURCE
 
 __all__ = ["Config", "Destination", "Source", "load", "parse_config"]
 
@@ -26,7 +30,6 @@ OVERRIDES = {
     "RELAY_DATA_DIR": ("data_dir",),
 }
 VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER")
-LANGUAGES = ("en", "de")  # what the built-in templates speak
 
 
 def load(path: Path, *, env: Mapping[str, str], channels: Channels) -> Config:
@@ -54,7 +57,9 @@ def parse_config(text: str, *, file: str = "", env: Mapping[str, str], channels:
     _check_names(document)
     if config:
         config = _with_inherited_retries(config)
+        config = _with_possible_modes(config, document, channels)
         _check(config, document)
+        _check_dynamic(config, document, channels)
     if document.problems or not config:
         raise ConfigError(sorted(document.problems, key=lambda problem: problem.line or 0), file)
     config._warnings = tuple(sorted(document.warnings, key=lambda problem: problem.line or 0))
@@ -111,7 +116,8 @@ def _check_names(document: Document) -> None:
             names = rule.get(key) if isinstance(rule, dict) else None
             listed = names if isinstance(names, list) else [names]
             for position, name in enumerate(listed):
-                if isinstance(name, str) and name not in known[what]:
+                own = what == "sources" and name == SOURCE  # where relay's own events come from
+                if isinstance(name, str) and name not in known[what] and not own:
                     place = ("rules", index, key, position) if listed is names else ("rules", index, key)
                     document.report(place, f"unknown {what[:-1]} {name!r}; {suggest(name, known[what])}")
 
@@ -126,6 +132,49 @@ def _with_inherited_retries(config: Config) -> Config:
         if destination.retry
     }
     return config.model_copy(update={"destinations": {**config.destinations, **heirs}})
+
+
+def _with_possible_modes(config: Config, document: Document, channels: Channels) -> Config:
+    """Each destination does what its address can: one that cannot edit has no live message."""
+    changed = {}
+    for name, one in config.destinations.items():
+        settings = config.channels.get(one.channel)
+        called = dict.fromkeys(whom for names in one.mention.values() for whom in names)
+        for address in one.addresses:
+            possible = modes_at(channels[one.channel], settings, address)
+            if not possible:
+                document.report(("destinations", name, one.channel), f"channels.{one.channel} has no way to {address}")
+            elif one.mode not in possible:
+                changed[name] = one.model_copy(update={"mode": possible[0]})
+            for caveat in getattr(settings, "caveats", _no_caveats)(address, one.mode, called):
+                document.warn(("destinations", name), caveat)
+    return config.model_copy(update={"destinations": {**config.destinations, **changed}}) if changed else config
+
+
+def _no_caveats(*_: object) -> tuple[str, ...]:
+    return ()
+
+
+def _check_dynamic(config: Config, document: Document, channels: Channels) -> None:
+    """What operations may ask for has to be possible, and spelled as destinations spell it."""
+    allowed = config.dynamic_destinations
+    wanted = {"email": allowed.email_domains, "slack": allowed.slack} if allowed else {}
+    for channel, key in (("email", "email_domains"), ("slack", "slack")):
+        if wanted.get(channel) and channel not in config.channels:
+            document.report(("dynamic_destinations", key), f"needs channels.{channel}, which is missing")
+    for index, conversation in enumerate(wanted.get("slack", ())):
+        place: Place = ("dynamic_destinations", "slack", index)
+        try:
+            channels["slack"].addresses(conversation)
+        except ValueError as error:
+            document.report(place, str(error))
+            continue
+        settings = config.channels.get("slack")
+        if settings and not modes_at(channels["slack"], settings, conversation):
+            document.report(place, f"channels.slack has no way to {conversation}")
+    for index, name in enumerate((allowed and allowed.mention) or ()):
+        if name.strip().lstrip("@!").casefold() in ("here", "channel", "everyone"):
+            document.report(("dynamic_destinations", "mention", index), "an operation never calls a whole conversation")
 
 
 def _check(config: Config, document: Document) -> None:
@@ -147,8 +196,8 @@ def _check(config: Config, document: Document) -> None:
 
 def _check_languages(config: Config, document: Document) -> None:
     """A language needs a catalogue, ours or one beside the user's own templates; `de-AT` makes do with `de`."""
-    own = config.templates.glob("locales/*/messages.po") if config.templates else ()
-    known = {*LANGUAGES, *(catalogue.parent.name for catalogue in own)}
+    own = [config.templates] if config.templates else []
+    known = {*languages([*own, share("templates")])}
     chosen: dict[Place, str | None] = {("language",): config.language}
     chosen |= {("destinations", name, "language"): one.language for name, one in config.destinations.items()}
     for place, language in chosen.items():

@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 from relay.events import Event
 
-Mode = Literal["each", "live"]
-Kind = Literal["each", "live", "reply"]
+Mode = Literal["each", "live", "digest", "outcomes"]
+Kind = Literal["each", "live", "reply", "digest", "roundup"]
+
+
+PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it, so it calls no group and no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,30 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most one call per `period` seconds under this name, with a burst of `burst` calls."""
+    """At most one call per `period` seconds under this name, a burst of `burst` calls, `reserve` of them urgent."""
 
     name: str
     period: float
     burst: int = 1
+    reserve: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What one event does at one destination; `relay.telling` decides it."""
+
+    root: bool = True  # live: it may be the reason for a new message
+    reply: bool = False  # live: it is also told in the message's thread
+    broadcast: bool = False  # the reply is shown in the conversation as well
+    loud: bool = False  # it passes quiet hours and the cap on new messages
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time whose entries are told together, from `start` until `end` (seconds since the epoch)."""
+
+    start: float
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,14 @@ class Target:
     min_interval: float = 0.0  # live: seconds between two edits
     new_limits: tuple[Limit, ...] = ()  # a new message runs under these
     edit_limits: tuple[Limit, ...] = ()  # an edit runs under these
+    telling: Telling = Telling()
+    batch_reply: bool = False  # live: if the batch has a message there, it is told in that one's thread
+    held: str = ""  # why nobody is told of it there; it is counted, and nothing else
+    quiet: Window | None = None  # the quiet hours at hand: what would be a new message is told at their end
+    passes: bool = False  # it is told in quiet hours as well
+    cap: tuple[int, float] | None = None  # live: so many new messages in so many seconds, the others told together
+    zone: str = "UTC"  # digest: whose days are counted
+    windows: tuple[Window, ...] = ()  # digest: the window at hand and the next one, for an event that comes too late
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +98,7 @@ class Delivery:
     attempt: int  # the number this attempt will have, from 1
     created_at: datetime
     unknown: bool = False  # an earlier attempt may have arrived
+    lane: str = ""  # the store's name of the queue it stands in
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +116,8 @@ class Notification:
     language: str = "en"
     thread: Mapping[str, str] = field(default_factory=dict)
     mentions: tuple[str, ...] = ()
+    broadcast: bool = False  # a reply that is shown in the conversation as well
+    unsubscribe: str = ""  # the address of the page where its reader ends it; empty: there is none
 
 
 @dataclass(frozen=True, slots=True)

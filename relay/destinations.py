@@ -1,21 +1,25 @@
 """A destination: a named place that rules notify, with its mode, its language and its manners."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from datetime import time
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
 from relay.backoff import RetryPolicy
 from relay.configfile import Document, Place
-from relay.deliveries import Mode
+from relay.deliveries import Mode, Window
 from relay.durations import duration
-from relay.events import PRIORITIES, STATUSES
+from relay.events import PRIORITIES, STATUSES, Event
+from relay.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
 from relay.sources import Name
-from relay.validation import Duration, Section, Texts, known_name, spelled, suggest, validate
+from relay.validation import Duration, Section, Texts, known_name, one_or_more, spelled, suggest, validate
 
-MOMENTS = tuple(status.lower() for status in STATUSES)
+MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
+
+OF_MODE = {"live": "live", "at": "digest", "days": "digest", "when_empty": "digest"}  # keys that one mode has
 
 Channels = Mapping[str, Any]  # by name, classes that follow relay.channels.Channel
 
@@ -46,6 +50,7 @@ def in_seconds(written: object) -> object:
 Language = Annotated[str, spelled(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?", "a language such as en, de or de-AT")]
 Timezone = Annotated[str, AfterValidator(known_zone)]
 Retry = Annotated[RetryPolicy, BeforeValidator(in_seconds)]
+Days = Annotated[frozenset[int], BeforeValidator(days_of), Field(max_length=7)]
 
 
 class Live(Section):
@@ -54,6 +59,47 @@ class Live(Section):
     post_after: Annotated[Duration, Field(le=86_400)] = 60.0  # a run that is over sooner gets one message
     min_step: Annotated[float, Field(ge=0, le=100)] = 5.0  # percentage points between two edits
     min_interval: Annotated[Duration, Field(le=86_400)] = 15.0  # between two edits
+    batch_interval: Annotated[Duration, Field(le=86_400)] = 60.0  # between two edits of a batch's message
+
+
+class QuietHours(Section):
+    """When nobody wants a new message; what passes all the same are moments as in `mention`."""
+
+    begin: Annotated[time, BeforeValidator(clock_of), Field(validation_alias=AliasChoices("from"))]
+    end: Annotated[time, BeforeValidator(clock_of), Field(validation_alias=AliasChoices("to"))]
+    days: Days = EVERY_DAY  # those on which the quiet hours begin
+    passing: Annotated[
+        tuple[Annotated[str, known_name(MENTIONS, "moment")], ...],
+        one_or_more,
+        Field(validation_alias=AliasChoices("pass")),
+    ] = ("critical_failed", "critical_timeout")
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.begin == self.end and self.days == EVERY_DAY:
+            raise ValueError("from and to are the same on every day, so nothing would ever be told")
+        return self
+
+    def now(self, moment: float, zone: str) -> Window | None:
+        """The quiet hours that this moment (seconds since the epoch) is in."""
+        return quiet(moment, Quiet(self.begin, self.end, self.days), zone)
+
+    def lets_pass(self, event: Event) -> bool:
+        member = event.name == "batch.operation.completed" and event.operation
+        status = (member.status if member else event.status).lower()
+        priority = event.operation.priority.lower() if event.operation else ""
+        return status in self.passing or f"{priority}_{status}" in self.passing
+
+
+NEVER = QuietHours.model_validate({"from": time(), "to": time(), "days": frozenset()})
+
+
+def _hours(written: object) -> object:
+    """`off`, which is false in YAML, says that there are none here."""
+    return NEVER if written is False or written == "off" else written
+
+
+Hours = Annotated[QuietHours | None, BeforeValidator(_hours)]
 
 
 class Manners(Section):
@@ -65,6 +111,10 @@ class Manners(Section):
     retry: Retry | None = None
     live: Live = Live()
     mention: dict[Annotated[str, known_name(MENTIONS, "moment")], Texts] = Field(default_factory=dict)
+    quiet_hours: Hours = None  # where it is not written, those at the top
+    at: Annotated[time, BeforeValidator(clock_of)] = time(8, 30)  # digest: when it is sent
+    days: Days = EVERY_DAY  # digest: on which days
+    when_empty: Literal["skip", "send"] | None = None  # digest: weekly ones are sent, the others are not
 
 
 class Destination(Manners):
@@ -74,6 +124,28 @@ class Destination(Manners):
     channel: str
     addresses: tuple[str, ...]
 
+    @property
+    def sent_empty(self) -> bool:
+        """digest: whether it is sent even if nothing happened."""
+        return self.when_empty == "send" if self.when_empty else len(self.days) == 1
+
+
+def quiet_now(destinations: Mapping[str, Destination], defaults: Manners, now: float) -> dict[str, Window]:
+    """Where it is quiet at this moment, and the hours; `*` stands for every destination that is not named.
+
+    Empty if it is quiet nowhere.
+    """
+    found = {"*": quiet_at(defaults, defaults, now)} | {
+        name: quiet_at(one, defaults, now) for name, one in destinations.items()
+    }
+    return {name: hours or Window(0.0, 0.0) for name, hours in found.items()} if any(found.values()) else {}
+
+
+def quiet_at(place: Manners, defaults: Manners, now: float) -> Window | None:
+    """The quiet hours that this moment is in at a destination."""
+    hours = place.quiet_hours or defaults.quiet_hours
+    return hours.now(now, place.timezone or defaults.timezone or "UTC") if hours else None
+
 
 def read_destinations(document: Document, channels: Channels) -> dict[str, Destination]:
     """The destinations that are right; what is wrong with the others is reported to the document."""
@@ -82,6 +154,12 @@ def read_destinations(document: Document, channels: Channels) -> dict[str, Desti
         if destination := _destination(name, written, document, channels):
             found[name] = destination
     return found
+
+
+def modes_at(kind: Any, settings: Any, address: str) -> tuple[str, ...]:
+    """What is possible at an address, the default first: not every one can do all that its channel can."""
+    ask = getattr(settings, "modes_at", None)
+    return tuple(ask(address)) if ask else tuple(kind.modes)
 
 
 def warnings(destinations: Mapping[str, Destination]) -> Iterator[tuple[Place, str]]:
@@ -128,9 +206,9 @@ def _addresses(written: object, kind: Any, document: Document, place: Place) -> 
 def _mode(written: Mapping[str, object], kind: Any, document: Document, place: Place) -> object:
     mode = written.get("mode", kind.modes[0])
     if mode not in kind.modes:
-        later = "digest comes with a later release of relay; " if mode == "digest" else ""
-        document.report((*place, "mode"), f"{later}expected {' or '.join(kind.modes)}")
+        document.report((*place, "mode"), f"expected {' or '.join(kind.modes)}")
         return None
-    if mode != "live" and "live" in written:
-        document.report((*place, "live"), f"goes with mode: live, and this one is {mode}")
+    for key, wanted in OF_MODE.items():
+        if mode != wanted and key in written:
+            document.report((*place, key), f"goes with mode: {wanted}, and this one is {mode}")
     return mode

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Pause = Literal["", "limit", "destination", "channel"]
+Bounce = Literal["", "hard", "soft"]
 
 
 class RelayError(Exception):
@@ -69,6 +70,7 @@ class DeliveryError(RelayError):
     outcome_unknown  it may have arrived: repeat at most once
     pause            what else would fail now, and so waits too, without losing an attempt:
                      "limit" (the rate limit this attempt ran under), "destination", "channel"
+    bounce           what a permanent one says of its address: "hard", there is none; "soft", it does not take this
     """
 
     def __init__(
@@ -79,9 +81,11 @@ class DeliveryError(RelayError):
         retry_after: float | None = None,
         outcome_unknown: bool = False,
         pause: Pause = "",
+        bounce: Bounce = "",
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
         self.outcome_unknown = outcome_unknown
         self.pause: Pause = pause
+        self.bounce: Bounce = bounce

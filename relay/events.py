@@ -6,7 +6,7 @@ other field stays in `document`, where templates reach it under its own name.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,8 @@ Document = Mapping[str, Any]
 OPERATION_EVENTS = ("operation.started", "operation.progress", "operation.phase.completed",
                     "operation.completed", "operation.failed", "operation.cancelled")  # fmt: skip
 BATCH_EVENTS = ("batch.started", "batch.operation.completed", "batch.completed")
-STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout")
+WATCH_EVENTS = ("operation.stalled", "operation.recovered")  # relay's own, of a run that nobody reports about
+STATUSES = ("Initiated", "Running", "Stalled", "Completed", "Failed", "Cancelled", "Timeout")
 PRIORITIES = ("Low", "Normal", "High", "Critical")
 TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
 
@@ -23,8 +24,18 @@ TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
 IMPLIED_STATUS = {
     "operation.started": "Initiated", "operation.progress": "Running", "operation.phase.completed": "Running",
     "operation.completed": "Completed", "operation.failed": "Failed", "operation.cancelled": "Cancelled",
+    "operation.stalled": "Stalled", "operation.recovered": "Running",
     "batch.started": "Initiated", "batch.operation.completed": "Running", "batch.completed": "Completed",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom the operation's `notifications` ask to tell and to call, as written there."""
+
+    email: tuple[str, ...] = ()
+    slack: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,10 @@ class Operation:
     phase: str = ""
     phases_completed: int | None = None
     retry: int = 0
+    started: datetime | None = None
+    estimate: datetime | None = None  # when it is expected to be over
+    deadline: datetime | None = None  # when the platform ends it
+    audience: Audience | None = None
     document: Document = field(default_factory=dict)
 
     @property
@@ -75,6 +90,9 @@ class Event:
     error: Document = field(default_factory=dict)
     cancellation: Document = field(default_factory=dict)
     document: Document = field(default_factory=dict)  # the whole body, as it came
+    original: str = ""  # the run that this one retries under a new id: its messages and mails are continued
+    member_of: str = ""  # the batch that the operation belongs to
+    watch: Document = field(default_factory=dict)  # of the watchdog's: what it saw, so that it is told once or never
 
     @property
     def about_batch(self) -> bool:
@@ -82,9 +100,13 @@ class Event:
 
     @property
     def subject(self) -> str:
-        """The id people and threads know it by: the batch's for batch events, else the operation's."""
+        """The id people and threads know it by: the batch's, the run's that is retried, else the operation's own."""
         if self.about_batch and self.batch:
             return self.batch.id
+        return self.original or self.own_id or self.id  # what tells of many goes by its own
+
+    @property
+    def own_id(self) -> str:
         return self.operation.id if self.operation else ""
 
     @property
@@ -92,8 +114,8 @@ class Event:
         """What is told. A terminal status in the document beats the event's name: a Timeout is told as one."""
         said = self.batch.status if self.about_batch and self.batch else self.operation.status if self.operation else ""
         implied = IMPLIED_STATUS.get(self.name, "")
-        if self.name == "batch.operation.completed":
-            return implied  # the batch goes on; the operation's own status is in `operation`
+        if self.name in ("batch.operation.completed", *WATCH_EVENTS):
+            return implied  # the batch, or the run, goes on; the operation's own status is in `operation`
         if implied in TERMINAL:
             return said if said in TERMINAL else implied
         if implied:
@@ -120,12 +142,15 @@ class Event:
     @property
     def fact(self) -> str:
         """What happened, whoever reported it and however often: equal facts are told once."""
-        return json.dumps([self.subject, self.name, self.status, self._detail(), self.retry], ensure_ascii=False)
+        whose = self.subject if self.about_batch else self.own_id  # a retry's facts are its own
+        return json.dumps([whose, self.name, self.status, self._detail(), self.retry], ensure_ascii=False)
 
     def _detail(self) -> str:
         match self.name:
             case "operation.phase.completed":
                 return self.phase_name or f"{self.operation.phases_completed if self.operation else ''}"
+            case "operation.stalled" | "operation.recovered" if isinstance(part := self._alarm(), Mapping):
+                return " ".join(str(part.get(key, "")) for key in ("rule", "episode", "reminder"))
             case "batch.operation.completed" if self.operation:
                 return f"{self.operation.id} {self.operation.status} {self.operation.retry}"
             case name if IMPLIED_STATUS.get(name) not in (None, "Running"):
@@ -135,24 +160,35 @@ class Event:
         # Without a percentage and a phase, nothing but the time tells two of these apart.
         return self.phase_name or self.occurred_at.isoformat()
 
+    def _alarm(self) -> object:
+        return self.document.get(self.name.removeprefix("operation."))
+
 
 KNOWN = ("type", "name", "priority")
+AUDIENCE = "audience"
 
 
 def facts(event: Event) -> dict[str, str]:
-    """The lasting facts the event states about its operation: type, name, priority, tenant, project.
+    """The lasting facts the event states about its operation: type, name, priority, tenant, project, batch,
+    audience.
 
+    Of a retry under a new id also the original's id and which run of it this is: they are facts of that new id.
     Later, thinner documents of the same operation may leave them out: a results document has no priority.
     """
     stated = {"tenant": event.tenant, "project": event.project}
     if event.operation and not event.about_batch:
-        stated |= {key: getattr(event.operation, key) for key in KNOWN}
+        stated |= {key: getattr(event.operation, key) for key in KNOWN} | {"batch": event.member_of}
+        if event.operation.audience:
+            stated[AUDIENCE] = json.dumps(asdict(event.operation.audience), ensure_ascii=False, separators=(",", ":"))
+        if event.original:
+            stated |= {"original": event.original, "retry": str(event.retry)}
     return {key: value for key, value in stated.items() if value}
 
 
-def incomplete(event: Event) -> bool:
-    """True if the document leaves out what rules decide by, so that what is known already should be filled in."""
-    return not event.about_batch and len(facts(event)) < len(KNOWN) + 2
+def audience_of(fact: str) -> Audience | None:
+    """The audience that `facts` wrote; None for ''."""
+    said = json.loads(fact) if fact else None
+    return Audience(**{key: tuple(values) for key, values in said.items()}) if said else None
 
 
 def fill(event: Event, known: Mapping[str, str]) -> Event:
@@ -164,9 +200,18 @@ def fill(event: Event, known: Mapping[str, str]) -> Event:
             type=operation.type or known.get("type", ""),
             name=operation.name or known.get("name", ""),
             priority=operation.priority or known.get("priority", ""),
+            audience=operation.audience or audience_of(known.get(AUDIENCE, "")),
+            retry=max(operation.retry, int(known.get("retry", 0))),
         )
     tenant, project = event.tenant or known.get("tenant", ""), event.project or known.get("project", "")
-    return replace(event, operation=operation, tenant=tenant, project=project)
+    return replace(
+        event,
+        operation=operation,
+        tenant=tenant,
+        project=project,
+        original=known.get("original", event.original),  # of a chain of retries the first is known
+        member_of=event.member_of or known.get("batch", ""),
+    )
 
 
 def view(history: Iterable[Event]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -13,24 +13,37 @@ from relay.deliveries import Accepted
 from relay.errors import ConfigError, StoreUnavailable
 from relay.events import Event
 from relay.receiver import Readiness
+from relay.scheduler import PERIOD
 from relay.store import Store
 from relay.store.records import Records
+from relay.store.watch import Watch
 
 log = structlog.get_logger(__name__)
 
 WATCH = 1.0  # seconds between two looks at Redis
 HOUSEKEEPING = 60  # looks between two clean-ups
 PATIENCE = 2.0  # seconds that a probe waits for Redis
+OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
 
 
 class Health:
     """Watches the store. Until its Redis was inspected, nothing is accepted: a 2xx would promise too much."""
 
-    def __init__(self, store: Store, config: Callable[[], Config], *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: Callable[[], Config],
+        *,
+        clock: Callable[[], float],
+        notices: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        """`notices` are what else those who watch over relay should see."""
         self.records = Records(store)
+        self._watch = Watch(store)
         self._store = store
         self._config = config
         self._clock = clock
+        self._notices = notices
         self._trouble = "not inspected yet"
         self._looks = 0
 
@@ -98,14 +111,14 @@ class Health:
 
     async def readiness(self) -> Readiness:
         """Ready to accept, and what stands in the way of delivering (which does not make a 2xx less true)."""
-        checks = {"redis": "ok", "durability": self._store.promise.durability}
+        checks = {"redis": "ok", "durability": self._store.promise.durability, **self._notices()}
         try:
             async with asyncio.timeout(PATIENCE):
                 if self._trouble:
                     await self._inspect()
                 await self._store.ping()
                 await self._store.probe()
-                checks |= await self._paused()
+                checks |= await self._paused() | await self._ticking()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
         except StoreUnavailable as error:
@@ -132,6 +145,14 @@ class Health:
 
     async def _paused(self) -> dict[str, str]:
         return {scope: f"paused: {reason}" for scope, reason in (await self.records.pauses(self._scopes())).items()}
+
+    async def _ticking(self) -> dict[str, str]:
+        """Whether any process keeps time; without, nobody hears of stalled runs, and no digest is sent."""
+        last = await self._watch.last_tick()
+        if last is None:
+            return {"scheduler": "has not run yet: is there a process that delivers?"}
+        away = await self._store.time() - last
+        return {"scheduler": f"last ran {away:.0f} s ago, expected every {PERIOD:g} s"} if away > OVERDUE else {}
 
     async def _measure(self) -> None:
         metrics.clock_skew.set(await self._store.time() - self._clock())

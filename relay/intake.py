@@ -4,13 +4,15 @@ The receiver, a replay from the quarantine and everything that makes events of i
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from relay.config import Config
 from relay.deliveries import Accepted
-from relay.events import Event, fill, incomplete
+from relay.dynamic import added
+from relay.events import Event, fill
 from relay.rules import decide, targets
 from relay.store import Store
 
@@ -34,11 +36,22 @@ class Intake:
 
     async def take(self, event: Event) -> Accepted:
         """Make the event durable with everyone who should hear of it. Raises StoreUnavailable."""
-        if incomplete(event):
-            event = fill(event, await self._store.known(event.subject))
+        if not event.about_batch:
+            event = await self._filled(event)
         config = self._config()
         decision = decide(event, config.rules)
-        accepted = await self._store.accept(event, targets(decision, config.destinations, self._channels))
+        manners = config.manners
+        found = targets(decision, config.destinations, self._channels, config.channels, manners)
+        found += added(
+            decision,
+            found,
+            config.dynamic_destinations,
+            destinations=config.destinations,
+            channels=self._channels,
+            settings=config.channels,
+            defaults=manners,
+        )
+        accepted = await self._store.accept(event, found)
         if accepted.deliveries and self._wake:
             self._wake()
         log.info(
@@ -54,3 +67,18 @@ class Intake:
             held=dict(accepted.held),
         )
         return accepted
+
+    async def _filled(self, event: Event) -> Event:
+        """With what earlier events said of the operation, or of the one that it retries under a new id.
+
+        Which run a retry is, its first event decides: the one its document names, and in any case one after the
+        original's last.
+        """
+        known = await self._store.known(event.own_id)
+        if known.get("original") or not event.original:
+            return fill(event, known)
+        if known:  # it has a message of its own by now
+            return fill(replace(event, original=""), known)
+        first = await self._store.known(event.original)
+        original, run = first.get("original", event.original), int(first.get("runs", 0)) + 1
+        return fill(event, {**first, "original": original, "retry": str(run)})

@@ -40,6 +40,11 @@ imbalance = Gauge(
 )
 queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"], multiprocess_mode="livemostrecent")
 
+ticks = Counter("relay_ticks", "What the scheduler did, by its outcome.", ["tick", "outcome"])
+stalled_runs = Gauge(
+    "relay_stalled_runs", "Runs that the watchdog has an alarm for.", multiprocess_mode="livemostrecent"
+)
+
 
 def exposition(registry: CollectorRegistry = REGISTRY) -> bytes:
     """Everything counted, in the text format of `CONTENT_TYPE_LATEST`."""

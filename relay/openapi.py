@@ -54,6 +54,7 @@ def _paths() -> Schema:
         "/readyz": {"get": ready},
         "/metrics": {"get": _text("Counts and times, in the text format of Prometheus.", "text/plain")},
         "/openapi.json": {"get": _get("This document.", "")},
+        "/unsubscribe/{token}": _unsubscribe(),
         "/console": {"get": _text("The operators' page.", "text/html")},
         "/slack/interactions": {"post": _interact()},
     }
@@ -103,6 +104,27 @@ def _interact() -> Schema:
         "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}},
         "responses": {"200": {"description": "Taken."}, "401": _refusal(401, REFUSALS[401])},
     }
+
+
+def _unsubscribe() -> Schema:
+    """The page that mails link to. Mail programs post by themselves (RFC 8058)."""
+    page = {"text/html": {"schema": {"type": "string"}}}
+    answers = {
+        "200": {"description": "The page.", "content": page},
+        "404": {"description": "No link of this relay.", "content": page},
+        "429": {"description": "Too many requests.", "content": page, "headers": {"Retry-After": RETRY_AFTER}},
+        "503": {"description": "relay could not do it now.", "content": page, "headers": {"Retry-After": RETRY_AFTER}},
+    }
+    token = {"name": "token", "in": "path", "required": True, "schema": {"type": "string"},
+             "description": "Names the reader and the destination; signed."}  # fmt: skip
+    form = {"type": "object", "properties": {"List-Unsubscribe": {"const": "One-Click"}, "undo": {"const": "1"}}}
+    forms = {media: {"schema": form} for media in ("application/x-www-form-urlencoded", "multipart/form-data")}
+    return {
+        "parameters": [token],
+        "get": {"summary": "Ask the reader. Changes nothing.", "responses": answers},
+        "post": {"summary": "Unsubscribe, or with `undo` subscribe again.", "requestBody": {"content": forms},
+                 "responses": answers},
+    }  # fmt: skip
 
 
 def _json(schema: str) -> Schema:

@@ -3,6 +3,7 @@
 The canonical envelope, a flat document, one under `data` or `payload`: all name the same fact.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from relay.errors import InvalidEvent, NotJson
-from relay.events import PRIORITIES, STATUSES, TERMINAL, Batch, Document, Event, Operation, facts, fill
+from relay.events import PRIORITIES, STATUSES, TERMINAL, Audience, Batch, Document, Event, Operation, facts, fill
 
 EVENT_OF_STATUS = {
     "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",
@@ -28,6 +29,8 @@ ADDRESS_STATUSES = {
 }  # fmt: skip
 
 MAX_ID = 256
+MAX_ADDRESS = 254  # characters; RFC 5321 §4.5.3.1.3 without the brackets
+MAX_AUDIENCE = 30  # names of a kind that are read at all
 ENVELOPE = ("event", "eventType", "type", "eventId", "timestamp", "webhookId")  # the outer level names these
 _NAME = re.compile(r"[A-Za-z][\w.:-]{0,127}", re.ASCII)
 _SPELLINGS = {spelling.casefold(): spelling for spelling in (*STATUSES, *PRIORITIES)}
@@ -117,6 +120,8 @@ def parse(
         operation=operation,
         batch=batch,
         document=document,
+        original=_original(envelope, operation),
+        member_of=_batch_of(envelope, batch, operation),
         **parts,
     )
 
@@ -137,7 +142,7 @@ def load(line: str | bytes) -> Event:
         kept["document"], source=kept["source"], delivery_id=kept["id"], default_event=kept["name"],
         received_at=datetime.fromisoformat(kept["received_at"]),
     )  # fmt: skip
-    return fill(replace(event, name=kept["name"]), kept["known"])
+    return fill(replace(event, name=kept["name"], original=""), kept["known"])  # whose retry it is was decided then
 
 
 def _envelope(document: Document) -> Document:
@@ -208,8 +213,29 @@ def _operation(envelope: Document) -> Operation | None:
         phase=_first_text(progress.get("currentPhase"), document.get("currentPhase")),
         phases_completed=_count(progress.get("phasesCompleted")),
         retry=_count(retry) or 0,
+        started=_moment(progress.get("startTime"), document.get("startTime"), document.get("dateCreated")),
+        estimate=_moment(progress.get("estimatedCompletion"), document.get("estimatedCompletion")),
+        deadline=_moment(document.get("timeoutAt")),
+        audience=_audience(document.get("notifications") or envelope.get("notifications")),
         document=document,
     )
+
+
+def _audience(said: object) -> Audience | None:
+    """Whom `notifications` ask for; None if for nobody. What is no text asks for nobody either."""
+    if not isinstance(said, Mapping):
+        return None
+    place = said.get("slack")
+    slack: Document = place if isinstance(place, Mapping) else {}
+    audience = Audience(_names(said.get("email")), _names(slack.get("channel")), _names(slack.get("mentionUsers")))
+    return audience if audience != Audience() else None
+
+
+def _names(said: object) -> tuple[str, ...]:
+    """One text or a list of them, each once, none longer than an address may be."""
+    listed = said if isinstance(said, list) else [said]
+    texts = [one.strip() for one in listed if isinstance(one, str) and len(one) <= MAX_ADDRESS and one.isprintable()]
+    return tuple(dict.fromkeys(filter(None, texts)))[:MAX_AUDIENCE]
 
 
 def _batch(envelope: Document) -> Batch | None:
@@ -226,6 +252,22 @@ def _batch(envelope: Document) -> Batch | None:
         status=_spelled(document, "status", "batch."),
         document=document,
     )
+
+
+def _original(envelope: Document, operation: Operation | None) -> str:
+    """The operation that this one retries; an odd id is none."""
+    if operation is None:
+        return ""
+    said = operation.document.get("originalOperationId", envelope.get("originalOperationId"))
+    return said if isinstance(said, str) and 0 < len(said) <= MAX_ID and said != operation.id else ""
+
+
+def _batch_of(envelope: Document, batch: Batch | None, operation: Operation | None) -> str:
+    """The batch that the operation is a part of; an odd id is none."""
+    if batch or operation is None:
+        return batch.id if batch else ""
+    said = operation.document.get("batchId", envelope.get("batchId"))
+    return said if isinstance(said, str) and 0 < len(said) <= MAX_ID else ""
 
 
 def _progress(document: Document) -> tuple[float | None, Document]:
@@ -282,6 +324,15 @@ def _part(envelope: Document, key: str) -> Document:
         return said
     # The seed's phase-less documents and some senders give a name or a message instead of an object.
     return {{"phase": "phaseName", "error": "message"}.get(key, "text"): said} if isinstance(said, str) and said else {}
+
+
+def _moment(*said: object) -> datetime | None:
+    """The first of these that is a time; what is none is only shown."""
+    for one in said:
+        with contextlib.suppress(InvalidEvent):
+            if (moment := _time(one, "")) is not None:
+                return moment
+    return None
 
 
 def _time(said: object, place: str) -> datetime | None:

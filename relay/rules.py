@@ -5,19 +5,23 @@ All rules contribute. Every condition is traced with what was wanted and what th
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from relay.deliveries import Gate, Target
-from relay.destinations import Destination
-from relay.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event
+from relay.deliveries import Gate, Limit, Target
+from relay.destinations import Destination, Manners, quiet_at
+from relay.events import PRIORITIES, STATUSES, Event
+from relay.schedules import windows
+from relay.telling import KNOWN_EVENTS, MAILED_EVENTS, OUTCOME_EVENTS, tell, told_in_batch
 from relay.validation import Duration, Section, Texts, known_name, one_or_more, spelled
 
-KNOWN_EVENTS = frozenset({*OPERATION_EVENTS, *BATCH_EVENTS})
+TOLD_STATUSES = (*dict.fromkeys((*STATUSES, "Stalled")),)  # what a platform says, and what relay finds by itself
 
+NO_MANNERS = Manners()
 Some = Annotated[Texts, Field(min_length=1)]
 Pattern = Annotated[str, spelled(r"[A-Za-z*][\w.:*-]{0,127}", "an event's name, with * for any part of it")]
 
@@ -37,7 +41,7 @@ class Rule(Section):
     events: Annotated[tuple[Pattern, ...], one_or_more, Field(min_length=1)] = ("*",)
     operation_types: Some = ()
     priorities: Annotated[tuple[Annotated[str, known_name(PRIORITIES, "priority")], ...], one_or_more] = ()
-    statuses: Annotated[tuple[Annotated[str, known_name(STATUSES, "status")], ...], one_or_more] = ()
+    statuses: Annotated[tuple[Annotated[str, known_name(TOLD_STATUSES, "status")], ...], one_or_more] = ()
     min_progress_increment: Annotated[float, Field(ge=0, le=100)] = 0.0  # percentage points; for progress alone
     min_interval: Annotated[Duration, Field(le=604_800)] = 0.0  # for progress alone
     notify: Some
@@ -79,10 +83,13 @@ class Reached:
     destination: str
     rules: tuple[str, ...]
     gates: tuple[Gate, ...]
+    named: bool = False  # a rule names this very event
+    low_wanted: bool = False  # a rule names the priority Low
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
+    event: Event
     traces: tuple[Trace, ...]  # every rule, in the file's order
     reached: tuple[Reached, ...]  # in the order in which the rules name them, without repeats
 
@@ -107,17 +114,42 @@ def decide(event: Event, rules: Iterable[Rule]) -> Decision:
         traces.append(trace)
         for destination in dict.fromkeys(rule.notify) if trace.matches else ():
             reasons.setdefault(destination, []).append(rule)
-    return Decision(tuple(traces), tuple(_reached(destination, because) for destination, because in reasons.items()))
+    found = tuple(_reached(event, destination, because) for destination, because in reasons.items())
+    return Decision(event, tuple(traces), found)
 
 
 def targets(
-    decision: Decision, destinations: Mapping[str, Destination], channels: Mapping[str, Any]
+    decision: Decision,
+    destinations: Mapping[str, Destination],
+    channels: Mapping[str, Any],
+    settings: Mapping[str, Any] = MappingProxyType({}),
+    defaults: Manners = NO_MANNERS,
 ) -> tuple[Target, ...]:
-    """The addresses that the decision reaches, each with its gates, its manners and its channel's rate limits."""
+    """The addresses that the decision reaches, each with its gates, its manners and its channel's rate limits.
+
+    `settings` are those of the channels, from which their limits come; `defaults` are what destinations leave open.
+    """
     return tuple(
-        _target(destinations[reached.destination], address, reached.gates, channels)
+        replace(
+            _target(decision.event, reached, destination, address, channels[destination.channel].limits(address, own)),
+            **times,
+        )
         for reached in decision.reached
-        for address in destinations[reached.destination].addresses
+        for destination in [destinations[reached.destination]]
+        for own in [settings.get(destination.channel)]
+        for times in [_times(decision.event, destination, own, defaults)]
+        for address in destination.addresses
+    )
+
+
+def digest_targets(
+    destination: Destination, channels: Mapping[str, Any], settings: Mapping[str, Any], defaults: Manners
+) -> tuple[Target, ...]:
+    """The addresses of a digest, without an event that would reach them."""
+    name, zone, own = destination.channel, _zone(destination, defaults), settings.get(destination.channel)
+    return tuple(
+        Target(destination.name, name, address, "digest", new_limits=channels[name].limits(address, own)[0], zone=zone)
+        for address in destination.addresses
     )
 
 
@@ -152,15 +184,28 @@ def _conditions(event: Event, rule: Rule) -> Iterable[Condition]:
             yield Condition(name, wanted, actual, actual in wanted)
 
 
-def _reached(destination: str, because: Sequence[Rule]) -> Reached:
+def _reached(event: Event, destination: str, because: Sequence[Rule]) -> Reached:
     gates = [rule.gate for rule in because]
     distinct = tuple(dict.fromkeys(gate for gate in gates if gate))
-    return Reached(destination, tuple(rule.name for rule in because), () if None in gates else distinct)
+    return Reached(
+        destination,
+        tuple(rule.name for rule in because),
+        () if None in gates else distinct,
+        named=any(event.name in rule.events for rule in because),
+        low_wanted=any("Low" in rule.priorities for rule in because),
+    )
 
 
-def _target(destination: Destination, address: str, gates: tuple[Gate, ...], channels: Mapping[str, Any]) -> Target:
-    new, edit = channels[destination.channel].limits(address)
+def _target(
+    event: Event,
+    reached: Reached,
+    destination: Destination,
+    address: str,
+    limits: tuple[tuple[Limit, ...], tuple[Limit, ...]],
+) -> Target:
+    new, edit = limits
     live = destination.live if destination.mode == "live" else None
+    gates = reached.gates
     if live and live.min_step:  # a live message has a gate of its own, so the wider of the two decides
         gates = tuple(Gate(max(gate.increment, live.min_step), gate.interval) for gate in gates or (Gate(),))
     return Target(
@@ -170,7 +215,37 @@ def _target(destination: Destination, address: str, gates: tuple[Gate, ...], cha
         mode=destination.mode,
         gates=tuple(dict.fromkeys(gates)),
         post_after=live.post_after if live else 0.0,
-        min_interval=live.min_interval if live else 0.0,
+        min_interval=(live.batch_interval if event.about_batch else live.min_interval) if live else 0.0,
         new_limits=new,
         edit_limits=edit,
+        telling=tell(event, low_wanted=reached.low_wanted),
+        batch_reply=told_in_batch(event),
+        held=_held(event, reached, destination),
     )
+
+
+def _times(event: Event, destination: Destination, settings: Any, defaults: Manners) -> dict[str, Any]:
+    """When it may be told there: in a digest's window, after quiet hours, under the cap on new messages."""
+    now, zone = event.received_at.timestamp(), _zone(destination, defaults)
+    if destination.mode == "digest":  # the newest state is told, whatever came before
+        return {"windows": windows(now, destination.at, destination.days, zone), "zone": zone, "gates": ()}
+    hours = destination.quiet_hours or defaults.quiet_hours
+    cap = getattr(settings, "new_roots", None) if destination.mode == "live" else None
+    return {
+        "quiet": quiet_at(destination, defaults, now),
+        "passes": bool(hours and hours.lets_pass(event)),
+        "cap": (cap.count, cap.per) if cap else None,
+    }
+
+
+def _zone(destination: Destination, defaults: Manners) -> str:
+    return destination.timezone or defaults.timezone or "UTC"
+
+
+def _held(event: Event, reached: Reached, destination: Destination) -> str:
+    """Why nobody is told of it there, where that is sure beforehand."""
+    if destination.mode == "outcomes" and event.name not in OUTCOME_EVENTS:
+        return "no_outcome"
+    if (destination.channel, destination.mode) == ("email", "each") and event.name not in MAILED_EVENTS:
+        return "" if reached.named else "not_mailed"
+    return ""

@@ -9,12 +9,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 
 from relay.backoff import RetryPolicy
-from relay.destinations import Destination, Language, Retry, Timezone
+from relay.destinations import Destination, Hours, Language, Manners, Retry, Timezone
 from relay.durations import size
+from relay.dynamic import DynamicDestinations
 from relay.errors import Problem
 from relay.rules import Rule
 from relay.sources import Name, Source
 from relay.validation import Section, spelled
+from relay.watchdog import Watchdog, or_none
 
 Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such as https://relay.example.com")]
 RedisUrl = Annotated[
@@ -62,9 +64,17 @@ class Config(Section):
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
     channels: dict[str, BaseModel] = Field(default_factory=dict)
     destinations: dict[str, Destination] = Field(default_factory=dict)
+    dynamic_destinations: DynamicDestinations | None = None
     rules: tuple[Rule, ...]
     retry: Retry = RetryPolicy()
+    quiet_hours: Hours = None
+    watchdog: Annotated[Watchdog | None, BeforeValidator(or_none)] = Watchdog()
     _warnings: tuple[Problem, ...] = PrivateAttr(())
+
+    @property
+    def manners(self) -> Manners:
+        """What holds at a destination that does not say otherwise."""
+        return Manners(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

@@ -14,9 +14,6 @@ from relay.durations import duration
 
 Model = TypeVar("Model", bound=BaseModel)
 
-# What stands in a file of today for tomorrow's relay deserves a better answer than "unknown".
-LATER = frozenset({"dynamic_destinations", "quiet_hours", "watchdog", "at", "days"})
-
 EXPECTED: Mapping[str, str] = {
     "missing": "missing; it is required here",
     "int_parsing": "expected a whole number",
@@ -117,8 +114,6 @@ def _unknown(key: str, fields: Mapping[str, FieldInfo]) -> str:
     for name, field in fields.items():
         if key in _spellings(name, field):
             return f"the same as {_spellings(name, field)[0]}; write it once"
-    if key in LATER:
-        return "not in this release of relay; it comes with a later one"
     return f"unknown key; {suggest(key, [_spellings(name, field)[0] for name, field in fields.items()])}"
 
 

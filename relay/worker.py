@@ -16,13 +16,15 @@ import structlog
 
 from relay import metrics
 from relay.backoff import RetryPolicy, delay
-from relay.config import Config, Destination
-from relay.deliveries import Delivery, Limit, Notification, Receipt
+from relay.config import Config
+from relay.deliveries import Delivery, Limit, Notification, Receipt, Window
+from relay.destinations import quiet_now
+from relay.dynamic import mentions
 from relay.errors import DeliveryError, StoreUnavailable
-from relay.events import Event
-from relay.rendering import Renderer
+from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.store import Hold
+from relay.telling import called, tell
 
 log = structlog.get_logger(__name__)
 
@@ -54,16 +56,19 @@ class Worker:
         channels: Mapping[str, Channel],
         *,
         config: Callable[[], Config],
-        renderer: Callable[[], Renderer],
+        renderer: Callable[[], BoundedRenderer],
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
+        unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,
     ) -> None:
+        """`unsubscribe` makes the address where the reader of a delivery, in this language, ends it; '' for none."""
         self._store = store
         self._channels = channels
         self._config = config
         self._renderer = renderer
         self._clock = clock
         self._jitter = jitter
+        self._unsubscribe = unsubscribe
         self._wakes = {name: asyncio.Event() for name in channels}
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
         self._loops: list[asyncio.Task[None]] = []
@@ -96,7 +101,7 @@ class Worker:
 
     async def run_once(self, channel: str) -> int:
         """Claim what is due now on one channel and see it through; how many deliveries that were (tests)."""
-        claimed = await self._store.claim(channel, self._channels[channel].slots)
+        claimed = await self._store.claim(channel, self._channels[channel].slots, self._quiet())
         await asyncio.gather(*(self.deliver(delivery) for delivery in claimed.deliveries))
         return len(claimed.deliveries)
 
@@ -108,7 +113,7 @@ class Worker:
             free = self._channels[channel].slots - len(sending)
             if free > 0:
                 try:
-                    claimed = await self._store.claim(channel, free)
+                    claimed = await self._store.claim(channel, free, self._quiet())
                 except Exception as error:  # noqa: BLE001 - this loop is what delivers: it outlives everything
                     log.warning("claim.failed", channel=channel, error=str(error) or type(error).__name__)
                     await asyncio.sleep(REDIS_PAUSE)
@@ -119,6 +124,10 @@ class Worker:
             if pause > 0:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), pause)
+
+    def _quiet(self) -> dict[str, Window]:
+        config = self._config()
+        return quiet_now(config.destinations, config.manners, self._clock())
 
     def _start(self, channel: str, delivery: Delivery) -> None:
         task = asyncio.create_task(self.deliver(delivery))
@@ -145,7 +154,10 @@ class Worker:
     async def deliver(self, delivery: Delivery) -> None:
         """One attempt, from rendering to settling."""
         channel = self._channels[delivery.channel]
-        notification = self._notification(delivery)
+        try:
+            notification = await self._notification(delivery)
+        except StoreUnavailable:  # nothing has left: its lease lapses, and it is claimed again
+            return
         if self._stopping:  # nothing has left yet: another process may have it at once
             await self._store.release(delivery)
             return
@@ -170,49 +182,53 @@ class Worker:
             await self._until_stored(lambda: self._store.complete(delivery, receipt))
             self._report(delivery, "delivered", started, receipt.detail)
 
-    def _notification(self, delivery: Delivery) -> Notification:
+    async def _notification(self, delivery: Delivery) -> Notification:
         config = self._config()
         destination = config.destinations.get(delivery.destination)
         language = (destination and destination.language) or config.language
         timezone = (destination and destination.timezone) or config.timezone
+        link = await self._unsubscribe(delivery, language) if self._unsubscribe else ""
+        mention = destination.mention if destination else {}
         return Notification(
             delivery=delivery.id,
             destination=delivery.destination,
             address=delivery.address,
             kind=delivery.kind,
-            content=self._content(delivery, language, timezone),
+            content=await self._content(delivery, language, timezone, link),
             subject=delivery.event.subject,
             event=delivery.event.name,
             created_at=delivery.created_at,
             language=language,
             thread=delivery.thread,
-            mentions=mentions(destination, delivery.event),
+            mentions=called(
+                delivery.event, delivery.history, mention, asked=mentions(delivery.event, config.dynamic_destinations)
+            ),
+            broadcast=delivery.kind == "reply" and tell(delivery.event).broadcast,
+            unsubscribe=link,
         )
 
-    def _content(self, delivery: Delivery, language: str, timezone: str) -> dict[str, Any]:
-        """As the templates say; if one fails, in plain words: a template's fault never costs a message."""
-        renderer = self._renderer()
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        try:
-            return renderer.render(
-                delivery.channel,
-                delivery.kind,
-                delivery.event,
-                delivery.history,
-                language=language,
-                timezone=timezone,
-                now=now,
-                destination=delivery.destination,
-            )
-        except Exception as error:  # noqa: BLE001 - templates are the users' code
-            log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=str(error))
+    async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> dict[str, Any]:
+        """As the templates say; if one fails, in relay's own wording: a template's fault never costs a message."""
+        rendered = await self._renderer().message(
+            delivery.channel,
+            delivery.kind,
+            delivery.event,
+            delivery.history,
+            language=language,
+            timezone=timezone,
+            now=datetime.fromtimestamp(self._clock(), UTC),
+            destination=delivery.destination,
+            unsubscribe=unsubscribe,
+        )
+        if rendered.fault:
+            log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)
             metrics.template_failures.labels(delivery.channel).inc()
-            return renderer.fallback(delivery.channel, delivery.event, language)
+        return rendered.content
 
     async def _failed(self, delivery: Delivery, channel: Channel, error: DeliveryError, started: float) -> None:
         reason, seconds = self._verdict(delivery, error)
         if reason:
-            await self._until_stored(lambda: self._store.bury(delivery, reason, str(error)))
+            await self._until_stored(lambda: self._store.bury(delivery, reason, str(error), bounce=error.bounce))
             self._report(delivery, "dead", started, str(error), reason=reason)
             return
         await self._until_stored(
@@ -273,15 +289,6 @@ class Worker:
             detail=detail,
             **more,
         )
-
-
-def mentions(destination: Destination | None, event: Event) -> tuple[str, ...]:
-    """Whom the destination wants called for this event: `critical_failed` before `failed`."""
-    if destination is None:
-        return ()
-    status = event.status.lower()
-    priority = event.operation.priority.lower() if event.operation else ""
-    return destination.mention.get(f"{priority}_{status}") or destination.mention.get(status) or ()
 
 
 def _holds(delivery: Delivery, channel: Channel, error: DeliveryError, seconds: float) -> list[Hold]:

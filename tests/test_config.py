@@ -16,6 +16,7 @@ from relay.errors import ConfigError
 from relay.rules import Rule
 from relay.settings import Platform, Redis, Server
 from relay.sources import RateLimit, Signature, Source
+from relay.watchdog import Watchdog
 from tests.support.configuration import CHANNELS, GOOD, SECRETS, configured
 
 REPOSITORY = Path(__file__).parents[1]
@@ -93,15 +94,21 @@ FAULTS = [
     ('    slack: "#team"\n', '    slack: "#team"\n    email: a@b\n', "15: destinations.team: expected slack or email"),
     ('    slack: "#team"', "    slack: [team]", "16: destinations.team.slack: expected a conversation's name or id"),
     ("[analyst@example.com, lead@example.com]", "[]", "19: destinations.analysts.email: expected at least one address"),
-    ("    mode: live", "    mode: digest",
-     "17: destinations.team.mode: digest comes with a later release of relay; expected live or each"),
+    ("    mode: live", "    mode: digest", "17: destinations.team.mode: expected live or each"),
+    ("    mode: live", "    at: '08:30'", "17: destinations.team.at: goes with mode: digest, and this one is live"),
     ("    mode: live", "    mode: [live]", "17: destinations.team.mode: expected live or each"),
     ("    mode: live", "    mode: each\n    live: {min_step: 1}",
      "18: destinations.team.live: goes with mode: live, and this one is each"),
     ("    mode: live", "    live: {min_step: 101}", "17: destinations.team.live.min_step: expected at most 100"),
     ("    mode: live", "    mention: {faild: [a]}", "17: destinations.team.mention.faild: unknown moment; did you"),
     ("    mode: live", "    quiet_hours: 22-6",
-     "17: destinations.team.quiet_hours: not in this release of relay; it comes with a later one"),
+     "17: destinations.team.quiet_hours: expected keys and values"),
+    ("    mode: live", "    quiet_hours: {from: '22', to: '6:00'}",
+     '17: destinations.team.quiet_hours.from: expected a time of day such as "08:30"'),
+    ("    mode: live", "    quiet_hours: {from: '6:00', to: '6:00'}",
+     "17: destinations.team.quiet_hours: from and to are the same on every day, so nothing would ever be told"),
+    ("    mode: live", "    quiet_hours: {from: '22:00', to: '6:00', pass: [critical]}",
+     "17: destinations.team.quiet_hours.pass[0]: unknown moment; did you mean critical_"),
     ("    mode: live", "    channel: slack", "17: destinations.team.channel: unknown key; expected"),
     # rules
     ("notify: [team]", "notify: [temp, tea]", "25: rules[0].notify[0]: unknown destination 'temp'; did you mean team?"),
@@ -553,6 +560,7 @@ def test_the_documentation_names_every_key() -> None:
         Live,
         Rule,
         RetryPolicy,
+        Watchdog,
     ]
 
     missing = [
@@ -618,3 +626,32 @@ def flow(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{flow(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
+
+
+def test_the_watchdog_is_on_unless_it_is_off() -> None:
+    assert configured().watchdog == Watchdog()
+    assert configured(GOOD + "watchdog: off\n").watchdog is None
+    changed = configured(GOOD + "watchdog: {silent: 1h, flat: off, remind: 1h}\n").watchdog
+    assert changed
+    assert (changed.silent, changed.flat, changed.overdue_pct, changed.remind) == (3600, None, 20, (3600,))
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{silent: 0}", "watchdog.silent: expected more than 0; write off to go without this rule"),
+        ("{flat: soon}", "watchdog.flat: expected a duration such as 90s, 5m or 1h30m"),
+        ("{quiet: 5m}", "watchdog.quiet: unknown key"),
+        ("{overdue_pct: much}", "watchdog.overdue_pct: expected a number"),
+        ("on", "watchdog: expected keys and values"),
+    ],
+)
+def test_a_watchdog_that_makes_no_sense_is_refused(written: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        configured(GOOD + f"watchdog: {written}\n")
+
+
+def test_a_rule_may_name_relay_as_a_source_and_stalled_as_a_status() -> None:
+    rule = "  - {name: mine, sources: relay, events: [operation.stalled], statuses: [Stalled], notify: [team]}\n"
+
+    assert configured(GOOD + rule).rules[-1].sources == ("relay",)

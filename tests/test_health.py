@@ -10,6 +10,8 @@ from relay.errors import StoreUnavailable
 from relay.events import Event
 from relay.health import Health
 from relay.store import Store
+from relay.store.keys import TICKS
+from relay.store.watch import Watch
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
@@ -85,3 +87,16 @@ async def test_a_full_redis_is_not_ready_and_says_so(store: Store, health: Healt
 
     assert not found.ready
     assert "maxmemory" in found.checks["redis"]
+
+
+async def test_it_says_so_when_no_process_keeps_time_and_stays_ready(store: Store, health: Health) -> None:
+    await health.prepare()
+    assert "is there a process that delivers" in (await health.readiness()).checks["scheduler"]
+
+    await Watch(store).tick(0)
+    assert "scheduler" not in (await health.readiness()).checks
+
+    await store.redis.hset(TICKS, "last", int((await store.time() - 100) * 1000))
+    found = await health.readiness()
+    assert found.checks["scheduler"].startswith("last ran 100 s ago")
+    assert found.ready

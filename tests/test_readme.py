@@ -17,14 +17,15 @@ from relay.cli import COMMANDS, main
 from tests.support.commands import ROOT, Serving, relay
 
 README = (ROOT / "README.md").read_text("utf-8")
+GUIDE = (ROOT / "docs/templates.md").read_text("utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 ADDRESS = "http://127.0.0.1:8080"  # what the README's `relay send` sends to
 PROGRAM = ".venv/bin/relay"
 
 
-def commands() -> list[list[str]]:
-    """Every command of the README's shell blocks, word by word."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)
+def commands(page: str = README) -> list[list[str]]:
+    """Every command of a page's shell blocks, word by word."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S)
     lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
     return [line for line in lines if line]
 
@@ -66,6 +67,18 @@ def env() -> Iterator[dict[str, str]]:
     directory = tempfile.mkdtemp(prefix="relay-", dir="/tmp")
     yield {**exports(), "RELAY_HOST": "127.0.0.1", "RELAY_PORT": "0", "RELAY_DATA_DIR": f"{directory}/data"}
     shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("line", commands(GUIDE), ids=" ".join)
+async def test_every_command_of_the_authors_guide_works(line: list[str], tmp_path: Path, env: dict[str, str]) -> None:
+    for folder in ("config", "docs", "tests"):  # what it writes goes elsewhere
+        (tmp_path / folder).symlink_to(ROOT / folder)
+
+    done = await relay(*line[1:], env=env, cwd=tmp_path)
+
+    assert line[0] == PROGRAM
+    assert done.status == 0, done.out + done.err
+    assert done.out
 
 
 def test_every_command_is_one_that_is_tested_here() -> None:

@@ -32,6 +32,7 @@ ADDRESSES = {
     "/readyz",
     "/metrics",
     "/openapi.json",
+    "/unsubscribe/{token}",
     "/console",
     "/slack/interactions",
 }

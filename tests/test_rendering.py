@@ -1,5 +1,6 @@
 """The renderer: what templates are given, what they can do, and what they cannot break."""
 
+import io
 import json
 import re
 import time
@@ -11,16 +12,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po, write_po
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.clipping import clip, length
 from relay.errors import TemplateError
 from relay.events import Event
-from relay.rendering import Renderer
-from relay.rendering.catalogues import Catalogues
+from relay.rendering import Renderer, checks
+from relay.rendering.catalogues import Catalogues, languages
 from relay.rendering.formats import Formats
 from relay.rendering.renderer import message_of
-from relay.rendering.slack import MAX_TOTAL, fit, length
+from relay.rendering.slack import MAX_TOTAL
 from relay.rendering.texts import clean, cut, inert, safe_url
 from tests.support import samples
 
@@ -260,7 +264,7 @@ def test_the_wording_of_all_messages_is_replaced_with_the_sentences(own: Build) 
     sentences = (BUILT_IN / "sentences.j2").read_text("utf-8")
     renderer = own({"sentences.j2": sentences.replace("%}{{ remaining }} left{%", "%}only {{ remaining }} to go{%")})
 
-    assert "only 15–20 min to go" in text_of(renderer, progress())
+    assert "only 15–20\N{NO-BREAK SPACE}min to go" in text_of(renderer, progress())
 
 
 def test_a_mail_of_ones_own_layout_keeps_its_content(own: Build) -> None:
@@ -306,7 +310,7 @@ def test_a_users_translation_beats_the_built_in_one_message_by_message(own: Buil
     told = text_of(renderer, progress(), language="de")
 
     assert told.startswith("In Arbeit: ")
-    assert "noch 15–20 min" in told
+    assert "noch 15–20\N{NO-BREAK SPACE}min" in told
 
 
 def test_a_variant_of_a_language_brings_its_own_numbers(own: Build) -> None:
@@ -485,11 +489,11 @@ def test_nothing_hostile_becomes_active_in_slack(renderer: Renderer, name: str, 
         active = ACTIVE.findall(text)
         assert all(token.startswith(f"<{samples.BASE_URL}/api/tenant-1/project-1/async/") for token in active)
         assert not re.search(r"[<>]", ACTIVE.sub("", text))
-        assert not re.search(r"&(?!amp;|lt;|gt;)", text)
         assert not re.search("[\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u0000-\u0009\u000b-\u001f]", text)
         formatted = re.sub(r"```[^`]*```", "", text)  # in a block of code nothing is formatted
         assert not re.search(r"\*bold\*|_italic_|~gone~|`code`|:tada:|\b49\b", formatted)
         assert "&amp;amp;" not in text
+    assert not any(re.search(r"&(?!amp;|lt;|gt;)", text["text"]) for text in [told, *mrkdwn(told)])
     assert "\n" not in told["text"]
 
 
@@ -604,7 +608,7 @@ LINK_OR_TEXT = st.sampled_from(["<https://a.example|a>", "&amp;", "&lt;", "𝔘�
 
 @given(st.lists(LINK_OR_TEXT, max_size=30).map("".join), st.integers(1, 80))
 def test_a_cut_never_tears_a_link_an_entity_or_a_character(text: str, limit: int) -> None:
-    told = fit(text, limit)
+    told = clip(text, limit)
 
     assert length(told) <= limit
     assert re.fullmatch(r"(<https://a\.example\|a>|&amp;|&lt;|[^<>&])*", told)
@@ -632,7 +636,7 @@ def test_a_message_can_be_made_without_any_template(renderer: Renderer, name: st
 
     assert 0 < len(slack["text"]) <= 150
     assert not re.search(r"[<>]", slack["text"] + slack["blocks"][0]["text"]["text"])
-    assert set(mail) == {"subject", "preheader", "text", "html"}
+    assert set(mail) == {"subject", "topic", "preheader", "text", "html"}
     assert "\n" not in mail["subject"]
     assert "<script" not in mail["html"]
 
@@ -696,11 +700,11 @@ def formats(language: str, zone: str = "Europe/Berlin", now: datetime = NOW) -> 
         ("amount", "3.2 MB", "3.2 MB", "3,2 MB"),
         ("amount", "4161 records/minute", "4,161/min", "4.161/min"),
         ("amount", "Medium-High", "Medium-High", "Medium-High"),
-        ("localtime", "2024-01-20T14:40:00Z", "15:40", "15:40 Uhr"),
-        ("localtime", "2024-01-20T14:40:00", "15:40", "15:40 Uhr"),
-        ("localtime", "2024-03-09T14:05:00Z", "9 Mar, 15:05", "9. März, 15:05 Uhr"),
-        ("localtime", "2023-12-31T23:30:00+00:00", "1 Jan, 00:30", "1. Jan., 00:30 Uhr"),
-        ("localtime", "2023-12-31T20:30:00Z", "31 Dec 2023, 21:30", "31. Dez. 2023, 21:30 Uhr"),
+        ("localtime", "2024-01-20T14:40:00Z", "15:40", "15:40"),
+        ("localtime", "2024-01-20T14:40:00", "15:40", "15:40"),
+        ("localtime", "2024-03-09T14:05:00Z", "9 Mar, 15:05", "9. März, 15:05"),
+        ("localtime", "2023-12-31T23:30:00+00:00", "1 Jan, 00:30", "1. Jan., 00:30"),
+        ("localtime", "2023-12-31T20:30:00Z", "31 Dec 2023, 21:30", "31. Dez. 2023, 21:30"),
         ("localtime", "soon", "soon", "soon"),
     ],
 )  # fmt: skip
@@ -732,6 +736,128 @@ def test_today_is_today_in_the_readers_zone(zone: str, told: str) -> None:
 )
 def test_a_full_time_names_its_zone_so_that_the_repeated_hour_is_clear(utc: str, told: str) -> None:
     assert formats("en").localtime(utc, "full") == told
+
+
+# Files of the user's own
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "destination", "told"),
+    [
+        (["completed"], "each", "analysts", "completed"),
+        (["completed"], "reply", "analysts", "completed"),  # although a reply is built in
+        (["completed", "completed.reply"], "reply", "analysts", "completed.reply"),
+        (["completed", "completed.reply"], "each", "analysts", "completed"),
+        (["completed", "completed@analysts"], "each", "analysts", "completed@analysts"),
+        (["completed", "completed@analysts"], "each", "team", "completed"),
+        (["completed.reply", "completed@analysts"], "reply", "analysts", "completed@analysts"),
+        (["completed@analysts", "completed.reply@analysts"], "reply", "analysts", "completed.reply@analysts"),
+        (["completed@analysts", "completed.reply@analysts"], "live", "analysts", "completed@analysts"),
+    ],
+)
+def test_the_closest_file_of_the_users_own_is_taken(
+    own: Build, files: list[str], kind: Any, destination: str, told: str
+) -> None:
+    renderer = own({f"slack/operation.{file}.yaml": f"text: '{file}'" for file in files})
+    event = samples.messages()["operation.completed"]
+
+    assert render(renderer, event, kind=kind, destination=destination)["text"] == told
+    assert renderer.own("slack", kind, event, destination) == f"slack/operation.{told}.yaml"
+
+
+def test_without_a_file_that_fits_the_built_in_one_is_taken(own: Build, renderer: Renderer) -> None:
+    event = samples.messages()["operation.completed"]
+    with_others = own({"slack/operation.completed@team.yaml": "text: other", "slack/operation.failed.yaml": "text: x"},
+                      base_url=samples.BASE_URL)  # fmt: skip
+
+    assert render(with_others, event) == render(renderer, event)
+    assert with_others.own("slack", "each", event, "analysts") == ""
+
+
+def test_a_mail_has_the_layout_that_is_closest(own: Build) -> None:
+    renderer = own(
+        {"email/layout@analysts.txt": "analysts: {{ mail.heading }}", "email/operation.failed.txt": "failed"}
+    )
+    events = samples.messages()
+
+    assert render(renderer, events["operation.completed"], "email")["text"].startswith("analysts: Comprehensive")
+    assert render(renderer, events["operation.failed"], "email")["text"] == "failed\n"
+    assert "analysts: " not in render(renderer, events["operation.completed"], "email", destination="team")["text"]
+
+
+def test_agreed_files_beside_the_templates_are_no_templates(own: Build) -> None:
+    renderer = own({"golden/email/operation.failed.typical.en.txt": "{{ what a mail says", "golden/x.yaml": "{{"})
+
+    assert "golden" not in renderer.library.channels
+
+
+# A language of the user's own
+
+
+def french(*, without: str = "") -> str:
+    """A whole French catalogue: some words are French, the others are marked as if they were."""
+    words = {
+        "Completed": "Terminé",
+        "Files": "Fichiers",
+        "Finished": "Fini",
+        "d MMMM y, HH:mm z": "d MMMM y 'à' HH:mm z",
+    }
+    library, german = (
+        Renderer([BUILT_IN]).library,
+        read_po(io.BytesIO((BUILT_IN / "locales/de/messages.po").read_bytes())),
+    )
+    catalogue = Catalog(locale="fr")
+    for message in german:
+        if message.id and message.id != without:
+            texts = message.id if isinstance(message.id, tuple) else (message.id,)
+            told = tuple(words.get(text, text if message.context == "time" else f"fr:{text}") for text in texts)
+            catalogue.add(message.id, told if len(told) > 1 else told[0], context=message.context)
+    for _, (context, text) in checks.messages(library):  # what German lacks, if anything
+        if catalogue.get(text, context) is None and text != without:
+            catalogue.add(text, words.get(text, f"fr:{text}"), context=context)
+    written = io.BytesIO()
+    write_po(written, catalogue)
+    return written.getvalue().decode()
+
+
+def test_a_whole_catalogue_is_all_that_a_third_language_needs(own: Build) -> None:
+    renderer = own({"locales/fr/messages.po": french()})
+
+    mail = render(renderer, samples.messages()["operation.completed"], "email", language="fr")
+
+    assert renderer.languages == ("en", "fr", "de")
+    assert "Terminé" in mail["subject"]
+    assert "187\u202f248" in mail["html"]
+    assert "187 248" in mail["text"]
+    assert "20 janvier 2024 à 13:03" in mail["text"]
+    assert "Fichiers" in mail["text"]
+    assert not [fault for fault in renderer.check() if "translation to fr" in fault]
+
+
+def test_a_language_of_the_users_own_may_be_configured(tmp_path: Path) -> None:
+    catalogue = tmp_path / "locales" / "fr" / "messages.po"
+    catalogue.parent.mkdir(parents=True)
+    catalogue.write_text(french(), "utf-8")
+
+    assert languages([tmp_path, BUILT_IN]) == ("en", "fr", "de")
+
+
+def test_what_a_third_language_lacks_is_told(own: Build) -> None:
+    renderer = own({"locales/fr/messages.po": french(without="Files")})
+
+    lacking = {fault.partition(": ")[2] for fault in renderer.check() if "translation to fr" in fault}
+
+    assert lacking == {"no translation to fr of 'Files'"}
+
+
+@pytest.mark.parametrize("told", ["100 % of it", "%(name)9s", "%(name)d", "%s", "%(name)999999999s"])
+def test_a_translation_that_could_grow_or_fail_is_refused(own: Build, told: str) -> None:
+    catalogue = (
+        f'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8"\n\nmsgid "%(name)s is late."\nmsgstr "{told}"\n'
+    )
+
+    with pytest.raises(TemplateError, match=r"locales/de/messages.po:4: a %"):
+        own({"locales/de/messages.po": catalogue})
 
 
 # Trying it all out
@@ -778,12 +904,12 @@ def test_a_sample_that_is_no_event_is_named(own: Build) -> None:
 
 
 def test_every_field_and_filter_of_the_guide_is_there(alone: Build) -> None:
-    guide = (BUILT_IN / "README.md").read_text("utf-8")
+    guide = (BUILT_IN.parent / "docs" / "templates.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", guide, re.MULTILINE))
     paths = [
         f"{name}{'[0]' if 'a list' in told else ''}.{field}"
         for name, told in rows.items()
-        for field in re.findall(r"`(\w+)`", told.partition("of each operation")[0])
+        for field in re.findall(r"`(\w+)`", told.partition("of each")[0])
         if field not in ("operation.phase.completed",) and name != "list_and"
     ]
     filters = [
@@ -799,3 +925,56 @@ def test_every_field_and_filter_of_the_guide_is_there(alone: Build) -> None:
     assert len(paths) > 80
     assert len(filters) > 15
     assert len(told) > 40
+
+
+# Runs that relay's own watchdog found stalled
+
+
+def alarm(name: str, **parts: Any) -> Event:
+    body = samples.bodies()["operation.progress"]
+    return samples.event_of({"event": f"operation.{name}", "timestamp": "2024-01-20T11:50:00Z",
+                             "operation": body["operation"], **parts})  # fmt: skip
+
+
+STALLED = alarm("stalled", stalled={"rule": "overdue", "seconds": 600})
+SILENT = alarm("stalled", stalled={"rule": "silent", "seconds": 900})
+RECOVERED = alarm("recovered", recovered={"rule": "silent", "seconds": 600, "flapping": False})
+STILL_OVERDUE = alarm("recovered", recovered={"rule": "silent"}, stalled={"rule": "overdue", "seconds": 600})
+PROGRESS, DONE = (samples.messages()[name] for name in ("operation.progress", "operation.completed"))
+
+
+@pytest.mark.parametrize(
+    ("history", "shown"),
+    [
+        pytest.param((PROGRESS, STALLED), "🟠", id="stalled"),
+        pytest.param((STALLED, PROGRESS), "🟠", id="progress, also by a clock that is behind, takes no alarm back"),
+        pytest.param((SILENT, PROGRESS), "🔵", id="what is heard of is not silent"),
+        pytest.param((PROGRESS, STALLED, RECOVERED), "🔵", id="recovered"),
+        pytest.param((STALLED, RECOVERED, PROGRESS), "🔵", id="progress after a recovery"),
+        pytest.param((PROGRESS, STALLED, STILL_OVERDUE), "🟠", id="recovered of one thing, not of another"),
+        pytest.param((PROGRESS, STALLED, DONE), "✅", id="the end"),
+    ],
+)
+def test_a_live_message_shows_an_alarm_for_as_long_as_it_stands(
+    renderer: Renderer, history: tuple[Event, ...], shown: str
+) -> None:
+    told = renderer.render("slack", "live", history[-1], history, language="en", timezone="UTC", now=NOW)
+
+    assert json.dumps(told["blocks"], ensure_ascii=False).count(shown) == 1
+    assert sum(json.dumps(told["blocks"], ensure_ascii=False).count(sign) for sign in "🟠🔵✅") == 1
+
+
+def test_progress_told_by_itself_says_that_the_run_goes_on(renderer: Renderer) -> None:
+    told = renderer.render("slack", "each", PROGRESS, (STALLED, PROGRESS), language="en", timezone="UTC", now=NOW)
+
+    assert "🔵" in json.dumps(told["blocks"], ensure_ascii=False)
+
+
+def test_an_alarm_that_stands_is_shown_with_the_run_as_it_is_by_now(renderer: Renderer) -> None:
+    at_40 = alarm("stalled", stalled={"rule": "overdue", "since": "2024-01-20T11:30:00Z", "percentage": 40})
+
+    told = renderer.render("slack", "live", PROGRESS, (at_40, PROGRESS), language="en", timezone="UTC", now=NOW)
+
+    said = json.dumps(told, ensure_ascii=False)
+    assert "67%" in said
+    assert "40%" not in said

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from relay.deliveries import Gate, Limit
 from relay.events import Event
-from relay.rules import KNOWN_EVENTS, Condition, Decision, Rule, decide, fits, targets
+from relay.rules import Condition, Decision, Rule, decide, fits, targets
+from relay.telling import KNOWN_EVENTS
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, completed, event_of, failed, progress, seed, started
 
@@ -243,6 +244,55 @@ def test_a_destination_that_is_not_live_has_the_rules_gates_alone() -> None:
     [found] = targets(decide(progress(40), config.rules), config.destinations, CHANNELS)
 
     assert (found.mode, found.gates, found.post_after, found.min_interval) == ("each", (Gate(increment=10),), 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("event", "held"),
+    [
+        (started(), "not_mailed"),
+        (progress(40), "not_mailed"),
+        (event_of(body("operation.cancelled", 40, status="Cancelled")), "not_mailed"),
+        (batch("batch.started"), "not_mailed"),
+        (batch("batch.operation.completed"), "not_mailed"),
+        (completed(), ""),
+        (failed(), ""),
+        (failed(status="Timeout"), ""),
+        (event_of(body("operation.stalled", 40, status="Stalled")), ""),
+        (batch("batch.completed"), ""),
+    ],
+)
+def test_a_wildcard_mails_only_what_is_worth_a_mail(event: Event, held: str) -> None:
+    config = configured()
+
+    found = targets(decide(event, [rule(events=["operation.*", "batch.*"])]), config.destinations, CHANNELS)
+
+    assert {one.held for one in found if one.channel == "email"} == {held}
+    assert {one.held for one in found if one.channel == "slack"} == {""}
+
+
+def test_an_event_that_a_rule_names_is_mailed() -> None:
+    rules = [rule(), rule(events=["operation.started"], notify=("analysts",))]
+
+    found = targets(decide(started(), rules), configured().destinations, CHANNELS)
+
+    assert {one.held for one in found} == {""}
+
+
+@pytest.mark.parametrize(("priorities", "root"), [([], False), (["Low", "High"], True)])
+def test_a_low_priority_begins_a_message_only_where_a_rule_names_it(priorities: list[str], *, root: bool) -> None:
+    decision = decide(progress(40, priority="Low"), [rule(priorities=priorities)])
+
+    found = targets(decision, configured().destinations, CHANNELS)
+
+    assert found[0].telling.root == root
+
+
+def test_the_message_of_a_batch_is_calmer() -> None:
+    config = configured(GOOD, ("mode: live", "live: {min_interval: 30s, batch_interval: 90s}"))
+
+    [found] = targets(decide(batch("batch.started"), [rule(notify=("team",))]), config.destinations, CHANNELS)
+
+    assert found.min_interval == 90
 
 
 # What holds for all rules

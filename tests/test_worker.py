@@ -12,10 +12,11 @@ from relay.channels.email import Email
 from relay.config import Config, parse_config
 from relay.deliveries import Limit, Notification, Receipt
 from relay.errors import DeliveryError
-from relay.rendering import Renderer
+from relay.rendering import BoundedRenderer
 from relay.standins.inbox import Inbox
 from relay.store import Store
 from relay.store.records import Records
+from relay.telling import tell
 from relay.worker import Worker
 from tests.support import events
 from tests.support.clock import Clock
@@ -78,8 +79,8 @@ rules: []
 
 
 @pytest.fixture(scope="module")
-def renderer() -> Renderer:
-    return Renderer([TEMPLATES])
+def renderer() -> BoundedRenderer:
+    return BoundedRenderer([TEMPLATES])
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def wire() -> Wire:
 
 
 @pytest.fixture
-def worker(store: Store, wire: Wire, config: Config, renderer: Renderer, clock: Clock) -> Worker:
+def worker(store: Store, wire: Wire, config: Config, renderer: BoundedRenderer, clock: Clock) -> Worker:
     return Worker(
         store,
         {"slack": wire, "email": wire},
@@ -224,7 +225,7 @@ async def test_an_unknown_outcome_is_repeated_once_at_most(
 
 
 async def test_a_greylisted_mail_is_sent_again_after_a_minute_and_arrives_once(
-    store: Store, config: Config, renderer: Renderer, clock: Clock
+    store: Store, config: Config, renderer: BoundedRenderer, clock: Clock
 ) -> None:
     async with Inbox() as inbox:
         inbox.answer("analyst@example.com", "451 4.7.1 try again later")
@@ -272,13 +273,15 @@ async def test_a_broken_template_still_tells(
         (broken / template.name).write_text(
             "blocks:\n  - type: section\n    text: '{{ op.nothing.at.all }}'\ntext: '{{ 1 / 0 }}'\n"
         )
-    renderer = Renderer([tmp_path, TEMPLATES])
+    renderer = BoundedRenderer([tmp_path, TEMPLATES])
     worker = Worker(store, {"slack": wire}, config=lambda: config, renderer=lambda: renderer, clock=clock)
     await store.accept(events.completed(), [room()])
 
     await worker.run_once("slack")
+    await renderer.aclose()
 
     assert "Comprehensive Customer Journey Analysis" in wire.arrived[0].content["text"]
+    assert "Im Wortlaut von relay gezeigt" in str(wire.arrived[0].content["blocks"][-1])
 
 
 async def test_the_thread_of_a_live_message_is_handed_on(
@@ -286,7 +289,7 @@ async def test_the_thread_of_a_live_message_is_handed_on(
 ) -> None:
     await store.accept(events.progress(10), [team()])
     await worker.run_once("slack")
-    await store.accept(events.completed(), [team()])
+    await store.accept(events.completed(), [team(telling=tell(events.completed()))])
     await worker.run_once("slack")
     clock.advance(2)
     await worker.run_once("slack")
@@ -309,7 +312,7 @@ async def test_who_is_called_depends_on_status_and_priority(
 
 
 async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
-    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: Renderer
+    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: BoundedRenderer
 ) -> None:
     store = open_store(clock=None)
     arrived = asyncio.Event()
@@ -329,7 +332,7 @@ async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
 
 
 async def test_the_proof_of_a_delivery_outlives_an_outage_of_redis(
-    wire: Wire, config: Config, renderer: Renderer
+    wire: Wire, config: Config, renderer: BoundedRenderer
 ) -> None:
     with RedisServer(appendonly="yes", appendfsync="always") as server:
         store = Store.open(server.url, worker="w")

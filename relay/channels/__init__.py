@@ -19,7 +19,8 @@ class Channel(Protocol):
     """What relay needs of a channel. Built once by `app`, closed once, used by many attempts at a time."""
 
     Settings: ClassVar[type[BaseModel]]
-    """Its table under `channels:` in the configuration."""
+    """Its table under `channels:` in the configuration. Where not every address can do all `modes`, it has two methods
+    more: `modes_at(address)`, and `caveats(address, mode, mentions)`, what a destination asks for in vain."""
     modes: ClassVar[tuple[str, ...]]
     """The destination modes it can do, the first being the default."""
     slots: ClassVar[int]
@@ -33,8 +34,8 @@ class Channel(Protocol):
         ...
 
     @staticmethod
-    def limits(address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-        """The rate limits of a new message to this address, and those of an edit."""
+    def limits(address: str, settings: Any = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+        """The rate limits of a new message to this address, and those of an edit; their names without the settings."""
         ...
 
     async def send(self, notification: Notification) -> Receipt:

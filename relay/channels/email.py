@@ -14,7 +14,7 @@ import structlog
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FilePath, SecretStr, model_validator
 
 from relay.channels.email_errors import MailError
-from relay.channels.email_messages import Mailbox, address, compose, mailbox
+from relay.channels.email_messages import Mailbox, Thread, address, compose, mailbox
 from relay.channels.email_pool import SIZE, Pool
 from relay.channels.email_session import Server, Timeouts
 from relay.deliveries import Limit, Notification, Receipt
@@ -42,6 +42,7 @@ class EmailSettings(BaseModel):
     password: SecretStr = SecretStr("")
     sender: Annotated[Mailbox, BeforeValidator(_mailbox), Field(validation_alias=AliasChoices("from"))]
     reply_to: Annotated[Mailbox | None, BeforeValidator(_mailbox)] = None
+    thread: Thread = "operation"  # all mails of an operation are one conversation, or each stands alone
 
     @model_validator(mode="before")
     @classmethod
@@ -72,7 +73,7 @@ class Email:
     """The channel. Whoever sends more at a time than there are `connections` waits for one."""
 
     Settings = EmailSettings
-    modes: ClassVar[tuple[str, ...]] = ("each",)
+    modes: ClassVar[tuple[str, ...]] = ("each", "digest")
     slots: ClassVar[int] = SIZE  # one connection each
     timeout: ClassVar[float] = 600.0  # more than `Timeouts.submit` and `reply`: only here is it known what had left
 
@@ -95,7 +96,7 @@ class Email:
         return list(dict.fromkeys(address(written.strip(" ")) for written in listed))
 
     @staticmethod
-    def limits(address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
+    def limits(address: str, settings: EmailSettings | None = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
         """None: mail servers say themselves when they want to be left alone."""
         return (), ()
 
@@ -138,7 +139,8 @@ class Email:
             return await session.submit(recipient, mail, until)
 
     def _compose(self, notification: Notification, *, html: bool = True) -> bytes:
-        return compose(notification, self._settings.sender, self._settings.reply_to, html=html)
+        written = self._settings
+        return compose(notification, written.sender, written.reply_to, thread=written.thread, html=html)
 
     def _until(self) -> float:
         return asyncio.get_running_loop().time() + self._timeouts.submit

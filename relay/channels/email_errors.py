@@ -11,7 +11,7 @@ from enum import Enum
 
 from aiosmtplib import SMTPConnectError, SMTPException, SMTPNotSupported, SMTPResponseException
 
-from relay.errors import DeliveryError, Pause
+from relay.errors import Bounce, DeliveryError, Pause
 
 AWAY_FOR = 15.0  # seconds until a mail server that is away, or wants to be left alone, is asked again
 GREYLISTED_FOR = 60.0  # seconds that a recipient's server wants between two attempts, at the least
@@ -68,6 +68,10 @@ VERDICTS: Mapping[Stage, Mapping[Answer, Verdict]] = {
     Stage.DOT: _MAIL | {Answer.NONE: Verdict(outcome_unknown=True)},
 }
 TOO_LARGE = 552
+# What the enhanced codes of a 5xx say of the recipient (https://www.rfc-editor.org/rfc/rfc3463#section-3).
+NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.10"})
+# These blame the sender, the mail or a server: whoever is suppressed for them would be so for our fault.
+NOT_THE_RECIPIENT = ("5.1.7", "5.1.8", "5.2.3", "5.3.", "5.5.", "5.6.", "5.7.")
 CREDENTIALS = frozenset({530, 534, 535, 538})  # RFC 4954 §6: about the login, wherever they come
 
 # What a person can do about it.
@@ -89,6 +93,7 @@ class MailError(DeliveryError):
             retry_after=verdict.retry_after,
             outcome_unknown=verdict.outcome_unknown,
             pause=verdict.pause,
+            bounce=_bounce(stage, code, message) if verdict.permanent else "",
         )
         self.stage = stage
         self.code = code
@@ -96,8 +101,8 @@ class MailError(DeliveryError):
     @property
     def too_large(self) -> bool:
         """The server would take less of it: 552, unless that is a full mailbox (5.2.2)."""
-        said = re.search(r"\b5\.\d\.\d{1,3}\b", str(self))
-        return said[0] in ("5.3.4", "5.2.3") if said else self.code == TOO_LARGE and self.stage is not Stage.RCPT
+        said = _enhanced(str(self))
+        return said in ("5.3.4", "5.2.3") if said else self.code == TOO_LARGE and self.stage is not Stage.RCPT
 
 
 def failed(stage: Stage, error: Exception, server: str) -> MailError:
@@ -130,6 +135,22 @@ def spoken(code: int, message: str) -> str:
     line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", f"{code} {message}").strip()
     line = line.encode("utf-8", "replace").decode()
     return line if len(line) <= MAX_REPLY else f"{line[: MAX_REPLY - 1]}…"
+
+
+def _enhanced(text: str) -> str:
+    """The enhanced code of a permanent refusal; '' where the server gives none."""
+    said = re.search(r"\b5\.\d\.\d{1,3}\b", text)
+    return said[0] if said else ""
+
+
+def _bounce(stage: Stage, code: int, message: str) -> Bounce:
+    """What this refusal says of its recipient. Without an enhanced code only the answer to RCPT is about them."""
+    said = _enhanced(message)
+    if code // 100 != 5 or stage not in (Stage.RCPT, Stage.DATA, Stage.DOT):
+        return ""
+    if said in NO_SUCH_ADDRESS:
+        return "hard"
+    return "soft" if (stage is Stage.RCPT if not said else not said.startswith(NOT_THE_RECIPIENT)) else ""
 
 
 def _cause(error: Exception) -> str:

@@ -13,16 +13,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import format_datetime, quote, unquote
 from hashlib import sha256
+from typing import Literal
 
 from email_validator import EmailNotValidError, validate_email
 
 from relay.deliveries import Notification
 
+Thread = Literal["operation", "none"]
+
 WIDTH = 76
 MAX_SUBJECT = 200
 MAX_LABEL = 64  # characters of an event's or a destination's name in an id
 WORD = 45  # bytes of UTF-8 in an encoded word: with its frame it stays below the 75 characters of RFC 2047
+LONGEST_SENDER = 15  # characters of the last part of a Feedback-ID
 LONGEST = 900  # characters without a space that may stand in a header line; RFC 5322 §2.1.1 allows 998
+
+ROUND_UPS = frozenset({"digest", "roundup"})  # tell of many operations, so they belong to no thread
 
 # Exchange's own word for "do not answer": everything but bounces, which are wanted.
 SUPPRESSED = "DR, RN, NRN, OOF, AutoReply"
@@ -83,16 +89,30 @@ def address(written: str) -> str:
 
 
 def compose(
-    notification: Notification, sender: Mailbox, reply_to: Mailbox | None = None, *, html: bool = True
+    notification: Notification,
+    sender: Mailbox,
+    reply_to: Mailbox | None = None,
+    *,
+    thread: Thread = "operation",
+    html: bool = True,
 ) -> bytes:
-    """The mail; without `html` its text alone, for servers to which it is too large."""
+    """The mail; without `html` its text alone, for servers to which it is too large.
+
+    With `thread: operation` all mails of one become a conversation: one subject, the content's `topic`, and one root.
+    """
     content = notification.content
     domain = sender.domain
     root = f"op.{_digest(notification.subject, 16)}"
     own = ".".join(part for part in (root, _label(notification.event), _digest(notification.delivery, 12)) if part)
     team = _label(notification.destination).lower() or "all"
-    subject = _line(str(content.get("subject") or "")) or _line(f"{notification.event}: {notification.subject}")
+    round_up = notification.event in ROUND_UPS
+    threaded = thread == "operation" and not round_up
+    # No mail has this id. It stands for the operation, so that all mails about it become one thread.
+    parent = f"<{root}@{domain}>" if threaded else ""
+    said = (threaded and content.get("topic")) or content.get("subject") or ""
+    subject = _line(str(said)) or _line(f"{notification.event}: {notification.subject}")
     subject = subject if len(subject) <= MAX_SUBJECT else f"{subject[: MAX_SUBJECT - 1]}…"
+    link = notification.unsubscribe if _is_link(notification.unsubscribe) else ""
     headers = {
         "From": sender.header,
         "To": notification.address,
@@ -101,12 +121,17 @@ def compose(
         # Equal for every attempt, both of them: Exchange drops a second copy only if its date is the same as well.
         "Date": format_datetime(notification.created_at),
         "Message-ID": f"<{own}@{domain}>",
-        # No mail has this id. It stands for the operation, so that all mails about it become one thread.
-        "In-Reply-To": f"<{root}@{domain}>",
-        "References": f"<{root}@{domain}>",
+        "In-Reply-To": parent,
+        "References": parent,
+        "X-Entity-Ref-ID": "" if threaded else own,  # Gmail keeps mails apart by it
         "List-Id": f"<{team}.relay.{domain}>",
+        # Both belong into the DKIM signature: https://www.rfc-editor.org/rfc/rfc8058#section-4
+        "List-Unsubscribe": f"<{link}>" if link else "",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" if link else "",
+        "Feedback-ID": f"{_label(notification.event) or 'other'}:{team}:relay:{domain[-LONGEST_SENDER:].strip('.-')}",
         "Auto-Submitted": "auto-generated",  # RFC 3834: no robot answers
         "X-Auto-Response-Suppress": SUPPRESSED,
+        "Precedence": "bulk" if round_up else "",
         "Content-Language": _label(notification.language.replace("_", "-")),
         "MIME-Version": "1.0",
     }
@@ -144,6 +169,11 @@ def _label(name: str) -> str:
 def _line(text: str) -> str:
     """One line: white space and controls, whatever their alphabet, become single spaces."""
     return _BREAKS.sub(" ", text).strip()
+
+
+def _is_link(written: str) -> bool:
+    """True for an address that stands in a header as it is: in one piece, and nothing that could end it."""
+    return bool(re.fullmatch(rf"https?://[!-;=?-~]{{1,{LONGEST}}}", written))
 
 
 def _as_it_is(line: str) -> bool:

@@ -7,24 +7,26 @@ Its "channels" are called conversations throughout, since a channel is something
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 import structlog
-from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from relay.channels.slack_client import POST, UPDATE, Client
 from relay.channels.slack_errors import UNTHREADABLE, Meaning, SlackError
-from relay.channels.slack_mentions import Directory
+from relay.channels.slack_mentions import Directory, by_id
 from relay.channels.slack_messages import attempts, escape
+from relay.channels.slack_webhook import Webhooks
 from relay.deliveries import Limit, Notification, Receipt
+from relay.durations import duration
+from relay.telling import OWNER
 
 log = structlog.get_logger(__name__)
 
 POST_PERIOD, POST_BURST = 1.0, 3  # Slack takes about one message a second in a conversation, and short bursts
-EDITS_A_MINUTE, EDIT_BURST = 40, 5  # of the 50 a minute that Slack allows the whole workspace
-EDIT_PERIOD = 60 / (EDITS_A_MINUTE - EDIT_BURST)  # so that no minute sees more, its burst included
+EDITS_A_MINUTE = 40  # of the 50 that Slack allows the whole workspace
 
 # Nothing becomes a link or a mention but what is written as one. An edit forgets these unless it is told again.
 LITERAL = {"parse": "none", "link_names": False}
@@ -42,21 +44,43 @@ _NAME = re.compile(r"#[\w.-]{1,80}")
 _PLACEHOLDER = re.compile(r"\$\{|\.\.\.|\*\*|[<>\s]|change.?me|your.?token|^xox[a-z]-?x*$", re.IGNORECASE)
 
 
+def _seconds(written: object) -> float:
+    return duration(written)
+
+
+def _off(written: object) -> object:
+    """`off`, which is false in YAML, says that there is no cap."""
+    return None if written is False or written == "off" else written
+
+
+class NewRoots(BaseModel):
+    """How many new live messages a conversation gets; above that one message tells of the others together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: Annotated[int, Field(ge=1, le=1_000)] = 20
+    per: Annotated[float, BeforeValidator(_seconds), Field(ge=10, le=86_400)] = 600.0
+
+
 class SlackSettings(BaseModel):
     """`channels.slack` in the configuration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    token: SecretStr
+    token: SecretStr = SecretStr("")  # needed where there is no webhook
     base_url: str = "https://slack.com/api/"
     proxy: SecretStr = SecretStr("")  # https://user:password@proxy.example.com:3128
+    webhooks: dict[str, SecretStr] = Field(default_factory=dict)  # by conversation: what goes there needs no token
+    new_roots: Annotated[NewRoots | None, BeforeValidator(_off)] = NewRoots()
+    profile: Literal["classic", "rich"] = "classic"  # rich: the newer blocks too, where the workspace has them
+    edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_A_MINUTE  # of all live messages together
 
     @field_validator("token")
     @classmethod
     def _a_bot_token(cls, token: SecretStr) -> SecretStr:
         written = token.get_secret_value()
         if written.startswith("http"):
-            raise ValueError("expected the app's bot token, xoxb-…, and not the address of an incoming webhook")
+            raise ValueError("expected the app's bot token, xoxb-…; an incoming webhook goes under webhooks")
         if written.startswith("xapp-"):
             raise ValueError("expected the app's bot token, xoxb-…, and not an app-level token")
         if not written or not written.isascii() or _PLACEHOLDER.search(written):
@@ -77,6 +101,39 @@ class SlackSettings(BaseModel):
             raise ValueError("expected the proxy's address, http://host:port")
         return written
 
+    @field_validator("webhooks")
+    @classmethod
+    def _their_addresses(cls, written: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for conversation, address in written.items():
+            Slack.addresses(conversation)
+            if not _is_address(address.get_secret_value()) or _PLACEHOLDER.search(address.get_secret_value()):
+                raise ValueError(f"{conversation}: expected a webhook's address, https://hooks.slack.com/services/…")
+        return written
+
+    @model_validator(mode="after")
+    def _some_way(self) -> Self:
+        if not self.token.get_secret_value() and not self.webhooks:
+            raise ValueError("expected token, the Slack app's bot token, xoxb-…, or webhooks")
+        return self
+
+    def modes_at(self, conversation: str) -> tuple[str, ...]:
+        """What is possible there, the default first; nothing without a token or a webhook."""
+        if conversation in self.webhooks:
+            return ("outcomes", "each", "digest")
+        return Slack.modes if self.token.get_secret_value() else ()
+
+    def caveats(self, conversation: str, mode: str, mentions: Iterable[str]) -> Iterator[str]:
+        """What a destination there asks for in vain."""
+        if conversation not in self.webhooks:
+            return
+        if mode not in self.modes_at(conversation):
+            yield f"an incoming webhook cannot edit: {conversation} gets outcomes only"
+        if names := [name for name in mentions if name != OWNER and not by_id(name)]:
+            yield (
+                f"an incoming webhook cannot look names up: {', '.join(names)} will stand in {conversation} as text "
+                "and call nobody; write ids such as U0123ABCD"
+            )
+
 
 class Slack:
     """The channel. `deadline` is when an attempt ends: a little before the worker gives it up.
@@ -85,7 +142,7 @@ class Slack:
     """
 
     Settings: ClassVar[type[BaseModel]] = SlackSettings
-    modes: ClassVar[tuple[str, ...]] = ("live", "each")
+    modes: ClassVar[tuple[str, ...]] = ("live", "each", "outcomes", "digest")
     slots: ClassVar = 16
     timeout: ClassVar[float] = 15.0
 
@@ -95,6 +152,9 @@ class Slack:
         token, proxy = settings.token.get_secret_value(), settings.proxy.get_secret_value()
         self._client = Client(token, settings.base_url, proxy, deadline=deadline)
         self._deadline = deadline
+        self._webhooks = Webhooks(settings.webhooks, proxy, deadline=deadline)
+        self._token = bool(token)
+        self._rich = settings.profile == "rich"  # until the workspace refuses
         self._directory = Directory(self._client.call, clock=clock, patience=deadline / 5)
 
     @staticmethod
@@ -110,16 +170,24 @@ class Slack:
         )
 
     @staticmethod
-    def limits(address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-        """A new message counts in its conversation, an edit in the whole workspace."""
+    def limits(address: str, settings: SlackSettings | None = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+        """A new message counts in its conversation, an edit in the whole workspace.
+
+        Of the edits a quarter may come at once, and nearly all of that is kept for outcomes. No minute sees more than
+        are allowed, its burst included.
+        """
+        edits = settings.edits_per_minute if settings else EDITS_A_MINUTE
+        burst = max(edits // 4, 1)
         return (
             (Limit(f"slack:post:{address}", POST_PERIOD, POST_BURST),),
-            (Limit("slack:edit", EDIT_PERIOD, EDIT_BURST),),
+            (Limit("slack:edit", 60 / (edits - burst), burst, reserve=max(burst - 2, 0)),),
         )
 
     async def send(self, notification: Notification) -> Receipt:
         until = asyncio.get_running_loop().time() + self._deadline
-        if notification.kind == "live" and notification.thread.get("ts"):
+        if notification.address in self._webhooks:
+            return await self._webhooks.send(notification, until)
+        if notification.kind in ("live", "roundup") and notification.thread.get("ts"):
             try:
                 return await self._edit(notification, until)
             except SlackError as error:
@@ -129,18 +197,23 @@ class Slack:
         return await self._post(notification, until)
 
     async def check(self) -> str:
-        """Who the token says we are, and what it does not allow."""
+        """Who the token says we are, and what it does not allow. A webhook could be asked by a message alone."""
+        webhooks = self._webhooks.described
+        if not self._token:
+            return webhooks
         answer = await self._client.call("auth.test", {})
         granted = self._client.scopes or {"chat:write", *SCOPES}  # not every Slack says
         if "chat:write" not in granted:
             text = "the Slack app may not post: add the scope chat:write and install it again"
             raise SlackError(text, "auth.test", Meaning.WORKSPACE)
         missing = [f"without the scope {scope} {loss}" for scope, loss in SCOPES.items() if scope not in granted]
-        return "; ".join([f"{answer.get('user', 'relay')} in {answer.get('team', 'Slack')}", *missing])
+        who = f"{answer.get('user', 'relay')} in {answer.get('team', 'Slack')}"
+        return "; ".join([who, *missing, *filter(None, [webhooks])])
 
     async def aclose(self) -> None:
         await self._directory.aclose()
         await self._client.aclose()
+        await self._webhooks.aclose()
 
     async def _edit(self, notification: Notification, until: float) -> Receipt:
         place = {"channel": notification.thread.get("channel", notification.address), "ts": notification.thread["ts"]}
@@ -153,7 +226,7 @@ class Slack:
         place: dict[str, Any] = {"channel": notification.address} | LITERAL | QUIET
         if root:
             place["channel"] = notification.thread.get("channel", notification.address)
-            place |= {"thread_ts": root, "reply_broadcast": bool(notification.content.get("broadcast"))}
+            place |= {"thread_ts": root, "reply_broadcast": notification.broadcast}
         # Looked up before posting: whatever happens to that, nothing has left yet.
         home, mentions = await asyncio.gather(self._directory.home(), self._directory.mentions(notification.mentions))
         try:
@@ -174,9 +247,13 @@ class Slack:
         """One message, reduced for as long as Slack refuses what is in it."""
         otherwise = escape(f"{notification.event}: {notification.subject}")
         messages = attempts(notification.content, mentions, otherwise)
+        rich = notification.content.get("rich") if self._rich else None
+        if rich:
+            messages = [attempts({**notification.content, "blocks": rich}, mentions, otherwise)[0], *messages]
         if method == POST:  # the whole workspace can read this: ids, nothing else
             ids = {"operation_id": notification.subject, "delivery_id": notification.delivery}
-            messages[0]["metadata"] = {"event_type": "relay_operation", "event_payload": ids}
+            for message in messages[: 2 if rich else 1]:  # not where the words alone are left: it may be the fault
+                message["metadata"] = {"event_type": "relay_operation", "event_payload": ids}
         while True:
             message = messages.pop(0)
             try:
@@ -184,7 +261,12 @@ class Slack:
             except SlackError as error:
                 if error.meaning is not Meaning.MESSAGE or not messages:
                     raise
-                log.warning("message.reduced", subject=notification.subject, why=str(error))
+                if rich and error.code == "invalid_blocks" and self._rich:
+                    self._rich = False  # it is the workspace that has not got them: not tried again
+                    log.warning("blocks.classic", why=str(error))
+                else:
+                    log.warning("message.reduced", subject=notification.subject, why=str(error))
+                rich = None
 
 
 def _link(home: str, place: Mapping[str, str], thread: str = "") -> str:

@@ -13,6 +13,8 @@ import aiohttp
 
 from relay.errors import DeliveryError, Pause
 
+WEBHOOK = "an incoming webhook"  # stands where a method's name would
+POSTS = frozenset({"chat.postMessage", WEBHOOK})  # what would make a second message; editing twice does no harm
 THROTTLED_FOR = 30.0  # seconds to wait when Slack throttles and does not say how long
 
 
@@ -39,18 +41,20 @@ _CODES: Mapping[Meaning, str] = {
         channel_not_found not_in_channel is_archived is_inactive no_permission access_denied restricted_action
         restricted_action_read_only_channel restricted_action_thread_only_channel
         restricted_action_non_threadable_channel restricted_action_thread_locked external_channel_migrating
-        messages_tab_disabled cannot_dm_bot user_not_found user_not_visible user_disabled""",
+        messages_tab_disabled cannot_dm_bot user_not_found user_not_visible user_disabled
+        action_prohibited posting_to_general_channel_denied channel_is_archived invalid_token no_service
+        no_service_id no_active_hooks no_team team_disabled""",
     Meaning.MESSAGE: """
         msg_too_long msg_blocks_too_long invalid_blocks invalid_blocks_format invalid_attachments
         attachment_payload_limit_exceeded no_text too_many_attachments too_many_contact_cards block_mismatch
         markdown_text_conflict metadata_too_large invalid_metadata_format invalid_metadata_schema
         metadata_must_be_sent_from_app invalid_arguments invalid_arg_name invalid_array_arg invalid_charset
-        invalid_form_data invalid_post_type missing_post_type invalid_json json_not_object
+        invalid_form_data invalid_post_type missing_post_type invalid_json json_not_object invalid_payload
         slack_connect_file_link_sharing_blocked slack_connect_canvas_sharing_blocked
         slack_connect_lists_sharing_blocked""",
     Meaning.GONE: "message_not_found cant_update_message edit_window_closed",
     Meaning.UNSENT: "request_timeout service_unavailable team_added_to_org update_failed streaming_state_conflict",
-    Meaning.UNKNOWN: "fatal_error internal_error",
+    Meaning.UNKNOWN: "fatal_error internal_error rollup_error",
 }
 MEANINGS: Mapping[str, Meaning] = {code: meaning for meaning, codes in _CODES.items() for code in codes.split()}
 
@@ -65,6 +69,12 @@ ADVICE: Mapping[str | Meaning, str] = {
     "channel_not_found": "check its name; if it is private, invite the app there",
     "not_in_channel": "invite the app there, or grant it chat:write.public",
     "is_archived": "unarchive it, or name another in the configuration",
+    "channel_is_archived": "unarchive it, or name another in the configuration",
+    **dict.fromkeys(
+        ("no_service", "no_service_id", "no_active_hooks", "invalid_token", "no_team", "team_disabled"),
+        "make a new webhook in Slack, and write its address under channels.slack.webhooks",
+    ),
+    "action_prohibited": "an administrator of Slack restricts posting there",
     "missing_scope": "add the scope to the Slack app and install it again",
     "not_allowed_token_type": "channels.slack.token has to be the app's bot token, xoxb-",
     "token_expired": "channels.slack.token needs a new token",
@@ -94,7 +104,7 @@ class SlackError(DeliveryError):
             message,
             permanent=meaning in (Meaning.MESSAGE, Meaning.GONE),
             retry_after=retry_after,
-            outcome_unknown=meaning is Meaning.UNKNOWN and call == "chat.postMessage",  # editing twice does no harm
+            outcome_unknown=meaning is Meaning.UNKNOWN and call in POSTS,
             pause=_PAUSES.get(meaning, ""),
         )
         self.meaning = meaning

@@ -14,6 +14,7 @@ import structlog
 
 from relay.channels.slack_errors import SlackError
 from relay.channels.slack_messages import escape
+from relay.deliveries import PERSON
 
 log = structlog.get_logger(__name__)
 
@@ -67,17 +68,16 @@ class Directory:
         await asyncio.gather(*lookups, return_exceptions=True)
 
     async def _find(self, written: str) -> str:
-        if written in EVERYBODY:
-            return EVERYBODY[written]
-        if _USER.fullmatch(written):
-            return f"<@{written}>"
-        if _GROUP.fullmatch(written):
-            return f"<!subteam^{written}>"
+        if called := by_id(written):
+            return called
+        if person := written.startswith(PERSON):
+            written = written.removeprefix(PERSON)
         name = written.removeprefix("@").casefold()
         if _EMAIL.fullmatch(name):
             lookups = [self._names(f"users.lookupByEmail {name}", lambda: self._by_email(name))]
         else:
-            lookups = [self._names("usergroups.list", self._groups), self._names("users.list", self._users)]
+            groups = [] if person else [self._names("usergroups.list", self._groups)]
+            lookups = [*groups, self._names("users.list", self._users)]
         for names in await asyncio.gather(*lookups):
             if name in names:
                 return names[name]
@@ -138,6 +138,16 @@ class Directory:
             [(_object(user.get("profile")).get("display_name"), user) for user in members], _USER, "<@{}>"
         )
         return {**displayed, **_named([(user.get("name"), user) for user in members], _USER, "<@{}>")}, KNOWN_FOR
+
+
+def by_id(written: str) -> str:
+    """The mention, where the name is an id and no look-up is needed; else ''."""
+    person, name = written.startswith(PERSON), written.strip().removeprefix(PERSON)
+    if _USER.fullmatch(name):
+        return f"<@{name}>"
+    if person:
+        return ""
+    return f"<!subteam^{name}>" if _GROUP.fullmatch(name) else EVERYBODY.get(name, "")
 
 
 def _named(pairs: Sequence[tuple[object, object]], ids: re.Pattern[str], form: str) -> dict[str, str]:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from relay.clipping import clip, length
+
 BUDGET = 9_000  # characters in all blocks: Slack refuses more at a length it does not publish, once at 11,341
 TEXT = 3_000
 LINE = 300
@@ -28,27 +30,15 @@ def attempts(content: Mapping[str, Any], mentions: str = "", otherwise: str = ""
     fitted, room = _fitted(_addressed(blocks or (), mentions), BUDGET)
     full: Message = {"text": clip(_joined(mentions, line), TEXT), "blocks": fitted}
     if attachments:
-        full["attachments"] = [{**one, "blocks": _fitted(one.get("blocks") or (), room)[0]} for one in attachments]
+        full["attachments"] = []
+        for one in attachments:
+            blocks, room = _fitted(one.get("blocks") or (), room)
+            full["attachments"].append({**one, "blocks": blocks})
     return [
         full,
         {"text": clip(_joined(mentions, words), TEXT), "blocks": []},
         {"text": clip(_joined(mentions, _plain(line)), LINE), "blocks": []},
     ]
-
-
-def clip(text: str, limit: int) -> str:
-    """The text in at most `limit` characters, its end marked; no link, entity or character is torn apart."""
-    if length(text) <= limit:
-        return text
-    kept = text.encode("utf-16-le")[: 2 * max(limit - 1, 0)].decode("utf-16-le", "ignore")
-    if kept.rfind("<") > kept.rfind(">"):
-        kept = kept[: kept.rfind("<")]
-    return re.sub(r"&[a-z]{0,3}$", "", kept).rstrip() + "…"
-
-
-def length(text: str) -> int:
-    """In UTF-16 units: Slack does not say how it counts, and no way of counting gives more."""
-    return len(text) + sum(character > "\uffff" for character in text)
 
 
 def escape(text: str) -> str:
@@ -103,6 +93,6 @@ def _texts(node: Any) -> Iterator[str]:
             yield from _texts(item)
     elif isinstance(node, Mapping):
         for key, value in node.items():
-            if key == "text" and isinstance(value, str):
+            if key in ("text", "title") and isinstance(value, str):
                 yield value
             yield from _texts(value)

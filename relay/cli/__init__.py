@@ -18,6 +18,8 @@ COMMANDS = {
     "send": "Sign one event and send it.",
     "template": "Lint, preview and test message templates.",
     "dead": "List, show, replay and drop what could not be delivered.",
+    "digest": "Show what a digest would say now, or send it before its time.",
+    "suppressed": "List, add and remove addresses that are not written to any more.",
     "register": "Register this relay at the platform.",
     "sandbox": "Serve a sandbox of the Async Operations API.",
 }

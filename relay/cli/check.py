@@ -1,11 +1,14 @@
 """relay check: is this configuration right, and with --live, would the other sides take us?"""
 
 import asyncio
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -13,6 +16,7 @@ from rich.text import Text
 
 from relay.cli.options import config_option, json_option, visible
 from relay.config import Config, load
+from relay.dynamic import DynamicDestinations
 from relay.errors import ConfigError, Problem, RelayError, TemplateError
 
 PATIENCE = 15.0  # seconds for each of the other sides
@@ -59,16 +63,29 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
     from relay.channels import CHANNELS  # noqa: PLC0415
 
     config = load(path, env=os.environ, channels=CHANNELS)
-    report.warnings += config.warnings
+    report.warnings += [*config.warnings, *_without_unsubscribing(config)]
     report.summary = _summary(config)
     try:
         renderer = build_renderer(config)
-        report.problems += [Problem("templates", fault) for fault in renderer.check()]
+        with contextlib.closing(renderer):
+            report.problems += [Problem("templates", fault) for fault in renderer.check()]
         report.summary["templates"] = [f"in {', '.join(renderer.languages)}, for {', '.join(config.channels)}"]
     except TemplateError as error:
         report.problems.append(Problem("templates", str(error)))
     if live:
         report.live = asyncio.run(_ask_everyone(config, report))
+
+
+def _without_unsubscribing(config: Config) -> Iterator[Problem]:
+    """Why the readers of mails cannot end them by one click."""
+    address = urlsplit(config.server.public_url)
+    if not any(one.channel == "email" for one in config.destinations.values()):
+        return
+    if not address.hostname:
+        text = "empty, so mails have no unsubscribe link; expected how the outside reaches relay, https://…"
+        yield Problem("server.public_url", text)
+    elif address.scheme != "https" and address.hostname not in ("localhost", "127.0.0.1"):
+        yield Problem("server.public_url", "mail programs offer to unsubscribe by one click for https addresses alone")
 
 
 def _summary(config: Config) -> dict[str, list[str]]:
@@ -84,8 +101,17 @@ def _summary(config: Config) -> dict[str, list[str]]:
             f"{name}: {one.channel}, {one.mode}: {', '.join(one.addresses)}"
             for name, one in config.destinations.items()
         ],
+        **_dynamic(config.dynamic_destinations),
         "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],
     }
+
+
+def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
+    """Whom operations may ask to be told."""
+    if allowed is None:
+        return {}
+    lines = {"e-mail at": allowed.email_domains, "slack": allowed.slack, "calling": allowed.mention or ()}
+    return {"dynamic": [f"{what} {', '.join(names)}" for what, names in lines.items() if names]}
 
 
 async def _ask_everyone(config: Config, report: Report) -> dict[str, str]:

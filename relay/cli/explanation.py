@@ -2,18 +2,26 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from relay.cli.desk import local
 from relay.cli.options import visible
 from relay.config import Config
 from relay.deliveries import Gate, Target
 from relay.durations import spoken
+from relay.dynamic import BY, added, asked
 from relay.events import Event
-from relay.rules import KNOWN_EVENTS, decide, targets
+from relay.rules import decide, targets
+from relay.telling import KNOWN_EVENTS
 
+HELD = {
+    "no_outcome": "only outcomes and stalled runs are told here",
+    "not_mailed": "not worth a mail unless a rule names it: `operation.*` and `*` mail outcomes and stalled runs alone",
+}
 MARKS = {True: ("✔", "green"), False: ("✘", "red")}
 
 
@@ -23,7 +31,7 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
     An empty text or None says that the event does not state it.
     """
     decision = decide(event, config.rules)
-    found = targets(decision, config.destinations, channels)
+    found = targets(decision, config.destinations, channels, config.channels, config.manners)
     reached = []
     for one in decision.reached:
         here = [target for target in found if target.destination == one.destination]
@@ -31,12 +39,33 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
             "destination": one.destination, "channel": here[0].channel, "mode": here[0].mode,
             "addresses": [target.address for target in here], "rules": one.rules, "holds": [*holds(event, here[0])],
         })  # fmt: skip
+    allowed = config.dynamic_destinations
+    more = added(
+        decision, found, allowed, destinations=config.destinations, channels=channels, settings=config.channels,
+        defaults=config.manners,
+    )  # fmt: skip
+    for target in more:
+        if target.held not in ("", *HELD):
+            continue  # refused: told below
+        reached.append({
+            "destination": target.destination, "channel": target.channel, "mode": target.mode,
+            "addresses": [target.address], "rules": (BY,), "holds": [*holds(event, target)],
+        })  # fmt: skip
     rules = [asdict(trace) | {"matches": trace.matches} for trace in decision.traces]
-    return {"event": _stated(event), "rules": rules, "destinations": reached}
+    refused = [asdict(one) for one in asked(event, allowed, channels, config.channels).refused]
+    return {"event": _stated(event), "rules": rules, "destinations": reached, "refused": refused}
 
 
 def holds(event: Event, target: Target) -> Iterator[str]:
     """What may hold a message back at this address, in sentences. What was told there before is not known here."""
+    if target.held:
+        yield HELD[target.held]
+        return
+    if target.windows:
+        yield f"told together with everything else until {_local(target.windows[0].end)}"
+        return
+    if target.quiet and not target.passes:
+        yield f"quiet hours: what would be a new message is told together at {_local(target.quiet.end)}"
     if event.name == "operation.progress" and target.gates:
         wanted = " or ".join(_moved(gate) for gate in target.gates)
         yield f"progress waits until {wanted} after the last that was told here; 100 % always passes"
@@ -44,7 +73,14 @@ def holds(event: Event, target: Target) -> Iterator[str]:
         return
     if event.name not in KNOWN_EVENTS:
         yield "no state of the operation: told at once, beside the live message"
-    elif event.terminal:
+        return
+    if not target.telling.root:
+        yield "its priority is Low: no message is begun for it, only one that stands is kept up to date"
+        return
+    if event.member_of and not event.about_batch:
+        below = "in its thread" if target.batch_reply else "by its edits alone"
+        yield f"if batch {event.member_of} has a message here, it is told {below}"
+    if event.terminal:
         yield "an outcome: told at once"
     else:
         if target.post_after:
@@ -72,11 +108,19 @@ def show(explanation: Mapping[str, Any]) -> None:
         console.print(_line(("", "    because of"), ("", ", ".join(one["rules"]))))
         for hold in one["holds"]:
             console.print(_line(("yellow", f"    {hold}")))
+    for one in explanation["refused"]:
+        console.print(_line(("yellow", f"\nThe operation asks for {one['channel']} {one['address']}: not told,"),
+                            ("yellow", one["why"])))  # fmt: skip
     if not explanation["destinations"]:
         console.print("\nNobody is notified.", style="bold")
     unsaid = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])
     if unsaid and not event["event"].startswith("batch."):
         console.print("\nWhat is not stated, a running relay takes from the operation's earlier events.", style="dim")
+
+
+def _local(seconds: float) -> str:
+    """Where the person is, as `relay dead` writes times."""
+    return local(datetime.fromtimestamp(seconds, UTC))
 
 
 def _moved(gate: Gate) -> str:

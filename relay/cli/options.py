@@ -11,6 +11,7 @@ config_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", show_envvar=True,
     help="The configuration.",
 )  # fmt: skip
+NARROW = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"  # between a number and its unit
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 
 
@@ -27,4 +28,7 @@ def refuse(error: Exception) -> NoReturn:
 
 def visible(text: str) -> str:
     """The text without what would steer a terminal: what is shown may come from a stranger."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else " " if letter in NARROW else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )

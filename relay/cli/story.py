@@ -16,34 +16,52 @@ from relay.cli.desk import REASONS, at_desk, iso, print_json
 from relay.cli.options import visible
 from relay.errors import RelayError
 from relay.store.records import Story
+from relay.watchdog import Alarms
 
 # What the store's scripts note of an operation, and what the values after it are called.
 NOTED = {
     "accepted": ("event", "status", "percentage", "source"),
     "late": ("event", "percentage"),
     "queued": ("destination", "address"),
-    "held": ("destination", "reason"),
+    "held": ("destination", "reason", "address"),
+    "digested": ("destination", "address"),
     "superseded": ("destination", "reason"),
     "lease lapsed": ("destination", "reason"),
     "failed": ("destination", "attempt", "error", "delay"),
     "delivered": ("destination", "kind", "attempt", "receipt"),
     "dead": ("destination", "reason", "error"),
+    "suppressed": ("destination", "address", "error"),
     "replayed": ("destination",),
     "dropped": ("destination",),
     "repair": ("destination",),
 }
 COLOURS = {"delivered": "green", "failed": "yellow", "lease lapsed": "yellow", "dead": "red", "late": "dim",
-           "held": "dim", "superseded": "dim", "queued": "dim"}  # fmt: skip
+           "held": "dim", "superseded": "dim", "queued": "dim", "digested": "dim"}  # fmt: skip
 
 WHY = {
     "held": {
         "no_rule": "no rule matches, so nobody is told",
         "increment": "it has not moved far enough since it was last told here",
         "interval": "too little time has passed since it was last told here",
+        "quiet_hours": "it came in quiet hours, and is told together with the rest at their end",
+        "overflow": "more new messages than the conversation takes; one rolling message shows it",
+        "low_priority": "its priority is Low, and no message stands here to keep up to date",
+        "batch": "the message of its batch shows it",
+        "not_allowed": "the operation asks for {address}, and dynamic_destinations does not allow it",
+        "unsubscribed": "the reader of {address} has unsubscribed",
+        "bounced": "mails to {address} bounced, so nothing is sent there; `relay suppressed remove` ends that",
+        "suppressed": "{address} is on the list of `relay suppressed`",
+        "no_outcome": "only outcomes and stalled runs are told here",
+        "not_mailed": "no rule names it, and what `operation.*` and `*` mail are outcomes and stalled runs alone",
     },
     "superseded": {
         "newer state": "a newer state is told instead",
         "told by the message itself": "the message itself tells it already",
+        "told by its batch": "the message of its batch tells it already",
+        "unsubscribed": "its reader has unsubscribed meanwhile",
+        "bounced": "its address bounced meanwhile",
+        "suppressed": "its address was put on the list of `relay suppressed` meanwhile",
+        "it goes on again": "the run goes on again, so its alarm is not told any more",
         "the run is over": "the run is over, so its progress is not told any more",
     },
     "lease lapsed": {
@@ -57,17 +75,19 @@ SENTENCES = {
     "late": "{said} came late: something newer was known, so nobody is told",
     "queued": "queued for {address}",
     "held": "held: {why}",
+    "digested": "in the digest for {address}",
     "superseded": "not sent: {why}",
     "lease lapsed": "{why}",
     "failed": "attempt {attempt:g} failed: {error}{next}",
     "delivered": "{how}, attempt {attempt:g}: {receipt}",
     "dead": "dead, {why}: {error}",
+    "suppressed": "{address} is written to no more, for it bounced: {error}",
     "replayed": "replayed: queued again with fresh attempts",
     "dropped": "dropped: the dead letter is forgotten",
     "repair": "a worker that had lost touch may have shown an old state; the present one is shown again",
 }
 KINDS = {"live": "the live message is up to date", "reply": "told in the thread", "each": "told"}
-UNREAD = ("seq", "rank", "at", "phases", "id", "first", "last")  # the store's own
+UNREAD = ("entry", "seq", "rank", "at", "phases", "id", "first", "last")  # the store's own
 
 
 def tell(subject: str, config: Path, *, as_json: bool) -> None:
@@ -99,8 +119,42 @@ def facts_of(story: Story) -> dict[str, Any]:
         "retry": _number(known.get("retry", "")),
         "first_event_at": _iso(story.facts.get("first")),
         "last_event_at": _iso(story.facts.get("last")),
+        "watchdog": _watched(story.facts),
         "timeline": [*_timeline(story.log)],
     }
+
+
+def _watched(facts: Mapping[str, str]) -> dict[str, Any] | None:
+    """What the watchdog knows of the run and has told of it; None for what it does not watch."""
+    known = {name.removeprefix("watch:"): value for name, value in facts.items() if name.startswith("watch:")}
+    if not known:
+        return None
+    alarms = Alarms.load(known.get("alarms", ""))
+    return {
+        "last_sign_of_life_at": _iso(known.get("heard")),
+        "last_move_at": _iso(known.get("moved")),
+        "first_estimate": _iso(known.get("estimate")),
+        "estimate_moved": int(known.get("moves", 0)),
+        "deadline": _iso(known.get("deadline")),
+        "alarms": [
+            {"rule": rule, "since": _iso(alarm.since * 1000), "told_at": _iso(alarm.at * 1000),
+             "reminders": alarm.reminders} for rule, alarm in alarms.open.items()
+        ],
+        "muted": alarms.flapping,
+    }  # fmt: skip
+
+
+def watch_lines(watched: Mapping[str, Any]) -> Iterator[str]:
+    """The alarms that stand, in plain words."""
+    for alarm in watched["alarms"]:
+        again = f", and {alarm['reminders']} times again" if alarm["reminders"] else ""
+        yield f"{alarm['rule']} since {_day(alarm['since'])}, told {_day(alarm['told_at'])}{again}"
+    if watched["muted"]:
+        yield "stalled and recovered too often: the watchdog says no more of this run"
+
+
+def _day(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}"
 
 
 def show(facts: Mapping[str, Any]) -> None:
@@ -112,6 +166,8 @@ def show(facts: Mapping[str, Any]) -> None:
             f"{facts['status']} {percentage}".strip(), *(f"{key} {facts[key]}" for key in ("tenant", "project")
                                                         if facts[key]))  # fmt: skip
     console.print(Text(visible(", ".join(part for part in said if part))), overflow="fold")
+    for warning in watch_lines(facts["watchdog"]) if facts["watchdog"] else ():
+        console.print(warning, style="yellow")
     for day, lines in groupby(facts["timeline"], lambda line: f"{_local(line):%Y-%m-%d}"):
         console.print(f"\n{day}", style="bold")
         console.print(_table(lines))
@@ -125,7 +181,7 @@ def sentence_of(line: Mapping[str, Any]) -> str:
         return ", ".join(str(value) for key, value in line.items() if key not in {"at", "destination"})
     words = {
         "said": _event(line),
-        "why": WHY.get(what, {}).get(reason, reason),
+        "why": WHY.get(what, {}).get(reason, reason).replace("{address}", line.get("address", "this address")),
         "how": KINDS.get(line.get("kind", ""), ""),
         "next": f"; next try at {_clock(line['next_at'], line['at'])}" if line.get("next_at") else "",
     }

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 import aiohttp
 
 from relay import signatures
-from relay.app import Relay, share
+from relay.app import Relay
 from relay.demo.story import ANALYSIS, BATCH, ENRICHMENT, Step, story
+from relay.share import share
 from relay.standins.inbox import Inbox
 from relay.standins.slack import Message, SlackStandin
 

@@ -1,9 +1,10 @@
 """From an event to what a channel sends: templates, translations, escaping and each channel's limits.
 
 The built-in wording is in `templates/`; a directory of the user's own is searched first, file by file.
-`templates/README.md` is the author's guide.
+`docs/templates.md` is the author's guide.
 """
 
+from relay.rendering.bounded import BoundedRenderer
 from relay.rendering.renderer import Renderer
 
-__all__ = ["Renderer"]
+__all__ = ["BoundedRenderer", "Renderer"]

@@ -42,6 +42,8 @@ def batch(event: Event, language: Language, base_url: str) -> dict[str, Any]:
         "done": done,
         **{name: counts[name] for name in ("completed", "failed", "cancelled", "running", "waiting")},
         "failures": [member for member in members if COUNTS.get(member["status"]) == "failed"],
+        "under_way": [member for member in members if COUNTS.get(member["status"]) == "running"],
+        "blocked": [member for member in members if member["blocked_by"]],
         "percentage": 100 * done / len(members) if members else None,
         "started_at": iso(started),
         "finished_at": iso(finished) if status in TERMINAL else None,
@@ -67,27 +69,36 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
             "name": clean(named) or text(row, "operationName", "name", "operationKey") or key,
             "status": status,
             "status_label": language.label(status),
+            "duration": span(row, "duration", "totalDuration"),
             "blocks": 0,
+            "blocked_by": [],
             "waits_for": [str(name) for name in row.get("dependencies") or () if isinstance(name, str)],
         })  # fmt: skip
+    names = {member["key"]: member["name"] for member in members}
+    for member in members:
+        member["depends_on"] = [names.get(key, key) for key in member["waits_for"]]
     failed = [member for member in members if COUNTS.get(member["status"]) == "failed"]
     for member in failed[:MAX_COUNTED]:
-        member["blocks"] = _blocked(member["key"], members)
+        blocked = _blocked(member["key"], members)
+        member["blocks"] = len(blocked)
+        for other in blocked:
+            other["blocked_by"].append(member["name"])
     return members
 
 
-def _blocked(key: str, members: list[dict[str, Any]]) -> int:
-    """How many operations that are not over depend on this one, directly or through others."""
+def _blocked(key: str, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The operations that are not over and depend on this one, directly or through others."""
     waiting: dict[str, list[dict[str, Any]]] = {}
     for member in members:
         for name in member["waits_for"]:
             waiting.setdefault(name, []).append(member)
     reached, front = {key}, [key]
-    count = 0
+    found = []
     while front:
         for member in waiting.get(front.pop(), []):
             if member["key"] not in reached:
                 reached.add(member["key"])
                 front.append(member["key"])
-                count += member["status"] not in TERMINAL
-    return count
+                if member["status"] not in TERMINAL:
+                    found.append(member)
+    return found

@@ -18,7 +18,7 @@ SOURCE = "en"  # the language the templates are written in: needs no catalogue
 
 # How the documents' own words are told; every other word is told as it is spelled, its camelCase undone.
 SPOKEN = {
-    "Initiated": "Started", "Timeout": "Timed out", "ProcessMiningAnalysis": "Process mining",
+    "Initiated": "Started", "Timeout": "Timed out", "Stalled": "No progress", "ProcessMiningAnalysis": "Process mining",
     "DataEnrichment": "Data enrichment", "ReportGeneration": "Report generation",
 }  # fmt: skip
 # The documented keys that messages show under their own names.
@@ -27,6 +27,7 @@ SHOWN_KEYS = (
     "modelsGenerated", "reportsCreated", "dataQualityScore", "overallConfidenceScore", "activitiesDiscovered",
     "uniquePaths", "reason",
 )  # fmt: skip
+_VALUE = re.compile(r"%\(\w+\)s|%%")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.]+")
 
 
@@ -58,6 +59,7 @@ class Catalogues:
 
     @property
     def codes(self) -> tuple[str, ...]:
+        """The languages, the source language first."""
         return tuple(self._languages)
 
     def language(self, code: str) -> Language:
@@ -99,6 +101,12 @@ def humanise(word: str) -> str:
     return " ".join([first[0].upper() + first[1:], *(part if part.isupper() else part.lower() for part in rest)])
 
 
+def languages(directories: Iterable[Path]) -> tuple[str, ...]:
+    """The codes of the languages that these directories have catalogues for, found without reading them."""
+    files = [file for directory in directories for file in sorted(directory.glob("locales/*/messages.po"))]
+    return tuple(dict.fromkeys([SOURCE, *(file.parent.name.replace("_", "-") for file in files)]))
+
+
 def placeholders(text: str) -> set[str]:
     """The names of the values in a message: `%(name)s`."""
     return set(re.findall(r"%\((\w+)\)s", text))
@@ -117,9 +125,11 @@ def _read(file: Path) -> Catalog:
     except (UnknownLocaleError, ValueError) as error:
         raise TemplateError(f"{file}: expected a folder named after a language, for instance de: {error}") from None
     for message in catalogue:
-        source = " ".join(_texts(message.id))
-        if source and any(not placeholders(text) <= placeholders(source) for text in _texts(message.string)):
+        source, told = " ".join(_texts(message.id)), _texts(message.string)
+        if source and any(not placeholders(text) <= placeholders(source) for text in told):
             raise TemplateError(f"{file}:{message.lineno}: a %(name)s that {source!r} does not have")
+        if source and any("%" in _VALUE.sub("", text) for text in told):  # a width would let it grow to any size
+            raise TemplateError(f"{file}:{message.lineno}: a % that is neither %(name)s nor %%")
     return catalogue
 
 

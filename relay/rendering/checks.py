@@ -1,12 +1,12 @@
-"""Trying out every template before an event does: all messages from sample events, and all their translations.
+"""Trying out every template before an event does: all messages of all fixtures in every language, and the translations.
 
-The samples are events as they arrive, one JSON file each in `samples/`. A user's own directory may hold more,
-for instance one that was recorded.
+The samples are events as they arrive, one JSON file each in `samples/`; `relay.rendering.fixtures` makes the extremes
+of them. A user's own directory may hold more, for instance one that was recorded.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,63 +17,153 @@ from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.events import PRIORITIES, STATUSES, Event
 from relay.parsing import decode, parse
 from relay.rendering.catalogues import SHOWN_KEYS, SPOKEN, Catalogues, humanise
+from relay.rendering.digests import TOGETHER
+from relay.rendering.fixtures import FIXTURES
 from relay.rendering.formats import STYLES, moment
 from relay.rendering.library import GENERIC, Library
 
-WORDS = ("Pending", "Medium", "yes", "no")  # of batches, of recommendations, and for true and false
+# What code says: of batches, of recommendations, for true and false, and for a template that failed.
+FELL_BACK = "Shown with relay's own wording: the template %(file)s failed."
+WORDS = ("Pending", "Medium", "yes", "no", FELL_BACK)
 NOON = datetime(2024, 1, 20, 12, tzinfo=UTC)  # for samples without a time of their own
 KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS_OF: dict[str, tuple[Kind, ...]] = {"email": ("each",)}  # of single events; a channel not named here has all
+USUAL = ("minimal", "typical")
+
+Render = Callable[..., dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One message to try: the sample's name and fixture, and what the renderer takes."""
+
+    sample: str
+    fixture: str
+    channel: str
+    kind: Kind
+    event: Event
+    history: tuple[Event, ...]
+    language: str
+    destination: str = ""
+
+    def told(self, render: Render, timezone: str = "") -> dict[str, Any]:
+        """What the renderer makes of it. TemplateError names file and line."""
+        return render(
+            self.channel, self.kind, self.event, self.history, language=self.language, timezone=timezone,
+            now=self.event.occurred_at, destination=self.destination,
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        place = f" for {self.destination}" if self.destination else ""
+        return f"told of {self.event.name}{place}, {self.fixture}, {self.kind}, {self.language}"
 
 
 def problems(
-    render: Callable[..., object], library: Library, catalogues: Catalogues, directories: Sequence[Path]
+    render: Render,
+    library: Library,
+    catalogues: Catalogues,
+    directories: Sequence[Path],
+    *,
+    fixtures: Collection[str] = USUAL,
+    concerns: Callable[[Case], bool] = lambda _case: True,
+    judge: Callable[[Case, dict[str, Any]], Iterator[str]] = lambda _case, _content: iter(()),
 ) -> list[str]:
-    """One line per fault, with file and line where they are known. `render` is the renderer's."""
+    """One line per fault, with file and line where they are known, in the cases that are asked about. `judge` finds
+    what is wrong with a message that was made."""
+    found: dict[str, Case] = {}
     try:
-        events = samples(directories)
+        for case in filter(concerns, cases(library, directories, catalogues.codes, fixtures)):
+            try:
+                content = case.told(render)
+            except TemplateError as error:
+                found.setdefault(str(error), case)
+            else:
+                for fault in judge(case, content):
+                    found.setdefault(fault, case)
     except TemplateError as error:
         return [str(error)]
-    events += [_bare(event) for event in events]
-    events += [_named(stem) for trees in library.messages.values() for stem in trees if _is_event(stem)]
-    found: dict[str, None] = {}
-    for channel, event, kind, code in product(library.channels, events, KINDS, catalogues.codes):
-        known = history_of(event, events)
+    return [*(f"{fault} ({case})" for fault, case in found.items()), *untranslated(library, catalogues)]
+
+
+def cases(
+    library: Library, directories: Sequence[Path], languages: Sequence[str], fixtures: Collection[str] = USUAL
+) -> Iterator[Case]:
+    """Every message that these templates may have to make. TemplateError if a sample is none."""
+    bodies = sample_bodies(directories)
+    stems = {stem_of(name) for trees in library.messages.values() for name in trees}
+    nameless = {stem for stem in stems if "." in stem and not stem.startswith(GENERIC)} - set(bodies)
+    destinations = {channel: {"", *(name.partition("@")[2] for name in trees)}
+                    for channel, trees in library.messages.items()}  # fmt: skip
+    for fixture in fixtures:
+        change = FIXTURES[fixture]
+        events = {name: _parsed(change(body), name) for name, body in bodies.items()}
+        if fixture == USUAL[0]:  # an event that no sample is of has nothing typical
+            events |= {name: _parsed(_body(name), name) for name in nameless}
+        for name, event in events.items():
+            history = history_of(event, events.values())
+            for channel in library.channels:
+                for kind in kinds_of(channel, event):
+                    for destination in sorted(destinations[channel]):
+                        for language in languages:
+                            yield Case(name, fixture, channel, kind, event, history, language, destination)
+
+
+def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
+    """The kinds in which a channel tells such an event."""
+    if event.name in TOGETHER:
+        return tuple(kind for kind in KINDS if kind == event.name)
+    return KINDS_OF.get(channel) or tuple(kind for kind in KINDS if kind not in TOGETHER)
+
+
+def stem_of(name: str) -> str:
+    """The message that a file is for: `operation.failed` of `operation.failed.reply@analysts`."""
+    stem = name.partition("@")[0]
+    return next((stem.removesuffix(f".{kind}") for kind in KINDS if stem.endswith(f".{kind}")), stem)
+
+
+def sample_bodies(directories: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """The sample events' bodies, oldest first, by their files' names. Of two with one name, the earlier counts."""
+    files = {file.stem: file for folder in reversed(directories) for file in sorted(folder.glob("samples/*.json"))}
+    bodies = {}
+    for name, file in files.items():
         try:
-            render(channel, kind, event, known, language=code, timezone="", now=event.occurred_at)
-        except TemplateError as error:
-            found[f"{error} (told of {event.name}, {kind}, {code})"] = None
-    return [*found, *_untranslated(library, catalogues)]
+            bodies[name] = decode(file.read_bytes())
+            _parsed(bodies[name], name)
+        except (NotJson, InvalidEvent) as error:
+            raise TemplateError(f"{file}: no sample of an event: {error}") from None
+    return dict(sorted(bodies.items(), key=lambda item: _parsed(item[1], item[0]).occurred_at))
 
 
-def samples(directories: Sequence[Path]) -> list[Event]:
-    """The sample events, oldest first. Of two files with one name, that of the earlier directory counts."""
-    files = {
-        file.name: file for directory in reversed(directories) for file in sorted(directory.glob("samples/*.json"))
-    }
-    return sorted((_sample(file) for file in files.values()), key=lambda event: event.occurred_at)
+def sample_events(directories: Sequence[Path], fixture: str = "typical") -> dict[str, Event]:
+    """The sample events in this form, oldest first. TemplateError if one is none."""
+    return {name: _parsed(FIXTURES[fixture](body), name) for name, body in sample_bodies(directories).items()}
 
 
-def history_of(event: Event, events: Sequence[Event]) -> tuple[Event, ...]:
-    """What would be known when the event arrives: the same run's events that came before and did not end it."""
-    earlier = (other for other in events if other.subject == event.subject and not other.terminal)
+def history_of(event: Event, events: Collection[Event]) -> tuple[Event, ...]:
+    """What is known when the event arrives: what came before it and did not end the run."""
+    earlier = [other for other in events if other.subject == event.subject and not other.terminal]
     return (*(other for other in earlier if other.occurred_at < event.occurred_at), event)
 
 
-def _untranslated(library: Library, catalogues: Catalogues) -> Iterator[str]:
+def untranslated(library: Library, catalogues: Catalogues) -> Iterator[str]:
+    """Each text that a language lacks, with the place that says it."""
+    said = [*messages(library)]
     for code in catalogues.codes:
-        for file, messages in _messages(library):
-            for _, text in catalogues.untranslated(code, messages):
-                yield f"{file}: no translation to {code} of {text!r}"
+        for place, message in said:
+            for _, text in catalogues.untranslated(code, [message]):
+                yield f"{place}: no translation to {code} of {text!r}"
 
 
-def _messages(library: Library) -> Iterator[tuple[str, list[tuple[str | None, str]]]]:
-    """Per file, the (context, text) of all that is to be translated; the words that code brings come first."""
+def messages(library: Library) -> Iterator[tuple[str, tuple[str | None, str]]]:
+    """The place and the (context, text) of all that is to be translated; the words that code brings come first."""
     patterns = {pattern for style in STYLES.values() for pattern in style}
     words = {SPOKEN.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *SPOKEN, *SHOWN_KEYS)} | {*WORDS}
-    yield "relay", [*(("time", pattern) for pattern in sorted(patterns)), *((None, word) for word in sorted(words))]
-    for file, source in library.sources():
-        extracted = extract_from_ast(library.environments["text"].parse(source))
-        yield file, [_message(function, arguments) for _, function, arguments in extracted if arguments]
+    yield from (("relay", ("time", pattern)) for pattern in sorted(patterns))
+    yield from (("relay", (None, word)) for word in sorted(words))
+    for source in library.sources():
+        for line, function, arguments in extract_from_ast(library.environments["text"].parse(source.text)):
+            if arguments:
+                yield f"{source.file}:{source.line + line}", _message(function, arguments)
 
 
 def _message(function: str, arguments: str | tuple[str | None, ...]) -> tuple[str | None, str]:
@@ -82,30 +172,13 @@ def _message(function: str, arguments: str | tuple[str | None, ...]) -> tuple[st
     return context, texts[0] or ""
 
 
-def _sample(file: Path) -> Event:
-    try:
-        document = decode(file.read_bytes())
-        when = moment(document.get("timestamp"))
-        return parse(document, source="sample", received_at=when or NOON)
-    except (NotJson, InvalidEvent) as error:
-        raise TemplateError(f"{file}: no sample of an event: {error}") from None
+def _parsed(body: dict[str, Any], name: str) -> Event:
+    when = moment(body.get("timestamp")) or NOON
+    if body.get("event") in TOGETHER:  # made by relay itself, so it is no document of an operation
+        return Event(id="", name=str(body["event"]), source="relay", occurred_at=when, received_at=when, document=body)
+    return parse(body, source="sample", received_at=when, default_event=name if "." in name else "")
 
 
-def _bare(event: Event) -> Event:
-    """The same fact from a sender that says no more than it must: nothing optional may be relied upon."""
-    document: dict[str, Any] = {"event": event.name, "timestamp": event.occurred_at.isoformat()}
-    if event.batch:
-        document["batch"] = {"batchId": event.batch.id, "status": event.batch.status or None}
-    if event.operation:
-        document["operation"] = {"operationId": "bare", "status": event.operation.status or None}
-    return parse(document, source="sample", received_at=event.received_at)
-
-
-def _is_event(stem: str) -> bool:
-    return "." in stem and not stem.startswith(GENERIC) and not stem.endswith(tuple(f".{kind}" for kind in KINDS))
-
-
-def _named(stem: str) -> Event:
+def _body(name: str) -> dict[str, Any]:
     """An event of this name, for templates that a user made for an event no sample is of."""
-    document = {"event": stem, "operation": {"operationId": "bare"}, "batch": {"batchId": "bare"}}
-    return parse(document, source="sample", received_at=NOON)
+    return {"event": name, "operation": {"operationId": "bare"}, "batch": {"batchId": "bare"}}

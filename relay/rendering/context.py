@@ -3,18 +3,41 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from relay.events import Event, view
+from relay.events import WATCH_EVENTS, Event, view
 from relay.rendering.batches import batch
-from relay.rendering.documents import mapping, number, rows, text
+from relay.rendering.digests import digest
+from relay.rendering.documents import between, iso, mapping, number, rows, text, time
 from relay.rendering.formats import Formats
 from relay.rendering.operations import operation
 from relay.rendering.texts import clean, line, safe_url
 
 OUTCOME_PARTS = ("results", "error", "cancellation")
+# What relay's own watchdog says, where it says nothing.
+STALLED = {"rule": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
+           "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0}  # fmt: skip
+RECOVERED = {"rule": "", "seconds": None, "flapping": False}
 
 
-def context(event: Event, history: Sequence[Event], formats: Formats, base_url: str) -> dict[str, Any]:
+def standing(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
+    """What relay's own watchdog last found and did not take back; nothing once the run is over.
+
+    Decided by the order in which relay learned of it all: the sender's clock may be another.
+    """
+    found: Mapping[str, Any] = {}
+    for other in (*history, event):
+        if other.name in WATCH_EVENTS:
+            found = mapping(other.document.get("stalled"))
+        elif found.get("rule") == "silent":  # it is no more, before the watchdog says so
+            found = {}
+    return {} if event.terminal or event.about_batch else found
+
+
+def context(
+    event: Event, history: Sequence[Event], formats: Formats, base_url: str, *, live: bool = False
+) -> dict[str, Any]:
     """What one event, and what was known when it happened, give to a template.
+
+    `live`: the present state is shown, so a run is stalled for as long as its alarm stands.
 
     `op`, `batch`, `results`, `artifacts`, `recommendations`, `error`, `cancellation`, `phase`, `event`, `links`
     and `doc`, the whole body as it came. `formats` is for the filters.
@@ -24,6 +47,13 @@ def context(event: Event, history: Sequence[Event], formats: Formats, base_url: 
     merged = clean(_merged(event, known))
     language = formats.language
     op = operation(event, known, merged, language, base_url)
+    alarm = clean(standing(event, history) if live else mapping(event.document.get("stalled")))
+    if live and alarm:
+        op |= {"status": "Stalled", "status_label": language.label("Stalled")}
+        if event.name not in WATCH_EVENTS:  # an alarm stands, for instance overdue, and the run goes on
+            since, lasting = time(alarm, "since"), alarm.get("seconds")
+            alarm |= {"percentage": op["percentage"], "phase": op["phase"], "lastEvent": iso(event.occurred_at),
+                      "seconds": between(since, event.occurred_at) if since else lasting}  # fmt: skip
     group = batch(event, language, base_url)
     outcome = mapping(merged.get("results"))
     return {
@@ -35,6 +65,9 @@ def context(event: Event, history: Sequence[Event], formats: Formats, base_url: 
         "error": _error(mapping(merged.get("error"))),
         "cancellation": _cancellation(mapping(merged.get("cancellation"))),
         "phase": _phase(mapping(merged.get("phase"))),
+        "digest": digest(event, language, base_url),
+        "stalled": {**STALLED, **alarm},
+        "recovered": {**RECOVERED, **mapping(clean(event.document.get("recovered")))},
         "event": {
             "name": event.name,
             "label": language.label(event.name),
@@ -87,6 +120,7 @@ def _artifact(row: Mapping[str, Any]) -> dict[str, Any]:
         "size": row.get("size"),
         "url": url,
         "description": text(row, "description"),
+        "expires_at": iso(time(row, "expiresAt", "downloadUrlExpiresAt", "urlExpiresAt")),
     }
 
 

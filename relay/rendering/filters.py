@@ -16,6 +16,7 @@ from relay.rendering.texts import bound, cut, inert, line, safe_url
 SIGNS = {
     "Initiated": ("🕓", "○"), "Running": ("🔵", "●"), "Completed": ("✅", "✓"), "Failed": ("🔴", "✕"),
     "Timeout": ("⏰", "!"), "Cancelled": ("⚪", "–"), "Pending": ("⏳", "○"),
+    "Stalled": ("🟠", "!"), "Phase": ("☑️", "✓"),
 }  # fmt: skip
 OTHER_SIGNS = ("🔔", "●")
 
@@ -34,6 +35,11 @@ def icon(status: object) -> str:
 def symbol(status: object) -> str:
     """The text symbol of a status."""
     return SIGNS.get(str(status), OTHER_SIGNS)[1]
+
+
+def tone(status: object) -> str:
+    """The name of a status's colours in a mail."""
+    return str(status).lower() if status in SIGNS else "other"
 
 
 def bar(percentage: object, width: int = 10) -> str:
@@ -94,7 +100,7 @@ def list_and(context: Context, values: Iterable[Any]) -> str:
     finalize = context.environment.finalize
     if not context.eval_ctx.autoescape or finalize is None:
         return format_list([str(value) for value in told], locale=_language(context).locale)
-    escaped = [str(escape(finalize(value))) for value in told]
+    escaped = [str(escape(finalize(context, value))) for value in told]
     return Markup(format_list(escaped, locale=_language(context).locale))  # noqa: S704 - each was escaped just now
 
 
@@ -114,7 +120,7 @@ def _language(context: Context) -> Language:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "icon": icon, "symbol": symbol, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
+    "icon": icon, "symbol": symbol, "tone": tone, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
     "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound,
     "num": _format(Formats.num), "pct": _format(Formats.pct), "duration": _format(Formats.duration),
     "bytes": _format(Formats.bytes), "rate": _format(Formats.rate), "money": _format(Formats.money),

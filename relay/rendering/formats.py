@@ -27,6 +27,10 @@ STYLES = {
     "short": ("HH:mm", "d MMM, HH:mm", "d MMM y, HH:mm"),
     "at": ("'at' HH:mm", "'on' d MMM 'at' HH:mm", "'on' d MMM y 'at' HH:mm"),
     "full": ("d MMMM y, HH:mm z",) * 3,
+    "date": ("d MMMM", "d MMMM", "d MMMM y"),
+    "day": ("EEEE d MMMM, HH:mm",) * 3,
+    "weekday": ("EEEE",) * 3,
+    "weekdate": ("EEE d",) * 3,
 }
 
 _UNITS = {"d": "d", "day": "d", "h": "h", "hr": "h", "hour": "h", "m": "min", "min": "min", "minute": "min",
@@ -112,7 +116,9 @@ class Formats:
         time = moment(value)
         if time is None:
             return _said(value)
-        local, now = time.astimezone(self.zone), self.now.astimezone(self.zone)
+        # A date without a time is that day everywhere.
+        local = time.replace(tzinfo=self.zone) if value == str(time.date()) else time.astimezone(self.zone)
+        now = self.now.astimezone(self.zone)
         today, this_year, other = STYLES[style]
         pattern = today if local.date() == now.date() else this_year if local.year == now.year else other
         pattern = self.language.translations.pgettext("time", pattern)

@@ -1,6 +1,7 @@
 """One text template: compiled at its place in a file, filled in within bounds, its faults told with file and line."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,16 @@ from relay.errors import TemplateError
 MAX_TEXT = 64 * 1024  # characters one text may grow to
 
 Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A Jinja source `line` lines down in its file, and the names that its place adds: those of `each: NAME in`."""
+
+    file: Path
+    line: int
+    text: str
+    names: frozenset[str] = frozenset()
 
 
 def compile_text(environment: Environment, source: str, file: Path, line: int = 0) -> Template:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import FileSystemLoader, Template
 from jinja2.exceptions import TemplateError as JinjaError
@@ -10,7 +10,7 @@ from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import Markup
 
 from relay.errors import TemplateError
-from relay.rendering.leaves import Values, fault
+from relay.rendering.leaves import Source, Values, fault
 from relay.rendering.sandbox import Mode, Sandbox, environment
 from relay.rendering.texts import line
 from relay.rendering.trees import Tree
@@ -20,25 +20,38 @@ MODES: dict[str, Mode] = {"slack": "mrkdwn", "email": "text"}
 GENERIC = "generic"
 SENTENCES = "sentences.j2"
 PARTS = "parts.j2"
-NO_CHANNELS = ("locales", "samples")
+NO_CHANNELS = ("locales", "samples", "golden")
+SHARED = (".j2", ".html", ".txt")
+REQUIRED = {
+    "slack": ("text", "it is what a phone shows and what a screen reader reads"),
+    "email": ("subject", "a mail needs one"),
+}
+
+Made = TypeVar("Made")
 
 
 class Library:
     """The messages of every channel, their shared macros, and the layouts that mails are set in."""
 
-    def __init__(self, directories: Sequence[Path]) -> None:
+    def __init__(self, directories: Sequence[Path], faults: list[str] | None = None) -> None:
+        """TemplateError at the first fault; with a list for them, every faulty file is noted there and left out."""
         self._loader = FileSystemLoader(list(directories))
         self.environments: dict[Mode, Sandbox] = {
             mode: environment(mode, self._loader) for mode in ("mrkdwn", "html", "text")
         }
+        self._built_in = len(directories) - 1
+        self._levels: dict[str, int] = {}  # each file's name → the number of the directory that it is taken from
+        for level in range(self._built_in, -1, -1):
+            names = FileSystemLoader(directories[level]).list_templates()
+            self._levels |= {name: level for name in names if name.split("/")[0] not in NO_CHANNELS}
+        self._faults = faults
         self._trees: dict[str, dict[str, Tree]] = {}
-        self._names = self._loader.list_templates()
-        for name in self._names:
+        for name in sorted(self._levels):
             channel, _, file = name.partition("/")
-            if file.endswith(".yaml") and "/" not in file and channel not in NO_CHANNELS:
-                self._trees.setdefault(channel, {})[file.removesuffix(".yaml")] = self._tree(name, channel)
+            if file.endswith(".yaml") and "/" not in file and (tree := self._tried(self._tree, name, channel)):
+                self._trees.setdefault(channel, {})[file.removesuffix(".yaml")] = tree
         for mode, name in self._plain_templates():
-            self.template(mode, name)
+            self._tried(self.template, mode, name)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -49,19 +62,31 @@ class Library:
         """Per channel, the message files by their names without `.yaml`."""
         return self._trees
 
-    def message(self, channel: str, name: str, kind: str) -> Tree:
-        """The file for this kind of the message, else the message's, else the one for everything unknown."""
+    def message(self, channel: str, name: str, kind: str, destination: str = "") -> Tree:
+        """The file for this message: the user's before the built-in one, then the one for this destination, then the
+        one for this kind; the one for everything unknown if there is none."""
         trees = self._trees.get(channel, {})
-        for candidate in (f"{name}.{kind}", name, f"{GENERIC}.{kind}", GENERIC):
-            if candidate in trees:
-                return trees[candidate]
+        places = (f"@{destination}", "") if destination else ("",)
+        for stem in (name, GENERIC):
+            wanted = [f"{stem}{part}{at}" for at in places for part in (f".{kind}", "")]
+            found = [each for each in wanted if each in trees]
+            if found:
+                return trees[min(found, key=lambda each: self._levels[f"{channel}/{each}.yaml"])]
         raise TemplateError(f"no template for {channel}: expected a file {channel}/{GENERIC}.yaml in {self._where()}")
 
-    def layout(self, channel: str, name: str, ending: str) -> Template:
-        """The message's own layout, else the channel's."""
-        own = f"{channel}/{name}.{ending}"
+    def own(self, channel: str, name: str, kind: str, destination: str = "") -> str:
+        """The file of the user's own that has a part in this message; empty if everything in it is built in."""
+        file = self.message(channel, name, kind, destination).name
+        shared = sorted(each for each in self._levels if each.endswith(SHARED))
+        takes_part = [file, *(each for each in shared if each.rpartition("/")[0] in ("", channel))]
+        return next((each for each in takes_part if self._levels[each] < self._built_in), "")
+
+    def layout(self, channel: str, name: str, ending: str, destination: str = "") -> Template:
+        """The message's own layout, else the channel's; of each, the one for this destination first."""
+        stems = [f"{stem}@{destination}" if at else stem for stem in (name, "layout") for at in (destination, "")]
         mode: Mode = "html" if ending == "html" else "text"
-        return self.template(mode, own if own in self._names else f"{channel}/layout.{ending}")
+        names = [f"{channel}/{stem}.{ending}" for stem in stems]
+        return self.template(mode, next((each for each in names if each in self._levels), names[-1]))
 
     def template(self, mode: Mode, name: str) -> Template:
         """A template file, compiled. TemplateError names file and line."""
@@ -78,17 +103,17 @@ class Library:
         parts = self._macros(mode, f"{channel}/{PARTS}", {**values, "say": say}, _lines)
         return {"say": say, "parts": parts}
 
-    def sources(self) -> Iterator[tuple[str, str]]:
-        """Every Jinja source with the file it stands in."""
+    def sources(self) -> Iterator[Source]:
+        """Every Jinja source with the place it stands at."""
         for trees in self._trees.values():
             for tree in trees.values():
-                yield from ((str(tree.file), source) for source in tree.sources)
-        for name in {name for _, name in self._plain_templates()}:
-            source, file, _ = self._loader.get_source(self.environments["text"], name)
-            yield str(file), source
+                yield from tree.sources
+        for name in sorted({name for _, name in self._plain_templates()}):
+            text, file, _ = self._loader.get_source(self.environments["text"], name)
+            yield Source(Path(file or name), 0, text)
 
     def _macros(self, mode: Mode, name: str, values: Values, tidy: Callable[[str], str]) -> dict[str, Any]:
-        if name not in self._names:
+        if name not in self._levels:
             return {}
         template = self.template(mode, name)
         try:
@@ -99,19 +124,28 @@ class Library:
         return {key: _tidied(macro, tidy) for key, macro in found.items()}
 
     def _plain_templates(self) -> Iterator[tuple[Mode, str]]:
-        for name in self._names:
+        for name in sorted(self._levels):
             folder, _, file = name.rpartition("/")
             if name == SENTENCES:
                 yield from ((mode, name) for mode in self.environments)
             elif file == PARTS:
                 yield MODES.get(folder, "text"), name
-            elif file.endswith((".html", ".txt")) and folder not in NO_CHANNELS:
+            elif file.endswith((".html", ".txt")) and folder:
                 yield ("html" if file.endswith(".html") else "text"), name
 
     def _tree(self, name: str, channel: str) -> Tree:
         source, file, _ = self._loader.get_source(self.environments["text"], name)
         texts, addresses = self.environments[MODES.get(channel, "text")], self.environments["text"]
-        return Tree(Path(file or name), source, texts, addresses)
+        return Tree(Path(file or name), source, texts, addresses, name=name)
+
+    def _tried(self, make: Callable[..., Made], *arguments: Any) -> Made | None:
+        try:
+            return make(*arguments)
+        except TemplateError as error:
+            if self._faults is None:
+                raise
+            self._faults.append(str(error))
+            return None
 
     def _where(self) -> str:
         return ", ".join(str(path) for path in self._loader.searchpath)

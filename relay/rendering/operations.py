@@ -19,6 +19,9 @@ DOCUMENTED = (
     "dependencies", "operationKey",
 )  # fmt: skip
 PROGRESS_EVENTS = ("operation.progress", "operation.phase.completed")
+# How far a phase is, in Slack's words for a task: https://docs.slack.dev/reference/block-kit/blocks/task-card-block
+STATES = {"Completed": "complete", "Running": "in_progress", "Initiated": "in_progress", "Stalled": "in_progress",
+          "Failed": "error", "Timeout": "error", "Cancelled": "pending"}  # fmt: skip
 SUMMARY_RECORDS = ("results.summary.recordsAnalyzed", "results.summary.recordsProcessed", "results.recordsProcessed")
 
 
@@ -54,8 +57,9 @@ def operation(
         "cost": text(merged, "results.performance.resourceUtilization.totalCost", "totalCost"),
         "estimated_cost": text(merged, "resourcesAllocated.estimatedCost"),
         "tracking_url": address(text(merged, "trackingUrl"), event, base_url),
-        **_progress(event, merged, status),
+        **(progress := _progress(event, merged, status)),
         **_times(event, known, merged, status),
+        "plan": _plan(merged, status, progress["phase"]),
     }
 
 
@@ -93,6 +97,24 @@ def _progress(event: Event, merged: Mapping[str, Any], status: str) -> dict[str,
         "percentage": percentage, "phase": phase, "phase_number": place, "phases_total": total,
         "next_phase": names[names.index(phase) + 1] if phase in names[:-1] else "",
     }  # fmt: skip
+
+
+def _plan(merged: Mapping[str, Any], status: str, phase: str) -> list[dict[str, Any]]:
+    """The phases, and how each one stands; what a document says of one is as old as the document."""
+    found = [(text(row, "phaseName", "name"), row) for row in rows(merged.get("phases"))]
+    names = [name for name, _ in found]
+    here = names.index(phase) if phase in names else -1
+    told = []
+    for place, (name, row) in enumerate(found):
+        state = STATES.get(text(row, "status"), "pending")
+        if status == "Completed" or place < here:
+            state = "complete"
+        elif place == here and (state != "complete" or status in TERMINAL):
+            state = STATES.get(status, "in_progress")
+        elif (place > here >= 0 and state != "complete") or (status in TERMINAL and state == "in_progress"):
+            state = "pending"
+        told.append({"id": f"task-{place + 1}", "name": name, "state": state, "duration": span(row, "duration")})
+    return told
 
 
 def _times(event: Event, known: Sequence[Event], merged: Mapping[str, Any], status: str) -> dict[str, Any]:

@@ -7,19 +7,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from relay.deliveries import Kind
+from relay.errors import TemplateError
 from relay.events import OPERATION_EVENTS, TERMINAL, Event
 from relay.rendering import email, slack
 from relay.rendering.catalogues import Catalogues
 from relay.rendering.checks import problems
-from relay.rendering.context import context
+from relay.rendering.context import context, standing
+from relay.rendering.digests import TOGETHER, counts
 from relay.rendering.formats import Formats
-from relay.rendering.library import MODES, Library
-from relay.rendering.texts import clean, line
+from relay.rendering.library import MODES, REQUIRED, Library
+from relay.rendering.texts import clean, line, safe_url
 
 # A live message shows the present state, whichever event came last.
 OF_STATUS = {
     "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",
     "Failed": "operation.failed", "Timeout": "operation.timeout", "Cancelled": "operation.cancelled",
+    "Stalled": "operation.stalled",
 }  # fmt: skip
 BATCH_OF_STATUS = {
     "Initiated": "batch.started", "Running": "batch.progress", **dict.fromkeys(TERMINAL, "batch.completed"),
@@ -35,16 +38,16 @@ class Renderer:
         `base_url` is where the platform is; its documents name addresses without it. TemplateError if a
         template or a catalogue cannot be used.
         """
-        self._directories = tuple(directories)
+        self.directories = tuple(directories)
         self._base_url = base_url
         self._timezone = default_timezone
-        self._library = Library(self._directories)
-        self._catalogues = Catalogues(self._directories)
+        self.library = Library(self.directories)
+        self.catalogues = Catalogues(self.directories)
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages there are translations for, English first."""
-        return self._catalogues.codes
+        return self.catalogues.codes
 
     def render(
         self,
@@ -57,49 +60,69 @@ class Renderer:
         timezone: str,
         now: datetime,
         destination: str = "",
+        unsubscribe: str = "",
     ) -> dict[str, Any]:
         """The content of one notification; for a channel without a finish of its own, what its template says.
 
-        slack: `text` and `blocks`. email: `subject`, `preheader`, `text` and `html`. TemplateError names file
-        and line.
+        slack: `text` and `blocks`. email: `subject` (says what happened), `topic` (the same for all mails about one
+        operation), `preheader`, `text` and `html`. `unsubscribe` is the address of the page where the reader ends it.
+        TemplateError names file and line.
         """
-        formats = Formats(self._catalogues.language(language), ZoneInfo(timezone or self._timezone), now)
-        name = message_of(event, kind)
-        values = context(event, history, formats, self._base_url) | {
+        formats = Formats(self.catalogues.language(language), ZoneInfo(timezone or self._timezone), now)
+        name = message_of(event, kind, history)
+        values = context(event, history, formats, self._base_url, live=kind == "live") | {
             "message": name,
             "kind": kind,
-            "dest": {"name": destination, "channel": channel, "language": formats.language.code, "timezone": timezone},
+            "dest": {
+                "name": destination,
+                "channel": channel,
+                "language": formats.language.code,
+                "timezone": timezone,
+                "unsubscribe": safe_url(unsubscribe),
+            },
         }
-        told = values | self._library.macros(MODES.get(channel, "text"), channel, values)
-        content = self._library.message(channel, name, kind).render(told)
+        told = values | self.library.macros(MODES.get(channel, "text"), channel, values)
+        tree = self.library.message(channel, name, kind, destination)
+        content = tree.render(told)
+        field, why = REQUIRED.get(channel, ("", ""))
+        if field and field not in content:
+            raise TemplateError(f"{tree.file}:1: `{field}:` is missing: {why}")
         if channel == "slack":
             return slack.finish(content)
         if channel == "email":
-            html, text = (self._library.layout(channel, name, ending) for ending in ("html", "txt"))
-            return email.finish(content, told, values | self._library.macros("html", channel, values), text, html)
+            html, text = (self.library.layout(channel, name, ending, destination) for ending in ("html", "txt"))
+            return email.finish(content, told, values | self.library.macros("html", channel, values), text, html)
         return content
 
     def fallback(self, channel: str, event: Event, language: str) -> dict[str, Any]:
         """One plain line, made without any template, for when a template fails: the message itself never does."""
-        known = self._catalogues.language(language)
+        known = self.catalogues.language(language)
         about = event.batch if event.about_batch else event.operation
         name = (about.name or about.id) if about else event.subject
         reason = event.error.get("message", "")
         parts = [f"{known.label(event.status or event.name)}: {name}", reason if isinstance(reason, str) else ""]
+        if event.name in TOGETHER:
+            name, parts = "relay", [counts(event, known)]
         told = line(clean(" – ".join(part for part in parts if part)))
         if channel == "slack":
             return slack.fallback(told)
-        return email.fallback(told, known.code) if channel == "email" else {"text": told}
+        return email.fallback(told, name, known.code) if channel == "email" else {"text": told}
+
+    def own(self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()) -> str:
+        """The file of the user's own that has a part in this message; empty if everything in it is built in."""
+        return self.library.own(channel, message_of(event, kind, history), kind, destination)
 
     def check(self) -> list[str]:
         """Every fault that shows when all messages are made from sample data in every language; none if empty."""
-        return problems(self.render, self._library, self._catalogues, self._directories)
+        return problems(self.render, self.library, self.catalogues, self.directories)
 
 
-def message_of(event: Event, kind: Kind) -> str:
+def message_of(event: Event, kind: Kind, history: Sequence[Event] = ()) -> str:
     """Which message tells of the event. A Timeout is told as one, and a failure as one, whatever named it."""
     if event.about_batch:
         return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
+    if kind == "live" and standing(event, history):
+        return "operation.stalled"
     if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
         return OF_STATUS.get(event.status, event.name)
     return event.name

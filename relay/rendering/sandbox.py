@@ -1,10 +1,12 @@
 """The Jinja environments: what templates can do, and how each kind of text escapes what events say.
 
 Templates are their author's code, not the sender's; the sandbox keeps a slip or a borrowed template from
-reaching Python, from growing without bound and from forgetting to escape. It does not bound time.
+reaching Python and from forgetting to escape, and refuses what would grow at once. It bounds neither time nor memory:
+`relay.rendering.bounded` does. Compiling computes nothing, so a file of any content may be compiled anywhere.
 """
 
 from collections.abc import Callable, Mapping
+from types import CodeType
 from typing import Any, Literal
 
 from jinja2 import BaseLoader, ChainableUndefined, StrictUndefined, pass_context
@@ -34,6 +36,12 @@ ALLOWED_METHODS: dict[type, tuple[str, ...]] = {  # of nothing else any
 }  # fmt: skip
 
 
+# What was compiled already, for every environment of this process: they differ in nothing else that code depends on.
+Key = tuple[bool, str, str | None, str | None]
+COMPILED: dict[Key, CodeType] = {}
+MAX_COMPILED = 4096
+
+
 class Absent(ChainableUndefined, StrictUndefined):
     """A name or field that is not there: its fields are not there either, and using it is an error.
 
@@ -48,6 +56,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"*", "**", "%"})
     mode: Mode = "text"
+
+    def compile(
+        self, source: Any, name: str | None = None, filename: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """The code of a template, from `COMPILED` if it is known: most files stay the same from reload to reload."""
+        if not isinstance(source, str) or args or kwargs:
+            return super().compile(source, name, filename, *args, **kwargs)
+        key = (bool(self.autoescape), source, name, filename)
+        if key not in COMPILED:
+            if len(COMPILED) >= MAX_COMPILED:
+                COMPILED.clear()
+            COMPILED[key] = super().compile(source, name, filename)
+        return COMPILED[key]
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         numbers = all(isinstance(value, int | float) for value in (left, right))
@@ -65,6 +86,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Jinja would let str.format through in a safe form of its own, which still formats to any width."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Absent):  # whatever is asked of it, it is the first absence that is told
+            return obj
         # A document's own field beats the dict's method of that name: `section.items`.
         if isinstance(obj, dict) and attribute in obj:
             return obj[attribute]
@@ -85,6 +108,7 @@ def environment(mode: Mode, loader: BaseLoader) -> Sandbox:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        optimized=False,  # the optimizer would work out constants: `"x"|replace("x", …)` grows while it is compiled
         extensions=["jinja2.ext.i18n"],
     )
     sandbox.mode = mode
@@ -95,11 +119,13 @@ def environment(mode: Mode, loader: BaseLoader) -> Sandbox:
     return sandbox
 
 
-def _finalize(value: Any) -> Any:
+@pass_context  # for the same reason: what needs a context is not worked out before there is one
+def _finalize(_context: Context, value: Any) -> Any:
     return "" if value is None else value
 
 
-def _finalize_mrkdwn(value: Any) -> Any:
+@pass_context
+def _finalize_mrkdwn(_context: Context, value: Any) -> Any:
     """What events say is made inert here; `Markup`, made by helpers and macros, is meant to be active."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return inert(value)
@@ -127,4 +153,4 @@ def _gettext_functions() -> dict[str, Callable[..., str]]:
 def _fill(context: Context, translated: str, values: Mapping[str, Any]) -> str:
     finalize = context.environment.finalize or _finalize
     text = Markup(translated) if context.eval_ctx.autoescape else translated  # noqa: S704 - translations are templates
-    return text % {name: finalize(value) for name, value in values.items()}
+    return text % {name: finalize(context, value) for name, value in values.items()}

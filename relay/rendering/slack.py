@@ -2,56 +2,41 @@
 
 Limits: https://docs.slack.dev/reference/block-kit/blocks; the sum of all texts is limited too, by a rule that is not
 documented: messages of about 12,000 characters were refused.
+
+A block with `profile: rich` is one of the newer kinds, which not every Slack shows; one with `profile: classic` stands
+for it where they are not wanted. So one file makes both messages. The rows of a table are written as `cells:`.
 """
 
-import re
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
-from relay.rendering.texts import ELLIPSIS, line
+from relay.clipping import ELLIPSIS, clip, length
+from relay.rendering.texts import bound, line
 
 MAX_TEXT = 150
 MAX_BLOCKS = 50
 MAX_TOTAL = 9000
-LIMITS = {"header": 150, "section": 3000, "field": 2000, "context": 2000, "button": 75}
-COUNTS = {"fields": 10, "elements": 10}
+LIMITS = {"header": 150, "section": 3000, "field": 2000, "context": 2000, "button": 75, "plan": 150}
+COUNTS = {"fields": 10, "elements": 10, "tasks": 50}
+MAX_ROWS = 100
 
-# What must not be torn apart: a link, an entity, a character.
-_TOKEN = re.compile(r"<[^<>]*>|&(?:amp|lt|gt);|.", re.DOTALL)
+# Titles and cells are plain to Slack: it is not said whether it would turn entities back there. So there are none.
+_LITERAL = (("&lt;", "‹"), ("&gt;", "›"), ("&amp;", "&"))
+
+Block = dict[str, Any]
 
 
 def finish(content: dict[str, Any]) -> dict[str, Any]:
-    """`text` and `blocks` ready for chat.postMessage and chat.update."""
-    blocks = [block for block in content.get("blocks", []) if isinstance(block, dict)][:MAX_BLOCKS]
-    for block in blocks:
-        for key, most in COUNTS.items():
-            if isinstance(block.get(key), list):
-                block[key] = block[key][:most]
-    room = MAX_TOTAL
-    for text, limit in _texts(blocks):
-        text["text"] = fit(text["text"], max(1, min(limit, room)))
-        room -= length(text["text"])
-        if text["type"] == "mrkdwn":
-            text["verbatim"] = True  # else Slack makes links of addresses and names that an event mentions
-    return {**content, "text": fit(line(str(content["text"])), MAX_TEXT), "blocks": blocks}
-
-
-def fit(text: str, limit: int) -> str:
-    """At most `limit` characters as Slack counts them; no link, entity or character is torn apart."""
-    if length(text) <= limit:
-        return text
-    kept, room = [], limit - 1
-    for token in _TOKEN.findall(text):
-        room -= length(token)
-        if room < 0:
-            break
-        kept.append(token)
-    return "".join(kept).rstrip() + ELLIPSIS
-
-
-def length(text: str) -> int:
-    """UTF-16 units, the strictest way in which Slack could count."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    """`text` and `blocks` ready for chat.postMessage and chat.update; with `rich`, other blocks to try first."""
+    made = [block for block in content.get("blocks", []) if isinstance(block, dict)]
+    profiles = [block.pop("profile", "") for block in made]
+    told = {**content, "text": _bound(clip(line(str(content["text"])), MAX_TEXT))}
+    if "rich" in profiles:  # copied, since a block of both may have to be cut in one of them alone
+        rich = [deepcopy(block) for block, profile in zip(made, profiles, strict=True) if profile != "classic"]
+        told["rich"] = _fitted(rich)
+    classic = [block for block, profile in zip(made, profiles, strict=True) if profile != "rich"]
+    return told | {"blocks": _fitted(classic)}
 
 
 def fallback(told: str) -> dict[str, Any]:
@@ -61,15 +46,79 @@ def fallback(told: str) -> dict[str, Any]:
     return finish({"text": text, "blocks": [block]})
 
 
-def _texts(blocks: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], int]]:
-    """Each text object with the limit of its place."""
+def _fitted(blocks: list[Block]) -> list[Block]:
+    """The blocks, each within its own limits and all within the message's."""
+    blocks = blocks[:MAX_BLOCKS]
+    room = MAX_TOTAL
     for block in blocks:
-        kind = str(block.get("type"))
-        places = [(block.get("text"), LIMITS.get(kind, 3000))]
-        places += [(field, LIMITS["field"]) for field in block.get("fields", [])]
-        places += [(element, LIMITS["context"]) for element in block.get("elements", [])]
-        buttons = [*block.get("elements", []), block.get("accessory")]
-        places += [(button.get("text"), LIMITS["button"]) for button in buttons if isinstance(button, dict)]
-        for text, limit in places:
-            if isinstance(text, dict) and isinstance(text.get("text"), str):
-                yield text, limit
+        for key, most in COUNTS.items():
+            if isinstance(block.get(key), list):
+                block[key] = block[key][:most]
+        for text, limit in _texts(block):
+            text["text"] = _bound(clip(text["text"], max(1, min(limit, room))))
+            room -= length(text["text"])
+            if text["type"] == "mrkdwn":
+                text["verbatim"] = True  # else Slack makes links of addresses and names that an event mentions
+        if block.get("type") == "plan":
+            room = _plan(block, room)
+        elif block.get("type") == "table":
+            room = _table(block, room)
+    return blocks
+
+
+def _plan(block: Block, room: int) -> int:
+    """The tasks there is room for, and the room that is left."""
+    block["title"] = _literal(str(block.get("title", "")), LIMITS["plan"])
+    room -= length(block["title"])
+    kept = []
+    for task in block.get("tasks", []):
+        task["title"] = _literal(str(task.get("title", "")), LIMITS["plan"])
+        room -= length(task["title"])
+        if room < 0:
+            break
+        kept.append(task)
+    block["tasks"] = kept
+    return max(room, 0)
+
+
+def _table(block: Block, room: int) -> int:
+    """The rows there is room for; what is left out is marked by a row of its own."""
+    rows: list[list[Block]] = []
+    written = block.get("rows", [])
+    for row in written:
+        cells = row["cells"] if isinstance(row, dict) else row
+        for cell in cells:
+            cell["text"] = _literal(str(cell.get("text", "")), LIMITS["plan"])
+        size = sum(length(cell["text"]) for cell in cells)
+        if room - size < len(cells) or (len(rows) == MAX_ROWS - 1 and len(written) > MAX_ROWS):
+            rows.append([{"type": "raw_text", "text": ELLIPSIS} for _ in cells])
+            room -= len(cells)
+            break
+        rows.append(cells)
+        room -= size
+    block["rows"] = rows
+    return max(room, 0)
+
+
+def _texts(block: Block) -> Iterator[tuple[Block, int]]:
+    """Each text object with the limit of its place."""
+    kind = str(block.get("type"))
+    places = [(block.get("text"), LIMITS.get(kind, 3000))]
+    places += [(field, LIMITS["field"]) for field in block.get("fields", [])]
+    places += [(element, LIMITS["context"]) for element in block.get("elements", [])]
+    buttons = [*block.get("elements", []), block.get("accessory")]
+    places += [(button.get("text"), LIMITS["button"]) for button in buttons if isinstance(button, dict)]
+    for text, limit in places:
+        if isinstance(text, dict) and isinstance(text.get("text"), str):
+            yield text, limit
+
+
+def _bound(text: str) -> str:
+    """Numbers stay on one line with their units, but what a machine said stays as it is."""
+    return text if "```" in text else bound(text)
+
+
+def _literal(text: str, limit: int) -> str:
+    for entity, character in _LITERAL:
+        text = text.replace(entity, character)
+    return bound(clip(line(text), limit))

@@ -1,12 +1,12 @@
 """What any payload may hold and no message may show: controls, hidden marks, active characters, unsafe links. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-ELLIPSIS = "…"
+from relay.clipping import ELLIPSIS, boundary
+
 MAX_URL = 2000
 ZERO_WIDTH_SPACE = "\u200b"
 
@@ -57,9 +57,7 @@ def cut(text: str, limit: int) -> str:
     """At most `limit` characters, ending in an ellipsis if any are left out; no character is torn apart."""
     if len(text) <= limit:
         return text
-    end = limit - 1
-    while end > 0 and (unicodedata.combining(text[end]) or text[end] in "\ufe0f\u200d" or text[end - 1] == "\u200d"):
-        end -= 1
+    end = boundary(text, limit - 1)
     return text[:end].rstrip() + ELLIPSIS
 
 

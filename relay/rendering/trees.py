@@ -8,6 +8,7 @@ The notation, all of it:
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.errors import TemplateError
-from relay.rendering.leaves import Values, compile_text, render_text
+from relay.rendering.leaves import Source, Values, compile_text, render_text
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.texts import safe_url
 
@@ -36,23 +37,37 @@ _SCALARS: dict[str | None, Callable[[str], Any]] = {
 }
 
 
-class Tree:
-    """One template file, compiled. `sources` are its Jinja sources, for those who look for messages in them."""
+@lru_cache(256)
+def _composed(source: str) -> Node | None:
+    """The nodes of a file. Nobody changes them, and most files stay the same from reload to reload."""
+    root: Node | None = YAML(typ="safe", pure=True).compose(source)
+    return root
 
-    def __init__(self, file: Path, source: str, texts: Sandbox, addresses: Sandbox) -> None:
+
+class Tree:
+    """One template file, compiled. `sources` are its Jinja sources, for those who look for names in them."""
+
+    def __init__(self, file: Path, source: str, texts: Sandbox, addresses: Sandbox, *, name: str = "") -> None:
         """`texts` compiles what people read, `addresses` what is under `url:`. TemplateError names file and line."""
         self.file = file
-        self.sources: list[str] = []
+        self.name = name  # as it is searched for: `slack/operation.failed.yaml`
+        self.sources: list[Source] = []
+        self._names: frozenset[str] = frozenset()
         self._texts = texts
         self._addresses = addresses
         try:
-            root = YAML(typ="safe", pure=True).compose(source)
+            root = _composed(source)
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise TemplateError(f"{file}:{line}: {error.problem}") from None
         if not isinstance(root, MappingNode):
             raise TemplateError(f"{file}:1: expected the fields of a message, for instance `text:`")
         self._root = self._object(root)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What the message holds, as far as it is written here."""
+        return tuple(key for key, _, _ in self._root)
 
     def render(self, values: Values) -> dict[str, Any]:
         """The message; TemplateError if a field that it needs turns out empty."""
@@ -127,8 +142,11 @@ class Tree:
             items = self._texts.compile_expression(source, undefined_to_none=False)
         except TemplateSyntaxError as error:
             raise self._fault(each, str(error)) from None
+        self.sources.append(Source(self.file, each.start_mark.line, f"{{{{ {source} }}}}", self._names))
         rest = MappingNode(node.tag, [pair for pair in node.value if pair[0].value != "each"], node.start_mark)
+        outer, self._names = self._names, self._names | {name}
         part = self._mapping(rest)
+        self._names = outer
 
         def render(values: Values) -> Any:
             try:
@@ -143,9 +161,10 @@ class Tree:
         source, address = str(node.value), key in _URL_KEYS
         if not any(mark in source for mark in ("{{", "{%", "{#")):
             return lambda _: source
-        self.sources.append(source)
+        line = node.start_mark.line + (node.style in ("|", ">"))
+        self.sources.append(Source(self.file, line, source, self._names))
         environment = self._addresses if address else self._texts
-        template = compile_text(environment, source, self.file, line=node.start_mark.line + (node.style in ("|", ">")))
+        template = compile_text(environment, source, self.file, line)
 
         def render(values: Values) -> Any:
             text = render_text(template, values)

@@ -10,18 +10,18 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
 
+from relay.standins.slack_page import live_page
 from relay.standins.slack_workspace import GROUPS, USERS, Conversation, Group, Message, User, Workspace
 
 __all__ = ["GROUPS", "USERS", "Call", "Conversation", "Fault", "Group", "Message", "SlackStandin", "User"]
 
-PAGE = Path(__file__).with_name("slack_page.html")
 KEPT = 10_000  # calls remembered
 MAX_BODY = 4 * 1024**2
+WEBHOOK_KEYS = frozenset({"text", "blocks", "attachments", "mrkdwn", "thread_ts", "unfurl_links", "unfurl_media"})
 SCOPES = "chat:write,chat:write.public,users:read,users:read.email,usergroups:read"
 
 Json = dict[str, Any]
@@ -64,7 +64,8 @@ class Call:
 class SlackStandin:
     """`async with SlackStandin() as slack:` and point relay at `slack.base_url`.
 
-    Without `channels` every conversation exists as soon as something is posted to it; without `token` any is good.
+    Without `channels` every conversation exists as soon as something is posted to it; without `token` any is good;
+    without `rich` the newer blocks are refused.
     """
 
     def __init__(
@@ -75,9 +76,12 @@ class SlackStandin:
         channels: Iterable[str] | None = None,
         token: str = "",
         workspace: str = "Example",
+        rich: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.workspace = Workspace(users=users, groups=groups, channels=channels, name=workspace, clock=clock)
+        self.workspace = Workspace(
+            users=users, groups=groups, channels=channels, name=workspace, rich=rich, clock=clock
+        )
         self.calls: deque[Call] = deque(maxlen=KEPT)
         self.outages: dict[str, Fault] = {}  # by method, or "*": every call fails so, until removed
         self.scopes = SCOPES
@@ -85,6 +89,7 @@ class SlackStandin:
         self._clock = clock
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
         self._quiet: dict[tuple[str, str], float] = {}  # a call's lane → when it may be called again
+        self._webhooks: dict[str, str] = {}  # path → conversation
         self._served = 0
         self._changed = asyncio.Condition()
         self._stopping = asyncio.Event()
@@ -112,6 +117,7 @@ class SlackStandin:
         app.router.add_get("/messages.json", self._messages)
         app.router.add_get("/archives/{channel}/{message}", self._archive)
         app.router.add_route("*", "/api/{method}", self._api)
+        app.router.add_route("*", "/services/{path:.+}", self._webhook)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
@@ -128,6 +134,12 @@ class SlackStandin:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    def webhook(self, channel: str) -> str:
+        """A new incoming webhook's address. Its calls are those of the method "webhook"."""
+        path = f"T0STANDIN1/B0HOOK{len(self._webhooks) + 1:03d}/the-secret-of-a-webhook"
+        self._webhooks[path] = channel
+        return f"{self.url}services/{path}"
 
     def script(self, method: str, *faults: Fault) -> None:
         """The next calls of this method fail so, one fault each; afterwards it works again."""
@@ -164,6 +176,32 @@ class SlackStandin:
             self._changed.notify_all()
         return answer if answer is not None and fault is None else await self._fail(request, call, fault or Fault())
 
+    async def _webhook(self, request: web.Request) -> web.StreamResponse:
+        """An incoming webhook: a message as JSON, and one word for an answer."""
+        channel = self._webhooks.get(request.match_info["path"], "")
+        message = await _arguments(request) if request.content_type == "application/json" else {}
+        call = Call("webhook", {"channel": channel, **message}, self._clock(), token="")
+        self.calls.append(call)
+        self._served += 1
+        script = self._scripts[call.method]
+        fault = script.popleft() if script else self.outages.get(call.method)
+        status, word = (0, "") if fault and not fault.taken else self._hooked(request.method, channel, message)
+        async with self._changed:
+            self._changed.notify_all()
+        return await self._fail(request, call, fault) if fault else web.Response(status=status, text=word)
+
+    def _hooked(self, method: str, channel: str, message: Json) -> tuple[int, str]:
+        """https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks"""
+        if not channel:
+            return 404, "no_service"
+        if method != "POST" or not message or message.keys() - WEBHOOK_KEYS:
+            self.violations.append(f"webhook: invalid_payload: {method} with {', '.join(sorted(message))}")
+            return 400, "invalid_payload"
+        answer = self.workspace.call("chat.postMessage", {**message, "channel": channel})
+        if answer["ok"]:
+            return 200, "ok"
+        return 404 if answer["error"] == "channel_not_found" else 400, answer["error"]
+
     def _answer(self, call: Call) -> web.Response:
         wait = self._quiet.get(call.lane, 0.0) - call.at
         if wait > 0:
@@ -190,7 +228,7 @@ class SlackStandin:
         return web.json_response(answer, status=fault.status, headers=fault.headers)
 
     async def _page(self, _request: web.Request) -> web.Response:
-        return web.Response(text=PAGE.read_text("utf-8"), content_type="text/html")
+        return web.Response(text=live_page(), content_type="text/html")
 
     async def _archive(self, request: web.Request) -> web.Response:
         place = request.match_info

@@ -6,7 +6,7 @@ the sum of all text is not documented: messages of 11,341 characters have been r
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 TEXT = 40_000
@@ -22,10 +22,14 @@ _URL = re.compile(r"(?:https?|mailto|slack):[^\s<>|]+", re.IGNORECASE)
 _COLOR = re.compile(r"#?[0-9a-fA-F]{6}|good|warning|danger")
 
 
-def validate(message: Node) -> list[str]:
+RICH = frozenset({"plan", "task_card", "table", "data_table", "data_visualization", "card", "carousel"})
+
+
+def validate(message: Node, *, without: Collection[str] = ()) -> list[str]:
     """What Slack would refuse, each as "code: where: what is wrong"; empty if it would take the message.
 
-    `message` holds the arguments of chat.postMessage or chat.update.
+    `message` holds the arguments of chat.postMessage or chat.update. `without`: kinds of blocks, for instance RICH,
+    that this workspace has not got yet: Slack brings new ones to one workspace after the other.
     """
     text, blocks, attachments = (message.get(key) for key in ("text", "blocks", "attachments"))
     found: list[str] = []
@@ -36,6 +40,8 @@ def validate(message: Node) -> list[str]:
     if message.get("markdown_text") and (text or blocks):
         found.append("markdown_text_conflict: /markdown_text: not together with text or blocks")
     found += _refused("invalid_blocks", _blocks(blocks or [], "/blocks"))
+    kinds = [block.get("type") for block in blocks or [] if isinstance(block, Mapping)]
+    found += [f"invalid_blocks: /blocks: unsupported block {kind!r}" for kind in kinds if kind in without]
     if attachments and len(attachments) > ATTACHMENTS:
         found.append(f"too_many_attachments: /attachments: {len(attachments)}, at most {ATTACHMENTS}")
     for index, attachment in enumerate(attachments or []):
@@ -47,13 +53,13 @@ def validate(message: Node) -> list[str]:
 
 
 def text_size(message: Node) -> int:
-    """All text that counts towards BUDGET: every text inside blocks that have no sum of their own."""
+    """All text that counts towards BUDGET: every text and title inside blocks that have no sum of their own."""
 
     def size(node: Any) -> int:
         if isinstance(node, list):
             return sum(map(size, node))
         if isinstance(node, Mapping) and node.get("type") not in ("markdown", "data_table"):
-            return sum(length(value) if key == "text" and isinstance(value, str) else size(value)
+            return sum(length(value) if key in ("text", "title") and isinstance(value, str) else size(value)
                        for key, value in node.items())  # fmt: skip
         return 0
 
@@ -82,6 +88,9 @@ def _blocks(blocks: Any, at: str) -> Iterator[str]:
         total = sum(measured(block) for block in blocks if isinstance(block, Mapping) and block.get("type") == kind)
         if total > limit:
             yield f"{at}: {total} in all {kind} blocks, at most {limit}"
+    kinds = {block.get("type") for block in blocks if isinstance(block, Mapping)}
+    if kinds >= {"plan", "task_card"}:
+        yield f"{at}: task_card blocks stand inside a plan or alone, not beside one"
     for index, block in enumerate(blocks):
         yield from _typed(block, f"{at}/{index}", _BLOCKS, "block")
 
@@ -211,7 +220,10 @@ _TASK: Mapping[str, Check] = {
     "task_id*": _text(255), "title*": _text(2_000), "details": _any, "output": _any, "sources": _any,
     "status": _one_of("pending", "in_progress", "complete", "error"),
 }  # fmt: skip
-_CELLS = _list(20, _any)
+_CELL: Mapping[str, Mapping[str, Check]] = {"raw_text": {"text*": _text(TEXT)}, "rich_text": {"elements*": _any}}
+_CELLS = _list(20, lambda value, at: _typed(value, at, _CELL, "cell"))
+_COLUMN = _fields_of({"align": _one_of("left", "center", "right"), "is_wrapped": _any})
+_TASKS = _list(50, lambda value, at: _typed(value, at, {"task_card": _TASK}, "task"))
 
 
 def _table(value: Any, at: str) -> Iterator[str]:
@@ -219,7 +231,7 @@ def _table(value: Any, at: str) -> Iterator[str]:
 
 
 def _data_table(value: Any, at: str) -> Iterator[str]:
-    yield from _list(201, _CELLS, least=2)(value, at)
+    yield from _list(201, _list(20, _any), least=2)(value, at)
     if (characters := len(json.dumps(value, ensure_ascii=False))) > 20_000:
         yield f"{at}: {characters} characters, at most 20000"
 
@@ -237,10 +249,10 @@ _BLOCKS: Mapping[str, Mapping[str, Check]] = {
     "image": {**_IMAGE, "title": _object(2_000, "plain_text")},
     "markdown": {"text*": _text(TEXT)},  # all of them together: _SUMS
     "rich_text": {"elements*": _any},
-    "table": {"rows*": _table, "column_settings": _list(20, _any)},
+    "table": {"rows*": _table, "column_settings": _list(20, _COLUMN)},
     "data_table": {"rows*": _data_table, "caption": _text(2_000), "page_size": _any},
     "data_visualization": {"title*": _text(50), "chart*": _CHART},
-    "plan": {"title*": _text(2_000), "tasks": _list(50, _fields_of(_TASK))},
+    "plan": {"title*": _text(2_000), "tasks": _TASKS},
     "task_card": _TASK,
     "card": _CARD,
     "carousel": {"elements*": _list(10, _fields_of(_CARD))},
@@ -253,4 +265,5 @@ _CONTEXT: Mapping[str, Mapping[str, Check]] = {
 _SUMS: tuple[tuple[str, int, Callable[[Node], int]], ...] = (
     ("markdown", 12_000, lambda block: length(str(block.get("text", "")))),
     ("data_visualization", 2, lambda _block: 1),
+    ("table", 1, lambda _block: 1),
 )

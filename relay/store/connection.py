@@ -17,7 +17,7 @@ from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
 Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
 OLDEST = 7  # scripts with flags
-SCRIPTS = ("accept", "claim", "settle", "dead")
+SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,9 @@ class Script:
 
     def __init__(self, name: str) -> None:
         folder = files("relay.store") / "scripts"
-        library, body = ((folder / f"{part}.lua").read_text("utf-8") for part in ("lib", name))
+        parts = ("lib", "together", name)
+        library, boxes, body = ((folder / f"{part}.lua").read_text("utf-8") for part in parts)
+        library += boxes
         head, _, rest = body.partition("\n") if body.startswith("#!") else ("", "", body)
         self.source = f"{head}\n{library}\n{rest}" if head else f"{library}\n{body}"
         self.digest = sha1(self.source.encode(), usedforsecurity=False).hexdigest()

@@ -4,15 +4,17 @@ All keys carry one hash tag, so every script is one step on one node. Ids from o
 they are hashed first.
 
     {relay}:ledger                 hash    the counters; accepted = pending + held:* + delivered + superseded
-                                           + dead + dropped, at all times
+                                           + digested + dead + dropped, at all times
     {relay}:operation:<op>         hash    what is known: order (rank, retry, percentage, phases, at, seq), facts
-                                           (fact:*), newest event of each name (doc:*, seq:*), gates (gate:<lane>)
+                                           (fact:*), newest event of each name (doc:*, seq:*), gates (gate:<lane>),
+                                           what the watchdog goes by (watch:*)
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines
     {relay}:delivery:<id>          hash    one delivery until it is delivered, superseded or dropped
     {relay}:lane:<lane>            list    delivery ids in order; only the head is due
     {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; t:* is the channel's own
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
-    {relay}:due:<channel>[:urgent] zset    delivery id → ms since the epoch from which it may be claimed
+    {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
+                                           :urgent, :stalled, :phases and the rest, claimed from in this order
     {relay}:leases                 zset    delivery id → ms at which the lease lapses
     {relay}:dead                   zset    delivery id → ms at which it died
     {relay}:seen:<bucket>:<shard>  set     16-byte digests of delivery ids and facts
@@ -21,17 +23,37 @@ they are hashed first.
     {relay}:claimed:<worker>:<ch>  string  the worker's last claim, to give it again if the answer was lost
     {relay}:quarantine             zset    id → ms; the bodies that were signed but made no sense
     {relay}:quarantined:<id>       hash    source, reason, headers, body
+    {relay}:suppressed             hash    who is not written to: "<destination or *> <address in small letters>" → JSON
+                                           of reason, at, address, detail
+    {relay}:bounces:<sha1>         zset    of an address: the deliveries that its server refused → ms; for 14 days
+    {relay}:box:<id>               hash    entries that are told together: kind (digest, quiet, overflow), from, to,
+                                           sealed, held, was:* (the digests before); the id is its delivery's
+    {relay}:entries:<box>          hash    operation → its newest state in a few words (JSON, relay/entries.py)
+    {relay}:digests:<sha1>         hash    of a destination's address: last (the newest digest's figures), and how many
+                                           runs a day completed and failed (c:<day>, f:<day>)
+    {relay}:roots:<ch>/<address>   zset    lane → ms; the new live messages that the cap counts
+    {relay}:overflow:<sha1>        string  of a destination's address: the box that takes what is above the cap
+    {relay}:key                    string  32 bytes: what the links in mails are signed with
+    {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
+    {relay}:stalled                set     <op> of each run that has an alarm
+    {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:schema                 string  the version of this layout
 """
 
-from hashlib import blake2b
+from hashlib import blake2b, sha1
+
+from relay.deliveries import Window
 
 PREFIX = "{relay}:"
 LEDGER = PREFIX + "ledger"
 LEASES = PREFIX + "leases"
 DEAD = PREFIX + "dead"
 QUARANTINE = PREFIX + "quarantine"
+SUPPRESSED = PREFIX + "suppressed"
+KEY = PREFIX + "key"
+QUEUES = (":urgent", ":stalled", ":phases")
+TICKS = PREFIX + "ticks"
 SCHEMA = PREFIX + "schema"
 SCHEMA_VERSION = "1"
 PROBE = PREFIX + "probe"
@@ -54,3 +76,17 @@ def operation(subject: str) -> str:
 def lane(subject: str, destination: str, address: str) -> str:
     """The name of the queue of one operation at one address."""
     return digest("lane", subject, destination, address).hex()
+
+
+def box_id(kind: str, destination: str, address: str, window: Window) -> str:
+    """The name of a box and of its delivery; the scripts make the same one."""
+    return _sha1(kind, destination, address, f"{window.start * 1000:.0f}", f"{window.end * 1000:.0f}")
+
+
+def digests(destination: str, address: str) -> str:
+    """Where the figures of an address's sent digests are kept."""
+    return f"{PREFIX}digests:{_sha1(destination, address)}"
+
+
+def _sha1(*parts: str) -> str:
+    return sha1("\0".join(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()

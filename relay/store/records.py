@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from relay.events import Event
+from relay.parsing import load
 from relay.store import keys
 from relay.store.connection import call
 from relay.store.store import Store
@@ -46,7 +48,12 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The counters, and whether they add up: accepted = pending + held + delivered + superseded + dead + dropped."""
+    """The counters, and whether they add up.
+
+    accepted = pending + held + delivered + superseded + digested + dead + dropped. What is told by a digest counts as
+    digested when it is put there; the digest itself is a delivery of its own and counts like any other. So do what
+    quiet hours or the cap on new messages hold (held:quiet_hours, held:overflow) and the round-up that tells it.
+    """
 
     counts: Mapping[str, int]
 
@@ -56,7 +63,7 @@ class Ledger:
 
     @property
     def imbalance(self) -> int:
-        places = ("pending", "delivered", "superseded", "dead", "dropped")
+        places = ("pending", "delivered", "superseded", "digested", "dead", "dropped")
         return self.counts.get("accepted", 0) - self.held - sum(self.counts.get(place, 0) for place in places)
 
 
@@ -84,6 +91,10 @@ class Records:
         """What happened to an operation or batch; None if it is not known (any more)."""
         name = keys.operation(subject)
         row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
+        if original := row.get(b"fact:original"):  # a retry under a new id: the original's story is its own
+            subject = original.decode()
+            name = keys.operation(subject)
+            row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
         lines = await call(self._redis.lrange(f"{keys.PREFIX}log:{name}", 0, -1))
         if not row and not lines:
             return None
@@ -91,11 +102,17 @@ class Records:
                  if not field.startswith((b"doc:", b"seq:", b"gate:"))}  # fmt: skip
         return Story(subject, shown, [json.loads(line) for line in lines])
 
+    async def events(self, subject: str) -> list[Event]:
+        """What is still kept of an operation or batch: the newest event of each name, oldest first."""
+        row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{keys.operation(subject)}"))
+        kept = [load(body) for field, body in row.items() if field.startswith(b"doc:")]
+        return sorted(kept, key=lambda event: event.occurred_at)
+
     async def queued(self, channels: Sequence[str]) -> dict[str, int]:
         """Deliveries waiting in each channel's queue, due or not."""
         counts = {}
         for channel in channels:
-            sets = (f"{keys.PREFIX}due:{channel}", f"{keys.PREFIX}due:{channel}:urgent")
+            sets = [f"{keys.PREFIX}due:{channel}{queue}" for queue in ("", *keys.QUEUES)]
             counts[channel] = sum([int(await call(self._redis.zcard(name))) for name in sets])
         return counts
 

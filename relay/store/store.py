@@ -1,25 +1,28 @@
 """accept, claim, complete, reschedule, bury: the verbs of the queue, each one atomic step in Redis."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
-from relay.deliveries import Accepted, Delivery, Receipt, Target
+from relay.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.errors import InvalidEvent
-from relay.events import KNOWN, Event
+from relay.events import AUDIENCE, KNOWN, Event
 from relay.store import keys, wire
 from relay.store.batching import Batcher
+from relay.store.boxes import Boxes
 from relay.store.connection import Durability, Promise, Scripts, call, connect, inspect
 
 log = structlog.get_logger(__name__)
 
 WINDOW = 7 * 86_400.0  # seconds for which an id or fact is remembered: longer than any sender's retries
 LEASE = 30.0
-FACTS = (*KNOWN, "tenant", "project")
+FACTS = (*KNOWN, AUDIENCE, "tenant", "project", "batch")
+LINKS = ("original", "retry")  # of a retry under a new id: whose run it is, and which
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Store:
         self._worker = worker
         self._window = int(window * 1000)
         self.scripts = Scripts(redis, clock)
+        self.boxes = Boxes(redis, self.scripts)
         self._claims: dict[str, int] = {}  # by channel
         self._accepts: Batcher[wire.AcceptArguments, Accepted] = Batcher(self._accept_all, size=wire.size)
         self._known: Batcher[str, dict[str, str]] = Batcher(self._known_all)
@@ -97,15 +101,25 @@ class Store:
         return await self._accepts.submit(wire.accept_arguments(event, targets))
 
     async def known(self, subject: str) -> dict[str, str]:
-        """The lasting facts stated so far about an operation (type, name, priority, tenant, project)."""
-        return await self._known.submit(subject)
+        """The lasting facts stated so far about an operation: type, name, priority, tenant, project, batch.
+
+        `runs` says how often it was run again; of a retry under a new id, `original` and `retry` whose run it is, and
+        the rest is the original's.
+        """
+        known = await self._known.submit(subject)
+        if original := known.get("original"):
+            return {**await self._known.submit(original), **known}
+        return known
 
     async def _known_all(self, subjects: Sequence[str]) -> Sequence[dict[str, str]]:
+        fields = [*(f"fact:{name}" for name in (*FACTS, *LINKS)), "retry"]
         async with self.redis.pipeline(transaction=False) as pipeline:
             for subject in subjects:
-                pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject)}", [f"fact:{name}" for name in FACTS])
+                pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject)}", fields)
             rows = await call(pipeline.execute())
-        return [{name: said.decode() for name, said in zip(FACTS, row, strict=True) if said} for row in rows]
+        names = (*FACTS, *LINKS, "runs")
+        known = [{name: said.decode() for name, said in zip(names, row, strict=True) if said} for row in rows]
+        return [{name: said for name, said in one.items() if (name, said) != ("runs", "0")} for one in known]
 
     async def _accept_all(self, requests: Sequence[wire.AcceptArguments]) -> Sequence[Accepted | Exception]:
         flat: list[str | bytes | int] = [self._window]
@@ -114,20 +128,25 @@ class Store:
         answers = await self.scripts.run("accept", flat, self.promise.replicas)
         return [wire.accepted(answer) for answer in answers]
 
-    async def claim(self, channel: str, most: int) -> Claimed:
-        """Lease up to `most` due deliveries of one channel."""
+    async def claim(self, channel: str, most: int, quiet: Mapping[str, Window] = MappingProxyType({})) -> Claimed:
+        """Lease up to `most` due deliveries of one channel.
+
+        `quiet` has the destinations where it is quiet now (`*`: all that are not named), and the hours: new messages
+        there are told together afterwards.
+        """
         # The same token until an answer arrives: a claim whose answer was lost is given again, not forgotten.
         number = self._claims.get(channel, 0)
-        args = (channel, most, int(self.lease * 1000), self._worker, str(number))
+        args = (channel, most, int(self.lease * 1000), self._worker, str(number), wire.quiet_hours(quiet))
         next_due, *rows = await self.scripts.run("claim", args)
-        self._claims[channel] = number + 1
         deliveries = []
         for row in rows:
             try:
-                deliveries.append(wire.delivery(row))
-            except (ValueError, LookupError, InvalidEvent) as error:
+                box = wire.box_of(row)
+                deliveries.append(wire.delivery(row, await self.boxes.event(box) if box else None))
+            except (ValueError, LookupError, TypeError, InvalidEvent) as error:
                 # Left alone, its lease lapses; claimed too often it is buried, and its neighbours are delivered.
                 log.error("delivery.unreadable", delivery=row[0].decode(), error=str(error))
+        self._claims[channel] = number + 1  # after the boxes: if Redis went away meanwhile, all is given again
         return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
 
     async def begin(self, delivery: Delivery) -> bool:
@@ -144,14 +163,14 @@ class Store:
     async def complete(self, delivery: Delivery, receipt: Receipt) -> bool:
         """It arrived. What the receipt says of the thread is kept for the lane's next delivery."""
         new = any(delivery.thread.get(key) != value for key, value in receipt.thread.items())
-        lane = keys.lane(delivery.event.subject, delivery.destination, delivery.address)
         return await self._settle(
             "complete",
             delivery,
             thread=dict(receipt.thread),
             detail=receipt.detail[:500],
             new=new,
-            **({"lane": lane} if delivery.kind == "live" else {}),
+            **({"lane": delivery.lane} if delivery.kind in ("live", "roundup") else {}),
+            **({"kept": wire.keepsake(delivery.event.document)} if delivery.kind == "digest" else {}),
         )
 
     async def reschedule(
@@ -184,9 +203,13 @@ class Store:
             pauses=pauses,
         )
 
-    async def bury(self, delivery: Delivery, reason: str, error: str) -> bool:
-        """It will not be tried again by itself: a dead letter, kept with its reason."""
-        return await self._settle("bury", delivery, reason=reason, error=error[:500])
+    async def bury(self, delivery: Delivery, reason: str, error: str, *, bounce: str = "") -> bool:
+        """It will not be tried again by itself: a dead letter, kept with its reason.
+
+        `bounce` (hard or soft) counts against its address, which in the end is written to no more.
+        """
+        details = {"bounce": bounce} if bounce else {}
+        return await self._settle("bury", delivery, reason=reason, error=error[:500], **details)
 
     async def _settle(self, verb: str, delivery: Delivery, **details: Any) -> bool:
         request = {"verb": verb, "id": delivery.id, "lease": delivery.lease, **details}
@@ -203,5 +226,5 @@ class Store:
 
     def _scope(self, hold: Hold, delivery: Delivery) -> str:
         if hold.scope == "lane":
-            return f"lane:{keys.lane(delivery.event.subject, delivery.destination, delivery.address)}"
+            return f"lane:{delivery.lane}"
         return hold.scope

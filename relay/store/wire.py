@@ -1,11 +1,12 @@
 """What travels between Python and the scripts, and nothing of what it means."""
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
-from relay.deliveries import Accepted, Delivery, Limit, Target
+from relay.deliveries import Accepted, Delivery, Kind, Limit, Target, Window
+from relay.entries import entry, kept
 from relay.errors import StoreUnavailable
 from relay.events import Event, facts
 from relay.parsing import dump, load
@@ -18,11 +19,16 @@ RANKS = {
     "operation.started": 0,
     "operation.progress": 1,
     "operation.phase.completed": 1,
+    "operation.stalled": 1,
+    "operation.recovered": 1,
     "batch.started": 0,
     "batch.operation.completed": 1,
 }
 OUTCOMES = frozenset({"operation.completed", "operation.failed", "operation.cancelled", "batch.completed"})
-SILENT_OUTCOMES = frozenset({"Cancelled"})  # shown by the edit alone: nobody needs calling
+MISHAPS = frozenset({"Failed", "Timeout", "Cancelled"})
+# Deliveries that tell what is in a box, and how people hear of it. A rolling one is a round-up that is edited.
+BOXED: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
+KEPT_DAYS = 9
 
 
 def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments:
@@ -30,6 +36,8 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     fact = event.fact
     unique = digest("event", fact, event.source, event.id, event.received_at.isoformat()).hex()
     terminal = event.name in OUTCOMES
+    stated = facts(event)
+    retried = stated.pop("original", ""), stated.pop("retry", "")  # facts of the new id, not of the original
     plan: dict[str, Any] = {
         "operation": operation(event.subject),
         "subject": event.subject,
@@ -43,11 +51,26 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
         "progress": event.name == "operation.progress",
         "phase_end": event.name == "operation.phase.completed",
         "urgent": terminal,
-        "facts": facts(event),
-        "targets": [_target(event, target, unique, terminal=terminal) for target in targets],
+        "urgency": _urgency(event, terminal=terminal),
+        "facts": stated,
+        "targets": [_target(event, target, unique) for target in targets],
     }
+    if any(not target.held for target in targets):
+        plan["entry"] = entry(event)
+    if retried[0]:
+        plan |= {"own": operation(event.own_id), "stated": _stated_retry(event)}
+    if event.operation and event.operation.status in MISHAPS:
+        plan["member"] = digest("member", event.own_id, str(_stated_retry(event))).hex()
+    if event.operation and event.operation.estimate and not event.about_batch:
+        plan["eta"] = int(event.operation.estimate.timestamp() * 1000)
     if terminal or event.name in RANKS:
         plan["rank"] = 2 if terminal else RANKS[event.name]
+    if event.watch:
+        plan["watch"] = dict(event.watch)
+    elif event.name == "batch.operation.completed" and event.operation and event.operation.status != "Running":
+        plan["over"] = operation(event.own_id)
+    elif not event.about_batch and plan.get("rank", 2) < 2:
+        plan["run"] = _times(event)
     if event.percentage is not None:
         plan["percentage"] = event.percentage
     if event.operation and event.operation.phases_completed is not None and not event.about_batch:
@@ -56,26 +79,83 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     return sender_id, digest("fact", fact), _json(plan), dump(event)
 
 
-def _target(event: Event, target: Target, unique: str, *, terminal: bool) -> dict[str, Any]:
+def _urgency(event: Event, *, terminal: bool) -> str:
+    """Its place among what is due (`URGENCIES` in lib.lua)."""
+    if terminal:
+        return "1"
+    if event.name == "operation.stalled":
+        return "2"
+    return "3" if str(event.phase.get("status") or event.phase.get("phaseStatus")) in ("Failed", "Error") else ""
+
+
+def _times(event: Event) -> dict[str, int]:
+    """What the watchdog measures a run by, as far as it is said: start, estimate and deadline (ms)."""
+    operation = event.operation
+    said = {key: getattr(operation, key, None) for key in ("started", "estimate", "deadline")}
+    return {key: int(moment.timestamp() * 1000) for key, moment in said.items() if moment}
+
+
+def _stated_retry(event: Event) -> int:
+    """The number that the document itself gives, whatever run of the original it turned out to be."""
+    documents = (event.operation.document if event.operation else {}, event.document)
+    numbers = [one.get("retryNumber") for one in documents]
+    return next((number for number in numbers if isinstance(number, int) and 0 <= number < 1_000_000), 0)
+
+
+def _target(event: Event, target: Target, unique: str) -> dict[str, Any]:
     name = lane(event.subject, target.destination, target.address)
+    optional = {
+        "held": target.held,
+        "quiet": target.quiet and _ms(target.quiet),
+        "windows": [_ms(window) for window in target.windows],
+        "zone": target.zone if target.windows else "",
+        "passes": target.passes,
+        "loud": target.telling.loud,
+        "batch_lane": event.member_of and lane(event.member_of, target.destination, target.address),
+    }
     return {
+        **{key: value for key, value in optional.items() if value},
         "id": digest(unique, name).hex(),
         "lane": name,
         "destination": target.destination,
         "channel": target.channel,
         "address": target.address,
-        "mode": target.mode,
+        "live": target.mode == "live",
         "gates": [[gate.increment, gate.interval * 1000] for gate in target.gates],
-        "phase_passes": target.mode == "live",
         "post_after": target.post_after * 1000,
         "min_interval": target.min_interval * 1000,
-        "reply": terminal and event.status not in SILENT_OUTCOMES,
-        "limits": _json({"new": _limits(target.new_limits), "edit": _limits(target.edit_limits)}),
+        "root": target.telling.root,
+        "reply": target.telling.reply,
+        "batch_reply": target.batch_reply,
+        "limits": limits_of(target),
     }
 
 
+def _ms(window: Window) -> list[int]:
+    return [round(window.start * 1000), round(window.end * 1000)]
+
+
+def quiet_hours(places: Mapping[str, Window]) -> str:
+    """Where it is quiet now, as claim takes it."""
+    return _json({name: _ms(window) for name, window in places.items()})
+
+
+def keepsake(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What settling a digest keeps for the next one."""
+    what = kept(document)
+    end = datetime.fromisoformat(document["to"])
+    oldest = (end - timedelta(days=KEPT_DAYS)).date().isoformat()
+    return {"last": _json(what["last"]), "days": what["days"], "to": int(end.timestamp() * 1000), "oldest": oldest}
+
+
+def limits_of(target: Target) -> str:
+    """The limits of an address, as deliveries carry them."""
+    cap = {"cap": [target.cap[0], target.cap[1] * 1000]} if target.cap else {}
+    return _json({"new": _limits(target.new_limits), "edit": _limits(target.edit_limits), **cap})
+
+
 def _limits(limits: Sequence[Limit]) -> list[list[Any]]:
-    return [[limit.name, limit.period * 1000, limit.burst] for limit in limits]
+    return [[limit.name, limit.period * 1000, limit.burst, limit.reserve] for limit in limits]
 
 
 def _json(value: object) -> str:
@@ -94,13 +174,18 @@ def accepted(answer: Sequence[Any]) -> Accepted | Exception:
     return Accepted(status, int(rest[0]), tuple(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
-def delivery(row: Sequence[Any]) -> Delivery:
-    """One claimed delivery, from the flat array that claim.lua answers."""
+def box_of(row: Sequence[Any]) -> str:
+    """The box that a claimed delivery tells; '' for one that tells an event."""
+    return row[12].decode() if row[5].decode() in BOXED else ""
+
+
+def delivery(row: Sequence[Any], told: Event | None = None) -> Delivery:
+    """One claimed delivery, from the flat array that claim.lua answers. `told` is what its box holds."""
     texts = [item.decode() for item in row[:6]]
     name, lease, destination, channel, address, kind = texts
     attempts, unknowns, created = (int(item) for item in row[6:9])
     history = tuple(load(body) for body in row[10])
-    event = load(row[9]) if row[9] else history[-1] if history else None
+    event = told or (load(row[9]) if row[9] else history[-1] if history else None)
     if event is None:
         raise LookupError(name)
     thread = [item.decode() for item in row[11]]
@@ -110,11 +195,12 @@ def delivery(row: Sequence[Any]) -> Delivery:
         destination=destination,
         channel=channel,
         address=address,
-        kind=kind,
+        kind=BOXED.get(kind, cast("Kind", kind)),
         event=event,
         history=history,
         thread=dict(zip(thread[::2], thread[1::2], strict=True)),
         attempt=attempts + 1,
         created_at=datetime.fromtimestamp(created / 1000, UTC),
         unknown=unknowns > 0,
+        lane=row[12].decode(),
     )

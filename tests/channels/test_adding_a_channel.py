@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.config import parse_config
-from relay.rendering import Renderer
+from relay.rendering import BoundedRenderer
 from relay.rules import decide, targets
 from relay.store import Store
 from relay.store.records import Records
@@ -51,13 +51,14 @@ rules: [{{notify: [war-room]}}]
             channels={"teams": teams},
         )
         channel = teams(config.channels["teams"])
-        renderer = Renderer([tmp_path, ROOT / "templates"])
+        renderer = BoundedRenderer([tmp_path, ROOT / "templates"])
         worker = Worker(store, {"teams": channel}, config=lambda: config, renderer=lambda: renderer, clock=clock)
         event = events.progress(67)
         await store.accept(event, targets(decide(event, config.rules), config.destinations, {"teams": teams}))
 
         await worker.run_once("teams")
         await channel.aclose()
+        await renderer.aclose()
 
     assert (await Records(store).ledger()).counts["delivered"] == 1
     text = cards[0]["attachments"][0]["content"]["body"][0]["text"]

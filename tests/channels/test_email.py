@@ -221,6 +221,36 @@ class TestRefusals:
         assert len(str(error)) < 500
 
 
+# What a refusal says of its recipient: nobody is there, not this mail, or nothing at all, since the fault is ours.
+BOUNCES = [
+    ("rcpt", "550 5.1.1 no such user", "hard"),
+    ("rcpt", "550 5.1.10 recipient not found", "hard"),
+    ("dot", "554 5.1.1 no such user", "hard"),
+    ("rcpt", "550 user unknown", "soft"),
+    ("rcpt", "550 5.2.1 mailbox disabled", "soft"),
+    ("rcpt", "552 5.2.2 mailbox full", "soft"),
+    ("rcpt", "550 5.4.1 access denied", "soft"),
+    ("dot", "552 5.2.2 mailbox full", "soft"),
+    ("rcpt", "550 5.7.1 relaying denied", ""),
+    ("dot", "550 5.7.515 sender does not meet the required authentication level", ""),
+    ("dot", "554 5.6.0 malformed", ""),
+    ("dot", "554 refused", ""),
+    ("rcpt", "451 4.7.1 greylisted", ""),
+    ("auth", "535 5.7.8 wrong", ""),
+]
+
+
+class TestBounces:
+    @pytest.mark.parametrize(("stage", "reply", "bounce"), BOUNCES, ids=[reply for _, reply, _ in BOUNCES])
+    async def test_a_refusal_counts_against_the_recipient_only_if_it_is_about_them(
+        self, stage: str, reply: str, bounce: str, connect: Connect
+    ) -> None:
+        async with ScriptedSmtp(**{stage: [reply]}) as server:
+            error = await failing(connect(server, username="relay", password=PASSWORD))
+
+        assert error.bounce == bounce
+
+
 class TestSize:
     async def test_a_mail_larger_than_the_server_takes_goes_without_its_html(self, connect: Connect) -> None:
         async with ScriptedSmtp(mail=["552 5.3.4 message too big"]) as server:

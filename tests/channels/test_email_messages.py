@@ -36,11 +36,15 @@ HEADERS = {
     "In-Reply-To": "<op.037e34af665a31d2@example.com>",
     "References": "<op.037e34af665a31d2@example.com>",
     "List-Id": "<analysts.relay.example.com>",
+    "Feedback-ID": "operation.failed:analysts:relay:example.com",
     "Auto-Submitted": "auto-generated",
     "X-Auto-Response-Suppress": "DR, RN, NRN, OOF, AutoReply",
     "Content-Language": "de",
     "MIME-Version": "1.0",
 }
+LINK = "https://relay.example.com/unsubscribe/abc.def"
+ONE_CLICK = {"List-Unsubscribe": f"<{LINK}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+TOPICAL = replace(MAIL, content={**MAIL.content, "topic": "[relay] Übersicht"})
 BREAKS = ["\r\n", "\n", "\r", "\0", "\u2028", "\u2029", "\x85", "\v", "\f"]
 INJECTIONS = [
     *(f"x{end}Bcc: evil@example.com" for end in BREAKS),
@@ -74,6 +78,57 @@ class TestHeaders:
     def test_they_are_these_and_no_others(self) -> None:
         assert headers(parsed()) == HEADERS
 
+    def test_with_an_unsubscribe_address_one_click_is_offered(self) -> None:
+        mail = parsed(replace(MAIL, unsubscribe=LINK))
+
+        assert headers(mail) == HEADERS | ONE_CLICK
+
+    def test_a_mail_that_stands_alone_has_its_status_in_the_subject_and_no_thread(self) -> None:
+        expected = {name: value for name, value in HEADERS.items() if name not in ("In-Reply-To", "References")}
+
+        assert headers(parsed(TOPICAL, thread="none")) == expected | {
+            "X-Entity-Ref-ID": "op.037e34af665a31d2.operation.failed.d863ea724c72"
+        }
+
+    @pytest.mark.parametrize("event", ["digest", "roundup"])
+    @pytest.mark.parametrize("thread", ["operation", "none"])
+    def test_what_tells_of_many_operations_is_bulk_mail_and_never_in_a_thread(self, event: str, thread: Any) -> None:
+        mail = headers(parsed(replace(TOPICAL, event=event, unsubscribe=LINK), thread=thread))
+
+        own = f"op.037e34af665a31d2.{event}.d863ea724c72"
+        expected = {name: value for name, value in HEADERS.items() if name not in ("In-Reply-To", "References")}
+        assert mail == expected | ONE_CLICK | {
+            "Message-ID": f"<{own}@example.com>",
+            "X-Entity-Ref-ID": own,
+            "Feedback-ID": f"{event}:analysts:relay:example.com",
+            "Precedence": "bulk",
+        }
+
+    def test_the_subject_of_a_thread_never_changes(self) -> None:
+        first, second = parsed(TOPICAL), parsed(replace(TOPICAL, content={**TOPICAL.content, "subject": "Completed"}))
+
+        assert first["Subject"] == second["Subject"] == "[relay] Übersicht"
+
+    def test_without_a_topic_the_subject_serves(self) -> None:
+        assert parsed()["Subject"] == "[relay] Failed: Übersicht"
+
+    @pytest.mark.parametrize("link", ["javascript:alert(1)", "https://x\r\nBcc: a@b", "https://a> <b", "https://ä", "",
+                                      "https://" + "x" * 2_000], ids=ascii)  # fmt: skip
+    def test_what_is_no_address_offers_nothing(self, link: str) -> None:
+        assert headers(parsed(replace(MAIL, unsubscribe=link))) == HEADERS
+
+    def test_a_link_is_never_folded_or_encoded(self) -> None:
+        link = "https://relay.example.com/unsubscribe/" + "a" * 600
+
+        raw = compose(replace(MAIL, unsubscribe=link), SENDER)
+
+        assert f"\r\nList-Unsubscribe: <{link}>\r\n".encode() in raw
+
+    def test_the_last_part_of_a_feedback_id_has_the_length_that_gmail_wants(self) -> None:
+        mail = parsed(sender=Mailbox("relay@notifications.department.example.com"))
+
+        assert len(str(mail["Feedback-ID"]).rpartition(":")[2]) <= 15
+
     def test_answers_go_where_the_configuration_says(self) -> None:
         mail = parsed(reply_to=Mailbox("team@example.com", "Data team"))
 
@@ -95,10 +150,11 @@ class TestHeaders:
         assert parsed()["Message-ID"] != parsed(replace(MAIL, delivery="d-02"))["Message-ID"]
 
     @pytest.mark.parametrize("injection", INJECTIONS, ids=ascii)
-    @pytest.mark.parametrize("field", ["subject", "event", "destination", "language", "delivery", "operation"])
+    @pytest.mark.parametrize("field", ["subject", "topic", "event", "destination", "language", "delivery", "operation"])
     def test_no_value_adds_one(self, field: str, injection: str) -> None:
         changes: dict[str, Any] = {
             "subject": {"content": {**MAIL.content, "subject": injection}},
+            "topic": {"content": {**MAIL.content, "topic": injection}},
             "operation": {"subject": injection},
         }
 

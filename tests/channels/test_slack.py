@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from relay.channels.slack import Slack, SlackSettings
-from relay.channels.slack_messages import clip
+from relay.clipping import clip
 from relay.deliveries import Notification
 from relay.errors import DeliveryError
 from relay.standins.slack import Fault, Group, Message, SlackStandin, User
@@ -167,10 +167,15 @@ class TestLimits:
         assert [limit.name for limit in (*new, *edit)] == ["slack:post:#a", "slack:edit"]
         assert new[0].period == 1.0
 
-    def test_no_minute_sees_more_than_forty_edits(self) -> None:
-        _, (edit,) = Slack.limits("#a")
+    @pytest.mark.parametrize("allowed", [4, 10, 40, 300])
+    def test_no_minute_sees_more_edits_than_are_allowed(self, allowed: int) -> None:
+        _, (edit,) = Slack.limits("#a", SlackSettings(token=TOKEN, edits_per_minute=allowed))
 
-        assert edit.burst + 60 / edit.period <= 40
+        assert edit.burst + 60 / edit.period <= allowed
+        assert 0 <= edit.reserve < edit.burst
+
+    def test_forty_edits_a_minute_are_the_default(self) -> None:
+        assert Slack.limits("#a") == Slack.limits("#a", SlackSettings(token=TOKEN, edits_per_minute=40))
 
 
 class TestPosting:
@@ -309,12 +314,12 @@ class TestReplies:
         assert receipt.thread == root.thread
         assert receipt.detail.endswith(f"?thread_ts={root.thread['ts']}&cid={root.thread['channel']}")
 
-    async def test_a_reply_is_shown_in_the_conversation_too_if_its_template_says_so(
+    async def test_a_reply_is_shown_in_the_conversation_too_if_it_is_to_be(
         self, channel: Slack, slack: SlackStandin
     ) -> None:
         root = await channel.send(notification(kind="live"))
 
-        message = await posted(channel, slack, kind="reply", thread=root.thread, content={**CONTENT, "broadcast": True})
+        message = await posted(channel, slack, kind="reply", thread=root.thread, broadcast=True)
 
         assert (message.thread_ts, message.broadcast) == (root.thread["ts"], True)
 

@@ -57,8 +57,28 @@ def test_a_warning_is_told_but_nothing_is_wrong(right: Result) -> None:
 def test_json_has_the_facts(right_facts: Result) -> None:
     facts = json.loads(right_facts.output)
 
-    assert (facts["ok"], facts["file"], facts["problems"], facts["warnings"]) == (True, str(SHIPPED), [], [])
+    assert (facts["ok"], facts["file"], facts["problems"]) == (True, str(SHIPPED), [])
+    assert [warning["path"] for warning in facts["warnings"]] == ["server.public_url"]
     assert facts["summary"]["templates"] == ["in en, de, for slack, email"]
+
+
+@pytest.mark.parametrize(
+    ("public_url", "says"),
+    [
+        ("", "empty, so mails have no unsubscribe link"),
+        ("http://relay.example.com", "for https addresses alone"),
+        ("http://localhost:8080", ""),
+        ("https://relay.example.com", ""),
+    ],
+)
+def test_mails_that_nobody_can_unsubscribe_from_are_warned_of(public_url: str, says: str, config: Path) -> None:
+    change(config, 'public_url: ""', f'public_url: "{public_url}"')
+
+    facts = json.loads(relay("check", "-c", config, "--json").output)
+
+    found = [one["message"] for one in facts["warnings"] if one["path"] == "server.public_url"]
+    assert len(found) == bool(says)
+    assert not says or says in found[0]
 
 
 def test_no_secret_is_shown(right: Result, right_facts: Result) -> None:
@@ -68,7 +88,7 @@ def test_no_secret_is_shown(right: Result, right_facts: Result) -> None:
 
 
 def test_json_has_each_problem_with_its_place(config: Path) -> None:
-    change(config, "mode: live", "mode: digest")
+    change(config, "mode: live", "mode: dead")
 
     result = relay("check", "-c", config, "--json")
 
@@ -76,8 +96,8 @@ def test_json_has_each_problem_with_its_place(config: Path) -> None:
     assert json.loads(result.output)["problems"] == [
         {
             "path": "destinations.process-mining.mode",
-            "message": "digest comes with a later release of relay; expected live or each",
-            "line": 76,
+            "message": "expected live or each or outcomes or digest",
+            "line": 79,
         }
     ]
 
@@ -100,9 +120,9 @@ def test_a_fault_is_told_with_file_line_and_key(config: Path) -> None:
     result = relay("check", "-c", config)
 
     assert result.exit_code == 1
-    assert f"{config}:95: rules[0].notify[0]: unknown destination 'proces-mining'; did you mean process-mining?" in (
-        result.output
-    )
+    line = config.read_text("utf-8").partition("proces-mining]")[0].count("\n") + 1
+    said = f"{config}:{line}: rules[0].notify[0]: unknown destination 'proces-mining'; did you mean process-mining?"
+    assert said in result.output
 
 
 def test_a_template_that_cannot_be_used_is_a_problem(config: Path, tmp_path: Path) -> None:

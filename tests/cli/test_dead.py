@@ -20,7 +20,8 @@ from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, stage
 
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
-REFUSED = "550 5.1.1 No such user here, and none of this name has ever been seen on this side of the mail system"
+REFUSED = ("550 5.7.1 Mail like this is not wanted here, and none of this name has ever been seen on this side of the "
+           "mail system")  # fmt: skip
 DIGEST = "0123456789abcdef0123456789abcdef"
 
 
@@ -133,7 +134,7 @@ async def test_one_is_shown_with_its_event_by_its_short_id(running_stage: Stage,
     head, document = done.out.split("\n\n", 1)
     assert done.status == 0
     assert f"id         {letter}\n" in head
-    assert "550 5.1.1 No such user here" in head
+    assert "550 5.7.1 Mail like this is not wanted here" in head
     assert json.loads(document)["operation"]["operationId"] == ANALYSIS
 
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.events import body, seed
+from relay.cli.explanation import explanation_of
+from relay.events import Event
+from tests.support.configuration import CHANNELS, GOOD, configured
+from tests.support.events import body, failed, progress, seed, started
 from tests.support.inprocess import SHIPPED, relay
 
 
@@ -35,6 +38,7 @@ def test_every_rule_is_told_with_what_was_wanted_and_what_was_there() -> None:
         ("follow important runs", True),
         ("follow batches", False),
         ("failures reach people", False),
+        ("everything ends up in the digest", True),
     ]
     assert rules[0]["conditions"][2] == {
         "name": "priorities", "wanted": ["High", "Critical"], "actual": "High", "holds": True,
@@ -44,12 +48,13 @@ def test_every_rule_is_told_with_what_was_wanted_and_what_was_there() -> None:
 def test_destinations_are_told_with_addresses_and_reasons() -> None:
     explanation = explain(body("operation.failed", status="Failed"))
 
-    team, analysts = explanation["destinations"]
+    team, analysts, daily = explanation["destinations"]
     assert team | {"holds": []} == {
         "destination": "process-mining", "channel": "slack", "mode": "live", "addresses": ["#process-mining"],
         "rules": ["follow important runs", "failures reach people"], "holds": [],
     }  # fmt: skip
     assert (analysts["mode"], analysts["addresses"]) == ("each", ["analyst@example.com"])
+    assert (daily["mode"], daily["holds"][0].startswith("told together with everything else until")) == ("digest", True)
 
 
 def test_progress_is_held_by_gates_and_manners() -> None:
@@ -83,7 +88,7 @@ def test_the_text_says_the_same_to_a_person() -> None:
 
 
 def test_what_the_event_does_not_state_is_told_so() -> None:
-    said = text({"event": "operation.started", "operation": {"operationId": "op-1", "status": "Initiated"}})
+    said = text({"event": "operation.paused", "operation": {"operationId": "op-1", "status": "Paused"}})
 
     assert "✘ priorities      not stated (wanted: High, Critical)" in said
     assert "Nobody is notified." in said
@@ -152,7 +157,8 @@ def test_a_wrong_configuration_is_refused_with_its_lines(tmp_path: Path) -> None
     result = relay("explain", "-", "-c", config, stdin="{}")
 
     assert result.exit_code == 1
-    assert result.stderr == f"{config}:76: destinations.process-mining.mode: expected live or each\n"
+    line = config.read_text("utf-8").partition("mode: loud")[0].count("\n") + 1
+    assert result.stderr.startswith(f"{config}:{line}: destinations.process-mining.mode: expected live or each")
 
 
 @pytest.mark.parametrize(
@@ -168,3 +174,22 @@ def test_wrong_use_is_told_apart(arguments: tuple[str, ...], complaint: str) -> 
 
     assert result.exit_code == 2
     assert complaint in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("event", "destination", "said"),
+    [
+        (started(priority="Low"), "team", "its priority is Low"),
+        (started(), "analysts", "not worth a mail unless a rule names it"),
+        (progress(40, batchId="batch-1"), "team", "if batch batch-1 has a message here, it is told by its edits alone"),
+        (failed(batchId="batch-1"), "team", "if batch batch-1 has a message here, it is told in its thread"),
+    ],
+)
+def test_what_keeps_an_event_from_being_told_is_said(event: Event, destination: str, said: str) -> None:
+    conditions = "priorities: [High, Critical]\n    min_progress_increment: 10\n    notify: [team]"
+    config = configured(GOOD, (conditions, "notify: [team, analysts]"))
+
+    told = explanation_of(event, config, CHANNELS)["destinations"]
+
+    (holds,) = [one["holds"] for one in told if one["destination"] == destination]
+    assert any(said in hold for hold in holds)

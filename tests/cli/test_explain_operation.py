@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from relay.cli.story import NOTED, facts_of, sentence_of
+from relay.cli.story import NOTED, facts_of, sentence_of, watch_lines
 from relay.store.records import Story
+from relay.watchdog import Alarm, Alarms
 from tests.support.commands import ROOT, Done, relay
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
@@ -188,3 +189,16 @@ def test_everything_that_the_scripts_note_can_be_told() -> None:
 
     assert len(notes) > 10
     assert set(notes) == set(NOTED)
+
+
+def test_what_the_watchdog_found_is_told() -> None:
+    alarms = Alarms({"silent": Alarm(NOON / 1000, NOON / 1000 - 900, reminders=2)}, episode=1)
+    kept = {"watch:heard": str(NOON - 900_000), "watch:estimate": str(NOON), "watch:moves": "3",
+            "watch:alarms": alarms.dump()}  # fmt: skip
+
+    watched = facts_of(Story("op-1", kept, []))["watchdog"]
+
+    assert (watched["last_sign_of_life_at"], watched["estimate_moved"]) == ("2024-01-20T11:05:00.000Z", 3)
+    (said,) = watch_lines(watched)
+    assert re.fullmatch(r"silent since 2024-01-20 \d\d:05, told 2024-01-20 \d\d:20, and 2 times again", said)
+    assert facts_of(Story("batch-1", {}, []))["watchdog"] is None

@@ -146,7 +146,7 @@ async def test_a_wrong_configuration_is_named_with_file_and_line(
     done = await relay("serve", "-c", config, "--processes", processes, env=around.env)
 
     assert (done.status, done.out) == (1, "")
-    assert done.err.startswith(f"{config}:{line}: rules[2].notify[0]: unknown destination")
+    assert done.err.startswith(f"{config}:{line}: rules[4].notify[0]: unknown destination")
     assert "Traceback" not in done.err
 
 
@@ -177,7 +177,7 @@ async def test_sighup_with_a_bad_file_changes_nothing_and_says_why(around: Surro
         refused = await serving.wait_for_line("config.refused")
         reply = await post(serving.url, started())
 
-        assert f"{config}:{line}: rules[2].notify[0]: unknown destination" in refused["reason"]
+        assert f"{config}:{line}: rules[4].notify[0]: unknown destination" in refused["reason"]
         assert (reply.status, reply.document["deliveries"]) == (202, 1)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.standins.slack import PAGE, Fault, SlackStandin
+from relay.standins.slack import Fault, SlackStandin
 from relay.standins.slack_limits import text_size, validate
+from relay.standins.slack_page import PAGE
 from tests.support.clock import Clock
 
 POST, UPDATE, HISTORY = "chat.postMessage", "chat.update", "conversations.history"
@@ -72,7 +73,7 @@ def image(**changes: Any) -> JSON:
 
 
 def task(**changes: Any) -> JSON:
-    return {"task_id": "t", "title": "x", "status": "complete"} | changes
+    return {"type": "task_card", "task_id": "t", "title": "x", "status": "complete"} | changes
 
 
 def chart(**changes: Any) -> JSON:
@@ -466,7 +467,7 @@ class TestPage:
         status, page = await call.get("")
 
         assert status == 200
-        assert "//" not in re.sub(r"(^|   )// .*", "", page, flags=re.MULTILINE)  # an address, comments apart
+        assert "//" not in re.sub(r"(^| )// .*", "", page, flags=re.MULTILINE)  # an address, comments apart
         assert "default-src 'none'" in page
 
     async def test_the_page_is_shipped_with_the_module(self) -> None:

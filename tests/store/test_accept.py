@@ -9,7 +9,7 @@ import pytest
 
 from relay.deliveries import Gate, Receipt
 from relay.errors import StoreUnavailable
-from relay.events import Event
+from relay.events import Event, fill
 from relay.store import Store
 from relay.store.keys import operation
 from relay.store.records import Records
@@ -236,6 +236,27 @@ async def test_ids_with_braces_newlines_and_colons_stay_inside_the_keyspace(stor
     story = await Records(store).story(hostile)
     assert story is not None
     assert story.facts["id"] == hostile
+
+
+async def test_what_is_left_out_beforehand_is_counted_and_nothing_else(store: Store) -> None:
+    answer = await store.accept(events.started(), [mail(held="not_mailed"), room()])
+
+    assert (answer.deliveries, answer.held) == (1, (("analysts", "not_mailed"),))
+    assert (await Records(store).ledger()).counts["held:not_mailed"] == 1
+
+
+async def test_two_first_events_of_a_retry_at_once_agree_which_run_it_is(open_store: Callable[..., Store]) -> None:
+    one, two = open_store(), open_store()
+    await one.accept(events.failed(operationId="op-1"), [])
+    first = events.started(operationId="op-2", originalOperationId="op-1")
+    then = events.progress(10, operationId="op-2", originalOperationId="op-1")
+    both = [fill(first, {"original": "op-1", "retry": "1"}), fill(then, {"original": "op-1", "retry": "2"})]
+
+    answers = [await one.accept(both[0], []), await two.accept(both[1], [])]
+
+    assert [answer.status for answer in answers] == ["accepted", "accepted"]
+    assert (await one.known("op-2"))["retry"] == "1"
+    assert (await one.known("op-1"))["runs"] == "1"
 
 
 async def test_what_was_stated_once_is_known_of_thinner_documents(store: Store) -> None:

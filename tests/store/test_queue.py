@@ -3,16 +3,19 @@
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from relay.deliveries import Delivery, Gate, Limit, Receipt, Target
+from relay.deliveries import Delivery, Gate, Limit, Receipt, Target, Window
 from relay.errors import StoreUnavailable
 from relay.events import Event
 from relay.store import Store
 from relay.store.keys import operation
 from relay.store.records import Records
 from relay.store.store import Hold
+from relay.store.suppressions import Suppressions
+from relay.telling import tell, told_in_batch
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room, team
@@ -42,7 +45,7 @@ async def counts(store: Store) -> dict[str, int]:
 
 async def accept(store: Store, *given: Event, to: Target) -> None:
     for event in given:
-        await store.accept(event, [to])
+        await store.accept(event, [replace(to, telling=tell(event), batch_reply=told_in_batch(event))])
 
 
 class TestLeases:
@@ -309,6 +312,39 @@ class TestPausesAndLimits:
         assert named == {"channel:email": "535 no"}
         assert await Records(store).pauses(["channel:email"]) == {}
 
+    async def test_the_reserve_of_a_burst_is_for_outcomes(self, store: Store, clock: Clock) -> None:
+        limited = team(edit_limits=(Limit("edit", 2.0, 5, reserve=3),), new_limits=())
+        for number in range(6):
+            await accept(store, events.progress(10, operationId=f"op-{number}"), to=limited)
+        for delivery in await claim(store):
+            await store.begin(delivery)
+            await store.complete(delivery, POSTED)
+        for number in range(6):
+            await accept(store, events.progress(20, operationId=f"op-{number}"), to=limited)
+        progress = {delivery.event.subject for delivery in await claim(store)}
+        for name in sorted({f"op-{number}" for number in range(6)} - progress)[:2]:
+            await accept(store, events.completed(operationId=name), to=limited)
+
+        outcomes = [delivery for delivery in await claim(store) if delivery.kind == "live"]
+
+        assert (len(progress), [delivery.event.status for delivery in outcomes]) == (2, ["Completed", "Completed"])
+
+    async def test_outcomes_leave_before_stalled_runs_these_before_failed_phases_and_progress_last(
+        self, store: Store
+    ) -> None:
+        phase = events.body("operation.phase.completed", 30, operationId="op-3")
+        given = [
+            events.progress(10, operationId="op-4"),
+            events.event_of(phase | {"phase": {"phaseName": "Load", "status": "Failed"}}),
+            events.event_of(events.body("operation.stalled", 10, operationId="op-2", status="Stalled")),
+            events.completed(operationId="op-1"),
+        ]
+        await accept(store, *given, to=room())
+
+        told = [(await store.claim("slack", 1)).deliveries[0].event.subject for _ in given]
+
+        assert told == ["op-1", "op-2", "op-3", "op-4"]
+
 
 class TestLiveMessages:
     async def test_a_short_run_is_told_once_with_its_outcome(self, store: Store, clock: Clock) -> None:
@@ -496,6 +532,45 @@ class TestLiveMessages:
         assert (failure.kind, failure.event.status) == ("reply", "Failed")
         assert (retry.kind, retry.event.status) == ("live", "Running")
         assert (await counts(store))["pending"] == 0
+
+    @pytest.mark.parametrize("arrives", [True, False])
+    async def test_a_failure_whose_first_post_is_under_way_is_told_once_also_if_its_retry_starts_meanwhile(
+        self, store: Store, clock: Clock, *, arrives: bool
+    ) -> None:
+        await accept(store, events.failed(), to=team())
+        flying = await claim_one(store)
+        await store.begin(flying)
+        await accept(store, events.progress(10, retryNumber=1), to=team())
+        if arrives:
+            await store.complete(flying, POSTED)
+        else:
+            await store.reschedule(flying, 0, "503")
+        clock.advance(2)
+        told = [] if arrives else [await send(store)]
+        clock.advance(20)
+        told.append(await send(store))
+
+        kinds = [(delivery.kind, delivery.event.status) for delivery in told]
+        assert kinds == ([] if arrives else [("reply", "Failed")]) + [("live", "Running")]
+        assert (await counts(store))["pending"] == 0
+        assert await store.redis.keys("{relay}:event:*") == []
+
+    async def test_a_failure_whose_first_post_died_may_be_replayed_while_its_retry_runs(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await accept(store, events.failed(), to=team())
+        flying = await claim_one(store)
+        await store.begin(flying)
+        await accept(store, events.progress(10, retryNumber=1), to=team())
+        await store.bury(flying, "rejected", "no")
+        clock.advance(2)
+        await send(store)
+        await Records(store).replay([flying.id])
+        clock.advance(2)
+
+        replayed = await send(store)
+
+        assert (replayed.kind, replayed.event.status) == ("reply", "Failed")
 
     async def test_not_even_an_outcome_comes_before_a_retry_after(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
@@ -686,7 +761,10 @@ async def test_any_interleaving_balances_the_ledger(open_store: Callable[..., St
         match pick.randrange(8):
             case 0 | 1 | 2:
                 event = pick.choice(makers)(operationId=f"op-{pick.randrange(4)}")
-                await store.accept(event, pick.sample([team(), room(), mail()], pick.randrange(4)))
+                start = clock() // 600 * 600
+                windows = (Window(start, start + 600), Window(start + 600, start + 1200))
+                digest = mail(destination="digest", mode="digest", windows=windows)
+                await store.accept(event, pick.sample([team(cap=(1, 60.0)), room(), mail(), digest], pick.randrange(5)))
             case 3 | 4:
                 held += [(store, one) for one in await claim(store, pick.choice(["slack", "email"]))]
             case 5 if held:
@@ -694,13 +772,15 @@ async def test_any_interleaving_balances_the_ledger(open_store: Callable[..., St
                 await owner.begin(delivery)
                 match pick.randrange(4):
                     case 0:
-                        await owner.bury(delivery, "rejected", "550")
+                        await owner.bury(delivery, "rejected", "550", bounce=pick.choice(["", "soft", "hard"]))
                     case 1:
                         await owner.reschedule(delivery, pick.randrange(30), "451", unknown=pick.random() < 0.3)
                     case _:
                         await owner.complete(delivery, POSTED)
             case 6:
                 clock.advance(pick.randrange(40))
+                change = pick.choice([Suppressions(store).add, Suppressions(store).remove])
+                await change("analyst@example.com", pick.choice(["analysts", "*"]))
             case _:
                 await Records(store).replay([letter.id for letter in await Records(store).dead()][:1])
         assert (await Records(store).ledger()).imbalance == 0

@@ -60,7 +60,7 @@ class Chat:
         return [value]
 
     @staticmethod
-    def limits(address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    def limits(address: str, settings: Any = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
         return (Limit(f"post:{address}", 1.0, 3),), (Limit("edit", 1.5),)
 
 
@@ -77,7 +77,7 @@ class Mail:
         password: SecretStr = SecretStr("")
         sender: Annotated[str, Field(alias="from")] = "relay@localhost"
 
-    modes: ClassVar[tuple[str, ...]] = ("each",)
+    modes: ClassVar[tuple[str, ...]] = ("each", "digest")
 
     @staticmethod
     def addresses(value: object) -> list[str]:
@@ -87,7 +87,7 @@ class Mail:
         return [str(one) for one in listed]
 
     @staticmethod
-    def limits(address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    def limits(address: str, settings: Any = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
         return (Limit(f"mail:{address}", 1.0),), ()
 
 

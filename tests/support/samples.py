@@ -1,23 +1,19 @@
 """One event for every message, made from the API's own documents, and the extremes: bare, hostile, maximal."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
 from relay.events import Event
 from relay.parsing import parse
+from relay.rendering.fixtures import HOSTILE, hostile, maximal  # noqa: F401 - asked for here
+from relay.rendering.fixtures import minimal as bare  # noqa: F401
 from tests.support.events import seed
+
+Body = dict[str, Any]
 
 TENANT, PROJECT = "tenant-1", "project-1"
 BASE_URL = "https://mining.example.com"
-
-HOSTILE = (
-    "<!channel> <@U012AB3CD> <#C012AB3CD|x> <https://evil.example|click> &lt;!here&gt; {{7*7}} {% raw %} ${7*7}"
-    " \"quotes\" 'single' <script>alert(1)</script><img src=x onerror=alert(1)> *bold* _italic_ ~gone~ `code`"
-    " \u202eesrever\u202c zero\u200bwidth \ufeff\u2066isolate\u2069 👩‍🔬 :tada:\r\nBcc: evil@example.com"
-    "\n> quoted\n```block```"
-)
 
 
 def envelope(event: str, timestamp: str, **parts: Any) -> dict[str, Any]:
@@ -85,6 +81,28 @@ def bodies() -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
+def watchdog_bodies() -> dict[str, dict[str, Any]]:
+    """What relay itself says of a run that does not go on, rule by rule, and that goes on again."""
+    operation = bodies()["operation.progress"]["operation"]
+    stalled = {
+        "rule": "flat", "since": "2024-01-20T12:31:00Z", "seconds": 1920, "percentage": 67,
+        "phase": "Machine Learning Analysis", "lastEvent": "2024-01-20T12:52:00Z",
+        "firstEstimate": "2024-01-20T12:15:00Z", "estimateMoved": 3, "deadline": "2024-01-20T13:15:00Z", "reminder": 0,
+    }  # fmt: skip
+    found = {
+        f"operation.stalled.{rule}": envelope(
+            "operation.stalled", "2024-01-20T13:03:00Z", operation=operation, stalled=stalled | {"rule": rule}
+        )
+        for rule in ("silent", "flat", "overdue", "deadline")
+    }
+    recovered = {"rule": "flat", "seconds": 1920, "flapping": False}
+    return found | {
+        "operation.recovered": envelope(
+            "operation.recovered", "2024-01-20T13:06:00Z", operation=operation, recovered=recovered
+        )
+    }
+
+
 def batch(*statuses: str) -> dict[str, Any]:
     document = seed("submit-batch.response")
     for member, status in zip(document["operations"], statuses, strict=True):
@@ -106,56 +124,3 @@ def history_of(name: str, events: dict[str, Event]) -> tuple[Event, ...]:
     event = events[name]
     earlier = [other for other in events.values() if other.subject == event.subject and not other.terminal]
     return (*(other for other in earlier if other.occurred_at < event.occurred_at), event)
-
-
-def bare(body: dict[str, Any]) -> dict[str, Any]:
-    """No more than a sender must say."""
-    kept = {"event": body["event"], "timestamp": body["timestamp"]}
-    if "batch" in body:
-        kept["batch"] = {"batchId": body["batch"]["batchId"], "status": body["batch"]["status"]}
-    if "operation" in body:
-        kept["operation"] = {"operationId": body["operation"]["operationId"], "status": body["operation"].get("status")}
-    return kept
-
-
-def hostile(body: dict[str, Any]) -> dict[str, Any]:
-    """The same event with everything hostile in every text that is free."""
-    return _everywhere(body, lambda text: f"{HOSTILE} {text}")
-
-
-def maximal(body: dict[str, Any]) -> dict[str, Any]:
-    """As long and as many as they may be: names, phases, files, operations."""
-    grown = _everywhere(body, lambda text: f"{text} 🔬 & <{'W' * 200}>")
-    operation = grown.get("operation", {})
-    if "phases" in operation:
-        operation["phases"] = [dict(operation["phases"][0], phaseName=f"Phase {n}") for n in range(60)]
-    if "results" in grown:
-        file = grown["results"]["artifacts"][0] | {"downloadUrl": f"https://api.example.com/{'d' * 1900}"}
-        grown["results"]["artifacts"] = [dict(file, name=f"File {n} {'n' * 300}") for n in range(50)]
-        grown["results"]["recommendations"] *= 25
-        grown["results"]["summary"] |= {f"figureNumber{n}": n * 1_000_003 for n in range(60)}
-    if "error" in grown:
-        grown["error"]["message"] = "Traceback & <more>\n" * 500
-    if "batch" in grown:
-        member = grown["batch"]["operations"][1]
-        grown["batch"]["operations"] += [
-            dict(member, operationId=f"op-{n}", operationKey="k" * 200) for n in range(300)
-        ]
-    return grown
-
-
-FIXED = {"event", "eventId", "timestamp", "status", "priority", "operationId", "batchId", "tenantId", "projectId",
-         "trackingUrl", "operationKey", "dependencies"}  # fmt: skip
-
-
-def _everywhere(body: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    def walk(value: Any, key: str) -> Any:
-        if isinstance(value, dict):
-            return {name: walk(item, name) for name, item in value.items()}
-        if isinstance(value, list):
-            return [walk(item, key) for item in value]
-        free = isinstance(value, str) and key not in FIXED and not key.endswith(("Time", "Completion", "At", "Created"))
-        return change(value)[: 128 if key == "operationType" else 990] if free else value
-
-    changed: dict[str, Any] = walk(deepcopy(body), "")
-    return changed

@@ -110,8 +110,8 @@ async def stage(redis_url: str, **env: str) -> AsyncIterator[Stage]:
 
 
 @asynccontextmanager
-async def running(around: Surroundings, config: Path = CONFIG) -> AsyncIterator[Relay]:
-    relay = Relay(config, around.env, grace=5.0)
+async def running(around: Surroundings, config: Path = CONFIG, **options: Any) -> AsyncIterator[Relay]:
+    relay = Relay(config, around.env, grace=5.0, **options)
     task = asyncio.create_task(relay.run())
     started = asyncio.create_task(relay.started.wait())
     await asyncio.wait([task, started], return_when=asyncio.FIRST_COMPLETED)

@@ -5,6 +5,7 @@
 local WINDOW = tonumber(ARGV[3])
 local BUCKET = math.floor(WINDOW / 2) -- three buckets cover the window, and a fourth is never needed
 local TERMINAL, RUNNING, INITIATED = 2, 1, 0
+local MINUTE = 60000
 
 -- Digests live in small sets that Redis packs tightly: 21 bytes an event instead of 152 for a key each.
 local function shard(bucket, digest)
@@ -51,25 +52,122 @@ end
 -- A retry starts afresh: what the failed run said must not show in the new one, nor hold back its progress.
 local function start_over(key)
   for _, name in ipairs(redis.call('HKEYS', key)) do
-    if name:match('^gate:') or name:match('^doc:') or name:match('^seq:') then redis.call('HDEL', key, name) end
+    if name:match('^gate:') or name:match('^doc:') or name:match('^seq:') or name:match('^watch:') then
+      redis.call('HDEL', key, name)
+    end
   end
   redis.call('HDEL', key, 'percentage', 'phases')
 end
 
--- An outcome that still waits to be posted would vanish with the run that it ended: it becomes a message of its own.
+-- An outcome that was not posted yet would vanish with the run that it ended. Waiting, it becomes a message of its
+-- own; under way, it keeps what it tells, and becomes one if it does not arrive (lib.lua, speak_for_itself).
 local function keep_outcome(key, target)
   local thread = thread_key(target.lane)
-  local waiting = redis.call('HGET', thread, 'waiting')
-  if not waiting or redis.call('HEXISTS', thread, 'posted') == 1 then return end
-  local d = redis.call('HMGET', delivery_key(waiting), 'urgent', 'name')
-  local body = d[1] == '1' and redis.call('HGET', key, 'doc:' .. d[2])
-  if not body then return end
-  redis.call('HSET', P .. 'event:' .. waiting, 'body', body, 'refs', 1)
-  redis.call('HSET', delivery_key(waiting), 'kind', 'reply', 'event', waiting)
-  redis.call('HDEL', thread, 'waiting')
+  local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted')
+  if t[3] then return end
+  for role, id in pairs({waiting = t[1] or nil, flying = t[2] or nil}) do
+    local d = redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event')
+    local body = d[1] == '1' and d[3] == '' and redis.call('HGET', key, 'doc:' .. d[2])
+    if body then
+      redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
+      redis.call('HSET', delivery_key(id), 'event', id)
+      if role == 'waiting' then
+        speak_for_itself(id)
+        redis.call('HDEL', thread, 'waiting')
+      end
+    end
+  end
+end
+
+-- A retry under a new id continues what the original began: whatever names it later is led there (store.known).
+local function lead(plan)
+  local key = operation_key(plan.own)
+  redis.call('HSETNX', key, 'fact:original', plan.subject)
+  redis.call('HSETNX', key, 'fact:retry', plan.retry)
+  redis.call('PEXPIRE', key, KEEP_OPERATION)
+end
+
+-- Which run of the original a retry is, was decided by its first event, also if two arrived at once.
+local function numbered(plan)
+  local known = plan.own and tonumber(redis.call('HGET', operation_key(plan.own), 'fact:retry'))
+  if known then plan.retry = math.max(known, plan.stated) end
+end
+
+local GAPS, ECHO = 15, 60000 -- the gaps of a run that are kept, and the ms within which a repetition is no sign of rhythm
+
+-- A sign of life, for the watchdog (relay/watchdog.py). What is told again counts too, because a run that is stuck says
+-- the same over and over; but the webhook and the callback of one fact, a moment apart, say nothing of its rhythm.
+local function heard(key, plan, again)
+  local w = redis.call('HMGET', key, 'watch:heard', 'watch:gaps')
+  local last = tonumber(w[1] or '')
+  if last and not (again and now - last < ECHO) then
+    local gaps = {now - last}
+    for gap in (w[2] or ''):gmatch('%d+') do
+      if #gaps < GAPS then gaps[#gaps + 1] = gap end
+    end
+    redis.call('HSET', key, 'watch:gaps', table.concat(gaps, ' '))
+  end
+  redis.call('HSET', key, 'watch:heard', now)
+  if redis.call('SISMEMBER', STALLED, plan.operation) == 1 then look_now(plan.operation) end
+end
+
+-- A repetition, or what came late. A new phase at an old percentage is a move all the same.
+local function heard_again(key, plan)
+  if not plan.run or not redis.call('ZSCORE', WATCH, plan.operation) then return end
+  heard(key, plan, true)
+  if plan.phase ~= '' and plan.at >= tonumber(redis.call('HGET', key, 'at') or '0')
+    and plan.phase ~= redis.call('HGET', key, 'watch:phase') then
+    redis.call('HSET', key, 'watch:moved', now, 'watch:phase', plan.phase)
+  end
+end
+
+-- What the watchdog goes by: the last move, the first estimate and how often it moved, the deadline. A run is looked
+-- at from its first event to its end.
+local function observe(key, plan, was)
+  if plan.rank == TERMINAL then return unwatch(plan.operation) end
+  local run = plan.run
+  if not run then
+    if redis.call('HEXISTS', key, 'watch:heard') == 1 then heard(key, plan) end
+    return
+  end
+  local w = redis.call('HMGET', key, 'watch:heard', 'watch:phase', 'watch:estimate', 'watch:estimated', 'watch:planned',
+                       'watch:deadline')
+  heard(key, plan)
+  if not w[1] or plan.phase_end or plan.phase ~= '' and plan.phase ~= (w[2] or '')
+    or plan.percentage and plan.percentage > (was.percentage or -1) then
+    redis.call('HSET', key, 'watch:moved', now)
+  end
+  if plan.phase ~= '' then redis.call('HSET', key, 'watch:phase', plan.phase) end
+  if run.estimate and not w[3] then
+    redis.call('HSET', key, 'watch:estimate', run.estimate, 'watch:estimated', run.estimate,
+               'watch:planned', math.max(0, run.estimate - (run.started or now)))
+  elseif run.estimate and math.abs(run.estimate - tonumber(w[4])) >= math.max(ECHO, tonumber(w[5]) / 10) then
+    redis.call('HSET', key, 'watch:estimated', run.estimate)
+    redis.call('HINCRBY', key, 'watch:moves', 1)
+  end
+  if run.deadline then redis.call('HSET', key, 'watch:deadline', run.deadline) end
+  if not w[1] or run.estimate and not w[3] or run.deadline and run.deadline ~= tonumber(w[6] or '') then
+    look_now(plan.operation)
+  end
+end
+
+-- An alarm was decided by what was read a moment ago: it is moot if somebody else has told it, or the run has moved.
+local function moot(key, watch)
+  local w = redis.call('HMGET', key, 'watch:alarms', 'watch:heard', 'watch:moved')
+  return (w[1] or '') ~= watch.was or watch.heard and tonumber(w[2] or '') ~= watch.heard
+    or watch.moved and tonumber(w[3] or '') ~= watch.moved
+end
+
+-- What relay itself says of a run is no news from the run: it moves nothing but what was told.
+local function alarm(key, plan, body)
+  local seq = redis.call('HINCRBY', key, 'seq', 1)
+  redis.call('HSET', key, 'watch:alarms', plan.watch.becomes, 'doc:' .. plan.name, body, 'seq:' .. plan.name, seq)
+  redis.call(plan.watch.open and 'SADD' or 'SREM', STALLED, plan.operation)
+  return seq
 end
 
 local function advance(key, plan, was, body)
+  if plan.watch then return alarm(key, plan, body) end
   local seq = redis.call('HINCRBY', key, 'seq', 1)
   redis.call('HSETNX', key, 'first', now)
   redis.call('HSET', key, 'id', plan.subject, 'last', now)
@@ -77,6 +175,7 @@ local function advance(key, plan, was, body)
   if plan.rank then
     if was.retry and plan.retry > was.retry then
       start_over(key)
+      redis.call('SREM', STALLED, plan.operation)
       was = {}
     end
     redis.call('HSET', key, 'rank', plan.rank, 'retry', plan.retry, 'status', plan.status, 'at', plan.at)
@@ -86,8 +185,15 @@ local function advance(key, plan, was, body)
     if plan.phases then redis.call('HSET', key, 'phases', math.max(plan.phases, was.phases or 0)) end
     redis.call('HSET', key, 'doc:' .. plan.name, body, 'seq:' .. plan.name, seq)
   end
+  observe(key, plan, was)
   redis.call('PEXPIRE', key, KEEP_OPERATION)
   return seq
+end
+
+-- An estimate that moved by a tenth of the time that was left: the run will take noticeably longer, or shorter.
+local function shifted(plan, eta)
+  if not plan.eta or not eta then return false end
+  return math.abs(plan.eta - eta) >= math.max(0.1 * (eta - plan.at), MINUTE)
 end
 
 -- Progress is told again only once it has moved far enough; the mark moves in the same step as the delivery
@@ -96,24 +202,80 @@ local function gate(key, plan, target)
   if not plan.progress then return nil end
   local name = 'gate:' .. target.lane
   local mark = redis.call('HGET', key, name)
-  local told, at, phase = nil, nil, nil
-  if mark then told, at, phase = mark:match('^(%S*) (%S*) (.*)$') end
-  told, at = tonumber(told), tonumber(at)
+  local told, at, eta, phase = nil, nil, nil, nil
+  if mark then told, at, eta, phase = mark:match('^(%S*) (%S*) (%S*) (.*)$') end
+  told, at, eta = tonumber(told), tonumber(at), tonumber(eta)
   local pass, reason = #target.gates == 0 or not mark or plan.percentage == 100, 'increment'
   for _, g in ipairs(target.gates) do
     local moved = g[1] == 0 or (plan.percentage and told and plan.percentage >= told + g[1])
-      or (target.phase_passes or not plan.percentage) and plan.phase ~= phase
+      or (target.live or not plan.percentage) and plan.phase ~= phase or target.live and shifted(plan, eta)
     local waited = not at or now >= at + g[2]
     if moved and waited then pass = true elseif moved then reason = 'interval' end
   end
   if not pass then return reason end
-  redis.call('HSET', key, name, (plan.percentage or told or '') .. ' ' .. now .. ' ' .. plan.phase)
+  redis.call('HSET', key, name, (plan.percentage or told or '') .. ' ' .. now .. ' ' .. (plan.eta or '') .. ' '
+             .. plan.phase)
+end
+
+-- The newest state in a few words: laid over what earlier events of this run said. A retry keeps its name alone.
+local LASTING = {name = true, type = true, priority = true, path = true, batch = true, total = true}
+local function describe(key, plan)
+  if not plan.entry then return end
+  local was = redis.call('HGET', key, 'entry')
+  if was then
+    was = cjson.decode(was)
+    for name, value in pairs(was) do
+      if plan.entry[name] == nil and (was.retry == plan.entry.retry or LASTING[name]) then plan.entry[name] = value end
+    end
+  end
+  redis.call('HSET', key, 'entry', cjson.encode(plan.entry))
+end
+
+-- digest: the entry goes into the window at hand, or into the next one if that is being told already.
+local function collect(plan, target)
+  local from, to = now, now -- for clocks that are further apart than windows: told at once, never lost
+  for _, window in ipairs(target.windows) do
+    if not sealed(box_id('digest', target.destination, target.address, window[1], window[2])) then
+      from, to = window[1], window[2]
+      break
+    end
+  end
+  local box = box_id('digest', target.destination, target.address, from, to)
+  local new = put(box, plan.operation)
+  redis.call('HSET', box_key(box), 'zone', target.zone)
+  open_box(box, 'digest', target, from, to)
+  if not new and (plan.progress or plan.phase_end) then redis.call('HINCRBY', box_key(box), 'held', 1) end
+  count('accepted')
+  count('digested')
+  note(plan.operation, 'digested', target.destination, target.address)
+end
+
+-- In quiet hours a new message becomes an entry of what is told at their end. False if it may be sent.
+local function hush(plan, target)
+  local hours = not target.passes and target.quiet
+  if not hours or now >= hours[2] or not plan.entry then return false end
+  local box = box_id('quiet', target.destination, target.address, hours[1], hours[2])
+  if sealed(box) then return false end
+  put(box, plan.operation)
+  open_box(box, 'quiet', target, hours[1], hours[2])
+  count('accepted')
+  count('held:quiet_hours')
+  note(plan.operation, 'held', target.destination, 'quiet_hours')
+  return true
 end
 
 local function spec_of(plan, target, seq, kind)
   return {operation = plan.operation, destination = target.destination, channel = target.channel,
           address = target.address, kind = kind, name = plan.name, lane = target.lane, limits = target.limits,
-          event = kind == 'live' and '' or plan.event, urgent = plan.urgent, seq = seq, due = now}
+          event = kind == 'live' and '' or plan.event, urgent = plan.urgency, seq = seq, due = now,
+          passes = target.passes, loud = target.loud}
+end
+
+-- A new message, now or after the quiet hours. Answers how many references to the event's body that makes.
+local function speak(id, plan, target, spec)
+  if hush(plan, target) then return 0 end
+  create(id, spec)
+  return 1
 end
 
 -- A terminal event does not wait for the retry of a progress message that it makes pointless.
@@ -125,22 +287,78 @@ local function hurry(lane)
   end
 end
 
+-- live: nobody is told of it here, and why: its priority is for the digest, or its batch speaks for it. A message
+-- that stands, or is on its way, is kept true all the same.
+local function left_out(plan, target)
+  if not target.live or not plan.rank then return nil end
+  local t = redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted')
+  if t[2] or t[3] then return nil end
+  local member = target.batch_lane and target.batch_lane ~= target.lane
+  if member and redis.call('EXISTS', thread_key(target.batch_lane)) == 1 then
+    if t[1] then
+      if field(t[1], 'urgent') == '1' then return nil end
+      supersede(t[1], plan.operation, target.destination, target.lane, 'told by its batch')
+    end
+    return 'batch'
+  end
+  if not target.root and not t[1] then return 'low_priority' end
+end
+
+-- A mishap of one member is told in the thread of its batch once: by the operation's own event or by the batch's,
+-- whichever comes first.
+local function first_word(plan, lane)
+  if not plan.member then return true end
+  return redis.call('HSETNX', thread_key(lane), 'told:' .. plan.member, now) == 1
+end
+
+-- The first message is due now: there is news below it.
+local function hurry_root(lane)
+  local t = redis.call('HMGET', thread_key(lane), 'waiting', 'flying', 'posted')
+  if t[1] and not t[2] and not t[3] and field(t[1], 'attempts') == '0' then
+    redis.call('HSET', delivery_key(t[1]), 'due', now)
+    make_due(t[1])
+  end
+end
+
+-- What an operation tells in its batch's thread; nil if that says it already, else as `speak`.
+local function tell_batch(plan, target, seq)
+  if not target.batch_reply or not first_word(plan, target.batch_lane) then return nil end
+  local spec = spec_of(plan, target, seq, 'reply')
+  spec.lane = target.batch_lane
+  local references = speak(target.id .. '-batch', plan, target, spec)
+  if references > 0 then hurry_root(target.batch_lane) end
+  return references
+end
+
 -- live: at most one delivery waits in the lane; it means "show the present state", so a newer event joins it.
+-- Answers the references to the event's body; nil if it is told after the quiet hours.
 local function refresh(plan, target, key, seq)
   local thread = thread_key(target.lane)
   local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted', 'sent')
   local waiting, flying, posted, sent = t[1], t[2], t[3], tonumber(t[4])
   local spec = spec_of(plan, target, seq, 'live')
+  local grouped = target.batch_lane == target.lane
+    or target.batch_lane and redis.call('EXISTS', thread_key(target.batch_lane)) == 1
+  local reply = target.reply and (not grouped or first_word(plan, target.batch_lane))
   if not plan.urgent then
-    if posted then spec.due = math.max(now, (sent or 0) + target.min_interval)
+    -- The end of a phase waits for the start of the next, which says more.
+    local patience = plan.phase_end and plan.urgency == '' and target.min_interval or 0
+    if posted then spec.due = math.max(now + patience, (sent or 0) + target.min_interval)
+    elseif target.reply then spec.due = now
     else spec.due = math.max(now, tonumber(redis.call('HGET', key, 'first')) + target.post_after) end
+  end
+  if not (waiting or flying or posted) and target.quiet and spec.due < target.quiet[2] and hush(plan, target) then
+    return nil
   end
   if waiting then
     local was = tonumber(field(waiting, 'due'))
     local due = plan.urgent and now or math.min(was, math.max(spec.due, now))
     if tonumber(field(waiting, 'attempts')) > 0 and not plan.urgent then due = was end -- its back-off holds
-    redis.call('HSET', delivery_key(waiting), 'seq', seq, 'name', plan.name, 'due', due,
-               'urgent', (plan.urgent or field(waiting, 'urgent') == '1') and '1' or '')
+    local urgency = field(waiting, 'urgent')
+    if URGENCY[plan.urgency] < URGENCY[urgency] then urgency = plan.urgency end
+    redis.call('HSET', delivery_key(waiting), 'seq', seq, 'name', plan.name, 'due', due, 'urgent', urgency)
+    if target.passes then redis.call('HSET', delivery_key(waiting), 'passes', '1') end
+    if target.loud then redis.call('HSET', delivery_key(waiting), 'loud', '1') end
     make_due(waiting)
     count('accepted')
     count('superseded')
@@ -149,25 +367,32 @@ local function refresh(plan, target, key, seq)
   end
   redis.call('HSET', thread, 'spec', cjson.encode(spec), 'interval', target.min_interval)
   redis.call('PEXPIRE', thread, KEEP_OPERATION)
-  if target.reply and (posted or flying) then
-    create(target.id .. '-reply', spec_of(plan, target, seq, 'reply'))
-    return 1
+  if reply and (posted or flying) then
+    return speak(target.id .. '-reply', plan, target, spec_of(plan, target, seq, 'reply'))
   end
   return 0
 end
 
 local function accept(delivery_digest, fact_digest, plan, body)
   count('received') -- writes first: a full Redis refuses here, with nothing done
-  if seen(delivery_digest) or seen(fact_digest) then
+  local key = operation_key(plan.operation)
+  local resent = seen(delivery_digest)
+  if resent or seen(fact_digest) then
     count('duplicates')
+    if not resent then heard_again(key, plan) end
     return {'duplicate', 0}
   end
-  local key = operation_key(plan.operation)
+  if plan.watch and moot(key, plan.watch) then -- not remembered: it may come true later
+    count('late')
+    return {'late', 0}
+  end
   local was = read(key)
+  numbered(plan)
   remember(delivery_digest)
   remember(fact_digest)
   if late(plan, was) then
     count('late')
+    if plan.retry == was.retry then heard_again(key, plan) end
     note(plan.operation, 'late', plan.name, plan.percentage or '')
     return {'late', 0}
   end
@@ -175,6 +400,9 @@ local function accept(delivery_digest, fact_digest, plan, body)
     for _, target in ipairs(plan.targets) do keep_outcome(key, target) end
   end
   local seq = advance(key, plan, was, body)
+  describe(key, plan)
+  if plan.over then unwatch(plan.over) end -- its batch says so; its own end may never be told
+  if plan.own then lead(plan) end
   note(plan.operation, 'accepted', plan.name, plan.status, plan.percentage or '', plan.sender)
   count('events')
   if #plan.targets == 0 then
@@ -185,24 +413,35 @@ local function accept(delivery_digest, fact_digest, plan, body)
   end
   local answer, references = {'accepted', 0}, 0
   for _, target in ipairs(plan.targets) do
-    local reason = gate(key, plan, target)
-    if reason then
+    local refused = target.held or suppressed(target.destination, target.address)
+    local reason = refused or not target.windows and (left_out(plan, target) or gate(key, plan, target))
+    local made = nil -- references to the body, or nil: nothing was queued here
+    if target.windows and not reason then
+      collect(plan, target)
+      answer[2] = answer[2] + 1
+    elseif not reason and target.live and plan.rank then
+      made = refresh(plan, target, key, seq)
+    elseif not reason then
+      -- An event without a rank changes no state that a live message could show: it is told beside it.
+      made = speak(target.id, plan, target, spec_of(plan, target, seq, target.live and 'reply' or 'each'))
+      if plan.rank == TERMINAL then hurry(target.lane) end
+      if made == 0 then made = nil end
+    elseif reason == 'batch' then
+      made = tell_batch(plan, target, seq)
+      if made == 0 then made, reason = nil, false elseif made then reason = false end
+    end
+    if made then
+      answer[2], references = answer[2] + 1, references + made
+      note(plan.operation, 'queued', target.destination, target.address)
+    elseif not reason and not target.windows then -- the quiet hours have it, counted and noted
+      answer[#answer + 1] = target.destination
+      answer[#answer + 1] = 'quiet_hours'
+    elseif reason then
       count('accepted')
       count('held:' .. reason)
-      note(plan.operation, 'held', target.destination, reason)
+      note(plan.operation, 'held', target.destination, reason, refused and target.address or nil)
       answer[#answer + 1] = target.destination
       answer[#answer + 1] = reason
-    else
-      answer[2] = answer[2] + 1
-      if target.mode == 'live' and plan.rank then
-        references = references + refresh(plan, target, key, seq)
-      else
-        -- An event without a rank changes no state that a live message could show: it is told beside it.
-        create(target.id, spec_of(plan, target, seq, target.mode == 'live' and 'reply' or 'each'))
-        if plan.rank == TERMINAL then hurry(target.lane) end
-        references = references + 1
-      end
-      note(plan.operation, 'queued', target.destination, target.address)
     end
   end
   if references > 0 then redis.call('HSET', P .. 'event:' .. plan.event, 'body', body, 'refs', references) end

@@ -2,7 +2,9 @@
 -- claim: lease up to n due deliveries of one channel. A lease, never a pop: a crashed worker's lapse by themselves.
 -- KEYS[1] the ledger. ARGV from 3: channel, n, lease (ms), worker, token.
 -- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see store.py).
+-- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms).
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local quiet = cjson.decode(ARGV[8] or '{}')
 local SCAN = 200
 local RECHECK = 5000
 local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its workers
@@ -14,7 +16,7 @@ local function reap(id)
   local d = redis.call('HMGET', delivery_key(id), 'sending', 'kind', 'lane', 'operation', 'destination')
   if not d[2] then return end
   note(d[4], 'lease lapsed', d[5], d[1] == '1' and 'outcome unknown' or 'not sent')
-  if d[1] == '1' and not (d[2] == 'live' and redis.call('HGET', thread_key(d[3]), 'posted')) then
+  if d[1] == '1' and not (converges(d[2]) and redis.call('HGET', thread_key(d[3]), 'posted')) then
     count('unknown_outcomes')
     if redis.call('HINCRBY', delivery_key(id), 'unknowns', 1) > 1 then
       return bury(id, 'outcome_unknown', 'two attempts ended without an answer; it may have arrived')
@@ -25,13 +27,25 @@ end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 50)) do reap(id) end
 
+-- What nobody wants to read once the run is over.
+local PASSING = {['operation.progress'] = true, ['operation.stalled'] = true, ['operation.recovered'] = true}
+
 local function outdated(id, kind, lane, seq, name, operation)
-  local thread = redis.call('HMGET', thread_key(lane), 'waiting', 'posted_seq')
-  if kind == 'live' and thread[1] and thread[1] ~= id then return 'newer state' end
-  if kind == 'reply' and tonumber(thread[2] or '-1') >= seq then return 'told by the message itself' end
-  if kind == 'each' and name == 'operation.progress' then
-    local o = redis.call('HMGET', operation_key(operation), 'rank', 'seq')
+  local thread = redis.call('HMGET', thread_key(lane), 'waiting', 'posted_seq', 'posted_of')
+  if converges(kind) and thread[1] and thread[1] ~= id then return 'newer state' end
+  if BOXED[kind] or kind == 'rolling' and not redis.call('HGET', thread_key(lane), 'posted') then
+    local empty = redis.call('EXISTS', entries_key(lane)) == 0
+    return empty and redis.call('HGET', box_key(lane), 'empty') ~= 'send' and 'nothing to tell' or nil
+  end
+  -- In a batch's thread the root is not about its members; and an outcome of an earlier run is no part of this one's.
+  local own = (thread[3] or operation) == operation and not field(id, 'alone')
+  if kind == 'reply' and own and tonumber(thread[2] or '-1') >= seq then return 'told by the message itself' end
+  if not converges(kind) and PASSING[name] then
+    local o = redis.call('HMGET', operation_key(operation), 'rank', 'seq', 'watch:alarms')
     if o[1] == '2' and tonumber(o[2]) > seq then return 'the run is over' end
+    if name == 'operation.stalled' and o[3] and redis.call('SISMEMBER', STALLED, operation) == 0 then
+      return 'it goes on again'
+    end
   end
 end
 
@@ -49,9 +63,10 @@ local function probe(scope)
   if redis.call('HGET', key, 'probe') then redis.call('HSET', key, 'until', now + lease_ms) end
 end
 
--- GCRA: `at` is when the limit's next free slot would be if all of its burst were used.
-local function limited(limit)
-  local name, period, burst = limit[1], limit[2], limit[3]
+-- GCRA: `at` is when the limit's next free slot would be if all of its burst were used. The last `reserve` of the
+-- burst are for outcomes: however many runs report their progress, an end is told at once.
+local function limited(limit, urgency)
+  local name, period, burst = limit[1], limit[2], limit[3] - (urgency == '1' and 0 or limit[4] or 0)
   local wait = paused('limit:' .. name)
   if wait > 0 then return wait end
   local at = math.max(tonumber(redis.call('GET', P .. 'rate:' .. name) or '0'), now)
@@ -68,14 +83,41 @@ local function spend(limit)
 end
 
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
-                'attempts', 'claims', 'unknowns', 'created'}
+                'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud'}
+
+-- A new message that nobody wants now becomes an entry of what is told together later: in quiet hours, or above the cap
+-- on new messages. What may have arrived already is not begun anew by that; in quiet hours it is told again then.
+local function instead(id, d)
+  if d.edit or BOXED[d.kind] then return false end
+  local hours = quiet[d.destination] or quiet['*']
+  hours = hours and hours[1] <= now and now < hours[2] and hours
+  if d.kind == 'rolling' then
+    if hours then
+      redis.call('HSET', delivery_key(id), 'due', hours[2])
+      make_due(id)
+    end
+    return hours
+  end
+  if redis.call('HEXISTS', operation_key(d.operation), 'entry') == 0 then return false end
+  if hours and d.passes ~= '1' then
+    local box = box_id('quiet', d.destination, d.address, hours[1], hours[2])
+    if not sealed(box) then
+      open_box(box, 'quiet', d, hours[1], hours[2])
+      put(box, d.operation)
+      keep_box(box, hours[2])
+      set_aside(id, d, 'quiet_hours')
+      return true
+    end
+  end
+  local cap = d.calls.cap
+  if d.kind ~= 'live' or not cap or d.attempts > 0 or not over_cap(d, cap) then return false end
+  overflow(id, d, cap)
+  return true
+end
 
 local function wait_of(d)
-  local limits = cjson.decode(d.limits)
-  local edit = d.kind == 'live' and redis.call('HGET', thread_key(d.lane), 'posted')
-  d.calls = edit and limits.edit or limits.new
-  for _, limit in ipairs(d.calls) do
-    local wait = limited(limit)
+  for _, limit in ipairs(d.calls[d.edit and 'edit' or 'new']) do
+    local wait = limited(limit, d.urgent)
     if wait > 0 then return wait end
   end
   d.scopes = {'channel:' .. channel, 'destination:' .. d.destination .. '/' .. d.address}
@@ -103,18 +145,20 @@ end
 local function take(id, d, set)
   local known, seq = history(d)
   local body = d.event ~= '' and redis.call('HGET', P .. 'event:' .. d.event, 'body') or ''
-  if body == '' and #known == 0 then
+  local box = BOXED[d.kind] or d.kind == 'rolling'
+  if BOXED[d.kind] then seal(id, d.destination, d.address) end
+  if body == '' and #known == 0 and not box then
     bury(id, 'expired', 'what it should tell was forgotten 30 days after the last event')
     return nil
   end
-  for _, limit in ipairs(d.calls) do spend(limit) end
+  for _, limit in ipairs(d.calls[d.edit and 'edit' or 'new']) do spend(limit) end
   for _, scope in ipairs(d.scopes) do probe(scope) end
   local lease = worker .. ':' .. token .. ':' .. id
   redis.call('ZREM', set, id)
   redis.call('ZADD', LEASES, now + lease_ms, id)
   redis.call('HSET', delivery_key(id), 'lease', lease, 'claims', d.claims + 1)
-  if d.kind == 'live' then
-    redis.call('HSET', delivery_key(id), 'seq', seq)
+  if converges(d.kind) then
+    if not box then redis.call('HSET', delivery_key(id), 'seq', seq) end
     redis.call('HSET', thread_key(d.lane), 'flying', id)
     redis.call('HDEL', thread_key(d.lane), 'waiting')
   end
@@ -126,7 +170,8 @@ local function take(id, d, set)
       thread[#thread + 1] = flat[i + 1]
     end
   end
-  return {id, lease, d.destination, channel, d.address, d.kind, d.attempts, d.unknowns, d.created, body, known, thread}
+  return {id, lease, d.destination, channel, d.address, d.kind, d.attempts, d.unknowns, d.created, body, known, thread,
+          d.lane}
 end
 
 local function claim(id, set)
@@ -138,8 +183,9 @@ local function claim(id, set)
   local d = {}
   for i, name in ipairs(FIELDS) do d[name] = row[i] end
   d.seq, d.claims, d.attempts = tonumber(d.seq), tonumber(d.claims), tonumber(d.attempts)
-  local why = outdated(id, d.kind, d.lane, d.seq, d.name, d.operation)
+  local why = suppressed(d.destination, d.address) or outdated(id, d.kind, d.lane, d.seq, d.name, d.operation)
   if why then
+    if BOXED[d.kind] then seal(id, d.destination, d.address) end
     supersede(id, d.operation, d.destination, d.lane, why)
     return nil
   end
@@ -147,6 +193,9 @@ local function claim(id, set)
     bury(id, 'worker_crashed', 'claimed ' .. d.claims .. ' times, and each time its worker died before an attempt')
     return nil
   end
+  d.edit = converges(d.kind) and redis.call('HGET', thread_key(d.lane), 'posted')
+  d.calls, d.channel = cjson.decode(d.limits), channel
+  if instead(id, d) then return nil end
   local wait = wait_of(d)
   if wait > 0 then
     redis.call('HSET', delivery_key(id), 'due', now + wait)
@@ -170,7 +219,8 @@ if last and last:sub(1, #token + 1) == token .. ' ' then
 end
 
 local answer, ids = {''}, {}
-local sets = {due_key(channel, '1'), due_key(channel, '')}
+local sets = {}
+for i, urgency in ipairs(URGENCIES) do sets[i] = due_key(channel, urgency) end
 for _, set in ipairs(sets) do
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, SCAN)) do
     if #ids >= n then break end

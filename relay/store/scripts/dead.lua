@@ -12,11 +12,11 @@ for i = 4, #ARGV do
       redis.call('HSET', delivery_key(id), 'attempts', 0, 'claims', 0, 'unknowns', 0, 'due', now,
                  'created', now)
       redis.call('HDEL', delivery_key(id), 'reason', 'error', 'died', 'failing')
-      local waiting = d[4] == 'live' and redis.call('HGET', thread_key(d[3]), 'waiting')
+      local waiting = converges(d[4]) and redis.call('HGET', thread_key(d[3]), 'waiting')
       if waiting then
         supersede(id, d[1], d[2], d[3], 'newer state')
       else
-        if d[4] == 'live' then redis.call('HSET', thread_key(d[3]), 'waiting', id) end
+        if converges(d[4]) then redis.call('HSET', thread_key(d[3]), 'waiting', id) end
         note(d[1], 'replayed', d[2])
         join_lane(id, d[3])
       end

@@ -19,7 +19,28 @@ local function delivery_key(id) return P .. 'delivery:' .. id end
 local function thread_key(lane) return P .. 'thread:' .. lane end
 local function lane_key(lane) return P .. 'lane:' .. lane end
 local function operation_key(operation) return P .. 'operation:' .. operation end
-local function due_key(channel, urgent) return P .. 'due:' .. channel .. (urgent == '1' and ':urgent' or '') end
+
+-- The order in which what is due leaves: outcomes, stalled runs, failed phases, then everything else.
+local URGENCIES = {'1', '2', '3', ''}
+local QUEUES = {['1'] = ':urgent', ['2'] = ':stalled', ['3'] = ':phases', [''] = ''}
+local URGENCY = {['1'] = 1, ['2'] = 2, ['3'] = 3, [''] = 4}
+local function due_key(channel, urgency) return P .. 'due:' .. channel .. QUEUES[urgency] end
+
+local function leave_queues(id, channel, but)
+  for _, urgency in ipairs(URGENCIES) do
+    if urgency ~= but then redis.call('ZREM', due_key(channel, urgency), id) end
+  end
+end
+
+-- The runs that the watchdog looks at, and those that it has found stalled.
+local WATCH, STALLED = P .. 'watch', P .. 'stalled'
+
+local function look_now(operation) redis.call('ZADD', WATCH, now, operation) end
+
+local function unwatch(operation)
+  redis.call('ZREM', WATCH, operation)
+  redis.call('SREM', STALLED, operation)
+end
 
 local function field(id, name) return redis.call('HGET', delivery_key(id), name) end
 
@@ -35,7 +56,7 @@ end
 local function make_due(id)
   local d = redis.call('HMGET', delivery_key(id), 'channel', 'urgent', 'due', 'lane', 'lease')
   if not d[1] or d[5] ~= '' or redis.call('LINDEX', lane_key(d[4]), 0) ~= id then return end -- a leased one is not due
-  redis.call('ZREM', due_key(d[1], d[2] == '1' and '' or '1'), id)
+  leave_queues(id, d[1], d[2])
   redis.call('ZADD', due_key(d[1], d[2]), d[3], id)
 end
 
@@ -54,17 +75,49 @@ local function leave_lane(id, lane)
   if head then make_due(head) end
 end
 
+-- These show what is so when they are sent: a newer one replaces an older one, and one that is repeated does no harm.
+local function converges(kind) return kind == 'live' or kind == 'rolling' end
+
 -- The delivery is over: its memory is freed, and the event's body with the last one that needed it.
 local function forget(id)
-  local d = redis.call('HMGET', delivery_key(id), 'channel', 'event')
-  if d[1] then
-    redis.call('ZREM', due_key(d[1], ''), id)
-    redis.call('ZREM', due_key(d[1], '1'), id)
-  end
+  local d = redis.call('HMGET', delivery_key(id), 'channel', 'event', 'kind')
+  if d[1] then leave_queues(id, d[1]) end
   redis.call('DEL', delivery_key(id))
+  if d[3] == 'digest' or d[3] == 'roundup' then -- that it was sealed is known a while longer than anybody comes late
+    redis.call('DEL', P .. 'entries:' .. id)
+    redis.call('PEXPIRE', P .. 'box:' .. id, 3 * DAY)
+  end
   if d[2] and d[2] ~= '' and redis.call('HINCRBY', P .. 'event:' .. d[2], 'refs', -1) <= 0 then
     redis.call('DEL', P .. 'event:' .. d[2])
   end
+end
+
+-- Who is not written to: addresses differ by more than the case of ASCII letters.
+local SUPPRESSED = P .. 'suppressed'
+local BOUNCES, BOUNCE_WINDOW = 3, 14 * DAY -- so many refusals within this time, and the address is written to no more
+
+local function suppression(destination, address) return destination .. ' ' .. address:lower() end
+local function bounces_key(address) return P .. 'bounces:' .. redis.sha1hex(address:lower()) end
+
+local function suppress(destination, address, reason, detail)
+  local entry = {reason = reason, at = now, address = address, detail = detail}
+  return redis.call('HSETNX', SUPPRESSED, suppression(destination, address), cjson.encode(entry))
+end
+
+-- Why nothing may go there; nil if it may.
+local function suppressed(destination, address)
+  for _, entry in ipairs(redis.call('HMGET', SUPPRESSED, suppression(destination, address), suppression('*', address))) do
+    if entry then return cjson.decode(entry).reason end
+  end
+end
+
+-- hard: there is no such address. soft: its server does not want this mail, which may pass.
+local function bounce(id, address, how, detail)
+  local key = bounces_key(address)
+  redis.call('ZADD', key, now, id)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - BOUNCE_WINDOW)
+  redis.call('PEXPIRE', key, BOUNCE_WINDOW)
+  if how == 'hard' or redis.call('ZCARD', key) >= BOUNCES then return suppress('*', address, 'bounced', detail) end
 end
 
 local function supersede(id, operation, destination, lane, why)
@@ -75,10 +128,20 @@ local function supersede(id, operation, destination, lane, why)
   forget(id)
 end
 
+-- A live delivery that carries an outcome of its own (accept.lua, keep_outcome) and did not arrive: the message
+-- belongs to the next run by now, so the outcome becomes one beside it.
+local function speak_for_itself(id)
+  local d = redis.call('HMGET', delivery_key(id), 'kind', 'event', 'lane')
+  if d[1] ~= 'live' or d[2] == '' then return false end
+  redis.call('HSET', delivery_key(id), 'kind', 'reply', 'alone', 1)
+  if redis.call('HGET', thread_key(d[3]), 'flying') == id then redis.call('HDEL', thread_key(d[3]), 'flying') end
+  return true
+end
+
 local function bury(id, reason, error)
   local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel')
-  redis.call('ZREM', due_key(d[4], ''), id)
-  redis.call('ZREM', due_key(d[4], '1'), id)
+  leave_queues(id, d[4])
+  speak_for_itself(id)
   redis.call('HSET', delivery_key(id), 'reason', reason, 'error', error, 'died', now, 'lease', '', 'sending', '')
   redis.call('ZADD', DEAD, now, id)
   count('pending', -1)
@@ -105,7 +168,7 @@ end
 local function requeue(id, due)
   local d = redis.call('HMGET', delivery_key(id), 'kind', 'lane', 'operation', 'destination')
   redis.call('HSET', delivery_key(id), 'lease', '', 'sending', '', 'due', due)
-  if d[1] == 'live' then
+  if not speak_for_itself(id) and converges(d[1]) then
     local thread = thread_key(d[2])
     local heir = redis.call('HGET', thread, 'waiting')
     if heir then
@@ -121,10 +184,12 @@ end
 local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}
 
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
--- urgent, seq, due.
+-- urgent ('1' to '3' as in URGENCIES, or true for '1'), seq, due; passes: quiet hours, loud: the cap on new messages.
 local function create(id, spec)
-  local row = {'event', spec.event, 'urgent', spec.urgent and '1' or '', 'seq', spec.seq, 'due', spec.due,
-               'created', now, 'attempts', 0, 'claims', 0, 'unknowns', 0, 'lease', '', 'sending', ''}
+  local urgency = spec.urgent == true and '1' or spec.urgent or ''
+  local row = {'event', spec.event, 'urgent', urgency, 'seq', spec.seq, 'due', spec.due,
+               'created', now, 'attempts', 0, 'claims', 0, 'unknowns', 0, 'lease', '', 'sending', '',
+               'passes', spec.passes and '1' or '', 'loud', spec.loud and '1' or ''}
   for _, name in ipairs(DELIVERY) do
     row[#row + 1] = name
     row[#row + 1] = spec[name]
@@ -132,6 +197,6 @@ local function create(id, spec)
   redis.call('HSET', delivery_key(id), unpack(row))
   count('accepted')
   count('pending')
-  if spec.kind == 'live' then redis.call('HSET', thread_key(spec.lane), 'waiting', id) end
+  if converges(spec.kind) then redis.call('HSET', thread_key(spec.lane), 'waiting', id) end
   join_lane(id, spec.lane)
 end

@@ -18,6 +18,22 @@ local function pause(request)
   end
 end
 
+-- What the next digest compares itself with. One that is settled late does not replace a newer one.
+local function keep(kept, destination, address)
+  local key = digests_key(destination, address)
+  if tonumber(redis.call('HGET', key, 'to') or '0') < kept.to then
+    redis.call('HSET', key, 'to', kept.to, 'last', kept.last)
+  end
+  for day, counts in pairs(kept.days) do
+    redis.call('HINCRBY', key, 'c:' .. day, counts[1])
+    redis.call('HINCRBY', key, 'f:' .. day, counts[2])
+  end
+  for _, name in ipairs(redis.call('HKEYS', key)) do
+    if name:match('^[cf]:') and name:sub(3) < kept.oldest then redis.call('HDEL', key, name) end
+  end
+  redis.call('PEXPIRE', key, 60 * DAY)
+end
+
 local function resume(channel, destination, address)
   redis.call('DEL', P .. 'pause:channel:' .. channel, P .. 'pause:destination:' .. destination .. '/' .. address)
 end
@@ -41,11 +57,12 @@ end
 function verbs.complete(id, request)
   local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel', 'seq', 'kind', 'attempts',
                        'address')
-  if d[6] == 'live' then
+  if converges(d[6]) then
     local thread = thread_key(d[3])
-    if request.new then redis.call('HSET', thread, 'posted', now, 'posted_seq', d[5]) end
+    if request.new then redis.call('HSET', thread, 'posted', now, 'posted_seq', d[5], 'posted_of', d[1]) end
     for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
     redis.call('HSET', thread, 'sent', now, 'done', request.lease)
+    if request.new then leave_list(d[3], d[1]) end
     redis.call('PEXPIRE', thread, KEEP_OPERATION)
     -- What came in meanwhile keeps its distance from this edit, unless it is the outcome.
     local waiting = redis.call('HGET', thread, 'waiting')
@@ -58,6 +75,8 @@ function verbs.complete(id, request)
   count('delivered')
   note(d[1], 'delivered', d[2], d[6], tonumber(d[7]), request.detail)
   resume(d[4], d[2], d[8])
+  if request.kept and d[6] == 'digest' then keep(request.kept, d[2], d[8]) end
+  redis.call('DEL', bounces_key(d[8]))
   leave_lane(id, d[3])
   forget(id)
 end
@@ -80,6 +99,10 @@ function verbs.reschedule(id, request)
 end
 
 function verbs.bury(id, request)
+  if request.bounce then
+    local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'address')
+    if bounce(id, d[3], request.bounce, request.error) == 1 then note(d[1], 'suppressed', d[2], d[3], request.error) end
+  end
   bury(id, request.reason, request.error)
 end
 
@@ -90,7 +113,7 @@ local function repair(request)
   local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting', 'done')
   if not t[1] or t[2] or t[3] == request.lease then return end -- the last: only the answer to this had been lost
   local spec = cjson.decode(t[1])
-  spec.due, spec.urgent = now, true
+  spec.due, spec.urgent = now, '1'
   create(request.id .. '-repair-' .. now, spec)
   note(spec.operation, 'repair', spec.destination)
 end

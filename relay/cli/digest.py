@@ -1,0 +1,164 @@
+"""relay digest: what a digest would say now, and sending it before its time."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from relay.app import Desk, build_renderer
+from relay.channels import CHANNELS
+from relay.cli.desk import at_desk, iso, local, print_json
+from relay.cli.options import config_option, json_option, visible
+from relay.destinations import Destination
+from relay.digests import at_hand
+from relay.errors import RelayError
+from relay.schedules import spoken
+from relay.validation import suggest
+
+
+@click.group(short_help="Look at digests before they are sent, or send one now.")
+def digest() -> None:
+    """Digests: what has come in for them, what they would say now, and sending one before its time.
+
+    Works on a running relay, by the same configuration.
+    """
+
+
+destination_argument = click.argument("name", metavar="DESTINATION")
+
+
+@digest.command("list", short_help="List the digests with what waits in them.")
+@config_option
+@json_option
+def list_(config: Path, *, as_json: bool) -> None:
+    """List every digest with its schedule, its next time and what waits in it."""
+
+    async def work(desk: Desk) -> None:
+        found = []
+        for one in _digests(desk):
+            for target, window in at_hand(one, desk.config, CHANNELS, desk.clock()):
+                box = await desk.store.boxes.look(target, window)
+                found.append({
+                    "destination": one.name, "address": target.address, "at": f"{one.at:%H:%M}",
+                    "days": spoken(one.days), "timezone": target.zone,
+                    "next": iso(datetime.fromtimestamp(window.end, UTC)), "entries": box.entries,
+                })  # fmt: skip
+        if as_json:
+            print_json({"digests": found})
+        elif found:
+            Console(highlight=False).print(_table(found))
+        else:
+            click.echo("No destination has mode: digest.")
+
+    at_desk(config, work)
+
+
+@digest.command(short_help="Show what it would say now.")
+@config_option
+@json_option
+@destination_argument
+@click.option("--address", metavar="ADDRESS", help="Of this recipient; else of the first.")
+@click.option("--to", "file", type=click.Path(dir_okay=False, writable=True, path_type=Path), metavar="FILE.html",
+              help="Write the mail's HTML here.")  # fmt: skip
+def preview(config: Path, name: str, address: str | None, file: Path | None, *, as_json: bool) -> None:
+    """Show what the digest for DESTINATION would say if it were sent now. Nothing is sent, nothing changes."""
+
+    async def work(desk: Desk) -> None:
+        one = _named(desk, name)
+        targets = [*at_hand(one, desk.config, CHANNELS, desk.clock())]
+        chosen = [pair for pair in targets if address in (None, pair[0].address)]
+        if not chosen:
+            raise RelayError(f"{name} has no recipient {address}; {suggest(address or '', one.addresses)}")
+        target, window = chosen[0]
+        event = await desk.store.boxes.preview(target, window)
+        renderer = build_renderer(desk.config)
+        try:
+            told = await renderer.message(
+                target.channel, "digest", event, (), language=one.language or desk.config.language,
+                timezone=target.zone, now=event.occurred_at, destination=one.name,
+            )  # fmt: skip
+        finally:
+            await renderer.aclose()
+        if file:
+            if "html" not in told.content:
+                raise RelayError(f"{name} is no mail: without --to its text is shown, with --json all of it")
+            file.write_text(told.content["html"], "utf-8")  # noqa: ASYNC240 - nothing else runs in this command
+        if as_json:
+            print_json({"destination": name, "address": target.address, "digest": event.document,
+                        "content": told.content, "fault": told.fault})  # fmt: skip
+        else:
+            click.echo(visible(told.content["text"] if target.channel == "email" else _slack(told.content)))
+        if told.fault:
+            click.echo(visible(f"a template failed, so this is relay's own wording: {told.fault}"), err=True)
+
+    at_desk(config, work)
+
+
+@digest.command("send-now", short_help="Send what it holds so far.")
+@config_option
+@json_option
+@destination_argument
+def send_now(config: Path, name: str, *, as_json: bool) -> None:
+    """Send now what the digest for DESTINATION holds so far. What comes in later is told at its usual time.
+
+    Leaves with 1 if there is nothing to tell.
+    """
+
+    async def work(desk: Desk) -> None:
+        sent = []
+        for target, window in at_hand(_named(desk, name), desk.config, CHANNELS, desk.clock()):
+            if await desk.store.boxes.send_now(target, window):
+                sent.append(target.address)
+        if as_json:
+            print_json({"queued": sent})
+        for address in sent if not as_json else ():
+            click.echo(visible(f"queued for {address}"))
+        if not sent:
+            raise RelayError(f"nothing has come in for {name} since its last digest")
+
+    at_desk(config, work)
+
+
+def _digests(desk: Desk) -> list[Destination]:
+    return [one for one in desk.config.destinations.values() if one.mode == "digest"]
+
+
+def _named(desk: Desk, name: str) -> Destination:
+    """The digest of this name. RelayError if there is none."""
+    known = {one.name: one for one in _digests(desk)}
+    if name in known:
+        return known[name]
+    other = "is no digest" if name in desk.config.destinations else "is no destination"
+    raise RelayError(f"{name} {other}; {suggest(name, known, '' if known else 'none has mode: digest')}")
+
+
+def _slack(content: dict[str, Any]) -> str:
+    """The words of its blocks, in their order."""
+    texts = [content["text"]]
+    for block in content["blocks"]:
+        parts = [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]
+        texts += [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    return "\n\n".join(texts) if len(texts) > 1 else json.dumps(content, ensure_ascii=False)
+
+
+def _table(found: Iterable[dict[str, Any]]) -> Table:
+    rows = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    for title in ("digest", "for", "schedule", "next", "entries"):
+        rows.add_column(title, overflow="fold")
+    for one in found:
+        schedule = f"{one['at']} {one['days']}, {one['timezone']}"
+        texts = (
+            one["destination"],
+            one["address"],
+            schedule,
+            local(datetime.fromisoformat(one["next"])),
+            str(one["entries"]),
+        )
+        rows.add_row(*(Text(visible(text)) for text in texts))
+    return rows

@@ -1,0 +1,102 @@
+"""relay template lint: everything that is wrong with the templates, found before an event finds it."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.options import json_option, visible
+from relay.cli.template import Workplace, workplace, workplace_options
+from relay.errors import TemplateError
+from relay.rendering import BoundedRenderer
+from relay.rendering.catalogues import Catalogues
+from relay.rendering.checks import Case, problems, untranslated
+from relay.rendering.fixtures import FIXTURES
+from relay.rendering.library import Library
+from relay.rendering.names import empty_values, file_of, unknown_names
+from relay.rendering.renderer import message_of
+from relay.standins.slack_limits import validate
+from relay.validation import suggest
+
+CLIPPED = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning only
+
+
+@click.command(short_help="Say what is wrong with the templates.")
+@workplace_options
+@json_option
+def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
+    """Say what is wrong with the templates: syntax, names that mean nothing, missing translations and fields, and what
+    Slack or a mail program would not take. Every message is tried in every language, with the shortest, the longest
+    and the most hostile event there can be.
+
+    Leaves with 1 if anything is wrong.
+    """
+    place = workplace(config, templates)
+    faults = faults_of(place)
+    if as_json:
+        rows = [dict(zip(("file", "line", "message"), file_of(fault), strict=True)) for fault in faults]
+        click.echo(json.dumps({"ok": not faults, "faults": rows}, ensure_ascii=False, indent=2))
+    else:
+        for fault in faults:
+            click.echo(visible(fault))
+        where = ", ".join(str(folder) for folder in place.directories)
+        click.echo(f"{where}: right" if not faults else f"{where}: {len(faults)} fault{'s' * (len(faults) > 1)}")
+    if faults:
+        raise SystemExit(1)
+
+
+def faults_of(place: Workplace) -> list[str]:
+    """One line per fault, with file and line where they are known."""
+    faults: list[str] = []
+    library = Library(place.directories, faults)
+    try:
+        catalogues = Catalogues(place.directories)
+    except TemplateError as error:
+        faults.append(str(error))
+        catalogues = Catalogues(place.directories[-1:])
+    usable = not faults
+    faults += unknown_names(library, empty_values(catalogues))
+    faults += _strangers(library, place)
+    if not usable:
+        return [*faults, *untranslated(library, catalogues)]  # the messages themselves can be tried once these are gone
+
+    def judge(case: Case, content: dict[str, Any]) -> Iterator[str]:
+        file = library.message(
+            case.channel, message_of(case.event, case.kind, case.history), case.kind, case.destination
+        ).file
+        yield from (f"{file}: {fault}" for fault in _refused(case, content))
+
+    def concerns(case: Case) -> bool:
+        """Messages that nothing of the author's has a part in are not theirs to mend."""
+        own = library.own(case.channel, message_of(case.event, case.kind, case.history), case.kind, case.destination)
+        return place.own is None or bool(own)
+
+    with contextlib.closing(BoundedRenderer(place.directories, base_url=place.base_url)) as renderer:
+        return faults + problems(
+            renderer.render, library, catalogues, place.directories, fixtures=FIXTURES, concerns=concerns, judge=judge
+        )
+
+
+def _refused(case: Case, content: dict[str, Any]) -> Iterator[str]:
+    """What the other side would not take, or not show."""
+    if case.channel == "slack":
+        for part in ("blocks", "rich"):
+            if part in content:
+                yield from (
+                    f"Slack would refuse it: {fault}"
+                    for fault in validate({"text": content["text"], "blocks": content[part]})
+                )
+    if case.channel == "email" and (size := len(content["html"].encode())) > CLIPPED:
+        yield f"{size // 1024} KB of HTML, clipped after {CLIPPED // 1024}: show fewer rows or shorter texts"
+
+
+def _strangers(library: Library, place: Workplace) -> Iterator[str]:
+    """Files for a destination that the configuration does not have."""
+    for trees in library.messages.values():
+        for name, tree in trees.items():
+            destination = name.partition("@")[2]
+            if destination and place.destinations and destination not in place.destinations:
+                yield f"{tree.file}:1: {destination} is no destination; {suggest(destination, place.destinations)}"

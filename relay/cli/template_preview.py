@@ -1,0 +1,169 @@
+"""relay template preview: messages as files to look at, in a browser or a mail program."""
+
+import contextlib
+import json
+import webbrowser
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.channels.email_messages import Mailbox, compose
+from relay.cli.options import read_event, refuse
+from relay.cli.template import USUAL, Workplace, workplace, workplace_options
+from relay.deliveries import Kind, Notification
+from relay.errors import RelayError
+from relay.events import Event
+from relay.parsing import decode, parse
+from relay.rendering import BoundedRenderer
+from relay.rendering.checks import history_of, kinds_of, sample_events
+from relay.rendering.fixtures import FIXTURES
+from relay.standins.slack_page import page_of
+from relay.validation import suggest
+
+SENDER = Mailbox("relay@example.com", "relay")
+READER = "you@example.com"
+
+Told = dict[str, tuple[Event, tuple[Event, ...]]]
+
+
+@dataclass(frozen=True)
+class View:
+    """How it is shown, and where the files go."""
+
+    kind: Kind
+    fixture: str
+    destination: str
+    profile: str
+    folder: Path
+    language: str
+    timezone: str
+
+
+@click.command(short_help="Write messages to files, to look at.")
+@click.argument("message", required=False, metavar="[MESSAGE]")
+@workplace_options
+@click.option(
+    "--event", "event_file", metavar="FILE.json", help="Tell this event instead, as it would be sent; - reads it."
+)
+@click.option("--operation", metavar="ID", help="Tell what a running relay knows of this operation or batch.")
+@click.option("--channel", type=click.Choice(["slack", "email"]), help="One channel only.")
+@click.option("--lang", "language", metavar="CODE", help="The language; else that of the configuration.")
+@click.option("--timezone", metavar="ZONE", help="The reader's zone; else that of the configuration.")
+@click.option("--kind", type=click.Choice(["each", "live", "reply"]), default="each", show_default=True,
+              help="Slack's message that shows the present state, or the outcome in its thread.")  # fmt: skip
+@click.option("--fixture", type=click.Choice(list(FIXTURES)), default="typical", show_default=True,
+              help="How much the event says.")  # fmt: skip
+@click.option("--destination", default="", metavar="NAME", help="As this destination gets it.")
+@click.option("--profile", type=click.Choice(["classic", "rich"]), default="classic", show_default=True,
+              help="Slack's blocks: those that every Slack shows, or the newer ones.")  # fmt: skip
+@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default="preview", show_default=True,
+              metavar="DIR", help="Where the files go.")  # fmt: skip
+@click.option("--open", "show", is_flag=True, help="Open the first page in a browser.")
+def preview(
+    *, message: str | None, config: Path | None, templates: Path | None, event_file: str | None, operation: str | None,
+    channel: str | None, language: str | None, timezone: str | None, show: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Write MESSAGE, for instance operation.failed, or every message, as Slack and as mail: the Slack message as JSON
+    and as a page, the mail as HTML, as text and as an .eml file. Nothing is sent.
+    """
+    place = workplace(config, templates)
+    view = View(language=language or place.language, timezone=timezone or place.timezone, **options)
+    channels = [channel] if channel else ["slack", "email"]
+    try:
+        if event_file is not None:
+            told = _sent(event_file)
+        elif operation is not None:
+            told = _kept(operation, config or USUAL)
+        else:
+            told = _sampled(place, message, view.fixture)
+        with contextlib.closing(BoundedRenderer(place.directories, base_url=place.base_url)) as renderer:
+            files = [
+                file for name in told for each in channels for file in _write(renderer, each, name, told[name], view)
+            ]
+    except (RelayError, OSError) as error:
+        refuse(error)
+    for file in files:
+        click.echo(str(file))
+    pages = [file for file in files if file.suffix == ".html"]
+    if show and pages:
+        webbrowser.open(pages[0].absolute().as_uri())
+
+
+def _sent(file: str) -> Told:
+    """The event in this file; nothing was known before."""
+    try:
+        event = parse(decode(read_event(file)), source="preview", received_at=datetime.now(UTC))
+    except RelayError as error:
+        raise RelayError(f"{file}: {error}") from None
+    return {event.name: (event, (event,))}
+
+
+def _kept(operation: str, config: Path) -> Told:
+    """The newest event that a running relay keeps of this operation, with the others."""
+    from relay.app import Desk  # noqa: PLC0415 - the other ways need no store
+    from relay.cli.desk import at_desk  # noqa: PLC0415
+
+    found: list[Event] = []
+
+    async def work(desk: Desk) -> None:
+        found.extend(await desk.records.events(operation))
+
+    at_desk(config, work)
+    if not found:
+        raise RelayError(f"relay knows of no operation or batch {operation}; ids are case-sensitive")
+    return {found[-1].name: (found[-1], tuple(found))}
+
+
+def _sampled(place: Workplace, message: str | None, fixture: str) -> Told:
+    """The sample events, each with what was known when it came."""
+    samples = sample_events(place.directories, fixture)
+    if message is not None and message not in samples:
+        raise click.BadParameter(f"there is no sample of {message}; {suggest(message, samples)}", param_hint="MESSAGE")
+    wanted = samples if message is None else {message: samples[message]}
+    return {name: (event, history_of(event, samples.values())) for name, event in wanted.items()}
+
+
+def _write(
+    renderer: BoundedRenderer, channel: str, name: str, told: tuple[Event, tuple[Event, ...]], view: View
+) -> Iterator[Path]:
+    """The files of one message, written."""
+    event, history = told
+    kinds = kinds_of(channel, event)
+    kind = view.kind if view.kind in kinds else kinds[0]
+    content = renderer.render(
+        channel, kind, event, history, language=view.language, timezone=view.timezone, now=event.occurred_at,
+        destination=view.destination,
+    )  # fmt: skip
+    shown = (
+        "" if kind in ("each", name) else kind,
+        "" if view.fixture == "typical" else view.fixture,
+        view.destination,
+    )
+    stem = ".".join(part for part in (name, *shown, view.language) if part)
+    view.folder.mkdir(parents=True, exist_ok=True)
+    documents = _slack(content, event, view) if channel == "slack" else _mail(content, event, kind, view)
+    for ending, text in documents.items():
+        file = view.folder / f"{stem}.{ending}"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        yield file
+
+
+def _slack(content: dict[str, Any], event: Event, view: View) -> dict[str, str | bytes]:
+    rich = content.get("rich") if view.profile == "rich" else None
+    message = {"text": content["text"], "blocks": rich or content["blocks"]}
+    return {
+        "slack.json": json.dumps(message, ensure_ascii=False, indent=2) + "\n",
+        "slack.html": page_of([message], at=event.occurred_at.timestamp()),
+    }
+
+
+def _mail(content: dict[str, Any], event: Event, kind: Kind, view: View) -> dict[str, str | bytes]:
+    notification = Notification(
+        delivery="preview", destination=view.destination or "preview", address=READER, kind=kind, content=content,
+        subject=event.subject, event=event.name, created_at=event.occurred_at, language=view.language,
+    )  # fmt: skip
+    return {"mail.html": content["html"], "mail.txt": content["text"], "eml": compose(notification, SENDER)}

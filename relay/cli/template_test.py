@@ -1,0 +1,91 @@
+"""relay template test: what the author's own templates say, compared with what was agreed."""
+
+import contextlib
+import difflib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.options import refuse, visible
+from relay.cli.template import Workplace, workplace, workplace_options
+from relay.errors import RelayError
+from relay.rendering import BoundedRenderer
+from relay.rendering.checks import cases
+from relay.rendering.fixtures import FIXTURES
+
+GOLDEN = "golden"
+SHOWN = 40  # lines of each difference
+
+
+@click.command(short_help="Compare every message with what it was when it was agreed.")
+@workplace_options
+@click.option("--update", is_flag=True, help="Write what is said now; read the difference before you keep it.")
+def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
+    """Compare every message that your own templates have a part in with the files in golden/ beside them: each event,
+    from the shortest to the most hostile, in every language and channel.
+
+    Leaves with 1 if anything is said differently. --update writes the files.
+    """
+    place = workplace(config, templates)
+    if place.own is None:
+        raise click.UsageError("there are no templates of your own; name their directory with --templates")
+    try:
+        said = {place.own / GOLDEN / name: text for name, text in _said(place)}
+    except RelayError as error:
+        refuse(error)
+    before = {file: file.read_text("utf-8") for file in sorted((place.own / GOLDEN).rglob("*.*")) if file.is_file()}
+    changed = [file for file in sorted({*said, *before}) if said.get(file) != before.get(file)]
+    for file in changed:
+        click.echo(visible(_difference(file, before.get(file, ""), said.get(file, ""))))
+    if update:
+        _write(said, before)
+        click.echo(f"{place.own / GOLDEN}: {len(changed)} of {len(said)} files written")
+    elif changed:
+        click.echo(f"{len(changed)} of {len(said)} say something else than was agreed; --update agrees to it")
+        raise SystemExit(1)
+    else:
+        click.echo(f"{place.own / GOLDEN}: {len(said)} files, all as agreed")
+
+
+def _said(place: Workplace) -> Iterator[tuple[str, str]]:
+    """Each golden file's name and content, as it would be now."""
+    told: dict[str, dict[str, Any]] = {}
+    with contextlib.closing(BoundedRenderer(place.directories, base_url=place.base_url)) as renderer:
+        own = renderer.renderer
+        for case in cases(own.library, place.directories, renderer.languages, FIXTURES):
+            if not own.own(case.channel, case.kind, case.event, case.destination, case.history):
+                continue  # relay's own wording is relay's own to change
+            at = f"@{case.destination}" if case.destination else ""
+            name = f"{case.channel}/{case.sample}{at}.{case.fixture}.{case.language}"
+            told.setdefault(name, {})[case.kind] = case.told(renderer.render, place.timezone)
+    for name, kinds in told.items():
+        if name.startswith("email/"):
+            yield f"{name}.txt", "\n".join(_mail(content) for content in kinds.values())
+        else:
+            yield f"{name}.json", json.dumps(kinds, ensure_ascii=False, indent=2) + "\n"
+
+
+def _mail(content: dict[str, Any]) -> str:
+    head = "".join(
+        f"{name.title()}: {content[name]}\n" for name in ("subject", "topic", "preheader") if name in content
+    )
+    return f"{head}\n{content['text']}\n===== HTML =====\n{content['html']}\n"
+
+
+def _difference(file: Path, before: str, now: str) -> str:
+    lines = [
+        *difflib.unified_diff(before.splitlines(), now.splitlines(), f"{file} agreed", f"{file} now", lineterm="", n=1)
+    ]
+    rest = [f"… and {len(lines) - SHOWN} more lines"] if len(lines) > SHOWN else []
+    return "\n".join([*lines[:SHOWN], *rest])
+
+
+def _write(said: dict[Path, str], before: dict[Path, str]) -> None:
+    for file, text in said.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    for file in before.keys() - said.keys():
+        file.unlink()

@@ -1,0 +1,112 @@
+"""relay template vars: what templates can say, found by looking at what they are given."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.options import json_option, visible
+from relay.cli.template import workplace, workplace_options
+from relay.rendering.catalogues import Catalogues
+from relay.rendering.checks import history_of, sample_events
+from relay.rendering.formats import moment
+from relay.rendering.names import values_of
+
+UNLISTED = ("formats", "doc")
+DEPTH = 4
+EXAMPLE = 60  # characters
+
+
+@dataclass
+class Variable:
+    path: str
+    type: str
+    optional: bool  # an event may leave it out; it is empty then
+    example: Any
+
+
+@click.command(short_help="List what templates can say.")
+@workplace_options
+@json_option
+def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:  # noqa: A001 - the command's name
+    """List what templates can say: each name with its type and an example, from the sample events.
+
+    `[]` stands for each of a list. Every other field of your platform's documents is there too, under its own name,
+    and `doc` is the whole body as it came.
+    """
+    place = workplace(config, templates)
+    found = [*variables(place.directories, place.base_url or "https://platform.example.com")]
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=2))
+        return
+    width = max(len(each.path) for each in found)
+    for each in found:
+        shown = "" if each.example is None or isinstance(each.example, list | dict) else str(each.example)
+        example = " ".join(visible(shown).split())[:EXAMPLE]
+        optional = "optional" if each.optional else ""
+        click.echo(f"{each.path:<{width}}  {each.type:<9}  {optional:<8}  {example}".rstrip())
+
+
+def variables(directories: tuple[Path, ...], base_url: str) -> Iterator[Variable]:
+    """Every name that is always there, with the first example that a sample event has of it."""
+    catalogues = Catalogues(directories)
+    given: list[dict[str, Any]] = []
+    for fixture in ("typical", "minimal"):
+        events = sample_events(directories, fixture)
+        given.append(_merged(values_of(event, history_of(event, events.values()), catalogues, base_url)
+                             for event in events.values()))  # fmt: skip
+    full, least = (dict(_paths(values, "", DEPTH)) for values in given)
+    for path, example in sorted(full.items()):
+        yield Variable(path, _type(example), least.get(path) in (None, "", False), example)
+
+
+def _merged(contexts: Iterator[Mapping[str, Any]]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for values in contexts:
+        _fill(merged, {name: value for name, value in values.items() if name not in UNLISTED})
+    return merged
+
+
+def _fill(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """What `into` lacks, from `more`; of a list, the row that says most."""
+    for name, value in more.items():
+        if isinstance(value, Mapping):
+            if not isinstance(into.get(name), dict):
+                into[name] = {}
+            _fill(into[name], value)
+        elif into.get(name) in (None, "", [], False):
+            into[name] = value
+
+
+def _paths(values: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        path = f"{before}{name}"
+        rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+        if isinstance(value, Mapping) and value and depth > 1:
+            yield from _paths(value, f"{path}.", depth - 1)
+        elif rows and depth > 1:
+            row: dict[str, Any] = {}
+            for each in rows:
+                _fill(row, each)
+            yield from chain([(path, value)], _paths(row, f"{path}[].", depth - 1))
+        else:
+            yield path, value
+
+
+def _type(example: Any) -> str:
+    match example:
+        case bool():
+            return "yes or no"
+        case int() | float():
+            return "number"
+        case list():
+            return "list"
+        case Mapping():
+            return "object"
+        case str() if "T" in example and moment(example):
+            return "time"
+    return "text"

@@ -1,0 +1,39 @@
+"""Digests by the clock: whose window is at hand, and the tick that sees to those that are sent even if empty."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from relay.config import Config
+from relay.deliveries import Target, Window
+from relay.destinations import Destination
+from relay.rules import digest_targets
+from relay.schedules import windows
+from relay.store import Store
+
+
+def at_hand(destination: Destination, config: Config, channels: Mapping[str, Any], now: float) -> Iterator[
+    tuple[Target, Window]
+]:  # fmt: skip
+    """The addresses of a digest destination, each with the window that this moment is in."""
+    for target in digest_targets(destination, channels, config.channels, config.manners):
+        yield target, windows(now, destination.at, destination.days, target.zone)[0]
+
+
+class Digests:
+    """Sees to it that a digest with `when_empty: send` is due at the end of its window, whatever comes in.
+
+    Its delivery is made while the window is at hand, so it goes out on time however many instances tick, and once.
+    """
+
+    def __init__(self, store: Store, config: Callable[[], Config], channels: Mapping[str, Any]) -> None:
+        self._store = store
+        self._config = config
+        self._channels = channels
+
+    async def tick(self, now: float) -> None:
+        """Raises StoreUnavailable; the next tick does what this one did not."""
+        config = self._config()
+        for destination in config.destinations.values():
+            if destination.mode == "digest" and destination.sent_empty:
+                for target, window in at_hand(destination, config, self._channels, now):
+                    await self._store.boxes.ensure(target, window)

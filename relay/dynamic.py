@@ -1,0 +1,179 @@
+"""Whom an operation itself asks to be told, as far as the configuration allows. Pure.
+
+A sender may name people and places in `operation.notifications`. It is signed for, and still it is only data: nobody
+is told or called whom `dynamic_destinations` does not allow, and what is refused is explained.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel
+
+from relay.deliveries import PERSON, Target
+from relay.destinations import Destination, Manners, modes_at
+from relay.events import Audience, Event
+from relay.rules import Decision, Reached, targets
+from relay.validation import Section, Texts, one_or_more, spelled
+
+NAME = "dynamic"  # what such a destination is called; its address tells the rest
+MAX_ADDRESSES = 10
+MAX_MENTIONS = 5
+NOT_ALLOWED = "not_allowed"  # counted as held:not_allowed
+BY = "notifications of the operation"  # stands where a rule's name would
+
+Domain = Annotated[str, spelled(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a domain such as example.com")]
+
+
+class DynamicDestinations(Section):
+    """`dynamic_destinations` in the configuration. What is not listed is not told."""
+
+    email_domains: Annotated[tuple[Domain, ...], one_or_more] = ()  # exactly these, no domains below them
+    slack: Texts = ()  # conversations, as destinations write them
+    mention: Texts | None = None  # who may be called; left out: any person, by name. A group or a whole room never
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Somebody whom the operation asks for and who is not told."""
+
+    channel: str
+    address: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What becomes of the operation's wishes: addresses by channel, and what is not granted."""
+
+    addresses: Mapping[str, tuple[str, ...]]
+    refused: tuple[Refused, ...]
+
+
+def asked(
+    event: Event,
+    allowed: DynamicDestinations | None,
+    channels: Mapping[str, Any],
+    settings: Mapping[str, BaseModel],
+) -> Asked:
+    """Whom this event's operation asks for. A batch asks for nobody: its operations do.
+
+    `channels` by name are classes that follow relay.channels.Channel, `settings` those that are configured.
+    """
+    found: dict[str, list[str]] = {channel: [] for channel in _MOST}
+    refused = []
+    for channel, written in _wishes(_audience(event)):
+        address, why = _granted(channel, written, allowed, channels, settings)
+        if address and len(found[channel]) >= _MOST[channel] and address not in found[channel]:
+            why = f"only {_MOST[channel]} are told for an operation"
+        if why:
+            refused.append(Refused(channel, written, why))
+        elif address not in found[channel]:
+            found[channel].append(address)
+    return Asked({channel: tuple(addresses) for channel, addresses in found.items() if addresses}, tuple(refused))
+
+
+def added(
+    decision: Decision,
+    found: Sequence[Target],
+    allowed: DynamicDestinations | None,
+    *,
+    destinations: Mapping[str, Destination],
+    channels: Mapping[str, Any],
+    settings: Mapping[str, BaseModel],
+    defaults: Manners,
+) -> tuple[Target, ...]:
+    """The targets that the operation adds to those that the rules have `found`; what they reach is not told twice."""
+    event = decision.event
+    if allowed is None:
+        return ()
+    wishes = asked(event, allowed, channels, settings)
+    told = {(one.channel, one.address.casefold()) for one in found if one.mode != "digest"}
+    more: list[Target] = []
+    for channel, wanted in wishes.addresses.items():
+        for address in wanted:
+            if (channel, address.casefold()) not in told:
+                one = _destination(channel, address, destinations, channels, settings)
+                because = Decision(event, (), (Reached(one.name, (BY,), ()),))
+                more += targets(because, {one.name: one}, channels, settings, defaults)
+    if event.name not in _FREQUENT:
+        more += [Target(NAME, one.channel, one.address, held=NOT_ALLOWED) for one in wishes.refused]
+    return tuple(more)
+
+
+def _destination(
+    channel: str,
+    address: str,
+    destinations: Mapping[str, Destination],
+    channels: Mapping[str, Any],
+    settings: Mapping[str, BaseModel],
+) -> Destination:
+    """A live conversation that has a name keeps it: else one operation would have two messages there."""
+    for one in destinations.values():
+        if one.channel == channel and one.mode == "live" and address in one.addresses:
+            return one.model_copy(update={"addresses": (address,)})
+    mode = modes_at(channels[channel], settings[channel], address)[0]
+    return Destination(name=NAME, channel=channel, addresses=(address,), mode=mode)
+
+
+def mentions(event: Event, allowed: DynamicDestinations | None) -> tuple[str, ...]:
+    """Whom the operation asks to call and may: people alone, which PERSON tells the channel."""
+    if allowed is None:
+        return ()
+    listed = None if allowed.mention is None else {_bare(name) for name in allowed.mention}
+    names = {_bare(written): written.strip() for written in _audience(event).mentions}
+    granted = [said for name, said in names.items() if name not in _EVERYBODY and (listed is None or name in listed)]
+    return tuple(f"{PERSON}{said}" for said in granted[:MAX_MENTIONS])
+
+
+def _audience(event: Event) -> Audience:
+    operation = None if event.about_batch else event.operation
+    return (operation.audience if operation else None) or Audience()
+
+
+def _granted(
+    channel: str,
+    written: str,
+    allowed: DynamicDestinations | None,
+    channels: Mapping[str, Any],
+    settings: Mapping[str, BaseModel],
+) -> tuple[str, str]:
+    """The address and '', or '' and why not."""
+    if allowed is None:
+        return "", "dynamic_destinations is not configured"
+    if channel not in channels or channel not in settings:
+        return "", f"channels.{channel} is not configured"
+    return _CHECKS[channel](written, allowed, channels[channel])
+
+
+def _wishes(audience: Audience) -> Iterator[tuple[str, str]]:
+    yield from (("email", written) for written in audience.email)
+    yield from (("slack", written) for written in audience.slack)
+
+
+def _mail(written: str, allowed: DynamicDestinations, channel: Any) -> tuple[str, str]:
+    try:
+        [address] = channel.addresses([written])
+    except ValueError:
+        return "", "not an e-mail address"
+    domain = address.rpartition("@")[2].lower()
+    permitted = domain in {one.lower() for one in allowed.email_domains}
+    return (address, "") if permitted else ("", "dynamic_destinations.email_domains does not list its domain")
+
+
+def _conversation(written: str, allowed: DynamicDestinations, _channel: Any) -> tuple[str, str]:
+    """In the configuration's spelling, so that it is one conversation however the sender writes it."""
+    for one in allowed.slack:
+        if one.lstrip("#").casefold() == written.lstrip("#").casefold():
+            return one, ""
+    return "", "dynamic_destinations.slack does not list it"
+
+
+def _bare(name: str) -> str:
+    return name.strip().removeprefix("@").removeprefix("!").casefold()
+
+
+_FREQUENT = frozenset({"operation.progress", "operation.phase.completed"})  # would repeat a refusal too often
+_EVERYBODY = frozenset({"here", "channel", "everyone"})
+_CHECKS = {"email": _mail, "slack": _conversation}
+_MOST = {"email": MAX_ADDRESSES, "slack": 1}

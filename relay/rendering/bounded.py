@@ -1,0 +1,150 @@
+"""Rendering that cannot take relay down: the user's templates are rendered in a process that may be ended.
+
+Templates are their author's code. The sandbox keeps them from reaching Python; time and memory it does not bound. So
+every message that a file of the user's own has a part in is made by a child, a fresh interpreter with none of relay's
+environment; the kernel ends it after `Bounds.seconds` of processor time, or lets it have no more than `Bounds.memory`.
+The message is then made in relay's own wording, and says so. What is built in is rendered here, without a child.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import escape
+
+from relay.deliveries import Kind
+from relay.errors import TemplateError
+from relay.events import Event
+from relay.rendering.checks import FELL_BACK, problems
+from relay.rendering.process import BOUNDS, Bounds, Child, Ended
+from relay.rendering.renderer import Renderer
+
+REST = 60.0  # seconds for which a file that ended the child is left alone
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message, and if it is not as the user's templates say, why."""
+
+    content: dict[str, Any]
+    fault: str = ""
+
+
+class BoundedRenderer:
+    """What relay delivers with. Compiles every template when it is built; TemplateError names the fault."""
+
+    def __init__(
+        self,
+        directories: Sequence[Path],
+        *,
+        base_url: str = "",
+        default_timezone: str = "UTC",
+        bounds: Bounds = BOUNDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._options = {"base_url": base_url, "default_timezone": default_timezone}
+        self.renderer = Renderer(directories, **self._options)
+        self.faults: dict[str, str] = {}  # file of the user's own → what became of it; until it serves again
+        self._built_in: Renderer | None = None
+        self._clock = clock
+        self._resting: dict[str, tuple[float, str]] = {}  # file → until when, and why
+        self._child = Child(directories, self._options, bounds)
+        # One thread: messages are made one after the other, and waiting for them holds up nobody else.
+        self._queue = ThreadPoolExecutor(1, "templates")
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages there are translations for, English first."""
+        return self.renderer.languages
+
+    async def message(
+        self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], *, language: str, **options: Any
+    ) -> Rendered:
+        """The content of one notification, from what `Renderer.render` takes. A template's fault never costs a
+        message: another wording is used then, and says so."""
+        options |= {"language": language}
+        destination = str(options.get("destination", ""))
+        own, fault = "", ""
+        try:
+            own = self.renderer.own(channel, kind, event, destination, history)
+            if not own:
+                return Rendered(self.renderer.render(channel, kind, event, history, **options))
+            loop = asyncio.get_running_loop()
+            content = await loop.run_in_executor(
+                self._queue, lambda: self._in_child(own, (channel, kind, event, history), options)
+            )
+            self.faults.pop(own, None)
+            return Rendered(content)
+        except Exception as error:  # noqa: BLE001 - templates are the users' code
+            fault = str(error) or type(error).__name__
+        if not own:
+            return Rendered(self.renderer.fallback(channel, event, language), fault)
+        self.faults[own] = fault
+        content = await asyncio.to_thread(self._plainly, (channel, kind, event, history), options)
+        text = self.renderer.catalogues.language(language).translations.gettext(FELL_BACK)
+        return Rendered(noted(channel, content, text % {"file": own}), fault)
+
+    def render(
+        self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], **options: Any
+    ) -> dict[str, Any]:
+        """The same, waited for, and with TemplateError where a template fails: for the commands of its author."""
+        own = self.renderer.own(channel, kind, event, options.get("destination", ""), history)
+        if not own:
+            return self.renderer.render(channel, kind, event, history, **options)
+        return self._queue.submit(self._in_child, own, (channel, kind, event, history), options).result()
+
+    def check(self) -> list[str]:
+        """Every fault that shows when all messages are made from sample data in every language; none if empty."""
+        own = self.renderer
+        return problems(self.render, own.library, own.catalogues, own.directories)
+
+    async def aclose(self) -> None:
+        """Let the messages under way be made, then end the child. Nothing more is rendered."""
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """The same, waited for."""
+        with contextlib.suppress(RuntimeError):  # closed already
+            self._queue.submit(self._child.end)
+        self._queue.shutdown()
+
+    def _in_child(self, own: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+        """TemplateError too while the file rests: one that is too slow must not hold up the other messages."""
+        if own in self._resting and self._clock() < self._resting[own][0]:
+            raise TemplateError(self._resting[own][1])
+        try:
+            return self._child.ask(arguments, options)
+        except Ended as error:
+            fault = f"{own}: {error}"
+            self._resting[own] = (self._clock() + REST, fault)
+            raise TemplateError(fault) from None
+
+    def _plainly(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+        """In relay's own wording, whose templates are compiled when they are first needed."""
+        try:
+            if self._built_in is None:
+                self._built_in = Renderer(self.renderer.directories[-1:], **self._options)
+            return self._built_in.render(*arguments, **options)
+        except Exception:  # noqa: BLE001 - a channel of the user's own may have no template but theirs
+            channel, _, event, _ = arguments
+            return self.renderer.fallback(channel, event, options["language"])
+
+
+def noted(channel: str, content: dict[str, Any], note: str) -> dict[str, Any]:
+    """The message with a note at its foot."""
+    if channel == "slack":
+        block = {"type": "context", "elements": [{"type": "plain_text", "text": note, "emoji": False}]}
+        return content | {key: [*content[key][:49], block] for key in ("blocks", "rich") if content.get(key)}
+    if channel == "email":
+        shown = (
+            '<p style="margin: 0; padding: 12px 24px; font: 14px sans-serif; color: #57606A; '
+            f'background-color: #FFFFFF">{escape(note)}</p></body>'
+        )
+        head, _, tail = content["html"].rpartition("</body>")
+        return content | {"text": f"{content['text']}\n{note}\n", "html": f"{head}{shown}{tail}"}
+    return content | ({"text": f"{content['text']}\n{note}"} if isinstance(content.get("text"), str) else {})

@@ -1,0 +1,78 @@
+"""`digest`: many runs in one message, as templates see them: what needs somebody, what is done, what goes on. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from relay.entries import MOST, group, lasted
+from relay.events import TERMINAL, Event
+from relay.rendering.catalogues import Language
+from relay.rendering.documents import mapping, number, rows, text
+from relay.rendering.operations import address
+from relay.rendering.texts import clean, safe_url
+
+TOGETHER = frozenset({"digest", "roundup"})  # events that tell of many operations
+FIGURES = ("completed", "failed", "overdue", "median")
+
+
+def digest(event: Event, language: Language, base_url: str) -> dict[str, Any]:
+    """What the event's document tells (`entries.told_together`); every field is there for other events too."""
+    document: Mapping[str, Any] = clean(event.document) if event.name in TOGETHER else {}
+    totals, before = mapping(document.get("totals")), mapping(document.get("before"))
+    shown = [(group(one), _row(one, event, language, base_url)) for one in rows(document.get("entries"))]
+    groups = {name: [row for where, row in shown if where == name] for name in MOST}
+    return {
+        "kind": text(document, "kind"),
+        "from": text(document, "from"),
+        "to": text(document, "to"),
+        "daily": document.get("daily") is not False,
+        **{name: number(totals, name) or 0 for name in FIGURES if name != "median"},
+        "median": number(totals, "median"),
+        "change": {name: _change(totals, before, name) for name in FIGURES},
+        "compared_to": text(before, "to"),
+        **groups,
+        **{f"more_{name}": max(int(number(totals, name) or 0) - len(ones), 0) for name, ones in groups.items()},
+        "days": [dict(day) for day in rows(document.get("days"))],
+        "held": int(number(document, "held") or 0),
+        "total": int(number(totals, "total") or 0),
+    }
+
+
+def counts(event: Event, language: Language) -> str:
+    """A digest in one line without any template: `Completed: 41, Failed: 2, Stalled: 1, Running: 3`."""
+    totals = mapping(event.document.get("totals"))
+    told = {"Completed": "completed", "Failed": "failed", "Stalled": "overdue", "Running": "running"}
+    parts = [(status, int(number(totals, name) or 0)) for status, name in told.items()]
+    return ", ".join(f"{language.label(status)}: {count}" for status, count in parts if count or status == "Completed")
+
+
+def _row(one: Mapping[str, Any], event: Event, language: Language, base_url: str) -> dict[str, Any]:
+    status = text(one, "status")
+    rule = "" if status in TERMINAL else text(one, "rule")
+    status = "Stalled" if rule else status
+    priority = text(one, "priority")
+    return {
+        "id": text(one, "id"),
+        "name": text(one, "name", "id"),
+        "status": status,
+        "status_label": language.label(status),
+        "priority": priority,
+        "priority_label": language.label(priority),
+        "urgent": priority in ("High", "Critical"),
+        "type_label": language.label(text(one, "type")),
+        "url": safe_url(address(text(one, "path"), event, base_url)),
+        "error": text(one, "error") if status not in ("Completed", "Running") else "",
+        "at": text(one, "at"),
+        "started_at": text(one, "started"),
+        "duration": lasted(one),
+        "percentage": None if status == "Completed" else number(one, "percentage"),
+        "phase": text(one, "phase"),
+        **{name: number(one, name) for name in ("variants", "anomalies", "records", "total")},
+        **{name: number(one, name) for name in ("done_count", "failed_count")},
+        "batch": one.get("batch") is True,
+        "rule": rule,
+    }
+
+
+def _change(totals: Mapping[str, Any], before: Mapping[str, Any], name: str) -> float | None:
+    now, then = number(totals, name), number(before, name)
+    return None if now is None or then is None else now - then

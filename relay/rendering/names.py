@@ -1,0 +1,99 @@
+"""Names in templates that mean nothing, found without rendering: also in branches that no sample event takes."""
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import meta, nodes
+
+from relay.events import Event
+from relay.parsing import parse
+from relay.rendering.catalogues import SOURCE, Catalogues
+from relay.rendering.checks import NOON
+from relay.rendering.context import context
+from relay.rendering.formats import Formats
+from relay.rendering.leaves import Source
+from relay.rendering.library import PARTS, REQUIRED, SENTENCES, Library
+from relay.rendering.sandbox import Sandbox
+
+# Objects that carry every field of the platform's documents beside their own: any name may be right.
+OPEN = ("op", "batch", "results", "error", "cancellation", "phase", "doc", "digest")
+PER_MESSAGE = ("message", "kind", "dest", "digest", "say", "parts", "mail")
+FORGIVING = ("default", "d")
+
+
+def unknown_names(library: Library, values: Mapping[str, Any]) -> Iterator[str]:
+    """Each unknown variable, field, macro, filter and test with its place, and each message without what it needs.
+
+    `values` is what templates get for an event that says nothing (`relay.rendering.context`).
+    """
+    environment = library.environments["text"]
+    fields = {name: set(value) for name, value in values.items() if isinstance(value, Mapping) and name != "doc"}
+    macros = {source.file: _macros(environment, source) for source in library.sources() if source.file.suffix == ".j2"}
+    fields["say"] = {name for file, names in macros.items() if file.name == SENTENCES for name in names}
+    for source in library.sources():
+        place = (source.file.parent.name, PARTS)
+        own = {name for file, names in macros.items() if (file.parent.name, file.name) == place for name in names}
+        known = {*values, *PER_MESSAGE, *environment.globals, *source.names}
+        yield from _of(source, environment, known, fields | ({"parts": own} if own else {}))
+    for channel, (field, why) in REQUIRED.items():
+        for tree in library.messages.get(channel, {}).values():
+            if field not in tree.fields:
+                yield f"{tree.file}:1: `{field}:` is missing: {why}"
+
+
+def values_of(event: Event, history: tuple[Event, ...], catalogues: Catalogues, base_url: str = "") -> dict[str, Any]:
+    """What templates get for this event, in the source language."""
+    return context(event, history, Formats(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at), base_url)
+
+
+def empty_values(catalogues: Catalogues) -> dict[str, Any]:
+    """What templates get for an event that says nothing."""
+    nothing = parse({"event": "operation.progress", "operation": {"operationId": "x"}}, source="", received_at=NOON)
+    return values_of(nothing, (), catalogues)
+
+
+def _of(
+    source: Source, environment: Sandbox, known: Collection[str], fields: Mapping[str, Collection[str]]
+) -> Iterator[str]:
+    tree = environment.parse(source.text)
+    undeclared = meta.find_undeclared_variables(tree)
+    bound = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"} | {*source.names}
+    excused = {id(node.node) for node in tree.find_all(nodes.Filter) if node.name in FORGIVING}
+    excused |= {id(node.node) for node in tree.find_all(nodes.Test) if node.name in ("defined", "undefined")}
+    told: set[str] = set()
+    for node in tree.find_all((nodes.Name, nodes.Getattr, nodes.Filter, nodes.Test)):
+        fault = ""
+        if isinstance(node, nodes.Name) and node.name in undeclared and node.name not in {*known, *bound}:
+            fault = _unknown(node.name, known)
+        elif isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and id(node) not in excused:
+            name = node.node.name
+            if name in fields and name not in bound and node.attr not in fields[name]:
+                near = get_close_matches(node.attr, fields[name], 1, 0.8)
+                fault = _unknown(node.attr, fields[name], f"{name}.") if near or name not in OPEN else ""
+        elif isinstance(node, nodes.Filter) and node.name not in environment.filters:
+            fault = _unknown(node.name, environment.filters, "|")
+        elif isinstance(node, nodes.Test) and node.name not in environment.tests:
+            fault = _unknown(node.name, environment.tests, "is ")
+        if fault and fault not in told:
+            told.add(fault)
+            yield f"{source.file}:{source.line + node.lineno}: {fault}"
+
+
+def _unknown(name: str, known: Collection[str], before: str = "") -> str:
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean {before}{near[0]}?" if near else "`relay template vars` lists what there is"
+    return f"{before}{name} is unknown; {hint}"
+
+
+def _macros(environment: Sandbox, source: Source) -> tuple[str, ...]:
+    return tuple(node.name for node in environment.parse(source.text).find_all(nodes.Macro))
+
+
+def file_of(fault: str) -> tuple[str, int | None, str]:
+    """The file, the line and the rest of a fault's line."""
+    place, _, rest = fault.partition(": ")
+    file, _, line = place.rpartition(":")
+    return (file, int(line), rest) if line.isdigit() and Path(file).suffix else (place, None, rest)

@@ -1,0 +1,132 @@
+"""Wall-clock times in any time zone: the window a digest covers, and the quiet hours around a moment. Pure.
+
+A local time that a zone skips (summer time begins) is the next one that there is; one that it repeats (summer time
+ends) is the first of the two. So windows always meet: no moment is in two of them, and none in no one's.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from relay.deliveries import Window
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+EVERY_DAY = frozenset(range(7))
+_AROUND = 9  # days looked at on either side: a week, and what a zone may skip
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Quiet hours: from `start` until `end` by the wall clock, beginning on these days (0 is Monday)."""
+
+    start: time
+    end: time
+    days: frozenset[int] = EVERY_DAY
+
+
+def at(day: date, clock: time, zone: str) -> float:
+    """When the clocks of a zone show this time on this day, in seconds since the epoch."""
+    here = ZoneInfo(zone)
+    local = datetime.combine(day, clock, here)
+    first, second = local.timestamp(), local.replace(fold=1).timestamp()
+    if second >= first:  # an ordinary time, or one that comes twice
+        return first
+    # Skipped: the change is between the two readings, and what comes right after it is the next valid minute.
+    low, high = int(second) - 1, int(first)
+    after = datetime.fromtimestamp(high, here).utcoffset()
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if datetime.fromtimestamp(middle, here).utcoffset() == after else (middle, high)
+    return float(high)
+
+
+def window(now: float, clock: time, days: frozenset[int], zone: str) -> Window:
+    """The window [start, end) that a moment is in; each ends when the clock shows this time on one of the days."""
+    return windows(now, clock, days, zone)[0]
+
+
+def windows(now: float, clock: time, days: frozenset[int], zone: str) -> tuple[Window, Window]:
+    """The window that a moment is in, and the next."""
+    ends = _moments(_day(now, zone), clock, days, zone)
+    place = bisect_right(ends, now)
+    return Window(ends[place - 1], ends[place]), Window(ends[place], ends[place + 1])
+
+
+def quiet(now: float, hours: Quiet, zone: str) -> Window | None:
+    """The quiet hours that this moment is in; those that follow without a break are part of them."""
+    begin = end = None
+    for start, stop in _quiet_hours(_day(now, zone), hours, zone):
+        if begin is None or end is None:
+            if start <= now < stop:
+                begin, end = start, stop
+        elif start <= end:
+            end = max(end, stop)
+    return Window(begin, end) if begin is not None and end is not None else None
+
+
+def days_of(written: object) -> frozenset[int]:
+    """The days that `daily`, `mon-fri`, `mon, thu` or a list of these name; ValueError says what was expected."""
+    if isinstance(written, frozenset):
+        return written
+    texts = written if isinstance(written, list | tuple) else [written]
+    parts = [part.strip().lower() for text in texts for part in (text.split(",") if isinstance(text, str) else [""])]
+    found: set[int] = set()
+    for part in parts:
+        first, dash, last = (half.strip() for half in part.partition("-"))
+        if part == "daily":
+            found |= EVERY_DAY
+        elif first in DAYS and (last in DAYS or not dash):
+            begin = DAYS.index(first)
+            found |= {(begin + step) % 7 for step in range((DAYS.index(last or first) - begin) % 7 + 1)}
+        else:
+            raise ValueError("expected daily, or days such as mon, mon-fri or [mon, thu]")
+    return frozenset(found)
+
+
+def clock_of(written: object) -> time:
+    """The time that `08:30` says; ValueError says what was expected."""
+    if isinstance(written, time):
+        return written
+    if isinstance(written, int) and not isinstance(written, bool) and 0 <= written < 24 * 60:
+        return time(*divmod(written, 60))  # 20:30 without quotes is a number in YAML, of base 60
+    hours, colon, minutes = written.strip().partition(":") if isinstance(written, str) else ("", "", "")
+    digits = hours.isascii() and hours.isdigit() and minutes.isascii() and minutes.isdigit()
+    if not (colon and digits and len(hours) <= 2 and len(minutes) == 2 and int(hours) < 24 and int(minutes) < 60):
+        raise ValueError('expected a time of day such as "08:30"')
+    return time(int(hours), int(minutes))
+
+
+def spoken(days: Iterable[int]) -> str:
+    """Days as the configuration writes them: `daily`, `mon-fri`, `mon, thu`."""
+    listed = sorted(days)
+    if len(listed) == 7:
+        return "daily"
+    if len(listed) > 2 and all(after - before == 1 for before, after in pairwise(listed)):
+        return f"{DAYS[listed[0]]}-{DAYS[listed[-1]]}"
+    return ", ".join(DAYS[day] for day in listed)
+
+
+def _day(now: float, zone: str) -> int:
+    return datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(zone)).toordinal()
+
+
+@lru_cache(maxsize=512)
+def _moments(day: int, clock: time, days: frozenset[int], zone: str) -> tuple[float, ...]:
+    """When the windows around this day end, in order. Two that a zone's change makes one are one."""
+    around = (date.fromordinal(day + step) for step in range(-_AROUND, 2 * _AROUND))
+    return tuple(sorted({at(each, clock, zone) for each in around if each.weekday() in days}))
+
+
+@lru_cache(maxsize=512)
+def _quiet_hours(day: int, hours: Quiet, zone: str) -> tuple[tuple[float, float], ...]:
+    overnight = timedelta(days=1 if hours.end <= hours.start else 0)
+    around = (date.fromordinal(day + step) for step in range(-2, _AROUND))
+    return tuple(
+        (at(each, hours.start, zone), at(each + overnight, hours.end, zone))
+        for each in around
+        if each.weekday() in hours.days
+    )

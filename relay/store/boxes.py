@@ -1,0 +1,108 @@
+"""What is told together, as it lies in Redis: read for the worker and for people, sealed and sent on demand.
+
+The scripts put entries in (`together.lua`); a sealed box never changes, so it may be read piece by piece.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.asyncio import Redis
+
+from relay.deliveries import Target, Window
+from relay.entries import told_together
+from relay.events import Event
+from relay.store.connection import Scripts, call
+from relay.store.keys import PREFIX, box_id, digests
+from relay.store.wire import limits_of
+
+SCAN = 500  # entries read in one step
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An open window of a digest, as `relay digest list` shows it."""
+
+    destination: str
+    address: str
+    window: Window
+    entries: int
+    sealed: bool
+
+
+class Boxes:
+    """Every failure is StoreUnavailable; every call may be repeated."""
+
+    def __init__(self, redis: Redis, scripts: Scripts) -> None:
+        self._redis = redis
+        self._scripts = scripts
+
+    async def event(self, box: str) -> Event:
+        """What a claimed box tells, as the event of its delivery."""
+        fields = await self._fields(box)
+        return event_of(box, fields, await self._entries(box))
+
+    async def preview(self, target: Target, window: Window) -> Event:
+        """What would be told of this window now; nothing is sealed and nothing sent."""
+        box = box_id("digest", target.destination, target.address, window)
+        fields = {"kind": "digest", "from": window.start * 1000, "to": window.end * 1000, "zone": target.zone}
+        fields |= await self._fields(box)
+        past = await call(self._redis.hgetall(digests(target.destination, target.address)))
+        fields |= {f"was:{name.decode()}": value.decode() for name, value in past.items()}
+        return event_of(box, fields, await self._entries(box))
+
+    async def look(self, target: Target, window: Window) -> Box:
+        box = box_id("digest", target.destination, target.address, window)
+        count = int(await call(self._redis.hlen(f"{PREFIX}entries:{box}")))
+        sealed = bool(await call(self._redis.hexists(f"{PREFIX}box:{box}", "sealed")))
+        return Box(target.destination, target.address, window, count, sealed)
+
+    async def ensure(self, target: Target, window: Window) -> bool:
+        """See to it that this window is told even if nothing comes in. False: that was seen to already."""
+        limits = limits_of(target)
+        args = ("ensure", target.destination, target.channel, target.address, limits, target.zone, *_ms(window))
+        return bool(await self._scripts.run("boxes", args))
+
+    async def send_now(self, target: Target, window: Window) -> bool:
+        """Send what the window at hand holds so far; what comes later is told at its end. False: it holds nothing."""
+        return bool(await self._scripts.run("boxes", ("now", target.destination, target.address, *_ms(window))))
+
+    async def _fields(self, box: str) -> dict[str, Any]:
+        row = await call(self._redis.hgetall(f"{PREFIX}box:{box}"))
+        return {name.decode(): value.decode("utf-8", "replace") for name, value in row.items()}
+
+    async def _entries(self, box: str) -> list[dict[str, Any]]:
+        cursor, rows = 0, dict[bytes, bytes]()
+        while True:
+            cursor, some = await call(self._redis.hscan(f"{PREFIX}entries:{box}", cursor, count=SCAN))
+            rows |= some
+            if not cursor:
+                return [json.loads(value) for _, value in sorted(rows.items())]
+
+
+def event_of(box: str, fields: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Event:
+    """A box as an event of relay's own; it is received when it is due, so that its delay shows."""
+    start, end = (float(fields.get(name, 0)) / 1000 for name in ("from", "to"))
+    past = {name[4:]: value for name, value in fields.items() if name.startswith("was:")}
+    document = told_together(
+        str(fields.get("kind", "digest")),
+        start,
+        end,
+        entries,
+        zone=str(fields.get("zone") or "UTC"),
+        held=int(fields.get("held", 0)),
+        before=json.loads(past["last"]) if "last" in past else None,
+        days={
+            name[2:]: (int(past.get(f"c:{name[2:]}", 0)), int(past.get(f"f:{name[2:]}", 0)))
+            for name in past
+            if name[:2] in ("c:", "f:")
+        },
+    )
+    when = datetime.fromtimestamp(end, UTC)
+    return Event(box, document["event"], "relay", when, when, document=document)
+
+
+def _ms(window: Window) -> tuple[int, int]:
+    return int(window.start * 1000), int(window.end * 1000)

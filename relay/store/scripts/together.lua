@@ -1,0 +1,121 @@
+-- Boxes: entries that are told together. Behind lib.lua in front of every script.
+-- A box is one stretch of time at one address: a digest's window, quiet hours, or new messages above the cap. The box of
+-- a digest or of quiet hours has a delivery of the same id, made with it and due at its end. Its first claim seals it:
+-- nothing joins it any more, so every attempt tells the same, and what comes later goes into the next one.
+local BOX_KEPT = 40 * DAY -- longer than a dead letter, which needs its entries
+local ROLLING_INTERVAL = 15000
+local EPISODES = 6 -- after so many of the cap's periods another rolling message begins, where people see it
+local OF_BOX = {digest = 'digest', quiet = 'roundup'}
+local BOXED = {digest = true, roundup = true}
+
+local function box_key(box) return P .. 'box:' .. box end
+local function entries_key(box) return P .. 'entries:' .. box end
+local function digests_key(destination, address)
+  return P .. 'digests:' .. redis.sha1hex(destination .. '\0' .. address)
+end
+
+local function box_id(kind, destination, address, from, to)
+  return redis.sha1hex(table.concat({kind, destination, address, string.format('%d', from), string.format('%d', to)}, '\0'))
+end
+
+local function sealed(box) return redis.call('HEXISTS', box_key(box), 'sealed') == 1 end
+
+local function keep_box(box, to)
+  local ms = math.max(to - now, 0) + BOX_KEPT
+  redis.call('PEXPIRE', box_key(box), ms)
+  redis.call('PEXPIRE', entries_key(box), ms)
+end
+
+-- where: destination, channel, address and limits.
+local function describe_box(box, kind, where, from, to)
+  local key = box_key(box)
+  redis.call('HSET', key, 'kind', kind, 'destination', where.destination, 'channel', where.channel, 'address',
+             where.address, 'limits', where.limits, 'to', to)
+  redis.call('HSETNX', key, 'from', from)
+end
+
+-- An unsealed box with its delivery; one that is there already stays as it is.
+local function open_box(box, kind, where, from, to)
+  describe_box(box, kind, where, from, to)
+  keep_box(box, to)
+  if redis.call('EXISTS', delivery_key(box)) == 1 then return end
+  local name = OF_BOX[kind]
+  create(box, {operation = box, destination = where.destination, channel = where.channel, address = where.address,
+               kind = name, name = name, lane = box, limits = where.limits, event = '', urgent = '', seq = 0, due = to})
+end
+
+-- The operation's newest state goes in, over what the box knew of it. True if it is new there.
+local function put(box, operation)
+  return redis.call('HSET', entries_key(box), operation, redis.call('HGET', operation_key(operation), 'entry')) == 1
+end
+
+-- What the digests before amounted to becomes part of the box, so that it is the same at every attempt.
+local function seal(box, destination, address)
+  if redis.call('HSETNX', box_key(box), 'sealed', now) == 0 then return end
+  local past = redis.call('HGETALL', digests_key(destination, address))
+  for i = 1, #past, 2 do redis.call('HSET', box_key(box), 'was:' .. past[i], past[i + 1]) end
+end
+
+-- A queued delivery that becomes an entry of a box instead.
+local function set_aside(id, d, reason)
+  count('pending', -1)
+  count('held:' .. reason)
+  note(d.operation, 'held', d.destination, reason)
+  leave_lane(id, d.lane)
+  forget(id)
+end
+
+-- The rolling message is like a live one: a delivery means "show what is in the box", and one at most waits.
+local function roll(box)
+  local b = redis.call('HMGET', box_key(box), 'destination', 'channel', 'address', 'limits')
+  local t = redis.call('HMGET', thread_key(box), 'waiting', 'posted', 'sent')
+  if not b[1] then return end
+  redis.call('HSET', box_key(box), 'to', now)
+  if t[1] then return end
+  local number = redis.call('HINCRBY', box_key(box), 'shown', 1)
+  local spec = {operation = box, destination = b[1], channel = b[2], address = b[3], kind = 'rolling', name = 'roundup',
+                lane = box, limits = b[4], event = '', urgent = '', seq = number,
+                due = t[2] and math.max(now, tonumber(t[3] or '0') + ROLLING_INTERVAL) or now}
+  create(box .. '-' .. number, spec)
+  redis.call('HSET', thread_key(box), 'spec', cjson.encode(spec), 'interval', ROLLING_INTERVAL)
+  redis.call('PEXPIRE', thread_key(box), KEEP_OPERATION)
+end
+
+-- The run has a message of its own, or stands in a newer list.
+local function leave_list(lane, operation, but)
+  local box = redis.call('HGET', thread_key(lane), 'box')
+  if not box or box == but then return end
+  redis.call('HDEL', thread_key(lane), 'box')
+  if redis.call('HDEL', entries_key(box), operation) == 1 then roll(box) end
+end
+
+-- Whether another new message would be one too many in its conversation; a lane that was let through once stays so.
+local function over_cap(d, cap)
+  local most, per, key = cap[1], cap[2], P .. 'roots:' .. d.channel .. '/' .. d.address
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - per)
+  if redis.call('ZSCORE', key, d.lane) then return false end
+  if d.loud ~= '1' and redis.call('ZCARD', key) >= most then return true end
+  redis.call('ZADD', key, now, d.lane)
+  redis.call('PEXPIRE', key, math.ceil(per))
+  return false
+end
+
+-- A new message above the cap: the run joins the list that one rolling message shows.
+local function overflow(id, d, cap)
+  local pointer = P .. 'overflow:' .. redis.sha1hex(d.destination .. '\0' .. d.address)
+  local box = redis.call('GET', pointer)
+  local b = box and redis.call('HMGET', box_key(box), 'from', 'added')
+  if not b or not b[2] or now - b[1] > EPISODES * cap[2] or now - b[2] > cap[2] then
+    box = box_id('overflow', d.destination, d.address, now, now)
+  end
+  redis.call('SET', pointer, box, 'PX', math.ceil(cap[2]))
+  redis.call('HSET', box_key(box), 'added', now)
+  describe_box(box, 'overflow', d, now, now)
+  put(box, d.operation)
+  keep_box(box, now)
+  leave_list(d.lane, d.operation, box)
+  redis.call('HSET', thread_key(d.lane), 'box', box)
+  redis.call('PEXPIRE', thread_key(d.lane), KEEP_OPERATION)
+  set_aside(id, d, 'overflow')
+  roll(box)
+end

@@ -1,0 +1,47 @@
+-- watch: which runs the watchdog looks at now, and when again. What it makes of them, relay/watchdog.py says.
+-- Without allow-oom: a full Redis takes no events, so it must not find the runs silent either.
+-- KEYS[1] the ledger. ARGV from 3: verb, arguments.
+local verbs = {}
+
+-- The pulse of all processes together. gap, grace (ms): after more than `gap` without a tick relay was away, and what
+-- came in meanwhile may be on its way still. Answers the ms until which nothing may be found wrong, and the number of
+-- stalled runs.
+function verbs.tick(gap, grace)
+  local key = P .. 'ticks'
+  local t = redis.call('HMGET', key, 'last', 'grace')
+  local last, till = tonumber(t[1] or '0'), tonumber(t[2] or '0')
+  if now - last > tonumber(gap) then till = now + tonumber(grace) end
+  redis.call('HSET', key, 'last', now, 'grace', till)
+  return {now, till, redis.call('SCARD', STALLED)}
+end
+
+-- Up to n runs that may be due, with the named fields; each is not given again for `pause` ms, so instances share the
+-- work, and what one that died has not seen to is seen to by the next. Answers {now, looked at, run …}.
+function verbs.due(n, pause, ...)
+  local again, answer = now + tonumber(pause), {now, 0}
+  for _, operation in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', now, 'LIMIT', 0, n)) do
+    answer[2] = answer[2] + 1
+    local key = operation_key(operation)
+    local o = redis.call('HMGET', key, 'rank', 'watch:heard')
+    if o[1] and o[1] ~= '2' and o[2] and now - tonumber(o[2]) < KEEP_OPERATION then
+      redis.call('ZADD', WATCH, again, operation)
+      answer[#answer + 1] = {operation, again, redis.call('HMGET', key, ...)}
+    else
+      unwatch(operation)
+    end
+  end
+  return answer
+end
+
+-- Three arguments a run: its name, the score it was given with, the ms at which to look again. Where something has
+-- happened since, which moved the score, that decides.
+function verbs.again(...)
+  local args = {...}
+  for i = 1, #args, 3 do
+    if tonumber(redis.call('ZSCORE', WATCH, args[i]) or '') == tonumber(args[i + 1]) then
+      redis.call('ZADD', WATCH, args[i + 2], args[i])
+    end
+  end
+end
+
+return verbs[ARGV[3]](unpack(ARGV, 4))

@@ -1,0 +1,85 @@
+"""Who is not written to any more, and why: asked for by the reader, bounced, or added by an operator.
+
+accept holds back what would go there, and claim drops what was queued already. Both look here in the same step, so
+nothing leaves after a reader was told that it is over, except what is being sent at that moment.
+"""
+
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from relay.store import keys
+from relay.store.connection import call
+from relay.store.store import Store
+
+EVERYWHERE = "*"
+UNSUBSCRIBED, BOUNCED, ADDED = "unsubscribed", "bounced", "suppressed"  # as they are counted: held:<reason>
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """One entry. `destination` may be `*`; `detail` is the mail server's answer, if that was the reason."""
+
+    destination: str
+    address: str
+    reason: str
+    detail: str
+    at: datetime
+
+
+class Suppressions:
+    """The list, and the key that unsubscribe links are signed with. Raises StoreUnavailable."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._key = b""
+
+    async def key(self) -> bytes:
+        """32 bytes that all instances share. Made once: links in old mails go on working for as long as the data."""
+        if not self._key:
+            await call(self._store.redis.set(keys.KEY, secrets.token_bytes(32), nx=True))
+            self._key = bytes(await call(self._store.redis.get(keys.KEY)))
+        return self._key
+
+    async def add(self, address: str, destination: str = EVERYWHERE, *, reason: str = ADDED, detail: str = "") -> bool:
+        """Write there no more. False: it was on the list already, and keeps its reason."""
+        return bool(await self._store.scripts.run("suppress", ["add", destination, address, reason, detail[:500]]))
+
+    async def remove(self, address: str, destination: str, *, reason: str = "") -> bool:
+        """Write there again, and forget its bounces. False: it was not on the list, or not for this `reason`."""
+        return bool(await self._store.scripts.run("suppress", ["remove", destination, address, reason]))
+
+    async def find(self, address: str) -> list[Suppressed]:
+        """Every entry of this address."""
+        wanted = _folded(address)
+        return [one for one in await self.all() if _folded(one.address) == wanted]
+
+    async def reason(self, destination: str, address: str) -> str:
+        """Why nothing goes there, or ''."""
+        fields = [f"{place} {_folded(address)}" for place in (destination, EVERYWHERE)]
+        found = await call(self._store.redis.hmget(keys.SUPPRESSED, fields))
+        return next((json.loads(row)["reason"] for row in found if row), "")
+
+    async def all(self) -> list[Suppressed]:
+        """The whole list, oldest first; read piece by piece, for a long one must not hold up a delivery."""
+        cursor, rows = 0, dict[bytes, bytes]()
+        while True:
+            cursor, some = await call(self._store.redis.hscan(keys.SUPPRESSED, cursor, count=500))
+            rows |= some
+            if not cursor:
+                return sorted(_entries(rows.items()), key=lambda one: (one.at, one.destination, one.address))
+
+
+def _entries(rows: Iterable[tuple[bytes, bytes]]) -> Iterable[Suppressed]:
+    for name, value in rows:
+        row = json.loads(value)
+        at = datetime.fromtimestamp(row["at"] / 1000, UTC)
+        destination, _, address = name.decode("utf-8", "replace").partition(" ")
+        yield Suppressed(destination, row.get("address") or address, row["reason"], row.get("detail", ""), at)
+
+
+def _folded(address: str) -> str:
+    """As the scripts compare addresses: ASCII letters in small ones, all others as they are."""
+    return address.encode("utf-8", "replace").lower().decode()

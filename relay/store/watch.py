@@ -1,0 +1,101 @@
+"""The runs that go on, as the watchdog sees them: what accept.lua keeps of each, read back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relay.events import Event
+from relay.parsing import load
+from relay.store.connection import call
+from relay.store.keys import PREFIX, TICKS
+from relay.store.store import Store
+from relay.watchdog import Alarms, Run
+
+AWAY = 120.0  # seconds without a tick of any process after which relay was away
+PAUSE = 20.0  # seconds for which a run that was given out is not given again: less than between two ticks
+# accept.lua keeps these; times are ms.
+FIELDS = ("id", "retry", "percentage", "watch:phase", "watch:heard", "watch:moved", "watch:gaps", "watch:estimate",
+          "watch:planned", "watch:moves", "watch:deadline", "watch:alarms")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Redis's time, until when nothing may be found wrong, and how many runs are stalled."""
+
+    now: float
+    grace_until: float
+    stalled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A run that may be due."""
+
+    operation: str  # the store's name for it
+    ticket: int
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    now: float
+    looks: Sequence[Look]
+    more: bool
+
+
+class Watch:
+    """Any number of processes may ask at once. Every failure is StoreUnavailable, and everything may be repeated."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def tick(self, grace: float) -> Pulse:
+        """The sign that relay is there; after an absence everyone waits for `grace` seconds."""
+        answer = await self._store.scripts.run("watch", ["tick", int(AWAY * 1000), int(grace * 1000)])
+        now, until, stalled = (int(number) for number in answer)
+        return Pulse(now / 1000, until / 1000, stalled)
+
+    async def last_tick(self) -> float | None:
+        """When any process last ticked; None if none ever did."""
+        last = await call(self._store.redis.hget(TICKS, "last"))
+        return int(last) / 1000 if last else None
+
+    async def due(self, most: int) -> Page:
+        """Runs that may be due, the longest waiting first."""
+        now, looked, *rows = await self._store.scripts.run("watch", ["due", most, int(PAUSE * 1000), *FIELDS])
+        looks = [Look(name.decode(), int(ticket), run_of(values)) for name, ticket, values in rows]
+        return Page(int(now) / 1000, looks, int(looked) >= most)
+
+    async def again(self, times: Sequence[tuple[Look, float]]) -> None:
+        """When to look at these again; what happens meanwhile may bring it forward."""
+        if times:
+            flat = [part for look, at in times for part in (look.operation, look.ticket, int(at * 1000))]
+            await self._store.scripts.run("watch", ["again", *flat])
+
+    async def history(self, look: Look) -> tuple[Event, ...]:
+        """The newest event of each name in this run, oldest first."""
+        row = await call(self._store.redis.hgetall(f"{PREFIX}operation:{look.operation}"))
+        seqs = {name[4:]: int(value) for name, value in row.items() if name.startswith(b"seq:")}
+        return tuple(load(row[b"doc:" + name]) for name in sorted(seqs, key=seqs.__getitem__) if b"doc:" + name in row)
+
+
+def run_of(values: Sequence[bytes | None]) -> Run:
+    """A run from the texts of `FIELDS`."""
+    text = dict(zip(FIELDS, ((value or b"").decode("utf-8", "replace") for value in values), strict=True))
+
+    def seconds(name: str) -> float | None:
+        return float(text[name]) / 1000 if text[name] else None
+
+    return Run(
+        subject=text["id"],
+        heard=seconds("watch:heard") or 0.0,
+        moved=seconds("watch:moved") or 0.0,
+        retry=int(text["retry"] or 0),
+        gaps=tuple(float(gap) / 1000 for gap in text["watch:gaps"].split()),
+        percentage=float(text["percentage"]) if text["percentage"] else None,
+        phase=text["watch:phase"],
+        estimate=seconds("watch:estimate"),
+        planned=seconds("watch:planned") or 0.0,
+        estimate_moves=int(text["watch:moves"] or 0),
+        deadline=seconds("watch:deadline"),
+        alarms=Alarms.load(text["watch:alarms"]),
+    )

@@ -1,0 +1,133 @@
+"""Where a reader ends the mails of a list. Looking changes nothing, pressing the button does.
+
+Mail scanners open every link, so a GET only asks. The POST is that of the page's button and that of mail programs
+alike, which send `List-Unsubscribe=One-Click` without cookies (https://www.rfc-editor.org/rfc/rfc8058). Each may come
+twice.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+import structlog
+from aiohttp import web
+
+from relay.deliveries import Delivery
+from relay.errors import InvalidSignature, StoreUnavailable
+from relay.problems import RETRY_AFTER, Refused, Sparingly
+from relay.sources import RateLimit
+from relay.store.suppressions import UNSUBSCRIBED, Suppressions
+from relay.throttle import Throttle
+from relay.tokens import issue, redeem
+from relay.unsubscribe_page import POLICY, UNDO, language_of, page
+
+PURPOSE = "unsubscribe"
+CHANNELS = frozenset({"email"})  # whose messages have one reader each
+LIMIT = RateLimit(count=1200, period=60.0)  # from everybody together: scanners open all links of a round-up at once
+MAX_BODY = 4096
+BODY_TIMEOUT = 10.0  # seconds
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",  # whoever has the address may unsubscribe
+    "X-Robots-Tag": "noindex",
+    "Vary": "Accept-Language",
+}
+
+log = structlog.get_logger(__name__)
+
+
+class Unsubscribe:
+    """Makes the links and serves them. `public_url` is asked anew each time; without one there are no links."""
+
+    def __init__(self, suppressions: Suppressions, public_url: Callable[[], str], clock: Callable[[], float]) -> None:
+        self._suppressions = suppressions
+        self._public_url = public_url
+        self._clock = clock
+        self._throttle = Throttle()
+        self._lines = Sparingly(clock)
+
+    async def link(self, delivery: Delivery, language: str) -> str:
+        """Where the reader of this delivery unsubscribes; '' if nowhere. Raises StoreUnavailable."""
+        outside = self._public_url().rstrip("/")
+        if not outside or delivery.channel not in CHANNELS:
+            return ""
+        token = issue(await self._suppressions.key(), PURPOSE, delivery.destination, delivery.address, language)
+        return f"{outside}/unsubscribe/{token}"
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/unsubscribe/{token}", self.ask), web.post("/unsubscribe/{token}", self.act)]
+
+    async def ask(self, request: web.Request) -> web.Response:
+        """GET and HEAD: what it is about, and the button. Changes nothing."""
+
+        async def look(destination: str, address: str) -> str:
+            reason = await self._suppressions.reason(destination, address)
+            return "done" if reason == UNSUBSCRIBED else "ask"
+
+        return await self._answer(request, look)
+
+    async def act(self, request: web.Request) -> web.Response:
+        """POST: unsubscribe, or take it back. What an operator added, or a bounce, stays as it is."""
+        undo = UNDO in await _form(request)
+
+        async def change(destination: str, address: str) -> str:
+            if undo:
+                changed = await self._suppressions.remove(address, destination, reason=UNSUBSCRIBED)
+            else:
+                changed = await self._suppressions.add(address, destination, reason=UNSUBSCRIBED)
+            if changed:
+                seal = request.match_info["token"].rpartition(".")[2]
+                log.info("address.resubscribed" if undo else "address.unsubscribed", destination=destination,
+                         token=f"…{seal[-8:]}")  # fmt: skip
+            return "undone" if undo else "done"
+
+        return await self._answer(request, change)
+
+    async def _answer(self, request: web.Request, step: Callable[[str, str], Awaitable[str]]) -> web.Response:
+        """A page, whatever goes wrong: it is a person who looks at it."""
+        language = language_of(request.headers.get("Accept-Language", ""))
+        wait = self._throttle.wait(PURPOSE, LIMIT, self._clock())
+        if wait:
+            return _page("later", language, 429, retry_after=wait)
+        try:
+            key = await self._suppressions.key()
+            destination, address, written = redeem(key, PURPOSE, request.match_info["token"])
+            language = language_of(written)  # of the mail that the link stands in
+            name = await step(destination, address)
+        except InvalidSignature:
+            self._lines.warning(log, "unsubscribe.refused")
+            return _page("wrong", language, 404)
+        except StoreUnavailable as error:
+            self._lines.warning(log, "unsubscribe.failed", reason=str(error))
+            return _page("later", language, 503, retry_after=RETRY_AFTER)
+        return _page(name, language, about=(destination, address))
+
+
+async def _form(request: web.Request) -> list[tuple[str, str]]:
+    """The fields of a small form; of any other body it is enough that it came (RFC 8058 allows multipart too)."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for piece in request.content.iter_any():
+                body += piece
+                if len(body) > MAX_BODY:
+                    raise Refused(413, f"The body may have up to {MAX_BODY} bytes.", close=True)
+    except TimeoutError as error:
+        raise Refused(408, f"The body must be complete within {BODY_TIMEOUT:g} s.", close=True) from error
+    if request.content_type != "application/x-www-form-urlencoded":
+        return []
+    return parse_qsl(body.decode("utf-8", "replace"))
+
+
+def _page(
+    name: str, language: str, status: int = 200, *, about: tuple[str, str] = ("", ""), retry_after: float = 0
+) -> web.Response:
+    """`about` is the destination and the address."""
+    return web.Response(
+        text=page(name, language, *about),
+        status=status,
+        content_type="text/html",
+        charset="utf-8",
+        headers=HEADERS | ({"Retry-After": f"{math.ceil(retry_after)}"} if retry_after else {}),
+    )

@@ -1,0 +1,196 @@
+"""Mails from the queue to a real mail server and back: what is tried again, who is not written to any more."""
+
+import email
+import email.policy
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from relay.channels import CHANNELS
+from relay.channels.email import Email
+from relay.config import parse_config
+from relay.errors import StoreUnavailable
+from relay.rendering import BoundedRenderer
+from relay.store import Store
+from relay.store.records import Records
+from relay.store.suppressions import Suppressions
+from relay.unsubscribe import Unsubscribe
+from relay.worker import Worker
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.redis_server import RedisServer
+from tests.support.scripted_smtp import ScriptedSmtp
+from tests.support.stage import SECRET, Stage, running, surroundings
+from tests.support.targets import mail
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+PUBLIC = "https://relay.example.com"
+
+
+@asynccontextmanager
+async def delivering(
+    store: Store, clock: Clock, server: ScriptedSmtp, unsubscribe: Any = None, **settings: Any
+) -> AsyncIterator[Worker]:
+    """A worker that sends to this server as the configuration says."""
+    text = f"""
+sources: {{ops: {{signature: {{secrets: {{current: "{SECRET}"}}}}}}}}
+retry: {{max_retries: 3, retry_delay: 60}}
+channels: {{email: {{host: 127.0.0.1, port: {server.port}, tls: none, from: relay@example.com}}}}
+destinations: {{analysts: {{email: analyst@example.com}}}}
+rules: []
+"""
+    config = parse_config(text, env={}, channels=CHANNELS)
+    given = {"host": "127.0.0.1", "port": server.port, "tls": "none", "from": "relay@example.com"} | settings
+    channel = Email(Email.Settings.model_validate(given))
+    renderer = BoundedRenderer([TEMPLATES])
+    worker = Worker(
+        store, {"email": channel}, config=lambda: config, renderer=lambda: renderer, clock=clock, jitter=lambda: 0.0,
+        unsubscribe=unsubscribe or Unsubscribe(Suppressions(store), lambda: PUBLIC, clock).link,
+    )  # fmt: skip
+    try:
+        yield worker
+    finally:
+        await channel.aclose()
+        await renderer.aclose()
+
+
+async def test_greylisting_is_tried_again_with_the_same_mail(store: Store, clock: Clock) -> None:
+    later = ["451 4.7.1 greylisted", "451 4.7.1 greylisted"]
+    async with ScriptedSmtp(dot=[*later]) as server, delivering(store, clock, server) as worker:
+        await store.accept(events.failed(), [mail()])
+        attempts = []
+        for _ in range(3):
+            attempts.append(await worker.run_once("email"))
+            clock.advance(300)
+
+    assert attempts == [1, 1, 1]
+    [taken] = server.taken
+    assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in taken.data
+    assert (await Records(store).ledger()).counts["delivered"] == 1
+
+
+async def test_an_address_that_does_not_exist_is_written_to_no_more(store: Store, clock: Clock) -> None:
+    async with ScriptedSmtp(rcpt=["550 5.1.1 no such user"]) as server, delivering(store, clock, server) as worker:
+        await store.accept(events.failed(), [mail()])
+        await worker.run_once("email")
+        later = await store.accept(events.completed(operationId="op-2"), [mail(), mail("lead@example.com")])
+        await worker.run_once("email")
+
+    assert later.held == (("analysts", "bounced"),)
+    assert [taken.rcpt_to for taken in server.taken] == ["<lead@example.com>"]
+    [entry] = await Suppressions(store).all()
+    assert "550 5.1.1 no such user" in entry.detail
+
+
+async def test_a_refused_login_pauses_the_channel_and_costs_nobody_an_attempt(store: Store, clock: Clock) -> None:
+    login = {"username": "relay", "password": "correct horse"}
+    async with (
+        ScriptedSmtp(auth=["535 5.7.8 wrong", "535 5.7.8 wrong"]) as server,
+        delivering(store, clock, server, **login) as worker,
+    ):
+        await store.accept(events.failed(), [mail()])
+        await worker.run_once("email")
+        await store.accept(events.completed(operationId="op-2"), [mail("lead@example.com")])
+        while_paused = await worker.run_once("email")
+        paused = await Records(store).pauses(["channel:email"])
+        for _ in range(4):
+            clock.advance(61)
+            await worker.run_once("email")
+
+    assert while_paused == 0
+    assert "535 5.7.8 wrong" in paused["channel:email"]
+    assert sorted(taken.rcpt_to for taken in server.taken) == ["<analyst@example.com>", "<lead@example.com>"]
+    assert await Suppressions(store).all() == []
+    assert (await Records(store).ledger()).counts["delivered"] == 2
+
+
+async def test_no_mail_leaves_without_its_link_while_redis_is_away(store: Store, clock: Clock) -> None:
+    away = [StoreUnavailable("Redis: connection refused")]
+
+    async def link(*_: object) -> str:
+        if away:
+            raise away.pop()
+        return f"{PUBLIC}/unsubscribe/x"
+
+    async with ScriptedSmtp() as server, delivering(store, clock, server, unsubscribe=link) as worker:
+        await store.accept(events.failed(), [mail()])
+        await worker.run_once("email")
+        left = len(server.taken)
+        clock.advance(store.lease + 1)
+        await worker.run_once("email")
+
+    assert (left, len(server.taken)) == (0, 1)
+    assert b"List-Unsubscribe: <" in server.taken[0].data
+
+
+async def test_every_recipient_has_a_link_of_their_own(store: Store, clock: Clock) -> None:
+    async with ScriptedSmtp() as server, delivering(store, clock, server) as worker:
+        await store.accept(events.failed(), [mail(), mail("lead@example.com")])
+        await worker.run_once("email")
+
+    links = []
+    for taken in server.taken:
+        assert taken.rcpt_to.count("@") == 1
+        message = email.message_from_bytes(taken.data, policy=email.policy.default)
+        link = str(message["List-Unsubscribe"]).strip("<>")
+        text = message.get_body(("plain",))
+        assert text is not None
+        assert link in text.get_content()  # type: ignore[attr-defined]
+        links.append(link)
+    assert len(set(links)) == 2
+
+
+@pytest.fixture
+async def running_stage(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Stage]:
+    """The whole relay, which the outside reaches under another name than it listens on."""
+    stage_yaml = (Path(__file__).parents[1] / "data" / "stage.yaml").read_text("utf-8")
+    config = tmp_path / "relay.yaml"
+    config.write_text(
+        stage_yaml.replace("{host: 127.0.0.1, port: 0}", f"{{host: 127.0.0.1, port: 0, public_url: {PUBLIC}/relay}}")
+    )
+    async with surroundings(redis_server.url) as around, running(around, config) as relay:
+        yield Stage(around, relay)
+
+
+async def test_one_click_in_a_mail_ends_the_mails_of_that_list(running_stage: Stage) -> None:
+    def completed(number: int) -> dict[str, Any]:
+        document = events.body("operation.completed", 100, status="Completed", operationId=f"op-{number}")
+        return document | {"tenantId": "mail"}
+
+    await running_stage.post(completed(1))
+    mails = await running_stage.around.mails(2)
+    [german] = [one for one in mails if one.recipient == "german@example.com"]
+    link = str(german.message["List-Unsubscribe"]).strip("<>")
+    inside = re.sub(rf"^{PUBLIC}/relay", running_stage.url, link)  # as the proxy in front would lead there
+    async with aiohttp.ClientSession() as client:
+        async with client.get(inside) as looked:
+            page = await looked.text()
+        async with client.post(inside, data={"List-Unsubscribe": "One-Click"}) as clicked:
+            status = clicked.status
+    await running_stage.post(completed(2))
+    ledger = await running_stage.around.settled()
+
+    assert "Abbestellen?" in page
+    assert status == 200
+    assert [one.recipient for one in running_stage.around.inbox.mails].count("german@example.com") == 1
+    assert [one.recipient for one in running_stage.around.inbox.mails].count("english@example.com") == 2
+    assert (ledger.counts["held:unsubscribed"], ledger.imbalance) == (1, 0)
+
+
+async def test_all_mails_of_an_operation_are_one_conversation(running_stage: Stage) -> None:
+    for event, status in (("operation.started", "Initiated"), ("operation.failed", "Failed")):
+        await running_stage.post(events.body(event, 10, status=status) | {"tenantId": "both"})
+    await running_stage.post(
+        events.body("operation.completed", 100, status="Completed", retryNumber=1) | {"tenantId": "both"}
+    )
+
+    mails = await running_stage.around.mails(2)
+
+    assert len({one.subject for one in mails}) == 1
+    assert len({str(one.message["References"]) for one in mails}) == 1
+    assert len({one.id for one in mails}) == len(mails)

@@ -1,0 +1,296 @@
+"""Slack's incoming webhooks: one message each, every answer's meaning, and the address stays a secret."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from relay.channels import CHANNELS
+from relay.channels.email import Email
+from relay.channels.slack import Slack, SlackSettings
+from relay.config import Config, parse_config
+from relay.deliveries import PERSON, Notification
+from relay.errors import ConfigError, DeliveryError
+from relay.standins.slack import Fault, SlackStandin
+from tests.support import events
+from tests.support.redis_server import RedisServer
+from tests.support.stage import SECRET as STAGE_SECRET
+from tests.support.stage import Stage, running, surroundings
+
+Connect = Callable[..., Slack]
+
+FAILED = Notification(
+    delivery="d-01",
+    destination="ops",
+    address="#ops",
+    kind="each",
+    content={
+        "text": "Failed: Monthly mining",
+        "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "It *failed*.", "verbatim": True}}],
+    },
+    subject="op-1",
+    event="operation.failed",
+    created_at=datetime(2024, 1, 20, 11, 40, tzinfo=UTC),
+)
+SECRET = "the-secret-of-a-webhook"
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackStandin]:
+    async with SlackStandin() as standin:
+        yield standin
+
+
+@pytest.fixture
+async def connect(slack: SlackStandin) -> AsyncIterator[Connect]:
+    made: list[Slack] = []
+
+    def one(*, deadline: float = 10.0, **settings: Any) -> Slack:
+        given = {"webhooks": {"#ops": slack.webhook("#ops")}, "base_url": slack.base_url} | settings
+        made.append(Slack(SlackSettings(**given), deadline=deadline))
+        return made[-1]
+
+    yield one
+    for channel in made:
+        await channel.aclose()
+
+
+async def failing(channel: Slack, notification: Notification = FAILED) -> DeliveryError:
+    with pytest.raises(DeliveryError) as caught:
+        await channel.send(notification)
+    return caught.value
+
+
+def outcome(error: DeliveryError) -> str:
+    if error.pause:
+        return f"pause {error.pause}"
+    return "permanent" if error.permanent else "unknown" if error.outcome_unknown else "transient"
+
+
+class TestPosting:
+    async def test_the_message_arrives_without_a_token(self, slack: SlackStandin, connect: Connect) -> None:
+        receipt = await connect().send(FAILED)
+
+        (message,) = slack.messages("#ops")
+        assert (message.text, message.blocks) == (FAILED.content["text"], FAILED.content["blocks"])
+        assert receipt.detail == "#ops, by its webhook"
+        assert receipt.thread == {}
+        assert (slack.violations, len(slack.calls)) == ([], 1)
+
+    async def test_nothing_else_is_asked_and_links_do_not_unfold(self, slack: SlackStandin, connect: Connect) -> None:
+        await connect().send(FAILED)
+
+        [sent] = slack.called("webhook")
+        assert sent.keys() == {"channel", "text", "blocks", "unfurl_links", "unfurl_media"}
+        assert (sent["unfurl_links"], sent["unfurl_media"]) == (False, False)
+
+    @pytest.mark.parametrize(
+        ("mentions", "called"),
+        [
+            (("U0ANALYST1",), "<@U0ANALYST1>"),
+            (("S0DATATEAM",), "<!subteam^S0DATATEAM>"),
+            (("@here",), "<!here>"),
+            (("@analyst", "<!channel>"), "@analyst &lt;!channel&gt;"),
+            ((f"{PERSON}U0ANALYST1", f"{PERSON}S0DATATEAM", f"{PERSON}@here"), "<@U0ANALYST1> S0DATATEAM @here"),
+        ],
+        ids=str,
+    )
+    async def test_ids_call_somebody_and_names_are_text(
+        self, mentions: tuple[str, ...], called: str, slack: SlackStandin, connect: Connect
+    ) -> None:
+        await connect().send(replace(FAILED, mentions=mentions))
+
+        (message,) = slack.messages("#ops")
+        assert message.blocks[0]["text"]["text"] == f"{called} It *failed*."
+
+    async def test_what_slack_does_not_take_is_sent_with_less_in_it(
+        self, slack: SlackStandin, connect: Connect
+    ) -> None:
+        slack.script("webhook", Fault(status=400, body=b"invalid_blocks"))
+
+        await connect().send(FAILED)
+
+        (message,) = slack.messages("#ops")
+        assert (message.text, message.blocks) == ("It *failed*.", [])
+
+    async def test_another_conversation_goes_by_the_token(self, slack: SlackStandin, connect: Connect) -> None:
+        channel = connect(token="xoxb-1234567890-abcdef")
+
+        await channel.send(replace(FAILED, address="#team"))
+
+        assert (len(slack.messages("#team")), slack.called("webhook")) == (1, [])
+
+
+# Slack's answers: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
+ANSWERS = [
+    (400, "invalid_payload", "permanent"),
+    (400, "no_text", "permanent"),
+    (400, "too_many_attachments", "permanent"),
+    (400, "user_not_found", "pause destination"),
+    (403, "action_prohibited", "pause destination"),
+    (403, "posting_to_general_channel_denied", "pause destination"),
+    (403, "invalid_token", "pause destination"),
+    (403, "team_disabled", "pause destination"),
+    (404, "channel_not_found", "pause destination"),
+    (404, "no_service", "pause destination"),
+    (404, "no_team", "pause destination"),
+    (410, "channel_is_archived", "pause destination"),
+    (410, "channel_not_found", "pause destination"),
+    (429, "rate_limited", "pause limit"),
+    (500, "rollup_error", "unknown"),
+    (502, "<html>Bad gateway</html>", "unknown"),
+    (503, "service_unavailable", "transient"),
+    (302, "", "transient"),
+    (418, "a teapot", "transient"),
+    (200, "<html>Please log in</html>", "unknown"),
+]
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(("status", "word", "expected"), ANSWERS, ids=[f"{one[0]} {one[1]}" for one in ANSWERS])
+    async def test_each_has_its_meaning_and_none_shows_the_address(
+        self, status: int, word: str, expected: str, slack: SlackStandin, connect: Connect
+    ) -> None:
+        slack.outages["webhook"] = Fault(status=status, body=word.encode(), headers={"Location": "http://x.example/"})
+
+        error = await failing(connect())
+
+        assert outcome(error) == expected
+        assert "an incoming webhook to #ops" in str(error)
+        assert SECRET not in f"{error!r} {error} {error.__cause__}"
+
+    async def test_a_throttle_says_how_long(self, slack: SlackStandin, connect: Connect) -> None:
+        slack.script("webhook", Fault(status=429, body=b"rate_limited", headers={"Retry-After": "30"}))
+
+        error = await failing(connect())
+
+        assert (error.pause, error.retry_after) == ("limit", 30.0)
+
+    async def test_a_webhook_that_was_revoked_says_what_to_do(self, connect: Connect, slack: SlackStandin) -> None:
+        error = await failing(connect(webhooks={"#ops": f"{slack.url}services/T0/B0/{SECRET}"}))
+
+        assert "no_service: make a new webhook in Slack" in str(error)
+
+    @pytest.mark.parametrize("fault", [Fault(close=True), Fault(hang=True)], ids=["close", "hang"])
+    async def test_no_answer_leaves_doubt(self, fault: Fault, slack: SlackStandin, connect: Connect) -> None:
+        slack.script("webhook", fault)
+
+        assert outcome(await failing(connect(deadline=0.5))) == "unknown"
+
+    async def test_a_slack_that_is_not_there_costs_nothing_but_time(self, connect: Connect) -> None:
+        error = await failing(connect(webhooks={"#ops": f"http://127.0.0.1:9/services/{SECRET}"}))
+
+        assert outcome(error) == "transient"
+        assert SECRET not in str(error)
+
+
+class TestSettings:
+    def test_a_webhook_is_enough(self) -> None:
+        settings = SlackSettings(webhooks={"#ops": "https://hooks.slack.com/services/T0/B0/x1"})
+
+        assert (settings.modes_at("#ops")[0], settings.modes_at("#team")) == ("outcomes", ())
+        assert "live" not in settings.modes_at("#ops")
+
+    def test_with_neither_token_nor_webhook_there_is_no_way(self) -> None:
+        with pytest.raises(ValidationError, match="expected token"):
+            SlackSettings()
+
+    @pytest.mark.parametrize(
+        "webhooks",
+        [{"ops": "https://hooks.slack.com/x1"}, {"#Ops": "https://hooks.slack.com/x1"}, {"#ops": "xoxb-1234"},
+         {"#ops": "https://hooks.slack.com/services/..."}, {"#ops": "${SLACK_WEBHOOK}"}], ids=str,
+    )  # fmt: skip
+    def test_a_wrong_one_is_refused_without_showing_it(self, webhooks: dict[str, str]) -> None:
+        with pytest.raises(ValidationError) as caught:
+            SlackSettings(webhooks=webhooks)
+
+        assert "hooks.slack.com/x1" not in str(caught.value)
+
+    def test_it_is_not_shown(self) -> None:
+        settings = SlackSettings(webhooks={"#ops": f"https://hooks.slack.com/services/T0/B0/{SECRET}"})
+
+        assert SECRET not in f"{settings!r} {settings}"
+
+    async def test_a_check_posts_nothing(self, slack: SlackStandin, connect: Connect) -> None:
+        assert await connect().check() == "webhooks, not asked because that would post: #ops"
+        assert len(slack.calls) == 0
+
+
+def configured(
+    destination: str, slack: str = "webhooks: {'#ops': 'https://hooks.slack.com/services/T0/B0/x1'}"
+) -> Config:
+    text = f"""
+sources: {{ops: {{signature: {{secrets: {{current: "a-secret-of-quite-enough-length"}}}}}}}}
+channels: {{slack: {{{slack}}}}}
+destinations: {{ops: {{{destination}}}}}
+rules: [{{events: ["operation.*"], notify: [ops]}}]
+"""
+    return parse_config(text, env={}, channels=CHANNELS)
+
+
+class TestConfiguration:
+    @pytest.mark.parametrize("destination", ["slack: '#ops'", "slack: '#ops', mode: live"])
+    def test_what_cannot_be_live_is_told_outcomes_and_a_check_says_so(self, destination: str) -> None:
+        config = configured(destination)
+
+        assert config.destinations["ops"].mode == "outcomes"
+        assert [problem.message for problem in config.warnings] == [
+            "an incoming webhook cannot edit: #ops gets outcomes only"
+        ]
+
+    @pytest.mark.parametrize("mode", ["outcomes", "each"])
+    def test_what_is_possible_stays_and_nobody_is_warned(self, mode: str) -> None:
+        config = configured(f"slack: '#ops', mode: {mode}")
+
+        assert (config.destinations["ops"].mode, config.warnings) == (mode, ())
+
+    def test_names_that_cannot_be_looked_up_are_warned_of(self) -> None:
+        config = configured("slack: '#ops', mode: outcomes, mention: {failed: ['@analyst', U0ANALYST1, owner]}")
+
+        [warning] = config.warnings
+        assert warning.message.startswith(
+            "an incoming webhook cannot look names up: @analyst will stand in #ops as text"
+        )
+
+    def test_a_conversation_without_any_way_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match=r"destinations\.ops\.slack: channels\.slack has no way to #team"):
+            configured("slack: '#team'")
+
+    def test_with_a_token_the_others_are_as_ever(self) -> None:
+        webhooks = "token: xoxb-1234567890, webhooks: {'#ops': 'https://hooks.slack.com/services/T0/B0/x1'}"
+
+        assert configured("slack: '#team'", webhooks).destinations["ops"].mode == "live"
+
+    def test_mails_are_no_concern_of_webhooks(self) -> None:
+        assert not hasattr(Email.Settings, "modes_at")
+
+
+async def test_a_run_is_one_message_however_much_it_reports(redis_server: RedisServer, tmp_path: Path) -> None:
+    config = tmp_path / "relay.yaml"
+    async with surroundings(redis_server.url) as around:
+        config.write_text(
+            f"""
+server: {{host: 127.0.0.1, port: 0}}
+sources: {{async-operations: {{signature: {{secrets: {{current: "{STAGE_SECRET}"}}}}}}}}
+channels: {{slack: {{webhooks: {{"#ops": "{around.slack.webhook("#ops")}"}}}}}}
+destinations: {{ops: {{slack: "#ops", mode: outcomes, mention: {{failed: [U0ANALYST1]}}}}}}
+rules: [{{events: ["operation.*"], notify: [ops]}}]
+""",
+            "utf-8",
+        )
+        async with running(around, config) as relay:
+            stage = Stage(around, relay)
+            await stage.post(events.body("operation.started", 0, status="Initiated"))
+            for percentage in (20, 40, 60):
+                await stage.post(events.body("operation.progress", percentage, status="Running"))
+            await stage.post(events.body("operation.failed", 60, status="Failed"))
+            ledger = await around.settled()
+
+        [message] = around.slack.messages("#ops")
+        assert "<@U0ANALYST1>" in message.blocks[0]["text"]["text"]
+        assert (ledger.counts["delivered"], ledger.counts["held:no_outcome"], ledger.imbalance) == (1, 4, 0)
+        assert around.slack.violations == []

@@ -1,0 +1,288 @@
+"""relay template: what a template author sees, from the first fault to the agreed wording."""
+
+import email
+import email.policy
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.inprocess import REPOSITORY, relay
+
+BUILT_IN = REPOSITORY / "templates"
+EVENT = REPOSITORY / "tests" / "data" / "event.json"
+MESSAGE = "slack/operation.paused.yaml"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A directory with one message of the author's own."""
+    write(tmp_path, MESSAGE, "text: '{{ op.name|cut(80) }}'\n")
+    return tmp_path
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
+    return file
+
+
+def lint(folder: Path) -> list[str]:
+    """What lint says, without the verdict and without which message it was found in."""
+    told = relay("template", "lint", "--templates", folder)
+    assert told.exit_code in (0, 1), told.output
+    return [line.partition(" (told of")[0] for line in told.output.splitlines()[:-1]]
+
+
+# lint
+
+
+def test_the_shipped_templates_are_right() -> None:
+    told = relay("template", "lint", "-c", REPOSITORY / "config" / "relay.yaml")
+
+    assert (told.exit_code, told.output) == (0, f"{BUILT_IN}: right\n")
+
+
+def test_templates_of_ones_own_are_right(own: Path) -> None:
+    told = relay("template", "lint", "--templates", own)
+
+    assert (told.exit_code, told.output) == (0, f"{own}, {BUILT_IN}: right\n")
+
+
+# What is written into a message file, and what is said of it. `{% if 0 %}` is a branch that no event takes.
+UNUSABLE = [
+    ("text: '{{ unfinished'\n", ":1: unexpected end of template, expected 'end of print statement'."),
+    ("text: '{{ op.name|shout }}'\n", ":1: No filter named 'shout'."),
+    ("text: ok\nblocks: [{type: divider}, ]]\n", ":2: "),
+    ("text: x\nlist: [{each: nothing, t: x}]\n", ":2: expected `each: NAME in LIST`"),
+]
+FAULTY = [
+    ("blocks: [{type: divider}]\n", ":1: `text:` is missing: it is what a phone shows"),
+    ("text: |\n  one\n  {% if 0 %}{{ opp.name }}{% endif %}\n", ":3: opp is unknown; did you mean op?"),
+    ("text: 'x{% if 0 %}{{ op.estimated_duratoin }}{% endif %}'\n",
+     ":1: op.estimated_duratoin is unknown; did you mean op.estimated_duration?"),
+    ("text: 'x{% if 0 %}{{ links.nowhere }}{% endif %}'\n", ":1: links.nowhere is unknown; `relay template vars`"),
+    ("text: 'x{% if 0 %}{{ op.name|shout }}{% endif %}'\n", ":1: |shout is unknown; did you mean |sort?"),
+    ("text: 'x{% if 0 %}{{ say.compleeted() }}{% endif %}'\n", ":1: say.compleeted is unknown; did you mean say."),
+    ("text: 'x{% if 0 %}{{ parts.titles() }}{% endif %}'\n", ":1: parts.titles is unknown; did you mean parts."),
+    ("text: 'x{% if 0 %}{{ op is fine }}{% endif %}'\n", ":1: is fine is unknown; "),
+    ("text: x\nlist?: [{each: a in opp.list, t: '{{ a }}'}]\n", ":2: opp is unknown; did you mean op?"),
+    ("text: '{% trans %}Mine.{% endtrans %}'\n", ":1: no translation to de of 'Mine.'"),
+    ("text: '{{ doc.reason.deeper.yet }}'\n", ":1: 'dict object' has no attribute 'reason'"),
+    ("text: x\nblocks: [{type: alert}]\n", ": Slack would refuse it: invalid_blocks: /blocks/0"),
+    ("text: x\nblocks: [{type: section}]\n", ": Slack would refuse it: invalid_blocks: /blocks/0"),
+    ("text: '" + "{% for a in range(99999) %}" * 2 + "{% endfor %}" * 2 + "x'\n",
+     ": it took more than 1 s of processor time"),
+]  # fmt: skip
+RIGHT = [
+    "{{ op.costCentre|default('') }}x", "{% set own = op.name %}{{ own }}", "{% if op.other is defined %}x{% endif %}x",
+    "{% macro m(phase) %}{{ phase.anything|default('') }}{% endmacro %}x{{ m({}) }}",
+    "{% for file in artifacts %}{{ file.name }}{% endfor %}x",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=[UNUSABLE, FAULTY], ids=["unusable", "faulty"])
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What lint says of each of these texts, all of them in one directory beside what is right."""
+    folder = tmp_path_factory.mktemp("templates")
+    texts = [text for text, _ in request.param]
+    for number, text in enumerate(texts):
+        write(folder, f"slack/event.n{number}.yaml", text)
+    for number, text in enumerate(RIGHT):
+        write(folder, f"slack/right.n{number}.yaml", f"text: |\n  {text}\n")
+    faults = [line.removeprefix(f"{folder}/") for line in lint(folder)]
+    found: dict[str, list[str]] = {}
+    for number, text in enumerate(texts):
+        name = f"slack/event.n{number}.yaml"
+        found[text] = [line.removeprefix(name) for line in faults if line.startswith(f"{name}:")]
+    return found | {"": [line for line in faults if not line.startswith("slack/event.")]}
+
+
+def test_a_fault_is_told_with_its_place_and_what_to_do(told: dict[str, list[str]]) -> None:
+    expected = [(text, fault) for text, fault in (*UNUSABLE, *FAULTY) if text in told]
+
+    assert len(expected) == len(told) - 1
+    assert [
+        (text, fault, told[text]) for text, fault in expected if not any(line.startswith(fault) for line in told[text])
+    ] == []
+
+
+def test_what_is_right_is_not_reported(told: dict[str, list[str]]) -> None:
+    assert told[""] == []
+
+
+def test_every_fault_is_told_at_once(own: Path) -> None:
+    files = [write(own, f"slack/operation.{name}.yaml", "text: '{{ unfinished'\n") for name in ("completed", "failed")]
+    catalogue = write(own, "locales/de/messages.po", 'msgid "%(name)s is late."\nmsgstr "%(nmae)s"\n')
+
+    faults = lint(own)
+
+    assert [line.partition(":")[0] for line in faults if "translation" not in line] == [
+        str(file) for file in (*files, catalogue)
+    ]
+
+
+def test_a_file_for_a_destination_that_does_not_exist_is_told(own: Path, tmp_path: Path) -> None:
+    write(own, "slack/operation.paused@analists.yaml", "text: x\n")
+    config = write(tmp_path, "relay.yaml", f"templates: {own}\ndestinations: {{analysts: {{}}}}\nx: ${{NOT_SET}}\n")
+
+    told = relay("template", "lint", "-c", config)
+
+    assert (
+        f"{own / 'slack' / 'operation.paused@analists.yaml'}:1: analists is no destination; did you mean analysts?"
+        in told.output
+    )
+    assert told.exit_code == 1
+
+
+def test_json_has_each_fault_with_file_and_line(own: Path) -> None:
+    file = write(own, MESSAGE, "text: |\n  one\n  {{ opp }}\n")
+
+    told = relay("template", "lint", "--templates", own, "--json")
+
+    facts = json.loads(told.output)
+    assert (told.exit_code, facts["ok"]) == (1, False)
+    assert {"file": str(file), "line": 3, "message": "opp is unknown; did you mean op?"} in facts["faults"]
+
+
+# preview
+
+
+def test_a_message_is_written_for_both_channels(tmp_path: Path) -> None:
+    told = relay("template", "preview", "operation.failed", "--lang", "de", "--to", tmp_path)
+
+    assert told.exit_code == 0, told.output
+    names = ["slack.json", "slack.html", "mail.html", "mail.txt", "eml"]
+    assert told.output.splitlines() == [str(tmp_path / f"operation.failed.de.{name}") for name in names]
+    message = json.loads((tmp_path / "operation.failed.de.slack.json").read_text("utf-8"))
+    assert message["text"].startswith("Fehlgeschlagen: ")
+    mail = email.message_from_bytes((tmp_path / "operation.failed.de.eml").read_bytes(), policy=email.policy.default)
+    assert [part.get_content_type() for part in mail.walk()][1:] == ["text/plain", "text/html"]
+    assert "Fehlgeschlagen" in (tmp_path / "operation.failed.de.mail.html").read_text("utf-8")
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no Chromium to show the page in")
+def test_the_page_shows_the_message_and_nothing_hostile_in_it(tmp_path: Path) -> None:
+    relay("template", "preview", "operation.failed", "--fixture", "hostile", "--channel", "slack", "--to", tmp_path)
+    page = tmp_path / "operation.failed.hostile.en.slack.html"
+
+    shown = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+         "--virtual-time-budget=2000", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+
+    assert "<b>Failed</b>" in shown
+    assert "&lt;!channel&gt;" in shown.partition("<main>")[2].partition("<script")[0]
+    assert "<img" not in shown.partition("<main>")[2].partition("<script")[0]
+
+
+def test_without_a_name_every_message_is_written(tmp_path: Path) -> None:
+    told = relay("template", "preview", "--channel", "slack", "--kind", "live", "--to", tmp_path)
+
+    samples = {file.stem for file in (BUILT_IN / "samples").glob("*.json")}
+    written = {file.name.removesuffix(".live.en.slack.json") for file in tmp_path.glob("*.live.en.slack.json")}
+    assert written == samples - {"digest", "roundup"}
+    assert told.exit_code == 0
+
+
+def test_an_event_of_ones_own_is_told(own: Path, tmp_path: Path) -> None:
+    told = relay(
+        "template", "preview", "--event", EVENT, "--channel", "email", "--templates", own, "--to", tmp_path / "out"
+    )
+
+    name = json.loads(EVENT.read_text("utf-8"))["event"]
+    assert told.output.splitlines() == [
+        str(tmp_path / "out" / f"{name}.en.{end}") for end in ("mail.html", "mail.txt", "eml")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["operation.faild"], "there is no sample of operation.faild; did you mean operation.failed?"),
+        (["--event", "/no/such.json"], "No such file or directory"),
+        (["operation.paused"], "operation.paused.yaml:1: division by zero"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(own: Path, tmp_path: Path, arguments: list[str], reason: str) -> None:
+    write(own, MESSAGE, "text: '{{ 1 / 0 }}'\n")
+
+    told = relay("template", "preview", *arguments, "--templates", own, "--to", tmp_path / "out")
+
+    assert told.exit_code in (1, 2)
+    assert reason in told.output
+    assert "Traceback" not in told.output
+
+
+# test
+
+
+def test_what_was_agreed_is_compared_with_what_is_said(own: Path) -> None:
+    missing = relay("template", "test", "--templates", own)
+    agreed = relay("template", "test", "--templates", own, "--update")
+    same = relay("template", "test", "--templates", own)
+    write(own, MESSAGE, "text: 'Paused: {{ op.name|cut(80) }}'\n")
+    other = relay("template", "test", "--templates", own)
+
+    assert (missing.exit_code, agreed.exit_code, same.exit_code, other.exit_code) == (1, 0, 0, 1)
+    names = {file.name for file in (own / "golden" / "slack").iterdir()}
+    fixtures = ("empty", "hostile", "maximal", "minimal", "typical")
+    assert names == {f"operation.paused.{fixture}.{code}.json" for fixture in fixtures for code in ("de", "en")}
+    assert '-    "text": "Comprehensive Customer Journey Analysis"' in other.output
+    assert '+    "text": "Paused: Comprehensive Customer Journey Analysis"' in other.output
+    assert other.output.endswith("10 of 10 say something else than was agreed; --update agrees to it\n")
+
+
+def test_what_is_agreed_but_said_no_more_is_told_and_removed(own: Path) -> None:
+    relay("template", "test", "--templates", own, "--update")
+    stale = write(own, "golden/slack/operation.gone.typical.en.json", "{}\n")
+
+    told = relay("template", "test", "--templates", own)
+    relay("template", "test", "--templates", own, "--update")
+
+    assert told.exit_code == 1
+    assert f"--- {stale} agreed" in told.output
+    assert not stale.exists()
+
+
+def test_a_message_for_one_destination_is_compared_as_well(own: Path) -> None:
+    write(own, "email/operation.paused@analysts.yaml", (BUILT_IN / "email/generic.yaml").read_text("utf-8"))
+
+    relay("template", "test", "--templates", own, "--update")
+
+    [file] = (own / "golden" / "email").glob("operation.paused@analysts.typical.en.*")
+    assert file.read_text("utf-8").startswith("Subject: [relay] ")
+
+
+def test_without_templates_of_ones_own_there_is_nothing_to_compare() -> None:
+    told = relay("template", "test", "-c", REPOSITORY / "config" / "relay.yaml")
+
+    assert told.exit_code == 2
+    assert "--templates" in told.output
+
+
+# vars
+
+
+def test_each_variable_has_a_type_and_an_example() -> None:
+    told = relay("template", "vars", "--json")
+
+    found = {row["path"]: row for row in json.loads(told.output)}
+    assert found["op.name"] == {"path": "op.name", "type": "text", "optional": False,
+                                "example": "Comprehensive Customer Journey Analysis"}  # fmt: skip
+    assert (found["op.percentage"]["type"], found["op.percentage"]["optional"]) == ("number", True)
+    assert found["op.started_at"]["type"] == "time"
+    assert found["artifacts[].url"]["example"].startswith("https://")
+    assert found["batch.operations[].waits_for"]["type"] == "list"
+
+
+def test_the_table_has_a_line_for_each() -> None:
+    told = relay("template", "vars")
+
+    lines = [line.split()[0] for line in told.output.splitlines()]
+    assert len(lines) == len(set(lines)) > 150
+    assert {"op.phase_number", "error.message", "stalled.since", "dest.name"} - set(lines) == {"dest.name"}

@@ -1,0 +1,176 @@
+"""Every Slack message in a browser, as the stand-in shows it: on a wide screen and on a phone, light and dark.
+
+RELAY_SCREENSHOTS=FOLDER keeps the pictures, and those of the documents (docs/images) with them.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relay.rendering import Renderer
+from relay.rendering.fixtures import FIXTURES
+from relay.standins.slack_page import page_of, still_page
+from relay.standins.slack_workspace import Workspace
+from tests.support import slacks
+from tests.support.browser import Browser, blank, keep, needs_chromium
+from tests.support.slacks import KINDS, LANGUAGES, NAMES
+
+pytestmark = [needs_chromium, pytest.mark.timeout(180)]
+
+NOON = datetime(2026, 3, 9, 13, 5, tzinfo=UTC).timestamp()
+COLOURS = {False: "rgb(255, 255, 255)", True: "rgb(26, 29, 33)"}
+SHOWN = "document.querySelectorAll('article').length"
+# What sticks out of its message: a table is scrolled sideways within it, as in Slack.
+OUTSIDE = """[...document.querySelectorAll('article, .block, .fields p, .context p')]
+  .filter((each) => each.getBoundingClientRect().right > innerWidth + 0.5).length"""
+
+Message = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return slacks.renderer()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as opened:
+        yield opened
+
+
+def every(renderer: Renderer, language: str, fixture: str = "typical") -> list[Message]:
+    """All messages of all kinds in both profiles, each one once."""
+    found: list[Message] = []
+    for name in NAMES:
+        for kind in KINDS:
+            content = slacks.message(renderer, name, kind, language, FIXTURES[fixture])
+            for blocks in (content["blocks"], content.get("rich", content["blocks"])):
+                message = {"text": content["text"], "blocks": blocks}
+                if message not in found:
+                    found.append(message)
+    return found
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [640, 360])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_message_fits_the_screen_in_its_scheme(
+    renderer: Renderer, browser: Browser, language: str, width: int, dark: bool
+) -> None:
+    messages = every(renderer, language)
+
+    shot = browser.shot(page_of(messages, at=NOON), width=width, dark=dark)
+
+    keep(f"slack.{language}.{width}.{'dark' if dark else 'light'}.png", shot.png)
+    assert shot.width <= width
+    assert browser.ask(OUTSIDE) == 0
+    assert browser.ask(SHOWN) == len(messages)
+    assert browser.ask("getComputedStyle(document.body).backgroundColor") == COLOURS[dark]
+    assert not blank(shot.png)
+
+
+@pytest.mark.parametrize("fixture", ["maximal", "hostile"])
+def test_nothing_that_an_event_says_makes_a_message_wider_than_a_phone(
+    renderer: Renderer, browser: Browser, fixture: str
+) -> None:
+    messages = every(renderer, "en", fixture)
+
+    assert browser.measure(page_of(messages, at=NOON), width=360) <= 360
+    assert browser.ask(OUTSIDE) == 0
+    assert browser.ask("document.querySelectorAll('.mention').length") == 0
+    assert browser.ask(SHOWN) == len(messages)
+
+
+def story(renderer: Renderer, end: str, *, rich: bool = False) -> Workspace:
+    """A run from its start to its end, as it stands in the channel afterwards: one message, edited, and its reply."""
+    times = iter([NOON, NOON + 4560, NOON + 5700, NOON + 5701, NOON + 5702, NOON + 5703])
+    now = [NOON]
+    workspace = Workspace(name="Acme", clock=lambda: now[0])
+    root: Message = {}
+    for kind, content in slacks.life("en", renderer, end):
+        now[0] = next(times)
+        message = {
+            "text": content["text"],
+            "blocks": content.get("rich", content["blocks"]) if rich else content["blocks"],
+        }
+        if not root:
+            root = workspace.call("chat.postMessage", {"channel": "#process-mining", **message})
+        elif kind == "reply":
+            if end == "failed":
+                first = message["blocks"][0]["text"]
+                message["blocks"][0]["text"] = first | {"text": f"<!subteam^S0OPSTEAM1> {first['text']}"}
+            place = {"channel": root["channel"], "thread_ts": root["ts"], "reply_broadcast": end == "failed"}
+            workspace.call("chat.postMessage", {**place, **message})
+        else:
+            workspace.call("chat.update", {"channel": root["channel"], "ts": root["ts"], **message})
+    return workspace
+
+
+def stages(renderer: Renderer) -> Workspace:
+    """The same message at three moments, one below the other."""
+    now = [NOON]
+    workspace = Workspace(name="Acme", clock=lambda: now[0])
+    told = [content for kind, content in slacks.life("en", renderer) if kind == "live"]
+    for content, after in zip(told, (0, 4560, 5700), strict=True):
+        now[0] = NOON + after
+        workspace.call(
+            "chat.postMessage", {"channel": "#process-mining", "text": content["text"], "blocks": content["blocks"]}
+        )
+    reply = next(content for kind, content in slacks.life("en", renderer) if kind == "reply")
+    last = next(reversed(workspace.conversations[next(iter(workspace.conversations))].messages))
+    workspace.call(
+        "chat.postMessage",
+        {"channel": "#process-mining", "text": reply["text"], "blocks": reply["blocks"], "thread_ts": last},
+    )
+    return workspace
+
+
+def batch(renderer: Renderer, *, rich: bool = False) -> Workspace:
+    workspace = Workspace(name="Acme", clock=lambda: NOON)
+    told = slacks.message(renderer, "batch.operation.failed", "live")
+    root = workspace.call("chat.postMessage", {"channel": "#month-end", "text": told["text"], "blocks": told["blocks"]})
+    names = [("batch.operation.failed", False)] + ([("batch.finished", True)] if rich else [])
+    for name, wanted in names:
+        reply = slacks.message(renderer, name, "reply")
+        blocks = reply["rich"] if wanted else reply["blocks"]
+        workspace.call(
+            "chat.postMessage",
+            {"channel": "#month-end", "thread_ts": root["ts"], "text": reply["text"], "blocks": blocks},
+        )
+    return workspace
+
+
+def test_the_pictures_of_the_documents(renderer: Renderer, browser: Browser) -> None:
+    pictures = {
+        "slack-live.png": (stages(renderer), False),
+        "slack-live-dark.png": (story(renderer, "completed", rich=True), True),
+        "slack-failed.png": (story(renderer, "failed"), False),
+        "slack-batch.png": (batch(renderer), False),
+        "slack-batch-dark.png": (batch(renderer, rich=True), True),
+    }
+    for name, (workspace, dark) in pictures.items():
+        shot = browser.shot(
+            still_page(workspace), width=640, dark=dark, script="document.querySelector('nav').remove()"
+        )
+        keep(name, shot.png)
+
+        assert workspace.violations == []
+        assert shot.width <= 640
+        assert not blank(shot.png)
+
+
+def test_a_reply_to_everybody_stands_in_the_channel_and_in_its_thread(renderer: Renderer, browser: Browser) -> None:
+    browser.show(still_page(story(renderer, "failed")), width=640)
+
+    places = browser.ask("[...document.querySelectorAll('.also')].map((each) => each.textContent)")
+    assert places == [
+        "Also sent to the channel",
+        "replied to a thread: Failed: Order-to-Cash Q3 EMEA – Stopped in "
+        "Conformance (phase 4 of 5) at 72% after 1\u00a0h\u00a012\u00a0min: "
+        "SAP extractor did not answer for 300\u00a0s.",
+    ]
+    assert (
+        browser.ask("[...document.querySelectorAll('.mention')].map((each) => each.textContent)") == ["@emea-ops"] * 2
+    )

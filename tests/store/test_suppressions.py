@@ -1,0 +1,207 @@
+"""Who is not written to any more: held by accept, dropped by claim, and how an address comes to be on the list."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from relay.deliveries import Delivery, Receipt
+from relay.store import Store
+from relay.store.records import Records
+from relay.store.suppressions import BOUNCED, EVERYWHERE, UNSUBSCRIBED, Suppressions
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.targets import mail
+
+ANALYST = "analyst@example.com"
+DAY = 86_400
+
+
+@pytest.fixture
+def suppressions(store: Store) -> Suppressions:
+    return Suppressions(store)
+
+
+async def counts(store: Store) -> dict[str, int]:
+    return dict((await Records(store).ledger()).counts)
+
+
+async def claimed(store: Store) -> list[Delivery]:
+    return list((await store.claim("email", 20)).deliveries)
+
+
+async def bounce(store: Store, how: str, number: int, address: str = ANALYST) -> None:
+    """One more mail that its server refuses."""
+    await store.accept(events.completed(operationId=f"op-{number}"), [mail(address)])
+    (delivery,) = await claimed(store)
+    await store.begin(delivery)
+    await store.bury(delivery, "rejected", "550 5.2.1 mailbox disabled", bounce=how)
+
+
+async def arrive(store: Store, number: int) -> None:
+    await store.accept(events.completed(operationId=f"op-{number}"), [mail()])
+    (delivery,) = await claimed(store)
+    await store.begin(delivery)
+    await store.complete(delivery, Receipt("250 OK"))
+
+
+class TestHolding:
+    async def test_what_would_go_there_is_held_with_the_reason(self, store: Store, suppressions: Suppressions) -> None:
+        await suppressions.add(ANALYST, "analysts", reason=UNSUBSCRIBED)
+
+        accepted = await store.accept(events.completed(), [mail(), mail("lead@example.com")])
+
+        assert (accepted.deliveries, accepted.held) == (1, (("analysts", "unsubscribed"),))
+        assert (await counts(store))["held:unsubscribed"] == 1
+
+    async def test_the_story_says_whom_it_would_have_reached(self, store: Store, suppressions: Suppressions) -> None:
+        await suppressions.add(ANALYST)
+        await store.accept(events.completed(), [mail()])
+
+        story = await Records(store).story(events.completed().subject)
+
+        assert story
+        assert story.log[-1][1:] == ["held", "analysts", "suppressed", ANALYST]
+
+    async def test_another_destination_reaches_the_same_reader(self, store: Store, suppressions: Suppressions) -> None:
+        await suppressions.add(ANALYST, "analysts-daily", reason=UNSUBSCRIBED)
+
+        assert (await store.accept(events.completed(), [mail()])).deliveries == 1
+
+    async def test_everywhere_means_every_destination(self, store: Store, suppressions: Suppressions) -> None:
+        await suppressions.add(ANALYST, EVERYWHERE)
+
+        accepted = await store.accept(events.completed(), [mail(), mail(destination="others")])
+
+        assert accepted.deliveries == 0
+
+    @pytest.mark.parametrize("written", ["Analyst@example.com", "ANALYST@EXAMPLE.COM"])
+    async def test_an_address_is_the_same_in_any_case_of_letters(
+        self, written: str, store: Store, suppressions: Suppressions
+    ) -> None:
+        await suppressions.add(written)
+
+        assert (await store.accept(events.completed(), [mail()])).deliveries == 0
+        assert await suppressions.reason("analysts", ANALYST) == "suppressed"
+        assert [one.address for one in await suppressions.find(ANALYST)] == [written]
+
+    async def test_what_is_queued_already_is_not_sent(self, store: Store, suppressions: Suppressions) -> None:
+        await store.accept(events.completed(), [mail(), mail("lead@example.com")])
+        await suppressions.add(ANALYST, "analysts", reason=UNSUBSCRIBED)
+
+        assert [delivery.address for delivery in await claimed(store)] == ["lead@example.com"]
+        assert (await counts(store))["superseded"] == 1
+
+    async def test_whoever_is_taken_off_is_told_again(self, store: Store, suppressions: Suppressions) -> None:
+        await suppressions.add(ANALYST, "analysts", reason=UNSUBSCRIBED)
+        await suppressions.remove(ANALYST, "analysts")
+
+        assert (await store.accept(events.completed(), [mail()])).deliveries == 1
+
+
+class TestTheList:
+    async def test_an_entry_has_its_reason_and_its_time(self, suppressions: Suppressions, clock: Clock) -> None:
+        await suppressions.add(ANALYST, "analysts", reason=UNSUBSCRIBED)
+        clock.advance(60)
+        await suppressions.add("lead@example.com", detail="asked on the phone")
+
+        first, second = await suppressions.all()
+
+        assert (first.destination, first.address, first.reason) == ("analysts", ANALYST, "unsubscribed")
+        assert first.at.timestamp() == clock.now - 60
+        assert (second.destination, second.reason, second.detail) == ("*", "suppressed", "asked on the phone")
+
+    async def test_adding_and_removing_twice_is_once(self, suppressions: Suppressions) -> None:
+        assert [await suppressions.add(ANALYST), await suppressions.add(ANALYST)] == [True, False]
+        assert [await suppressions.remove(ANALYST, "*"), await suppressions.remove(ANALYST, "*")] == [True, False]
+
+    async def test_what_has_another_reason_stays(self, suppressions: Suppressions) -> None:
+        await suppressions.add(ANALYST, "analysts")
+
+        assert not await suppressions.remove(ANALYST, "analysts", reason=UNSUBSCRIBED)
+        assert await suppressions.reason("analysts", ANALYST) == "suppressed"
+
+    async def test_a_long_list_is_read_whole(self, suppressions: Suppressions) -> None:
+        await asyncio.gather(*(suppressions.add(f"a{number}@example.com") for number in range(1_200)))
+
+        assert len(await suppressions.all()) == 1_200
+
+
+class TestBounces:
+    async def test_an_address_that_does_not_exist_is_suppressed_at_once_and_everywhere(
+        self, store: Store, suppressions: Suppressions
+    ) -> None:
+        await bounce(store, "hard", 1)
+
+        (entry,) = await suppressions.all()
+        assert (entry.destination, entry.address, entry.reason) == (EVERYWHERE, ANALYST, BOUNCED)
+        assert entry.detail == "550 5.2.1 mailbox disabled"
+        accepted = await store.accept(events.completed(), [mail(destination="others")])
+        assert accepted.held == (("others", "bounced"),)
+
+    async def test_other_refusals_suppress_at_the_third(self, store: Store, suppressions: Suppressions) -> None:
+        found = []
+        for number in range(3):
+            await bounce(store, "soft", number)
+            found.append(await suppressions.reason("analysts", ANALYST))
+
+        assert found == ["", "", "bounced"]
+
+    async def test_refusals_count_for_fourteen_days(
+        self, store: Store, suppressions: Suppressions, clock: Clock
+    ) -> None:
+        await bounce(store, "soft", 1)
+        await bounce(store, "soft", 2)
+        clock.advance(14 * DAY + 1)
+        await bounce(store, "soft", 3)
+
+        assert await suppressions.all() == []
+
+    async def test_a_mail_that_arrives_clears_the_count(self, store: Store, suppressions: Suppressions) -> None:
+        await bounce(store, "soft", 1)
+        await bounce(store, "soft", 2)
+        await arrive(store, 3)
+        await bounce(store, "soft", 4)
+
+        assert await suppressions.all() == []
+
+    async def test_the_refusals_of_one_address_are_not_anothers(self, store: Store, suppressions: Suppressions) -> None:
+        for number, address in enumerate(["a@example.com", "b@example.com", "c@example.com"]):
+            await bounce(store, "soft", number, address)
+
+        assert await suppressions.all() == []
+
+    async def test_one_refusal_reported_twice_counts_once(self, store: Store, suppressions: Suppressions) -> None:
+        await store.accept(events.completed(), [mail()])
+        (delivery,) = await claimed(store)
+        await store.begin(delivery)
+        for _ in range(3):
+            await store.bury(delivery, "rejected", "550 no", bounce="soft")
+
+        assert await suppressions.all() == []
+
+    async def test_taking_it_off_the_list_forgets_its_refusals(self, store: Store, suppressions: Suppressions) -> None:
+        for number in range(3):
+            await bounce(store, "soft", number)
+        await suppressions.remove(ANALYST, EVERYWHERE)
+        await bounce(store, "soft", 4)
+
+        assert await suppressions.all() == []
+
+    async def test_a_replayed_letter_to_a_suppressed_address_is_not_sent(
+        self, store: Store, suppressions: Suppressions
+    ) -> None:
+        await bounce(store, "hard", 1)
+        (letter,) = await Records(store).dead()
+        await Records(store).replay([letter.id])
+
+        assert await claimed(store) == []
+        assert (await counts(store))["superseded"] == 1
+
+
+class TestTheKey:
+    async def test_all_instances_share_it_from_the_first_moment(self, open_store: Callable[..., Store]) -> None:
+        keys = await asyncio.gather(*(Suppressions(open_store()).key() for _ in range(4)))
+
+        assert len(set(keys)) == 1
+        assert len(keys[0]) == 32

@@ -1,0 +1,308 @@
+"""What is kept of a run for the watchdog, and that an alarm is taken once, or not at all."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from relay.events import Event
+from relay.store import Store
+from relay.store.records import Records
+from relay.store.watch import Look, Watch
+from relay.watchdog import Run, Watchdog, decide, event_of
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.targets import mail, team
+
+MINUTE, DAY = 60.0, 86_400.0
+
+
+@pytest.fixture
+def watch(store: Store) -> Watch:
+    return Watch(store)
+
+
+async def the_look(watch: Watch) -> Look:
+    (look,) = (await watch.due(10)).looks
+    return look
+
+
+async def the_run(watch: Watch) -> Run:
+    return (await the_look(watch)).run
+
+
+async def alarm_of(watch: Watch, look: Look, now: float) -> Event:
+    news = decide(look.run, Watchdog(), now)
+    assert news
+    return event_of(news, look.run, await watch.history(look), now)
+
+
+async def test_a_run_is_kept_with_all_that_the_rules_ask(store: Store, watch: Watch, clock: Clock) -> None:
+    await store.accept(events.progress(67), [])
+
+    run = await the_run(watch)
+
+    assert run.subject == events.progress(67).subject
+    assert (run.heard, run.moved, run.percentage) == (clock(), clock(), 67)
+    assert run.phase == "Machine Learning Analysis"
+    assert (run.estimate, run.deadline) == (_at("12:05"), _at("13:15"))
+    assert run.planned == 47 * MINUTE  # from 11:18 to 12:05
+
+
+async def test_gaps_are_kept_and_bounded(store: Store, watch: Watch, clock: Clock) -> None:
+    for percentage in range(40):
+        await store.accept(events.progress(percentage), [])
+        clock.advance(percentage)
+
+    assert (await the_run(watch)).gaps == tuple(float(gap) for gap in range(38, 23, -1))
+
+
+async def test_the_webhook_and_the_callback_of_one_fact_are_one_sign_of_life(
+    store: Store, watch: Watch, clock: Clock
+) -> None:
+    for percentage in range(3):
+        await store.accept(events.event_of(events.body(percentage=percentage), id=f"a{percentage}"), [])
+        clock.advance(1)
+        await store.accept(events.event_of(events.body(percentage=percentage), id=f"b{percentage}"), [])
+        clock.advance(1199)
+
+    assert (await the_run(watch)).gaps == (1199, 1199)
+
+
+async def test_a_delivery_that_is_sent_again_is_no_sign_of_life(store: Store, watch: Watch, clock: Clock) -> None:
+    event = events.event_of(events.body(), id="evt-1")
+    await store.accept(event, [])
+    began = clock()
+    clock.advance(10 * MINUTE)
+    await store.accept(event, [])
+
+    assert (await the_run(watch)).heard == began
+
+
+async def test_a_repeated_percentage_with_a_new_phase_is_a_move(store: Store, watch: Watch, clock: Clock) -> None:
+    await store.accept(events.event_of(events.body(), id="1"), [])
+    clock.advance(10 * MINUTE)
+    document = events.body()
+    document["operation"]["progress"]["currentPhase"] = "Report Generation"
+    assert (await store.accept(events.event_of(document, id="2"), [])).status == "duplicate"
+
+    run = await the_run(watch)
+    assert (run.moved, run.phase) == (clock(), "Report Generation")
+
+
+async def test_the_first_estimate_stays_and_its_moves_are_counted(store: Store, watch: Watch) -> None:
+    for percentage, minute in ((10, "05"), (20, "06"), (30, "20"), (40, "21"), (50, "40")):
+        document = events.body(percentage=percentage)
+        document["operation"]["progress"]["estimatedCompletion"] = f"2024-01-20T12:{minute}:00Z"
+        await store.accept(events.event_of(document), [])
+
+    run = await the_run(watch)
+    assert run.estimate == _at("12:05")
+    assert run.estimate_moves == 2  # by less than a tenth of what was planned is no move
+
+
+async def test_times_that_are_none_are_left_alone(store: Store, watch: Watch) -> None:
+    await store.accept(events.progress(10, timeoutAt="soon", estimatedCompletion=17, progress=10), [])
+
+    run = await the_run(watch)
+    assert (run.estimate, run.deadline) == (None, None)
+
+
+@pytest.mark.parametrize("end", [events.completed(), events.failed(), events.cancelled()])
+async def test_a_run_that_ends_is_not_looked_at(store: Store, watch: Watch, end: Event) -> None:
+    await store.accept(events.progress(10), [])
+    await store.accept(end, [])
+    await store.accept(events.progress(20), [])
+
+    assert (await watch.due(10)).looks == []
+
+
+async def test_a_run_whose_end_is_known_through_its_batch_alone_is_not_looked_at(store: Store, watch: Watch) -> None:
+    await store.accept(events.progress(10), [])
+    done = events.body("batch.operation.completed", 100, status="Completed") | {"batchId": "batch-1"}
+    await store.accept(events.event_of(done), [])
+
+    assert (await watch.due(10)).looks == []
+
+
+async def test_an_alarm_that_could_not_be_delivered_in_time_is_not_told_of_a_run_that_goes_on_again(
+    store: Store, watch: Watch, clock: Clock
+) -> None:
+    await store.accept(events.progress(10), [])
+    clock.advance(900)
+    await store.accept(await alarm_of(watch, await the_look(watch), clock()), [mail()])
+    await store.accept(events.progress(20), [])
+    clock.advance(30)
+    await store.accept(await alarm_of(watch, await the_look(watch), clock()), [])
+
+    assert (await store.claim("email", 5)).deliveries == ()
+    assert (await Records(store).ledger()).counts["superseded"] == 1
+
+
+async def test_batches_are_not_watched(store: Store, watch: Watch) -> None:
+    await store.accept(events.event_of(events.seed("submit-batch.response") | {"event": "batch.started"}), [])
+
+    assert (await watch.due(10)).looks == []
+
+
+async def test_after_thirty_days_nobody_looks(store: Store, watch: Watch, clock: Clock) -> None:
+    await store.accept(events.progress(10), [])
+    clock.advance(30 * DAY)
+
+    assert (await watch.due(10)).looks == []
+    assert await store.redis.zcard("{relay}:watch") == 0
+
+
+async def test_what_is_given_out_is_given_again_only_later(store: Store, watch: Watch, clock: Clock) -> None:
+    await store.accept(events.progress(10), [])
+    look = await the_look(watch)
+    assert (await watch.due(10)).looks == []
+
+    clock.advance(30)
+    assert (await watch.due(10)).looks  # whoever had it did not come back
+    await watch.again([(look, clock() + 3600)])  # too late: it is another's
+    clock.advance(30)
+    assert await the_look(watch)
+
+
+async def test_it_is_looked_at_when_it_was_asked_for(store: Store, watch: Watch, clock: Clock) -> None:
+    await store.accept(events.progress(10), [])
+    await watch.again([(await the_look(watch), clock() + 300)])
+
+    clock.advance(299)
+    assert (await watch.due(10)).looks == []
+    clock.advance(1)
+    assert (await watch.due(10)).looks
+
+
+async def test_what_happens_to_a_stalled_run_is_seen_at_once(store: Store, watch: Watch, clock: Clock) -> None:
+    await store.accept(events.progress(10), [])
+    clock.advance(900)
+    look = await the_look(watch)
+    await store.accept(await alarm_of(watch, look, clock()), [])
+    await watch.again([(look, clock() + 3600)])
+    assert (await watch.due(10)).looks == []
+
+    await store.accept(events.progress(20), [])
+    assert (await the_run(watch)).alarms.open
+
+
+async def test_an_alarm_that_two_found_is_taken_once(
+    open_store: Callable[..., Store], watch: Watch, store: Store, clock: Clock
+) -> None:
+    await store.accept(events.progress(10), [team()])
+    clock.advance(900)
+    look = await the_look(watch)
+    found = [await alarm_of(watch, look, clock() + second) for second in range(4)]  # each at its own moment
+    other = open_store()
+
+    answers = await asyncio.gather(*((store, other)[n % 2].accept(event, [team()]) for n, event in enumerate(found)))
+
+    assert sorted(answer.status for answer in answers) == ["accepted"] + ["duplicate"] * 3
+
+
+@pytest.mark.parametrize("then", [events.progress(20), events.progress(5)])
+async def test_an_alarm_that_a_sign_of_life_overtakes_is_moot_and_may_come_true_later(
+    store: Store, watch: Watch, clock: Clock, then: Event
+) -> None:
+    await store.accept(events.progress(10), [])
+    clock.advance(900)
+    event = await alarm_of(watch, await the_look(watch), clock())
+    await store.accept(then, [])
+
+    assert (await store.accept(event, [team()])).status == "late"
+
+    clock.advance(45 * MINUTE)
+    assert (await store.accept(await alarm_of(watch, await the_look(watch), clock()), [team()])).status == "accepted"
+
+
+async def test_an_alarm_after_the_end_is_late(store: Store, watch: Watch, clock: Clock) -> None:
+    await store.accept(events.progress(10), [])
+    clock.advance(900)
+    event = await alarm_of(watch, await the_look(watch), clock())
+    await store.accept(events.completed(), [])
+
+    assert (await store.accept(event, [team()])).status == "late"
+    assert (await watch.tick(0)).stalled == 0
+
+
+async def test_an_alarm_moves_nothing_of_the_run(store: Store, watch: Watch, clock: Clock) -> None:
+    await store.accept(events.progress(10), [])
+    before = await store.redis.hgetall(_key())
+    clock.advance(900)
+    await store.accept(await alarm_of(watch, await the_look(watch), clock()), [])
+    after = await store.redis.hgetall(_key())
+
+    own = {name for name in after if after[name] != before.get(name)}
+    assert own == {b"watch:alarms", b"doc:operation.stalled", b"seq:operation.stalled", b"seq"}
+    assert (await store.accept(events.progress(11), [])).status == "accepted"
+
+
+async def test_an_alarm_is_urgent_but_less_than_an_outcome(store: Store, watch: Watch, clock: Clock) -> None:
+    fast = team(new_limits=(), edit_limits=())
+    await store.accept(events.progress(10), [])
+    clock.advance(900)
+    await store.accept(await alarm_of(watch, await the_look(watch), clock()), [fast])
+    await store.accept(events.progress(10, operationId="another"), [fast])
+    await store.accept(events.completed(operationId="third"), [fast])
+
+    claimed = (await store.claim("slack", 3)).deliveries
+
+    assert [delivery.event.name for delivery in claimed] == [
+        "operation.completed", "operation.stalled", "operation.progress"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", [[events.failed()], []])
+async def test_a_retry_forgets_what_was_found_of_the_run_before(
+    store: Store, watch: Watch, clock: Clock, end: list[Event]
+) -> None:
+    await store.accept(events.progress(10), [])
+    clock.advance(900)
+    await store.accept(await alarm_of(watch, await the_look(watch), clock()), [])
+    for event in [*end, events.started(retryNumber=1)]:
+        await store.accept(event, [])
+
+    run = await the_run(watch)
+    assert (run.retry, run.gaps, run.alarms.open, run.alarms.episode) == (1, (), {}, 0)
+    assert (await watch.tick(0)).stalled == 0
+
+
+async def test_the_grace_is_decided_once_for_all(watch: Watch, clock: Clock) -> None:
+    first = await watch.tick(600)
+    assert first.grace_until == clock() + 600
+    clock.advance(30)
+    assert (await watch.tick(600)).grace_until == first.grace_until
+    clock.advance(121)
+    assert (await watch.tick(600)).grace_until == clock() + 600
+
+
+async def test_the_history_is_the_runs_own(store: Store, watch: Watch) -> None:
+    await store.accept(events.started(), [])
+    await store.accept(events.progress(10), [])
+    look = await the_look(watch)
+
+    history: Any = await watch.history(look)
+
+    assert [event.name for event in history] == ["operation.started", "operation.progress"]
+    assert history[-1] == replace(events.progress(10), received_at=history[-1].received_at)
+
+
+async def test_the_ledger_knows_of_alarms(store: Store, watch: Watch, clock: Clock) -> None:
+    await store.accept(events.progress(10), [team()])
+    clock.advance(900)
+    await store.accept(await alarm_of(watch, await the_look(watch), clock()), [team()])
+
+    assert (await Records(store).ledger()).imbalance == 0
+
+
+def _at(time: str) -> float:
+    return events.RECEIVED.replace(hour=int(time[:2]), minute=int(time[3:])).timestamp()
+
+
+def _key() -> str:
+    from relay.store.keys import operation
+
+    return f"{{relay}}:operation:{operation(events.progress(10).subject)}"

@@ -1,0 +1,128 @@
+"""A relay in a time of its own: the real store, worker, templates and Slack channel, before a Slack that runs here."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from relay.channels import CHANNELS
+from relay.channels.slack import Slack, SlackSettings
+from relay.config import Config, parse_config
+from relay.deliveries import Accepted
+from relay.intake import Intake
+from relay.parsing import parse
+from relay.rendering import BoundedRenderer
+from relay.standins.slack import Message, SlackStandin
+from relay.store import Store
+from relay.store.records import Ledger, Records
+from relay.worker import Worker
+from tests.support.clock import Clock
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+POST, UPDATE = "chat.postMessage", "chat.update"
+RENDERER = BoundedRenderer([TEMPLATES])
+
+CONFIG = """
+sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
+channels: {slack: {token: xoxb-1-flow, base_url: "%s", new_roots: off}}
+destinations:
+  team: {slack: "#team", mode: live, live: {%s}, mention: {%s}}
+  room: {slack: "#room", mode: each}
+rules:
+  - {name: live, events: ["operation.*", "batch.*"], notify: [team]}
+  - {name: rooms, events: [operation.audited], notify: [room]}
+"""
+
+
+@dataclass
+class Flow:
+    """Sends events and lets time pass. Several workers may share the store, as several processes would."""
+
+    config: Config
+    slack: SlackStandin
+    clock: Clock
+    open_store: Callable[..., Store]
+    workers: list[Worker] = field(default_factory=list)
+    channels: list[Slack] = field(default_factory=list)
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = self.open_store()
+        self.records = Records(self.store)
+        self.intake = Intake(self.store, lambda: self.config, CHANNELS)
+        self.start()
+
+    def start(self) -> Worker:
+        """One more worker, with nothing in its memory."""
+        settings = SlackSettings(token="xoxb-1-flow", base_url=self.slack.base_url)
+        self.channels.append(Slack(settings, clock=self.clock))
+        worker = Worker(
+            self.open_store(),
+            {"slack": self.channels[-1]},
+            config=lambda: self.config,
+            renderer=lambda: RENDERER,
+            clock=self.clock,
+            jitter=lambda: 0.0,
+        )
+        self.workers.append(worker)
+        return worker
+
+    def restart(self) -> None:
+        """Every worker is gone, and a fresh one comes."""
+        self.workers.clear()
+        self.start()
+
+    async def send(self, document: dict[str, Any], source: str = "async-operations") -> Accepted:
+        """The event as the platform would send it now."""
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        stamped = {"timestamp": now.isoformat()} | document
+        return await self.intake.take(parse(stamped, source=source, received_at=now))
+
+    async def deliver(self) -> None:
+        """Everything that is due now."""
+        while sum([await worker.run_once("slack") for worker in self.workers]):
+            pass
+
+    async def wait(self, seconds: float, step: float = 1.0) -> None:
+        """Let time pass, and what comes due in it go out."""
+        await self.deliver()
+        end = self.clock() + seconds
+        while self.clock() < end:
+            self.clock.advance(min(step, end - self.clock()))
+            await self.deliver()
+
+    async def ledger(self) -> Ledger:
+        return await self.records.ledger()
+
+    async def held(self) -> dict[str, int]:
+        """How many were held, by reason."""
+        counts = (await self.ledger()).counts
+        return {name.removeprefix("held:"): count for name, count in counts.items() if name.startswith("held:")}
+
+    def messages(self, conversation: str = "#team") -> list[Message]:
+        return self.slack.messages(conversation)
+
+    def roots(self, conversation: str = "#team") -> list[Message]:
+        return [message for message in self.messages(conversation) if not message.thread_ts]
+
+    def replies(self, conversation: str = "#team") -> list[Message]:
+        return [message for message in self.messages(conversation) if message.thread_ts]
+
+    def calls(self, method: str) -> list[tuple[float, dict[str, Any]]]:
+        """When the method was called, and with what."""
+        return [(call.at, call.arguments) for call in self.slack.calls if call.method == method]
+
+
+@asynccontextmanager
+async def flowing(
+    open_store: Callable[..., Store], clock: Clock, *, live: str = "", mention: str = ""
+) -> AsyncIterator[Flow]:
+    """`live` and `mention` are those of the destination `team`, as YAML writes them between its braces."""
+    async with SlackStandin(clock=clock) as slack:
+        config = parse_config(CONFIG % (slack.base_url, live, mention), env={}, channels=CHANNELS)
+        flow = Flow(config, slack, clock, open_store)
+        yield flow
+        for channel in flow.channels:
+            await channel.aclose()

@@ -1,0 +1,382 @@
+"""Digests from event to mail: what an entry says, what a digest amounts to, and that each is sent once and in time."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.channels import CHANNELS
+from relay.channels.slack import Slack, SlackSettings
+from relay.config import Config, parse_config
+from relay.deliveries import Limit, Notification, Receipt, Target
+from relay.digests import Digests, at_hand
+from relay.entries import MOST, entry, kept, told_together
+from relay.errors import DeliveryError
+from relay.events import Event
+from relay.intake import Intake
+from relay.parsing import parse
+from relay.rendering import BoundedRenderer
+from relay.rendering.renderer import Renderer
+from relay.standins.slack import SlackStandin
+from relay.store import Store
+from relay.store.boxes import event_of
+from relay.store.records import Records
+from relay.worker import Worker
+from tests.support import events
+from tests.support.clock import Clock
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+TEXT = """
+timezone: Europe/Berlin
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+channels:
+  slack: {token: xoxb-2048-abcdef}
+  email: {host: localhost, from: relay@example.com}
+destinations:
+  daily: {email: [a@example.com, b@example.com], mode: digest, at: "08:30", language: de}
+  weekly: {slack: "#ops", mode: digest, at: "09:00", days: mon}
+  team: {slack: "#team", mode: each, quiet_hours: {from: "20:00", to: "07:00"}}
+rules: [{events: ["operation.*"], notify: [daily, weekly]}, {events: [operation.failed], notify: [team]}]
+"""
+FRIDAY, NOON = datetime(2026, 3, 6, 7, 30, tzinfo=UTC), datetime(2026, 3, 8, 12, tzinfo=UTC)
+MONDAY = datetime(2026, 3, 9, 7, 30, tzinfo=UTC)
+
+
+def row(number: int = 1, status: str = "Completed", **more: Any) -> dict[str, Any]:
+    ended = NOON + timedelta(minutes=number)
+    return {"id": f"op-{number}", "status": status, "at": ended.isoformat(), "retry": 0,
+            "started": (ended - timedelta(minutes=10)).isoformat(), **more}  # fmt: skip
+
+
+def document(rows: list[dict[str, Any]], kind: str = "digest", **more: Any) -> dict[str, Any]:
+    return told_together(kind, FRIDAY.timestamp(), MONDAY.timestamp(), rows, **more)
+
+
+class TestEntries:
+    def test_an_entry_says_what_the_event_says_and_leaves_out_the_rest(self) -> None:
+        said = entry(events.failed(priority="Critical", trackingUrl="/api/{tenantId}/op"))
+
+        assert (said["status"], said["priority"], said["path"]) == ("Failed", "Critical", "/api/tenant-1/op")
+        assert said["error"] == "The extractor did not answer for 300 s."
+        assert "anomalies" not in said
+
+    def test_a_batch_is_counted_by_its_members(self) -> None:
+        members = [{"status": status} for status in ("Completed", "Failed", "Timeout", "Running")]
+        body = {"event": "batch.completed", "batch": {"batchId": "b", "batchName": "Month end", "operations": members}}
+
+        said = entry(parse(body, source="s", received_at=NOON))
+
+        assert (said["batch"], said["total"], said["done_count"], said["failed_count"]) == (True, 4, 3, 2)
+
+    def test_a_stalled_run_keeps_its_rule_until_it_recovers_or_ends(self) -> None:
+        operation = {"operationId": "x", "operationName": "Run"}
+        stalled = {"event": "operation.stalled", "operation": operation, "stalled": {"rule": "overdue"}}
+        recovered = {"event": "operation.recovered", "operation": operation, "recovered": {"rule": "overdue"}}
+
+        said = [entry(parse(body, source="relay", received_at=NOON)).get("rule") for body in (stalled, recovered)]
+
+        assert said == ["overdue", ""]
+        assert (entry(events.progress(40)).get("rule"), entry(events.completed())["rule"]) == (None, "")
+
+    def test_half_a_surrogate_pair_and_long_texts_do_no_harm(self) -> None:
+        said = entry(events.failed(operationName="\ud83d" + "x" * 900))
+
+        assert len(said["name"].encode()) == len(said["name"]) == 200
+
+
+class TestFigures:
+    def test_the_worst_comes_first(self) -> None:
+        rows = [row(1, "Running", rule="overdue"), row(2, "Timeout"), row(3, "Failed"),
+                row(4, "Running", rule="silent", priority="Critical"), row(5), row(6, "Running")]  # fmt: skip
+
+        told = document(rows)
+
+        assert [one["id"] for one in told["entries"]] == ["op-4", "op-3", "op-2", "op-1", "op-5", "op-6"]
+        figures = {name: told["totals"][name] for name in ("completed", "failed", "overdue", "total")}
+        assert figures == {"completed": 1, "failed": 2, "overdue": 2, "total": 6}
+
+    def test_no_more_rows_than_a_mail_holds_and_all_are_counted(self) -> None:
+        rows = [row(number, status) for status in ("Failed", "Completed", "Running") for number in range(500)]
+
+        told = document(rows)
+
+        assert len(told["entries"]) == sum(MOST.values()) == 60
+        assert [told["totals"][name] for name in ("attention", "done", "running")] == [500] * 3
+
+    def test_the_best_results_are_shown(self) -> None:
+        rows = [row(number, anomalies=number % 7) for number in range(30)]
+
+        assert {one["anomalies"] for one in document(rows)["entries"]} == {6, 5, 4}
+
+    def test_the_median_is_that_of_what_completed(self) -> None:
+        rows = [row(1, duration=60), row(2, duration=180), row(3), row(4, "Failed", duration=1)]
+
+        assert document(rows)["totals"]["median"] == 180
+
+    def test_a_day_is_the_readers(self) -> None:
+        late = [row(1) | {"at": "2026-03-08T23:30:00+00:00"}]  # the ninth in Berlin
+
+        days = {zone: document(late, zone=zone)["days"] for zone in ("UTC", "Europe/Berlin")}
+
+        assert [day["date"] for day in days["UTC"] if day["completed"]] == ["2026-03-08"]
+        assert [day["date"] for day in days["Europe/Berlin"] if day["completed"]] == ["2026-03-09"]
+        assert [len(bars) for bars in days.values()] == [7, 7]
+
+    def test_only_like_is_compared_with_like(self) -> None:
+        last = kept(document([row(1), row(2)]))["last"]
+
+        assert document([row(1)], before=last)["before"]["completed"] == 2
+        assert document([row(1)], before=last | {"daily": False})["before"] is None
+
+
+class TestWording:
+    def told(self, told: dict[str, Any], channel: str = "email", language: str = "en") -> dict[str, Any]:
+        event = Event("box", told["event"], "relay", MONDAY, MONDAY, document=told)
+        kind = told["event"]
+        return Renderer([TEMPLATES]).render(
+            channel, kind, event, (), language=language, timezone="Europe/Berlin", now=MONDAY, destination="daily"
+        )
+
+    def test_the_subject_has_the_figures(self) -> None:
+        rows = [row(1, name="Order-to-Cash"), row(2, "Failed", name="Claims", error="No answer.")]
+
+        said = self.told(document(rows, before=kept(document([row(1)]))["last"]))
+
+        assert said["subject"].endswith("1 completed, 1 failed")
+        assert said["text"].index("Claims") < said["text"].index("Order-to-Cash")
+
+    @pytest.mark.parametrize("language", ["en", "de"])
+    @pytest.mark.parametrize("channel", ["slack", "email"])
+    @pytest.mark.parametrize("kind", ["digest", "quiet", "overflow"])
+    def test_every_kind_is_told_in_every_channel_and_language(self, channel: str, kind: str, language: str) -> None:
+        said = self.told(document([row(1, name="Claims <Q1>"), row(2, "Failed")], kind), channel, language)
+
+        assert "Claims" in str(said)
+        assert "<Q1>" not in str(said.get("html", "")) + str(said.get("blocks", ""))
+
+    def test_without_a_template_it_says_the_counts(self) -> None:
+        told = document([row(1), row(2, "Failed"), row(3, "Running", rule="silent"), row(4, "Running")])
+        event = Event("box", "digest", "relay", MONDAY, MONDAY, document=told)
+
+        said = Renderer([TEMPLATES]).fallback("slack", event, "en")["text"]
+
+        assert [part in said for part in ("Completed: 1", "Failed: 1", "Running: 1")] == [True] * 3
+
+
+class Post:
+    """A mail server and a Slack in one, that take everything."""
+
+    slots = 16
+    timeout = 5.0
+
+    def __init__(self) -> None:
+        self.arrived: list[Notification] = []
+        self.answers: list[Exception] = []
+
+    def limits(self, _address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+        return (), ()
+
+    async def send(self, notification: Notification) -> Receipt:
+        self.arrived.append(notification)
+        if self.answers:
+            raise self.answers.pop(0)
+        return Receipt("ok")
+
+
+@pytest.fixture
+def config() -> Config:
+    return parse_config(TEXT, env={}, channels=CHANNELS)
+
+
+@pytest.fixture
+async def renderer() -> AsyncIterator[BoundedRenderer]:
+    made = BoundedRenderer([TEMPLATES])
+    yield made
+    await made.aclose()
+
+
+class World:
+    """Some relays on one Redis, under a clock."""
+
+    def __init__(self, stores: list[Store], config: Config, renderer: BoundedRenderer, clock: Clock) -> None:
+        self.post, self.config, self.clock = Post(), config, clock
+        self.intakes = [Intake(store, lambda: config, CHANNELS) for store in stores]
+        self.ticks = [Digests(store, lambda: config, CHANNELS) for store in stores]
+        channels = {"slack": self.post, "email": self.post}
+        self.workers = [
+            Worker(store, channels, config=lambda: config, renderer=lambda: renderer, clock=clock) for store in stores
+        ]
+
+    def at(self, text: str) -> None:
+        self.clock.now = datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+    async def take(self, maker: Callable[..., Event], name: str, relay: int = 0, **operation: Any) -> None:
+        body = maker(operationId=name, operationName=name, **operation).document
+        moment = datetime.fromtimestamp(self.clock(), UTC)
+        await self.intakes[relay].take(parse({**body, "timestamp": moment.isoformat()}, source="x", received_at=moment))
+
+    async def run(self) -> list[Notification]:
+        """All ticks and all that is due; what arrived by it."""
+        before = len(self.post.arrived)
+        for digests in self.ticks:
+            await digests.tick(self.clock())
+        for worker in self.workers:
+            for channel in ("slack", "email"):
+                await worker.run_once(channel)
+        return self.post.arrived[before:]
+
+
+@pytest.fixture
+def world(open_store: Callable[..., Store], config: Config, renderer: BoundedRenderer, clock: Clock) -> World:
+    return World([open_store(), open_store()], config, renderer, clock)
+
+
+class TestDelivery:
+    async def test_one_mail_for_each_reader_at_half_past_eight(self, world: World) -> None:
+        world.at("2026-03-09T12:00")
+        for number in range(4):
+            await world.take(events.completed, f"run-{number}", number % 2)
+        world.at("2026-03-10T07:29:59")
+        early = await world.run()
+        world.at("2026-03-10T07:30")
+
+        mails = await world.run()
+        again = await world.run()
+
+        assert (early, again) == ([], [])
+        assert sorted(mail.address for mail in mails) == ["a@example.com", "b@example.com"]
+        assert all(f"run-{number}" in mails[0].content["text"] for number in range(4))
+        assert mails[0].language == "de"
+
+    async def test_in_summer_and_winter_it_is_half_past_eight(self, world: World) -> None:
+        arrived = []
+        for before, moment in [("2026-03-28T12:00", "2026-03-29T06:30"), ("2026-10-24T12:00", "2026-10-25T07:30")]:
+            world.at(before)
+            await world.take(events.completed, before)
+            world.at(moment)
+            world.clock.advance(-1)
+            early = [one for one in await world.run() if one.destination == "daily"]
+            world.clock.advance(1)
+            arrived.append([len(early), len([one for one in await world.run() if one.destination == "daily"])])
+
+        assert arrived == [[0, 2], [0, 2]]
+
+    async def test_downtime_makes_it_late_and_then_it_is_told_once(self, world: World) -> None:
+        world.at("2026-03-09T12:00")
+        await world.take(events.completed, "run-1")
+        world.at("2026-03-12T18:00")
+        await world.take(events.completed, "run-2")
+
+        late = [one for one in await world.run() if one.destination == "daily"]
+        world.at("2026-03-13T07:30")
+        next_day = [one for one in await world.run() if one.destination == "daily"]
+
+        assert [("run-1" in one.content["text"], "run-2" in one.content["text"]) for one in (*late, *next_day)] == [
+            (True, False), (True, False), (False, True), (False, True),
+        ]  # fmt: skip
+
+    async def test_a_refused_mail_is_tried_again_with_the_same_content(self, world: World) -> None:
+        world.at("2026-03-09T12:00")
+        await world.take(events.completed, "run-1")
+        world.at("2026-03-10T07:30")
+        world.post.answers = [DeliveryError("451 later"), DeliveryError("451 later")]
+        first = await world.run()
+        await world.take(events.completed, "run-2")
+        world.clock.advance(7200)
+
+        second = await world.run()
+
+        assert sorted(one.delivery for one in first) == sorted(one.delivery for one in second)
+        assert {one.content["text"] for one in first} == {one.content["text"] for one in second}
+
+    async def test_an_empty_week_is_said_once_and_an_empty_day_is_not(self, world: World) -> None:
+        world.at("2026-03-10T12:00")
+        await world.run()
+        world.at("2026-03-16T08:00")
+
+        told = await world.run() + await world.run()
+
+        assert [(one.destination, one.kind) for one in told] == [("weekly", "digest")]
+        assert "No runs last week" in str(told[0].content["blocks"])
+
+    async def test_a_digest_compares_itself_with_the_one_before(self, world: World) -> None:
+        for day in ("09", "10"):
+            world.at(f"2026-03-{day}T12:00")
+            for number in range(int(day) - 8):
+                await world.take(events.completed, f"run-{day}-{number}")
+            world.at(f"2026-03-{int(day) + 1:02}T07:30")
+            mails = [one for one in await world.run() if one.address == "a@example.com"]
+
+        assert "1 mehr" in mails[0].content["text"]
+
+    async def test_the_night_is_told_in_one_message_in_the_morning(self, world: World) -> None:
+        world.at("2026-03-09T22:00")
+        for name, priority in (("first run", "Normal"), ("second run", "High"), ("third run", "Critical")):
+            await world.take(events.failed, name, priority=priority)
+        night = [one.subject for one in await world.run()]
+        world.at("2026-03-10T06:00")
+
+        morning = [one for one in await world.run() if one.destination == "team"]
+
+        assert (night, [one.kind for one in morning]) == (["third run"], ["roundup"])
+        assert ["first run" in str(morning[0].content), "second run" in str(morning[0].content)] == [True, True]
+        assert "third run" in str(world.post.arrived[0].content)
+
+    async def test_the_ledger_of_it_all_adds_up(self, world: World, open_store: Callable[..., Store]) -> None:
+        world.at("2026-03-09T22:00")
+        await world.take(events.failed, "x")
+        await world.run()
+        ledger = await Records(open_store()).ledger()
+
+        assert ledger.imbalance == 0
+        assert {name: ledger.counts[name] for name in ("accepted", "digested", "held:quiet_hours", "pending")} == {
+            "accepted": 8, "digested": 3, "held:quiet_hours": 1, "pending": 4,
+        }  # fmt: skip
+
+
+class TestRollingMessage:
+    async def test_slack_shows_twenty_messages_and_one_that_is_edited(
+        self, open_store: Callable[..., Store], renderer: BoundedRenderer, clock: Clock
+    ) -> None:
+        live = TEXT.replace(
+            'mode: each, quiet_hours: {from: "20:00", to: "07:00"}', "mode: live, live: {post_after: 0s}"
+        )
+        config = parse_config(live.replace("events: [operation.failed]", "events: ['*']"), env={}, channels=CHANNELS)
+        world = World([open_store()], config, renderer, clock)
+        async with SlackStandin() as slack:
+            channel = Slack(SlackSettings.model_validate({"token": "xoxb-2048-abcdef", "base_url": slack.base_url}))
+            worker = Worker(
+                open_store(), {"slack": channel}, config=lambda: config, renderer=lambda: renderer, clock=clock
+            )
+            world.at("2026-03-09T12:00")
+            for number in range(30):
+                await world.take(events.started, f"run-{number:02}", status="Initiated")
+            for _ in range(40):
+                await worker.run_once("slack")
+                clock.advance(1)
+            first = list(slack.messages("#team"))
+            rolling = next(one for one in first if "10 more runs" in one.text)
+            shown = next(f"run-{number:02}" for number in range(30) if f"run-{number:02}" in str(rolling.blocks))
+            await world.take(events.failed, shown)
+            for _ in range(40):
+                await worker.run_once("slack")
+                clock.advance(1)
+            await channel.aclose()
+
+            assert len(first) == len(slack.messages("#team")) == 21
+            assert "1 failed" in rolling.text
+            assert len(rolling.revisions) >= 1
+
+
+def test_the_windows_at_hand_are_those_of_events(config: Config) -> None:
+    ((target, window),) = at_hand(config.destinations["weekly"], config, CHANNELS, NOON.timestamp())
+
+    assert isinstance(target, Target)
+    assert (target.address, target.zone) == ("#ops", "Europe/Berlin")
+    assert datetime.fromtimestamp(window.end, UTC) == datetime(2026, 3, 9, 8, tzinfo=UTC)
+
+
+def test_a_box_that_is_gone_tells_of_nothing() -> None:
+    assert event_of("box", {}, []).document["totals"]["total"] == 0

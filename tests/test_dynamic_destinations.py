@@ -1,0 +1,372 @@
+"""Whom an operation itself asks to be told: as far as the configuration allows, once, and never a whole room."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.channels import CHANNELS
+from relay.config import Config, parse_config
+from relay.deliveries import Target
+from relay.dynamic import MAX_ADDRESSES, MAX_MENTIONS, added, asked, mentions
+from relay.errors import ConfigError
+from relay.events import Audience, Event, facts, fill
+from relay.parsing import dump, load
+from relay.rules import decide, targets
+from relay.store.suppressions import Suppressions
+from relay.telling import called
+from tests.support import events
+from tests.support.commands import relay
+from tests.support.redis_server import RedisServer
+from tests.support.stage import SECRET, Stage, running, surroundings
+
+ALLOWED = "{email_domains: [example.com], slack: ['#process-mining', C0123ABCD]}"
+
+
+def configuration(allowed: str = ALLOWED, destinations: str = "{}", rules: str = "[]", channels: str = "") -> str:
+    return f"""
+server: {{host: 127.0.0.1, port: 0, public_url: "https://relay.example.com"}}
+retry: {{max_retries: 1, retry_delay: 0.1}}
+sources: {{async-operations: {{signature: {{secrets: {{current: "{SECRET}"}}}}}}}}
+channels:
+  slack: {{token: xoxb-the-token-of-the-stage, base_url: "${{STAGE_SLACK:-https://slack.com/api/}}"{channels}}}
+  email: {{host: 127.0.0.1, port: "${{STAGE_SMTP:-25}}", tls: none, from: "Operations <relay@example.com>"}}
+destinations: {destinations}
+rules: {rules}
+dynamic_destinations: {allowed}
+"""
+
+
+def configured(*arguments: str, **given: str) -> Config:
+    return parse_config(configuration(*arguments, **given), env={}, channels=CHANNELS)
+
+
+def asking(event: str = "operation.completed", status: str = "Completed", **notifications: Any) -> Event:
+    return events.event_of(events.body(event, 50, status=status, notifications=notifications))
+
+
+def found(event: Event, config: Config) -> list[Target]:
+    decision = decide(event, config.rules)
+    named = targets(decision, config.destinations, CHANNELS, config.channels, config.manners)
+    more = added(
+        decision, named, config.dynamic_destinations,
+        destinations=config.destinations, channels=CHANNELS, settings=config.channels,
+        defaults=config.manners,
+    )  # fmt: skip
+    return [*named, *more]
+
+
+def told(event: Event, config: Config) -> list[tuple[str, str, str]]:
+    return [(one.destination, one.address, one.mode) for one in found(event, config) if not one.held]
+
+
+def held(event: Event, config: Config) -> list[tuple[str, str, str]]:
+    return [(one.destination, one.address, one.held) for one in found(event, config) if one.held]
+
+
+def refused(event: Event, config: Config) -> list[str]:
+    return [one.why for one in asked(event, config.dynamic_destinations, CHANNELS, config.channels).refused]
+
+
+class TestReading:
+    @pytest.mark.parametrize(
+        ("notifications", "audience"),
+        [
+            ({"email": ["a@example.com", " b@example.com "]}, Audience(email=("a@example.com", "b@example.com"))),
+            ({"email": "a@example.com"}, Audience(email=("a@example.com",))),
+            ({"slack": {"channel": "#ops", "mentionUsers": ["@a"]}}, Audience(slack=("#ops",), mentions=("@a",))),
+            ({"slack": {"channel": "#ops", "mentionUsers": "@a"}}, Audience(slack=("#ops",), mentions=("@a",))),
+            (
+                {"email": ["a@example.com", 7, None, ["b@example.com"], "", "a@example.com"]},
+                Audience(("a@example.com",)),
+            ),
+            ({"email": ["a@example.com\r\nBcc: x", "x" * 255, "\x1b[2J"]}, None),
+            ({"slack": "#ops"}, None),
+            ({}, None),
+            ([], None),
+            ("#ops", None),
+            (None, None),
+        ],
+        ids=str,
+    )
+    def test_whatever_makes_sense_is_read(self, notifications: Any, audience: Audience | None) -> None:
+        event = events.event_of(events.body(notifications=notifications))
+
+        assert event.operation
+        assert event.operation.audience == audience
+
+    def test_it_may_stand_beside_the_operation(self) -> None:
+        event = events.event_of(events.body() | {"notifications": {"email": "a@example.com"}})
+
+        assert event.operation
+        assert event.operation.audience == Audience(email=("a@example.com",))
+
+    def test_however_many_are_listed_only_some_are_read(self) -> None:
+        event = asking(email=[f"a{number}@example.com" for number in range(5_000)])
+
+        assert event.operation
+        assert event.operation.audience
+        assert len(event.operation.audience.email) == 30
+
+    def test_it_is_a_lasting_fact_that_later_events_are_filled_with(self) -> None:
+        first = asking(email="a@example.com", slack={"channel": "#ops", "mentionUsers": ["@a"]})
+        later = fill(events.completed(), facts(first))
+
+        assert later.operation
+        assert first.operation
+        assert later.operation.audience == first.operation.audience
+        assert load(dump(later)) == later
+
+
+class TestGranting:
+    def test_addresses_of_the_listed_domains_and_listed_conversations_are_told(self) -> None:
+        event = asking(email=["analyst@example.com"], slack={"channel": "#process-mining"})
+
+        assert told(event, configured()) == [
+            ("dynamic", "analyst@example.com", "each"),
+            ("dynamic", "#process-mining", "live"),
+        ]
+
+    @pytest.mark.parametrize("written", ["#process-mining", "process-mining", "#Process-Mining"])
+    def test_a_conversation_is_one_however_it_is_spelled(self, written: str) -> None:
+        assert told(asking(slack={"channel": written}), configured())[0][1] == "#process-mining"
+
+    @pytest.mark.parametrize("written", ["Analyst@EXAMPLE.com", "analyst@example.COM"])
+    def test_a_domain_is_one_in_any_case_of_letters(self, written: str) -> None:
+        assert told(asking(email=written), configured())[0][1].endswith("@example.com")
+
+    @pytest.mark.parametrize(
+        "notifications",
+        [
+            {"email": "a@elsewhere.com"}, {"email": "a@sub.example.com"}, {"email": "a@notexample.com"},
+            {"email": "a@example.com.evil.com"}, {"email": "a@example.com, b@evil.com"}, {"email": "nobody"},
+            {"email": "a@evil.com@example.com"}, {"email": "<a@evil.com>a@example.com"},
+            {"slack": {"channel": "#general"}}, {"slack": {"channel": "#process-mining2"}},
+            {"slack": {"channel": "@here"}}, {"slack": {"channel": "U0LEAD0001"}},
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_nobody_else_is(self, notifications: dict[str, Any]) -> None:
+        event = asking(**notifications)
+
+        assert told(event, configured()) == []
+        assert [reason for *_, reason in held(event, configured())] == ["not_allowed"]
+        assert len(refused(event, configured())) == 1
+
+    def test_without_the_section_nobody_is_and_nothing_is_counted(self) -> None:
+        event = asking(email="analyst@example.com", slack={"channel": "#process-mining", "mentionUsers": ["@analyst"]})
+        config = parse_config(configuration().partition("dynamic_destinations")[0], env={}, channels=CHANNELS)
+
+        assert found(event, config) == []
+        assert refused(event, config) == ["dynamic_destinations is not configured"] * 2
+        assert mentions(event, config.dynamic_destinations) == ()
+
+    def test_at_most_ten_addresses_are_told_for_an_operation(self) -> None:
+        event = asking(email=[f"a{number}@example.com" for number in range(12)])
+
+        assert len(told(event, configured())) == MAX_ADDRESSES == 10
+        assert refused(event, configured()) == ["only 10 are told for an operation"] * 2
+
+    def test_at_most_one_conversation_is(self) -> None:
+        event = asking(slack={"channel": ["#process-mining", "C0123ABCD"]})
+
+        assert [address for _, address, _ in told(event, configured())] == ["#process-mining"]
+        assert refused(event, configured()) == ["only 1 are told for an operation"]
+
+    @pytest.mark.parametrize("event", ["operation.progress", "operation.started"])
+    def test_mails_tell_what_is_worth_one(self, event: str) -> None:
+        status = {"operation.progress": "Running", "operation.started": "Initiated"}[event]
+
+        assert told(asking(event, status, email="analyst@example.com"), configured()) == []
+
+    def test_a_refusal_is_not_repeated_with_all_progress(self) -> None:
+        assert held(asking("operation.progress", "Running", email="a@evil.com"), configured()) == []
+
+    def test_a_batch_asks_for_nobody(self) -> None:
+        document = events.body("batch.operation.completed", notifications={"email": "analyst@example.com"})
+        event = events.event_of(document | {"batch": {"batchId": "batch-1"}})
+
+        assert found(event, configured()) == []
+
+
+class TestTellingOnce:
+    named = "{analysts: {email: [Analyst@example.com]}, team: {slack: '#process-mining', mode: live}}"
+    all_events = '[{events: ["operation.*"], notify: [analysts, team]}]'
+
+    def test_whom_a_named_destination_reaches_is_told_by_it_alone(self) -> None:
+        event = asking(email="analyst@example.com", slack={"channel": "#process-mining"})
+
+        assert told(event, configured(destinations=self.named, rules=self.all_events)) == [
+            ("analysts", "Analyst@example.com", "each"),
+            ("team", "#process-mining", "live"),
+        ]
+
+    def test_a_live_conversation_that_has_a_name_keeps_its_one_message(self) -> None:
+        config = configured(destinations=self.named, rules="[{priorities: [Critical], notify: [analysts, team]}]")
+        event = asking(slack={"channel": "#process-mining"})
+
+        assert told(event, config) == [("team", "#process-mining", "live")]
+
+    def test_an_address_that_is_listed_twice_is_told_once(self) -> None:
+        event = asking(email=["analyst@example.com", "analyst@EXAMPLE.com"])
+
+        assert len(told(event, configured())) == 1
+
+    def test_where_only_a_webhook_leads_outcomes_are_told(self) -> None:
+        webhooks = ", webhooks: {'#process-mining': 'https://hooks.slack.com/services/T0/B0/x1'}"
+        config = configured(channels=webhooks)
+        progress = asking("operation.progress", "Running", slack={"channel": "#process-mining"})
+
+        assert told(asking(slack={"channel": "#process-mining"}), config) == [
+            ("dynamic", "#process-mining", "outcomes")
+        ]
+        assert held(progress, config) == [("dynamic", "#process-mining", "no_outcome")]
+
+
+class TestMentions:
+    def called_by(self, names: list[str], allowed: str = "{slack: ['#process-mining']}") -> list[str]:
+        event = asking(slack={"channel": "#process-mining", "mentionUsers": names})
+        return [name.removeprefix("person:") for name in mentions(event, configured(allowed).dynamic_destinations)]
+
+    def test_people_are_called_as_they_are_written(self) -> None:
+        assert self.called_by(["@Analyst", "U0LEAD0001", "lead@example.com"]) == [
+            "@Analyst", "U0LEAD0001", "lead@example.com",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "name", ["@here", "@channel", "@everyone", "here", "!channel", "@HERE", " @here ", "@!here"]
+    )
+    def test_a_whole_room_never_is(self, name: str) -> None:
+        assert self.called_by([name]) == []
+
+    def test_no_more_than_five_are(self) -> None:
+        assert len(self.called_by([f"@a{number}" for number in range(9)])) == MAX_MENTIONS == 5
+
+    def test_with_a_list_only_those_in_it_are(self) -> None:
+        allowed = "{slack: ['#process-mining'], mention: ['@analyst']}"
+
+        assert self.called_by(["@Analyst", "@lead", "analyst"], allowed) == ["analyst"]
+
+    def test_an_empty_list_means_nobody(self) -> None:
+        assert self.called_by(["@analyst"], "{slack: ['#process-mining'], mention: []}") == []
+
+    @pytest.mark.parametrize(
+        ("status", "priority", "mention", "expected"),
+        [
+            ("Failed", "Critical", {}, ["person:@lead"]),
+            ("Failed", "Normal", {}, ["person:@lead"]),
+            ("Completed", "Normal", {}, []),
+            ("Completed", "Critical", {}, ["person:@lead"]),
+            ("Failed", "Critical", {"failed": ["@analyst"]}, ["@analyst", "person:@lead"]),
+            ("Failed", "Normal", {"failed": ["@analyst"]}, ["@analyst"]),
+            ("Failed", "Critical", {"failed": []}, []),
+            ("Cancelled", "Critical", {}, []),
+        ],
+    )
+    def test_they_join_where_the_matrix_calls_or_the_destination_is_silent_about_a_failure(
+        self, status: str, priority: str, mention: Mapping[str, list[str]], expected: list[str]
+    ) -> None:
+        event = events.event_of(events.body(f"operation.{status.lower()}", status=status, priority=priority))
+
+        assert list(called(event, (), mention, asked=("person:@lead",))) == expected
+
+
+class TestConfiguration:
+    @pytest.mark.parametrize(
+        ("allowed", "says"),
+        [
+            ("{slack: [process-mining]}", r"dynamic_destinations\.slack\[0\]: .*did you mean \"#process-mining\""),
+            ("{email_domains: ['*']}", r"dynamic_destinations\.email_domains\[0\]: expected a domain"),
+            ("{email_domains: ['a@example.com']}", "expected a domain"),
+            ("{mention: ['@here']}", "an operation never calls a whole conversation"),
+            ("{mentions: ['@analyst']}", "did you mean mention"),
+        ],
+    )
+    def test_what_could_never_be_granted_is_refused(self, allowed: str, says: str) -> None:
+        with pytest.raises(ConfigError, match=says):
+            configured(allowed)
+
+
+class Run:
+    """A relay with the section, and a way to tell it of one operation."""
+
+    def __init__(self, stage: Stage, config: Path) -> None:
+        self.stage = stage
+        self.config = config
+
+    async def post(self, event: str, status: str, **operation: Any) -> None:
+        reply = await self.stage.post(events.body(event, 50, status=status, **operation))
+        assert reply.status == 202, reply.body
+
+
+@pytest.fixture
+async def run(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Run]:
+    config = tmp_path / "relay.yaml"
+    config.write_text(configuration("{email_domains: [example.com], slack: ['#process-mining']}"), "utf-8")
+    async with surroundings(redis_server.url) as around, running(around, config) as instance:
+        yield Run(Stage(around, instance), config)
+
+
+NOTIFICATIONS = {
+    "email": ["analyst@example.com", "spy@evil.com"],
+    "slack": {"channel": "#process-mining", "mentionUsers": ["@analyst", "@data-team", "@here"]},
+}
+
+
+async def test_what_the_start_asks_for_is_remembered_until_the_end(run: Run) -> None:
+    await run.post("operation.started", "Initiated", notifications=NOTIFICATIONS)
+    await run.post("operation.failed", "Failed", priority="Critical")
+
+    [mail] = await run.stage.around.mails(1)
+    root, *replies = await run.stage.around.messages("#process-mining", lambda found: len(found) >= 1)
+    ledger = await run.stage.around.settled()
+
+    assert mail.recipient == "analyst@example.com"
+    assert mail.message["List-Id"] == "<dynamic.relay.example.com>"
+    assert str(mail.message["List-Unsubscribe"]).startswith("<https://relay.example.com/unsubscribe/")
+    assert ledger.imbalance == 0
+    assert ledger.counts["held:not_allowed"] == 2
+    said = json.dumps([root.blocks, *[reply.blocks for reply in replies]])
+    assert "<@U0ANALYST1>" in said
+    assert "subteam" not in said
+    assert "<!" not in said
+
+
+async def test_who_unsubscribed_is_not_told_by_the_next_operation_either(run: Run) -> None:
+    await Suppressions(run.stage.around.store).add("analyst@example.com", "dynamic", reason="unsubscribed")
+    await run.post("operation.completed", "Completed", notifications={"email": "analyst@example.com"})
+
+    ledger = await run.stage.around.settled()
+
+    assert (ledger.counts["held:unsubscribed"], len(run.stage.around.inbox.mails)) == (1, 0)
+
+
+async def test_the_refusal_is_explained_before_and_after(run: Run, tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    event.write_text(
+        json.dumps(events.body("operation.completed", 100, status="Completed", notifications=NOTIFICATIONS))
+    )
+    await run.post("operation.completed", "Completed", notifications=NOTIFICATIONS)
+    await run.stage.around.settled()
+    env = run.stage.around.env
+    subject = events.completed().subject
+
+    before, facts_before, after = await asyncio.gather(
+        relay("explain", event, "-c", run.config, env=env),
+        relay("explain", event, "-c", run.config, "--json", env=env),
+        relay("explain", subject, "-c", run.config, env=env),
+    )
+
+    assert "The operation asks for email spy@evil.com: not told," in before.out
+    assert [(one["destination"], one["addresses"]) for one in facts_before.facts["destinations"]] == [
+        ("dynamic", ["analyst@example.com"]),
+        ("dynamic", ["#process-mining"]),
+    ]
+    assert facts_before.facts["refused"] == [
+        {"channel": "email", "address": "spy@evil.com",
+         "why": "dynamic_destinations.email_domains does not list its domain"}
+    ]  # fmt: skip
+    assert "the operation asks for spy@evil.com, and dynamic_destinations does not allow it" in after.out

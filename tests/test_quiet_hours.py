@@ -1,0 +1,157 @@
+"""Quiet hours and the cap as the configuration says them: whom they hold back, when, and what passes."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from relay.channels import CHANNELS
+from relay.config import Config, parse_config
+from relay.deliveries import Target
+from relay.destinations import quiet_now
+from relay.errors import ConfigError
+from relay.events import Event
+from relay.parsing import parse
+from relay.rules import decide, targets
+from tests.support import events
+
+TEXT = """
+timezone: Europe/Berlin
+quiet_hours: {from: "20:00", to: "07:00"}
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+channels:
+  slack: {token: xoxb-2048-abcdef}
+  email: {host: localhost, from: relay@example.com}
+destinations:
+  team: {slack: "#team", mode: live}
+  abroad: {email: a@example.com, timezone: Pacific/Kiritimati}
+  never: {slack: "#ops", mode: each, quiet_hours: off}
+  own: {slack: "#own", mode: each, quiet_hours: {from: 12:00, to: 13:00, days: mon-fri, pass: failed}}
+  weekly: {email: b@example.com, mode: digest, at: 08:30, days: mon}
+rules: [{events: ["*"], notify: [team, abroad, never, own, weekly]}]
+"""
+
+
+def configured(text: str = TEXT) -> Config:
+    return parse_config(text, env={}, channels=CHANNELS)
+
+
+def berlin(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+def event(at: str, name: str = "operation.completed", **operation: Any) -> Event:
+    status = {"operation.completed": "Completed", "operation.failed": "Failed"}[name]
+    body = events.body(name, 100, **({"status": status} | operation))
+    return parse(body, source="async-operations", received_at=berlin(at))
+
+
+def found(given: Event, config: Config | None = None) -> dict[str, Target]:
+    config = config or configured()
+    reached = targets(decide(given, config.rules), config.destinations, CHANNELS, config.channels, config.manners)
+    return {target.destination: target for target in reached}
+
+
+def quiet(given: Event) -> set[str]:
+    return {name for name, target in found(given).items() if target.quiet and not target.passes}
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-03-09T12:30", {"abroad", "own"}),  # half past one in the night in Kiritimati
+        ("2026-03-09T19:59", set()),
+        ("2026-03-09T20:00", {"team"}),
+        ("2026-03-10T06:59", {"team"}),
+        ("2026-03-08T12:30", {"abroad"}),  # a Sunday
+        ("2026-03-10T07:00", {"abroad"}),  # eight in the evening there
+    ],
+)
+def test_each_destination_is_quiet_by_its_own_clock(at: str, expected: set[str]) -> None:
+    assert quiet(event(at)) == expected
+
+
+@pytest.mark.parametrize(
+    ("night", "morning"), [("2026-03-28T23:00", "2026-03-29T07:00"), ("2026-10-24T23:00", "2026-10-25T07:00")]
+)
+def test_the_night_in_which_the_clocks_change_ends_at_seven(night: str, morning: str) -> None:
+    hours = found(event(night))["team"].quiet
+
+    assert hours
+    assert hours.end == berlin(morning).timestamp()
+
+
+def test_critical_failures_pass_and_others_wait() -> None:
+    night = "2026-03-09T23:00"
+
+    passing = {
+        priority: found(event(night, "operation.failed", priority=priority))["team"].passes
+        for priority in ("Normal", "High", "Critical")
+    }
+
+    assert passing == {"Normal": False, "High": False, "Critical": True}
+    assert not found(event(night, priority="Critical"))["team"].passes
+
+
+def test_a_destination_says_itself_what_passes() -> None:
+    assert found(event("2026-03-09T12:30", "operation.failed", priority="Low"))["own"].passes
+
+
+def test_the_claim_knows_where_it_is_quiet_now() -> None:
+    config = configured()
+
+    night = quiet_now(config.destinations, config.manners, berlin("2026-03-09T23:00").timestamp())
+    day = quiet_now(config.destinations, config.manners, berlin("2026-03-09T15:00").timestamp())
+
+    assert {name for name, hours in night.items() if hours.end} == {"*", "team", "weekly"}
+    assert {name for name, hours in day.items() if hours.end} == {"abroad"}
+
+
+def test_a_digest_has_its_windows_and_is_never_quiet() -> None:
+    target = found(event("2026-03-08T23:00"))["weekly"]
+
+    assert target.quiet is None
+    assert [window.end for window in target.windows] == [
+        berlin("2026-03-09T08:30").timestamp(), berlin("2026-03-16T08:30").timestamp()
+    ]  # fmt: skip
+
+
+def test_a_weekly_digest_is_sent_even_if_empty_and_a_daily_one_is_not() -> None:
+    weekly = configured().destinations["weekly"]
+    daily = configured(TEXT.replace("days: mon}", "days: mon-fri}")).destinations["weekly"]
+    wanted = configured(TEXT.replace("days: mon}", "when_empty: send}")).destinations["weekly"]
+
+    assert [one.sent_empty for one in (weekly, daily, wanted)] == [True, False, True]
+
+
+def test_new_live_messages_are_capped_unless_it_is_off() -> None:
+    given = event("2026-03-09T15:00")
+
+    capped = found(given)
+    off = found(given, configured(TEXT.replace("abcdef}", "abcdef, new_roots: off}")))
+    own = found(given, configured(TEXT.replace("abcdef}", "abcdef, new_roots: {count: 5, per: 1m}}")))
+
+    assert (capped["team"].cap, capped["own"].cap) == ((20, 600.0), None)
+    assert (off["team"].cap, own["team"].cap) == (None, (5, 60.0))
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("at: 25:00, days: mon", 'weekly.at: expected a time of day such as "08:30"'),
+        ("at: 08:30, days: monday", "weekly.days: expected daily, or days such as mon, mon-fri"),
+        ("at: 08:30, when_empty: maybe", "weekly.when_empty: expected send or skip"),
+        ("at: 08:30, live: {min_step: 1}", "weekly.live: goes with mode: live, and this one is digest"),
+    ],
+)
+def test_a_schedule_that_is_none_is_refused(written: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        configured(TEXT.replace("at: 08:30, days: mon", written))
+
+    assert expected in str(refused.value)
+
+
+def test_quiet_hours_without_an_end_are_refused() -> None:
+    with pytest.raises(ConfigError, match="from and to are the same on every day"):
+        configured(TEXT.replace('to: "07:00"', 'to: "20:00"'))

@@ -1,0 +1,187 @@
+"""Windows and quiet hours by the wall clocks of every zone."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.deliveries import Window
+from relay.schedules import EVERY_DAY, Quiet, at, clock_of, days_of, quiet, spoken, window, windows
+
+BERLIN = "Europe/Berlin"
+WEEKDAYS = days_of("mon-fri")
+MONDAY = days_of("mon")
+ZONES = sorted(available_timezones())
+
+
+def utc(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+def local(moment: float, zone: str) -> str:
+    return f"{datetime.fromtimestamp(moment, ZoneInfo(zone)):%a %Y-%m-%d %H:%M}"
+
+
+class TestMoments:
+    def test_an_ordinary_time(self) -> None:
+        assert at(date(2026, 3, 9), time(8, 30), BERLIN) == utc("2026-03-09T07:30")
+
+    def test_a_time_that_summer_time_skips_is_the_next_valid_minute(self) -> None:
+        moment = at(date(2026, 3, 29), time(2, 30), BERLIN)
+
+        assert local(moment, BERLIN) == "Sun 2026-03-29 03:00"
+
+    def test_a_time_that_comes_twice_is_the_first(self) -> None:
+        assert at(date(2026, 10, 25), time(2, 30), BERLIN) == utc("2026-10-25T00:30")
+
+    def test_a_day_that_a_zone_skipped_is_over_when_the_next_begins(self) -> None:
+        moment = at(date(2011, 12, 30), time(8, 30), "Pacific/Apia")
+
+        assert local(moment, "Pacific/Apia") == "Sat 2011-12-31 00:00"
+
+    @pytest.mark.parametrize(
+        ("zone", "expected"), [("Pacific/Honolulu", "2026-03-09T18:30"), ("Pacific/Kiritimati", "2026-03-08T18:30")]
+    )
+    def test_zones_at_the_ends_of_the_world(self, zone: str, expected: str) -> None:
+        assert at(date(2026, 3, 9), time(8, 30), zone) == utc(expected)
+
+
+class TestWindows:
+    def test_on_weekdays_monday_tells_of_the_weekend(self) -> None:
+        found = window(utc("2026-03-08T12:00"), time(8, 30), WEEKDAYS, BERLIN)
+
+        assert [local(found.start, BERLIN), local(found.end, BERLIN)] == [
+            "Fri 2026-03-06 08:30",
+            "Mon 2026-03-09 08:30",
+        ]
+
+    def test_the_end_is_the_next_windows_start(self) -> None:
+        end = utc("2026-03-09T07:30")
+
+        assert window(end - 0.001, time(8, 30), EVERY_DAY, BERLIN).end == end
+        assert window(end, time(8, 30), EVERY_DAY, BERLIN).start == end
+
+    def test_sunday_midnight_is_the_edge_of_a_week(self) -> None:
+        before, after = (window(at(date(2026, 3, 9), time(), zone) + step, time(), MONDAY, zone)
+                         for zone in (BERLIN,) for step in (-1, 0))  # fmt: skip
+
+        assert before.end == after.start == at(date(2026, 3, 9), time(), BERLIN)
+        assert local(before.start, BERLIN) == "Mon 2026-03-02 00:00"
+
+    def test_the_day_is_the_readers_and_not_utcs(self) -> None:
+        sunday_there_monday_in_utc = utc("2026-03-09T05:00")
+
+        found = window(sunday_there_monday_in_utc, time(8, 30), MONDAY, "Pacific/Honolulu")
+
+        assert local(found.end, "Pacific/Honolulu") == "Mon 2026-03-09 08:30"
+        assert found.end > sunday_there_monday_in_utc
+
+    @pytest.mark.parametrize("month", [3, 10])
+    def test_a_day_of_23_or_25_hours_is_one_window(self, month: int) -> None:
+        day = date(2026, month, 29 if month == 3 else 25)
+
+        found = window(at(day, time(12), BERLIN), time(2, 30), EVERY_DAY, BERLIN)
+
+        assert found == Window(at(day, time(2, 30), BERLIN), at(day + timedelta(days=1), time(2, 30), BERLIN))
+
+    @given(
+        zone=st.sampled_from(ZONES),
+        now=st.floats(utc("1975-01-01T00:00"), utc("2037-12-01T00:00")),
+        clock=st.times().map(lambda value: value.replace(second=0, microsecond=0)),
+        days=st.frozensets(st.integers(0, 6), min_size=1),
+    )
+    @settings(max_examples=300, deadline=None)
+    def test_windows_tile_time(self, zone: str, now: float, clock: time, days: frozenset[int]) -> None:
+        this, following = windows(now, clock, days, zone)
+
+        assert this.start <= now < this.end == following.start < following.end
+        for moment in (this.start, (this.start + this.end) / 2, this.end - 1):
+            assert window(moment, clock, days, zone) == this
+        assert window(this.end, clock, days, zone) == following
+
+    def test_every_zone_tiles_a_whole_year(self) -> None:
+        days = [date(2026, 1, 1) + timedelta(days=number) for number in range(365)]
+        for zone in ZONES:
+            ends = [at(day, time(2, 30), zone) for day in days]
+            assert all(22 * 3600 <= after - before <= 26 * 3600 for before, after in pairwise(ends)), zone
+
+
+class TestQuietHours:
+    NIGHT = Quiet(time(20), time(7))
+
+    @pytest.mark.parametrize(
+        ("moment", "expected"),
+        [("19:59", None), ("20:00", "07:00"), ("23:59", "07:00"), ("06:59", "07:00"), ("07:00", None)],
+    )
+    def test_a_night_is_quiet_until_its_morning(self, moment: str, expected: str | None) -> None:
+        found = quiet(utc(f"2026-03-09T{moment}"), self.NIGHT, "UTC")
+
+        assert (found and local(found.end, "UTC")[-5:]) == expected
+
+    def test_nights_of_weekdays_leave_the_weekend_alone(self) -> None:
+        hours = Quiet(time(20), time(7), WEEKDAYS)
+
+        assert quiet(utc("2026-03-07T02:00"), hours, "UTC")  # Friday's night
+        assert quiet(utc("2026-03-07T22:00"), hours, "UTC") is None
+
+    def test_whole_days_one_after_the_other_are_one(self) -> None:
+        found = quiet(utc("2026-03-07T15:00"), Quiet(time(), time(), days_of("sat, sun")), BERLIN)
+
+        assert found
+        assert [local(found.start, BERLIN), local(found.end, BERLIN)] == [
+            "Sat 2026-03-07 00:00",
+            "Mon 2026-03-09 00:00",
+        ]
+
+    @pytest.mark.parametrize(("day", "hours"), [("2026-03-28", 10), ("2026-10-24", 12)])
+    def test_a_night_in_which_the_clocks_change_ends_by_the_wall_clock(self, day: str, hours: int) -> None:
+        found = quiet(utc(f"{day}T23:30"), self.NIGHT, BERLIN)
+
+        assert found
+        assert local(found.end, BERLIN)[-5:] == "07:00"
+        assert found.end - found.start == hours * 3600
+
+    @given(zone=st.sampled_from(ZONES), now=st.floats(utc("2000-01-01T00:00"), utc("2037-01-01T00:00")))
+    @settings(max_examples=200, deadline=None)
+    def test_it_is_quiet_in_its_hours_and_not_beside_them(self, zone: str, now: float) -> None:
+        found = quiet(now, self.NIGHT, zone)
+
+        if found:
+            assert found.start <= now < found.end
+            assert quiet(found.start, self.NIGHT, zone) == found
+            assert quiet(found.end, self.NIGHT, zone) is None
+
+
+class TestSpellings:
+    @pytest.mark.parametrize(
+        ("written", "expected"),
+        [("daily", range(7)), ("mon-fri", range(5)), ("mon", [0]), (["Mon", "thu"], [0, 3]), ("sat, sun", [5, 6]),
+         ("fri-mon", [4, 5, 6, 0])],
+    )  # fmt: skip
+    def test_days(self, written: object, expected: list[int]) -> None:
+        assert days_of(written) == frozenset(expected)
+
+    @pytest.mark.parametrize("written", ["", "monday", "mon-", 3, None, ["mon", 3]])
+    def test_what_are_no_days_is_refused(self, written: object) -> None:
+        with pytest.raises(ValueError, match="expected daily"):
+            days_of(written)
+
+    @pytest.mark.parametrize(
+        ("days", "expected"), [("daily", "daily"), ("mon-fri", "mon-fri"), ("mon,thu", "mon, thu")]
+    )
+    def test_days_are_written_as_they_are_read(self, days: str, expected: str) -> None:
+        assert spoken(days_of(days)) == expected
+
+    @pytest.mark.parametrize(
+        ("written", "expected"), [("08:30", time(8, 30)), ("7:05", time(7, 5)), (1230, time(20, 30))]
+    )
+    def test_a_time_of_day_also_as_yaml_reads_it_without_quotes(self, written: object, expected: time) -> None:
+        assert clock_of(written) == expected
+
+    @pytest.mark.parametrize("written", ["8", "24:00", "8:3", "x:30", 1440, True, None])
+    def test_what_is_no_time_of_day_is_refused(self, written: object) -> None:
+        with pytest.raises(ValueError, match="expected a time of day"):
+            clock_of(written)

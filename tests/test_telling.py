@@ -1,0 +1,195 @@
+"""What each event does and whom it calls, cell by cell, against the matrix as it is written in the documentation."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from relay.deliveries import Telling
+from relay.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
+from relay.telling import called, tell, told_in_batch
+from tests.support.events import body, cancelled, completed, event_of, failed, progress, seed, started
+
+# - no message, S shown by the message, R a reply too, B shown to the conversation too; o the owner, g a group.
+WRITTEN = """
+            Low  Normal  High  Critical
+Initiated   -    S       S     S
+Running     -    S       S     S
+Completed   -    R       R     Ro
+Failed      S    R       Bo    Bg
+Timeout     S    R       Bo    Bg
+Stalled     -    S       Ro    Bg
+Cancelled   -    S       S     R
+"""
+CELLS = [
+    (status, priority, cell)
+    for status, *cells in (line.split() for line in WRITTEN.strip().splitlines()[1:])
+    for priority, cell in zip(PRIORITIES, cells, strict=True)
+]
+OWNER = {"createdBy": "j.mueller@example.com"}
+GROUP = {f"critical_{status}": ("@data-team",) for status in ("failed", "timeout", "stalled")}
+
+
+def told_as(status: str, priority: str = "Normal", **operation: Any) -> Event:
+    said = {"priority": priority} | OWNER | operation
+    made = {
+        "Initiated": lambda: started(**said),
+        "Running": lambda: progress(40, **said),
+        "Completed": lambda: completed(**said),
+        "Failed": lambda: failed(**said),
+        "Timeout": lambda: failed(status="Timeout", **said),
+        "Stalled": lambda: event_of(body("operation.stalled", 40, status="Stalled", **said), source="relay"),
+        "Cancelled": lambda: cancelled(**said),
+    }
+    return made[status]()
+
+
+def member(status: str, **operation: Any) -> Event:
+    """A batch tells that one of its operations is over."""
+    done = {"operationId": "op-2", "status": status, "priority": "High"} | operation
+    return event_of({"event": "batch.operation.completed", "batch": seed("submit-batch.response"), "operation": done})
+
+
+@pytest.mark.parametrize(("status", "priority", "cell"), CELLS)
+def test_every_cell_of_the_matrix_is_told_as_written(status: str, priority: str, cell: str) -> None:
+    telling = tell(told_as(status, priority))
+
+    assert telling.root == (cell != "-")
+    assert telling.reply == (cell[0] in "RB")
+    assert telling.broadcast == (cell[0] == "B")
+
+
+@pytest.mark.parametrize(("status", "priority", "cell"), CELLS)
+def test_every_cell_of_the_matrix_calls_whom_it_says(status: str, priority: str, cell: str) -> None:
+    expected = {"o": ("j.mueller@example.com",), "g": ("@data-team",)}.get(cell[-1], ())
+
+    assert called(told_as(status, priority), (), GROUP) == expected
+
+
+def test_only_a_critical_failure_or_time_out_is_told_at_night() -> None:
+    loud = {(status, priority) for status, priority, _ in CELLS if tell(told_as(status, priority)).loud}
+
+    assert loud == {("Failed", "Critical"), ("Timeout", "Critical")}
+
+
+def test_what_states_no_priority_is_told_as_normal() -> None:
+    assert tell(told_as("Failed", "")) == tell(told_as("Failed", "Normal"))
+
+
+def test_a_low_priority_that_a_rule_names_is_told_as_normal() -> None:
+    assert tell(told_as("Completed", "Low"), low_wanted=True) == tell(told_as("Completed", "Normal"))
+    assert tell(told_as("Failed", "High"), low_wanted=True) == tell(told_as("Failed", "High"))
+
+
+def test_an_event_that_relay_does_not_know_is_in_no_cell() -> None:
+    audited = event_of(body("operation.audited", status="Failed", priority="Critical"))
+
+    assert tell(audited) == Telling()
+    assert called(audited, (), {}) == ()
+
+
+def test_every_event_that_relay_knows_has_a_row() -> None:
+    known = [event_of(body(name, batch=seed("submit-batch.response"))) for name in OPERATION_EVENTS]
+    known += [event_of({"event": name, "batch": seed("submit-batch.response")}) for name in BATCH_EVENTS]
+
+    assert all(tell(event).root for event in known)
+
+
+# Batches
+
+
+@pytest.mark.parametrize(
+    ("status", "reply"), [("Completed", False), ("Failed", True), ("Timeout", True), ("Cancelled", True)]
+)
+def test_a_member_that_met_with_a_mishap_is_told_in_the_batchs_thread_and_a_success_is_not(
+    status: str, *, reply: bool
+) -> None:
+    assert tell(member(status)).reply == reply
+
+
+def test_a_batch_keeps_its_message_whatever_the_priority_of_a_member() -> None:
+    assert tell(member("Completed", priority="Low")).root
+    assert tell(member("Failed", priority="Low")) == Telling(reply=True)
+
+
+def test_a_members_own_events_are_told_in_the_batchs_thread_only_if_something_is_wrong() -> None:
+    told = {(status, priority) for status, priority, _ in CELLS if told_in_batch(told_as(status, priority))}
+
+    wrong = {(status, priority) for status in ("Failed", "Timeout") for priority in PRIORITIES}
+    assert told == wrong | {("Stalled", "High"), ("Stalled", "Critical")}
+
+
+def test_a_failed_member_calls_whom_a_failure_of_its_priority_calls() -> None:
+    assert called(member("Failed", **OWNER), (), {}) == ("j.mueller@example.com",)
+    assert called(member("Failed"), (), {"high_failed": ("@analyst",), "running": ("@all",)}) == ("@analyst",)
+
+
+# Who
+
+
+@pytest.mark.parametrize(
+    ("mention", "expected"),
+    [
+        ({}, ("j.mueller@example.com",)),
+        ({"failed": ("@analyst",)}, ("@analyst",)),
+        ({"failed": ("@analyst",), "high_failed": ("@lead",)}, ("@lead",)),
+        ({"failed": ("owner", "@analyst")}, ("j.mueller@example.com", "@analyst")),
+        ({"failed": ()}, ()),
+        ({"failed": ("@analyst",), "high_failed": ()}, ()),
+        ({"completed": ("@analyst",)}, ("j.mueller@example.com",)),
+    ],
+)
+def test_the_destinations_own_words_decide_before_the_matrix(
+    mention: dict[str, tuple[str, ...]], expected: tuple[str, ...]
+) -> None:
+    assert called(told_as("Failed", "High"), (), mention) == expected
+
+
+def test_what_the_matrix_calls_nobody_for_may_be_configured() -> None:
+    assert called(told_as("Running", "Normal"), (), {"running": ("@analyst",)}) == ("@analyst",)
+
+
+def test_a_critical_failure_without_a_group_calls_the_owner() -> None:
+    assert called(told_as("Failed", "Critical"), (), {}) == ("j.mueller@example.com",)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"owner": "a@example.com", "createdBy": "b@example.com"}, ("a@example.com",)),
+        ({"initiatedBy": "U012AB3CD"}, ("U012AB3CD",)),
+        ({"initiatedBy": "J. Müller", "createdBy": "b@example.com"}, ("b@example.com",)),
+        ({"createdBy": {"name": "J. Müller", "email": "b@example.com"}}, ("b@example.com",)),
+        ({"createdBy": "@channel"}, ()),
+        ({"createdBy": "S0DATATEAM"}, ()),
+        ({"createdBy": "user123"}, ()),
+        ({"createdBy": 7}, ()),
+        ({}, ()),
+    ],
+)
+def test_an_owner_is_called_by_an_address_or_an_id_of_slacks_and_nothing_else(
+    document: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    event = failed(**({"priority": "High"} | document))
+
+    assert called(event, (), {}) == expected
+
+
+def test_the_owner_is_known_from_earlier_events() -> None:
+    begun, ended = started(**OWNER), failed(priority="High")
+
+    assert called(ended, (begun, ended), {}) == ("j.mueller@example.com",)
+
+
+@pytest.mark.parametrize("actor", ["j.mueller@example.com", "J.Mueller@example.com", "j.mueller", "@j.mueller"])
+@pytest.mark.parametrize("named", ["owner", "j.mueller@example.com", "@j.mueller"])
+def test_nobody_is_called_for_a_cancel_of_his_own(actor: str, named: str) -> None:
+    event = replace(told_as("Cancelled", "Critical"), cancellation={"cancelledBy": actor})
+
+    assert called(event, (), {"cancelled": (named, "@lead")}) == ("@lead",)
+
+
+def test_a_cancel_by_somebody_else_calls_whom_it_is_configured_to() -> None:
+    event = replace(told_as("Cancelled", "High"), cancellation={"cancelledBy": "user123"})
+
+    assert called(event, (), {"cancelled": ("owner",)}) == ("j.mueller@example.com",)
