@@ -62,6 +62,29 @@ class TemplateError(RelayError):
     """A template could not be rendered; names file and line."""
 
 
+class PlatformError(RelayError):
+    """A call of the Async Operations API failed; the message names the call and never the token.
+
+    temporary     the same call may succeed later, in `retry_after` seconds if the platform says so
+    unsent        it never left, so repeating it is safe whatever it does
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        temporary: bool = False,
+        unsent: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.temporary = temporary
+        self.unsent = unsent
+        self.retry_after = retry_after
+
+
 class DeliveryError(RelayError):
     """One attempt failed. The fields are the whole decision of what happens next.
 

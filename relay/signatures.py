@@ -201,6 +201,21 @@ def _sign_stripe(draft: Draft, secret: bytes) -> dict[str, str]:
     return {draft.header: f"t={draft.timestamp},v1={_digest(secret, signed).hex()}"}
 
 
+# https://docs.slack.dev/authentication/verifying-requests-from-slack
+def _read_slack(request: SignedRequest, header: str) -> Offer:
+    timestamp = request.one("x-slack-request-timestamp")
+    version, _, signature = request.one(header).partition(b"=")
+    return Offer(b"v0:" + timestamp + b":" + request.body, [signature] if version == b"v0" else [], timestamp)
+
+
+def _sign_slack(draft: Draft, secret: bytes) -> dict[str, str]:
+    signed = f"v0:{draft.timestamp}:".encode() + draft.body
+    return {
+        "X-Slack-Request-Timestamp": f"{draft.timestamp}",
+        draft.header: f"v0={_digest(secret, signed).hex()}",
+    }
+
+
 def _read_token(request: SignedRequest, header: str) -> Offer:
     if header in request.headers:
         token = request.one(header)
@@ -226,6 +241,7 @@ SCHEMES: Mapping[str, Scheme] = {
     "standard-webhooks": Scheme("webhook-signature", _read_standard, _prove_standard, _sign_standard),
     "github": Scheme("X-Hub-Signature-256", _read_github, _prove_hex, _sign_hmac),
     "stripe": Scheme("Stripe-Signature", _read_stripe, _prove_hex, _sign_stripe),
+    "slack": Scheme("X-Slack-Signature", _read_slack, _prove_hex, _sign_slack),
     "token": Scheme("Authorization", _read_token, _prove_token, _sign_token, challenge="Bearer"),
     "none": Scheme("", lambda request, _: Offer(request.body, []), lambda *_: (), lambda *_: {}, needs_secret=False),
 }

@@ -21,7 +21,7 @@ SECRET = b"a-secret-of-the-platform"
 NOW = 1_705_750_800.0
 TOLERANCE = 300.0
 SIGNING = [name for name, scheme in SCHEMES.items() if scheme.needs_secret]
-TIMED = ["standard-webhooks", "stripe"]
+TIMED = ["standard-webhooks", "stripe", "slack"]
 
 Headers = Mapping[str, list[bytes]]
 
@@ -417,6 +417,7 @@ GENUINE = {
     "github": rb"^sha256=%s$",
     "standard-webhooks": rb"(^| )[ \t]*v1,%s[ \t]*( |$)",
     "stripe": rb"^(?=(.*,)?[ \t]*t=1705750800[ \t]*(,|$))(.*,)?[ \t]*v1=%s[ \t]*(,|$)",
+    "slack": rb"^v0=%s$",
     "token": rb"^(?i:bearer) +%s *$",
 }
 
@@ -475,7 +476,8 @@ def test_no_altered_request_is_accepted_and_none_raises_anything_else(scheme: st
 @given(
     values=st.fixed_dictionaries({}, optional={name: st.lists(st.binary(), max_size=3) for name in (
         "authorization", "webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature",
-        "x-webhook-signature", "x-hub-signature-256")}),
+        "x-webhook-signature", "x-hub-signature-256", "x-slack-signature",
+        "x-slack-request-timestamp")}),
     token=st.none() | st.text(), body=st.binary(), now=st.floats(allow_nan=False, allow_infinity=False),
 )  # fmt: skip
 def test_random_requests_are_refused(scheme: str, values: Headers, token: str | None, body: bytes, now: float) -> None:

@@ -1,0 +1,119 @@
+"""Operations of the platform as people read them in a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from relay.cli.desk import local
+from relay.cli.options import visible
+from relay.platform.models import Batch, Operation, Page, Results
+
+COLOURS = {"Completed": "green", "Failed": "red", "Timeout": "yellow", "Cancelled": "dim", "Running": "blue"}
+
+
+def details(operation: Operation) -> str:
+    """One operation, a fact on each line."""
+    progress = operation.progress
+    facts = {
+        "Name": operation.operation_name,
+        "Type": operation.operation_type,
+        "Status": operation.status,
+        "Priority": operation.priority,
+        "Progress": _percentage(operation),
+        "Phase": operation.phase,
+        "Remaining": progress.estimated_remaining,
+        "Expected": local(progress.estimated_completion) if progress.estimated_completion else "",
+        "Latest end": local(operation.timeout_at) if operation.timeout_at else "",
+    }
+    lines = [operation.operation_id, *(f"  {name:<11}{said}" for name, said in facts.items() if said)]
+    lines += [f"  {phase.status or '':<11}{phase.phase_name}" for phase in operation.phases]
+    return visible("\n".join(lines))
+
+
+def operations_table(page: Page) -> None:
+    """A page of operations, and what the platform counts."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("operation", "status", "progress", "priority", "type", "name"):
+        table.add_column(heading, no_wrap=heading != "name", overflow="fold")
+    for row in page.operations:
+        table.add_row(
+            row.operation_id,
+            _status(row.status),
+            _percentage(row),
+            row.priority or "",
+            row.operation_type or "",
+            Text(visible(row.operation_name or "")),
+        )
+    Console(highlight=False).print(table if page.operations else "There are none.")
+    counted = page.summary
+    numbers = {name: getattr(counted, name) for name in ("running", "completed", "failed", "cancelled")}
+    told = ", ".join(f"{count} {name}" for name, count in numbers.items() if count)
+    more = f"; --page {page.page + 1} shows more" if page.has_next_page else ""
+    click.echo(f"\n{counted.total_operations} in all{': ' if told else ''}{told}{more}")
+
+
+def batch_table(batch: Batch) -> None:
+    """A batch with its members and what each waits for."""
+    click.echo(visible(f"{batch.batch_id}  {batch.status}  {batch.batch_name or ''}"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("key", "status", "operation", "after"):
+        table.add_column(heading, overflow="fold")
+    for member in batch.operations:
+        waits = ", ".join(member.dependencies)
+        table.add_row(member.operation_key, _status(member.status or ""), member.operation_id or "", waits)
+    Console(highlight=False).print(table)
+
+
+def results_text(results: Results) -> str:
+    """What was found: the figures, the files and the advice."""
+    lines = [f"{results.operation_id}  {results.status or ''}  {results.total_duration or ''}".rstrip()]
+    lines += [f"  {key}: {value}" for key, value in results.summary.items() if isinstance(value, str | int | float)]
+    for artifact in results.artifacts:
+        about = ", ".join(str(part) for part in (artifact.format, artifact.size) if part)
+        lines.append(f"- {artifact.name}{f' ({about})' if about else ''}: {artifact.download_url or ''}")
+    lines += [f"* {advice.recommendation}" for advice in results.recommendations]
+    return visible("\n".join(lines))
+
+
+@contextmanager
+def bar(*, quiet: bool) -> Iterator[Callable[[Operation], None]]:
+    """A progress bar that follows an operation; where there is no terminal, a line for each change."""
+    console = Console(highlight=False)
+    if quiet:
+        yield lambda _: None
+    elif not console.is_terminal:
+        said: list[str] = []
+
+        def tell(operation: Operation) -> None:
+            line = visible("  ".join(filter(None, (operation.status, _percentage(operation), operation.phase))))
+            if line not in said[-1:]:
+                said.append(line)
+                click.echo(line)
+
+        yield tell
+    else:
+        columns = (TextColumn("{task.fields[status]}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+                   TextColumn("{task.description}"))  # fmt: skip
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task("", total=100, status="")
+
+            def move(operation: Operation) -> None:
+                done = 100 if operation.status == "Completed" else operation.progress.percentage
+                described = Text(visible(operation.phase)).markup
+                progress.update(task, completed=done, description=described, status=operation.status)
+
+            yield move
+
+
+def _percentage(operation: Operation) -> str:
+    said = operation.progress.percentage
+    return "" if said is None else f"{said:g}%"
+
+
+def _status(status: str) -> Text:
+    return Text(visible(status), style=COLOURS.get(status, ""))

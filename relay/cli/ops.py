@@ -1,0 +1,277 @@
+"""relay ops: start, look at and steer the operations of the platform, from a terminal."""
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from pydantic import ValidationError
+
+from relay.channels import CHANNELS
+from relay.cli.loop import run_loop
+from relay.cli.operations import bar, batch_table, details, operations_table, results_text
+from relay.cli.options import json_option, read_event, refuse
+from relay.config import load
+from relay.errors import ConfigError, PlatformError, RelayError
+from relay.platform import OperationsClient
+from relay.platform.models import Document, RetryOperation, StartOperation, SubmitBatch
+
+Kind = TypeVar("Kind", bound=Document)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which project of which platform, and what opens it, as far as it was named; the configuration says the rest."""
+
+    config: Path
+    base_url: str
+    tenant: str
+    project: str
+    token: str
+
+    def client(self) -> OperationsClient:
+        """ConfigError if the configuration is needed and cannot be used."""
+        place = self if self.base_url and self.tenant and self.project else self._filled()
+        return OperationsClient(place.base_url, tenant=place.tenant, project=place.project, token=place.token)
+
+    def _filled(self) -> "Place":
+        platform = load(self.config, env=os.environ, channels=CHANNELS).platform
+        place = Place(
+            self.config,
+            self.base_url or platform.base_url,
+            self.tenant or platform.tenant,
+            self.project or platform.project,
+            self.token or platform.token.get_secret_value(),
+        )
+        for key in ("base_url", "tenant", "project"):
+            if not getattr(place, key):
+                option = f"--{key.replace('_', '-')}"
+                raise click.UsageError(f"{self.config} has no platform.{key}: set it there, or say {option}")
+        return place
+
+
+@click.group(short_help="Start, watch, list, cancel and retry operations of the platform.")
+@click.option("-c", "--config", envvar="RELAY_CONFIG", default="config/relay.yaml", show_default=True,
+              type=click.Path(path_type=Path), metavar="FILE", show_envvar=True, help="The configuration.")  # fmt: skip
+@click.option("--base-url", envvar="PLATFORM_URL", show_envvar=True, metavar="URL", default="",
+              help="Where the platform is, for instance http://localhost:8090.")  # fmt: skip
+@click.option("--tenant", envvar="PLATFORM_TENANT", show_envvar=True, metavar="ID", default="")
+@click.option("--project", envvar="PLATFORM_PROJECT", show_envvar=True, metavar="ID", default="")
+@click.option("--token", envvar="PLATFORM_TOKEN", show_envvar=True, metavar="T", default="",
+              help="The bearer token; the variable keeps it out of the shell's history.")  # fmt: skip
+@click.pass_context
+def ops(context: click.Context, /, *, config: Path, base_url: str, tenant: str, project: str, token: str) -> None:
+    """Call the Async Operations API: any platform that speaks it, `relay sandbox` among them.
+
+    What is not named here is taken from the configuration's `platform`.
+    """
+    if base_url and not base_url.startswith(("http://", "https://")):
+        raise click.BadParameter("expected an address that begins with http:// or https://", param_hint="--base-url")
+    context.obj = Place(config, base_url, tenant, project, token)
+
+
+id_argument = click.argument("operation", metavar="ID")
+
+
+@ops.command()
+@click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="FILE.json",
+              help="The whole request; what is named beside it goes first.")  # fmt: skip
+@click.option("--type", "operation_type", metavar="TYPE", help="For instance ProcessMiningAnalysis.")
+@click.option("--name", metavar="NAME")
+@click.option("--priority", type=click.Choice(["Low", "Normal", "High", "Critical"]))
+@click.option("--parameters", metavar="JSON", help="The operation's parameters, a JSON object.")
+@click.option("--timeout", type=click.IntRange(1), metavar="SECONDS")
+@json_option
+@click.pass_obj
+def start(place: Place, /, *, file: str | None, parameters: str | None, as_json: bool, **named: Any) -> None:
+    """Start an operation."""
+    document = _object(read_event(file), "--file") if file else {}
+    fields = {"operation_type": "operationType", "name": "operationName"}
+    document |= {fields.get(key, key): value for key, value in named.items() if value is not None}
+    if parameters is not None:
+        document["parameters"] = _object(parameters.encode(), "--parameters")
+    request = _request(StartOperation, document)
+
+    async def work(client: OperationsClient) -> None:
+        started = await client.start(request)
+        _say(started, as_json=as_json, text=f"{started.operation_id}  {started.status}")
+
+    _with_client(place, work)
+
+
+@ops.command()
+@id_argument
+@json_option
+@click.pass_obj
+def status(place: Place, /, operation: str, *, as_json: bool) -> None:
+    """Say how an operation stands."""
+
+    async def work(client: OperationsClient) -> None:
+        found = await client.status(operation)
+        _say(found, as_json=as_json, text=details(found))
+
+    _with_client(place, work)
+
+
+@ops.command("list")
+@click.option("--status", "status", metavar="STATUS", default="", help="For instance Running.")
+@click.option("--type", "operation_type", metavar="TYPE", default="")
+@click.option("--priority", metavar="PRIORITY", default="")
+@click.option("-n", "page_size", default=20, show_default=True, type=click.IntRange(1, 100))
+@click.option("--page", default=1, show_default=True, type=click.IntRange(1))
+@json_option
+@click.pass_obj
+def list_(place: Place, /, *, as_json: bool, **filters: Any) -> None:
+    """List operations, newest first."""
+
+    async def work(client: OperationsClient) -> None:
+        page = await client.operations(**filters)
+        if as_json:
+            _say(page, as_json=True)
+        else:
+            operations_table(page)
+
+    _with_client(place, work)
+
+
+@ops.command()
+@id_argument
+@click.option("--reason", metavar="TEXT", default="")
+@click.option("--force", "force_termination", is_flag=True, help="Stop it without letting it finish its step.")
+@click.option("--discard", is_flag=True, help="Keep no partial results.")
+@json_option
+@click.pass_obj
+def cancel(
+    place: Place, /, operation: str, *, reason: str, force_termination: bool, discard: bool, as_json: bool
+) -> None:
+    """Cancel an operation that has not ended."""
+
+    async def work(client: OperationsClient) -> None:
+        answer = await client.cancel(
+            operation, reason=reason, force_termination=force_termination, preserve_partial_results=not discard
+        )
+        _say(answer, as_json=as_json, text=f"{answer.operation_id}  {answer.status}")
+
+    _with_client(place, work)
+
+
+@ops.command()
+@id_argument
+@click.option("--detail", type=click.Choice(["summary", "detailed"]), default="summary", show_default=True)
+@click.option("--phase", metavar="NAME", default="", help="Of this phase alone.")
+@json_option
+@click.pass_obj
+def results(place: Place, /, operation: str, *, detail: str, phase: str, as_json: bool) -> None:
+    """Show what a finished operation found."""
+
+    async def work(client: OperationsClient) -> None:
+        found = await client.results(operation, detail=detail, phase=phase)
+        _say(found, as_json=as_json, text=results_text(found))
+
+    _with_client(place, work)
+
+
+@ops.command()
+@id_argument
+@click.option("--restart", is_flag=True, help="From the beginning, and not from the phase that failed.")
+@click.option("--reason", metavar="TEXT")
+@click.option("--timeout", "new_timeout", type=click.IntRange(1), metavar="SECONDS")
+@json_option
+@click.pass_obj
+def retry(
+    place: Place, /, operation: str, *, restart: bool, reason: str | None, new_timeout: int | None, as_json: bool
+) -> None:
+    """Run a failed operation again; it gets an id of its own."""
+    document = {"retryMode": "restart" if restart else "resume", "retryReason": reason, "newTimeout": new_timeout}
+    request = _request(RetryOperation, {key: value for key, value in document.items() if value is not None})
+
+    async def work(client: OperationsClient) -> None:
+        answer = await client.retry(operation, request)
+        _say(answer, as_json=as_json, text=f"{answer.new_operation_id}  {answer.status}  attempt of {operation}")
+
+    _with_client(place, work)
+
+
+@ops.command()
+@click.argument("batch", metavar="FILE.json|ID")
+@json_option
+@click.pass_obj
+def batch(place: Place, /, batch: str, *, as_json: bool) -> None:
+    """Submit the batch in FILE.json, or say how the batch ID stands."""
+    submitted = batch == "-" or batch.endswith(".json")
+    try:
+        request = _request(SubmitBatch, _object(read_event(batch), batch)) if submitted else None
+    except OSError as error:
+        raise click.BadParameter(f"cannot read {batch}: {error.strerror}") from None
+
+    async def work(client: OperationsClient) -> None:
+        found = await (client.submit_batch(request) if request else client.batch(batch))
+        if as_json:
+            _say(found, as_json=True)
+        else:
+            batch_table(found)
+
+    _with_client(place, work)
+
+
+@ops.command()
+@id_argument
+@click.option("--every", default=2.0, show_default=True, type=click.FloatRange(0.1, 3600), metavar="SECONDS")
+@json_option
+@click.pass_obj
+def watch(place: Place, /, operation: str, *, every: float, as_json: bool) -> None:
+    """Follow an operation until it ends. Leaves with 0 if it completed, else with 1.
+
+    With --json, one line for each state that is new.
+    """
+
+    async def work(client: OperationsClient) -> None:
+        last, said = None, ""
+        with bar(quiet=as_json) as show:
+            async for state in client.watch(operation, every):
+                last = state
+                line = json.dumps(state.sent(), ensure_ascii=False)
+                if as_json and line != said:
+                    click.echo(line)
+                said = line
+                show(state)
+        if last is None or last.status != "Completed":
+            raise SystemExit(1)
+
+    _with_client(place, work)
+
+
+def _with_client(place: Place, work: Callable[[OperationsClient], Awaitable[None]]) -> None:
+    async def call() -> None:
+        async with place.client() as client:
+            await work(client)
+
+    try:
+        run_loop(call())
+    except (PlatformError, ConfigError) as error:
+        refuse(error)
+
+
+def _say(document: Document, *, as_json: bool, text: str = "") -> None:
+    click.echo(json.dumps(document.sent(), ensure_ascii=False, indent=2) if as_json else text)
+
+
+def _object(written: bytes, where: str) -> dict[str, Any]:
+    try:
+        found = json.loads(written)
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint=where) from None
+    if not isinstance(found, dict):
+        raise click.BadParameter("expected a JSON object", param_hint=where)
+    return found
+
+
+def _request(kind: type[Kind], document: dict[str, Any]) -> Kind:
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        refuse(RelayError("\n".join(faults)))

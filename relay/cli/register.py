@@ -1,0 +1,100 @@
+"""relay register: tell the platform where this relay is, once."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from relay.channels import CHANNELS
+from relay.cli.loop import run_loop
+from relay.cli.options import config_option, json_option, refuse
+from relay.config import Config, load
+from relay.errors import ConfigError, PlatformError, RelayError
+from relay.platform import OperationsClient
+from relay.platform.models import Filters, RegisterWebhook
+from relay.platform.registration import Registered, request
+from relay.platform.registration import register as register_at
+from relay.rules import Rule
+
+SAID = {
+    "unchanged": "already registered as {id}; nothing to change",
+    "registered": "registered as {id}",
+    "replaced": "registered as {id}, in place of {old}",
+}
+
+
+@click.command(short_help="Register this relay at the platform.")
+@config_option
+@click.option("--source", default="async-operations", show_default=True, metavar="NAME",
+              help="The source of the configuration that the events are for.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@json_option
+def register(config: Path, *, source: str, dry_run: bool, as_json: bool) -> None:
+    """Register this relay's webhook at the platform, or bring it up to date: events, filters and secret.
+
+    It is found again by its address, so running this twice changes nothing. What no rule asks for is not reported.
+    """
+    try:
+        settings = load(config, env=os.environ, channels=CHANNELS)
+        wanted = webhook(settings, source, str(config))
+        run_loop(_register(settings, wanted, dry_run=dry_run, as_json=as_json))
+    except (ConfigError, PlatformError, RelayError) as error:
+        refuse(error)
+
+
+def webhook(config: Config, source: str, file: str) -> RegisterWebhook:
+    """What to register for this configuration; RelayError says what it lacks."""
+    found = config.sources.get(source)
+    if found is None:
+        raise RelayError(f"{file}: sources: expected {source}, found {', '.join(config.sources)}; or say --source")
+    if found.signature.scheme != "hmac-sha256":
+        raise RelayError(f"{file}: sources.{source}.signature.scheme: the platform signs with hmac-sha256, and this "
+                         f"source expects {found.signature.scheme}")  # fmt: skip
+    if not config.server.public_url:
+        raise RelayError(f"{file}: server.public_url: expected the address at which the platform reaches this relay")
+    missing = [key for key in ("base_url", "tenant", "project") if not getattr(config.platform, key)]
+    if missing:
+        raise RelayError(f"{file}: platform.{missing[0]}: expected where the platform and its project are")
+    secret = next(iter(found.signature.secrets.values())).get_secret_value()
+    return request(f"{config.server.public_url.rstrip('/')}/webhooks/{source}", secret, filters(config.rules))
+
+
+def filters(rules: Sequence[Rule]) -> Filters:
+    """What every rule leaves out need not be sent: the filters that are right for all of them together."""
+    about = [rule for rule in rules if not all(pattern.startswith("batch.") for pattern in rule.events)]
+    types = [set(rule.operation_types) for rule in about]
+    priorities = [set(rule.priorities) for rule in about]
+    return Filters(
+        operation_types=sorted(set().union(*types)) if all(types) else [],
+        priorities=sorted(set().union(*priorities)) if all(priorities) else [],
+        min_progress_increment=min((rule.min_progress_increment for rule in about), default=0.0),
+    )
+
+
+async def _register(config: Config, wanted: RegisterWebhook, *, dry_run: bool, as_json: bool) -> None:
+    platform = config.platform
+    async with OperationsClient(
+        platform.base_url, tenant=platform.tenant, project=platform.project, token=platform.token.get_secret_value()
+    ) as client:
+        done = await register_at(client, wanted, dry_run=dry_run)
+    if as_json:
+        click.echo(json.dumps(_facts(done, wanted, dry_run=dry_run), ensure_ascii=False, indent=2))
+        return
+    said = SAID[done.outcome].format(id=done.webhook.webhook_id or "a new webhook", old=", ".join(done.replaced))
+    click.echo(f"{wanted.webhook_url}: {'would be ' if dry_run and done.outcome != 'unchanged' else ''}{said}")
+    if not done.certain:
+        click.echo("This platform does not list its webhooks: an older one may still report here, which does no harm.")
+
+
+def _facts(done: Registered, wanted: RegisterWebhook, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "outcome": done.outcome,
+        "dry_run": dry_run,
+        "webhookId": done.webhook.webhook_id,
+        "webhookUrl": wanted.webhook_url,
+        "events": list(wanted.events),
+        "filters": (wanted.filters or Filters()).sent(),
+        "replaced": list(done.replaced),
+    }

@@ -1,0 +1,62 @@
+"""relay sandbox: the whole Async Operations API on this machine."""
+
+import asyncio
+import errno
+import secrets
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.logs import configure
+from relay.cli.loop import run_loop
+from relay.cli.options import refuse
+from relay.errors import RelayError
+
+
+@click.command(short_help="Serve a sandbox of the Async Operations API.")
+@click.option("--host", metavar="H", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", metavar="N", default=8090, show_default=True, type=click.IntRange(0, 65535),
+              help="0 for any free one.")  # fmt: skip
+@click.option("--token", metavar="T", envvar="RELAY_SANDBOX_TOKEN", default="", show_envvar=True,
+              help="What callers must bring; without it one is made and printed.")  # fmt: skip
+@click.option("--speed", metavar="X", default=1.0, show_default=True, type=click.FloatRange(0.01, 100_000),
+              help="Divides every duration: with 60 a minute takes a second.")  # fmt: skip
+@click.option("--data-dir", metavar="D", default="./data/sandbox", show_default=True,
+              type=click.Path(file_okay=False, path_type=Path),
+              help="Where its own Redis keeps the state.")  # fmt: skip
+@click.option("--redis-url", metavar="U", default="", help="A Redis that runs already, instead of its own.")
+def sandbox(*, host: str, port: int, token: str, speed: float, data_dir: Path, redis_url: str) -> None:
+    """Serve every documented path of the Async Operations API, for any tenant and project, until Ctrl-C.
+
+    Operations are simulated and send real, signed events to webhooks and callbacks; all of it survives a restart.
+    A page at / starts and shows them; /openapi.json describes the API.
+    """
+    configure(machine=not sys.stderr.isatty())
+    token = token or secrets.token_urlsafe(18)
+    try:
+        run_loop(_serve(token, host=host, port=port, speed=speed, data_dir=data_dir, redis_url=redis_url))
+    except RelayError as error:
+        refuse(error)
+    except OSError as error:
+        taken = "it is taken; choose another one with --port" if error.errno == errno.EADDRINUSE else error.strerror
+        refuse(RelayError(f"the sandbox cannot serve on {host}:{port}: {taken}"))
+
+
+async def _serve(token: str, **options: Any) -> None:
+    from relay.platform.sandbox.service import sandbox as opened  # noqa: PLC0415 - `--help` needs no HTTP
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with opened(token=token, **options) as serving:
+        click.echo(f"API    {serving.address}/api/TENANT/PROJECT/async")
+        click.echo(f"page   {serving.address}/#token={token}")
+        click.echo(f"token  {token}")
+        sys.stdout.flush()
+        serving.failed.add_done_callback(lambda _: stop.set())
+        await stop.wait()
+        if serving.failed.done():
+            raise RelayError(serving.failed.result())

@@ -1,0 +1,81 @@
+"""A completion that came without its results gets them from the platform before it is told.
+
+It waits a moment for them and never longer, and it is asked for once: what the first message of a run says, every later
+attempt and every other destination says too. Without an answer the message goes out with what the event said.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from relay.deliveries import Delivery
+from relay.errors import PlatformError, StoreUnavailable
+from relay.events import Event
+from relay.store.findings import Findings
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 2.0  # seconds that a message waits
+REST = 60.0  # seconds without asking after the platform did not answer: its outage delays one message, not each
+
+Ask = Callable[[str], Awaitable[dict[str, Any]]]
+
+
+class Enrichment:
+    """`ask` gives an operation's results document and raises PlatformError."""
+
+    def __init__(self, ask: Ask, findings: Findings, *, clock: Callable[[], float], patience: float = PATIENCE) -> None:
+        self._ask = ask
+        self._findings = findings
+        self._clock = clock
+        self._patience = patience
+        self._rests_until = 0.0
+
+    async def complete(self, delivery: Delivery) -> Delivery:
+        """The delivery with the results wherever it tells of a completion that has none. Never raises."""
+        lacking = next((event for event in (delivery.event, *delivery.history) if _lacks(event)), None)
+        if lacking is None:
+            return delivery
+        try:
+            results = await self._results(lacking)
+        except StoreUnavailable:
+            return delivery
+        if not results:
+            return delivery
+        return replace(
+            delivery,
+            event=_with(delivery.event, results),
+            history=tuple(_with(event, results) for event in delivery.history),
+        )
+
+    async def _results(self, event: Event) -> dict[str, Any]:
+        known = await self._findings.get(event.subject, event.retry)
+        if known is not None:
+            return known
+        return await self._findings.keep(event.subject, event.retry, await self._asked(event))
+
+    async def _asked(self, event: Event) -> dict[str, Any]:
+        if event.operation is None or self._clock() < self._rests_until:
+            return {}
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._ask(event.operation.id)
+        except PlatformError as error:
+            if error.temporary:
+                self._rests_until = self._clock() + REST
+            log.warning("results.missing", operation=event.operation.id, error=str(error))
+        except TimeoutError:
+            self._rests_until = self._clock() + REST
+            log.warning("results.missing", operation=event.operation.id, error=f"no answer in {self._patience:g} s")
+        return {}
+
+
+def _lacks(event: Event) -> bool:
+    return event.name == "operation.completed" and event.status == "Completed" and not event.results
+
+
+def _with(event: Event, results: dict[str, Any]) -> Event:
+    return replace(event, results=results) if _lacks(event) else event

@@ -1,0 +1,252 @@
+"""The client of the Async Operations API: one method for each call, and errors that name the call.
+
+A call is repeated only where a repetition cannot do anything twice: what reads, and whatever never left.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+
+from relay.errors import PlatformError
+from relay.platform.models import (
+    Batch,
+    Cancelled,
+    Operation,
+    Page,
+    RegisterWebhook,
+    Results,
+    Retried,
+    RetryOperation,
+    Started,
+    StartOperation,
+    SubmitBatch,
+    Webhook,
+)
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+TIMEOUT = 10.0  # seconds for one try
+TRIES = 3
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds between two tries; it doubles
+PAGE_SIZE = 100  # the API's most
+MAX_ANSWER = 16 * 2**20  # bytes
+BUSY = frozenset({429, 502, 503, 504})
+SAFE = frozenset({"GET"})
+
+
+class OperationsClient:
+    """One project's operations. Use it as `async with OperationsClient(…) as client:`.
+
+    Every method raises PlatformError, which names the call and what the platform said.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        tenant: str,
+        project: str,
+        token: str = "",
+        timeout: float = TIMEOUT,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._root = f"{base_url.rstrip('/')}/api/{quote(tenant, safe='')}/{quote(project, safe='')}/async"
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._timeout = aiohttp.ClientTimeout(timeout)
+        self._seconds = timeout
+        self._sleep = sleep
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def start(self, request: StartOperation) -> Started:
+        return await self._call(Started, "POST", "/operation", body=request.sent())
+
+    async def status(self, operation: str) -> Operation:
+        return await self._call(Operation, "GET", f"/operation/{_part(operation)}")
+
+    async def operations(
+        self,
+        *,
+        status: str = "",
+        operation_type: str = "",
+        priority: str = "",
+        date_from: datetime | None = None,
+        date_to: datetime | None = None,
+        include_details: bool = False,
+        page: int = 1,
+        page_size: int = 20,
+    ) -> Page:
+        """One page; `all_operations` walks through them."""
+        query = {
+            "status": status,
+            "operationType": operation_type,
+            "priority": priority,
+            "dateFrom": date_from.isoformat() if date_from else "",
+            "dateTo": date_to.isoformat() if date_to else "",
+            "includeDetails": "true" if include_details else "",
+            "page": str(page),
+            "pageSize": str(page_size),
+        }
+        return await self._call(Page, "GET", "/operations", query=query)
+
+    async def all_operations(self, *, pages: int = 50, **filters: Any) -> AsyncIterator[Operation]:
+        """Every operation that the filters of `operations` let through, at most so many pages of them."""
+        for number in range(1, pages + 1):
+            page = await self.operations(page=number, page_size=PAGE_SIZE, **filters)
+            for operation in page.operations:
+                yield operation
+            if not page.has_next_page:
+                return
+
+    async def cancel(
+        self,
+        operation: str,
+        *,
+        reason: str = "",
+        preserve_partial_results: bool = True,
+        force_termination: bool = False,
+        notify_callbacks: bool = True,
+    ) -> Cancelled:
+        body = {
+            **({"reason": reason} if reason else {}),
+            "preservePartialResults": preserve_partial_results,
+            "forceTermination": force_termination,
+            "notifyCallbacks": notify_callbacks,
+        }
+        return await self._call(Cancelled, "DELETE", f"/operation/{_part(operation)}", body=body)
+
+    async def results(
+        self, operation: str, *, detail: str = "summary", include_artifacts: bool = True, phase: str = ""
+    ) -> Results:
+        """`detail` is summary, detailed or download. PlatformError with status 409 until the operation has finished."""
+        query = {"format": detail, "includeArtifacts": str(include_artifacts).lower(), "phase": phase}
+        return await self._call(Results, "GET", f"/operation/{_part(operation)}/results", query=query)
+
+    async def retry(self, operation: str, request: RetryOperation | None = None) -> Retried:
+        body = (request or RetryOperation(retry_mode="resume")).sent()
+        return await self._call(Retried, "POST", f"/operation/{_part(operation)}/retry", body=body)
+
+    async def register_webhook(self, request: RegisterWebhook) -> Webhook:
+        return await self._call(Webhook, "POST", "/webhooks", body=request.sent())
+
+    async def webhooks(self) -> list[Webhook]:
+        said = await self._ask("GET", "/webhooks")
+        rows = said.get("webhooks") if isinstance(said, Mapping) else said
+        return [_read(Webhook, row, "GET /webhooks") for row in rows or ()]
+
+    async def delete_webhook(self, webhook: str) -> None:
+        await self._ask("DELETE", f"/webhooks/{_part(webhook)}")
+
+    async def submit_batch(self, request: SubmitBatch) -> Batch:
+        return await self._call(Batch, "POST", "/batch", body=request.sent())
+
+    async def batch(self, batch: str) -> Batch:
+        return await self._call(Batch, "GET", f"/batch/{_part(batch)}")
+
+    async def watch(self, operation: str, every: float = 2.0) -> AsyncIterator[Operation]:
+        """The operation's state now, and again every so many seconds until it has ended."""
+        while True:
+            now = await self.status(operation)
+            yield now
+            if now.terminal:
+                return
+            await self._sleep(every)
+
+    async def _call(self, kind: type[Answer], method: str, path: str, **request: Any) -> Answer:
+        return _read(kind, await self._ask(method, path, **request), f"{method} {path}")
+
+    async def _ask(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
+    ) -> Any:
+        pause = FIRST_PAUSE
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._once(method, path, query or {}, body)
+            except PlatformError as error:
+                if not left or not (error.unsent or (method in SAFE and error.temporary)):
+                    raise
+                await self._sleep(min(error.retry_after or pause, LONGEST_PAUSE))
+                pause *= 2
+        raise AssertionError("unreachable")
+
+    async def _once(self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None) -> Any:
+        call = f"{method} {urlsplit(self._root).path}{path}"
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
+        said = {key: value for key, value in query.items() if value}
+        try:
+            async with self._session.request(
+                method, f"{self._root}{path}", params=said, json=body, allow_redirects=False
+            ) as response:
+                answer = await response.content.read(MAX_ANSWER + 1)
+                while not response.content.at_eof() and len(answer) <= MAX_ANSWER:
+                    answer += await response.content.read(MAX_ANSWER + 1 - len(answer))
+        except TimeoutError:
+            raise PlatformError(f"{call}: no answer within {self._seconds:g} s", temporary=True) from None
+        except aiohttp.ClientConnectorError as error:
+            raise PlatformError(f"{call}: cannot be reached: {error.os_error}", temporary=True, unsent=True) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise PlatformError(f"{call}: {error or type(error).__name__}", temporary=True) from None
+        if len(answer) > MAX_ANSWER:
+            raise PlatformError(f"{call}: an answer of more than {MAX_ANSWER >> 20} MiB")
+        if response.status == 204:
+            return {}
+        document = _decoded(answer)
+        if response.status >= 300 or document is None:
+            raise PlatformError(
+                f"{call}: {response.status} {response.reason}{_why(document)}",
+                status=response.status,
+                temporary=response.status in BUSY,
+                retry_after=_seconds(response.headers.get("Retry-After")),
+            )
+        return document
+
+
+def _part(name: str) -> str:
+    """An id as one step of a path, whatever is in it."""
+    return quote(name, safe="")
+
+
+def _read(kind: type[Answer], said: Any, call: str) -> Answer:
+    try:
+        return kind.model_validate(said)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in error.errors())
+        raise PlatformError(f"{call}: not the documented answer: {faults[:500]}") from None
+
+
+def _decoded(answer: bytes) -> Any:
+    try:
+        return json.loads(answer)
+    except ValueError:
+        return None
+
+
+def _why(document: Any) -> str:
+    """What the platform says of its refusal, in one line."""
+    if not isinstance(document, Mapping):
+        return ""
+    said = next((document[key] for key in ("detail", "message", "error", "title") if document.get(key)), "")
+    return f": {' '.join(str(said).split())[:300]}" if said else ""
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header and header.isdigit() else None

@@ -1,0 +1,258 @@
+"""The documents of the Async Operations API, as types.
+
+Only what relay or a caller decides by is required; a field that a later version of the API adds is kept and comes back
+out of `model_dump(by_alias=True)`. Durations and sizes stay the texts that the API sends ("45-60 minutes", "3.2 MB").
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from relay.events import TERMINAL
+
+Priority = Literal["Low", "Normal", "High", "Critical"]
+
+
+class Document(BaseModel):
+    """camelCase outside, snake_case inside, unknown fields kept."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
+
+    def sent(self) -> dict[str, Any]:
+        """As it goes over the wire: what was not said is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class RetryPolicy(Document):
+    max_retries: int = 3
+    retry_delay: float = 300  # seconds
+    backoff_multiplier: float = 2.0
+    max_delay: float | None = None
+
+
+class Resources(Document):
+    cpu_units: float | None = None
+    memory_gb: Annotated[float | None, Field(alias="memoryGB")] = None
+    estimated_cost: str | None = None
+
+
+class StartOperation(Document):
+    """The body of `POST …/async/operation`. `timeout` is in seconds."""
+
+    operation_type: str
+    operation_name: str
+    operation_description: str | None = None
+    priority: Priority = "Normal"
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    callbacks: dict[str, str] | None = None
+    notifications: dict[str, Any] | None = None
+    timeout: int | None = None
+    retry_policy: RetryPolicy | None = None
+
+
+class Started(Document):
+    operation_id: str
+    status: str
+    operation_type: str | None = None
+    operation_name: str | None = None
+    estimated_duration: str | None = None
+    estimated_completion: datetime | None = None
+    tracking_url: str | None = None
+    webhooks_registered: int | None = None
+    priority: str | None = None
+    date_created: datetime | None = None
+    timeout_at: datetime | None = None
+    resources_allocated: Resources | None = None
+
+
+class Progress(Document):
+    percentage: float | None = None
+    current_phase: str | None = None
+    phases_completed: int | None = None
+    total_phases: int | None = None
+    start_time: datetime | None = None
+    elapsed_time: str | None = None
+    estimated_remaining: str | None = None
+    estimated_completion: datetime | None = None
+
+
+class Phase(Document):
+    phase_name: str
+    status: str | None = None
+    progress: float | None = None
+    duration: str | None = None
+
+
+# A list tells a number, everything else an object.
+Moved = Annotated[
+    Progress, BeforeValidator(lambda said: {"percentage": said} if isinstance(said, int | float) else said or {})
+]
+
+
+class Operation(Document):
+    """What `GET …/operation/{id}` answers, and a row of the list."""
+
+    operation_id: str
+    status: str
+    operation_type: str | None = None
+    operation_name: str | None = None
+    priority: str | None = None
+    progress: Moved = Field(default_factory=Progress)
+    current_phase: str | None = None  # of a list's row
+    phases: Sequence[Phase] = ()
+    date_created: datetime | None = None
+    timeout_at: datetime | None = None
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def phase(self) -> str:
+        return self.progress.current_phase or self.current_phase or ""
+
+
+class Summary(Document):
+    total_operations: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+class Page(Document):
+    """One page of `GET …/operations`; pages count from 1."""
+
+    operations: Sequence[Operation]
+    summary: Summary = Summary()
+    page: int = 1
+    page_size: int = 20
+    has_next_page: bool = False
+
+
+class Cancelled(Document):
+    operation_id: str
+    status: str
+    cancellation_time: datetime | None = None
+    reason: str | None = None
+    progress_at_cancellation: float | None = None
+    phase_at_cancellation: str | None = None
+    cancelled_by: str | None = None
+
+
+class Artifact(Document):
+    name: str
+    type: str | None = None
+    format: str | None = None
+    size: str | int | None = None
+    download_url: str | None = None
+    description: str | None = None
+
+
+class Recommendation(Document):
+    recommendation: str
+    category: str | None = None
+    priority: str | None = None
+    expected_improvement: str | None = None
+
+
+class Results(Document):
+    operation_id: str
+    status: str | None = None
+    success: bool | None = None
+    operation_type: str | None = None
+    operation_name: str | None = None
+    completion_time: datetime | None = None
+    total_duration: str | None = None
+    summary: dict[str, Any] = Field(default_factory=dict)
+    phase_results: Sequence[dict[str, Any]] = ()
+    artifacts: Sequence[Artifact] = ()
+    recommendations: Sequence[Recommendation] = ()
+
+
+class RetryOperation(Document):
+    """The body of `POST …/operation/{id}/retry`. `new_timeout` is in seconds."""
+
+    retry_mode: Literal["resume", "restart"] = "resume"
+    retry_reason: str | None = None
+    modify_parameters: bool | None = None
+    updated_parameters: dict[str, Any] | None = None
+    retry_policy: RetryPolicy | None = None
+    new_timeout: int | None = None
+    preserve_original_results: bool | None = None
+
+
+class Retried(Document):
+    original_operation_id: str
+    new_operation_id: str
+    status: str | None = None
+    retry_mode: str | None = None
+    retry_number: int | None = None
+    resume_from_phase: str | None = None
+    estimated_completion: datetime | None = None
+
+
+class Filters(Document):
+    operation_types: Sequence[str] = ()
+    priorities: Sequence[str] = ()
+    min_progress_increment: float | None = None
+
+
+class RegisterWebhook(Document):
+    webhook_url: str
+    webhook_name: str
+    events: Sequence[str]
+    filters: Filters | None = None
+    authentication: dict[str, str] | None = None
+    retry_policy: RetryPolicy | None = None
+    headers: dict[str, str] | None = None
+
+
+class Webhook(Document):
+    webhook_id: str
+    webhook_url: str
+    webhook_name: str | None = None
+    status: str | None = None
+    events_subscribed: Sequence[str] = ()
+    filters: Filters | None = None
+    last_delivery: datetime | None = None
+    delivery_stats: dict[str, Any] = Field(default_factory=dict)
+
+
+class Member(Document):
+    """One operation of a batch: in the request with name and type, in the answer with id and status."""
+
+    operation_key: str
+    operation_name: str | None = None
+    operation_type: str | None = None
+    operation_id: str | None = None
+    status: str | None = None
+    dependencies: Sequence[str] = ()
+    estimated_duration: str | None = None
+
+
+class SubmitBatch(Document):
+    batch_name: str
+    operations: Sequence[Member]
+    batch_description: str | None = None
+    batch_callbacks: dict[str, str] | None = None
+    failure_policy: dict[str, bool] | None = None
+
+
+class Batch(Document):
+    batch_id: str
+    status: str
+    batch_name: str | None = None
+    operations: Sequence[Member] = ()
+    total_operations: int | None = None
+    estimated_batch_duration: str | None = None
+    estimated_batch_completion: datetime | None = None
+    batch_start_time: datetime | None = None
+    tracking_url: str | None = None
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in TERMINAL

@@ -1,0 +1,52 @@
+"""What was asked, checked: a body or a query as its model, or a refusal that names the field at fault."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from relay.errors import NotJson
+from relay.parsing import decode
+from relay.platform.sandbox.routes import Route
+from relay.problems import Refused
+from relay.validation import suggest
+
+
+async def body_of(route: Route, request: web.Request) -> Any:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(415, "The body is compressed; send it as it is.", close=True)
+    raw = await request.read()
+    if not raw.strip() and route.optional:
+        return None
+    if "Content-Type" in request.headers and not request.content_type.endswith("json"):
+        raise Refused(415, f"Expected application/json, got {request.content_type[:100]}.")
+    try:
+        return checked(route.body, decode(raw))
+    except NotJson as error:
+        raise Refused(400, f"Expected a JSON object: {error}") from None
+
+
+def checked(model: Any, said: Mapping[str, Any]) -> Any:
+    """`said` as the model; 422 names the first field at fault, and tells of all."""
+    try:
+        return model.model_validate(said)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        texts = [f"{_place(fault)}: {_message(fault, model)}" for fault in faults[:10]]
+        raise Refused(422, "; ".join(texts), field=_place(faults[0])) from None
+
+
+def _place(fault: ErrorDetails) -> str:
+    return ".".join(f"{step}" for step in fault["loc"])[:300] or "body"
+
+
+def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:
+    if fault["type"] == "extra_forbidden":
+        names = [field.alias or name for name, field in model.model_fields.items()] if len(fault["loc"]) == 1 else []
+        return "unknown field" + (f"; {suggest(str(fault['loc'][-1]), names)}" if names else "")
+    if fault["type"] == "missing":
+        return "missing; it is required"
+    message = fault["msg"].removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]

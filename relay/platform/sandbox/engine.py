@@ -1,0 +1,131 @@
+"""What happens to operations, made to happen: each step once, in one transaction with the requests that tell of it.
+
+Any number of processes may share the work. What one of them claims and does not finish comes due again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from relay.platform.sandbox import answers, documents, making, outcomes
+from relay.platform.sandbox.changes import Change, Found, name
+from relay.platform.sandbox.events import listeners
+from relay.platform.sandbox.outcomes import Links
+from relay.platform.sandbox.records import Live, Operation, Outcome, Webhook
+from relay.platform.sandbox.requests import CancelOperation, RetryOperation, StartOperation
+from relay.platform.sandbox.runner import Runner
+from relay.platform.sandbox.state import State
+from relay.platform.sandbox.transitions import Told, advanced, cancelling, ended, reported
+from relay.problems import Refused
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What all who work on the sandbox's records share.
+
+    speed     divides every duration that is asked for
+    runners   operation type → what really does such an operation
+    """
+
+    state: State
+    clock: Callable[[], float]
+    links: Links
+    speed: float = 1.0
+    runners: Mapping[str, Runner] = field(default_factory=dict)
+
+
+class Operations:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._state = desk.state
+
+    async def start(self, scope: tuple[str, str], request: StartOperation) -> answers.Started:
+        operation = making.operation(
+            scope, request, self._desk.clock(), self._desk.speed, self._desk.runners.get(request.operation_type)
+        )
+        await self._create(operation)
+        return documents.started(operation, listeners(operation, await self._state.all(Webhook, operation.scope)))
+
+    async def retry(self, original: Operation, asked: RetryOperation) -> answers.Retried:
+        """Refused (409) unless the original has failed."""
+        now = self._desk.clock()
+
+        def decide(found: Found) -> Change:
+            before: Operation = found[name(original)]
+            if not before.over or before.status == "Completed":
+                raise Refused(409, f"The operation is {before.status}; only what has failed can be tried again.")
+            fresh = making.retry(before, asked, now, self._desk.runners.get(before.request.operation_type))
+            before.retries += 1
+            if not asked.preserve_original_results:
+                before.discarded = True
+            return Change(save=[before, fresh], due={name(fresh): now + fresh.plan.delay})
+
+        change = await self._state.change([name(original)], decide)
+        before, fresh = change.save if change else (original, original)
+        if not isinstance(before, Operation) or not isinstance(fresh, Operation):
+            raise TypeError("a retry is an operation")
+        return outcomes.retried(before, fresh, asked.retry_mode, fresh.retry_number, now)
+
+    async def cancel(self, operation: Operation, asked: CancelOperation) -> answers.Cancelled:
+        """Refused (409) if it is over already."""
+        told, now = await self._told(operation), self._desk.clock()
+
+        def decide(found: Found) -> Change:
+            current: Operation = found[name(operation)]
+            if current.over:
+                raise Refused(409, f"The operation is {current.status} already.")
+            return cancelling(current, asked, now, told)
+
+        change = await self._state.change([name(operation)], decide)
+        done = change.save[0] if change else operation
+        return done.cancellation  # type: ignore[attr-defined, no-any-return]
+
+    async def advance(self, id_: str) -> bool:
+        """Tell of everything that is due; True if a real job is to be run for it now."""
+        while operation := await self._state.get(Operation, id_):
+            told, now = await self._told(operation), self._desk.clock()
+            change = await self._state.change([name(operation)], partial(advanced, told=told, now=now))
+            if change is None or not change.save or change.job:
+                return bool(change and change.job)
+        return False
+
+    async def report(self, id_: str, live: Live) -> bool:
+        """Note how far a real job is and tell of it; False if it is to stop."""
+        if not (operation := await self._state.get(Operation, id_)):
+            return False
+        told, now = await self._told(operation), self._desk.clock()
+
+        def decide(found: Found) -> Change | None:
+            current: Operation | None = found[name(operation)]
+            return None if current is None or current.over else reported(current, live, told, now)
+
+        return await self._state.change([name(operation)], decide) is not None
+
+    async def finish(self, id_: str, outcome: Outcome | None, error: dict[str, Any] | None, status: str) -> None:
+        """The end of a real job: what it brought, or why it brought nothing."""
+        if not (operation := await self._state.get(Operation, id_)):
+            return
+        told, now = await self._told(operation), self._desk.clock()
+
+        def decide(found: Found) -> Change | None:
+            current: Operation | None = found[name(operation)]
+            if current is None or current.over or not current.live:
+                return None
+            current.outcome = outcome
+            if outcome:
+                live = current.live
+                spans = [(start or now, end or now) for start, end in live.spans]
+                current.live = live.model_copy(update={"percentage": 100.0, "fraction": 1.0, "spans": spans})
+            return ended(current, status, now, told, error)
+
+        await self._state.change([name(operation)], decide)
+
+    async def _create(self, operation: Operation) -> None:
+        change = Change(save=[operation], due={name(operation): operation.created + operation.plan.delay})
+        await self._state.change([name(operation)], lambda _: change)
+        await self._state.trim(operation.scope)
+
+    async def _told(self, operation: Operation) -> Told:
+        webhooks = await self._state.all(Webhook, operation.scope)
+        return Told(webhooks, await self._state.counters(operation.id), self._desk.links)

@@ -1,0 +1,48 @@
+"""The list of a project's operations: filtered, counted, one page of it."""
+
+from datetime import UTC, datetime
+
+from relay.platform.sandbox import answers, documents
+from relay.platform.sandbox.engine import Desk
+from relay.platform.sandbox.records import Operation
+from relay.platform.sandbox.requests import ListQuery
+
+# What the summary counts together: its numbers add up to the total.
+GROUPS = {"Initiated": "running", "Running": "running", "Completed": "completed", "Failed": "failed",
+          "Timeout": "failed", "Cancelled": "cancelled"}  # fmt: skip
+
+
+async def listing(desk: Desk, scope: str, query: ListQuery) -> answers.Listing:
+    found = await desk.state.all(
+        Operation, scope, _epoch(query.date_from, float("-inf")), _epoch(query.date_to, float("inf"))
+    )
+    matching = [each for each in found if _matches(each, query)]
+    counts = dict.fromkeys(("running", "completed", "failed", "cancelled"), 0)
+    for each in matching:
+        counts[GROUPS[each.status]] += 1
+    start, now = (query.page - 1) * query.page_size, desk.clock()
+    rows = [
+        documents.row(each, now, await desk.state.counters(each.id) if query.include_details else None,
+                      details=query.include_details)
+        for each in matching[start : start + query.page_size]
+    ]  # fmt: skip
+    return {
+        "operations": rows,
+        "summary": {"totalOperations": len(matching), "running": counts["running"], "completed": counts["completed"],
+                    "failed": counts["failed"], "cancelled": counts["cancelled"]},
+        "page": query.page,
+        "pageSize": query.page_size,
+        "hasNextPage": len(matching) > start + query.page_size,
+    }  # fmt: skip
+
+
+def _matches(operation: Operation, query: ListQuery) -> bool:
+    wanted = ((query.status, operation.status), (query.operation_type, operation.request.operation_type),
+              (query.priority, operation.request.priority))  # fmt: skip
+    return all(asked in (None, has) for asked, has in wanted)
+
+
+def _epoch(at: datetime | None, otherwise: float) -> float:
+    if at is None:
+        return otherwise
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,195 @@
+"""A real job: the profile of an event log in CSV. Cases, activities, variants and throughput times, as a report."""
+
+import asyncio
+import csv
+import io
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from html import escape
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any, NamedTuple
+
+from relay.platform.sandbox import texts
+from relay.platform.sandbox.artifacts import File
+from relay.platform.sandbox.runner import Brought, Job, Report
+
+PHASES = ("Reading", "Variants", "Throughput Times", "Report")
+COLUMNS = {"case": "case_id", "activity": "activity", "timestamp": "timestamp"}
+SLICE = 2000  # rows between two reports, so that the server goes on answering
+SHOWN = 10
+DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\.csv")
+STYLE = """:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
+h1{font-size:1.4rem}h2{font-size:1.1rem}body{max-width:48rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;border-bottom:1px solid #8884;text-align:left}
+td:nth-child(n+2),th:nth-child(n+2){text-align:right;font-variant-numeric:tabular-nums}"""
+
+
+class Event(NamedTuple):
+    activity: str
+    at: datetime
+
+
+class EventLogProfile:
+    """`parameters`: `csv` (text), or `dataset`: `sample`, or a file in the data directory's `datasets`.
+
+    `columns` names the columns of case, activity and timestamp, if they are not case_id, activity and timestamp.
+    """
+
+    phases: Sequence[str] = PHASES
+
+    def __init__(self, datasets: Path | None = None) -> None:
+        self._datasets = datasets
+
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """ValueError for parameters without a log that is there."""
+        self._source(parameters)
+        _columns(parameters)
+
+    async def run(self, operation: Job, report: Report) -> Brought:
+        source = self._source(operation.parameters)
+        text = source if isinstance(source, str) else await asyncio.to_thread(source.read_text, "utf-8-sig")
+        rows = _rows(text, _columns(operation.parameters))
+        total = max(1, text.count("\n") - 1)
+        cases: dict[str, list[Event]] = defaultdict(list)
+        count = 0
+        for count, (case, event) in enumerate(rows, 1):
+            cases[case].append(event)
+            if count % SLICE == 0:
+                await report("Reading", min(count / total, 0.99), processed=count, total=total, activity="Reading rows")
+                await asyncio.sleep(0)
+        if not count:
+            raise ValueError("the log has no rows")
+        await report("Reading", 1.0, processed=count, total=count)
+        variants: Counter[tuple[str, ...]] = Counter()
+        for events in cases.values():
+            events.sort(key=lambda event: event.at)
+            variants[tuple(event.activity for event in events)] += 1
+        await report("Variants", 1.0, processed=count, total=count)
+        seconds = sorted((events[-1].at - events[0].at).total_seconds() for events in cases.values())
+        profile = _profile(cases, variants, seconds, count)
+        await report("Throughput Times", 1.0, processed=count, total=count)
+        files = [
+            File("Event Log Profile", "Report", "HTML", "profile.html", "The profile to read",
+                 _page(operation.name, profile).encode()),
+            File("Event Log Profile (data)", "Dataset", "JSON", "profile.json", "The profile as data",
+                 json.dumps(profile, indent=2, ensure_ascii=False).encode()),
+        ]  # fmt: skip
+        await report("Report", 1.0, processed=count, total=count)
+        numbers = {"recordsAnalyzed": count, "cases": len(cases), "activities": len(profile["activities"]),
+                   "processVariants": len(variants), "medianThroughputTime": profile["throughput"]["median"],
+                   "reportsCreated": len(files)}  # fmt: skip
+        phases = {"Reading": {"recordsLoaded": count, "cases": len(cases)},
+                  "Variants": {"variants": len(variants), "activities": len(profile["activities"])},
+                  "Throughput Times": profile["throughput"], "Report": {"files": len(files)}}  # fmt: skip
+        return Brought(numbers, phases, files)
+
+    def _source(self, parameters: Mapping[str, Any]) -> str | Path:
+        text, dataset = parameters.get("csv"), parameters.get("dataset", "sample")
+        if text is not None:
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError("csv: expected the text of a CSV file")
+            return text
+        if dataset == "sample":
+            return sample()
+        # A name and no path: nothing outside the folder can be named.
+        if not isinstance(dataset, str) or not DATASET.fullmatch(dataset) or not self._datasets:
+            raise ValueError("dataset: expected sample, or the name of a .csv file in the data directory's datasets")
+        if not (self._datasets / dataset).is_file():
+            raise ValueError(f"dataset: there is no {dataset} in {self._datasets}")
+        return self._datasets / dataset
+
+
+def sample(cases: int = 200, seed: int = 7) -> str:
+    """A small log of loan applications, the same each time."""
+    chance = Random(seed)  # noqa: S311 - it only has to vary
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n")
+    write.writerow(COLUMNS.values())
+    for number in range(1, cases + 1):
+        at = datetime(2024, 1, 1, 8, tzinfo=UTC) + timedelta(minutes=chance.randrange(60 * 24 * 28))
+        review = ["Review Application"] * chance.choice((1, 1, 1, 2))
+        decision = chance.choices(("Approve", "Reject", "Manager Approval"), (60, 25, 15))[0]
+        end = ["Approve", "Pay Out"] if decision == "Manager Approval" else ["Pay Out"] if decision == "Approve" else []
+        for activity in ("Register", "Check Documents", *review, decision, *end):
+            write.writerow((f"case-{number:04}", activity, texts.iso(at.timestamp())))
+            at += timedelta(minutes=chance.randrange(5, 60 * 30))
+    return out.getvalue()
+
+
+def _columns(parameters: Mapping[str, Any]) -> dict[str, str]:
+    said = parameters.get("columns", {})
+    if (
+        not isinstance(said, Mapping)
+        or said.keys() - COLUMNS.keys()
+        or not all(isinstance(v, str) for v in said.values())
+    ):
+        raise ValueError("columns: expected the names of the columns case, activity and timestamp")
+    return COLUMNS | dict(said)
+
+
+def _rows(text: str, columns: Mapping[str, str]) -> Iterator[tuple[str, Event]]:
+    head = text.partition("\n")[0]
+    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
+    if missing := [column for column in columns.values() if column not in (reader.fieldnames or ())]:
+        raise ValueError(f"the log has no column {missing[0]}; it has {', '.join(reader.fieldnames or ())}")
+    for row in reader:
+        try:
+            at = datetime.fromisoformat(row[columns["timestamp"]] or "")
+        except ValueError:
+            raise ValueError(f"line {reader.line_num}: expected a time such as 2024-01-20T11:15:00Z") from None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        yield row[columns["case"]] or "", Event(row[columns["activity"]] or "", at)
+
+
+def _profile(cases: Mapping[str, list[Event]], variants: Counter[tuple[str, ...]], seconds: Sequence[float],
+             rows: int) -> dict[str, Any]:  # fmt: skip
+    activities = Counter(event.activity for events in cases.values() for event in events)
+    times = [event.at for events in cases.values() for event in (events[0], events[-1])]
+    return {
+        "events": rows,
+        "cases": len(cases),
+        "from": texts.iso(min(times).timestamp()),
+        "to": texts.iso(max(times).timestamp()),
+        "activities": [{"activity": each, "count": count} for each, count in activities.most_common()],
+        "variants": [{"steps": list(steps), "cases": count, "share": round(100 * count / len(cases), 1)}
+                     for steps, count in variants.most_common(SHOWN)],
+        "variantCount": len(variants),
+        "throughput": {"shortest": texts.span(seconds[0]), "median": texts.span(median(seconds)),
+                       "mean": texts.span(sum(seconds) / len(seconds)), "longest": texts.span(seconds[-1])},
+    }  # fmt: skip
+
+
+def _page(name: str, profile: Mapping[str, Any]) -> str:
+    facts = [("Events", profile["events"]), ("Cases", profile["cases"]), ("Variants", profile["variantCount"]),
+             ("From", profile["from"]), ("To", profile["to"])]  # fmt: skip
+    facts += [(f"Throughput time, {key}", value) for key, value in profile["throughput"].items()]
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{escape(name)}</title><style>{STYLE}</style><h1>{escape(name)}</h1>"
+        + _table(("", ""), facts)
+        + f"<h2>Variants</h2>{_table(('Steps', 'Cases', 'Share'), _variants(profile))}"
+        + f"<h2>Activities</h2>{_table(('Activity', 'Events'), _activities(profile))}"
+    )
+
+
+def _variants(profile: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return [
+        (" → ".join(each["steps"]), each["cases"], f"{each['share']}\N{NO-BREAK SPACE}%")
+        for each in profile["variants"]
+    ]
+
+
+def _activities(profile: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return [(each["activity"], each["count"]) for each in profile["activities"]]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    def row(cells: Sequence[Any], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(f'{cell}')}</{tag}>" for cell in cells) + "</tr>"
+
+    return f"<table>{row(head, 'th') if any(head) else ''}{''.join(row(cells, 'td') for cells in rows)}</table>"

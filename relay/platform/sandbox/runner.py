@@ -1,0 +1,51 @@
+"""Real jobs in the place of simulated ones: a runner is an object with phases and a `run`.
+
+A job is run at least once: if the process dies, another one begins it again, and what was told stays told.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from relay.platform.sandbox.artifacts import File
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a runner is to do."""
+
+    id: str
+    name: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass
+class Brought:
+    """What it found: numbers for the summary, facts by phase, files, recommendations."""
+
+    summary: dict[str, Any] = field(default_factory=dict)
+    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: list[File] = field(default_factory=list)
+    recommendations: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Report(Protocol):
+    """`await report(phase, fraction, …)`: how far it is. Raises Stopped when nobody wants the job any more."""
+
+    async def __call__(
+        self, phase: str, fraction: float, *, processed: int = 0, total: int = 0, activity: str = ""
+    ) -> None: ...
+
+
+class Runner(Protocol):
+    """check raises ValueError for parameters that it cannot use; so does `run` for data that it cannot."""
+
+    phases: Sequence[str]
+
+    def check(self, parameters: Mapping[str, Any]) -> None: ...
+
+    async def run(self, operation: Job, report: Report) -> Brought: ...
+
+
+class Stopped(Exception):
+    """The operation was cancelled, or is out of time."""

@@ -1,0 +1,221 @@
+"""The sandbox's HTTP side: who may ask, what was asked, and the answer. One handler for each row of the table."""
+
+import hmac
+import json
+import mimetypes
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from relay.errors import StoreUnavailable
+from relay.platform.sandbox import documents, openapi, outcomes, page
+from relay.platform.sandbox.artifacts import archive
+from relay.platform.sandbox.asking import body_of, checked
+from relay.platform.sandbox.batches import FieldError
+from relay.platform.sandbox.batchwork import Batches, document
+from relay.platform.sandbox.engine import Desk, Operations
+from relay.platform.sandbox.listing import listing
+from relay.platform.sandbox.records import Batch, Operation, Record, Webhook
+from relay.platform.sandbox.requests import CancelOperation, RetryOperation, RotateSecret
+from relay.platform.sandbox.routes import ROUTES, Route
+from relay.platform.sandbox.webhooks import Webhooks
+from relay.problems import HEADERS, Refused, answer_problems, problem
+from relay.validation import suggest
+
+MAX_BODY = 2**20
+PART = re.compile(openapi.PART)
+
+Kept = TypeVar("Kept", bound=Record)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that may be answered: `body` and `query` are what the route says, checked."""
+
+    scope: tuple[str, str]
+    ids: Mapping[str, str]
+    body: Any
+    query: Any
+
+
+Answer = tuple[Any, dict[str, str]] | web.Response | Any
+
+
+class Server:
+    """The handlers. `token` is what a caller must bring as a bearer."""
+
+    def __init__(self, desk: Desk, token: str) -> None:
+        self._desk = desk
+        self._token = token
+        self.operations = Operations(desk)
+        self.batches = Batches(desk)
+        self.webhooks = Webhooks(desk)
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[answer_problems, _unavailable])
+        handlers: Mapping[str, Callable[[Call], Awaitable[Any]]] = {
+            "startOperation": self._start, "listOperations": self._list, "getOperation": self._get,
+            "cancelOperation": self._cancel, "getResults": self._results, "retryOperation": self._retry,
+            "registerWebhook": self._register, "listWebhooks": self._hooks, "getWebhook": self._hook,
+            "deleteWebhook": self._forget, "pauseWebhook": partial(self._switch, "Paused"),
+            "resumeWebhook": partial(self._switch, "Active"), "rotateSecret": self._rotate,
+            "submitBatch": self._submit, "getBatch": self._batch,
+        }  # fmt: skip
+        for route in ROUTES:
+            app.router.add_route(route.method, route.address, partial(self._serve, route, handlers[route.name]))
+        app.router.add_get("/downloads/{proof}/{operationId}/{filename}", self._download)
+        app.router.add_get("/openapi.json", self._described)
+        app.router.add_get("/healthz", _healthy)
+        page.add(app)
+        return app
+
+    async def _serve(
+        self, route: Route, handle: Callable[[Call], Awaitable[Any]], request: web.Request
+    ) -> web.Response:
+        self._authorize(request)
+        ids = dict(request.match_info)
+        for part, value in ids.items():
+            if not PART.fullmatch(value):
+                raise Refused(422, f"{part}: expected 1 to 128 letters, digits and . _ ~ -", field=part)
+        query = checked(route.query, dict(request.query)) if route.query else None
+        body = await body_of(route, request) if route.body else None
+        try:
+            said = await handle(Call((ids["tenantId"], ids["projectId"]), ids, body, query))
+        except FieldError as error:
+            raise Refused(422, f"{error.field}: {error}", field=error.field) from None
+        if isinstance(said, web.Response):
+            return said
+        location = said.get("trackingUrl") if isinstance(said, dict) else None
+        more = {"Location": location} if location and route.status == 202 else {}
+        return web.json_response(said, status=route.status, headers=HEADERS | more, dumps=_dumps)
+
+    def _authorize(self, request: web.Request) -> None:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        said, expected = token.strip().encode("utf-8", "surrogateescape"), self._token.encode()
+        if kind.lower() != "bearer" or not hmac.compare_digest(said, expected):
+            raise Refused(401, "Expected the header Authorization: Bearer TOKEN with the sandbox's token.",
+                          headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
+
+    async def _start(self, call: Call) -> Answer:
+        return await self.operations.start(call.scope, call.body)
+
+    async def _list(self, call: Call) -> Answer:
+        return await listing(self._desk, "/".join(call.scope), call.query)
+
+    async def _get(self, call: Call) -> Answer:
+        operation = await self._find(Operation, call, "operationId")
+        counters = await self._desk.state.counters(operation.id)
+        return documents.status(operation, self._desk.clock(), counters, parameters=True)
+
+    async def _cancel(self, call: Call) -> Answer:
+        operation = await self._find(Operation, call, "operationId")
+        return await self.operations.cancel(operation, call.body or CancelOperation())
+
+    async def _results(self, call: Call) -> Answer:
+        operation = await self._find(Operation, call, "operationId")
+        if not operation.over:
+            raise Refused(409, f"The operation is {operation.status}; there are results when it is over.")
+        names = [phase.name for phase in operation.plan.phases]
+        if call.query.phase and call.query.phase not in names:
+            raise Refused(422, f"phase: the operation has none of this name; {suggest(call.query.phase, names)}",
+                          field="phase")  # fmt: skip
+        if call.query.format == "download":
+            stored = await self._desk.state.files(operation.id)
+            whole = archive(outcomes.bundle(operation, self._desk.links, stored))
+            return _file(f"{operation.id}.zip", whole)
+        return outcomes.results(operation, self._desk.links, detailed=call.query.format == "detailed",
+                                artifacts=call.query.include_artifacts, phase=call.query.phase)  # fmt: skip
+
+    async def _retry(self, call: Call) -> Answer:
+        original = await self._find(Operation, call, "operationId")
+        return await self.operations.retry(original, call.body or RetryOperation())
+
+    async def _register(self, call: Call) -> Answer:
+        return await self.webhooks.register(call.scope, call.body)
+
+    async def _hooks(self, call: Call) -> Answer:
+        return await self.webhooks.list(call.scope)
+
+    async def _hook(self, call: Call) -> Answer:
+        return await self.webhooks.show(await self._find(Webhook, call, "webhookId"))
+
+    async def _forget(self, call: Call) -> Answer:
+        await self.webhooks.delete(await self._find(Webhook, call, "webhookId"))
+        return web.Response(status=204, headers=HEADERS)
+
+    async def _switch(self, status: str, call: Call) -> Answer:
+        return await self.webhooks.switch(await self._find(Webhook, call, "webhookId"), status)
+
+    async def _rotate(self, call: Call) -> Answer:
+        return await self.webhooks.rotate(await self._find(Webhook, call, "webhookId"), call.body or RotateSecret())
+
+    async def _submit(self, call: Call) -> Answer:
+        batch, members = await self.batches.submit(call.scope, call.body)
+        for member in members:  # what waits for nothing runs at once, and the answer says so
+            if member.began is not None and not member.plan.delay and not member.live:
+                await self.operations.advance(member.id)
+        found = [await self._desk.state.get(Operation, member.id) for member in members]
+        return document(batch, [each for each in found if each])
+
+    async def _batch(self, call: Call) -> Answer:
+        return await self.batches.show(await self._find(Batch, call, "batchId"))
+
+    async def _find(self, kind: type[Kept], call: Call, part: str) -> Kept:
+        """404 for what is not there, or belongs to another project."""
+        record = await self._desk.state.get(kind, call.ids[part])
+        if record is None or (record.tenant, record.project) != call.scope:
+            raise Refused(404, f"This project has no {kind.kind} {call.ids[part]}.")
+        return record
+
+    async def _download(self, request: web.Request) -> web.Response:
+        id_, filename = request.match_info["operationId"], request.match_info["filename"]
+        links = self._desk.links
+        said = request.match_info["proof"].encode("utf-8", "surrogateescape")
+        try:
+            known = hmac.compare_digest(said, links.proof(id_, filename).encode())
+        except UnicodeEncodeError:
+            known = False
+        operation = await self._desk.state.get(Operation, id_) if known else None
+        content = await self._content(operation, filename) if operation else None
+        if content is None:
+            raise Refused(404, "There is no such file.")
+        return _file(filename, content)
+
+    async def _content(self, operation: Operation, filename: str) -> bytes | None:
+        if filename == outcomes.PARTIAL:
+            return outcomes.partial(operation, self._desk.links)
+        stored = await self._desk.state.files(operation.id)
+        return outcomes.bundle(operation, self._desk.links, stored).get(filename)
+
+    async def _described(self, _request: web.Request) -> web.Response:
+        return web.json_response(openapi.document(self._desk.links.base_url), headers=HEADERS)
+
+
+async def _healthy(_request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"}, headers=HEADERS)
+
+
+@web.middleware
+async def _unavailable(request: web.Request, handler: Callable[[web.Request], Awaitable[Any]]) -> web.StreamResponse:
+    try:
+        return await handler(request)  # type: ignore[no-any-return]
+    except StoreUnavailable as error:
+        return problem(503, f"{error}. Ask again.")
+
+
+def _file(filename: str, content: bytes) -> web.Response:
+    """To be saved, not shown: a report must not run as a page of this server."""
+    kind = mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    return web.Response(
+        body=content, content_type=kind,
+        headers=HEADERS | {"Content-Disposition": f'attachment; filename="{filename}"',
+                           "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"},
+    )  # fmt: skip
+
+
+def _dumps(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False)

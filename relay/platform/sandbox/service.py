@@ -1,0 +1,124 @@
+"""The sandbox as one process: its server, and the two loops that make things happen and send what tells of them."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import structlog
+
+from relay.errors import StoreUnavailable
+from relay.httpguard import serve
+from relay.platform.sandbox.engine import Desk
+from relay.platform.sandbox.jobs import Jobs
+from relay.platform.sandbox.outbox import Outbox
+from relay.platform.sandbox.outcomes import Links
+from relay.platform.sandbox.profile import EventLogProfile
+from relay.platform.sandbox.runner import Runner
+from relay.platform.sandbox.server import Server
+from relay.platform.sandbox.state import State
+from relay.problems import place
+from relay.store.embedded import EmbeddedRedis
+
+PAUSE = 0.05  # seconds between two looks when nothing is due
+TROUBLED = 1.0  # seconds between two looks when Redis does not answer
+ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - only compared with
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Everything that happens without being asked for. `turn` does what is due now, for tests and for the loops."""
+
+    def __init__(self, desk: Desk, server: Server, session: aiohttp.ClientSession) -> None:
+        self._desk = desk
+        self._server = server
+        self.jobs = Jobs(desk, server.operations)
+        self.outbox = Outbox(desk, session)
+
+    async def turn(self) -> int:
+        """Look at everything that is due; how much that was."""
+        due = await self._desk.state.claim("due", self._desk.clock())
+        for each in due:
+            kind, _, id_ = each.partition(":")
+            if kind == "batch":
+                await self._server.batches.advance(id_)
+            elif await self._server.operations.advance(id_):
+                self.jobs.run(id_)
+        return len(due)
+
+    async def run(self) -> None:
+        """Until it is cancelled. Redis may come and go."""
+        try:
+            async with asyncio.TaskGroup() as loops:
+                loops.create_task(_repeat(self.turn))
+                loops.create_task(_repeat(self.outbox.turn))
+        finally:
+            await self.jobs.stop()
+
+
+async def _repeat(turn: Callable[[], Awaitable[int]]) -> None:
+    while True:
+        try:
+            pause = 0.0 if await turn() else PAUSE
+        except StoreUnavailable as error:
+            log.warning("sandbox.waiting", reason=str(error))
+            pause = TROUBLED
+        except Exception as error:  # noqa: BLE001 - one record that cannot be handled must not hold up all others
+            log.error("sandbox.failed", error=type(error).__name__, place=place(error))
+            pause = TROUBLED
+        await asyncio.sleep(pause)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """`failed` is set, with what to tell the operator, when its own Redis cannot be kept running."""
+
+    address: str
+    failed: asyncio.Future[str]
+
+
+@contextlib.asynccontextmanager
+async def sandbox(
+    *,
+    token: str,
+    data_dir: Path,
+    redis_url: str = "",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    speed: float = 1.0,
+    runners: Mapping[str, Runner] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> AsyncIterator[Serving]:
+    """A sandbox that serves and works. Without `redis_url` it has a Redis of its own.
+
+    Call it from the main thread. Raises OSError if the address is taken, EmbeddedRedisError without a Redis.
+    """
+    async with contextlib.AsyncExitStack() as held:
+        failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        if not redis_url:
+            own = await held.enter_async_context(EmbeddedRedis(data_dir))
+            redis_url, failed = own.url, own.failed
+        state = State.open(redis_url)
+        held.push_async_callback(state.aclose)
+        links = Links("", await state.key())
+        known = {"EventLogProfile": EventLogProfile(data_dir / "datasets")} if runners is None else runners
+        desk = Desk(state, clock, links, speed, known)
+        server = Server(desk, token)
+        runner = await serve(server.app(), host, port, grace=2.0)
+        held.push_async_callback(runner.cleanup)
+        address, taken = ANY.get(host, host), runner.addresses[0][1]
+        links.base_url = f"http://{f'[{address}]' if ':' in address else address}:{taken}"
+        session = await held.enter_async_context(aiohttp.ClientSession())
+        work = asyncio.create_task(Worker(desk, server, session).run())
+        held.push_async_callback(_ended, work)
+        yield Serving(links.base_url, failed)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,311 @@
+"""The sandbox answers the whole documented API, with every documented field."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.sandbox import Stage
+
+SEED = Path(__file__).parents[1] / "data" / "seed"
+MINUTE = 60.0
+
+
+def seed(name: str) -> Any:
+    return json.loads((SEED / f"{name}.json").read_text())
+
+
+def shape(documented: Any, answered: Any, at: str = "") -> list[str]:
+    """Where an answer lacks a documented field, or has it in another type. A phase is one by its name."""
+    if isinstance(documented, dict):
+        if not isinstance(answered, dict):
+            return [f"{at}: expected an object, got {answered!r}"]
+        missing = [f"{at}.{key}: missing" for key in documented if key not in answered]
+        return missing + [
+            fault for key in documented if key in answered
+            for fault in shape(documented[key], answered[key], f"{at}.{key}")
+        ]  # fmt: skip
+    if isinstance(documented, list):
+        if not isinstance(answered, list) or bool(documented) > bool(answered):
+            return [f"{at}: expected a list like {documented!r}, got {answered!r}"]
+        pairs = list(zip(documented, answered, strict=False))
+        return [fault for index, pair in enumerate(pairs) for fault in shape(*pair, f"{at}[{index}]")]
+    if documented is None:
+        return []
+    kinds: tuple[type, ...] = (int, float) if isinstance(documented, int | float) else (type(documented),)
+    wrong = isinstance(answered, bool) != isinstance(documented, bool) or not isinstance(answered, kinds)
+    return [f"{at}: expected {documented!r}, got {answered!r}"] if wrong else []
+
+
+async def test_starting_answers_every_documented_field_and_where_to_look(sandbox: Stage) -> None:
+    request = seed("start-operation.request")
+    answer = await sandbox.ask("POST", "/operation", request, status=202)
+    assert shape(seed("start-operation.response"), answer) == []
+    assert answer["webhooksRegistered"] == 3
+    assert answer["trackingUrl"].endswith(answer["operationId"])
+    found = await sandbox.get(answer["operationId"])
+    assert found["parameters"] == request["parameters"]
+    assert found["notifications"] == request["notifications"]
+    assert found["operationDescription"] == request["operationDescription"]
+
+
+async def test_the_location_leads_to_the_operation(sandbox: Stage) -> None:
+    headers = {"Authorization": "Bearer sandbox-token"}
+    body = {"operationType": "DataEnrichment", "operationName": "Sales"}
+    async with sandbox.session.post(f"{sandbox.url}/api/t/p/async/operation", json=body, headers=headers) as answer:
+        location = answer.headers["Location"]
+    async with sandbox.session.get(sandbox.url + location, headers=headers) as found:
+        assert (await found.json())["operationName"] == "Sales"
+
+
+async def test_a_running_operation_has_every_documented_field(sandbox: Stage) -> None:
+    started = await sandbox.start(callbacks={"onProgress": f"{sandbox.receiver.url}/progress"})
+    await sandbox.advance(31 * MINUTE)
+    found = await sandbox.get(started["operationId"])
+    documented = seed("operation-status.response")
+    assert shape(documented, found) == []
+    assert found["status"] == "Running"
+    assert found["progress"]["currentPhase"] == "Machine Learning Analysis"
+    assert [phase["status"] for phase in found["phases"]] == ["Completed", "Completed", "Running", "Pending"]
+    assert 60 < found["progress"]["percentage"] < 75
+    assert found["execution"]["processedRecords"] < found["execution"]["totalRecords"]
+
+
+async def test_a_completed_operation_has_every_documented_result(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    await sandbox.advance(46 * MINUTE)
+    results = await sandbox.ask("GET", f"/operation/{started['operationId']}/results", status=200)
+    assert shape(seed("operation-results.response"), results) == []
+    assert results["success"] is True
+    assert results["totalDuration"] == "45 minutes"
+
+
+async def test_results_before_the_end_are_a_conflict(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    refusal = await sandbox.ask("GET", f"/operation/{started['operationId']}/results", status=409)
+    assert "Initiated" in refusal["detail"]
+
+
+async def test_results_of_one_phase_without_artifacts(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    await sandbox.advance(46 * MINUTE)
+    path = f"/operation/{started['operationId']}/results"
+    query = {"phase": "Process Discovery", "includeArtifacts": "false", "format": "detailed"}
+    results = await sandbox.ask("GET", path, params=query, status=200)
+    assert [phase["phaseName"] for phase in results["phaseResults"]] == ["Process Discovery"]
+    assert results["phaseResults"][0]["duration"] == "13 minutes"
+    assert results["artifacts"] == []
+    refusal = await sandbox.ask("GET", path, params={"phase": "Process Dicovery"}, status=422)
+    assert refusal["field"] == "phase"
+    assert "did you mean Process Discovery?" in refusal["detail"]
+
+
+async def test_every_artifact_can_be_downloaded_and_is_as_large_as_it_says(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    await sandbox.advance(46 * MINUTE)
+    results = await sandbox.ask("GET", f"/operation/{started['operationId']}/results", status=200)
+    magic = {"PDF": b"%PDF-", "SVG": b"<svg", "CSV": b"case,severity,score", "ZIP": b"PK"}
+    for artifact in results["artifacts"]:
+        async with sandbox.session.get(artifact["downloadUrl"]) as answer:
+            content = await answer.read()
+            assert answer.status == 200
+            assert "attachment" in answer.headers["Content-Disposition"]
+        assert content.startswith(magic[artifact["format"]])
+        assert artifact["size"].startswith(f"{len(content)}" if len(content) < 1000 else f"{len(content) / 1000:.1f}")
+    forged = results["artifacts"][0]["downloadUrl"].replace("report.pdf", "models.zip")
+    async with sandbox.session.get(forged) as answer:
+        assert answer.status == 404
+
+
+async def test_format_download_is_a_zip_of_everything(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    await sandbox.advance(46 * MINUTE)
+    path = f"{sandbox.url}/api/tenant-1/project-1/async/operation/{started['operationId']}/results?format=download"
+    async with sandbox.session.get(path, headers={"Authorization": "Bearer sandbox-token"}) as answer:
+        whole = zipfile.ZipFile(io.BytesIO(await answer.read()))
+    assert set(whole.namelist()) == {"results.json", "report.pdf", "process-map.svg", "anomalies.csv", "models.zip"}
+    assert json.loads(whole.read("results.json"))["status"] == "Completed"
+
+
+async def test_the_list_filters_counts_and_turns_pages(sandbox: Stage) -> None:
+    for number in range(5):
+        await sandbox.start(operationName=f"Run {number}", priority="High" if number % 2 else "Low")
+        await sandbox.advance(10 * MINUTE)
+    await sandbox.start(operationType="DataEnrichment")
+    page = await sandbox.ask("GET", "/operations", params={"pageSize": "4"}, status=200)
+    assert (page["page"], page["pageSize"], page["hasNextPage"]) == (1, 4, True)
+    assert page["summary"] == {"totalOperations": 6, "running": 5, "completed": 1, "failed": 0, "cancelled": 0}
+    documented = seed("list-operations.response")
+    assert shape(documented["summary"], page["summary"]) == []
+    assert shape(documented["operations"][0], page["operations"][2]) == []
+    rest = await sandbox.ask("GET", "/operations", params={"pageSize": "4", "page": "2"}, status=200)
+    assert [row["operationName"] for row in rest["operations"]] == ["Run 1", "Run 0"]
+    assert not rest["hasNextPage"]
+    assert shape(documented["operations"][1], rest["operations"][1]) == []
+    high = await sandbox.ask("GET", "/operations", params={"priority": "High", "status": "Running"}, status=200)
+    assert [row["operationName"] for row in high["operations"]] == ["Run 3", "Run 1"]
+    kind = await sandbox.ask("GET", "/operations", params={"operationType": "DataEnrichment"}, status=200)
+    assert len(kind["operations"]) == 1
+    since = {"dateFrom": "2024-01-20T11:35:00Z", "dateTo": "2024-01-20T11:55:00", "includeDetails": "true"}
+    some = await sandbox.ask("GET", "/operations", params=since, status=200)
+    assert [row["operationName"] for row in some["operations"]] == ["Run 3", "Run 2"]
+    assert shape(seed("operation-status.response")["execution"], some["operations"][0]["execution"]) == []
+
+
+async def test_cancelling_keeps_what_was_done_and_happens_once(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    await sandbox.advance(30 * MINUTE)
+    request = seed("cancel-operation.request")
+    path = f"/operation/{started['operationId']}"
+    answer = await sandbox.ask("DELETE", path, request, status=200)
+    assert shape(seed("cancel-operation.response"), answer) == []
+    assert answer["reason"] == request["reason"]
+    assert answer["partialResults"]["completedPhases"] == 2
+    async with sandbox.session.get(answer["partialResults"]["downloadUrls"][0]) as download:
+        partial = json.loads(zipfile.ZipFile(io.BytesIO(await download.read())).read("results.json"))
+    assert [phase["phaseName"] for phase in partial["phaseResults"]] == [
+        "Data Loading & Validation", "Process Discovery",
+    ]  # fmt: skip
+    await sandbox.ask("DELETE", path, status=409)
+    await sandbox.advance(60 * MINUTE)
+    found = await sandbox.get(started["operationId"])
+    assert (found["status"], found["progress"]["percentage"]) == ("Cancelled", answer["progressAtCancellation"])
+
+
+async def test_cancelling_without_a_body_and_without_partial_results(sandbox: Stage) -> None:
+    first, second = await sandbox.start(), await sandbox.start()
+    await sandbox.advance(30 * MINUTE)
+    assert (await sandbox.ask("DELETE", f"/operation/{first['operationId']}", status=200))["reason"]
+    answer = await sandbox.ask(
+        "DELETE", f"/operation/{second['operationId']}", {"preservePartialResults": False}, status=200
+    )
+    assert answer["partialResults"] == {"available": False, "completedPhases": 0, "downloadUrls": []}
+    results = await sandbox.ask("GET", f"/operation/{second['operationId']}/results", status=200)
+    assert results["phaseResults"] == []
+
+
+async def test_a_retry_resumes_where_it_failed(sandbox: Stage) -> None:
+    started = await sandbox.start(parameters={"sandbox": {"scenario": "failure"}, "kept": {"a": 1, "b": 2}})
+    await sandbox.advance(40 * MINUTE)
+    failed = await sandbox.get(started["operationId"])
+    assert failed["status"] == "Failed"
+    assert failed["error"]["phase"] == "Machine Learning Analysis"
+    request = seed("retry-operation.request")
+    request["updatedParameters"]["kept"] = {"b": 3}
+    answer = await sandbox.ask("POST", f"/operation/{started['operationId']}/retry", request, status=202)
+    assert shape(seed("retry-operation.response"), answer) == []
+    assert answer["resumeFromPhase"] == "Machine Learning Analysis"
+    assert answer["retryNumber"] == 1
+    assert answer["preservedResults"]["phasesPreserved"] == 2
+    assert answer["resourcesAllocated"]["cpuUnits"] == 6
+    fresh = await sandbox.get(answer["newOperationId"])
+    assert fresh["originalOperationId"] == started["operationId"]
+    assert fresh["retryNumber"] == 1
+    assert fresh["priority"] == "Critical"
+    assert fresh["parameters"]["kept"] == {"a": 1, "b": 3}
+    assert fresh["progress"]["percentage"] == answer["preservedResults"]["progressSaved"] == 44
+    await sandbox.advance(30 * MINUTE)
+    assert (await sandbox.get(answer["newOperationId"]))["status"] == "Completed"
+    assert (await sandbox.get(started["operationId"]))["status"] == "Failed"
+
+
+async def test_a_retry_may_begin_again_and_give_up_the_old_results(sandbox: Stage) -> None:
+    started = await sandbox.start(parameters={"sandbox": {"scenario": "failure"}})
+    await sandbox.advance(40 * MINUTE)
+    path = f"/operation/{started['operationId']}"
+    body = {"retryMode": "restart", "preserveOriginalResults": False}
+    answer = await sandbox.ask("POST", f"{path}/retry", body, status=202)
+    assert answer["resumeFromPhase"] == "Data Loading & Validation"
+    assert answer["preservedResults"]["phasesPreserved"] == 0
+    assert (await sandbox.ask("GET", f"{path}/results", status=200))["phaseResults"] == []
+    again = await sandbox.ask("POST", f"{path}/retry", status=202)
+    assert again["retryNumber"] == 2
+
+
+async def test_only_what_failed_is_retried(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    refusal = await sandbox.ask("POST", f"/operation/{started['operationId']}/retry", {}, status=409)
+    assert "Initiated" in refusal["detail"]
+
+
+async def test_the_retry_policy_of_an_operation_is_honoured(sandbox: Stage) -> None:
+    policy = {"maxRetries": 2, "retryDelay": 60, "backoffMultiplier": 2.0}
+    play = {"scenario": "failure", "failures": 2, "duration": 600, "delay": 0}
+    started = await sandbox.start(retryPolicy=policy, parameters={"sandbox": play})
+    await sandbox.advance(600 + 60 + 120 + 2 * 0.5 * 600 * 17 / 45 + 1)
+    found = await sandbox.get(started["operationId"])
+    assert found["status"] == "Completed"
+    assert found["execution"]["attempt"] == 3
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status"),
+    [("success", "Completed"), ("failure", "Failed"), ("stall", "Timeout"), ("timeout", "Timeout")],
+)
+async def test_scenarios_end_as_they_are_called(sandbox: Stage, scenario: str, status: str) -> None:
+    started = await sandbox.start(parameters={"sandbox": {"scenario": scenario}}, timeout=3600)
+    await sandbox.advance(61 * MINUTE)
+    found = await sandbox.get(started["operationId"])
+    assert found["status"] == status
+    assert bool(found.get("error")) == (status != "Completed")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"operationName": "x"}, "operationType"),
+        ({"operationType": "A", "operationName": "x", "priority": "Urgent"}, "priority"),
+        ({"operationType": "A", "operationName": "x", "timeout": 0}, "timeout"),
+        ({"operationType": "A", "operationName": "x", "timeout": "60"}, "timeout"),
+        ({"operationType": "A", "operationName": "x", "callbacks": {"onProgress": "ftp://x"}}, "callbacks.onProgress"),
+        ({"operationType": "A", "operationName": "x", "retryPolicy": {"maxRetries": -1}}, "retryPolicy.maxRetries"),
+        ({"operationType": "A", "operationName": "x", "notifications": {"email": "a@b.c"}}, "notifications.email"),
+        ({"operationType": "A", "operationName": "x", "operationNmae": "y"}, "operationNmae"),
+        ({"operationType": "A", "operationName": "x", "parameters": {"sandbox": {"scenario": "x"}}},
+         "parameters.sandbox.scenario"),
+        ({"operationType": "A", "operationName": "x",
+          "parameters": {"sandbox": {"scenario": "failure", "phase": "x"}}}, "parameters.sandbox.phase"),
+        ({"operationType": "EventLogProfile", "operationName": "x", "parameters": {"dataset": "../x.csv"}},
+         "parameters"),
+    ],
+)  # fmt: skip
+async def test_a_wrong_request_names_the_field(sandbox: Stage, body: Any, field: str) -> None:
+    refusal = await sandbox.ask("POST", "/operation", body, status=422)
+    assert refusal["field"] == field
+    assert refusal["detail"].startswith(field)
+
+
+async def test_strangers_and_other_projects_see_nothing(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic sandbox-token"}):
+        await sandbox.ask("GET", "/operations", headers=headers, status=401)
+    await sandbox.ask("GET", f"/../../other/async/operation/{started['operationId']}", status=404)
+    await sandbox.ask("GET", "/operation/op-unknown", status=404)
+    await sandbox.ask("PUT", "/operation", {}, status=405)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "status"),
+    [(b"{", "application/json", 400), (b"[]", "application/json", 400), (b'{"a":1,"a":2}', "application/json", 400),
+     (b"{}", "text/plain", 415), (b" " * (2**20 + 1), "application/json", 413)],
+)  # fmt: skip
+async def test_what_is_no_json_object_is_refused(sandbox: Stage, raw: bytes, kind: str, status: int) -> None:
+    headers = {"Authorization": "Bearer sandbox-token", "Content-Type": kind}
+    async with sandbox.session.post(
+        f"{sandbox.url}/api/t/p/async/operation", data=io.BytesIO(raw), headers=headers
+    ) as answer:
+        assert answer.status == status
+        assert answer.content_type == "application/problem+json"
+
+
+async def test_speed_shortens_every_duration(redis_server: Any, clock: Any, sandbox: Stage) -> None:
+    from tests.support.sandbox import stage
+
+    async with stage(redis_server.url, clock, speed=60) as fast:
+        started = await fast.start(timeout=3600)
+        await fast.advance(48)
+        found = await fast.get(started["operationId"])
+        assert (found["status"], found["duration"]) == ("Completed", "45 seconds")

@@ -1,0 +1,221 @@
+"""The sandbox tells of everything that happens: in order, signed, filtered, again after a failure, and counted."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from relay.parsing import decode, parse
+from relay.signatures import SignedRequest, verify
+from tests.support.sandbox import Stage, Told
+
+MINUTE = 60.0
+SECRET = "your-webhook-secret-key"
+ALL = [
+    "operation.started", "operation.progress", "operation.phase.completed", "operation.completed", "operation.failed",
+    "operation.cancelled",
+]  # fmt: skip
+
+
+async def register(sandbox: Stage, path: str = "/hook", **fields: Any) -> Any:
+    body = {"webhookUrl": sandbox.receiver.url + path, "webhookName": "Main", "events": ALL} | fields
+    return await sandbox.ask("POST", "/webhooks", body, status=201)
+
+
+def callbacks(sandbox: Stage, query: str = "") -> dict[str, str]:
+    names = {"onProgress": "progress", "onCompletion": "completion", "onError": "error"}
+    return {key: f"{sandbox.receiver.url}/{path}{query}" for key, path in names.items()}
+
+
+def signed(told: Told) -> SignedRequest:
+    headers = {name.lower(): [value.encode()] for name, value in told.headers.items()}
+    return SignedRequest(told.raw, headers)
+
+
+def check(told: Told, secret: str, now: float) -> None:
+    for scheme in ("hmac-sha256", "standard-webhooks"):
+        verify(scheme, signed(told), {"s": secret.encode()}, header=None, tolerance=300, now=now)
+
+
+async def test_a_whole_life_is_told_in_order_to_webhooks_and_callbacks(sandbox: Stage) -> None:
+    await register(sandbox)
+    await sandbox.start(callbacks=callbacks(sandbox, "?token=abc"))
+    await sandbox.advance(50 * MINUTE)
+    told = sandbox.receiver.events("/hook")
+    assert told[0] == "operation.started"
+    assert told[-1] == "operation.completed"
+    assert told.count("operation.phase.completed") == 4
+    percentages = [
+        each.body["operation"]["progress"]["percentage"]
+        for each in sandbox.receiver.told if each.event == "operation.progress" and each.path == "/hook"
+    ]  # fmt: skip
+    assert percentages == list(range(5, 100, 5))
+    assert sandbox.receiver.events("/completion?token=abc") == ["operation.completed"]
+    assert sandbox.receiver.events("/progress?token=abc") == told[:-1]
+
+
+async def test_every_event_is_one_that_relay_understands(sandbox: Stage) -> None:
+    await register(sandbox)
+    await sandbox.start()
+    await sandbox.start(operationName="Fails", parameters={"sandbox": {"scenario": "failure"}})
+    stopped = await sandbox.start(operationName="Stops")
+    await sandbox.advance(20 * MINUTE)
+    await sandbox.ask("DELETE", f"/operation/{stopped['operationId']}", status=200)
+    await sandbox.advance(40 * MINUTE)
+    assert set(sandbox.receiver.events()) == set(ALL)
+    parts = {"operation.phase.completed": "phase", "operation.completed": "results", "operation.failed": "error",
+             "operation.cancelled": "cancellation"}  # fmt: skip
+    for told in sandbox.receiver.told:
+        event = parse(
+            decode(told.raw), source="x", received_at=datetime.now(UTC), delivery_id=told.headers["webhook-id"]
+        )
+        assert event.name == told.event
+        assert (event.id, event.tenant, event.project) == (told.body["eventId"], "tenant-1", "project-1")
+        if part := parts.get(event.name):
+            assert told.body[part]
+
+
+async def test_what_is_sent_is_signed_in_both_ways(sandbox: Stage) -> None:
+    await register(sandbox, authentication={"type": "hmac-sha256", "secret": SECRET}, headers={"X-Source": "here"})
+    await sandbox.start()
+    await sandbox.advance(10)
+    told = sandbox.receiver.told[0]
+    check(told, SECRET, told.at)
+    assert told.headers["X-Source"] == "here"
+    assert told.headers["X-Webhook-Signature"].startswith("sha256=")
+    assert told.body["webhookId"].startswith("wh-")
+
+
+async def test_a_secret_is_replaced_without_a_gap(sandbox: Stage) -> None:
+    hook = await register(sandbox, authentication={"type": "hmac-sha256", "secret": SECRET})
+    path = f"/webhooks/{hook['webhookId']}"
+    fresh = await sandbox.ask("POST", f"{path}/secret", {"overlapSeconds": 600}, status=200)
+    assert fresh["secret"].startswith("whsec_")
+    assert SECRET not in str(await sandbox.ask("GET", path, status=200))
+    await sandbox.start()
+    await sandbox.advance(5 * MINUTE)
+    for secret in (SECRET, fresh["secret"]):
+        check(sandbox.receiver.told[0], secret, sandbox.receiver.told[0].at)
+    await sandbox.advance(20 * MINUTE)
+    last = sandbox.receiver.told[-1]
+    check(last, fresh["secret"], last.at)
+    assert "," not in last.headers["X-Webhook-Signature"]
+
+
+async def test_callbacks_may_carry_a_bearer_token(sandbox: Stage) -> None:
+    said = callbacks(sandbox) | {"authentication": {"type": "bearer", "token": "callback-token"}}
+    await sandbox.start(callbacks=said)
+    await register(sandbox, "/other", authentication={"type": "bearer", "token": "webhook-token"})
+    await sandbox.advance(10)
+    assert {told.path: told.headers["Authorization"] for told in sandbox.receiver.told} == {
+        "/progress": "Bearer callback-token", "/other": "Bearer webhook-token",
+    }  # fmt: skip
+
+
+async def test_filters_decide_what_a_webhook_hears(sandbox: Stage) -> None:
+    filters = {"operationTypes": ["ProcessMiningAnalysis"], "priorities": ["High"], "minProgressIncrement": 25}
+    await register(sandbox, filters=filters, events=["operation.progress", "operation.completed"])
+    await sandbox.start(priority="High", operationName="heard")
+    await sandbox.start(priority="Low")
+    await sandbox.start(priority="High", operationType="DataEnrichment")
+    await sandbox.advance(50 * MINUTE)
+    assert {told.body["operation"]["operationName"] for told in sandbox.receiver.told} == {"heard"}
+    told = [(each.event, each.body["operation"]["progress"]["percentage"]) for each in sandbox.receiver.told]
+    assert told == [("operation.progress", 25), ("operation.progress", 50), ("operation.progress", 75),
+                    ("operation.completed", 100)]  # fmt: skip
+
+
+async def test_a_failure_is_sent_again_by_the_webhooks_policy_and_counted(sandbox: Stage) -> None:
+    sandbox.receiver.answers["/hook"] = [500, 503, 302]
+    policy = {"maxRetries": 5, "retryDelay": 60, "backoffMultiplier": 2.0, "maxDelay": 100}
+    hook = await register(sandbox, events=["operation.started"], retryPolicy=policy)
+    assert hook["deliveryStats"] == {
+        "totalDeliveries": 0, "successfulDeliveries": 0, "failedDeliveries": 0, "averageResponseTime": None,
+    }  # fmt: skip
+    await sandbox.start()
+    await sandbox.advance(10 * MINUTE)
+    times = [told.at for told in sandbox.receiver.told]
+    assert [round(after - before) for before, after in pairwise(times)] == [60, 100, 100]
+    assert len({told.headers["webhook-id"] for told in sandbox.receiver.told}) == 1
+    found = await sandbox.ask("GET", f"/webhooks/{hook['webhookId']}", status=200)
+    stats = found["deliveryStats"]
+    assert (stats["totalDeliveries"], stats["successfulDeliveries"], stats["failedDeliveries"]) == (4, 1, 3)
+    assert stats["averageResponseTime"] > 0
+    assert datetime.fromisoformat(found["lastDelivery"]).timestamp() == round(times[-1], 3)
+
+
+async def test_what_follows_waits_until_what_failed_has_arrived(sandbox: Stage) -> None:
+    sandbox.receiver.answers["/hook"] = [500]
+    await register(sandbox, retryPolicy={"retryDelay": 600})
+    await sandbox.start()
+    await sandbox.advance(50 * MINUTE)
+    assert sandbox.receiver.events()[:3] == ["operation.started", "operation.started", "operation.progress"]
+    assert sandbox.receiver.told[2].at >= sandbox.receiver.told[0].at + 600
+
+
+async def test_a_policy_that_is_used_up_lets_the_next_pass(sandbox: Stage) -> None:
+    sandbox.receiver.answers["/hook"] = [500, 500]
+    await register(sandbox, events=["operation.started", "operation.completed"],
+                   retryPolicy={"maxRetries": 1, "retryDelay": 10})  # fmt: skip
+    await sandbox.start()
+    await sandbox.advance(50 * MINUTE)
+    assert sandbox.receiver.events() == ["operation.started", "operation.started", "operation.completed"]
+
+
+async def test_paused_webhooks_hear_nothing_and_deleted_ones_are_gone(sandbox: Stage) -> None:
+    hook = await register(sandbox, events=["operation.started"])
+    path = f"/webhooks/{hook['webhookId']}"
+    assert (await sandbox.ask("POST", f"{path}/pause", status=200))["status"] == "Paused"
+    await sandbox.start(operationName="unheard")
+    await sandbox.advance(60)
+    assert sandbox.receiver.told == []
+    assert (await sandbox.ask("POST", f"{path}/resume", status=200))["status"] == "Active"
+    await sandbox.start(operationName="heard")
+    await sandbox.advance(60)
+    assert [told.body["operation"]["operationName"] for told in sandbox.receiver.told] == ["heard"]
+    listed = await sandbox.ask("GET", "/webhooks", status=200)
+    assert [each["webhookId"] for each in listed["webhooks"]] == [hook["webhookId"]]
+    await sandbox.ask("DELETE", path, status=204)
+    await sandbox.ask("GET", path, status=404)
+    await sandbox.start()
+    await sandbox.advance(60)
+    assert len(sandbox.receiver.told) == 1
+
+
+async def test_an_operation_knows_what_became_of_its_callbacks(sandbox: Stage) -> None:
+    sandbox.receiver.answers["/progress"] = [500]
+    started = await sandbox.start(callbacks=callbacks(sandbox))
+    await sandbox.advance(10 * MINUTE)
+    calls = (await sandbox.get(started["operationId"]))["callbacks"]
+    sent = len(sandbox.receiver.told)
+    assert calls["progressCallbacksSent"] == sent
+    assert (calls["callbacksSuccessful"], calls["callbacksFailed"]) == (sent - 1, 1)
+    assert calls["lastProgressCallback"]
+
+
+async def test_a_cancellation_may_keep_silent_towards_callbacks(sandbox: Stage) -> None:
+    await register(sandbox)
+    first = await sandbox.start(callbacks=callbacks(sandbox))
+    await sandbox.advance(60)
+    await sandbox.ask("DELETE", f"/operation/{first['operationId']}", {"notifyCallbacks": False}, status=200)
+    await sandbox.advance(60)
+    assert sandbox.receiver.events("/error") == []
+    assert sandbox.receiver.events("/hook")[-1] == "operation.cancelled"
+
+
+async def test_a_step_happens_once_however_many_processes_look(sandbox: Stage, redis_server: Any, clock: Any) -> None:
+    import asyncio
+
+    from tests.support.sandbox import stage
+
+    await register(sandbox)
+    started = await sandbox.start()
+    clock.advance(50 * MINUTE)
+    async with stage(redis_server.url, clock) as other:
+        workers = (sandbox.worker, other.worker)
+        advance = [worker._server.operations.advance(started["operationId"]) for worker in workers * 3]
+        await asyncio.gather(*advance)
+        while sum(await asyncio.gather(*(worker.outbox.turn() for worker in workers))):
+            pass
+    told = sandbox.receiver.events()
+    assert (len(told), told[0], told[-1]) == (25, "operation.started", "operation.completed")
+    assert len({each.body["eventId"] for each in sandbox.receiver.told}) == 25

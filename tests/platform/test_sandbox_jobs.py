@@ -1,0 +1,165 @@
+"""A real job can stand where a simulated one stands: told alike, cancelled alike, begun again after a crash."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from relay.platform.sandbox.profile import EventLogProfile, sample
+from relay.platform.sandbox.runner import Brought, Job, Report
+from tests.support.clock import Clock
+from tests.support.redis_server import RedisServer
+from tests.support.sandbox import Stage, stage
+
+LOG = """case;step;when
+1;Register;2024-01-01T08:00:00Z
+1;Approve;2024-01-01T10:00:00Z
+2;Register;2024-01-02T08:00:00Z
+2;Approve;2024-01-02T09:00:00Z
+3;Register;2024-01-03T08:00:00Z
+3;Reject;2024-01-03T08:30:00Z
+"""
+COLUMNS = {"case": "case", "activity": "step", "timestamp": "when"}
+
+
+async def profile(sandbox: Stage, **parameters: Any) -> Any:
+    hook = {
+        "webhookUrl": f"{sandbox.receiver.url}/hook",
+        "webhookName": "x",
+        "events": [
+            "operation.started",
+            "operation.progress",
+            "operation.phase.completed",
+            "operation.completed",
+            "operation.failed",
+        ],
+    }
+    await sandbox.ask("POST", "/webhooks", hook, status=201)  # fmt: skip
+    return await sandbox.start(operationType="EventLogProfile", operationName="Loans", parameters=parameters)
+
+
+async def test_the_profile_of_a_log_counts_what_is_in_it(sandbox: Stage) -> None:
+    started = await profile(sandbox, csv=LOG, columns=COLUMNS)
+    await sandbox.advance(1)
+    found = await sandbox.get(started["operationId"])
+    assert (found["status"], found["progress"]["percentage"]) == ("Completed", 100)
+    assert found["execution"]["processedRecords"] == 6
+    results = await sandbox.ask("GET", f"/operation/{started['operationId']}/results", status=200)
+    assert results["summary"] == {
+        "recordsAnalyzed": 6, "cases": 3, "activities": 3, "processVariants": 2, "medianThroughputTime": "1 hour",
+        "reportsCreated": 2,
+    }  # fmt: skip
+    files = {}
+    for artifact in results["artifacts"]:
+        async with sandbox.session.get(artifact["downloadUrl"]) as answer:
+            files[artifact["format"]] = await answer.text()
+    data = json.loads(files["JSON"])
+    assert data["variants"][0] == {"steps": ["Register", "Approve"], "cases": 2, "share": 66.7}
+    assert data["throughput"] == {"shortest": "30 minutes", "median": "1 hour", "mean": "1 hour 10 minutes",
+                                  "longest": "2 hours"}  # fmt: skip
+    assert "<title>Loans</title>" in files["HTML"]
+    assert "Register → Approve" in files["HTML"]
+    told = sandbox.receiver.events()
+    assert (told[0], told[-1], told.count("operation.phase.completed")) == (
+        "operation.started",
+        "operation.completed",
+        4,
+    )
+
+
+async def test_the_sample_log_is_the_same_each_time(sandbox: Stage) -> None:
+    assert sample() == sample()
+    started = await profile(sandbox, dataset="sample")
+    await sandbox.advance(1)
+    results = await sandbox.ask("GET", f"/operation/{started['operationId']}/results", status=200)
+    assert results["summary"]["cases"] == 200
+
+
+@pytest.mark.parametrize(
+    ("csv", "said"),
+    [("case_id,activity\n1,a\n", "no column timestamp"), ("case_id,activity,timestamp\n1,a,soon\n", "line 2"),
+     ("case_id,activity,timestamp\n", "no rows")],
+)  # fmt: skip
+async def test_a_log_that_cannot_be_read_fails_with_the_reason(sandbox: Stage, csv: str, said: str) -> None:
+    started = await profile(sandbox, csv=csv)
+    await sandbox.advance(1)
+    found = await sandbox.get(started["operationId"])
+    assert (found["status"], found["error"]["code"]) == ("Failed", "INVALID_DATA")
+    assert said in found["error"]["message"]
+    assert sandbox.receiver.events()[-1] == "operation.failed"
+
+
+def test_a_dataset_is_a_name_and_no_path(tmp_path: Any) -> None:
+    (tmp_path / "secret.csv").write_text("x")
+    folder = tmp_path / "datasets"
+    folder.mkdir()
+    for name in ("../secret.csv", "/etc/passwd", "missing.csv", 7):
+        with pytest.raises(ValueError, match="dataset"):
+            EventLogProfile(folder).check({"dataset": name})
+
+
+class Slow:
+    """Goes one phase, and then waits until it is let go."""
+
+    phases = ("Begin", "End")
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.waiting = asyncio.Event()
+        self.go = asyncio.Event()
+
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        pass
+
+    async def run(self, operation: Job, report: Report) -> Brought:
+        self.runs += 1
+        await report("Begin", 1.0)
+        self.waiting.set()
+        await self.go.wait()
+        await report("End", 1.0)
+        return Brought({"answer": 42})
+
+
+async def test_a_cancelled_job_is_stopped(sandbox: Stage, redis_server: RedisServer, clock: Clock) -> None:
+    slow = Slow()
+    async with stage(redis_server.url, clock, runners={"Slow": slow}) as opened:
+        opened.worker.jobs._beat = 0.01
+        started = await opened.start(operationType="Slow")
+        await opened.worker.turn()
+        await slow.waiting.wait()
+        answer = await opened.ask("DELETE", f"/operation/{started['operationId']}", status=200)
+        assert (answer["progressAtCancellation"], answer["phaseAtCancellation"]) == (50, "Begin")
+        await opened.worker.jobs.idle()
+        assert (await opened.get(started["operationId"]))["status"] == "Cancelled"
+
+
+async def test_a_job_out_of_time_is_stopped(sandbox: Stage, redis_server: RedisServer, clock: Clock) -> None:
+    slow = Slow()
+    async with stage(redis_server.url, clock, runners={"Slow": slow}) as opened:
+        opened.worker.jobs._beat = 0.01
+        started = await opened.start(operationType="Slow", timeout=5)
+        await opened.worker.turn()
+        await slow.waiting.wait()
+        clock.advance(6)
+        await opened.worker.jobs.idle()
+        assert (await opened.get(started["operationId"]))["status"] == "Timeout"
+
+
+async def test_a_job_is_begun_again_when_its_process_is_gone(
+    sandbox: Stage, redis_server: RedisServer, clock: Clock
+) -> None:
+    slow = Slow()
+    async with stage(redis_server.url, clock, runners={"Slow": slow}) as first:
+        started = await first.start(operationType="Slow", callbacks={"onProgress": f"{sandbox.receiver.url}/progress"})
+        await first.worker.turn()
+        await slow.waiting.wait()
+    slow.go.set()
+    async with stage(redis_server.url, clock, runners={"Slow": slow}) as second:
+        assert await second.worker.turn() == 0
+        clock.advance(31)
+        await second.advance(0)
+        found = await second.get(started["operationId"])
+    assert (slow.runs, found["status"]) == (2, "Completed")
+    assert sandbox.receiver.events().count("operation.phase.completed") == 2

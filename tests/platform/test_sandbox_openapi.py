@@ -1,0 +1,84 @@
+"""The OpenAPI document is valid, complete and true: whatever is asked by it, the answer is one that it names."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from relay.platform.sandbox.openapi import document
+from relay.platform.sandbox.routes import ROUTES
+from tests.support.redis_server import RedisServer
+from tests.support.sandbox import TOKEN, SandboxProcess, Stage
+
+EXAMPLES = 20
+
+
+def test_the_document_is_valid_openapi() -> None:
+    OpenAPIV31SpecValidator(document("http://localhost:8090")).validate()
+
+
+async def test_the_document_names_every_address_that_is_served(sandbox: Stage) -> None:
+    async with sandbox.session.get(f"{sandbox.url}/openapi.json") as answer:
+        described = await answer.json()
+    assert described["servers"] == [{"url": sandbox.url}]
+    assert {(path, method) for path, item in described["paths"].items() for method in item} == {
+        (route.address, route.method.lower()) for route in ROUTES
+    } | {("/downloads/{proof}/{operationId}/{filename}", "get")}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def running(redis_server: RedisServer) -> Iterator[SandboxProcess]:
+    with SandboxProcess("--redis-url", redis_server.url, "--speed", "1000") as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def known(running: SandboxProcess) -> dict[str, str]:
+    """What there is to ask about: a finished operation, a webhook and a batch."""
+    operation = {"operationType": "DataEnrichment", "operationName": "Sales"}
+    hook = {"webhookUrl": "http://127.0.0.1:9/", "events": ["operation.failed"]}
+    batch = {"batchName": "x", "operations": [operation | {"operationKey": "a"}]}
+    return {
+        "tenantId": "t", "projectId": "p", "operationId": running.ask("/operation", operation)["operationId"],
+        "webhookId": running.ask("/webhooks", hook)["webhookId"],
+        "batchId": running.ask("/batch", batch)["batchId"],
+    }  # fmt: skip
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore")  # of a tool that is not ours
+@pytest.mark.parametrize("name", [route.name for route in ROUTES] + ["download"])
+def test_no_request_gets_an_answer_that_is_not_documented(
+    running: SandboxProcess, known: dict[str, str], name: str
+) -> None:
+    schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+    described = schemathesis.openapi.from_url(f"{running.url}/openapi.json")
+    operation = next(
+        found for found in (result.ok() for result in described.get_all_operations())
+        if found.definition.raw["operationId"] == name
+    )  # fmt: skip
+    modes = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
+    checks = schemathesis.checks
+    asked = [
+        checks.not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
+        checks.response_headers_conformance, checks.response_schema_conformance,
+    ]  # fmt: skip
+
+    for mode in modes:
+
+        @given(case=operation.as_strategy(generation_mode=mode), there=strategies.booleans())
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        )
+        def answered(case: Any, there: bool) -> None:
+            if there:  # nobody guesses an id
+                case.path_parameters = {part: known.get(part, value) for part, value in case.path_parameters.items()}
+            case.call_and_validate(headers={"Authorization": f"Bearer {TOKEN}"}, checks=asked)
+
+        answered()

@@ -1,0 +1,123 @@
+"""`relay sandbox` as people run it: killed in the middle of a batch it goes on, and its page shows what happens."""
+
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.commands import relay
+from tests.support.redis_server import RedisServer
+from tests.support.sandbox import TOKEN, SandboxProcess
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+SECONDS = 40.0
+
+
+class Inbox(ThreadingHTTPServer):
+    """Remembers the bodies that were posted to it."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        super().__init__(("127.0.0.1", 0), Take)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Take(BaseHTTPRequestHandler):
+    server: Inbox
+
+    def do_POST(self) -> None:
+        self.server.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    with Inbox() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def until(what: Callable[[], Any]) -> Any:
+    """What `what` answers once it is something; the other side lives by its own clock."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+    return found
+
+
+def test_a_batch_goes_on_after_a_kill(tmp_path: Path, inbox: Inbox) -> None:
+    options = ("--data-dir", str(tmp_path), "--speed", "100")
+    events = ["operation.started", "operation.progress", "operation.phase.completed", "operation.completed",
+              "batch.started", "batch.operation.completed", "batch.completed"]  # fmt: skip
+    members = [
+        {"operationKey": key, "operationName": key, "operationType": "DataEnrichment", "dependencies": before,
+         "parameters": {"sandbox": {"duration": 300}}}
+        for key, before in (("a", []), ("b", ["a"]), ("c", ["b"]))
+    ]  # fmt: skip
+    with SandboxProcess(*options) as first:
+        first.ask("/webhooks", {"webhookUrl": inbox.url, "webhookName": "x", "events": events})
+        batch = first.ask("/batch", {"batchName": "x", "operations": members})
+        until(lambda: any(told["event"] == "batch.operation.completed" for told in inbox.told))
+        first.kill()
+        port = first.port
+    with SandboxProcess(*options, port=port) as second:
+        until(lambda: any(told["event"] == "batch.completed" for told in inbox.told))
+        found = second.ask(f"/batch/{batch['batchId']}")
+    assert found["status"] == "Completed"
+    assert [row["status"] for row in found["operations"]] == ["Completed"] * 3
+    # Sent again at the most once, where the kill came between an answer and its note; never lost, never another event.
+    distinct = {told["eventId"]: told["event"] for told in inbox.told}
+    counts = {event: list(distinct.values()).count(event) for event in events}
+    assert counts == {"operation.started": 3, "operation.progress": 57, "operation.phase.completed": 12,
+                      "operation.completed": 3, "batch.started": 1, "batch.operation.completed": 3,
+                      "batch.completed": 1}  # fmt: skip
+    assert len(inbox.told) - len(distinct) <= 4
+
+
+async def test_a_taken_port_is_said_with_the_way_out(redis_server: RedisServer, inbox: Inbox) -> None:
+    port = str(inbox.server_address[1])
+    done = await relay("sandbox", "--redis-url", redis_server.url, "--port", port, env={})
+    assert done.status == 1
+    assert "--port" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
+@pytest.mark.parametrize("width", [360, 1100])
+def test_the_page_shows_operations_and_fits(redis_server: RedisServer, width: int, tmp_path: Path) -> None:
+    with SandboxProcess("--redis-url", redis_server.url, "--speed", "10") as running:
+        body = {"operationType": "ProcessMiningAnalysis", "operationName": "Journey <b>bold</b>"}
+        running.ask("/operation", body, scope="demo/demo")
+        page = subprocess.run(
+            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
+             f"--window-size={width},900", "--virtual-time-budget=4000", "--dump-dom", running.page],
+            capture_output=True, text=True, timeout=60, check=True,
+        ).stdout  # fmt: skip
+    assert "Journey &lt;b&gt;bold&lt;/b&gt;" in page
+    assert "ProcessMiningAnalysis · Normal" in page
+    assert 'class="bad"' not in page
+    assert TOKEN not in page  # it is in a password field, not in what is shown
+
+
+def test_the_page_needs_nothing_from_outside() -> None:
+    page = (Path(__file__).parents[2] / "relay/platform/sandbox/page.html").read_text()
+    assert "src=" not in page
+    assert all(address.startswith(("www.w3.org", "localhost")) for address in page.split("http://")[1:])
+    assert "https://" not in page
+    assert "innerHTML" not in page

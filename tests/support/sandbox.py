@@ -1,0 +1,174 @@
+"""A sandbox on a virtual clock: its API over real HTTP, its state in a real Redis, and a receiver for what it sends."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.request import Request, urlopen
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from relay.platform.sandbox.engine import Desk
+from relay.platform.sandbox.outcomes import Links
+from relay.platform.sandbox.profile import EventLogProfile
+from relay.platform.sandbox.runner import Runner
+from relay.platform.sandbox.server import Server
+from relay.platform.sandbox.service import Worker
+from relay.platform.sandbox.state import State
+from tests.support.clock import Clock
+from tests.support.commands import ROOT, environment
+
+TOKEN = "sandbox-token"
+SCOPE = "/api/tenant-1/project-1/async"
+
+
+@dataclass
+class Told:
+    """One request that the sandbox sent."""
+
+    path: str
+    headers: dict[str, str]
+    raw: bytes
+    at: float
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def event(self) -> str:
+        return str(self.body["event"])
+
+
+@dataclass
+class Receiver:
+    """Takes everything; `answers` are the next statuses by path."""
+
+    clock: Clock
+    told: list[Told] = field(default_factory=list)
+    answers: dict[str, list[int]] = field(default_factory=dict)
+    url: str = ""
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.told.append(Told(request.path_qs, dict(request.headers), await request.read(), self.clock()))
+        statuses = self.answers.get(request.path, [])
+        return web.Response(status=statuses.pop(0) if statuses else 204)
+
+    def events(self, path: str = "") -> list[str]:
+        return [told.event for told in self.told if told.path.startswith(path)]
+
+
+@dataclass
+class Stage:
+    clock: Clock
+    receiver: Receiver
+    worker: Worker
+    state: State
+    url: str
+    session: aiohttp.ClientSession
+
+    async def ask(self, method: str, path: str, body: Any = None, *, status: int | None = None, **options: Any) -> Any:
+        headers = options.pop("headers", {"Authorization": f"Bearer {TOKEN}"})
+        async with self.session.request(
+            method, f"{self.url}{SCOPE}{path}", json=body, headers=headers, **options
+        ) as answer:
+            text = await answer.text()
+            assert status is None or answer.status == status, f"{answer.status} {text}"
+            return json.loads(text) if text else None
+
+    async def start(self, **fields: Any) -> Any:
+        body = {"operationType": "ProcessMiningAnalysis", "operationName": "Journey"} | fields
+        return await self.ask("POST", "/operation", body, status=202)
+
+    async def get(self, id_: str) -> Any:
+        return await self.ask("GET", f"/operation/{id_}", status=200)
+
+    async def advance(self, seconds: float) -> None:
+        """Let so much time pass, stopping wherever something is due."""
+        until = self.clock.now + seconds
+        while True:
+            while await self.worker.turn() + await self.worker.outbox.turn():
+                await self.worker.jobs.idle()
+            due = [at for queue in ("due", "outbox") if (at := await self.state.earliest(queue)) is not None]
+            ahead = [at for at in due if at <= until]
+            if not ahead:
+                break
+            self.clock.now = max(self.clock.now, min(ahead))
+        self.clock.now = until
+
+
+@asynccontextmanager
+async def stage(
+    redis_url: str, clock: Clock, *, speed: float = 1.0, runners: Mapping[str, Runner] | None = None
+) -> AsyncIterator[Stage]:
+    async with AsyncExitStack() as held:
+        state = State.open(redis_url)
+        held.push_async_callback(state.aclose)
+        links = Links("", await state.key())
+        desk = Desk(state, clock, links, speed, {"EventLogProfile": EventLogProfile()} if runners is None else runners)
+        server = Server(desk, TOKEN)
+        front = await held.enter_async_context(TestServer(server.app()))
+        receiver = Receiver(clock)
+        app = web.Application()
+        app.router.add_post("/{path:.*}", receiver.take)
+        target = await held.enter_async_context(TestServer(app))
+        receiver.url = str(target.make_url("")).rstrip("/")
+        session = await held.enter_async_context(aiohttp.ClientSession())
+        links.base_url = str(front.make_url("")).rstrip("/")
+        worker = Worker(desk, server, session)
+        worker.outbox._jitter = lambda: 0.0
+        yield Stage(clock, receiver, worker, state, links.base_url, session)
+        await worker.jobs.stop()
+
+
+class SandboxProcess:
+    """`relay sandbox` as people run it, in a process of its own, on any free port or on one that it had before."""
+
+    def __init__(self, *arguments: str, port: int = 0) -> None:
+        self._command = [sys.executable, "-m", "relay", "sandbox", "--token", TOKEN, "--port", f"{port}", *arguments]
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+        self.page = ""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._command, cwd=ROOT, env=environment({}), text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert self._process.stdout
+        lines = [self._process.stdout.readline() for _ in range(3)]
+        assert lines[0].startswith("API"), f"the sandbox did not start: {lines}"
+        self.url = lines[0].split()[1].partition("/api/")[0]
+        self.page = lines[1].split()[1]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end(signal.SIGTERM)
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def ask(self, path: str, body: Any = None, scope: str = "t/p") -> Any:
+        """GET, or with a body POST, below a project's `async`; the document that is answered."""
+        data = json.dumps(body).encode() if body is not None else None
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        request = Request(f"{self.url}/api/{scope}/async{path}", data, headers)  # noqa: S310 - it is on loopback
+        with urlopen(request, timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def _end(self, by: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process:
+            process.send_signal(by)
+            process.wait(20)
+            if process.stdout:
+                process.stdout.close()

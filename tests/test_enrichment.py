@@ -1,0 +1,111 @@
+"""Results that a completion lacks: fetched once, waited for briefly, and never a reason to lose or delay a message."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from relay.deliveries import Receipt
+from relay.enrichment import REST, Enrichment
+from relay.errors import PlatformError
+from relay.store import Store
+from relay.store.findings import Findings
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.targets import mail, room
+
+RESULTS = {"operationId": "op", "summary": {"processVariants": 347}, "artifacts": [{"name": "Report"}]}
+
+
+class Platform:
+    """Answers with results, or as it is told."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    async def __call__(self, operation: str) -> dict[str, Any]:
+        self.asked.append(operation)
+        answer = self.answers.pop(0) if self.answers else RESULTS
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is None:
+            await asyncio.Event().wait()
+        return answer
+
+
+async def claimed(store: Store, channel: str) -> Any:
+    """The one that is due; it is settled at once, so that its lease does not lapse when time moves."""
+    [delivery] = (await store.claim(channel, 20)).deliveries
+    await store.begin(delivery)
+    await store.complete(delivery, Receipt("250 ok"))
+    return delivery
+
+
+def bare_completion() -> Any:
+    return events.completed()
+
+
+async def test_every_destination_is_told_the_same_results_and_the_platform_is_asked_once(
+    store: Store, clock: Clock
+) -> None:
+    platform = Platform()
+    enrichment = Enrichment(platform, Findings(store), clock=clock)
+    event = bare_completion()
+    assert not event.results
+    await store.accept(event, [room(), mail()])
+    for channel in ("slack", "email"):
+        told = await enrichment.complete(await claimed(store, channel))
+        assert told.event.results == RESULTS
+        assert told.history[-1].results == RESULTS
+    assert platform.asked == [event.operation.id]
+
+
+async def test_results_that_came_are_left_as_they_are(store: Store, clock: Clock) -> None:
+    platform = Platform()
+    enrichment = Enrichment(platform, Findings(store), clock=clock)
+    with_results = events.event_of(events.body("operation.completed", 100, status="Completed") | {"results": RESULTS})
+    for event in (with_results, events.failed(operationId="op-2")):
+        await store.accept(event, [mail()])
+        delivery = await claimed(store, "email")
+        assert await enrichment.complete(delivery) == delivery
+    assert platform.asked == []
+
+
+@pytest.mark.parametrize(
+    "answer", [PlatformError("GET: 503", temporary=True), PlatformError("GET: 404", status=404), None]
+)
+async def test_without_an_answer_the_message_says_what_the_event_said_and_stays_so(
+    store: Store, clock: Clock, answer: Any
+) -> None:
+    platform = Platform(answer)
+    enrichment = Enrichment(platform, Findings(store), clock=clock, patience=0.01)
+    await store.accept(bare_completion(), [room(), mail()])
+    for channel in ("slack", "email"):  # the second would get an answer, but attempts must stay alike
+        delivery = await claimed(store, channel)
+        assert await enrichment.complete(delivery) == delivery
+    assert len(platform.asked) == 1
+
+
+async def test_an_outage_of_the_platform_delays_one_message_and_not_each(store: Store, clock: Clock) -> None:
+    platform = Platform(PlatformError("GET: 503", temporary=True))
+    enrichment = Enrichment(platform, Findings(store), clock=clock)
+
+    async def told(name: str) -> Any:
+        await store.accept(events.completed(operationId=name), [mail()])
+        return (await enrichment.complete(await claimed(store, "email"))).event.results
+
+    assert not await told("op-1")
+    assert not await told("op-2")
+    assert platform.asked == ["op-1"]
+    clock.advance(REST)
+    assert await told("op-3") == RESULTS
+
+
+async def test_two_workers_that_ask_at_once_say_the_same(open_store: Callable[..., Store], clock: Clock) -> None:
+    one, two = open_store(), open_store()
+    both = [Findings(one).keep("op", 0, {"from": "one"}), Findings(two).keep("op", 0, {"from": "two"})]
+    first, second = await asyncio.gather(*both)
+    assert first == second
+    assert await Findings(two).get("op", 1) is None

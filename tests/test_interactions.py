@@ -1,0 +1,160 @@
+"""A button in Slack: only Slack's own press, of relay's own button, by somebody who may, and once."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from relay.errors import InvalidSignature
+from relay.events import Event
+from relay.interactions import GOOD_FOR, PATH, SORRY, Button, Interactions
+from relay.signatures import sign
+from relay.store import Store
+from tests.support.clock import Clock
+
+SECRET, KEY = b"the-signing-secret-of-the-app", b"relay-own-key-of-32-bytes-length"
+BUTTON = Button("retry", "op-2", "op-1", 1, "process-mining", "#process-mining", Clock().now + GOOD_FOR)
+
+
+@dataclass
+class Scene:
+    """The handler behind a server, and what came of each press."""
+
+    clock: Clock
+    taken: list[Event] = field(default_factory=list)
+    whispered: list[tuple[str, str, str]] = field(default_factory=list)
+    client: Any = None
+
+    async def press(self, value: str, *, secret: bytes = SECRET, user: str = "U0ANALYST1", **changes: Any) -> int:
+        payload = {
+            "type": "block_actions",
+            "user": {"id": user, "username": "analyst"},
+            "channel": {"id": "C0TEAM0001"},
+            "actions": [{"action_id": "retry:1", "value": value}],
+        }
+        return await self.post(urlencode({"payload": json.dumps(payload | changes)}).encode(), secret)
+
+    async def post(self, body: bytes, secret: bytes = SECRET) -> int:
+        headers = sign("slack", body, secret, timestamp=self.clock())
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        async with self.client.post(PATH, data=body, headers=headers) as response:
+            return int(response.status)
+
+
+@asynccontextmanager
+async def scene() -> AsyncIterator[Scene]:
+    clock = Clock()
+    one = Scene(clock)
+
+    async def key() -> bytes:
+        return KEY
+
+    async def allowed(action: str, user: str) -> bool:
+        return (action, user) == ("retry", "U0ANALYST1")
+
+    async def take(event: Event) -> None:
+        one.taken.append(event)
+
+    async def whisper(*said: str) -> None:
+        one.whispered.append(said)  # type: ignore[arg-type]
+
+    handler = Interactions(secret=SECRET, key=key, allowed=allowed, take=take, whisper=whisper, clock=clock)
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return await handler.handle(request)
+        except InvalidSignature:
+            return web.Response(status=401)
+
+    app = web.Application()
+    app.router.add_post(PATH, handle)
+    async with TestClient(TestServer(app)) as client:
+        one.client = client
+        yield one
+
+
+async def test_a_press_becomes_a_request_that_names_who_and_what() -> None:
+    async with scene() as one:
+        assert await one.press(BUTTON.token(KEY)) == 200
+    [event] = one.taken
+    assert (event.name, event.source, event.own_id) == ("operation.action.requested", "slack", "op-2")
+    assert event.document["action"] == {
+        "name": "retry",
+        "operationId": "op-2",
+        "subject": "op-1",
+        "run": 1,
+        "destination": "process-mining",
+        "address": "#process-mining",
+        "user": "U0ANALYST1",
+        "userName": "analyst",
+    }
+    assert one.whispered == []
+
+
+async def test_pressing_twice_is_one_request(store: Store) -> None:
+    async with scene() as one:
+        await one.press(BUTTON.token(KEY))
+        one.clock.advance(2)
+        await one.press(replace(BUTTON, until=BUTTON.until + 60).token(KEY))  # the same button of a newer message
+    answers = [await store.accept(event, []) for event in one.taken]
+    assert [answer.status for answer in answers] == ["accepted", "duplicate"]
+
+
+async def test_what_slack_did_not_sign_or_signed_long_ago_does_nothing() -> None:
+    async with scene() as one:
+        assert await one.press(BUTTON.token(KEY), secret=b"another-secret") == 401
+        body = urlencode({"payload": "{}"}).encode()
+        headers = sign("slack", body, SECRET, timestamp=one.clock() - 301)
+        async with one.client.post(PATH, data=body, headers=headers) as response:
+            assert response.status == 401
+        async with one.client.post(PATH, data=body) as response:
+            assert response.status == 401
+    assert one.taken == one.whispered == []
+
+
+@pytest.mark.parametrize("value", ["", "nonsense", BUTTON.token(b"another-key"), BUTTON.token(KEY)[:-1] + "~"])
+async def test_a_button_that_relay_did_not_make_is_answered_and_does_nothing(value: str) -> None:
+    async with scene() as one:
+        assert await one.press(value) == 200
+    assert one.taken == []
+    assert one.whispered == [("C0TEAM0001", "U0ANALYST1", SORRY["stale"])]
+
+
+async def test_an_old_button_is_answered_and_does_nothing() -> None:
+    async with scene() as one:
+        one.clock.advance(GOOD_FOR + 1)
+        assert await one.press(BUTTON.token(KEY)) == 200
+    assert one.taken == []
+    assert one.whispered[0][2] == SORRY["stale"]
+
+
+async def test_only_those_who_are_named_may_and_the_others_are_told_so() -> None:
+    async with scene() as one:
+        assert await one.press(BUTTON.token(KEY), user="U0LEAD0001") == 200
+        assert await one.press(replace(BUTTON, action="cancel").token(KEY)) == 200
+    assert one.taken == []
+    assert [said[2] for said in one.whispered] == [SORRY["forbidden"]] * 2
+
+
+def form(payload: Any) -> bytes:
+    return urlencode({"payload": json.dumps(payload)}).encode()
+
+
+BODIES = [
+    b"", b"payload=", b"payload=[]", b"\xff\xfe", form([]), form({}), form({"type": "view_submission"}),
+    form({"type": "block_actions", "actions": [7, {"action_id": "open", "value": "x"}]}),
+    form({"type": "block_actions", "user": 7, "actions": None}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BODIES)
+async def test_whatever_else_slack_sends_is_answered_and_nothing_done(body: bytes) -> None:
+    async with scene() as one:
+        assert await one.post(body) == 200
+    assert one.taken == one.whispered == []
