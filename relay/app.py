@@ -12,28 +12,39 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
 
 from relay import metrics
+from relay.buttons import answer, offered, under
 from relay.channels import CHANNELS, Channel
+from relay.channels.slack import Slack, SlackSettings
 from relay.config import Config, Source, load
-from relay.deliveries import Accepted
+from relay.deliveries import Accepted, Delivery
 from relay.digests import Digests
+from relay.enrichment import Enrichment
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.health import Health
 from relay.httpguard import serve
 from relay.intake import Intake
+from relay.interactions import Interactions
 from relay.parsing import decode, parse
+from relay.platform.actions import CHANNEL as PLATFORM
+from relay.platform.actions import Actions
+from relay.platform.lookups import Lookups
 from relay.receiver import Receiver, make_app
+from relay.reconciliation import Reconciliation, Sender
 from relay.rendering import BoundedRenderer
 from relay.scheduler import PERIOD, Patrol, Scheduler
 from relay.share import share
 from relay.store import Store
 from relay.store.embedded import EmbeddedRedis, find_server, running_url
+from relay.store.findings import Findings
 from relay.store.records import Quarantined, Records
+from relay.store.rounds import Rounds
 from relay.store.store import LEASE
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe import Unsubscribe
@@ -42,6 +53,7 @@ from relay.worker import Worker
 log = structlog.get_logger(__name__)
 
 Role = Literal["all", "receive", "deliver"]
+REGISTERED = "async-operations"  # the source of what the platform reports by itself
 GRACE = 20.0  # seconds that a stop waits for requests and sends under way
 NEEDS_RESTART = ("server", "redis", "data_dir")
 
@@ -49,7 +61,10 @@ NEEDS_RESTART = ("server", "redis", "data_dir")
 def build_renderer(config: Config) -> BoundedRenderer:
     """The user's templates before the built-in ones. TemplateError names file and line."""
     own = [config.templates] if config.templates else []
-    return BoundedRenderer([*own, share("templates")], base_url=config.platform.base_url)
+    platform = config.platform
+    home = urlsplit(platform.base_url).hostname
+    hosts = {*platform.link_hosts, *([home] if home else [])} if platform.link_hosts else ()
+    return BoundedRenderer([*own, share("templates")], base_url=platform.base_url, hosts=sorted(hosts))
 
 
 def build_channels(config: Config) -> dict[str, Channel]:
@@ -145,7 +160,11 @@ class Relay:
             self._health = Health(self._store, lambda: self.config, clock=self._clock, notices=self._notices)
             await self._health.prepare()
             stack.push_async_callback(_cancelled, asyncio.create_task(self._health.watch()))
+            self._lookups = Lookups(lambda: self.config.platform)
+            stack.push_async_callback(self._lookups.aclose)
+            self._enrichment = Enrichment(self._lookups.results, Findings(self._store), clock=self._clock)
             self._channels = build_channels(self.config)
+            self._channels[PLATFORM] = Actions(lambda: self._lookups.client, tell=self._answered)
             stack.push_async_callback(self._close_channels)
             stack.push_async_callback(self._close_renderer)
             self._worker = self._new_worker() if self._role != "receive" else None
@@ -153,6 +172,9 @@ class Relay:
             intake = Intake(self._store, lambda: self.config, CHANNELS, wake=wake)
             self._take = self._health.guard(intake.take)
             self._receiver = self._new_receiver()
+            self._suppressions = suppressions
+            self._interactions = self._new_interactions()
+            stack.push_async_callback(self._interactions.aclose)
             runner = await self._listen()  # before anything is claimed: a taken port must cost no delivery its time
             stack.push_async_callback(runner.cleanup)
             delivering = await self._deliver(stack)
@@ -183,6 +205,8 @@ class Relay:
                 self._retired.append(self._channels[name])  # it may be sending: closed when relay stops
                 self._channels[name] = CHANNELS[name](settings)
         self._closing.add(asyncio.create_task(self.renderer.aclose()))  # after what it has been asked for
+        if offered(fresh) and not offered(self.config):
+            log.warning("config.needs_restart", key="channels.slack.interactivity")  # its address is not served yet
         self.config, self.renderer = fresh, renderer
         self._receiver.sources = self._sources()
         self._health.resume()
@@ -208,11 +232,16 @@ class Relay:
         digests = Digests(self._store, lambda: self.config, CHANNELS)
         ticks = {"watchdog": patrol.tick, "digests": digests.tick}
         scheduler = Scheduler(ticks, clock=self._clock, period=self._period)
-        running, ticking = asyncio.create_task(self._worker.run()), asyncio.create_task(scheduler.run())
+        # Beside the other: a platform that does not answer must not hold up what time brings about.
+        rounds = Reconciliation(self._reconciled, Rounds(self._store), self._take)
+        asking = Scheduler({"reconciliation": rounds.tick}, clock=self._clock, period=self._period)
+        running = asyncio.create_task(self._worker.run())
+        ticking = [asyncio.create_task(each.run()) for each in (scheduler, asking)]
         stack.push_async_callback(_cancelled, running)
         stack.push_async_callback(self._worker.stop, self._grace)
-        stack.push_async_callback(_cancelled, ticking)
-        return [running, ticking]
+        for task in ticking:
+            stack.push_async_callback(_cancelled, task)
+        return [running, *ticking]
 
     def _new_worker(self) -> Worker:
         return Worker(
@@ -222,7 +251,58 @@ class Relay:
             renderer=lambda: self.renderer,
             clock=self._clock,
             unsubscribe=self._unsubscribe.link,
+            enrich=self._enriched,
+            buttons=self._buttons,
         )
+
+    async def _buttons(self, delivery: Delivery) -> list[dict[str, str]]:
+        if not offered(self.config):
+            return []
+        return list(under(delivery, self.config, await self._suppressions.key()))
+
+    async def _answered(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> Accepted:
+        return await self._take(answer(action, outcome, datetime.fromtimestamp(self._clock(), UTC)))
+
+    def _new_interactions(self) -> Interactions:
+        return Interactions(
+            secret=self._signing_secret,
+            key=self._suppressions.key,
+            allowed=self._may_press,
+            take=self._take,
+            whisper=self._whisper,
+            clock=self._clock,
+        )
+
+    def _signing_secret(self) -> bytes:
+        """What Slack signs presses with; empty where there are no buttons."""
+        settings = self.config.channels.get("slack")
+        if not isinstance(settings, SlackSettings) or not offered(self.config):
+            return b""
+        return settings.signing_secret.get_secret_value().encode()
+
+    @property
+    def _slack(self) -> Slack:
+        return cast("Slack", self._channels["slack"])
+
+    async def _may_press(self, action: str, user: str) -> bool:
+        return await self._slack.may(user, offered(self.config).get(action, ()))
+
+    async def _whisper(self, conversation: str, user: str, text: str, destination: str) -> None:
+        place = self.config.destinations.get(destination)
+        said = self.renderer.translated(text, (place and place.language) or self.config.language)
+        await self._slack.whisper(conversation, user, said)
+
+    async def _enriched(self, delivery: Delivery) -> Delivery:
+        if not (self._lookups.configured and self._lookups.ours(delivery.event.tenant, delivery.event.project)):
+            return delivery
+        return await self._enrichment.complete(delivery)
+
+    def _reconciled(self) -> tuple[Lookups, Sender] | None:
+        """Who is asked about the runs that go on, and as whose events its answers count."""
+        if not self._lookups.configured:
+            return None
+        source = REGISTERED if REGISTERED in self.config.sources else next(iter(self.config.sources))
+        return self._lookups, Sender(source, self.config.platform.tenant, self.config.platform.project)
 
     def _new_receiver(self) -> Receiver:
         directory = self._env.get("PROMETHEUS_MULTIPROC_DIR")
@@ -244,6 +324,8 @@ class Relay:
         server = self.config.server
         app = make_app(self._receiver)
         app.add_routes(self._unsubscribe.routes())
+        if self._role != "deliver" and self._signing_secret():
+            app.add_routes(self._interactions.routes())
         return await serve(app, server.host, server.port, reuse_port=self._reuse_port, grace=self._grace)
 
     async def _until_stopped(self, embedded: EmbeddedRedis | None, delivering: "list[asyncio.Task[None]]") -> None:

@@ -38,8 +38,7 @@ class Telling:
 
     root: bool = True  # live: it may be the reason for a new message
     reply: bool = False  # live: it is also told in the message's thread
-    broadcast: bool = False  # the reply is shown in the conversation as well
-    loud: bool = False  # it passes quiet hours and the cap on new messages
+    broadcast: bool = False  # the reply is shown in the conversation as well; it passes the cap on new messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,7 @@ class Target:
     telling: Telling = Telling()
     batch_reply: bool = False  # live: if the batch has a message there, it is told in that one's thread
     held: str = ""  # why nobody is told of it there; it is counted, and nothing else
+    beside: bool = False  # live: another message tells it in the same place, so this one begins nothing of its own
     quiet: Window | None = None  # the quiet hours at hand: what would be a new message is told at their end
     passes: bool = False  # it is told in quiet hours as well
     cap: tuple[int, float] | None = None  # live: so many new messages in so many seconds, the others told together
@@ -75,9 +75,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The store's answer to accept."""
+    """The store's answer to accept.
 
-    status: Literal["accepted", "duplicate", "late"]
+    elsewhere: nothing was done, because meanwhile it was decided whose run it is; it is to be looked up again.
+    """
+
+    status: Literal["accepted", "duplicate", "late", "elsewhere"]
     deliveries: int = 0  # addresses this event will reach
     held: tuple[tuple[str, str], ...] = ()  # (destination, reason)
 
@@ -100,10 +103,15 @@ class Delivery:
     unknown: bool = False  # an earlier attempt may have arrived
     lane: str = ""  # the store's name of the queue it stands in
 
+    @property
+    def edits(self) -> bool:
+        """Whether it changes a message that stands: that may be repeated freely, and has limits of its own."""
+        return self.kind in ("live", "roundup") and bool(self.thread)
+
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a channel is to send. Equal for every attempt of one delivery, but for `thread`."""
+    """What a channel is to send. Equal for every attempt of one delivery, but for `thread` and `unknown`."""
 
     delivery: str
     destination: str
@@ -118,6 +126,7 @@ class Notification:
     mentions: tuple[str, ...] = ()
     broadcast: bool = False  # a reply that is shown in the conversation as well
     unsubscribe: str = ""  # the address of the page where its reader ends it; empty: there is none
+    unknown: bool = False  # an earlier attempt may have arrived
 
 
 @dataclass(frozen=True, slots=True)

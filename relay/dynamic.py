@@ -5,12 +5,12 @@ is told or called whom `dynamic_destinations` does not allow, and what is refuse
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from relay.deliveries import PERSON, Target
+from relay.deliveries import PERSON, Target, Telling
 from relay.destinations import Destination, Manners, modes_at
 from relay.events import Audience, Event
 from relay.rules import Decision, Reached, targets
@@ -88,17 +88,25 @@ def added(
     if allowed is None:
         return ()
     wishes = asked(event, allowed, channels, settings)
-    told = {(one.channel, one.address.casefold()) for one in found if one.mode != "digest"}
+    told = {(one.channel, one.address.casefold()): one.mode for one in found if one.mode != "digest"}
     more: list[Target] = []
     for channel, wanted in wishes.addresses.items():
         for address in wanted:
-            if (channel, address.casefold()) not in told:
-                one = _destination(channel, address, destinations, channels, settings)
-                because = Decision(event, (), (Reached(one.name, (BY,), ()),))
-                more += targets(because, {one.name: one}, channels, settings, defaults)
+            mode = told.get((channel, address.casefold()))
+            one = _destination(channel, address, destinations, channels, settings)
+            if mode and (mode == "live" or one.mode != "live"):
+                continue
+            because = Decision(event, (), (Reached(one.name, (BY,), ()),))
+            wished = targets(because, {one.name: one}, channels, settings, defaults)
+            more += [_beside(target) for target in wished] if mode else wished
     if event.name not in _FREQUENT:
         more += [Target(NAME, one.channel, one.address, held=NOT_ALLOWED) for one in wishes.refused]
     return tuple(more)
+
+
+def _beside(target: Target) -> Target:
+    """A rule has its own message for this event there: a live message that stands is kept true, and says no more."""
+    return replace(target, telling=Telling(root=False), batch_reply=False, beside=True)
 
 
 def _destination(

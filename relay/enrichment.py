@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -33,6 +34,7 @@ class Enrichment:
         self._clock = clock
         self._patience = patience
         self._rests_until = 0.0
+        self._asking: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def complete(self, delivery: Delivery) -> Delivery:
         """The delivery with the results wherever it tells of a completion that has none. Never raises."""
@@ -52,10 +54,13 @@ class Enrichment:
         )
 
     async def _results(self, event: Event) -> dict[str, Any]:
-        known = await self._findings.get(event.subject, event.retry)
-        if known is not None:
-            return known
-        return await self._findings.keep(event.subject, event.retry, await self._asked(event))
+        run = event.subject, event.retry
+        lock = self._asking.setdefault(run, asyncio.Lock())
+        async with lock:  # the run's messages are made side by side
+            known = await self._findings.get(*run)
+            if known is not None:
+                return known
+            return await self._findings.keep(*run, await self._asked(event))
 
     async def _asked(self, event: Event) -> dict[str, Any]:
         if event.operation is None or self._clock() < self._rests_until:

@@ -16,6 +16,7 @@ OPERATION_EVENTS = ("operation.started", "operation.progress", "operation.phase.
                     "operation.completed", "operation.failed", "operation.cancelled")  # fmt: skip
 BATCH_EVENTS = ("batch.started", "batch.operation.completed", "batch.completed")
 WATCH_EVENTS = ("operation.stalled", "operation.recovered")  # relay's own, of a run that nobody reports about
+ACTION_REQUESTED, ACTION_DONE = "operation.action.requested", "operation.action.done"  # of buttons (relay.buttons)
 STATUSES = ("Initiated", "Running", "Stalled", "Completed", "Failed", "Cancelled", "Timeout")
 PRIORITIES = ("Low", "Normal", "High", "Critical")
 TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
@@ -93,6 +94,7 @@ class Event:
     original: str = ""  # the run that this one retries under a new id: its messages and mails are continued
     member_of: str = ""  # the batch that the operation belongs to
     watch: Document = field(default_factory=dict)  # of the watchdog's: what it saw, so that it is told once or never
+    action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.buttons)
 
     @property
     def about_batch(self) -> bool:
@@ -146,6 +148,8 @@ class Event:
         return json.dumps([whose, self.name, self.status, self._detail(), self.retry], ensure_ascii=False)
 
     def _detail(self) -> str:
+        if self.action:
+            return self.id
         match self.name:
             case "operation.phase.completed":
                 return self.phase_name or f"{self.operation.phases_completed if self.operation else ''}"
@@ -182,6 +186,8 @@ def facts(event: Event) -> dict[str, str]:
             stated[AUDIENCE] = json.dumps(asdict(event.operation.audience), ensure_ascii=False, separators=(",", ":"))
         if event.original:
             stated |= {"original": event.original, "retry": str(event.retry)}
+        elif event.operation.document.get("originalOperationId"):  # it was known before, and goes on under its own id
+            stated |= {"retry": str(event.retry)}
     return {key: value for key, value in stated.items() if value}
 
 
@@ -201,7 +207,7 @@ def fill(event: Event, known: Mapping[str, str]) -> Event:
             name=operation.name or known.get("name", ""),
             priority=operation.priority or known.get("priority", ""),
             audience=operation.audience or audience_of(known.get(AUDIENCE, "")),
-            retry=max(operation.retry, int(known.get("retry", 0))),
+            retry=_run(event, operation.retry, known),
         )
     tenant, project = event.tenant or known.get("tenant", ""), event.project or known.get("project", "")
     return replace(
@@ -212,6 +218,16 @@ def fill(event: Event, known: Mapping[str, str]) -> Event:
         original=known.get("original", event.original),  # of a chain of retries the first is known
         member_of=event.member_of or known.get("batch", ""),
     )
+
+
+def _run(event: Event, stated: int, known: Mapping[str, str]) -> int:
+    """Which run the event is of. One that does not say is of the newest, unless it happened before that began."""
+    documents = (event.operation.document if event.operation else {}, event.document)
+    unstated = not any("retryNumber" in one for one in documents)
+    if unstated and "retry" not in known and {"runs", "began"} <= known.keys():
+        of_the_newest = event.occurred_at.timestamp() * 1000 >= float(known["began"])
+        return int(known["runs"]) if of_the_newest else stated
+    return max(stated, int(known.get("retry", 0)))
 
 
 def view(history: Iterable[Event]) -> dict[str, Any]:

@@ -3,20 +3,24 @@
 The receiver, a replay from the quarantine and everything that makes events of its own go this one way.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
+from relay.buttons import places
 from relay.config import Config
-from relay.deliveries import Accepted
+from relay.deliveries import Accepted, Target
 from relay.dynamic import added
+from relay.errors import StoreUnavailable
 from relay.events import Event, fill
 from relay.rules import decide, targets
 from relay.store import Store
 
 log = structlog.get_logger(__name__)
+
+RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
 
 
 class Intake:
@@ -36,6 +40,15 @@ class Intake:
 
     async def take(self, event: Event) -> Accepted:
         """Make the event durable with everyone who should hear of it. Raises StoreUnavailable."""
+        if event.action:  # a button's press, or what came of it: it goes where it was made for
+            return await self._accepted(event, places(event, self._config()))
+        for _ in range(RACES):
+            accepted = await self._decided(event)
+            if accepted.status != "elsewhere":
+                return accepted
+        raise StoreUnavailable(f"{event.own_id}: whose run it is changed {RACES} times while it was looked up")
+
+    async def _decided(self, event: Event) -> Accepted:
         if not event.about_batch:
             event = await self._filled(event)
         config = self._config()
@@ -51,6 +64,9 @@ class Intake:
             settings=config.channels,
             defaults=manners,
         )
+        return await self._accepted(event, found)
+
+    async def _accepted(self, event: Event, found: Sequence[Target]) -> Accepted:
         accepted = await self._store.accept(event, found)
         if accepted.deliveries and self._wake:
             self._wake()

@@ -1,12 +1,13 @@
 """Buttons in Slack: from a press to a durable request, answered within Slack's three seconds.
 
-The press is verified by Slack's signature, the button by relay's own, the person by the configuration. The request's id
-is the button's, so pressing twice acts once. What comes of it is told in the message's thread, by the ordinary way.
+The press is verified by Slack's signature, the button by relay's own, the person by the configuration. Pressed twice,
+it acts once: the store knows what a run was asked for. What comes of it is told in the message's thread, by the
+ordinary way; whatever else is to be said, only the person who pressed sees.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,66 +15,52 @@ from urllib.parse import parse_qs
 import structlog
 from aiohttp import web
 
-from relay import tokens
-from relay.errors import InvalidSignature
+from relay import bodies
+from relay.buttons import ACTIONS, MUTE, Button, press
+from relay.deliveries import Accepted
+from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.events import Event
-from relay.parsing import parse
-from relay.platform.actions import ACTIONS, REQUESTED
+from relay.problems import Refused, Sparingly
+from relay.rendering.whispers import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
 from relay.signatures import SignedRequest, verify
+from relay.sources import RateLimit
+from relay.throttle import Throttle
 
 log = structlog.get_logger(__name__)
 
 PATH = "/slack/interactions"
-PURPOSE = "slack-button"
 MAX_BODY = 256 * 1024
-GOOD_FOR = 7 * 86_400.0  # seconds that a button works: as long as ids are remembered, so that a press acts once
+BODY_TIMEOUT = 2.0  # seconds; Slack waits for three in all
 TOLERANCE = 300.0
+PATIENCE = 1.2  # seconds that it may take Slack to say who pressed, and
+DURABLE_WITHIN = 0.8  # seconds for each of two steps in the store: less than three in all
+LIMIT = RateLimit(count=600, period=60.0)  # presses of everybody together
 
-SORRY = {
-    "stale": "This button is no longer good. The run's newest message has the current ones.",
-    "forbidden": "You may not do this: `channels.slack.actions` in relay's configuration names those who may.",
-}
-
-Allowed = Callable[[str, str], Awaitable[bool]]  # action, Slack's id of a user
-Take = Callable[[Event], Awaitable[None]]
-Whisper = Callable[[str, str, str], Awaitable[None]]  # conversation, user, text
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """What one button does, to what, and where it stands."""
-
-    action: str
-    operation: str
-    subject: str
-    run: int
-    destination: str
-    address: str
-    until: float
-
-    def token(self, key: bytes) -> str:
-        facts = (self.action, self.operation, self.subject, str(self.run), self.destination, self.address)
-        return tokens.issue(key, PURPOSE, *facts, f"{self.until:.0f}")
-
-    @classmethod
-    def of(cls, key: bytes, token: str) -> "Button":
-        """InvalidSignature for whatever relay did not make."""
-        action, operation, subject, run, destination, address, until = tokens.redeem(key, PURPOSE, token)
-        return cls(action, operation, subject, int(run), destination, address, float(until))
+Allowed = Callable[[str, str], Awaitable[bool]]
+Take = Callable[[Event], Awaitable[Accepted]]
+Whisper = Callable[[str, str, str, str], Awaitable[None]]
 
 
 class Interactions:
-    """The handler of `POST /slack/interactions`. `take` makes a request durable or raises StoreUnavailable."""
+    """The handler of `POST /slack/interactions`.
+
+    secret   Slack's signing secret at present; empty: there are no buttons
+    key      what relay's own tokens are sealed with; raises StoreUnavailable
+    allowed  (action, id of a user): whether they may. May take long; raises DeliveryError if nobody can say
+    take     makes a press durable, or recognises it; raises StoreUnavailable
+    whisper  (conversation, user, text, destination or ''): tells this person alone, in the destination's language
+    """
 
     def __init__(
         self,
         *,
-        secret: bytes,
+        secret: Callable[[], bytes],
         key: Callable[[], Awaitable[bytes]],
         allowed: Allowed,
         take: Take,
         whisper: Whisper,
         clock: Callable[[], float],
+        patience: float = PATIENCE,
     ) -> None:
         self._secret = secret
         self._key = key
@@ -81,67 +68,98 @@ class Interactions:
         self._take = take
         self._whisper = whisper
         self._clock = clock
+        self._patience = patience
+        self._throttle = Throttle()
+        self._lines = Sparingly(clock)
+        self._whispers: set[asyncio.Task[None]] = set()
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post(PATH, self.handle, expect_handler=bodies.expect_later)]
 
     async def handle(self, request: web.Request) -> web.Response:
-        """200 once every press is durable or refused; 401 for what Slack did not sign, 503 by StoreUnavailable."""
-        body = await request.read()
-        headers: dict[str, list[bytes]] = {}
-        for name, value in request.raw_headers:
-            headers.setdefault(name.decode("latin-1").lower(), []).append(value)
-        signed = SignedRequest(body, headers, None)
-        verify("slack", signed, {"signing": self._secret}, header=None, tolerance=TOLERANCE, now=self._clock())
+        """200 once every press is durable or refused; 401 for what Slack did not sign, 503 if it is not durable."""
+        secret = self._secret()
+        if not secret:
+            raise Refused(404, "There are no buttons: channels.slack.interactivity is off.")
+        body = await bodies.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
+        self._verify(SignedRequest(body, bodies.headers(request), None), secret)
+        if wait := self._throttle.wait(PATH, LIMIT, self._clock()):
+            raise Refused(429, "Too many presses.", headers={"Retry-After": f"{wait:.0f}"})
         payload = _payload(body)
-        for pressed in payload.get("actions") or ():
-            if isinstance(pressed, Mapping) and str(pressed.get("action_id", "")).partition(":")[0] in ACTIONS:
-                await self._press(str(pressed.get("value", "")), payload)
+        try:
+            for pressed in payload.get("actions") or ():
+                if isinstance(pressed, Mapping) and str(pressed.get("action_id", "")) in ACTIONS:
+                    await self._press(pressed, payload)
+        except (StoreUnavailable, TimeoutError) as error:
+            self._lines.warning(log, "press.failed", reason=str(error) or "the store took too long")
+            raise Refused(503, "The press could not be made durable.") from error
         return web.Response()
 
-    async def _press(self, token: str, payload: Mapping[str, Any]) -> None:
-        user, conversation = _object(payload.get("user")), _object(payload.get("channel"))
-        who, where = str(user.get("id", "")), str(conversation.get("id", ""))
-        try:
-            button = Button.of(await self._key(), token)
-        except InvalidSignature:
-            await self._whisper(where, who, SORRY["stale"])
-            return
-        if self._clock() > button.until:
-            await self._whisper(where, who, SORRY["stale"])
-            return
-        if not await self._allowed(button.action, who):
-            log.warning("action.refused", action=button.action, operation=button.operation, user=who)
-            await self._whisper(where, who, SORRY["forbidden"])
-            return
-        log.info("action.requested", action=button.action, operation=button.operation, user=who)
-        await self._take(self._event(button, user))
+    async def aclose(self) -> None:
+        """Let what is being said be said."""
+        if self._whispers:
+            await asyncio.wait(self._whispers, timeout=5.0)
+        for task in self._whispers:
+            task.cancel()
 
-    def _event(self, button: Button, user: Mapping[str, Any]) -> Event:
+    def _verify(self, signed: SignedRequest, secret: bytes) -> None:
+        try:
+            verify("slack", signed, {"signing": secret}, header=None, tolerance=TOLERANCE, now=self._clock())
+        except InvalidSignature as error:
+            self._lines.warning(log, "press.unsigned", reason=str(error))
+            detail = "The signature is missing, wrong or too old."
+            raise Refused(401, detail, headers={"WWW-Authenticate": "Signature"}) from error
+
+    async def _press(self, pressed: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
+        user = _object(payload.get("user"))
+        who, where = str(user.get("id", "")), str(_object(payload.get("channel")).get("id", ""))
+        try:
+            async with asyncio.timeout(DURABLE_WITHIN):
+                key = await self._key()
+            button = Button.of(key, str(pressed.get("value", "")))
+        except InvalidSignature:
+            self._say(where, who, STALE)
+            return
+        refusal = STALE if self._clock() > button.until else await self._refusal(button.action, who)
+        if refusal:
+            log.warning("press.refused", action=button.action, operation=button.operation, user=who, reason=refusal)
+            self._say(where, who, refusal, button.destination)
+            return
         now = datetime.fromtimestamp(self._clock(), UTC)
-        action = {
-            "name": button.action,
-            "operationId": button.operation,
-            "subject": button.subject,
-            "run": button.run,
-            "destination": button.destination,
-            "address": button.address,
-            "user": str(user.get("id", "")),
-            "userName": str(user.get("username") or user.get("name") or ""),
-        }
-        body = {
-            "event": REQUESTED,
-            "timestamp": now.isoformat(),
-            "operation": {"operationId": button.operation},
-            "action": action,
-        }
-        place = f" {button.destination} {button.address}" if button.action == "mute" else ""
-        once = f"{button.action} {button.subject} {button.run}{place}"  # a retry is one, wherever it was asked for
-        return parse(body, source="slack", received_at=now, delivery_id=once)
+        once = f"{who} {pressed.get('action_ts') or now.isoformat()}"
+        async with asyncio.timeout(DURABLE_WITHIN):
+            accepted = await self._take(press(button, user, now, once))
+        log.info("press.taken", action=button.action, operation=button.operation, user=who, outcome=accepted.status)
+        told = {"accepted": "" if button.action == MUTE else TAKEN, "duplicate": TWICE}
+        self._say(where, who, told.get(accepted.status, STALE), button.destination)
+
+    async def _refusal(self, action: str, who: str) -> str:
+        """Why this person may not; '' if they may. A look-up that is too slow goes on for their next press."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return "" if await self._allowed(action, who) else FORBIDDEN
+        except (TimeoutError, DeliveryError):
+            return SLOW
+
+    def _say(self, where: str, who: str, text: str, destination: str = "") -> None:
+        """Beside the answer: Slack waits for that, and not for this."""
+        if text:
+            task = asyncio.create_task(self._said(where, who, text, destination))
+            self._whispers.add(task)
+            task.add_done_callback(self._whispers.discard)
+
+    async def _said(self, *words: str) -> None:
+        try:
+            await self._whisper(*words)
+        except DeliveryError as error:
+            self._lines.warning(log, "whisper.failed", reason=str(error))
 
 
 def _payload(body: bytes) -> Mapping[str, Any]:
     """The form's one field; what is no press of a button has nothing to be done about."""
     try:
         found = json.loads(parse_qs(body.decode("utf-8"))["payload"][0])
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, RecursionError):
         return {}
     return found if isinstance(found, Mapping) and found.get("type") == "block_actions" else {}
 

@@ -41,6 +41,7 @@ imbalance = Gauge(
 queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"], multiprocess_mode="livemostrecent")
 
 ticks = Counter("relay_ticks", "What the scheduler did, by its outcome.", ["tick", "outcome"])
+reconciled = Counter("relay_reconciled_events", "News that never arrived here, and that the platform told when asked.")
 stalled_runs = Gauge(
     "relay_stalled_runs", "Runs that the watchdog has an alarm for.", multiprocess_mode="livemostrecent"
 )

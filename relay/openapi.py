@@ -101,8 +101,22 @@ def _interact() -> Schema:
     form = {"type": "object", "required": ["payload"], "properties": {"payload": {"type": "string"}}}
     return {
         "summary": "A button pressed in Slack; signed by Slack.",
+        "operationId": "interact",
         "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}},
-        "responses": {"200": {"description": "Taken."}, "401": _refusal(401, REFUSALS[401])},
+        "responses": {
+            "200": {"description": "Every press is durable, or refused to whoever pressed."},
+            **{
+                f"{status}": _refusal(status, text)
+                for status, text in {
+                    401: REFUSALS[401],
+                    404: "There are no buttons.",
+                    408: REFUSALS[408],
+                    413: REFUSALS[413],
+                    429: "Too many presses.",
+                    503: "The press could not be made durable. Slack warns whoever pressed.",
+                }.items()
+            },
+        },
     }
 
 

@@ -4,16 +4,15 @@ Nothing in a body is read, logged or counted before its signature is found genui
 event and its deliveries are durable. Every other answer is a problem document (`relay.problems`).
 """
 
-import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import hdrs, web
 
-from relay import metrics, openapi
+from relay import bodies, metrics, openapi
 from relay.deliveries import Accepted
 from relay.errors import InvalidEvent, InvalidSignature, NotJson, StoreUnavailable
 from relay.events import Event
@@ -81,7 +80,7 @@ class Receiver:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.route("*", "/webhooks/{source}", self.receive, expect_handler=_expect_later),
+            web.route("*", "/webhooks/{source}", self.receive, expect_handler=bodies.expect_later),
             web.get("/healthz", self.healthz),
             web.get("/readyz", self.readyz),
             web.get("/metrics", self.metrics),
@@ -132,7 +131,8 @@ class Receiver:
         if self.stopping:
             raise Refused(503, "relay is stopping. Send the event again.", close=True)
         _expect_plain_json(request)
-        signed = SignedRequest(await self._read(request), _headers(request), _query_token(request))
+        body = await bodies.read(request, most=self._max_body, seconds=self._body_timeout)
+        signed = SignedRequest(body, bodies.headers(request), _query_token(request))
         self._verify(signed, name, source.signature)
         self._admit(name, source.rate_limit)
         try:
@@ -140,27 +140,6 @@ class Receiver:
             return event, await self._take(event)
         except StoreUnavailable as error:
             raise Refused(503, NOT_DURABLE) from error
-
-    async def _read(self, request: web.Request) -> bytes:
-        """The whole body, counted as it comes: its length may be left out, and is never believed."""
-        body = bytearray()
-        self._check_size(request.content_length or 0)
-        try:
-            await _send_for_body(request)
-            async with asyncio.timeout(self._body_timeout):
-                async for piece in request.content.iter_any():
-                    body += piece
-                    self._check_size(len(body))
-        except TimeoutError as error:
-            detail = f"The body must be complete within {self._body_timeout:g} s."
-            raise Refused(408, detail, close=True) from error
-        except (web.RequestPayloadError, ConnectionError) as error:
-            raise Refused(400, "The body ended early, or is chunked wrongly.", close=True) from error
-        return bytes(body)
-
-    def _check_size(self, size: int) -> None:
-        if size > self._max_body:
-            raise Refused(413, f"The body may have up to {self._max_body} bytes.", close=True)
 
     def _verify(self, signed: SignedRequest, name: str, signature: Signature) -> None:
         secrets = {key: secret.get_secret_value().encode() for key, secret in signature.secrets.items()}
@@ -214,16 +193,6 @@ async def _label(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers.setdefault(header, value)
 
 
-async def _expect_later(_request: web.Request) -> None:
-    """Let the handler ask for the body, once nothing else speaks against the request."""
-
-
-async def _send_for_body(request: web.Request) -> None:
-    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.version >= HttpVersion11:
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer itself has not begun
-
-
 def _expect_plain_json(request: web.Request) -> None:
     """Compressed bodies are refused unread, so there is nothing to explode. No content type means JSON."""
     encodings = [value.strip().lower() for value in request.headers.getall(hdrs.CONTENT_ENCODING, [])]
@@ -232,13 +201,6 @@ def _expect_plain_json(request: web.Request) -> None:
     media = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
         raise Refused(415, "Send the body as application/json.")
-
-
-def _headers(request: web.Request) -> dict[str, list[bytes]]:
-    headers: dict[str, list[bytes]] = {}
-    for name, value in request.raw_headers:
-        headers.setdefault(name.decode("latin-1").lower(), []).append(value.strip(b" \t"))
-    return headers
 
 
 def _query_token(request: web.Request) -> str | None:

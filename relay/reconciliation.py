@@ -4,24 +4,29 @@ Whatever differs goes in as an ordinary event. The fact is the same as the one t
 that comes as well, by a retry of the platform, people hear it once.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
 
+from relay import metrics
 from relay.deliveries import Accepted
 from relay.errors import InvalidEvent, PlatformError
 from relay.events import Event
 from relay.parsing import parse
+from relay.store.rounds import Unheard
 
 log = structlog.get_logger(__name__)
 
 PERIOD = 300.0  # seconds between two rounds of all processes together
-QUIET = 120.0  # a run that was heard of so lately needs no asking
+STARTING = 1.0  # the same for the first round of a process, which was away before
+QUIET = 120.0  # a run that was heard of so lately needs no asking; after a start each does
 OVERLAP = 600.0  # how far before the last round new runs are looked for: clocks differ
-MOST = 200  # runs asked for in one round; the longest unheard first
+MOST = 200  # runs asked for in one round, of either kind; the longest unheard and the oldest first
+LISTED = 5000  # new runs that are listed at most
 
 
 class Platform(Protocol):
@@ -32,19 +37,17 @@ class Platform(Protocol):
 
 
 class Runs(Protocol):
-    """What relay itself knows. Raises StoreUnavailable."""
+    """What relay itself knows (relay/store/rounds.py). Raises StoreUnavailable."""
 
-    async def turn(self, period: float) -> float | None:
-        """Whose turn it is: for one process in each period the time of the last round, 0 if there was none."""
-        ...
-
-    async def unheard(self, seconds: float, most: int) -> Sequence[str]: ...
+    async def turn(self, period: float) -> float | None: ...
+    async def finished(self, at: float) -> None: ...
+    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> Sequence[Unheard]: ...
     async def unknown(self, operations: Sequence[str]) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """As what the events count that relay fetches itself."""
+    """As what the events count that relay fetches itself, and of which project they are."""
 
     source: str
     tenant: str = ""
@@ -52,50 +55,93 @@ class Sender:
 
 
 class Reconciliation:
-    """A tick of the scheduler. `take` makes an event durable, as if it had been sent."""
+    """A tick of the scheduler. `take` makes an event durable, as if it had been sent.
+
+    `asked` says who is asked now, and as what its answers count; None where no platform is configured.
+    """
 
     def __init__(
-        self, platform: Platform, runs: Runs, take: Callable[[Event], Awaitable[Accepted]], sender: Sender
+        self,
+        asked: Callable[[], tuple[Platform, Sender] | None],
+        runs: Runs,
+        take: Callable[[Event], Awaitable[Accepted]],
     ) -> None:
-        self._platform = platform
+        self._asked = asked
         self._runs = runs
         self._take = take
-        self._sender = sender
+        self._starting = True
 
     async def tick(self, now: float) -> None:
         """One round, if it is due and nobody else has it. Raises StoreUnavailable; then the next round does it."""
-        last = await self._runs.turn(PERIOD)
+        asked = self._asked()
+        if asked is None:
+            return
+        platform, sender = asked
+        last = await self._runs.turn(STARTING if self._starting else PERIOD)
+        quiet, self._starting = 0.0 if self._starting else QUIET, False
         if last is None:
             return
         try:
-            names = [*await self._runs.unheard(QUIET, MOST)]
-            if last:  # a relay that has never asked before does not tell of what was before it
-                fresh = await self._platform.since(datetime.fromtimestamp(last - OVERLAP, UTC), MOST)
-                names += await self._runs.unknown(fresh)
-            for name in dict.fromkeys(names):
-                await self._look(name, now)
+            stale = await self._runs.unheard(quiet, MOST, tenant=sender.tenant, project=sender.project)
+            for run in stale:
+                await self._look(platform, sender, run.operation, now, run)
+            # A relay that has never asked before does not tell of what was before it.
+            new = await platform.since(datetime.fromtimestamp(last - OVERLAP, UTC), LISTED) if last else ()
+            unknown = [*reversed(await self._runs.unknown(new))]
+            for name in unknown[:MOST]:
+                await self._look(platform, sender, name, now)
+            if len(unknown) <= MOST:  # else the next round goes on with what is unknown then
+                await self._runs.finished(now)
+                log.info("reconciliation.finished", asked=len(stale), new=len(unknown))
         except PlatformError as error:
             log.warning("reconciliation.stopped", error=str(error))
 
-    async def _look(self, operation: str, now: float) -> None:
+    async def _look(
+        self, platform: Platform, sender: Sender, operation: str, now: float, known: Unheard | None = None
+    ) -> None:
         try:
-            document = await self._platform.document(operation)
+            document = await platform.document(operation)
         except PlatformError as error:
             if error.temporary or error.status in (0, 401, 403):
                 raise
             log.info("reconciliation.skipped", operation=operation, error=str(error))
             return
-        body = {
-            "timestamp": datetime.fromtimestamp(now, UTC).isoformat(),
-            "tenantId": self._sender.tenant,
-            "projectId": self._sender.project,
-            "operation": document,
-        }
         try:
-            event = parse(body, source=self._sender.source, received_at=datetime.fromtimestamp(now, UTC))
+            event = _event(document, sender, now)
         except InvalidEvent as error:
             log.warning("reconciliation.skipped", operation=operation, error=str(error))
             return
+        if known and not _news(event, known):
+            return  # that it was asked about is no sign of life: the watchdog still finds it silent
         accepted = await self._take(event)
         if accepted.status == "accepted":
+            metrics.reconciled.inc()
             log.info("reconciliation.told", operation=operation, name=event.name, status=event.status)
+
+
+def _event(document: Mapping[str, Any], sender: Sender, now: float) -> Event:
+    """The state as the event that was missed; of an outcome at the time when it was. Raises InvalidEvent."""
+    fetched = datetime.fromtimestamp(now, UTC)
+    body = {
+        "timestamp": fetched.isoformat(),
+        "tenantId": sender.tenant,
+        "projectId": sender.project,
+        "reconciled": True,  # for those who look into its story
+        "operation": document,
+        **{key: document[key] for key in ("error", "cancellation") if document.get(key)},
+    }
+    event = parse(body, source=sender.source, received_at=fetched)
+    if not event.terminal:
+        return event
+    with contextlib.suppress(InvalidEvent, TypeError):
+        ended = parse(body | {"timestamp": document.get("endTime")}, source=sender.source, received_at=fetched)
+        return ended if ended.occurred_at <= fetched else event
+    return event
+
+
+def _news(event: Event, known: Unheard) -> bool:
+    if event.terminal:
+        return True
+    if event.name == "operation.started" or event.percentage is None:
+        return False
+    return known.percentage is None or event.percentage > known.percentage or event.phase_name != known.phase

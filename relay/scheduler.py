@@ -85,7 +85,7 @@ class Patrol:
         try:
             news = decide(look.run, settings, now, grace=now < grace_until)
             if news:
-                await self._take(event_of(news, look.run, await self._watch.history(look), now))
+                await self._take(event_of(news, look.run, await self._watch.history(look.operation), now))
                 return None  # told or moot: the next look is at what is kept then
             return look, next_look(look.run, settings, now, grace_until)
         except Exception as error:  # noqa: BLE001 - what one run's documents hold must not cost the others their watch

@@ -49,6 +49,7 @@ class Platform(Section):
     tenant: str = ""
     project: str = ""
     token: SecretStr = SecretStr("")
+    link_hosts: tuple[Annotated[str, spelled(r"[a-z0-9.-]+", "a host's name such as example.com")], ...] = ()
 
 
 class Config(Section):

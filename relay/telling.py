@@ -30,7 +30,7 @@ DIGEST = Cell(Telling(root=False))  # no message of its own; one that stands is 
 SHOWN = Cell(Telling())  # the message shows it
 REPLY = Cell(Telling(reply=True))  # and it is told in the thread
 BROADCAST = Cell(Telling(reply=True, broadcast=True))  # and to the whole conversation
-ALARM = Cell(Telling(reply=True, broadcast=True, loud=True), "group")  # and at night
+ALARM = Cell(Telling(reply=True, broadcast=True), "group")  # and calls who is to be woken
 
 # A recovery is told where the alarm was, and calls nobody. Whom a group is written for, `mention` says.
 MATRIX: Mapping[str, tuple[Cell, Cell, Cell, Cell]] = {

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from relay.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.destinations import quiet_now
 from relay.dynamic import mentions
 from relay.errors import DeliveryError, StoreUnavailable
+from relay.platform.actions import CHANNEL as PLATFORM
 from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.store import Hold
@@ -60,8 +61,14 @@ class Worker:
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
         unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,
+        enrich: Callable[[Delivery], Awaitable[Delivery]] | None = None,
+        buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None,
     ) -> None:
-        """`unsubscribe` makes the address where the reader of a delivery, in this language, ends it; '' for none."""
+        """`unsubscribe` makes the address where the reader of a delivery, in this language, ends it; '' for none.
+
+        `enrich` adds to a delivery what its event left out; it is quick, and never raises. `buttons` are those under
+        its message, as templates get them.
+        """
         self._store = store
         self._channels = channels
         self._config = config
@@ -69,6 +76,8 @@ class Worker:
         self._clock = clock
         self._jitter = jitter
         self._unsubscribe = unsubscribe
+        self._enrich = enrich
+        self._buttons = buttons
         self._wakes = {name: asyncio.Event() for name in channels}
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
         self._loops: list[asyncio.Task[None]] = []
@@ -170,8 +179,7 @@ class Worker:
         except DeliveryError as error:
             await self._failed(delivery, channel, error, started)
         except TimeoutError:
-            edit = delivery.kind == "live" and bool(delivery.thread)
-            late = DeliveryError(f"no answer within {channel.timeout:g} s", outcome_unknown=not edit)
+            late = DeliveryError(f"no answer within {channel.timeout:g} s", outcome_unknown=not delivery.edits)
             await self._failed(delivery, channel, late, started)
         except Exception as error:  # noqa: BLE001 - one broken delivery must not stop the others
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
@@ -183,6 +191,8 @@ class Worker:
             self._report(delivery, "delivered", started, receipt.detail)
 
     async def _notification(self, delivery: Delivery) -> Notification:
+        if self._enrich:
+            delivery = await self._enrich(delivery)
         config = self._config()
         destination = config.destinations.get(delivery.destination)
         language = (destination and destination.language) or config.language
@@ -205,10 +215,13 @@ class Worker:
             ),
             broadcast=delivery.kind == "reply" and tell(delivery.event).broadcast,
             unsubscribe=link,
+            unknown=delivery.unknown,
         )
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> dict[str, Any]:
         """As the templates say; if one fails, in relay's own wording: a template's fault never costs a message."""
+        if delivery.channel == PLATFORM:  # asked for, and not worded
+            return dict(delivery.event.document)
         rendered = await self._renderer().message(
             delivery.channel,
             delivery.kind,
@@ -219,6 +232,7 @@ class Worker:
             now=datetime.fromtimestamp(self._clock(), UTC),
             destination=delivery.destination,
             unsubscribe=unsubscribe,
+            buttons=await self._buttons(delivery) if self._buttons else (),
         )
         if rendered.fault:
             log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)
@@ -228,6 +242,8 @@ class Worker:
     async def _failed(self, delivery: Delivery, channel: Channel, error: DeliveryError, started: float) -> None:
         reason, seconds = self._verdict(delivery, error)
         if reason:
+            if delivery.channel == PLATFORM:  # first, for it may be told twice: whoever pressed must not wait for ever
+                await self._gave_up(delivery, channel, error)
             await self._until_stored(lambda: self._store.bury(delivery, reason, str(error), bounce=error.bounce))
             self._report(delivery, "dead", started, str(error), reason=reason)
             return
@@ -242,6 +258,10 @@ class Worker:
             )
         )
         self._report(delivery, "unknown" if error.outcome_unknown else "failed", started, str(error), retry_in=seconds)
+
+    async def _gave_up(self, delivery: Delivery, channel: Any, error: DeliveryError) -> None:
+        with contextlib.suppress(DeliveryError):  # Redis is away: it is found dead, with its reason
+            await channel.gave_up(delivery.event.document, str(error))
 
     def _verdict(self, delivery: Delivery, error: DeliveryError) -> tuple[str, float]:
         """The reason to give up, or '' and the seconds until the next attempt."""
@@ -295,7 +315,7 @@ def _holds(delivery: Delivery, channel: Channel, error: DeliveryError, seconds: 
     """What must wait along with this delivery."""
     if error.pause == "limit":
         new, edit = channel.limits(delivery.address)
-        limits = edit if delivery.kind == "live" and delivery.thread else new
+        limits = edit if delivery.edits else new
         return [Hold(f"limit:{limit.name}", seconds, str(error)) for limit in limits]
     if not error.pause and error.retry_after:  # newer news of this operation must not come earlier either
         return [Hold("lane", seconds, str(error))]

@@ -1,13 +1,19 @@
-"""One real Redis per test process; every test starts on an empty one and ends with a balanced ledger."""
+"""One real Redis per test process; every test starts on an empty one.
+
+It ends with a balanced ledger, and whatever was held back in it has its sentence for `relay explain`.
+"""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from redis.asyncio import Redis
 
+from relay.cli.story import WHY
 from relay.store import Store
 from relay.store.records import Records
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
+from tests.support.sandbox import Stage, stage
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +41,9 @@ async def open_store(redis_server: RedisServer, clock: Clock) -> AsyncIterator[C
 
     await open_one().redis.flushall()
     yield open_one
-    assert (await Records(opened[0]).ledger()).imbalance == 0
+    ledger = await Records(opened[0]).ledger()
+    assert ledger.imbalance == 0
+    assert {name.removeprefix("held:") for name in ledger.counts if name.startswith("held:")} <= set(WHY["held"])
     for store in opened:
         await store.aclose()
 
@@ -45,3 +53,12 @@ async def store(open_store: Callable[..., Store]) -> Store:
     store = open_store()
     await store.prepare()
     return store
+
+
+@pytest.fixture
+async def sandbox(redis_server: RedisServer, clock: Clock) -> AsyncIterator[Stage]:
+    """A sandbox of the Async Operations API on an empty Redis and a clock that the test moves."""
+    async with Redis.from_url(redis_server.url) as redis:
+        await redis.flushall()
+    async with stage(redis_server.url, clock) as opened:
+        yield opened

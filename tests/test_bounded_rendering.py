@@ -247,6 +247,7 @@ async def test_a_template_that_takes_too_long_is_ended(own: Build) -> None:
 @pytest.mark.parametrize("text", [DOUBLING, "{{ [1]|batch(9999999999, 'x')|list }}"])
 async def test_a_template_that_takes_too_much_memory_is_ended(own: Build, text: str) -> None:
     renderer = own(text)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024  # of other tests' children: a browser, say
 
     rendered = await message(renderer)
 
@@ -254,7 +255,7 @@ async def test_a_template_that_takes_too_much_memory_is_ended(own: Build, text: 
     assert note_of(rendered) == NOTE
     assert children() == []
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    assert largest < (256 + 100) * MB  # of which under 60 are there before the first message
+    assert largest <= max(before, (256 + 100) * MB)  # of which under 60 are there before the first message
 
 
 def test_compiling_computes_nothing(own: Build) -> None:

@@ -54,3 +54,12 @@ def test_blocks_and_all_attachments_together_stay_within_the_budget(attachments:
 
     assert text_size(message) <= BUDGET
     assert validate(message) == []
+
+
+def test_a_text_object_without_its_text_costs_no_message() -> None:
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "other": "x"}}]
+
+    full, words, line = attempts({"text": "Failed: x", "blocks": blocks}, "<@U012AB3CD>")
+
+    assert full["blocks"][0]["text"]["text"].startswith("<@U012AB3CD>")
+    assert words["text"] == line["text"] == "<@U012AB3CD> Failed: x"

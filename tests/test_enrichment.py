@@ -109,3 +109,19 @@ async def test_two_workers_that_ask_at_once_say_the_same(open_store: Callable[..
     first, second = await asyncio.gather(*both)
     assert first == second
     assert await Findings(two).get("op", 1) is None
+
+
+async def test_messages_that_are_made_side_by_side_ask_once(store: Store, clock: Clock) -> None:
+    asked: list[str] = []
+
+    async def slowly(operation: str) -> dict[str, Any]:
+        asked.append(operation)
+        await asyncio.sleep(0)
+        return RESULTS
+
+    enrichment = Enrichment(slowly, Findings(store), clock=clock)
+    await store.accept(bare_completion(), [room(), mail()])
+    deliveries = [await claimed(store, channel) for channel in ("slack", "email")]
+    told = await asyncio.gather(*map(enrichment.complete, deliveries))
+    assert [one.event.results for one in told] == [RESULTS, RESULTS]
+    assert len(asked) == 1

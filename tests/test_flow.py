@@ -1,5 +1,6 @@
 """What a conversation in Slack sees of whole runs, on a clock of their own: how much, how soon, and who is called."""
 
+import asyncio
 import random
 import re
 from collections.abc import AsyncIterator, Callable
@@ -9,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from relay.channels.slack import NewRoots
 from relay.cli.story import NOTED, WHY, facts_of, sentence_of
+from relay.dynamic import DynamicDestinations
 from relay.events import PRIORITIES
+from relay.parsing import parse
 from relay.standins.slack import Fault
 from relay.store import Store
 from tests.support.clock import Clock
@@ -157,6 +161,63 @@ async def test_an_estimate_that_moved_by_a_tenth_of_the_time_left_is_shown_and_a
 
 
 # Never lost, never doubled
+
+
+async def test_a_throttled_edit_of_the_rolling_message_holds_no_post(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    async with flowing(open_store, clock, live=AT_ONCE) as flow:
+        slack = flow.config.channels["slack"].model_copy(update={"new_roots": NewRoots(count=1, per=600)})
+        flow.config = flow.config.model_copy(update={"channels": {"slack": slack}})
+        for number in range(2):
+            await flow.send(told("operation.progress", 10, operationId=f"op-{number}"))
+            await flow.wait(5)
+        flow.slack.script(UPDATE, Fault(status=429, headers={"Retry-After": "30"}))
+        await flow.send(told("operation.progress", 10, operationId="op-2"))
+        await flow.wait(20)
+        await flow.send(ended("Failed", operationId="op-3", priority="Critical"))
+        await flow.wait(5)
+
+        assert [root.text.partition(":")[0] for root in flow.roots()] == ["Running", "1 more run", "Failed"]
+        await flow.wait(40)
+        assert flow.roots()[1].text.startswith("2 more runs")
+
+
+async def test_a_rolling_message_that_every_run_has_left_says_so(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    async with flowing(open_store, clock, live=AT_ONCE) as flow:
+        slack = flow.config.channels["slack"].model_copy(update={"new_roots": NewRoots(count=1, per=600)})
+        flow.config = flow.config.model_copy(update={"channels": {"slack": slack}})
+        for number in range(2):
+            await flow.send(told("operation.progress", 10, operationId=f"op-{number}"))
+        await flow.wait(610, step=10)
+        await flow.send(told("operation.progress", 20, operationId="op-1"))
+        await flow.wait(20)
+
+        rolling = next(root for root in flow.roots() if "more runs" in root.text)
+        assert rolling.text == "No more runs: each has a message of its own by now"
+        assert len(flow.roots()) == 3
+
+
+async def test_a_live_message_that_the_operation_asked_for_is_kept_true_beside_the_message_of_a_rule(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    async with flowing(open_store, clock, live=AT_ONCE) as flow:
+        rule = flow.config.rules[1].model_copy(update={"events": ("operation.failed",)})
+        dynamic = DynamicDestinations(slack=("#room",))
+        flow.config = flow.config.model_copy(update={"rules": (rule,), "dynamic_destinations": dynamic})
+        asked: dict[str, Any] = {"notifications": {"slack": {"channel": "#room"}}}
+        await flow.send(told("operation.progress", 10, **asked))
+        await flow.wait(90)
+        await flow.send(ended("Failed", **asked))
+        await flow.send(ended("Failed", operationId="op-2", **asked))
+        await flow.wait(30)
+
+        live, outcome, other = flow.messages("#room")
+        assert [one.text.partition(":")[0] for one in (live, outcome, other)] == ["Failed"] * 3
+        assert [one.thread_ts for one in (live, outcome, other)] == [""] * 3
+        assert (await flow.held()) == {"told_beside": 1}
 
 
 async def test_a_restart_in_the_middle_keeps_the_message(brisk: Flow) -> None:
@@ -401,6 +462,45 @@ async def test_a_retry_whose_original_nobody_knows_begins_the_thread(brisk: Flow
     assert await brisk.records.story("op-2") == await brisk.records.story("op-1")
 
 
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_retry_that_was_heard_of_before_it_named_its_original_keeps_its_own_message(
+    brisk: Flow, *, together: bool
+) -> None:
+    thin = {"event": "operation.progress", "operation": {"operationId": "op-2", "progress": 5}}
+    full = told("operation.progress", 6, operationId="op-2", originalOperationId="op-1", retryNumber=1)
+    await brisk.send(ended("Failed"))
+    await brisk.wait(5)
+    if together:  # both look up whose run it is before either is accepted
+        await asyncio.gather(brisk.send(thin), brisk.send(full))
+    else:
+        await brisk.send(thin)
+        await brisk.send(full)
+    await brisk.send(ended("Completed", operationId="op-2"))
+    await brisk.wait(10)
+
+    assert [root.text.partition(":")[0] for root in brisk.roots()] == ["Failed", "Completed"]
+    assert (await brisk.ledger()).imbalance == 0
+    assert await brisk.store.redis.zcard("{relay}:watch") == 0
+
+
+async def test_a_thin_report_that_meets_the_one_that_names_the_original_follows_it(brisk: Flow) -> None:
+    thin = {"event": "operation.progress", "operation": {"operationId": "op-2", "progress": 50}}
+    full = told("operation.progress", 6, operationId="op-2", originalOperationId="op-1", retryNumber=1)
+    await brisk.send(ended("Failed"))
+    await brisk.wait(5)
+    now = datetime.fromtimestamp(brisk.clock(), UTC)
+    looked_up_before = parse(thin, source="async-operations", received_at=now)
+    await brisk.send(full)
+    answer = await brisk.store.accept(looked_up_before, [])
+    await brisk.send(thin)
+    await brisk.send(ended("Completed", operationId="op-2"))
+    await brisk.wait(10)
+
+    assert answer.status == "elsewhere"
+    assert [root.text.partition(":")[0] for root in brisk.roots()] == ["Completed"]
+    assert (await brisk.ledger()).counts["received"] == 4
+
+
 # Batches
 
 
@@ -424,6 +524,21 @@ async def test_a_batch_is_one_message_with_its_failures_in_the_thread(brisk: Flo
     assert replies == 3
     assert {reply.thread_ts for reply in brisk.replies()} == {root.ts}
     assert len(brisk.replies()) == 4  # the end of the batch itself
+
+
+async def test_an_outcome_that_states_no_number_is_that_of_the_run_that_goes_on(brisk: Flow) -> None:
+    await brisk.send(ended("Failed"))
+    await brisk.deliver()
+    await brisk.send(told("operation.progress", 10, retryNumber=1))
+    before = brisk.clock() - 60
+    brisk.clock.advance(5)
+    stale = {**ended("Failed"), "timestamp": datetime.fromtimestamp(before, UTC).isoformat(), "eventId": "late"}
+
+    assert (await brisk.send(stale)).status == "duplicate"  # of the first run, as it happened before the second
+    assert (await brisk.send(ended("Failed"))).status == "accepted"
+    await brisk.deliver()
+
+    assert [message.text.partition(":")[0] for message in brisk.roots()] == ["Failed"]
 
 
 async def test_a_batch_that_is_over_before_its_first_message_is_one_message(flow: Flow) -> None:

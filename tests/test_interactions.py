@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,9 +12,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from relay.errors import InvalidSignature
+from relay.buttons import GOOD_FOR, Button
+from relay.deliveries import Accepted
+from relay.errors import StoreUnavailable
 from relay.events import Event
-from relay.interactions import GOOD_FOR, PATH, SORRY, Button, Interactions
+from relay.interactions import LIMIT, MAX_BODY, PATH, Interactions
+from relay.problems import answer_problems
+from relay.rendering.whispers import FORBIDDEN, STALE, TAKEN, TWICE
 from relay.signatures import sign
 from relay.store import Store
 from tests.support.clock import Clock
@@ -29,6 +34,8 @@ class Scene:
     clock: Clock
     taken: list[Event] = field(default_factory=list)
     whispered: list[tuple[str, str, str]] = field(default_factory=list)
+    status: str = "accepted"
+    fault: Exception | None = None
     client: Any = None
 
     async def press(self, value: str, *, secret: bytes = SECRET, user: str = "U0ANALYST1", **changes: Any) -> int:
@@ -36,7 +43,7 @@ class Scene:
             "type": "block_actions",
             "user": {"id": user, "username": "analyst"},
             "channel": {"id": "C0TEAM0001"},
-            "actions": [{"action_id": "retry:1", "value": value}],
+            "actions": [{"action_id": "retry", "value": value}],
         }
         return await self.post(urlencode({"payload": json.dumps(payload | changes)}).encode(), secret)
 
@@ -58,25 +65,24 @@ async def scene() -> AsyncIterator[Scene]:
     async def allowed(action: str, user: str) -> bool:
         return (action, user) == ("retry", "U0ANALYST1")
 
-    async def take(event: Event) -> None:
+    async def take(event: Event) -> Accepted:
+        if one.fault:
+            raise one.fault
         one.taken.append(event)
+        return Accepted(one.status)  # type: ignore[arg-type]
 
-    async def whisper(*said: str) -> None:
-        one.whispered.append(said)  # type: ignore[arg-type]
+    async def whisper(where: str, who: str, text: str, _destination: str) -> None:
+        one.whispered.append((where, who, text))
 
-    handler = Interactions(secret=SECRET, key=key, allowed=allowed, take=take, whisper=whisper, clock=clock)
-
-    async def handle(request: web.Request) -> web.Response:
-        try:
-            return await handler.handle(request)
-        except InvalidSignature:
-            return web.Response(status=401)
-
-    app = web.Application()
-    app.router.add_post(PATH, handle)
+    handler = Interactions(
+        secret=lambda: SECRET, key=key, allowed=allowed, take=take, whisper=whisper, clock=clock, patience=0.2
+    )
+    app = web.Application(middlewares=[answer_problems])
+    app.add_routes(handler.routes())
     async with TestClient(TestServer(app)) as client:
         one.client = client
         yield one
+    await handler.aclose()
 
 
 async def test_a_press_becomes_a_request_that_names_who_and_what() -> None:
@@ -93,8 +99,11 @@ async def test_a_press_becomes_a_request_that_names_who_and_what() -> None:
         "address": "#process-mining",
         "user": "U0ANALYST1",
         "userName": "analyst",
+        "press": f"U0ANALYST1 {datetime.fromtimestamp(one.clock(), UTC).isoformat()}",
     }
-    assert one.whispered == []
+    assert event.action == {"name": "retry", "run": 1, "press": True}
+    assert event.subject == "op-1"
+    assert one.whispered == [("C0TEAM0001", "U0ANALYST1", TAKEN)]
 
 
 async def test_pressing_twice_is_one_request(store: Store) -> None:
@@ -115,7 +124,8 @@ async def test_what_slack_did_not_sign_or_signed_long_ago_does_nothing() -> None
             assert response.status == 401
         async with one.client.post(PATH, data=body) as response:
             assert response.status == 401
-    assert one.taken == one.whispered == []
+    assert not one.taken
+    assert not one.whispered
 
 
 @pytest.mark.parametrize("value", ["", "nonsense", BUTTON.token(b"another-key"), BUTTON.token(KEY)[:-1] + "~"])
@@ -123,7 +133,7 @@ async def test_a_button_that_relay_did_not_make_is_answered_and_does_nothing(val
     async with scene() as one:
         assert await one.press(value) == 200
     assert one.taken == []
-    assert one.whispered == [("C0TEAM0001", "U0ANALYST1", SORRY["stale"])]
+    assert one.whispered == [("C0TEAM0001", "U0ANALYST1", STALE)]
 
 
 async def test_an_old_button_is_answered_and_does_nothing() -> None:
@@ -131,7 +141,7 @@ async def test_an_old_button_is_answered_and_does_nothing() -> None:
         one.clock.advance(GOOD_FOR + 1)
         assert await one.press(BUTTON.token(KEY)) == 200
     assert one.taken == []
-    assert one.whispered[0][2] == SORRY["stale"]
+    assert one.whispered[0][2] == STALE
 
 
 async def test_only_those_who_are_named_may_and_the_others_are_told_so() -> None:
@@ -139,7 +149,7 @@ async def test_only_those_who_are_named_may_and_the_others_are_told_so() -> None
         assert await one.press(BUTTON.token(KEY), user="U0LEAD0001") == 200
         assert await one.press(replace(BUTTON, action="cancel").token(KEY)) == 200
     assert one.taken == []
-    assert [said[2] for said in one.whispered] == [SORRY["forbidden"]] * 2
+    assert [said[2] for said in one.whispered] == [FORBIDDEN] * 2
 
 
 def form(payload: Any) -> bytes:
@@ -157,4 +167,33 @@ BODIES = [
 async def test_whatever_else_slack_sends_is_answered_and_nothing_done(body: bytes) -> None:
     async with scene() as one:
         assert await one.post(body) == 200
-    assert one.taken == one.whispered == []
+    assert not one.taken
+    assert not one.whispered
+
+
+async def test_whoever_presses_again_hears_that_it_was_asked_for(store: Store) -> None:
+    async with scene() as one:
+        one.status = "duplicate"
+        assert await one.press(BUTTON.token(KEY)) == 200
+    assert [said[2] for said in one.whispered] == [TWICE]
+
+
+@pytest.mark.parametrize("fault", [StoreUnavailable("away"), TimeoutError()])
+async def test_what_cannot_be_made_durable_is_no_200(fault: Exception) -> None:
+    async with scene() as one:
+        one.fault = fault
+        assert await one.press(BUTTON.token(KEY)) == 503
+    assert one.whispered == []
+
+
+async def test_a_body_that_is_too_large_is_refused_before_its_signature_is_worked_out() -> None:
+    async with scene() as one:
+        assert await one.post(b"x" * (MAX_BODY + 1)) == 413
+        assert await one.post(b"x" * MAX_BODY) == 200
+
+
+async def test_more_presses_than_people_make_are_throttled() -> None:
+    async with scene() as one:
+        statuses = [await one.post(b"") for _ in range(LIMIT.count + 1)]
+    assert statuses[:-1] == [200] * LIMIT.count
+    assert statuses[-1] == 429

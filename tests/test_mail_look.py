@@ -387,6 +387,14 @@ def test_slack_takes_every_digest_and_round_up(renderer: Renderer, name: str, la
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_in_a_digest_calls_anybody_or_leads_anywhere_in_slack(renderer: Renderer, language: str) -> None:
+    said = json.dumps(digests.render(renderer, "slack", "digest.hostile", language), ensure_ascii=False)
+
+    assert {token[: len(samples.BASE_URL) + 1] for token in re.findall(r"<[^>]*>?", said)} == {f"<{samples.BASE_URL}"}
+    assert not re.search(r"<[!@#]|\*bold\*|_italic_|~gone~|:tada:", said)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", ["digest.daily", "digest.weekly", "digest.empty", "roundup.quiet", "roundup.overflow"])
 def test_a_digest_in_slack_says_what_was_agreed(renderer: Renderer, name: str, language: str) -> None:
     said = digests.render(renderer, "slack", name, language)

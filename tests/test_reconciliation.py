@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from relay import metrics
 from relay.deliveries import Accepted
 from relay.errors import PlatformError
 from relay.events import Event
-from relay.reconciliation import MOST, OVERLAP, PERIOD, Reconciliation, Sender
+from relay.reconciliation import LISTED, MOST, OVERLAP, PERIOD, QUIET, STARTING, Reconciliation, Sender
 from relay.store import Store
+from relay.store.rounds import Unheard
 from tests.support import events
 from tests.support.targets import mail
 
@@ -34,7 +36,7 @@ class Api:
         return dict(found)
 
     async def since(self, when: datetime, most: int) -> Sequence[str]:
-        assert most == MOST
+        assert most == LISTED
         self.since_when.append(when)
         return list(self.documents)
 
@@ -43,24 +45,32 @@ class Api:
 class Known:
     """What relay knows: the runs it has not heard of, and the ids it knows at all."""
 
-    running: list[str]
+    running: list[str | Unheard]
     known: set[str] = field(default_factory=set)
     last: float | None = NOW - PERIOD
+    periods: list[tuple[float, float]] = field(default_factory=list)  # of each round: between two, and of silence
+    done: list[float] = field(default_factory=list)
 
     async def turn(self, period: float) -> float | None:
-        assert period == PERIOD
+        self.periods.append((period, -1))
         return self.last
 
-    async def unheard(self, seconds: float, most: int) -> Sequence[str]:
-        return self.running[:most]
+    async def finished(self, at: float) -> None:
+        self.done.append(at)
+
+    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> Sequence[Unheard]:
+        assert (tenant, project) == ("t", "p")
+        self.periods[-1] = (self.periods[-1][0], seconds)
+        return [one if isinstance(one, Unheard) else Unheard(one) for one in self.running[:most]]
 
     async def unknown(self, operations: Sequence[str]) -> Sequence[str]:
-        return [name for name in operations if name not in self.known and name not in self.running]
+        running = {one.operation if isinstance(one, Unheard) else one for one in self.running}
+        return [name for name in operations if name not in self.known | running]
 
 
-def document(operation: str, status: str, percentage: float = 67) -> dict[str, Any]:
+def document(operation: str, status: str, percentage: float = 67, **more: Any) -> dict[str, Any]:
     progress = {"percentage": percentage, "currentPhase": "Discovery"}
-    return {"operationId": operation, "operationName": "A run", "status": status, "progress": progress}
+    return {"operationId": operation, "operationName": "A run", "status": status, "progress": progress} | more
 
 
 async def round_of(api: Api, known: Known) -> list[Event]:
@@ -70,7 +80,7 @@ async def round_of(api: Api, known: Known) -> list[Event]:
         taken.append(event)
         return Accepted("accepted", 1)
 
-    await Reconciliation(api, known, take, Sender("async-operations", "t", "p")).tick(NOW)
+    await Reconciliation(lambda: (api, Sender("async-operations", "t", "p")), known, take).tick(NOW)
     return taken
 
 
@@ -80,7 +90,9 @@ async def round_of(api: Api, known: Known) -> list[Event]:
      ("Cancelled", "operation.cancelled"), ("Timeout", "operation.failed")],
 )  # fmt: skip
 async def test_each_state_goes_in_as_the_event_that_was_missed(status: str, name: str) -> None:
+    counted = metrics.reconciled._value.get()
     [event] = await round_of(Api({"op-1": document("op-1", status)}), Known(["op-1"]))
+    assert metrics.reconciled._value.get() == counted + 1
     assert (event.name, event.status, event.source, event.tenant) == (name, status, "async-operations", "t")
 
 
@@ -130,6 +142,72 @@ async def test_what_was_told_by_the_platform_as_well_is_told_once(store: Store) 
         return taken[-1]
 
     api = Api({reported.operation.id: dict(reported.operation.document)})
-    await Reconciliation(api, Known([reported.operation.id]), take, Sender("async-operations")).tick(NOW)
+    sender = Sender("async-operations", "t", "p")
+    await Reconciliation(lambda: (api, sender), Known([reported.operation.id]), take).tick(NOW)
     assert [answer.status for answer in taken] == ["accepted"]
     assert (await store.accept(reported, [mail()])).status == "duplicate"
+
+
+@pytest.mark.parametrize(
+    ("now", "known", "news"),
+    [
+        (document("op-1", "Running", 67), Unheard("op-1", 67, "Discovery"), False),
+        (document("op-1", "Running", 66), Unheard("op-1", 67, "Discovery"), False),
+        (document("op-1", "Initiated", 0), Unheard("op-1"), False),
+        (document("op-1", "Running", 0), Unheard("op-1"), True),
+        (document("op-1", "Running", 68), Unheard("op-1", 67, "Discovery"), True),
+        (document("op-1", "Running", 67), Unheard("op-1", 67, "Loading"), True),
+        (document("op-1", "Failed", 67), Unheard("op-1", 67, "Discovery"), True),
+    ],
+)
+async def test_what_is_known_is_no_sign_of_life(now: dict[str, Any], known: Unheard, news: bool) -> None:
+    assert bool(await round_of(Api({"op-1": now}), Known([known]))) is news
+
+
+async def test_a_process_that_starts_asks_about_every_run_at_once_and_later_about_the_silent_ones() -> None:
+    known = Known(["op-1"])
+
+    async def take(event: Event) -> Accepted:
+        return Accepted("accepted", 1)
+
+    api = Api({"op-1": document("op-1", "Completed")})
+    rounds = Reconciliation(lambda: (api, Sender("async-operations", "t", "p")), known, take)
+    await rounds.tick(NOW)
+    await rounds.tick(NOW + PERIOD)
+    assert known.periods == [(STARTING, 0), (PERIOD, QUIET)]
+    assert known.done == [NOW, NOW + PERIOD]
+
+
+async def test_a_round_that_was_cut_short_is_taken_up_by_the_next() -> None:
+    api = Api({"op-1": document("op-1", "Completed"), "op-2": PlatformError("GET: 503", temporary=True)})
+    known = Known([])
+    assert await round_of(api, known) == []
+    assert known.done == []
+
+
+async def test_of_more_new_runs_than_one_round_takes_the_oldest_come_first() -> None:
+    names = [f"op-{number}" for number in reversed(range(MOST + 1))]  # as they are listed: newest first
+    known = Known([])
+    taken = await round_of(Api({name: document(name, "Running") for name in names}), known)
+    assert [event.subject for event in taken] == [*reversed(names)][:MOST]
+    assert known.done == []
+
+
+async def test_an_outcome_is_told_with_its_own_time_and_its_error() -> None:
+    ended = datetime.fromtimestamp(NOW - 100, UTC)
+    error = {"code": "SOURCE_TIMEOUT", "message": "The extractor did not answer."}
+    times = {"op-1": ended.isoformat(), "op-2": "soon", "op-3": 7, "op-4": "2999-01-01T00:00:00Z"}
+    api = Api({name: document(name, "Failed", endTime=at, error=error) for name, at in times.items()})
+    taken = await round_of(api, Known([*times]))
+    assert [event.occurred_at for event in taken] == [ended, *[datetime.fromtimestamp(NOW, UTC)] * 3]
+    assert all(event.error == error for event in taken)
+
+
+async def test_without_a_platform_nothing_is_asked() -> None:
+    known = Known(["op-1"])
+
+    async def take(event: Event) -> Accepted:
+        raise AssertionError
+
+    await Reconciliation(lambda: None, known, take).tick(NOW)
+    assert known.periods == []

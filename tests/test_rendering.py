@@ -23,7 +23,9 @@ from relay.events import Event
 from relay.rendering import Renderer, checks
 from relay.rendering.catalogues import Catalogues, languages
 from relay.rendering.formats import Formats
+from relay.rendering.library import Library
 from relay.rendering.renderer import message_of
+from relay.rendering.sandbox import COMPILED
 from relay.rendering.slack import MAX_TOTAL
 from relay.rendering.texts import clean, cut, inert, safe_url
 from tests.support import samples
@@ -384,11 +386,64 @@ def test_data_can_not_become_structure(alone: Build) -> None:
         ({"locales/de/messages.po": 'msgid "a"\nnonsense'}, r"locales/de/messages\.po:2: "),
         ({"locales/de/messages.po": 'msgid "a %(b)s"\nmsgstr "%(c)s"'}, r"locales/de/messages\.po:1: "),
         ({"locales/nolanguage/messages.po": ""}, r"locales/nolanguage/messages\.po: expected a folder named after"),
+        ({"slack/x.yaml": "text: a\nlevel: 010"}, r"slack/x\.yaml:2: expected a number, found 010; quote it"),
+        ({"slack/x.yaml": "text: a\nlevel: .inf"}, r"slack/x\.yaml:2: expected a number, found \.inf; quote it"),
+        ({"slack/x.yaml": "text: a\nblocks: &a\n  - *a"}, r"slack/x\.yaml:2: anchors and aliases .* not supported"),
+        ({"slack/x.yaml": "text: a\na: &a [x]\nb: [*a, *a]"}, r"slack/x\.yaml:2: anchors and aliases"),
+        ({"slack/x.yaml": f"text: a\nblocks: {'[' * 2000}"}, r"slack/x\.yaml:1: nested too deep"),
+        ({"slack/x.yaml": f"text: '{{{{ {'(' * 5000}1{')' * 5000} }}}}'"}, r"slack/x\.yaml:1: nested too deep"),
+        ({"slack/x.yaml": "text: '{% autoescape false %}{{ op.name }}{% endautoescape %}'"},
+         r"slack/x\.yaml:1: autoescape cannot be changed"),
+        ({"email/layout.html": "<p>\n{% autoescape 1 > 2 %}{{ op.name }}{% endautoescape %}"},
+         r"email/layout\.html:2: autoescape cannot be changed"),
     ],
 )  # fmt: skip
 def test_a_fault_stops_the_start_and_names_file_and_line(alone: Build, files: dict[str, str], place: str) -> None:
     with pytest.raises(TemplateError, match=place):
         alone(files)
+
+
+def test_a_file_that_is_not_utf8_is_named(alone: Build, tmp_path: Path) -> None:
+    for name in ("slack/x.yaml", "sentences.j2"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"text: f\xfcr")
+
+        with pytest.raises(TemplateError, match=f"^{name}: expected UTF-8"):
+            alone({})
+
+        (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("channel", "template"),
+    [
+        ("slack", "text: a\nblocks: [{type: table, rows: [hello]}]"),
+        ("slack", "text: a\nblocks: [{type: plan, title: x, tasks: [hello]}]"),
+        ("slack", "text: a\nblocks: 5"),
+        ("email", "subject: a\nsections: [{title: x}]"),
+        ("email", "subject: a\nsections: 5"),
+        ("email", "subject: a\ndays: [x]"),
+    ],
+)
+def test_a_field_of_another_shape_is_told_with_its_file(own: Build, channel: str, template: str) -> None:
+    renderer = own({f"{channel}/operation.progress.yaml": template})
+
+    with pytest.raises(TemplateError, match=rf"{channel}/operation\.progress\.yaml: a field has another shape"):
+        render(renderer, progress(), channel=channel)
+
+
+def test_what_comes_with_relay_is_compiled_when_it_is_first_needed() -> None:
+    COMPILED.clear()
+    library = Library([BUILT_IN])
+    assert not COMPILED
+
+    library.complete()
+    compiled = len(COMPILED)
+    assert compiled > 500
+
+    sources = [*library.sources()]
+    assert len(sources) > 500
+    assert len(COMPILED) == compiled
 
 
 @pytest.mark.parametrize(
@@ -457,7 +512,7 @@ def test_the_sandbox_refuses(alone: Build, attack: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["attr", "center", "filesizeformat", "forceescape", "format", "indent", "pprint", "random", "safe", "tojson",
-     "urlize", "wordwrap", "xmlattr"],
+     "truncate", "urlize", "wordwrap", "xmlattr"],
 )  # fmt: skip
 def test_filters_that_are_not_needed_are_not_there(alone: Build, name: str) -> None:
     with pytest.raises(TemplateError, match=f"No filter named '{name}'"):
@@ -539,6 +594,66 @@ def test_slack_texts_escape_exactly_once(alone: Build, expression: str, told: st
     renderer = alone(only(expression))
 
     assert text_of(renderer, progress(operationName='<!here> & "it\'s"')) == told
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{{ code('x') ~ op.name }}", "{{ op.name ~ code('x') ~ op.name }}", "{{ code('x') + op.name }}",
+        "{{ op.name + code('x') }}", "{{ [code('x'), op.name]|join(' ') }}", "{{ [op.name, 'y']|join(code('x')) }}",
+        "{{ [op.name]|join }}", "{{ [op]|join(code('x'), attribute='name') }}", "{{ op.name|e }}",
+        "{{ [op.name]|map('escape')|join }}", "{{ code('x')|replace('x', op.name) }}",
+        "{{ op.name|replace('b', code('x')) }}", "{% set x = op.name ~ '' %}{{ x ~ code('x') }}",
+        "{{ [op.name] }}", "{{ {'a': op.name} }}", "{{ _('Files') ~ op.name }}",
+    ],
+)  # fmt: skip
+def test_what_events_say_stays_inert_when_it_is_put_together_with_markup(alone: Build, expression: str) -> None:
+    renderer = alone(only(expression))
+
+    told = text_of(renderer, progress(operationName="*b* :tada: <!here>"))
+
+    assert "*b" not in told
+    assert "*`x`" not in told
+    assert ":tada:" not in told
+    assert "<!" not in told
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("{{ (op.name ~ ' & co')|upper }}", "A &lt; B &amp; CO"),
+        ("{{ ['', none, op.name, 1]|join('-') }}", "--a &lt; b-1"),
+        ("{{ [op, op]|join(' ', attribute='name') }}", "a &lt; b a &lt; b"),
+        ("{{ op.name|replace('a', 'x', 1) }}", "x &lt; b"),
+        ("{{ code('x') ~ ' ' ~ op.name }}", "`x` a &lt; b"),
+        ("{{ 1 + 2 }}{{ ([1] + [2])|length }}", "32"),
+    ],
+)
+def test_texts_are_put_together_as_ever(alone: Build, expression: str, told: str) -> None:
+    renderer = alone(only(expression))
+
+    assert text_of(renderer, progress(operationName="a < b")) == told
+
+
+def test_links_lead_to_the_allowed_hosts_alone(own: Build) -> None:
+    files = {"slack/operation.progress.yaml": """
+text: x
+blocks:
+  - type: section
+    text: {type: mrkdwn, text: "{{ link(op.first, 'one') }} {{ link(op.second, 'two') }}"}
+  - type: actions
+    elements:
+      - {type: button, text: {type: plain_text, text: A}, url: "{{ op.first }}"}
+      - {type: button, text: {type: plain_text, text: B}, url: "{{ op.second }}"}
+"""}  # fmt: skip
+    event = progress(first="https://files.example.com/a", second="https://example.com.evil.org/b")
+
+    told = render(own(files, hosts=("example.com",)), event)
+    anywhere = render(own(files), event)
+
+    assert told["blocks"][0]["text"]["text"] == "<https://files.example.com/a|one> two"
+    assert [button["url"] for button in told["blocks"][1]["elements"]] == ["https://files.example.com/a"]
+    assert len(anywhere["blocks"][1]["elements"]) == 2
 
 
 def test_an_address_field_holds_a_plain_safe_address_or_is_left_out(alone: Build) -> None:

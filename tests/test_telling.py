@@ -66,12 +66,6 @@ def test_every_cell_of_the_matrix_calls_whom_it_says(status: str, priority: str,
     assert called(told_as(status, priority), (), GROUP) == expected
 
 
-def test_only_a_critical_failure_or_time_out_is_told_at_night() -> None:
-    loud = {(status, priority) for status, priority, _ in CELLS if tell(told_as(status, priority)).loud}
-
-    assert loud == {("Failed", "Critical"), ("Timeout", "Critical")}
-
-
 def test_what_states_no_priority_is_told_as_normal() -> None:
     assert tell(told_as("Failed", "")) == tell(told_as("Failed", "Normal"))
 

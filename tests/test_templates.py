@@ -7,7 +7,7 @@ writes what is said now into tests/golden; read the difference before you keep i
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from relay.deliveries import Kind
 from relay.events import PRIORITIES, STATUSES
 from relay.rendering import Renderer
 from relay.rendering.catalogues import placeholders
+from relay.rendering.checks import messages
 from tests.support import samples
 
 ROOT = Path(__file__).parents[1]
@@ -155,6 +156,33 @@ def test_both_languages_have_every_message_with_the_same_values() -> None:
             source = message.id if isinstance(message.id, str) else " ".join(message.id)
             assert all(texts), message.id
             assert {name for text in texts for name in placeholders(str(text))} == placeholders(source), message.id
+
+
+def test_the_translations_that_the_guide_shows_are_of_texts_that_relay_says(renderer: Renderer) -> None:
+    guide = (ROOT / "docs/templates.md").read_text("utf-8")
+    said = {text for _, (_, text) in messages(renderer.library)}
+
+    shown = re.findall(r'^msgid "(.+)"$', guide, re.MULTILINE)
+
+    assert shown
+    assert {*shown} <= said
+
+
+def test_the_catalogue_says_each_text_once() -> None:
+    texts = re.findall(r'^(?:msgctxt .+\n)?msgid ".+"$', (ROOT / "templates/locales/de/messages.po").read_text("utf-8"),
+                       re.MULTILINE)  # fmt: skip
+
+    assert len(texts) == len({*texts})
+
+
+@pytest.mark.parametrize("name", ["operation.failed", "operation.timeout"])
+def test_a_german_failure_of_another_day_reads_well(renderer: Renderer, name: str) -> None:
+    event = samples.messages()[name]
+
+    said = renderer.render("slack", "each", event, (event,), language="de", timezone="Europe/Berlin",
+                           now=event.occurred_at + timedelta(days=1))  # fmt: skip
+
+    assert "*Zeitpunkt* 20. Jan." in json.dumps(said, ensure_ascii=False)
 
 
 def test_the_catalogue_holds_nothing_that_no_template_says() -> None:

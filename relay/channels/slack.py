@@ -12,7 +12,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 import structlog
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from relay.channels.slack_client import POST, UPDATE, Client
 from relay.channels.slack_errors import UNTHREADABLE, Meaning, SlackError
@@ -26,11 +35,14 @@ from relay.telling import OWNER
 log = structlog.get_logger(__name__)
 
 POST_PERIOD, POST_BURST = 1.0, 3  # Slack takes about one message a second in a conversation, and short bursts
+EVERYONE = "everyone"
 EDITS_A_MINUTE = 40  # of the 50 that Slack allows the whole workspace
 
 # Nothing becomes a link or a mention but what is written as one. An edit forgets these unless it is told again.
 LITERAL = {"parse": "none", "link_names": False}
 QUIET = {"unfurl_links": False, "unfurl_media": False}
+
+WHISPER = "chat.postEphemeral"
 
 # What goes missing without a scope; without chat:write nothing works at all.
 SCOPES = {
@@ -53,6 +65,10 @@ def _off(written: object) -> object:
     return None if written is False or written == "off" else written
 
 
+def _switched(written: object) -> object:
+    return "off" if written is False else written
+
+
 class NewRoots(BaseModel):
     """How many new live messages a conversation gets; above that one message tells of the others together."""
 
@@ -60,6 +76,32 @@ class NewRoots(BaseModel):
 
     count: Annotated[int, Field(ge=1, le=1_000)] = 20
     per: Annotated[float, BeforeValidator(_seconds), Field(ge=10, le=86_400)] = 600.0
+
+
+def _everyone(written: object) -> object:
+    return (written,) if isinstance(written, str) else written
+
+
+def _named(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if by_id(name.strip()).startswith("<!") and not by_id(name.strip()).startswith("<!subteam"):
+            raise ValueError(f"{name} names nobody who could press a button; expected everyone, or people and groups")
+    return names
+
+
+Names = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=254)], ...], BeforeValidator(_everyone), AfterValidator(_named)
+]
+
+
+class Actions(BaseModel):
+    """Who may press which button: ids, @names, e-mail addresses and groups, or `everyone` who sees it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    retry: Names = ()  # nobody
+    cancel: Names = ()
+    mute: Names = (EVERYONE,)
 
 
 class SlackSettings(BaseModel):
@@ -74,6 +116,9 @@ class SlackSettings(BaseModel):
     new_roots: Annotated[NewRoots | None, BeforeValidator(_off)] = NewRoots()
     profile: Literal["classic", "rich"] = "classic"  # rich: the newer blocks too, where the workspace has them
     edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_A_MINUTE  # of all live messages together
+    interactivity: Annotated[Literal["off", "http"], BeforeValidator(_switched)] = "off"  # buttons under live messages
+    signing_secret: SecretStr = SecretStr("")  # of the app: what it says of a press is signed with it
+    actions: Actions = Actions()
 
     @field_validator("token")
     @classmethod
@@ -114,6 +159,18 @@ class SlackSettings(BaseModel):
     def _some_way(self) -> Self:
         if not self.token.get_secret_value() and not self.webhooks:
             raise ValueError("expected token, the Slack app's bot token, xoxb-…, or webhooks")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_interactivity(self) -> Self:
+        secret = self.signing_secret.get_secret_value()
+        if self.interactivity == "http":
+            if not self.token.get_secret_value():
+                raise ValueError("interactivity needs token: an incoming webhook has no buttons")
+            if not secret.isascii() or len(secret) < 8 or _PLACEHOLDER.search(secret):
+                raise ValueError(
+                    "interactivity: http needs signing_secret, found in Slack under Basic Information, App Credentials"
+                )
         return self
 
     def modes_at(self, conversation: str) -> tuple[str, ...]:
@@ -209,6 +266,15 @@ class Slack:
         missing = [f"without the scope {scope} {loss}" for scope, loss in SCOPES.items() if scope not in granted]
         who = f"{answer.get('user', 'relay')} in {answer.get('team', 'Slack')}"
         return "; ".join([who, *missing, *filter(None, [webhooks])])
+
+    async def may(self, user: str, names: Iterable[str]) -> bool:
+        """Whether this person (an id) is one of these. Takes as long as Slack does; SlackError if it does not say."""
+        written = tuple(names)
+        return bool(user) and (EVERYONE in written or await self._directory.among(user, written))
+
+    async def whisper(self, conversation: str, user: str, text: str) -> None:
+        """Say something that this person alone sees. SlackError if Slack does not take it."""
+        await self._client.call(WHISPER, {"channel": conversation, "user": user, "text": escape(text)})
 
     async def aclose(self) -> None:
         await self._directory.aclose()

@@ -61,7 +61,7 @@ def _addressed(blocks: Sequence[Message], mentions: str) -> list[Message]:
     for index, block in enumerate(blocks):
         text = block.get("text")
         if block.get("type") == "section" and isinstance(text, Mapping) and text.get("type") == "mrkdwn":
-            named = {**block, "text": {**text, "text": clip(f"{mentions} {text['text']}", TEXT)}}
+            named = {**block, "text": {**text, "text": clip(f"{mentions} {text.get('text', '')}", TEXT)}}
             return [*blocks[:index], named, *blocks[index + 1 :]]
     return [{"type": "section", "text": {"type": "mrkdwn", "text": mentions}}, *blocks]
 
@@ -72,7 +72,7 @@ def _fitted(blocks: Sequence[Message], room: int) -> tuple[list[Message], int]:
     for block in blocks:
         text = block.get("text")
         if _size(block) > room >= LEAST and block.get("type") == "section" and isinstance(text, Mapping):
-            shorter = {**block, "text": {**text, "text": clip(text["text"], room)}}
+            shorter = {**block, "text": {**text, "text": clip(str(text.get("text", "")), room)}}
             shorter.pop("fields", None)
         else:
             shorter = block

@@ -38,7 +38,8 @@ class Report:
 
 @click.command(short_help="Check the configuration and the templates.")
 @config_option
-@click.option("--live", is_flag=True, help="Ask Slack, the mail server and Redis too. Nothing is sent to people.")
+@click.option("--live", is_flag=True,
+              help="Ask Slack, the mail server, Redis and the platform too. Nothing is sent to people.")  # fmt: skip
 @json_option
 def check(config: Path, *, live: bool, as_json: bool) -> None:
     """Check the configuration, and the templates in every language and channel, before relay has to live by them.
@@ -63,7 +64,7 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
     from relay.channels import CHANNELS  # noqa: PLC0415
 
     config = load(path, env=os.environ, channels=CHANNELS)
-    report.warnings += [*config.warnings, *_without_unsubscribing(config)]
+    report.warnings += [*config.warnings, *_without_unsubscribing(config), *_without_buttons(config)]
     report.summary = _summary(config)
     try:
         renderer = build_renderer(config)
@@ -88,6 +89,37 @@ def _without_unsubscribing(config: Config) -> Iterator[Problem]:
         yield Problem("server.public_url", "mail programs offer to unsubscribe by one click for https addresses alone")
 
 
+def _without_buttons(config: Config) -> Iterator[Problem]:
+    """Which buttons were asked for that nobody gets, and what they lack."""
+    from relay.buttons import offered  # noqa: PLC0415
+    from relay.channels.slack import SlackSettings  # noqa: PLC0415
+
+    settings = config.channels.get("slack")
+    if not isinstance(settings, SlackSettings):
+        return
+    if settings.interactivity == "off":
+        if settings.actions.model_fields_set:
+            yield Problem("channels.slack.interactivity", "off, so there are no buttons, whatever actions says")
+        return
+    lacking = [action for action in ("retry", "cancel") if getattr(settings.actions, action)]
+    if lacking and not offered(config).keys() & {*lacking}:
+        missing = [key for key in ("base_url", "tenant", "project") if not getattr(config.platform, key)]
+        yield Problem("platform", f"{' and '.join(lacking)} need {', '.join(missing)}, so nobody gets these buttons")
+    elif lacking and not config.platform.token.get_secret_value():
+        yield Problem("platform.token", f"empty; does the platform take a {' or a '.join(lacking)} without one?")
+
+
+def _buttons(config: Config) -> dict[str, list[str]]:
+    """The buttons in Slack, who may press them, and what has to be written down at Slack for that."""
+    from relay.buttons import offered  # noqa: PLC0415
+    from relay.interactions import PATH  # noqa: PLC0415
+
+    lines = [f"{action}: {', '.join(names)}" for action, names in offered(config).items()]
+    outside = config.server.public_url.rstrip("/") or "https://HOW-THE-OUTSIDE-REACHES-RELAY"
+    where = f"in Slack, Interactivity & Shortcuts, Request URL: {outside}{PATH}"
+    return {"buttons": [*lines, where]} if lines else {}
+
+
 def _summary(config: Config) -> dict[str, list[str]]:
     """The configuration in words, a line for each thing, without a secret."""
     return {
@@ -102,6 +134,7 @@ def _summary(config: Config) -> dict[str, list[str]]:
             for name, one in config.destinations.items()
         ],
         **_dynamic(config.dynamic_destinations),
+        **_buttons(config),
         "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],
     }
 
@@ -121,6 +154,7 @@ async def _ask_everyone(config: Config, report: Report) -> dict[str, str]:
     channels = build_channels(config)
     questions = {
         "redis": lambda: _ask_redis(config),
+        **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
         **{f"channels.{name}": one.check for name, one in channels.items()},
     }
     answers = {}
@@ -154,6 +188,16 @@ async def _ask_redis(config: Config) -> str:
     if promise.shortfall:
         raise RelayError(promise.shortfall)
     return f"answers; durability is {promise.durability}"
+
+
+async def _ask_platform(config: Config) -> str:
+    from relay.platform.lookups import client_of, configured  # noqa: PLC0415
+
+    if not configured(config.platform):
+        return "is not asked: without tenant and project its address is only where links start"
+    async with client_of(config.platform) as client:
+        page = await client.operations(page_size=1)
+    return f"answers; operations: {page.summary.total_operations}"
 
 
 def _print(report: Report) -> None:

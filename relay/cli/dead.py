@@ -58,10 +58,12 @@ def list_(config: Path, *, as_json: bool, most: int) -> None:
 @json_option
 @click.argument("name", metavar="ID")
 def show(config: Path, name: str, *, as_json: bool) -> None:
-    """Show one: why it is here, and the event it should have told."""
+    """Show one: why it is here, and the event it should have told; of a digest, all that it should have told."""
 
     async def work(desk: Desk) -> None:
         [letter] = await chosen(desk, [name], every=False)
+        if isinstance(letter, DeadLetter):
+            letter = await desk.records.told_by(letter)
         if as_json:
             print_json(plain(letter))
         else:
@@ -156,7 +158,8 @@ def _show(letter: Letter) -> None:
     shown = plain(letter)
     lines = {"id": letter.id, "what": headline(letter), "why": why(letter)}
     if isinstance(letter, DeadLetter):
-        lines |= {"operation": letter.operation, "since": f"{local(letter.died_at)}, after {attempts(letter.attempts)}"}
+        lines |= {"operation": letter.operation} if letter.operation else {}
+        lines |= {"since": f"{local(letter.died_at)}, after {attempts(letter.attempts)}"}
         body = json.dumps(shown["body"]["document"], ensure_ascii=False, indent=2) if letter.body else ""
     else:
         lines |= {"since": local(letter.at), **letter.headers}

@@ -12,23 +12,22 @@ from relay.cli.logs import configure
 from relay.cli.loop import run_loop
 from relay.cli.options import refuse, visible
 from relay.demo import Demo
-from relay.demo.demo import Happening
+from relay.demo.demo import SPEED, Happening
 from relay.errors import RelayError
 
-COLOURS = {"platform": "cyan", "slack": "magenta", "mail": "yellow"}
-ARROWS = {"platform": "→ relay", "slack": "relay → Slack", "mail": "relay → mail"}
+COLOURS = {"platform": "cyan", "sender": "cyan", "slack": "magenta", "mail": "yellow"}
+ARROWS = {"platform": "platform", "sender": "→ relay", "slack": "relay → Slack", "mail": "relay → mail"}
 
 
 @click.command(short_help="Run everything on this machine and watch.")
 @click.option("--until-done", is_flag=True, help="End once every expected message has arrived: 0 if all did, else 1.")
-@click.option(
-    "--pace", default=0.7, show_default=True, type=click.FloatRange(0, 60), help="Seconds between two events."
-)
-def demo(*, until_done: bool, pace: float) -> None:
-    """A private Redis, a Slack and an inbox with pages to look at, and relay itself.
+@click.option("--speed", metavar="X", default=SPEED, show_default=True, type=click.FloatRange(1, 10_000),
+              help="Divides every duration: with 180 the longest operation takes 15 seconds.")  # fmt: skip
+def demo(*, until_done: bool, speed: float) -> None:
+    """A sandbox of the platform, a Slack and an inbox with pages to look at, and relay itself.
 
-    Several signed operations are played: one completes, one fails critically, one event comes twice and one too
-    late, and a batch runs. Everything is shown as it happens; the pages stay up until Ctrl-C.
+    relay is registered there and operations are started: one completes, one fails critically, and a batch runs; one
+    event comes twice and one too late. Everything is shown as it happens; the pages stay up until Ctrl-C.
     """
     configure(machine=False, quiet=True)
     console = Console(highlight=False)
@@ -39,9 +38,9 @@ def demo(*, until_done: bool, pace: float) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with Demo.open(os.environ, lambda happening: _show(console, happening)) as stage:
+        async with Demo.open(os.environ, lambda happening: _show(console, happening), speed) as stage:
             _addresses(console, stage)
-            playing = asyncio.create_task(stage.play(pace))
+            playing = asyncio.create_task(stage.play())
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([playing, stopped], return_when=asyncio.FIRST_COMPLETED)
             if not playing.done():
@@ -65,8 +64,9 @@ def demo(*, until_done: bool, pace: float) -> None:
 
 def _addresses(console: Console, stage: Demo) -> None:
     console.print()
-    for name, url in (("Slack", stage.slack.url), ("Inbox", stage.inbox.url), ("relay", stage.url)):
-        console.print(f"  [bold]{name:6}[/bold] {url}", soft_wrap=True)
+    pages = {"Slack": stage.slack.url, "Inbox": stage.inbox.url, "Platform": stage.page, "relay": stage.url}
+    for name, url in pages.items():
+        console.print(f"  [bold]{name:8}[/bold] {url}", soft_wrap=True)
     console.print()
 
 

@@ -99,7 +99,8 @@ def plain(letter: Letter) -> dict[str, Any]:
 def _said(letter: Letter) -> list[Text]:
     lines = [Text(headline(letter), "bold")]
     if isinstance(letter, DeadLetter):
-        lines.append(Text(visible(f"{letter.operation}, {attempts(letter.attempts)}")))
+        whose = f"{letter.operation}, " if letter.operation else ""  # a digest is of many
+        lines.append(Text(visible(f"{whose}{attempts(letter.attempts)}")))
     return [*lines, Text(why(letter), "yellow")]
 
 

@@ -1,7 +1,8 @@
 """Operations of the platform as people read them in a terminal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 import click
 from rich.console import Console
@@ -18,7 +19,7 @@ COLOURS = {"Completed": "green", "Failed": "red", "Timeout": "yellow", "Cancelle
 
 def details(operation: Operation) -> str:
     """One operation, a fact on each line."""
-    progress = operation.progress
+    progress, over = operation.progress, operation.terminal
     facts = {
         "Name": operation.operation_name,
         "Type": operation.operation_type,
@@ -26,9 +27,12 @@ def details(operation: Operation) -> str:
         "Priority": operation.priority,
         "Progress": _percentage(operation),
         "Phase": operation.phase,
-        "Remaining": progress.estimated_remaining,
-        "Expected": local(progress.estimated_completion) if progress.estimated_completion else "",
-        "Latest end": local(operation.timeout_at) if operation.timeout_at else "",
+        "Remaining": "" if over else progress.estimated_remaining,
+        "Expected": "" if over else _at(progress.estimated_completion),
+        "Latest end": "" if over else _at(operation.timeout_at),
+        "Ended": _at(operation.end_time),
+        "Duration": operation.duration,
+        "Error": _error(operation),
     }
     lines = [operation.operation_id, *(f"  {name:<11}{said}" for name, said in facts.items() if said)]
     lines += [f"  {phase.status or '':<11}{phase.phase_name}" for phase in operation.phases]
@@ -36,19 +40,16 @@ def details(operation: Operation) -> str:
 
 
 def operations_table(page: Page) -> None:
-    """A page of operations, and what the platform counts."""
+    """A page of operations, and what the platform counts. An id stands below its name: whole, on 80 columns too."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("operation", "status", "progress", "priority", "type", "name"):
-        table.add_column(heading, no_wrap=heading != "name", overflow="fold")
+    for heading, justify in (("status", "left"), ("done", "right"), ("priority", "left")):
+        table.add_column(heading, no_wrap=True, justify=justify)  # type: ignore[arg-type]
+    table.add_column("operation", overflow="fold")
     for row in page.operations:
-        table.add_row(
-            row.operation_id,
-            _status(row.status),
-            _percentage(row),
-            row.priority or "",
-            row.operation_type or "",
-            Text(visible(row.operation_name or "")),
-        )
+        name = Text(visible(row.operation_name or ""))
+        name.append(visible(f" ({row.operation_type})") if row.operation_type else "", "dim")
+        name.append(visible(f"\n{row.operation_id}"))
+        table.add_row(_status(row.status), _percentage(row), visible(row.priority or ""), name)
     Console(highlight=False).print(table if page.operations else "There are none.")
     counted = page.summary
     numbers = {name: getattr(counted, name) for name in ("running", "completed", "failed", "cancelled")}
@@ -62,10 +63,11 @@ def batch_table(batch: Batch) -> None:
     click.echo(visible(f"{batch.batch_id}  {batch.status}  {batch.batch_name or ''}"))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("key", "status", "operation", "after"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("status", "operation"))
     for member in batch.operations:
-        waits = ", ".join(member.dependencies)
-        table.add_row(member.operation_key, _status(member.status or ""), member.operation_id or "", waits)
+        waits = Text(visible(", ".join(member.dependencies)))
+        key, id_ = Text(visible(member.operation_key)), Text(visible(member.operation_id or ""))
+        table.add_row(key, _status(member.status or ""), id_, waits)
     Console(highlight=False).print(table)
 
 
@@ -113,6 +115,18 @@ def bar(*, quiet: bool) -> Iterator[Callable[[Operation], None]]:
 def _percentage(operation: Operation) -> str:
     said = operation.progress.percentage
     return "" if said is None else f"{said:g}%"
+
+
+def _at(moment: datetime | None) -> str:
+    return local(moment) if moment else ""
+
+
+def _error(operation: Operation) -> str:
+    """The error's code and message; an API may also say it in one text."""
+    error = operation.error
+    if isinstance(error, Mapping):
+        return ": ".join(str(error[key]) for key in ("code", "message") if error.get(key))
+    return str(error or "")
 
 
 def _status(status: str) -> Text:

@@ -1,56 +1,16 @@
 """relay ops: start, look at and steer the operations of the platform, from a terminal."""
 
 import json
-import os
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-from pydantic import ValidationError
 
-from relay.channels import CHANNELS
-from relay.cli.loop import run_loop
+from relay.cli.calls import Place, json_object, request_of, say, with_client
 from relay.cli.operations import bar, batch_table, details, operations_table, results_text
-from relay.cli.options import json_option, read_event, refuse
-from relay.config import load
-from relay.errors import ConfigError, PlatformError, RelayError
+from relay.cli.options import json_option, read_event
 from relay.platform import OperationsClient
-from relay.platform.models import Document, RetryOperation, StartOperation, SubmitBatch
-
-Kind = TypeVar("Kind", bound=Document)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Which project of which platform, and what opens it, as far as it was named; the configuration says the rest."""
-
-    config: Path
-    base_url: str
-    tenant: str
-    project: str
-    token: str
-
-    def client(self) -> OperationsClient:
-        """ConfigError if the configuration is needed and cannot be used."""
-        place = self if self.base_url and self.tenant and self.project else self._filled()
-        return OperationsClient(place.base_url, tenant=place.tenant, project=place.project, token=place.token)
-
-    def _filled(self) -> "Place":
-        platform = load(self.config, env=os.environ, channels=CHANNELS).platform
-        place = Place(
-            self.config,
-            self.base_url or platform.base_url,
-            self.tenant or platform.tenant,
-            self.project or platform.project,
-            self.token or platform.token.get_secret_value(),
-        )
-        for key in ("base_url", "tenant", "project"):
-            if not getattr(place, key):
-                option = f"--{key.replace('_', '-')}"
-                raise click.UsageError(f"{self.config} has no platform.{key}: set it there, or say {option}")
-        return place
+from relay.platform.models import RetryOperation, StartOperation, SubmitBatch
 
 
 @click.group(short_help="Start, watch, list, cancel and retry operations of the platform.")
@@ -88,18 +48,21 @@ id_argument = click.argument("operation", metavar="ID")
 @click.pass_obj
 def start(place: Place, /, *, file: str | None, parameters: str | None, as_json: bool, **named: Any) -> None:
     """Start an operation."""
-    document = _object(read_event(file), "--file") if file else {}
+    document = json_object(read_event(file), "--file") if file else {}
     fields = {"operation_type": "operationType", "name": "operationName"}
     document |= {fields.get(key, key): value for key, value in named.items() if value is not None}
     if parameters is not None:
-        document["parameters"] = _object(parameters.encode(), "--parameters")
-    request = _request(StartOperation, document)
+        document["parameters"] = json_object(parameters.encode(), "--parameters")
+    for key, option in (("operationType", "--type"), ("operationName", "--name")):
+        if not document.get(key):
+            raise click.UsageError(f"There is no {key}: say {option}, or put it in the --file.")
+    request = request_of(StartOperation, document)
 
     async def work(client: OperationsClient) -> None:
         started = await client.start(request)
-        _say(started, as_json=as_json, text=f"{started.operation_id}  {started.status}")
+        say(started, as_json=as_json, text=f"{started.operation_id}  {started.status}")
 
-    _with_client(place, work)
+    with_client(place, work)
 
 
 @ops.command()
@@ -111,9 +74,9 @@ def status(place: Place, /, operation: str, *, as_json: bool) -> None:
 
     async def work(client: OperationsClient) -> None:
         found = await client.status(operation)
-        _say(found, as_json=as_json, text=details(found))
+        say(found, as_json=as_json, text=details(found))
 
-    _with_client(place, work)
+    with_client(place, work)
 
 
 @ops.command("list")
@@ -130,11 +93,11 @@ def list_(place: Place, /, *, as_json: bool, **filters: Any) -> None:
     async def work(client: OperationsClient) -> None:
         page = await client.operations(**filters)
         if as_json:
-            _say(page, as_json=True)
+            say(page, as_json=True)
         else:
             operations_table(page)
 
-    _with_client(place, work)
+    with_client(place, work)
 
 
 @ops.command()
@@ -153,9 +116,9 @@ def cancel(
         answer = await client.cancel(
             operation, reason=reason, force_termination=force_termination, preserve_partial_results=not discard
         )
-        _say(answer, as_json=as_json, text=f"{answer.operation_id}  {answer.status}")
+        say(answer, as_json=as_json, text=f"{answer.operation_id}  {answer.status}")
 
-    _with_client(place, work)
+    with_client(place, work)
 
 
 @ops.command()
@@ -169,9 +132,9 @@ def results(place: Place, /, operation: str, *, detail: str, phase: str, as_json
 
     async def work(client: OperationsClient) -> None:
         found = await client.results(operation, detail=detail, phase=phase)
-        _say(found, as_json=as_json, text=results_text(found))
+        say(found, as_json=as_json, text=results_text(found))
 
-    _with_client(place, work)
+    with_client(place, work)
 
 
 @ops.command()
@@ -186,13 +149,14 @@ def retry(
 ) -> None:
     """Run a failed operation again; it gets an id of its own."""
     document = {"retryMode": "restart" if restart else "resume", "retryReason": reason, "newTimeout": new_timeout}
-    request = _request(RetryOperation, {key: value for key, value in document.items() if value is not None})
+    request = request_of(RetryOperation, {key: value for key, value in document.items() if value is not None})
 
     async def work(client: OperationsClient) -> None:
         answer = await client.retry(operation, request)
-        _say(answer, as_json=as_json, text=f"{answer.new_operation_id}  {answer.status}  attempt of {operation}")
+        begins = f"  from {answer.resume_from_phase}" if answer.resume_from_phase else ""
+        say(answer, as_json=as_json, text=f"{answer.new_operation_id}  {answer.status}{begins}")
 
-    _with_client(place, work)
+    with_client(place, work)
 
 
 @ops.command()
@@ -203,18 +167,18 @@ def batch(place: Place, /, batch: str, *, as_json: bool) -> None:
     """Submit the batch in FILE.json, or say how the batch ID stands."""
     submitted = batch == "-" or batch.endswith(".json")
     try:
-        request = _request(SubmitBatch, _object(read_event(batch), batch)) if submitted else None
+        request = request_of(SubmitBatch, json_object(read_event(batch), batch)) if submitted else None
     except OSError as error:
         raise click.BadParameter(f"cannot read {batch}: {error.strerror}") from None
 
     async def work(client: OperationsClient) -> None:
         found = await (client.submit_batch(request) if request else client.batch(batch))
         if as_json:
-            _say(found, as_json=True)
+            say(found, as_json=True)
         else:
             batch_table(found)
 
-    _with_client(place, work)
+    with_client(place, work)
 
 
 @ops.command()
@@ -233,7 +197,7 @@ def watch(place: Place, /, operation: str, *, every: float, as_json: bool) -> No
         with bar(quiet=as_json) as show:
             async for state in client.watch(operation, every):
                 last = state
-                line = json.dumps(state.sent(), ensure_ascii=False)
+                line = json.dumps(state.sent())
                 if as_json and line != said:
                     click.echo(line)
                 said = line
@@ -241,37 +205,4 @@ def watch(place: Place, /, operation: str, *, every: float, as_json: bool) -> No
         if last is None or last.status != "Completed":
             raise SystemExit(1)
 
-    _with_client(place, work)
-
-
-def _with_client(place: Place, work: Callable[[OperationsClient], Awaitable[None]]) -> None:
-    async def call() -> None:
-        async with place.client() as client:
-            await work(client)
-
-    try:
-        run_loop(call())
-    except (PlatformError, ConfigError) as error:
-        refuse(error)
-
-
-def _say(document: Document, *, as_json: bool, text: str = "") -> None:
-    click.echo(json.dumps(document.sent(), ensure_ascii=False, indent=2) if as_json else text)
-
-
-def _object(written: bytes, where: str) -> dict[str, Any]:
-    try:
-        found = json.loads(written)
-    except ValueError as error:
-        raise click.BadParameter(f"not JSON: {error}", param_hint=where) from None
-    if not isinstance(found, dict):
-        raise click.BadParameter("expected a JSON object", param_hint=where)
-    return found
-
-
-def _request(kind: type[Kind], document: dict[str, Any]) -> Kind:
-    try:
-        return kind.model_validate(document)
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        refuse(RelayError("\n".join(faults)))
+    with_client(place, work)

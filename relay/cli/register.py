@@ -12,7 +12,7 @@ from relay.cli.loop import run_loop
 from relay.cli.options import config_option, json_option, refuse
 from relay.config import Config, load
 from relay.errors import ConfigError, PlatformError, RelayError
-from relay.platform import OperationsClient
+from relay.platform.lookups import client_of
 from relay.platform.models import Filters, RegisterWebhook
 from relay.platform.registration import Registered, request
 from relay.platform.registration import register as register_at
@@ -74,10 +74,7 @@ def filters(rules: Sequence[Rule]) -> Filters:
 
 
 async def _register(config: Config, wanted: RegisterWebhook, *, dry_run: bool, as_json: bool) -> None:
-    platform = config.platform
-    async with OperationsClient(
-        platform.base_url, tenant=platform.tenant, project=platform.project, token=platform.token.get_secret_value()
-    ) as client:
+    async with client_of(config.platform) as client:
         done = await register_at(client, wanted, dry_run=dry_run)
     if as_json:
         click.echo(json.dumps(_facts(done, wanted, dry_run=dry_run), ensure_ascii=False, indent=2))

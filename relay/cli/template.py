@@ -1,8 +1,8 @@
 """relay template: the tools of whoever changes what relay says. Nothing is sent, and no running relay is needed."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,30 @@ COMMANDS = {
 }
 
 
+SAMPLE_URL = "https://platform.example.com"  # where the samples' operations can be looked at
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How those read whom a destination reaches."""
+
+    language: str = "en"
+    timezone: str = "UTC"
+
+
 @dataclass(frozen=True)
 class Workplace:
     """What a template author works with."""
 
     directories: tuple[Path, ...]  # the author's own first, the built-in one last
     base_url: str = ""
-    language: str = "en"
-    timezone: str = "UTC"
-    destinations: tuple[str, ...] = ()
+    reader: Reader = Reader()
+    destinations: Mapping[str, Reader] = field(default_factory=dict)
+
+    @property
+    def sample_url(self) -> str:
+        """The platform's address; where none is configured, one with which the samples have links all the same."""
+        return self.base_url or SAMPLE_URL
 
     @property
     def own(self) -> Path | None:
@@ -85,10 +100,17 @@ def workplace(config: Path | None, templates: Path | None) -> Workplace:
         if not templates.is_dir():
             raise click.BadParameter(f"{file}: templates: there is no directory {templates}", param_hint="--config")
     platform, destinations = said.get("platform"), said.get("destinations")
+    everybody = _reader(said, Reader())
     return Workplace(
         directories=(*([templates] if templates else ()), share("templates")),
         base_url=str(platform.get("base_url") or "") if isinstance(platform, dict) else "",
-        language=str(said.get("language") or "en"),
-        timezone=str(said.get("timezone") or "UTC"),
-        destinations=tuple(destinations) if isinstance(destinations, dict) else (),
-    )
+        reader=everybody,
+        destinations={name: _reader(place, everybody) for name, place in destinations.items()}
+        if isinstance(destinations, dict) else {},
+    )  # fmt: skip
+
+
+def _reader(said: object, otherwise: Reader) -> Reader:
+    written = said if isinstance(said, dict) else {}
+    return Reader(str(written.get("language") or otherwise.language),
+                  str(written.get("timezone") or otherwise.timezone))  # fmt: skip

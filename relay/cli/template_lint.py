@@ -74,7 +74,7 @@ def faults_of(place: Workplace) -> list[str]:
         own = library.own(case.channel, message_of(case.event, case.kind, case.history), case.kind, case.destination)
         return place.own is None or bool(own)
 
-    with contextlib.closing(BoundedRenderer(place.directories, base_url=place.base_url)) as renderer:
+    with contextlib.closing(BoundedRenderer(place.directories, base_url=place.sample_url)) as renderer:
         return faults + problems(
             renderer.render, library, catalogues, place.directories, fixtures=FIXTURES, concerns=concerns, judge=judge
         )

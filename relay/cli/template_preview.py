@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from relay.channels.email_messages import Mailbox, compose
 from relay.cli.options import read_event, refuse
 from relay.cli.template import USUAL, Workplace, workplace, workplace_options
 from relay.deliveries import Kind, Notification
+from relay.destinations import known_zone
 from relay.errors import RelayError
 from relay.events import Event
 from relay.parsing import decode, parse
 from relay.rendering import BoundedRenderer
+from relay.rendering.catalogues import languages
 from relay.rendering.checks import history_of, kinds_of, sample_events
 from relay.rendering.fixtures import FIXTURES
 from relay.standins.slack_page import page_of
@@ -51,13 +54,13 @@ class View:
 )
 @click.option("--operation", metavar="ID", help="Tell what a running relay knows of this operation or batch.")
 @click.option("--channel", type=click.Choice(["slack", "email"]), help="One channel only.")
-@click.option("--lang", "language", metavar="CODE", help="The language; else that of the configuration.")
-@click.option("--timezone", metavar="ZONE", help="The reader's zone; else that of the configuration.")
+@click.option("--lang", "language", metavar="CODE", help="The language; else that of the destination.")
+@click.option("--timezone", metavar="ZONE", help="The reader's zone; else that of the destination.")
 @click.option("--kind", type=click.Choice(["each", "live", "reply"]), default="each", show_default=True,
               help="Slack's message that shows the present state, or the outcome in its thread.")  # fmt: skip
 @click.option("--fixture", type=click.Choice(list(FIXTURES)), default="typical", show_default=True,
               help="How much the event says.")  # fmt: skip
-@click.option("--destination", default="", metavar="NAME", help="As this destination gets it.")
+@click.option("--destination", default="", metavar="NAME", help="As this destination gets it; else as any would.")
 @click.option("--profile", type=click.Choice(["classic", "rich"]), default="classic", show_default=True,
               help="Slack's blocks: those that every Slack shows, or the newer ones.")  # fmt: skip
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default="preview", show_default=True,
@@ -71,7 +74,8 @@ def preview(
     and as a page, the mail as HTML, as text and as an .eml file. Nothing is sent.
     """
     place = workplace(config, templates)
-    view = View(language=language or place.language, timezone=timezone or place.timezone, **options)
+    view = _view(place, language, timezone, options)
+    base_url = place.base_url if event_file is not None or operation is not None else place.sample_url
     channels = [channel] if channel else ["slack", "email"]
     try:
         if event_file is not None:
@@ -80,7 +84,7 @@ def preview(
             told = _kept(operation, config or USUAL)
         else:
             told = _sampled(place, message, view.fixture)
-        with contextlib.closing(BoundedRenderer(place.directories, base_url=place.base_url)) as renderer:
+        with contextlib.closing(BoundedRenderer(place.directories, base_url=base_url)) as renderer:
             files = [
                 file for name in told for each in channels for file in _write(renderer, each, name, told[name], view)
             ]
@@ -93,10 +97,30 @@ def preview(
         webbrowser.open(pages[0].absolute().as_uri())
 
 
+def _view(place: Workplace, language: str | None, timezone: str | None, options: dict[str, Any]) -> View:
+    """As the destination's readers read, unless it is asked for otherwise."""
+    name = options["destination"]
+    if name and place.destinations and name not in place.destinations:
+        problem = f"there is no destination {name}; {suggest(name, place.destinations)}"
+        raise click.BadParameter(problem, param_hint="--destination")
+    reader = place.destinations.get(name, place.reader)
+    language, timezone = language or reader.language, timezone or reader.timezone
+    known = languages(place.directories)
+    if not {language, re.split("[-_]", language)[0].lower()} & {*known}:
+        raise click.BadParameter(f"there is no {language}; {suggest(language, known)}", param_hint="--lang")
+    try:
+        known_zone(timezone)
+    except ValueError as error:
+        raise click.BadParameter(f"{timezone}: {error}", param_hint="--timezone") from None
+    return View(language=language, timezone=timezone, **options)
+
+
 def _sent(file: str) -> Told:
     """The event in this file; nothing was known before."""
     try:
         event = parse(decode(read_event(file)), source="preview", received_at=datetime.now(UTC))
+    except OSError as error:
+        raise RelayError(f"{file}: cannot be read: {error.strerror}") from None
     except RelayError as error:
         raise RelayError(f"{file}: {error}") from None
     return {event.name: (event, (event,))}

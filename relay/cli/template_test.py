@@ -39,7 +39,8 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
     before = {file: file.read_text("utf-8") for file in sorted((place.own / GOLDEN).rglob("*.*")) if file.is_file()}
     changed = [file for file in sorted({*said, *before}) if said.get(file) != before.get(file)]
     for file in changed:
-        click.echo(visible(_difference(file, before.get(file, ""), said.get(file, ""))))
+        shown = _difference(file, before.get(file, ""), said.get(file, "")) if file in before or not update else ""
+        click.echo(visible(shown or f"{file} is new"))
     if update:
         _write(said, before)
         click.echo(f"{place.own / GOLDEN}: {len(changed)} of {len(said)} files written")
@@ -53,14 +54,14 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
 def _said(place: Workplace) -> Iterator[tuple[str, str]]:
     """Each golden file's name and content, as it would be now."""
     told: dict[str, dict[str, Any]] = {}
-    with contextlib.closing(BoundedRenderer(place.directories, base_url=place.base_url)) as renderer:
+    with contextlib.closing(BoundedRenderer(place.directories, base_url=place.sample_url)) as renderer:
         own = renderer.renderer
         for case in cases(own.library, place.directories, renderer.languages, FIXTURES):
             if not own.own(case.channel, case.kind, case.event, case.destination, case.history):
                 continue  # relay's own wording is relay's own to change
             at = f"@{case.destination}" if case.destination else ""
             name = f"{case.channel}/{case.sample}{at}.{case.fixture}.{case.language}"
-            told.setdefault(name, {})[case.kind] = case.told(renderer.render, place.timezone)
+            told.setdefault(name, {})[case.kind] = case.told(renderer.render, place.reader.timezone)
     for name, kinds in told.items():
         if name.startswith("email/"):
             yield f"{name}.txt", "\n".join(_mail(content) for content in kinds.values())

@@ -39,7 +39,7 @@ def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
     and `doc` is the whole body as it came.
     """
     place = workplace(config, templates)
-    found = [*variables(place.directories, place.base_url or "https://platform.example.com")]
+    found = [*variables(place.directories, place.sample_url)]
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=2))
         return

@@ -4,18 +4,19 @@ A press is a delivery to the address `retry` or `cancel`. Whatever comes of it i
 as well; only what may still succeed is tried again.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
 from relay.deliveries import Limit, Notification, Receipt
-from relay.errors import DeliveryError, PlatformError
+from relay.errors import DeliveryError, PlatformError, StoreUnavailable
 from relay.platform.models import Cancelled, Retried, RetryOperation
 
 CHANNEL = "platform"
-ACTIONS = ("retry", "cancel", "mute")
-REQUESTED, DONE = "operation.action.requested", "operation.action.done"
+ACTIONS = ("retry", "cancel")
+PATIENCE, PAUSE = 20, 0.5  # tries to make an answer durable, and the seconds between two
 
 
 class Platform(Protocol):
@@ -25,39 +26,54 @@ class Platform(Protocol):
     async def retry(self, operation: str, request: RetryOperation | None = None) -> Retried: ...
 
 
-Tell = Callable[[Mapping[str, Any], Mapping[str, Any]], Awaitable[None]]
-Mute = Callable[[Mapping[str, Any]], Awaitable[None]]
+Tell = Callable[[Mapping[str, Any], Mapping[str, Any]], Awaitable[object]]
 
 
 class Actions:
-    """The channel. `tell` gets the request's `action` and what came of it, `mute` silences a run at a destination."""
+    """The channel. `platform` is who is asked at present; `tell` gets the request's `action` and what came of it: ok,
+    newOperationId, detail, unknown."""
 
     Settings: ClassVar[type[BaseModel]] = BaseModel
     modes: ClassVar[tuple[str, ...]] = ("each",)
     slots: ClassVar = 4
-    timeout: ClassVar[float] = 45.0  # more than the client's own tries
+    timeout: ClassVar[float] = 60.0  # more than the client's own tries, and then making the answer durable
 
-    def __init__(self, platform: Platform, *, tell: Tell, mute: Mute) -> None:
+    def __init__(
+        self,
+        platform: Callable[[], Platform],
+        *,
+        tell: Tell,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._platform = platform
         self._tell = tell
-        self._mute = mute
+        self._sleep = sleep
 
     @staticmethod
-    def limits(address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
+    def addresses(value: object) -> list[str]:
+        """No destination has this channel: a button's press alone leads here."""
+        raise ValueError(f"expected another channel; {value!r} is asked for by a button alone")
+
+    @staticmethod
+    def limits(
+        address: str,  # noqa: ARG004
+        settings: Any = None,  # noqa: ARG004
+    ) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
         return (), ()
 
     async def send(self, notification: Notification) -> Receipt:
         """Do it, and tell what came of it. Raises DeliveryError where trying again may help."""
-        action: Mapping[str, Any] = notification.content["action"]
-        try:
-            outcome = await self._done(notification.address, action)
-        except PlatformError as error:
-            # A retry whose answer was lost may run already, and a second one would be a second run.
-            if error.temporary and (error.unsent or notification.address == "cancel"):
-                raise DeliveryError(str(error), retry_after=error.retry_after) from None
-            outcome = {"ok": False, "detail": str(error), "unknown": error.temporary}
-        await self._tell(action, outcome)
+        action, name = notification.content["action"], notification.address
+        if name == "retry" and notification.unknown:  # it was interrupted: it may run already
+            outcome: dict[str, Any] = {"ok": False, "unknown": True, "detail": ""}
+        else:
+            outcome = await self._done(name, action, unknown=notification.unknown)
+        await self._told(action, outcome)
         return Receipt(str(outcome.get("detail") or outcome.get("newOperationId") or "done"))
+
+    async def gave_up(self, content: Mapping[str, Any], error: str) -> None:
+        """It became a dead letter: whoever pressed must not wait for it."""
+        await self._told(content["action"], {"ok": False, "unknown": False, "detail": _said(error)})
 
     async def check(self) -> str:
         return "asks the platform when a button is pressed"
@@ -65,13 +81,34 @@ class Actions:
     async def aclose(self) -> None:
         """Nothing is held open: the client is the application's."""
 
-    async def _done(self, name: str, action: Mapping[str, Any]) -> dict[str, Any]:
-        operation, who = str(action["operationId"]), str(action.get("userName") or action.get("user") or "Slack")
-        if name == "cancel":
-            await self._platform.cancel(operation, reason=f"Cancelled by {who} in Slack")
-        elif name == "retry":
-            retried = await self._platform.retry(operation, RetryOperation(retry_reason=f"Asked for by {who} in Slack"))
-            return {"ok": True, "newOperationId": retried.new_operation_id}
-        else:
-            await self._mute(action)
-        return {"ok": True}
+    async def _done(self, name: str, action: Mapping[str, Any], *, unknown: bool) -> dict[str, Any]:
+        operation, who = str(action["operationId"]), str(action.get("userName") or action.get("user") or "somebody")
+        try:
+            if name == "cancel":
+                await self._platform().cancel(operation, reason=f"Cancelled by {who} in Slack")
+                return {"ok": True}
+            request = RetryOperation(retry_reason=f"Asked for by {who} in Slack")
+            retried = await self._platform().retry(operation, request)
+        except PlatformError as error:
+            # A retry whose answer was lost may run already, and a second one would be a second run.
+            if error.temporary and (error.unsent or name == "cancel"):
+                raise DeliveryError(str(error), retry_after=error.retry_after) from None
+            return {"ok": False, "unknown": error.temporary or unknown, "detail": _said(str(error))}
+        return {"ok": True, "newOperationId": retried.new_operation_id}
+
+    async def _told(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:
+        """The platform has acted: while Redis is away, what came of it is kept in hand."""
+        for left in reversed(range(PATIENCE)):
+            try:
+                await self._tell(action, outcome)
+            except StoreUnavailable as error:
+                if not left:
+                    raise DeliveryError(str(error), outcome_unknown=True) from None
+                await self._sleep(PAUSE)
+            else:
+                return
+
+
+def _said(error: str) -> str:
+    """Without the call that the client's errors begin with: whoever pressed knows what was asked."""
+    return error.partition(": ")[2] or error

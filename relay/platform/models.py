@@ -105,6 +105,9 @@ class Operation(Document):
     phases: Sequence[Phase] = ()
     date_created: datetime | None = None
     timeout_at: datetime | None = None
+    end_time: datetime | None = None
+    duration: str | None = None
+    error: Any = None
 
     @property
     def terminal(self) -> bool:

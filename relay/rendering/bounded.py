@@ -9,7 +9,7 @@ The message is then made in relay's own wording, and says so. What is built in i
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +44,13 @@ class BoundedRenderer:
         *,
         base_url: str = "",
         default_timezone: str = "UTC",
+        hosts: Collection[str] = (),
         bounds: Bounds = BOUNDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._options = {"base_url": base_url, "default_timezone": default_timezone}
+        self._options: dict[str, Any] = {
+            "base_url": base_url, "default_timezone": default_timezone, "hosts": tuple(hosts),
+        }  # fmt: skip
         self.renderer = Renderer(directories, **self._options)
         self.faults: dict[str, str] = {}  # file of the user's own → what became of it; until it serves again
         self._built_in: Renderer | None = None
@@ -61,6 +64,10 @@ class BoundedRenderer:
     def languages(self) -> tuple[str, ...]:
         """The languages there are translations for, English first."""
         return self.renderer.languages
+
+    def translated(self, text: str, language: str) -> str:
+        """One of relay's own sentences (relay.rendering.whispers) in this language."""
+        return self.renderer.catalogues.language(language).translations.gettext(text)
 
     async def message(
         self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], *, language: str, **options: Any

@@ -21,10 +21,11 @@ from relay.rendering.digests import TOGETHER
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.formats import STYLES, moment
 from relay.rendering.library import GENERIC, Library
+from relay.rendering.whispers import WHISPERS
 
 # What code says: of batches, of recommendations, for true and false, and for a template that failed.
 FELL_BACK = "Shown with relay's own wording: the template %(file)s failed."
-WORDS = ("Pending", "Medium", "yes", "no", FELL_BACK)
+WORDS = ("Pending", "Medium", "yes", "no", FELL_BACK, *WHISPERS)
 NOON = datetime(2024, 1, 20, 12, tzinfo=UTC)  # for samples without a time of their own
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KINDS_OF: dict[str, tuple[Kind, ...]] = {"email": ("each",)}  # of single events; a channel not named here has all

@@ -1,20 +1,26 @@
 """The names that templates know: plain data, cleaned, with every documented field there. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from markupsafe import Markup
 
 from relay.events import WATCH_EVENTS, Event, view
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
 from relay.rendering.documents import between, iso, mapping, number, rows, text, time
 from relay.rendering.formats import Formats
-from relay.rendering.operations import operation
+from relay.rendering.operations import address, operation
 from relay.rendering.texts import clean, line, safe_url
 
+_USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 OUTCOME_PARTS = ("results", "error", "cancellation")
 # What relay's own watchdog says, where it says nothing.
 STALLED = {"rule": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
            "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0}  # fmt: skip
+# What came of a button, likewise.
+ACTION = {"name": "", "user": "", "userName": "", "ok": False, "unknown": False, "detail": "", "newOperationId": ""}
 RECOVERED = {"rule": "", "seconds": None, "flapping": False}
 
 
@@ -60,14 +66,15 @@ def context(
         "op": op,
         "batch": group,
         "results": _results(outcome),
-        "artifacts": [_artifact(row) for row in rows(outcome.get("artifacts"))],
+        "artifacts": [_artifact(row, event, base_url) for row in rows(outcome.get("artifacts"))],
         "recommendations": [_recommendation(row, formats) for row in rows(outcome.get("recommendations"))],
         "error": _error(mapping(merged.get("error"))),
-        "cancellation": _cancellation(mapping(merged.get("cancellation"))),
+        "cancellation": _cancellation(mapping(merged.get("cancellation")), event, base_url),
         "phase": _phase(mapping(merged.get("phase"))),
         "digest": digest(event, language, base_url),
         "stalled": {**STALLED, **alarm},
         "recovered": {**RECOVERED, **mapping(clean(event.document.get("recovered")))},
+        "action": _action(mapping(event.document.get("action"))),
         "event": {
             "name": event.name,
             "label": language.label(event.name),
@@ -110,8 +117,8 @@ def _results(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _artifact(row: Mapping[str, Any]) -> dict[str, Any]:
-    url = safe_url(row.get("downloadUrl") or row.get("url"))
+def _artifact(row: Mapping[str, Any], event: Event, base_url: str) -> dict[str, Any]:
+    url = address(text(row, "downloadUrl", "url"), event, base_url)
     return {
         **row,
         "name": text(row, "name", "fileName", "type") or url,
@@ -147,9 +154,10 @@ def _error(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cancellation(document: Mapping[str, Any]) -> dict[str, Any]:
+def _cancellation(document: Mapping[str, Any], event: Event, base_url: str) -> dict[str, Any]:
     partial = mapping(document.get("partialResults"))
     urls = partial.get("downloadUrls")
+    listed = [one for one in urls if isinstance(one, str)] if isinstance(urls, list) else []
     available = partial.get("available")
     return {
         **document,
@@ -157,9 +165,17 @@ def _cancellation(document: Mapping[str, Any]) -> dict[str, Any]:
         "reason": text(document, "reason"),
         "partial": available if isinstance(available, bool) else None,
         "phases_kept": number(partial, "completedPhases"),
-        "downloads": [safe for url in urls if (safe := safe_url(url))] if isinstance(urls, list) else [],
+        "downloads": [whole for url in listed if (whole := address(url, event, base_url))],
         "cost_saved": text(document, "resourcesReleased.costSaved"),
     }
+
+
+def _action(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What came of a button, and who pressed it: in Slack an id calls them, and is no text that anybody wrote."""
+    told = {**ACTION, **mapping(clean({key: document[key] for key in ACTION if key in document}))}
+    user = str(told["user"])
+    called = Markup(f"<@{user}>") if _USER.fullmatch(user) else ""  # noqa: S704 - an id and nothing else
+    return told | {"by": called}
 
 
 def _phase(document: Mapping[str, Any]) -> dict[str, Any]:

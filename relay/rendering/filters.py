@@ -1,6 +1,6 @@
 """What template authors can write after a `|`, and the few things they can call. All know the reader's language."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from babel.lists import format_list
@@ -128,7 +128,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def helpers(mode: str) -> dict[str, Callable[..., Any]]:
+def helpers(mode: str, hosts: Collection[str] = ()) -> dict[str, Callable[..., Any]]:
     """`link(url, text)`, `code(text)` and `pre(text)` in the markup of this kind of text."""
     shapes = SHAPES[mode]
 
@@ -137,8 +137,8 @@ def helpers(mode: str) -> dict[str, Callable[..., Any]]:
         return shapes[shape].format(**parts) if mode == "text" else Markup(shapes[shape]).format(**parts)  # noqa: S704
 
     def link(url: object, text: object) -> str:
-        """The text, leading to the address if that is a safe one."""
-        target, shown = safe_url(url), shorten(text)
+        """The text, leading to the address if that is a safe one, on one of the hosts where they are named."""
+        target, shown = safe_url(url, hosts), shorten(text)
         if not target:
             return shown
         return shaped("link", url=target, text=inert(shown) if mode == "mrkdwn" else shown)

@@ -33,6 +33,8 @@ def compile_text(environment: Environment, source: str, file: Path, line: int = 
         code = environment.compile(padded, name=str(file), filename=str(file))
     except TemplateSyntaxError as error:
         raise TemplateError(f"{error.filename or file}:{error.lineno}: {error.message}") from None
+    except RecursionError:
+        raise TemplateError(f"{file}:{line + 1}: nested too deep") from None
     return Template.from_code(environment, code, environment.make_globals(None))
 
 

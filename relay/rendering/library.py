@@ -1,6 +1,10 @@
-"""All template files, found and compiled once. For each file, the directory that is searched first wins."""
+"""All template files, found and compiled once. For each file, the directory that is searched first wins.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+A user's files are compiled at once, so that a fault stops the start. Those that come with relay are tested with it, and
+are compiled when they are first needed: all of them take a second, and most of a relay's starts need few.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +18,7 @@ from relay.rendering.leaves import Source, Values, fault
 from relay.rendering.sandbox import Mode, Sandbox, environment
 from relay.rendering.texts import line
 from relay.rendering.trees import Tree
+from relay.share import share
 
 # How a channel's texts escape what events say. A channel that is not named here sends plain text.
 MODES: dict[str, Mode] = {"slack": "mrkdwn", "email": "text"}
@@ -21,6 +26,7 @@ GENERIC = "generic"
 SENTENCES = "sentences.j2"
 PARTS = "parts.j2"
 NO_CHANNELS = ("locales", "samples", "golden")
+NOT_UTF8 = "expected UTF-8; save it in that encoding"
 SHARED = (".j2", ".html", ".txt")
 REQUIRED = {
     "slack": ("text", "it is what a phone shows and what a screen reader reads"),
@@ -30,14 +36,43 @@ REQUIRED = {
 Made = TypeVar("Made")
 
 
+class Messages(Mapping[str, Tree]):
+    """A channel's message files by their names without `.yaml`; each is read when it is first asked for."""
+
+    def __init__(self, read: Callable[[str], Tree]) -> None:
+        self._read = read
+        self._trees: dict[str, Tree | None] = {}
+
+    def add(self, name: str, tree: Tree | None = None) -> None:
+        self._trees[name] = tree
+
+    def __getitem__(self, name: str) -> Tree:
+        tree = self._trees[name]
+        if tree is None:
+            tree = self._trees[name] = self._read(name)
+        return tree
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._trees
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._trees)
+
+    def __len__(self) -> int:
+        return len(self._trees)
+
+
 class Library:
     """The messages of every channel, their shared macros, and the layouts that mails are set in."""
 
-    def __init__(self, directories: Sequence[Path], faults: list[str] | None = None) -> None:
-        """TemplateError at the first fault; with a list for them, every faulty file is noted there and left out."""
+    def __init__(
+        self, directories: Sequence[Path], faults: list[str] | None = None, hosts: Collection[str] = ()
+    ) -> None:
+        """TemplateError at the first fault of a user's file; with a list for them, every faulty file is noted there
+        and left out."""
         self._loader = FileSystemLoader(list(directories))
         self.environments: dict[Mode, Sandbox] = {
-            mode: environment(mode, self._loader) for mode in ("mrkdwn", "html", "text")
+            mode: environment(mode, self._loader, hosts) for mode in ("mrkdwn", "html", "text")
         }
         self._built_in = len(directories) - 1
         self._levels: dict[str, int] = {}  # each file's name → the number of the directory that it is taken from
@@ -45,13 +80,16 @@ class Library:
             names = FileSystemLoader(directories[level]).list_templates()
             self._levels |= {name: level for name in names if name.split("/")[0] not in NO_CHANNELS}
         self._faults = faults
-        self._trees: dict[str, dict[str, Tree]] = {}
+        builtin = [level for level, directory in enumerate(directories) if directory == share("templates")]
+        self._later = () if faults is not None else tuple(builtin)  # levels whose files can wait
+        self._trees: dict[str, Messages] = {}
         for name in sorted(self._levels):
             channel, _, file = name.partition("/")
-            if file.endswith(".yaml") and "/" not in file and (tree := self._tried(self._tree, name, channel)):
-                self._trees.setdefault(channel, {})[file.removesuffix(".yaml")] = tree
+            if file.endswith(".yaml") and "/" not in file:
+                self._add(channel, file.removesuffix(".yaml"), name)
         for mode, name in self._plain_templates():
-            self._tried(self.template, mode, name)
+            if self._levels[name] not in self._later:
+                self._tried(self.template, mode, name)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -62,10 +100,17 @@ class Library:
         """Per channel, the message files by their names without `.yaml`."""
         return self._trees
 
+    def complete(self) -> None:
+        """Compile what was left for later, where no later message may be held up by it."""
+        for trees in self._trees.values():
+            dict(trees)
+        for mode, name in self._plain_templates():
+            self.template(mode, name)
+
     def message(self, channel: str, name: str, kind: str, destination: str = "") -> Tree:
         """The file for this message: the user's before the built-in one, then the one for this destination, then the
         one for this kind; the one for everything unknown if there is none."""
-        trees = self._trees.get(channel, {})
+        trees: Mapping[str, Tree] = self._trees.get(channel, {})
         places = (f"@{destination}", "") if destination else ("",)
         for stem in (name, GENERIC):
             wanted = [f"{stem}{part}{at}" for at in places for part in (f".{kind}", "")]
@@ -96,6 +141,10 @@ class Library:
             raise TemplateError(f"{error.filename or name}:{error.lineno}: {error.message}") from None
         except JinjaError as error:
             raise TemplateError(f"{name}: not found in {self._where()}, or {error}") from None
+        except RecursionError:
+            raise TemplateError(f"{name}: nested too deep") from None
+        except UnicodeDecodeError:
+            raise TemplateError(f"{name}: {NOT_UTF8}") from None
 
     def macros(self, mode: Mode, channel: str, values: Values) -> dict[str, Any]:
         """`say`, the sentences that all channels share, and `parts`, the channel's own building blocks."""
@@ -133,8 +182,18 @@ class Library:
             elif file.endswith((".html", ".txt")) and folder:
                 yield ("html" if file.endswith(".html") else "text"), name
 
+    def _add(self, channel: str, stem: str, name: str) -> None:
+        tree = None
+        if self._levels[name] not in self._later and not (tree := self._tried(self._tree, name, channel)):
+            return
+        trees = self._trees.setdefault(channel, Messages(lambda each: self._tree(f"{channel}/{each}.yaml", channel)))
+        trees.add(stem, tree)
+
     def _tree(self, name: str, channel: str) -> Tree:
-        source, file, _ = self._loader.get_source(self.environments["text"], name)
+        try:
+            source, file, _ = self._loader.get_source(self.environments["text"], name)
+        except UnicodeDecodeError:
+            raise TemplateError(f"{name}: {NOT_UTF8}") from None
         texts, addresses = self.environments[MODES.get(channel, "text")], self.environments["text"]
         return Tree(Path(file or name), source, texts, addresses, name=name)
 

@@ -20,7 +20,7 @@ from relay.rendering.sandbox import Sandbox
 
 # Objects that carry every field of the platform's documents beside their own: any name may be right.
 OPEN = ("op", "batch", "results", "error", "cancellation", "phase", "doc", "digest")
-PER_MESSAGE = ("message", "kind", "dest", "digest", "say", "parts", "mail")
+PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "mail")
 FORGIVING = ("default", "d")
 
 

@@ -1,10 +1,12 @@
 """The renderer: from an event to what a channel sends, in one reader's language and zone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
 
 from relay.deliveries import Kind
 from relay.errors import TemplateError
@@ -32,16 +34,24 @@ BATCH_OF_STATUS = {
 class Renderer:
     """Compiles every template when it is built, so that a fault shows then, with file and line. Holds no state."""
 
-    def __init__(self, directories: Sequence[Path], *, base_url: str = "", default_timezone: str = "UTC") -> None:
+    def __init__(
+        self,
+        directories: Sequence[Path],
+        *,
+        base_url: str = "",
+        default_timezone: str = "UTC",
+        hosts: Collection[str] = (),
+    ) -> None:
         """`directories` are searched in this order: the user's own first, the built-in one last.
 
-        `base_url` is where the platform is; its documents name addresses without it. TemplateError if a
+        `base_url` is where the platform is; its documents name addresses without it. `hosts`, and what is below them,
+        are where links may lead to; none: anywhere. TemplateError if a
         template or a catalogue cannot be used.
         """
         self.directories = tuple(directories)
         self._base_url = base_url
         self._timezone = default_timezone
-        self.library = Library(self.directories)
+        self.library = Library(self.directories, hosts=hosts)
         self.catalogues = Catalogues(self.directories)
 
     @property
@@ -61,11 +71,13 @@ class Renderer:
         now: datetime,
         destination: str = "",
         unsubscribe: str = "",
+        buttons: Sequence[Mapping[str, str]] = (),
     ) -> dict[str, Any]:
         """The content of one notification; for a channel without a finish of its own, what its template says.
 
         slack: `text` and `blocks`. email: `subject` (says what happened), `topic` (the same for all mails about one
-        operation), `preheader`, `text` and `html`. `unsubscribe` is the address of the page where the reader ends it.
+        operation), `preheader`, `text` and `html`. `unsubscribe` is the address of the page where the reader ends it;
+        `buttons` stand under a live message, each an `action` and the `value` that comes back with a press.
         TemplateError names file and line.
         """
         formats = Formats(self.catalogues.language(language), ZoneInfo(timezone or self._timezone), now)
@@ -73,6 +85,8 @@ class Renderer:
         values = context(event, history, formats, self._base_url, live=kind == "live") | {
             "message": name,
             "kind": kind,
+            # Tokens are ours, and of no use with a single character changed.
+            "buttons": [{**one, "value": Markup(one["value"])} for one in buttons],  # noqa: S704
             "dest": {
                 "name": destination,
                 "channel": channel,
@@ -87,11 +101,14 @@ class Renderer:
         field, why = REQUIRED.get(channel, ("", ""))
         if field and field not in content:
             raise TemplateError(f"{tree.file}:1: `{field}:` is missing: {why}")
-        if channel == "slack":
-            return slack.finish(content)
-        if channel == "email":
-            html, text = (self.library.layout(channel, name, ending, destination) for ending in ("html", "txt"))
-            return email.finish(content, told, values | self.library.macros("html", channel, values), text, html)
+        try:
+            if channel == "slack":
+                return slack.finish(content)
+            if channel == "email":
+                html, text = (self.library.layout(channel, name, ending, destination) for ending in ("html", "txt"))
+                return email.finish(content, told, values | self.library.macros("html", channel, values), text, html)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise TemplateError(f"{tree.file}: a field has another shape than it has in {channel}: {error!r}") from None
         return content
 
     def fallback(self, channel: str, event: Event, language: str) -> dict[str, Any]:

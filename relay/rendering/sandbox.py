@@ -5,29 +5,30 @@ reaching Python and from forgetting to escape, and refuses what would grow at on
 `relay.rendering.bounded` does. Compiling computes nothing, so a file of any content may be compiled anywhere.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import CodeType
 from typing import Any, Literal
 
-from jinja2 import BaseLoader, ChainableUndefined, StrictUndefined, pass_context
+from jinja2 import BaseLoader, ChainableUndefined, StrictUndefined, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from relay.rendering import mixing
 from relay.rendering.filters import FILTERS, helpers
 from relay.rendering.texts import inert
 
 Mode = Literal["mrkdwn", "html", "text"]
 
 # Left out are those that format to any width (format, center, indent, wordwrap), reach attributes or
-# internals (attr, pprint, xmlattr), switch escaping off (safe) or promise what we say in our own way.
+# internals (attr, pprint, xmlattr), switch escaping off (safe) or promise what we say in our own way (truncate).
 ALLOWED_FILTERS = (
-    "abs", "batch", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "groupby",
-    "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace",
-    "reverse", "round", "select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "trim",
-    "truncate", "unique", "upper", "urlencode", "wordcount",
+    "abs", "batch", "capitalize", "count", "d", "default", "dictsort", "first", "float", "groupby", "int", "items",
+    "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select",
+    "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "trim", "unique", "upper", "urlencode",
+    "wordcount",
 )  # fmt: skip
 ALLOWED_METHODS: dict[type, tuple[str, ...]] = {  # of nothing else any
     str: ("capitalize", "endswith", "find", "isdigit", "lower", "lstrip", "removeprefix", "removesuffix", "rstrip",
@@ -54,8 +55,9 @@ class Absent(ChainableUndefined, StrictUndefined):
 class Sandbox(ImmutableSandboxedEnvironment):
     """A closed world: documents are data without methods of their own, operators work on numbers."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"*", "**", "%", "+"})
     mode: Mode = "text"
+    hosts: Collection[str] = ()  # where links may lead to; empty: anywhere
 
     def compile(
         self, source: Any, name: str | None = None, filename: str | None = None, *args: Any, **kwargs: Any
@@ -64,13 +66,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if not isinstance(source, str) or args or kwargs:
             return super().compile(source, name, filename, *args, **kwargs)
         key = (bool(self.autoescape), source, name, filename)
-        if key not in COMPILED:
+        code = COMPILED.get(key)
+        if code is None:
             if len(COMPILED) >= MAX_COMPILED:
                 COMPILED.clear()
-            COMPILED[key] = super().compile(source, name, filename)
-        return COMPILED[key]
+            code = COMPILED[key] = super().compile(source, name, filename)
+        return code
+
+    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
+        tree: nodes.Template = mixing.Rewriter().visit(source)
+        return super()._generate(tree.set_environment(self), *args, **kwargs)  # type: ignore[arg-type]
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+":
+            return super().call_binop(context, operator, *mixing.mixed(self, [left, right]))
         numbers = all(isinstance(value, int | float) for value in (left, right))
         if operator == "**" or not numbers:
             raise SecurityError(f"{operator} is for numbers that stay small, not for texts or powers")
@@ -98,7 +107,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return text.replace("&#34;", '"').replace("&#39;", "'") if self.mode == "mrkdwn" else text
 
 
-def environment(mode: Mode, loader: BaseLoader) -> Sandbox:
+def environment(mode: Mode, loader: BaseLoader, hosts: Collection[str] = ()) -> Sandbox:
     """The environment for one kind of text. All escape by themselves but `text`, where nothing is active."""
     sandbox = Sandbox(
         loader=loader,
@@ -111,9 +120,9 @@ def environment(mode: Mode, loader: BaseLoader) -> Sandbox:
         optimized=False,  # the optimizer would work out constants: `"x"|replace("x", …)` grows while it is compiled
         extensions=["jinja2.ext.i18n"],
     )
-    sandbox.mode = mode
-    sandbox.filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS
-    sandbox.globals = {"range": sandbox.globals["range"], **helpers(mode), **_gettext_functions()}
+    sandbox.mode, sandbox.hosts = mode, hosts
+    sandbox.filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | mixing.FILTERS
+    sandbox.globals = {"range": sandbox.globals["range"], **helpers(mode, hosts), **_gettext_functions()}
     sandbox.newstyle_gettext = True  # type: ignore[attr-defined]
     sandbox.policies["ext.i18n.trimmed"] = True
     return sandbox
@@ -129,6 +138,8 @@ def _finalize_mrkdwn(_context: Context, value: Any) -> Any:
     """What events say is made inert here; `Markup`, made by helpers and macros, is meant to be active."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return inert(value)
+    if isinstance(value, list | tuple | dict):  # a template that prints a whole object
+        return inert(str(value))
     return "" if value is None else value
 
 

@@ -57,7 +57,7 @@ def _fitted(blocks: list[Block]) -> list[Block]:
         for text, limit in _texts(block):
             text["text"] = _bound(clip(text["text"], max(1, min(limit, room))))
             room -= length(text["text"])
-            if text["type"] == "mrkdwn":
+            if text.get("type") == "mrkdwn":
                 text["verbatim"] = True  # else Slack makes links of addresses and names that an event mentions
         if block.get("type") == "plan":
             room = _plan(block, room)

@@ -1,7 +1,7 @@
 """What any payload may hold and no message may show: controls, hidden marks, active characters, unsafe links. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,8 +66,11 @@ def inert(text: str) -> str:
     return _FORMAT.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, text)
 
 
-def safe_url(url: object) -> str:
-    """The address if a person may be sent there: http or https, a plain host, no credentials; else empty."""
+def safe_url(url: object, hosts: Collection[str] = ()) -> str:
+    """The address if a person may be sent there: http or https, a plain host, no credentials; else empty.
+
+    With `hosts`, it must be one of them or below one of them.
+    """
     if not isinstance(url, str) or len(url) > MAX_URL or re.search(r"[\s\\<>|\"`\x00-\x1f\x7f]", url):
         return ""
     try:
@@ -80,5 +83,8 @@ def safe_url(url: object) -> str:
         or "@" in parts.netloc
         or not _HOST.fullmatch(parts.hostname or "")
     ):
+        return ""
+    host = (parts.hostname or "").lower()
+    if hosts and not any(host == one or host.endswith(f".{one}") for one in hosts):
         return ""
     return url

@@ -4,6 +4,7 @@ The notation, all of it:
 - A text is a template. `url:` is one too, and holds a safe http(s) address or nothing.
 - An object with a field that turns out empty is left out. A field named `fields?` is left out alone instead.
 - In a list, `each: file in artifacts` repeats its object for every file.
+- Anchors and aliases are refused: a few lines of them stand for a message of any size.
 """
 
 import re
@@ -53,6 +54,7 @@ class Tree:
         self.name = name  # as it is searched for: `slack/operation.failed.yaml`
         self.sources: list[Source] = []
         self._names: frozenset[str] = frozenset()
+        self._seen: dict[int, Node] = {}
         self._texts = texts
         self._addresses = addresses
         try:
@@ -60,9 +62,12 @@ class Tree:
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise TemplateError(f"{file}:{line}: {error.problem}") from None
+        except RecursionError:
+            raise TemplateError(f"{file}:1: nested too deep") from None
         if not isinstance(root, MappingNode):
             raise TemplateError(f"{file}:1: expected the fields of a message, for instance `text:`")
         self._root = self._object(root)
+        self._seen.clear()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -81,6 +86,9 @@ class Tree:
         return rendered
 
     def _compile(self, node: Node, key: str) -> Part:
+        if id(node) in self._seen:
+            raise self._fault(node, "anchors and aliases (& and *) are not supported: write it out")
+        self._seen[id(node)] = node
         if isinstance(node, MappingNode):
             return self._mapping(node)
         if isinstance(node, SequenceNode):
@@ -88,7 +96,10 @@ class Tree:
         if not isinstance(node, ScalarNode):
             raise self._fault(node, "expected a text, a list or an object")
         if convert := _SCALARS.get(node.tag):
-            value = convert(node.value)
+            try:
+                value = convert(node.value)
+            except ValueError:
+                raise self._fault(node, f"expected a number, found {node.value}; quote it if it is a text") from None
             return lambda _: value
         return self._text(node, key)
 
@@ -168,7 +179,7 @@ class Tree:
 
         def render(values: Values) -> Any:
             text = render_text(template, values)
-            return (safe_url(text) if address else environment.unquoted(text)) or EMPTY
+            return (safe_url(text, environment.hosts) if address else environment.unquoted(text)) or EMPTY
 
         return render
 

@@ -11,9 +11,11 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import urlencode
 
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, web
 
+from relay.signatures import sign
 from relay.standins.slack_page import live_page
 from relay.standins.slack_workspace import GROUPS, USERS, Conversation, Group, Message, User, Workspace
 
@@ -90,6 +92,7 @@ class SlackStandin:
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
         self._quiet: dict[tuple[str, str], float] = {}  # a call's lane → when it may be called again
         self._webhooks: dict[str, str] = {}  # path → conversation
+        self._interactivity = "", ""  # address and signing secret
         self._served = 0
         self._changed = asyncio.Condition()
         self._stopping = asyncio.Event()
@@ -115,6 +118,7 @@ class SlackStandin:
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_get("/", self._page)
         app.router.add_get("/messages.json", self._messages)
+        app.router.add_post("/press", self._pressed)
         app.router.add_get("/archives/{channel}/{message}", self._archive)
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_route("*", "/services/{path:.+}", self._webhook)
@@ -157,6 +161,41 @@ class SlackStandin:
     def delete(self, message: Message) -> None:
         """As a person in Slack would."""
         del self.workspace.conversations[message.channel].messages[message.ts]
+
+    def interact(self, url: str, signing_secret: str) -> None:
+        """Send what is pressed to this address, as an app's Interactivity Request URL has it."""
+        self._interactivity = url, signing_secret
+
+    async def press(self, message: Message, action: str, user: str = "", **changes: Any) -> int:
+        """Press the button that a message shows now, as this person (an id; the first by default), and answer the
+        status that relay gave. LookupError if it shows no such button. `changes` go into the payload's one action."""
+        buttons = (
+            one for block in message.blocks if block.get("type") == "actions" for one in block.get("elements", ())
+        )
+        button = next((one for one in buttons if one.get("action_id") == action), None)
+        if button is None:
+            raise LookupError(f"no button {action} under {message.text!r}")
+        return await self.send_press(message, button | changes, user)
+
+    async def send_press(self, message: Message, button: Mapping[str, Any], user: str = "") -> int:
+        """The signed request of https://docs.slack.dev/reference/interaction-payloads/block_actions-payload."""
+        url, secret = self._interactivity
+        person = self.workspace.users.get(user) or next(iter(self.workspace.users.values()))
+        now = self._clock()
+        pressed = {"type": "button", "action_ts": f"{now:.6f}"} | {
+            key: button[key] for key in ("action_id", "value", "action_ts") if key in button
+        }
+        payload = {
+            "type": "block_actions", "api_app_id": "A0STANDIN1", "team": {"id": "T0STANDIN1"},
+            "user": {"id": user or person.id, "username": person.name, "team_id": "T0STANDIN1"},
+            "channel": {"id": message.channel}, "container": {"type": "message", "message_ts": message.ts},
+            "actions": [pressed],
+        }  # fmt: skip
+        body = urlencode({"payload": json.dumps(payload)}).encode()
+        headers = sign("slack", body, secret.encode(), timestamp=now)
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        async with ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
+            return answer.status
 
     async def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
         """Until the predicate holds, looked at after every call; TimeoutError if it never does."""
@@ -229,6 +268,20 @@ class SlackStandin:
 
     async def _page(self, _request: web.Request) -> web.Response:
         return web.Response(text=live_page(), content_type="text/html")
+
+    async def _pressed(self, request: web.Request) -> web.Response:
+        """The page's own: a button was pressed there."""
+        said = await _arguments(request)
+        conversation = self.workspace.conversations.get(str(said.get("channel")))
+        message = conversation.messages.get(str(said.get("ts"))) if conversation else None
+        if message is None or not self._interactivity[0]:
+            raise web.HTTPNotFound
+        try:
+            status = await self.press(message, str(said.get("action")), str(said.get("user") or ""))
+        except (LookupError, ClientError):
+            status = 0
+        self._served += 1
+        return web.json_response({"status": status})
 
     async def _archive(self, request: web.Request) -> web.Response:
         place = request.match_info

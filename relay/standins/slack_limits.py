@@ -88,6 +88,12 @@ def _blocks(blocks: Any, at: str) -> Iterator[str]:
         total = sum(measured(block) for block in blocks if isinstance(block, Mapping) and block.get("type") == kind)
         if total > limit:
             yield f"{at}: {total} in all {kind} blocks, at most {limit}"
+    pressed = [
+        str(one.get("action_id")) for block in blocks if isinstance(block, Mapping) and block.get("type") == "actions"
+        for one in block.get("elements") or () if isinstance(one, Mapping) and one.get("action_id")
+    ]  # fmt: skip
+    for twice in sorted({name for name in pressed if pressed.count(name) > 1}):
+        yield f"{at}: action_id {twice!r} is used twice"
     kinds = {block.get("type") for block in blocks if isinstance(block, Mapping)}
     if kinds >= {"plan", "task_card"}:
         yield f"{at}: task_card blocks stand inside a plan or alone, not beside one"

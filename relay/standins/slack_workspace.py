@@ -26,6 +26,7 @@ class Group:
     id: str
     handle: str
     name: str = ""
+    users: tuple[str, ...] = ()
 
 
 USERS = (
@@ -33,7 +34,10 @@ USERS = (
     User("U0LEAD0001", "lead", "lead@example.com", "Tom Becker"),
     User("U0GONE0001", "former", "former@example.com", "Former Colleague", deleted=True),
 )
-GROUPS = (Group("S0DATATEAM", "data-team", "Data Team"), Group("S0OPSTEAM1", "emea-ops", "EMEA Operations"))
+GROUPS = (
+    Group("S0DATATEAM", "data-team", "Data Team", ("U0ANALYST1",)),
+    Group("S0OPSTEAM1", "emea-ops", "EMEA Operations"),
+)
 
 
 @dataclass
@@ -99,6 +103,7 @@ class Workspace:
         self.conversations: dict[str, Conversation] = {}
         self.name = name
         self.url = ""  # of the page, once it is served
+        self.whispers: list[Json] = []  # what one person alone was told: channel, user, text
         self.violations: list[str] = []  # what Slack would not have stood for
         self.rushes = 0  # posts within a second of the one before, in the same conversation
         self._without = frozenset() if rich else RICH
@@ -142,6 +147,7 @@ class Workspace:
             "users": {user.id: user.real_name or user.name for user in self.users.values()},
             "groups": {group.id: group.handle for group in self.groups.values()},
             "violations": self.violations[-20:],
+            "whispers": self.whispers[-3:],
             "conversations": [
                 {"id": conversation.id, "name": conversation.name, "messages": [
                     shown(root) | {"replies": [shown(reply) for reply in conversation.replies(root.ts)]}
@@ -178,6 +184,15 @@ class Workspace:
         message.edited = message.edited or not message.blocks
         return {"channel": conversation.id, "ts": message.ts, "text": message.text}
 
+    def _whisper(self, arguments: Json) -> Json:
+        conversation = self._named(arguments)
+        if arguments.get("user") not in self.users:
+            raise Refused("user_not_in_channel")
+        self._check(arguments)
+        whisper = {"channel": conversation.id, "user": arguments["user"], "text": str(arguments.get("text", ""))}
+        self.whispers.append(whisper)
+        return {"message_ts": f"{self._clock():.6f}"}
+
     def _permalink(self, arguments: Json) -> Json:
         conversation, ts = self._named(arguments), str(arguments.get("message_ts"))
         if ts not in conversation.messages:
@@ -211,6 +226,12 @@ class Workspace:
 
     def _usergroups(self, _arguments: Json) -> Json:
         return {"usergroups": [asdict(group) for group in self.groups.values()]}
+
+    def _members(self, arguments: Json) -> Json:
+        group = self.groups.get(str(arguments.get("usergroup")))
+        if group is None:
+            raise Refused("no_such_subteam")
+        return {"users": list(group.users)}
 
     def _named(self, arguments: Json) -> Conversation:
         found = self.conversation(str(arguments.get("channel") or ""), create=not self._fixed)
@@ -248,9 +269,11 @@ _METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {
     "auth.test": Workspace._auth,
     "chat.postMessage": Workspace._post,
     "chat.update": Workspace._update,
+    "chat.postEphemeral": Workspace._whisper,
     "chat.getPermalink": Workspace._permalink,
     "conversations.history": Workspace._history,
     "users.lookupByEmail": Workspace._lookup,
     "users.list": Workspace._users,
     "usergroups.list": Workspace._usergroups,
+    "usergroups.users.list": Workspace._members,
 }

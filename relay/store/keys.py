@@ -7,7 +7,9 @@ they are hashed first.
                                            + digested + dead + dropped, at all times
     {relay}:operation:<op>         hash    what is known: order (rank, retry, percentage, phases, at, seq), facts
                                            (fact:*), newest event of each name (doc:*, seq:*), gates (gate:<lane>),
-                                           what the watchdog goes by (watch:*)
+                                           its newest state in a few words (entry), whose run it is (led),
+                                           what the watchdog goes by (watch:*), what buttons
+                                           asked for (asked:<action>:<run>) and where it is muted (mute:<lane>)
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines
     {relay}:delivery:<id>          hash    one delivery until it is delivered, superseded or dropped
     {relay}:lane:<lane>            list    delivery ids in order; only the head is due
@@ -36,7 +38,9 @@ they are hashed first.
     {relay}:key                    string  32 bytes: what the links in mails are signed with
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
-    {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given
+    {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given; asked: ms
+                                           of the last reconciliation; reconciled: ms up to which new runs are known
+    {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:schema                 string  the version of this layout
 """

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from relay.events import Event
-from relay.parsing import load
+from relay.parsing import dump, load
 from relay.store import keys
 from relay.store.connection import call
 from relay.store.store import Store
+from relay.store.wire import BOXED
 
 QUARANTINE_LENGTH = 1000  # the oldest leave first; each is at most max_body long
 KEEP_DEAD_DAYS = 30
@@ -157,6 +158,13 @@ class Records:
             died_at=_time(row["died"]),
             body=(body or b"").decode("utf-8", "replace"),
         )
+
+    async def told_by(self, letter: DeadLetter) -> DeadLetter:
+        """The letter with what it would tell if that is no event of its own: a digest, or a round-up."""
+        if letter.kind not in BOXED:
+            return letter
+        box = letter.id.partition("-")[0]  # of a rolling message's deliveries each has a number behind it
+        return replace(letter, body=dump(await self._store.boxes.event(box)))
 
     async def replay(self, ids: Sequence[str]) -> int:
         """Put these dead letters back into the queue; how many were. A second call finds none."""

@@ -103,8 +103,9 @@ class Store:
     async def known(self, subject: str) -> dict[str, str]:
         """The lasting facts stated so far about an operation: type, name, priority, tenant, project, batch.
 
-        `runs` says how often it was run again; of a retry under a new id, `original` and `retry` whose run it is, and
-        the rest is the original's.
+        `since` says that it was heard of, however little was said; `runs` how often it was run again, and `began` when
+        the last of these runs did (ms). Of a retry under a new id, `original` and `retry` say whose run it is, and the
+        rest is the original's.
         """
         known = await self._known.submit(subject)
         if original := known.get("original"):
@@ -112,12 +113,12 @@ class Store:
         return known
 
     async def _known_all(self, subjects: Sequence[str]) -> Sequence[dict[str, str]]:
-        fields = [*(f"fact:{name}" for name in (*FACTS, *LINKS)), "retry"]
+        fields = [*(f"fact:{name}" for name in (*FACTS, *LINKS)), "retry", "first", "began"]
         async with self.redis.pipeline(transaction=False) as pipeline:
             for subject in subjects:
                 pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject)}", fields)
             rows = await call(pipeline.execute())
-        names = (*FACTS, *LINKS, "runs")
+        names = (*FACTS, *LINKS, "runs", "since", "began")
         known = [{name: said.decode() for name, said in zip(names, row, strict=True) if said} for row in rows]
         return [{name: said for name, said in one.items() if (name, said) != ("runs", "0")} for one in known]
 

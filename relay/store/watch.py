@@ -71,9 +71,9 @@ class Watch:
             flat = [part for look, at in times for part in (look.operation, look.ticket, int(at * 1000))]
             await self._store.scripts.run("watch", ["again", *flat])
 
-    async def history(self, look: Look) -> tuple[Event, ...]:
-        """The newest event of each name in this run, oldest first."""
-        row = await call(self._store.redis.hgetall(f"{PREFIX}operation:{look.operation}"))
+    async def history(self, operation: str) -> tuple[Event, ...]:
+        """The newest event of each name in the run of this name (`Look.operation`), oldest first."""
+        row = await call(self._store.redis.hgetall(f"{PREFIX}operation:{operation}"))
         seqs = {name[4:]: int(value) for name, value in row.items() if name.startswith(b"seq:")}
         return tuple(load(row[b"doc:" + name]) for name in sorted(seqs, key=seqs.__getitem__) if b"doc:" + name in row)
 

@@ -37,13 +37,14 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     unique = digest("event", fact, event.source, event.id, event.received_at.isoformat()).hex()
     terminal = event.name in OUTCOMES
     stated = facts(event)
-    retried = stated.pop("original", ""), stated.pop("retry", "")  # facts of the new id, not of the original
+    if event.original:  # facts of the new id, not of the original
+        del stated["original"], stated["retry"]
     plan: dict[str, Any] = {
         "operation": operation(event.subject),
         "subject": event.subject,
         "event": unique,
         "name": event.name,
-        "sender": event.source,
+        "sender": _sender(event),
         "status": event.status,
         "retry": event.retry,
         "at": int(event.occurred_at.timestamp() * 1000),
@@ -55,9 +56,11 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
         "facts": stated,
         "targets": [_target(event, target, unique) for target in targets],
     }
-    if any(not target.held for target in targets):
+    if event.action:
+        plan["action"] = dict(event.action)
+    else:  # also of what nobody is told of: a round-up that has the run must not be behind
         plan["entry"] = entry(event)
-    if retried[0]:
+    if event.original:
         plan |= {"own": operation(event.own_id), "stated": _stated_retry(event)}
     if event.operation and event.operation.status in MISHAPS:
         plan["member"] = digest("member", event.own_id, str(_stated_retry(event))).hex()
@@ -68,15 +71,24 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     if event.watch:
         plan["watch"] = dict(event.watch)
     elif event.name == "batch.operation.completed" and event.operation and event.operation.status != "Running":
-        plan["over"] = operation(event.own_id)
+        plan["over"] = [operation(event.own_id), _stated_retry(event)]
     elif not event.about_batch and plan.get("rank", 2) < 2:
         plan["run"] = _times(event)
-    if event.percentage is not None:
-        plan["percentage"] = event.percentage
-    if event.operation and event.operation.phases_completed is not None and not event.about_batch:
-        plan["phases"] = event.operation.phases_completed
+    plan |= _progress(event)
     sender_id = digest("delivery", event.source, event.id) if event.id else b""
     return sender_id, digest("fact", fact), _json(plan), dump(event)
+
+
+def _progress(event: Event) -> dict[str, float]:
+    """How far it is, where it is said."""
+    done = event.operation.phases_completed if event.operation and not event.about_batch else None
+    said = {"percentage": event.percentage, "phases": done}
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _sender(event: Event) -> str:
+    """Whom it came from, for people; what relay fetched itself says so (relay/reconciliation.py)."""
+    return f"{event.source} when asked" if event.document.get("reconciled") is True else event.source
 
 
 def _urgency(event: Event, *, terminal: bool) -> str:
@@ -110,7 +122,8 @@ def _target(event: Event, target: Target, unique: str) -> dict[str, Any]:
         "windows": [_ms(window) for window in target.windows],
         "zone": target.zone if target.windows else "",
         "passes": target.passes,
-        "loud": target.telling.loud,
+        "loud": target.telling.broadcast,
+        "beside": target.beside,
         "batch_lane": event.member_of and lane(event.member_of, target.destination, target.address),
     }
     return {

@@ -11,6 +11,7 @@ from click.testing import Result
 from relay.standins.inbox import Inbox
 from relay.standins.slack import Fault, SlackStandin
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
+from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
 
 
@@ -97,7 +98,7 @@ def test_json_has_each_problem_with_its_place(config: Path) -> None:
         {
             "path": "destinations.process-mining.mode",
             "message": "expected live or each or outcomes or digest",
-            "line": 79,
+            "line": 82,
         }
     ]
 
@@ -219,3 +220,22 @@ async def test_live_says_that_the_private_redis_is_not_running(live: Path, tmp_p
     assert result.exit_code == 0, result.output
     assert "the private one is not running; relay serve starts it" in result.output
     assert not (tmp_path / "data").exists()
+
+
+async def test_live_asks_the_platform_that_is_configured(live: Path, redis_server: RedisServer) -> None:
+    listed = {"operations": [], "summary": {"totalOperations": 1247}}
+    answers = {"GET /api/t/p/async/operations": [(200, listed), (401, {"detail": "The token is not known."})]}
+    async with scripted_platform(answers) as platform:
+        change(live, 'base_url: ""', f"base_url: {platform.url}")
+        without = await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
+        change(live, 'tenant: ""\n  project: ""', "tenant: t\n  project: p")
+        answered, refused = [
+            await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
+            for _ in range(2)
+        ]
+
+    assert (without.exit_code, answered.exit_code, refused.exit_code) == (0, 0, 1)
+    assert "its address is only where links start" in without.output
+    assert "answers; operations: 1247" in answered.output
+    assert f"{live}: platform: GET /api/t/p/async/operations: 401" in refused.output
+    assert [one.query["pageSize"] for one in platform.asked] == ["1", "1"]

@@ -13,11 +13,13 @@ from rich.console import Console
 from relay.app import Desk
 from relay.cli import main
 from relay.cli.letters import all_letters, chosen, short, table
+from relay.deliveries import Window
 from relay.errors import RelayError
 from tests.support.commands import Done, relay
-from tests.support.events import body
+from tests.support.events import body, completed
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, stage
+from tests.support.targets import mail
 
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 REFUSED = ("550 5.7.1 Mail like this is not wanted here, and none of this name has ever been seen on this side of the "
@@ -136,6 +138,25 @@ async def test_one_is_shown_with_its_event_by_its_short_id(running_stage: Stage,
     assert f"id         {letter}\n" in head
     assert "550 5.7.1 Mail like this is not wanted here" in head
     assert json.loads(document)["operation"]["operationId"] == ANALYSIS
+
+
+async def test_a_digest_is_shown_with_all_that_it_would_have_told(running_stage: Stage) -> None:
+    running_stage.around.inbox.answer("gone@example.com", REFUSED)
+    now = await running_stage.around.store.time()
+    window = Window(now - 86_400, now - 1)
+    target = mail("gone@example.com", destination="daily", mode="digest", windows=(window,))
+    await running_stage.around.store.accept(completed(), [target])
+    await running_stage.around.settled()
+    [letter] = await running_stage.around.records.dead()
+
+    listed, shown = await dead(running_stage, "list"), await dead(running_stage, "show", letter.id)
+
+    head, document = shown.out.split("\n\n", 1)
+    assert f"{letter.id[:8]}  " in listed.out
+    assert ", 1 attempt" not in listed.out
+    assert "digest → daily (gone@example.com)" in head
+    assert "operation" not in head
+    assert [row["status"] for row in json.loads(document)["entries"]] == ["Completed"]
 
 
 @pytest.mark.parametrize("length", [8, 20, 32])

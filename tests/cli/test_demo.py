@@ -1,4 +1,4 @@
-"""relay demo: everything on this machine, and an honest verdict."""
+"""relay demo: a platform, relay, Slack and an inbox on this machine, and an honest verdict."""
 
 import asyncio
 import os
@@ -10,19 +10,21 @@ from tests.support.commands import ROOT, environment, relay
 
 
 async def test_it_ends_with_0_once_every_message_has_arrived() -> None:
-    done = await relay("demo", "--until-done", "--pace", "0", env={})
+    done = await relay("demo", "--until-done", "--speed", "400", env={})
 
     assert done.status == 0, done.out
     assert done.err == ""
     assert "All 9 expected messages arrived, each once." in done.out
-    assert all(f"  {name:6} http://127.0.0.1:" in done.out for name in ("Slack", "Inbox", "relay"))
+    assert all(f"  {name:8} http://127.0.0.1:" in done.out for name in ("Slack", "Inbox", "Platform", "relay"))
+    assert "200 duplicate" in done.out
+    assert "200 late" in done.out
 
 
 async def test_a_message_that_never_comes_is_named_and_is_no_success() -> None:
-    async with Demo.open(os.environ, lambda happening: None) as demo:
+    async with Demo.open(os.environ, lambda happening: None, speed=400) as demo:
         demo.inbox.answer("lead@example.com", "550 5.1.1 No such user here")
 
-        succeeded = await demo.play(0, patience=0.5)
+        succeeded = await demo.play(patience=10)
 
     assert not succeeded
     assert "missing: mail: the critical failure to the team lead" in demo.failures
@@ -30,12 +32,12 @@ async def test_a_message_that_never_comes_is_named_and_is_no_success() -> None:
 
 async def test_ctrl_c_ends_all_of_it_without_a_word_too_much() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "relay", "demo", "--pace", "60", cwd=ROOT, env=environment({}),
+        sys.executable, "-m", "relay", "demo", "--speed", "1", cwd=ROOT, env=environment({}),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout
     async with asyncio.timeout(40):
-        while b"202 accepted" not in (line := await process.stdout.readline()):
+        while b"Customer Journey" not in (line := await process.stdout.readline()):
             assert line, "it ended early"
 
         process.send_signal(signal.SIGINT)

@@ -33,7 +33,7 @@ class Listener:
         raw = await request.read()
         self.requests.append((request, raw))
         headers = {name.lower(): [value.encode()] for name, value in request.headers.items()}
-        now = float(headers.get("webhook-timestamp", [b"0"])[0])
+        now = float(headers.get("webhook-timestamp", headers.get("x-slack-request-timestamp", [b"0"]))[0])
         if self.scheme == "stripe":
             now = float(request.headers["Stripe-Signature"].partition(",")[0].removeprefix("t="))
         try:

@@ -204,7 +204,9 @@ def test_an_event_of_ones_own_is_told(own: Path, tmp_path: Path) -> None:
     ("arguments", "reason"),
     [
         (["operation.faild"], "there is no sample of operation.faild; did you mean operation.failed?"),
-        (["--event", "/no/such.json"], "No such file or directory"),
+        (["--event", "/no/such.json"], "/no/such.json: cannot be read: No such file or directory"),
+        (["operation.failed", "--lang", "dx"], "there is no dx; expected de or en"),
+        (["operation.failed", "--timezone", "Europe/Berln"], "unknown time zone; did you mean Europe/Berlin?"),
         (["operation.paused"], "operation.paused.yaml:1: division by zero"),
     ],
 )
@@ -216,6 +218,55 @@ def test_what_cannot_be_shown_is_said(own: Path, tmp_path: Path, arguments: list
     assert told.exit_code in (1, 2)
     assert reason in told.output
     assert "Traceback" not in told.output
+
+
+CONFIG = """\
+language: en
+timezone: Europe/London
+destinations:
+  analysts: {email: [analyst@example.com], language: de, timezone: Europe/Berlin}
+  ops: {email: [ops@example.com]}
+"""
+
+
+def shown(folder: Path, *arguments: str) -> str:
+    """The text of the one mail that preview writes with these arguments, for a configuration with two destinations."""
+    config = write(folder, "relay.yaml", CONFIG)
+    told = relay("template", "preview", "operation.failed", "-c", config, "--channel", "email",
+                 "--to", folder / "out", *arguments)  # fmt: skip
+    assert told.exit_code == 0, told.output
+    [text] = [Path(line) for line in told.output.splitlines() if line.endswith(".txt")]
+    return text.read_text("utf-8")
+
+
+def test_a_destination_is_shown_in_its_own_language_and_zone(tmp_path: Path) -> None:
+    assert "20. Januar 2024, 12:52 Uhr (MEZ)" in shown(tmp_path, "--destination", "analysts")
+    assert "20 January 2024, 11:52 GMT" in shown(tmp_path, "--destination", "ops")
+    assert "20 January 2024, 11:52 GMT" in shown(tmp_path)
+    assert "20 January 2024, 12:52 CET" in shown(tmp_path, "--destination", "analysts", "--lang", "en")
+
+
+def test_a_destination_that_does_not_exist_is_not_shown(tmp_path: Path) -> None:
+    config = write(tmp_path, "relay.yaml", CONFIG)
+
+    told = relay("template", "preview", "-c", config, "--destination", "analyst", "--to", tmp_path / "out")
+
+    assert told.exit_code == 2
+    assert "there is no destination analyst; did you mean analysts?" in told.output
+
+
+def test_samples_have_their_links_even_where_no_platform_is_configured(tmp_path: Path) -> None:
+    assert "View error: https://platform.example.com/api/" in shown(tmp_path)
+
+
+def test_an_event_of_ones_own_has_the_links_that_it_would_have(tmp_path: Path) -> None:
+    body = {"event": "operation.failed",
+            "operation": {"operationId": "x", "status": "Failed", "trackingUrl": "/api/x"}}  # fmt: skip
+    event = write(tmp_path, "event.json", json.dumps(body))
+
+    relay("template", "preview", "--event", event, "--to", tmp_path / "out")
+
+    assert "View error" not in (tmp_path / "out" / "operation.failed.en.mail.txt").read_text("utf-8")
 
 
 # test

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relay.deliveries import Notification
-from relay.errors import DeliveryError, PlatformError
+from relay.errors import DeliveryError, PlatformError, StoreUnavailable
 from relay.platform.actions import Actions
 from relay.platform.models import Cancelled, Retried
 
@@ -35,7 +35,7 @@ class Api:
         return answer
 
 
-def notification(name: str) -> Notification:
+def notification(name: str, *, unknown: bool = False) -> Notification:
     return Notification(
         delivery="d",
         destination="platform",
@@ -45,29 +45,32 @@ def notification(name: str) -> Notification:
         subject="op-1",
         event="operation.action.requested",
         created_at=datetime(2024, 1, 20, tzinfo=UTC),
+        unknown=unknown,
     )
 
 
-async def sent(name: str, api: Api) -> tuple[Any, list[Any], list[Any]]:
+async def sent(name: str, api: Api, *, unknown: bool = False, away: int = 0) -> tuple[Any, list[Any]]:
+    """The receipt and what was told; the store is `away` for so many tries."""
     told: list[Any] = []
-    muted: list[Any] = []
+    tries = iter(range(away))
 
     async def tell(action: Any, outcome: Any) -> None:
+        if next(tries, None) is not None:
+            raise StoreUnavailable("away")
         told.append(outcome)
 
-    async def mute(action: Any) -> None:
-        muted.append(action["subject"])
+    async def sleep(_seconds: float) -> None:
+        return None
 
-    receipt = await Actions(api, tell=tell, mute=mute).send(notification(name))
-    return receipt, told, muted
+    actions = Actions(lambda: api, tell=tell, sleep=sleep)
+    return await actions.send(notification(name, unknown=unknown)), told
 
 
 async def test_each_button_does_its_own() -> None:
     api = Api()
-    receipt, told, _ = await sent("retry", api)
+    receipt, told = await sent("retry", api)
     assert (receipt.detail, told) == ("op-3", [{"ok": True, "newOperationId": "op-3"}])
     assert (await sent("cancel", api))[1] == [{"ok": True}]
-    assert (await sent("mute", api))[2] == ["op-1"]
     assert api.calls == [
         ("retry", "op-2", "Asked for by jana in Slack"),
         ("cancel", "op-2", "Cancelled by jana in Slack"),
@@ -76,13 +79,13 @@ async def test_each_button_does_its_own() -> None:
 
 @pytest.mark.parametrize("name", ["retry", "cancel"])
 async def test_a_refusal_is_told_and_not_tried_again(name: str) -> None:
-    _, told, _ = await sent(name, Api(REFUSED))
-    assert told == [{"ok": False, "detail": "POST: 409 Conflict: it has ended", "unknown": False}]
+    _, told = await sent(name, Api(REFUSED))
+    assert told == [{"ok": False, "detail": "409 Conflict: it has ended", "unknown": False}]
 
 
 async def test_a_retry_whose_answer_was_lost_is_told_as_unknown_and_never_repeated() -> None:
-    _, told, _ = await sent("retry", Api(BUSY))
-    assert told == [{"ok": False, "detail": "POST: no answer within 10 s", "unknown": True}]
+    _, told = await sent("retry", Api(BUSY))
+    assert told == [{"ok": False, "detail": "no answer within 10 s", "unknown": True}]
 
 
 @pytest.mark.parametrize(("name", "fault"), [("retry", UNSENT), ("cancel", UNSENT), ("cancel", BUSY)])
@@ -91,3 +94,25 @@ async def test_what_may_be_repeated_is_left_to_the_queue(name: str, fault: Platf
         await sent(name, Api(fault))
     assert not caught.value.permanent
     assert not caught.value.outcome_unknown
+
+
+async def test_a_retry_that_a_crash_interrupted_is_not_begun_again() -> None:
+    api = Api()
+    _, told = await sent("retry", api, unknown=True)
+    assert told == [{"ok": False, "unknown": True, "detail": ""}]
+    assert api.calls == []
+    assert (await sent("cancel", api, unknown=True))[1] == [{"ok": True}]
+
+
+async def test_what_was_done_is_told_although_the_store_was_away_meanwhile() -> None:
+    api = Api()
+    assert (await sent("retry", api, away=5))[1] == [{"ok": True, "newOperationId": "op-3"}]
+    assert len(api.calls) == 1
+    with pytest.raises(DeliveryError) as caught:
+        await sent("retry", api, away=1000)
+    assert caught.value.outcome_unknown
+
+
+def test_no_destination_can_have_this_channel() -> None:
+    with pytest.raises(ValueError, match="expected another channel"):
+        Actions.addresses("retry")

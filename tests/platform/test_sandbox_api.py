@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox import Stage
+from tests.support.sandbox import Stage, stage
 
 SEED = Path(__file__).parents[1] / "data" / "seed"
 MINUTE = 60.0
@@ -38,6 +38,37 @@ def shape(documented: Any, answered: Any, at: str = "") -> list[str]:
     kinds: tuple[type, ...] = (int, float) if isinstance(documented, int | float) else (type(documented),)
     wrong = isinstance(answered, bool) != isinstance(documented, bool) or not isinstance(answered, kinds)
     return [f"{at}: expected {documented!r}, got {answered!r}"] if wrong else []
+
+
+async def test_every_documented_answer_has_every_documented_field(sandbox: Stage) -> None:
+    enriched = await sandbox.start(operationType="DataEnrichment")
+    await sandbox.advance(20 * MINUTE)
+    started = await sandbox.ask("POST", "/operation", seed("start-operation.request"), status=202)
+    failing = await sandbox.start(parameters={"sandbox": {"scenario": "failure"}})
+    await sandbox.advance(25 * MINUTE)
+    running, failed = f"/operation/{started['operationId']}", f"/operation/{failing['operationId']}"
+    answers = {
+        "start-operation": started,
+        "operation-status": await sandbox.ask("GET", running, status=200),
+        "list-operations": await sandbox.ask("GET", "/operations", params={"operationType": "ProcessMiningAnalysis"}),
+        "register-webhook": await sandbox.ask("POST", "/webhooks", seed("register-webhook.request"), status=201),
+        "submit-batch": await sandbox.ask("POST", "/batch", seed("submit-batch.request"), status=202),
+        "cancel-operation": await sandbox.ask("DELETE", running, seed("cancel-operation.request"), status=200),
+    }
+    await sandbox.advance(15 * MINUTE)
+    answers["retry-operation"] = await sandbox.ask(
+        "POST", f"{failed}/retry", seed("retry-operation.request"), status=202
+    )
+    await sandbox.advance(60 * MINUTE)
+    again = f"/operation/{answers['retry-operation']['newOperationId']}"
+    answers["operation-results"] = await sandbox.ask("GET", f"{again}/results", status=200)
+    ended = await sandbox.ask("GET", "/operations", params={"operationType": "DataEnrichment"}, status=200)
+    answers["list-operations"]["operations"][1:] = [
+        row for row in ended["operations"] if row["operationId"] == enriched["operationId"]
+    ]
+
+    assert answers.keys() == {file.name.removesuffix(".response.json") for file in SEED.glob("*.response.json")}
+    assert [fault for name, answer in answers.items() for fault in shape(seed(f"{name}.response"), answer, name)] == []
 
 
 async def test_starting_answers_every_documented_field_and_where_to_look(sandbox: Stage) -> None:
@@ -302,8 +333,6 @@ async def test_what_is_no_json_object_is_refused(sandbox: Stage, raw: bytes, kin
 
 
 async def test_speed_shortens_every_duration(redis_server: Any, clock: Any, sandbox: Stage) -> None:
-    from tests.support.sandbox import stage
-
     async with stage(redis_server.url, clock, speed=60) as fast:
         started = await fast.start(timeout=3600)
         await fast.advance(48)

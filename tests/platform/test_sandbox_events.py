@@ -1,12 +1,13 @@
 """The sandbox tells of everything that happens: in order, signed, filtered, again after a failure, and counted."""
 
+import asyncio
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 from relay.parsing import decode, parse
 from relay.signatures import SignedRequest, verify
-from tests.support.sandbox import Stage, Told
+from tests.support.sandbox import Stage, Told, stage
 
 MINUTE = 60.0
 SECRET = "your-webhook-secret-key"
@@ -203,10 +204,6 @@ async def test_a_cancellation_may_keep_silent_towards_callbacks(sandbox: Stage) 
 
 
 async def test_a_step_happens_once_however_many_processes_look(sandbox: Stage, redis_server: Any, clock: Any) -> None:
-    import asyncio
-
-    from tests.support.sandbox import stage
-
     await register(sandbox)
     started = await sandbox.start()
     clock.advance(50 * MINUTE)

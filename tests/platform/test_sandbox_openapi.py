@@ -29,8 +29,8 @@ async def test_the_document_names_every_address_that_is_served(sandbox: Stage) -
 
 
 @pytest.fixture(scope="module")
-def running(redis_server: RedisServer) -> Iterator[SandboxProcess]:
-    with SandboxProcess("--redis-url", redis_server.url, "--speed", "1000") as process:
+def running() -> Iterator[SandboxProcess]:
+    with RedisServer() as redis, SandboxProcess("--redis-url", redis.url, "--speed", "1000") as process:
         yield process
 
 

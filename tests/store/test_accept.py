@@ -259,7 +259,7 @@ async def test_two_first_events_of_a_retry_at_once_agree_which_run_it_is(open_st
     assert (await one.known("op-1"))["runs"] == "1"
 
 
-async def test_what_was_stated_once_is_known_of_thinner_documents(store: Store) -> None:
+async def test_what_was_stated_once_is_known_of_thinner_documents(store: Store, clock: Clock) -> None:
     event = events.started()
     await store.accept(event, [])
 
@@ -269,4 +269,6 @@ async def test_what_was_stated_once_is_known_of_thinner_documents(store: Store) 
         "priority": "High",
         "tenant": "tenant-1",
         "project": "project-1",
+        "since": f"{clock() * 1000:.0f}",
+        "began": f"{event.occurred_at.timestamp() * 1000:.0f}",
     }

@@ -99,6 +99,27 @@ class TestDigests:
         assert (row["status"], row["retry"], row.get("error")) == ("Running", 1, None)
         assert row["name"] == "Comprehensive Customer Journey Analysis"
 
+    async def test_what_is_no_state_takes_the_place_of_none(self, store: Store, clock: Clock) -> None:
+        audited = events.body("operation.audited", 100, status=None, operationName="Audit", retryNumber=None)
+        await store.accept(events.completed(retryNumber=1), [digest(clock())])
+        await store.accept(events.event_of(audited), [digest(clock())])
+        over(clock)
+
+        (delivery,) = await claim(store)
+
+        (row,) = delivery.event.document["entries"]
+        assert (row["status"], row["retry"]) == ("Completed", 1)
+
+    async def test_however_long_its_window_a_digest_is_as_old_as_its_end(self, store: Store, clock: Clock) -> None:
+        start = clock() // DAY * DAY
+        week = digest(clock(), windows=(Window(start, start + 7 * DAY), Window(start + 7 * DAY, start + 14 * DAY)))
+        await store.accept(events.completed(), [week])
+        over(clock, 7)
+
+        (delivery,) = await claim(store)
+
+        assert delivery.created_at.timestamp() == start + 7 * DAY
+
     async def test_what_comes_after_the_seal_is_in_the_next_digest_alone(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
         await store.accept(events.progress(10, operationId="a"), [target])
@@ -313,6 +334,31 @@ class TestQuietHours:
         assert told(delivery) == {"a": "Completed", "b": "Failed"}
         assert (await counts(store))["held:quiet_hours"] == 2
 
+    async def test_in_the_morning_a_run_is_told_as_it_is_then(self, store: Store, clock: Clock) -> None:
+        at_night = night(clock(), team())
+        for name in "abc":
+            await store.accept(events.started(operationId=name), [at_night])
+        await store.accept(events.failed(operationId="a"), [replace(at_night, passes=True)])  # has its own message
+        await store.accept(events.completed(operationId="b"), [])  # no rule brings it here
+        await store.accept(events.completed(operationId="c"), [replace(at_night, held="not_mailed")])
+        posted = await send(store, "slack", POSTED, quiet={"*": at_night.quiet})
+        clock.advance(8 * 3600)
+
+        (roundup,) = await send(store, "slack", POSTED)
+
+        assert [one.event.subject for one in posted] == ["a"]
+        assert told(roundup) == {"a": "Failed", "b": "Completed", "c": "Completed"}
+
+    async def test_a_batch_that_is_first_heard_of_in_them_leaves_no_message_behind(
+        self, store: Store, clock: Clock
+    ) -> None:
+        document = {"event": "batch.operation.completed", "batch": {"batchId": "b-1", "batchName": "Month end"},
+                    "operation": {"operationId": "op-1", "status": "Failed"}}  # fmt: skip
+        event = events.event_of(document)
+        await store.accept(event, [night(clock(), team(telling=tell(event)))])
+
+        assert await store.redis.keys("{relay}:thread:*") == []
+
     async def test_edits_go_on_and_the_reply_waits(self, store: Store, clock: Clock) -> None:
         await store.accept(events.started(), [team()])
         await send(store, "slack", POSTED)
@@ -464,10 +510,11 @@ class TestCap:
         assert [(one.kind, bool(one.thread)) for one in posted] == [("live", False), ("roundup", True)]
         assert told(posted[1]) == {staying: "Initiated"}
 
-    async def test_a_loud_one_passes(self, store: Store) -> None:
+    async def test_what_the_whole_conversation_is_to_see_passes(self, store: Store) -> None:
         await self.flood(store, 25)
         await self.post(store)
-        await store.accept(events.failed(operationId="bad"), [replace(self.CAPPED, telling=Telling(loud=True))])
+        wide = Telling(reply=True, broadcast=True)
+        await store.accept(events.failed(operationId="bad"), [replace(self.CAPPED, telling=wide)])
 
         assert [(one.kind, one.event.subject) for one in await self.post(store)] == [("live", "bad")]
 

@@ -36,7 +36,7 @@ async def the_run(watch: Watch) -> Run:
 async def alarm_of(watch: Watch, look: Look, now: float) -> Event:
     news = decide(look.run, Watchdog(), now)
     assert news
-    return event_of(news, look.run, await watch.history(look), now)
+    return event_of(news, look.run, await watch.history(look.operation), now)
 
 
 async def test_a_run_is_kept_with_all_that_the_rules_ask(store: Store, watch: Watch, clock: Clock) -> None:
@@ -125,6 +125,52 @@ async def test_a_run_whose_end_is_known_through_its_batch_alone_is_not_looked_at
     await store.accept(events.event_of(done), [])
 
     assert (await watch.due(10)).looks == []
+
+
+async def test_a_batch_that_tells_late_of_a_run_does_not_end_the_watch_over_its_retry(
+    store: Store, watch: Watch, clock: Clock
+) -> None:
+    def member(name: str) -> Event:
+        return events.event_of({
+            "event": "batch.operation.completed", "batch": {"batchId": "b-1"},
+            "operation": {"operationId": name, "status": "Failed"},
+        })  # fmt: skip
+
+    async def looked_at() -> list[str]:
+        clock.advance(60)
+        return [look.run.subject for look in (await watch.due(10)).looks]
+
+    await store.accept(events.progress(10, operationId="op-1"), [])
+    retry = events.progress(5, operationId="op-2", originalOperationId="op-1", retryNumber=1)
+    await store.accept(retry, [])
+    await store.accept(member("op-1"), [])
+    going = await looked_at()
+    await store.accept(member("op-2"), [])
+
+    assert (going, await looked_at()) == (["op-1"], [])
+
+
+async def test_runs_that_nobody_looks_at_are_forgotten_all_the_same(store: Store, watch: Watch, clock: Clock) -> None:
+    await store.accept(events.progress(10), [])
+    clock.advance(31 * 86_400)
+    await watch.tick(0)
+
+    assert await store.redis.keys("{relay}:watch") == []
+
+
+async def test_an_alarm_of_a_run_that_was_forgotten_brings_nothing_back(
+    store: Store, watch: Watch, clock: Clock
+) -> None:
+    await store.accept(events.progress(10, timeoutAt="2024-01-20T11:00:00Z"), [])
+    (look,) = (await watch.due(10)).looks
+    history = await watch.history(look.operation)
+    await store.redis.delete(f"{{relay}}:operation:{look.operation}")
+
+    news = decide(look.run, Watchdog(), clock())
+    assert news is not None
+    answer = await store.accept(event_of(news, look.run, history, clock()), [])
+
+    assert (answer.status, await store.redis.keys("{relay}:operation:*")) == ("late", [])
 
 
 async def test_an_alarm_that_could_not_be_delivered_in_time_is_not_told_of_a_run_that_goes_on_again(
@@ -236,7 +282,7 @@ async def test_an_alarm_moves_nothing_of_the_run(store: Store, watch: Watch, clo
     after = await store.redis.hgetall(_key())
 
     own = {name for name in after if after[name] != before.get(name)}
-    assert own == {b"watch:alarms", b"doc:operation.stalled", b"seq:operation.stalled", b"seq"}
+    assert own == {b"watch:alarms", b"doc:operation.stalled", b"seq:operation.stalled", b"seq", b"entry"}
     assert (await store.accept(events.progress(11), [])).status == "accepted"
 
 
@@ -284,7 +330,7 @@ async def test_the_history_is_the_runs_own(store: Store, watch: Watch) -> None:
     await store.accept(events.progress(10), [])
     look = await the_look(watch)
 
-    history: Any = await watch.history(look)
+    history: Any = await watch.history(look.operation)
 
     assert [event.name for event in history] == ["operation.started", "operation.progress"]
     assert history[-1] == replace(events.progress(10), received_at=history[-1].received_at)

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -55,6 +55,11 @@ class RunningRelay:
                 if self._reader and self._reader.done():
                     raise AssertionError("relay ended:\n" + "\n".join(self.raw[-20:]))
                 await self._grown.wait()
+
+    async def wait_until(self, holds: Callable[[list[dict[str, Any]]], bool]) -> None:
+        """Return once this holds of the log's lines."""
+        async with asyncio.timeout(START), self._grown:
+            await self._grown.wait_for(lambda: holds(self.lines))
 
     async def kill(self) -> None:
         """SIGKILL, wherever it is."""

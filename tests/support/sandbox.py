@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,8 +22,9 @@ from relay.platform.sandbox.runner import Runner
 from relay.platform.sandbox.server import Server
 from relay.platform.sandbox.service import Worker
 from relay.platform.sandbox.state import State
+from relay.store.embedded import ends_with_parent
 from tests.support.clock import Clock
-from tests.support.commands import ROOT, environment
+from tests.support.commands import ROOT, SECONDS, environment
 
 TOKEN = "sandbox-token"
 SCOPE = "/api/tenant-1/project-1/async"
@@ -105,15 +107,25 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    redis_url: str, clock: Clock, *, speed: float = 1.0, runners: Mapping[str, Runner] | None = None
+    redis_url: str, clock: Clock, *, speed: float = 1.0, runners: Mapping[str, Runner] | None = None, tick: float = 0.0
 ) -> AsyncIterator[Stage]:
+    """`tick`: seconds that pass before each GET, for a program that waits between them."""
+
+    @web.middleware
+    async def time_passes(request: web.Request, handler: Any) -> web.StreamResponse:
+        if tick and request.method == "GET":
+            await opened.advance(tick)
+        return await handler(request)  # type: ignore[no-any-return]
+
     async with AsyncExitStack() as held:
         state = State.open(redis_url)
         held.push_async_callback(state.aclose)
         links = Links("", await state.key())
         desk = Desk(state, clock, links, speed, {"EventLogProfile": EventLogProfile()} if runners is None else runners)
         server = Server(desk, TOKEN)
-        front = await held.enter_async_context(TestServer(server.app()))
+        served = server.app()
+        served.middlewares.append(time_passes)
+        front = await held.enter_async_context(TestServer(served))
         receiver = Receiver(clock)
         app = web.Application()
         app.router.add_post("/{path:.*}", receiver.take)
@@ -123,12 +135,16 @@ async def stage(
         links.base_url = str(front.make_url("")).rstrip("/")
         worker = Worker(desk, server, session)
         worker.outbox._jitter = lambda: 0.0
-        yield Stage(clock, receiver, worker, state, links.base_url, session)
+        opened = Stage(clock, receiver, worker, state, links.base_url, session)
+        yield opened
         await worker.jobs.stop()
 
 
 class SandboxProcess:
-    """`relay sandbox` as people run it, in a process of its own, on any free port or on one that it had before."""
+    """`relay sandbox` as people run it, in a process of its own, on any free port or on one that it had before.
+
+    It needs a Redis of its own: by the real clock, all that tests put there by theirs is due at once.
+    """
 
     def __init__(self, *arguments: str, port: int = 0) -> None:
         self._command = [sys.executable, "-m", "relay", "sandbox", "--token", TOKEN, "--port", f"{port}", *arguments]
@@ -137,12 +153,19 @@ class SandboxProcess:
         self.page = ""
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            self._command, cwd=ROOT, env=environment({}), text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        assert self._process.stdout
-        lines = [self._process.stdout.readline() for _ in range(3)]
-        assert lines[0].startswith("API"), f"the sandbox did not start: {lines}"
+        with tempfile.TemporaryFile("w+") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=ROOT, env=environment({}), text=True, stdout=subprocess.PIPE, stderr=log,
+                preexec_fn=ends_with_parent(),  # noqa: PLW1509 - it makes two system calls, no more
+            )  # fmt: skip
+            assert self._process.stdout
+            try:
+                lines = [self._process.stdout.readline() for _ in range(3)]
+                log.seek(0)
+                assert lines[0].startswith("API"), f"the sandbox did not start:\n{log.read()}"
+            except BaseException:  # also a test's time-out: one that nobody ends would go on beside all later tests
+                self.kill()
+                raise
         self.url = lines[0].split()[1].partition("/api/")[0]
         self.page = lines[1].split()[1]
         return self
@@ -168,7 +191,10 @@ class SandboxProcess:
     def _end(self, by: signal.Signals) -> None:
         process, self._process = self._process, None
         if process:
-            process.send_signal(by)
-            process.wait(20)
-            if process.stdout:
-                process.stdout.close()
+            with process:
+                process.send_signal(by)
+                try:
+                    process.wait(SECONDS)
+                except BaseException:
+                    process.kill()
+                    raise

@@ -14,6 +14,12 @@ local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, AR
 for _, name in ipairs(due) do redis.call('ZADD', KEYS[1], ARGV[2], name) end
 return due
 """
+# What somebody claimed who is gone is due again, now.
+RELEASE = """
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[2])) do
+  redis.call('ZADD', KEYS[1], ARGV[1], name)
+end
+"""
 # The first of a lane leaves it, or stays with another attempt (ARGV[3]). Counted once, for a second caller finds
 # another request in front, or another attempt.
 SETTLE = """

@@ -1,8 +1,8 @@
 """Runs real jobs: one task for each, which renews its claim, hears of a cancellation and stores what comes out."""
 
 import asyncio
-import contextlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -15,8 +15,24 @@ from relay.platform.sandbox.runner import Brought, Job, Runner, Stopped
 from relay.problems import place
 
 BEAT = 1.0  # seconds between two looks at whether the job is still wanted
+AGAIN = 1.0  # seconds after which a task that goes on is cancelled again
 
 log = structlog.get_logger(__name__)
+
+
+async def end(*tasks: asyncio.Task[Any], again: float = AGAIN) -> None:
+    """Cancel them until they are done.
+
+    On Python 3.11 a cancellation that meets the end of a `wait_for`, as redis-py uses it, is swallowed
+    (https://github.com/python/cpython/issues/86296).
+    """
+    while going := [task for task in tasks if not task.done()]:
+        for task in going:
+            task.cancel()
+        await asyncio.wait(going, timeout=again)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # looked at, so that nobody complains that it was not
 
 
 class Jobs:
@@ -39,9 +55,7 @@ class Jobs:
 
     async def stop(self) -> None:
         """The jobs are begun again by whoever claims them next."""
-        for task in list(self._tasks.values()):
-            task.cancel()
-        await self.idle()
+        await end(*self._tasks.values())
 
     async def _keep(self, id_: str) -> None:
         operation = await self._desk.state.get(Operation, id_)
@@ -53,14 +67,13 @@ class Jobs:
             while not job.done():
                 await asyncio.wait([job], timeout=self._beat)
                 if not job.done() and not await self._wanted(operation):
-                    job.cancel()
-                    await asyncio.wait([job])
+                    await end(job)
+            if not job.cancelled():
+                job.result()
         except StoreUnavailable as error:
             log.warning("sandbox.job_left", operation=id_, reason=str(error))
         finally:
-            job.cancel()
-            with contextlib.suppress(asyncio.CancelledError, StoreUnavailable):
-                await job
+            await end(job)
 
     async def _wanted(self, operation: Operation) -> bool:
         now = self._desk.clock()

@@ -81,7 +81,7 @@ def partial(operation: Operation, links: Links) -> bytes:
     return archive({"results.json": pretty(document)})
 
 
-def retried(original: Operation, operation: Operation, mode: str, number: int, webhooks_at: float) -> answers.Retried:
+def retried(original: Operation, operation: Operation, mode: str, number: int, now: float) -> answers.Retried:
     before = view(original, original.ended or 0.0)
     first, seconds = operation.plan.first, usual(operation.plan)
     return {
@@ -92,7 +92,7 @@ def retried(original: Operation, operation: Operation, mode: str, number: int, w
         "resumeFromPhase": operation.plan.phases[first].name,
         "status": operation.status,
         "estimatedDuration": texts.estimate(seconds),
-        "estimatedCompletion": texts.iso(webhooks_at + seconds),
+        "estimatedCompletion": texts.iso(now + seconds),
         "preservedResults": {
             "phasesPreserved": first,
             "recordsProcessed": before.processed if first else 0,

@@ -40,7 +40,8 @@ class Report(Protocol):
 class Runner(Protocol):
     """check raises ValueError for parameters that it cannot use; so does `run` for data that it cannot."""
 
-    phases: Sequence[str]
+    @property
+    def phases(self) -> Sequence[str]: ...
 
     def check(self, parameters: Mapping[str, Any]) -> None: ...
 

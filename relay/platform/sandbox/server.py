@@ -2,7 +2,6 @@
 
 import hmac
 import json
-import mimetypes
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from relay.errors import StoreUnavailable
-from relay.platform.sandbox import documents, openapi, outcomes, page
+from relay.platform.sandbox import documents, downloads, openapi, outcomes, page
 from relay.platform.sandbox.artifacts import archive
 from relay.platform.sandbox.asking import body_of, checked
 from relay.platform.sandbox.batches import FieldError
 from relay.platform.sandbox.batchwork import Batches, document
+from relay.platform.sandbox.downloads import attachment
 from relay.platform.sandbox.engine import Desk, Operations
 from relay.platform.sandbox.listing import listing
 from relay.platform.sandbox.records import Batch, Operation, Record, Webhook
@@ -67,7 +67,7 @@ class Server:
         }  # fmt: skip
         for route in ROUTES:
             app.router.add_route(route.method, route.address, partial(self._serve, route, handlers[route.name]))
-        app.router.add_get("/downloads/{proof}/{operationId}/{filename}", self._download)
+        downloads.add(app, self._desk)
         app.router.add_get("/openapi.json", self._described)
         app.router.add_get("/healthz", _healthy)
         page.add(app)
@@ -126,7 +126,7 @@ class Server:
         if call.query.format == "download":
             stored = await self._desk.state.files(operation.id)
             whole = archive(outcomes.bundle(operation, self._desk.links, stored))
-            return _file(f"{operation.id}.zip", whole)
+            return attachment(f"{operation.id}.zip", whole)
         return outcomes.results(operation, self._desk.links, detailed=call.query.format == "detailed",
                                 artifacts=call.query.include_artifacts, phase=call.query.phase)  # fmt: skip
 
@@ -171,26 +171,6 @@ class Server:
             raise Refused(404, f"This project has no {kind.kind} {call.ids[part]}.")
         return record
 
-    async def _download(self, request: web.Request) -> web.Response:
-        id_, filename = request.match_info["operationId"], request.match_info["filename"]
-        links = self._desk.links
-        said = request.match_info["proof"].encode("utf-8", "surrogateescape")
-        try:
-            known = hmac.compare_digest(said, links.proof(id_, filename).encode())
-        except UnicodeEncodeError:
-            known = False
-        operation = await self._desk.state.get(Operation, id_) if known else None
-        content = await self._content(operation, filename) if operation else None
-        if content is None:
-            raise Refused(404, "There is no such file.")
-        return _file(filename, content)
-
-    async def _content(self, operation: Operation, filename: str) -> bytes | None:
-        if filename == outcomes.PARTIAL:
-            return outcomes.partial(operation, self._desk.links)
-        stored = await self._desk.state.files(operation.id)
-        return outcomes.bundle(operation, self._desk.links, stored).get(filename)
-
     async def _described(self, _request: web.Request) -> web.Response:
         return web.json_response(openapi.document(self._desk.links.base_url), headers=HEADERS)
 
@@ -205,16 +185,6 @@ async def _unavailable(request: web.Request, handler: Callable[[web.Request], Aw
         return await handler(request)  # type: ignore[no-any-return]
     except StoreUnavailable as error:
         return problem(503, f"{error}. Ask again.")
-
-
-def _file(filename: str, content: bytes) -> web.Response:
-    """To be saved, not shown: a report must not run as a page of this server."""
-    kind = mimetypes.guess_type(filename)[0] or "application/octet-stream"
-    return web.Response(
-        body=content, content_type=kind,
-        headers=HEADERS | {"Content-Disposition": f'attachment; filename="{filename}"',
-                           "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"},
-    )  # fmt: skip
 
 
 def _dumps(document: Any) -> str:

@@ -13,7 +13,7 @@ import structlog
 from relay.errors import StoreUnavailable
 from relay.httpguard import serve
 from relay.platform.sandbox.engine import Desk
-from relay.platform.sandbox.jobs import Jobs
+from relay.platform.sandbox.jobs import Jobs, end
 from relay.platform.sandbox.outbox import Outbox
 from relay.platform.sandbox.outcomes import Links
 from relay.platform.sandbox.profile import EventLogProfile
@@ -43,20 +43,27 @@ class Worker:
         """Look at everything that is due; how much that was."""
         due = await self._desk.state.claim("due", self._desk.clock())
         for each in due:
-            kind, _, id_ = each.partition(":")
-            if kind == "batch":
-                await self._server.batches.advance(id_)
-            elif await self._server.operations.advance(id_):
-                self.jobs.run(id_)
+            try:
+                await self._look(*each.split(":", 1))
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - one that cannot be handled must not hold up those after it
+                log.error("sandbox.failed", record=each, error=type(error).__name__, place=place(error))
         return len(due)
+
+    async def _look(self, kind: str, id_: str) -> None:
+        if kind == "batch":
+            await self._server.batches.advance(id_)
+        elif await self._server.operations.advance(id_):
+            self.jobs.run(id_)
 
     async def run(self) -> None:
         """Until it is cancelled. Redis may come and go."""
+        loops = [asyncio.create_task(_repeat(turn)) for turn in (self.turn, self.outbox.turn)]
         try:
-            async with asyncio.TaskGroup() as loops:
-                loops.create_task(_repeat(self.turn))
-                loops.create_task(_repeat(self.outbox.turn))
+            await asyncio.wait(loops)
         finally:
+            await end(*loops)
             await self.jobs.stop()
 
 
@@ -67,7 +74,7 @@ async def _repeat(turn: Callable[[], Awaitable[int]]) -> None:
         except StoreUnavailable as error:
             log.warning("sandbox.waiting", reason=str(error))
             pause = TROUBLED
-        except Exception as error:  # noqa: BLE001 - one record that cannot be handled must not hold up all others
+        except Exception as error:  # noqa: BLE001 - the next turn may well succeed
             log.error("sandbox.failed", error=type(error).__name__, place=place(error))
             pause = TROUBLED
         await asyncio.sleep(pause)
@@ -99,11 +106,14 @@ async def sandbox(
     """
     async with contextlib.AsyncExitStack() as held:
         failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        if not redis_url:
+        alone = not redis_url
+        if alone:
             own = await held.enter_async_context(EmbeddedRedis(data_dir))
             redis_url, failed = own.url, own.failed
         state = State.open(redis_url)
         held.push_async_callback(state.aclose)
+        if alone:
+            await state.release(clock())
         links = Links("", await state.key())
         known = {"EventLogProfile": EventLogProfile(data_dir / "datasets")} if runners is None else runners
         desk = Desk(state, clock, links, speed, known)

@@ -17,7 +17,7 @@ from typing import Self, TypeVar
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from relay.platform.sandbox.changes import CLAIM, LEASE, SETTLE, Attempt, Change, Decide, name
+from relay.platform.sandbox.changes import CLAIM, LEASE, RELEASE, SETTLE, Attempt, Change, Decide, name
 from relay.platform.sandbox.records import Batch, Counters, Operation, Record, Sending, Webhook
 from relay.store.connection import call, connect
 
@@ -32,6 +32,7 @@ class State:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._claim = redis.register_script(CLAIM)
+        self._release = redis.register_script(RELEASE)
         self._settle = redis.register_script(SETTLE)
 
     @classmethod
@@ -106,6 +107,14 @@ class State:
         """What is due in `due` or `outbox`; it is the caller's for LEASE seconds."""
         names = await call(self._claim(keys=[PREFIX + queue], args=[now, now + LEASE, limit]))
         return [each.decode() for each in names]
+
+    async def release(self, now: float) -> None:
+        """For whoever is alone and has claimed nothing yet: what a process that died had claimed waits no longer.
+
+        Nothing tells a claim from what is due soon anyway: a retry may be sent so much too early.
+        """
+        for queue in ("due", "outbox"):
+            await call(self._release(keys=[PREFIX + queue], args=[now, now + LEASE]))
 
     async def postpone(self, queue: str, each: str, until: float) -> None:
         await call(self._redis.zadd(PREFIX + queue, {each: until}, xx=True))

@@ -52,7 +52,8 @@ end
 -- A retry starts afresh: what the failed run said must not show in the new one, nor hold back its progress.
 local function start_over(key)
   for _, name in ipairs(redis.call('HKEYS', key)) do
-    if name:match('^gate:') or name:match('^doc:') or name:match('^seq:') or name:match('^watch:') then
+    if name:match('^gate:') or name:match('^doc:') or name:match('^seq:') or name:match('^watch:')
+      or name:match('^mute:') then
       redis.call('HDEL', key, name)
     end
   end
@@ -84,7 +85,25 @@ local function lead(plan)
   local key = operation_key(plan.own)
   redis.call('HSETNX', key, 'fact:original', plan.subject)
   redis.call('HSETNX', key, 'fact:retry', plan.retry)
+  redis.call('HSETNX', key, 'led', plan.operation)
   redis.call('PEXPIRE', key, KEEP_OPERATION)
+end
+
+-- Whose run an id is, was looked up a moment ago. Meanwhile another event may have led it to its original, or begun a
+-- message of its own for it; planned anew, this one joins whichever was first, so that neither is left behind.
+local function elsewhere(plan)
+  if plan.action then return false end
+  if not plan.own then return redis.call('HEXISTS', operation_key(plan.operation), 'fact:original') == 1 end
+  local own = redis.call('HMGET', operation_key(plan.own), 'first', 'fact:original')
+  return own[1] and not own[2]
+end
+
+-- The batch says that this run of a member is over; its own end may never be told. One that was run again goes on.
+local function over_in_batch(member, run)
+  local own = redis.call('HMGET', operation_key(member), 'led', 'fact:retry')
+  local operation = own[1] or member
+  local known = tonumber(redis.call('HGET', operation_key(operation), 'retry') or '0')
+  if (tonumber(own[2] or '') or run) >= known then unwatch(operation) end
 end
 
 -- Which run of the original a retry is, was decided by its first event, also if two arrived at once.
@@ -154,8 +173,8 @@ end
 -- An alarm was decided by what was read a moment ago: it is moot if somebody else has told it, or the run has moved.
 local function moot(key, watch)
   local w = redis.call('HMGET', key, 'watch:alarms', 'watch:heard', 'watch:moved')
-  return (w[1] or '') ~= watch.was or watch.heard and tonumber(w[2] or '') ~= watch.heard
-    or watch.moved and tonumber(w[3] or '') ~= watch.moved
+  return redis.call('EXISTS', key) == 0 or (w[1] or '') ~= watch.was
+    or watch.heard and tonumber(w[2] or '') ~= watch.heard or watch.moved and tonumber(w[3] or '') ~= watch.moved
 end
 
 -- What relay itself says of a run is no news from the run: it moves nothing but what was told.
@@ -166,8 +185,35 @@ local function alarm(key, plan, body)
   return seq
 end
 
+-- A button does its thing once: for the run, or where it silences, for the run and the address.
+local function once(plan)
+  if plan.action.name == 'mute' then return 'mute:' .. plan.targets[1].lane end
+  return 'asked:' .. plan.action.name .. ':' .. plan.action.run
+end
+
+-- Why a press does nothing; nil if it does. The button of an earlier run must not reach the present one.
+local function idle(key, plan)
+  if not (plan.action and plan.action.press) then return nil end
+  if plan.action.run < tonumber(redis.call('HGET', key, 'retry') or '0') then return 'late' end
+  return redis.call('HEXISTS', key, once(plan)) == 1 and 'duplicate' or nil
+end
+
+-- What people ask for is no news from the run either. If nothing came of it, it may be asked for again.
+local function act(key, plan)
+  if plan.action.press then redis.call('HSET', key, once(plan), now)
+  elseif not plan.action.ok then redis.call('HDEL', key, once(plan)) end
+  redis.call('HSETNX', key, 'id', plan.subject)
+  redis.call('PEXPIRE', key, KEEP_OPERATION)
+  return redis.call('HINCRBY', key, 'seq', 1)
+end
+
+local function muted(key, target)
+  return target.live and redis.call('HEXISTS', key, 'mute:' .. target.lane) == 1
+end
+
 local function advance(key, plan, was, body)
   if plan.watch then return alarm(key, plan, body) end
+  if plan.action then return act(key, plan) end
   local seq = redis.call('HINCRBY', key, 'seq', 1)
   redis.call('HSETNX', key, 'first', now)
   redis.call('HSET', key, 'id', plan.subject, 'last', now)
@@ -178,6 +224,8 @@ local function advance(key, plan, was, body)
       redis.call('SREM', STALLED, plan.operation)
       was = {}
     end
+    -- Under its own id alone: what the original reports after a retry under another id began is of the original.
+    if not was.retry then redis.call('HSET', key, 'began', plan.own and '' or plan.at) end
     redis.call('HSET', key, 'rank', plan.rank, 'retry', plan.retry, 'status', plan.status, 'at', plan.at)
     if plan.percentage and plan.rank == RUNNING then
       redis.call('HSET', key, 'percentage', math.max(plan.percentage, was.percentage or 0))
@@ -188,6 +236,11 @@ local function advance(key, plan, was, body)
   observe(key, plan, was)
   redis.call('PEXPIRE', key, KEEP_OPERATION)
   return seq
+end
+
+-- What would be told beside the message of a run that was muted there.
+local function silenced(key, plan, target)
+  return not plan.rank and not plan.action and muted(key, target) and 'muted' or nil
 end
 
 -- An estimate that moved by a tenth of the time that was left: the run will take noticeably longer, or shorter.
@@ -217,11 +270,13 @@ local function gate(key, plan, target)
              .. plan.phase)
 end
 
--- The newest state in a few words: laid over what earlier events of this run said. A retry keeps its name alone.
+-- The newest state in a few words: laid over what earlier events of this run said. A retry keeps its name alone. An
+-- event without a rank is no state: it must not take the place of one.
 local LASTING = {name = true, type = true, priority = true, path = true, batch = true, total = true}
 local function describe(key, plan)
   if not plan.entry then return end
   local was = redis.call('HGET', key, 'entry')
+  if was and not plan.rank then return end
   if was then
     was = cjson.decode(was)
     for name, value in pairs(was) do
@@ -301,7 +356,7 @@ local function left_out(plan, target)
     end
     return 'batch'
   end
-  if not target.root and not t[1] then return 'low_priority' end
+  if not target.root and not t[1] then return target.beside and 'told_beside' or 'low_priority' end
 end
 
 -- A mishap of one member is told in the thread of its batch once: by the operation's own event or by the batch's,
@@ -339,7 +394,6 @@ local function refresh(plan, target, key, seq)
   local spec = spec_of(plan, target, seq, 'live')
   local grouped = target.batch_lane == target.lane
     or target.batch_lane and redis.call('EXISTS', thread_key(target.batch_lane)) == 1
-  local reply = target.reply and (not grouped or first_word(plan, target.batch_lane))
   if not plan.urgent then
     -- The end of a phase waits for the start of the next, which says more.
     local patience = plan.phase_end and plan.urgency == '' and target.min_interval or 0
@@ -367,7 +421,14 @@ local function refresh(plan, target, key, seq)
   end
   redis.call('HSET', thread, 'spec', cjson.encode(spec), 'interval', target.min_interval)
   redis.call('PEXPIRE', thread, KEEP_OPERATION)
+  local reply = target.reply and (not grouped or first_word(plan, target.batch_lane))
   if reply and (posted or flying) then
+    if muted(key, target) then
+      count('accepted')
+      count('held:muted')
+      note(plan.operation, 'held', target.destination, 'muted')
+      return 0
+    end
     return speak(target.id .. '-reply', plan, target, spec_of(plan, target, seq, 'reply'))
   end
   return 0
@@ -382,11 +443,20 @@ local function accept(delivery_digest, fact_digest, plan, body)
     if not resent then heard_again(key, plan) end
     return {'duplicate', 0}
   end
+  if elsewhere(plan) then -- nothing is done yet
+    count('received', -1)
+    return {'elsewhere', 0}
+  end
   if plan.watch and moot(key, plan.watch) then -- not remembered: it may come true later
     count('late')
     return {'late', 0}
   end
   local was = read(key)
+  local why = idle(key, plan)
+  if why then
+    count(why == 'late' and 'late' or 'duplicates')
+    return {why, 0}
+  end
   numbered(plan)
   remember(delivery_digest)
   remember(fact_digest)
@@ -401,7 +471,7 @@ local function accept(delivery_digest, fact_digest, plan, body)
   end
   local seq = advance(key, plan, was, body)
   describe(key, plan)
-  if plan.over then unwatch(plan.over) end -- its batch says so; its own end may never be told
+  if plan.over then over_in_batch(plan.over[1], plan.over[2]) end
   if plan.own then lead(plan) end
   note(plan.operation, 'accepted', plan.name, plan.status, plan.percentage or '', plan.sender)
   count('events')
@@ -414,7 +484,8 @@ local function accept(delivery_digest, fact_digest, plan, body)
   local answer, references = {'accepted', 0}, 0
   for _, target in ipairs(plan.targets) do
     local refused = target.held or suppressed(target.destination, target.address)
-    local reason = refused or not target.windows and (left_out(plan, target) or gate(key, plan, target))
+    local reason = refused or not target.windows
+      and (left_out(plan, target) or silenced(key, plan, target) or gate(key, plan, target))
     local made = nil -- references to the body, or nil: nothing was queued here
     if target.windows and not reason then
       collect(plan, target)

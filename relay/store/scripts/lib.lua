@@ -184,11 +184,12 @@ end
 local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}
 
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
--- urgent ('1' to '3' as in URGENCIES, or true for '1'), seq, due; passes: quiet hours, loud: the cap on new messages.
+-- urgent ('1' to '3' as in URGENCIES, or true for '1'), seq, due; passes: quiet hours, loud: the cap on new messages;
+-- created, if its age does not count from now.
 local function create(id, spec)
   local urgency = spec.urgent == true and '1' or spec.urgent or ''
   local row = {'event', spec.event, 'urgent', urgency, 'seq', spec.seq, 'due', spec.due,
-               'created', now, 'attempts', 0, 'claims', 0, 'unknowns', 0, 'lease', '', 'sending', '',
+               'created', spec.created or now, 'attempts', 0, 'claims', 0, 'unknowns', 0, 'lease', '', 'sending', '',
                'passes', spec.passes and '1' or '', 'loud', spec.loud and '1' or ''}
   for _, name in ipairs(DELIVERY) do
     row[#row + 1] = name

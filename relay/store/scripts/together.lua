@@ -40,8 +40,10 @@ local function open_box(box, kind, where, from, to)
   keep_box(box, to)
   if redis.call('EXISTS', delivery_key(box)) == 1 then return end
   local name = OF_BOX[kind]
+  -- It is of the moment that it is due: a window of a week must neither date its mail nor use up its patience.
   create(box, {operation = box, destination = where.destination, channel = where.channel, address = where.address,
-               kind = name, name = name, lane = box, limits = where.limits, event = '', urgent = '', seq = 0, due = to})
+               kind = name, name = name, lane = box, limits = where.limits, event = '', urgent = '', seq = 0, due = to,
+               created = to})
 end
 
 -- The operation's newest state goes in, over what the box knew of it. True if it is new there.
@@ -49,9 +51,21 @@ local function put(box, operation)
   return redis.call('HSET', entries_key(box), operation, redis.call('HGET', operation_key(operation), 'entry')) == 1
 end
 
+-- Not everything that a run did in quiet hours came by here: what passed them, or what no rule or gate let through. In
+-- the morning it is told as it is then. Of more runs than anybody reads the rest stays as it was put in.
+local MOST_REFRESHED = 5000
+local function refresh_entries(box)
+  for i, operation in ipairs(redis.call('HKEYS', entries_key(box))) do
+    if i > MOST_REFRESHED then return end
+    local entry = redis.call('HGET', operation_key(operation), 'entry')
+    if entry then redis.call('HSET', entries_key(box), operation, entry) end
+  end
+end
+
 -- What the digests before amounted to becomes part of the box, so that it is the same at every attempt.
 local function seal(box, destination, address)
   if redis.call('HSETNX', box_key(box), 'sealed', now) == 0 then return end
+  if redis.call('HGET', box_key(box), 'kind') == 'quiet' then refresh_entries(box) end
   local past = redis.call('HGETALL', digests_key(destination, address))
   for i = 1, #past, 2 do redis.call('HSET', box_key(box), 'was:' .. past[i], past[i + 1]) end
 end

@@ -12,6 +12,9 @@ function verbs.tick(gap, grace)
   local last, till = tonumber(t[1] or '0'), tonumber(t[2] or '0')
   if now - last > tonumber(gap) then till = now + tonumber(grace) end
   redis.call('HSET', key, 'last', now, 'grace', till)
+  -- With the watchdog off nobody looks at the runs; what is long forgotten leaves all the same.
+  local old = now - KEEP_OPERATION
+  for _, operation in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', old, 'LIMIT', 0, 1000)) do unwatch(operation) end
   return {now, till, redis.call('SCARD', STALLED)}
 end
 
@@ -41,6 +44,43 @@ function verbs.again(...)
     if tonumber(redis.call('ZSCORE', WATCH, args[i]) or '') == tonumber(args[i + 1]) then
       redis.call('ZADD', WATCH, args[i + 2], args[i])
     end
+  end
+end
+
+-- Reconciliation (relay/reconciliation.py): one process in each period asks the platform. Answers the ms up to which new
+-- runs are known, 0 if no round was ever finished.
+function verbs.turn(period)
+  local t = redis.call('HMGET', P .. 'ticks', 'asked', 'reconciled')
+  if now - tonumber(t[1] or '0') < tonumber(period) then return false end
+  redis.call('HSET', P .. 'ticks', 'asked', now)
+  return tonumber(t[2] or '0')
+end
+
+function verbs.finished(at)
+  redis.call('HSET', P .. 'ticks', 'reconciled', at)
+end
+
+-- The runs of one project among n, from place `from` on, that were not heard of for `quiet` ms. Answers {looked at,
+-- run …}, each with the ms since which it has waited. What moves between two pages, the next round sees.
+function verbs.unheard(from, n, quiet, tenant, project)
+  local found = redis.call('ZRANGE', WATCH, from, from + n - 1)
+  local answer = {#found}
+  for _, operation in ipairs(found) do
+    local o = redis.call('HMGET', operation_key(operation), 'watch:heard', 'watch:asked', 'fact:tenant', 'fact:project',
+                         'id', 'retry', 'percentage', 'watch:phase')
+    local heard = tonumber(o[1] or '')
+    if heard and o[5] and now - heard >= tonumber(quiet) and (o[3] or tenant) == tenant and (o[4] or project) == project then
+      answer[#answer + 1] = {operation, math.max(heard, tonumber(o[2] or '0')), o[5], o[6], o[7], o[8]}
+    end
+  end
+  return answer
+end
+
+-- The platform is asked about these: others come first next time, also where it does not know them any more.
+function verbs.asked(...)
+  for _, operation in ipairs({...}) do
+    local key = operation_key(operation)
+    if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'watch:asked', now) end
   end
 end
 

@@ -1,0 +1,128 @@
+"""The buttons under a run's live message: which there are, what each does and where, and what comes of a press. Pure.
+
+A button's token says all of it, sealed by relay's own key: what comes back from Slack is not believed otherwise. A
+press is an event with the one target that does it, and so is what came of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from relay import tokens
+from relay.channels.slack import Slack, SlackSettings
+from relay.deliveries import Delivery, Target
+from relay.events import ACTION_DONE, ACTION_REQUESTED, Event
+from relay.parsing import parse
+from relay.platform import actions as platform
+from relay.platform.lookups import configured
+from relay.settings import Config
+
+PURPOSE = "slack-button"
+GOOD_FOR = 28 * 86_400.0  # seconds that a button works: less than a run is remembered, so that a press acts once
+MUTE = "mute"
+ACTIONS = (*platform.ACTIONS, MUTE)
+
+_UNDER_WAY = ("cancel", MUTE)
+OF_STATUS: Mapping[str, Sequence[str]] = {
+    "Initiated": _UNDER_WAY, "Running": _UNDER_WAY, "Stalled": _UNDER_WAY, "Failed": ("retry",), "Timeout": ("retry",),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What one button does, to what, and where it stands."""
+
+    action: str
+    operation: str  # the run's own id
+    subject: str  # the id that its message goes by
+    run: int
+    destination: str
+    address: str
+    until: float
+
+    def token(self, key: bytes) -> str:
+        facts = (self.action, self.operation, self.subject, str(self.run), self.destination, self.address)
+        return tokens.issue(key, PURPOSE, *facts, f"{self.until:.0f}")
+
+    @classmethod
+    def of(cls, key: bytes, token: str) -> "Button":
+        """InvalidSignature for whatever relay did not make."""
+        action, operation, subject, run, destination, address, until = tokens.redeem(key, PURPOSE, token)
+        return cls(action, operation, subject, int(run), destination, address, float(until))
+
+
+def offered(config: Config) -> dict[str, tuple[str, ...]]:
+    """The actions that there are buttons for, and who may press them; nothing where interactivity is off."""
+    settings = config.channels.get("slack")
+    if not isinstance(settings, SlackSettings) or settings.interactivity == "off":
+        return {}
+    named = {action: getattr(settings.actions, action) for action in ACTIONS}
+    return {
+        action: names for action, names in named.items() if names and (action == MUTE or configured(config.platform))
+    }
+
+
+def under(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, str]]:
+    """The buttons of this delivery's message, as templates get them: `action`, and `value`, the token.
+
+    The same for every attempt. What belongs to another project than the configured one can be muted alone.
+    """
+    event = delivery.event
+    if (delivery.channel, delivery.kind) != ("slack", "live") or event.about_batch or not event.own_id:
+        return
+    until = delivery.created_at.timestamp() + GOOD_FOR
+    ours = event.tenant in ("", config.platform.tenant) and event.project in ("", config.platform.project)
+    for action in OF_STATUS.get(event.status, ()):
+        if action not in offered(config) or not (ours or action == MUTE):
+            continue
+        place = delivery.destination, delivery.address
+        token = Button(action, event.own_id, event.subject, event.retry, *place, until).token(key)
+        if len(token) <= tokens.LONGEST:  # no sender has such ids, but one may
+            yield {"action": action, "value": token}
+
+
+def press(button: Button, user: Mapping[str, Any], now: datetime, once: str) -> Event:
+    """A press as an event. Muting is relay's own to do, so it is done with that. `once` names the press."""
+    action = {
+        "name": button.action,
+        "operationId": button.operation,
+        "subject": button.subject,
+        "run": button.run,
+        "destination": button.destination,
+        "address": button.address,
+        "user": str(user.get("id", "")),
+        "userName": str(user.get("username") or user.get("name") or ""),
+        "press": once,
+    }
+    if button.action == MUTE:
+        return _event(ACTION_DONE, action | {"ok": True}, now, press=True)
+    return _event(ACTION_REQUESTED, action, now, press=True)
+
+
+def answer(action: Mapping[str, Any], outcome: Mapping[str, Any], now: datetime) -> Event:
+    """What came of a press."""
+    return _event(ACTION_DONE, {**action, **outcome}, now, ok=bool(outcome.get("ok")))
+
+
+def places(event: Event, config: Config) -> tuple[Target, ...]:
+    """Where a press or its answer goes: to the platform, or into the thread of the message the button stood under.
+
+    Quiet hours hold back neither: somebody is waiting for it.
+    """
+    action = event.document["action"]
+    if event.name == ACTION_REQUESTED:
+        return (Target(platform.CHANNEL, platform.CHANNEL, action["name"], passes=True),)
+    settings, address = config.channels.get("slack"), action["address"]
+    limits = Slack.limits(address, settings if isinstance(settings, SlackSettings) else None)
+    return (Target(action["destination"], "slack", address, "live", new_limits=limits[0], passes=True),)
+
+
+def _event(name: str, action: Mapping[str, Any], now: datetime, **what: bool) -> Event:
+    operation: dict[str, Any] = {"operationId": action["operationId"], "retryNumber": action["run"]}
+    if action["subject"] != action["operationId"]:
+        operation["originalOperationId"] = action["subject"]
+    body = {"event": name, "timestamp": now.isoformat(), "operation": operation, "action": dict(action)}
+    id_ = f"{name} {action['name']} {action['subject']} {action['run']} {action['press']}"
+    event = parse(body, source="slack", received_at=now, delivery_id=id_)
+    return replace(event, action={"name": action["name"], "run": action["run"], **what})

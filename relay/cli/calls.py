@@ -1,0 +1,92 @@
+"""What the commands share that call the platform: where it is, a client for it, and what is asked and answered."""
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from pydantic import ValidationError
+
+from relay.channels import CHANNELS
+from relay.cli.desk import print_json
+from relay.cli.loop import run_loop
+from relay.cli.options import refuse, visible
+from relay.config import load
+from relay.errors import ConfigError, PlatformError, RelayError
+from relay.platform import OperationsClient
+from relay.platform.models import Document
+
+Kind = TypeVar("Kind", bound=Document)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which project of which platform, and what opens it, as far as it was named; the configuration says the rest."""
+
+    config: Path
+    base_url: str
+    tenant: str
+    project: str
+    token: str
+
+    def client(self) -> OperationsClient:
+        """ConfigError if the configuration is needed and cannot be used."""
+        place = self if self.base_url and self.tenant and self.project else self._filled()
+        return OperationsClient(place.base_url, tenant=place.tenant, project=place.project, token=place.token)
+
+    def _filled(self) -> "Place":
+        platform = load(self.config, env=os.environ, channels=CHANNELS).platform
+        place = Place(
+            self.config,
+            self.base_url or platform.base_url,
+            self.tenant or platform.tenant,
+            self.project or platform.project,
+            self.token or platform.token.get_secret_value(),
+        )
+        for key in ("base_url", "tenant", "project"):
+            if not getattr(place, key):
+                option = f"--{key.replace('_', '-')}"
+                raise click.UsageError(f"{self.config} has no platform.{key}: set it there, or say {option}")
+        return place
+
+
+def with_client(place: Place, work: Callable[[OperationsClient], Awaitable[None]]) -> None:
+    async def call() -> None:
+        async with place.client() as client:
+            await work(client)
+
+    try:
+        run_loop(call())
+    except (PlatformError, ConfigError) as error:
+        refuse(error)
+
+
+def say(document: Document, *, as_json: bool, text: str = "") -> None:
+    """The answer as JSON, or what people read of it. It comes from another side: nothing in it steers a terminal."""
+    if as_json:
+        print_json(document.sent())
+    else:
+        click.echo(visible(text))
+
+
+def json_object(written: bytes, where: str) -> dict[str, Any]:
+    """The JSON object that somebody wrote `where`; BadParameter for anything else."""
+    try:
+        found = json.loads(written)
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint=where) from None
+    if not isinstance(found, dict):
+        raise click.BadParameter("expected a JSON object", param_hint=where)
+    return found
+
+
+def request_of(kind: type[Kind], document: dict[str, Any]) -> Kind:
+    """The request that `document` is; leaves with 1 and what is wrong with it."""
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        refuse(RelayError("\n".join(faults)))

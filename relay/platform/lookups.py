@@ -1,0 +1,72 @@
+"""What relay itself asks the platform: the results of a run, its state, and which runs began."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from relay.errors import PlatformError
+from relay.platform.client import PAGE_SIZE, OperationsClient
+from relay.settings import Platform
+
+MISHAPS = ("Failed", "Timeout")
+
+
+class Lookups:
+    """`settings` is read anew for each call, so a reload changes whom is asked. Every call raises PlatformError."""
+
+    def __init__(self, settings: Callable[[], Platform]) -> None:
+        self._settings = settings
+        self._clients: dict[Platform, OperationsClient] = {}  # the old ones too: they may be waiting for an answer
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a project to ask about; an address alone is only where links start."""
+        return configured(self._settings())
+
+    @property
+    def client(self) -> OperationsClient:
+        settings = self._settings()
+        if settings not in self._clients:
+            self._clients[settings] = client_of(settings)
+        return self._clients[settings]
+
+    def ours(self, tenant: str, project: str) -> bool:
+        """Whether this project is the one that is asked about; what is not said may be."""
+        settings = self._settings()
+        return tenant in ("", settings.tenant) and project in ("", settings.project)
+
+    async def results(self, operation: str) -> dict[str, Any]:
+        return (await self.client.results(operation)).sent()
+
+    async def document(self, operation: str) -> dict[str, Any]:
+        """Its state; where it says of a mishap only that it happened, with the error that its results name."""
+        found = (await self.client.status(operation)).sent()
+        if found["status"] in MISHAPS and not found.get("error"):
+            try:
+                error = (await self.results(operation)).get("error")
+            except PlatformError as refusal:
+                if refusal.temporary:
+                    raise
+                error = None  # this platform keeps no results of what failed
+            if error:
+                found["error"] = error
+        return found
+
+    async def since(self, when: datetime, most: int) -> list[str]:
+        """The ids of the operations that began at this time or later, newest first."""
+        listed = self.client.all_operations(date_from=when, pages=-(-most // PAGE_SIZE))
+        return [operation.operation_id async for operation in listed]
+
+    async def aclose(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+
+
+def configured(settings: Platform) -> bool:
+    return bool(settings.base_url and settings.tenant and settings.project)
+
+
+def client_of(settings: Platform) -> OperationsClient:
+    """The client of this configuration."""
+    token = settings.token.get_secret_value()
+    return OperationsClient(settings.base_url, tenant=settings.tenant, project=settings.project, token=token)

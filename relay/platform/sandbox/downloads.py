@@ -1,0 +1,49 @@
+"""Artifacts to download: whoever has the address may have the file, for the address proves that it came from here."""
+
+import hmac
+import mimetypes
+
+from aiohttp import web
+
+from relay.platform.sandbox import outcomes
+from relay.platform.sandbox.engine import Desk
+from relay.platform.sandbox.records import Operation
+from relay.problems import HEADERS, Refused
+
+
+def add(app: web.Application, desk: Desk) -> None:
+    async def download(request: web.Request) -> web.Response:
+        id_, filename = request.match_info["operationId"], request.match_info["filename"]
+        known = _proves(desk, request.match_info["proof"], id_, filename)
+        operation = await desk.state.get(Operation, id_) if known else None
+        content = await _content(desk, operation, filename) if operation else None
+        if content is None:
+            raise Refused(404, "There is no such file.")
+        return attachment(filename, content)
+
+    app.router.add_get("/downloads/{proof}/{operationId}/{filename}", download)
+
+
+def attachment(filename: str, content: bytes) -> web.Response:
+    """To be saved, not shown: a report must not run as a page of this server."""
+    kind = mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    return web.Response(
+        body=content, content_type=kind,
+        headers=HEADERS | {"Content-Disposition": f'attachment; filename="{filename}"',
+                           "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"},
+    )  # fmt: skip
+
+
+def _proves(desk: Desk, proof: str, operation: str, filename: str) -> bool:
+    try:
+        expected = desk.links.proof(operation, filename).encode()
+    except UnicodeEncodeError:
+        return False
+    return hmac.compare_digest(proof.encode("utf-8", "surrogateescape"), expected)
+
+
+async def _content(desk: Desk, operation: Operation, filename: str) -> bytes | None:
+    if filename == outcomes.PARTIAL:
+        return outcomes.partial(operation, desk.links)
+    stored = await desk.state.files(operation.id)
+    return outcomes.bundle(operation, desk.links, stored).get(filename)

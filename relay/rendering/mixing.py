@@ -1,0 +1,72 @@
+"""Texts and markup put together. What events say is made inert before it becomes a part of what is active.
+
+Jinja escapes a text that is joined to markup, but does not pass it through `finalize`; these do both, on every way
+there is to put two texts together. Texts among themselves stay texts: they are made inert where they are printed.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from jinja2 import Environment, nodes, pass_context
+from jinja2.exceptions import TemplateSyntaxError
+from jinja2.filters import make_attrgetter
+from jinja2.runtime import Context
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup, escape
+
+
+def harmless(environment: Environment, value: Any) -> Any:
+    """The value as a part of markup. An absent one raises UndefinedError."""
+    if isinstance(value, Markup):
+        return value
+    finalize: Any = environment.finalize  # takes a context, and looks at none
+    return escape(str(finalize(None, value)) if finalize else value)
+
+
+def mixed(environment: Environment, values: Iterable[Any]) -> list[Any]:
+    """The values, all of them harmless if any is markup and so the whole will be."""
+    told = list(values)
+    if environment.autoescape and any(isinstance(value, Markup) for value in told):
+        return [harmless(environment, value) for value in told]
+    return told
+
+
+@pass_context
+def join(context: Context, values: Iterable[Any], separator: Any = "", attribute: str | int | None = None) -> str:
+    """The values in one text, with the separator between them; those that are None say nothing."""
+    if attribute is not None:
+        values = map(make_attrgetter(context.environment, attribute), values)
+    separator, *told = mixed(context.environment, [separator, *("" if value is None else value for value in values)])
+    if isinstance(separator, Markup):
+        return separator.join(told)
+    return str(separator).join(map(str, told))
+
+
+@pass_context
+def replace(context: Context, text: Any, old: str, new: Any, count: int = -1) -> str:
+    """The text with `new` wherever it had `old`."""
+    text, new = mixed(context.environment, [text if isinstance(text, Markup) else str(text), new])
+    told: str = text.replace(old, new if isinstance(new, Markup) else str(new), count)
+    return told
+
+
+@pass_context
+def escaped(context: Context, value: Any) -> str:
+    """What is printed anyway; for authors who are used to writing it."""
+    told: str = harmless(context.environment, value) if context.environment.autoescape else str(value)
+    return told
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"join": join, "replace": replace, "e": escaped, "escape": escaped}
+
+
+class Rewriter(NodeTransformer):
+    """`a ~ b` becomes `[a, b]|join`, and the one tag that would switch escaping off is refused."""
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - the name is Jinja's
+        self.generic_visit(node)
+        both = nodes.List(node.nodes, lineno=node.lineno)
+        return nodes.Filter(both, "join", [], [], None, None, lineno=node.lineno)
+
+    def visit_ScopedEvalContextModifier(self, node: nodes.ScopedEvalContextModifier) -> nodes.Node:  # noqa: N802
+        raise TemplateSyntaxError("autoescape cannot be changed: what events say stays text", node.lineno)

@@ -1,0 +1,75 @@
+"""What reconciliation remembers: whose turn it is, up to when new runs are known, and which runs were not heard of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relay.store import keys
+from relay.store.connection import call
+from relay.store.store import Store
+from relay.store.watch import Watch
+
+PAGE, PAGES = 500, 40  # runs that are looked at in one step, and steps in one round
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A run that goes on as far as relay knows, and what it last said."""
+
+    operation: str  # the platform's id of it
+    percentage: float | None = None
+    phase: str = ""
+
+
+class Rounds:
+    """Any number of processes may ask at once. Every failure is StoreUnavailable, and everything may be repeated."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._watch = Watch(store)
+
+    async def turn(self, period: float) -> float | None:
+        """For one process in each period the time given to the last `finished`, 0 if there was none; else None."""
+        answer = await self._store.scripts.run("watch", ["turn", int(period * 1000)])
+        return int(answer) / 1000 if answer is not None else None
+
+    async def finished(self, at: float) -> None:
+        """A round is done: every run that began before this time is known."""
+        await self._store.scripts.run("watch", ["finished", int(at * 1000)])
+
+    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> list[Unheard]:
+        """Runs of this project that were silent for so long; those first that were not heard of or given out longest.
+
+        A run whose project is not known is given too.
+        """
+        found: list[tuple[int, bytes, Unheard, bool]] = []
+        for page in range(PAGES):
+            seen, *rows = await self._store.scripts.run(
+                "watch", ["unheard", page * PAGE, PAGE, int(seconds * 1000), tenant, project]
+            )
+            found += [_row(row) for row in rows]
+            if int(seen) < PAGE:
+                break
+        chosen = sorted(found, key=lambda row: row[0])[:most]
+        if chosen:
+            await self._store.scripts.run("watch", ["asked", *(name for _, name, _, _ in chosen)])
+        return [await self._own(name, run) if again else run for _, name, run, again in chosen]
+
+    async def unknown(self, operations: Sequence[str]) -> list[str]:
+        """Those that relay never heard of, in the same order."""
+        async with self._store.redis.pipeline(transaction=False) as pipeline:
+            for name in operations:
+                pipeline.exists(f"{keys.PREFIX}operation:{keys.operation(name)}")
+            known = await call(pipeline.execute())
+        return [name for name, there in zip(operations, known, strict=True) if not there]
+
+    async def _own(self, name: bytes, run: Unheard) -> Unheard:
+        """A run that was begun again under a new id goes by that id at the platform."""
+        history = await self._watch.history(name.decode())
+        own = next((event.own_id for event in reversed(history) if event.own_id), run.operation)
+        return Unheard(own, run.percentage, run.phase)
+
+
+def _row(row: Sequence[bytes | None]) -> tuple[int, bytes, Unheard, bool]:
+    name, since, id_, retry, percentage, phase = ((value or b"") for value in row)
+    run = Unheard(id_.decode(), float(percentage) if percentage else None, phase.decode("utf-8", "replace"))
+    return int(since), name, run, int(retry or 0) > 0

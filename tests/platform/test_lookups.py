@@ -1,0 +1,99 @@
+"""What relay asks the platform of its own accord, and which platform that is."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from relay.errors import PlatformError
+from relay.platform.lookups import Lookups
+from relay.settings import Platform
+from tests.support.platform import scripted_platform
+
+SCOPE = "/api/t/p/async"
+ERROR = {"code": "SOURCE_TIMEOUT", "message": "The extractor did not answer."}
+
+
+def settings(url: str, **more: str) -> Platform:
+    return Platform(base_url=url, tenant="t", project="p", token=SecretStr("the-token"), **more)
+
+
+def state(status: str, **more: Any) -> dict[str, Any]:
+    return {"operationId": "op-1", "status": status, "progress": {"percentage": 40}, "unheardOf": [1], **more}
+
+
+@pytest.mark.parametrize("status", ["Failed", "Timeout"])
+async def test_a_mishap_without_an_error_takes_the_one_of_its_results(status: str) -> None:
+    answers = {
+        f"GET {SCOPE}/operation/op-1": [(200, state(status))],
+        f"GET {SCOPE}/operation/op-1/results": [(200, {"operationId": "op-1", "error": ERROR})],
+    }
+    async with scripted_platform(answers) as platform:
+        lookups = Lookups(lambda: settings(platform.url))
+        assert await lookups.document("op-1") == state(status, error=ERROR)
+        await lookups.aclose()
+
+
+@pytest.mark.parametrize("document", [state("Failed", error=ERROR), state("Completed"), state("Running")])
+async def test_results_are_not_asked_for_where_nothing_is_missing(document: dict[str, Any]) -> None:
+    async with scripted_platform({f"GET {SCOPE}/operation/op-1": [(200, document)]}) as platform:
+        lookups = Lookups(lambda: settings(platform.url))
+        assert await lookups.document("op-1") == document
+        assert [one.path for one in platform.asked] == [f"{SCOPE}/operation/op-1"]
+        await lookups.aclose()
+
+
+async def test_a_platform_that_keeps_no_results_of_a_failure_is_told_by_its_state_alone() -> None:
+    answers = {
+        f"GET {SCOPE}/operation/op-1": [(200, state("Failed"))],
+        f"GET {SCOPE}/operation/op-1/results": [(409, {"message": "it failed"})],
+    }
+    async with scripted_platform(answers) as platform:
+        lookups = Lookups(lambda: settings(platform.url))
+        assert await lookups.document("op-1") == state("Failed")
+        await lookups.aclose()
+
+
+async def test_new_runs_are_listed_page_by_page() -> None:
+    def page(number: int, *, more: bool) -> tuple[int, Any]:
+        rows = [{"operationId": f"op-{number}", "status": "Running", "progress": 5}]
+        return 200, {"operations": rows, "page": number, "hasNextPage": more}
+
+    answers = {f"GET {SCOPE}/operations": [page(1, more=True), page(2, more=True), page(3, more=False)]}
+    async with scripted_platform(answers) as platform:
+        lookups = Lookups(lambda: settings(platform.url))
+        when = datetime(2024, 1, 20, 11, 0, tzinfo=UTC)
+        assert await lookups.since(when, 5000) == ["op-1", "op-2", "op-3"]
+        assert {one.query["dateFrom"] for one in platform.asked} == {"2024-01-20T11:00:00+00:00"}
+        assert len(await lookups.since(when, 100)) == 1
+        await lookups.aclose()
+
+
+async def test_a_reload_changes_whom_is_asked_and_cuts_no_call_off() -> None:
+    async with scripted_platform({f"GET {SCOPE}/operation/op-1": [(200, state("Running"))]}) as platform:
+        chosen = [settings("http://127.0.0.1:9")]
+        lookups = Lookups(lambda: chosen[0])
+        before = lookups.client
+        chosen[0] = settings(platform.url)
+        assert (await lookups.document("op-1"))["status"] == "Running"
+        chosen[0] = settings("http://127.0.0.1:9")
+        assert lookups.client is before
+        await lookups.aclose()
+
+
+async def test_a_project_that_is_not_named_may_be_ours_and_another_is_not() -> None:
+    lookups = Lookups(lambda: settings("http://127.0.0.1:9"))
+    assert lookups.configured
+    assert [lookups.ours(*one) for one in (("t", "p"), ("", ""), ("t", ""), ("t", "q"), ("s", "p"))] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+    assert not Lookups(lambda: Platform(base_url="http://127.0.0.1:9")).configured
+
+
+async def test_errors_name_the_call() -> None:
+    async with scripted_platform({f"GET {SCOPE}/operation/op-1": [(404, {"detail": "no such operation"})]}) as platform:
+        lookups = Lookups(lambda: settings(platform.url))
+        with pytest.raises(PlatformError, match=r"GET .*/operation/op-1: 404"):
+            await lookups.document("op-1")
+        await lookups.aclose()

@@ -1,0 +1,95 @@
+"""A record that cannot be handled holds up no other, after a crash nothing waits for a lease, and it ends when told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from relay.platform import OperationsClient
+from relay.platform.models import StartOperation
+from relay.platform.sandbox.changes import LEASE
+from relay.platform.sandbox.service import sandbox as sandbox_at
+from relay.platform.sandbox.state import PREFIX
+from relay.store.embedded import EmbeddedRedis
+from tests.support.clock import Clock
+from tests.support.commands import SECONDS
+from tests.support.redis_server import RedisServer
+from tests.support.sandbox import TOKEN, Stage
+
+
+async def test_a_record_that_cannot_be_read_holds_up_no_other(sandbox: Stage, redis_server: RedisServer) -> None:
+    async with Redis.from_url(redis_server.url) as redis:
+        await redis.set(f"{PREFIX}operation:broken", "{")
+        await redis.zadd(f"{PREFIX}due", {"operation:broken": 0, "of no kind": 0})
+    started = await sandbox.start()
+    sandbox.clock.advance(3)
+
+    await sandbox.worker.turn()
+
+    assert (await sandbox.get(started["operationId"]))["status"] == "Running"
+
+
+async def test_what_the_dead_had_claimed_is_due_again(sandbox: Stage) -> None:
+    await sandbox.ask("POST", "/webhooks", {"webhookUrl": sandbox.receiver.url, "events": ["operation.started"]})
+    await sandbox.start()
+    sandbox.clock.advance(3)
+    await sandbox.worker.turn()
+    for queue in ("due", "outbox"):
+        sandbox.clock.advance(200)
+        claimed = await sandbox.state.claim(queue, sandbox.clock())
+        assert claimed
+        assert await sandbox.state.claim(queue, sandbox.clock() + LEASE / 2) == []
+
+        await sandbox.state.release(sandbox.clock() + LEASE / 2)
+
+        assert await sandbox.state.claim(queue, sandbox.clock() + LEASE / 2) == claimed
+
+
+async def test_with_a_redis_of_its_own_it_goes_on_at_once_after_a_crash(tmp_path: Path, clock: Clock) -> None:
+    async with serving(tmp_path, clock) as client:
+        started = await client.start(StartOperation(operation_type="ReportGeneration", operation_name="Monthly"))
+    clock.advance(3600)
+    async with EmbeddedRedis(tmp_path) as own, Redis.from_url(own.url) as redis:  # as if it had been claimed just now
+        await redis.zadd(f"{PREFIX}due", {f"operation:{started.operation_id}": clock() + LEASE})
+
+    async with serving(tmp_path, clock) as client, asyncio.timeout(SECONDS):
+        async for state in client.watch(started.operation_id, 0.02):  # its clock stands still: no lease ends
+            found = state
+
+    assert found.status == "Completed"
+
+
+async def test_it_ends_although_a_cancellation_was_lost(sandbox: Stage) -> None:
+    lost, turning = 0, asyncio.Event()
+
+    async def turn() -> int:
+        nonlocal lost
+        turning.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            lost += 1
+            if lost > 1:
+                raise
+        return 0
+
+    sandbox.worker.turn = turn  # type: ignore[method-assign]
+    work = asyncio.create_task(sandbox.worker.run())
+    await turning.wait()
+
+    work.cancel()
+    await asyncio.wait([work], timeout=SECONDS)
+
+    assert work.cancelled()
+    assert lost == 2
+
+
+@asynccontextmanager
+async def serving(data_dir: Path, clock: Clock) -> AsyncIterator[OperationsClient]:
+    async with (
+        sandbox_at(token=TOKEN, data_dir=data_dir, clock=clock) as running,
+        OperationsClient(running.address, tenant="t", project="p", token=TOKEN) as client,
+    ):
+        yield client

@@ -1,0 +1,178 @@
+"""A whole relay that asks the platform: what a completion left out, and what never arrived here."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from relay.platform import OperationsClient
+from relay.platform.models import StartOperation
+from relay.platform.sandbox.service import sandbox
+from relay.store.keys import TICKS
+from tests.support.events import body, seed
+from tests.support.platform import scripted_platform
+from tests.support.redis_server import RedisServer
+from tests.support.stage import CONFIG, PATIENCE, Stage, Surroundings, running, surroundings
+
+RESULTS = "GET /api/mail/project-1/async/operation/{}/results"
+TOKEN = "the-token-of-the-sandbox"
+
+
+def configured(folder: Path, url: str, **more: str) -> Path:
+    """The stage with a platform: mails go to the readers of the tenant `mail`."""
+    file = folder / "relay.yaml"
+    settings = {"base_url": url, "tenant": "mail", "project": "project-1", "token": TOKEN} | more
+    file.write_text(f"{CONFIG.read_text()}\nplatform: {settings}\n")
+    return file
+
+
+def completed(operation: str) -> dict[str, Any]:
+    return body("operation.completed", 100, status="Completed", operationId=operation) | {"tenantId": "mail"}
+
+
+def results(operation: str) -> dict[str, Any]:
+    document = seed("operation-results.response")
+    document["artifacts"][0] |= {"name": "The Report", "downloadUrl": "/api/{tenantId}/{projectId}/files/report.pdf"}
+    return document | {"operationId": operation}
+
+
+@asynccontextmanager
+async def silent() -> AsyncIterator[str]:
+    """A platform that takes every call and never answers."""
+    over = asyncio.Event()
+
+    async def wait(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(wait, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    yield f"http://{host}:{port}"
+    over.set()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_completion_without_results_is_told_with_those_that_the_platform_has(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    async with surroundings(redis_server.url) as around:
+        answers = {RESULTS.format("op-1"): [(200, results("op-1"))], "GET /api/mail/project-1/async/operations": [LIST]}
+        async with scripted_platform(answers) as platform:
+            async with running(around, configured(tmp_path, platform.url)) as relay:
+                await Stage(around, relay).post(completed("op-1"))
+                mails = await around.mails(2)
+
+            recommendation = results("op-1")["recommendations"][0]["recommendation"]
+            assert all("The Report" in mail.text and recommendation in mail.text for mail in mails)
+            assert all(f"{platform.url}/api/mail/project-1/files/report.pdf" in mail.text for mail in mails)
+            [asked] = [one for one in platform.asked if one.path.endswith("/results")]
+            assert asked.query["format"] == "summary"
+            assert asked.headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+LIST = (200, {"operations": []})
+
+
+async def test_a_platform_that_does_not_answer_delays_a_message_by_two_seconds_and_the_next_not_at_all(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    async with (
+        surroundings(redis_server.url) as around,
+        silent() as url,
+        running(around, configured(tmp_path, url)) as relay,
+    ):
+        stage = Stage(around, relay)
+        began = time.monotonic()
+        await stage.post(completed("op-1"))
+        await around.mails(2)
+        waited = time.monotonic() - began
+        async with aiohttp.ClientSession() as client, client.get(f"{stage.url}/readyz") as ready:
+            assert ready.status == 200
+        await stage.post(completed("op-2"))
+        await around.mails(4)
+
+        ledger = await around.settled()
+        assert waited >= 2
+        assert (ledger.counts["delivered"], ledger.counts.get("dead", 0)) == (4, 0)
+
+
+async def test_a_reload_changes_whom_is_asked(redis_server: RedisServer, tmp_path: Path) -> None:
+    async with surroundings(redis_server.url) as around:
+        answers = {RESULTS.format("op-2"): [(200, results("op-2"))]}
+        async with scripted_platform(answers) as platform:
+            config = configured(tmp_path, platform.url, project="")  # where links start, and nothing to ask
+            async with running(around, config) as relay:
+                stage = Stage(around, relay)
+                await stage.post(completed("op-1"))
+                before = await around.mails(2)
+                configured(tmp_path, platform.url)
+                relay.reload()
+                await stage.post(completed("op-2"))
+                after = (await around.mails(4))[2:]
+
+            assert all("The Report" not in mail.text for mail in before)
+            assert all("The Report" in mail.text for mail in after)
+            assert [one.path for one in platform.asked] == [RESULTS.format("op-2").partition(" ")[2]]
+
+
+async def test_another_project_is_not_asked_about(redis_server: RedisServer, tmp_path: Path) -> None:
+    async with surroundings(redis_server.url) as around, scripted_platform({}) as platform:
+        async with running(around, configured(tmp_path, platform.url, project="project-2")) as relay:
+            await Stage(around, relay).post(completed("op-1"))
+            await around.mails(2)
+        assert [one for one in platform.asked if "op-1" in one.path] == []
+
+
+async def test_what_no_webhook_told_is_told_after_a_start_with_its_results(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """One run of which relay knew that it was going on, and one that began and failed while relay was away."""
+    async with (
+        surroundings(redis_server.url) as around,
+        sandbox(token=TOKEN, data_dir=tmp_path, redis_url=redis_server.url) as platform,
+        OperationsClient(platform.address, tenant="mail", project="project-1", token=TOKEN) as client,
+    ):
+        config = configured(tmp_path, platform.address)
+        first = await client.start(play("Monthly Report", duration=1))
+        async with running(around, config) as relay:
+            await first_round(around)
+            document = body(operationId=first.operation_id, percentage=10, operationName="Monthly Report")
+            await Stage(around, relay).post(document | {"tenantId": "mail"})
+            await around.mails(2)
+            await around.settled()
+        second = await client.start(play("Extraction", duration=0.5, scenario="failure", message="The disk is full."))
+        for one in (first, second):
+            async for _ in client.watch(one.operation_id, every=0.1):
+                pass
+
+        async with running(around, config):
+            told = (await around.mails(6))[2:]
+            await around.settled()
+
+        by_name = {name: [mail for mail in told if name in mail.text] for name in ("Monthly Report", "Extraction")}
+        assert [len(mails) for mails in by_name.values()] == [2, 2]
+        artifact = (await client.results(first.operation_id)).artifacts[0]
+        assert all(artifact.name in mail.text for mail in by_name["Monthly Report"])
+        assert all("The disk is full." in mail.text for mail in by_name["Extraction"])
+        story = await around.records.story(first.operation_id)
+        assert story
+        assert "async-operations when asked" in str(story.log)
+
+
+async def first_round(around: Surroundings) -> None:
+    """Return when relay has asked the platform, of which it knew nothing yet."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if await around.store.redis.hget(TICKS, "reconciled"):
+                return
+            await asyncio.sleep(0.02)
+
+
+def play(name: str, **sandbox: Any) -> StartOperation:
+    parameters = {"sandbox": {"delay": 0, **sandbox}}
+    return StartOperation(operation_type="ReportGeneration", operation_name=name, parameters=parameters)
