@@ -322,7 +322,7 @@ def _part(envelope: Document, key: str) -> Document:
     said = envelope.get(key)
     if isinstance(said, Mapping):
         return said
-    # The seed's phase-less documents and some senders give a name or a message instead of an object.
+    # The API's phase-less documents and some senders give a name or a message instead of an object.
     return {{"phase": "phaseName", "error": "message"}.get(key, "text"): said} if isinstance(said, str) and said else {}
 
 

@@ -3,7 +3,10 @@
 import argparse
 import asyncio
 import json
+import logging
 from itertools import chain
+
+import structlog
 
 from benchmarks.noise.day import Run, batches, reports, runs
 from benchmarks.noise.simulation import Counted, Policy, simulate
@@ -39,6 +42,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     given = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     found = asyncio.run(measured(given.operations, given.hours, given.seed))
     rows = [_row(policy, one, given.operations) for policy, one in zip(POLICIES, found, strict=True)]
     if given.json:

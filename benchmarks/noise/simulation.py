@@ -1,13 +1,10 @@
 """One policy's day through relay's own code, second by second on a simulated clock."""
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-
-import structlog
 
 from benchmarks.noise.day import Report
 from relay.app import build_channels, build_renderer
@@ -72,7 +69,6 @@ class Clock:
 
 async def simulate(redis_url: str, policy: Policy, day: Iterable[Report]) -> Counted:
     """Send the day's reports at their times, deliver what becomes due, and count what Slack got."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     reports = sorted(day, key=lambda report: report[0])
     clock = Clock(reports[0][0])
     counted = Counted(events=len(reports))
