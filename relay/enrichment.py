@@ -75,6 +75,8 @@ class Enrichment:
         except TimeoutError:
             self._rests_until = self._clock() + REST
             log.warning("results.missing", operation=event.operation.id, error=f"no answer in {self._patience:g} s")
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the platform, the message goes out
+            log.error("results.missing", operation=event.operation.id, error=type(error).__name__)
         return {}
 
 

@@ -65,6 +65,7 @@ class TemplateError(RelayError):
 class PlatformError(RelayError):
     """A call of the Async Operations API failed; the message names the call and never the token.
 
+    status        what was answered, 200 too where nothing can be made of it; 0 if there was no answer
     temporary     the same call may succeed later, in `retry_after` seconds if the platform says so
     unsent        it never left, so repeating it is safe whatever it does
     """

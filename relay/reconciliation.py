@@ -4,6 +4,7 @@ Whatever differs goes in as an ordinary event. The fact is the same as the one t
 that comes as well, by a retry of the platform, people hear it once.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ STARTING = 1.0  # the same for the first round of a process, which was away befo
 QUIET = 120.0  # a run that was heard of so lately needs no asking; after a start each does
 OVERLAP = 600.0  # how far before the last round new runs are looked for: clocks differ
 MOST = 200  # runs asked for in one round, of either kind; the longest unheard and the oldest first
+AT_ONCE = 5  # calls side by side: a slow platform must not use up a round before new runs are looked for
 LISTED = 5000  # new runs that are listed at most
 
 
@@ -83,29 +85,44 @@ class Reconciliation:
             return
         try:
             stale = await self._runs.unheard(quiet, MOST, tenant=sender.tenant, project=sender.project)
-            for run in stale:
-                await self._look(platform, sender, run.operation, now, run)
+            await self._look(platform, sender, {run.operation: run for run in stale}, now)
+        except PlatformError as error:  # which is no reason not to look for new ones
+            log.warning("reconciliation.stopped", looking_at="runs that go on", error=str(error))
+        try:
             # A relay that has never asked before does not tell of what was before it.
             new = await platform.since(datetime.fromtimestamp(last - OVERLAP, UTC), LISTED) if last else ()
             unknown = [*reversed(await self._runs.unknown(new))]
-            for name in unknown[:MOST]:
-                await self._look(platform, sender, name, now)
-            if len(unknown) <= MOST:  # else the next round goes on with what is unknown then
+            missed = await self._look(platform, sender, dict.fromkeys(unknown[:MOST]), now)
+            if len(unknown) <= MOST and not missed:  # else the next round goes on with what is unknown then
                 await self._runs.finished(now)
-                log.info("reconciliation.finished", asked=len(stale), new=len(unknown))
+                log.info("reconciliation.finished", new=len(unknown))
         except PlatformError as error:
-            log.warning("reconciliation.stopped", error=str(error))
+            log.warning("reconciliation.stopped", looking_at="new runs", error=str(error))
 
-    async def _look(
-        self, platform: Platform, sender: Sender, operation: str, now: float, known: Unheard | None = None
+    async def _look(self, platform: Platform, sender: Sender, runs: Mapping[str, Unheard | None], now: float) -> int:
+        """Ask about these, in their order; how many got no answer, though others did. PlatformError if none does."""
+        names, missed = [*runs], 0
+        for start in range(0, len(names), AT_ONCE):
+            part = names[start : start + AT_ONCE]
+            answers = await asyncio.gather(*map(platform.document, part), return_exceptions=True)
+            silent: list[PlatformError] = []
+            for name, answer in zip(part, answers, strict=True):
+                if isinstance(answer, PlatformError):
+                    if answer.temporary or answer.status in (0, 401, 403):
+                        silent.append(answer)
+                    log.info("reconciliation.skipped", operation=name, error=str(answer))
+                elif isinstance(answer, BaseException):
+                    raise answer
+                else:
+                    await self._compare(sender, name, answer, now, runs[name])
+            if len(silent) == len(part):
+                raise silent[0]
+            missed += len(silent)
+        return missed
+
+    async def _compare(
+        self, sender: Sender, operation: str, document: Mapping[str, Any], now: float, known: Unheard | None
     ) -> None:
-        try:
-            document = await platform.document(operation)
-        except PlatformError as error:
-            if error.temporary or error.status in (0, 401, 403):
-                raise
-            log.info("reconciliation.skipped", operation=operation, error=str(error))
-            return
         try:
             event = _event(document, sender, now)
         except InvalidEvent as error:

@@ -25,7 +25,7 @@ def redeem(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
     said, dot, seal = token.partition(".")
     genuine = _encoded(_seal(key, purpose, said))
     # Compared as text: the spare bits of base64 would let one seal be written in several ways.
-    if not dot or len(token) > LONGEST or not hmac.compare_digest(seal.encode(), genuine.encode()):
+    if not dot or len(token) > LONGEST or not hmac.compare_digest(seal.encode("utf-8", "replace"), genuine.encode()):
         raise InvalidSignature("no token of this relay, or one for something else")
     return tuple(json.loads(urlsafe_b64decode(said + "=" * (-len(said) % 4))))
 

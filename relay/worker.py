@@ -167,6 +167,12 @@ class Worker:
             notification = await self._notification(delivery)
         except StoreUnavailable:  # nothing has left: its lease lapses, and it is claimed again
             return
+        except Exception as error:  # noqa: BLE001 - as below; else it would be claimed for ever, and nobody would know
+            log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
+            if await self._until_stored(lambda: self._store.begin(delivery)):
+                fault = DeliveryError(f"unexpected {type(error).__name__} before it was sent")
+                await self._failed(delivery, channel, fault, time.monotonic())
+            return
         if self._stopping:  # nothing has left yet: another process may have it at once
             await self._store.release(delivery)
             return

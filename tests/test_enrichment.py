@@ -10,7 +10,7 @@ from relay.deliveries import Receipt
 from relay.enrichment import REST, Enrichment
 from relay.errors import PlatformError
 from relay.store import Store
-from relay.store.findings import Findings
+from relay.store.findings import LARGEST, Findings
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room
@@ -74,7 +74,8 @@ async def test_results_that_came_are_left_as_they_are(store: Store, clock: Clock
 
 
 @pytest.mark.parametrize(
-    "answer", [PlatformError("GET: 503", temporary=True), PlatformError("GET: 404", status=404), None]
+    "answer",
+    [PlatformError("GET: 503", temporary=True), PlatformError("GET: 404", status=404), ValueError("what it is"), None],
 )
 async def test_without_an_answer_the_message_says_what_the_event_said_and_stays_so(
     store: Store, clock: Clock, answer: Any
@@ -101,6 +102,17 @@ async def test_an_outage_of_the_platform_delays_one_message_and_not_each(store: 
     assert platform.asked == ["op-1"]
     clock.advance(REST)
     assert await told("op-3") == RESULTS
+
+
+async def test_what_is_kept_of_a_run_is_bounded(store: Store) -> None:
+    large = "x" * LARGEST
+    findings = Findings(store)
+
+    brief = await findings.keep("op-1", 0, RESULTS | {"phaseResults": [large]})
+    nothing = await findings.keep("op-2", 0, RESULTS | {"summary": large})
+
+    assert brief == RESULTS == await findings.get("op-1", 0)
+    assert nothing == {} == await findings.get("op-2", 0)
 
 
 async def test_two_workers_that_ask_at_once_say_the_same(open_store: Callable[..., Store], clock: Clock) -> None:

@@ -1,5 +1,6 @@
 """What was missed is told, what was not is left alone, and the platform is asked no more than needed."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,10 +12,13 @@ from relay import metrics
 from relay.deliveries import Accepted
 from relay.errors import PlatformError
 from relay.events import Event
-from relay.reconciliation import LISTED, MOST, OVERLAP, PERIOD, QUIET, STARTING, Reconciliation, Sender
+from relay.platform.lookups import Lookups
+from relay.reconciliation import AT_ONCE, LISTED, MOST, OVERLAP, PERIOD, QUIET, STARTING, Reconciliation, Sender
+from relay.settings import Platform
 from relay.store import Store
 from relay.store.rounds import Unheard
 from tests.support import events
+from tests.support.platform import scripted_platform
 from tests.support.targets import mail
 
 NOW = 1_705_750_800.0
@@ -122,13 +126,61 @@ async def test_an_operation_the_platform_has_forgotten_does_not_stop_the_round()
     assert [event.subject for event in taken] == ["op-2"]
 
 
+async def test_an_operation_that_nothing_can_be_made_of_does_not_stop_the_round() -> None:
+    good = document("op-2", "Completed")
+    root = "GET /api/t/p/async/operation"
+    answers = {f"{root}/op-1": [(200, {"status": 3})], f"{root}/op-2": [(200, good)],
+               f"{root}s": [(200, {"operations": []})]}  # fmt: skip
+    taken: list[Event] = []
+
+    async def take(event: Event) -> Accepted:
+        taken.append(event)
+        return Accepted("accepted", 1)
+
+    known = Known(["op-1", "op-2"])
+    async with scripted_platform(answers) as platform:
+        lookups = Lookups(lambda: Platform(base_url=platform.url, tenant="t", project="p"))
+        await Reconciliation(lambda: (lookups, Sender("async-operations", "t", "p")), known, take).tick(NOW)
+        await lookups.aclose()
+    assert [event.subject for event in taken] == ["op-2"]
+    assert known.done == [NOW]
+
+
 @pytest.mark.parametrize(
     "error", [PlatformError("GET: 503", status=503, temporary=True), PlatformError("401", status=401)]
 )
 async def test_a_platform_that_does_not_answer_ends_the_round_quietly(error: PlatformError) -> None:
-    api = Api({"op-1": error, "op-2": document("op-2", "Completed")})
-    assert await round_of(api, Known(["op-1", "op-2"])) == []
-    assert api.asked == ["op-1"]
+    names = [f"op-{number}" for number in range(AT_ONCE + 1)]
+    api = Api(dict.fromkeys(names, error))
+    assert await round_of(api, Known([*names])) == []
+    assert api.asked == names[:AT_ONCE]
+
+
+async def test_runs_that_get_no_answer_keep_neither_the_others_nor_new_ones_waiting() -> None:
+    busy = PlatformError("GET: 504", status=504, temporary=True)
+    names = [f"op-{number}" for number in range(AT_ONCE)]
+    documents = {name: document(name, "Completed") for name in (*names, "op-new")} | {"op-0": busy}
+    taken = await round_of(Api(documents), Known([*names]))
+    assert [event.subject for event in taken] == [*names[1:], "op-new"]
+    taken = await round_of(Api(dict.fromkeys(names, busy) | {"op-new": documents["op-new"]}), Known([*names]))
+    assert [event.subject for event in taken] == ["op-new"]
+
+
+async def test_a_few_are_asked_about_side_by_side() -> None:
+    class Slow(Api):
+        most = now = 0
+
+        async def document(self, operation: str) -> dict[str, Any]:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await asyncio.sleep(0)
+            self.now -= 1
+            return await super().document(operation)
+
+    names = [f"op-{number}" for number in range(2 * AT_ONCE + 1)]
+    api = Slow({name: document(name, "Completed") for name in names})
+    assert [event.subject for event in await round_of(api, Known([*names]))] == names
+    assert api.most == AT_ONCE
 
 
 async def test_what_was_told_by_the_platform_as_well_is_told_once(store: Store) -> None:
@@ -181,7 +233,7 @@ async def test_a_process_that_starts_asks_about_every_run_at_once_and_later_abou
 async def test_a_round_that_was_cut_short_is_taken_up_by_the_next() -> None:
     api = Api({"op-1": document("op-1", "Completed"), "op-2": PlatformError("GET: 503", temporary=True)})
     known = Known([])
-    assert await round_of(api, known) == []
+    assert [event.subject for event in await round_of(api, known)] == ["op-1"]
     assert known.done == []
 
 

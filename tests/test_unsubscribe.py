@@ -56,6 +56,7 @@ class TestTokens:
         token = issue(KEY, "unsubscribe", "analysts", ANALYST, "de")
         letters = [token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :] for at in range(len(token))]
         spoiled = [*letters, token[:-1], token + "A", token + "=", "." + token, token.replace(".", ""), "", ".", "ä.ö"]
+        spoiled.append("a.\ud800")  # what JSON can say, and no encoding
 
         for one in spoiled:
             with pytest.raises(InvalidSignature):

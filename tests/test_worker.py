@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from relay.channels.email import Email
 from relay.config import Config, parse_config
-from relay.deliveries import Limit, Notification, Receipt
+from relay.deliveries import Delivery, Limit, Notification, Receipt
 from relay.errors import DeliveryError
 from relay.rendering import BoundedRenderer
 from relay.standins.inbox import Inbox
@@ -168,6 +168,27 @@ async def test_a_permanent_error_is_buried_at_once(store: Store, worker: Worker,
     await worker.run_once("slack")
 
     assert await letters(store) == [("rejected", "550 5.1.1 no such user")]
+
+
+async def test_what_fails_before_it_is_sent_is_tried_again_and_becomes_a_dead_letter(
+    store: Store, wire: Wire, config: Config, renderer: BoundedRenderer, clock: Clock
+) -> None:
+    faults = iter([KeyError("a fault of relay's own")] * 3)
+
+    async def enrich(delivery: Delivery) -> Delivery:
+        if fault := next(faults, None):
+            raise fault
+        return delivery
+
+    worker = Worker(store, {"slack": wire}, config=lambda: config, renderer=lambda: renderer, clock=clock,
+                    jitter=lambda: 0.0, enrich=enrich)  # fmt: skip
+    await store.accept(events.completed(), [room()])
+    for _ in range(3):
+        await worker.run_once("slack")
+        clock.advance(3600)
+
+    assert wire.arrived == []
+    assert await letters(store) == [("retries_exhausted", "unexpected KeyError before it was sent")]
 
 
 async def test_retry_after_is_kept_and_costs_no_attempt(store: Store, worker: Worker, wire: Wire, clock: Clock) -> None:

@@ -58,11 +58,20 @@ def webhook(config: Config, source: str, file: str) -> RegisterWebhook:
     if missing:
         raise RelayError(f"{file}: platform.{missing[0]}: expected where the platform and its project are")
     secret = next(iter(found.signature.secrets.values())).get_secret_value()
-    return request(f"{config.server.public_url.rstrip('/')}/webhooks/{source}", secret, filters(config.rules))
+    return request(
+        f"{config.server.public_url.rstrip('/')}/webhooks/{source}",
+        secret,
+        filters(config.rules, everything=config.dynamic_destinations is not None),
+    )
 
 
-def filters(rules: Sequence[Rule]) -> Filters:
-    """What every rule leaves out need not be sent: the filters that are right for all of them together."""
+def filters(rules: Sequence[Rule], *, everything: bool = False) -> Filters:
+    """What every rule leaves out need not be sent: the filters that are right for all of them together.
+
+    `everything`: operations say themselves who should hear of them, whatever the rules leave out.
+    """
+    if everything:
+        return Filters(operation_types=[], priorities=[], min_progress_increment=0.0)
     about = [rule for rule in rules if not all(pattern.startswith("batch.") for pattern in rule.events)]
     types = [set(rule.operation_types) for rule in about]
     priorities = [set(rule.priorities) for rule in about]

@@ -4,7 +4,6 @@ A call is repeated only where a repetition cannot do anything twice: what reads,
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from types import TracebackType
@@ -13,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from relay.errors import PlatformError
 from relay.platform.models import (
@@ -205,8 +205,10 @@ class OperationsClient:
             raise PlatformError(f"{call}: cannot be reached: {error.os_error}", temporary=True, unsent=True) from None
         except (aiohttp.ClientError, OSError) as error:
             raise PlatformError(f"{call}: {error or type(error).__name__}", temporary=True) from None
+        except ValueError as error:  # an address or a token that no request can be made with
+            raise PlatformError(f"{call}: cannot be asked: {error}") from None
         if len(answer) > MAX_ANSWER:
-            raise PlatformError(f"{call}: an answer of more than {MAX_ANSWER >> 20} MiB")
+            raise PlatformError(f"{call}: an answer of more than {MAX_ANSWER >> 20} MiB", status=response.status)
         if response.status == 204:
             return {}
         document = _decoded(answer)
@@ -230,12 +232,13 @@ def _read(kind: type[Answer], said: Any, call: str) -> Answer:
         return kind.model_validate(said)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in error.errors())
-        raise PlatformError(f"{call}: not the documented answer: {faults[:500]}") from None
+        raise PlatformError(f"{call}: not the documented answer: {faults[:500]}", status=200) from None
 
 
 def _decoded(answer: bytes) -> Any:
+    """None for what is no JSON, or for more than anybody could work with: lone surrogates, bottomless nesting."""
     try:
-        return json.loads(answer)
+        return from_json(answer)
     except ValueError:
         return None
 

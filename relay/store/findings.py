@@ -9,6 +9,7 @@ from relay.store.connection import call
 from relay.store.store import Store
 
 KEPT = 30 * 86_400  # seconds, as long as the operation itself
+LARGEST = 256 * 1024  # bytes; what is larger is kept without its phases' details, or else not at all
 
 
 class Findings:
@@ -24,11 +25,18 @@ class Findings:
 
     async def keep(self, subject: str, run: int, document: Mapping[str, Any]) -> dict[str, Any]:
         """The document that counts from now on: this one, unless another was first."""
-        text = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+        text = _bounded(document)
         key = _key(subject, run)
         await call(self._redis.set(key, text, nx=True, ex=KEPT))
         kept = await call(self._redis.get(key))
-        return json.loads(kept) if kept else dict(document)
+        found: dict[str, Any] = json.loads(kept or text)
+        return found
+
+
+def _bounded(document: Mapping[str, Any]) -> bytes:
+    brief = {name: value for name, value in document.items() if name != "phaseResults"}
+    texts = (json.dumps(one, ensure_ascii=False).encode("utf-8", "replace") for one in (document, brief, {}))
+    return next(text for text in texts if len(text) <= LARGEST)
 
 
 def _key(subject: str, run: int) -> str:

@@ -26,7 +26,7 @@ async def register(sandbox: Stage, config: Path, *arguments: str, **changes: str
 
 
 def write(config: Path, platform: str, *, secret: str = SECRET, rule: str = RULE, token: str = TOKEN,
-          public_url: str = "https://relay.example.com/") -> None:  # fmt: skip
+          public_url: str = "https://relay.example.com/", more: str = "") -> None:  # fmt: skip
     config.write_text(f"""
 server: {{public_url: "{public_url}"}}
 sources: {{async-operations: {{signature: {{secrets: {{current: {secret}}}}}}}}}
@@ -34,6 +34,7 @@ platform: {{base_url: "{platform}", tenant: tenant-1, project: project-1, token:
 channels: {{email: {{host: 127.0.0.1, tls: none, from: relay@example.com}}}}
 destinations: {{desk: {{email: desk@example.com}}}}
 rules: [{rule}]
+{more}
 """)
 
 
@@ -108,3 +109,13 @@ async def test_only_what_a_rule_asks_for_will_be_told(sandbox: Stage, config: Pa
     unheard = await sandbox.start(operationType="DataEnrichment", priority="Low")
 
     assert (heard["webhooksRegistered"], unheard["webhooksRegistered"]) == (1, 0)
+
+
+async def test_operations_that_name_their_own_addressees_are_told_whatever_the_rules_leave_out(
+    sandbox: Stage, config: Path
+) -> None:
+    await register(sandbox, config, more="dynamic_destinations: {email_domains: [example.com]}")
+
+    (webhook,) = await registered(sandbox)
+    assert webhook["filters"] == {"operationTypes": [], "priorities": [], "minProgressIncrement": 0}
+    assert (await sandbox.start(operationType="ReportGeneration", priority="Low"))["webhooksRegistered"] == 1

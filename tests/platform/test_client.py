@@ -151,6 +151,39 @@ async def test_an_error_names_the_call_and_what_was_said_and_no_secret(status: i
     assert len(platform.asked) == 1
 
 
+@pytest.mark.parametrize("value", ["[" * 100_000 + "]" * 100_000, "[" * 900 + "]" * 900, '"\\ud800"'])
+async def test_an_answer_that_nobody_could_work_with_is_an_error_like_any_other(value: str) -> None:
+    document = f'{{"operationId": "op-1", "status": "Completed", "summary": {{"x": {value}}}}}'
+    async with (
+        scripted_platform({f"GET {ROOT}/operation/op-1/results": [(200, document)]}) as platform,
+        client_of(platform.url) as client,
+    ):
+        with pytest.raises(PlatformError, match="/operation/op-1/results: 200 OK"):
+            await client.results("op-1")
+
+
+@pytest.mark.parametrize("document", [{"status": "Running"}, "x" * (16 * 2**20 + 1)])
+async def test_what_was_answered_but_is_no_use_is_told_from_no_answer(document: Any) -> None:
+    async with (
+        scripted_platform({f"GET {ROOT}/operation/op-1": [(200, document)]}) as platform,
+        client_of(platform.url) as client,
+    ):
+        with pytest.raises(PlatformError) as caught:
+            await client.status("op-1")
+    assert (caught.value.status, caught.value.temporary) == (200, False)
+
+
+async def test_a_token_that_no_header_can_carry_is_an_error_that_does_not_show_it() -> None:
+    async with (
+        scripted_platform({}) as platform,
+        OperationsClient(platform.url, tenant="t", project="p", token="s3cret-token\n") as client,
+    ):
+        with pytest.raises(PlatformError, match=r"GET /api/t/p/async/operation/op-1: cannot be asked") as caught:
+            await client.status("op-1")
+    assert "s3cret" not in str(caught.value)
+    assert not caught.value.temporary
+
+
 async def test_ids_are_one_step_of_a_path_whatever_is_in_them() -> None:
     answers: dict[str, list[Any]] = {"GET /api/t/p/async/operation/../x?y": [(404, {})]}
     async with scripted_platform(answers) as platform, client_of(platform.url) as client:

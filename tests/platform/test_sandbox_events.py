@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from relay.parsing import decode, parse
+from relay.platform.sandbox.jobs import end
 from relay.signatures import SignedRequest, verify
 from tests.support.sandbox import Stage, Told, stage
 
@@ -216,3 +217,30 @@ async def test_a_step_happens_once_however_many_processes_look(sandbox: Stage, r
     told = sandbox.receiver.events()
     assert (len(told), told[0], told[-1]) == (25, "operation.started", "operation.completed")
     assert len({each.body["eventId"] for each in sandbox.receiver.told}) == 25
+
+
+async def test_a_receiver_that_gives_no_answer_holds_up_its_own_lane_alone(sandbox: Stage) -> None:
+    connected, released = asyncio.Event(), asyncio.Event()
+
+    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await released.wait()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    outbox = sandbox.worker.outbox
+    for url in (f"http://127.0.0.1:{port}/", f"{sandbox.receiver.url}/other"):
+        await sandbox.start(callbacks={"onProgress": url})
+        sandbox.clock.advance(3)
+        await sandbox.worker.turn()
+        assert await outbox.begin() == 1
+
+    async with asyncio.timeout(10):
+        await connected.wait()
+        while len(outbox.under_way) > 1:
+            await asyncio.wait(outbox.under_way, return_when=asyncio.FIRST_COMPLETED)
+    assert sandbox.receiver.events("/other") == ["operation.started"]
+    await end(*outbox.under_way)
+    released.set()
+    server.close()

@@ -80,7 +80,8 @@ async def test_the_sample_log_is_the_same_each_time(sandbox: Stage) -> None:
 @pytest.mark.parametrize(
     ("csv", "said"),
     [("case_id,activity\n1,a\n", "no column timestamp"), ("case_id,activity,timestamp\n1,a,soon\n", "line 2"),
-     ("case_id,activity,timestamp\n", "no rows")],
+     ("case_id,activity,timestamp\n", "no rows"),
+     (f"case_id,activity,timestamp\n1,{'a' * 140_000},2024-01-20\n", "line 2: field larger than")],
 )  # fmt: skip
 async def test_a_log_that_cannot_be_read_fails_with_the_reason(sandbox: Stage, csv: str, said: str) -> None:
     started = await profile(sandbox, csv=csv)

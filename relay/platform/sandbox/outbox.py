@@ -18,6 +18,7 @@ from relay.platform.sandbox.changes import Attempt
 from relay.platform.sandbox.engine import Desk
 from relay.platform.sandbox.records import Sending, Webhook
 from relay.platform.sandbox.requests import Retrying
+from relay.problems import place
 from relay.signatures import sign
 
 PATIENCE = 10.0  # seconds for an answer; far less than the lease
@@ -32,6 +33,7 @@ class Outbox:
         self._desk = desk
         self._session = session
         self._jitter = jitter
+        self.under_way: set[asyncio.Task[None]] = set()
 
     async def turn(self) -> int:
         """Try the first request of every lane that is due; how many lanes there were."""
@@ -39,11 +41,23 @@ class Outbox:
         await asyncio.gather(*(self._serve(lane) for lane in lanes))
         return len(lanes)
 
+    async def begin(self) -> int:
+        """As `turn`, but waits for no answer: a receiver that gives none holds up its own lane alone."""
+        free = AT_ONCE - len(self.under_way)
+        lanes = await self._desk.state.claim("outbox", self._desk.clock(), free) if free else []
+        for lane in lanes:
+            task = asyncio.create_task(self._serve(lane))
+            self.under_way.add(task)
+            task.add_done_callback(self.under_way.discard)
+        return len(lanes)
+
     async def _serve(self, lane: str) -> None:
         try:
             await self._try(lane)
         except StoreUnavailable as error:  # the claim comes due again
             log.warning("sandbox.unsettled", lane=lane, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - this one too, and the others go on
+            log.error("sandbox.failed", lane=lane, error=type(error).__name__, place=place(error))
 
     async def _try(self, lane: str) -> None:
         state, now = self._desk.state, self._desk.clock()

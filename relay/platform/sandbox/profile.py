@@ -137,13 +137,20 @@ def _rows(text: str, columns: Mapping[str, str]) -> Iterator[tuple[str, Event]]:
     reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
     if missing := [column for column in columns.values() if column not in (reader.fieldnames or ())]:
         raise ValueError(f"the log has no column {missing[0]}; it has {', '.join(reader.fieldnames or ())}")
-    for row in reader:
+    for row in _read(reader):
         try:
             at = datetime.fromisoformat(row[columns["timestamp"]] or "")
         except ValueError:
             raise ValueError(f"line {reader.line_num}: expected a time such as 2024-01-20T11:15:00Z") from None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         yield row[columns["case"]] or "", Event(row[columns["activity"]] or "", at)
+
+
+def _read(reader: "csv.DictReader[str]") -> Iterator[dict[str, Any]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num + 1}: {error}") from None
 
 
 def _profile(cases: Mapping[str, list[Event]], variants: Counter[tuple[str, ...]], seconds: Sequence[float],

@@ -59,11 +59,12 @@ class Worker:
 
     async def run(self) -> None:
         """Until it is cancelled. Redis may come and go."""
-        loops = [asyncio.create_task(_repeat(turn)) for turn in (self.turn, self.outbox.turn)]
+        loops = [asyncio.create_task(_repeat(turn)) for turn in (self.turn, self.outbox.begin)]
         try:
             await asyncio.wait(loops)
         finally:
             await end(*loops)
+            await end(*self.outbox.under_way)  # whoever claims the lane next sends it again, under the same id
             await self.jobs.stop()
 
 
