@@ -58,6 +58,10 @@ class OperationsClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._root = f"{base_url.rstrip('/')}/api/{quote(tenant, safe='')}/{quote(project, safe='')}/async"
+        try:
+            self._path = urlsplit(self._root).path
+        except ValueError:
+            raise PlatformError(f"{base_url}: expected an address such as https://api.example.com") from None
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._timeout = aiohttp.ClientTimeout(timeout)
         self._seconds = timeout
@@ -188,7 +192,7 @@ class OperationsClient:
         raise AssertionError("unreachable")
 
     async def _once(self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None) -> Any:
-        call = f"{method} {urlsplit(self._root).path}{path}"
+        call = f"{method} {self._path}{path}"
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
         said = {key: value for key, value in query.items() if value}

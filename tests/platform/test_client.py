@@ -184,6 +184,11 @@ async def test_a_token_that_no_header_can_carry_is_an_error_that_does_not_show_i
     assert not caught.value.temporary
 
 
+def test_what_is_no_address_is_said_at_once() -> None:
+    with pytest.raises(PlatformError, match="expected an address"):
+        client_of("http://[bad")
+
+
 async def test_ids_are_one_step_of_a_path_whatever_is_in_them() -> None:
     answers: dict[str, list[Any]] = {"GET /api/t/p/async/operation/../x?y": [(404, {})]}
     async with scripted_platform(answers) as platform, client_of(platform.url) as client:
