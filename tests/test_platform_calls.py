@@ -16,7 +16,8 @@ from relay.store.keys import TICKS
 from tests.support.events import body, seed
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, PATIENCE, Stage, Surroundings, running, surroundings
+from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
+from tests.support.waiting import until
 
 RESULTS = "GET /api/mail/project-1/async/operation/{}/results"
 TOKEN = "the-token-of-the-sandbox"
@@ -166,11 +167,7 @@ async def test_what_no_webhook_told_is_told_after_a_start_with_its_results(
 
 async def first_round(around: Surroundings) -> None:
     """Return when relay has asked the platform, of which it knew nothing yet."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if await around.store.redis.hget(TICKS, "reconciled"):
-                return
-            await asyncio.sleep(0.02)
+    await until(lambda: around.store.redis.hget(TICKS, "reconciled"))
 
 
 def play(name: str, **sandbox: Any) -> StartOperation:

@@ -12,8 +12,8 @@ from relay import __version__
 # Every command with the sentence that `relay --help` says of it. `relay/cli/<name>.py` holds it under its own name.
 COMMANDS = {
     "serve": "Receive events and deliver messages.",
-    "demo": "Run everything on this machine, with a Slack stand-in and an inbox to look at.",
-    "check": "Check the configuration and the templates; with --live, Slack, SMTP and Redis too.",
+    "demo": "Run everything on this machine: a platform, a Slack and an inbox to look at.",
+    "check": "Check the configuration and the templates; with --live, ask the other sides too.",
     "explain": "Say whom an event reaches and why, or what happened to an operation.",
     "send": "Sign one event and send it.",
     "template": "Lint, preview and test message templates.",

@@ -1,6 +1,5 @@
 """relay explain OPERATION_ID: what happened to an operation, as a running relay remembers it."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.support.commands import ROOT, Done, relay
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, stage
+from tests.support.waiting import until
 
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 NOON = 1_705_749_600_000  # ms since the epoch
@@ -32,12 +32,12 @@ def event(name: str, percentage: float, tenant: str, **operation: Any) -> dict[s
 
 async def noted(running: Stage, *whats: str, subject: str = ANALYSIS) -> None:
     """Return once all of these have been noted of the operation."""
-    async with asyncio.timeout(20):
-        while True:
-            story = await running.around.records.story(subject)
-            if story and set(whats) <= {line[1] for line in story.log}:
-                return
-            await asyncio.sleep(0.02)
+
+    async def there() -> bool:
+        story = await running.around.records.story(subject)
+        return bool(story) and set(whats) <= {line[1] for line in story.log}
+
+    await until(there)
 
 
 async def explain(running: Stage, *arguments: str, subject: str = ANALYSIS, **env: str) -> Done:

@@ -21,6 +21,7 @@ from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.sender import read_reply
 from tests.support.stage import CONFIG, Surroundings, post, surroundings
+from tests.support.waiting import until
 
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 
@@ -85,15 +86,6 @@ async def connection(url: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
 
     yield ask
     writer.transport.abort()
-
-
-async def until(found: Callable[[], Any]) -> Any:
-    """What `found` gives, once that is something."""
-    async with asyncio.timeout(30):
-        while True:
-            if something := found():
-                return something
-            await asyncio.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

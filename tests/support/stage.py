@@ -14,6 +14,7 @@ from relay.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.records import Ledger, Records
 from tests.support.sender import Reply, Sender
+from tests.support.waiting import until
 
 CONFIG = Path(__file__).parents[1] / "data" / "stage.yaml"
 SECRET, TOKEN = "kFv8-the-secret-of-the-platform", "Tz4-the-token-of-the-callback"
@@ -43,12 +44,13 @@ class Surroundings:
 
     async def settled(self) -> Ledger:
         """The ledger, once nothing is pending any more."""
-        async with asyncio.timeout(PATIENCE * 3):
-            while True:
-                ledger = await self.ledger()
-                if not ledger.counts.get("pending", 0):
-                    return ledger
-                await asyncio.sleep(0.02)
+
+        async def settled() -> Ledger | None:
+            ledger = await self.ledger()
+            return None if ledger.counts.get("pending", 0) else ledger
+
+        found: Ledger = await until(settled)
+        return found
 
     async def mails(self, count: int) -> list[Any]:
         """The mails, once there are at least so many."""

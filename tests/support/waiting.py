@@ -1,0 +1,21 @@
+"""Waiting for another process, by looking at what it does: never for time itself."""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE = 60.0  # seconds; far more than anything waited for takes
+LOOK = 0.02  # seconds between two looks
+
+
+async def until(found: Callable[[], Any]) -> Any:
+    """What `found` gives, awaited if it is to be, once that is something. TimeoutError if it never is."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            something = found()
+            if inspect.isawaitable(something):
+                something = await something
+            if something:
+                return something
+            await asyncio.sleep(LOOK)
