@@ -80,9 +80,9 @@ class Reconciliation:
             return
         platform, sender = asked
         last = await self._runs.turn(STARTING if self._starting else PERIOD)
-        quiet, self._starting = 0.0 if self._starting else QUIET, False
-        if last is None:
+        if last is None:  # a start that came too soon after another's round asks at its next tick
             return
+        quiet, self._starting = 0.0 if self._starting else QUIET, False
         try:
             stale = await self._runs.unheard(quiet, MOST, tenant=sender.tenant, project=sender.project)
             await self._look(platform, sender, {run.operation: run for run in stale}, now)

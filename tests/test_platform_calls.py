@@ -146,7 +146,7 @@ async def test_what_no_webhook_told_is_told_after_a_start_with_its_results(
             await Stage(around, relay).post(document | {"tenantId": "mail"})
             await around.mails(2)
             await around.settled()
-        second = await client.start(play("Extraction", duration=0.5, scenario="failure", message="The disk is full."))
+        second = await client.start(play("Extraction", duration=1.5, scenario="failure", message="The disk is full."))
         for one in (first, second):
             async for _ in client.watch(one.operation_id, every=0.1):
                 pass

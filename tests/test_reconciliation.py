@@ -230,6 +230,22 @@ async def test_a_process_that_starts_asks_about_every_run_at_once_and_later_abou
     assert known.done == [NOW, NOW + PERIOD]
 
 
+async def test_a_start_right_after_the_round_of_another_asks_at_its_next_tick() -> None:
+    known = Known(["op-1"], last=None)
+
+    async def take(event: Event) -> Accepted:
+        return Accepted("accepted", 1)
+
+    api = Api({"op-1": document("op-1", "Completed")})
+    rounds = Reconciliation(lambda: (api, Sender("async-operations", "t", "p")), known, take)
+    await rounds.tick(NOW)
+    known.last = NOW
+    await rounds.tick(NOW + 30)
+
+    assert known.periods == [(STARTING, -1), (STARTING, 0)]
+    assert known.done == [NOW + 30]
+
+
 async def test_a_round_that_was_cut_short_is_taken_up_by_the_next() -> None:
     api = Api({"op-1": document("op-1", "Completed"), "op-2": PlatformError("GET: 503", temporary=True)})
     known = Known([])
