@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from aiosmtplib import SMTPConnectError, SMTPException, SMTPNotSupported, SMTPResponseException
+from aiosmtplib import SMTPException, SMTPNotSupported, SMTPResponseException
 
 from relay.errors import Bounce, DeliveryError, Pause
 
@@ -171,10 +171,8 @@ def _reason(error: Exception) -> str:
             return "it answered what is no SMTP"
         case TimeoutError():
             return "no answer in time"
-        case SMTPConnectError() if isinstance(error.__cause__, OSError) and not isinstance(
-            error.__cause__, SMTPException
-        ):
-            return error.__cause__.strerror or str(error.__cause__)
+        case OSError() if error.strerror and not isinstance(error, SMTPException):
+            return error.strerror
         case ConnectionError():
             return "the connection broke"
         case _:

@@ -10,13 +10,14 @@ import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import cast
 
 from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPResponseException, SMTPServerDisconnected
 
 from relay.channels.email_errors import Stage, failed, spoken, without_utf8
+from relay.channels.email_wire import Wire
 
 MECHANISMS = {"plain": SMTP.auth_plain, "login": SMTP.auth_login, "cram-md5": SMTP.auth_crammd5}  # the first offered
+GREETING = 220
 FAREWELL = 2.0  # seconds that a server has to answer QUIT
 
 
@@ -54,11 +55,11 @@ class Session:
             hostname=server.host,
             port=server.port,
             timeout=timeouts.command,
-            use_tls=server.tls == "tls",
             start_tls=False,  # done here, where its failure has a name
             tls_context=server.context,
             local_hostname="localhost",  # never said; without one the library would ask the name service
         )
+        self._wire = Wire()
         self._stage = Stage.CONNECT
         self._settled = False  # no mail is half sent
         self._refused = False  # the last mail was, and its transaction is still open
@@ -72,13 +73,12 @@ class Session:
     async def open(self, until: float) -> None:
         """Connect, encrypt and log in."""
         async with self._dialogue(until):
-            await self._client.connect()
+            await self._connect()
             await self._hello()
             if self._server.tls == "starttls":
                 await self._encrypt()
             if self._server.login:
                 await self._log_in(*self._server.login)
-            self._writer = self._make_writer()
             self._settled = True
 
     async def probe(self, until: float) -> None:
@@ -105,9 +105,9 @@ class Session:
         async with self._dialogue(until):
             await self._command(Stage.RCPT, f"RCPT TO:<{recipient}>")
             await self._command(Stage.DATA, "DATA", expected=3)
-            self._writer.write(_stuffed(mail))
+            self._wire.write(_stuffed(mail))
             async with asyncio.timeout(self._timeouts.command):
-                await self._writer.drain()
+                await self._wire.taken()
         async with self._dialogue():
             code, message = await self._finish()
         self._settled = True
@@ -121,9 +121,18 @@ class Session:
 
     def close(self) -> None:
         """At once: what has not left by now never will."""
-        if self._client.transport is not None:
-            cast("asyncio.WriteTransport", self._client.transport).abort()
+        self._wire.abort()
         self._client.close()
+
+    async def _connect(self) -> None:
+        """In the library's place, which keeps the socket's transport to itself."""
+        server = self._server
+        async with asyncio.timeout(self._timeouts.command):
+            await self._wire.open(server.host, server.port, server.context if server.tls == "tls" else None)
+            self._client.protocol, self._client.transport = self._wire, self._wire.transport
+            code, message = await self._wire.read_response()
+        if code != GREETING:
+            raise SMTPResponseException(code, message)
 
     async def _hello(self) -> None:
         """With our address: RFC 5321 §4.1.4 has it for hosts that do not know their own name."""
@@ -152,25 +161,13 @@ class Session:
                 message = message.replace(secret, "…").replace(b64encode(secret.encode()).decode(), "…")
             raise SMTPResponseException(error.code, message) from None
 
-    def _make_writer(self) -> asyncio.StreamWriter:
-        """What tells when the system has taken everything: the library has no way to wait for that."""
-        if self._client.transport is None or self._client.protocol is None:
-            raise SMTPServerDisconnected("Connection lost")
-        # A cast, not a check: uvloop's transports have the methods of asyncio's and are no instances of them.
-        transport, protocol = cast("asyncio.WriteTransport", self._client.transport), self._client.protocol
-        transport.set_write_buffer_limits(high=0)
-        return asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
-
     async def _finish(self) -> tuple[int, str]:
-        protocol = self._client.protocol
-        if protocol is None:
-            raise SMTPServerDisconnected("Connection lost")
-        protocol.write(b".\r\n")
-        if self._writer.transport.is_closing():  # the system did not take even that
+        self._wire.write(b".\r\n")
+        if not self._wire.is_connected:  # the system did not take even that
             raise SMTPServerDisconnected("Connection lost")
         # A crash from here on leaves a mail that may have arrived.
         self._stage = Stage.DOT
-        code, message = await protocol.read_response(timeout=self._timeouts.reply)
+        code, message = await self._wire.read_response(timeout=self._timeouts.reply)
         if code // 100 != 2:
             raise SMTPResponseException(code, message)
         return code, message

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import structlog
-import uvloop
 from pydantic import ValidationError
 
 from relay.channels.email import Email
@@ -22,11 +21,13 @@ from relay.channels.email_session import Timeouts
 from relay.deliveries import Notification
 from relay.errors import DeliveryError
 from tests.support.certificates import Certificate, make_certificate
-from tests.support.scripted_smtp import EXTENSIONS, FIN, GOOD, RST, SILENCE, Reply, ScriptedSmtp
+from tests.support.scripted_smtp import CUT, EXTENSIONS, FIN, GOOD, RST, SILENCE, Reply, ScriptedSmtp, scripted
 
 PASSWORD = "correct horse"
 Connect = Callable[..., Email]
-IMPATIENT = Timeouts(command=0.5, reply=0.5, submit=5.0)
+Smtp = Callable[..., ScriptedSmtp]
+IMPATIENT = Timeouts(command=1.0, reply=1.0, submit=10.0)
+SLOW_MACHINE = Timeouts(command=2.0, reply=2.0, submit=20.0)  # many dialogues at once, on few cores
 
 MAIL = Notification(
     delivery="d-01",
@@ -47,12 +48,7 @@ def settings(port: int, **changes: Any) -> Any:
 
 
 def channel(server: ScriptedSmtp, timeouts: Timeouts | None = None, **changes: Any) -> Email:
-    return Email(settings(server.port, **changes), timeouts=timeouts)
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
+    return Email(settings(server.port, **server.settings | changes), timeouts=timeouts)
 
 
 @pytest.fixture
@@ -79,25 +75,27 @@ async def failing(mails: Email, notification: Notification = MAIL) -> DeliveryEr
 REPLIES: dict[str, Reply] = {
     "2xx": "250 2.0.0 OK", "4xx": "451 4.3.0 later", "5xx": "550 5.7.1 no", "421": "421 4.3.2 closing",
     "garbage": "\x00\x01 HTTP/1.1 200 OK", "broken": b"250-one\r\ntwo\r\n", "64kB": b"250 " + b"x" * 65_536 + b"\r\n",
-    "silence": SILENCE, "rst": RST, "fin": FIN,
+    "silence": SILENCE, "rst": RST, "fin": FIN, "cut": CUT,
 }  # fmt: skip
 # delivered, transient (costs an attempt), permanent, unknown, or waiting (the whole channel, without an attempt lost)
 MATRIX = """
-            2xx        4xx        5xx        421        garbage    broken     64kB       silence    rst        fin
-connect     delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
-banner      delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
-ehlo        delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
-starttls    delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
-auth        delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
-mail        delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
-rcpt        delivered  transient  permanent  transient  transient  transient  transient  transient  transient  transient
-data        transient  transient  permanent  transient  transient  transient  transient  transient  transient  transient
-dot         delivered  transient  permanent  transient  unknown    unknown    unknown    unknown    unknown    unknown
-rset        delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered
-quit        delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered
-"""
+            2xx        4xx        5xx        421        garbage    broken     64kB       silence    rst        fin        cut
+connect     delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
+banner      delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
+ehlo        delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
+starttls    delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
+handshake   waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
+auth        delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
+mail        delivered  waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting    waiting
+rcpt        delivered  transient  permanent  transient  transient  transient  transient  transient  transient  transient  transient
+data        transient  transient  permanent  transient  transient  transient  transient  transient  transient  transient  transient
+dot         delivered  transient  permanent  transient  unknown    unknown    unknown    unknown    unknown    unknown    unknown
+rset        delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered
+quit        delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered  delivered
+"""  # noqa: E501
 COLUMNS, *ROWS = [line.split() for line in MATRIX.strip().splitlines()]
-CELLS = [(row[0], reply, outcome) for row in ROWS for reply, outcome in zip(COLUMNS, row[1:], strict=True)]
+OUTCOMES = {row[0]: dict(zip(COLUMNS, row[1:], strict=True)) for row in ROWS}
+ONLY_STARTTLS = {"starttls", "handshake"}
 
 
 def outcome(result: object) -> str:
@@ -107,24 +105,13 @@ def outcome(result: object) -> str:
     return " and ".join(name for name, holds in flags.items() if holds) or "transient"
 
 
-@pytest.mark.parametrize(("stage", "reply", "expected"), CELLS, ids=[f"{stage}-{reply}" for stage, reply, _ in CELLS])
-async def test_every_answer_at_every_stage_has_its_outcome(
-    stage: str, reply: str, expected: str, certificate: Certificate
-) -> None:
+async def answered(smtp: Smtp, stage: str, reply: str) -> tuple[str, int]:
+    """What becomes of a mail at a server that answers so at this stage, and how many mails the server took."""
     answers = [GOOD[stage]] if reply == "2xx" and stage in GOOD and stage != "data" else [REPLIES[reply]]
     script: dict[str, Any] = {} if (reply, stage) in {("2xx", "connect"), ("2xx", "ehlo")} else {stage: answers}
-    refuse_first = stage == "rset"
-    encrypted = {"connect": "tls", "starttls": "starttls"}.get(stage, "none")
-    options = {"tls": encrypted, "username": "relay", "password": PASSWORD}
-    if encrypted != "none":
-        options["ca_file"] = str(certificate.authority)
-    server = ScriptedSmtp(
-        tls=certificate.context if encrypted != "none" else None,
-        implicit=encrypted == "tls",
-        **script | ({"rcpt": ["550 5.1.1 no such user"]} if refuse_first else {}),
-    )
-    async with server:
-        mails = channel(server, IMPATIENT if reply == "silence" else None, **options)
+    refuse_first = {"rcpt": ["550 5.1.1 no such user"]} if stage == "rset" else {}
+    async with smtp(**script | refuse_first) as server:
+        mails = channel(server, SLOW_MACHINE if reply == "silence" else None, username="relay", password=PASSWORD)
         if refuse_first:
             with pytest.raises(MailError):
                 await mails.send(MAIL)
@@ -134,21 +121,34 @@ async def test_every_answer_at_every_stage_has_its_outcome(
         except DeliveryError as error:
             result = error
         await mails.aclose()
+    return outcome(result), len(server.taken)
 
-    assert outcome(result) == expected
-    assert len(server.taken) == (expected == "delivered")
+
+@pytest.mark.parametrize("reply", COLUMNS)
+async def test_every_answer_at_every_stage_has_its_outcome(reply: str, smtp: Smtp) -> None:
+    """A column at a time, so that silence is waited for once."""
+    stages = [stage for stage in OUTCOMES if stage not in ONLY_STARTTLS or smtp().settings["tls"] == "starttls"]
+
+    results = await asyncio.gather(*(answered(smtp, stage, reply) for stage in stages))
+
+    expected = {stage: OUTCOMES[stage][reply] for stage in stages}
+    assert dict(zip(stages, results, strict=True)) == {
+        stage: (outcome, outcome == "delivered") for stage, outcome in expected.items()
+    }
 
 
 class TestRefusals:
-    async def test_greylisting_is_tried_again_after_a_minute_at_the_earliest(self, connect: Connect) -> None:
-        async with ScriptedSmtp(rcpt=["451 4.7.1 greylisted"]) as server:
+    async def test_greylisting_is_tried_again_after_a_minute_at_the_earliest(
+        self, smtp: Smtp, connect: Connect
+    ) -> None:
+        async with smtp(rcpt=["451 4.7.1 greylisted"]) as server:
             error = await failing(connect(server))
 
         assert (outcome(error), error.retry_after) == ("transient", 60.0)
         assert "451 4.7.1 greylisted" in str(error)
 
-    async def test_a_refused_recipient_takes_nothing_from_the_others(self, connect: Connect) -> None:
-        async with ScriptedSmtp(rcpt=[GOOD["rcpt"], "550 5.1.1 no such user", GOOD["rcpt"]]) as server:
+    async def test_a_refused_recipient_takes_nothing_from_the_others(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(rcpt=[GOOD["rcpt"], "550 5.1.1 no such user", GOOD["rcpt"]]) as server:
             mails = connect(server)
             await mails.send(replace(MAIL, address="a@example.com"))
             error = await failing(mails, replace(MAIL, address="b@example.com"))
@@ -158,8 +158,8 @@ class TestRefusals:
         assert [mail.rcpt_to for mail in server.taken] == ["<a@example.com>", "<c@example.com>"]
         assert server.connections == 1
 
-    async def test_every_recipient_has_an_envelope_and_a_mail_of_its_own(self, connect: Connect) -> None:
-        async with ScriptedSmtp() as server:
+    async def test_every_recipient_has_an_envelope_and_a_mail_of_its_own(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp() as server:
             mails = connect(server)
             for address in ("a@example.com", "b@example.com"):
                 await mails.send(replace(MAIL, address=address))
@@ -167,21 +167,26 @@ class TestRefusals:
         assert [sum(line.startswith("RCPT") for line in server.commands), len(server.taken)] == [2, 2]
         assert b"b@example.com" not in server.taken[0].data
 
-    async def test_a_mail_refused_after_its_end_was_not_taken(self, connect: Connect) -> None:
-        async with ScriptedSmtp(dot=["451 4.3.0 no space"]) as server:
+    async def test_a_mail_refused_after_its_end_was_not_taken(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(dot=["451 4.3.0 no space"]) as server:
             error = await failing(connect(server))
 
         assert outcome(error) == "transient"
 
-    async def test_a_reset_before_the_mail_has_left_is_no_doubt(self, connect: Connect) -> None:
-        long = replace(MAIL, content={**MAIL.content, "text": "line\n" * 1_000_000})
-        async with ScriptedSmtp(body=[RST]) as server:
-            error = await failing(connect(server), long)
+    @pytest.mark.parametrize("ended", [RST, FIN, CUT, SILENCE], ids=str)
+    async def test_an_end_before_the_mail_has_left_is_no_doubt(
+        self, ended: Reply, smtp: Smtp, connect: Connect
+    ) -> None:
+        long = replace(MAIL, content={**MAIL.content, "text": f"{'line' * 18}\n" * 100_000})
+        async with smtp(body=[ended]) as server:
+            error = await failing(connect(server, IMPATIENT if ended is SILENCE else None), long)
 
-        assert outcome(error) == "transient"
+        assert (outcome(error), "." in server.commands) == ("transient", False)
 
-    async def test_a_reset_after_the_end_leaves_doubt_and_the_repeat_is_the_same_mail(self, connect: Connect) -> None:
-        async with ScriptedSmtp(dot=[RST]) as lost, ScriptedSmtp() as server:
+    async def test_a_reset_after_the_end_leaves_doubt_and_the_repeat_is_the_same_mail(
+        self, smtp: Smtp, connect: Connect
+    ) -> None:
+        async with smtp(dot=[RST]) as lost, smtp() as server:
             error = await failing(connect(lost))
             await connect(server).send(MAIL)
             await connect(server).send(MAIL)
@@ -189,8 +194,8 @@ class TestRefusals:
         assert outcome(error) == "unknown"
         assert server.taken[0].data == server.taken[1].data
 
-    async def test_a_mail_that_was_taken_is_delivered_whatever_follows(self, connect: Connect) -> None:
-        async with ScriptedSmtp(quit=[FIN]) as server:
+    async def test_a_mail_that_was_taken_is_delivered_whatever_follows(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(quit=[FIN]) as server:
             mails = connect(server)
 
             receipt = await mails.send(MAIL)
@@ -198,14 +203,14 @@ class TestRefusals:
 
         assert receipt.detail == "250 2.0.0 OK queued as 4F00"
 
-    async def test_a_server_that_wants_no_more_mail_at_all_loses_no_attempt(self, connect: Connect) -> None:
-        async with ScriptedSmtp(banner=["421 4.3.2 too many connections"]) as server:
+    async def test_a_server_that_wants_no_more_mail_at_all_loses_no_attempt(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(banner=["421 4.3.2 too many connections"]) as server:
             error = await failing(connect(server))
 
         assert (error.pause, error.retry_after) == ("channel", 15.0)
 
-    async def test_the_server_that_is_not_there_is_named(self, connect: Connect) -> None:
-        async with ScriptedSmtp() as server:
+    async def test_the_server_that_is_not_there_is_named(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp() as server:
             pass
 
         error = await failing(connect(server))
@@ -213,8 +218,8 @@ class TestRefusals:
         assert error.pause == "channel"
         assert f"127.0.0.1:{server.port}" in str(error)
 
-    async def test_a_servers_words_cannot_steer_a_terminal(self, connect: Connect) -> None:
-        async with ScriptedSmtp(rcpt=[b"550-\x1b[2J\xff no\r\n550 " + b"x" * 2_000 + b"\r\n"]) as server:
+    async def test_a_servers_words_cannot_steer_a_terminal(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(rcpt=[b"550-\x1b[2J\xff no\r\n550 " + b"x" * 2_000 + b"\r\n"]) as server:
             error = await failing(connect(server))
 
         assert "\x1b" not in str(error)
@@ -252,28 +257,30 @@ class TestBounces:
 
 
 class TestSize:
-    async def test_a_mail_larger_than_the_server_takes_goes_without_its_html(self, connect: Connect) -> None:
-        async with ScriptedSmtp(mail=["552 5.3.4 message too big"]) as server:
+    async def test_a_mail_larger_than_the_server_takes_goes_without_its_html(
+        self, smtp: Smtp, connect: Connect
+    ) -> None:
+        async with smtp(mail=["552 5.3.4 message too big"]) as server:
             await connect(server).send(MAIL)
 
         [mail] = server.taken
         assert b"text/html" not in mail.data
         assert b"It failed." in mail.data
 
-    async def test_so_does_one_that_was_refused_at_its_end(self, connect: Connect) -> None:
-        async with ScriptedSmtp(dot=["552 5.3.4 message too big"]) as server:
+    async def test_so_does_one_that_was_refused_at_its_end(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(dot=["552 5.3.4 message too big"]) as server:
             await connect(server).send(MAIL)
 
         assert b"text/html" not in server.taken[0].data
 
-    async def test_what_is_too_large_even_so_holds_up_nobody_else(self, connect: Connect) -> None:
-        async with ScriptedSmtp(mail=["552 5.3.4 message too big"] * 2) as server:
+    async def test_what_is_too_large_even_so_holds_up_nobody_else(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(mail=["552 5.3.4 message too big"] * 2) as server:
             error = await failing(connect(server))
 
         assert outcome(error) == "permanent"
 
-    async def test_the_server_hears_the_size_beforehand(self, connect: Connect) -> None:
-        async with ScriptedSmtp() as server:
+    async def test_the_server_hears_the_size_beforehand(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp() as server:
             await connect(server).send(MAIL)
 
         assert f"MAIL FROM:<relay@example.com> SIZE={len(server.taken[0].data)}" in server.commands
@@ -282,8 +289,8 @@ class TestSize:
 class TestAddressesBeyondAscii:
     abroad = replace(MAIL, address="grün@example.com")
 
-    async def test_a_server_without_smtputf8_can_never_take_them(self, connect: Connect) -> None:
-        async with ScriptedSmtp() as server:
+    async def test_a_server_without_smtputf8_can_never_take_them(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp() as server:
             mails = connect(server)
             error = await failing(mails, self.abroad)
             await mails.send(MAIL)
@@ -291,8 +298,8 @@ class TestAddressesBeyondAscii:
         assert (outcome(error), "SMTPUTF8" in str(error)) == ("permanent", True)
         assert (len(server.taken), server.connections) == (1, 1)
 
-    async def test_another_takes_them_as_they_are(self, connect: Connect) -> None:
-        async with ScriptedSmtp(extensions=[*EXTENSIONS, "8BITMIME", "SMTPUTF8"]) as server:
+    async def test_another_takes_them_as_they_are(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(extensions=[*EXTENSIONS, "8BITMIME", "SMTPUTF8"]) as server:
             await connect(server).send(self.abroad)
 
         assert server.taken[0].rcpt_to == "<grün@example.com>"
@@ -325,6 +332,27 @@ class TestEncryption:
         assert error.pause == "channel"
         assert {line.split(" ")[0] for line in server.commands} <= {"EHLO", "STARTTLS"}
 
+    @pytest.mark.parametrize("extra", [b"250-mx.example.com\r\n250 SMTPUTF8\r\n", b"250-SMTPUTF8\r\n250-"], ids=str)
+    async def test_what_comes_in_clear_text_behind_the_answer_to_starttls_is_not_believed(
+        self, extra: bytes, connect: Connect, certificate: Certificate
+    ) -> None:
+        """It would stand in front of the encrypted answer to EHLO, and say in its place what the server can do."""
+        async with scripted("starttls", certificate, starttls=[f"{GOOD['starttls']}\r\n".encode() + extra]) as server:
+            mails = connect(server)
+            error = await failing(mails, replace(MAIL, address="grün@example.com"))
+            await mails.send(MAIL)
+
+        assert (outcome(error), "does not offer SMTPUTF8" in str(error)) == ("permanent", True)
+        assert (server.connections, len(server.taken)) == (1, 1)
+
+    async def test_what_comes_in_clear_text_before_tls_is_not_the_greeting(
+        self, connect: Connect, certificate: Certificate
+    ) -> None:
+        async with scripted("tls", certificate, connect=[GOOD["banner"]]) as server:
+            error = await failing(connect(server))
+
+        assert (error.pause, server.commands) == ("channel", [])
+
     @pytest.mark.parametrize("implicit", [False, True])
     async def test_a_certificate_nobody_vouches_for_stops_everything(
         self, implicit: bool, connect: Connect, certificate: Certificate
@@ -347,12 +375,12 @@ class TestEncryption:
 
 class TestLogin:
     async def test_a_refused_login_stops_everything_and_tells_no_secret(
-        self, connect: Connect, caplog: pytest.LogCaptureFixture
+        self, smtp: Smtp, connect: Connect, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
         encoded = base64.b64encode(f"\0relay\0{PASSWORD}".encode()).decode()
         replies: list[Reply] = [f"535 5.7.8 {PASSWORD} and {encoded} are wrong"]
-        async with ScriptedSmtp(auth=replies) as server:
+        async with smtp(auth=replies) as server:
             with structlog.testing.capture_logs() as logs:
                 error = await failing(connect(server, username="relay", password=PASSWORD))
 
@@ -361,20 +389,22 @@ class TestLogin:
         assert PASSWORD not in told
         assert encoded not in told
 
-    async def test_a_wrong_password_is_tried_once_so_that_no_account_is_locked(self, connect: Connect) -> None:
-        async with ScriptedSmtp(auth=["535 5.7.8 no"] * 5) as server:
+    async def test_a_wrong_password_is_tried_once_so_that_no_account_is_locked(
+        self, smtp: Smtp, connect: Connect
+    ) -> None:
+        async with smtp(auth=["535 5.7.8 no"] * 5) as server:
             await failing(connect(server, username="relay", password=PASSWORD))
 
         assert sum(line.startswith("AUTH") for line in server.commands) == 1
 
-    async def test_a_server_that_wants_a_login_stops_everything(self, connect: Connect) -> None:
-        async with ScriptedSmtp(rcpt=["530 5.7.0 authentication required"]) as server:
+    async def test_a_server_that_wants_a_login_stops_everything(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(rcpt=["530 5.7.0 authentication required"]) as server:
             error = await failing(connect(server))
 
         assert error.pause == "channel"
 
-    async def test_a_server_without_logins_stops_everything(self, connect: Connect) -> None:
-        async with ScriptedSmtp(extensions=[]) as server:
+    async def test_a_server_without_logins_stops_everything(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(extensions=[]) as server:
             error = await failing(connect(server, username="relay", password=PASSWORD))
 
         assert (error.pause, server.taken) == ("channel", [])
@@ -392,8 +422,8 @@ class TestLogin:
 
 
 class TestConnections:
-    async def test_one_is_kept_for_the_next_mail(self, connect: Connect) -> None:
-        async with ScriptedSmtp() as server:
+    async def test_one_is_kept_for_the_next_mail(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp() as server:
             mails = connect(server)
             for _ in range(5):
                 await mails.send(MAIL)
@@ -405,8 +435,10 @@ class TestConnections:
         ["421 4.4.2 idle for too long", FIN, RST, SILENCE, b"nonsense\r\n", "451 4.7.0 too many mails"],
         ids=str,
     )
-    async def test_a_kept_one_that_is_no_good_any_more_costs_no_attempt(self, ended: Reply, connect: Connect) -> None:
-        async with ScriptedSmtp(mail=[GOOD["mail"], ended]) as server:
+    async def test_a_kept_one_that_is_no_good_any_more_costs_no_attempt(
+        self, ended: Reply, smtp: Smtp, connect: Connect
+    ) -> None:
+        async with smtp(mail=[GOOD["mail"], ended]) as server:
             mails = connect(server, IMPATIENT)
             await mails.send(MAIL)
 
@@ -414,8 +446,8 @@ class TestConnections:
 
         assert (server.connections, len(server.taken)) == (2, 2)
 
-    async def test_one_with_an_answer_outstanding_is_not_kept(self, connect: Connect) -> None:
-        async with ScriptedSmtp(rcpt=[SILENCE]) as server:
+    async def test_one_with_an_answer_outstanding_is_not_kept(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(rcpt=[SILENCE]) as server:
             mails = connect(server, IMPATIENT)
             await failing(mails)
 
@@ -423,19 +455,19 @@ class TestConnections:
 
         assert (server.connections, len(server.taken)) == (2, 1)
 
-    async def test_there_are_never_more_than_configured(self) -> None:
-        async with ScriptedSmtp() as server, AsyncExitStack() as stack:
-            mails = Email(settings(server.port), connections=2)
+    async def test_there_are_never_more_than_configured(self, smtp: Smtp) -> None:
+        async with smtp() as server, AsyncExitStack() as stack:
+            mails = Email(settings(server.port, **server.settings), connections=2)
             stack.push_async_callback(mails.aclose)
 
             await asyncio.gather(*(mails.send(replace(MAIL, delivery=f"d-{number}")) for number in range(20)))
 
         assert (len(server.taken), server.connections) == (20, 2)
 
-    async def test_whoever_finds_none_free_has_sent_nothing_and_loses_no_attempt(self) -> None:
+    async def test_whoever_finds_none_free_has_sent_nothing_and_loses_no_attempt(self, smtp: Smtp) -> None:
         hurried = Timeouts(command=5.0, submit=0.2, reply=5.0)
-        async with ScriptedSmtp(dot=[SILENCE]) as server, AsyncExitStack() as stack:
-            mails = Email(settings(server.port), timeouts=hurried, connections=1)
+        async with smtp(dot=[SILENCE]) as server, AsyncExitStack() as stack:
+            mails = Email(settings(server.port, **server.settings), timeouts=hurried, connections=1)
             stack.push_async_callback(mails.aclose)
             stuck = asyncio.create_task(mails.send(MAIL))
             await server.heard(".")
@@ -446,16 +478,16 @@ class TestConnections:
             await asyncio.wait([stuck])
         assert error.pause == "channel"
 
-    async def test_an_idle_one_takes_its_leave(self, connect: Connect) -> None:
-        async with ScriptedSmtp() as server:
+    async def test_an_idle_one_takes_its_leave(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp() as server:
             await connect(server, Timeouts(idle=0.01)).send(MAIL)
 
             await server.heard("QUIT")
 
         assert server.connections == 1
 
-    async def test_closing_takes_leave_on_all_that_are_idle(self) -> None:
-        async with ScriptedSmtp() as server:
+    async def test_closing_takes_leave_on_all_that_are_idle(self, smtp: Smtp) -> None:
+        async with smtp() as server:
             mails = channel(server)
             await asyncio.gather(*(mails.send(replace(MAIL, delivery=f"d-{number}")) for number in range(3)))
 
@@ -463,8 +495,8 @@ class TestConnections:
 
             await server.heard("QUIT", times=server.connections)
 
-    async def test_a_cancelled_attempt_leaves_its_connection_to_nobody(self, connect: Connect) -> None:
-        async with ScriptedSmtp(dot=[SILENCE]) as server:
+    async def test_a_cancelled_attempt_leaves_its_connection_to_nobody(self, smtp: Smtp, connect: Connect) -> None:
+        async with smtp(dot=[SILENCE]) as server:
             mails = connect(server)
             attempt = asyncio.create_task(mails.send(MAIL))
             await server.heard(".")
@@ -477,25 +509,24 @@ class TestConnections:
 
 
 class TestContent:
-    async def test_lines_of_dots_arrive_as_they_are(self, connect: Connect) -> None:
+    async def test_lines_of_dots_arrive_as_they_are(self, smtp: Smtp, connect: Connect) -> None:
         dots = ".\n..\n.x\n\n.\nRSET\n.\n"
-        async with ScriptedSmtp() as server:
+        async with smtp() as server:
             await connect(server).send(replace(MAIL, content={"subject": "dots", "text": dots, "html": ""}))
 
         mail = email.message_from_bytes(server.taken[0].data, policy=email.policy.default)
         assert mail.get_content().replace("\r\n", "\n") == dots
 
-    def test_it_works_on_the_loop_that_relay_runs_on(self) -> None:
-        async def once() -> int:
-            async with ScriptedSmtp() as server:
-                mails = channel(server)
-                await mails.send(replace(MAIL, content={**MAIL.content, "text": "line\n" * 400_000}))
-                await mails.send(MAIL)
-                await mails.aclose()
-                return len(server.taken)
+    async def test_megabytes_arrive_whole_and_leave_the_connection_good_for_the_next(
+        self, smtp: Smtp, connect: Connect
+    ) -> None:
+        async with smtp() as server:
+            mails = connect(server)
+            await mails.send(replace(MAIL, content={**MAIL.content, "text": f"{'line' * 18}\n" * 100_000}))
+            await mails.send(MAIL)
 
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            assert runner.run(once()) == 2
+        assert server.taken[0].data.count(b"line\r\n") == 100_000
+        assert (len(server.taken), server.connections) == (2, 1)
 
 
 class TestCheck:

@@ -3,7 +3,7 @@
 import email
 import email.policy
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from tests.support.targets import mail
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 PUBLIC = "https://relay.example.com"
+Smtp = Callable[..., ScriptedSmtp]
 
 
 @asynccontextmanager
@@ -45,7 +46,11 @@ destinations: {{analysts: {{email: analyst@example.com}}}}
 rules: []
 """
     config = parse_config(text, env={}, channels=CHANNELS)
-    given = {"host": "127.0.0.1", "port": server.port, "tls": "none", "from": "relay@example.com"} | settings
+    given = (
+        {"host": "127.0.0.1", "port": server.port, "tls": "none", "from": "relay@example.com"}
+        | server.settings
+        | settings
+    )
     channel = Email(Email.Settings.model_validate(given))
     renderer = BoundedRenderer([TEMPLATES])
     worker = Worker(
@@ -59,9 +64,9 @@ rules: []
         await renderer.aclose()
 
 
-async def test_greylisting_is_tried_again_with_the_same_mail(store: Store, clock: Clock) -> None:
+async def test_greylisting_is_tried_again_with_the_same_mail(store: Store, clock: Clock, smtp: Smtp) -> None:
     later = ["451 4.7.1 greylisted", "451 4.7.1 greylisted"]
-    async with ScriptedSmtp(dot=[*later]) as server, delivering(store, clock, server) as worker:
+    async with smtp(dot=[*later]) as server, delivering(store, clock, server) as worker:
         await store.accept(events.failed(), [mail()])
         attempts = []
         for _ in range(3):
@@ -74,8 +79,8 @@ async def test_greylisting_is_tried_again_with_the_same_mail(store: Store, clock
     assert (await Records(store).ledger()).counts["delivered"] == 1
 
 
-async def test_an_address_that_does_not_exist_is_written_to_no_more(store: Store, clock: Clock) -> None:
-    async with ScriptedSmtp(rcpt=["550 5.1.1 no such user"]) as server, delivering(store, clock, server) as worker:
+async def test_an_address_that_does_not_exist_is_written_to_no_more(store: Store, clock: Clock, smtp: Smtp) -> None:
+    async with smtp(rcpt=["550 5.1.1 no such user"]) as server, delivering(store, clock, server) as worker:
         await store.accept(events.failed(), [mail()])
         await worker.run_once("email")
         later = await store.accept(events.completed(operationId="op-2"), [mail(), mail("lead@example.com")])
@@ -87,10 +92,12 @@ async def test_an_address_that_does_not_exist_is_written_to_no_more(store: Store
     assert "550 5.1.1 no such user" in entry.detail
 
 
-async def test_a_refused_login_pauses_the_channel_and_costs_nobody_an_attempt(store: Store, clock: Clock) -> None:
+async def test_a_refused_login_pauses_the_channel_and_costs_nobody_an_attempt(
+    store: Store, clock: Clock, smtp: Smtp
+) -> None:
     login = {"username": "relay", "password": "correct horse"}
     async with (
-        ScriptedSmtp(auth=["535 5.7.8 wrong", "535 5.7.8 wrong"]) as server,
+        smtp(auth=["535 5.7.8 wrong", "535 5.7.8 wrong"]) as server,
         delivering(store, clock, server, **login) as worker,
     ):
         await store.accept(events.failed(), [mail()])
@@ -109,7 +116,7 @@ async def test_a_refused_login_pauses_the_channel_and_costs_nobody_an_attempt(st
     assert (await Records(store).ledger()).counts["delivered"] == 2
 
 
-async def test_no_mail_leaves_without_its_link_while_redis_is_away(store: Store, clock: Clock) -> None:
+async def test_no_mail_leaves_without_its_link_while_redis_is_away(store: Store, clock: Clock, smtp: Smtp) -> None:
     away = [StoreUnavailable("Redis: connection refused")]
 
     async def link(*_: object) -> str:
@@ -117,7 +124,7 @@ async def test_no_mail_leaves_without_its_link_while_redis_is_away(store: Store,
             raise away.pop()
         return f"{PUBLIC}/unsubscribe/x"
 
-    async with ScriptedSmtp() as server, delivering(store, clock, server, unsubscribe=link) as worker:
+    async with smtp() as server, delivering(store, clock, server, unsubscribe=link) as worker:
         await store.accept(events.failed(), [mail()])
         await worker.run_once("email")
         left = len(server.taken)
@@ -128,8 +135,8 @@ async def test_no_mail_leaves_without_its_link_while_redis_is_away(store: Store,
     assert b"List-Unsubscribe: <" in server.taken[0].data
 
 
-async def test_every_recipient_has_a_link_of_their_own(store: Store, clock: Clock) -> None:
-    async with ScriptedSmtp() as server, delivering(store, clock, server) as worker:
+async def test_every_recipient_has_a_link_of_their_own(store: Store, clock: Clock, smtp: Smtp) -> None:
+    async with smtp() as server, delivering(store, clock, server) as worker:
         await store.accept(events.failed(), [mail(), mail("lead@example.com")])
         await worker.run_once("email")
 

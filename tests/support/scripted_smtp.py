@@ -3,11 +3,12 @@
     async with ScriptedSmtp(rcpt=["451 4.7.1 later"]) as server: …
 
 answers the first RCPT so, and everything else as a good server would. Text is sent as a line, bytes as they are;
-a 421 is followed by the end of the connection.
+a 421 is followed by the end of the connection. `scripted` makes one for a `tls` mode of relay's configuration.
 """
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import struct
@@ -15,7 +16,9 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Self
+from typing import Any, Self
+
+from tests.support.certificates import Certificate
 
 
 class Deed(Enum):
@@ -24,10 +27,11 @@ class Deed(Enum):
     SILENCE = "says nothing, ever"
     RST = "resets the connection"
     FIN = "ends the connection"
+    CUT = "ends the connection, and over TLS without saying so"
 
 
 Reply = str | bytes | Deed
-SILENCE, RST, FIN = Deed
+SILENCE, RST, FIN, CUT = Deed
 
 GOOD = {
     "banner": "220 mx.example.com ESMTP", "starttls": "220 2.0.0 go ahead", "auth": "235 2.7.0 welcome",
@@ -47,8 +51,8 @@ class Taken:
 
 
 class ScriptedSmtp:
-    """Stages: connect (before the greeting; before TLS, if that is implicit), banner, ehlo, starttls, auth, mail, rcpt,
-    data, body (after the first bytes of the mail), dot, noop, rset, quit."""
+    """Stages: connect (before the greeting; in place of TLS, if that is implicit), banner, ehlo, starttls, handshake
+    (in place of it), auth, mail, rcpt, data, body (after the first bytes of the mail), dot, noop, rset, quit."""
 
     def __init__(
         self, *, tls: ssl.SSLContext | None = None, implicit: bool = False,
@@ -57,15 +61,18 @@ class ScriptedSmtp:
         self.taken: list[Taken] = []
         self.commands: list[str] = []  # as they came, over all connections; the end of a mail is "."
         self.connections = 0
+        self.settings: dict[str, Any] = {}  # of a client that wants to come in, beside the port
         self._tls = tls
         self._implicit = implicit
         self._extensions = [*extensions, "STARTTLS"] if tls and not implicit else list(extensions)
         self._script = defaultdict(deque[Reply], {stage: deque(replies) for stage, replies in script.items()})
         self._serving: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         self._heard = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1")
+        at_once = self._tls if self._implicit and not self._script["connect"] else None
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", ssl=at_once)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
@@ -74,6 +81,8 @@ class ScriptedSmtp:
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()  # over TLS, closing waits for a client that may have gone without a word
 
     async def heard(self, command: str, times: int = 1) -> None:
         """Until this command has come that often."""
@@ -84,6 +93,7 @@ class ScriptedSmtp:
         task = asyncio.current_task()
         assert task
         self._serving.add(task)
+        self._writers.append(writer)
         self.connections += 1
         try:
             with contextlib.suppress(OSError, EOFError, ssl.SSLError):
@@ -96,8 +106,8 @@ class ScriptedSmtp:
         sender = recipient = ""
         if self._script["connect"]:
             await self._do(self._script["connect"].popleft(), writer)
-        if self._implicit and self._tls:
-            await writer.start_tls(self._tls)
+            if self._implicit:
+                return
         await self._answer("banner", writer)
         while line := (await reader.readuntil(b"\r\n")).decode().rstrip("\r\n"):
             stage = line.split(" ")[0].lower()
@@ -106,7 +116,7 @@ class ScriptedSmtp:
                 continue
             match stage:
                 case "starttls" if self._tls:
-                    await writer.start_tls(self._tls)
+                    await self._encrypt(writer, self._tls)
                 case "mail":
                     sender = line.partition(":")[2]
                 case "rcpt":
@@ -122,6 +132,12 @@ class ScriptedSmtp:
                 case "quit":
                     return
 
+    async def _encrypt(self, writer: asyncio.StreamWriter, context: ssl.SSLContext) -> None:
+        if self._script["handshake"]:
+            await self._do(self._script["handshake"].popleft(), writer)
+            raise EOFError
+        await writer.start_tls(context)
+
     async def _hear(self, command: str) -> None:
         async with self._heard:
             self.commands.append(command)
@@ -134,7 +150,7 @@ class ScriptedSmtp:
         )
         reply = self._script[stage].popleft() if self._script[stage] else good
         await self._do(reply, writer)
-        return reply == good
+        return reply == good or (isinstance(reply, bytes) and reply.startswith(f"{good}\r\n".encode()))
 
     async def _do(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
         match reply:
@@ -147,6 +163,10 @@ class ScriptedSmtp:
                 raise EOFError
             case Deed.FIN:
                 raise EOFError
+            case Deed.CUT:  # below the transport, which would take its leave as TLS wants it
+                with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as raw:
+                    raw.shutdown(socket.SHUT_RDWR)
+                raise EOFError
             case str():
                 writer.write(f"{reply}\r\n".encode())
             case bytes():
@@ -154,6 +174,14 @@ class ScriptedSmtp:
         await writer.drain()
         if isinstance(reply, str) and reply.startswith("421"):
             raise EOFError
+
+
+def scripted(mode: str, certificate: Certificate, **script: Any) -> ScriptedSmtp:
+    """A server for `tls: none`, `starttls` or `tls`, with the settings that a client of it needs."""
+    encrypted = mode != "none"
+    server = ScriptedSmtp(tls=certificate.context if encrypted else None, implicit=mode == "tls", **script)
+    server.settings = {"tls": mode} | ({"ca_file": str(certificate.authority)} if encrypted else {})
+    return server
 
 
 async def _mail(reader: asyncio.StreamReader) -> bytes:
