@@ -8,9 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Certificate:
-    """`authority` is what a client has to trust; `context` is the server's."""
+    """`authority` is what a client has to trust, the certificate itself; `context` is the server's."""
 
     authority: Path
+    key: Path
     context: ssl.SSLContext
 
 
@@ -25,4 +26,4 @@ def make_certificate(directory: Path, host: str = "127.0.0.1") -> Certificate:
     )  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    return Certificate(certificate, context)
+    return Certificate(certificate, key, context)

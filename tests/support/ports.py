@@ -1,0 +1,19 @@
+"""Ports for servers that cannot say which one the system gave them."""
+
+import contextlib
+import random
+import socket
+
+NEVER_GIVEN_OUT = range(20_000, 32_000)  # below those that the system hands out, so that nobody gets one meanwhile
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ports of loopback on which nobody listens."""
+    free: list[int] = []
+    for port in random.SystemRandom().sample(NEVER_GIVEN_OUT, k=1_000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            free.append(port)
+        if len(free) == count:
+            return free
+    raise AssertionError(f"no {count} free ports on 127.0.0.1 from {NEVER_GIVEN_OUT.start} on")
