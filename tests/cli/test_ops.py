@@ -198,9 +198,9 @@ async def test_watch_tells_each_change_once_until_the_end(passing: Stage) -> Non
     lines = (await said(passing, "watch", id_, "--every", "0.1")).splitlines()
 
     assert lines == [
-        "Running  22%  Process Discovery", "Running  44%  Process Discovery", "Running  63%  Machine Learning Analysis",
-        "Running  66%  Machine Learning Analysis", "Running  88%  Report Generation",
-        "Completed  100%  Report Generation",
+        "Running  22%  Process Discovery", "Running  44%  Machine Learning Analysis",
+        "Running  63%  Machine Learning Analysis", "Running  66%  Machine Learning Analysis",
+        "Running  88%  Report Generation", "Completed  100%  Report Generation",
     ]  # fmt: skip
 
 

@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +119,7 @@ async def test_a_completed_operation_has_every_documented_result(sandbox: Stage)
 async def test_results_before_the_end_are_a_conflict(sandbox: Stage) -> None:
     started = await sandbox.start()
     refusal = await sandbox.ask("GET", f"/operation/{started['operationId']}/results", status=409)
-    assert "Initiated" in refusal["detail"]
+    assert "Running" in refusal["detail"]
 
 
 async def test_results_of_one_phase_without_artifacts(sandbox: Stage) -> None:
@@ -259,7 +261,7 @@ async def test_a_retry_may_begin_again_and_give_up_the_old_results(sandbox: Stag
 async def test_only_what_failed_is_retried(sandbox: Stage) -> None:
     started = await sandbox.start()
     refusal = await sandbox.ask("POST", f"/operation/{started['operationId']}/retry", {}, status=409)
-    assert "Initiated" in refusal["detail"]
+    assert "Running" in refusal["detail"]
 
 
 async def test_the_retry_policy_of_an_operation_is_honoured(sandbox: Stage) -> None:
@@ -338,3 +340,92 @@ async def test_speed_shortens_every_duration(redis_server: Any, clock: Any, sand
         await fast.advance(48)
         found = await fast.get(started["operationId"])
         assert (found["status"], found["duration"]) == ("Completed", "45 seconds")
+
+
+@pytest.mark.parametrize(
+    ("address", "named", "said"),
+    [
+        ("/operations?pagesize=5", "pagesize", "did you mean pageSize?"),
+        ("/operations?page_size=5", "page_size", "did you mean pageSize?"),
+        ("/operations?sort=up", "sort", "expected dateFrom or dateTo or includeDetails or operationType or page or"),
+        ("/operations?page=1&page=2", "page", "it stands there twice"),
+        ("/operation/ID?verbose=true", "verbose", "this address takes none"),
+        ("/operation/ID/results?fromat=detailed", "fromat", "did you mean format?"),
+    ],
+)
+async def test_a_parameter_that_is_not_documented_is_refused(
+    sandbox: Stage, address: str, named: str, said: str
+) -> None:
+    started = await sandbox.start()
+    refusal = await sandbox.ask("GET", address.replace("ID", started["operationId"]), status=422)
+    assert (refusal["field"], refusal["detail"].partition(":")[0]) == (named, named)
+    assert said in refusal["detail"]
+
+
+async def test_a_span_of_time_ends_with_all_of_the_day_or_second_that_it_names(sandbox: Stage) -> None:
+    sandbox.clock.now = datetime(2024, 1, 20, 23, 59, 58, 400_000, UTC).timestamp()
+    started = await sandbox.start()
+    sandbox.clock.now = datetime(2024, 1, 21, 0, 0, 0, 100_000, UTC).timestamp()
+    await sandbox.start()
+
+    async def listed(until: str) -> int:
+        found = await sandbox.ask("GET", "/operations", params={"dateTo": until}, status=200)
+        return len(found["operations"])
+
+    assert started["dateCreated"] == "2024-01-20T23:59:58Z"
+    assert [await listed(until) for until in ("2024-01-19", "2024-01-20", "2024-01-21")] == [0, 1, 2]
+    assert [await listed(until) for until in ("2024-01-20T23:59:57Z", started["dateCreated"])] == [0, 1]
+
+
+async def test_whoever_asks_first_hears_that_it_runs(sandbox: Stage) -> None:
+    await sandbox.ask("POST", "/webhooks", {"webhookUrl": sandbox.receiver.url, "events": ["operation.started"]})
+    started = await sandbox.start()
+    real = await sandbox.start(operationType="EventLogProfile")
+    waits = await sandbox.start(parameters={"sandbox": {"delay": 60}})
+    failed = await sandbox.start(parameters={"sandbox": {"scenario": "failure", "duration": 10}})
+    seen = [(await sandbox.get(each["operationId"]))["status"] for each in (started, real, waits)]
+    assert ([each["status"] for each in (started, real, waits)], seen) == (
+        ["Initiated"] * 3, ["Running", "Running", "Initiated"],
+    )  # fmt: skip
+    await sandbox.advance(20)
+    again = await sandbox.ask("POST", f"/operation/{failed['operationId']}/retry", status=202)
+    fresh = await sandbox.get(again["newOperationId"])
+    assert (again["status"], fresh["status"], fresh["progress"]["startTime"]) == (
+        "Initiated", "Running", again["retryAttemptDate"],
+    )  # fmt: skip
+    await sandbox.advance(60)
+    told = [each.body["operation"]["operationId"] for each in sandbox.receiver.told]
+    assert sorted(told) == sorted([*(each["operationId"] for each in (started, real, waits, failed)),
+                                   again["newOperationId"]])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("minutes", "phase"),
+    [(5, "Data Loading & Validation"), (15, "Process Discovery"), (30, "Machine Learning Analysis")],
+)
+async def test_a_time_out_names_the_phase_that_it_came_in(sandbox: Stage, minutes: int, phase: str) -> None:
+    started = await sandbox.start(timeout=minutes * 60)
+    await sandbox.advance(minutes * MINUTE)
+    found = await sandbox.get(started["operationId"])
+    assert (found["status"], found["error"]["phase"]) == ("Timeout", phase)
+    assert found["progress"]["currentPhase"] == phase
+
+
+async def test_times_are_written_without_what_is_left_of_a_second(sandbox: Stage) -> None:
+    sandbox.clock.now += 0.789
+    hook = {"webhookUrl": sandbox.receiver.url, "events": ["operation.started", "operation.progress",
+            "operation.phase.completed", "operation.completed", "operation.cancelled", "batch.started"]}  # fmt: skip
+    documents = [await sandbox.ask("POST", "/webhooks", hook, status=201)]
+    documents += [await sandbox.start(), await sandbox.start(operationName="Stopped")]
+    documents.append(await sandbox.ask("POST", "/batch", seed("submit-batch.request"), status=202))
+    await sandbox.advance(1 / 3)
+    path = f"/operation/{documents[1]['operationId']}"
+    documents.append(await sandbox.ask("DELETE", f"/operation/{documents[2]['operationId']}", status=200))
+    await sandbox.advance(46.111 * MINUTE)
+    documents.append(await sandbox.ask("GET", f"{path}/results", params={"format": "detailed"}, status=200))
+    for asked in (path, "/operations", "/webhooks", f"/batch/{documents[3]['batchId']}"):
+        documents.append(await sandbox.ask("GET", asked, status=200))
+    documents += [each.body for each in sandbox.receiver.told]
+    times = re.findall(r'"(\d{4}-\d\d-\d\dT[^"]*)"', json.dumps(documents))
+    assert len(times) > 500
+    assert [each for each in times if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", each)] == []

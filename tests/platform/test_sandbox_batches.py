@@ -54,6 +54,16 @@ async def test_the_documented_batch_runs_in_its_order(sandbox: Stage) -> None:
     assert last["batch"]["completedOperations"] == 3
 
 
+async def test_a_batch_runs_as_soon_as_one_of_its_operations_does(sandbox: Stage) -> None:
+    batch = await submit(sandbox, member("a"), member("b", "a"))
+    late = await submit(sandbox, member("a", delay=60), member("b", "a"))
+    assert (batch["status"], [row["status"] for row in batch["operations"]]) == ("Initiated", ["Running", "Pending"])
+    assert (await statuses(sandbox, batch))[0] == "Running"
+    assert await statuses(sandbox, late) == ("Initiated", {"a": "Initiated", "b": "Pending"})
+    await sandbox.advance(60)
+    assert await statuses(sandbox, late) == ("Running", {"a": "Running", "b": "Pending"})
+
+
 async def test_what_waits_for_two_starts_when_both_are_done(sandbox: Stage) -> None:
     batch = await submit(sandbox, member("a"), member("b", duration=1200), member("c", "a", "b"))
     await sandbox.advance(11 * MINUTE)

@@ -105,8 +105,8 @@ async def test_a_secret_is_replaced_without_a_gap(sandbox: Stage) -> None:
 
 async def test_callbacks_may_carry_a_bearer_token(sandbox: Stage) -> None:
     said = callbacks(sandbox) | {"authentication": {"type": "bearer", "token": "callback-token"}}
-    await sandbox.start(callbacks=said)
     await register(sandbox, "/other", authentication={"type": "bearer", "token": "webhook-token"})
+    await sandbox.start(callbacks=said)
     await sandbox.advance(10)
     assert {told.path: told.headers["Authorization"] for told in sandbox.receiver.told} == {
         "/progress": "Bearer callback-token", "/other": "Bearer webhook-token",

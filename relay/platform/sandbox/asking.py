@@ -28,13 +28,20 @@ async def body_of(route: Route, request: web.Request) -> Any:
         raise Refused(400, f"Expected a JSON object: {error}") from None
 
 
-def checked(model: Any, said: Mapping[str, Any]) -> Any:
+def query_of(route: Route, request: web.Request) -> Any:
+    query = request.query
+    if twice := next((name for name in query if len(query.getall(name)) > 1), ""):
+        raise Refused(422, f"{twice[:100]}: it stands there twice", field=twice[:100])
+    return checked(route.query, dict(query), "parameter")
+
+
+def checked(model: Any, said: Mapping[str, Any], what: str = "field") -> Any:
     """`said` as the model; 422 names the first field at fault, and tells of all."""
     try:
         return model.model_validate(said)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        texts = [f"{_place(fault)}: {_message(fault, model)}" for fault in faults[:10]]
+        texts = [f"{_place(fault)}: {_message(fault, model, what)}" for fault in faults[:10]]
         raise Refused(422, "; ".join(texts), field=_place(faults[0])) from None
 
 
@@ -42,10 +49,12 @@ def _place(fault: ErrorDetails) -> str:
     return ".".join(f"{step}" for step in fault["loc"])[:300] or "body"
 
 
-def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:
+def _message(fault: ErrorDetails, model: type[BaseModel], what: str) -> str:
     if fault["type"] == "extra_forbidden":
         names = [field.alias or name for name, field in model.model_fields.items()] if len(fault["loc"]) == 1 else []
-        return "unknown field" + (f"; {suggest(str(fault['loc'][-1]), names)}" if names else "")
+        if not names:
+            return "unknown parameter; this address takes none" if what == "parameter" else "unknown field"
+        return f"unknown {what}; {suggest(str(fault['loc'][-1]), names)}"
     if fault["type"] == "missing":
         return "missing; it is required"
     message = fault["msg"].removeprefix("Value error, ")

@@ -11,7 +11,7 @@ from relay.platform.sandbox.events import of_batch
 from relay.platform.sandbox.life import INSTANT, usual
 from relay.platform.sandbox.records import ENDED, Batch, Counters, Operation, Webhook
 from relay.platform.sandbox.requests import CancelOperation, RetryOperation, SubmitBatch
-from relay.platform.sandbox.transitions import Told, cancelling
+from relay.platform.sandbox.transitions import Told, begun, cancelling
 
 
 class Batches:
@@ -19,13 +19,13 @@ class Batches:
         self._desk = desk
         self._state = desk.state
 
-    async def submit(self, scope: tuple[str, str], request: SubmitBatch) -> tuple[Batch, list[Operation]]:
-        """The batch and its operations, those that wait for nothing due now. FieldError for a graph without order."""
+    async def submit(self, scope: tuple[str, str], request: SubmitBatch) -> answers.Batch:
+        """The batch, with those of its operations running that wait for nothing. FieldError for one without order."""
         now, speed, id_ = self._desk.clock(), self._desk.speed, f"batch-{uuid4()}"
         edges = batches.graph(request.operations)
         members = [
             making.operation(
-                scope, member.alone(), now, speed, self._desk.runners.get(member.operation_type), delay=0.0,
+                scope, member.alone(), now, speed, self._desk.runners.get(member.operation_type),
                 held=bool(edges[member.operation_key]), place=f"operations.{index}.parameters", batch=id_,
                 key=member.operation_key,
             )
@@ -38,16 +38,24 @@ class Batches:
         batch = Batch(id=id_, tenant=scope[0], project=scope[1], created=now, request=request, span=span,
                       members={member.key: member.id for member in members})  # fmt: skip
         told = await self._told(batch)
-        change = Change(save=[batch, *members])
-        change.due = {name(member): now + member.plan.delay for member in members if member.began is not None}
-        change.send = of_batch(batch, "batch.started", now, document(batch, members), told.webhooks)
+        change = Change(save=[batch])
+        for member in members:
+            first = begun(member, told, now)
+            change.save += first.save
+            change.due |= first.due
+            change.send += first.send
+        answer = document(batch, members)
+        change.send += of_batch(batch, "batch.started", now, answer, told.webhooks)
         await self._state.change([name(batch)], lambda _: change)
         await self._state.trim(batch.scope)
-        return batch, members
+        return answer
 
     async def show(self, batch: Batch) -> answers.Batch:
         found = [await self._state.get(Operation, id_) for id_ in batch.members.values()]
-        return document(batch, [each for each in found if each])
+        members = [each for each in found if each]
+        # Nothing tells the batch when a member begins: what is kept of it changes when one ends.
+        runs = batch.status == "Initiated" and any(status(each) not in (PENDING, "Initiated") for each in members)
+        return document(batch.model_copy(update={"status": "Running"}) if runs else batch, members)
 
     async def advance(self, id_: str) -> None:
         """Start, retry, cancel and tell what follows from how its operations stand."""

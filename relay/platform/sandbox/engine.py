@@ -12,11 +12,11 @@ from relay.platform.sandbox import answers, documents, making, outcomes
 from relay.platform.sandbox.changes import Change, Found, name
 from relay.platform.sandbox.events import listeners
 from relay.platform.sandbox.outcomes import Links
-from relay.platform.sandbox.records import Live, Operation, Outcome, Webhook
+from relay.platform.sandbox.records import Counters, Live, Operation, Outcome, Webhook
 from relay.platform.sandbox.requests import CancelOperation, RetryOperation, StartOperation
 from relay.platform.sandbox.runner import Runner
 from relay.platform.sandbox.state import State
-from relay.platform.sandbox.transitions import Told, advanced, cancelling, ended, reported
+from relay.platform.sandbox.transitions import Told, advanced, begun, cancelling, ended, reported
 from relay.problems import Refused
 
 
@@ -44,14 +44,21 @@ class Operations:
         operation = making.operation(
             scope, request, self._desk.clock(), self._desk.speed, self._desk.runners.get(request.operation_type)
         )
-        await self._create(operation)
-        return documents.started(operation, listeners(operation, await self._state.all(Webhook, operation.scope)))
+        told = await self._told(operation)
+        answer = documents.started(operation, listeners(operation, told.webhooks))
+        change = begun(operation, told, self._desk.clock())
+        await self._state.change([name(operation)], lambda _: change)
+        await self._state.trim(operation.scope)
+        return answer
 
     async def retry(self, original: Operation, asked: RetryOperation) -> answers.Retried:
         """Refused (409) unless the original has failed."""
-        now = self._desk.clock()
+        webhooks = await self._state.all(Webhook, original.scope)
+        told, now = Told(webhooks, Counters(), self._desk.links), self._desk.clock()
+        answer: answers.Retried
 
         def decide(found: Found) -> Change:
+            nonlocal answer
             before: Operation = found[name(original)]
             if not before.over or before.status == "Completed":
                 raise Refused(409, f"The operation is {before.status}; only what has failed can be tried again.")
@@ -59,13 +66,13 @@ class Operations:
             before.retries += 1
             if not asked.preserve_original_results:
                 before.discarded = True
-            return Change(save=[before, fresh], due={name(fresh): now + fresh.plan.delay})
+            answer = outcomes.retried(before, fresh, asked.retry_mode, fresh.retry_number, now)
+            change = begun(fresh, told, now)
+            change.save.append(before)
+            return change
 
-        change = await self._state.change([name(original)], decide)
-        before, fresh = change.save if change else (original, original)
-        if not isinstance(before, Operation) or not isinstance(fresh, Operation):
-            raise TypeError("a retry is an operation")
-        return outcomes.retried(before, fresh, asked.retry_mode, fresh.retry_number, now)
+        await self._state.change([name(original)], decide)
+        return answer
 
     async def cancel(self, operation: Operation, asked: CancelOperation) -> answers.Cancelled:
         """Refused (409) if it is over already."""
@@ -120,11 +127,6 @@ class Operations:
             return ended(current, status, now, told, error)
 
         await self._state.change([name(operation)], decide)
-
-    async def _create(self, operation: Operation) -> None:
-        change = Change(save=[operation], due={name(operation): operation.created + operation.plan.delay})
-        await self._state.change([name(operation)], lambda _: change)
-        await self._state.trim(operation.scope)
 
     async def _told(self, operation: Operation) -> Told:
         webhooks = await self._state.all(Webhook, operation.scope)

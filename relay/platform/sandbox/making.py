@@ -14,12 +14,10 @@ from relay.platform.sandbox.runner import Runner
 from relay.platform.sandbox.scenarios import plan
 from relay.platform.sandbox.views import view
 
-START = 2.0  # seconds before an operation runs that nobody waits for
-
 
 def operation(
     scope: tuple[str, str], request: StartOperation, now: float, speed: float, runner: Runner | None = None, *,
-    delay: float = START, held: bool = False, place: str = "parameters", prefix: str = "op", first: int = 0,
+    held: bool = False, place: str = "parameters", prefix: str = "op", first: int = 0,
     used: int = 0, **fields: Any,
 ) -> Operation:  # fmt: skip
     """A new operation. FieldError names what in its parameters cannot be played; `place` is where they stand.
@@ -36,10 +34,10 @@ def operation(
         if runner:
             runner.check(request.parameters)
             phases = tuple(Phase(name=name, seconds=1.0) for name in runner.phases)
-            scheme = Plan(phases=phases, delay=(play.delay or 0.0) / speed, timeout=request.timeout / speed)
+            scheme = Plan(phases=phases, delay=play.delay / speed, timeout=request.timeout / speed)
         else:
             scheme = plan(request.operation_type, play, timeout=request.timeout, waits=waits, speed=speed, seed=seed,
-                          delay=delay, first=first, used=used)  # fmt: skip
+                          first=first, used=used)  # fmt: skip
     except ValueError as error:
         raise FieldError(place if runner else f"{place}.sandbox.phase", str(error)) from None
     return Operation(
@@ -78,8 +76,8 @@ def retry(original: Operation, asked: RetryOperation, now: float, runner: Runner
     spans = [(start, end) for start, end in seen.snapshot.spans[:first] if start is not None and end is not None]
     return operation(
         (original.tenant, original.project), request, now, original.speed, runner,
-        delay=0.0 if original.batch else START, place="updatedParameters" if updates else "parameters",
-        prefix="op-retry", first=len(spans), preserved=tuple(spans), original=original.id,
+        place="updatedParameters" if updates else "parameters", prefix="op-retry", first=len(spans),
+        preserved=tuple(spans), original=original.id,
         retry_number=original.retry_number + original.retries + 1, batch=original.batch, key=original.key,
         used=0 if chosen else original.used + _attempts(original),
     )  # fmt: skip

@@ -114,12 +114,10 @@ def _in_path(name: str) -> Schema:
 
 
 def _in_query(route: Route, schemas: Schema) -> list[Schema]:
-    if not route.query:
-        return []
     made = TypeAdapter(route.query).json_schema(ref_template=TEMPLATE)
     schemas.update(made.pop("$defs", {}))
     found = []
-    for name, schema in made["properties"].items():
+    for name, schema in made.get("properties", {}).items():
         # A query cannot say null: what is left out is None.
         plain = next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), schema)
         found.append({"name": name, "in": "query", "schema": {**plain, **_default(schema)}})

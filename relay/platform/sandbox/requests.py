@@ -3,10 +3,20 @@
 A field nobody documented is refused: a sandbox is where one wants to hear of a slip of the pen.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 Status = Literal["Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout"]
@@ -16,6 +26,8 @@ EventName = Literal[
     "operation.started", "operation.progress", "operation.phase.completed", "operation.completed", "operation.failed",
     "operation.cancelled", "batch.started", "batch.operation.completed", "batch.completed",
 ]  # fmt: skip
+
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Type = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
@@ -102,7 +114,7 @@ class Play(Request):
     phase: Name | None = None  # where it fails or stalls; without it the last but one
     at: Annotated[float, Field(ge=0, lt=1)] = 0.5  # how far into that phase
     duration: Annotated[float, Field(gt=0, le=604_800)] | None = None  # of the whole work
-    delay: Annotated[float, Field(ge=0, le=86_400)] | None = None  # until it starts: 2, in a batch 0
+    delay: Annotated[float, Field(ge=0, le=86_400)] = 0.0  # until it starts
     records: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
     seed: int | None = None
     failures: Annotated[int, Field(ge=1, le=50)] | None = None  # attempts that fail; without it all of this operation
@@ -193,17 +205,35 @@ class SubmitBatch(Request):
 
 
 class Query(Request):
-    model_config = ConfigDict(strict=False, extra="ignore")
+    """What may stand behind the `?`; here nothing. In text all values look alike, so none is strict."""
+
+    model_config = ConfigDict(strict=False, populate_by_name=False)
+
+
+def _to_its_end(said: object) -> object:
+    """A day, or a second, that ends a span of time is meant with all of it."""
+    if isinstance(said, str) and DAY.fullmatch(said):
+        said += "T23:59:59"
+    return said
+
+
+# As written: the moment is the last one of its second, as times are shown without what is left of one.
+Until = Annotated[
+    datetime,
+    BeforeValidator(_to_its_end),
+    AfterValidator(lambda moment: moment if moment.microsecond else moment.replace(microsecond=999_999)),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}),
+]
 
 
 class ListQuery(Query):
-    """Dates without a zone are UTC."""
+    """Dates without a zone are UTC. `dateTo` includes the second, or the day, that it names."""
 
     status: Status | None = None
     operation_type: Type | None = None
     priority: Priority | None = None
     date_from: datetime | None = None
-    date_to: datetime | None = None
+    date_to: Until | None = None
     include_details: bool = False
     page: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     page_size: Annotated[int, Field(ge=1, le=100)] = 20

@@ -32,7 +32,7 @@ class Route:
     answer: Any = None
     status: int = 200
     body: type[Request] | None = None
-    query: type[Query] | None = None
+    query: type[Query] = Query
     optional: bool = False
     refusals: Sequence[int] = ()
 

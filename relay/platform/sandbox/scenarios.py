@@ -33,14 +33,12 @@ def plan(
     waits: Sequence[float] = (),
     speed: float = 1.0,
     seed: str = "",
-    delay: float = 2.0,
     first: int = 0,
     used: int = 0,
 ) -> Plan:
     """The plan of an operation. Times are seconds as asked for; in the plan they are divided by `speed`.
 
     waits   before each automatic retry, from the operation's retryPolicy
-    delay   until it starts, where `play` does not say
     first   the phase to begin with
     used    how many attempts at this work have failed before, in the operations that this one retries
     ValueError says what cannot be played.
@@ -60,7 +58,7 @@ def plan(
     failures = max(0, failing - used) if scenario == "failure" else 0
     return Plan(
         phases=tuple(Phase(name=name, seconds=share * scale) for name, share in zip(names, minutes, strict=True)),
-        delay=(delay if play.delay is None else play.delay) / speed,
+        delay=play.delay / speed,
         timeout=timeout / speed,
         first=first,
         kind=scenario if scenario in ("failure", "stall") else "",

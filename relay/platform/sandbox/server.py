@@ -13,9 +13,9 @@ from aiohttp import web
 from relay.errors import StoreUnavailable
 from relay.platform.sandbox import documents, downloads, openapi, outcomes, page
 from relay.platform.sandbox.artifacts import archive
-from relay.platform.sandbox.asking import body_of, checked
+from relay.platform.sandbox.asking import body_of, query_of
 from relay.platform.sandbox.batches import FieldError
-from relay.platform.sandbox.batchwork import Batches, document
+from relay.platform.sandbox.batchwork import Batches
 from relay.platform.sandbox.downloads import attachment
 from relay.platform.sandbox.engine import Desk, Operations
 from relay.platform.sandbox.listing import listing
@@ -81,7 +81,7 @@ class Server:
         for part, value in ids.items():
             if not PART.fullmatch(value):
                 raise Refused(422, f"{part}: expected 1 to 128 letters, digits and . _ ~ -", field=part)
-        query = checked(route.query, dict(request.query)) if route.query else None
+        query = query_of(route, request)
         body = await body_of(route, request) if route.body else None
         try:
             said = await handle(Call((ids["tenantId"], ids["projectId"]), ids, body, query))
@@ -154,12 +154,7 @@ class Server:
         return await self.webhooks.rotate(await self._find(Webhook, call, "webhookId"), call.body or RotateSecret())
 
     async def _submit(self, call: Call) -> Answer:
-        batch, members = await self.batches.submit(call.scope, call.body)
-        for member in members:  # what waits for nothing runs at once, and the answer says so
-            if member.began is not None and not member.plan.delay and not member.live:
-                await self.operations.advance(member.id)
-        found = [await self._desk.state.get(Operation, member.id) for member in members]
-        return document(batch, [each for each in found if each])
+        return await self.batches.submit(call.scope, call.body)
 
     async def _batch(self, call: Call) -> Answer:
         return await self.batches.show(await self._find(Batch, call, "batchId"))

@@ -6,9 +6,9 @@ UNITS = ("B", "KB", "MB", "GB")
 
 
 def iso(at: float) -> str:
-    """Epoch seconds as `2024-01-20T11:15:00Z`; fractions only where there are some."""
+    """Epoch seconds as `2024-01-20T11:15:00Z`; what is left of a second is left out."""
     moment = datetime.fromtimestamp(at, UTC)
-    return moment.isoformat(timespec="milliseconds" if moment.microsecond >= 1000 else "seconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def span(seconds: float) -> str:

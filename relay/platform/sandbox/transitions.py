@@ -23,6 +23,15 @@ class Told:
     links: Links
 
 
+def begun(operation: Operation, told: Told, now: float) -> Change:
+    """A new operation. What nothing is ahead of runs from the first moment, so that whoever asks next is told so."""
+    if operation.began is None:
+        return Change(save=[operation])
+    if operation.plan.delay:
+        return Change(save=[operation], due={name(operation): operation.began + operation.plan.delay})
+    return advanced({name(operation): operation}, told, now) or Change(save=[operation])
+
+
 def advanced(found: Found, told: Told, now: float) -> Change | None:
     """The next step of an operation's plan, if it is due."""
     ((each, operation),) = found.items()
@@ -31,7 +40,7 @@ def advanced(found: Found, told: Told, now: float) -> Change | None:
     deadline = operation.began + operation.plan.timeout
     if operation.live and operation.done:
         if now >= deadline:
-            return ended(operation, "Timeout", now, told, _late(operation))
+            return ended(operation, "Timeout", now, told, _late(operation, now))
         return Change(due={each: now + LEASE}, job=True)  # nobody looks after it, or it would not have come due
     step = steps(operation.plan)[operation.done]
     at = operation.began + step.at
@@ -41,10 +50,10 @@ def advanced(found: Found, told: Told, now: float) -> Change | None:
     operation.status = step.status
     if operation.over:
         error = {"Timeout": _late, "Failed": _failure}.get(step.status)
-        return ended(operation, step.status, at, told, error(operation) if error else None)
-    due = now + LEASE if operation.live else operation.began + steps(operation.plan)[operation.done].at
-    send = _tell(operation, step.event, at, told, step.percentage)
-    return Change(save=[operation], due={each: due}, send=send, job=operation.live is not None)
+        return ended(operation, step.status, at, told, error(operation, at) if error else None)
+    # A real job is looked at again at once, for somebody has to run it.
+    due = at if operation.live else operation.began + steps(operation.plan)[operation.done].at
+    return Change(save=[operation], due={each: due}, send=_tell(operation, step.event, at, told, step.percentage))
 
 
 def reported(operation: Operation, live: Live, told: Told, now: float) -> Change:
@@ -113,13 +122,13 @@ def _tell(operation: Operation, event: str, at: float, told: Told, percentage: f
     )
 
 
-def _late(operation: Operation) -> dict[str, Any]:
+def _late(operation: Operation, at: float) -> dict[str, Any]:
     seconds = operation.request.timeout
     return {"code": "TIMEOUT", "message": f"The operation did not complete within {seconds} seconds",
-            "phase": view(operation, operation.ended or 0.0).phase, "retryable": True}  # fmt: skip
+            "phase": view(operation, at).phase, "retryable": True}  # fmt: skip
 
 
-def _failure(operation: Operation) -> dict[str, Any]:
+def _failure(operation: Operation, _at: float) -> dict[str, Any]:
     play = Play.model_validate(operation.request.parameters.get("sandbox", {}))
     phase = operation.plan.phases[operation.plan.trouble].name
     attempts = operation.plan.failures
