@@ -199,13 +199,44 @@ async def test_cancelling_keeps_what_was_done_and_happens_once(sandbox: Stage) -
     assert answer["partialResults"]["completedPhases"] == 2
     async with sandbox.session.get(answer["partialResults"]["downloadUrls"][0]) as download:
         partial = json.loads(zipfile.ZipFile(io.BytesIO(await download.read())).read("results.json"))
-    assert [phase["phaseName"] for phase in partial["phaseResults"]] == [
-        "Data Loading & Validation", "Process Discovery",
+    assert [(phase["phaseName"], phase["status"]) for phase in partial["phaseResults"]] == [
+        ("Data Loading & Validation", "Completed"), ("Process Discovery", "Completed"),
+        ("Machine Learning Analysis", "Cancelled"),
     ]  # fmt: skip
     await sandbox.ask("DELETE", path, status=409)
     await sandbox.advance(60 * MINUTE)
     found = await sandbox.get(started["operationId"])
     assert (found["status"], found["progress"]["percentage"]) == ("Cancelled", answer["progressAtCancellation"])
+
+
+async def test_a_forced_cancellation_loses_the_step_at_hand(sandbox: Stage) -> None:
+    async def cancelled(minutes: int, **fields: Any) -> tuple[Any, list[tuple[str, str]]]:
+        started = await sandbox.start()
+        await sandbox.advance(minutes * MINUTE)
+        path = f"/operation/{started['operationId']}"
+        answer = await sandbox.ask("DELETE", path, fields, status=200)
+        results = await sandbox.ask("GET", f"{path}/results", status=200)
+        return answer["partialResults"], [(each["phaseName"], each["status"]) for each in results["phaseResults"]]
+
+    loading, discovery = ("Data Loading & Validation", "Completed"), ("Process Discovery", "Cancelled")
+    partial, phases = await cancelled(10)
+    assert (partial["available"], partial["completedPhases"], phases) == (True, 1, [loading, discovery])
+    partial, phases = await cancelled(10, forceTermination=True)
+    assert (partial["available"], partial["completedPhases"], phases) == (True, 1, [loading])
+    partial, phases = await cancelled(5, forceTermination=True)
+    assert (partial["available"], partial["downloadUrls"], phases) == (False, [], [])
+    assert (await cancelled(5))[0]["available"] is True
+
+
+async def test_a_cancellation_tells_everybody_its_reason(sandbox: Stage) -> None:
+    await sandbox.ask("POST", "/webhooks", {"webhookUrl": sandbox.receiver.url, "events": ["operation.cancelled"]})
+    started = await sandbox.start(callbacks={"onError": f"{sandbox.receiver.url}/error"})
+    path, reason = f"/operation/{started['operationId']}", "Cancelled by Alice in Slack"
+    answer = await sandbox.ask("DELETE", path, {"reason": reason}, status=200)
+    await sandbox.advance(0)
+    told = [each.body["cancellation"] for each in sandbox.receiver.told]
+    kept = (await sandbox.get(path.rpartition("/")[2]))["cancellation"]
+    assert (answer["reason"], told, kept) == (reason, [answer, answer], answer)
 
 
 async def test_cancelling_without_a_body_and_without_partial_results(sandbox: Stage) -> None:

@@ -108,6 +108,7 @@ class Slow:
 
     def __init__(self) -> None:
         self.runs = 0
+        self.steps = 0  # finished after it was let go
         self.waiting = asyncio.Event()
         self.go = asyncio.Event()
 
@@ -119,21 +120,47 @@ class Slow:
         await report("Begin", 1.0)
         self.waiting.set()
         await self.go.wait()
+        self.steps += 1
         await report("End", 1.0)
         return Brought({"answer": 42})
 
 
-async def test_a_cancelled_job_is_stopped(sandbox: Stage, redis_server: RedisServer, clock: Clock) -> None:
+@pytest.mark.parametrize("force", [False, True])
+async def test_a_cancelled_job_finishes_its_step_unless_it_is_forced(
+    sandbox: Stage, redis_server: RedisServer, clock: Clock, force: bool
+) -> None:
     slow = Slow()
     async with stage(redis_server.url, clock, runners={"Slow": slow}) as opened:
         opened.worker.jobs._beat = 0.01
         started = await opened.start(operationType="Slow")
         await opened.worker.turn()
         await slow.waiting.wait()
-        answer = await opened.ask("DELETE", f"/operation/{started['operationId']}", status=200)
+        path = f"/operation/{started['operationId']}"
+        answer = await opened.ask("DELETE", path, {"forceTermination": force}, status=200)
         assert (answer["progressAtCancellation"], answer["phaseAtCancellation"]) == (50, "Begin")
-        await opened.worker.jobs.idle()
+        if force:  # it ends although nobody lets it go
+            await opened.worker.jobs.idle()
+        else:
+            (keeping,) = opened.worker.jobs._tasks.values()
+            assert not (await asyncio.wait([keeping], timeout=0.2))[0]
+            slow.go.set()
+            await opened.worker.jobs.idle()
+        assert slow.steps == int(not force)
         assert (await opened.get(started["operationId"]))["status"] == "Cancelled"
+
+
+async def test_a_cancelled_job_that_comes_to_no_end_of_its_step_is_stopped(
+    sandbox: Stage, redis_server: RedisServer, clock: Clock
+) -> None:
+    slow = Slow()
+    async with stage(redis_server.url, clock, runners={"Slow": slow}) as opened:
+        opened.worker.jobs._beat = opened.worker.jobs._grace = 0.01
+        started = await opened.start(operationType="Slow")
+        await opened.worker.turn()
+        await slow.waiting.wait()
+        await opened.ask("DELETE", f"/operation/{started['operationId']}", status=200)
+        await opened.worker.jobs.idle()
+        assert slow.steps == 0
 
 
 async def test_a_job_out_of_time_is_stopped(sandbox: Stage, redis_server: RedisServer, clock: Clock) -> None:

@@ -99,6 +99,7 @@ class Status(TypedDict):
     originalOperationId: NotRequired[str]
     retryNumber: NotRequired[int]
     error: NotRequired[dict[str, Any]]
+    cancellation: NotRequired[dict[str, Any]]
 
 
 class Row(TypedDict):

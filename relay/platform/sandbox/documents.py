@@ -70,6 +70,7 @@ def status(
         "originalOperationId": operation.original,
         "retryNumber": operation.retry_number,
         "error": operation.error,
+        "cancellation": operation.cancellation,
     }
     said |= {key: value for key, value in known.items() if value}
     return cast("answers.Status", said | ({"parameters": request.parameters} if parameters else {}))

@@ -15,6 +15,7 @@ from relay.platform.sandbox.runner import Brought, Job, Runner, Stopped
 from relay.problems import place
 
 BEAT = 1.0  # seconds between two looks at whether the job is still wanted
+GRACE = 30.0  # seconds that a cancelled job has for the step at hand
 AGAIN = 1.0  # seconds after which a task that goes on is cancelled again
 
 log = structlog.get_logger(__name__)
@@ -36,10 +37,11 @@ async def end(*tasks: asyncio.Task[Any], again: float = AGAIN) -> None:
 
 
 class Jobs:
-    def __init__(self, desk: Desk, operations: Operations, beat: float = BEAT) -> None:
+    def __init__(self, desk: Desk, operations: Operations, beat: float = BEAT, grace: float = GRACE) -> None:
         self._desk = desk
         self._operations = operations
         self._beat = beat
+        self._grace = grace
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def run(self, id_: str) -> None:
@@ -67,6 +69,8 @@ class Jobs:
             while not job.done():
                 await asyncio.wait([job], timeout=self._beat)
                 if not job.done() and not await self._wanted(operation):
+                    if await self._may_finish(id_):
+                        await asyncio.wait([job], timeout=self._grace)
                     await end(job)
             if not job.cancelled():
                 job.result()
@@ -87,6 +91,11 @@ class Jobs:
         deadline = began + current.plan.timeout
         await self._desk.state.postpone("due", name(operation), min(now + LEASE, deadline))
         return True
+
+    async def _may_finish(self, id_: str) -> bool:
+        """Whether its step may be finished: its next report stops it."""
+        current = await self._desk.state.get(Operation, id_)
+        return current is not None and current.status == "Cancelled" and not current.forced
 
     async def _do(self, runner: Runner, operation: Operation) -> None:
         job = Job(operation.id, operation.request.operation_name, operation.request.parameters)

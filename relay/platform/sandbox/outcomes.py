@@ -38,7 +38,9 @@ def results(operation: Operation, links: Links, *, detailed: bool = False, artif
     """Of an operation that is over, whether it succeeded or not: then of the phases that it completed."""
     seen, request = view(operation, operation.ended or 0.0), operation.request
     success = operation.status == "Completed"
-    kept = [] if operation.discarded or not (success or operation.partial) else seen.completed
+    keep = not operation.discarded and (success or operation.partial)
+    kept = seen.completed if keep else []
+    halves = [seen.unfinished] if keep and operation.status == "Cancelled" and not operation.forced else []
     minutes = seen.elapsed / 60
     said: dict[str, Any] = {
         "operationId": operation.id,
@@ -49,7 +51,10 @@ def results(operation: Operation, links: Links, *, detailed: bool = False, artif
         "totalDuration": texts.span(seen.elapsed),
         "success": success,
         "summary": _summary(seen, kept),
-        "phaseResults": [_phase(seen, name, detailed) for name in kept if phase in (None, name)],
+        "phaseResults": [
+            *(_phase(seen, name, detailed) for name in kept if phase in (None, name)),
+            *(_half(seen, name) for name in halves if name and phase in (None, name)),
+        ],
         "artifacts": _artifacts(seen, links) if artifacts and success and not operation.discarded else [],
         "performance": {
             "totalExecutionTime": texts.span(seen.elapsed),
@@ -73,7 +78,8 @@ def bundle(operation: Operation, links: Links, stored: dict[str, bytes]) -> dict
     """Everything there is to download, by file name; `stored` are the artifacts of a real job."""
     seen = view(operation, operation.ended or 0.0)
     made = {} if operation.outcome or operation.status != "Completed" else {f.filename: f.content for f in files(seen)}
-    return {"results.json": pretty(results(operation, links, detailed=True)), **made, **stored}
+    brought = stored if operation.outcome else {}  # of a job that was cancelled nobody wants what it still brings
+    return {"results.json": pretty(results(operation, links, detailed=True)), **made, **brought}
 
 
 def partial(operation: Operation, links: Links) -> bytes:
@@ -128,6 +134,12 @@ def _phase(seen: View, name: str, detailed: bool) -> answers.PhaseResult:
         if start is not None and end is not None:
             said |= {"startTime": texts.iso(start), "endTime": texts.iso(end), "duration": texts.span(end - start)}
     return cast("answers.PhaseResult", said)
+
+
+def _half(seen: View, name: str) -> answers.PhaseResult:
+    """What a phase had done when its operation was cancelled."""
+    done = {"recordsProcessed": seen.processed, "progress": int(seen.snapshot.fraction * 100)}
+    return {"phaseName": name, "status": "Cancelled", "results": done}
 
 
 def _artifacts(seen: View, links: Links) -> list[answers.Artifact]:

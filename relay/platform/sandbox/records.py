@@ -79,6 +79,7 @@ class Operation(Record):
     error: dict[str, Any] | None = None
     cancellation: dict[str, Any] | None = None
     partial: bool = True
+    forced: bool = False  # cancelled without its step at hand being finished
     discarded: bool = False
     live: Live | None = None
     outcome: Outcome | None = None

@@ -125,6 +125,8 @@ class Play(Request):
 
 
 class CancelOperation(Request):
+    """It is Cancelled at once. `forceTermination`: the step at hand is not finished, and what it did is lost."""
+
     reason: Text = "Cancelled by request"
     preserve_partial_results: bool = True
     force_termination: bool = False

@@ -96,7 +96,8 @@ def cancelling(operation: Operation, asked: CancelOperation, now: float, told: T
     seen = view(operation, now)
     operation.last = seen.snapshot
     links = told.links
-    keep = asked.preserve_partial_results and bool(seen.completed)
+    operation.forced = asked.force_termination
+    keep = asked.preserve_partial_results and bool(seen.completed or (seen.unfinished and not operation.forced))
     downloads = [links.download(operation.id, outcomes.PARTIAL)] if keep else []
     document = documents.cancelled(operation, now, asked.reason, downloads)
     operation.status, operation.ended, operation.partial = "Cancelled", now, asked.preserve_partial_results

@@ -38,6 +38,12 @@ class View:
         return [phase.name for phase, (_, end) in pairs if end is not None]
 
     @property
+    def unfinished(self) -> str:
+        """The phase that something is done of, but not all; empty between two phases."""
+        start, end = self.snapshot.spans[self.snapshot.phase]
+        return self.phase if start is not None and end is None and self.snapshot.fraction else ""
+
+    @property
     def started(self) -> float | None:
         """When it left Initiated."""
         operation = self.operation
