@@ -10,6 +10,7 @@ import click
 from relay.channels import CHANNELS
 from relay.cli.loop import run_loop
 from relay.cli.options import config_option, json_option, refuse
+from relay.cli.subscription import asked, events
 from relay.config import Config, load
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform.lookups import client_of
@@ -18,6 +19,7 @@ from relay.platform.registration import Registered, request
 from relay.platform.registration import register as register_at
 from relay.rules import Rule
 
+REGISTERED = "async-operations"  # the source of registered webhooks, where no other is named
 SAID = {
     "unchanged": "already registered as {id}; nothing to change",
     "registered": "registered as {id}",
@@ -27,7 +29,7 @@ SAID = {
 
 @click.command(short_help="Register this relay at the platform.")
 @config_option
-@click.option("--source", default="async-operations", show_default=True, metavar="NAME",
+@click.option("--source", default=REGISTERED, show_default=True, metavar="NAME",
               help="The source of the configuration that the events are for.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @json_option
@@ -58,27 +60,43 @@ def webhook(config: Config, source: str, file: str) -> RegisterWebhook:
     if missing:
         raise RelayError(f"{file}: platform.{missing[0]}: expected where the platform and its project are")
     secret = next(iter(found.signature.secrets.values())).get_secret_value()
+    place = config.platform
+    tenant, project = place.tenant, place.project
+    rules = [
+        rule for rule in config.rules
+        if tenant in (rule.tenants or (tenant,)) and project in (rule.projects or (project,))
+    ]  # fmt: skip
+    dynamic, watched = config.dynamic_destinations is not None, config.watchdog is not None
+    wanted = events(rules, source, watched=watched, everything=dynamic)
+    if not wanted:
+        raise RelayError(f"{file}: rules: none asks for anything that {source} reports of {tenant}/{project}; add one "
+                         "before you register")  # fmt: skip
     return request(
         f"{config.server.public_url.rstrip('/')}/webhooks/{source}",
         secret,
-        filters(config.rules, everything=config.dynamic_destinations is not None),
+        filters(rules, source, watched=watched, everything=dynamic),
+        wanted,
     )
 
 
-def filters(rules: Sequence[Rule], *, everything: bool = False) -> Filters:
+def filters(
+    rules: Sequence[Rule], source: str = REGISTERED, *, watched: bool = True, everything: bool = False
+) -> Filters:
     """What every rule leaves out need not be sent: the filters that are right for all of them together.
 
-    `everything`: operations say themselves who should hear of them, whatever the rules leave out.
+    A webhook has one set of them, and what they say of operations holds for the operations of a batch too.
     """
     if everything:
         return Filters(operation_types=[], priorities=[], min_progress_increment=0.0)
-    about = [rule for rule in rules if not all(pattern.startswith("batch.") for pattern in rule.events)]
+    wishes = [(rule, asked(rule, source, watched=watched)) for rule in rules]
+    about = [rule for rule, names in wishes if names - {"batch.started", "batch.completed"}]
+    steps = [rule.min_progress_increment for rule, names in wishes if "operation.progress" in names]
     types = [set(rule.operation_types) for rule in about]
     priorities = [set(rule.priorities) for rule in about]
     return Filters(
         operation_types=sorted(set().union(*types)) if all(types) else [],
         priorities=sorted(set().union(*priorities)) if all(priorities) else [],
-        min_progress_increment=min((rule.min_progress_increment for rule in about), default=0.0),
+        min_progress_increment=min(steps, default=0.0),
     )
 
 

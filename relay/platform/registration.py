@@ -28,7 +28,7 @@ class Registered:
 
 
 def request(url: str, secret: str, filters: Filters, events: Sequence[str] = OPERATION_EVENTS) -> RegisterWebhook:
-    """What to register: every event, signed over the body, as `hmac-sha256` sources verify it."""
+    """What to register: these events, signed over the body, as `hmac-sha256` sources verify it."""
     return RegisterWebhook(
         webhook_url=url,
         webhook_name=f"relay (key {sha256(secret.encode()).hexdigest()[:8]})",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from relay.events import BATCH_EVENTS
 from tests.support.inprocess import relay_beside
 from tests.support.sandbox import TOKEN, Stage
 
@@ -119,3 +120,22 @@ async def test_operations_that_name_their_own_addressees_are_told_whatever_the_r
     (webhook,) = await registered(sandbox)
     assert webhook["filters"] == {"operationTypes": [], "priorities": [], "minProgressIncrement": 0}
     assert (await sandbox.start(operationType="ReportGeneration", priority="Low"))["webhooksRegistered"] == 1
+
+
+async def test_the_events_that_the_rules_want_are_subscribed_and_no_others(sandbox: Stage, config: Path) -> None:
+    await register(sandbox, config, rule="{events: [operation.failed], notify: [desk]}")
+    (few,) = await registered(sandbox)
+    await register(sandbox, config, rule="{events: [operation.failed, batch.*], notify: [desk]}")
+    (more,) = await registered(sandbox)
+
+    assert few["eventsSubscribed"] == ["operation.failed"]
+    assert more["eventsSubscribed"] == ["operation.failed", *BATCH_EVENTS]
+
+
+@pytest.mark.parametrize("rule", ["tenants: other", "projects: other", "events: nightly.backup"])
+async def test_nothing_is_registered_for_rules_that_want_nothing(sandbox: Stage, config: Path, rule: str) -> None:
+    done = await register(sandbox, config, rule=f"{{{rule}, notify: [desk]}}")
+
+    assert done.exit_code == 1
+    assert "rules: none asks for anything that async-operations reports of tenant-1/project-1" in done.output
+    assert await registered(sandbox) == []
