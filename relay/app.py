@@ -31,6 +31,7 @@ from relay.health import Health
 from relay.httpguard import serve
 from relay.intake import Intake
 from relay.interactions import Interactions
+from relay.outage import Outage
 from relay.parsing import decode, parse
 from relay.platform.actions import CHANNEL as PLATFORM
 from relay.platform.actions import Actions
@@ -133,6 +134,7 @@ class Relay:
         self._grace = grace
         self._period = period
         self._clock = clock
+        self._outage = Outage(time.monotonic)  # how long it lasts is no matter of the calendar
         self._stop = asyncio.Event()
         self._retired: list[Channel] = []
         self._closing: set[asyncio.Task[None]] = set()
@@ -156,8 +158,12 @@ class Relay:
             self._store = Store.open(url, worker=worker, lease=self._lease)
             stack.push_async_callback(self._store.aclose)
             suppressions = Suppressions(self._store)
-            self._unsubscribe = Unsubscribe(suppressions, lambda: self.config.server.public_url, self._clock)
-            self._health = Health(self._store, lambda: self.config, clock=self._clock, notices=self._notices)
+            self._unsubscribe = Unsubscribe(
+                suppressions, lambda: self.config.server.public_url, self._clock, self._outage
+            )
+            self._health = Health(
+                self._store, lambda: self.config, clock=self._clock, notices=self._notices, outage=self._outage
+            )
             await self._health.prepare()
             stack.push_async_callback(_cancelled, asyncio.create_task(self._health.watch()))
             self._lookups = Lookups(lambda: self.config.platform)
@@ -231,10 +237,10 @@ class Relay:
         patrol = Patrol(self._store, self._take, lambda: self.config)
         digests = Digests(self._store, lambda: self.config, CHANNELS)
         ticks = {"watchdog": patrol.tick, "digests": digests.tick}
-        scheduler = Scheduler(ticks, clock=self._clock, period=self._period)
+        scheduler = Scheduler(ticks, clock=self._clock, period=self._period, outage=self._outage)
         # Beside the other: a platform that does not answer must not hold up what time brings about.
         rounds = Reconciliation(self._reconciled, Rounds(self._store), self._take)
-        asking = Scheduler({"reconciliation": rounds.tick}, clock=self._clock, period=self._period)
+        asking = Scheduler({"reconciliation": rounds.tick}, clock=self._clock, period=self._period, outage=self._outage)
         running = asyncio.create_task(self._worker.run())
         ticking = [asyncio.create_task(each.run()) for each in (scheduler, asking)]
         stack.push_async_callback(_cancelled, running)
@@ -253,6 +259,7 @@ class Relay:
             unsubscribe=self._unsubscribe.link,
             enrich=self._enriched,
             buttons=self._buttons,
+            outage=self._outage,
         )
 
     async def _buttons(self, delivery: Delivery) -> list[dict[str, str]]:
@@ -271,6 +278,7 @@ class Relay:
             take=self._take,
             whisper=self._whisper,
             clock=self._clock,
+            outage=self._outage,
         )
 
     def _signing_secret(self) -> bytes:
@@ -314,6 +322,7 @@ class Relay:
             self._clock,
             max_body=self.config.server.max_body,
             public_url=self.config.server.public_url,
+            outage=self._outage,
             registry=metrics.shared(directory) if directory else metrics.REGISTRY,
         )
 

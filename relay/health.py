@@ -12,6 +12,7 @@ from relay.config import Config
 from relay.deliveries import Accepted
 from relay.errors import ConfigError, StoreUnavailable
 from relay.events import Event
+from relay.outage import Outage
 from relay.receiver import Readiness
 from relay.scheduler import PERIOD
 from relay.store import Store
@@ -36,6 +37,7 @@ class Health:
         *,
         clock: Callable[[], float],
         notices: Callable[[], Mapping[str, str]] = dict,
+        outage: Outage | None = None,
     ) -> None:
         """`notices` are what else those who watch over relay should see."""
         self.records = Records(store)
@@ -44,6 +46,7 @@ class Health:
         self._config = config
         self._clock = clock
         self._notices = notices
+        self._outage = outage or Outage(clock)
         self._trouble = "not inspected yet"
         self._looks = 0
 
@@ -57,19 +60,22 @@ class Health:
         try:
             promise = await self._store.prepare(redis.durability, redis.replicas)
         except StoreUnavailable as error:
-            self._trouble = str(error)
-            log.warning("redis.unavailable", reason=self._trouble)
+            self._fail(error)
             return
         self._trouble = ""
         if promise.shortfall:
-            log.warning("durability.short", reason=promise.shortfall)
+            self._outage.failed(promise.shortfall)
 
     async def _inspect(self) -> None:
         """Inspect Redis again. One that relay must not run on is trouble until it is put right."""
         try:
             await self.prepare()
         except ConfigError as error:
-            self._trouble = str(error)
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._trouble = str(error)
+        self._outage.failed(self._trouble)
 
     async def watch(self) -> None:
         """Look every second, until cancelled."""
@@ -94,8 +100,10 @@ class Health:
             if housekeeping:
                 await self.records.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
         except StoreUnavailable as error:
-            self._trouble = str(error)
-            log.warning("redis.unavailable", reason=self._trouble)
+            self._fail(error)
+            return
+        if not self._store.promise.shortfall:
+            self._outage.worked()
 
     def guard(self, take: Callable[[Event], Awaitable[Accepted]]) -> Callable[[Event], Awaitable[Accepted]]:
         """Accept only while the promise is known and kept; a Redis that came back is inspected at once."""

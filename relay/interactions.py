@@ -20,6 +20,7 @@ from relay.buttons import ACTIONS, MUTE, Button, press
 from relay.deliveries import Accepted
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.events import Event
+from relay.outage import Outage
 from relay.problems import Refused, Sparingly
 from relay.rendering.whispers import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
 from relay.signatures import SignedRequest, verify
@@ -62,6 +63,7 @@ class Interactions:
         whisper: Whisper,
         clock: Callable[[], float],
         patience: float = PATIENCE,
+        outage: Outage | None = None,
     ) -> None:
         self._secret = secret
         self._key = key
@@ -72,6 +74,7 @@ class Interactions:
         self._patience = patience
         self._throttle = Throttle()
         self._lines = Sparingly(clock)
+        self._outage = outage or Outage(clock)
         self._whispers: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
@@ -94,7 +97,10 @@ class Interactions:
                     if isinstance(pressed, Mapping) and str(pressed.get("action_id", "")) in ACTIONS:
                         await self._press(pressed, payload)
         except (StoreUnavailable, TimeoutError) as error:
-            self._lines.warning(log, "press.failed", reason=str(error) or "the store took too long")
+            if isinstance(error, StoreUnavailable):
+                self._outage.failed(str(error))
+            else:
+                self._lines.warning(log, "press.failed", reason="the store took too long")
             raise Refused(503, "The press could not be made durable.") from error
         return web.Response()
 

@@ -16,6 +16,7 @@ from relay import bodies, metrics, openapi
 from relay.deliveries import Accepted
 from relay.errors import InvalidEvent, InvalidSignature, NotJson, StoreUnavailable
 from relay.events import Event
+from relay.outage import Outage
 from relay.parsing import MAX_ID, decode, parse
 from relay.problems import HEADERS, Refused, Sparingly, answer_problems
 from relay.signatures import SCHEMES, SignedRequest, verify
@@ -64,6 +65,7 @@ class Receiver:
         body_timeout: float = 10.0,
         registry: metrics.CollectorRegistry = metrics.REGISTRY,
         public_url: str = "",
+        outage: Outage | None = None,
     ) -> None:
         self.sources = sources
         self.stopping = False
@@ -77,6 +79,7 @@ class Receiver:
         self._public_url = public_url
         self._throttle = Throttle()
         self._lines = Sparingly(clock)
+        self._outage = outage or Outage(clock)
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -97,7 +100,10 @@ class Receiver:
             metrics.events.labels(label, OUTCOMES[refused.status]).inc()
             reason = str(refused.__cause__ or "") or str(refused)
             key = f"{label} {refused.status}"
-            self._lines.warning(log, "event.refused", key, source=label, status=refused.status, reason=reason)
+            if isinstance(refused.__cause__, StoreUnavailable):
+                self._outage.failed(reason)
+            else:
+                self._lines.warning(log, "event.refused", key, source=label, status=refused.status, reason=reason)
             raise
         metrics.events.labels(label, accepted.status).inc()
         answer: dict[str, object] = {"status": accepted.status, "eventId": event.id or None}

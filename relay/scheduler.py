@@ -13,7 +13,9 @@ import structlog
 from relay import metrics
 from relay.config import Config
 from relay.deliveries import Accepted
+from relay.errors import StoreUnavailable
 from relay.events import Event
+from relay.outage import Outage
 from relay.store import Store
 from relay.store.watch import Look, Watch
 from relay.watchdog import Watchdog, decide, event_of, next_look
@@ -31,9 +33,15 @@ class Scheduler:
     """Runs its ticks one after the other, every `period` seconds; they get the time of `clock`."""
 
     def __init__(
-        self, ticks: Mapping[str, Tick], *, clock: Callable[[], float] = time.time, period: float = PERIOD
+        self,
+        ticks: Mapping[str, Tick],
+        *,
+        clock: Callable[[], float] = time.time,
+        period: float = PERIOD,
+        outage: Outage | None = None,
     ) -> None:
         self._ticks = ticks
+        self._outage = outage or Outage(clock)
         self._clock = clock
         self._period = period
 
@@ -50,6 +58,9 @@ class Scheduler:
             try:
                 async with asyncio.timeout(LONGEST):
                     await tick(self._clock())
+            except StoreUnavailable as error:
+                outcome = "failed"
+                self._outage.failed(str(error))
             except Exception as error:  # noqa: BLE001 - this loop is what time goes by: it outlives everything
                 outcome = "failed"
                 log.warning("tick.failed", tick=name, error=f"{type(error).__name__}: {error}")
@@ -88,6 +99,8 @@ class Patrol:
                 await self._take(event_of(news, look.run, await self._watch.history(look.operation), now))
                 return None  # told or moot: the next look is at what is kept then
             return look, next_look(look.run, settings, now, grace_until)
+        except StoreUnavailable:
+            return None  # the tick's next step meets it too, and tells of it
         except Exception as error:  # noqa: BLE001 - what one run's documents hold must not cost the others their watch
             log.error("watchdog.failed", subject=look.run.subject, error=f"{type(error).__name__}: {error}")
             return None

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from relay.deliveries import Delivery
 from relay.errors import InvalidSignature, StoreUnavailable
+from relay.outage import Outage
 from relay.problems import RETRY_AFTER, Refused, Sparingly
 from relay.sources import RateLimit
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
@@ -40,12 +41,19 @@ log = structlog.get_logger(__name__)
 class Unsubscribe:
     """Makes the links and serves them. `public_url` is asked anew each time; without one there are no links."""
 
-    def __init__(self, suppressions: Suppressions, public_url: Callable[[], str], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        suppressions: Suppressions,
+        public_url: Callable[[], str],
+        clock: Callable[[], float],
+        outage: Outage | None = None,
+    ) -> None:
         self._suppressions = suppressions
         self._public_url = public_url
         self._clock = clock
         self._throttle = Throttle()
         self._lines = Sparingly(clock)
+        self._outage = outage or Outage(clock)
 
     async def link(self, delivery: Delivery, language: str) -> str:
         """Where the reader of this delivery unsubscribes; '' if nowhere. Raises StoreUnavailable."""
@@ -99,7 +107,7 @@ class Unsubscribe:
             self._lines.warning(log, "unsubscribe.refused")
             return _page("wrong", language, 404)
         except StoreUnavailable as error:
-            self._lines.warning(log, "unsubscribe.failed", reason=str(error))
+            self._outage.failed(str(error))
             return _page("later", language, 503, retry_after=RETRY_AFTER)
         return _page(name, language, about=(destination, address))
 

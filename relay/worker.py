@@ -6,6 +6,7 @@ it leaves the outcome unknown, and the store repeats such a message once at most
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,7 +22,9 @@ from relay.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.destinations import quiet_now
 from relay.dynamic import mentions
 from relay.errors import DeliveryError, StoreUnavailable
+from relay.outage import Outage
 from relay.platform.actions import CHANNEL as PLATFORM
+from relay.problems import Sparingly
 from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.store import Hold
@@ -31,10 +34,12 @@ log = structlog.get_logger(__name__)
 
 IDLE = 1.0  # seconds between two looks at an empty queue; events accepted here wake the loop at once
 REDIS_PAUSE = 0.25  # seconds between two tries while Redis is away
+BROKEN_PERIOD = 60.0  # seconds between two lines about a claim that fails again and again
 LIMIT_PAUSE = 30.0  # a throttle that names no time
 PROBE_PAUSE = 60.0  # how often a broken destination is tried
 MAX_PAUSED_DAYS = 3
 LONGEST_WAIT = 86_400.0  # whatever the other side asks for
+LEVELS = {"delivered": logging.INFO, "dead": logging.ERROR}  # any other outcome of an attempt is a warning
 
 
 class Channel(Protocol):
@@ -63,6 +68,7 @@ class Worker:
         unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,
         enrich: Callable[[Delivery], Awaitable[Delivery]] | None = None,
         buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None,
+        outage: Outage | None = None,
     ) -> None:
         """`unsubscribe` makes the address where the reader of a delivery, in this language, ends it; '' for none.
 
@@ -78,6 +84,8 @@ class Worker:
         self._unsubscribe = unsubscribe
         self._enrich = enrich
         self._buttons = buttons
+        self._outage = outage or Outage(clock)
+        self._lines = Sparingly(clock, BROKEN_PERIOD)
         self._wakes = {name: asyncio.Event() for name in channels}
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
         self._loops: list[asyncio.Task[None]] = []
@@ -123,8 +131,13 @@ class Worker:
             if free > 0:
                 try:
                     claimed = await self._store.claim(channel, free, self._quiet())
+                except StoreUnavailable as error:
+                    self._outage.failed(str(error))
+                    await asyncio.sleep(REDIS_PAUSE)
+                    continue
                 except Exception as error:  # noqa: BLE001 - this loop is what delivers: it outlives everything
-                    log.warning("claim.failed", channel=channel, error=str(error) or type(error).__name__)
+                    fault = f"{type(error).__name__}: {error}"
+                    self._lines.warning(log, "claim.failed", channel, channel=channel, error=fault)
                     await asyncio.sleep(REDIS_PAUSE)
                     continue
                 for delivery in claimed.deliveries:
@@ -263,6 +276,9 @@ class Worker:
                 holds=_holds(delivery, channel, error, seconds),
             )
         )
+        if error.outcome_unknown and delivery.unknown:  # the second time: the store has buried it
+            self._report(delivery, "dead", started, str(error), reason="outcome_unknown")
+            return
         self._report(delivery, "unknown" if error.outcome_unknown else "failed", started, str(error), retry_in=seconds)
 
     async def _gave_up(self, delivery: Delivery, channel: Any, error: DeliveryError) -> None:
@@ -301,7 +317,8 @@ class Worker:
             metrics.latency.labels(delivery.channel).observe(
                 max(0.0, self._clock() - delivery.event.received_at.timestamp())
             )
-        log.info(
+        log.log(
+            LEVELS.get(outcome, logging.WARNING),
             "delivery.attempted",
             delivery=delivery.id,
             subject=delivery.event.subject,

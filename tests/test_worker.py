@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
 from relay.channels.email import Email
 from relay.config import Config, parse_config
 from relay.deliveries import Delivery, Limit, Notification, Receipt
 from relay.errors import DeliveryError
+from relay.outage import Outage
 from relay.rendering import BoundedRenderer
 from relay.standins.inbox import Inbox
 from relay.store import Store
@@ -22,6 +24,7 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
 from tests.support.targets import mail, room, team
+from tests.support.waiting import until
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -127,6 +130,45 @@ async def test_a_failure_is_tried_again_when_the_policy_says(
     clock.advance(0.1)
 
     assert (early, await worker.run_once("slack")) == (0, 1)
+
+
+async def test_a_failing_delivery_is_a_warning_and_a_dead_letter_an_error(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    wire.answers = [Receipt("ok"), DeliveryError("503"), DeliveryError("gone", permanent=True)]
+    wire.answers += [DeliveryError("reset", outcome_unknown=True)] * 2
+    with capture_logs() as lines:
+        for number in range(3):
+            await store.accept(events.completed(operationId=f"op-{number}"), [room()])
+            for _ in range(2 if number else 1):
+                await worker.run_once("slack")
+                clock.advance(3600)
+
+    assert [(line["outcome"], line["log_level"]) for line in lines if line["event"] == "delivery.attempted"] == [
+        ("delivered", "info"), ("failed", "warning"), ("dead", "error"), ("unknown", "warning"), ("dead", "error"),
+    ]  # fmt: skip
+
+
+async def test_while_redis_is_away_all_channels_together_say_so_once(
+    redis_server: RedisServer, wire: Wire, config: Config, renderer: BoundedRenderer, clock: Clock
+) -> None:
+    with RedisServer() as server:
+        store, outage = Store.open(server.url, worker="w"), Outage(clock)
+        worker = Worker(store, {"slack": wire, "email": wire}, config=lambda: config, renderer=lambda: renderer,
+                        clock=clock, outage=outage)  # fmt: skip
+        server.kill()
+        with capture_logs() as lines:
+            running = asyncio.create_task(worker.run())
+            await until(lambda: lines)
+            for _ in range(4):  # each time a claim of some channel fails again
+                met = outage.failures
+                await until(lambda met=met: outage.failures > met)
+            await worker.stop(5)
+            running.cancel()
+            await asyncio.wait([running])
+        await store.aclose()
+
+    assert [line["event"] for line in lines] == ["redis.unavailable"]
 
 
 async def test_every_attempt_of_a_delivery_is_the_same_notification(

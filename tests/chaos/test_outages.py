@@ -51,6 +51,24 @@ async def test_once_redis_is_back_events_are_taken_within_2_seconds_without_a_re
             assert (await readiness(stage.url))[0] == 200
 
 
+async def test_an_outage_is_two_lines_of_the_log_however_much_fails_meanwhile() -> None:
+    with RedisServer(**DURABLE) as server:
+        async with surroundings(server.url) as around, RunningRelay(CONFIG, around.env) as relay:
+            start = len(relay.lines)
+            server.kill()
+            statuses = {(await post(relay.url, EVENT)).status for _ in range(20)}
+            ready, _ = await readiness(relay.url)
+            server.start()
+            returned = await relay.wait_for_line("redis.returned", start)
+
+            outage = relay.lines[start:]
+
+    assert (statuses, ready) == ({503}, 503)
+    assert [line["event"] for line in outage] == ["redis.unavailable", "redis.returned"]
+    assert "senders try again" in outage[0]["meaning"]
+    assert returned["failures"] > 20
+
+
 async def test_a_relay_that_starts_before_its_redis_heals() -> None:
     server = RedisServer(**DURABLE)
     server.start()
