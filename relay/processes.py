@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import Process
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,15 @@ SETTLED = 10.0  # seconds after which a process that ends was not refused but ha
 class Processes:
     """Starts `count` relays that share the port; starts one again when it dies. The private Redis is this one's."""
 
-    def __init__(self, path: Path, env: Mapping[str, str], *, role: str, count: int) -> None:
+    def __init__(
+        self, path: Path, env: Mapping[str, str], *, role: str, count: int, options: Sequence[str] = ()
+    ) -> None:
+        """`options` are further ones of `relay serve`, for each of them."""
         self._path = path
         self._env = dict(env)
         self._role = role
         self._count = count
+        self._options = options
         self._stopping = asyncio.Event()
         self._refused = False
         self._children: set[Process] = set()
@@ -74,7 +78,8 @@ class Processes:
 
     async def _keep(self, number: int) -> None:
         """Run one relay, again and again, until `stop`."""
-        command = (sys.executable, "-m", "relay", "serve", "-c", str(self._path), "--role", self._role, "--reuse-port")
+        command = (sys.executable, "-m", "relay", "serve", "-c", str(self._path), "--role", self._role, "--reuse-port",
+                   *self._options)  # fmt: skip
         first = True
         while not self._stopping.is_set():
             begun = time.monotonic()

@@ -29,7 +29,7 @@ def demo(*, until_done: bool, speed: float) -> None:
     relay is registered there and operations are started: one completes, one fails critically, and a batch runs; one
     event comes twice and one too late. Everything is shown as it happens; the pages stay up until Ctrl-C.
     """
-    configure(machine=False, quiet=True)
+    configure(machine=False, level="warning")
     console = Console(highlight=False)
     status = 0
 

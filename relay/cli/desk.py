@@ -35,7 +35,7 @@ def at_desk(config: Path, work: Callable[[Desk], Awaitable[None]]) -> None:
         async with open_desk(config, dict(os.environ)) as desk:
             await work(desk)
 
-    configure(machine=False, quiet=True)  # what a command says of itself is its answer
+    configure(machine=False, level="warning")  # what a command says of itself is its answer
     try:
         asyncio.run(run())
     except RelayError as error:

@@ -1,14 +1,33 @@
-"""How relay logs: one JSON object a line where a machine reads, colours where a person does."""
+"""How relay logs: one JSON object a line where a machine reads, words where a person does."""
 
 import contextlib
 import logging
 import sys
-from typing import TextIO, cast
+from collections.abc import Callable
+from typing import Any, TextIO, cast
 
+import click
 import structlog
 from structlog.typing import Processor
 
+from relay.cli.screen import plain
+
 QUIET = ("slack_sdk", "aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would log tokens and bodies
+LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}  # relay has nothing to say below
+
+level_option = click.option(
+    "--log-level", "level", type=click.Choice(list(LEVELS)), default="info", show_default=True,
+    help="What is less than this is left out.",
+)  # fmt: skip
+format_option = click.option(
+    "--log-format", "form", type=click.Choice(["json", "text"]), default=None,
+    help="A JSON object a line, or text for people; text on a terminal, else JSON.",
+)  # fmt: skip
+
+
+def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--log-level and --log-format, for `configure`."""
+    return level_option(format_option(command))
 
 
 class _Unstoppable:
@@ -23,17 +42,27 @@ class _Unstoppable:
             sys.stderr.flush()
 
 
-def configure(*, machine: bool, quiet: bool = False) -> None:
-    """Send all log lines to standard error; `quiet` leaves out what is as it should be."""
-    last: Processor = structlog.processors.JSONRenderer() if machine else structlog.dev.ConsoleRenderer(pad_event_to=22)
+def form_of(chosen: str | None) -> str:
+    """The format that was asked for; else what whoever reads standard error can read."""
+    return chosen or ("text" if sys.stderr.isatty() else "json")
+
+
+def configure(*, machine: bool, level: str = "info") -> None:
+    """Send all log lines of this level and above to standard error."""
+    last: Processor = (
+        structlog.processors.JSONRenderer()
+        if machine
+        else structlog.dev.ConsoleRenderer(pad_event_to=22, colors=not plain(sys.stderr))
+    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             last,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unstoppable())),
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        # Each line in one piece: several processes write to the same place.
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Unstoppable())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(

@@ -4,13 +4,13 @@ import asyncio
 import errno
 import os
 import signal
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from relay.app import Relay, Role
-from relay.cli.logs import configure
+from relay.cli.logs import configure, form_of, log_options
 from relay.cli.loop import run_loop
 from relay.cli.options import config_option, refuse
 from relay.errors import RelayError
@@ -27,17 +27,20 @@ from relay.processes import Processes
     "--processes", type=click.IntRange(1, 64), default=1, show_default=True,
     help="How many processes share the port and the Redis.",
 )  # fmt: skip
+@log_options
 @click.option("--reuse-port", is_flag=True, hidden=True)
-def serve(config: Path, role: Role, processes: int, *, reuse_port: bool) -> None:
+def serve(config: Path, role: Role, processes: int, *, level: str, form: str | None, reuse_port: bool) -> None:
     """Receive and deliver until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
     Both stop with grace: no new events, and what is being sent is finished. A configuration that is wrong is named
     with file and line; at the start relay leaves with 1, on SIGHUP it goes on with the old one.
     """
-    configure(machine=not sys.stderr.isatty())
+    form = form_of(form)
+    configure(machine=form == "json", level=level)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload: its default is to end us
     try:
-        service = _service(config, role, processes, reuse_port=reuse_port)
+        logs = ("--log-level", level, "--log-format", form)
+        service = _service(config, role, processes, logs, reuse_port=reuse_port)
     except RelayError as error:
         refuse(error)
     try:
@@ -51,9 +54,9 @@ def serve(config: Path, role: Role, processes: int, *, reuse_port: bool) -> None
         refuse(RelayError(f"relay cannot serve on {place}: {reason}"))
 
 
-def _service(path: Path, role: Role, processes: int, *, reuse_port: bool) -> Processes | Relay:
+def _service(path: Path, role: Role, processes: int, logs: Sequence[str], *, reuse_port: bool) -> Processes | Relay:
     if processes > 1:
-        return Processes(path, dict(os.environ), role=role, count=processes)
+        return Processes(path, dict(os.environ), role=role, count=processes, options=logs)
     return Relay(path, dict(os.environ), role=role, reuse_port=reuse_port)
 
 

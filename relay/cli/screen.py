@@ -1,0 +1,39 @@
+"""What commands print for people: whole lines where nobody looks, no colours where nobody wants any."""
+
+import os
+import sys
+from typing import TextIO
+
+import click
+from rich.console import Console, RenderableType
+
+WIDEST = 10_000  # columns of what is no terminal: nothing is cut or wrapped there
+
+
+def plain(stream: TextIO) -> bool:
+    """Whether text alone is wanted there: it is no terminal, or one without colours (https://no-color.org)."""
+    return not stream.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
+
+
+def console(*, soft_wrap: bool = False) -> Console:
+    """Standard output. Without colours there is no bold, dim or italic either: not one escape code."""
+    stream = sys.stdout
+    return Console(
+        file=stream,
+        highlight=False,
+        soft_wrap=soft_wrap,
+        color_system=None if plain(stream) else "auto",
+        width=None if stream.isatty() else WIDEST,
+    )
+
+
+def show(page: RenderableType) -> None:
+    """Print a table or a text. Columns are not padded at the end of a line where no terminal hides it."""
+    screen = console()
+    if screen.width < WIDEST:
+        screen.print(page)
+        return
+    with screen.capture() as printed:
+        screen.print(page)
+    for line in printed.get().splitlines():
+        click.echo(line.rstrip())

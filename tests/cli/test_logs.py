@@ -1,0 +1,115 @@
+"""The log of relay serve: its format and its level, in one process and in several."""
+
+import asyncio
+import contextlib
+import json
+import os
+import pty
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from tests.support.commands import ROOT, environment
+from tests.support.redis_server import RedisServer
+from tests.support.stage import CONFIG, Surroundings, surroundings
+from tests.support.waiting import until
+
+
+@pytest.fixture
+async def around(redis_server: RedisServer) -> AsyncIterator[Surroundings]:
+    async with surroundings(redis_server.url) as around:
+        yield around
+
+
+async def log_of(around: Surroundings, *arguments: str, done: Callable[[str], bool], **env: str) -> list[str]:
+    """The lines that `relay serve` writes until `done` holds of its log, and while it stops."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relay", "serve", "-c", str(CONFIG), *arguments, cwd=ROOT,
+        env=environment({**around.env, **env}), stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr
+    log = bytearray()
+
+    async def read(stream: asyncio.StreamReader) -> None:
+        while piece := await stream.read(65_536):
+            log.extend(piece)
+
+    reading = asyncio.create_task(read(process.stderr))
+    try:
+        await until(lambda: done(log.decode(errors="replace")) or process.returncode is not None)
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0, log.decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await reading
+    return log.decode().splitlines()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_text_is_written_where_it_is_asked_for(around: Surroundings, processes: int) -> None:
+    lines = await log_of(around, "--log-format", "text", "--processes", str(processes),
+                         done=lambda log: log.count("relay.started") == processes)  # fmt: skip
+
+    assert len([line for line in lines if "relay.stopped" in line]) == processes
+    assert not [line for line in lines if line.startswith("{") or "\x1b" in line]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_json_of_several_processes_is_one_object_a_line(around: Surroundings, processes: int) -> None:
+    lines = await log_of(around, "--processes", str(processes), PYTHONUNBUFFERED="1",
+                         done=lambda log: log.count("relay.started") == processes)  # fmt: skip
+
+    events = [json.loads(line)["event"] for line in lines]
+    assert events.count("relay.stopped") == processes
+    assert all(set(json.loads(line)) >= {"event", "level", "timestamp"} for line in lines)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_what_is_less_than_the_level_is_left_out(around: Surroundings, processes: int) -> None:
+    # A variable that nobody knows is warned of at the start, by each process.
+    lines = await log_of(around, "--log-level", "warning", "--processes", str(processes), RELAY_PROT="1",
+                         done=lambda log: log.count("RELAY_PROT") == processes)  # fmt: skip
+
+    assert {json.loads(line)["level"] for line in lines} == {"warning"}
+
+
+async def test_a_level_that_there_is_not_is_wrong_use() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relay", "serve", "-c", str(CONFIG), "--log-level", "loud", cwd=ROOT,
+        env=environment({}), stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, err = await process.communicate()
+
+    assert process.returncode == 2
+    assert b"'info', 'warning', 'error'" in err
+
+
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+async def test_a_terminal_gets_text_and_colours_only_where_they_are_wanted(
+    around: Surroundings, env: dict[str, str], coloured: bool
+) -> None:
+    variables = {**environment({**around.env, "TERM": "xterm-256color"}), "NO_COLOR": "", **env}
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relay", "serve", "-c", str(CONFIG), cwd=ROOT, env=variables, stderr=theirs
+    )
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    log = bytearray()
+
+    def read() -> bool:
+        with contextlib.suppress(OSError):  # nothing yet, or nobody writes any more
+            log.extend(os.read(ours, 65_536))
+        return b"relay.started" in log or process.returncode is not None
+
+    await until(read)
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+    os.close(ours)
+    assert b"relay.started" in log
+    assert b'"event"' not in log
+    assert (b"\x1b" in log) is coloured
