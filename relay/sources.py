@@ -1,7 +1,11 @@
 """A source: who may send to `/webhooks/{name}`, and how it proves that it is who it says."""
 
+import contextlib
 import re
+from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -13,7 +17,13 @@ from relay.validation import Duration, Section, known_name, spelled
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
 SHORT_SECRET = 24  # bytes; Standard Webhooks asks for at least these
-PLACEHOLDER = re.compile(r"change_?me|replace_?me|place_?holder|your\w*(secret|token|key)", re.IGNORECASE)
+MAKE_ONE = "make a real one with: openssl rand -hex 32"
+FEWEST_BYTES = 6  # different ones in a key; a random one of 16 hexadecimal digits has ten
+PLACEHOLDER = re.compile(
+    r"change_?me|replace_?me|place_?holder|your\w*(secret|token|key)|passwor[dt]|passwd|qwert[yz]", re.IGNORECASE
+)
+# What relay's own pages have shown as examples: everybody knows these.
+PUBLISHED = ("the-secret-your-platform-signs-with", "the-token-your-callbacks-carry")
 
 Name = Annotated[str, spelled(r"[A-Za-z0-9][\w.-]{0,63}", "a name of letters, digits, - _ and .")]
 Header = Annotated[str, spelled(r"[\w!#$%&'*+.^`|~-]{0,100}", "the name of an HTTP header")]
@@ -25,20 +35,41 @@ def refuse_weak(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not text.strip():
         raise ValueError("the secret is empty")
-    if "${" in text or len(set(text)) <= 2 or PLACEHOLDER.match(re.sub(r"\W+", "_", text).strip("_")):
-        raise ValueError("the secret is a placeholder; make a real one with: openssl rand -hex 32")
+    if "${" in text or len(set(text)) <= 2 or PLACEHOLDER.search(re.sub(r"\W+", "_", text)):
+        raise ValueError(f"the secret is a placeholder; {MAKE_ONE}")
+    if any(example in text for example in PUBLISHED):
+        raise ValueError(f"the secret is an example from relay's documentation, which everybody knows; {MAKE_ONE}")
     if text != text.strip():
         raise ValueError("the secret begins or ends with white space")
     if strength(secret) < SHORTEST_SECRET:
         raise ValueError(f"the secret is too short; expected at least {SHORTEST_SECRET} bytes, better {SHORT_SECRET}")
+    if guessable(_key(text)):
+        raise ValueError(f"the secret can be guessed, for it repeats itself or counts up; {MAKE_ONE}")
     return secret
 
 
 def strength(secret: SecretStr) -> int:
     """Bytes in the key; a `whsec_` secret is base64 of it."""
-    text = secret.get_secret_value()
-    encoded = text.removeprefix("whsec_").rstrip("=")
-    return len(encoded) * 3 // 4 if text.startswith("whsec_") else len(text.encode())
+    return len(_key(secret.get_secret_value()))
+
+
+def guessable(key: bytes) -> bool:
+    """Whether it has hardly any different bytes, is a short pattern again and again, or half a row such as 0123…"""
+    steps = Counter(after - before for before, after in pairwise(key))
+    return (
+        len(set(key)) < FEWEST_BYTES
+        or any(key[period:] == key[:-period] for period in range(1, min(SHORTEST_SECRET, len(key) // 2 + 1)))
+        or max(steps[1], steps[-1]) * 2 >= len(key) - 1
+    )
+
+
+def _key(secret: str) -> bytes:
+    """What a secret signs with: a `whsec_` one is base64 of it."""
+    encoded = secret.removeprefix("whsec_").rstrip("=")
+    if secret.startswith("whsec_"):
+        with contextlib.suppress(ValueError):  # no base64: then it is the key itself
+            return b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    return secret.encode()
 
 
 class RateLimit(BaseModel):

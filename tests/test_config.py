@@ -1,5 +1,6 @@
 """The configuration: what may be written, what it means, and what is said about each fault."""
 
+import base64
 import random
 import re
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from relay.backoff import RetryPolicy
 from relay.config import Config, load, parse_config
@@ -15,13 +16,13 @@ from relay.destinations import Live, Manners
 from relay.errors import ConfigError
 from relay.rules import Rule
 from relay.settings import Platform, Redis, Server
-from relay.sources import RateLimit, Signature, Source
+from relay.sources import RateLimit, Signature, Source, refuse_weak
 from relay.watchdog import Watchdog
 from tests.support.configuration import CHANNELS, GOOD, SECRETS, configured
 
 REPOSITORY = Path(__file__).parents[1]
-SHIPPED = {**SECRETS, "RELAY_CALLBACK_TOKEN": "0123456789abcdef01234567"}
-TOKEN = "0123456789abcdef01234567"
+SHIPPED = {**SECRETS, "RELAY_CALLBACK_TOKEN": "8c1d9f27b4e05a6372f1c8d4"}
+TOKEN = "8c1d9f27b4e05a6372f1c8d4"
 
 
 def problems(*changes: tuple[str, str], env: dict[str, str] | None = None) -> list[str]:
@@ -80,12 +81,12 @@ FAULTS = [
     ("scheme: token", "scheme: tokn", "9: sources.progress.signature.scheme: unknown scheme; did you mean token?"),
     ("scheme: token", "header: a b", "9: sources.progress.signature.header: expected the name of an HTTP header"),
     ("scheme: token", "tolerance: 2d", "9: sources.progress.signature.tolerance: expected at most 86400"),
-    ("scheme: token, secrets: {current: 0123456789abcdef01234567}", "scheme: none",
+    ("scheme: token, secrets: {current: 8c1d9f27b4e05a6372f1c8d4}", "scheme: none",
      "9: sources.progress.signature: scheme none lets anyone send; confirm with allow_unsigned: true, or choose a"),
     ("scheme: token", "scheme: token, allow_unsigned: true",
      "9: sources.progress.signature: allow_unsigned goes with scheme none alone, and this one is token"),
-    (", secrets: {current: 0123456789abcdef01234567}", "", "9: sources.progress.signature: token needs a secret"),
-    ("    signature: {scheme: token, secrets: {current: 0123456789abcdef01234567}}", "",
+    (", secrets: {current: 8c1d9f27b4e05a6372f1c8d4}", "", "9: sources.progress.signature: token needs a secret"),
+    ("    signature: {scheme: token, secrets: {current: 8c1d9f27b4e05a6372f1c8d4}}", "",
      "7: sources.progress.signature: missing; it is required here"),
     ("    event: operation.progress", "    rate_limit: fast",
      "8: sources.progress.rate_limit: expected a rate such as 100/s, 600/min or 5000/h"),
@@ -292,9 +293,22 @@ def test_a_variable_that_is_nearly_ours_is_warned_of_and_others_are_left_alone()
         ("your-webhook-secret-key", "the secret is a placeholder"),
         ("<your-secret-goes-here-please>", "the secret is a placeholder"),
         ("$${RELAY_WEBHOOK_SECRET}", "the secret is a placeholder"),
-        ("' 0123456789abcdef01234567'", "the secret begins or ends with white space"),
+        ("' 8c1d9f27b4e05a6372f1c8d4'", "the secret begins or ends with white space"),
         ("123456789abcdef", "the secret is too short; expected at least 16 bytes, better 24"),
         ("whsec_MDEyMzQ1Njc4OWFiY2Rl", "the secret is too short"),
+        ("the-secret-your-platform-signs-with", "the secret is an example from relay's documentation"),
+        ("the-token-your-callbacks-carry", "the secret is an example from relay's documentation"),
+        ("prefix-and-change-me-1234567890", "the secret is a placeholder"),
+        ("password12345678", "the secret is a placeholder"),
+        ("0123456789abcdef", "the secret can be guessed"),
+        ("0123456789abcdef0123456789abcdef", "the secret can be guessed"),
+        ("zyxwvutsrqponmlkjihg", "the secret can be guessed"),
+        ("secretsecretsecret", "the secret can be guessed"),
+        ("abcabcabcabcabcabcabcabcab", "the secret can be guessed"),
+        ("deadbeef-deadbeef-deadbeef-", "the secret can be guessed"),
+        ("aabbccddeeaabbccdd", "the secret can be guessed"),
+        ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "the secret can be guessed"),
+        ("whsec_MDEyMzQ1Njc4OWFiY2RlZg==", "the secret can be guessed"),
     ],
 )
 def test_a_secret_that_is_none_is_refused(secret: str, complaint: str) -> None:
@@ -303,8 +317,17 @@ def test_a_secret_that_is_none_is_refused(secret: str, complaint: str) -> None:
     assert found.startswith(f"relay.yaml:6: sources.async-operations.signature.secrets.current: {complaint}")
 
 
+@given(st.randoms(use_true_random=False), st.sampled_from(["hex", "urlsafe", "whsec"]), st.integers(16, 64))
+def test_a_secret_that_was_made_by_chance_is_taken(chance: random.Random, spelling: str, length: int) -> None:
+    key = random.Random(chance.random()).randbytes(length)
+    encoded = base64.b64encode(key).decode()
+    secret = {"hex": key.hex(), "urlsafe": encoded.translate(str.maketrans("+/", "-_")), "whsec": f"whsec_{encoded}"}
+
+    assert refuse_weak(SecretStr(secret[spelling]))
+
+
 def test_a_short_secret_is_warned_of() -> None:
-    config = configured(GOOD, ("${RELAY_WEBHOOK_SECRET}", "0123456789abcdef"))
+    config = configured(GOOD, ("${RELAY_WEBHOOK_SECRET}", "8c1d9f27b4e05a63"))
 
     assert warnings(config) == [
         "6: sources.async-operations.signature.secrets.current: the secret has 16 bytes; 24 or more are better"
@@ -312,7 +335,7 @@ def test_a_short_secret_is_warned_of() -> None:
 
 
 def test_several_secrets_may_be_valid_at_once() -> None:
-    config = configured(GOOD, ("{current: 0123", "{next: fedcba9876543210fedcba98, current: 0123"))
+    config = configured(GOOD, ("{current: 8c1d", "{next: d4c8f17263a50e4b279f1dc8, current: 8c1d"))
 
     assert list(config.sources["progress"].signature.secrets) == ["next", "current"]
 
@@ -457,7 +480,7 @@ def test_a_regional_language_makes_do_with_its_main_one() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "warning"),
     [
-        ("scheme: token, secrets: {current: 0123456789abcdef01234567}", "scheme: none, allow_unsigned: true",
+        ("scheme: token, secrets: {current: 8c1d9f27b4e05a6372f1c8d4}", "scheme: none, allow_unsigned: true",
          "9: sources.progress.signature: unsigned: anyone who knows the address can send events"),
         ("event: operation.progress", "event: operation.progres",
          "8: sources.progress.event: not an event that relay knows; did you mean operation.progress?"),

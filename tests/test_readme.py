@@ -37,7 +37,12 @@ def of(program: str, verb: str) -> list[str]:
 
 
 def exports() -> dict[str, str]:
-    return dict(line[1].split("=", 1) for line in commands() if line[0] == "export")
+    """The variables that the README exports, as a shell makes them."""
+    written = dict(line[1].split("=", 1) for line in commands() if line[0] == "export")
+    lines = [f'export {name}="{value}"' for name, value in written.items()]
+    shell = ["sh", "-ec", "\n".join([*lines, *(f'echo "${name}"' for name in written)])]
+    made = subprocess.run(shell, text=True, capture_output=True, check=True).stdout.splitlines()
+    return dict(zip(written, made, strict=True))
 
 
 def table() -> dict[str, str]:

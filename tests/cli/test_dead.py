@@ -24,7 +24,7 @@ from tests.support.targets import mail
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 REFUSED = ("550 5.7.1 Mail like this is not wanted here, and none of this name has ever been seen on this side of the "
            "mail system")  # fmt: skip
-DIGEST = "0123456789abcdef0123456789abcdef"
+DIGEST = "8c1d9f27b4e05a6372f1c8d489abcdef"
 
 
 @pytest.fixture

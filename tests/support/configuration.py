@@ -19,7 +19,7 @@ sources:
         current: ${RELAY_WEBHOOK_SECRET}
   progress:
     event: operation.progress
-    signature: {scheme: token, secrets: {current: 0123456789abcdef01234567}}
+    signature: {scheme: token, secrets: {current: 8c1d9f27b4e05a6372f1c8d4}}
 channels:
   slack:
     token: ${SLACK_BOT_TOKEN}

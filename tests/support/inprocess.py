@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "config" / "relay.yaml"
 NEEDED = {
     "RELAY_WEBHOOK_SECRET": "kFv8-the-secret-of-the-platform",
-    "RELAY_CALLBACK_TOKEN": "0123456789abcdef01234567",
+    "RELAY_CALLBACK_TOKEN": "8c1d9f27b4e05a6372f1c8d4",
     "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef",
 }
 OURS = ("RELAY_CONFIG", "RELAY_REDIS_URL", "RELAY_HOST", "RELAY_PORT", "RELAY_DATA_DIR")
