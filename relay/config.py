@@ -92,17 +92,20 @@ def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:
     """The settings of each channel that is configured, or that is used and content with its defaults."""
     written = document.section("channels")
     found = {}
+    missing: set[str] = set()
     for name, settings in written.items():
         if name not in channels:
             document.report(("channels", name), f"unknown channel; {suggest(name, channels)}")
+            missing.update(get_close_matches(name.casefold(), channels, n=1))  # what was meant is not missing as well
         elif valid := validate(channels[name].Settings, settings, document, ("channels", name)):
             found[name] = valid
     for name, destination in document.section("destinations").items():
         for channel in destination if isinstance(destination, dict) else ():
-            if channel in channels and channel not in written and channel not in found:
+            if channel in channels and channel not in written and channel not in found and channel not in missing:
                 try:
                     found[channel] = channels[channel].Settings()
                 except ValidationError:
+                    missing.add(channel)
                     document.report(("destinations", name, channel), f"needs channels.{channel}, which is missing")
     return found
 

@@ -42,15 +42,22 @@ class Document:
     variables: set[str] = field(default_factory=set)  # the names in its ${…}
     _origins: dict[Place, str] = field(default_factory=dict)  # places set by the environment → the variable
     _broken: set[Place] = field(default_factory=set)
+    twins: dict[Place, Place] = field(default_factory=dict)  # what an alias repeats → where it stands
+    made_of: dict[Place, tuple[str, ...]] = field(default_factory=dict)  # values with ${…} → the variables in them
+    _told: dict[tuple[tuple[str, ...], str], Problem] = field(default_factory=dict)
 
     def report(self, place: Place, message: str) -> None:
-        """Add a problem; of several about one place, the first is kept: the others follow from it."""
+        """Add a problem; of several about one place, the first is kept: the others follow from it.
+
+        One mistake is told once, wherever it shows: by an alias, or in a variable that several places use.
+        """
+        place = self._original(place)
         if place not in self._broken:
             self._broken.add(place)
-            self.problems.append(self._problem(place, message))
+            self._tell(self.problems, place, message)
 
     def warn(self, place: Place, message: str) -> None:
-        self.warnings.append(self._problem(place, message))
+        self._tell(self.warnings, self._original(place), message)
 
     def spoil(self, place: Place) -> None:
         """What stands here cannot be judged, and is reported elsewhere."""
@@ -74,6 +81,22 @@ class Document:
             return found
         self.report((name,), "expected keys and values")
         return {}
+
+    def _tell(self, problems: list[Problem], place: Place, message: str) -> None:
+        """Add what is wrong here; what is wrong with the same variables in the same way, to what is told of them."""
+        problem, names = self._problem(place, message), self.made_of.get(place)
+        first = self._told.setdefault((names or (spell(place),), message), problem)
+        if first is problem:
+            problems.append(problem)
+        elif names:
+            first.message += f"{',' if first.message != message else '; used again on line'} {problem.line}"
+
+    def _original(self, place: Place) -> Place:
+        """Where a value really stands that is here by an alias."""
+        for length in range(len(place), 0, -1):
+            if place[:length] in self.twins:
+                return self.twins[place[:length]] + place[length:]
+        return place
 
     def _problem(self, place: Place, message: str) -> Problem:
         if place in self._origins:
@@ -112,6 +135,7 @@ class _Reader:
         self._env = env
         self._unset: dict[str, list[Place]] = {}
         self._values = 0
+        self._places: dict[int, Place] = {}  # of the nodes, by their identity: the tree lives as long as we do
 
     def value(self, node: Node, place: Place) -> Any:
         self._values += 1
@@ -121,6 +145,8 @@ class _Reader:
         if node.tag not in PLAIN_TAGS:
             self._document.report(place, "YAML tags (!…) have no meaning here")
             return None
+        if (first := self._places.setdefault(id(node), place)) != place:
+            self._document.twins[place] = first
         if isinstance(node, MappingNode):
             return dict(self._pairs(node, place))
         if isinstance(node, SequenceNode):
@@ -156,6 +182,8 @@ class _Reader:
     def _text(self, written: str, place: Place) -> str:
         """The text with its variables replaced and, where it names a file, that file's text instead."""
         text = _VARIABLE.sub(lambda found: self._variable(found, place), written)
+        if names := tuple(found[1] for found in _VARIABLE.finditer(written) if found[1]):
+            self._document.made_of[place] = names
         if text.startswith("file:"):
             text = self._file(text.removeprefix("file:"), place)
         if _NO_TEXT.search(text):

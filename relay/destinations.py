@@ -10,11 +10,10 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model
 from relay.backoff import RetryPolicy
 from relay.configfile import Document, Place
 from relay.deliveries import Mode, Window
-from relay.durations import duration
 from relay.events import PRIORITIES, STATUSES, Event
 from relay.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
 from relay.sources import Name
-from relay.validation import Duration, Section, Texts, known_name, one_or_more, spelled, suggest, validate
+from relay.validation import Duration, Section, Texts, keyed, known_name, one_or_more, spelled, suggest, validate
 
 MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
@@ -34,22 +33,8 @@ def known_zone(written: str) -> str:
     return written
 
 
-def in_seconds(written: object) -> object:
-    """A retry policy whose delays may be durations; what is none stays, for the policy itself to refuse."""
-    if not isinstance(written, Mapping):
-        return written
-    seconds = dict(written)
-    for key in {"retry_delay", "retryDelay", "max_delay", "maxDelay"} & seconds.keys():
-        try:
-            seconds[key] = duration(seconds[key])
-        except ValueError:
-            continue
-    return seconds
-
-
 Language = Annotated[str, spelled(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?", "a language such as en, de or de-AT")]
 Timezone = Annotated[str, AfterValidator(known_zone)]
-Retry = Annotated[RetryPolicy, BeforeValidator(in_seconds)]
 Days = Annotated[frozenset[int], BeforeValidator(days_of), Field(max_length=7)]
 
 
@@ -96,7 +81,9 @@ NEVER = QuietHours.model_validate({"from": time(), "to": time(), "days": frozens
 
 def _hours(written: object) -> object:
     """`off`, which is false in YAML, says that there are none here."""
-    return NEVER if written is False or written == "off" else written
+    if written is False or written == "off":
+        return NEVER
+    return written if written is None else keyed('{from: "22:00", to: "07:00"}, or off')(written)
 
 
 Hours = Annotated[QuietHours | None, BeforeValidator(_hours)]
@@ -108,9 +95,12 @@ class Manners(Section):
     mode: Mode = "each"  # where it is not written, the channel's first
     language: Language | None = None
     timezone: Timezone | None = None
-    retry: Retry | None = None
+    retry: RetryPolicy | None = None
     live: Live = Live()
-    mention: dict[Annotated[str, known_name(MENTIONS, "moment")], Texts] = Field(default_factory=dict)
+    mention: Annotated[
+        dict[Annotated[str, known_name(MENTIONS, "moment")], Texts],
+        BeforeValidator(keyed('whom to call when, such as {failed: ["@analyst"]}')),
+    ] = Field(default_factory=dict)
     quiet_hours: Hours = None  # where it is not written, those at the top
     at: Annotated[time, BeforeValidator(clock_of)] = time(8, 30)  # digest: when it is sent
     days: Days = EVERY_DAY  # digest: on which days
@@ -184,6 +174,10 @@ def _destination(name: str, written: object, document: Document, channels: Chann
     channel = named[0]
     addresses = _addresses(written[channel], channels[channel], document, (*place, channel))
     mode = _mode(written, channels[channel], document, place)
+    if "mention" in written and not getattr(channels[channel], "calls", True):
+        document.report(
+            (*place, "mention"), f"{channel} calls nobody; its readers are the addresses alone, so leave it out"
+        )
     rest = {key: value for key, value in written.items() if key != channel}
     manners = validate(Manners, rest, document, place)
     if manners is None or not addresses or not mode:
@@ -206,7 +200,10 @@ def _addresses(written: object, kind: Any, document: Document, place: Place) -> 
 def _mode(written: Mapping[str, object], kind: Any, document: Document, place: Place) -> object:
     mode = written.get("mode", kind.modes[0])
     if mode not in kind.modes:
-        document.report((*place, "mode"), f"expected {' or '.join(kind.modes)}")
+        document.report(
+            (*place, "mode"),
+            suggest(mode if isinstance(mode, str) else "", kind.modes, f"expected {' or '.join(kind.modes)}"),
+        )
         return None
     for key, wanted in OF_MODE.items():
         if mode != wanted and key in written:

@@ -1,4 +1,4 @@
-"""Durations, sizes and rates as people write them: `90s`, `1h30m`, `1MiB`, `100/s`. Pure."""
+"""Durations, sizes and rates as people write them: `90s`, `10 seconds`, `1h30m`, `1MiB`, `100/s`. Pure."""
 
 import re
 
@@ -8,14 +8,14 @@ LONGEST = 366 * SECONDS["d"]
 
 _ORDER = ("d", "h", "m", "s", "ms")
 _NUMBER = r"\d{1,12}(?:\.\d{1,6})?"
-_DURATION = re.compile(rf"(?:({_NUMBER})d)?\s?(?:({_NUMBER})h)?\s?(?:({_NUMBER})m)?\s?(?:({_NUMBER})s)?\s?"
-                       rf"(?:({_NUMBER})ms)?", re.ASCII)  # fmt: skip
+_UNITS = ("d|days?", "h|hrs?|hours?", "m|mins?|minutes?", "s|secs?|seconds?", "ms|milliseconds?")  # as in _ORDER
+_DURATION = re.compile(r"\s?".join(rf"(?:({_NUMBER})\s?(?:{unit}))?" for unit in _UNITS), re.ASCII)
 _SIZE = re.compile(rf"({_NUMBER})\s?([a-z]*)", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(r"(\d{1,9})\s?/\s?(s|m|min|h|d)", re.ASCII)
 
 
 def duration(written: object) -> float:
-    """Seconds in `90s`, `1h30m`, `500ms`, or a plain number of seconds; ValueError says what was expected."""
+    """Seconds in `90s`, `1h30m`, `10 seconds`, or a plain number of seconds; ValueError says what was expected."""
     seconds = _number(written)
     if seconds is None and isinstance(written, str) and (found := _DURATION.fullmatch(written)):
         parts = [float(number) * SECONDS[unit] for number, unit in zip(found.groups(), _ORDER, strict=True) if number]

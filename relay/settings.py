@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 
 from relay.backoff import RetryPolicy
-from relay.destinations import Destination, Hours, Language, Manners, Retry, Timezone
+from relay.destinations import Destination, Hours, Language, Manners, Timezone
 from relay.durations import size
 from relay.dynamic import DynamicDestinations
 from relay.errors import Problem
@@ -67,7 +67,7 @@ class Config(Section):
     destinations: dict[str, Destination] = Field(default_factory=dict)
     dynamic_destinations: DynamicDestinations | None = None
     rules: tuple[Rule, ...]
-    retry: Retry = RetryPolicy()
+    retry: RetryPolicy = RetryPolicy()
     quiet_hours: Hours = None
     watchdog: Annotated[Watchdog | None, BeforeValidator(or_none)] = Watchdog()
     _warnings: tuple[Problem, ...] = PrivateAttr(())

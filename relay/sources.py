@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from relay.configfile import Place
 from relay.durations import rate
 from relay.signatures import SCHEMES
-from relay.validation import Duration, Section, known_name, spelled
+from relay.validation import Duration, Section, keyed, known_name, spelled
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
 SHORT_SECRET = 24  # bytes; Standard Webhooks asks for at least these
@@ -94,7 +94,10 @@ class Signature(Section):
 
     scheme: Annotated[str, known_name(SCHEMES, "scheme")] = "hmac-sha256"
     header: Header = ""
-    secrets: dict[Name, Annotated[SecretStr, AfterValidator(refuse_weak)]] = Field(default_factory=dict)
+    secrets: Annotated[
+        dict[Name, Annotated[SecretStr, AfterValidator(refuse_weak)]],
+        BeforeValidator(keyed("a name for each secret, such as {current: ...}")),
+    ] = Field(default_factory=dict)
     tolerance: Annotated[Duration, Field(ge=1, le=86_400)] = 300.0
     allow_unsigned: bool = False
 

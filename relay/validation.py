@@ -1,7 +1,7 @@
 """Pydantic's verdicts in the words of the person who writes the file: what was expected, and where."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from relay.configfile import Document, Place
-from relay.durations import duration
+from relay.durations import duration, spoken
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -77,6 +77,17 @@ def suggest(wrong: str, names: Iterable[str], otherwise: str = "") -> str:
     return otherwise or (f"expected {' or '.join(folded.values())}" if folded else "there are none")
 
 
+def keyed(example: str) -> Callable[[object], object]:
+    """Accepts keys and values, or what was read from them; for anything else the example says more than "a mapping"."""
+
+    def check(written: object) -> object:
+        if not isinstance(written, Mapping | BaseModel):
+            raise ValueError(f"expected {example}")  # noqa: TRY004 - pydantic tells of these alone
+        return written
+
+    return check
+
+
 def known_name(names: Iterable[str], what: str) -> AfterValidator:
     """Accepts one of `names` in any case of letters, and gives it in ours."""
     spellings = {name.casefold(): name for name in names}
@@ -107,7 +118,18 @@ def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         return suggest(fault["input"], re.findall("'([^']*)'", fault["ctx"]["expected"]))
     template = EXPECTED.get(fault["type"])
-    return template.format(**fault.get("ctx", {})) if template else fault["msg"][:1].lower() + fault["msg"][1:]
+    limits = {name: _limit(value, fault, model) for name, value in fault.get("ctx", {}).items()}
+    return template.format(**limits) if template else fault["msg"][:1].lower() + fault["msg"][1:]
+
+
+def _limit(limit: object, fault: ErrorDetails, model: type[BaseModel]) -> object:
+    """A number as the file would say it: `1d` where a duration is meant, and 5 instead of 5.0."""
+    if not isinstance(limit, float | int) or isinstance(limit, bool):
+        return limit
+    fields = _fields(model, fault["loc"][:-1])
+    here = [field for name, field in fields.items() if str(fault["loc"][-1]) in _spellings(name, field)]
+    timed = any(getattr(step, "func", None) is duration for field in here for step in field.metadata)
+    return spoken(limit) if timed and limit else f"{limit:.12g}"
 
 
 def _unknown(key: str, fields: Mapping[str, FieldInfo]) -> str:

@@ -20,7 +20,8 @@ class Channel(Protocol):
 
     Settings: ClassVar[type[BaseModel]]
     """Its table under `channels:` in the configuration. Where not every address can do all `modes`, it has two methods
-    more: `modes_at(address)`, and `caveats(address, mode, mentions)`, what a destination asks for in vain."""
+    more: `modes_at(address)`, and `caveats(address, mode, mentions)`, what a destination asks for in vain.
+    A channel that can call nobody says `calls = False`."""
     modes: ClassVar[tuple[str, ...]]
     """The destination modes it can do, the first being the default."""
     slots: ClassVar[int]

@@ -18,6 +18,7 @@ from relay.channels.email_messages import Mailbox, Thread, address, compose, mai
 from relay.channels.email_pool import SIZE, Pool
 from relay.channels.email_session import Server, Timeouts
 from relay.deliveries import Limit, Notification, Receipt
+from relay.validation import spelled
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ class EmailSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
+    host: Annotated[str, spelled(r"[A-Za-z0-9._:-]{1,253}", "the mail server's name, such as smtp.example.com")]
     port: Annotated[int, Field(ge=1, le=65_535)] = 587
     tls: Literal["starttls", "tls", "none"] = "starttls"
     ca_file: FilePath | None = None  # an authority beside those the system knows
@@ -74,6 +75,7 @@ class Email:
 
     Settings = EmailSettings
     modes: ClassVar[tuple[str, ...]] = ("each", "digest")
+    calls: ClassVar[bool] = False  # nobody is called in a mail: its reader has it
     slots: ClassVar[int] = SIZE  # one connection each
     timeout: ClassVar[float] = 600.0  # more than `Timeouts.submit` and `reply`: only here is it known what had left
 

@@ -31,6 +31,7 @@ from relay.channels.slack_webhook import Webhooks
 from relay.deliveries import Limit, Notification, Receipt
 from relay.durations import duration
 from relay.telling import OWNER
+from relay.validation import keyed
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +52,17 @@ SCOPES = {
     "usergroups:read": "groups are not called",
 }
 
+# What people write in place of the bot token, by how it begins, and what is said of it.
+OTHER_TOKENS = {
+    "http": "; an incoming webhook goes under webhooks",
+    "xapp-": ", and not an app-level token",
+    "xoxp-": ", and not a user token: messages would come from that person",
+    "xoxe": "; this one rotates and ends within 12 hours, so switch token rotation off, or make an app without it",
+    "xoxc-": ", and not one that a browser logs in with",
+    "xoxd-": ", and not one that a browser logs in with",
+    "bearer ": " alone, without the word Bearer",
+}
+
 _ID = re.compile(r"(?=.*\d)[CGDU][A-Z0-9]{2,30}")
 _NAME = re.compile(r"#[\w.-]{1,80}")
 _PLACEHOLDER = re.compile(r"\$\{|\.\.\.|\*\*|[<>\s]|change.?me|your.?token|^xox[a-z]-?x*$", re.IGNORECASE)
@@ -62,7 +74,7 @@ def _seconds(written: object) -> float:
 
 def _off(written: object) -> object:
     """`off`, which is false in YAML, says that there is no cap."""
-    return None if written is False or written == "off" else written
+    return None if written is False or written == "off" else keyed("{count: 20, per: 10m}, or off")(written)
 
 
 def _switched(written: object) -> object:
@@ -124,10 +136,9 @@ class SlackSettings(BaseModel):
     @classmethod
     def _a_bot_token(cls, token: SecretStr) -> SecretStr:
         written = token.get_secret_value()
-        if written.startswith("http"):
-            raise ValueError("expected the app's bot token, xoxb-…; an incoming webhook goes under webhooks")
-        if written.startswith("xapp-"):
-            raise ValueError("expected the app's bot token, xoxb-…, and not an app-level token")
+        for beginning, instead in OTHER_TOKENS.items():
+            if written.casefold().startswith(beginning):
+                raise ValueError(f"expected the app's bot token, xoxb-…{instead}")
         if not written or not written.isascii() or _PLACEHOLDER.search(written):
             raise ValueError("expected the Slack app's bot token, xoxb-…, found under OAuth & Permissions")
         return token
@@ -222,6 +233,8 @@ class Slack:
             return [written]
         likely = f"#{written.lstrip('#').lower()}"
         hint = f'; did you mean "{likely}"?' if _NAME.fullmatch(likely) else ""
+        if value is None:
+            hint = "; put it in quotes, for without them a # begins a comment"
         raise ValueError(
             f'expected one conversation: its name such as "#operations" or its id such as "C0123ABCD"{hint}'
         )

@@ -1,0 +1,139 @@
+"""What people write by mistake, and the sentence that gets them out: one for each mistake, on the real channels."""
+
+import pytest
+
+from relay.channels import CHANNELS
+from relay.config import Config, parse_config
+from relay.errors import ConfigError
+
+GOOD = """\
+timezone: Europe/Berlin
+retry: {max_retries: 5}
+sources:
+  ops: {signature: {secrets: {current: kFv8-the-secret-of-the-platform}}}
+channels:
+  slack: {token: xoxb-2048-abcdef}
+  email: {host: localhost, port: 25, tls: none, from: relay@example.com}
+destinations:
+  team: {slack: "#team", mode: live}
+  people: {email: people@example.com}
+rules:
+  - name: all
+    events: [operation.failed]
+    notify: [team, people]
+"""
+RETRY = "retry: {max_retries: 5}"
+EMAIL = "{email: people@example.com}"
+TOKEN = "xoxb-2048-abcdef"
+SECRETS = "{current: kFv8-the-secret-of-the-platform}"
+DURATION = "expected a duration such as 90s, 5m or 1h30m, or a number of seconds"
+
+MISTAKES = [
+    # at the top
+    ("timezone: Europe/Berlin", "timezone: Berlin", "1: timezone: unknown time zone; did you mean Europe/Berlin?"),
+    ("timezone: Europe/Berlin", "destination: {}", "1: destination: unknown key; did you mean destinations?"),
+    ("timezone: Europe/Berlin", "server: {port: http}", "1: server.port: expected a whole number"),
+    ("timezone: Europe/Berlin", "server: {public_url: relay.example.com}",
+     "1: server.public_url: expected an address such as https://relay.example.com"),
+    ("timezone: Europe/Berlin", "redis: {url: \"localhost:6379\"}",
+     "1: redis.url: expected redis://, rediss:// or unix://, or nothing for a private Redis"),
+    ("timezone: Europe/Berlin", "language: german", "1: language: expected a language such as en, de or de-AT"),
+    ("timezone: Europe/Berlin", "quiet_hours: 22-6",
+     '1: quiet_hours: expected {from: "22:00", to: "07:00"}, or off'),
+    ("timezone: Europe/Berlin", "watchdog: {silence: 5m}", "1: watchdog.silence: unknown key; did you mean silent?"),
+    (RETRY, "retry: {retry_delay: soon}", f"2: retry.retry_delay: {DURATION}"),
+    (RETRY, "retry: {max_delay: 1 fortnight}", f"2: retry.max_delay: {DURATION}"),
+    (RETRY, "retry: {retry_delay: 2 days}", "2: retry.retry_delay: expected at most 1d"),
+    (RETRY, "retry: {retry_delay: 0}", "2: retry.retry_delay: expected more than 0"),
+    (RETRY, "retry: {max_retries: many}", "2: retry.max_retries: expected a whole number"),
+    # sources
+    (SECRETS, "kFv8-the-secret-of-the-platform",
+     "4: sources.ops.signature.secrets: expected a name for each secret, such as {current: ...}"),
+    (f"secrets: {SECRETS}", "secret: kFv8-the-secret-of-the-platform",
+     "4: sources.ops.signature.secret: unknown key; did you mean secrets?"),
+    ("{signature: {", "{rate_limit: 100 per second, signature: {",
+     "4: sources.ops.rate_limit: expected a rate such as 100/s, 600/min or 5000/h"),
+    # channels
+    (TOKEN, "xoxp-1-2", "6: channels.slack.token: expected the app's bot token, xoxb-…, and not a user token: messages "
+                        "would come from that person"),
+    (TOKEN, "xapp-1-2", "6: channels.slack.token: expected the app's bot token, xoxb-…, and not an app-level token"),
+    (TOKEN, "https://hooks.slack.com/services/T0/B0/x",
+     "6: channels.slack.token: expected the app's bot token, xoxb-…; an incoming webhook goes under webhooks"),
+    (f"token: {TOKEN}", f"token: {TOKEN}, new_roots: 20",
+     "6: channels.slack.new_roots: expected {count: 20, per: 10m}, or off"),
+    ("  slack: {token", "  slak: {token", "6: channels.slak: unknown channel; did you mean slack?"),
+    ("host: localhost", "host: smtp://localhost",
+     "7: channels.email.host: expected the mail server's name, such as smtp.example.com"),
+    ("tls: none", "tls: none, username: me", "7: channels.email: expected username and password, or neither"),
+    # destinations
+    ('"#team"', "team", '9: destinations.team.slack: expected one conversation: its name such as "#operations" or its '
+                        'id such as "C0123ABCD"; did you mean "#team"?'),
+    ('{slack: "#team", mode: live}', "\n    slack: #team", '10: destinations.team.slack: expected one conversation: its name such as '
+     '"#operations" or its id such as "C0123ABCD"; put it in quotes, for without them a # begins a comment'),
+    ("mode: live", "mode: digets", "9: destinations.team.mode: did you mean digest?"),
+    ("mode: live", 'mode: live, at: "08:30"', "9: destinations.team.at: goes with mode: digest, and this one is live"),
+    ("mode: live", "mode: live, live: {post_after: soon}", f"9: destinations.team.live.post_after: {DURATION}"),
+    ("mode: live", 'mode: live, mention: ["@analyst"]',
+     '9: destinations.team.mention: expected whom to call when, such as {failed: ["@analyst"]}'),
+    (EMAIL, '{email: people@example.com, mention: {failed: ["@analyst"]}}',
+     "10: destinations.people.mention: email calls nobody; its readers are the addresses alone, so leave it out"),
+    (EMAIL, "{email: people@example.com, mode: live}", "10: destinations.people.mode: expected each or digest"),
+    (EMAIL, "{mail: people@example.com}",
+     "10: destinations.people: expected slack or email with an address, and one of them only"),
+    # rules
+    ("events: [", "event: [", "13: rules[0].event: unknown key; did you mean events?"),
+    ("events: [operation.failed]", "min_interval: often", f"13: rules[0].min_interval: {DURATION}"),
+    ("notify: [team, people]", "notify: tean", "14: rules[0].notify: unknown destination 'tean'; did you mean team?"),
+]  # fmt: skip
+
+
+def read(text: str, **env: str) -> Config:
+    return parse_config(text, file="relay.yaml", env=env, channels=CHANNELS)
+
+
+def complaints(text: str, **env: str) -> list[str]:
+    with pytest.raises(ConfigError) as refusal:
+        read(text, **env)
+    return str(refusal.value).split("\n")
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), MISTAKES, ids=[new for _, new, _ in MISTAKES])
+def test_a_mistake_gets_one_sentence_that_helps(old: str, new: str, sentence: str) -> None:
+    assert old in GOOD
+
+    assert complaints(GOOD.replace(old, new, 1)) == [f"relay.yaml:{sentence}"]
+
+
+def test_durations_are_read_as_people_write_them() -> None:
+    config = read(GOOD.replace(RETRY, "retry: {retry_delay: 10 seconds, max_delay: 1 hour}"))
+
+    assert (config.retry.retry_delay, config.retry.max_delay) == (10, 3600)
+
+
+def test_a_channel_that_is_missing_is_told_once_however_many_destinations_use_it() -> None:
+    text = GOOD.replace(f"  slack: {{token: {TOKEN}}}\n", "").replace(
+        "  team: {", '  room: {slack: "#room"}\n  team: {'
+    )
+
+    assert complaints(text) == ["relay.yaml:8: destinations.room.slack: needs channels.slack, which is missing"]
+
+
+def test_what_is_wrong_with_a_variable_is_told_once_with_every_line() -> None:
+    text = GOOD.replace(SECRETS, '{current: "${TOKEN}"}').replace(
+        "channels:", '  two: {signature: {secrets: {current: "${TOKEN}"}}}\n'
+                     '  three: {signature: {secrets: {current: "${TOKEN}"}}}\nchannels:')  # fmt: skip
+
+    [told] = complaints(text, TOKEN="changeme")
+
+    assert told.endswith("the secret is a placeholder; make a real one with: openssl rand -hex 32; "
+                         "used again on line 5, 6")  # fmt: skip
+
+
+def test_what_is_wrong_in_an_alias_is_told_where_it_stands() -> None:
+    text = GOOD.replace("{signature: {", "{signature: &same {").replace(
+        "kFv8-the-secret-of-the-platform", "changeme").replace(
+        "channels:", "  two: {signature: *same}\n  three: {signature: *same}\nchannels:")  # fmt: skip
+
+    [told] = complaints(text)
+
+    assert told.startswith("relay.yaml:4: sources.ops.signature.secrets.current: the secret is a placeholder")
