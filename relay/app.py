@@ -22,6 +22,7 @@ from relay import metrics
 from relay.buttons import answer, offered, under
 from relay.channels import CHANNELS, Channel
 from relay.channels.slack import Slack, SlackSettings
+from relay.channels.slack_authority import Person, Presser
 from relay.config import Config, Source, load
 from relay.deliveries import Accepted, Delivery
 from relay.digests import Digests
@@ -292,8 +293,8 @@ class Relay:
     def _slack(self) -> Slack:
         return cast("Slack", self._channels["slack"])
 
-    async def _may_press(self, action: str, user: str) -> bool:
-        return await self._slack.may(user, offered(self.config).get(action, ()))
+    async def _may_press(self, action: str, presser: Presser) -> Person | None:
+        return await self._slack.may(presser, offered(self.config).get(action, ()))
 
     async def _whisper(self, conversation: str, user: str, text: str, destination: str) -> None:
         place = self.config.destinations.get(destination)

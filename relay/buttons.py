@@ -11,6 +11,7 @@ from typing import Any
 
 from relay import tokens
 from relay.channels.slack import Slack, SlackSettings
+from relay.channels.slack_authority import Person
 from relay.deliveries import Delivery, Target
 from relay.events import ACTION_DONE, ACTION_REQUESTED, Event
 from relay.parsing import parse
@@ -82,7 +83,7 @@ def under(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, 
             yield {"action": action, "value": token}
 
 
-def press(button: Button, user: Mapping[str, Any], now: datetime, once: str) -> Event:
+def press(button: Button, handle: str, person: Person, now: datetime, once: str) -> Event:
     """A press as an event. Muting is relay's own to do, so it is done with that. `once` names the press."""
     action = {
         "name": button.action,
@@ -91,8 +92,9 @@ def press(button: Button, user: Mapping[str, Any], now: datetime, once: str) -> 
         "run": button.run,
         "destination": button.destination,
         "address": button.address,
-        "user": str(user.get("id", "")),
-        "userName": str(user.get("username") or user.get("name") or ""),
+        "user": person.id,
+        "userName": handle,
+        "realName": person.name,
         "press": once,
     }
     if button.action == MUTE:

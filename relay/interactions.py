@@ -1,6 +1,7 @@
 """Buttons in Slack: from a press to a durable request, answered within Slack's three seconds.
 
-The press is verified by Slack's signature, the button by relay's own, the person by the configuration. Pressed twice,
+The press is verified by Slack's signature, the button by relay's own, the person by the configuration and by what Slack
+says of them at that moment: while it says nothing, nobody may. Pressed twice,
 it acts once: the store knows what a run was asked for. What comes of it is told in the message's thread, by the
 ordinary way; whatever else is to be said, only the person who pressed sees.
 """
@@ -17,6 +18,7 @@ from aiohttp import web
 
 from relay import bodies
 from relay.buttons import ACTIONS, MUTE, Button, press
+from relay.channels.slack_authority import Person, Presser
 from relay.deliveries import Accepted
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.events import Event
@@ -38,7 +40,7 @@ PATIENCE = 1.2  # seconds that it may take Slack to say who pressed, and
 DURABLE_WITHIN = 0.8  # seconds for each of two steps in the store
 LIMIT = RateLimit(count=600, period=60.0)  # presses of everybody together
 
-Allowed = Callable[[str, str], Awaitable[bool]]
+Allowed = Callable[[str, Presser], Awaitable[Person | None]]
 Take = Callable[[Event], Awaitable[Accepted]]
 Whisper = Callable[[str, str, str, str], Awaitable[None]]
 
@@ -48,7 +50,7 @@ class Interactions:
 
     secret   Slack's signing secret at present; empty: there are no buttons
     key      what relay's own tokens are sealed with; raises StoreUnavailable
-    allowed  (action, id of a user): whether they may. May take long; raises DeliveryError if nobody can say
+    allowed  (action, presser): the person, if they may. May take long; raises DeliveryError if nobody can say
     take     makes a press durable, or recognises it; raises StoreUnavailable
     whisper  (conversation, user, text, destination or ''): tells this person alone, in the destination's language
     """
@@ -120,8 +122,8 @@ class Interactions:
             raise Refused(401, detail, headers={"WWW-Authenticate": "Signature"}) from error
 
     async def _press(self, pressed: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
-        user = _object(payload.get("user"))
-        who, where = str(user.get("id", "")), str(_object(payload.get("channel")).get("id", ""))
+        presser = Presser.of(payload)
+        who, where = presser.user, str(_object(payload.get("channel")).get("id", ""))
         try:
             async with asyncio.timeout(DURABLE_WITHIN):
                 key = await self._key()
@@ -129,25 +131,27 @@ class Interactions:
         except InvalidSignature:
             self._say(where, who, STALE)
             return
-        refusal = STALE if self._clock() > button.until else await self._refusal(button.action, who)
-        if refusal:
-            log.warning("press.refused", action=button.action, operation=button.operation, user=who, reason=refusal)
-            self._say(where, who, refusal, button.destination)
+        person = STALE if self._clock() > button.until else await self._person(button.action, presser)
+        if isinstance(person, str):
+            log.warning("press.refused", action=button.action, operation=button.operation, user=who, reason=person)
+            self._say(where, who, person, button.destination)
             return
         now = datetime.fromtimestamp(self._clock(), UTC)
         once = f"{who} {pressed.get('action_ts') or now.isoformat()}"
         async with asyncio.timeout(DURABLE_WITHIN):
-            accepted = await self._take(press(button, user, now, once))
+            accepted = await self._take(press(button, _handle(payload), person, now, once))
         log.info("press.taken", action=button.action, operation=button.operation, user=who, outcome=accepted.status)
         told = {"accepted": "" if button.action == MUTE else TAKEN, "duplicate": TWICE}
         self._say(where, who, told.get(accepted.status, STALE), button.destination)
 
-    async def _refusal(self, action: str, who: str) -> str:
-        """Why this person may not; '' if they may. A look-up that is too slow goes on for their next press."""
+    async def _person(self, action: str, presser: Presser) -> Person | str:
+        """Who pressed, or why they may not. A look-up that is too slow goes on for their next press."""
         try:
             async with asyncio.timeout(self._patience):
-                return "" if await self._allowed(action, who) else FORBIDDEN
-        except (TimeoutError, DeliveryError):
+                return await self._allowed(action, presser) or FORBIDDEN
+        except (TimeoutError, DeliveryError) as error:
+            reason = str(error) or f"Slack did not say within {self._patience:g} s who may"
+            self._lines.warning(log, "press.undecided", reason=reason)
             return SLOW
 
     def _say(self, where: str, who: str, text: str, destination: str = "") -> None:
@@ -171,6 +175,12 @@ def _payload(body: bytes) -> Mapping[str, Any]:
     except (ValueError, LookupError, RecursionError):
         return {}
     return found if isinstance(found, Mapping) and found.get("type") == "block_actions" else {}
+
+
+def _handle(payload: Mapping[str, Any]) -> str:
+    """What the thread calls them."""
+    user = _object(payload.get("user"))
+    return str(user.get("username") or user.get("name") or "")
 
 
 def _object(said: object) -> Mapping[str, Any]:

@@ -309,11 +309,14 @@ async def test_whoever_is_not_named_is_told_so_and_nothing_happens(redis_server:
         assert one.asked(RETRY) == []
 
 
-async def test_a_slack_that_does_not_say_who_it_is_costs_nobody_three_seconds(redis_server: RedisServer) -> None:
+@pytest.mark.parametrize("method", ["auth.test", "users.info", "users.lookupByEmail"])
+async def test_a_slack_that_does_not_say_who_it_is_costs_nobody_three_seconds(
+    method: str, redis_server: RedisServer
+) -> None:
     async with scene(redis_server) as one:
         await one.tell("operation.failed", error={"message": "It broke."})
         await one.root()
-        one.around.slack.outages["users.list"] = Fault(hang=True)
+        one.around.slack.outages[method] = Fault(hang=True)
         begun = asyncio.get_running_loop().time()
         assert await one.press("retry") == 200
         assert asyncio.get_running_loop().time() - begun < 3
@@ -391,9 +394,10 @@ def test_relay_check_tells_who_may_press_what_and_what_slack_needs(tmp_path: Pat
     file.write_text(CONFIG.read_text("utf-8").replace("port: 0", "port: 0, public_url: https://relay.example.com"))
     facts = json.loads(relay("check", "-c", file, "--json", env=NEEDED).output)
     assert facts["summary"]["buttons"] == [
-        "retry: @analyst",
+        "retry: analyst@example.com",
         "cancel: @data-team, lead@example.com",
         "mute: everyone",
+        "@data-team must be user groups in Slack: --live asks",
         "in Slack, Interactivity & Shortcuts, Request URL: https://relay.example.com/slack/interactions",
     ]
     assert not [one for one in facts["warnings"] if one["path"].startswith(("platform", "channels"))]
@@ -415,6 +419,9 @@ def test_relay_check_says_what_retry_and_cancel_lack(tmp_path: Path) -> None:
         ({"signing_secret": "${SLACK_SIGNING_SECRET}"}, "needs signing_secret"),
         ({"token": None, "webhooks": {"#a": "https://hooks.slack.com/services/T/B/x"}}, "needs token"),
         ({"actions": {"cancel": ["@here"]}}, "nobody who could press"),
+        ({"actions": {"cancel": ["lead@example.com", "Jana Müller"]}}, "Jana Müller names nobody who could press"),
+        ({"actions": {"cancel": ["#ops"]}}, "a user group such as @data-team"),
+        ({"actions": {"mute": "@everyone"}}, "expected everyone, "),
         ({"actions": {"restart": ["@lead"]}}, "Extra inputs"),
     ],
 )

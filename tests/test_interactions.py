@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from relay.buttons import GOOD_FOR, Button
+from relay.channels.slack_authority import Person, Presser
 from relay.deliveries import Accepted
 from relay.errors import StoreUnavailable
 from relay.events import Event
@@ -32,6 +33,7 @@ class Scene:
     """The handler behind a server, and what came of each press."""
 
     clock: Clock
+    pressers: list[Presser] = field(default_factory=list)
     taken: list[Event] = field(default_factory=list)
     whispered: list[tuple[str, str, str]] = field(default_factory=list)
     status: str = "accepted"
@@ -62,8 +64,9 @@ async def scene() -> AsyncIterator[Scene]:
     async def key() -> bytes:
         return KEY
 
-    async def allowed(action: str, user: str) -> bool:
-        return (action, user) == ("retry", "U0ANALYST1")
+    async def allowed(action: str, presser: Presser) -> Person | None:
+        one.pressers.append(presser)
+        return Person(presser.user, "Jana Müller") if (action, presser.user) == ("retry", "U0ANALYST1") else None
 
     async def take(event: Event) -> Accepted:
         if one.fault:
@@ -99,11 +102,28 @@ async def test_a_press_becomes_a_request_that_names_who_and_what() -> None:
         "address": "#process-mining",
         "user": "U0ANALYST1",
         "userName": "analyst",
+        "realName": "Jana Müller",
         "press": f"U0ANALYST1 {datetime.fromtimestamp(one.clock(), UTC).isoformat()}",
     }
     assert event.action == {"name": "retry", "run": 1, "press": True}
     assert event.subject == "op-1"
     assert one.whispered == [("C0TEAM0001", "U0ANALYST1", TAKEN)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "teams", "app"),
+    [
+        ({}, set(), ""),
+        ({"team": {"id": "T1"}, "user": {"id": "U0ANALYST1", "team_id": "T2"}, "api_app_id": "A1"}, {"T1", "T2"}, "A1"),
+        ({"team": None, "user": {"id": "U0ANALYST1", "team_id": 7}, "api_app_id": []}, set(), ""),
+    ],
+)
+async def test_who_is_asked_about_is_known_by_ids_alone(changes: dict[str, Any], teams: set[str], app: str) -> None:
+    async with scene() as one:
+        given = {"type": "block_actions", "user": {"id": "U0ANALYST1"}, "channel": {"id": "C0TEAM0001"},
+                 "actions": [{"action_id": "retry", "value": BUTTON.token(KEY)}]}  # fmt: skip
+        assert await one.post(form(given | changes)) == 200
+    assert one.pressers == [Presser("U0ANALYST1", frozenset(teams), app)]
 
 
 async def test_pressing_twice_is_one_request(store: Store) -> None:

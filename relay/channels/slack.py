@@ -23,10 +23,12 @@ from pydantic import (
     model_validator,
 )
 
+from relay.channels.slack_authority import EVERYONE, Authority, Person, Presser, kind_of
 from relay.channels.slack_client import POST, UPDATE, Client
 from relay.channels.slack_errors import UNTHREADABLE, Meaning, SlackError
 from relay.channels.slack_mentions import Directory, by_id
 from relay.channels.slack_messages import attempts, escape
+from relay.channels.slack_people import People
 from relay.channels.slack_webhook import Webhooks
 from relay.deliveries import Limit, Notification, Receipt
 from relay.durations import duration
@@ -36,7 +38,6 @@ from relay.validation import keyed
 log = structlog.get_logger(__name__)
 
 POST_PERIOD, POST_BURST = 1.0, 3  # Slack takes about one message a second in a conversation, and short bursts
-EVERYONE = "everyone"
 EDITS_A_MINUTE = 40  # of the 50 that Slack allows the whole workspace
 
 # Nothing becomes a link or a mention but what is written as one. An edit forgets these unless it is told again.
@@ -47,7 +48,7 @@ WHISPER = "chat.postEphemeral"
 
 # What goes missing without a scope; without chat:write nothing works at all.
 SCOPES = {
-    "users:read": "people are not called by name",
+    "users:read": "people are not called by name, and nobody may press a button",
     "users:read.email": "people are not called by e-mail address",
     "usergroups:read": "groups are not called",
 }
@@ -96,8 +97,11 @@ def _everyone(written: object) -> object:
 
 def _named(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if by_id(name.strip()).startswith("<!") and not by_id(name.strip()).startswith("<!subteam"):
-            raise ValueError(f"{name} names nobody who could press a button; expected everyone, or people and groups")
+        if not kind_of(name.strip()):
+            raise ValueError(
+                f"{name} names nobody who could press a button; expected everyone, a user group such as @data-team, "
+                "an id such as U0123ABCD, or an e-mail address"
+            )
     return names
 
 
@@ -107,7 +111,7 @@ Names = Annotated[
 
 
 class Actions(BaseModel):
-    """Who may press which button: ids, @names, e-mail addresses and groups, or `everyone` who sees it."""
+    """Who may press which button: ids, e-mail addresses and user groups, or `everyone` in the workspace."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -224,6 +228,8 @@ class Slack:
         self._token = bool(token)
         self._rich = settings.profile == "rich"  # until the workspace refuses
         self._directory = Directory(self._client.call, clock=clock, patience=deadline / 5)
+        self._people = People(self._client.call, clock=clock)
+        self._authority = Authority(self._people)
 
     @staticmethod
     def addresses(value: object) -> list[str]:
@@ -280,10 +286,13 @@ class Slack:
         who = f"{answer.get('user', 'relay')} in {answer.get('team', 'Slack')}"
         return "; ".join([who, *missing, *filter(None, [webhooks])])
 
-    async def may(self, user: str, names: Iterable[str]) -> bool:
-        """Whether this person (an id) is one of these. Takes as long as Slack does; SlackError if it does not say."""
-        written = tuple(names)
-        return bool(user) and (EVERYONE in written or await self._directory.among(user, written))
+    async def may(self, presser: Presser, names: Iterable[str]) -> Person | None:
+        """Who pressed, if they are one of these. Takes as long as Slack does; SlackError if it does not say."""
+        return await self._authority.find(presser, names)
+
+    async def nobodies(self, names: Iterable[str]) -> list[str]:
+        """Those of the names under `actions` that stand for nobody in Slack. SlackError if it does not say."""
+        return await self._authority.nobodies(names)
 
     async def whisper(self, conversation: str, user: str, text: str) -> None:
         """Say something that this person alone sees. SlackError if Slack does not take it."""
@@ -291,6 +300,7 @@ class Slack:
 
     async def aclose(self) -> None:
         await self._directory.aclose()
+        await self._people.aclose()
         await self._client.aclose()
         await self._webhooks.aclose()
 

@@ -1,4 +1,4 @@
-"""Finds the people and groups behind the names in a configuration, and the workspace they are in.
+"""Finds whom the names in a configuration call, and the workspace they are in. Gives nobody a right (slack_authority).
 
 Only an id calls somebody (https://docs.slack.dev/messaging/formatting-message-text). A name that cannot be found, or
 not soon enough, is written as it stands: a message is never late or lost for the sake of a mention.
@@ -8,12 +8,11 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import structlog
 
-from relay.channels.slack_errors import Meaning, SlackError
+from relay.channels.slack_errors import SlackError
 from relay.channels.slack_messages import escape
 from relay.deliveries import PERSON
 
@@ -21,7 +20,6 @@ log = structlog.get_logger(__name__)
 
 KNOWN_FOR = 3600.0
 UNKNOWN_FOR = 24 * 3600.0  # an address nobody in the workspace has
-MEMBERS_FOR = 300.0  # who may press a button: whoever leaves a group soon may not
 AGAIN_AFTER = 300.0  # a look-up that failed
 PAGE = 1_000
 PAGES = 20  # Slack allows about 20 such calls a minute
@@ -34,7 +32,6 @@ Names = Mapping[str, str]  # what people write, in small letters → what Slack 
 
 _USER = re.compile(r"(?=.*\d)[UW][A-Z0-9]{2,20}")
 _GROUP = re.compile(r"(?=.*\d)S[A-Z0-9]{2,20}")
-_CALLED_GROUP = re.compile(r"<!subteam\^(\w+)>")
 _EMAIL = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")
 _URL = re.compile(r"https?://[^\s<>|]+/")
 
@@ -43,7 +40,6 @@ _URL = re.compile(r"https?://[^\s<>|]+/")
 class _Answer:
     names: Names
     until: float
-    failed: bool = False
 
 
 class Directory:
@@ -58,27 +54,12 @@ class Directory:
 
     async def mentions(self, written: Iterable[str]) -> str:
         """What to put before a message so that these are called; each one once, in their order."""
-        found = await asyncio.gather(*(self._find(name.strip(), self._patience) for name in written))
+        found = await asyncio.gather(*(self._find(name.strip()) for name in written))
         return " ".join(dict.fromkeys(filter(None, found)))
-
-    async def among(self, user: str, written: Iterable[str]) -> bool:
-        """Whether this person (an id) is one of these, or in one of these groups. Takes as long as Slack does;
-        SlackError if Slack does not say."""
-        for name in written:
-            found = await self._find(name.strip(), None)
-            if found == f"<@{user}>":
-                return True
-            if group := _CALLED_GROUP.fullmatch(found):
-                members = partial(self._members, group[1])
-                if user in await self._names(f"usergroups.users.list {group[1]}", members, None):
-                    return True
-        if any(answer.failed for answer in self._answers.values()):
-            raise SlackError("Slack does not say who this is", "users.list", Meaning.UNSENT)
-        return False
 
     async def home(self) -> str:
         """The workspace's address, which its permalinks begin with; empty while unknown."""
-        return (await self._names("auth.test", self._workspace, self._patience)).get("url", "")
+        return (await self._names("auth.test", self._workspace)).get("url", "")
 
     async def aclose(self) -> None:
         lookups = list(self._lookups.values())
@@ -86,41 +67,37 @@ class Directory:
             lookup.cancel()
         await asyncio.gather(*lookups, return_exceptions=True)
 
-    async def _find(self, written: str, patience: float | None) -> str:
+    async def _find(self, written: str) -> str:
         if called := by_id(written):
             return called
         if person := written.startswith(PERSON):
             written = written.removeprefix(PERSON)
         name = written.removeprefix("@").casefold()
         if _EMAIL.fullmatch(name):
-            lookups = [self._names(f"users.lookupByEmail {name}", lambda: self._by_email(name), patience)]
+            lookups = [self._names(f"users.lookupByEmail {name}", lambda: self._by_email(name))]
         else:
-            groups = [] if person else [self._names("usergroups.list", self._groups, patience)]
-            lookups = [*groups, self._names("users.list", self._users, patience)]
+            groups = [] if person else [self._names("usergroups.list", self._groups)]
+            lookups = [*groups, self._names("users.list", self._users)]
         for names in await asyncio.gather(*lookups):
             if name in names:
                 return names[name]
         log.warning("mention.unresolved", name=written)
         return escape(written)
 
-    async def _names(
-        self, key: str, look_up: Callable[[], Awaitable[tuple[Names, float]]], patience: float | None
-    ) -> Names:
+    async def _names(self, key: str, look_up: Callable[[], Awaitable[tuple[Names, float]]]) -> Names:
         known = self._answers.get(key)
         if known is None or known.until <= self._clock():
             lookup = self._lookups.get(key)
             if lookup is None:
                 lookup = self._lookups[key] = asyncio.create_task(self._refresh(key, look_up))
-            await asyncio.wait({lookup}, timeout=patience)
+            await asyncio.wait({lookup}, timeout=self._patience)
             known = self._answers.get(key)
         return known.names if known else {}
 
     async def _refresh(self, key: str, look_up: Callable[[], Awaitable[tuple[Names, float]]]) -> None:
-        failed = False
         try:
             names, seconds = await look_up()
         except SlackError as error:
-            failed = error.meaning is not Meaning.WORKSPACE  # a scope that is missing will not come by waiting
             log.warning("mention.lookup_failed", error=str(error))
             stale = self._answers.get(key)
             names, seconds = stale.names if stale else {}, AGAIN_AFTER
@@ -128,7 +105,7 @@ class Directory:
             del self._lookups[key]
         if len(self._answers) >= REMEMBERED:
             self._answers.clear()
-        self._answers[key] = _Answer(names, self._clock() + seconds, failed)
+        self._answers[key] = _Answer(names, self._clock() + seconds)
 
     async def _workspace(self) -> tuple[Names, float]:
         url = (await self._call("auth.test", {})).get("url")
@@ -147,10 +124,6 @@ class Directory:
     async def _groups(self) -> tuple[Names, float]:
         groups = _objects((await self._call("usergroups.list", {})).get("usergroups"))
         return _named([(group.get("handle"), group) for group in groups], _GROUP, "<!subteam^{}>"), KNOWN_FOR
-
-    async def _members(self, group: str) -> tuple[Names, float]:
-        listed = (await self._call("usergroups.users.list", {"usergroup": group})).get("users")
-        return {user: user for user in listed or () if isinstance(user, str)}, MEMBERS_FOR
 
     async def _users(self) -> tuple[Names, float]:
         """By user name, which is unique, and by display name where only one person has it."""

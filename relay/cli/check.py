@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from relay.cli.options import config_option, json_option, visible
 from relay.config import Config, load
+from relay.configfile import Document, read
 from relay.dynamic import DynamicDestinations
 from relay.errors import ConfigError, Problem, RelayError, TemplateError
 
@@ -74,7 +75,8 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
     except TemplateError as error:
         report.problems.append(Problem("templates", str(error)))
     if live:
-        report.live = asyncio.run(_ask_everyone(config, report))
+        document = read(path.read_text("utf-8-sig"), file=str(path), env=os.environ)  # knows the lines
+        report.live = asyncio.run(_ask_everyone(config, report, document))
 
 
 def _without_unsubscribing(config: Config) -> Iterator[Problem]:
@@ -112,9 +114,13 @@ def _without_buttons(config: Config) -> Iterator[Problem]:
 def _buttons(config: Config) -> dict[str, list[str]]:
     """The buttons in Slack, who may press them, and what has to be written down at Slack for that."""
     from relay.buttons import offered  # noqa: PLC0415
+    from relay.channels.slack_authority import kind_of  # noqa: PLC0415
     from relay.interactions import PATH  # noqa: PLC0415
 
-    lines = [f"{action}: {', '.join(names)}" for action, names in offered(config).items()]
+    may = offered(config)
+    lines = [f"{action}: {', '.join(names)}" for action, names in may.items()]
+    if handles := dict.fromkeys(name for names in may.values() for name in names if kind_of(name) == "handle"):
+        lines.append(f"{', '.join(handles)} must be user groups in Slack: --live asks")
     outside = config.server.public_url.rstrip("/") or "https://HOW-THE-OUTSIDE-REACHES-RELAY"
     where = f"in Slack, Interactivity & Shortcuts, Request URL: {outside}{PATH}"
     return {"buttons": [*lines, where]} if lines else {}
@@ -147,15 +153,17 @@ def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
     return {"dynamic": [f"{what} {', '.join(names)}" for what, names in lines.items() if names]}
 
 
-async def _ask_everyone(config: Config, report: Report) -> dict[str, str]:
+async def _ask_everyone(config: Config, report: Report, document: Document) -> dict[str, str]:
     """What each of the other sides answers; what it refuses becomes a problem of the report."""
     from relay.app import build_channels  # noqa: PLC0415
+    from relay.buttons import offered  # noqa: PLC0415
 
     channels = build_channels(config)
-    questions = {
+    questions: dict[str, Callable[[], Awaitable[str]]] = {
         "redis": lambda: _ask_redis(config),
         **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
         **{f"channels.{name}": one.check for name, one in channels.items()},
+        **({"channels.slack.actions": lambda: _ask_who_may(config, channels, document)} if offered(config) else {}),
     }
     answers = {}
     for name, ask in questions.items():
@@ -198,6 +206,22 @@ async def _ask_platform(config: Config) -> str:
     async with client_of(config.platform) as client:
         page = await client.operations(page_size=1)
     return f"answers; operations: {page.summary.total_operations}"
+
+
+async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Document) -> str:
+    """Whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
+    from relay.buttons import offered  # noqa: PLC0415
+
+    for action, names in offered(config).items():
+        nobodies = await channels["slack"].nobodies(names)
+        for index, name in enumerate(names):
+            if name in nobodies:
+                fault = f"Slack knows nobody by {name}; expected a user group that has members (@data-team), an id, or "
+                place = ("channels", "slack", "actions", action, index)
+                document.report(place, f"{fault}an e-mail address of somebody in the workspace")
+    if document.problems:
+        raise ConfigError(document.problems)
+    return "Slack knows everybody who may press"
 
 
 def _print(report: Report) -> None:

@@ -17,7 +17,7 @@ from aiohttp import ClientError, ClientSession, web
 
 from relay.signatures import sign
 from relay.standins.slack_page import live_page
-from relay.standins.slack_workspace import GROUPS, USERS, Conversation, Group, Message, User, Workspace
+from relay.standins.slack_workspace import APP, GROUPS, TEAM, USERS, Conversation, Group, Message, User, Workspace
 
 __all__ = ["GROUPS", "USERS", "Call", "Conversation", "Fault", "Group", "Message", "SlackStandin", "User"]
 
@@ -87,6 +87,7 @@ class SlackStandin:
         self.calls: deque[Call] = deque(maxlen=KEPT)
         self.outages: dict[str, Fault] = {}  # by method, or "*": every call fails so, until removed
         self.scopes = SCOPES
+        self.pressed_app, self.pressed_in = APP, ""  # what presses say of the app, and of the workspace: the presser's
         self._token = token
         self._clock = clock
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
@@ -141,7 +142,7 @@ class SlackStandin:
 
     def webhook(self, channel: str) -> str:
         """A new incoming webhook's address. Its calls are those of the method "webhook"."""
-        path = f"T0STANDIN1/B0HOOK{len(self._webhooks) + 1:03d}/the-secret-of-a-webhook"
+        path = f"{TEAM}/B0HOOK{len(self._webhooks) + 1:03d}/the-secret-of-a-webhook"
         self._webhooks[path] = channel
         return f"{self.url}services/{path}"
 
@@ -186,8 +187,8 @@ class SlackStandin:
             key: button[key] for key in ("action_id", "value", "action_ts") if key in button
         }
         payload = {
-            "type": "block_actions", "api_app_id": "A0STANDIN1", "team": {"id": "T0STANDIN1"},
-            "user": {"id": user or person.id, "username": person.name, "team_id": "T0STANDIN1"},
+            "type": "block_actions", "api_app_id": self.pressed_app, "team": {"id": self.pressed_in or person.team},
+            "user": {"id": user or person.id, "username": person.name, "team_id": person.team},
             "channel": {"id": message.channel}, "container": {"type": "message", "message_ts": message.ts},
             "actions": [pressed],
         }  # fmt: skip

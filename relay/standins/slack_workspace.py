@@ -7,6 +7,7 @@ from typing import Any
 
 from relay.standins.slack_limits import RICH, validate
 
+TEAM, APP, BOT = "T0STANDIN1", "A0STANDIN1", "B0RELAYBOT"
 SHOWN = 200  # root messages of a conversation on the page, the newest
 
 Json = dict[str, Any]
@@ -19,6 +20,13 @@ class User:
     email: str = ""
     real_name: str = ""
     deleted: bool = False
+    display_name: str = ""  # which everybody chooses for themselves; the name, unless it is given
+    restricted: bool = False  # a guest of several conversations,
+    ultra_restricted: bool = False  # or of one
+    stranger: bool = False  # of another workspace, and in no conversation that is shared with it
+    bot: bool = False
+    team: str = TEAM
+    teams: tuple[str, ...] = ()  # of an organisation: the workspaces that they are in
 
 
 @dataclass(frozen=True)
@@ -208,8 +216,19 @@ class Workspace:
                 "has_more": len(newest) < len(found)}  # fmt: skip
 
     def _auth(self, _arguments: Json) -> Json:
-        return {"url": self.url, "team": self.name, "team_id": "T0STANDIN1", "user": "relay",
-                "user_id": "U0RELAYBOT", "bot_id": "B0RELAYBOT"}  # fmt: skip
+        return {"url": self.url, "team": self.name, "team_id": TEAM, "user": "relay",
+                "user_id": "U0RELAYBOT", "bot_id": BOT}  # fmt: skip
+
+    def _bot(self, arguments: Json) -> Json:
+        if arguments.get("bot") != BOT:
+            raise Refused("bot_not_found")
+        return {"bot": {"id": BOT, "app_id": APP, "user_id": "U0RELAYBOT", "name": "relay", "deleted": False}}
+
+    def _user(self, arguments: Json) -> Json:
+        user = self.users.get(str(arguments.get("user")))
+        if user is None:
+            raise Refused("user_not_found")
+        return {"user": _member(user)}
 
     def _lookup(self, arguments: Json) -> Json:
         for user in self.users.values():
@@ -250,7 +269,7 @@ class Workspace:
 
 def _as_slack(message: Message, *, metadata: bool = False) -> Json:
     shown: Json = {
-        "type": "message", "user": "U0RELAYBOT", "bot_id": "B0RELAYBOT", "ts": message.ts,
+        "type": "message", "user": "U0RELAYBOT", "bot_id": BOT, "ts": message.ts,
         "text": message.text, "blocks": message.blocks, "attachments": message.attachments,
     }  # fmt: skip
     if message.thread_ts:
@@ -261,8 +280,11 @@ def _as_slack(message: Message, *, metadata: bool = False) -> Json:
 
 
 def _member(user: User) -> Json:
-    return {"id": user.id, "name": user.name, "deleted": user.deleted,
-            "profile": {"email": user.email, "real_name": user.real_name, "display_name": user.name}}  # fmt: skip
+    profile = {"email": user.email, "real_name": user.real_name, "display_name": user.display_name or user.name}
+    several = {"enterprise_user": {"enterprise_id": "E0STANDIN1", "teams": [*user.teams]}} if user.teams else {}
+    return {"id": user.id, "team_id": user.team, "name": user.name, "real_name": user.real_name,
+            "deleted": user.deleted, "is_restricted": user.restricted, "is_ultra_restricted": user.ultra_restricted,
+            "is_stranger": user.stranger, "is_bot": user.bot, "profile": profile, **several}  # fmt: skip
 
 
 _METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {
@@ -272,6 +294,8 @@ _METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {
     "chat.postEphemeral": Workspace._whisper,
     "chat.getPermalink": Workspace._permalink,
     "conversations.history": Workspace._history,
+    "bots.info": Workspace._bot,
+    "users.info": Workspace._user,
     "users.lookupByEmail": Workspace._lookup,
     "users.list": Workspace._users,
     "usergroups.list": Workspace._usergroups,

@@ -222,6 +222,70 @@ async def test_live_says_that_the_private_redis_is_not_running(live: Path, tmp_p
     assert not (tmp_path / "data").exists()
 
 
+BUTTONS = """    interactivity: http
+    signing_secret: the-signing-secret-of-the-app
+    actions:
+      mute:
+        - "@data-team"
+        - "@analyst"
+        - lead@example.com
+"""
+
+
+def with_buttons(live: Path, buttons: str = BUTTONS) -> int:
+    """The configuration with these buttons; the line of `actions`."""
+    change(live, '    token: "${SLACK_BOT_TOKEN}"\n', f'    token: "${{SLACK_BOT_TOKEN}}"\n{buttons}')
+    return live.read_text("utf-8").splitlines().index("    actions:") + 1
+
+
+async def test_live_refuses_a_name_under_actions_that_is_no_group(live: Path, redis_server: RedisServer) -> None:
+    line = with_buttons(live)
+
+    result = await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
+
+    assert result.exit_code == 1
+    assert (
+        f"{live}:{line + 3}: channels.slack.actions.mute[1]: Slack knows nobody by @analyst; expected a user group"
+        in (result.output)
+    )
+    assert result.output.endswith(f"{live}: 1 problem\n")
+
+
+async def test_live_takes_groups_addresses_and_everyone(live: Path, redis_server: RedisServer) -> None:
+    with_buttons(live, BUTTONS.replace('"@analyst"', "everyone"))
+
+    result = await relay_beside("check", "-c", live, "--live", "--json", env={"RELAY_REDIS_URL": redis_server.url})
+
+    facts = json.loads(result.output)
+    assert facts["problems"] == []
+    assert facts["live"]["channels.slack.actions"] == "Slack knows everybody who may press"
+    assert "@data-team must be user groups in Slack: --live asks" in facts["summary"]["buttons"]
+
+
+@pytest.mark.parametrize(("method", "scope"), [("usergroups.list", "usergroups:read"), ("users.info", "users:read")])
+async def test_live_says_which_scope_the_buttons_lack(
+    method: str, scope: str, live: Path, slack: SlackStandin, redis_server: RedisServer
+) -> None:
+    with_buttons(live)
+    slack.outages[method] = Fault(error="missing_scope", extra={"needed": scope})
+
+    result = await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
+
+    assert (
+        f"{live}: channels.slack.actions: Slack answered {method} with missing_scope, needs {scope}: " in result.output
+    )
+
+
+def test_a_name_under_actions_that_can_name_nobody_is_refused_with_its_line(config: Path) -> None:
+    line = with_buttons(config, BUTTONS.replace("@analyst", "Jana Müller"))
+
+    result = relay("check", "-c", config)
+
+    assert (
+        f"{config}:{line + 1}: channels.slack.actions.mute: Jana Müller names nobody who could press" in result.output
+    )
+
+
 async def test_live_asks_the_platform_that_is_configured(live: Path, redis_server: RedisServer) -> None:
     listed = {"operations": [], "summary": {"totalOperations": 1247}}
     answers = {"GET /api/t/p/async/operations": [(200, listed), (401, {"detail": "The token is not known."})]}

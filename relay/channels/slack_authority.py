@@ -1,0 +1,135 @@
+"""Who may press a button: decided by ids, e-mail addresses and user groups, never by names that people give themselves.
+
+What Slack does not say means that nobody may, whoever is named, and is raised as SlackError.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from relay.channels.slack_people import Home, People, User, mapping, text
+
+log = structlog.get_logger(__name__)
+
+EVERYONE = "everyone"  # every full member of the token's own workspace
+
+# What a name under `actions` can be. Whether a handle is a group's, Slack alone knows.
+_FORMS: Mapping[str, re.Pattern[str]] = {
+    "everyone": re.compile(EVERYONE),
+    "user": re.compile(r"(?=.*\d)[UW][A-Z0-9]{2,20}"),
+    "group": re.compile(r"(?=.*\d)S[A-Z0-9]{2,20}"),
+    "email": re.compile(r"[^@\s<>|]+@[^@\s<>|]+"),
+    "handle": re.compile(r"@?(?!(?:here|channel|everyone)$)\w[\w.-]{0,79}", re.IGNORECASE),
+}
+# Any of these, and it is no full member.
+_NEVER = ("deleted", "is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "is_workflow_bot",
+          "is_connector_bot")  # fmt: skip
+_SLACKBOT = "USLACKBOT"  # which does not say that it is one
+
+
+@dataclass(frozen=True, slots=True)
+class Presser:
+    """Who pressed and where, as Slack signed it: ids alone."""
+
+    user: str
+    teams: frozenset[str] = frozenset()  # the workspaces, or the organisation, that the press names
+    app: str = ""
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any]) -> "Presser":
+        """https://docs.slack.dev/reference/interaction-payloads/block_actions-payload"""
+        user, team = mapping(payload.get("user")), mapping(payload.get("team"))
+        teams = (text(user.get("team_id")), text(team.get("id")))
+        return cls(text(user.get("id")), frozenset(filter(None, teams)), text(payload.get("api_app_id")))
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may. `name` is for people to read, and decides nothing."""
+
+    id: str
+    name: str
+
+
+def kind_of(name: str) -> str:
+    """What a name under `actions` is: everyone, user, group, email or handle; '' if it can name nobody."""
+    return next((kind for kind, form in _FORMS.items() if form.fullmatch(name)), "")
+
+
+class Authority:
+    """Decides by what `people` answers."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    async def find(self, presser: Presser, names: Iterable[str]) -> Person | None:
+        """The person, if they are among these names; None if not. SlackError if Slack does not say.
+
+        Groups come first: without them it is not known who may, and nobody is asked about.
+        """
+        wanted = [name.strip() for name in names]
+        if not presser.user or not wanted:
+            return None
+        home, groups = await asyncio.gather(self._people.home(), self._groups(wanted))
+        if len(groups) < len(_of_kind(wanted, "group", "handle")):
+            log.warning("action.names_no_group", names=wanted, ask="relay check --live")
+        members = await asyncio.gather(*map(self._people.members, groups))
+        user = await self._people.user(presser.user)
+        if not _at_home(user, presser, home):
+            return None
+        if EVERYONE in wanted or presser.user in wanted or any(presser.user in group for group in members):
+            return Person(presser.user, _name(user))
+        owners = await asyncio.gather(*map(self._people.owner, _of_kind(wanted, "email")))
+        return Person(presser.user, _name(user)) if any(one.get("id") == presser.user for one in owners) else None
+
+    async def nobodies(self, names: Iterable[str]) -> list[str]:
+        """Those of these names that stand for nobody in Slack. SlackError if Slack does not say."""
+        if own := (await self._people.home()).user:  # as whoever presses: a scope that this takes is missed here
+            await self._people.user(own)
+        return [name for name in names if not await self._stands(name.strip())]
+
+    async def _stands(self, name: str) -> bool:
+        match kind_of(name):
+            case "user":
+                return bool(await self._people.user(name))
+            case "email":
+                return bool(await self._people.owner(name))
+            case "everyone":
+                return True
+            case _:
+                groups = await self._groups([name])
+                return any([await self._people.members(group) for group in groups])
+
+    async def _groups(self, names: Sequence[str]) -> list[str]:
+        """The ids of the groups that are named, as far as there are any."""
+        handles = [name.removeprefix("@").casefold() for name in _of_kind(names, "handle")]
+        by_handle = await self._people.groups() if handles else {}
+        return _of_kind(names, "group") + [by_handle[handle] for handle in handles if handle in by_handle]
+
+
+def _of_kind(names: Iterable[str], *kinds: str) -> list[str]:
+    return [name for name in names if kind_of(name) in kinds]
+
+
+def _at_home(user: User, presser: Presser, home: Home) -> bool:
+    """Whether it is a full member of the token's workspace, who pressed there, a button of this app.
+
+    In an organisation of several workspaces a person is at home in some of them, and in the organisation.
+    """
+    if not user or user["id"] == _SLACKBOT or any(user.get(flag) for flag in _NEVER):
+        return False
+    several = mapping(user.get("enterprise_user"))
+    teams = several.get("teams")
+    homes = {text(user.get("team_id")), text(several.get("enterprise_id"))}
+    homes |= {text(team) for team in teams} if isinstance(teams, list) else set()
+    return home.team in homes and presser.teams <= homes and presser.app in ("", home.app or presser.app)
+
+
+def _name(user: User) -> str:
+    """What people know them by, in one line."""
+    names = (user.get("real_name"), mapping(user.get("profile")).get("real_name"), user.get("name"))
+    return " ".join(next(filter(None, map(text, names)), "").split())[:80]

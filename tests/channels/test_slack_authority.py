@@ -1,0 +1,177 @@
+"""Whom Slack names, for how long it is believed, and what it leaves open."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from relay.channels.slack import Slack, SlackSettings
+from relay.channels.slack_authority import Person, Presser, kind_of
+from relay.channels.slack_errors import SlackError
+from relay.channels.slack_people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR
+from relay.standins.slack import Fault, SlackStandin, User
+from tests.support.clock import Clock
+
+ANALYST, LEAD = Presser("U0ANALYST1"), Presser("U0LEAD0001")
+JANA = Person("U0ANALYST1", "Jana Müller")
+TEAM = ["@data-team"]
+
+
+@pytest.fixture
+async def slack(clock: Clock) -> AsyncIterator[SlackStandin]:
+    async with SlackStandin(clock=clock) as standin:
+        yield standin
+        assert standin.violations == []
+
+
+@pytest.fixture
+async def channel(slack: SlackStandin, clock: Clock) -> AsyncIterator[Slack]:
+    one = Slack(SlackSettings(token="xoxb-1-a", base_url=slack.base_url), clock=clock)
+    yield one
+    await one.aclose()
+
+
+def leave(slack: SlackStandin) -> None:
+    """The analyst is in the group no more."""
+    groups = slack.workspace.groups
+    groups["S0DATATEAM"] = replace(groups["S0DATATEAM"], users=())
+
+
+@pytest.mark.parametrize(
+    "names", [TEAM, ["data-team"], ["@Data-Team"], ["S0DATATEAM"], ["U0ANALYST1"], [" ANALYST@example.com "],
+              ["everyone"], ["@nobody", "lead@example.com", "analyst@example.com"]]
+)  # fmt: skip
+async def test_whoever_is_named_may(names: list[str], channel: Slack) -> None:
+    assert await channel.may(ANALYST, names) == JANA
+
+
+@pytest.mark.parametrize("names", [[], ["@analyst"], ["analyst"], ["lead@example.com"], ["S0OPSTEAM1"], ["S0NOTHERE1"]])
+async def test_whoever_is_not_may_not(names: list[str], channel: Slack) -> None:
+    assert await channel.may(ANALYST, names) is None
+
+
+async def test_a_press_of_nobody_is_nobodys(channel: Slack, slack: SlackStandin) -> None:
+    assert await channel.may(Presser(""), ["everyone", "@data-team"]) is None
+    assert list(slack.calls) == []
+
+
+async def test_what_slack_said_is_believed_for_minutes(channel: Slack, slack: SlackStandin, clock: Clock) -> None:
+    assert await channel.may(ANALYST, TEAM) == JANA
+    asked = len(slack.calls)
+    leave(slack)
+
+    clock.advance(REMEMBERED_FOR - 1)
+    assert await channel.may(ANALYST, TEAM) == JANA
+    assert len(slack.calls) == asked
+
+    clock.advance(1)
+    assert await channel.may(ANALYST, TEAM) is None
+
+
+@pytest.mark.parametrize("method", ["usergroups.list", "usergroups.users.list", "users.info", "auth.test"])
+async def test_a_failure_is_remembered_for_seconds_and_never_as_a_yes(
+    method: str, channel: Slack, slack: SlackStandin, clock: Clock
+) -> None:
+    assert await channel.may(ANALYST, TEAM) == JANA
+    asked = len(slack.called(method))
+    slack.outages[method] = Fault(status=500)
+    clock.advance(REMEMBERED_FOR)
+
+    for _ in range(2):  # the second without asking again
+        with pytest.raises(SlackError):
+            await channel.may(ANALYST, TEAM)
+    assert len(slack.called(method)) == asked + 1
+
+    del slack.outages[method]
+    clock.advance(AGAIN_AFTER)
+    assert await channel.may(ANALYST, TEAM) == JANA
+
+
+async def test_slack_is_not_asked_again_before_it_wants_to_be(
+    channel: Slack, slack: SlackStandin, clock: Clock
+) -> None:
+    slack.script("usergroups.list", Fault(status=429, headers={"Retry-After": "30"}))
+    for seconds in (0, 29):
+        clock.advance(seconds)
+        with pytest.raises(SlackError):
+            await channel.may(ANALYST, TEAM)
+    assert len(slack.called("usergroups.list")) == 1
+
+    clock.advance(1)
+    assert await channel.may(ANALYST, TEAM) == JANA
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"ok": true}', b'{"ok": true, "users": {}, "user": [], "usergroups": 7}'])
+@pytest.mark.parametrize("method", ["usergroups.list", "usergroups.users.list", "users.info", "auth.test"])
+async def test_an_answer_that_makes_no_sense_is_none(
+    method: str, body: bytes, channel: Slack, slack: SlackStandin
+) -> None:
+    slack.outages[method] = Fault(body=body)
+
+    with pytest.raises(SlackError):
+        await channel.may(ANALYST, TEAM)
+
+
+async def test_an_answer_about_somebody_else_is_none(channel: Slack, slack: SlackStandin) -> None:
+    other = {"user": {"id": LEAD.user, "team_id": "T0STANDIN1"}}
+    slack.outages["users.info"] = Fault(extra=other)
+
+    with pytest.raises(SlackError, match="the user that was asked about"):
+        await channel.may(ANALYST, TEAM)
+
+
+async def test_a_look_up_goes_on_for_the_next_press(channel: Slack, slack: SlackStandin) -> None:
+    slack.outages["auth.test"] = Fault(hang=True)
+    for _ in range(2):
+        press = asyncio.create_task(channel.may(ANALYST, TEAM))
+        await slack.wait_for(lambda: bool(slack.called("auth.test")))
+        press.cancel()  # it has waited long enough
+        await asyncio.wait([press])
+        assert press.cancelled()
+    await channel._people.groups()  # asked and answered meanwhile
+
+    assert len(slack.called("auth.test")) == 1
+
+
+async def test_many_who_press_do_not_fill_the_memory(channel: Slack, slack: SlackStandin) -> None:
+    for number in range(REMEMBERED + 10):
+        await channel.may(Presser(f"U{number:09}"), ["everyone"])
+
+    assert len(channel._people._answers) <= REMEMBERED
+
+
+async def test_a_handle_that_two_groups_have_is_nobodys(channel: Slack, slack: SlackStandin) -> None:
+    groups = slack.workspace.groups
+    groups["S0SECOND01"] = replace(groups["S0DATATEAM"], id="S0SECOND01")
+
+    assert await channel.may(ANALYST, TEAM) is None
+
+
+async def test_who_is_asked_for_in_vain_can_be_found_out(channel: Slack) -> None:
+    names = ["@data-team", "@emea-ops", "@lead", "S0DATATEAM", "S0NOTHERE1", "lead@example.com", "nobody@example.com",
+             "U0LEAD0001", "U0NOTHERE1", "everyone"]  # fmt: skip
+
+    assert await channel.nobodies(names) == ["@emea-ops", "@lead", "S0NOTHERE1", "nobody@example.com", "U0NOTHERE1"]
+
+
+async def test_a_name_for_people_is_one_short_line(channel: Slack, slack: SlackStandin) -> None:
+    slack.workspace.users[JANA.id] = User(JANA.id, "analyst", "", " Jana\n\tMüller " + "x" * 200)
+
+    found = await channel.may(ANALYST, TEAM)
+
+    assert found
+    assert found.name == f"Jana Müller {'x' * 200}"[:80]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("everyone", "everyone"), ("U0123ABCD", "user"), ("W0123ABCD", "user"), ("S0123ABCD", "group"),
+        ("a@example.com", "email"), ("@data-team", "handle"), ("data.team", "handle"), ("@qualität", "handle"),
+        ("@everyone", ""), ("@here", ""), ("channel", ""), ("Jana Müller", ""), ("#ops", ""), ("<@U0123ABCD>", ""),
+        ("", ""), ("@", ""), ("person:lead", ""), ("@data team", ""), ("https://example.com", ""),
+    ],
+)  # fmt: skip
+def test_what_a_name_can_be(name: str, kind: str) -> None:
+    assert kind_of(name) == kind
