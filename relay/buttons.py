@@ -4,6 +4,7 @@ A button's token says all of it, sealed by relay's own key: what comes back from
 press is an event with the one target that does it, and so is what came of it.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from relay import tokens
 from relay.channels.slack import Slack, SlackSettings
 from relay.channels.slack_authority import Person
 from relay.deliveries import Delivery, Target
-from relay.events import ACTION_DONE, ACTION_REQUESTED, Event
+from relay.events import ACTION_DONE, ACTION_REQUESTED, PRESSED, Event
 from relay.parsing import parse
 from relay.platform import actions as platform
 from relay.platform.lookups import configured
@@ -99,12 +100,22 @@ def press(button: Button, handle: str, person: Person, now: datetime, once: str)
     }
     if button.action == MUTE:
         return _event(ACTION_DONE, action | {"ok": True}, now, press=True)
-    return _event(ACTION_REQUESTED, action, now, press=True)
+    return _event(ACTION_REQUESTED, action, now, press=True, **_kept(action))
+
+
+def _kept(action: Mapping[str, Any]) -> dict[str, str]:
+    """Whom the end of the run is put down to, until it is refused: the platform knows the token's user alone."""
+    if action["name"] != "cancel":
+        return {}
+    who = {key: action[key] for key in ("user", "userName", "realName")}
+    return {PRESSED: json.dumps(who | {"reason": platform.reason(action)}, ensure_ascii=False)}
 
 
 def answer(action: Mapping[str, Any], outcome: Mapping[str, Any], now: datetime) -> Event:
     """What came of a press."""
-    return _event(ACTION_DONE, {**action, **outcome}, now, ok=bool(outcome.get("ok")))
+    return _event(
+        ACTION_DONE, {**action, **outcome}, now, ok=bool(outcome.get("ok")), unknown=bool(outcome.get("unknown"))
+    )
 
 
 def places(event: Event, config: Config) -> tuple[Target, ...]:
@@ -120,7 +131,7 @@ def places(event: Event, config: Config) -> tuple[Target, ...]:
     return (Target(action["destination"], "slack", address, "live", new_limits=limits[0], passes=True),)
 
 
-def _event(name: str, action: Mapping[str, Any], now: datetime, **what: bool) -> Event:
+def _event(name: str, action: Mapping[str, Any], now: datetime, **what: bool | str) -> Event:
     operation: dict[str, Any] = {"operationId": action["operationId"], "retryNumber": action["run"]}
     if action["subject"] != action["operationId"]:
         operation["originalOperationId"] = action["subject"]

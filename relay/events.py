@@ -95,6 +95,7 @@ class Event:
     member_of: str = ""  # the batch that the operation belongs to
     watch: Document = field(default_factory=dict)  # of the watchdog's: what it saw, so that it is told once or never
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.buttons)
+    pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
 
     @property
     def about_batch(self) -> bool:
@@ -170,6 +171,7 @@ class Event:
 
 KNOWN = ("type", "name", "priority")
 AUDIENCE = "audience"
+PRESSED = "pressed"
 
 
 def facts(event: Event) -> dict[str, str]:
@@ -188,6 +190,8 @@ def facts(event: Event) -> dict[str, str]:
             stated |= {"original": event.original, "retry": str(event.retry)}
         elif event.operation.document.get("originalOperationId"):  # it was known before, and goes on under its own id
             stated |= {"retry": str(event.retry)}
+    if event.pressed:
+        stated[PRESSED] = json.dumps(event.pressed, ensure_ascii=False)
     return {key: value for key, value in stated.items() if value}
 
 
@@ -217,7 +221,16 @@ def fill(event: Event, known: Mapping[str, str]) -> Event:
         project=project,
         original=known.get("original", event.original),  # of a chain of retries the first is known
         member_of=event.member_of or known.get("batch", ""),
+        pressed=_pressed(event, known.get(PRESSED, "")),
     )
+
+
+def _pressed(event: Event, record: str) -> Document:
+    """Who pressed Cancel, if that is what ended the run: another reason is somebody else's."""
+    if event.about_batch or event.status != "Cancelled" or not record:
+        return {}
+    pressed: Document = json.loads(record)
+    return pressed if event.cancellation.get("reason") in (None, "", pressed["reason"]) else {}
 
 
 def _run(event: Event, stated: int, known: Mapping[str, str]) -> int:

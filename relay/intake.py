@@ -14,7 +14,7 @@ from relay.config import Config
 from relay.deliveries import Accepted, Target
 from relay.dynamic import added
 from relay.errors import StoreUnavailable
-from relay.events import Event, fill
+from relay.events import PRESSED, Event, fill
 from relay.rules import decide, targets
 from relay.store import Store
 
@@ -97,4 +97,4 @@ class Intake:
             return fill(replace(event, original=""), known)
         first = await self._store.known(event.original)
         original, run = first.get("original", event.original), int(first.get("runs", 0)) + 1
-        return fill(event, {**first, "original": original, "retry": str(run)})
+        return fill(event, {**first, PRESSED: "", "original": original, "retry": str(run)})  # pressed of the run before

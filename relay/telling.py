@@ -93,6 +93,7 @@ def called(
     names = [name for one in written for name in ([one] if one != OWNER else _owner(document))] + [*asked]
     if status == "cancelled":
         actors = _names(event.cancellation.get("cancelledBy") or document.get("cancelledBy"))
+        actors |= _names({"id": event.pressed.get("user"), "name": event.pressed.get("userName")})
         names = [name for name in names if not _names(name) & actors]
     return tuple(dict.fromkeys(names))
 

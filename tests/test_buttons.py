@@ -204,7 +204,7 @@ async def test_a_cancel_reaches_the_platform_once_and_is_told_in_the_thread(redi
         assert await one.press("cancel", LEAD) == 200
         [reply] = await one.replies(1)
         assert reply == "Cancel asked for by @analyst: the platform is ending the run."
-        assert [body["reason"] for body in one.asked(CANCEL)] == ["Cancelled by analyst in Slack"]
+        assert [body["reason"] for body in one.asked(CANCEL)] == ["Cancelled by Jana Müller in Slack"]
         assert await one.whispers(3) == [(ANALYST, TAKEN), (ANALYST, TWICE), (LEAD, TWICE)]
         shown = threaded(one.around.slack.messages("#team"))[0].blocks[0]["text"]["text"]
         assert f"<@{ANALYST}>" in shown
@@ -294,6 +294,71 @@ async def test_what_was_pressed_before_a_restart_is_done_after_it(redis_server: 
         async with serving(one):
             assert len(await one.replies(1)) == 1
             assert len(one.asked(CANCEL)) == 1
+
+
+# Whose doing it was
+
+
+REASON = "Cancelled by Jana Müller in Slack"
+
+
+@pytest.mark.parametrize(
+    ("cancellation", "says"),
+    [
+        ({"cancelledBy": "user123", "reason": REASON}, "Cancelled by Jana Müller (Slack)"),
+        ({"cancelledBy": "user123"}, "Cancelled by Jana Müller (Slack)"),
+        ({}, "Cancelled by Jana Müller (Slack)"),
+        ({"cancelledBy": "user123", "reason": "Too expensive"}, "Cancelled by user123"),
+    ],
+)
+async def test_a_run_that_was_cancelled_by_a_button_names_who_pressed(
+    cancellation: dict[str, str], says: str, redis_server: RedisServer
+) -> None:
+    async with scene(redis_server) as one:
+        await one.tell("operation.started")
+        await one.root()
+        await one.press("cancel")
+        await one.replies(1)
+        await one.tell("operation.cancelled", cancellation=cancellation)
+        message = await one.root(text="Cancelled")
+        assert f" – {says}" in message.text
+        shown = message.blocks[0]["text"]["text"]
+        assert says in shown
+        assert ("Reason: Too expensive" in shown, "Reason: Cancelled by" in shown) == (says.endswith("user123"), False)
+        assert ("user123" in shown) == says.endswith("user123")
+
+
+async def test_whoever_pressed_in_vain_is_not_named(redis_server: RedisServer) -> None:
+    async with scene(redis_server, {CANCEL: [(409, {"detail": "it is being finished"})]}) as one:
+        await one.tell("operation.started")
+        await one.root()
+        await one.press("cancel")
+        await one.replies(1)
+        await one.tell("operation.cancelled", cancellation={"cancelledBy": "user123"})
+        assert "Cancelled by user123" in (await one.root(text="Cancelled")).text
+
+
+async def test_whoever_cancelled_an_earlier_run_is_not_named_for_the_next(redis_server: RedisServer) -> None:
+    async with scene(redis_server) as one:
+        await one.tell("operation.started")
+        await one.root()
+        await one.press("cancel")
+        await one.replies(1)
+        await one.tell("operation.cancelled", cancellation={"cancelledBy": "user123"})
+        assert "Jana Müller" in (await one.root(text="Cancelled")).text
+        await one.tell("operation.started", about={"retryNumber": 1})
+        await one.tell("operation.cancelled", about={"retryNumber": 1}, cancellation={"cancelledBy": "user456"})
+        assert "Cancelled by user456" in (await one.root(text="user456")).text
+
+
+async def test_nobody_can_say_of_himself_that_he_pressed(redis_server: RedisServer) -> None:
+    pressed = {"user": LEAD, "userName": "lead", "realName": "Tom Becker", "reason": ""}
+    async with scene(redis_server) as one:
+        await one.tell("operation.started", pressed=pressed)
+        await one.tell(
+            "operation.cancelled", pressed=pressed, cancellation={"cancelledBy": "user123", "pressed": pressed}
+        )
+        assert "Cancelled by user123" in (await one.root(text="Cancelled")).text
 
 
 # Who may

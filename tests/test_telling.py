@@ -183,6 +183,13 @@ def test_nobody_is_called_for_a_cancel_of_his_own(actor: str, named: str) -> Non
     assert called(event, (), {"cancelled": (named, "@lead")}) == ("@lead",)
 
 
+def test_nobody_is_called_for_a_cancel_that_he_pressed_the_button_for() -> None:
+    pressed = {"user": "U0JANA0001", "userName": "jana", "realName": "Jana Müller"}
+    event = replace(told_as("Cancelled", "Critical"), cancellation={"cancelledBy": "user123"}, pressed=pressed)
+
+    assert called(event, (), {"cancelled": ("U0JANA0001", "jana@example.com", "@lead")}) == ("@lead",)
+
+
 def test_a_cancel_by_somebody_else_calls_whom_it_is_configured_to() -> None:
     event = replace(told_as("Cancelled", "High"), cancellation={"cancelledBy": "user123"})
 

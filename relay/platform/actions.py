@@ -82,12 +82,12 @@ class Actions:
         """Nothing is held open: the client is the application's."""
 
     async def _done(self, name: str, action: Mapping[str, Any], *, unknown: bool) -> dict[str, Any]:
-        operation, who = str(action["operationId"]), str(action.get("userName") or action.get("user") or "somebody")
+        operation = str(action["operationId"])
         try:
             if name == "cancel":
-                await self._platform().cancel(operation, reason=f"Cancelled by {who} in Slack")
+                await self._platform().cancel(operation, reason=reason(action))
                 return {"ok": True}
-            request = RetryOperation(retry_reason=f"Asked for by {who} in Slack")
+            request = RetryOperation(retry_reason=reason(action))
             retried = await self._platform().retry(operation, request)
         except PlatformError as error:
             # A retry whose answer was lost may run already, and a second one would be a second run.
@@ -107,6 +107,12 @@ class Actions:
                 await self._sleep(PAUSE)
             else:
                 return
+
+
+def reason(action: Mapping[str, Any]) -> str:
+    """What the platform is told of who pressed: its own documents name the token's user at most."""
+    who = action.get("realName") or action.get("userName") or action.get("user") or "somebody"
+    return f"{'Cancelled' if action['name'] == 'cancel' else 'Asked for'} by {who} in Slack"
 
 
 def _said(error: str) -> str:

@@ -69,7 +69,7 @@ def context(
         "artifacts": [_artifact(row, event, base_url) for row in rows(outcome.get("artifacts"))],
         "recommendations": [_recommendation(row, formats) for row in rows(outcome.get("recommendations"))],
         "error": _error(mapping(merged.get("error"))),
-        "cancellation": _cancellation(mapping(merged.get("cancellation")), event, base_url),
+        "cancellation": _cancellation(mapping(merged.get("cancellation")), event, base_url) | _presser(event, known),
         "phase": _phase(mapping(merged.get("phase"))),
         "digest": digest(event, language, base_url),
         "stalled": {**STALLED, **alarm},
@@ -176,6 +176,15 @@ def _action(document: Mapping[str, Any]) -> dict[str, Any]:
     user = str(told["user"])
     called = Markup(f"<@{user}>") if _USER.fullmatch(user) else ""  # noqa: S704 - an id and nothing else
     return told | {"by": called}
+
+
+def _presser(event: Event, known: Sequence[Event]) -> dict[str, str]:
+    """Who cancelled by a button, in place of the token's user, and of the reason that says the same."""
+    pressed = [other.pressed for other in known if other.pressed and other.status == event.status]
+    if not pressed:
+        return {}
+    names = mapping(clean(pressed[-1]))
+    return {"by": f"{text(names, 'realName', 'userName', 'user')} (Slack)", "reason": ""}
 
 
 def _phase(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ they are hashed first.
                                            (fact:*), newest event of each name (doc:*, seq:*), gates (gate:<lane>),
                                            its newest state in a few words (entry), whose run it is (led),
                                            what the watchdog goes by (watch:*), what buttons
-                                           asked for (asked:<action>:<run>) and where it is muted (mute:<lane>)
+                                           asked for (asked:<action>:<run>), who pressed Cancel (fact:pressed)
+                                           and where it is muted (mute:<lane>)
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines
     {relay}:delivery:<id>          hash    one delivery until it is delivered, superseded or dropped
     {relay}:lane:<lane>            list    delivery ids in order; only the head is due

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from relay.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.errors import InvalidEvent
-from relay.events import AUDIENCE, KNOWN, Event
+from relay.events import AUDIENCE, KNOWN, PRESSED, Event
 from relay.store import keys, wire
 from relay.store.batching import Batcher
 from relay.store.boxes import Boxes
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 WINDOW = 7 * 86_400.0  # seconds for which an id or fact is remembered: longer than any sender's retries
 LEASE = 30.0
-FACTS = (*KNOWN, AUDIENCE, "tenant", "project", "batch")
+FACTS = (*KNOWN, AUDIENCE, PRESSED, "tenant", "project", "batch")
 LINKS = ("original", "retry")  # of a retry under a new id: whose run it is, and which
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from relay.deliveries import Notification
 from relay.errors import DeliveryError, PlatformError, StoreUnavailable
-from relay.platform.actions import Actions
+from relay.platform.actions import Actions, reason
 from relay.platform.models import Cancelled, Retried
 
 ACTION = {"name": "retry", "operationId": "op-2", "subject": "op-1", "run": 1, "user": "U1", "userName": "jana"}
@@ -75,6 +75,19 @@ async def test_each_button_does_its_own() -> None:
         ("retry", "op-2", "Asked for by jana in Slack"),
         ("cancel", "op-2", "Cancelled by jana in Slack"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("who", "says"),
+    [
+        ({"realName": "Jana Müller"}, "Cancelled by Jana Müller in Slack"),
+        ({"realName": ""}, "Cancelled by jana in Slack"),
+        ({"userName": ""}, "Cancelled by U1 in Slack"),
+        ({"userName": "", "user": ""}, "Cancelled by somebody in Slack"),
+    ],
+)
+def test_the_platform_is_told_who_pressed_by_their_name(who: dict[str, str], says: str) -> None:
+    assert reason(ACTION | {"name": "cancel"} | who) == says
 
 
 @pytest.mark.parametrize("name", ["retry", "cancel"])

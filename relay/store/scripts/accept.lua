@@ -57,7 +57,7 @@ local function start_over(key)
       redis.call('HDEL', key, name)
     end
   end
-  redis.call('HDEL', key, 'percentage', 'phases')
+  redis.call('HDEL', key, 'percentage', 'phases', 'fact:pressed')
 end
 
 -- An outcome that was not posted yet would vanish with the run that it ended. Waiting, it becomes a message of its
@@ -199,9 +199,16 @@ local function idle(key, plan)
 end
 
 -- What people ask for is no news from the run either. If nothing came of it, it may be asked for again.
+-- Who asked is remembered for the run's end, also where it may have been done although it seems refused.
 local function act(key, plan)
-  if plan.action.press then redis.call('HSET', key, once(plan), now)
-  elseif not plan.action.ok then redis.call('HDEL', key, once(plan)) end
+  local action = plan.action
+  if action.press then
+    redis.call('HSET', key, once(plan), now)
+    if action.pressed then redis.call('HSET', key, 'fact:pressed', action.pressed) end
+  elseif not action.ok then
+    redis.call('HDEL', key, once(plan))
+    if action.name == 'cancel' and not action.unknown then redis.call('HDEL', key, 'fact:pressed') end
+  end
   redis.call('HSETNX', key, 'id', plan.subject)
   redis.call('PEXPIRE', key, KEEP_OPERATION)
   return redis.call('HINCRBY', key, 'seq', 1)
