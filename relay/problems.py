@@ -1,6 +1,7 @@
 """Saying no: to the sender as application/problem+json (RFC 9457), to the log in few words, and sparingly."""
 
 import json
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -9,7 +10,7 @@ from typing import Any
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from relay import metrics
 from relay.errors import RelayError
@@ -66,26 +67,33 @@ def problem(
     return response
 
 
-@web.middleware
-async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every error into a problem document: our own, aiohttp's, and what nobody expected.
+def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
+    """A middleware that turns every error into a problem document: our own, aiohttp's, and what nobody expected.
 
-    The last becomes a 503: an event may be at stake, and the sender of a 500 might not send it again.
+    The last becomes a 503: an event may be at stake, and the sender of a 500 might not send it again. It is counted
+    each time, and logged sparingly: whoever finds out how to cause it does not write the log at will.
     """
-    try:
-        return await handler(request)
-    except Refused as refused:
-        return refused.response
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        return problem(
-            error.status, headers={name: error.headers[name] for name in ("Allow",) if name in error.headers}
-        )
-    except Exception as error:  # noqa: BLE001 - a fault of ours must not become the sender's
-        metrics.unexpected_errors.inc()
-        log.error("request.failed", error=type(error).__name__, place=place(error))
-        return problem(503, UNEXPECTED)
+    lines = Sparingly(clock)
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refused as refused:
+            return refused.response
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            return problem(
+                error.status, headers={name: error.headers[name] for name in ("Allow",) if name in error.headers}
+            )
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not become the sender's
+            metrics.unexpected_errors.inc()
+            where = place(error)
+            lines.error(log, "request.failed", where, error=type(error).__name__, place=where)
+            return problem(503, UNEXPECTED)
+
+    return answer
 
 
 def place(error: BaseException) -> str:
@@ -95,9 +103,10 @@ def place(error: BaseException) -> str:
 
 
 class Sparingly:
-    """Warnings that a stranger can cause: at most one a `period` (seconds) per event and key.
+    """Lines that a stranger can cause: at most one a `period` (seconds) per event and key.
 
-    The next line says how many were left out. Keys must come from the configuration, for they are remembered.
+    The next line says how many were left out. Keys must come from the configuration or the code, for they are
+    remembered.
     """
 
     def __init__(self, clock: Callable[[], float], period: float = 1.0) -> None:
@@ -107,9 +116,18 @@ class Sparingly:
         self._left_out: dict[tuple[str, str], int] = {}
 
     def warning(self, logger: Any, event: str, key: str = "", **fields: object) -> None:
+        self._line(logger.warning, event, key, fields)
+
+    def error(self, logger: Any, event: str, key: str = "", **fields: object) -> None:
+        self._line(logger.error, event, key, fields)
+
+    def _line(self, write: Callable[..., object], event: str, key: str, fields: Mapping[str, object]) -> None:
         line, now = (event, key), self._clock()
         if 0 <= now - self._said.get(line, float("-inf")) < self._period:
             self._left_out[line] = self._left_out.get(line, 0) + 1
             return
         self._said[line] = now
-        logger.warning(event, left_out=self._left_out.pop(line, 0), **fields)
+        write(event, left_out=self._left_out.pop(line, 0), **fields)
+
+
+answer_problems = answering()

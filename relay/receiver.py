@@ -18,7 +18,7 @@ from relay.errors import InvalidEvent, InvalidSignature, NotJson, StoreUnavailab
 from relay.events import Event
 from relay.outage import Outage
 from relay.parsing import MAX_ID, decode, parse
-from relay.problems import HEADERS, Refused, Sparingly, answer_problems
+from relay.problems import HEADERS, Refused, Sparingly, answering
 from relay.signatures import SCHEMES, SignedRequest, verify
 from relay.sources import RateLimit, Signature, Source
 from relay.throttle import Throttle
@@ -187,7 +187,7 @@ class Receiver:
 
 def make_app(receiver: Receiver) -> web.Application:
     """The application for `relay.httpguard.serve`; other parts may add their routes before it is served."""
-    app = web.Application(middlewares=[answer_problems])
+    app = web.Application(middlewares=[answering()])
     app.add_routes(receiver.routes())
     app.on_response_prepare.append(_label)
     return app

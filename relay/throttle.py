@@ -1,4 +1,4 @@
-"""How often a source may send. Pure."""
+"""How often a source may send, or a link be opened. Pure."""
 
 from relay.sources import RateLimit
 
@@ -6,10 +6,12 @@ from relay.sources import RateLimit
 class Throttle:
     """A token bucket per source and process: a burst of `count`, refilled evenly within `period`.
 
-    Kept as one time per source, when its bucket will be full again: the generic cell rate algorithm.
+    Kept as one time per source, when its bucket will be full again: the generic cell rate algorithm. Of more than
+    `most` those that are full again are forgotten, which changes nothing; if that does not help, all are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
         self._full_at: dict[str, float] = {}
 
     def wait(self, source: str, limit: RateLimit, now: float) -> float:
@@ -21,5 +23,8 @@ class Throttle:
         wait = full_at + token - limit.period - now
         if wait > token * 1e-6:  # more than rounding
             return wait
+        if source not in self._full_at and len(self._full_at) >= self._most:
+            emptied = {name: until for name, until in self._full_at.items() if until > now}
+            self._full_at = emptied if len(emptied) < self._most else {}
         self._full_at[source] = full_at + token
         return 0.0

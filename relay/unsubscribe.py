@@ -3,9 +3,10 @@
 Mail scanners open every link, so a GET only asks. The POST is that of the page's button and that of mail programs
 alike, which send `List-Unsubscribe=One-Click` without cookies (https://www.rfc-editor.org/rfc/rfc8058). Each may come
 twice.
+
+The seal comes before everything else: who has no link of ours costs an HMAC, is not read, and uses up nobody's share.
 """
 
-import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
@@ -13,10 +14,11 @@ from urllib.parse import parse_qsl
 import structlog
 from aiohttp import web
 
+from relay import bodies
 from relay.deliveries import Delivery
 from relay.errors import InvalidSignature, StoreUnavailable
 from relay.outage import Outage
-from relay.problems import RETRY_AFTER, Refused, Sparingly
+from relay.problems import RETRY_AFTER, Sparingly
 from relay.sources import RateLimit
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from relay.throttle import Throttle
@@ -25,7 +27,7 @@ from relay.unsubscribe_page import POLICY, UNDO, language_of, page
 
 PURPOSE = "unsubscribe"
 CHANNELS = frozenset({"email"})  # whose messages have one reader each
-LIMIT = RateLimit(count=1200, period=60.0)  # from everybody together: scanners open all links of a round-up at once
+LIMIT = RateLimit(count=300, period=60.0)  # of one link: all mails of a list to one address have the same
 MAX_BODY = 4096
 BODY_TIMEOUT = 10.0  # seconds
 HEADERS = {
@@ -64,7 +66,8 @@ class Unsubscribe:
         return f"{outside}/unsubscribe/{token}"
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/unsubscribe/{token}", self.ask), web.post("/unsubscribe/{token}", self.act)]
+        path = "/unsubscribe/{token}"
+        return [web.get(path, self.ask), web.post(path, self.act, expect_handler=bodies.expect_later)]
 
     async def ask(self, request: web.Request) -> web.Response:
         """GET and HEAD: what it is about, and the button. Changes nothing."""
@@ -77,9 +80,9 @@ class Unsubscribe:
 
     async def act(self, request: web.Request) -> web.Response:
         """POST: unsubscribe, or take it back. What an operator added, or a bounce, stays as it is."""
-        undo = UNDO in await _form(request)
 
         async def change(destination: str, address: str) -> str:
+            undo = UNDO in await _form(request)
             if undo:
                 changed = await self._suppressions.remove(address, destination, reason=UNSUBSCRIBED)
             else:
@@ -95,13 +98,12 @@ class Unsubscribe:
     async def _answer(self, request: web.Request, step: Callable[[str, str], Awaitable[str]]) -> web.Response:
         """A page, whatever goes wrong: it is a person who looks at it."""
         language = language_of(request.headers.get("Accept-Language", ""))
-        wait = self._throttle.wait(PURPOSE, LIMIT, self._clock())
-        if wait:
-            return _page("later", language, 429, retry_after=wait)
+        token = request.match_info["token"]
         try:
-            key = await self._suppressions.key()
-            destination, address, written = redeem(key, PURPOSE, request.match_info["token"])
+            destination, address, written = redeem(await self._suppressions.key(), PURPOSE, token)
             language = language_of(written)  # of the mail that the link stands in
+            if wait := self._throttle.wait(token.rpartition(".")[2], LIMIT, self._clock()):
+                return _page("later", language, 429, retry_after=wait)
             name = await step(destination, address)
         except InvalidSignature:
             self._lines.warning(log, "unsubscribe.refused")
@@ -114,15 +116,7 @@ class Unsubscribe:
 
 async def _form(request: web.Request) -> list[tuple[str, str]]:
     """The fields of a small form; of any other body it is enough that it came (RFC 8058 allows multipart too)."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            async for piece in request.content.iter_any():
-                body += piece
-                if len(body) > MAX_BODY:
-                    raise Refused(413, f"The body may have up to {MAX_BODY} bytes.", close=True)
-    except TimeoutError as error:
-        raise Refused(408, f"The body must be complete within {BODY_TIMEOUT:g} s.", close=True) from error
+    body = await bodies.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
     if request.content_type != "application/x-www-form-urlencoded":
         return []
     return parse_qsl(body.decode("utf-8", "replace"))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import validate
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
@@ -19,9 +21,11 @@ from relay.errors import StoreUnavailable
 from relay.events import Event
 from relay.httpguard import serve
 from relay.parsing import MAX_ID
+from relay.problems import answering
 from relay.receiver import OUTCOMES, Readiness, make_app
 from relay.signatures import SCHEMES
 from relay.sources import Source
+from tests.support.clock import Clock
 from tests.support.events import body, seed
 from tests.support.front import SOURCES, TOKEN, Front, receiving, signed
 from tests.support.sender import SECRET, Reply, endlessly, read_reply, slowly
@@ -517,6 +521,27 @@ async def test_a_fault_of_relay_s_own_becomes_a_503_and_one_line_without_its_tex
     assert [line["event"] for line in lines] == ["request.failed"]
     assert (lines[0]["error"], lines[0]["place"].partition(":")[0]) == ("LookupError", "test_receiver.py")
     assert "Geheime Analyse" not in f"{lines}{reply.body!r}"
+
+
+async def test_a_fault_that_somebody_knows_how_to_cause_does_not_fill_the_log() -> None:
+    async def fail(_request: web.Request) -> web.Response:
+        raise LookupError
+
+    clock = Clock()
+    app = web.Application(middlewares=[answering(clock)])
+    app.router.add_get("/", fail)
+    before = count("unexpected_errors")
+    with capture_logs() as lines:
+        async with TestClient(TestServer(app)) as client:
+            statuses = [(await client.get("/")).status for _ in range(100)]
+            clock.advance(1)
+            await client.get("/")
+
+    assert set(statuses) == {503}
+    assert count("unexpected_errors") - before == 101
+    assert [(line["event"], line["log_level"], line["left_out"]) for line in lines] == [
+        ("request.failed", "error", 0), ("request.failed", "error", 99),
+    ]  # fmt: skip
 
 
 async def test_when_it_stops_relay_finishes_what_it_began_and_takes_no_more() -> None:

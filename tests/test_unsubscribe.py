@@ -1,7 +1,8 @@
 """The unsubscribe page: looking changes nothing, one click suffices, and a link does what it was made for alone."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import aiohttp
 import html5lib
 import pytest
+import yarl
 from aiohttp import web
 from structlog.testing import capture_logs
 
 from relay.deliveries import Delivery
 from relay.errors import InvalidSignature
 from relay.httpguard import serve
+from relay.metrics import REGISTRY
 from relay.problems import answer_problems
 from relay.store import Store
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
@@ -22,6 +25,7 @@ from relay.tokens import issue, redeem
 from relay.unsubscribe import LIMIT, PURPOSE, Unsubscribe
 from tests.support import events
 from tests.support.clock import Clock
+from tests.support.waiting import until
 
 KEY = b"k" * 32
 ANALYST = "analyst@example.com"
@@ -71,6 +75,7 @@ class Page:
     link: str
     suppressions: Suppressions
     unsubscribe: Unsubscribe
+    open: Callable[[], Collection[Any]]  # the connections that there are
 
     async def ask(
         self, method: str = "GET", link: str = "", accept: str = "", **sent: Any
@@ -104,7 +109,10 @@ async def page(store: Store, clock: Clock) -> AsyncIterator[Page]:
     host, port = runner.addresses[0][:2]
     address[0] = f"http://{host}:{port}/"
     try:
-        yield Page(address[0], await unsubscribe.link(delivery(), "en"), suppressions, unsubscribe)
+        server = runner.server
+        assert server
+        link = await unsubscribe.link(delivery(), "en")
+        yield Page(address[0], link, suppressions, unsubscribe, lambda: server.connections)
     finally:
         await runner.cleanup()
 
@@ -226,14 +234,82 @@ class TestWrongLinks:
     async def test_slack_messages_have_none(self, page: Page) -> None:
         assert await page.unsubscribe.link(delivery(channel="slack"), "en") == ""
 
-    async def test_too_many_requests_are_put_off(self, page: Page, clock: Clock) -> None:
+
+class TestStrangers:
+    async def test_junk_uses_up_nobodys_share(self, page: Page) -> None:
+        junk = f"{page.url}unsubscribe/junk.junk"
+        for _ in range(4):
+            statuses = await asyncio.gather(*(page.ask("GET", junk) for _ in range(500)))
+            assert {status for status, _, _ in statuses} == {404}
+
+        assert (await page.ask("POST", data=ONE_CLICK))[0] == 200
+        assert await page.reason() == UNSUBSCRIBED
+
+    async def test_a_link_that_is_opened_too_often_is_put_off_alone(self, page: Page) -> None:
+        other = await page.unsubscribe.link(delivery("others"), "en")
         for _ in range(LIMIT.count):
-            page.unsubscribe._throttle.wait(PURPOSE, LIMIT, clock())
+            await page.ask("HEAD")
 
         status, text, headers = await page.ask("POST", data=ONE_CLICK)
 
         assert (status, headers["Retry-After"], await page.reason()) == (429, "1", "")
         assert "Not just now" in text
+        assert (await page.ask("POST", other, data=ONE_CLICK))[0] == 200
+
+    async def test_the_body_of_a_stranger_is_not_waited_for(self, page: Page) -> None:
+        reader, writer = await connected(page, "junk.junk", expect=False)
+
+        assert (await reader.readline()).startswith(b"HTTP/1.1 404")
+
+        writer.close()
+
+    async def test_a_body_is_asked_for_once(self, page: Page) -> None:
+        reader, writer = await connected(page, page.link.rpartition("/")[2])
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"List-Unsubscribe=One-Click".ljust(LENGTH, b"&"))
+
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+        writer.close()
+
+    @pytest.mark.parametrize("genuine", [True, False])
+    async def test_requests_that_are_broken_off_are_no_fault_of_relay(self, genuine: bool, page: Page) -> None:
+        before = REGISTRY.get_sample_value("relay_unexpected_errors_total")
+        with capture_logs() as lines:
+            for number in range(20):
+                link = await page.unsubscribe.link(delivery(f"list-{number}"), "en")
+                token = link.rpartition("/")[2] if genuine else "a.b"
+                await asyncio.gather(*(broken_off(page, token, expect=genuine) for _ in range(50)))
+            await until(lambda: not page.open())
+
+        assert REGISTRY.get_sample_value("relay_unexpected_errors_total") == before
+        assert [line for line in lines if line["log_level"] == "error"] == []
+        assert await page.suppressions.all() == []
+
+
+LENGTH = 100
+
+
+async def connected(
+    page: Page, token: str, *, expect: bool = True
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A POST whose body is still to come. `expect`: until relay asks for it, which it does once it reads it."""
+    address = yarl.URL(page.url)
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    asked = "Expect: 100-continue\r\n" if expect else ""
+    form = "Content-Type: application/x-www-form-urlencoded"
+    writer.write(
+        f"POST /unsubscribe/{token} HTTP/1.1\r\nHost: x\r\n{form}\r\nContent-Length: {LENGTH}\r\n{asked}\r\n".encode()
+    )
+    return reader, writer
+
+
+async def broken_off(page: Page, token: str, *, expect: bool) -> None:
+    """Half a request, and a reset once relay has begun with it."""
+    reader, writer = await connected(page, token, expect=expect)
+    await reader.readline()  # 100, or 404
+    writer.write(b"List-")
+    writer.transport.abort()
 
 
 class TestWording:
