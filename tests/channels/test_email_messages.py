@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relay.channels.email import MAX_RECIPIENTS, Email
@@ -164,6 +164,7 @@ class TestHeaders:
         assert mail["To"] == "analyst@example.com"
         assert body(mail, "plain") == "It failed.\n"
 
+    @settings(deadline=None)
     @given(st.text(max_size=300))
     @example("=?utf-8?q?x?= y")
     @example("ß" * 300)
