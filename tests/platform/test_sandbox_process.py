@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
+from tests.support.browser import Browser, needs_chromium
 from tests.support.commands import SECONDS, relay
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess
@@ -114,6 +117,48 @@ def test_the_page_shows_operations_and_fits(width: int, tmp_path: Path) -> None:
     assert "ProcessMiningAnalysis · Normal" in page
     assert 'class="bad"' not in page
     assert TOKEN not in page  # it is in a password field, not in what is shown
+
+
+def value(browser: Browser, *names: str) -> Any:
+    return browser.ask(f"{json.dumps(names)}.map(name => document.getElementById('start').elements[name].value)")
+
+
+def text(browser: Browser, id_: str) -> str:
+    return str(browser.ask(f"document.getElementById('{id_}').textContent"))
+
+
+@needs_chromium
+def test_the_page_opens_where_something_happens_and_says_how_fast_it_goes(tmp_path: Path) -> None:
+    options = ("--speed", "180", "--data-dir", str(tmp_path))
+    with SandboxProcess(*options) as running, Browser() as browser:
+        browser.show(running.page, width=1100)
+        until(lambda: text(browser, "more").startswith("No operations yet"))
+        assert value(browser, "tenant", "project", "duration") == ["demo", "demo", "21600"]
+        assert (text(browser, "speed"), text(browser, "takes")) == ("speed 180: a minute takes 0.33 s", "= 2 min")
+
+        running.ask("/operation", {"operationType": "ReportGeneration", "operationName": "x"}, scope="acme/monthly")
+        until(lambda: value(browser, "tenant", "project") == ["acme", "monthly"])
+
+        browser.ask("document.querySelector('button.main').click()")
+        until(lambda: "Customer Journey Analysis" in text(browser, "operations"))
+        rows = running.ask("/operations", scope="acme/monthly")["operations"]
+        assert [row["operationName"] for row in rows] == ["Customer Journey Analysis", "x"]
+
+
+@needs_chromium
+def test_the_page_stays_at_the_project_that_was_chosen(tmp_path: Path) -> None:
+    options = ("--data-dir", str(tmp_path))
+    with SandboxProcess(*options) as running, Browser() as browser:
+        running.ask("/operation", {"operationType": "ReportGeneration", "operationName": "x"}, scope="acme/monthly")
+        browser.show(f"{running.page}&tenant=north&project=weekly", width=1100)
+        until(lambda: text(browser, "speed"))
+        assert text(browser, "speed") == "speed 1: real time"
+        assert value(browser, "tenant", "project", "duration") == ["north", "weekly", "120"]
+
+
+def test_where_the_page_opens_is_told_to_nobody_without_the_token(tmp_path: Path) -> None:
+    with SandboxProcess("--data-dir", str(tmp_path)) as running, pytest.raises(HTTPError, match="401"):
+        urlopen(f"{running.url}/sandbox.json", timeout=10)  # noqa: S310 - it is on loopback
 
 
 def test_the_page_needs_nothing_from_outside() -> None:

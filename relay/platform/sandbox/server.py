@@ -69,6 +69,7 @@ class Server:
             app.router.add_route(route.method, route.address, partial(self._serve, route, handlers[route.name]))
         downloads.add(app, self._desk)
         app.router.add_get("/openapi.json", self._described)
+        app.router.add_get("/sandbox.json", self._about)
         app.router.add_get("/healthz", _healthy)
         page.add(app)
         return app
@@ -165,6 +166,12 @@ class Server:
         if record is None or (record.tenant, record.project) != call.scope:
             raise Refused(404, f"This project has no {kind.kind} {call.ids[part]}.")
         return record
+
+    async def _about(self, request: web.Request) -> web.Response:
+        """For the page: where it opens, and how fast time passes here."""
+        self._authorize(request)
+        projects = [{"tenant": tenant, "project": project} for tenant, project in await self._desk.state.projects()]
+        return web.json_response({"speed": self._desk.speed, "projects": projects}, headers=HEADERS)
 
     async def _described(self, _request: web.Request) -> web.Response:
         return web.json_response(openapi.document(self._desk.links.base_url), headers=HEADERS)

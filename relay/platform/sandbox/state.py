@@ -2,6 +2,7 @@
 
 `{sandbox}:operation:ID`, `batch:ID`, `webhook:ID`   a record as JSON
 `{sandbox}:index:KIND:TENANT/PROJECT`                sorted set of ids by creation
+`{sandbox}:projects`                                 sorted set of TENANT/PROJECT by their newest operation
 `{sandbox}:due`                                      sorted set: what has to be looked at, and when
 `{sandbox}:outbox`                                   sorted set: the lanes whose first request is to be sent, and when
 `{sandbox}:lane:LANE`                                list of requests to be sent, in order
@@ -64,6 +65,11 @@ class State:
             raws = await call(self._redis.mget(keys))
             found += [kind.model_validate_json(raw) for raw in raws if raw is not None]
         return found
+
+    async def projects(self, most: int = 20) -> list[tuple[str, str]]:
+        """Tenant and project of those that have operations, the newest first."""
+        scopes = await call(self._redis.zrange(f"{PREFIX}projects", 0, most - 1, desc=True))
+        return [(tenant, project) for tenant, _, project in (scope.decode().partition("/") for scope in scopes)]
 
     async def change(self, names: Sequence[str], decide: Decide) -> Change | None:
         """Do what `decide` makes of the records of these names; anew if one of them changes meanwhile.
@@ -158,6 +164,8 @@ def _queue(pipe: Pipeline, change: Change) -> None:
     for record in change.save:
         pipe.set(PREFIX + name(record), record.model_dump_json(by_alias=True))
         pipe.zadd(f"{PREFIX}index:{record.kind}:{record.scope}", {record.id: record.created})
+        if isinstance(record, Operation):
+            pipe.zadd(f"{PREFIX}projects", {record.scope: record.created}, gt=True)
     for each, at in change.due.items():
         if at is None:
             pipe.zrem(f"{PREFIX}due", each)
