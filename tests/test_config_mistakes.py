@@ -68,8 +68,9 @@ MISTAKES = [
     # destinations
     ('"#team"', "team", '9: destinations.team.slack: expected one conversation: its name such as "#operations" or its '
                         'id such as "C0123ABCD"; did you mean "#team"?'),
-    ('{slack: "#team", mode: live}', "\n    slack: #team", '10: destinations.team.slack: expected one conversation: its name such as '
-     '"#operations" or its id such as "C0123ABCD"; put it in quotes, for without them a # begins a comment'),
+    ('{slack: "#team", mode: live}', "\n    slack: #team",
+     '10: destinations.team.slack: expected one conversation: its name such as "#operations" or its id such as '
+     '"C0123ABCD"; put it in quotes, for without them a # begins a comment'),
     ("mode: live", "mode: digets", "9: destinations.team.mode: did you mean digest?"),
     ("mode: live", 'mode: live, at: "08:30"', "9: destinations.team.at: goes with mode: digest, and this one is live"),
     ("mode: live", "mode: live, live: {post_after: soon}", f"9: destinations.team.live.post_after: {DURATION}"),

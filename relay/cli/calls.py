@@ -37,6 +37,13 @@ class Place:
         place = self if self.base_url and self.tenant and self.project else self._filled()
         return OperationsClient(place.base_url, tenant=place.tenant, project=place.project, token=place.token)
 
+    def zone(self) -> str:
+        """The time zone of the configuration; '' where there is none, for whoever names a platform needs no other."""
+        try:
+            return load(self.config, env=os.environ, channels=CHANNELS).timezone
+        except ConfigError:
+            return ""
+
     def _filled(self) -> "Place":
         platform = load(self.config, env=os.environ, channels=CHANNELS).platform
         place = Place(

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from relay.cli.options import config_option, json_option, visible
+from relay.cli.screen import console as screen
 from relay.config import Config, load
 from relay.configfile import Document, read
 from relay.dynamic import DynamicDestinations
@@ -225,7 +225,7 @@ async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Do
 
 
 def _print(report: Report) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = screen(soft_wrap=True)
     for name, lines in (report.summary | {f"{name} says": [answer] for name, answer in report.live.items()}).items():
         for label, line in zip((name, *[""] * len(lines)), lines, strict=False):
             console.print(Text(f"{label:<14}", "bold"), Text(visible(line)))

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from relay.app import Desk
 from relay.cli.desk import at_desk, local, print_json
 from relay.cli.letters import Letter, attempts, chosen, headline, plain, short, table, why
 from relay.cli.options import config_option, json_option, visible
+from relay.cli.screen import show as show_page
 from relay.errors import InvalidEvent, NotJson
 from relay.store.records import DeadLetter, Quarantined
 
@@ -45,7 +45,7 @@ def list_(config: Path, *, as_json: bool, most: int) -> None:
         if not letters and not bodies:
             click.echo("Nothing is dead, nothing is quarantined.")
             return
-        Console(highlight=False).print(table([*letters, *bodies]))
+        show_page(table([*letters, *bodies], desk.config.timezone))
         more = (await desk.records.ledger()).counts.get("dead", 0) - len(letters)
         if more > 0:
             click.echo(f"\nOlder dead letters that are not shown: {more}; -n shows more.")
@@ -67,7 +67,7 @@ def show(config: Path, name: str, *, as_json: bool) -> None:
         if as_json:
             print_json(plain(letter))
         else:
-            _show(letter)
+            _show(letter, desk.config.timezone)
 
     at_desk(config, work)
 
@@ -153,16 +153,16 @@ def _say(
         click.echo("Nothing is dead, nothing is quarantined.")
 
 
-def _show(letter: Letter) -> None:
+def _show(letter: Letter, zone: str) -> None:
     """The reasons line by line, then the event as it was sent: what `relay explain -` and `relay send -` take."""
     shown = plain(letter)
     lines = {"id": letter.id, "what": headline(letter), "why": why(letter)}
     if isinstance(letter, DeadLetter):
         lines |= {"operation": letter.operation} if letter.operation else {}
-        lines |= {"since": f"{local(letter.died_at)}, after {attempts(letter.attempts)}"}
+        lines |= {"since": f"{local(letter.died_at, zone)}, after {attempts(letter.attempts)}"}
         body = json.dumps(shown["body"]["document"], ensure_ascii=False, indent=2) if letter.body else ""
     else:
-        lines |= {"since": local(letter.at), **letter.headers}
+        lines |= {"since": local(letter.at, zone), **letter.headers}
         body = shown["body"]
     for label, value in lines.items():
         click.echo(f"{visible(label):<11}{visible(value)}")

@@ -11,6 +11,7 @@ from rich.text import Text
 from relay.cli.logs import configure
 from relay.cli.loop import run_loop
 from relay.cli.options import refuse, visible
+from relay.cli.screen import console as screen
 from relay.demo import Demo
 from relay.demo.demo import SPEED, Happening
 from relay.errors import RelayError
@@ -30,7 +31,7 @@ def demo(*, until_done: bool, speed: float) -> None:
     event comes twice and one too late. Everything is shown as it happens; the pages stay up until Ctrl-C.
     """
     configure(machine=False, level="warning")
-    console = Console(highlight=False)
+    console = screen()
     status = 0
 
     async def run() -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -51,9 +52,13 @@ def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def local(at: datetime) -> str:
-    """The time where the person is, to the second."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def local(at: datetime, zone: str = "") -> str:
+    """`2024-01-20 12:40:00 CET`: the time in this zone, or without one in that of this machine, and which it is."""
+    return there(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def there(at: datetime, zone: str = "") -> datetime:
+    return at.astimezone(ZoneInfo(zone) if zone else None)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from relay.app import Desk, build_renderer
 from relay.channels import CHANNELS
 from relay.cli.desk import at_desk, iso, local, print_json
 from relay.cli.options import config_option, json_option, visible
+from relay.cli.screen import show
 from relay.destinations import Destination
 from relay.digests import at_hand
 from relay.errors import RelayError
@@ -52,7 +52,7 @@ def list_(config: Path, *, as_json: bool) -> None:
         if as_json:
             print_json({"digests": found})
         elif found:
-            Console(highlight=False).print(_table(found))
+            show(_table(found))
         else:
             click.echo("No destination has mode: digest.")
 
@@ -157,7 +157,7 @@ def _table(found: Iterable[dict[str, Any]]) -> Table:
             one["destination"],
             one["address"],
             schedule,
-            local(datetime.fromisoformat(one["next"])),
+            local(datetime.fromisoformat(one["next"]), one["timezone"]),
             str(one["entries"]),
         )
         rows.add_row(*(Text(visible(text)) for text in texts))

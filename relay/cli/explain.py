@@ -18,15 +18,16 @@ from relay.validation import suggest
 @click.argument("subject", metavar="EVENT.json|OPERATION_ID")
 @config_option
 @click.option("--source", metavar="NAME", help="The source that sends it; else the first that fixes no event.")
+@click.option("--all", "every", is_flag=True, help="Of an operation, each line; else what repeats is counted.")
 @json_option
-def explain(subject: str, config: Path, source: str | None, *, as_json: bool) -> None:
+def explain(subject: str, config: Path, source: str | None, *, every: bool, as_json: bool) -> None:
     """Say whom an event reaches and why: each rule with its conditions, each destination with what holds it back.
 
     EVENT.json holds the event as it would be sent; - reads it from standard input. Nothing is sent, and no running
     relay is asked.
 
     With the id of an operation or batch instead, a running relay is asked what happened to it: what came, who was
-    told, each attempt with its answer.
+    told, each attempt with its answer. What repeats is counted, unless --all or --json is said.
     """
     if subject == "-" or Path(subject).is_file():
         _explain_event(subject, config, source, as_json=as_json)
@@ -35,7 +36,7 @@ def explain(subject: str, config: Path, source: str | None, *, as_json: bool) ->
     else:
         from relay.cli.story import tell  # noqa: PLC0415 - an event needs no store
 
-        tell(subject, config, as_json=as_json)
+        tell(subject, config, every=every, as_json=as_json)
 
 
 def _explain_event(subject: str, path: Path, source: str | None, *, as_json: bool) -> None:

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from relay.cli.desk import local
 from relay.cli.options import visible
+from relay.cli.screen import console as screen
 from relay.config import Config
 from relay.deliveries import Gate, Target
 from relay.durations import spoken
@@ -37,7 +37,8 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
         here = [target for target in found if target.destination == one.destination]
         reached.append({
             "destination": one.destination, "channel": here[0].channel, "mode": here[0].mode,
-            "addresses": [target.address for target in here], "rules": one.rules, "holds": [*holds(event, here[0])],
+            "addresses": [target.address for target in here], "rules": one.rules,
+            "holds": [*holds(event, here[0], config.timezone)],
         })  # fmt: skip
     allowed = config.dynamic_destinations
     more = added(
@@ -49,23 +50,24 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
             continue  # refused: told below
         reached.append({
             "destination": target.destination, "channel": target.channel, "mode": target.mode,
-            "addresses": [target.address], "rules": (BY,), "holds": [*holds(event, target)],
+            "addresses": [target.address], "rules": (BY,), "holds": [*holds(event, target, config.timezone)],
         })  # fmt: skip
     rules = [asdict(trace) | {"matches": trace.matches} for trace in decision.traces]
     refused = [asdict(one) for one in asked(event, allowed, channels, config.channels).refused]
     return {"event": _stated(event), "rules": rules, "destinations": reached, "refused": refused}
 
 
-def holds(event: Event, target: Target) -> Iterator[str]:
+def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
     """What may hold a message back at this address, in sentences. What was told there before is not known here."""
+    zone = target.zone or zone
     if target.held:
         yield HELD[target.held]
         return
     if target.windows:
-        yield f"told together with everything else until {_local(target.windows[0].end)}"
+        yield f"told together with everything else until {_local(target.windows[0].end, zone)}"
         return
     if target.quiet and not target.passes:
-        yield f"quiet hours: what would be a new message is told together at {_local(target.quiet.end)}"
+        yield f"quiet hours: what would be a new message is told together at {_local(target.quiet.end, zone)}"
     if event.name == "operation.progress" and target.gates:
         wanted = " or ".join(_moved(gate) for gate in target.gates)
         yield f"progress waits until {wanted} after the last that was told here; 100 % always passes"
@@ -91,7 +93,7 @@ def holds(event: Event, target: Target) -> Iterator[str]:
 
 def show(explanation: Mapping[str, Any]) -> None:
     """Print it for a person."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = screen(soft_wrap=True)
     event = explanation["event"]
     console.print(_line(("bold", event["event"]), ("", f"from {event['source']}: {_about(event)}")))
     for rule in explanation["rules"]:
@@ -118,9 +120,8 @@ def show(explanation: Mapping[str, Any]) -> None:
         console.print("\nWhat is not stated, a running relay takes from the operation's earlier events.", style="dim")
 
 
-def _local(seconds: float) -> str:
-    """Where the person is, as `relay dead` writes times."""
-    return local(datetime.fromtimestamp(seconds, UTC))
+def _local(seconds: float, zone: str) -> str:
+    return local(datetime.fromtimestamp(seconds, UTC), zone)
 
 
 def _moved(gate: Gate) -> str:

@@ -58,7 +58,7 @@ async def all_letters(desk: Desk) -> list[Letter]:
     return [*letters, *await desk.records.quarantined(most=QUARANTINE_LENGTH)]
 
 
-def table(letters: Iterable[Letter]) -> Table:
+def table(letters: Iterable[Letter], zone: str) -> Table:
     """One row each: what it was and for whom, whose, and why. Long reasons wrap under themselves."""
     rows = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     rows.add_column("id", no_wrap=True)
@@ -66,7 +66,7 @@ def table(letters: Iterable[Letter]) -> Table:
     rows.add_column("what and why", overflow="fold")
     for letter in letters:
         at = letter.died_at if isinstance(letter, DeadLetter) else letter.at
-        rows.add_row(Text(visible(short(letter.id))), local(at), Text("\n").join(_said(letter)))
+        rows.add_row(Text(visible(short(letter.id))), local(at, zone), Text("\n").join(_said(letter)))
     return rows
 
 

@@ -1,24 +1,26 @@
 """Operations of the platform as people read them in a terminal."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from relay.cli.desk import local
 from relay.cli.options import visible
+from relay.cli.screen import console as screen
+from relay.cli.screen import plain, show
 from relay.platform.models import Batch, Operation, Page, Results
 
 COLOURS = {"Completed": "green", "Failed": "red", "Timeout": "yellow", "Cancelled": "dim", "Running": "blue"}
 
 
-def details(operation: Operation) -> str:
-    """One operation, a fact on each line."""
+def details(operation: Operation, zone: str = "") -> str:
+    """One operation, a fact on each line; times in this zone, or that of this machine."""
     progress, over = operation.progress, operation.terminal
     facts = {
         "Name": operation.operation_name,
@@ -28,9 +30,9 @@ def details(operation: Operation) -> str:
         "Progress": _percentage(operation),
         "Phase": operation.phase,
         "Remaining": "" if over else progress.estimated_remaining,
-        "Expected": "" if over else _at(progress.estimated_completion),
-        "Latest end": "" if over else _at(operation.timeout_at),
-        "Ended": _at(operation.end_time),
+        "Expected": "" if over else _at(progress.estimated_completion, zone),
+        "Latest end": "" if over else _at(operation.timeout_at, zone),
+        "Ended": _at(operation.end_time, zone),
         "Duration": operation.duration,
         "Error": _error(operation),
     }
@@ -50,7 +52,7 @@ def operations_table(page: Page) -> None:
         name.append(visible(f" ({row.operation_type})") if row.operation_type else "", "dim")
         name.append(visible(f"\n{row.operation_id}"))
         table.add_row(_status(row.status), _percentage(row), visible(row.priority or ""), name)
-    Console(highlight=False).print(table if page.operations else "There are none.")
+    show(table if page.operations else "There are none.")
     counted = page.summary
     numbers = {name: getattr(counted, name) for name in ("running", "completed", "failed", "cancelled")}
     told = ", ".join(f"{count} {name}" for name, count in numbers.items() if count)
@@ -68,7 +70,7 @@ def batch_table(batch: Batch) -> None:
         waits = Text(visible(", ".join(member.dependencies)))
         key, id_ = Text(visible(member.operation_key)), Text(visible(member.operation_id or ""))
         table.add_row(key, _status(member.status or ""), id_, waits)
-    Console(highlight=False).print(table)
+    show(table)
 
 
 def results_text(results: Results) -> str:
@@ -84,11 +86,10 @@ def results_text(results: Results) -> str:
 
 @contextmanager
 def bar(*, quiet: bool) -> Iterator[Callable[[Operation], None]]:
-    """A progress bar that follows an operation; where there is no terminal, a line for each change."""
-    console = Console(highlight=False)
+    """A progress bar that follows an operation; a line for each change where only text is wanted."""
     if quiet:
         yield lambda _: None
-    elif not console.is_terminal:
+    elif plain(sys.stdout):
         said: list[str] = []
 
         def tell(operation: Operation) -> None:
@@ -101,7 +102,7 @@ def bar(*, quiet: bool) -> Iterator[Callable[[Operation], None]]:
     else:
         columns = (TextColumn("{task.fields[status]}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
                    TextColumn("{task.description}"))  # fmt: skip
-        with Progress(*columns, console=console) as progress:
+        with Progress(*columns, console=screen()) as progress:
             task = progress.add_task("", total=100, status="")
 
             def move(operation: Operation) -> None:
@@ -117,8 +118,8 @@ def _percentage(operation: Operation) -> str:
     return "" if said is None else f"{said:g}%"
 
 
-def _at(moment: datetime | None) -> str:
-    return local(moment) if moment else ""
+def _at(moment: datetime | None, zone: str) -> str:
+    return local(moment, zone) if moment else ""
 
 
 def _error(operation: Operation) -> str:

@@ -74,7 +74,7 @@ def status(place: Place, /, operation: str, *, as_json: bool) -> None:
 
     async def work(client: OperationsClient) -> None:
         found = await client.status(operation)
-        say(found, as_json=as_json, text=details(found))
+        say(found, as_json=as_json, text=details(found, place.zone()))
 
     with_client(place, work)
 

@@ -7,13 +7,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from relay.app import Desk
-from relay.cli.desk import REASONS, at_desk, iso, print_json
+from relay.cli.desk import REASONS, at_desk, iso, local, print_json, there
+from relay.cli.folding import Line, Repeated, fold
 from relay.cli.options import visible
+from relay.cli.screen import show as show_page
 from relay.errors import RelayError
 from relay.store.records import Story
 from relay.watchdog import Alarms
@@ -92,8 +93,11 @@ KINDS = {"live": "the live message is up to date", "reply": "told in the thread"
 UNREAD = ("entry", "seq", "rank", "at", "phases", "id", "first", "last")  # the store's own
 
 
-def tell(subject: str, config: Path, *, as_json: bool) -> None:
-    """Print what is known of this operation or batch; leave with 1 if nothing is, or if no relay runs here."""
+def tell(subject: str, config: Path, *, every: bool = False, as_json: bool) -> None:
+    """Print what is known of this operation or batch; leave with 1 if nothing is, or if no relay runs here.
+
+    `every` line, where otherwise those that repeat are counted.
+    """
 
     async def work(desk: Desk) -> None:
         story = await desk.records.story(subject)
@@ -106,7 +110,7 @@ def tell(subject: str, config: Path, *, as_json: bool) -> None:
         if as_json:
             print_json(facts)
         else:
-            show(facts)
+            show(facts, desk.config.timezone, every=every)
 
     at_desk(config, work)
 
@@ -146,36 +150,43 @@ def _watched(facts: Mapping[str, str]) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def watch_lines(watched: Mapping[str, Any]) -> Iterator[str]:
-    """The alarms that stand, in plain words."""
+def watch_lines(watched: Mapping[str, Any], zone: str = "") -> Iterator[str]:
+    """The alarms that stand, in plain words; times in this zone, or that of this machine."""
     for alarm in watched["alarms"]:
         again = f", and {alarm['reminders']} times again" if alarm["reminders"] else ""
-        yield f"{alarm['rule']} since {_day(alarm['since'])}, told {_day(alarm['told_at'])}{again}"
+        yield f"{alarm['rule']} since {_at(alarm['since'], zone)}, told {_at(alarm['told_at'], zone)}{again}"
     if watched["muted"]:
         yield "stalled and recovered too often: the watchdog says no more of this run"
 
 
-def _day(at: str) -> str:
-    return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}"
+def _at(at: str, zone: str) -> str:
+    return local(datetime.fromisoformat(at), zone)
 
 
-def show(facts: Mapping[str, Any]) -> None:
-    """Print it for a person: what it is, then everything that happened, in the time of this place."""
-    console = Console(highlight=False)
-    console.print(Text(visible(facts["name"] or facts["subject"]), "bold"), overflow="fold")
+def show(facts: Mapping[str, Any], zone: str, *, every: bool) -> None:
+    """Print it for a person: what it is, then what happened, by the clocks of this zone."""
+    show_page(Text(visible(facts["name"] or facts["subject"]), "bold", overflow="fold"))
     percentage = "" if facts["percentage"] is None else f"{facts['percentage']:g} %"
     said = (facts["subject"] if facts["name"] else "", facts["type"], facts["priority"],
             f"{facts['status']} {percentage}".strip(), *(f"{key} {facts[key]}" for key in ("tenant", "project")
                                                         if facts[key]))  # fmt: skip
-    console.print(Text(visible(", ".join(part for part in said if part))), overflow="fold")
-    for warning in watch_lines(facts["watchdog"]) if facts["watchdog"] else ():
-        console.print(warning, style="yellow")
-    for day, lines in groupby(facts["timeline"], lambda line: f"{_local(line):%Y-%m-%d}"):
-        console.print(f"\n{day}", style="bold")
-        console.print(_table(lines))
+    show_page(Text(visible(", ".join(part for part in said if part)), overflow="fold"))
+    for warning in watch_lines(facts["watchdog"], zone) if facts["watchdog"] else ():
+        show_page(Text(warning, "yellow"))
+    counted = False
+    if facts["timeline"] and facts["timeline"][0]["at"] > facts["first_event_at"]:
+        show_page(Text("What came before is not kept.", "dim"))
+    for day, listed in groupby(facts["timeline"], lambda line: f"{_local(line, zone):%Y-%m-%d %Z}"):
+        lines = [*listed]
+        shown = lines if every else fold(lines)
+        counted = counted or len(shown) < len(lines)
+        show_page(Text(f"\n{day}", "bold"))
+        show_page(_table(shown, zone))
+    if counted:
+        show_page(Text("\nWhat repeats is counted; --all shows each.", "dim"))
 
 
-def sentence_of(line: Mapping[str, Any]) -> str:
+def sentence_of(line: Mapping[str, Any], zone: str = "") -> str:
     """One line of the timeline in plain words, without its time and destination."""
     what, reason = line["what"], line.get("reason", "")
     sentence = SENTENCES.get(what)
@@ -185,7 +196,7 @@ def sentence_of(line: Mapping[str, Any]) -> str:
         "said": _event(line),
         "why": WHY.get(what, {}).get(reason, reason).replace("{address}", line.get("address", "this address")),
         "how": KINDS.get(line.get("kind", ""), ""),
-        "next": f"; next try at {_clock(line['next_at'], line['at'])}" if line.get("next_at") else "",
+        "next": f"; next try at {_clock(line['next_at'], line['at'], zone)}" if line.get("next_at") else "",
     }
     return sentence.format(**line, **words)
 
@@ -208,33 +219,38 @@ def _timeline(log: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
 
 def _event(line: Mapping[str, Any]) -> str:
     percentage = line.get("percentage")
-    said = (line.get("event"), line.get("status"), "" if percentage is None else f"{percentage:g} %")
+    reached = line.get("percentages", "" if percentage is None else f"{percentage:g} %")
+    said = (line.get("event"), line.get("status"), reached)
     return ", ".join(part for part in said if part)
 
 
-def _clock(at: str, seen_from: str) -> str:
+def _clock(at: str, seen_from: str, zone: str) -> str:
     """The time of day, with the date if that is another one."""
-    moment, now = (datetime.fromisoformat(one).astimezone() for one in (at, seen_from))
-    return f"{moment:%H:%M:%S}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S}"
+    moment, now = (there(datetime.fromisoformat(each), zone) for each in (at, seen_from))
+    return f"{moment:%H:%M:%S %Z}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S %Z}"
 
 
-def _table(lines: Iterable[Mapping[str, Any]]) -> Table:
+def _table(lines: Iterable[Line | Repeated], zone: str) -> Table:
     """A row for each line; what happened in one step carries its time once."""
     rows = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     rows.add_column(no_wrap=True)
     rows.add_column(overflow="fold")
     before = None
-    for line in lines:
-        at, place = _local(line), line.get("destination")
-        sentence = Text(visible(sentence_of(line)), COLOURS.get(line["what"], ""))
+    for item in lines:
+        line = item.line if isinstance(item, Repeated) else item
+        at, place = _local(line, zone), line.get("destination")
+        said = sentence_of(line, zone)
+        if isinstance(item, Repeated):
+            said = f"{len(item.lines)} × {said}, until {_local(item.lines[-1], zone):%H:%M:%S}"
+        sentence = Text(visible(said), COLOURS.get(line["what"], ""))
         marked = Text.assemble((visible(f"→ {place}: "), "bold"), sentence) if place else sentence
         rows.add_row("" if at == before else f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}", marked)
         before = at
     return rows
 
 
-def _local(line: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(line["at"]).astimezone()
+def _local(line: Mapping[str, Any], zone: str) -> datetime:
+    return there(datetime.fromisoformat(line["at"]), zone)
 
 
 def _iso(milliseconds: str | float | None) -> str:

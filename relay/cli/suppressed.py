@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +11,7 @@ from relay.app import Desk
 from relay.channels import CHANNELS
 from relay.cli.desk import at_desk, iso, local, print_json
 from relay.cli.options import config_option, json_option, visible
+from relay.cli.screen import show
 from relay.errors import RelayError
 from relay.store.suppressions import ADDED, BOUNCED, EVERYWHERE, UNSUBSCRIBED, Suppressed, Suppressions
 from relay.validation import suggest
@@ -46,7 +46,7 @@ def list_(config: Path, *, as_json: bool) -> None:
         if as_json:
             print_json({"suppressed": [_plain(one) for one in entries]})
         elif entries:
-            Console(highlight=False).print(_table(entries))
+            show(_table(entries, desk.config.timezone))
         else:
             click.echo("Nobody is suppressed.")
 
@@ -120,7 +120,7 @@ def _plain(one: Suppressed) -> dict[str, str]:
             "at": iso(one.at)}  # fmt: skip
 
 
-def _table(entries: Iterable[Suppressed]) -> Table:
+def _table(entries: Iterable[Suppressed], zone: str) -> Table:
     rows = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     rows.add_column("since", no_wrap=True)
     rows.add_column("address", overflow="fold")
@@ -129,5 +129,5 @@ def _table(entries: Iterable[Suppressed]) -> Table:
     for one in entries:
         place = "everywhere" if one.destination == EVERYWHERE else one.destination
         why = ": ".join(filter(None, (REASONS.get(one.reason, one.reason), one.detail)))
-        rows.add_row(local(one.at), *(Text(visible(text)) for text in (one.address, place, why)))
+        rows.add_row(local(one.at, zone), *(Text(visible(text)) for text in (one.address, place, why)))
     return rows

@@ -15,7 +15,7 @@ from relay.cli import main
 from relay.cli.letters import all_letters, chosen, short, table
 from relay.deliveries import Window
 from relay.errors import RelayError
-from tests.support.commands import Done, relay
+from tests.support.commands import Done, relay, relay_on_terminal
 from tests.support.events import body, completed
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, stage
@@ -24,7 +24,7 @@ from tests.support.targets import mail
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 REFUSED = ("550 5.7.1 Mail like this is not wanted here, and none of this name has ever been seen on this side of the "
            "mail system")  # fmt: skip
-DIGEST = "8c1d9f27b4e05a6372f1c8d489abcdef"
+DIGEST = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_the_list_is_readable_on_a_terminal_of_any_width(running_stage: St
     body_id = await quarantined(running_stage, {"no": "operation"})
     console = Console(width=width, file=StringIO())
 
-    console.print(table(await all_letters(desk(running_stage))))
+    console.print(table(await all_letters(desk(running_stage)), "Europe/Berlin"))
 
     text = console.file.getvalue()  # type: ignore[attr-defined]
     lines, words = text.rstrip().splitlines(), " ".join(text.split())
@@ -88,11 +88,23 @@ async def test_the_list_is_readable_on_a_terminal_of_any_width(running_stage: St
 
 
 async def test_the_list_is_as_wide_as_the_terminal(running_stage: Stage, letter: str) -> None:
-    done = await dead(running_stage, "list", COLUMNS="70")
+    env = {**running_stage.around.env, "COLUMNS": "70", "NO_COLOR": "1"}
+    done = await relay_on_terminal("dead", "list", "-c", CONFIG, env=env)
 
     assert done.status == 0
     assert done.out.splitlines()[1].startswith(f"{letter[:8]}  ")
     assert 60 < max(map(len, done.out.splitlines())) <= 70
+
+
+async def test_off_a_terminal_nothing_is_wrapped(running_stage: Stage, letter: str) -> None:
+    done = await dead(running_stage, "list", COLUMNS="40")
+
+    _, first, *rest = done.out.splitlines()
+    id_, day, clock, zone, what = first.split(maxsplit=4)
+    assert (id_, what) == (letter[:8], "operation.started → pair (gone@example.com)")
+    assert (len(day), len(clock), zone in ("CET", "CEST")) == (10, 8, True)
+    assert [line.strip().partition(":")[0] for line in rest] == [f"{ANALYSIS}, 1 attempt", "refused for good"]
+    assert rest[1].endswith("on this side of the mail system")
 
 
 async def test_the_list_comes_as_json(running_stage: Stage, letter: str) -> None:

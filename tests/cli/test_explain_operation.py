@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from relay.cli.folding import Repeated, fold
 from relay.cli.story import NOTED, facts_of, sentence_of, watch_lines
 from relay.store.records import Story
 from relay.watchdog import Alarm, Alarms
-from tests.support.commands import ROOT, Done, relay
+from tests.support.commands import ROOT, Done, relay, relay_on_terminal
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, stage
@@ -136,7 +137,8 @@ async def test_a_long_error_wraps_beside_its_time(running_stage: Stage) -> None:
     await running_stage.post(event("started", 0, "pair", status="Initiated"))
     await noted(running_stage, "dead")
 
-    done = await explain(running_stage, COLUMNS="80")
+    env = {**running_stage.around.env, "COLUMNS": "80", "NO_COLOR": "1"}
+    done = await relay_on_terminal("explain", ANALYSIS, "-c", CONFIG, env=env)
 
     lines = done.out.split("\n\n", 1)[1].splitlines()[1:]
     assert max(map(len, lines)) <= 80
@@ -199,6 +201,54 @@ def test_what_the_watchdog_found_is_told() -> None:
     watched = facts_of(Story("op-1", kept, []))["watchdog"]
 
     assert (watched["last_sign_of_life_at"], watched["estimate_moved"]) == ("2024-01-20T11:05:00.000Z", 3)
-    (said,) = watch_lines(watched)
-    assert re.fullmatch(r"silent since 2024-01-20 \d\d:05, told 2024-01-20 \d\d:20, and 2 times again", said)
+    (said,) = watch_lines(watched, "Europe/Berlin")
+    assert said == "silent since 2024-01-20 12:05:00 CET, told 2024-01-20 12:20:00 CET, and 2 times again"
     assert facts_of(Story("batch-1", {}, []))["watchdog"] is None
+
+
+@pytest.mark.parametrize("tenant", ["live", "steps"])
+async def test_a_run_of_a_hundred_reports_fits_a_screen(running_stage: Stage, tenant: str) -> None:
+    await running_stage.post(event("started", 0, tenant, status="Initiated"))
+    for percentage in range(1, 101):
+        await running_stage.post(event("progress", percentage, tenant))
+    await running_stage.post(event("completed", 100, tenant, status="Completed"))
+    await running_stage.around.settled()
+
+    short, every = await explain(running_stage), await explain(running_stage, "--all")
+    facts = (await explain(running_stage, "--json")).facts
+
+    assert len(short.out.splitlines()) <= 24
+    assert re.search(r"\d+ × operation\.progress, Running, \d+ % … 99 %, from async-operations, until \d\d:\d\d:\d\d",
+                     short.out)  # fmt: skip
+    assert re.search(r"^\d{4}-\d\d-\d\d CES?T$", short.out, re.M)
+    assert re.search(r"operation\.progress, Running, 100 %,", short.out)
+    assert "operation.completed, Completed, 100 %" in short.out
+    assert short.out.endswith("What repeats is counted; --all shows each.\n")
+    assert "×" not in every.out
+    for told in (short, every):  # the store keeps the newest lines alone
+        assert "What came before is not kept." in told.out
+    accepted = sum(line["what"] == "accepted" for line in facts["timeline"])
+    assert every.out.count(", from async-operations") == accepted > 30
+
+
+def lines(*whats: tuple[str, float]) -> list[dict[str, Any]]:
+    return [{"at": f"2024-01-20T11:40:{second:02}.000Z", "what": what, "destination": "team", "percentage": percentage}
+            for second, (what, percentage) in enumerate(whats)]  # fmt: skip
+
+
+def test_few_of_a_kind_are_shown_one_by_one() -> None:
+    few = lines(("accepted", 1), ("accepted", 2), ("accepted", 3))
+
+    assert fold(few) == few
+
+
+def test_the_first_and_the_last_event_stay_and_those_between_are_counted() -> None:
+    first, *between, last = lines(*(("accepted", number) for number in range(6)))
+
+    assert fold([first, *between, last]) == [first, Repeated(tuple(between)), last]
+
+
+def test_what_is_unusual_stands_alone_where_it_was() -> None:
+    shown = fold(lines(*[("delivered", 1)] * 3, ("failed", 1), *[("delivered", 1)] * 3, *[("failed", 1)] * 4))
+
+    assert [item["what"] if isinstance(item, dict) else len(item.lines) for item in shown] == [6, *["failed"] * 5]

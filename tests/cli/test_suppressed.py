@@ -46,7 +46,7 @@ async def test_each_entry_has_its_reason(running_stage: Stage) -> None:
 
     done, facts = await suppressed(running_stage, "list"), (await suppressed(running_stage, "list", "--json")).facts
 
-    rows = [line.split(maxsplit=2)[2] for line in done.out.splitlines()[1:]]
+    rows = [line.split(maxsplit=3)[3] for line in done.out.splitlines()[1:]]
     assert [" ".join(row.split()) for row in rows] == [
         "reader@example.com pair unsubscribed by its reader",
         "gone@example.com everywhere bounced: 550 5.1.1 no such �[2J user",

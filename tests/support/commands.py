@@ -1,8 +1,10 @@
 """relay's commands as people run them: in a process of their own."""
 
 import asyncio
+import contextlib
 import json
 import os
+import pty
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,6 +49,33 @@ async def relay(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT
         await process.communicate()
         raise
     return Done(process.returncode or 0, out.decode(), err.decode())
+
+
+async def relay_on_terminal(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT) -> Done:
+    """Run `relay …` on a terminal, to its end; what it wrote, escape codes and all. Colours are on but for `env`."""
+    ours, theirs = pty.openpty()
+    variables = environment({"NO_COLOR": "", "TERM": "xterm-256color", **env})
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relay", *map(str, arguments), cwd=cwd, env=variables,
+        stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+
+    def read() -> bytes:
+        shown = bytearray()
+        with contextlib.suppress(OSError):  # Linux's way to say that nobody writes there any more
+            while piece := os.read(ours, 65_536):
+                shown.extend(piece)
+        return bytes(shown)
+
+    try:
+        shown = await asyncio.wait_for(asyncio.to_thread(read), SECONDS)
+        return Done(await process.wait(), shown.decode().replace("\r\n", "\n"), "")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        os.close(ours)
 
 
 class Serving(RunningRelay):
