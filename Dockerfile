@@ -3,14 +3,19 @@
 # /data, fsynced before every 2xx. It runs as nobody in particular and writes nowhere else.
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY requirements/run.txt requirements/
-RUN python -m venv /opt/relay \
- && /opt/relay/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/run.txt
-COPY pyproject.toml README.md ./
+COPY requirements/build.txt requirements/run.txt requirements/
+# What builds relay is locked as well, and stays in an environment of its own: the one that runs has not even pip.
+RUN python -m venv /opt/build && python -m venv --without-pip /opt/relay \
+ && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/build.txt \
+ && /opt/build/bin/pip --python /opt/relay/bin/python install --no-cache-dir --disable-pip-version-check \
+      --require-hashes -r requirements/run.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY relay relay
 COPY templates templates
 COPY config config
-RUN /opt/relay/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
+RUN /opt/build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-build-isolation --no-deps -w dist . \
+ && /opt/build/bin/pip --python /opt/relay/bin/python install --no-cache-dir --disable-pip-version-check \
+      --no-index --no-deps dist/*.whl
 
 FROM python:3.13-slim
 COPY --from=build /opt/relay /opt/relay
@@ -19,9 +24,8 @@ ENV PATH=/opt/relay/bin:$PATH PYTHONUNBUFFERED=1 RELAY_DATA_DIR=/data RELAY_CONF
 USER relay
 VOLUME /data
 EXPOSE 8080
-# Alive and able to accept; the shell's own tools are not needed for it.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
+# Able to accept events, by the same configuration that relay serves with.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["relay", "health"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["relay"]
 CMD ["serve"]

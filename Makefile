@@ -6,7 +6,7 @@ RUN    := $(VENV)/.run-ready
 DEV    := $(VENV)/.dev-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint clean
+.PHONY: help setup demo run test lint lowest clean
 
 help:            ## Say what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,8 +28,18 @@ lint: $(DEV)     ## Format, lint, types, import directions
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Where every library that relay uses is used, and nothing waits for a browser: about a minute.
+LOWEST := .venv-lowest
+FAST   := $(addprefix tests/,channels store cli/test_check.py cli/test_explain.py cli/test_send.py cli/test_serve.py \
+            platform/test_client.py test_config.py test_flow.py test_receiver.py test_rendering.py test_signatures.py \
+            test_templates.py test_worker.py)
+lowest:          ## Run a fast part of the tests on the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/lowest.txt
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal $(FAST) $(ARGS)
+
 clean:           ## Remove what setup made
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(LOWEST)
 
 # A Debian without python3-venv cannot make one; as root we may bring it, else we say what is missing.
 $(BIN)/python:
@@ -39,17 +49,23 @@ $(BIN)/python:
 	    apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
 	  else echo "Python cannot make a virtual environment here: apt-get install python3-venv"; exit 1; fi; }
 
-$(RUN): requirements/run.txt pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+$(RUN): requirements/run.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/run.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUN)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-# The locks name versions and hashes, never an address. Needs uv.
+# The locks name versions and hashes, never an address. Needs uv. The lowest ones are relay's own requirements alone; the
+# tools that test on them are as new as fits.
+COMPILE := uv pip compile -q --universal --no-annotate --no-header
+EXTRAS  := --extra embedded --extra demo
 .PHONY: lock
 lock:            ## Renew requirements/*.txt
-	uv pip compile -q --universal --generate-hashes --no-annotate --no-header --extra embedded --extra demo pyproject.toml -o requirements/run.txt
-	uv pip compile -q --universal --generate-hashes --no-annotate --no-header --extra embedded --extra demo --group dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --generate-hashes $(EXTRAS) pyproject.toml -o requirements/run.txt
+	$(COMPILE) --generate-hashes $(EXTRAS) --group dev --group build pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --generate-hashes --group build -c requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) $(EXTRAS) --resolution lowest-direct pyproject.toml -o $(VENV)/lowest.txt
+	$(COMPILE) --generate-hashes $(EXTRAS) --group test -c $(VENV)/lowest.txt pyproject.toml -o requirements/lowest.txt

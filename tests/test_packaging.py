@@ -1,0 +1,97 @@
+"""What is packed and how it is built: nothing that the locks do not name, and everything that is needed to run."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+LOCKS = {name: (ROOT / f"requirements/{name}.txt").read_text("utf-8") for name in ("run", "dev", "build", "lowest")}
+INSTALL = r"pip .*(?:install|wheel).* (?:-e )?\.(?:\s|$)"
+
+
+def pinned(name: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", LOCKS[name], re.M))
+
+
+def named(requirement: str) -> str:
+    [name] = re.findall(r"^[A-Za-z0-9._-]+", requirement)
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_version_in_a_lock_has_its_hashes(name: str) -> None:
+    blocks = re.split(r"^(?=\S)", LOCKS[name], flags=re.M)[1:]
+
+    assert blocks
+    assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
+
+
+def test_what_builds_relay_is_locked_and_is_what_the_tests_are_installed_with() -> None:
+    needed = {named(one) for one in PROJECT["build-system"]["requires"]}
+
+    assert needed <= pinned("build").keys()
+    assert pinned("build").items() <= pinned("dev").items()
+
+
+@pytest.mark.parametrize("file", ["Makefile", "Dockerfile"])
+def test_relay_is_never_built_with_what_no_lock_names(file: str) -> None:
+    text = (ROOT / file).read_text("utf-8").replace("\\\n", " ")
+    builds = [line for line in re.split(r"\n|&&", text) if re.search(INSTALL, line)]
+
+    assert builds
+    assert all("--no-build-isolation" in line and "--no-deps" in line for line in builds)
+
+
+def test_the_oldest_versions_are_those_that_the_project_allows() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = [one for one in (*PROJECT["project"]["dependencies"], *extras["embedded"], *extras["demo"])
+              if not one.startswith("relay[")]  # fmt: skip
+    least = {named(one): re.findall(r">=([\d.]+)", one)[0] for one in wanted}
+    locked = {name: version for name, version in pinned("lowest").items() if name in least}
+
+    def numbers(version: str) -> tuple[int, ...]:
+        return tuple(int(part) for part in re.sub(r"(\.0)+$", "", version).split("."))
+
+    assert {name: numbers(version) for name, version in locked.items()} == {
+        name: numbers(version) for name, version in least.items()
+    }, "renew it: make lock"
+
+
+def test_the_licence_and_the_types_come_along() -> None:
+    licence = (ROOT / "LICENSE").read_text("utf-8")
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+
+    assert "Apache License\n                           Version 2.0, January 2004" in licence
+    assert PROJECT["project"]["license-files"] == ["LICENSE"]
+    assert (ROOT / "relay/py.typed").exists()
+    copied = {word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+              for word in line.split()}  # fmt: skip
+    assert {f"!{name}" for name in copied} <= {*ignored}
+
+
+def test_every_classifier_is_one_that_indexes_know() -> None:
+    known = pytest.importorskip("trove_classifiers", reason="it comes with the requirements that build relay")
+
+    assert set(PROJECT["project"]["classifiers"]) <= known.classifiers
+    assert not set(PROJECT["project"]["classifiers"]) & known.deprecated_classifiers.keys()
+
+
+def test_the_wheel_has_all_that_an_installed_relay_needs(tmp_path: Path) -> None:
+    build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
+
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    [wheel] = tmp_path.glob("*.whl")
+    held = {name.partition(".dist-info/")[2] or name for name in zipfile.ZipFile(wheel).namelist()}
+    shared = {f"relay/_share/{file.relative_to(ROOT)}" for folder in ("config", "templates")
+              for file in (ROOT / folder).rglob("*") if file.is_file()}  # fmt: skip
+    assert {"licenses/LICENSE", "relay/py.typed", *shared} <= held
+    assert not [name for name in held if name.startswith(("tests/", "requirements/"))]
