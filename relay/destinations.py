@@ -13,7 +13,7 @@ from relay.deliveries import Mode, Window
 from relay.events import PRIORITIES, STATUSES, Event
 from relay.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
 from relay.sources import Name
-from relay.validation import Duration, Section, Texts, keyed, known_name, one_or_more, spelled, suggest, validate
+from relay.validation import Duration, Off, Section, Texts, keyed, known_name, one_or_more, spelled, suggest, validate
 
 MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
@@ -35,7 +35,9 @@ def known_zone(written: str) -> str:
 
 Language = Annotated[str, spelled(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?", "a language such as en, de or de-AT")]
 Timezone = Annotated[str, AfterValidator(known_zone)]
-Days = Annotated[frozenset[int], BeforeValidator(days_of), Field(max_length=7)]
+Days = Annotated[frozenset[int], BeforeValidator(days_of, json_schema_input_type=str | list[str]), Field(max_length=7)]
+ClockText = Annotated[str, Field(pattern=r"^\s*\d{1,2}:\d{2}\s*$", examples=["08:30"])]
+Clock = Annotated[time, BeforeValidator(clock_of, json_schema_input_type=ClockText)]
 
 
 class Live(Section):
@@ -50,8 +52,8 @@ class Live(Section):
 class QuietHours(Section):
     """When nobody wants a new message; what passes all the same are moments as in `mention`."""
 
-    begin: Annotated[time, BeforeValidator(clock_of), Field(validation_alias=AliasChoices("from"))]
-    end: Annotated[time, BeforeValidator(clock_of), Field(validation_alias=AliasChoices("to"))]
+    begin: Annotated[Clock, Field(validation_alias=AliasChoices("from"))]
+    end: Annotated[Clock, Field(validation_alias=AliasChoices("to"))]
     days: Days = EVERY_DAY  # those on which the quiet hours begin
     passing: Annotated[
         tuple[Annotated[str, known_name(MENTIONS, "moment")], ...],
@@ -86,7 +88,7 @@ def _hours(written: object) -> object:
     return written if written is None else keyed('{from: "22:00", to: "07:00"}, or off')(written)
 
 
-Hours = Annotated[QuietHours | None, BeforeValidator(_hours)]
+Hours = Annotated[QuietHours | None, BeforeValidator(_hours, json_schema_input_type=QuietHours | Off | None)]
 
 
 class Manners(Section):
@@ -102,7 +104,7 @@ class Manners(Section):
         BeforeValidator(keyed('whom to call when, such as {failed: ["@analyst"]}')),
     ] = Field(default_factory=dict)
     quiet_hours: Hours = None  # where it is not written, those at the top
-    at: Annotated[time, BeforeValidator(clock_of)] = time(8, 30)  # digest: when it is sent
+    at: Clock = time(8, 30)  # digest: when it is sent
     days: Days = EVERY_DAY  # digest: on which days
     when_empty: Literal["skip", "send"] | None = None  # digest: weekly ones are sent, the others are not
 

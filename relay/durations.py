@@ -13,6 +13,9 @@ _DURATION = re.compile(r"\s?".join(rf"(?:({_NUMBER})\s?(?:{unit}))?" for unit in
 _SIZE = re.compile(rf"({_NUMBER})\s?([a-z]*)", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(r"(\d{1,9})\s?/\s?(s|m|min|h|d)", re.ASCII)
 
+# The same as patterns for a JSON Schema.
+DURATION, SIZE, RATE = (f"^(?:{shape.pattern})$" for shape in (_DURATION, re.compile(rf"{_NUMBER}\s?[A-Za-z]*"), _RATE))
+
 
 def duration(written: object) -> float:
     """Seconds in `90s`, `1h30m`, `10 seconds`, or a plain number of seconds; ValueError says what was expected."""

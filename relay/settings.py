@@ -10,19 +10,23 @@ from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 
 from relay.backoff import RetryPolicy
 from relay.destinations import Destination, Hours, Language, Manners, Timezone
-from relay.durations import size
+from relay.durations import SIZE, size
 from relay.dynamic import DynamicDestinations
 from relay.errors import Problem
 from relay.rules import Rule
 from relay.sources import Name, Source
-from relay.validation import Section, spelled
+from relay.validation import Off, Section, spelled
 from relay.watchdog import Watchdog, or_none
 
 Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such as https://relay.example.com")]
 RedisUrl = Annotated[
     str, spelled(r"((redis|rediss|unix)://\S+)?", "redis://, rediss:// or unix://, or nothing for a private Redis")
 ]
-Size = Annotated[int, BeforeValidator(size), Field(ge=1024, le=64 * 2**20)]
+Size = Annotated[
+    int,
+    BeforeValidator(size, json_schema_input_type=int | Annotated[str, Field(pattern=SIZE)]),
+    Field(ge=1024, le=64 * 2**20),
+]
 
 
 class Server(Section):
@@ -69,8 +73,11 @@ class Config(Section):
     rules: tuple[Rule, ...]
     retry: RetryPolicy = RetryPolicy()
     quiet_hours: Hours = None
-    watchdog: Annotated[Watchdog | None, BeforeValidator(or_none)] = Watchdog()
+    watchdog: Annotated[Watchdog | None, BeforeValidator(or_none, json_schema_input_type=Watchdog | Off | None)] = (
+        Watchdog()
+    )
     _warnings: tuple[Problem, ...] = PrivateAttr(())
+    _digest: str = PrivateAttr("")
 
     @property
     def manners(self) -> Manners:
@@ -81,3 +88,8 @@ class Config(Section):
     def warnings(self) -> tuple[Problem, ...]:
         """What works, but probably not as it was meant."""
         return self._warnings
+
+    @property
+    def digest(self) -> str:
+        """Which version of the file this is: the first digits of its sha256."""
+        return self._digest

@@ -6,12 +6,22 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SecretStr,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from relay.configfile import Place
-from relay.durations import rate
+from relay.durations import RATE, rate
 from relay.signatures import SCHEMES
 from relay.validation import Duration, Section, keyed, known_name, spelled
 
@@ -87,6 +97,10 @@ class RateLimit(BaseModel):
             return written
         count, period = rate(written)
         return {"count": count, "period": period}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "pattern": RATE, "examples": ["100/s"]}
 
 
 class Signature(Section):

@@ -2,15 +2,25 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails
 
 from relay.configfile import Document, Place
-from relay.durations import duration, spoken
+from relay.durations import DURATION, duration, spoken
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -55,7 +65,9 @@ class Section(BaseModel):
 # A lone text stands for a list of one.
 one_or_more = BeforeValidator(lambda written: [written] if isinstance(written, str) else written)
 Texts = Annotated[tuple[str, ...], one_or_more]
-Duration = Annotated[float, BeforeValidator(duration)]
+DurationText = Annotated[str, Field(pattern=DURATION)]
+Duration = Annotated[float, BeforeValidator(duration, json_schema_input_type=float | DurationText)]
+Off = Literal["off", False]  # False is what `off` is to older YAML
 
 
 def validate(model: type[Model], written: object, document: Document, place: Place) -> Model | None:
@@ -88,6 +100,17 @@ def keyed(example: str) -> Callable[[object], object]:
     return check
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown(AfterValidator):
+    """A check that a JSON Schema can express, and how."""
+
+    func: Callable[[str], str]
+    schema: Mapping[str, Any]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(core), **self.schema}
+
+
 def known_name(names: Iterable[str], what: str) -> AfterValidator:
     """Accepts one of `names` in any case of letters, and gives it in ours."""
     spellings = {name.casefold(): name for name in names}
@@ -97,7 +120,7 @@ def known_name(names: Iterable[str], what: str) -> AfterValidator:
             raise ValueError(f"unknown {what}; {suggest(written, spellings.values())}")
         return spellings[written.casefold()]
 
-    return AfterValidator(check)
+    return _Shown(check, {"enum": list(dict.fromkeys((*spellings.values(), *spellings)))})
 
 
 def spelled(pattern: str, expected: str) -> AfterValidator:
@@ -109,7 +132,12 @@ def spelled(pattern: str, expected: str) -> AfterValidator:
             raise ValueError(f"expected {expected}")
         return written
 
-    return AfterValidator(check)
+    return _Shown(check, {"pattern": f"^(?:{pattern})$"})
+
+
+def spellings(model: type[BaseModel]) -> dict[str, list[str]]:
+    """How each field of a section may be written, by its name: the way the documentation does it first."""
+    return {name: _spellings(name, field) for name, field in model.model_fields.items()}
 
 
 def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from relay.durations import duration
 from relay.events import Document, Event, view
 from relay.parsing import ENVELOPE, parse
-from relay.validation import Duration, Section
+from relay.validation import Duration, DurationText, Off, Section
 
 SOURCE = "relay"  # what relay's own events come from
 RHYTHM = 3  # silent for so many of the gaps that this run usually makes
@@ -47,8 +47,14 @@ def listed(written: object) -> object:
     return [written] if isinstance(written, str | int | float) else written
 
 
-Patience = Annotated[float | None, BeforeValidator(patience)]
-Share = Annotated[Annotated[float, Field(ge=0, le=1000)] | None, BeforeValidator(or_none)]
+Patience = Annotated[float | None, BeforeValidator(patience, json_schema_input_type=float | DurationText | Off | None)]
+Percentage = Annotated[float, Field(ge=0, le=1000)]
+Share = Annotated[Percentage | None, BeforeValidator(or_none, json_schema_input_type=Percentage | Off | None)]
+Times = Annotated[
+    tuple[Duration, ...],
+    BeforeValidator(listed, json_schema_input_type=list[Duration] | float | DurationText | Off | None),
+    Field(max_length=10),
+]
 
 
 class Watchdog(Section):
@@ -58,7 +64,7 @@ class Watchdog(Section):
     flat: Patience = 1800.0  # events, but neither percentage nor phase moves
     overdue_pct: Share = 20.0  # of the planned time, after the first estimate
     deadline_grace: Patience = 120.0  # after timeoutAt
-    remind: Annotated[tuple[Duration, ...], BeforeValidator(listed), Field(max_length=10)] = (1800.0, 7200.0, 43_200.0)
+    remind: Times = (1800.0, 7200.0, 43_200.0)
     startup_grace: Duration = 600.0  # after relay itself was away
 
 

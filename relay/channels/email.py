@@ -41,8 +41,10 @@ class EmailSettings(BaseModel):
     ca_file: FilePath | None = None  # an authority beside those the system knows
     username: str = ""
     password: SecretStr = SecretStr("")
-    sender: Annotated[Mailbox, BeforeValidator(_mailbox), Field(validation_alias=AliasChoices("from"))]
-    reply_to: Annotated[Mailbox | None, BeforeValidator(_mailbox)] = None
+    sender: Annotated[
+        Mailbox, BeforeValidator(_mailbox, json_schema_input_type=str), Field(validation_alias=AliasChoices("from"))
+    ]
+    reply_to: Annotated[Mailbox | None, BeforeValidator(_mailbox, json_schema_input_type=str | None)] = None
     thread: Thread = "operation"  # all mails of an operation are one conversation, or each stands alone
 
     @model_validator(mode="before")

@@ -88,7 +88,9 @@ class NewRoots(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: Annotated[int, Field(ge=1, le=1_000)] = 20
-    per: Annotated[float, BeforeValidator(_seconds), Field(ge=10, le=86_400)] = 600.0
+    per: Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str), Field(ge=10, le=86_400)] = (
+        600.0
+    )
 
 
 def _everyone(written: object) -> object:
@@ -106,7 +108,9 @@ def _named(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Names = Annotated[
-    tuple[Annotated[str, Field(min_length=1, max_length=254)], ...], BeforeValidator(_everyone), AfterValidator(_named)
+    tuple[Annotated[str, Field(min_length=1, max_length=254)], ...],
+    BeforeValidator(_everyone, json_schema_input_type=str | list[str]),
+    AfterValidator(_named),
 ]
 
 
@@ -129,10 +133,14 @@ class SlackSettings(BaseModel):
     base_url: str = "https://slack.com/api/"
     proxy: SecretStr = SecretStr("")  # https://user:password@proxy.example.com:3128
     webhooks: dict[str, SecretStr] = Field(default_factory=dict)  # by conversation: what goes there needs no token
-    new_roots: Annotated[NewRoots | None, BeforeValidator(_off)] = NewRoots()
+    new_roots: Annotated[
+        NewRoots | None, BeforeValidator(_off, json_schema_input_type=NewRoots | Literal["off", False] | None)
+    ] = NewRoots()
     profile: Literal["classic", "rich"] = "classic"  # rich: the newer blocks too, where the workspace has them
     edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_A_MINUTE  # of all live messages together
-    interactivity: Annotated[Literal["off", "http"], BeforeValidator(_switched)] = "off"  # buttons under live messages
+    interactivity: Annotated[  # buttons under live messages
+        Literal["off", "http"], BeforeValidator(_switched, json_schema_input_type=Literal["off", "http", False])
+    ] = "off"
     signing_secret: SecretStr = SecretStr("")  # of the app: what it says of a press is signed with it
     actions: Actions = Actions()
 

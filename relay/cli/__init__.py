@@ -13,7 +13,10 @@ from relay import __version__
 COMMANDS = {
     "serve": "Receive events and deliver messages.",
     "demo": "Run everything on this machine: a platform, a Slack and an inbox to look at.",
+    "health": "Ask the relay that runs here whether it takes events.",
     "check": "Check the configuration and the templates; with --live, ask the other sides too.",
+    "init": "Write a commented configuration to start from.",
+    "config": "Print the JSON Schema of the configuration file.",
     "explain": "Say whom an event reaches and why, or what happened to an operation.",
     "send": "Sign one event and send it.",
     "template": "Lint, preview and test message templates.",
@@ -25,6 +28,9 @@ COMMANDS = {
     "sandbox": "Serve a sandbox of the Async Operations API.",
 }
 
+# What a command may need beyond `pip install relay`, and the extra that brings it.
+EXTRAS = {"aiosmtpd": "demo"}
+
 
 class Commands(click.Group):
     """A group that knows its commands by name, so that help and start-up import none of them."""
@@ -35,7 +41,14 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        try:
+            command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get(error.name or "")
+            if not extra:
+                raise
+            missing = f"relay {cmd_name} needs {error.name}, which is not installed: pip install 'relay[{extra}]'"
+            raise click.ClickException(missing) from None
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -18,7 +18,7 @@ from relay.cli.screen import console as screen
 from relay.config import Config, load
 from relay.configfile import Document, read
 from relay.dynamic import DynamicDestinations
-from relay.errors import ConfigError, Problem, RelayError, TemplateError
+from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 
 PATIENCE = 15.0  # seconds for each of the other sides
 
@@ -66,6 +66,7 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
 
     config = load(path, env=os.environ, channels=CHANNELS)
     report.warnings += [*config.warnings, *_without_unsubscribing(config), *_without_buttons(config)]
+    report.warnings += _without_a_server(config)
     report.summary = _summary(config)
     try:
         renderer = build_renderer(config)
@@ -89,6 +90,17 @@ def _without_unsubscribing(config: Config) -> Iterator[Problem]:
         yield Problem("server.public_url", text)
     elif address.scheme != "https" and address.hostname not in ("localhost", "127.0.0.1"):
         yield Problem("server.public_url", "mail programs offer to unsubscribe by one click for https addresses alone")
+
+
+def _without_a_server(config: Config) -> Iterator[Problem]:
+    """A private Redis is wanted, and this machine has none to start. The file may be meant for another one."""
+    from relay.store.embedded import find_server  # noqa: PLC0415
+
+    try:
+        if not config.redis.url:
+            find_server(os.environ.get("RELAY_REDIS_SERVER", ""))
+    except EmbeddedRedisError as error:
+        yield Problem("redis.url", str(error))
 
 
 def _without_buttons(config: Config) -> Iterator[Problem]:

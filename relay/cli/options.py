@@ -6,8 +6,10 @@ from typing import NoReturn
 
 import click
 
+CONFIG = "config/relay.yaml"  # where every command looks, unless RELAY_CONFIG or -c names another file
+
 config_option = click.option(
-    "-c", "--config", "config", envvar="RELAY_CONFIG", default="config/relay.yaml", show_default=True,
+    "-c", "--config", "config", envvar="RELAY_CONFIG", default=CONFIG, show_default=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", show_envvar=True,
     help="The configuration.",
 )  # fmt: skip

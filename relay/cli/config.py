@@ -1,0 +1,22 @@
+"""relay config: what can be known about the configuration file without one."""
+
+import json
+
+import click
+
+from relay.channels import CHANNELS
+from relay.schema import json_schema
+
+
+@click.group(short_help="Print the JSON Schema of the configuration file.")
+def config() -> None:
+    """What can be known about the configuration file without one."""
+
+
+@config.command
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, by which editors complete and check it.
+
+    It lies beside the shipped config/relay.yaml as relay.schema.json; the first line there names it.
+    """
+    click.echo(json.dumps(json_schema(CHANNELS), ensure_ascii=False, indent=2))

@@ -1,0 +1,114 @@
+"""The configuration file as a JSON Schema (draft 2020-12), by which editors complete and check it.
+
+It is made from the settings' own types. What they cannot know is added here: the shapes that only the file has
+(`slack:` or `email:` at a destination), every spelling of a key, and that a variable may stand for any value. What no
+single value shows is left to relay itself.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from relay.destinations import Channels, Manners
+from relay.rules import Rule
+from relay.settings import Config
+from relay.sources import Name
+from relay.validation import Section, Texts, one_or_more, spellings
+
+Schema = dict[str, Any]
+
+VARIABLE = r"\$\{|^file:"  # stands in a value that is known only when the file is read
+# Values that are no text may be written as text; and plain text may look like another value.
+AS_TEXT = {"integer": r"^\d+$", "number": r"^\d+(\.\d+)?$", "boolean": "^(true|false|yes|no|on|off)$"}
+PLAIN = ["string", "number", "boolean"]
+NOISE = {"title", "format", "writeOnly"}
+BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+ITEMS = {"minLength": "minItems", "maxLength": "maxItems"}
+NAMED, LISTED, ONE = ("properties", "patternProperties", "$defs"), ("anyOf", "oneOf"), ("items", "additionalProperties")
+
+
+def json_schema(channels: Channels) -> Schema:
+    """The schema of a file that configures these channels."""
+    made = _open(_file(channels).model_json_schema(schema_generator=_Generator))
+    made["$defs"]["Destination"]["properties"]["mode"].pop("default")  # it is the channel's first
+    return {
+        "$schema": _Generator.schema_dialect,
+        "title": "relay",
+        **made,
+        "description": "The configuration of relay: docs/configuration.md explains every key.",
+    }
+
+
+def _file(channels: Channels) -> type[BaseModel]:
+    """The configuration as it is written, where that is not how it is kept."""
+    modes: Any = [
+        {"required": [name], "properties": {"mode": {"enum": [*kind.modes]}}} for name, kind in channels.items()
+    ]
+    empty: Any = Field(default_factory=dict)
+    settings: Any = {name: (kind.Settings, empty) for name, kind in channels.items()}
+    addresses: Any = dict.fromkeys(channels, (Texts, empty))
+    base: Any = type("Place", (Manners,), {"model_config": ConfigDict(json_schema_extra={"oneOf": modes})})
+    destination: Any = create_model("Destination", __base__=base, **addresses)
+    rule: Any = create_model("Rule", __base__=Rule, name=(Annotated[str, Field(max_length=100)], ""))
+    return create_model(
+        "File",
+        __base__=Config,
+        channels=(create_model("Channels", __base__=Section, **settings), empty),
+        destinations=(dict[Name, destination], empty),
+        rules=(tuple[rule, ...], ...),
+    )
+
+
+class _Generator(GenerateJsonSchema):
+    """Pydantic's, with every spelling of a key and the shorthand that no type of ours shows."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        written = made.get("properties", {})
+        made["properties"] = {
+            way: written[next(name for name in (*ways, field) if name in written)]
+            for field, ways in spellings(schema["cls"]).items()
+            for way in ways
+        }
+        return made
+
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        made = super().function_before_schema(schema)
+        return {"anyOf": [made["items"], made]} if schema["function"]["function"] is one_or_more.func else made
+
+
+def _open(schema: Mapping[str, Any]) -> Schema:
+    """The schema for people's files: its noise left out, its bounds right, and open to variables."""
+    made = {BOUNDS.get(key, key): value for key, value in schema.items() if key not in NOISE}
+    if "patternProperties" in made:
+        made["additionalProperties"] = False  # a name of other letters
+    several = made.get("type") == "array" or "anyOf" in made
+    made = {ITEMS.get(key, key) if several else key: _inside(key, value) for key, value in made.items()}
+    if isinstance(made.get("default"), list | dict | None) or _is_no_text(made.get("default"), schema.get("pattern")):
+        made.pop("default", None)
+    if "enum" in made or "const" in made:
+        default = {"default": made.pop("default")} if "default" in made else {}
+        return {"anyOf": [made, {"type": "string", "pattern": VARIABLE}], **default}
+    kind = str(made.get("type"))
+    if kind in AS_TEXT:
+        return made | {"type": [kind, "string"], "pattern": f"{AS_TEXT[kind]}|{VARIABLE}"}
+    if kind == "string":
+        return made | ({"pattern": f"{made['pattern']}|{VARIABLE}"} if "pattern" in made else {"type": PLAIN})
+    return made
+
+
+def _inside(key: str, value: Any) -> Any:
+    if key in NAMED:
+        return {name: _open(one) for name, one in value.items()}
+    if key in LISTED:
+        return [_open(one) for one in value]
+    return _open(value) if key in ONE and isinstance(value, Mapping) else value
+
+
+def _is_no_text(default: object, pattern: str | None) -> bool:
+    """A default that is not written so, such as a time with its seconds."""
+    return isinstance(default, str) and bool(pattern) and not re.search(pattern or "", default)

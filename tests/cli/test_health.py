@@ -1,0 +1,126 @@
+"""relay health: what the containers ask, of a relay that runs, of one that does not, and of what is no relay."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from relay.channels import CHANNELS
+from relay.cli.health import address
+from relay.config import load
+from tests.support.commands import Serving, relay
+from tests.support.inprocess import NEEDED, SHIPPED
+from tests.support.redis_server import RedisServer
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@pytest.fixture
+def env() -> dict[str, str]:
+    return NEEDED | {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": str(free_port())}
+
+
+@asynccontextmanager
+async def answering(port: str, handler: object) -> AsyncIterator[None]:
+    """Something else on this port."""
+    app = web.Application()
+    app.router.add_get("/readyz", handler)  # type: ignore[arg-type]
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", int(port)).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def test_it_leaves_with_0_while_relay_takes_events_and_says_what_stands_in_the_way(env: dict[str, str]) -> None:
+    with RedisServer() as redis:
+        env["RELAY_REDIS_URL"] = redis.url
+        async with Serving(SHIPPED, env):
+            well = await relay("health", "-c", SHIPPED, env=env)
+            redis.stop()
+            ill = await relay("health", "-c", SHIPPED, env=env)
+            facts = await relay("health", "-c", SHIPPED, "--json", env=env)
+        gone = await relay("health", "-c", SHIPPED, env=env)
+
+    place = f"http://127.0.0.1:{env['RELAY_PORT']}"
+    assert (well.status, well.out.splitlines()[0]) == (0, f"relay at {place} takes events.")
+    assert ill.status == 1
+    assert ill.err.startswith(f"relay at {place} takes no events. redis: ")
+    assert facts.status == 1
+    assert facts.facts["ready"] is False
+    assert facts.facts["checks"]["redis"]
+    assert (gone.status, gone.err) == (
+        1, f"relay at {place} is not running: nothing listens there. `relay serve` starts it\n")  # fmt: skip
+
+
+async def test_what_is_not_relay_is_told_so(env: dict[str, str]) -> None:
+    async def another(_request: web.Request) -> web.Response:
+        return web.Response(text="<html>hello</html>")
+
+    async with answering(env["RELAY_PORT"], another):
+        done = await relay("health", "-c", SHIPPED, env=env)
+
+    assert done.status == 1
+    assert done.err.endswith("is not relay, but something else that listens there\n")
+
+
+async def test_one_that_hangs_is_given_up(env: dict[str, str]) -> None:
+    with socket.socket() as listening:  # takes the connection and never answers
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        env["RELAY_PORT"] = str(listening.getsockname()[1])
+
+        done = await relay("health", "-c", SHIPPED, "--timeout", "0.3", env=env)
+
+    assert done.status == 1
+    assert "has not answered within 0.3 s" in done.err
+
+
+@pytest.mark.parametrize(
+    ("server", "env"),
+    [
+        ("", {}),
+        ("server: {host: 127.0.0.1, port: 9000}", {}),
+        ('server: {port: "${PORT:-8181}"}', {}),
+        ('server: {port: "${PORT:-8181}"}', {"PORT": "8282"}),
+        ("server: {host: 0.0.0.0, port: 9000}", {"RELAY_HOST": "127.0.0.2", "RELAY_PORT": "9001"}),
+        ("server: {port: 9000}", {"RELAY_PORT": "tcp://10.0.0.7:8080"}),
+        ('server: {host: "::"}', {}),
+    ],
+)
+def test_it_asks_where_relay_would_listen(server: str, env: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    shipped = SHIPPED.read_text("utf-8")
+    begin, end = shipped.index("server:"), shipped.index("redis:")
+    file.write_text(f"{shipped[:begin]}{server}\n{shipped[end:]}", "utf-8")
+
+    listens = load(file, env=NEEDED | env, channels=CHANNELS).server
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+    assert address(file, env) == (anywhere.get(listens.host, listens.host), listens.port)
+
+
+@pytest.mark.parametrize(
+    ("server", "complaint"),
+    [
+        ("{port: 0}", "relay.yaml:1: server.port: 0 is free for relay to choose"),
+        ("{port: http}", "relay.yaml:1: server.port: expected a port"),
+        ('{port: "${PORT_NOT_SET}"}', "relay.yaml:1: server.port: the environment variable PORT_NOT_SET is not set"),
+    ],
+)
+async def test_a_port_that_nobody_can_know_is_told(server: str, complaint: str, tmp_path: Path) -> None:
+    (tmp_path / "relay.yaml").write_text(f"server: {server}\n", "utf-8")
+
+    done = await relay("health", "-c", "relay.yaml", env={}, cwd=tmp_path)
+
+    assert done.status == 1
+    assert done.err.startswith(complaint)

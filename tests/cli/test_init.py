@@ -1,0 +1,73 @@
+"""relay init: from nothing to a configuration that only lacks its secrets."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import ROOT, relay
+from tests.support.inprocess import NEEDED
+
+
+async def test_init_then_check_says_only_what_is_missing_and_is_right_once_it_is_set(tmp_path: Path) -> None:
+    first = await relay("init", env={}, cwd=tmp_path)
+    unset = await relay("check", "--json", env={}, cwd=tmp_path)
+    right = await relay("check", env=NEEDED, cwd=tmp_path)
+
+    assert first.status == 0, first.err
+    assert first.out.startswith("Wrote config/relay.yaml, and relay.schema.json beside it")
+    assert {problem["message"].partition(" (")[0] for problem in unset.facts["problems"]} == {
+        f"the environment variable {name} is not set" for name in NEEDED
+    }
+    assert right.status == 0, right.out
+
+
+async def test_it_says_what_to_set_and_how_and_what_to_run(tmp_path: Path) -> None:
+    done = await relay("init", tmp_path, env={})
+
+    written = tmp_path / "relay.yaml"
+    exported = dict(re.findall(r"^  export (\w+)=(\S.*?) +#", done.out, re.M))
+    assert exported == {
+        "RELAY_WEBHOOK_SECRET": "$(openssl rand -hex 32)",
+        "RELAY_CALLBACK_TOKEN": "$(openssl rand -hex 32)",
+        "SLACK_BOT_TOKEN": "…",
+    }
+    assert exported.keys() == NEEDED.keys()
+    assert f"relay check -c {written} " in done.out
+    assert f"relay serve -c {written} " in done.out
+    assert written.read_bytes() == (ROOT / "config/relay.yaml").read_bytes()
+    assert written.with_name("relay.schema.json").exists()
+
+
+async def test_what_is_there_is_left_alone_unless_it_is_to_be_replaced(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("mine", "utf-8")
+
+    refused = await relay("init", mine, env={})
+    kept = mine.read_text("utf-8")
+    forced = await relay("init", mine, "--force", env={})
+
+    assert (refused.status, kept) == (1, "mine")
+    assert refused.err == f"{mine} exists already: name another file, or replace it with --force\n"
+    assert forced.status == 0
+    assert mine.read_text("utf-8") != "mine"
+
+
+@pytest.mark.parametrize("variable", ["elsewhere/relay.yaml", ""])
+async def test_it_writes_where_the_other_commands_look(variable: str, tmp_path: Path) -> None:
+    env = {"RELAY_CONFIG": variable} if variable else {}
+
+    done = await relay("init", env=env, cwd=tmp_path)
+
+    assert done.status == 0
+    assert (tmp_path / (variable or "config/relay.yaml")).exists()
+    assert "relay check  " in done.out
+
+
+async def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+
+    done = await relay("init", tmp_path / "file" / "relay.yaml", env={})
+
+    assert done.status == 1
+    assert "cannot be written: " in done.err

