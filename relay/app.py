@@ -187,7 +187,13 @@ class Relay:
             delivering = await self._deliver(stack)
             self.addresses = [(str(address[0]), int(address[1])) for address in runner.addresses]
             self.started.set()
-            log.info("relay.started", addresses=self.addresses, role=self._role, durability=self._health.durability)
+            log.info(
+                "relay.started",
+                addresses=self.addresses,
+                role=self._role,
+                durability=self._health.durability,
+                config=self.config.digest,
+            )
             await self._until_stopped(embedded, delivering)
             self._receiver.stopping = True  # first no new events, so that everything accepted is already durable
             log.info("relay.stopping", grace=self._grace)
@@ -217,7 +223,7 @@ class Relay:
         self.config, self.renderer = fresh, renderer
         self._receiver.sources = self._sources()
         self._health.resume()
-        log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations))
+        log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations), config=fresh.digest)
 
     def _refuse_new_channels(self, fresh: Config) -> None:
         new = sorted(set(fresh.channels) - set(self._channels))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -30,6 +31,7 @@ OVERRIDES = {
     "RELAY_DATA_DIR": ("data_dir",),
 }
 VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER")
+DIGEST = 12  # hexadecimal digits, the first that `sha256sum` shows: enough to tell one version of a file from another
 
 
 def load(path: Path, *, env: Mapping[str, str], channels: Channels) -> Config:
@@ -62,6 +64,7 @@ def parse_config(text: str, *, file: str = "", env: Mapping[str, str], channels:
         _check_dynamic(config, document, channels)
     if document.problems or not config:
         raise ConfigError(sorted(document.problems, key=lambda problem: problem.line or 0), file)
+    config._digest = sha256(text.encode()).hexdigest()[:DIGEST]
     config._warnings = tuple(sorted(document.warnings, key=lambda problem: problem.line or 0))
     return config
 

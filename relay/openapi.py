@@ -49,6 +49,7 @@ def _paths() -> Schema:
     ready = _get("Whether events can be accepted and delivered.", "#/components/schemas/Readiness")
     ready["responses"]["503"] = ready["responses"]["200"] | {"description": "They cannot: `checks` says why."}
     return {
+        "/": {"get": _text("What this is, in a sentence or two.", "text/plain")},
         "/webhooks/{source}": {"post": _receive()},
         "/healthz": {"get": _get("The process is alive.", "#/components/schemas/Health")},
         "/readyz": {"get": ready},

@@ -29,6 +29,10 @@ OUTCOMES: Mapping[int, str] = {
 }  # fmt: skip
 UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
 NOT_DURABLE = "The event could not be made durable. Send it again: it is told once."
+ROOT = """\
+This is relay, the webhook target for long-running operations: it tells people in Slack and by e-mail what happens to \
+them. Events are sent with POST to /webhooks/{source}; /healthz and /readyz say how it is.
+"""
 KEPT_HEADERS = ("content-type", "user-agent", "webhook-id")  # with a body in the quarantine
 
 log = structlog.get_logger(__name__)
@@ -84,6 +88,7 @@ class Receiver:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.route("*", "/webhooks/{source}", self.receive, expect_handler=bodies.expect_later),
+            web.get("/", self.root),
             web.get("/healthz", self.healthz),
             web.get("/readyz", self.readyz),
             web.get("/metrics", self.metrics),
@@ -110,6 +115,9 @@ class Receiver:
         if accepted.status != "accepted":
             return web.json_response(answer)
         return web.json_response(answer | {"deliveries": accepted.deliveries}, status=202)
+
+    async def root(self, _request: web.Request) -> web.Response:
+        return web.Response(text=ROOT)
 
     async def healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

@@ -31,6 +31,7 @@ from tests.support.front import SOURCES, TOKEN, Front, receiving, signed
 from tests.support.sender import SECRET, Reply, endlessly, read_reply, slowly
 
 ADDRESSES = {
+    "/",
     "/webhooks/{source}",
     "/healthz",
     "/readyz",
@@ -722,6 +723,16 @@ async def test_metrics_are_shown_to_prometheus(front: Front) -> None:
 
     assert reply.headers["content-type"].startswith("text/plain; version=")
     assert b'relay_events_total{outcome="accepted",source="ops"}' in reply.body
+
+
+async def test_the_front_page_says_what_this_is_and_no_more(front: Front) -> None:
+    reply = await front.sender().exchange(b"GET / HTTP/1.1\r\nHost: relay\r\n\r\n")
+
+    assert reply.status == 200
+    assert reply.body.startswith(b"This is relay, the webhook target for long-running operations")
+    assert reply.headers["content-type"] == "text/plain; charset=utf-8"
+    assert (reply.headers["x-content-type-options"], reply.headers["cache-control"]) == ("nosniff", "no-store")
+    assert reply.headers["server"] == "relay"
 
 
 async def test_the_openapi_document_is_valid_and_describes_what_is_served(front: Front) -> None:

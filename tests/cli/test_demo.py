@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
+
+import aiohttp
 
 from relay.demo import Demo
 from tests.support.commands import ROOT, environment, relay
@@ -18,6 +21,33 @@ async def test_it_ends_with_0_once_every_message_has_arrived() -> None:
     assert all(f"  {name:8} http://127.0.0.1:" in done.out for name in ("Slack", "Inbox", "Platform", "relay"))
     assert "200 duplicate" in done.out
     assert "200 late" in done.out
+
+
+async def test_every_address_it_prints_answers_and_relays_own_says_what_this_is() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relay", "demo", "--speed", "1", cwd=ROOT, env=environment({}),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout
+    async with asyncio.timeout(40), aiohttp.ClientSession() as session:
+        names: dict[str, str] = {}
+        while len(names) < 4:
+            line = (await process.stdout.readline()).decode()
+            assert line, "it ended early"
+            names |= {found[1]: found[2] for found in re.finditer(r"^  (\w+) +(http\S+)$", line)}
+        answers = {}
+        for name, url in names.items():
+            async with session.get(url) as response:
+                answers[name] = (response.status, response.headers, await response.text())
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+
+    assert names.keys() == {"Slack", "Inbox", "Platform", "relay"}
+    assert {name: status for name, (status, _, _) in answers.items()} == dict.fromkeys(names, 200)
+    _, headers, text = answers["relay"]
+    assert text.startswith("This is relay, the webhook target for long-running operations")
+    assert (headers["Content-Type"], headers["X-Content-Type-Options"]) == ("text/plain; charset=utf-8", "nosniff")
+    assert headers["Cache-Control"] == "no-store"
 
 
 async def test_a_message_that_never_comes_is_named_and_is_no_success() -> None:

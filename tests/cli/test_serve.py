@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -159,6 +160,23 @@ async def test_sighup_takes_a_new_destination_in(around: Surroundings, config: P
 
         assert reply.document["deliveries"] == 2
         await around.messages("#hall", lambda messages: len(messages) == 1)
+
+
+async def test_the_log_says_which_file_is_in_force(around: Surroundings, config: Path) -> None:
+    def digest() -> str:
+        return hashlib.sha256(config.read_bytes()).hexdigest()[:12]
+
+    async with Serving(config, around.env) as serving:
+        started_with = await serving.wait_for_line("relay.started")
+        first = digest()
+        change(config, "notify: [room]", "notify: [room, hall]")
+        change(config, "  room:", '  hall: {slack: "#hall", mode: each}\n  room:')
+
+        serving.send_signal(signal.SIGHUP)
+        reloaded = await serving.wait_for_line("config.reloaded")
+
+    assert (started_with["config"], reloaded["config"]) == (first, digest())
+    assert first != digest()
 
 
 async def test_sighup_with_a_bad_file_changes_nothing_and_says_why(around: Surroundings, config: Path) -> None:
