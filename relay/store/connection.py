@@ -9,7 +9,7 @@ from typing import Any, Literal
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import AuthenticationError, NoScriptError, RedisError
 
 from relay.errors import ConfigError, Problem, StoreUnavailable
 from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
@@ -76,7 +76,7 @@ class Scripts:
             except NoScriptError:
                 return await self._evaluate("EVAL", script.source, rest, replicas)
         except (RedisError, OSError, TimeoutError) as error:
-            raise StoreUnavailable(f"Redis: {error or type(error).__name__}") from error
+            raise _unavailable(error) from error
 
     async def _evaluate(self, command: str, script: str, rest: Sequence[Any], replicas: int) -> Any:
         # WAIT covers the writes of its own connection only, so both travel in one pipeline on one connection.
@@ -95,7 +95,14 @@ async def call(command: Any) -> Any:
     try:
         return await command
     except (RedisError, OSError, TimeoutError) as error:
-        raise StoreUnavailable(f"Redis: {error or type(error).__name__}") from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    if isinstance(error, AuthenticationError):  # what Redis says of it speaks of HELLO and AUTH, and of no setting
+        shape = "redis.url (RELAY_REDIS_URL) is redis://:PASSWORD@HOST:PORT/0"
+        return StoreUnavailable(f"Redis: it wants a password, or another one: {shape}")
+    return StoreUnavailable(f"Redis: {error or type(error).__name__}")
 
 
 async def inspect(redis: Redis, wanted: Durability, replicas: int) -> Promise:

@@ -1,0 +1,197 @@
+"""compose.yaml and the Dockerfile, as far as they can be tried without containers.
+
+What they start is started here, with the environment and the mounts that they give it; only hosts and ports are others.
+"""
+
+import asyncio
+import re
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from relay.standins.slack import SlackStandin
+from relay.store.server_binary import find_server
+from tests.support.commands import ROOT, Serving, environment, relay
+from tests.support.waiting import until
+
+COMPOSE = YAML(typ="safe", pure=True).load((ROOT / "compose.yaml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
+NEWCOMER = {  # what the head of compose.yaml tells a newcomer to put into .env
+    "RELAY_WEBHOOK_SECRET": "5d0a" * 16,
+    "RELAY_CALLBACK_TOKEN": "91fe" * 16,
+    "RELAY_REDIS_PASSWORD": "c4b7" * 16,
+    "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef",
+}
+
+
+def given(value: str) -> str:
+    """What compose makes of a value: every variable in it is set, or `docker compose up` refuses to start."""
+    return re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda found: NEWCOMER[found[1]], value)
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """Short enough for a socket's path."""
+    path = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+@asynccontextmanager
+async def running(*command: str, cwd: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=cwd, env=environment({"PYTHONPATH": str(ROOT)}), stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def succeeds(*command: str) -> bool:
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    return await process.wait() == 0
+
+
+async def listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+@asynccontextmanager
+async def redis_of_compose(directory: Path) -> AsyncIterator[int]:
+    """The Redis that compose.yaml starts, by its own command; only the port is another."""
+    program, *options = [given(word) for word in SERVICES["redis"]["command"]]
+    assert program == "valkey-server"
+    port = free_port()
+    here = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory))
+    async with running(str(find_server()), *options, *here, cwd=directory):
+        await until(lambda: listens(port))
+        yield port
+
+
+@asynccontextmanager
+async def inbox_of_compose(directory: Path) -> AsyncIterator[dict[str, int]]:
+    """The inbox, by its entrypoint; the ports of compose.yaml → those it has here."""
+    ports = {"1025": free_port(), "8025": free_port()}
+    program, *options = SERVICES["inbox"]["entrypoint"]
+    assert program == "python"
+    async with running(sys.executable, *here(options, ports), cwd=directory):
+        asks = here(SERVICES["inbox"]["healthcheck"]["test"][2:], ports)
+        await until(lambda: succeeds(sys.executable, *asks))  # its own health check says when
+        yield ports
+
+
+def here(words: list[str], ports: dict[str, int]) -> list[str]:
+    return [str(ports.get(word, word)) for word in words]
+
+
+def mounted(directory: Path) -> Path:
+    """The configuration where the container has it: RELAY_CONFIG of the image, below the folder that is mounted."""
+    [volume] = SERVICES["relay"]["volumes"]
+    outside, inside, access = volume.split(":")
+    [config] = re.findall(r"RELAY_CONFIG=(\S+)", DOCKERFILE)
+    assert access == "ro"
+    assert (ROOT / outside).is_dir()  # a single file that is replaced by renaming would never arrive
+    shutil.copytree(ROOT / outside, directory / "mounted")
+    return directory / "mounted" / Path(config).relative_to(inside)
+
+
+async def test_what_compose_starts_passes_check_live_and_takes_events(directory: Path) -> None:
+    config = mounted(directory)
+    async with (
+        SlackStandin(channels=["process-mining"]) as slack,
+        redis_of_compose(directory) as redis_port,
+        inbox_of_compose(directory) as inbox,
+    ):
+        # Slack alone has no service there, so the file gets the one key that makes it another's.
+        token = 'token: "${SLACK_BOT_TOKEN}"'
+        config.write_text(config.read_text("utf-8").replace(token, f"{token}\n    base_url: {slack.base_url}"), "utf-8")
+        env = {name: given(value) for name, value in SERVICES["relay"]["environment"].items()}
+        env["RELAY_REDIS_URL"] = env["RELAY_REDIS_URL"].replace("@redis:6379/", f"@127.0.0.1:{redis_port}/")
+        assert env["SMTP_HOST"] in SERVICES
+        env |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(inbox[env["SMTP_PORT"]])}
+        env |= {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": str(free_port()), "RELAY_CONFIG": str(config)}
+
+        done = await relay("check", "--live", "--json", env=env)
+        async with Serving(config, env):
+            well = await relay("health", env=env)
+
+    assert done.status == 0, done.out
+    assert done.facts["live"]["redis"] == "answers; durability is fsync"
+    assert f"127.0.0.1:{inbox['1025']} answers" in done.facts["live"]["channels.email"]
+    assert well.status == 0, well.err
+
+
+async def test_without_the_password_the_redis_of_compose_serves_nobody(directory: Path) -> None:
+    async with redis_of_compose(directory) as port:
+        env = NEWCOMER | {"RELAY_REDIS_URL": f"redis://127.0.0.1:{port}/0", "SLACK_BOT_TOKEN": "xoxb-1-abcdef"}
+
+        done = await relay("dead", "list", env=env)
+
+    assert done.status == 1
+    assert done.err.startswith("Redis: it wants a password")
+
+
+async def test_the_health_check_of_the_inbox_says_no_where_nobody_listens() -> None:
+    ports = {"1025": free_port(), "8025": free_port()}
+
+    assert not await succeeds(sys.executable, *here(SERVICES["inbox"]["healthcheck"]["test"][2:], ports))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_may_do_nothing_but_its_work(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert service["tmpfs"] == ["/tmp"]
+    assert service["mem_limit"]
+    assert service["healthcheck"]["test"]
+
+
+def test_relay_waits_until_the_others_are_well_and_only_relay_is_reached_from_outside() -> None:
+    waits = SERVICES["relay"]["depends_on"]
+
+    assert {name: one["condition"] for name, one in waits.items()} == dict.fromkeys(
+        ("redis", "inbox"), "service_healthy"
+    )
+    assert SERVICES["inbox"]["ports"] == ["127.0.0.1:8025:8025"]
+    assert "ports" not in SERVICES["redis"]
+
+
+def test_the_image_and_compose_ask_relay_itself_how_it_is() -> None:
+    assert SERVICES["relay"]["healthcheck"]["test"] == ["CMD", "relay", "health"]
+    assert 'CMD ["relay", "health"]' in DOCKERFILE
+
+
+def test_a_missing_secret_stops_compose_and_says_how_to_make_one() -> None:
+    settings = SERVICES["relay"]["environment"]
+    secrets = [value for name, value in settings.items() if name not in ("SMTP_HOST", "SMTP_PORT")]
+
+    assert all(re.search(r"\$\{\w+:\?.+\}", value) for value in secrets)
+    assert {found for value in secrets for found in re.findall(r"\$\{(\w+)", value)} == NEWCOMER.keys()
