@@ -101,6 +101,29 @@ def test_a_dataset_is_a_name_and_no_path(tmp_path: Any) -> None:
             EventLogProfile(folder).check({"dataset": name})
 
 
+async def test_the_server_goes_on_answering_while_a_log_is_worked_on() -> None:
+    """Between two reports others have their turn."""
+    turns, seen = 0, []
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def report(phase: str, fraction: float, **_: Any) -> None:
+        seen.append((phase, turns))
+
+    other = asyncio.create_task(others())
+    log = {"csv": sample(cases=1500), "dataset": "sample"}
+    await EventLogProfile().run(Job("op", "Loans", log), report)
+    other.cancel()
+    begun = dict(reversed(seen))
+    ended = dict(seen)
+    assert len([phase for phase, _ in seen if phase == "Reading"]) > 3
+    assert 0 < begun["Reading"] < ended["Reading"] < ended["Variants"] < ended["Throughput Times"]
+
+
 class Slow:
     """Goes one phase, and then waits until it is let go."""
 

@@ -61,6 +61,20 @@ async def test_with_a_redis_of_its_own_it_goes_on_at_once_after_a_crash(tmp_path
     assert found.status == "Completed"
 
 
+async def test_only_so_many_operations_and_batches_are_kept(sandbox: Stage) -> None:
+    member = {"operationType": "ReportGeneration", "operationName": "x"}
+    members = [member | {"operationKey": f"{number}"} for number in range(15)]
+    sandbox.state.kept = 20
+    ids = []
+    for _ in range(25):
+        batch = await sandbox.ask("POST", "/batch", {"batchName": "x", "operations": members}, status=202)
+        ids.append(batch["batchId"])
+        await sandbox.advance(601)
+    assert await sandbox.ask("GET", f"/batch/{ids[4]}", status=404)
+    assert (await sandbox.ask("GET", f"/batch/{ids[5]}", status=200))["status"] == "Completed"
+    assert (await sandbox.ask("GET", "/operations", status=200))["summary"]["totalOperations"] <= 20 + 15
+
+
 async def test_it_ends_although_a_cancellation_was_lost(sandbox: Stage) -> None:
     lost, turning = 0, asyncio.Event()
 

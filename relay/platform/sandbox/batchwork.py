@@ -47,7 +47,8 @@ class Batches:
         answer = document(batch, members)
         change.send += of_batch(batch, "batch.started", now, answer, told.webhooks)
         await self._state.change([name(batch)], lambda _: change)
-        await self._state.trim(batch.scope)
+        await self._state.trim(Operation, batch.scope, added=len(members))
+        await self._state.trim(Batch, batch.scope)
         return answer
 
     async def show(self, batch: Batch) -> answers.Batch:

@@ -48,7 +48,7 @@ class Operations:
         answer = documents.started(operation, listeners(operation, told.webhooks))
         change = begun(operation, told, self._desk.clock())
         await self._state.change([name(operation)], lambda _: change)
-        await self._state.trim(operation.scope)
+        await self._state.trim(Operation, operation.scope)
         return answer
 
     async def retry(self, original: Operation, asked: RetryOperation) -> answers.Retried:

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
+from itertools import islice
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -20,7 +21,7 @@ from relay.platform.sandbox.runner import Brought, Job, Report
 
 PHASES = ("Reading", "Variants", "Throughput Times", "Report")
 COLUMNS = {"case": "case_id", "activity": "activity", "timestamp": "timestamp"}
-SLICE = 2000  # rows between two reports, so that the server goes on answering
+SLICE = 2000  # rows between two reports, and between two chances to be stopped
 SHOWN = 10
 DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\.csv")
 STYLE = """:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
@@ -38,6 +39,8 @@ class EventLogProfile:
     """`parameters`: `csv` (text), or `dataset`: `sample`, or a file in the data directory's `datasets`.
 
     `columns` names the columns of case, activity and timestamp, if they are not case_id, activity and timestamp.
+    A log may be large: it is worked on in threads, and the server goes on answering. A thread cannot be stopped; one
+    that nobody waits for any more ends with its slice or its step.
     """
 
     phases: Sequence[str] = PHASES
@@ -57,21 +60,15 @@ class EventLogProfile:
         total = max(1, text.count("\n") - 1)
         cases: dict[str, list[Event]] = defaultdict(list)
         count = 0
-        for count, (case, event) in enumerate(rows, 1):
-            cases[case].append(event)
-            if count % SLICE == 0:
-                await report("Reading", min(count / total, 0.99), processed=count, total=total, activity="Reading rows")
-                await asyncio.sleep(0)
+        while taken := await asyncio.to_thread(_collect, rows, cases):
+            count += taken
+            await report("Reading", min(count / total, 0.99), processed=count, total=total, activity="Reading rows")
         if not count:
             raise ValueError("the log has no rows")
         await report("Reading", 1.0, processed=count, total=count)
-        variants: Counter[tuple[str, ...]] = Counter()
-        for events in cases.values():
-            events.sort(key=lambda event: event.at)
-            variants[tuple(event.activity for event in events)] += 1
+        variants = await asyncio.to_thread(_counted, cases)
         await report("Variants", 1.0, processed=count, total=count)
-        seconds = sorted((events[-1].at - events[0].at).total_seconds() for events in cases.values())
-        profile = _profile(cases, variants, seconds, count)
+        profile = await asyncio.to_thread(_profile, cases, variants, count)
         await report("Throughput Times", 1.0, processed=count, total=count)
         files = [
             File("Event Log Profile", "Report", "HTML", "profile.html", "The profile to read",
@@ -153,8 +150,25 @@ def _read(reader: "csv.DictReader[str]") -> Iterator[dict[str, Any]]:
         raise ValueError(f"line {reader.line_num + 1}: {error}") from None
 
 
-def _profile(cases: Mapping[str, list[Event]], variants: Counter[tuple[str, ...]], seconds: Sequence[float],
-             rows: int) -> dict[str, Any]:  # fmt: skip
+def _collect(rows: Iterator[tuple[str, Event]], cases: dict[str, list[Event]]) -> int:
+    """Put the next rows to their cases; how many there were."""
+    part = list(islice(rows, SLICE))
+    for case, event in part:
+        cases[case].append(event)
+    return len(part)
+
+
+def _counted(cases: Mapping[str, list[Event]]) -> Counter[tuple[str, ...]]:
+    """How many cases go the same way; every case is put in order of time."""
+    variants: Counter[tuple[str, ...]] = Counter()
+    for events in cases.values():
+        events.sort(key=lambda event: event.at)
+        variants[tuple(event.activity for event in events)] += 1
+    return variants
+
+
+def _profile(cases: Mapping[str, list[Event]], variants: Counter[tuple[str, ...]], rows: int) -> dict[str, Any]:
+    seconds = sorted((events[-1].at - events[0].at).total_seconds() for events in cases.values())
     activities = Counter(event.activity for events in cases.values() for event in events)
     times = [event.at for events in cases.values() for event in (events[0], events[-1])]
     return {

@@ -103,6 +103,10 @@ class Batch(Record):
     ended: float | None = None
     span: float = 0.0  # seconds that it takes if all goes well
 
+    @property
+    def over(self) -> bool:
+        return self.ended is not None
+
 
 class Webhook(Record):
     kind = "webhook"

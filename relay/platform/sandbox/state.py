@@ -24,14 +24,15 @@ from relay.store.connection import call, connect
 
 KINDS: Mapping[str, type[Record]] = {"operation": Operation, "batch": Batch, "webhook": Webhook}
 PREFIX = "{sandbox}:"
-KEPT = 5000  # operations of a project; older ones that are over are forgotten
+KEPT = 5000  # operations, and batches, of a project; older ones that are over are forgotten
 
 Kept = TypeVar("Kept", bound=Record)
 
 
 class State:
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, kept: int = KEPT) -> None:
         self._redis = redis
+        self.kept = kept
         self._claim = redis.register_script(CLAIM)
         self._release = redis.register_script(RELEASE)
         self._settle = redis.register_script(SETTLE)
@@ -100,14 +101,14 @@ class State:
             pipe.zrem(f"{PREFIX}due", name(record))
             await call(pipe.execute())
 
-    async def trim(self, scope: str) -> None:
-        """Forget the oldest operations of a project beyond those that are kept, a few at a time."""
-        index = f"{PREFIX}index:operation:{scope}"
-        surplus = await call(self._redis.zcard(index)) - KEPT
-        for id_ in await call(self._redis.zrange(index, 0, min(surplus, 10) - 1)) if surplus > 0 else ():
-            operation = await self.get(Operation, id_.decode())
-            if operation and operation.over:
-                await self.drop(operation)
+    async def trim(self, kind: type[Operation] | type[Batch], scope: str, added: int = 1) -> None:
+        """Forget the oldest of a project beyond those that are kept: more than were `added`, yet few at a time."""
+        index = f"{PREFIX}index:{kind.kind}:{scope}"
+        surplus = await call(self._redis.zcard(index)) - self.kept
+        for id_ in await call(self._redis.zrange(index, 0, min(surplus, added + 9) - 1)) if surplus > 0 else ():
+            record = await self.get(kind, id_.decode())
+            if record and record.over:
+                await self.drop(record)
 
     async def claim(self, queue: str, now: float, limit: int = 20) -> list[str]:
         """What is due in `due` or `outbox`; it is the caller's for LEASE seconds."""
