@@ -106,8 +106,10 @@ class Records:
     async def events(self, subject: str) -> list[Event]:
         """What is still kept of an operation or batch: the newest event of each name, oldest first."""
         row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{keys.operation(subject)}"))
-        kept = [load(body) for field, body in row.items() if field.startswith(b"doc:")]
-        return sorted(kept, key=lambda event: event.occurred_at)
+        docs = [field for field in row if field.startswith(b"doc:")]
+        docs.sort(key=lambda field: int(row.get(b"seq:" + field.removeprefix(b"doc:"), 0)))
+        # Platforms write whole seconds: within one, the order in which the events came.
+        return sorted((load(row[field]) for field in docs), key=lambda event: event.occurred_at)
 
     async def queued(self, channels: Sequence[str]) -> dict[str, int]:
         """Deliveries waiting in each channel's queue, due or not."""

@@ -51,6 +51,17 @@ async def test_the_same_delivery_id_is_a_duplicate_even_with_other_content(store
     assert answer.status == "duplicate"
 
 
+async def test_what_happened_in_one_second_is_read_in_the_order_in_which_it_came(store: Store) -> None:
+    names = ["operation.started", "operation.progress", "operation.phase.completed", "operation.completed"]
+    for name in names:
+        status = "Completed" if name == "operation.completed" else "Running"
+        await store.accept(events.event_of(events.body(name, 67, status=status)), [room()])
+
+    found = await Records(store).events(events.completed().subject)
+
+    assert ([event.name for event in found], len({event.occurred_at for event in found})) == (names, 1)
+
+
 async def test_two_sources_may_use_the_same_delivery_id(store: Store) -> None:
     await store.accept(events.event_of(events.body(percentage=10), id="1", source="one"), [room()])
 
