@@ -62,17 +62,18 @@ async def test_with_a_redis_of_its_own_it_goes_on_at_once_after_a_crash(tmp_path
 
 
 async def test_only_so_many_operations_and_batches_are_kept(sandbox: Stage) -> None:
-    member = {"operationType": "ReportGeneration", "operationName": "x"}
+    fails = {"scenario": "failure", "phase": "Data Collection", "at": 0}  # at once
+    member = {"operationType": "ReportGeneration", "operationName": "x", "parameters": {"sandbox": fails}}
     members = [member | {"operationKey": f"{number}"} for number in range(15)]
-    sandbox.state.kept = 20
+    sandbox.state.kept = 5
     ids = []
-    for _ in range(25):
+    for _ in range(8):
         batch = await sandbox.ask("POST", "/batch", {"batchName": "x", "operations": members}, status=202)
         ids.append(batch["batchId"])
-        await sandbox.advance(601)
-    assert await sandbox.ask("GET", f"/batch/{ids[4]}", status=404)
-    assert (await sandbox.ask("GET", f"/batch/{ids[5]}", status=200))["status"] == "Completed"
-    assert (await sandbox.ask("GET", "/operations", status=200))["summary"]["totalOperations"] <= 20 + 15
+        await sandbox.advance(1)
+    assert await sandbox.ask("GET", f"/batch/{ids[2]}", status=404)
+    assert (await sandbox.ask("GET", f"/batch/{ids[3]}", status=200))["status"] == "Failed"
+    assert (await sandbox.ask("GET", "/operations", status=200))["summary"]["totalOperations"] <= 5 + 15
 
 
 async def test_it_ends_although_a_cancellation_was_lost(sandbox: Stage) -> None:
