@@ -6,8 +6,10 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import click
+from click.shell_completion import CompletionItem
 
 from relay import __version__
+from relay.cli.groups import Group
 
 # Every command with the sentence that `relay --help` says of it. `relay/cli/<name>.py` holds it under its own name.
 COMMANDS = {
@@ -32,7 +34,7 @@ COMMANDS = {
 EXTRAS = {"aiosmtpd": "demo"}
 
 
-class Commands(click.Group):
+class Commands(Group):
     """A group that knows its commands by name, so that help and start-up import none of them."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
@@ -50,6 +52,13 @@ class Commands(click.Group):
             missing = f"relay {cmd_name} needs {error.name}, which is not installed: pip install 'relay[{extra}]'"
             raise click.ClickException(missing) from None
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands by name, and options; none is imported for it, since somebody waits for the answer."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        return [CompletionItem(name, help=COMMANDS[name]) for name in names]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

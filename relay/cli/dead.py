@@ -7,6 +7,7 @@ import click
 
 from relay.app import Desk
 from relay.cli.desk import at_desk, local, print_json
+from relay.cli.groups import Group
 from relay.cli.letters import Letter, attempts, chosen, headline, plain, short, table, why
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
@@ -16,7 +17,7 @@ from relay.store.records import DeadLetter, Quarantined
 NO_EVENT = "It would show the operation's present state, and so keeps no event of its own."
 
 
-@click.group(short_help="Look at dead letters and quarantined events; replay or drop them.")
+@click.group(cls=Group, short_help="Look at dead letters and quarantined events; replay or drop them.")
 def dead() -> None:
     """Deliveries that are not tried again by themselves, and signed events that made no sense (q-…).
 

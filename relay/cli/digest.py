@@ -13,6 +13,7 @@ from rich.text import Text
 from relay.app import Desk, build_renderer
 from relay.channels import CHANNELS
 from relay.cli.desk import at_desk, iso, local, print_json
+from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show
 from relay.destinations import Destination
@@ -22,7 +23,7 @@ from relay.schedules import spoken
 from relay.validation import suggest
 
 
-@click.group(short_help="Look at digests before they are sent, or send one now.")
+@click.group(cls=Group, short_help="Look at digests before they are sent, or send one now.")
 def digest() -> None:
     """Digests: what has come in for them, what they would say now, and sending one before its time.
 

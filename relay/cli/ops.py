@@ -7,19 +7,21 @@ from typing import Any
 import click
 
 from relay.cli.calls import Place, json_object, request_of, say, with_client
+from relay.cli.groups import Group
 from relay.cli.operations import bar, batch_table, details, operations_table, results_text
 from relay.cli.options import json_option, read_event
 from relay.platform import OperationsClient
 from relay.platform.models import RetryOperation, StartOperation, SubmitBatch
 
 
-@click.group(short_help="Start, watch, list, cancel and retry operations of the platform.")
+@click.group(cls=Group, short_help="Start, watch, list, cancel and retry operations of the platform.")
 @click.option("-c", "--config", envvar="RELAY_CONFIG", default="config/relay.yaml", show_default=True,
               type=click.Path(path_type=Path), metavar="FILE", show_envvar=True, help="The configuration.")  # fmt: skip
 @click.option("--base-url", envvar="PLATFORM_URL", show_envvar=True, metavar="URL", default="",
               help="Where the platform is, for instance http://localhost:8090.")  # fmt: skip
-@click.option("--tenant", envvar="PLATFORM_TENANT", show_envvar=True, metavar="ID", default="")
-@click.option("--project", envvar="PLATFORM_PROJECT", show_envvar=True, metavar="ID", default="")
+@click.option("--tenant", envvar="PLATFORM_TENANT", show_envvar=True, metavar="ID", default="", help="Of this tenant.")
+@click.option("--project", envvar="PLATFORM_PROJECT", show_envvar=True, metavar="ID", default="",
+              help="In this project.")  # fmt: skip
 @click.option("--token", envvar="PLATFORM_TOKEN", show_envvar=True, metavar="T", default="",
               help="The bearer token; the variable keeps it out of the shell's history.")  # fmt: skip
 @click.pass_context
@@ -40,10 +42,10 @@ id_argument = click.argument("operation", metavar="ID")
 @click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="FILE.json",
               help="The whole request; what is named beside it goes first.")  # fmt: skip
 @click.option("--type", "operation_type", metavar="TYPE", help="For instance ProcessMiningAnalysis.")
-@click.option("--name", metavar="NAME")
-@click.option("--priority", type=click.Choice(["Low", "Normal", "High", "Critical"]))
+@click.option("--name", metavar="NAME", help="What people call it.")
+@click.option("--priority", type=click.Choice(["Low", "Normal", "High", "Critical"]), help="How urgent it is.")
 @click.option("--parameters", metavar="JSON", help="The operation's parameters, a JSON object.")
-@click.option("--timeout", type=click.IntRange(1), metavar="SECONDS")
+@click.option("--timeout", type=click.IntRange(1), metavar="SECONDS", help="How long it may take.")
 @json_option
 @click.pass_obj
 def start(place: Place, /, *, file: str | None, parameters: str | None, as_json: bool, **named: Any) -> None:
@@ -81,10 +83,10 @@ def status(place: Place, /, operation: str, *, as_json: bool) -> None:
 
 @ops.command("list")
 @click.option("--status", "status", metavar="STATUS", default="", help="For instance Running.")
-@click.option("--type", "operation_type", metavar="TYPE", default="")
-@click.option("--priority", metavar="PRIORITY", default="")
-@click.option("-n", "page_size", default=20, show_default=True, type=click.IntRange(1, 100))
-@click.option("--page", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--type", "operation_type", metavar="TYPE", default="", help="For instance ProcessMiningAnalysis.")
+@click.option("--priority", metavar="PRIORITY", default="", help="For instance High.")
+@click.option("-n", "page_size", default=20, show_default=True, type=click.IntRange(1, 100), help="So many of a page.")
+@click.option("--page", default=1, show_default=True, type=click.IntRange(1), help="Which page.")
 @json_option
 @click.pass_obj
 def list_(place: Place, /, *, as_json: bool, **filters: Any) -> None:
@@ -102,7 +104,7 @@ def list_(place: Place, /, *, as_json: bool, **filters: Any) -> None:
 
 @ops.command()
 @id_argument
-@click.option("--reason", metavar="TEXT", default="")
+@click.option("--reason", metavar="TEXT", default="", help="Why, for those who read of it.")
 @click.option("--force", "force_termination", is_flag=True, help="Stop it without letting it finish its step.")
 @click.option("--discard", is_flag=True, help="Keep no partial results.")
 @json_option
@@ -123,7 +125,8 @@ def cancel(
 
 @ops.command()
 @id_argument
-@click.option("--detail", type=click.Choice(["summary", "detailed"]), default="summary", show_default=True)
+@click.option("--detail", type=click.Choice(["summary", "detailed"]), default="summary", show_default=True,
+              help="How much of it.")  # fmt: skip
 @click.option("--phase", metavar="NAME", default="", help="Of this phase alone.")
 @json_option
 @click.pass_obj
@@ -140,8 +143,8 @@ def results(place: Place, /, operation: str, *, detail: str, phase: str, as_json
 @ops.command()
 @id_argument
 @click.option("--restart", is_flag=True, help="From the beginning, and not from the phase that failed.")
-@click.option("--reason", metavar="TEXT")
-@click.option("--timeout", "new_timeout", type=click.IntRange(1), metavar="SECONDS")
+@click.option("--reason", metavar="TEXT", help="Why, for those who read of it.")
+@click.option("--timeout", "new_timeout", type=click.IntRange(1), metavar="SECONDS", help="How long it may take now.")
 @json_option
 @click.pass_obj
 def retry(
@@ -183,7 +186,8 @@ def batch(place: Place, /, batch: str, *, as_json: bool) -> None:
 
 @ops.command()
 @id_argument
-@click.option("--every", default=2.0, show_default=True, type=click.FloatRange(0.1, 3600), metavar="SECONDS")
+@click.option("--every", default=2.0, show_default=True, type=click.FloatRange(0.1, 3600), metavar="SECONDS",
+              help="How often to look.")  # fmt: skip
 @json_option
 @click.pass_obj
 def watch(place: Place, /, operation: str, *, every: float, as_json: bool) -> None:

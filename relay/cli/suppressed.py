@@ -10,6 +10,7 @@ from rich.text import Text
 from relay.app import Desk
 from relay.channels import CHANNELS
 from relay.cli.desk import at_desk, iso, local, print_json
+from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show
 from relay.errors import RelayError
@@ -23,7 +24,7 @@ REASONS = {
 }
 
 
-@click.group(short_help="Look at who is not written to any more; add to it, take from it.")
+@click.group(cls=Group, short_help="Look at who is not written to any more; add to it, take from it.")
 def suppressed() -> None:
     """Addresses that are not written to any more: their readers unsubscribed, their mails bounced, or you said so.
 

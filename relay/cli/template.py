@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from relay.cli.groups import Group
 from relay.configfile import read
 from relay.errors import ConfigError
 from relay.share import share
@@ -52,7 +53,7 @@ class Workplace:
         return self.directories[0] if len(self.directories) > 1 else None
 
 
-class Commands(click.Group):
+class Commands(Group):
     """Each command lives in a file of its own, which is imported when it is asked for."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:

@@ -1,0 +1,79 @@
+"""A slip in a command or an option, completion in the shell, and help that fits a terminal."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from relay.cli import main
+from tests.support.inprocess import relay
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        (("explian", "x.json"), "there is no command explian; did you mean explain?"),
+        (("SERVE",), "there is no command SERVE; did you mean serve?"),
+        (("dead", "reply"), "there is no command reply; did you mean replay?"),
+        (("template", "prevew"), "there is no command prevew; did you mean preview?"),
+        (("ops", "lst"), "there is no command lst; did you mean list?"),
+        (("digest", "send"), "there is no command send; did you mean send-now?"),
+        (("suppressed", "zzz"), "there is no command zzz; expected add or list or remove"),
+        (("check", "--lve"), "--live"),
+        (("dead", "replay", "--dryrun"), "--dry-run"),
+    ],
+)
+def test_what_was_meant_is_suggested(typed: tuple[str, ...], hint: str) -> None:
+    done = relay(*typed)
+
+    assert done.exit_code == 2
+    assert hint in done.output
+
+
+def completion(mode: str, words: str = "") -> str:
+    env = {**os.environ, "_RELAY_COMPLETE": mode, "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    program = "from relay.cli import main; main(prog_name='relay')"
+    done = subprocess.run([sys.executable, "-c", program], env=env, text=True, capture_output=True, check=False)
+    return done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_has_a_script_for_each_shell(shell: str) -> None:
+    script = completion(f"{shell}_source")
+
+    assert f"_RELAY_COMPLETE={shell}_complete" in script
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("relay ex", ["explain"]), ("relay dead re", ["replay"]), ("relay --ver", ["--version"]),
+     ("relay serve --log-l", ["--log-level"])],
+)  # fmt: skip
+def test_commands_and_options_are_completed(words: str, offered: list[str]) -> None:
+    assert [line.partition(",")[2] for line in completion("bash_complete", words).split()] == offered
+
+
+def every_command(command: click.Command = main, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner
+            yield from every_command(inner, (*path, name))
+
+
+@pytest.mark.parametrize("path", [*every_command()], ids=" ".join)
+def test_help_fits_80_columns_and_explains_each_option(path: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(main, [*path, "--help"], terminal_width=80)
+
+    lines = done.output.splitlines()
+    assert max(map(len, lines)) <= 80
+    options = lines[lines.index("Options:") + 1 :]
+    bare = [option for option, after in zip(options, [*options[1:], ""], strict=True)
+            if option.startswith("  -") and "  " not in option.strip() and not after.startswith(" " * 10)]  # fmt: skip
+    assert bare == []
