@@ -100,7 +100,7 @@ async def test_one_that_hangs_is_given_up(env: dict[str, str]) -> None:
 def test_it_asks_where_relay_would_listen(server: str, env: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "relay.yaml"
     shipped = SHIPPED.read_text("utf-8")
-    begin, end = shipped.index("server:"), shipped.index("redis:")
+    begin, end = shipped.index("\nserver:") + 1, shipped.index("\nredis:") + 1
     file.write_text(f"{shipped[:begin]}{server}\n{shipped[end:]}", "utf-8")
 
     listens = load(file, env=NEEDED | env, channels=CHANNELS).server
