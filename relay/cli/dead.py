@@ -8,12 +8,15 @@ import click
 from relay.app import Desk
 from relay.cli.desk import at_desk, local, print_json
 from relay.cli.groups import Group
-from relay.cli.letters import Letter, attempts, chosen, headline, plain, short, table, why
+from relay.cli.letter_filters import Filter, filter_options
+from relay.cli.letters import Letter, all_letters, attempts, chosen, headline, plain, short, table, why
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
 from relay.errors import InvalidEvent, NotJson
 from relay.store.records import DeadLetter, Quarantined
 
+NOTHING = "Nothing is dead, nothing is quarantined."
+NO_MATCH = "Nothing that is dead or quarantined is meant by these filters."
 NO_EVENT = "It would show the operation's present state, and so keeps no event of its own."
 
 
@@ -35,19 +38,27 @@ ids_argument = click.argument("ids", nargs=-1, metavar="ID…")
 @json_option
 @click.option("-n", "most", default=50, show_default=True, type=click.IntRange(1, 1000),
               help="At most so many of each.")  # fmt: skip
-def list_(config: Path, *, as_json: bool, most: int) -> None:
-    """List what is dead or quarantined, newest first."""
+@filter_options
+def list_(config: Path, *, as_json: bool, most: int, **filters: str | None) -> None:
+    """List what is dead or quarantined, newest first; with filters, what all of them hold for."""
+    wanted = Filter(**filters)
 
     async def work(desk: Desk) -> None:
-        letters, bodies = await desk.records.dead(most=most), await desk.records.quarantined(most=most)
+        if wanted:
+            found = wanted.among(await all_letters(desk), zone=desk.config.timezone, now=desk.clock())
+            letters = [one for one in found if isinstance(one, DeadLetter)][:most]
+            bodies = [one for one in found if isinstance(one, Quarantined)][:most]
+        else:
+            letters, bodies = await desk.records.dead(most=most), await desk.records.quarantined(most=most)
         if as_json:
             print_json({"dead": [plain(one) for one in letters], "quarantined": [plain(one) for one in bodies]})
             return
         if not letters and not bodies:
-            click.echo("Nothing is dead, nothing is quarantined.")
+            click.echo(NO_MATCH if wanted else NOTHING)
             return
         show_page(table([*letters, *bodies], desk.config.timezone))
-        more = (await desk.records.ledger()).counts.get("dead", 0) - len(letters)
+        dead = len(found) if wanted else (await desk.records.ledger()).counts.get("dead", 0)
+        more = dead - len(letters) - (len(bodies) if wanted else 0)
         if more > 0:
             click.echo(f"\nOlder dead letters that are not shown: {more}; -n shows more.")
 
@@ -77,22 +88,25 @@ def show(config: Path, name: str, *, as_json: bool) -> None:
 @config_option
 @ids_argument
 @every_option
+@filter_options
 @dry_run_option
 @json_option
-def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_json: bool) -> None:
+def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_json: bool, **filters: str) -> None:
     """Deliver these again, with fresh attempts; read quarantined events again, by today's rules. Each happens once.
 
-    If one of the ids is unknown, nothing is done. Leaves with 1 if a quarantined event still makes no sense.
+    They are named by their ids, or by filters, all of which must hold; --dry-run says first which these are. If one
+    of the ids is unknown, nothing is done. Leaves with 1 if a quarantined event still makes no sense.
     """
-    _name_some(ids, every=every)
+    wanted = Filter(**filters)
+    _name_some(ids, wanted, every=every)
 
     async def work(desk: Desk) -> None:
-        letters = await chosen(desk, ids, every=every)
+        letters = await _meant(desk, ids, wanted)
         if dry_run:
-            _say(letters, "would replay", as_json=as_json, key="would_replay")
+            _say(letters, "would replay", ids, as_json=as_json, key="would_replay")
             return
         faults = {one.id: fault for one in letters if (fault := await _replay(desk, one))}
-        _say([one for one in letters if one.id not in faults], "replayed", as_json=as_json, faults=faults)
+        _say([one for one in letters if one.id not in faults], "replayed", ids, as_json=as_json, faults=faults)
         if faults:
             raise SystemExit(1)
 
@@ -103,28 +117,38 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
 @config_option
 @ids_argument
 @every_option
+@filter_options
 @dry_run_option
 @json_option
-def drop(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_json: bool) -> None:
-    """Forget these for good. If one of the ids is unknown, nothing is done."""
-    _name_some(ids, every=every)
+def drop(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_json: bool, **filters: str) -> None:
+    """Forget these for good, named by their ids or by filters. If one of the ids is unknown, nothing is done."""
+    wanted = Filter(**filters)
+    _name_some(ids, wanted, every=every)
 
     async def work(desk: Desk) -> None:
-        letters = await chosen(desk, ids, every=every)
+        letters = await _meant(desk, ids, wanted)
         if dry_run:
-            _say(letters, "would drop", as_json=as_json, key="would_drop")
+            _say(letters, "would drop", ids, as_json=as_json, key="would_drop")
             return
         for letter in letters:
             quarantined = isinstance(letter, Quarantined)
             await (desk.records.release([letter.id]) if quarantined else desk.records.drop([letter.id]))
-        _say(letters, "dropped", as_json=as_json)
+        _say(letters, "dropped", ids, as_json=as_json)
 
     at_desk(config, work)
 
 
-def _name_some(ids: tuple[str, ...], *, every: bool) -> None:
-    if bool(ids) == every:
-        raise click.UsageError("either name ids or say --all" if ids else "name at least one id, or say --all")
+def _name_some(ids: tuple[str, ...], wanted: Filter, *, every: bool) -> None:
+    if bool(ids) == (every or bool(wanted)):
+        begin = "either name ids" if ids else "name at least one id"
+        raise click.UsageError(f"{begin}, or say --all or a filter such as --destination")
+
+
+async def _meant(desk: Desk, ids: tuple[str, ...], wanted: Filter) -> list[Letter]:
+    """Those of these ids; without any, all that the filters hold for."""
+    if ids:
+        return await chosen(desk, ids, every=False)
+    return wanted.among(await all_letters(desk), zone=desk.config.timezone, now=desk.clock())
 
 
 async def _replay(desk: Desk, letter: Letter) -> str:
@@ -140,18 +164,23 @@ async def _replay(desk: Desk, letter: Letter) -> str:
 
 
 def _say(
-    letters: list[Letter], verb: str, *, as_json: bool, key: str = "", faults: dict[str, str] | None = None
-) -> None:
-    """What was done, and what was not; facts on standard output, faults on standard error."""
+    letters: list[Letter], verb: str, ids: tuple[str, ...], *, as_json: bool, key: str = "",
+    faults: dict[str, str] | None = None,
+) -> None:  # fmt: skip
+    """What was done, and what was not; facts on standard output, faults on standard error.
+
+    Where nobody named the letters one by one, they are counted.
+    """
     if as_json:
-        print_json({key or verb: [one.id for one in letters], "failed": faults or {}})
+        print_json({key or verb: [one.id for one in letters], "count": len(letters), "failed": faults or {}})
         return
     for letter in letters:
         click.echo(f"{verb} {visible(short(letter.id))}  {headline(letter)}")
     for name, fault in (faults or {}).items():
         click.echo(visible(f"{short(name)}: {fault}"), err=True)
-    if not letters and not faults:
-        click.echo("Nothing is dead, nothing is quarantined.")
+    if not ids:
+        failed = f", {len(faults)} failed" if faults else ""
+        click.echo(f"{verb} {len(letters)} in all{failed}" if letters or faults else NO_MATCH)
 
 
 def _show(letter: Letter, zone: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from relay.app import Desk
 from relay.cli import main
+from relay.cli.letter_filters import moment
 from relay.cli.letters import all_letters, chosen, short, table
 from relay.deliveries import Window
 from relay.errors import RelayError
@@ -210,6 +212,65 @@ async def test_a_dry_run_says_what_would_be_replayed_and_does_nothing(running_st
     assert await count(running_stage, "dead") == 1
 
 
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (["--destination", "pair"], 1),
+        (["--destination", "pair", "--event", "operation.*", "--reason", "rejected", "--since", "2h"], 1),
+        (["--event", "operation.failed"], 0),
+        (["--reason", "retries_exhausted"], 0),
+        (["--reason", "quarantined"], 1),
+        (["--since", "2 hours"], 2),
+        (["--since", "2100-01-01T00:00"], 0),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+async def test_filters_say_which_are_meant(running_stage: Stage, letter: str, filters: list[str], count: int) -> None:
+    await quarantined(running_stage, {"no": "operation"})
+
+    listed = (await dead(running_stage, "list", "--json", *filters)).facts
+    would = await dead(running_stage, "replay", "--dry-run", *filters)
+
+    assert len(listed["dead"]) + len(listed["quarantined"]) == count
+    *named, last = would.out.splitlines()
+    assert (would.status, len(named)) == (0, count)
+    assert last == (f"would replay {count} in all" if count else
+                    "Nothing that is dead or quarantined is meant by these filters.")  # fmt: skip
+
+
+async def test_what_a_filter_means_is_replayed_and_counted(running_stage: Stage, letter: str) -> None:
+    body_id = await quarantined(running_stage, {"no": "operation"})
+
+    done = await dead(running_stage, "replay", "--reason", "rejected", "--json")
+    ledger = await running_stage.around.settled()
+
+    assert (done.status, done.facts) == (0, {"replayed": [letter], "count": 1, "failed": {}})
+    assert ledger.counts["delivered"] == 2
+    assert [one.id for one in await running_stage.around.records.quarantined()] == [body_id]
+
+
+async def test_a_destination_for_which_nothing_is_dead_gets_a_suggestion(running_stage: Stage, letter: str) -> None:
+    done = await dead(running_stage, "replay", "--destination", "pear")
+
+    assert (done.status, done.err) == (1, "nothing for pear is dead; did you mean pair?\n")
+
+
+def test_a_time_is_read_by_the_clocks_of_the_configuration() -> None:
+    noon = datetime(2024, 1, 20, 12, tzinfo=UTC).timestamp()
+
+    read = [f"{moment(written, 'Europe/Berlin', noon).astimezone(UTC):%d %H:%M}"
+            for written in ("2h", "90 min", "2024-01-20T12:40", "2024-01-20", "2024-01-20T12:40Z")]  # fmt: skip
+
+    assert read == ["20 10:00", "20 10:30", "20 11:40", "19 23:00", "20 12:40"]
+
+
+def test_what_is_no_time_is_wrong_use() -> None:
+    done = CliRunner().invoke(main, ["dead", "list", "-c", str(CONFIG), "--since", "yesterday"])
+
+    assert done.exit_code == 2
+    assert "expected for instance 2h, or a time such as 2024-01-20T12:40" in " ".join(done.output.split())
+
+
 async def test_a_replay_delivers_once_however_often_it_is_asked_for(running_stage: Stage, letter: str) -> None:
     first = await dead(running_stage, "replay", letter[:8])
     mails = await running_stage.around.mails(2)
@@ -255,14 +316,18 @@ async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(running_stage: St
     done = await dead(running_stage, "drop", "--all")
 
     ledger = await running_stage.around.ledger()
-    assert (done.status, len(done.out.splitlines())) == (0, 2)
+    assert (done.status, done.out.splitlines()[2:]) == (0, ["dropped 2 in all"])
     assert (ledger.counts["dead"], ledger.counts["dropped"], ledger.imbalance) == (0, 1, 0)
     assert await running_stage.around.records.quarantined() == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [([], "name at least one id, or say --all"), (["--all", DIGEST], "either name ids or say --all")],
+    [
+        ([], "name at least one id, or say --all or a filter"),
+        ([DIGEST, "--event", "*"], "either name ids, or say --all"),
+        (["--all", DIGEST], "either name ids, or say --all"),
+    ],
 )
 @pytest.mark.parametrize("verb", ["replay", "drop"])
 def test_it_must_be_clear_what_is_meant(verb: str, arguments: list[str], says: str) -> None:

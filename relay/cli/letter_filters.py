@@ -1,0 +1,99 @@
+"""Which dead letters are meant: by destination, reason, event and time, all of which must hold."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from relay.cli.desk import REASONS
+from relay.cli.letters import Letter
+from relay.durations import duration
+from relay.errors import RelayError
+from relay.rules import fits
+from relay.store.records import DeadLetter
+from relay.validation import suggest
+
+QUARANTINED = "quarantined"  # what a body in the quarantine has in place of a reason
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What was asked for; None where nothing was."""
+
+    destination: str | None = None
+    reason: str | None = None
+    event: str | None = None
+    since: str | None = None
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+    def among(self, letters: Sequence[Letter], *, zone: str, now: float) -> list[Letter]:
+        """The letters that are meant, in their order. RelayError for a destination that none of them has."""
+        known = {letter.destination for letter in letters if isinstance(letter, DeadLetter)}
+        if self.destination and known and self.destination not in known:
+            raise RelayError(f"nothing for {self.destination} is dead; {suggest(self.destination, known)}")
+        since = moment(self.since, zone, now) if self.since else None
+        return [letter for letter in letters if self._means(letter, since)]
+
+    def _means(self, letter: Letter, since: datetime | None) -> bool:
+        if isinstance(letter, DeadLetter):
+            destination, event, reason, at = letter.destination, letter.event, letter.reason, letter.died_at
+        else:  # it is no event, and for nobody yet
+            destination, event, reason, at = "", "", QUARANTINED, letter.at
+        return (
+            self.destination in (None, destination)
+            and self.reason in (None, reason)
+            and (not self.event or fits(self.event, event))
+            and (since is None or at >= since)
+        )
+
+
+def moment(written: str, zone: str, now: float) -> datetime:
+    """The time that `2h` (ago) or `2024-01-20T12:40` means, by the clocks of this zone where it names none."""
+    try:
+        return datetime.fromtimestamp(now - duration(written), UTC)
+    except ValueError:
+        pass
+    try:
+        named = datetime.fromisoformat(written)
+    except ValueError:
+        raise ValueError("expected for instance 2h, or a time such as 2024-01-20T12:40") from None
+    return named if named.tzinfo else named.replace(tzinfo=ZoneInfo(zone))
+
+
+def _readable(_context: click.Context, _option: click.Parameter, written: str | None) -> str | None:
+    try:
+        if written:
+            moment(written, "UTC", 0)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return written
+
+
+_OPTIONS = (
+    click.option("--destination", metavar="NAME", help="For this destination."),
+    click.option(
+        "--reason",
+        type=click.Choice([*REASONS, QUARANTINED]),
+        metavar="REASON",
+        help=f"Of this reason: {', '.join([*REASONS, QUARANTINED])}.",
+    ),
+    click.option("--event", metavar="NAME", help="Of this event; * stands for any part: operation.*."),
+    click.option(
+        "--since",
+        metavar="WHEN",
+        callback=_readable,
+        help="Dead for less than 2h, or since a time such as 2024-01-20T12:40.",
+    ),
+)
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--destination, --reason, --event and --since, for a `Filter`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
