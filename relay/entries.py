@@ -152,7 +152,7 @@ def _of_batch(event: Event) -> dict[str, Any]:
     document = batch.document if batch else {}
     listed = document.get("operations")
     members = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
-    statuses = [one.get("status") for one in members]
+    statuses = [status for one in members if isinstance(status := one.get("status"), str)]
     return {
         "batch": True,
         "name": batch.name if batch else "",

@@ -46,6 +46,18 @@ class InvalidEvent(RelayError):
         super().__init__(f"{field}: {message}")
 
 
+class HandlingFailed(RelayError):
+    """relay itself failed on this event and would at every try: kept in the quarantine until relay is mended (422).
+
+    Says the error's class and the file and line, never its text, which might quote a payload.
+    """
+
+    def __init__(self, kind: str, place: str) -> None:
+        self.kind = kind
+        self.place = place
+        super().__init__(f"{kind} at {place}")
+
+
 class InvalidSignature(RelayError):
     """The signature is missing, wrong or too old. The message is for our log, never for the sender (401)."""
 

@@ -15,12 +15,28 @@ from relay.deliveries import Accepted, Target
 from relay.dynamic import added
 from relay.errors import StoreUnavailable
 from relay.events import PRESSED, Event, fill
+from relay.faults import handling
 from relay.rules import decide, targets
 from relay.store import Store
 
 log = structlog.get_logger(__name__)
 
 RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
+
+
+def reached(event: Event, config: Config, channels: Mapping[str, Any]) -> tuple[Target, ...]:
+    """Everyone who should hear of it: by the rules, and by what the operation itself asks for. Pure."""
+    decision = decide(event, config.rules)
+    found = targets(decision, config.destinations, channels, config.channels, config.manners)
+    return found + added(
+        decision,
+        found,
+        config.dynamic_destinations,
+        destinations=config.destinations,
+        channels=channels,
+        settings=config.channels,
+        defaults=config.manners,
+    )
 
 
 class Intake:
@@ -39,9 +55,11 @@ class Intake:
         self._wake = wake
 
     async def take(self, event: Event) -> Accepted:
-        """Make the event durable with everyone who should hear of it. Raises StoreUnavailable."""
+        """Make the event durable with everyone who should hear of it. Raises StoreUnavailable, and HandlingFailed."""
         if event.action:  # a button's press, or what came of it: it goes where it was made for
-            return await self._accepted(event, places(event, self._config()))
+            with handling():
+                found = places(event, self._config())
+            return await self._accepted(event, found)
         for _ in range(RACES):
             accepted = await self._decided(event)
             if accepted.status != "elsewhere":
@@ -51,19 +69,8 @@ class Intake:
     async def _decided(self, event: Event) -> Accepted:
         if not event.about_batch:
             event = await self._filled(event)
-        config = self._config()
-        decision = decide(event, config.rules)
-        manners = config.manners
-        found = targets(decision, config.destinations, self._channels, config.channels, manners)
-        found += added(
-            decision,
-            found,
-            config.dynamic_destinations,
-            destinations=config.destinations,
-            channels=self._channels,
-            settings=config.channels,
-            defaults=manners,
-        )
+        with handling():
+            found = reached(event, self._config(), self._channels)
         return await self._accepted(event, found)
 
     async def _accepted(self, event: Event, found: Sequence[Target]) -> Accepted:

@@ -120,7 +120,8 @@ def parse(
         operation=operation,
         batch=batch,
         document=document,
-        original=_original(envelope, operation),
+        # A batch's events are the batch's own, also where the member that they tell of retries another run.
+        original="" if batch and name.startswith("batch.") else _original(envelope, operation),
         member_of=_batch_of(envelope, batch, operation),
         **parts,
     )

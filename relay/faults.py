@@ -1,0 +1,34 @@
+"""Faults of relay's own in what is pure: the same event meets them at every try, so trying again cannot help.
+
+Whoever handles an event does what needs no Redis under `handling`. What fails there is told as HandlingFailed; what
+fails outside, because of Redis or after the event was made durable, stays as it is: the sender tries again.
+"""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from relay.errors import HandlingFailed, RelayError
+
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def handling() -> Iterator[None]:
+    """What nobody expected in here becomes HandlingFailed; relay's own errors pass."""
+    try:
+        yield
+    except RelayError:
+        raise
+    except Exception as error:
+        raise HandlingFailed(type(error).__name__, place(error)) from error
+
+
+def place(error: BaseException) -> str:
+    """The last line of relay's own that the error came through, for instance `relay/store/wire.py:40`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(HERE)]
+    if own:
+        return f"{Path(own[-1].filename).relative_to(HERE.parent)}:{own[-1].lineno}"
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
