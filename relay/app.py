@@ -28,8 +28,10 @@ from relay.deliveries import Accepted, Delivery
 from relay.digests import Digests
 from relay.enrichment import Enrichment
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
+from relay.faults import handling
 from relay.health import Health
 from relay.httpguard import serve
+from relay.identity import Named
 from relay.intake import Intake
 from relay.interactions import Interactions
 from relay.outage import Outage
@@ -83,15 +85,19 @@ class Desk:
     clock: Callable[[], float] = time.time
 
     async def take(self, kept: Quarantined) -> Accepted:
-        """A quarantined body as an event, by today's rules. Raises NotJson or InvalidEvent if it still is none."""
+        """A quarantined body as an event, by today's rules.
+
+        Raises NotJson or InvalidEvent if it still is none, HandlingFailed if relay still fails on it.
+        """
         source = self.config.sources.get(kept.source)
-        event = parse(
-            decode(kept.body),
-            source=kept.source,
-            received_at=datetime.fromtimestamp(self.clock(), UTC),
-            default_event=source.event if source else "",
-            delivery_id=kept.headers.get("webhook-id", ""),
-        )
+        with handling():
+            event = parse(
+                decode(kept.body),
+                source=kept.source,
+                received_at=datetime.fromtimestamp(self.clock(), UTC),
+                default_event=source.event if source else "",
+                **Named.kept(kept.headers).ids(kept.body),
+            )
         return await Intake(self.store, lambda: self.config, CHANNELS).take(event)
 
 

@@ -52,10 +52,10 @@ class HandlingFailed(RelayError):
     Says the error's class and the file and line, never its text, which might quote a payload.
     """
 
-    def __init__(self, kind: str, place: str) -> None:
+    def __init__(self, kind: str, where: str) -> None:
         self.kind = kind
-        self.place = place
-        super().__init__(f"{kind} at {place}")
+        self.where = where
+        super().__init__(f"{kind} at {where}")
 
 
 class InvalidSignature(RelayError):

@@ -77,7 +77,7 @@ class Batch:
 class Event:
     """One fact about one operation or batch, verified and parsed."""
 
-    id: str  # the sender's: the webhook-id header, else eventId; empty when it named none
+    id: str  # the sender's: the signed webhook-id, else eventId or CloudEvents' id; empty when it named none
     name: str
     source: str
     occurred_at: datetime
@@ -111,6 +111,12 @@ class Event:
     @property
     def own_id(self) -> str:
         return self.operation.id if self.operation else ""
+
+    @property
+    def producer(self) -> str:
+        """Of a CloudEvent its `source`: only together with it is its id unique."""
+        source = self.document.get("source") if "specversion" in self.document else ""
+        return source if isinstance(source, str) else ""
 
     @property
     def status(self) -> str:

@@ -22,10 +22,10 @@ def handling() -> Iterator[None]:
     except RelayError:
         raise
     except Exception as error:
-        raise HandlingFailed(type(error).__name__, place(error)) from error
+        raise HandlingFailed(type(error).__name__, own_line(error)) from error
 
 
-def place(error: BaseException) -> str:
+def own_line(error: BaseException) -> str:
     """The last line of relay's own that the error came through, for instance `relay/store/wire.py:40`."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(HERE)]

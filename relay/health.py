@@ -126,7 +126,7 @@ class Health:
                     await self._inspect()
                 await self._store.ping()
                 await self._store.probe()
-                checks |= await self._paused() | await self._ticking()
+                checks |= await self._paused() | await self._ticking() | await self._faults()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
         except StoreUnavailable as error:
@@ -161,6 +161,12 @@ class Health:
             return {"scheduler": "has not run yet: is there a process that delivers?"}
         away = await self._store.time() - last
         return {"scheduler": f"last ran {away:.0f} s ago, expected every {PERIOD:g} s"} if away > OVERDUE else {}
+
+    async def _faults(self) -> dict[str, str]:
+        """The events that relay itself could not handle: each was refused, and waits for a mended relay."""
+        count = await self.records.faults()
+        which = "1 event waits" if count == 1 else f"{count} events wait"
+        return {"quarantine": f"{which} because relay itself failed; see `relay dead list`"} if count else {}
 
     async def _measure(self) -> None:
         metrics.clock_skew.set(await self._store.time() - self._clock())

@@ -98,10 +98,12 @@ class Intake:
         original's last.
         """
         known = await self._store.known(event.own_id)
-        if known.get("original") or not event.original:
+        if known and not known.get("original"):  # it has a message of its own by now
+            event = replace(event, original="")
+        if event.original and not known:
+            first = await self._store.known(event.original)
+            run = int(first.get("runs", 0)) + 1
+            known = {**first, "original": first.get("original", event.original), "retry": f"{run}"}
+            known[PRESSED] = ""  # of the run before
+        with handling():
             return fill(event, known)
-        if known:  # it has a message of its own by now
-            return fill(replace(event, original=""), known)
-        first = await self._store.known(event.original)
-        original, run = first.get("original", event.original), int(first.get("runs", 0)) + 1
-        return fill(event, {**first, PRESSED: "", "original": original, "retry": str(run)})  # pressed of the run before

@@ -17,6 +17,12 @@ signatures_verified = Counter(
 signatures_refused = Counter("relay_signatures_refused", "Missing, wrong and too old signatures.", ["source"])
 unexpected_errors = Counter("relay_unexpected_errors", "Requests that met a fault of relay itself.")
 
+quarantined = Counter(
+    "relay_quarantined",
+    "Genuine bodies that were set aside: invalid, or a fault of relay itself.",
+    ["source", "reason"],
+)
+
 attempts = Counter(
     "relay_delivery_attempts", "Attempts to deliver, by their outcome.", ["channel", "destination", "outcome"]
 )

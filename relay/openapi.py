@@ -24,7 +24,8 @@ REFUSALS: Mapping[int, str] = {
     408: "The body took too long.",
     413: "The body is too large.",
     415: "The body is not JSON by its content type, or is compressed.",
-    422: "JSON, but no event: `field` names the part at fault. The body is kept in the quarantine.",
+    422: "JSON, but no event: `field` names the part at fault. Without `field`, relay itself failed on it. "
+    "Sending it again does not help: the body is kept in the quarantine.",
     429: "The source is over its rate limit.",
     503: "The event could not be made durable, or relay is stopping. Send it again.",
 }
@@ -71,7 +72,10 @@ def _receive() -> Schema:
             {"name": "source", "in": "path", "required": True, "schema": {"type": "string"},
              "description": "A source of the configuration."},
             {"name": "webhook-id", "in": "header", "schema": {"type": "string", "maxLength": MAX_ID},
-             "description": "Names the event: the same id again is a duplicate. Comes before `eventId`."},
+             "description": "Under `standard-webhooks`, which signs it, names the event before `eventId` does: the "
+                            "same id again is a duplicate. Svix's spelling (`svix-id` …) is the same."},
+            {"name": "ce-id", "in": "header", "schema": {"type": "string", "maxLength": MAX_ID},
+             "description": "CloudEvents, binary mode: names the event where its body does not, for this body alone."},
         ],
         "requestBody": {"required": True, "content": _json("#/components/schemas/Envelope")},
         "responses": {

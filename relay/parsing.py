@@ -14,7 +14,20 @@ from typing import Any
 from pydantic_core import from_json
 
 from relay.errors import InvalidEvent, NotJson
-from relay.events import PRIORITIES, STATUSES, TERMINAL, Audience, Batch, Document, Event, Operation, facts, fill
+from relay.events import (
+    BATCH_EVENTS,
+    OPERATION_EVENTS,
+    PRIORITIES,
+    STATUSES,
+    TERMINAL,
+    Audience,
+    Batch,
+    Document,
+    Event,
+    Operation,
+    facts,
+    fill,
+)
 
 EVENT_OF_STATUS = {
     "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",
@@ -32,6 +45,7 @@ MAX_ID = 256
 MAX_ADDRESS = 254  # characters; RFC 5321 §4.5.3.1.3 without the brackets
 MAX_AUDIENCE = 30  # names of a kind that are read at all
 ENVELOPE = ("event", "eventType", "type", "eventId", "timestamp", "webhookId")  # the outer level names these
+KNOWN_TYPES = (*BATCH_EVENTS, *OPERATION_EVENTS)  # batch.operation.completed before operation.completed
 _NAME = re.compile(r"[A-Za-z][\w.:-]{0,127}", re.ASCII)
 _SPELLINGS = {spelling.casefold(): spelling for spelling in (*STATUSES, *PRIORITIES)}
 
@@ -88,12 +102,19 @@ def _deeper_than(document: object, limit: int) -> bool:
 
 
 def parse(
-    document: Document, *, source: str, received_at: datetime, default_event: str = "", delivery_id: str = ""
+    document: Document,
+    *,
+    source: str,
+    received_at: datetime,
+    default_event: str = "",
+    delivery_id: str = "",
+    unsigned_id: str = "",
 ) -> Event:
     """The event that a body tells of; InvalidEvent names the field that keeps it from being one.
 
     `default_event` is what the address stands for, used when the body names no event.
-    `delivery_id` is the transport's id (the webhook-id header); without one the body's eventId serves.
+    `delivery_id` is the transport's signed id (webhook-id); without one the body's eventId or CloudEvents' id serves.
+    `unsigned_id` serves where the body has none either; it must not be able to stand for another body.
     """
     envelope = _envelope(document)
     operation, batch = _operation(envelope), _batch(envelope)
@@ -110,10 +131,10 @@ def parse(
             if not parts[key] and name == event:
                 parts[key] = envelope
     return Event(
-        id=delivery_id or _text(envelope, "eventId", MAX_ID),
+        id=delivery_id or _text(envelope, "eventId", MAX_ID) or _cloud_event_id(document) or unsigned_id,
         name=name,
         source=source,
-        occurred_at=_time(envelope.get("timestamp"), "timestamp") or received_at,
+        occurred_at=_time(envelope.get("timestamp"), "timestamp") or _cloud_event_time(document) or received_at,
         received_at=received_at,
         tenant=_text(envelope, "tenantId", MAX_ID),
         project=_text(envelope, "projectId", MAX_ID),
@@ -164,6 +185,7 @@ def _event_name(envelope: Document, operation: Operation | None, batch: Batch | 
             continue
         if not isinstance(said, str) or not _NAME.fullmatch(said):
             raise InvalidEvent(key, "expected the event's name, for instance operation.progress")
+        said = _unprefixed(said) if "specversion" in envelope else said
         status = operation.status if operation else ""
         if said in ("operation.started", "operation.progress") and status in TERMINAL:
             return EVENT_OF_STATUS[status]  # the run is over: the last progress is its outcome
@@ -172,6 +194,21 @@ def _event_name(envelope: Document, operation: Operation | None, batch: Batch | 
     if not named:
         raise InvalidEvent("event", "expected the event's name under event, eventType or type")
     return named
+
+
+# https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md: what it is about is in `data`; `id`, `source`,
+# `type` and `time` stand around it (structured mode).
+def _cloud_event_id(document: Document) -> str:
+    return _text(document, "id", MAX_ID) if "specversion" in document else ""
+
+
+def _cloud_event_time(document: Document) -> datetime | None:
+    return _moment(document.get("time")) if "specversion" in document else None
+
+
+def _unprefixed(name: str) -> str:
+    """`com.example.operation.progress` is `operation.progress`: a type begins with whose it is."""
+    return next((event for event in KNOWN_TYPES if name.endswith(f".{event}")), name)
 
 
 def _event_of_batch(batch: Batch | None, default: str) -> str:

@@ -5,7 +5,7 @@ event and its deliveries are durable. Every other answer is a problem document (
 """
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,10 +14,12 @@ from aiohttp import hdrs, web
 
 from relay import bodies, metrics, openapi
 from relay.deliveries import Accepted
-from relay.errors import InvalidEvent, InvalidSignature, NotJson, StoreUnavailable
+from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NotJson, StoreUnavailable
 from relay.events import Event
+from relay.faults import handling
+from relay.identity import Named
 from relay.outage import Outage
-from relay.parsing import MAX_ID, decode, parse
+from relay.parsing import decode, parse
 from relay.problems import HEADERS, Refused, Sparingly, answering
 from relay.signatures import SCHEMES, SignedRequest, verify
 from relay.sources import RateLimit, Signature, Source
@@ -33,7 +35,11 @@ ROOT = """\
 This is relay, the webhook target for long-running operations: it tells people in Slack and by e-mail what happens to \
 them. Events are sent with POST to /webhooks/{source}; /healthz and /readyz say how it is.
 """
-KEPT_HEADERS = ("content-type", "user-agent", "webhook-id")  # with a body in the quarantine
+NOT_HANDLED = (
+    "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
+    "Sending it again does not help."
+)
+KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside what names it
 
 log = structlog.get_logger(__name__)
 
@@ -49,9 +55,9 @@ class Readiness:
 class Receiver:
     """The addresses that senders and probes see. Set `sources` to reload them, `stopping` to take no more events.
 
-    take        makes an event durable with its deliveries; raises StoreUnavailable
-    quarantine  keeps (source, body, headers, reason) of a genuine request that is no event, and returns its id;
-                raises StoreUnavailable
+    take        makes an event durable with its deliveries; raises StoreUnavailable, and HandlingFailed
+    quarantine  keeps (source, body, headers, reason) of a genuine request that is no event, or with `fault` of one
+                that relay failed on, and returns its id; raises StoreUnavailable
     clock       epoch seconds
     limits      `max_body` in bytes, `body_timeout` in seconds for all of it
     registry    what `GET /metrics` shows
@@ -61,7 +67,7 @@ class Receiver:
         self,
         sources: Mapping[str, Source],
         take: Callable[[Event], Awaitable[Accepted]],
-        quarantine: Callable[[str, bytes, dict[str, str], str], Awaitable[str]],
+        quarantine: Callable[..., Awaitable[str]],
         readiness: Callable[[], Awaitable[Readiness]],
         clock: Callable[[], float],
         *,
@@ -100,10 +106,12 @@ class Receiver:
         name = request.match_info["source"]
         label = name if name in self.sources else ""  # what a stranger made up is no label, and not logged
         try:
-            event, accepted = await self._receive(request, name)
+            signed, source = await self._verified(request, name)
+            event, accepted = await self._taken(signed, name, source)
         except Refused as refused:
-            metrics.events.labels(label, OUTCOMES[refused.status]).inc()
             reason = str(refused.__cause__ or "") or str(refused)
+            fault = isinstance(refused.__cause__, HandlingFailed)
+            metrics.events.labels(label, "fault" if fault else OUTCOMES[refused.status]).inc()
             key = f"{label} {refused.status}"
             if isinstance(refused.__cause__, StoreUnavailable):
                 self._outage.failed(reason)
@@ -136,7 +144,8 @@ class Receiver:
         served = [resource.canonical for resource in request.app.router.resources()]
         return web.json_response(openapi.document(served, self._public_url))
 
-    async def _receive(self, request: web.Request, name: str) -> tuple[Event, Accepted]:
+    async def _verified(self, request: web.Request, name: str) -> tuple[SignedRequest, Source]:
+        """The request, once it is known to be genuine and may be read, and its source as it was then."""
         source = self.sources.get(name)
         if source is None:
             raise Refused(404, "No source has this name.")
@@ -149,9 +158,25 @@ class Receiver:
         signed = SignedRequest(body, bodies.headers(request), _query_token(request))
         self._verify(signed, name, source.signature)
         self._admit(name, source.rate_limit)
+        return signed, source
+
+    async def _taken(self, signed: SignedRequest, name: str, source: Source) -> tuple[Event, Accepted]:
         try:
-            event = await self._parse(signed, name, source)
-            return event, await self._take(event)
+            named = Named.by(source.signature.scheme, signed)
+        except ValueError as error:
+            raise Refused(400, f"{error}") from error
+        try:
+            try:
+                event = self._parse(signed, named, name, source)
+                return event, await self._take(event)
+            except InvalidEvent as error:
+                # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
+                kept = await self._set_aside(signed, named, name, str(error))
+                raise Refused(422, error.message, field=error.field, quarantine=kept) from error
+            except HandlingFailed as error:  # it would fail again at every try of the sender
+                metrics.unexpected_errors.inc()
+                kept = await self._set_aside(signed, named, name, str(error), fault=True)
+                raise Refused(422, NOT_HANDLED, quarantine=kept) from error
         except StoreUnavailable as error:
             raise Refused(503, NOT_DURABLE) from error
 
@@ -178,19 +203,23 @@ class Receiver:
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise Refused(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
 
-    async def _parse(self, signed: SignedRequest, name: str, source: Source) -> Event:
-        delivery_id = _delivery_id(signed.headers.get("webhook-id", ()))
+    def _parse(self, signed: SignedRequest, named: Named, name: str, source: Source) -> Event:
         now = datetime.fromtimestamp(self._clock(), UTC)
         try:
-            document = decode(signed.body)
-            return parse(document, source=name, received_at=now, default_event=source.event, delivery_id=delivery_id)
+            with handling():
+                document = decode(signed.body)
+                ids = named.ids(signed.body)
+                return parse(document, source=name, received_at=now, default_event=source.event, **ids)
         except NotJson as error:
             raise Refused(400, f"The body is no unambiguous JSON object: {error}.") from error
-        except InvalidEvent as error:
-            # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
-            headers = {key: signed.headers[key][0].decode("latin-1") for key in KEPT_HEADERS if key in signed.headers}
-            kept = await self._quarantine(name, signed.body, headers, str(error))
-            raise Refused(422, error.message, field=error.field, quarantine=kept) from error
+
+    async def _set_aside(
+        self, signed: SignedRequest, named: Named, name: str, reason: str, *, fault: bool = False
+    ) -> str:
+        headers = {key: signed.headers[key][0].decode("latin-1") for key in KEPT_HEADERS if key in signed.headers}
+        kept = await self._quarantine(name, signed.body, headers | named.headers, reason, fault=fault)
+        metrics.quarantined.labels(name, "fault" if fault else "invalid").inc()
+        return kept
 
 
 def make_app(receiver: Receiver) -> web.Application:
@@ -220,11 +249,3 @@ def _expect_plain_json(request: web.Request) -> None:
 def _query_token(request: web.Request) -> str | None:
     tokens = request.query.getall("token", [])
     return tokens[0] if len(tokens) == 1 else None
-
-
-def _delivery_id(values: Sequence[bytes]) -> str:
-    """The webhook-id header, which names the event under any scheme (https://www.standardwebhooks.com)."""
-    said = values[0].decode(errors="replace") if values else ""
-    if len(values) > 1 or len(said) > MAX_ID or not said.isprintable() or "\ufffd" in said:
-        raise Refused(400, f"Expected one webhook-id header of up to {MAX_ID} printable characters.")
-    return said

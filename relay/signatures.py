@@ -60,9 +60,10 @@ class Draft:
 class Scheme:
     """One kind of signature.
 
-    read    (request, header) → what the request brings forward; raises InvalidSignature
-    proofs  (secret, signed) → every text that would be right
-    sign    (draft, secret) → the headers of a signed request
+    read        (request, header) → what the request brings forward; raises InvalidSignature
+    proofs      (secret, signed) → every text that would be right
+    sign        (draft, secret) → the headers of a signed request
+    message_id  (verified request) → the id that the signature covers; None: it covers the body alone
     """
 
     header: str  # where the signature stands unless the source names another; empty where that is fixed
@@ -71,6 +72,7 @@ class Scheme:
     sign: Callable[[Draft, bytes], dict[str, str]]
     needs_secret: bool = True
     challenge: str = "Signature"  # for WWW-Authenticate, which a 401 must carry
+    message_id: Callable[[SignedRequest], bytes] | None = None
 
 
 def verify(
@@ -103,6 +105,16 @@ def verify(
     if not matched:
         raise InvalidSignature("no configured secret makes this signature")
     return matched[0]
+
+
+def signed_id(scheme: str, request: SignedRequest) -> bytes:
+    """The id of a request that `verify` has passed, as far as its signature covers one; else empty.
+
+    A header that is not signed says nothing: whoever is on the way could give an event the id of a later one, which
+    then would count as its repetition.
+    """
+    read = SCHEMES[scheme].message_id
+    return read(request) if read else b""
 
 
 def sign(
@@ -152,11 +164,27 @@ def _read_github(request: SignedRequest, header: str) -> Offer:
     return Offer(request.body, [signature] if prefix == b"sha256" else [])
 
 
-# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md, which Svix spells svix-id,
+# svix-timestamp and svix-signature (https://docs.svix.com/receiving/verifying-payloads/how-manual).
+_STANDARD = "webhook-signature"
+
+
+def _spelling(request: SignedRequest) -> str:
+    """Which of the two spellings a request is in: all of its headers count in this one, or it is refused."""
+    spelled = any(f"webhook-{part}" in request.headers for part in ("id", "timestamp", "signature"))
+    return "webhook" if spelled else "svix"
+
+
+def _standard_id(request: SignedRequest) -> bytes:
+    return request.one(f"{_spelling(request)}-id")
+
+
 def _read_standard(request: SignedRequest, header: str) -> Offer:
-    message_id, timestamp = request.one("webhook-id"), request.one("webhook-timestamp")
+    spelling = _spelling(request)
+    message_id, timestamp = _standard_id(request), request.one(f"{spelling}-timestamp")
     if b"." in message_id:  # it would move the boundary between the signed parts
-        raise InvalidSignature("a webhook-id must not contain a full stop")
+        raise InvalidSignature(f"a {spelling}-id must not contain a full stop")
+    header = f"{spelling}-signature" if header == _STANDARD else header
     versioned = [item.partition(b",") for item in _items(request.one(header), b" ")]
     signatures = [signature for version, _, signature in versioned if version == b"v1"]
     return Offer(b".".join((message_id, timestamp, request.body)), signatures, timestamp)
@@ -238,7 +266,7 @@ def _sign_token(draft: Draft, secret: bytes) -> dict[str, str]:
 
 SCHEMES: Mapping[str, Scheme] = {
     "hmac-sha256": Scheme("X-Webhook-Signature", _read_hmac, _prove_hmac, _sign_hmac),
-    "standard-webhooks": Scheme("webhook-signature", _read_standard, _prove_standard, _sign_standard),
+    "standard-webhooks": Scheme(_STANDARD, _read_standard, _prove_standard, _sign_standard, message_id=_standard_id),
     "github": Scheme("X-Hub-Signature-256", _read_github, _prove_hex, _sign_hmac),
     "stripe": Scheme("Stripe-Signature", _read_stripe, _prove_hex, _sign_stripe),
     "slack": Scheme("X-Slack-Signature", _read_slack, _prove_hex, _sign_slack),

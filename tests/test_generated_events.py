@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from relay.channels import CHANNELS
@@ -18,11 +18,12 @@ from relay.config import parse_config
 from relay.errors import InvalidEvent, NotJson
 from relay.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event, facts, fill, view
 from relay.intake import reached
-from relay.parsing import decode, dump, load, parse
+from relay.parsing import decode, load, parse
 from relay.store.wire import accept_arguments
 from tests.support.events import RECEIVED, SEED, seed
 
-EXAMPLES = int(os.environ.get("RELAY_TEST_EXAMPLES", "400"))
+# The same 300 each time, and the first that fails as it is: both keep the time bounded. More are others each time.
+EXAMPLES = int(os.environ.get("RELAY_TEST_EXAMPLES", "300"))
 
 CONFIG = parse_config(
     """
@@ -90,43 +91,52 @@ odd = st.recursive(
     plain, lambda inner: st.lists(inner, max_size=3) | objects((*PART_KEYS, *OPERATION_KEYS), inner), max_leaves=6
 )
 parts = objects(PART_KEYS, odd)
-progress = numbers | st.builds(dict.__or__, objects(PROGRESS_KEYS, odd), st.fixed_dictionaries({}, optional={
-    "percentage": numbers})).filter(lambda said: not isinstance(said.get("percentage"), str | bool | list | dict))
+progress = numbers | st.builds(
+    dict.__or__, objects(PROGRESS_KEYS, odd), st.fixed_dictionaries({}, optional={"percentage": numbers})
+).filter(lambda said: not isinstance(said.get("percentage"), str | bool | list | dict))
 # What parse insists on, in the type that it wants; an odd one is drawn with the other keys.
 STRICT: dict[str, st.SearchStrategy[Any]] = {
     "operationId": ids, "newOperationId": ids, "batchId": ids, "id": ids, "eventId": short, "operationType": short,
     "operationName": short, "batchName": short, "status": short, "priority": short, "tenantId": short,
-    "projectId": short, "timestamp": times, "progress": progress, "eventType": st.none(), "type": st.none(),
+    "projectId": short, "timestamp": times, "progress": progress, "eventType": st.none(),
+    "type": st.sampled_from([None, "operation.failed", "com.example.operation.progress",
+                             "com.example.batch.operation.completed"]), "source": short, "time": short,
     "operation": st.none(), "batch": st.none(), "data": st.none(), "payload": st.none(), "webhookId": odd,
     "originalOperationId": ids, "retryNumber": st.sampled_from([0, 1, 2, 999_999]),
 }  # fmt: skip
 
 
-def known(keys: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
+def mostly_fitting(keys: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
     """Some of these keys, mostly so that parse takes them."""
     fitting = st.fixed_dictionaries({}, optional={key: STRICT.get(key, odd | parts) for key in keys})
     spoilt = st.builds(dict.__or__, fitting, st.dictionaries(st.sampled_from(keys), odd, max_size=1))
     return st.one_of(fitting, fitting, fitting, spoilt)
 
 
-operations = st.builds(dict.__or__, known(OPERATION_KEYS), st.fixed_dictionaries({"operationId": ids}))
+operations = st.builds(dict.__or__, mostly_fitting(OPERATION_KEYS), st.fixed_dictionaries({"operationId": ids}))
+members = st.fixed_dictionaries(
+    {"status": odd | st.sampled_from(({}, [], 0, None))},
+    optional=dict.fromkeys(("operationId", "operationKey", "operationName", "dependencies"), odd),
+)
 batches = st.builds(
-    lambda said, members: {"batchId": "batch-1", **said, "operations": members},
-    known(BATCH_KEYS), st.lists(operations | parts | odd, max_size=3) | odd,
+    lambda said, listed: {"batchId": "batch-1", **said, "operations": listed},
+    mostly_fitting(BATCH_KEYS), st.lists(members | odd, max_size=3) | odd,
 )  # fmt: skip
 named = st.sampled_from(["", *OPERATION_EVENTS, *BATCH_EVENTS, "operation.audited", "operation.stalled"])
 envelopes = st.builds(
     lambda said, name, more: said | more | ({"event": name} if name else {}),
-    known(tuple(key for key in EVENT_KEYS if key != "event")), named,
+    mostly_fitting(tuple(key for key in EVENT_KEYS if key != "event")), named,
     st.fixed_dictionaries({"operation": operations}, optional={"batch": batches})
     | st.fixed_dictionaries({"batch": batches}, optional={"operation": operations}) | operations,
 )  # fmt: skip
 
 
-def places(document: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def ways(document: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The way to everything in it."""
-    pairs = document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
-    return [way for key, value in pairs for way in ((*place, key), *places(value, (*place, key)))]
+    pairs = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
+    return [way for key, value in pairs for way in ((*above, key), *ways(value, (*above, key)))]
 
 
 @st.composite
@@ -134,14 +144,14 @@ def mutated(draw: Callable[..., Any]) -> dict[str, Any]:
     """A document of the API, in one of its envelopes, with something else in some places."""
     kind = draw(st.sampled_from(["operation", "operation", "batch", "data", "payload", "flat", "member", "member"]))
     own = seed("submit-batch.response" if kind == "batch" else draw(st.sampled_from(NAMES)))
-    more = draw(known(("originalOperationId", "retryNumber", "status", "priority", "notifications")))
+    more = draw(mostly_fitting(("originalOperationId", "retryNumber", "status", "priority", "notifications")))
     own = {"operationId": draw(ids), **own, **more} if kind != "batch" else own | more
     whole = {"flat": own, "member": {"batch": seed("submit-batch.response"), "operation": own}}
     document: dict[str, Any] = json.loads(json.dumps(whole.get(kind, {kind: own})))
     name = draw(named)
     document |= {"event": name, "tenantId": "tenant-1"} if name else {}
     for _ in range(draw(st.integers(0, 3))):
-        way = draw(st.sampled_from(places(document)))
+        way = draw(st.sampled_from(ways(document)))
         spot: Any = document
         for step in way[:-1]:
             spot = spot[step]
@@ -160,8 +170,8 @@ def carried(event: Event) -> Event:
     return kept
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 400, database=None,
-          suppress_health_check=list(HealthCheck))  # fmt: skip
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 300, database=None,
+          phases=[Phase.generate], suppress_health_check=list(HealthCheck))  # fmt: skip
 @given(document=mutated() | envelopes, default=st.sampled_from(DEFAULTS))
 def test_a_document_is_refused_by_parse_or_goes_all_the_way(document: dict[str, Any], default: str) -> None:
     try:
@@ -175,3 +185,6 @@ def test_a_document_is_refused_by_parse_or_goes_all_the_way(document: dict[str, 
     assert kept.fact == event.fact
     again = fill(replace(event, original=""), facts(event))  # as one whose operation was heard of before
     assert carried(again) == again
+    if event.original:  # as one whose original was heard of before
+        retried = fill(event, {**facts(event), "original": "op-0", "retry": "2"})
+        assert carried(retried) == retried

@@ -17,13 +17,13 @@ from structlog.testing import capture_logs
 
 from relay import openapi
 from relay.deliveries import Accepted
-from relay.errors import StoreUnavailable
+from relay.errors import HandlingFailed, StoreUnavailable
 from relay.events import Event
 from relay.httpguard import serve
 from relay.parsing import MAX_ID
 from relay.problems import answering
 from relay.receiver import OUTCOMES, Readiness, make_app
-from relay.signatures import SCHEMES
+from relay.signatures import SCHEMES, sign
 from relay.sources import Source
 from tests.support.clock import Clock
 from tests.support.events import body, seed
@@ -127,31 +127,138 @@ async def test_an_event_without_an_id_is_answered_without_one(front: Front) -> N
     assert reply.document["eventId"] is None
 
 
-@pytest.mark.parametrize("source", ["ops", "standard", "open"])
-async def test_the_webhook_id_header_comes_before_the_event_id(front: Front, source: str) -> None:
-    reply = await front.sender(source).post(body() | {"eventId": "evt-1"}, delivery_id="msg-7")
+async def test_a_signed_webhook_id_comes_before_the_event_id(front: Front) -> None:
+    reply = await front.sender("standard").post(body() | {"eventId": "evt-1"}, delivery_id="msg-7")
 
     assert reply.document["eventId"] == "msg-7"
 
 
+async def test_svix_s_spelling_of_the_signed_id_counts_as_well(front: Front) -> None:
+    sent = json.dumps(body()).encode()
+    signature = sign("standard-webhooks", sent, SECRET.encode(), message_id="msg-7", timestamp=front.clock())
+    headers = [(name.replace("webhook-", "svix-"), value) for name, value in signature.items()]
+
+    reply = await front.sender("standard").post(sent, signed=False, headers=headers)
+
+    assert (reply.status, reply.document["eventId"]) == (202, "msg-7")
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "svix-id"])
+@pytest.mark.parametrize("source", [name for name in SOURCES if name not in ("standard", "progress")])
+async def test_an_id_that_nothing_signs_is_not_believed(front: Front, source: str, name: str) -> None:
+    named = await front.sender(source).post(body() | {"eventId": "evt-1"}, headers=[(name, "msg-7")])
+    nameless = await front.sender(source).post(body(), headers=[(name, "msg-7")])
+
+    assert (named.document["eventId"], nameless.document["eventId"]) == ("evt-1", None)
+
+
 @pytest.mark.parametrize("webhook_id", ["x" * (MAX_ID + 1), "tab\there", "zero\u200bwidth", "\u00a0"], ids=repr)
 async def test_a_webhook_id_that_cannot_be_shown_is_refused(front: Front, webhook_id: str) -> None:
-    reply = await front.sender().post(body(), delivery_id=webhook_id)
+    reply = await front.sender("standard").post(body(), delivery_id=webhook_id)
 
     assert_problem(reply, 400)
     assert front.events == []
 
 
 async def test_two_webhook_ids_are_refused(front: Front) -> None:
-    reply = await front.sender().post(body(), delivery_id="msg-1", headers=[("webhook-id", "msg-2")])
+    reply = await front.sender("standard").post(body(), delivery_id="msg-1", headers=[("webhook-id", "msg-2")])
 
-    assert_problem(reply, 400)
+    assert_problem(reply, 401)
 
 
-async def test_an_empty_webhook_id_is_none(front: Front) -> None:
-    reply = await front.sender().post(body() | {"eventId": "evt-1"}, headers=[("webhook-id", "")])
+CLOUD_EVENT = {"specversion": "1.0", "id": "ce-1", "source": "/platform", "type": "com.example.operation.progress",
+               "time": "2024-01-20T11:39:00Z", "data": body()["operation"]}  # fmt: skip
 
-    assert reply.document["eventId"] == "evt-1"
+
+async def test_a_cloud_event_is_named_by_its_id(front: Front) -> None:
+    reply = await front.sender().post(CLOUD_EVENT, content_type="application/cloudevents+json; charset=utf-8")
+
+    assert (reply.status, reply.document["eventId"]) == (202, "ce-1")
+    [event] = front.events
+    assert (event.name, event.producer) == ("operation.progress", "/platform")
+    assert event.occurred_at == datetime(2024, 1, 20, 11, 39, tzinfo=UTC)
+
+
+async def test_ce_id_names_an_event_together_with_its_body(front: Front) -> None:
+    headers = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "ce-1"),
+        ("ce-type", "operation.failed"),
+        ("ce-source", "/platform"),
+    ]
+
+    replies = [
+        await front.sender().post(document, headers=headers)
+        for document in (body(percentage=10), body(percentage=10), body(percentage=20))
+    ]
+
+    first, again, other = [reply.document["eventId"] for reply in replies]
+    assert first == again != other
+    assert first.startswith("ce-1#")
+    assert {event.name for event in front.events} == {"operation.progress"}  # ce-type is not signed either
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ([("ce-id", "ce-1")], "evt-1"),
+        ([("ce-id", "ce-1"), ("ce-id", "ce-2")], "evt-1"),
+        ([("ce-id", "x" * 300)], "evt-1"),
+    ],
+)
+async def test_what_the_body_says_comes_before_ce_id(front: Front, headers: list[tuple[str, str]], wanted: str) -> None:
+    reply = await front.sender().post(body() | {"eventId": "evt-1"}, headers=headers)
+
+    assert reply.document["eventId"] == wanted
+
+
+async def test_what_relay_itself_fails_on_is_kept_and_not_asked_for_again() -> None:
+    async def take(_event: Event) -> Accepted:
+        raise HandlingFailed("KeyError", "relay/store/wire.py:40")
+
+    faults, invalid = count("events", source="ops", outcome="fault"), count("events", source="ops", outcome="invalid")
+    kept = count("quarantined", source="ops", reason="fault")
+    async with receiving(take=take) as front:
+        with capture_logs() as lines:
+            reply = await front.sender().post(body() | {"note": "secret-4711"})
+
+    assert_problem(reply, 422)
+    assert "a fault of its own" in reply.document["detail"]
+    assert "does not help" in reply.document["detail"]
+    assert reply.document["quarantine"] == "quarantine-1"
+    assert "field" not in reply.document
+    assert front.faults == ["KeyError at relay/store/wire.py:40"]
+    [line] = [line for line in lines if line["event"] == "event.refused"]
+    assert (line["status"], line["reason"]) == (422, "KeyError at relay/store/wire.py:40")
+    assert "secret-4711" not in f"{lines}"
+    assert count("events", source="ops", outcome="fault") == faults + 1
+    assert count("events", source="ops", outcome="invalid") == invalid
+    assert count("quarantined", source="ops", reason="fault") == kept + 1
+
+
+async def test_a_fault_that_cannot_be_kept_must_be_sent_again() -> None:
+    async def take(_event: Event) -> Accepted:
+        raise HandlingFailed("KeyError", "relay/store/wire.py:40")
+
+    async def quarantine(*_request: object, fault: bool) -> str:
+        assert fault
+        raise StoreUnavailable("Redis did not answer in 2 s")
+
+    async with receiving(take=take, quarantine=quarantine) as front:
+        reply = await front.sender().post(body())
+
+    assert_problem(reply, 503)
+
+
+async def test_what_fails_because_of_something_else_must_be_sent_again() -> None:
+    async def take(_event: Event) -> Accepted:
+        raise RuntimeError("the loop is closed")
+
+    async with receiving(take=take) as front:
+        reply = await front.sender().post(body())
+
+    assert_problem(reply, 503)
+    assert front.quarantined == []
 
 
 @pytest.mark.parametrize(
@@ -407,16 +514,17 @@ async def test_identity_is_no_compression(front: Front, encoding: str) -> None:
 async def test_what_is_no_event_is_named_and_kept(front: Front) -> None:
     sent = json.dumps(body() | {"operation": {"operationId": 7.5}}).encode()
 
-    reply = await front.sender().post(sent, delivery_id="msg-1", headers=[("User-Agent", "platform/1")])
+    headers = [("User-Agent", "platform/1"), ("ce-id", "ce-1")]
+    reply = await front.sender("standard").post(sent, delivery_id="msg-1", headers=headers)
 
     assert_problem(reply, 422)
     assert reply.document["field"] == "operation.operationId"
     assert reply.document["quarantine"] == "quarantine-1"
     assert front.quarantined == [
         (
-            "ops",
+            "standard",
             sent,
-            {"content-type": "application/json", "user-agent": "platform/1", "webhook-id": "msg-1"},
+            {"content-type": "application/json", "user-agent": "platform/1", "webhook-id": "msg-1", "ce-id": "ce-1"},
             "operation.operationId: expected an id of 1 to 256 characters",
         )
     ]

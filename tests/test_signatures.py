@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from relay.errors import InvalidSignature
-from relay.signatures import SCHEMES, SignedRequest, sign, verify
+from relay.signatures import SCHEMES, SignedRequest, sign, signed_id, verify
 
 BODY = b'{"event":"operation.progress","operation":{"operationId":"op-1"}}'
 SECRET = b"a-secret-of-the-platform"
@@ -298,6 +298,53 @@ def test_standard_webhooks_takes_several_signatures_and_ignores_other_versions()
     value = b"v1a,x v1," + based(secret=b"old") + b" " + case.signature + b" v2,y"
 
     assert case.with_signature(value).verify() == "current"
+
+
+STANDARD = ("id", "timestamp", "signature")
+
+
+def in_svix(*parts: str) -> dict[str, list[bytes]]:
+    """A good request's headers, these of them in Svix's spelling."""
+    good = Case("standard-webhooks").good
+    return {f"{'svix' if part in parts else 'webhook'}-{part}": good[f"webhook-{part}"] for part in STANDARD}
+
+
+def test_standard_webhooks_may_be_spelled_as_svix_does() -> None:
+    case = Case("standard-webhooks", headers=in_svix(*STANDARD))
+
+    assert case.verify() == "current"
+    assert signed_id("standard-webhooks", SignedRequest(BODY, case.headers or {})) == b"msg-1"
+
+
+@pytest.mark.parametrize(
+    "parts", [("id",), ("timestamp",), ("signature",), ("id", "timestamp"), ("id", "signature"),
+              ("timestamp", "signature")],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_mixture_of_the_two_spellings_is_refused(parts: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidSignature):
+        Case("standard-webhooks", headers=in_svix(*parts)).verify()
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_one_header_of_the_other_spelling_spoils_a_good_request_of_svix(name: str) -> None:
+    with pytest.raises(InvalidSignature):
+        Case("standard-webhooks", headers={**in_svix(*STANDARD), name: [b"msg-2"]}).verify()
+
+
+def test_of_both_spellings_in_full_the_standard_one_counts() -> None:
+    other = {"svix-id": [b"msg-2"], "svix-timestamp": [b"1"], "svix-signature": [b"v1,x"]}
+    case = Case("standard-webhooks", headers={**in_svix(), **other})
+
+    assert case.verify() == "current"
+    assert signed_id("standard-webhooks", SignedRequest(BODY, case.headers or {})) == b"msg-1"
+
+
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name != "standard-webhooks"])
+def test_no_other_scheme_signs_an_id(scheme: str) -> None:
+    headers = {"webhook-id": [b"msg-1"], "svix-id": [b"msg-1"], "ce-id": [b"msg-1"]}
+
+    assert signed_id(scheme, SignedRequest(BODY, headers)) == b""
 
 
 def test_stripe_takes_several_signatures_in_any_order() -> None:

@@ -12,7 +12,7 @@ from relay.cli.letter_filters import Filter, filter_options
 from relay.cli.letters import Letter, all_letters, attempts, chosen, headline, plain, short, table, why
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
-from relay.errors import InvalidEvent, NotJson
+from relay.errors import HandlingFailed, InvalidEvent, NotJson
 from relay.store.records import DeadLetter, Quarantined
 
 NOTHING = "Nothing is dead, nothing is quarantined."
@@ -95,7 +95,7 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
     """Deliver these again, with fresh attempts; read quarantined events again, by today's rules. Each happens once.
 
     They are named by their ids, or by filters, all of which must hold; --dry-run says first which these are. If one
-    of the ids is unknown, nothing is done. Leaves with 1 if a quarantined event still makes no sense.
+    of the ids is unknown, nothing is done. Leaves with 1 if a quarantined event still cannot be taken.
     """
     wanted = Filter(**filters)
     _name_some(ids, wanted, every=every)
@@ -159,6 +159,8 @@ async def _replay(desk: Desk, letter: Letter) -> str:
         await desk.take(letter)
     except (NotJson, InvalidEvent) as error:
         return f"still makes no sense: {error}"
+    except HandlingFailed as error:
+        return f"relay itself still fails on it: {error}"
     await desk.records.release([letter.id])  # after it is durable: a crash between the two repeats nothing
     return ""
 

@@ -55,7 +55,7 @@ async def chosen(desk: Desk, names: Sequence[str], *, every: bool) -> list[Lette
 async def all_letters(desk: Desk) -> list[Letter]:
     ledger = await desk.records.ledger()
     letters = await desk.records.dead(most=max(1, ledger.counts.get("dead", 0)))
-    return [*letters, *await desk.records.quarantined(most=QUARANTINE_LENGTH)]
+    return [*letters, *await desk.records.quarantined(most=2 * QUARANTINE_LENGTH)]
 
 
 def table(letters: Iterable[Letter], zone: str) -> Table:
@@ -79,7 +79,8 @@ def headline(letter: Letter) -> str:
 
 def why(letter: Letter) -> str:
     if isinstance(letter, Quarantined):
-        return visible(f"makes no sense: {letter.reason}")
+        whose = "relay itself failed on it" if letter.fault else "makes no sense"
+        return visible(f"{whose}: {letter.reason}")
     return visible(": ".join(part for part in (REASONS.get(letter.reason, letter.reason), letter.error) if part))
 
 

@@ -28,7 +28,9 @@ SHOWN = 4000  # characters of it that are printed
     "--scheme", type=click.Choice(list(SCHEMES)), default="hmac-sha256", show_default=True, help="How to sign."
 )
 @click.option("--header", metavar="NAME", help="Where the signature goes, if not where the scheme puts it.")
-@click.option("--id", "message_id", metavar="ID", default="", help="The webhook-id: the same id again is a duplicate.")
+@click.option("--id", "message_id", metavar="ID", default="",
+              help="The webhook-id: under standard-webhooks, which signs it, the same id again is a duplicate. "
+                   "Elsewhere the eventId in the body is what counts.")  # fmt: skip
 @json_option
 def send(*, event: str, url: str, secret: str, scheme: str, header: str | None, message_id: str, as_json: bool) -> None:
     """Sign the event in EVENT.json (- for standard input) and POST it, byte for byte as it stands there.

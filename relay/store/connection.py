@@ -1,9 +1,11 @@
 """How relay talks to Redis: connections without hidden retries, scripts by digest, and honest durability."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any, Literal
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -11,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoScriptError, RedisError
 
-from relay.errors import ConfigError, Problem, StoreUnavailable
+from relay.errors import ConfigError, HandlingFailed, Problem, StoreUnavailable
 from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
 
 Durability = Literal["auto", "fsync", "replicated", "memory"]
@@ -45,17 +47,40 @@ def connect(url: str) -> Redis:
     return Redis.from_pool(pool)
 
 
+# What Redis says of a command and the data it meets, the same at every try. All else (OOM, READONLY, MISCONF …) is how
+# Redis is just now, and passes.
+REPEATING = ("ERR", "WRONGTYPE")
+LINE = re.compile(r"@?user_script: ?(\d+):")  # how Lua begins an error of the script itself
+
+
+def refusal(error: str, script: str = "") -> HandlingFailed | StoreUnavailable:
+    """What to raise where Redis refused one of many: whether another try can help decides. `error` is Redis's text."""
+    if line := LINE.match(error):
+        return HandlingFailed("LuaError", Script(script).origin(int(line[1])))
+    word = error.partition(" ")[0]
+    where = f"relay/store/scripts/{script}.lua" if script else "relay/store"
+    return HandlingFailed(word, where) if word in REPEATING else StoreUnavailable(f"Redis refused: {error}")
+
+
 class Script:
     """One Lua script with the shared part in front; sent by digest, and whole where the server forgot it."""
 
     def __init__(self, name: str) -> None:
         folder = files("relay.store") / "scripts"
         parts = ("lib", "together", name)
+        self._parts = parts
         library, boxes, body = ((folder / f"{part}.lua").read_text("utf-8") for part in parts)
         library += boxes
         head, _, rest = body.partition("\n") if body.startswith("#!") else ("", "", body)
         self.source = f"{head}\n{library}\n{rest}" if head else f"{library}\n{body}"
         self.digest = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+        first, shared = bool(head), boxes.count("\n")
+        self._starts = [*accumulate([first, library.count("\n") - shared, shared + 1 - first])]  # lines above each part
+
+    def origin(self, line: int) -> str:
+        """The file and line of this line of the whole, for instance `relay/store/scripts/accept.lua:49`."""
+        start, part = max((start, part) for part, start in zip(self._parts, self._starts, strict=True) if start < line)
+        return f"relay/store/scripts/{part}.lua:{line - start}"
 
 
 class Scripts:

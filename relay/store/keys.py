@@ -25,7 +25,8 @@ they are hashed first.
     {relay}:pause:<scope>          hash    until, reason, since, probe; scope is limit:, lane:, destination: or channel:
     {relay}:claimed:<worker>:<ch>  string  the worker's last claim, to give it again if the answer was lost
     {relay}:quarantine             zset    id → ms; the bodies that were signed but made no sense
-    {relay}:quarantined:<id>       hash    source, reason, headers, body
+    {relay}:quarantined:<id>       hash    source, reason, headers, body, fault (1: relay itself failed on it)
+    {relay}:faults                 set     ids of those in the quarantine that relay itself failed on
     {relay}:suppressed             hash    who is not written to: "<destination or *> <address in small letters>" → JSON
                                            of reason, at, address, detail
     {relay}:bounces:<sha1>         zset    of an address: the deliveries that its server refused → ms; for 14 days
@@ -55,6 +56,7 @@ LEDGER = PREFIX + "ledger"
 LEASES = PREFIX + "leases"
 DEAD = PREFIX + "dead"
 QUARANTINE = PREFIX + "quarantine"
+FAULTS = PREFIX + "faults"
 SUPPRESSED = PREFIX + "suppressed"
 KEY = PREFIX + "key"
 QUEUES = (":urgent", ":stalled", ":phases")

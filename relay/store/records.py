@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from relay.errors import StoreUnavailable
 from relay.events import Event
 from relay.parsing import dump, load
 from relay.store import keys
@@ -13,7 +14,7 @@ from relay.store.connection import call
 from relay.store.store import Store
 from relay.store.wire import BOXED
 
-QUARANTINE_LENGTH = 1000  # the oldest leave first; each is at most max_body long
+QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 KEEP_DEAD_DAYS = 30
 
 
@@ -37,7 +38,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A body that was signed but made no sense, as it came."""
+    """A body that was signed but made no sense, or that relay itself failed on; as it came."""
 
     id: str
     source: str
@@ -45,6 +46,7 @@ class Quarantined:
     headers: Mapping[str, str]
     body: bytes
     at: datetime
+    fault: bool = False  # relay itself failed on it; the reason is the error's class and place
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,19 +186,34 @@ class Records:
     async def _letters(self, verb: str, ids: Sequence[str]) -> int:
         return int(await self._store.scripts.run("dead", [verb, *ids]))
 
-    async def quarantine(self, source: str, body: bytes, headers: Mapping[str, str], reason: str) -> str:
-        """Keep a signed body that made no sense; its id. The same body again is the same entry."""
+    async def quarantine(
+        self, source: str, body: bytes, headers: Mapping[str, str], reason: str, *, fault: bool = False
+    ) -> str:
+        """Keep a signed body that made no sense, or on which relay failed by a `fault` of its own; its id.
+
+        The same body again is the same entry. What relay failed on never leaves by itself, because nobody sends it
+        again: where there is no room for more of it, StoreUnavailable lets the sender keep it.
+        """
+        if fault and await self.faults() >= QUARANTINE_LENGTH:
+            raise StoreUnavailable(f"the quarantine is full: relay itself failed on {QUARANTINE_LENGTH} events")
         seconds, micros = await call(self._redis.time())
         name = "q-" + keys.digest("quarantine", source, body.hex()).hex()[:16]
         key = f"{keys.PREFIX}quarantined:{name}"
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.hset(key, mapping={"source": source, "reason": reason, "headers": json.dumps(dict(headers)),
-                                        "body": body})  # fmt: skip
+                                        "body": body, "fault": int(fault)})  # fmt: skip
+            (pipeline.sadd if fault else pipeline.srem)(keys.FAULTS, name)
             pipeline.zadd(keys.QUARANTINE, {name: seconds * 1000 + micros // 1000})
             pipeline.zrange(keys.QUARANTINE, 0, -QUARANTINE_LENGTH - 1)
             *_, surplus = await call(pipeline.execute())
-        await self.release([one.decode() for one in surplus])
+        if surplus:
+            stays = await call(self._redis.smismember(keys.FAULTS, surplus))
+            await self.release([one.decode() for one, kept in zip(surplus, stays, strict=True) if not kept])
         return name
+
+    async def faults(self) -> int:
+        """How many bodies wait in the quarantine because relay itself failed on them."""
+        return int(await call(self._redis.scard(keys.FAULTS)))
 
     async def quarantined(self, *, most: int = 100) -> list[Quarantined]:
         """The quarantined bodies, newest first."""
@@ -215,6 +232,7 @@ class Records:
             headers=json.loads(row[b"headers"]),
             body=row[b"body"],
             at=_time(at),
+            fault=row.get(b"fault") == b"1",
         )
 
     async def release(self, ids: Sequence[str]) -> int:
@@ -223,8 +241,9 @@ class Records:
             return 0
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.zrem(keys.QUARANTINE, *ids)
+            pipeline.srem(keys.FAULTS, *ids)
             pipeline.delete(*(f"{keys.PREFIX}quarantined:{name}" for name in ids))
-            removed, _ = await call(pipeline.execute())
+            removed, *_ = await call(pipeline.execute())
         return int(removed)
 
 

@@ -12,10 +12,11 @@ from redis.asyncio import Redis
 from relay.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.errors import InvalidEvent
 from relay.events import AUDIENCE, KNOWN, PRESSED, Event
+from relay.faults import handling
 from relay.store import keys, wire
 from relay.store.batching import Batcher
 from relay.store.boxes import Boxes
-from relay.store.connection import Durability, Promise, Scripts, call, connect, inspect
+from relay.store.connection import Durability, Promise, Scripts, call, connect, inspect, refusal
 
 log = structlog.get_logger(__name__)
 
@@ -97,8 +98,13 @@ class Store:
         await call(self.redis.set(keys.PROBE, 1, px=60_000))
 
     async def accept(self, event: Event, targets: Sequence[Target]) -> Accepted:
-        """Make the event and all its deliveries durable, or recognise it. StoreUnavailable: nothing is promised."""
-        return await self._accepts.submit(wire.accept_arguments(event, targets))
+        """Make the event and all its deliveries durable, or recognise it. StoreUnavailable: nothing is promised.
+
+        HandlingFailed: nothing is promised either, and the next try would fail as well.
+        """
+        with handling():
+            arguments = wire.accept_arguments(event, targets)
+        return await self._accepts.submit(arguments)
 
     async def known(self, subject: str) -> dict[str, str]:
         """The lasting facts stated so far about an operation: type, name, priority, tenant, project, batch.
@@ -112,15 +118,13 @@ class Store:
             return {**await self._known.submit(original), **known}
         return known
 
-    async def _known_all(self, subjects: Sequence[str]) -> Sequence[dict[str, str]]:
+    async def _known_all(self, subjects: Sequence[str]) -> Sequence[dict[str, str] | Exception]:
         fields = [*(f"fact:{name}" for name in (*FACTS, *LINKS)), "retry", "first", "began"]
         async with self.redis.pipeline(transaction=False) as pipeline:
             for subject in subjects:
                 pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject)}", fields)
-            rows = await call(pipeline.execute())
-        names = (*FACTS, *LINKS, "runs", "since", "began")
-        known = [{name: said.decode() for name, said in zip(names, row, strict=True) if said} for row in rows]
-        return [{name: said for name, said in one.items() if (name, said) != ("runs", "0")} for one in known]
+            rows = await call(pipeline.execute(raise_on_error=False))
+        return [refusal(str(row)) if isinstance(row, Exception) else _lasting(row) for row in rows]
 
     async def _accept_all(self, requests: Sequence[wire.AcceptArguments]) -> Sequence[Accepted | Exception]:
         flat: list[str | bytes | int] = [self._window]
@@ -229,3 +233,9 @@ class Store:
         if hold.scope == "lane":
             return f"lane:{delivery.lane}"
         return hold.scope
+
+
+def _lasting(row: Sequence[bytes | None]) -> dict[str, str]:
+    names = (*FACTS, *LINKS, "runs", "since", "began")
+    facts = {name: value.decode() for name, value in zip(names, row, strict=True) if value}
+    return {name: value for name, value in facts.items() if (name, value) != ("runs", "0")}

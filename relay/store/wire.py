@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from relay.deliveries import Accepted, Delivery, Kind, Limit, Target, Window
 from relay.entries import entry, kept
-from relay.errors import StoreUnavailable
 from relay.events import Event, facts
 from relay.parsing import dump, load
+from relay.store.connection import refusal
 from relay.store.keys import digest, lane, operation
 
-AcceptArguments = tuple[bytes, bytes, str, str]  # delivery digest, fact digest, plan, body
+AcceptArguments = tuple[bytes, bytes, bytes, bytes]  # delivery digest, fact digest, plan, body
 
 # An event's place in the life of its operation or batch; other names move nothing and are never late.
 RANKS = {
@@ -32,7 +32,10 @@ KEPT_DAYS = 9
 
 
 def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments:
-    """The plan is all that accept decides by; the body is kept as it is and never looked into by Redis."""
+    """The plan is all that accept decides by; the body is kept as it is and never looked into by Redis.
+
+    Encoded here: what cannot be, fails its own event and not those that travel with it.
+    """
     fact = event.fact
     unique = digest("event", fact, event.source, event.id, event.received_at.isoformat()).hex()
     terminal = event.name in OUTCOMES
@@ -75,8 +78,9 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     elif not event.about_batch and plan.get("rank", 2) < 2:
         plan["run"] = _times(event)
     plan |= _progress(event)
-    sender_id = digest("delivery", event.source, event.id) if event.id else b""
-    return sender_id, digest("fact", fact), _json(plan), dump(event)
+    producer = [event.producer] if event.producer else []
+    sender_id = digest("delivery", event.source, event.id, *producer) if event.id else b""
+    return sender_id, digest("fact", fact), _json(plan).encode(), dump(event).encode()
 
 
 def _progress(event: Event) -> dict[str, float]:
@@ -182,7 +186,7 @@ def size(arguments: AcceptArguments) -> int:
 def accepted(answer: Sequence[Any]) -> Accepted | Exception:
     status, rest = answer[0].decode(), answer[1:]
     if status == "error":
-        return StoreUnavailable(f"Redis refused: {rest[0].decode(errors='replace')}")
+        return refusal(rest[0].decode(errors="replace"), "accept")
     pairs = [item.decode() for item in rest[1:]]
     return Accepted(status, int(rest[0]), tuple(zip(pairs[::2], pairs[1::2], strict=True)))
 

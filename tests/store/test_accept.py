@@ -4,11 +4,12 @@ import asyncio
 import random
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from relay.deliveries import Gate, Receipt
-from relay.errors import StoreUnavailable
+from relay.errors import HandlingFailed, StoreUnavailable
 from relay.events import Event, fill
 from relay.store import Store
 from relay.store.keys import operation
@@ -16,6 +17,8 @@ from relay.store.records import Records
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room
+
+SCRIPT = Path("relay/store/scripts/accept.lua").read_text("utf-8").splitlines()
 
 
 async def test_an_event_reaches_every_target(store: Store) -> None:
@@ -187,8 +190,63 @@ async def test_a_fault_in_one_event_leaves_its_neighbours_alone(store: Store) ->
         store.accept(broken, [room()]), store.accept(healthy, [room()]), return_exceptions=True
     )
 
-    assert isinstance(answers[0], StoreUnavailable)
+    assert isinstance(answers[0], HandlingFailed)  # it would come again at every try
+    assert f"{answers[0]}" == "WRONGTYPE at relay/store/scripts/accept.lua"
     assert getattr(answers[1], "status", None) == "accepted"
+
+
+async def test_what_the_script_cannot_do_with_one_event_is_told_with_its_place(store: Store) -> None:
+    event = events.progress(10, operationId="op-broken")
+    await store.redis.hset("{relay}:operation:" + operation("op-broken"), mapping={"rank": 1, "retry": "none"})
+
+    answers = await asyncio.gather(
+        store.accept(event, [room()]),
+        store.accept(events.progress(10, operationId="op-healthy"), [room()]),
+        return_exceptions=True,
+    )
+
+    assert isinstance(answers[0], HandlingFailed)
+    file, _, line = answers[0].where.partition(":")
+    assert (answers[0].kind, file) == ("LuaError", "relay/store/scripts/accept.lua")
+    assert "plan.retry < was.retry" in SCRIPT[int(line) - 1]
+    assert getattr(answers[1], "status", None) == "accepted"
+
+
+async def test_what_is_known_of_one_operation_cannot_keep_its_neighbours_from_being_asked_about(store: Store) -> None:
+    await store.redis.set("{relay}:operation:" + operation("op-broken"), "not a hash")
+    await store.accept(events.progress(10, operationId="op-healthy"), [room()])
+
+    answers = await asyncio.gather(store.known("op-broken"), store.known("op-healthy"), return_exceptions=True)
+
+    assert isinstance(answers[0], HandlingFailed)
+    assert isinstance(answers[1], dict)
+    assert answers[1]["tenant"] == "tenant-1"
+
+
+async def test_the_end_of_a_member_that_retries_another_run_is_the_batchs(store: Store) -> None:
+    await store.accept(events.started(operationId="op-2"), [room()])
+    member = {"operationId": "op-2", "originalOperationId": "op-1", "status": "Completed", "retryNumber": 1}
+    told = events.event_of(
+        {"event": "batch.operation.completed", "batch": events.seed("submit-batch.response"), "operation": member}
+    )
+
+    first, again = await store.accept(told, [room()]), await store.accept(told, [room()])
+
+    assert (first.status, again.status) == ("accepted", "duplicate")
+    assert "original" not in await store.known("op-2")  # the member's own message stays its own
+
+
+@pytest.mark.parametrize("source", ["/platform/a", "/platform/b"])
+async def test_cloud_events_ids_are_unique_within_their_source_alone(store: Store, source: str) -> None:
+    def cloud_event(percentage: float, source: str) -> Event:
+        document = {"specversion": "1.0", "id": "1", "source": source, "type": "operation.progress"}
+        return events.event_of(document | {"data": events.body(percentage=percentage)["operation"]})
+
+    await store.accept(cloud_event(10, "/platform/a"), [room()])
+
+    answer = await store.accept(cloud_event(50, source), [room()])
+
+    assert answer.status == ("duplicate" if source == "/platform/a" else "accepted")
 
 
 async def test_a_full_redis_refuses_with_nothing_done_and_accepts_once_there_is_room(store: Store) -> None:

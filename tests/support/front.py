@@ -44,6 +44,7 @@ class Front:
     clock: Clock
     events: list[Event] = field(default_factory=list)
     quarantined: list[tuple[str, bytes, dict[str, str], str]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)  # the reasons for which relay's own faults are kept
 
     @property
     def url(self) -> str:
@@ -76,8 +77,9 @@ async def receiving(
         front.events.append(event)
         return Accepted("accepted", deliveries=2)
 
-    async def set_aside(*request: Any) -> str:
+    async def set_aside(*request: Any, fault: bool = False) -> str:
         front.quarantined.append(request)
+        front.faults += [request[-1]] if fault else []
         return f"quarantine-{len(front.quarantined)}"
 
     async def ready() -> Readiness:

@@ -1,0 +1,173 @@
+"""What relay itself fails on: kept with class and place, answered once, seen by operators, replayed when mended."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from relay.channels import CHANNELS
+from relay.config import Config, parse_config
+from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
+from relay.faults import handling
+from relay.intake import Intake
+from relay.parsing import load
+from relay.store import Store, keys
+from relay.store.records import QUARANTINE_LENGTH, Records
+from tests.support import events
+from tests.support.commands import Done, relay
+from tests.support.events import body
+from tests.support.redis_server import RedisServer
+from tests.support.stage import CONFIG, Stage, stage
+
+BROKEN = f"{keys.PREFIX}operation:{keys.operation('op-broken')}"
+
+
+@pytest.fixture
+async def running_stage(redis_server: RedisServer) -> AsyncIterator[Stage]:
+    async with stage(redis_server.url) as running:
+        yield running
+
+
+def tenant(document: dict[str, Any], name: str = "mail") -> dict[str, Any]:
+    return document | {"tenantId": name}
+
+
+async def dead(running: Stage, verb: str, *arguments: str) -> Done:
+    return await relay("dead", verb, "-c", CONFIG, *arguments, env=running.around.env)
+
+
+async def checks(running: Stage) -> dict[str, str]:
+    async with aiohttp.ClientSession() as client, client.get(f"{running.url}/readyz?verbose") as response:
+        document: dict[str, Any] = await response.json()
+        assert (response.status, document["ready"]) == (200, True)
+        found: dict[str, str] = document["checks"]
+        return found
+
+
+async def broken(running: Stage) -> dict[str, Any]:
+    """An event for which what Redis has of its operation is no good: the script fails on it at every try."""
+    await running.around.store.redis.hset(BROKEN, mapping={"rank": 1, "retry": "none"})
+    return tenant(body("operation.progress", 10, operationId="op-broken"))
+
+
+def test_an_unexpected_error_tells_its_class_and_relay_s_own_line_and_never_its_text() -> None:
+    with pytest.raises(HandlingFailed) as caught, handling():
+        load('{"id": "secret-4711"')
+
+    file, _, line = caught.value.where.partition(":")
+    assert (caught.value.kind, file) == ("JSONDecodeError", "relay/parsing.py")
+    assert "json.loads(line)" in Path(file).read_text("utf-8").splitlines()[int(line) - 1]
+    assert f"{caught.value}" == f"JSONDecodeError at {caught.value.where}"
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), InvalidEvent("event", "expected its name")])
+def test_what_relay_raises_on_purpose_passes(error: Exception) -> None:
+    with pytest.raises(type(error)), handling():
+        raise error
+
+
+async def test_rules_that_fail_on_an_event_are_told_before_anything_reaches_redis(store: Store) -> None:
+    config: Config = parse_config(CONFIG.read_text("utf-8"), env=dict.fromkeys(
+        ("STAGE_SECRET", "STAGE_TOKEN"), "kFv8-the-secret-of-the-platform") | {
+        "STAGE_SLACK": "http://127.0.0.1:9/", "STAGE_SMTP": "9"}, channels=CHANNELS)  # fmt: skip
+    intake = Intake(store, lambda: config, {})  # the channels that its destinations name are missing
+
+    with pytest.raises(HandlingFailed, match=r"^KeyError at relay/rules\.py:\d+$"):
+        await intake.take(events.event_of(tenant(body())))
+
+    assert await store.known(events.event_of(body()).own_id) == {}
+
+
+async def test_an_event_that_relay_fails_on_is_kept_shown_and_replayed_once_it_is_mended(running_stage: Stage) -> None:
+    sent = await broken(running_stage)
+
+    replies = [await running_stage.post(sent), await running_stage.post(sent)]
+
+    name = replies[0].document["quarantine"]
+    assert [(reply.status, reply.document["quarantine"]) for reply in replies] == [(422, name)] * 2
+    assert (await checks(running_stage))["quarantine"] == (
+        "1 event waits because relay itself failed; see `relay dead list`"
+    )
+    listed, shown = await dead(running_stage, "list"), await dead(running_stage, "show", name)
+    told = "relay itself failed on it: LuaError at relay/store/scripts/accept.lua:"
+    assert told in " ".join(listed.out.split())
+    assert told in shown.out
+    assert json.loads((await dead(running_stage, "show", name, "--json")).out)["fault"] is True
+
+    unmended = await dead(running_stage, "replay", name)
+    assert unmended.status == 1
+    assert "relay itself still fails on it: LuaError at relay/store/scripts/accept.lua:" in unmended.err
+
+    await running_stage.around.store.redis.delete(BROKEN)
+    mended = await dead(running_stage, "replay", name)
+    assert (mended.status, mended.err) == (0, "")
+    assert len(await running_stage.around.mails(2)) == 2
+    assert "quarantine" not in await checks(running_stage)
+
+
+async def test_a_member_that_retries_another_run_and_statuses_that_are_none_are_told(running_stage: Stage) -> None:
+    batch = events.seed("submit-batch.response")
+    member = {"operationId": "op-2", "originalOperationId": "op-1", "status": "Failed", "retryNumber": 1}
+    odd = batch | {"operations": [{"status": {}}, {"status": []}, {"status": 7}, 7]}
+
+    replies = [
+        await running_stage.post(tenant({"event": name, "batch": said, "operation": member}))
+        for name, said in (("batch.operation.completed", batch), ("batch.completed", odd))
+    ]
+
+    assert [reply.status for reply in replies] == [202, 202]
+    assert len(await running_stage.around.mails(4)) == 4
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "svix-id", "ce-id"])
+async def test_no_header_on_the_way_can_use_up_the_id_of_a_later_event(running_stage: Stage, name: str) -> None:
+    event = tenant(body("operation.progress", 10, operationId="op-c")) | {"eventId": "evt-C"}
+    if name == "ce-id":
+        del event["eventId"]  # the header comes after what the body says
+    later = tenant(body("operation.failed", 10, operationId="op-d", status="Failed"))
+    genuine = later | {"eventId": "evt-D"}
+
+    first = await running_stage.post(event, headers=[(name, "evt-D")])
+    named = await running_stage.post(genuine)
+    second = await running_stage.post(later | {"operation": later["operation"] | {"operationId": "op-e"}},
+                                      headers=[(name, "evt-D")])  # fmt: skip
+
+    assert [reply.document["status"] for reply in (first, named, second)] == ["accepted"] * 3
+
+
+async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running_stage: Stage) -> None:
+    around = running_stage.around
+    one, other = [tenant(body("operation.progress", 10, operationId=name)) for name in ("op-1", "op-2")]
+    await around.records.quarantine("async-operations", json.dumps(one).encode(), {"ce-id": "evt-D"}, "once invalid")
+    assert (await dead(running_stage, "replay", "--all")).status == 0
+
+    reply = await running_stage.post(other, headers=[("ce-id", "evt-D")])
+
+    assert reply.document["status"] == "accepted"
+
+
+async def test_what_relay_failed_on_outlives_what_makes_no_sense_and_is_never_pushed_out(store: Store) -> None:
+    records = Records(store)
+    kept = await records.quarantine("s", b"{}", {}, "KeyError at relay/rules.py:1", fault=True)
+    for number in range(QUARANTINE_LENGTH + 1):
+        await records.quarantine("s", b"%d" % number, {}, "no event")
+    assert (await records.faults(), await store.redis.zcard(keys.QUARANTINE)) == (1, QUARANTINE_LENGTH + 1)
+    assert await records.quarantined_body(kept)
+
+    await store.redis.sadd(keys.FAULTS, *(f"q-{number}" for number in range(QUARANTINE_LENGTH)))
+    with pytest.raises(StoreUnavailable, match="quarantine is full"):
+        await records.quarantine("s", b"{1}", {}, "KeyError at relay/rules.py:1", fault=True)
+
+
+async def test_what_makes_no_sense_after_the_mend_is_no_fault_of_relay_any_more(store: Store) -> None:
+    records = Records(store)
+    await records.quarantine("s", b"{}", {}, "KeyError at relay/rules.py:1", fault=True)
+
+    name = await records.quarantine("s", b"{}", {}, "no event")
+
+    assert await records.faults() == 0
+    assert (kept := await records.quarantined_body(name))
+    assert not kept.fault
