@@ -51,7 +51,7 @@ def _paths() -> Schema:
     ready["responses"]["503"] = ready["responses"]["200"] | {"description": "They cannot: `checks` says why."}
     return {
         "/": {"get": _text("What this is, in a sentence or two.", "text/plain")},
-        "/webhooks/{source}": {"post": _receive()},
+        "/webhooks/{source}": {"post": _receive(), "options": _permit()},
         "/healthz": {"get": _get("The process is alive.", "#/components/schemas/Health")},
         "/readyz": {"get": ready},
         "/metrics": {"get": _text("Counts and times, in the text format of Prometheus.", "text/plain")},
@@ -80,11 +80,33 @@ def _receive() -> Schema:
         "requestBody": {"required": True, "content": _json("#/components/schemas/Envelope")},
         "responses": {
             "202": {"description": "The event and all its deliveries are durable.", "content": answer},
-            "200": {"description": "Known already, or older than what is known. Do not send it again.",
+            "200": {"description": "Known already, or older than what is known. Do not send it again. A signed body "
+                                   "that is only a `challenge` hears that again.",
                     "content": answer},
             **{f"{status}": _refusal(status, text) for status, text in REFUSALS.items()},
         },
     }  # fmt: skip
+
+
+def _permit() -> Schema:
+    """https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md, section 4."""
+    text: Schema = {"schema": {"type": "string"}}
+    return {
+        "summary": "Ask whether events may be sent here, as CloudEvents does. Each is checked all the same.",
+        "operationId": "permit",
+        "parameters": [
+            {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}},
+            {"name": "WebHook-Request-Origin", "in": "header", "required": True, **text},
+        ],
+        "responses": {
+            "200": {
+                "description": "They may, so many a minute.",
+                "headers": dict.fromkeys(("Allow", "WebHook-Allowed-Origin", "WebHook-Allowed-Rate"), text),
+            },
+            "404": _refusal(404, REFUSALS[404]),
+            "405": _refusal(405, "Nobody asks: there is no origin."),
+        },
+    }
 
 
 def _refusal(status: int, text: str) -> Schema:

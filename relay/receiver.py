@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import structlog
 from aiohttp import hdrs, web
 
-from relay import bodies, metrics, openapi
+from relay import bodies, handshakes, metrics, openapi
 from relay.deliveries import Accepted
 from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NotJson, StoreUnavailable
 from relay.events import Event
@@ -105,8 +105,13 @@ class Receiver:
         """One event in. The order of the steps is part of the promise: see the module's docstring."""
         name = request.match_info["source"]
         label = name if name in self.sources else ""  # what a stranger made up is no label, and not logged
+        if request.method == hdrs.METH_OPTIONS and label and (permission := self._permission(request, name)):
+            return web.Response(headers=permission)
         try:
             signed, source = await self._verified(request, name)
+            if challenge := handshakes.challenge(signed):
+                metrics.events.labels(label, "challenge").inc()
+                return web.json_response({"challenge": challenge}, headers={handshakes.HEADER: challenge})
             event, accepted = await self._taken(signed, name, source)
         except Refused as refused:
             reason = str(refused.__cause__ or "") or str(refused)
@@ -179,6 +184,10 @@ class Receiver:
                 raise Refused(422, NOT_HANDLED, quarantine=kept) from error
         except StoreUnavailable as error:
             raise Refused(503, NOT_DURABLE) from error
+
+    def _permission(self, request: web.Request, name: str) -> Mapping[str, str]:
+        origin = request.headers.get("WebHook-Request-Origin", "")
+        return handshakes.permission(origin, self.sources[name].rate_limit)
 
     def _verify(self, signed: SignedRequest, name: str, signature: Signature) -> None:
         secrets = {key: secret.get_secret_value().encode() for key, secret in signature.secrets.items()}

@@ -324,6 +324,8 @@ HEADERS: Mapping[str, tuple[Headers, int]] = {
     "CloudEvents' id of 7 kB": ({"ce-id": "x" * 7000}, 202),
     "CloudEvents' id right to left": ({"ce-id": "a\u202eb"}, 202),
     "CloudEvents' id of braces": ({"ce-id": "{r:0}:due"}, 202),
+    "challenge beside an event": ({"webhook-challenge": "let-me-in"}, 202),
+    "challenge of 7 kB": ({"webhook-challenge": "x" * 7000}, 202),
     "forwarded from everywhere": ({"X-Forwarded-For": ", ".join(["127.0.0.1"] * 500)}, 202),
     "method override": ({"X-HTTP-Method-Override": "DELETE"}, 202),
     "another host": ({"Host": "evil.example.com"}, 202),
