@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from relay.deliveries import Delivery, Gate, Limit, Receipt, Target, Window
-from relay.errors import StoreUnavailable
+from relay.errors import HandlingFailed, StoreUnavailable
 from relay.events import Event
 from relay.store import Store
 from relay.store.keys import operation
@@ -666,7 +666,7 @@ class TestFaults:
         event = events.completed()
         name = "{relay}:log:" + operation(event.subject)
         await store.redis.set(name, "not a list")
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(HandlingFailed):
             await store.accept(event, [room()])
         await store.redis.delete(name)
 
