@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from relay.deliveries import Delivery, Gate, Limit, Receipt, Target, Window
-from relay.errors import HandlingFailed, StoreUnavailable
+from relay.errors import HandlingFailed
 from relay.events import Event
 from relay.store import Store
 from relay.store.keys import operation
