@@ -204,12 +204,19 @@ class Records:
                                         "body": body, "fault": int(fault)})  # fmt: skip
             (pipeline.sadd if fault else pipeline.srem)(keys.FAULTS, name)
             pipeline.zadd(keys.QUARANTINE, {name: seconds * 1000 + micros // 1000})
-            pipeline.zrange(keys.QUARANTINE, 0, -QUARANTINE_LENGTH - 1)
-            *_, surplus = await call(pipeline.execute())
-        if surplus:
-            stays = await call(self._redis.smismember(keys.FAULTS, surplus))
-            await self.release([one.decode() for one, kept in zip(surplus, stays, strict=True) if not kept])
+            pipeline.zcard(keys.QUARANTINE)
+            pipeline.scard(keys.FAULTS)
+            *_, everything, faults = await call(pipeline.execute())
+        if (surplus := everything - faults - QUARANTINE_LENGTH) > 0:
+            await self._push_out(surplus, faults)
         return name
+
+    async def _push_out(self, surplus: int, faults: int) -> None:
+        """Let go of the oldest bodies that made no sense."""
+        oldest = await call(self._redis.zrange(keys.QUARANTINE, 0, surplus + faults - 1))
+        stays = await call(self._redis.smismember(keys.FAULTS, oldest))
+        leaving = [name.decode() for name, fault in zip(oldest, stays, strict=True) if not fault]
+        await self.release(leaving[:surplus])
 
     async def faults(self) -> int:
         """How many bodies wait in the quarantine because relay itself failed on them."""
