@@ -16,7 +16,6 @@ from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 import structlog
-from aiohttp import web
 
 from relay import metrics
 from relay.buttons import answer, offered, under
@@ -30,7 +29,7 @@ from relay.enrichment import Enrichment
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.faults import handling
 from relay.health import Health
-from relay.httpguard import serve
+from relay.httpguard import GuardedRunner, serve
 from relay.identity import Named
 from relay.intake import Intake
 from relay.interactions import Interactions
@@ -45,7 +44,7 @@ from relay.rendering import BoundedRenderer
 from relay.scheduler import PERIOD, Patrol, Scheduler
 from relay.share import share
 from relay.store import Store
-from relay.store.embedded import EmbeddedRedis, find_server, running_url
+from relay.store.embedded import FAREWELL, EmbeddedRedis, find_server, running_url
 from relay.store.findings import Findings
 from relay.store.records import Quarantined, Records
 from relay.store.rounds import Rounds
@@ -58,7 +57,10 @@ log = structlog.get_logger(__name__)
 
 Role = Literal["all", "receive", "deliver"]
 REGISTERED = "async-operations"  # the source of what the platform reports by itself
-GRACE = 20.0  # seconds that a stop waits for requests and sends under way
+GRACE = 24.0  # seconds from the signal on, the drain among them, for requests and sends under way
+LETTING_GO = 2.0  # seconds for connections to others to be closed in good order
+# With a second to cancel what is late, and FAREWELL for the private Redis, a stop takes less than the 30 seconds after
+# which Docker and Kubernetes kill.
 NEEDS_RESTART = ("server", "redis", "data_dir")
 
 
@@ -142,7 +144,9 @@ class Relay:
         self._period = period
         self._clock = clock
         self._outage = Outage(time.monotonic)  # how long it lasts is no matter of the calendar
+        self._leave = asyncio.Event()
         self._stop = asyncio.Event()
+        self._deadline: float | None = None  # of the loop's clock, once it is to leave
         self._retired: list[Channel] = []
         self._closing: set[asyncio.Task[None]] = set()
         self.config = load(path, env=env, channels=CHANNELS)
@@ -150,15 +154,21 @@ class Relay:
         self.addresses: list[tuple[str, int]] = []
         self.started = asyncio.Event()
 
+    def drain(self) -> None:
+        """Leave unnoticed: call itself not ready, go on as before for `server.drain`, then stop."""
+        self._leave.set()
+
     def stop(self) -> None:
-        """Refuse new events, finish what is under way, leave."""
+        """Take nothing new, finish what is under way, leave. Cuts a drain short."""
+        self._leave.set()
         self._stop.set()
 
     async def run(self) -> None:
         """Serve until `stop`. EmbeddedRedisError if the private Redis cannot be had or kept."""
         for warning in self.config.warnings:
             log.warning("config.warned", line=warning.line, key=warning.path, warning=warning.message)
-        async with contextlib.AsyncExitStack() as stack:  # closed in reverse: receiver, worker, channels, store, Redis
+        # Closed in reverse: receiver and worker together, channels, store, Redis.
+        async with contextlib.AsyncExitStack() as stack:
             embedded = await self._embedded(stack)
             url = embedded.url if embedded else self.config.redis.url
             worker = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -178,8 +188,7 @@ class Relay:
             self._enrichment = Enrichment(self._lookups.results, Findings(self._store), clock=self._clock)
             self._channels = build_channels(self.config)
             self._channels[PLATFORM] = Actions(lambda: self._lookups.client, tell=self._answered)
-            stack.push_async_callback(self._close_channels)
-            stack.push_async_callback(self._close_renderer)
+            stack.push_async_callback(self._let_go)
             self._worker = self._new_worker() if self._role != "receive" else None
             wake = self._worker.wake if self._worker else None
             intake = Intake(self._store, lambda: self.config, CHANNELS, wake=wake)
@@ -187,10 +196,9 @@ class Relay:
             self._receiver = self._new_receiver()
             self._suppressions = suppressions
             self._interactions = self._new_interactions()
-            stack.push_async_callback(self._interactions.aclose)
             runner = await self._listen()  # before anything is claimed: a taken port must cost no delivery its time
-            stack.push_async_callback(runner.cleanup)
-            delivering = await self._deliver(stack)
+            delivering = self._deliver(stack)
+            stack.push_async_callback(self._finish, runner)
             self.addresses = [(str(address[0]), int(address[1])) for address in runner.addresses]
             self.started.set()
             log.info(
@@ -200,9 +208,13 @@ class Relay:
                 durability=self._health.durability,
                 config=self.config.digest,
             )
-            await self._until_stopped(embedded, delivering)
-            self._receiver.stopping = True  # first no new events, so that everything accepted is already durable
-            log.info("relay.stopping", grace=self._grace)
+            await self._until(self._leave, embedded, delivering)
+            self._deadline = asyncio.get_running_loop().time() + self._grace
+            self._receiver.stopping = True
+            runner.leave()
+            drain = 0.0 if self._stop.is_set() else self.config.server.drain
+            log.info("relay.stopping", drain=drain, grace=self._grace)
+            await self._until(self._stop, embedded, delivering, drain)
         log.info("relay.stopped")
 
     def reload(self) -> None:
@@ -241,10 +253,10 @@ class Relay:
             return None
         embedded = EmbeddedRedis(self.config.data_dir, find_server(self._env.get("RELAY_REDIS_SERVER", "")))
         await embedded.start()
-        stack.push_async_callback(embedded.stop)
+        stack.push_async_callback(embedded.stop, FAREWELL)
         return embedded
 
-    async def _deliver(self, stack: contextlib.AsyncExitStack) -> "list[asyncio.Task[None]]":
+    def _deliver(self, stack: contextlib.AsyncExitStack) -> "list[asyncio.Task[None]]":
         if self._worker is None:
             return []
         patrol = Patrol(self._store, self._take, lambda: self.config)
@@ -257,7 +269,6 @@ class Relay:
         running = asyncio.create_task(self._worker.run())
         ticking = [asyncio.create_task(each.run()) for each in (scheduler, asking)]
         stack.push_async_callback(_cancelled, running)
-        stack.push_async_callback(self._worker.stop, self._grace)
         for task in ticking:
             stack.push_async_callback(_cancelled, task)
         return [running, *ticking]
@@ -342,18 +353,25 @@ class Relay:
     def _sources(self) -> dict[str, Source]:
         return {} if self._role == "deliver" else self.config.sources
 
-    async def _listen(self) -> web.AppRunner:
+    async def _listen(self) -> GuardedRunner:
         server = self.config.server
         app = make_app(self._receiver)
         app.add_routes(self._unsubscribe.routes())
         if self._role != "deliver" and self._signing_secret():
             app.add_routes(self._interactions.routes())
-        return await serve(app, server.host, server.port, reuse_port=self._reuse_port, grace=self._grace)
+        return await serve(app, server.host, server.port, reuse_port=self._reuse_port)
 
-    async def _until_stopped(self, embedded: EmbeddedRedis | None, delivering: "list[asyncio.Task[None]]") -> None:
-        stopped = asyncio.ensure_future(self._stop.wait())
+    async def _until(
+        self,
+        asked: asyncio.Event,
+        embedded: EmbeddedRedis | None,
+        delivering: "list[asyncio.Task[None]]",
+        seconds: float | None = None,
+    ) -> None:
+        """Until that is asked for, or so long. RelayError if relay cannot go on by itself."""
+        stopped = asyncio.ensure_future(asked.wait())
         waiting: list[asyncio.Future[Any]] = [stopped, *delivering, *([embedded.failed] if embedded else [])]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=seconds)
         if stopped.done():
             return
         stopped.cancel()
@@ -363,9 +381,25 @@ class Relay:
         if embedded and embedded.failed.done():
             raise EmbeddedRedisError(embedded.failed.result())
 
-    async def _close_renderer(self) -> None:
-        await self.renderer.aclose()
-        await asyncio.gather(*self._closing)
+    async def _finish(self, runner: GuardedRunner) -> None:
+        """Take no more requests and claim no more deliveries; what is under way, of both, has until the deadline.
+
+        Whatever is accepted meanwhile is durable, and delivered by another process or after the next start.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = self._deadline or loop.time() + self._grace
+
+        def left() -> float:
+            return max(0.0, deadline - loop.time())
+
+        async def answering() -> None:
+            await runner.cleanup(left())
+            await self._interactions.aclose(left())  # after the last press
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(answering())
+            if self._worker:
+                group.create_task(self._worker.stop(left()))
 
     def _notices(self) -> dict[str, str]:
         """Which of the user's templates are not in use because they failed, for those who watch over relay."""
@@ -374,9 +408,14 @@ class Relay:
             for file, fault in self.renderer.faults.items()
         }
 
-    async def _close_channels(self) -> None:
-        for channel in (*self._channels.values(), *self._retired):
-            await channel.aclose()
+    async def _let_go(self) -> None:
+        """Of the channels' connections and the renderers' processes."""
+        closing = {asyncio.create_task(channel.aclose()) for channel in (*self._channels.values(), *self._retired)}
+        closing |= {asyncio.create_task(self.renderer.aclose()), *self._closing}
+        _, late = await asyncio.wait(closing, timeout=LETTING_GO)
+        for task in late:
+            task.cancel()
+        await asyncio.wait(closing)
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

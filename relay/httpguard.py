@@ -2,12 +2,14 @@
 
 aiohttp waits for ever for a request's headers, and answers and logs malformed ones with their own bytes and a
 traceback. Here every connection has a deadline, there are only so many, and malformed requests cost one line a second.
+When it stops, aiohttp drops what has come of a body; here whatever was begun is read and answered.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import structlog
@@ -17,6 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from relay.problems import UNEXPECTED, Sparingly, place, problem
 
 MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
+CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
 
 log = structlog.get_logger(__name__)
 
@@ -33,19 +36,19 @@ async def serve(
     linger: float = 2.0,
     grace: float = 30.0,
     max_connections: int = MAX_CONNECTIONS,
-) -> web.AppRunner:
+) -> "GuardedRunner":
     """Listen on host and port (0: any free one), or on a unix socket; `runner.addresses` says where.
 
     Times are seconds: until a request's headers are there, between two requests, for the rest of a refused body,
     and, in `runner.cleanup()`, for the requests in flight. Raises OSError if the address is taken.
     """
-    runner = web.AppRunner(app, shutdown_timeout=grace)
+    loop = asyncio.get_running_loop()
+    guard = Guard(header_timeout, max_connections, Sparingly(loop.time))
+    runner = GuardedRunner(app, guard, grace)
     await runner.setup()
     server = runner.server
     if server is None:
         raise RuntimeError("aiohttp's runner was set up without a server")
-    loop = asyncio.get_running_loop()
-    guard = Guard(header_timeout, max_connections, Sparingly(loop.time))
     server.request_handler = _watched(server.request_handler)
     logger = logging.Logger("relay.httpguard")
     logger.addHandler(_Quiet(guard.lines))
@@ -76,23 +79,66 @@ class Guard:
     header_timeout: float
     max_connections: int
     lines: Sparingly
-    connections: int = 0
+    leaving: bool = False  # every answer is the last one of its connection
+    connections: "set[GuardedConnection]" = field(default_factory=set)
+    answering: int = 0  # also to those who have hung up meanwhile
+    changed: asyncio.Event = field(default_factory=asyncio.Event)  # one of the two has become less
+
+    @property
+    def quiet(self) -> bool:
+        return not self.connections and not self.answering
+
+
+class GuardedRunner(web.AppRunner):
+    """aiohttp's runner, which closes no connection in the middle of a request."""
+
+    def __init__(self, app: web.Application, guard: Guard, grace: float) -> None:
+        super().__init__(app, shutdown_timeout=CUT_OFF)
+        self._guard = guard
+        self._grace = grace
+
+    def leave(self) -> None:
+        """Let every answer from now on say that its connection ends there: the next request goes elsewhere.
+
+        New connections are taken as before, and idle ones stay open: who keeps one may be about to use it.
+        """
+        self._guard.leaving = True
+
+    async def cleanup(self, grace: float | None = None) -> None:
+        """Listen no more; close what is idle now, the rest after its answer, and after `grace` seconds what is left."""
+        self.leave()
+        for site in self.sites:
+            await site.stop()
+        await asyncio.sleep(0)  # a request that has come is no idle connection
+        for connection in list(self._guard.connections):
+            connection.close_if_idle()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._grace if grace is None else grace):
+                while not self._guard.quiet:
+                    self._guard.changed.clear()
+                    await self._guard.changed.wait()
+        await super().cleanup()
 
 
 class GuardedConnection(web.RequestHandler):
     """One connection. Its deadline runs from the first byte of a request, or from connecting, to the last header."""
 
-    __slots__ = ("_answering", "_deadline", "_guard")
+    __slots__ = ("_answering", "_asking", "_deadline", "_guard")
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._guard = guard
+        self._asking = False  # a part of a request's headers is there
         self._answering = False
         self._deadline: asyncio.TimerHandle | None = None
 
+    @property
+    def leaving(self) -> bool:
+        return self._guard.leaving
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._guard.connections += 1
-        if self._guard.connections > self._guard.max_connections:
+        self._guard.connections.add(self)
+        if len(self._guard.connections) > self._guard.max_connections:
             self._guard.lines.warning(log, "connection.refused", connections=self._guard.max_connections)
             cast("asyncio.Transport", transport).abort()  # uvloop's own is no subclass
             return
@@ -100,22 +146,32 @@ class GuardedConnection(web.RequestHandler):
         self._expect_headers()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._guard.connections -= 1
+        self._guard.connections.discard(self)
+        self._guard.changed.set()
         self._relax()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._deadline is None and not self._answering:
+        self._asking = not self._answering
+        if self._deadline is None and self._asking:
             self._expect_headers()
         super().data_received(data)
 
     def begin(self) -> None:
         """The headers are complete; from here the handler watches the time."""
-        self._answering = True
+        self._asking, self._answering = False, True
+        self._guard.answering += 1
         self._relax()
 
     def end(self) -> None:
+        """The answer is made; nothing is awaited until it is on its way."""
         self._answering = False
+        self._guard.answering -= 1
+        self._guard.changed.set()
+
+    def close_if_idle(self) -> None:
+        if not self._asking and not self._answering:
+            self.force_close()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -179,12 +235,15 @@ def _watched(answer: _Answer) -> _Answer:
             return await answer(request)
         connection.begin()
         try:
-            return await answer(request)
+            response = await answer(request)
         except web.HTTPException as error:  # raised before the middlewares: an Expect header nobody knows
             if error.status < 400:
                 raise
-            return problem(error.status)
+            response = problem(error.status)
         finally:
             connection.end()
+        if connection.leaving:
+            response.force_close()
+        return response
 
     return watched

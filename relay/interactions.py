@@ -106,10 +106,10 @@ class Interactions:
             raise Refused(503, "The press could not be made durable.") from error
         return web.Response()
 
-    async def aclose(self) -> None:
-        """Let what is being said be said."""
+    async def aclose(self, grace: float) -> None:
+        """Let what is being said be said, within `grace` seconds."""
         if self._whispers:
-            await asyncio.wait(self._whispers, timeout=5.0)
+            await asyncio.wait(self._whispers, timeout=grace)
         for task in self._whispers:
             task.cancel()
 

@@ -27,7 +27,7 @@ REFUSALS: Mapping[int, str] = {
     422: "JSON, but no event: `field` names the part at fault. Without `field`, relay itself failed on it. "
     "Sending it again does not help: the body is kept in the quarantine.",
     429: "The source is over its rate limit.",
-    503: "The event could not be made durable, or relay is stopping. Send it again.",
+    503: "The event could not be made durable. Send it again.",
 }
 
 

@@ -18,20 +18,28 @@ from prometheus_client import multiprocess
 from relay.channels import CHANNELS
 from relay.config import load
 from relay.errors import EmbeddedRedisError, RelayError
-from relay.store.embedded import EmbeddedRedis, ends_with_parent, find_server
+from relay.store.embedded import FAREWELL, EmbeddedRedis, ends_with_parent, find_server
 
 log = structlog.get_logger(__name__)
 
 RESTART_PAUSE = 1.0  # seconds
 REFUSED = 1  # the status of a relay that says what is wrong and does not start
 SETTLED = 10.0  # seconds after which a process that ends was not refused but has crashed
+PATIENCE = 27.0  # seconds for the processes to stop, each by its own clock; then come the private Redis's
 
 
 class Processes:
     """Starts `count` relays that share the port; starts one again when it dies. The private Redis is this one's."""
 
     def __init__(
-        self, path: Path, env: Mapping[str, str], *, role: str, count: int, options: Sequence[str] = ()
+        self,
+        path: Path,
+        env: Mapping[str, str],
+        *,
+        role: str,
+        count: int,
+        options: Sequence[str] = (),
+        patience: float = PATIENCE,
     ) -> None:
         """`options` are further ones of `relay serve`, for each of them."""
         self._path = path
@@ -39,14 +47,18 @@ class Processes:
         self._role = role
         self._count = count
         self._options = options
+        self._patience = patience
         self._stopping = asyncio.Event()
         self._refused = False
         self._children: set[Process] = set()
         self.config = load(path, env=env, channels=CHANNELS)
 
+    def drain(self) -> None:
+        """Stop as `Relay.drain` does. The port stays reserved, and Redis up, until every process has ended."""
+        self._end(signal.SIGTERM)
+
     def stop(self) -> None:
-        self._stopping.set()
-        self._signal(signal.SIGTERM)
+        self._end(signal.SIGINT)
 
     def reload(self) -> None:
         self._signal(signal.SIGHUP)
@@ -62,7 +74,7 @@ class Processes:
             if not self.config.redis.url:
                 embedded = EmbeddedRedis(self.config.data_dir, find_server(self._env.get("RELAY_REDIS_SERVER", "")))
                 self._env["RELAY_REDIS_URL"] = await embedded.start()
-                stack.push_async_callback(embedded.stop)
+                stack.push_async_callback(embedded.stop, FAREWELL)
                 waiting.append(embedded.failed)
             # Each process counts for itself; a scrape of any of them adds up what all have written here.
             self._env["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-"))
@@ -84,12 +96,13 @@ class Processes:
         while not self._stopping.is_set():
             begun = time.monotonic()
             child = await asyncio.create_subprocess_exec(
-                *command, env=self._env, start_new_session=True, preexec_fn=ends_with_parent()
-            )
+                # Without this one the private Redis is gone, and another may want the port: there is no time to drain.
+                *command, env=self._env, start_new_session=True, preexec_fn=ends_with_parent(signal.SIGINT)
+            )  # fmt: skip
             self._children.add(child)
             log.info("process.started", number=number, pid=child.pid)
-            if self._stopping.is_set():  # it came too late to hear of it
-                self._signal(signal.SIGTERM)
+            if self._stopping.is_set():  # it came too late to hear of it, and has nothing to drain
+                child.send_signal(signal.SIGTERM)
             status = await child.wait()
             self._children.discard(child)
             multiprocess.mark_process_dead(child.pid, self._env["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
@@ -102,6 +115,16 @@ class Processes:
                 log.error("process.ended", number=number, pid=child.pid, status=status, restart_in=RESTART_PAUSE)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), RESTART_PAUSE)
+
+    def _end(self, by: signal.Signals) -> None:
+        self._stopping.set()
+        self._signal(by)
+        asyncio.get_running_loop().call_later(self._patience, self._kill)
+
+    def _kill(self) -> None:
+        for child in self._children:
+            log.error("process.killed", pid=child.pid, after=self._patience)
+        self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         for child in self._children:

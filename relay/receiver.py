@@ -53,7 +53,7 @@ class Readiness:
 
 
 class Receiver:
-    """The addresses that senders and probes see. Set `sources` to reload them, `stopping` to take no more events.
+    """The addresses that senders and probes see. Set `sources` to reload them, `stopping` to be asked no more.
 
     take        makes an event durable with its deliveries; raises StoreUnavailable, and HandlingFailed
     quarantine  keeps (source, body, headers, reason) of a genuine request that is no event, or with `fault` of one
@@ -136,10 +136,9 @@ class Receiver:
         return web.json_response({"status": "ok"})
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        found = await self._readiness()
-        checks = dict(found.checks) | ({"server": "stopping"} if self.stopping else {})
-        ready = found.ready and not self.stopping
-        return web.json_response({"ready": ready, "checks": checks}, status=200 if ready else 503)
+        found = Readiness(ready=False, checks={"server": "stopping"}) if self.stopping else await self._readiness()
+        answer = {"ready": found.ready, "checks": dict(found.checks)}
+        return web.json_response(answer, status=200 if found.ready else 503)
 
     async def metrics(self, _request: web.Request) -> web.Response:
         headers = {"Content-Type": metrics.CONTENT_TYPE_LATEST}
@@ -156,8 +155,6 @@ class Receiver:
             raise Refused(404, "No source has this name.")
         if request.method != hdrs.METH_POST:
             raise Refused(405, "Events are sent with POST.", headers={"Allow": "POST"})
-        if self.stopping:
-            raise Refused(503, "relay is stopping. Send the event again.", close=True)
         _expect_plain_json(request)
         body = await bodies.read(request, most=self._max_body, seconds=self._body_timeout)
         signed = SignedRequest(body, bodies.headers(request), _query_token(request))

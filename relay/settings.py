@@ -6,16 +6,16 @@ docs/configuration.md explains every key; `relay.config` reads them from a file.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 
 from relay.backoff import RetryPolicy
 from relay.destinations import Destination, Hours, Language, Manners, Timezone
-from relay.durations import SIZE, size
+from relay.durations import SIZE, size, spoken
 from relay.dynamic import DynamicDestinations
 from relay.errors import Problem
 from relay.rules import Rule
 from relay.sources import Name, Source
-from relay.validation import Off, Section, spelled
+from relay.validation import Duration, Off, Section, spelled
 from relay.watchdog import Watchdog, or_none
 
 Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such as https://relay.example.com")]
@@ -28,14 +28,26 @@ Size = Annotated[
     Field(ge=1024, le=64 * 2**20),
 ]
 
+LONGEST_DRAIN = 20.0
+
+
+def _within_a_stop(drain: float) -> float:
+    if drain > LONGEST_DRAIN:
+        raise ValueError(
+            f"expected at most {spoken(LONGEST_DRAIN)}: a stop ends within 30s, and what is being sent needs the rest"
+        )
+    return drain
+
 
 class Server(Section):
-    """Where relay listens. `public_url` is how the outside reaches it."""
+    """Where relay listens. `public_url` is how the outside reaches it; `drain` are the seconds at the end in which it
+    still takes events, but no longer calls itself ready."""
 
     host: str = "0.0.0.0"  # noqa: S104 - a webhook target is there to be reached
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: Url = ""
     max_body: Size = 2**20
+    drain: Annotated[Duration, AfterValidator(_within_a_stop)] = 5.0
 
 
 class Redis(Section):

@@ -104,13 +104,15 @@ class Worker:
 
     async def stop(self, grace: float) -> None:
         """Claim no more, let what is being sent finish within `grace` seconds, then let go of the rest."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace
         self._stopping = True
         self.wake()
         if self._loops:  # first, so that a claim on its way is seen through or given back
             await asyncio.wait(self._loops, timeout=grace)
         tasks = [task for sending in self._sending.values() for task in sending]
         if tasks:
-            _, unfinished = await asyncio.wait(tasks, timeout=grace)
+            _, unfinished = await asyncio.wait(tasks, timeout=max(0.0, until - loop.time()))
             for task in unfinished:  # its lease lapses, and its outcome is unknown: that is what has happened
                 task.cancel()
             if unfinished:

@@ -47,6 +47,10 @@ FAULTS = [
     ("timezone: Europe/Berlin", "server: {max_body: 1 chunk}",
      "1: server.max_body: expected a size such as 1MiB or 256kB, or a number of bytes"),
     ("timezone: Europe/Berlin", "server: {max_body: 1GiB}", "1: server.max_body: expected at most 67108864"),
+    ("timezone: Europe/Berlin", "server: {drain: 5 apples}",
+     "1: server.drain: expected a duration such as 90s, 5m or 1h30m, or a number of seconds"),
+    ("timezone: Europe/Berlin", "server: {drain: 21s}",
+     "1: server.drain: expected at most 20s: a stop ends within 30s, and what is being sent needs the rest"),
     ("timezone: Europe/Berlin", "server: {public_url: relay.example.com}",
      "1: server.public_url: expected an address such as https://relay.example.com"),
     ("timezone: Europe/Berlin", "redis: {url: localhost:6379}",
@@ -359,6 +363,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     config = configured(GOOD, ("timezone: Europe/Berlin\n", ""))
 
     assert (config.server.host, config.server.port, config.server.max_body) == ("0.0.0.0", 8080, 1_048_576)
+    assert config.server.drain == 5.0
     assert (config.redis.url, config.redis.durability, config.redis.replicas) == ("", "auto", 1)
     assert (config.data_dir, config.language, config.timezone, config.templates) == (Path("data"), "en", "UTC", None)
     assert config.retry == RetryPolicy()

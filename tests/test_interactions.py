@@ -85,7 +85,7 @@ async def scene() -> AsyncIterator[Scene]:
     async with TestClient(TestServer(app)) as client:
         one.client = client
         yield one
-    await handler.aclose()
+    await handler.aclose(5)
 
 
 async def test_a_press_becomes_a_request_that_names_who_and_what() -> None:

@@ -725,32 +725,6 @@ async def test_a_fault_that_somebody_knows_how_to_cause_does_not_fill_the_log() 
     ]  # fmt: skip
 
 
-async def test_when_it_stops_relay_finishes_what_it_began_and_takes_no_more() -> None:
-    began, go_on = asyncio.Event(), asyncio.Event()
-
-    async def take(_event: Event) -> Accepted:
-        began.set()
-        await go_on.wait()
-        return Accepted("accepted", 1)
-
-    async with receiving(take=take) as front:
-        in_flight = asyncio.create_task(front.sender().post(body()))
-        await began.wait()
-        front.receiver.stopping = True
-        refused = await front.sender().post(body())
-        ready = await front.sender().exchange(b"GET /readyz HTTP/1.1\r\nHost: relay\r\n\r\n")
-        closing = asyncio.create_task(front.runner.cleanup())
-        go_on.set()
-        finished = await in_flight
-        await closing
-
-    assert_problem(refused, 503)
-    assert refused.headers["connection"] == "close"
-    assert refused.headers["retry-after"]
-    assert (ready.status, ready.document["checks"]["server"]) == (503, "stopping")
-    assert finished.status == 202
-
-
 async def test_a_sender_that_hangs_up_within_its_body_has_sent_nothing() -> None:
     with capture_logs() as lines:
         async with receiving() as front:

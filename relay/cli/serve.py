@@ -32,8 +32,9 @@ from relay.processes import Processes
 def serve(config: Path, role: Role, processes: int, *, level: str, form: str | None, reuse_port: bool) -> None:
     """Receive and deliver until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
-    Both stop with grace: no new events, and what is being sent is finished. A configuration that is wrong is named
-    with file and line; at the start relay leaves with 1, on SIGHUP it goes on with the old one.
+    Both stop with grace: what is being sent is finished, and all is over within 30 s. SIGTERM first lets load balancers
+    go elsewhere (server.drain); Ctrl-C, or a second SIGTERM, does not wait for them. A configuration that is wrong is
+    named with file and line; at the start relay leaves with 1, on SIGHUP it goes on with the old one.
     """
     form = form_of(form)
     configure(machine=form == "json", level=level)
@@ -44,7 +45,7 @@ def serve(config: Path, role: Role, processes: int, *, level: str, form: str | N
     except RelayError as error:
         refuse(error)
     try:
-        run_loop(_serve(service))
+        run_loop(_serve(service, alone=not reuse_port))
     except RelayError as error:
         refuse(error)
     except OSError as error:
@@ -60,9 +61,15 @@ def _service(path: Path, role: Role, processes: int, logs: Sequence[str], *, reu
     return Relay(path, dict(os.environ), role=role, reuse_port=reuse_port)
 
 
-async def _serve(service: Processes | Relay) -> None:
+async def _serve(service: Processes | Relay, *, alone: bool) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.stop)
+
+    def asked_to_end() -> None:
+        service.drain()
+        if alone:  # one of several may hear the same SIGTERM twice: from systemd, and from the process that keeps it
+            loop.add_signal_handler(signal.SIGTERM, service.stop)
+
+    loop.add_signal_handler(signal.SIGTERM, asked_to_end)
+    loop.add_signal_handler(signal.SIGINT, service.stop)
     loop.add_signal_handler(signal.SIGHUP, service.reload)
     await service.run()

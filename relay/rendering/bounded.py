@@ -111,8 +111,15 @@ class BoundedRenderer:
         return problems(self.render, own.library, own.catalogues, own.directories)
 
     async def aclose(self) -> None:
-        """Let the messages under way be made, then end the child. Nothing more is rendered."""
-        await asyncio.to_thread(self.close)
+        """Let the messages under way be made, then end the child. Nothing more is rendered.
+
+        Cancelled, it ends the child at once: a thread that waits for it would keep this process from ending.
+        """
+        try:
+            await asyncio.to_thread(self.close)
+        except asyncio.CancelledError:
+            self._child.kill()
+            raise
 
     def close(self) -> None:
         """The same, waited for."""

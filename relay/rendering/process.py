@@ -59,6 +59,11 @@ class Child:
         content: dict[str, Any] = answer["content"]
         return content
 
+    def kill(self) -> None:
+        """Let whoever waits for an answer wait no longer. From any thread."""
+        if process := self._process:
+            process.kill()
+
     def end(self) -> None:
         """End the process, if there is one, and take its status: none stays behind as a zombie."""
         process, self._process = self._process, None

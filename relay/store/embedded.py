@@ -40,6 +40,7 @@ aof-use-rdb-preamble no
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 LAST_LINES = 8
+FAREWELL = 2.0  # seconds for the server to end when relay does; killing it loses nothing, for every write is fsynced
 
 DAMAGED = re.compile(r"reading the append only file|AOF manifest|Unable to obtain the AOF file|is not the last file")
 UNWRITABLE = re.compile(r"AOF write error|writing to the AOF file")
@@ -114,8 +115,9 @@ class EmbeddedRedis:
         log.info("redis.started", pid=process.pid, binary=str(self._binary), socket=str(self._directory.socket))
         return self.url
 
-    async def stop(self) -> None:
-        """End the server and give the directory back. Harmless when there is nothing to stop."""
+    async def stop(self, within: float | None = None) -> None:
+        """End the server, in `within` seconds if that is said, and give the directory back. Harmless a second time."""
+        self._stop_timeout = self._stop_timeout if within is None else within
         await self._held.aclose()
 
     async def _spawn(self) -> Process:
@@ -238,14 +240,14 @@ class EmbeddedRedis:
             return ""
 
 
-def ends_with_parent() -> Callable[[], None] | None:
-    """A `preexec_fn` by which, on Linux, a child gets SIGTERM when the thread that starts it ends."""
+def ends_with_parent(by: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:
+    """A `preexec_fn` by which, on Linux, a child gets this signal when the thread that starts it ends."""
     if sys.platform != "linux":
         return None  # there the server stays, and the next relay ends it
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def tie() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(PR_SET_PDEATHSIG, by)
         if os.getppid() != parent:  # it ended before it could be asked for
             os._exit(1)
 

@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
+from relay.processes import Processes
 from tests.support.commands import Serving, relay
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
@@ -24,6 +26,7 @@ from tests.support.sender import read_reply
 from tests.support.stage import CONFIG, Surroundings, post, surroundings
 from tests.support.waiting import until
 
+DRAIN = 20  # seconds: far more than a stop without one takes
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 
 
@@ -75,6 +78,11 @@ async def get(url: str) -> str:
         return await response.text()
 
 
+async def probe(url: str) -> int:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status
+
+
 @contextlib.asynccontextmanager
 async def connection(url: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """One connection that stays; each call asks on it, and returns the status, or 0 if it is closed."""
@@ -114,6 +122,94 @@ async def test_ctrl_c_ends_it_with_0_and_no_traceback(around: Surroundings) -> N
 
     assert status == 0
     assert all("event" in line for line in serving.lines)
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_sigterm_drains_until_a_second_one(around: Surroundings, config: Path, processes: str) -> None:
+    change(config, "drain: 0s", f"drain: {DRAIN}s")
+    async with Serving(config, around.env, "--processes", processes) as serving:
+        await until(lambda: len(events(serving, "relay.started")) == int(processes))
+
+        serving.send_signal(signal.SIGTERM)
+        await until(lambda: len(events(serving, "relay.stopping")) == int(processes))
+        taken = await post(serving.url, started())
+        probes = [await probe(f"{serving.url}/{name}") for name in ("readyz", "healthz")]
+        async with asyncio.timeout(DRAIN):
+            serving.send_signal(signal.SIGTERM)
+            status = await serving.wait()
+
+    assert {line["drain"] for line in events(serving, "relay.stopping")} == {DRAIN}
+    assert (taken.status, taken.headers["connection"], probes) == (202, "close", [503, 200])
+    assert status == 0
+    assert len(events(serving, "relay.stopped")) == int(processes)
+
+
+async def test_a_drain_ends_by_itself(around: Surroundings, config: Path) -> None:
+    change(config, "drain: 0s", "drain: 100ms")
+    async with Serving(config, around.env) as serving:
+        assert await serving.stop() == 0
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_ctrl_c_does_not_drain(around: Surroundings, config: Path, processes: str) -> None:
+    change(config, "drain: 0s", f"drain: {DRAIN}s")
+    async with Serving(config, around.env, "--processes", processes) as serving:
+        await until(lambda: len(events(serving, "relay.started")) == int(processes))
+
+        async with asyncio.timeout(DRAIN):
+            serving.send_signal(signal.SIGINT)
+            status = await serving.wait()
+
+    assert status == 0
+    assert [line["drain"] for line in events(serving, "relay.stopping")] == [0.0] * int(processes)
+
+
+async def test_one_of_several_that_hears_sigterm_twice_drains_all_the_same(around: Surroundings, config: Path) -> None:
+    change(config, "drain: 0s", f"drain: {DRAIN}s")
+    async with Serving(config, around.env, "--processes", "2") as serving:
+        await until(lambda: len(events(serving, "relay.started")) == 2)
+
+        serving.send_signal(signal.SIGTERM)
+        await until(lambda: len(events(serving, "relay.stopping")) == 2)
+        for pid in pids(serving, "process.started"):  # as systemd does, to everything in its group
+            os.kill(pid, signal.SIGTERM)
+        taken = [await post(serving.url, started(operationId=f"op-{number}")) for number in range(8)]
+        stopped = events(serving, "relay.stopped")
+        serving.send_signal(signal.SIGINT)
+        await serving.wait()
+
+    assert {reply.status for reply in taken} == {202}
+    assert stopped == []
+
+
+async def test_the_private_redis_ends_after_the_processes_that_drain(
+    around: Surroundings, config: Path, data_dir: str
+) -> None:
+    change(config, "drain: 0s", "drain: 1s")
+    async with Serving(config, embedded(around, data_dir), "--processes", "2") as serving:
+        await until(lambda: len(events(serving, "relay.started")) == 2)
+
+        status = await serving.stop()
+
+    assert status == 0
+    order = [line["event"] for line in serving.lines if line.get("event") in ("relay.stopped", "redis.stopped")]
+    assert order == ["relay.stopped", "relay.stopped", "redis.stopped"]
+
+
+async def test_a_process_that_does_not_end_is_killed(around: Surroundings) -> None:
+    processes = Processes(CONFIG, {**os.environ, **around.env}, role="all", count=2, patience=0.5)
+    with capture_logs() as lines:
+        running = asyncio.create_task(processes.run())
+        await until(lambda: [line["event"] for line in lines].count("process.started") == 2)
+        stuck = next(line["pid"] for line in lines if line["event"] == "process.started")
+        os.kill(stuck, signal.SIGSTOP)
+        await until(lambda: os.waitpid(stuck, os.WUNTRACED | os.WNOHANG)[0])  # from now on it hears nothing
+
+        processes.drain()
+        await asyncio.wait_for(running, 20)
+
+    assert stuck in [line["pid"] for line in lines if line["event"] == "process.killed"]
+    assert not alive(stuck)
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])

@@ -5,11 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
-
 from relay.deliveries import Accepted
 from relay.events import Event
-from relay.httpguard import serve
+from relay.httpguard import GuardedRunner, serve
 from relay.receiver import Readiness, Receiver, make_app
 from relay.sources import Source
 from tests.support.clock import Clock
@@ -40,7 +38,7 @@ class Front:
     """A running receiver, and what it handed on."""
 
     receiver: Receiver
-    runner: web.AppRunner
+    runner: GuardedRunner
     clock: Clock
     events: list[Event] = field(default_factory=list)
     quarantined: list[tuple[str, bytes, dict[str, str], str]] = field(default_factory=list)

@@ -1,0 +1,217 @@
+"""Two relays on one Redis, stopped and started in turn under load: no sender sees anything of it.
+
+Once behind a real haproxy, as docs/deployment.md sets it up, and once behind what every balancer does: it asks
+`/readyz`, keeps its connections, and sends to who says yes.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import math
+import random
+import signal
+import socket
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from relay.standins.inbox import Inbox
+from tests.chaos.test_kills import DURABLE
+from tests.support import haproxy
+from tests.support.commands import Serving
+from tests.support.events import body
+from tests.support.redis_server import RedisServer
+from tests.support.sender import Sender
+from tests.support.stage import CONFIG, SECRET, Surroundings, now, surroundings
+from tests.support.waiting import until
+
+SENDERS, PACE = 5, 0.05  # connections, and seconds between two events on one of them
+MAILED = 25  # every so manieth event is told
+DELIVERING = 1.0  # seconds that the mail server takes for a mail: what a stop finds under way
+CHECKS = 0.2  # seconds between two questions of the plain balancer
+needs_haproxy = pytest.mark.skipif(not haproxy.BINARY, reason="haproxy is not installed: apt-get install haproxy")
+
+
+def free_place() -> str:
+    """host:port that nobody else takes: on Linux every address of 127/8 is ours, and nobody connects from this one."""
+    host = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.1" if sys.platform == "linux" else "127.0.0.1"
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return f"{host}:{probe.getsockname()[1]}"
+
+
+class SlowInbox(Inbox):
+    """A mail server that takes its time, as those do that look into a mail first."""
+
+    async def handle_DATA(self, *arguments: Any) -> str:  # noqa: N802 - aiosmtpd calls it so
+        await asyncio.sleep(DELIVERING)
+        return await super().handle_DATA(*arguments)
+
+
+@dataclass
+class Traffic:
+    """Senders with connections that stay; what is not answered 202 has failed, and is not sent again.
+
+    `address` says where the next event goes.
+    """
+
+    address: Callable[[], str]
+    outcomes: Counter[str] = field(default_factory=Counter)
+    _stop: bool = False
+
+    @property
+    def failed(self) -> Counter[str]:
+        return Counter({outcome: count for outcome, count in self.outcomes.items() if outcome != "202"})
+
+    @contextlib.asynccontextmanager
+    async def flowing(self) -> AsyncIterator[None]:
+        numbers = itertools.count()
+        senders = [asyncio.create_task(self._send(numbers)) for _ in range(SENDERS)]
+        await self.more(50)
+        yield
+        self._stop = True
+        await asyncio.gather(*senders)
+
+    async def more(self, count: int) -> None:
+        goal = self.outcomes.total() + count
+        await until(lambda: self.outcomes.total() >= goal)
+
+    async def _send(self, numbers: "itertools.count[int]") -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as client:
+            while not self._stop:
+                number = next(numbers)
+                event = body("operation.completed", 100, status="Completed", operationId=f"op-{number}")
+                event |= {"eventId": f"evt-{number}", "tenantId": "nobody" if number % MAILED else "mail"}
+                self.outcomes[await self._post(client, event)] += 1
+                await asyncio.sleep(PACE)
+
+    async def _post(self, client: aiohttp.ClientSession, event: Mapping[str, object]) -> str:
+        url = f"{self.address()}/webhooks/async-operations"
+        data = json.dumps(event).encode()
+        headers = {"Content-Type": "application/json", **Sender(url, secret=SECRET, clock=now).sign(data)}
+        try:
+            async with client.post(url, data=data, headers=headers) as response:
+                await response.read()
+                by = "" if response.headers.get("Server") == "relay" else " of the balancer"
+                return f"{response.status}{by}"
+        except (OSError, TimeoutError, aiohttp.ClientError) as error:
+            return type(error).__name__
+
+
+@dataclass
+class PlainBalancer:
+    """Asks each relay whether it is ready, and gives the next address of one that was."""
+
+    relays: Mapping[str, str]
+    ready: set[str] = field(default_factory=set)
+    _turn: int = 0
+
+    @contextlib.asynccontextmanager
+    async def asking(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._ask(name)) for name in self.relays]
+        await until(lambda: self.ready == self.relays.keys())
+        yield
+        for task in tasks:
+            task.cancel()
+
+    def next(self) -> str:
+        ready = sorted(self.ready)
+        self._turn += 1
+        return self.relays[ready[self._turn % len(ready)]]
+
+    async def up(self) -> set[str]:
+        return self.ready
+
+    async def _ask(self, name: str) -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(2)) as client:
+            while True:
+                try:
+                    async with client.get(f"{self.relays[name]}/readyz") as response:
+                        (self.ready.add if response.status == 200 else self.ready.discard)(name)
+                except (OSError, TimeoutError, aiohttp.ClientError):
+                    self.ready.discard(name)
+                await asyncio.sleep(CHECKS)
+
+
+async def restarted_in_turn(
+    relays: Mapping[str, Serving], traffic: Traffic, up: Callable[[], Awaitable[set[str]]]
+) -> None:
+    async def all_up() -> bool:
+        return await up() == relays.keys()
+
+    async with traffic.flowing():
+        for relay in relays.values():
+            assert await relay.stop() == 0
+            await relay.start()
+            await until(all_up)
+            await traffic.more(50)
+
+
+@dataclass
+class Fleet:
+    """Two times `relay serve`, on one Redis and before one mail server."""
+
+    around: Surroundings
+    inbox: Inbox
+    relays: dict[str, Serving] = field(default_factory=dict)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return {name: relay.url for name, relay in self.relays.items()}
+
+    async def check(self, traffic: Traffic) -> None:
+        """Everything was accepted, and what was accepted is told exactly once."""
+        sent = traffic.outcomes.total()
+        print(f"{traffic.failed.total()} of {sent} requests failed: {dict(traffic.failed)}")
+        assert traffic.failed == {}
+        ledger = await self.around.settled()
+        mails = 2 * math.ceil(sent / MAILED)
+        assert (ledger.imbalance, ledger.counts["events"], ledger.counts["delivered"]) == (0, sent, mails)
+        assert len({(mail.recipient, mail.id) for mail in self.inbox.mails}) == len(self.inbox.mails) == mails
+
+
+@contextlib.asynccontextmanager
+async def fleet(folder: Path, drain: str = "") -> AsyncIterator[Fleet]:
+    """`drain` is what the configuration's `server` says of it; nothing: the default."""
+    file = folder / "relay.yaml"
+    file.write_text(CONFIG.read_text("utf-8").replace(", drain: 0s", drain), "utf-8")
+    async with contextlib.AsyncExitStack() as stack:
+        redis = stack.enter_context(RedisServer(**DURABLE))
+        inbox = await stack.enter_async_context(SlowInbox())
+        around = await stack.enter_async_context(surroundings(redis.url, STAGE_SMTP=f"{inbox.smtp_port}"))
+        two = Fleet(around, inbox)
+        for name in ("one", "two"):
+            host, _, port = free_place().rpartition(":")
+            relay = Serving(file, {**around.env, "RELAY_HOST": host, "RELAY_PORT": port})
+            two.relays[name] = await stack.enter_async_context(relay)
+        yield two
+        for relay in two.relays.values():
+            relay.send_signal(signal.SIGINT)  # nobody needs them to drain any more
+        await asyncio.gather(*(relay.wait() for relay in two.relays.values()))
+
+
+@needs_haproxy
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("reuse", ["http-reuse safe", "http-reuse always"])
+async def test_behind_haproxy_no_request_fails(tmp_path: Path, reuse: str) -> None:
+    async with fleet(tmp_path) as two, haproxy.haproxy(free_place(), two.urls, reuse) as balancer:
+        traffic = Traffic(lambda: balancer.url)
+        await restarted_in_turn(two.relays, traffic, balancer.up)
+        await two.check(traffic)
+
+
+@pytest.mark.timeout(120)
+async def test_whoever_asks_readyz_and_keeps_connections_sees_no_request_fail(tmp_path: Path) -> None:
+    async with fleet(tmp_path, ", drain: 3s") as two:
+        balancer = PlainBalancer(two.urls)
+        traffic = Traffic(balancer.next)
+        async with balancer.asking():
+            await restarted_in_turn(two.relays, traffic, balancer.up)
+        await two.check(traffic)
