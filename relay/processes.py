@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 RESTART_PAUSE = 1.0  # seconds
 REFUSED = 1  # the status of a relay that says what is wrong and does not start
 SETTLED = 10.0  # seconds after which a process that ends was not refused but has crashed
-PATIENCE = 27.0  # seconds for the processes to stop, each by its own clock; then come the private Redis's
+PATIENCE = 27.0  # seconds for the processes to stop, which they see to themselves; then comes the private Redis
 
 
 class Processes:
@@ -58,6 +58,7 @@ class Processes:
         self._end(signal.SIGTERM)
 
     def stop(self) -> None:
+        """Stop as `Relay.stop` does."""
         self._end(signal.SIGINT)
 
     def reload(self) -> None:

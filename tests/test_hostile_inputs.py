@@ -407,7 +407,7 @@ WIRE: Mapping[str, tuple[bytes, int]] = {
     "tab in the request line": (b"GET\t/healthz\tHTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "address of 9 kB": (b"POST /webhooks/" + b"a" * 9000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "address of 8 kB": (b"POST /webhooks/" + b"a" * 8000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 404),
-    "address of another server": (b"POST http://evil.example.com/ HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+    "address of another server": (b"POST http://evil.example.com/ HTTP/1.1\r\n" + HOST + b"\r\n", 405),
     "address of a broken server": (b"POST http://[::1/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "address with a NUL": (b"POST /webhooks/ops\0 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "address with an escaped NUL": (b"POST /webhooks/ops%00 HTTP/1.1\r\n" + HOST + b"\r\n", 404),

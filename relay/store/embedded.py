@@ -116,7 +116,7 @@ class EmbeddedRedis:
         return self.url
 
     async def stop(self, within: float | None = None) -> None:
-        """End the server, in `within` seconds if that is said, and give the directory back. Harmless a second time."""
+        """End the server, killed after `within` seconds, and give the directory back. Harmless if there is none."""
         self._stop_timeout = self._stop_timeout if within is None else within
         await self._held.aclose()
 

@@ -157,9 +157,7 @@ async def running_stage(redis_server: RedisServer, tmp_path: Path) -> AsyncItera
     """The whole relay, which the outside reaches under another name than it listens on."""
     stage_yaml = (Path(__file__).parents[1] / "data" / "stage.yaml").read_text("utf-8")
     config = tmp_path / "relay.yaml"
-    config.write_text(
-        stage_yaml.replace("{host: 127.0.0.1, port: 0}", f"{{host: 127.0.0.1, port: 0, public_url: {PUBLIC}/relay}}")
-    )
+    config.write_text(stage_yaml.replace("port: 0,", f"port: 0, public_url: {PUBLIC}/relay,", 1))
     async with surroundings(redis_server.url) as around, running(around, config) as relay:
         yield Stage(around, relay)
 

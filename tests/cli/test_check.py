@@ -49,7 +49,7 @@ def test_the_shipped_configuration_is_right_and_told_in_a_few_lines(right: Resul
 
 
 def test_a_warning_is_told_but_nothing_is_wrong(right: Result) -> None:
-    place = f"warning: {SHIPPED}:30: sources.async-operations.signature.secrets.current: "
+    place = f"warning: {SHIPPED}:31: sources.async-operations.signature.secrets.current: "
 
     assert right.exit_code == 0
     assert f"{place}the secret has 16 bytes; 24 or more are better\n" in right.output
@@ -98,7 +98,7 @@ def test_json_has_each_problem_with_its_place(config: Path) -> None:
         {
             "path": "destinations.process-mining.mode",
             "message": "expected live or each or outcomes or digest",
-            "line": 82,
+            "line": 83,
         }
     ]
 
@@ -110,7 +110,7 @@ def test_a_variable_that_is_missing_is_named(config: Path) -> None:
 
     assert result.exit_code == 1
     assert result.output == (
-        f"{config}:30: sources.async-operations.signature.secrets.current: "
+        f"{config}:31: sources.async-operations.signature.secrets.current: "
         f"the environment variable NOT_SET_ANYWHERE is not set\n{config}: 1 problem\n"
     )
 

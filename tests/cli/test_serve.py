@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -134,7 +137,7 @@ async def test_sigterm_drains_until_a_second_one(around: Surroundings, config: P
         await until(lambda: len(events(serving, "relay.stopping")) == int(processes))
         taken = await post(serving.url, started())
         probes = [await probe(f"{serving.url}/{name}") for name in ("readyz", "healthz")]
-        async with asyncio.timeout(DRAIN):
+        async with asyncio.timeout(DRAIN / 2):
             serving.send_signal(signal.SIGTERM)
             status = await serving.wait()
 
@@ -156,7 +159,7 @@ async def test_ctrl_c_does_not_drain(around: Surroundings, config: Path, process
     async with Serving(config, around.env, "--processes", processes) as serving:
         await until(lambda: len(events(serving, "relay.started")) == int(processes))
 
-        async with asyncio.timeout(DRAIN):
+        async with asyncio.timeout(DRAIN / 2):
             serving.send_signal(signal.SIGINT)
             status = await serving.wait()
 
@@ -372,6 +375,22 @@ async def test_processes_that_cannot_start_end_the_whole_with_1(around: Surround
     assert done.status == 1
     assert "noeviction" in done.err
     assert done.err.splitlines()[-1] == "relay did not start: the lines above say why"
+
+
+def test_lines_of_several_processes_do_not_mix() -> None:
+    """Each is one write, as a datagram shows; in two, another process's line could come in between."""
+    program = (
+        "import structlog, relay.cli.logs as logs; logs.configure(machine=True); structlog.get_logger().info('it')"
+    )
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with here, there:
+        env = {**os.environ, "PYTHONUNBUFFERED": "1"}  # as in the image
+        subprocess.run([sys.executable, "-c", program], stderr=there, env=env, check=True)
+
+        written = here.recv(1000)
+
+    assert json.loads(written)["event"] == "it"
+    assert written.endswith(b"\n")
 
 
 def events(serving: Serving, name: str) -> list[dict[str, Any]]:
