@@ -64,6 +64,21 @@ async def test_a_batch_runs_as_soon_as_one_of_its_operations_does(sandbox: Stage
     assert await statuses(sandbox, late) == ("Running", {"a": "Running", "b": "Pending"})
 
 
+async def test_what_waited_runs_at_once_when_it_may(sandbox: Stage) -> None:
+    fails = {"scenario": "failure", "phase": "Data Loading & Validation", "at": 0}  # at once
+    batch = await submit(sandbox, member("a", **fails), member("b", "a"), member("c", "a", delay=60),
+                         failurePolicy={"retryFailedOperations": True})  # fmt: skip
+    server = sandbox.worker._server
+    await server.batches.advance(batch["batchId"])
+    assert (await statuses(sandbox, batch))[1] == {"a": "Running", "b": "Pending", "c": "Pending"}
+
+    sandbox.clock.advance(20 * MINUTE)
+    found = await sandbox.ask("GET", f"/batch/{batch['batchId']}", status=200)
+    await server.operations.advance(found["operations"][0]["operationId"])
+    await server.batches.advance(batch["batchId"])
+    assert (await statuses(sandbox, batch))[1] == {"a": "Completed", "b": "Running", "c": "Initiated"}
+
+
 async def test_what_waits_for_two_starts_when_both_are_done(sandbox: Stage) -> None:
     batch = await submit(sandbox, member("a"), member("b", duration=1200), member("c", "a", "b"))
     await sandbox.advance(11 * MINUTE)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -10,6 +11,10 @@ from redis.asyncio import Redis
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
 from relay.platform.sandbox.changes import LEASE
+from relay.platform.sandbox.engine import Desk, Operations
+from relay.platform.sandbox.outcomes import Links
+from relay.platform.sandbox.records import Operation
+from relay.platform.sandbox.requests import StartOperation as Asked
 from relay.platform.sandbox.service import sandbox as sandbox_at
 from relay.platform.sandbox.state import PREFIX
 from relay.store.embedded import EmbeddedRedis
@@ -59,6 +64,18 @@ async def test_with_a_redis_of_its_own_it_goes_on_at_once_after_a_crash(tmp_path
             found = state
 
     assert found.status == "Completed"
+
+
+async def test_an_operation_is_kept_although_the_clock_is_set_back_meanwhile(sandbox: Stage) -> None:
+    times = chain([1000.0], repeat(999.99))
+    desk = Desk(sandbox.state, lambda: next(times), Links("", b"key"))
+    request = Asked.model_validate({"operationType": "ReportGeneration", "operationName": "Monthly"})
+
+    started = await Operations(desk).start(("t", "p"), request)
+
+    kept = await sandbox.state.get(Operation, started["operationId"])
+    assert kept
+    assert (kept.status, kept.began) == ("Running", 1000.0)
 
 
 async def test_only_so_many_operations_and_batches_are_kept(sandbox: Stage) -> None:

@@ -40,10 +40,7 @@ class Batches:
         told = await self._told(batch)
         change = Change(save=[batch])
         for member in members:
-            first = begun(member, told, now)
-            change.save += first.save
-            change.due |= first.due
-            change.send += first.send
+            change.add(begun(member, told))
         answer = document(batch, members)
         change.send += of_batch(batch, "batch.started", now, answer, told.webhooks)
         await self._state.change([name(batch)], lambda _: change)
@@ -84,12 +81,11 @@ class Batches:
         change = Change(due={name(batch): None})
         for key in decision.start:
             current[key].began = now
-            change.save.append(current[key])
-            change.due[name(current[key])] = now + current[key].plan.delay
-        self._cancel(decision, current, change, told, now)
+            change.add(begun(current[key], told))
+        change.add(self._cancel(decision, current, told, now))
         ended = [key for key, each in statuses.items()
                  if each in ENDED and key not in decision.retry and key not in batch.told]  # fmt: skip
-        self._retry(decision, batch, current, change, now)
+        change.add(self._retry(decision, batch, current, told, now))
         batch.told += ended
         if decision.cancel:  # whose ends are told in the next turn
             change.due[name(batch)] = now
@@ -106,28 +102,25 @@ class Batches:
             change.send += of_batch(batch, "batch.completed", now, shown, told.webhooks)
         return change
 
-    def _cancel(
-        self, decision: Decision, current: dict[str, Operation], change: Change, told: Told, now: float
-    ) -> None:
+    def _cancel(self, decision: Decision, current: dict[str, Operation], told: Told, now: float) -> Change:
+        change = Change()
         for key, why in decision.cancel.items():
             if key in current and not current[key].over:
                 asked = CancelOperation(reason=f"{why[:1].upper()}{why[1:]}")
-                cancelled = cancelling(current[key], asked, now, told)
-                change.save += cancelled.save
-                change.send += cancelled.send
-                change.due |= cancelled.due
+                change.add(cancelling(current[key], asked, now, told))
+        return change
 
-    def _retry(
-        self, decision: Decision, batch: Batch, current: dict[str, Operation], change: Change, now: float
-    ) -> None:
+    def _retry(self, decision: Decision, batch: Batch, current: dict[str, Operation], told: Told, now: float) -> Change:
+        change = Change()
         for key in decision.retry:
             before = current[key]
             fresh = making.retry(before, RetryOperation(), now, self._desk.runners.get(before.request.operation_type))
             before.retries += 1
             current[key], batch.members[key] = fresh, fresh.id
             batch.retried.append(key)
-            change.save += [before, fresh]
-            change.due[name(fresh)] = now + fresh.plan.delay
+            change.save.append(before)
+            change.add(begun(fresh, told))
+        return change
 
     async def _told(self, batch: Batch) -> Told:
         return Told(await self._state.all(Webhook, batch.scope), Counters(), self._desk.links)

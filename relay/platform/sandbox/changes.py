@@ -54,6 +54,12 @@ class Change:
     send: list[Sending] = field(default_factory=list)
     job: bool = False
 
+    def add(self, other: "Change") -> None:
+        """Of another record, to be done in the same transaction."""
+        self.save += other.save
+        self.due |= other.due
+        self.send += other.send
+
 
 Found = Mapping[str, Any]
 Decide = Callable[[Found], Change | None]

@@ -46,7 +46,7 @@ class Operations:
         )
         told = await self._told(operation)
         answer = documents.started(operation, listeners(operation, told.webhooks))
-        change = begun(operation, told, self._desk.clock())
+        change = begun(operation, told)
         await self._state.change([name(operation)], lambda _: change)
         await self._state.trim(Operation, operation.scope)
         return answer
@@ -67,7 +67,7 @@ class Operations:
             if not asked.preserve_original_results:
                 before.discarded = True
             answer = outcomes.retried(before, fresh, asked.retry_mode, fresh.retry_number, now)
-            change = begun(fresh, told, now)
+            change = begun(fresh, told)
             change.save.append(before)
             return change
 

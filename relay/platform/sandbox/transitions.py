@@ -23,16 +23,19 @@ class Told:
     links: Links
 
 
-def begun(operation: Operation, told: Told, now: float) -> Change:
-    """A new operation. What nothing is ahead of runs from the first moment, so that whoever asks next is told so."""
+def begun(operation: Operation, told: Told) -> Change:
+    """A new operation. What nothing is ahead of runs from the first moment, so that whoever asks next is told so.
+
+    The moment is `began`: by a clock that was set back since then nothing would be due, and nothing would be kept.
+    """
     if operation.began is None:
         return Change(save=[operation])
     if operation.plan.delay:
         return Change(save=[operation], due={name(operation): operation.began + operation.plan.delay})
-    return advanced({name(operation): operation}, told, now) or Change(save=[operation])
+    return advanced({name(operation): operation}, told, operation.began)
 
 
-def advanced(found: Found, told: Told, now: float) -> Change | None:
+def advanced(found: Found, told: Told, now: float) -> Change:
     """The next step of an operation's plan, if it is due."""
     ((each, operation),) = found.items()
     if operation is None or operation.over or operation.began is None:
