@@ -6,6 +6,9 @@ from relay.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSE
 from relay.rules import Rule, fits
 from relay.watchdog import SOURCE as WATCHDOG
 
+# That a run hangs is for the watchdog to say: a platform's events know no such status.
+GOING = [status for status in STATUSES if status not in {*TERMINAL, "Stalled"}]
+
 
 def asked(rule: Rule, source: str, *, watched: bool) -> frozenset[str]:
     """The events of a source that the rule wants, by name.
@@ -24,12 +27,19 @@ def asked(rule: Rule, source: str, *, watched: bool) -> frozenset[str]:
     hangs = watched and any(told(event, WATCHDOG, (IMPLIED_STATUS[event],)) for event in WATCH_EVENTS)
     # The start and the end of a batch say neither type nor priority, so no rule with such a condition matches them.
     mute = ("batch.started", "batch.completed") if rule.operation_types or rule.priorities else ()
-    going = [status for status in STATUSES if status not in TERMINAL]
     return frozenset(
         event for event in (*OPERATION_EVENTS, *BATCH_EVENTS)
         if (hangs and event in OPERATION_EVENTS)
-        or (event not in mute and told(event, source, TERMINAL if IMPLIED_STATUS[event] in TERMINAL else going))
+        or (event not in mute and told(event, source, _statuses(event)))
     )  # fmt: skip
+
+
+def _statuses(event: str) -> Iterable[str]:
+    """Those with which the event can reach a rule."""
+    implied = IMPLIED_STATUS[event]
+    if event == "batch.operation.completed":  # whatever became of the operation, its batch goes on
+        return (implied,)
+    return TERMINAL if implied in TERMINAL else GOING
 
 
 def events(rules: Sequence[Rule], source: str, *, watched: bool, everything: bool = False) -> tuple[str, ...]:

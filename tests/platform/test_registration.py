@@ -128,6 +128,11 @@ EVENTS: list[tuple[list[dict[str, Any]], set[str]]] = [
     ([{"statuses": ["Failed", "Timeout"]}],
      {"operation.completed", "operation.failed", "operation.cancelled", "batch.completed"}),
     ([{"events": ["batch.*"], "priorities": ["High"]}], {"batch.operation.completed"}),
+    # Whatever became of its operation, a batch goes on; and that a run hangs is for the watchdog alone to say.
+    ([{"statuses": ["Initiated"]}],
+     {"operation.started", "operation.progress", "operation.phase.completed", "batch.started"}),
+    ([{"events": ["operation.progress", "batch.*"], "statuses": ["Stalled"]}], set()),
+    ([{"statuses": ["Stalled"]}], {*OPERATION_EVENTS}),
 ]  # fmt: skip
 
 
