@@ -49,8 +49,8 @@ WHISPER = "chat.postEphemeral"
 # What goes missing without a scope; without chat:write nothing works at all.
 SCOPES = {
     "users:read": "people are not called by name, and nobody may press a button",
-    "users:read.email": "people are not called by e-mail address",
-    "usergroups:read": "groups are not called",
+    "users:read.email": "people are not called by e-mail address, and one under actions lets nobody press a button",
+    "usergroups:read": "groups are not called, and where actions names one, nobody may press a button",
 }
 
 # What people write in place of the bot token, by how it begins, and what is said of it.

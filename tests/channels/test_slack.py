@@ -898,7 +898,18 @@ class TestCheck:
         slack.scopes = "chat:write,users:read,usergroups:read"
 
         assert await channel.check() == (
-            "relay in Example; without the scope users:read.email people are not called by e-mail address"
+            "relay in Example; without the scope users:read.email people are not called by e-mail address, and one"
+            " under actions lets nobody press a button"
+        )
+
+    async def test_says_that_without_the_groups_nobody_of_a_group_may_press(
+        self, channel: Slack, slack: SlackStandin
+    ) -> None:
+        slack.scopes = "chat:write,users:read,users:read.email"
+
+        assert await channel.check() == (
+            "relay in Example; without the scope usergroups:read groups are not called, and where actions names one,"
+            " nobody may press a button"
         )
 
     async def test_a_slack_that_tells_no_scopes_is_believed(self, channel: Slack, slack: SlackStandin) -> None:
