@@ -145,7 +145,7 @@ class Interactions:
         self._say(where, who, told.get(accepted.status, STALE), button.destination)
 
     async def _person(self, action: str, presser: Presser) -> Person | str:
-        """Who pressed, or why they may not. A look-up that is too slow goes on for their next press."""
+        """Who pressed, or why they may not. A decision that is too slow goes on for their next press."""
         try:
             async with asyncio.timeout(self._patience):
                 return await self._allowed(action, presser) or FORBIDDEN

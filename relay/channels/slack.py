@@ -237,7 +237,7 @@ class Slack:
         self._rich = settings.profile == "rich"  # until the workspace refuses
         self._directory = Directory(self._client.call, clock=clock, patience=deadline / 5)
         self._people = People(self._client.call, clock=clock)
-        self._authority = Authority(self._people)
+        self._authority = Authority(self._people, clock=clock)
 
     @staticmethod
     def addresses(value: object) -> list[str]:
@@ -308,6 +308,7 @@ class Slack:
 
     async def aclose(self) -> None:
         await self._directory.aclose()
+        await self._authority.aclose()
         await self._people.aclose()
         await self._client.aclose()
         await self._webhooks.aclose()

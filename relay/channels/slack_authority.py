@@ -5,24 +5,36 @@ What Slack does not say means that nobody may, whoever is named, and is raised a
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from relay.channels.slack_people import Home, People, User, mapping, text
+from relay.channels.slack_people import (
+    EMAIL,
+    GROUP_ID,
+    REMEMBERED_FOR,
+    USER_ID,
+    Home,
+    People,
+    User,
+    mapping,
+    text,
+)
+from relay.problems import Sparingly
 
 log = structlog.get_logger(__name__)
 
 EVERYONE = "everyone"  # every full member of the token's own workspace
+UNDER_WAY = 100  # decisions that go on when their presses do not wait for them
 
 # What a name under `actions` can be. Whether a handle is a group's, Slack alone knows.
 _FORMS: Mapping[str, re.Pattern[str]] = {
     "everyone": re.compile(EVERYONE),
-    "user": re.compile(r"(?=.*\d)[UW][A-Z0-9]{2,20}"),
-    "group": re.compile(r"(?=.*\d)S[A-Z0-9]{2,20}"),
-    "email": re.compile(r"[^@\s<>|]+@[^@\s<>|]+"),
+    "user": USER_ID,
+    "group": GROUP_ID,
+    "email": EMAIL,
     "handle": re.compile(r"@?(?!(?:here|channel|everyone)$)\w[\w.-]{0,79}", re.IGNORECASE),
 }
 # Any of these, and it is no full member.
@@ -63,20 +75,50 @@ def kind_of(name: str) -> str:
 class Authority:
     """Decides by what `people` answers."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, *, clock: Callable[[], float]) -> None:
         self._people = people
+        self._lines = Sparingly(clock, REMEMBERED_FOR)  # as often as Slack is asked for its groups
+        self._decisions: dict[tuple[Presser, tuple[str, ...]], asyncio.Task[Person | None]] = {}
 
     async def find(self, presser: Presser, names: Iterable[str]) -> Person | None:
         """The person, if they are among these names; None if not. SlackError if Slack does not say.
 
-        Groups come first: without them it is not known who may, and nobody is asked about.
+        The questions build on each other. Where they take longer than a press can wait they are asked to the end all
+        the same, and the next press of the same person has the answer, or waits for the rest.
         """
-        wanted = [name.strip() for name in names]
+        wanted = tuple(name.strip() for name in names)
         if not presser.user or not wanted:
             return None
+        decision = self._decisions.get((presser, wanted)) or self._begin(presser, wanted)
+        return await asyncio.shield(decision) if decision else await self._decide(presser, wanted)
+
+    async def aclose(self) -> None:
+        decisions = list(self._decisions.values())
+        for decision in decisions:
+            decision.cancel()
+        await asyncio.gather(*decisions, return_exceptions=True)
+
+    def _begin(self, presser: Presser, wanted: tuple[str, ...]) -> asyncio.Task[Person | None] | None:
+        """None if so many are under way that this one must end with its press."""
+        if len(self._decisions) >= UNDER_WAY:
+            return None
+
+        def over(decision: asyncio.Task[Person | None]) -> None:
+            del self._decisions[presser, wanted]
+            if not decision.cancelled():
+                decision.exception()  # has been seen, also where no press waits any more
+
+        decision = self._decisions[presser, wanted] = asyncio.create_task(self._decide(presser, wanted))
+        decision.add_done_callback(over)
+        return decision
+
+    async def _decide(self, presser: Presser, wanted: Sequence[str]) -> Person | None:
+        """Groups come first: without them it is not known who may, and nobody is asked about."""
         home, groups = await asyncio.gather(self._people.home(), self._groups(wanted))
         if len(groups) < len(_of_kind(wanted, "group", "handle")):
-            log.warning("action.names_no_group", names=wanted, ask="relay check --live")
+            self._lines.warning(
+                log, "action.names_no_group", " ".join(wanted), names=list(wanted), ask="relay check --live"
+            )
         members = await asyncio.gather(*map(self._people.members, groups))
         user = await self._people.user(presser.user)
         if not _at_home(user, presser, home):

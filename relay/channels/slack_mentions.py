@@ -14,6 +14,7 @@ import structlog
 
 from relay.channels.slack_errors import SlackError
 from relay.channels.slack_messages import escape
+from relay.channels.slack_people import EMAIL, GROUP_ID, USER_ID
 from relay.deliveries import PERSON
 
 log = structlog.get_logger(__name__)
@@ -30,9 +31,6 @@ EVERYBODY = {"@here": "<!here>", "@channel": "<!channel>"}
 Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 Names = Mapping[str, str]  # what people write, in small letters → what Slack reads
 
-_USER = re.compile(r"(?=.*\d)[UW][A-Z0-9]{2,20}")
-_GROUP = re.compile(r"(?=.*\d)S[A-Z0-9]{2,20}")
-_EMAIL = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")
 _URL = re.compile(r"https?://[^\s<>|]+/")
 
 
@@ -73,7 +71,7 @@ class Directory:
         if person := written.startswith(PERSON):
             written = written.removeprefix(PERSON)
         name = written.removeprefix("@").casefold()
-        if _EMAIL.fullmatch(name):
+        if EMAIL.fullmatch(name):
             lookups = [self._names(f"users.lookupByEmail {name}", lambda: self._by_email(name))]
         else:
             groups = [] if person else [self._names("usergroups.list", self._groups)]
@@ -119,11 +117,11 @@ class Directory:
                 return {}, UNKNOWN_FOR
             raise
         user = answer.get("user")
-        return _named([(email, user)], _USER, "<@{}>"), KNOWN_FOR
+        return _named([(email, user)], USER_ID, "<@{}>"), KNOWN_FOR
 
     async def _groups(self) -> tuple[Names, float]:
         groups = _objects((await self._call("usergroups.list", {})).get("usergroups"))
-        return _named([(group.get("handle"), group) for group in groups], _GROUP, "<!subteam^{}>"), KNOWN_FOR
+        return _named([(group.get("handle"), group) for group in groups], GROUP_ID, "<!subteam^{}>"), KNOWN_FOR
 
     async def _users(self) -> tuple[Names, float]:
         """By user name, which is unique, and by display name where only one person has it."""
@@ -135,19 +133,19 @@ class Directory:
             if not cursor:
                 break
         displayed = _named(
-            [(_object(user.get("profile")).get("display_name"), user) for user in members], _USER, "<@{}>"
+            [(_object(user.get("profile")).get("display_name"), user) for user in members], USER_ID, "<@{}>"
         )
-        return {**displayed, **_named([(user.get("name"), user) for user in members], _USER, "<@{}>")}, KNOWN_FOR
+        return {**displayed, **_named([(user.get("name"), user) for user in members], USER_ID, "<@{}>")}, KNOWN_FOR
 
 
 def by_id(written: str) -> str:
     """The mention, where the name is an id and no look-up is needed; else ''."""
     person, name = written.startswith(PERSON), written.strip().removeprefix(PERSON)
-    if _USER.fullmatch(name):
+    if USER_ID.fullmatch(name):
         return f"<@{name}>"
     if person:
         return ""
-    return f"<!subteam^{name}>" if _GROUP.fullmatch(name) else EVERYBODY.get(name, "")
+    return f"<!subteam^{name}>" if GROUP_ID.fullmatch(name) else EVERYBODY.get(name, "")
 
 
 def _named(pairs: Sequence[tuple[object, object]], ids: re.Pattern[str], form: str) -> dict[str, str]:

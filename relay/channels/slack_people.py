@@ -5,6 +5,7 @@ Remembered for minutes. A failure is remembered for a moment, as a failure: what
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,11 @@ from relay.channels.slack_errors import Meaning, SlackError
 REMEMBERED_FOR = 300.0  # seconds: whoever leaves a group, or becomes a guest, soon may not
 AGAIN_AFTER = 5.0  # seconds after a failure, unless Slack says when
 REMEMBERED = 1_000  # answers
+
+# What people write in a configuration, and Slack in its answers. Ids hold a figure, and so differ from words.
+USER_ID = re.compile(r"(?=.*\d)[UW][A-Z0-9]{2,20}")
+GROUP_ID = re.compile(r"(?=.*\d)S[A-Z0-9]{2,20}")
+EMAIL = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")
 
 _NOBODY = frozenset({"users_not_found", "user_not_found", "user_not_visible", "no_such_subteam"})
 

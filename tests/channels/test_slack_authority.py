@@ -1,15 +1,17 @@
 """Whom Slack names, for how long it is believed, and what it leaves open."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from relay.channels.slack import Slack, SlackSettings
-from relay.channels.slack_authority import Person, Presser, kind_of
+from relay.channels.slack_authority import UNDER_WAY, Authority, Person, Presser, kind_of
 from relay.channels.slack_errors import SlackError
-from relay.channels.slack_people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR
+from relay.channels.slack_people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR, People
 from relay.standins.slack import Fault, SlackStandin, User
 from tests.support.clock import Clock
 
@@ -132,6 +134,61 @@ async def test_a_look_up_goes_on_for_the_next_press(channel: Slack, slack: Slack
     await channel._people.groups()  # asked and answered meanwhile
 
     assert len(slack.called("auth.test")) == 1
+
+
+async def test_the_whole_decision_goes_on_for_the_next_press(channel: Slack, slack: SlackStandin, clock: Clock) -> None:
+    asked, released = asyncio.Event(), asyncio.Event()
+
+    async def slow(method: str, arguments: Mapping[str, str]) -> Mapping[str, Any]:
+        asked.set()
+        await released.wait()
+        return await channel._client.call(method, arguments)
+
+    authority = Authority(People(slow, clock=clock), clock=clock)
+    press = asyncio.create_task(authority.find(ANALYST, TEAM))
+    await asked.wait()
+    press.cancel()  # it has waited long enough
+    await asyncio.wait([press])
+    released.set()
+
+    await slack.wait_for(lambda: bool(slack.called("users.info")))  # the last of what is asked, one after the other
+
+    assert await authority.find(ANALYST, TEAM) == JANA
+    assert len(slack.called("users.info")) == 1
+
+
+async def test_so_many_decisions_go_on_and_they_end_with_the_channel(clock: Clock) -> None:
+    asked = asyncio.Event()
+
+    async def silent(*_: object) -> Mapping[str, Any]:
+        asked.set()
+        return await asyncio.Future()
+
+    people = People(silent, clock=clock)
+    authority = Authority(people, clock=clock)
+    presses = [asyncio.create_task(authority.find(Presser(f"U{n:09}"), TEAM)) for n in range(UNDER_WAY + 10)]
+    await asked.wait()
+    for press in presses[UNDER_WAY:]:
+        press.cancel()  # one that is not kept ends with its press
+    assert len(authority._decisions) == UNDER_WAY
+
+    await authority.aclose()
+    await people.aclose()
+
+    await asyncio.wait(presses)
+    assert all(press.cancelled() for press in presses)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_handle_that_names_no_group_is_logged_once_for_many_presses(channel: Slack, clock: Clock) -> None:
+    with capture_logs() as logs:
+        for seconds in (0, 1, REMEMBERED_FOR):
+            clock.advance(seconds)
+            for _ in range(3):
+                assert await channel.may(ANALYST, ["@nobody"]) is None
+
+    assert [line["event"] for line in logs] == ["action.names_no_group"] * 2
+    assert (logs[1]["names"], logs[1]["left_out"]) == (["@nobody"], 5)
 
 
 async def test_many_who_press_do_not_fill_the_memory(channel: Slack, slack: SlackStandin) -> None:
