@@ -61,7 +61,7 @@ class Session:
         )
         self._wire = Wire()
         self._stage = Stage.CONNECT
-        self._settled = False  # no mail is half sent
+        self._settled = False  # no mail is half sent, and no answer outstanding
         self._refused = False  # the last mail was, and its transaction is still open
         self.used = False
 
@@ -82,9 +82,11 @@ class Session:
             self._settled = True
 
     async def probe(self, until: float) -> None:
-        """Is it still there?"""
+        """Is it still there? Whoever gives up waiting leaves a connection whose next answer would be this one's."""
+        self._settled = False
         async with self._dialogue(until):
             await self._command(Stage.NOOP, "NOOP")
+        self._settled = True
 
     async def begin(self, sender: str, recipient: str, size: int, until: float) -> None:
         """MAIL: the last command at which nothing can be the recipient's or the mail's fault, but its size."""
@@ -115,9 +117,11 @@ class Session:
 
     async def quit(self) -> None:
         """Take leave. Whether the server minds makes no difference any more."""
-        with contextlib.suppress(SMTPException, OSError):
-            await self._client.quit(timeout=min(FAREWELL, self._timeouts.command))
-        self.close()
+        try:
+            with contextlib.suppress(SMTPException, OSError):
+                await self._client.quit(timeout=min(FAREWELL, self._timeouts.command))
+        finally:
+            self.close()
 
     def close(self) -> None:
         """At once: what has not left by now never will."""

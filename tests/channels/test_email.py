@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from relay.channels.email import Email
 from relay.channels.email_errors import MailError
-from relay.channels.email_session import Timeouts
+from relay.channels.email_session import Server, Session, Timeouts
 from relay.deliveries import Notification
 from relay.errors import DeliveryError
 from tests.support.certificates import Certificate, make_certificate
@@ -202,6 +202,34 @@ class TestRefusals:
             await mails.aclose()
 
         assert receipt.detail == "250 2.0.0 OK queued as 4F00"
+
+    @pytest.mark.parametrize("command", ["noop", "quit"])
+    async def test_a_connection_with_an_answer_outstanding_is_used_no_more(self, command: str) -> None:
+        until = asyncio.get_running_loop().time() + 10
+        async with ScriptedSmtp(**{command: [SILENCE]}) as server:
+            session = Session(Server("127.0.0.1", server.port, "none", None, None), Timeouts())
+            await session.open(until)
+            assert session.usable
+
+            waiting = asyncio.create_task(session.probe(until) if command == "noop" else session.quit())
+            await server.heard(command.upper())
+            waiting.cancel()
+            await asyncio.wait([waiting])
+
+            assert waiting.cancelled()
+            assert not session.usable
+            session.close()
+
+    async def test_a_connection_that_answers_a_probe_is_used_again(self) -> None:
+        until = asyncio.get_running_loop().time() + 10
+        async with ScriptedSmtp() as server:
+            session = Session(Server("127.0.0.1", server.port, "none", None, None), Timeouts())
+            await session.open(until)
+
+            await session.probe(until)
+
+            assert session.usable
+            session.close()
 
     async def test_a_server_that_wants_no_more_mail_at_all_loses_no_attempt(self, smtp: Smtp, connect: Connect) -> None:
         async with smtp(banner=["421 4.3.2 too many connections"]) as server:
