@@ -1,5 +1,6 @@
 """Which dead letters are meant: by destination, reason, event and time, all of which must hold."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,9 +35,9 @@ class Filter:
     def among(self, letters: Sequence[Letter], *, zone: str, now: float) -> list[Letter]:
         """The letters that are meant, in their order. RelayError for a destination that none of them has."""
         known = {letter.destination for letter in letters if isinstance(letter, DeadLetter)}
-        if self.destination and known and self.destination not in known:
+        if self.destination is not None and known and self.destination not in known:
             raise RelayError(f"nothing for {self.destination} is dead; {suggest(self.destination, known)}")
-        since = moment(self.since, zone, now) if self.since else None
+        since = None if self.since is None else moment(self.since, zone, now)
         return [letter for letter in letters if self._means(letter, since)]
 
     def _means(self, letter: Letter, since: datetime | None) -> bool:
@@ -47,13 +48,18 @@ class Filter:
         return (
             self.destination in (None, destination)
             and self.reason in (None, reason)
-            and (not self.event or fits(self.event, event))
+            and (self.event is None or fits(self.event, event))
             and (since is None or at >= since)
         )
 
 
 def moment(written: str, zone: str, now: float) -> datetime:
-    """The time that `2h` (ago) or `2024-01-20T12:40` means, by the clocks of this zone where it names none."""
+    """The time that `2h` (ago) or `2024-01-20T12:40` means, by the clocks of this zone where it names none.
+
+    ValueError for what is neither, and for a number alone: 20240120 could be seconds as well as a day.
+    """
+    if re.fullmatch(r"[\d.\s]+", written):
+        raise ValueError("a number alone has no unit; expected for instance 2h, or a time such as 2024-01-20T12:40")
     try:
         return datetime.fromtimestamp(now - duration(written), UTC)
     except ValueError:
@@ -65,9 +71,17 @@ def moment(written: str, zone: str, now: float) -> datetime:
     return named if named.tzinfo else named.replace(tzinfo=ZoneInfo(zone))
 
 
-def _readable(_context: click.Context, _option: click.Parameter, written: str | None) -> str | None:
+def _not_empty(_context: click.Context, _option: click.Parameter, written: str | None) -> str | None:
+    """Refuse what a shell makes of a variable that is not set: to drop by it would drop everything."""
+    if written is not None and not written.strip():
+        raise click.BadParameter("it is empty; say which, or leave the option out")
+    return written
+
+
+def _readable(context: click.Context, option: click.Parameter, written: str | None) -> str | None:
+    _not_empty(context, option, written)
     try:
-        if written:
+        if written is not None:
             moment(written, "UTC", 0)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
@@ -75,14 +89,16 @@ def _readable(_context: click.Context, _option: click.Parameter, written: str | 
 
 
 _OPTIONS = (
-    click.option("--destination", metavar="NAME", help="For this destination."),
+    click.option("--destination", metavar="NAME", callback=_not_empty, help="For this destination."),
     click.option(
         "--reason",
         type=click.Choice([*REASONS, QUARANTINED]),
         metavar="REASON",
         help=f"Of this reason: {', '.join([*REASONS, QUARANTINED])}.",
     ),
-    click.option("--event", metavar="NAME", help="Of this event; * stands for any part: operation.*."),
+    click.option(
+        "--event", metavar="NAME", callback=_not_empty, help="Of this event; * stands for any part: operation.*."
+    ),
     click.option(
         "--since",
         metavar="WHEN",

@@ -271,6 +271,25 @@ def test_what_is_no_time_is_wrong_use() -> None:
     assert "expected for instance 2h, or a time such as 2024-01-20T12:40" in " ".join(done.output.split())
 
 
+@pytest.mark.parametrize("verb", ["list", "replay", "drop"])
+@pytest.mark.parametrize("option", ["--destination", "--event", "--since"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_a_filter_of_nothing_is_wrong_use_and_not_everything(verb: str, option: str, value: str) -> None:
+    # What a shell makes of --event "$UNSET".
+    done = CliRunner().invoke(main, ["dead", verb, "-c", str(CONFIG), option, value])
+
+    assert done.exit_code == 2
+    assert f"'{option}': it is empty; say which, or leave the option out" in done.output
+
+
+@pytest.mark.parametrize("number", ["20261124", "0", "1.5"])
+def test_a_number_alone_is_no_time(number: str) -> None:
+    done = CliRunner().invoke(main, ["dead", "list", "-c", str(CONFIG), "--since", number])
+
+    assert done.exit_code == 2
+    assert "a number alone has no unit" in done.output
+
+
 async def test_a_replay_delivers_once_however_often_it_is_asked_for(running_stage: Stage, letter: str) -> None:
     first = await dead(running_stage, "replay", letter[:8])
     mails = await running_stage.around.mails(2)
