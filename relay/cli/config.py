@@ -5,15 +5,16 @@ import json
 import click
 
 from relay.channels import CHANNELS
+from relay.cli.groups import Group
 from relay.schema import json_schema
 
 
-@click.group(short_help="Print the JSON Schema of the configuration file.")
+@click.group(cls=Group, short_help="Print the JSON Schema of the configuration file.")
 def config() -> None:
     """What can be known about the configuration file without one."""
 
 
-@config.command
+@config.command(short_help="Print the JSON Schema of the configuration file.")
 def schema() -> None:
     """Print the JSON Schema of the configuration file, by which editors complete and check it.
 

@@ -4,6 +4,8 @@ from difflib import get_close_matches
 
 import click
 
+FEW = 5  # so many names are read in a line; of more, the help says what each is for
+
 
 class Group(click.Group):
     """A group that names the command that was probably meant."""
@@ -16,5 +18,6 @@ class Group(click.Group):
         except click.UsageError:
             names = self.list_commands(ctx)
             meant = get_close_matches(args[0].casefold(), names, n=1)
-            hint = f"did you mean {meant[0]}?" if meant else f"expected {' or '.join(names)}"
+            every = f"expected {' or '.join(names)}" if len(names) <= FEW else f"`{ctx.command_path} --help` lists them"
+            hint = f"did you mean {meant[0]}?" if meant else every
             raise click.UsageError(f"there is no command {args[0]}; {hint}", ctx) from None

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from relay.cli import main
+from tests.support.commands import relay as relay_itself
 from tests.support.inprocess import relay
 
 
@@ -22,6 +23,7 @@ from tests.support.inprocess import relay
         (("template", "prevew"), "there is no command prevew; did you mean preview?"),
         (("ops", "lst"), "there is no command lst; did you mean list?"),
         (("digest", "send"), "there is no command send; did you mean send-now?"),
+        (("config", "shema"), "there is no command shema; did you mean schema?"),
         (("suppressed", "zzz"), "there is no command zzz; expected add or list or remove"),
         (("check", "--lve"), "--live"),
         (("dead", "replay", "--dryrun"), "--dry-run"),
@@ -32,6 +34,13 @@ def test_what_was_meant_is_suggested(typed: tuple[str, ...], hint: str) -> None:
 
     assert done.exit_code == 2
     assert hint in done.output
+
+
+async def test_of_many_commands_none_of_which_is_near_the_help_is_named() -> None:
+    done = await relay_itself("xyzzy", env={})
+
+    assert done.status == 2
+    assert done.err.endswith("Error: there is no command xyzzy; `relay --help` lists them\n")
 
 
 def completion(mode: str, words: str = "") -> str:
