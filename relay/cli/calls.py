@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from relay.channels import CHANNELS
 from relay.cli.desk import print_json
 from relay.cli.loop import run_loop
-from relay.cli.options import refuse, visible
+from relay.cli.options import ConfigFile, refuse, visible
 from relay.config import load
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform import OperationsClient
@@ -45,6 +45,11 @@ class Place:
             return ""
 
     def _filled(self) -> "Place":
+        try:
+            ConfigFile().convert(self.config, None, None)
+        except click.BadParameter as error:  # as of commands that always need it
+            error.param_hint = "'-c' / '--config'"
+            raise
         platform = load(self.config, env=os.environ, channels=CHANNELS).platform
         place = Place(
             self.config,

@@ -9,13 +9,13 @@ import click
 from relay.cli.calls import Place, json_object, request_of, say, with_client
 from relay.cli.groups import Group
 from relay.cli.operations import bar, batch_table, details, operations_table, results_text
-from relay.cli.options import json_option, read_event
+from relay.cli.options import CONFIG, json_option, read_event
 from relay.platform import OperationsClient
 from relay.platform.models import RetryOperation, StartOperation, SubmitBatch
 
 
 @click.group(cls=Group, short_help="Start, watch, list, cancel and retry operations of the platform.")
-@click.option("-c", "--config", envvar="RELAY_CONFIG", default="config/relay.yaml", show_default=True,
+@click.option("-c", "--config", envvar="RELAY_CONFIG", default=CONFIG, show_default=True,
               type=click.Path(path_type=Path), metavar="FILE", show_envvar=True, help="The configuration.")  # fmt: skip
 @click.option("--base-url", envvar="PLATFORM_URL", show_envvar=True, metavar="URL", default="",
               help="Where the platform is, for instance http://localhost:8090.")  # fmt: skip

@@ -1,16 +1,34 @@
 """What the commands share: their common options, and how they refuse."""
 
+import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 CONFIG = "config/relay.yaml"  # where every command looks, unless RELAY_CONFIG or -c names another file
 
+
+class ConfigFile(click.Path):
+    """A configuration that is there. Where nobody named one, whoever lacks it hears how to come by one."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            if str(value) not in (CONFIG, os.environ.get("RELAY_CONFIG")) or Path(value).exists():
+                raise
+            # It writes there, since it looks in the same places.
+            raise click.BadParameter(f"{error.message} `relay init` writes one.", ctx, param) from None
+
+
 config_option = click.option(
     "-c", "--config", "config", envvar="RELAY_CONFIG", default=CONFIG, show_default=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", show_envvar=True,
+    type=ConfigFile(), metavar="FILE", show_envvar=True,
     help="The configuration.",
 )  # fmt: skip
 NARROW = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"  # between a number and its unit

@@ -71,3 +71,25 @@ async def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> 
 
     assert done.status == 1
     assert "cannot be written: " in done.err
+
+
+@pytest.mark.parametrize("command", [("check",), ("serve",), ("ops", "list"), ("ops", "list", "--json")], ids=" ".join)
+@pytest.mark.parametrize("variable", ["", "elsewhere.yaml"])
+async def test_whoever_has_no_configuration_yet_hears_of_it(
+    command: tuple[str, ...], variable: str, tmp_path: Path
+) -> None:
+    done = await relay(*command, env={"RELAY_CONFIG": variable} if variable else {}, cwd=tmp_path)
+
+    assert done.status == 2
+    assert "Error: Invalid value for '-c' / '--config'" in done.err
+    assert done.err.endswith(f": File '{variable or 'config/relay.yaml'}' does not exist. `relay init` writes one.\n")
+
+
+@pytest.mark.parametrize("command", ["check", "ops"])
+async def test_a_slip_in_a_name_is_not_answered_with_a_new_file(command: str, tmp_path: Path) -> None:
+    words = (command, "-c", "relai.yaml", *(("list",) if command == "ops" else ()))
+
+    done = await relay(*words, env={}, cwd=tmp_path)
+
+    assert done.status == 2
+    assert done.err.endswith("File 'relai.yaml' does not exist.\n")
