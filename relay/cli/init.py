@@ -1,6 +1,8 @@
 """relay init: a commented configuration to start from, and what to do with it."""
 
+import os
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -15,26 +17,38 @@ VARIABLE = re.compile(r"^#   ([A-Z_]+) {2,}(.+?)(?: {2,}\(make one: (.+)\))?$", 
 
 
 @click.command(short_help="Write a commented configuration to start from.")
-@click.argument("path", envvar="RELAY_CONFIG", default=CONFIG, type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Replace the file if there is one.")
+@click.argument("path", envvar="RELAY_CONFIG", default=CONFIG, type=click.Path())
+@click.option("--force", is_flag=True, help="Replace the file if there is one, and the schema.")
 @click.pass_context
-def init(ctx: click.Context, path: Path, *, force: bool) -> None:
+def init(ctx: click.Context, path: str, *, force: bool) -> None:
     """Write a commented configuration to PATH, and say what to do next.
 
-    PATH is a file or a folder; without it, the place where every command looks: RELAY_CONFIG, else config/relay.yaml. A
-    file that is there already is left alone. Beside it comes its JSON Schema, by which editors complete and check it.
+    PATH is a file, or a folder if it is one or ends with a slash; without it, the place where every command looks:
+    RELAY_CONFIG, else config/relay.yaml. A file that is there already is left alone. Beside it comes its JSON Schema,
+    by which editors complete and check it.
     """
-    file = path / EXAMPLE if path.is_dir() else path
+    folder = path.endswith(os.sep) or Path(path).is_dir()
+    file = Path(path) / EXAMPLE if folder else Path(path)
     if file.exists() and not force:
         refuse(RelayError(f"{file} exists already: name another file, or replace it with --force"))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        for name, target in ((EXAMPLE, file), (SCHEMA, file.with_name(SCHEMA))):
-            target.write_bytes((share("config") / name).read_bytes())
+        file.write_bytes((share("config") / EXAMPLE).read_bytes())
+        beside = _write_schema(file.with_name(SCHEMA), force=force)
     except OSError as error:
         refuse(RelayError(f"{error.filename}: cannot be written: {error.strerror}"))
     named = ctx.get_parameter_source("path") is click.core.ParameterSource.COMMANDLINE
-    _say_what_is_next(file, f" -c {file}" if named else "")
+    click.echo(f"Wrote {file}, {beside}\n")
+    _say_what_is_next(file, f" -c {shlex.quote(str(file))}" if named else "")
+
+
+def _write_schema(file: Path, *, force: bool) -> str:
+    """What there is to say of the schema now. Another one may be somebody's own, or of another relay."""
+    shipped = (share("config") / SCHEMA).read_bytes()
+    if file.exists() and not force and file.read_bytes() != shipped:
+        return f"and left the other {SCHEMA} beside it alone: --force replaces both."
+    file.write_bytes(shipped)
+    return f"and {SCHEMA} beside it, by which editors complete and check it."
 
 
 def _say_what_is_next(file: Path, option: str) -> None:
@@ -45,7 +59,6 @@ def _say_what_is_next(file: Path, option: str) -> None:
     steps += [(f"relay check{option}", "says what is missing or wrong, with file and line"),
               (f"relay serve{option}", "receives and delivers, until Ctrl-C")]  # fmt: skip
     width = max(len(command) for command, _ in steps)
-    click.echo(f"Wrote {file}, and {SCHEMA} beside it, by which editors complete and check it.\n")
     click.echo("Next: say in it who is told of what, and set what it needs.\n")
     for command, meaning in steps:
         click.echo(f"  {command:<{width}}   # {meaning}")

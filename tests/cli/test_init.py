@@ -53,6 +53,34 @@ async def test_what_is_there_is_left_alone_unless_it_is_to_be_replaced(tmp_path:
     assert mine.read_text("utf-8") != "mine"
 
 
+async def test_a_path_that_ends_with_a_slash_is_a_folder_that_may_have_to_be_made(tmp_path: Path) -> None:
+    done = await relay("init", "deep/sub/", env={}, cwd=tmp_path)
+
+    assert done.status == 0, done.err
+    assert sorted(file.name for file in (tmp_path / "deep/sub").iterdir()) == ["relay.schema.json", "relay.yaml"]
+    assert "relay check -c deep/sub/relay.yaml " in done.out
+
+
+async def test_a_schema_of_ones_own_is_left_alone_unless_it_is_to_be_replaced(tmp_path: Path) -> None:
+    schema = tmp_path / "relay.schema.json"
+    schema.write_text("{}", "utf-8")
+
+    first = await relay("init", tmp_path, env={})
+    kept = schema.read_text("utf-8")
+    forced = await relay("init", tmp_path, "--force", env={})
+
+    assert (first.status, kept) == (0, "{}")
+    assert "left the other relay.schema.json beside it alone: --force replaces both." in first.out
+    assert forced.status == 0
+    assert schema.read_bytes() == (ROOT / "config/relay.schema.json").read_bytes()
+
+
+async def test_what_to_run_is_said_as_a_shell_reads_it(tmp_path: Path) -> None:
+    done = await relay("init", "my own/relay.yaml", env={}, cwd=tmp_path)
+
+    assert "relay check -c 'my own/relay.yaml' " in done.out
+
+
 @pytest.mark.parametrize("variable", ["elsewhere/relay.yaml", ""])
 async def test_it_writes_where_the_other_commands_look(variable: str, tmp_path: Path) -> None:
     env = {"RELAY_CONFIG": variable} if variable else {}
