@@ -8,9 +8,10 @@ from typing import Any, TextIO, cast
 
 import click
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from relay.cli.screen import plain
+from relay.faults import own_line
 
 QUIET = ("slack_sdk", "aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would log tokens and bodies
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}  # relay has nothing to say below
@@ -47,6 +48,27 @@ def form_of(chosen: str | None) -> str:
     return chosen or ("text" if sys.stderr.isatty() else "json")
 
 
+def _without_traceback(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """An error by its class and place, as relay tells its own: its text and its traceback could hold payloads."""
+    raised = line.pop("exc_info", None)
+    line.pop("stack_info", None)
+    if isinstance(raised, tuple) and raised[1] is not None:
+        line["error"], line["at"] = type(raised[1]).__name__, own_line(raised[1])
+    return line
+
+
+# What the libraries say, in the same form as relay's own lines.
+_OF_LIBRARIES = structlog.stdlib.ProcessorFormatter(
+    foreign_pre_chain=[
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_traceback,
+    ],
+    processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+)
+
+
 def configure(*, machine: bool, level: str = "info") -> None:
     """Send all log lines of this level and above to standard error."""
     last: Processor = (
@@ -65,8 +87,8 @@ def configure(*, machine: bool, level: str = "info") -> None:
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Unstoppable())),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s", force=True
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OF_LIBRARIES if machine else logging.Formatter("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -6,14 +6,16 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
+import structlog
 
 from relay.app import Relay, Role
 from relay.cli.logs import configure, form_of, log_options
 from relay.cli.loop import run_loop
 from relay.cli.options import config_option, refuse
-from relay.errors import RelayError
+from relay.errors import ConfigError, RelayError, TemplateError
 from relay.processes import Processes
 
 
@@ -43,16 +45,25 @@ def serve(config: Path, role: Role, processes: int, *, level: str, form: str | N
         logs = ("--log-level", level, "--log-format", form)
         service = _service(config, role, processes, logs, reuse_port=reuse_port)
     except RelayError as error:
-        refuse(error)
+        _end(error, form)
     try:
         run_loop(_serve(service, alone=not reuse_port))
     except RelayError as error:
-        refuse(error)
+        _end(error, form)
     except OSError as error:
         place = f"{service.config.server.host}:{service.config.server.port}"
         taken = "it is taken; stop what listens there, or choose another port (server.port, RELAY_PORT)"
         reason = taken if error.errno == errno.EADDRINUSE else error.strerror
-        refuse(RelayError(f"relay cannot serve on {place}: {reason}"))
+        _end(RelayError(f"relay cannot serve on {place}: {reason}"), form)
+
+
+def _end(error: RelayError, form: str) -> NoReturn:
+    """Leave with 1 and the reason, in the form of all other lines: who reads JSON would lose a sentence."""
+    if form == "text":
+        refuse(error)
+    wrong = isinstance(error, ConfigError | TemplateError)
+    structlog.get_logger().error("config.refused" if wrong else "relay.failed", reason=str(error))
+    raise SystemExit(1)
 
 
 def _service(path: Path, role: Role, processes: int, logs: Sequence[str], *, reuse_port: bool) -> Processes | Relay:

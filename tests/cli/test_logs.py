@@ -6,12 +6,14 @@ import json
 import os
 import pty
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ROOT, environment
+from tests.support.commands import ROOT, environment, relay
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Surroundings, surroundings
 from tests.support.waiting import until
@@ -66,6 +68,72 @@ async def test_json_of_several_processes_is_one_object_a_line(around: Surroundin
     events = [json.loads(line)["event"] for line in lines]
     assert events.count("relay.stopped") == processes
     assert all(set(json.loads(line)) >= {"event", "level", "timestamp"} for line in lines)
+
+
+async def refused(around: Surroundings, config: Path, form: str) -> str:
+    done = await relay("serve", "-c", config, "--log-format", form, env=around.env)
+    assert done.status == 1
+    return done.err
+
+
+async def test_a_refusal_at_the_start_is_in_the_form_of_the_log(around: Surroundings, tmp_path: Path) -> None:
+    config = tmp_path / "relay.yaml"
+    config.write_text("rules: none\n", "utf-8")
+
+    text = await refused(around, config, "text")
+    lines = [json.loads(line) for line in (await refused(around, config, "json")).splitlines()]
+
+    assert f"{config}:1: rules: expected a list\n" in text
+    assert [(line["event"], line["level"], line["reason"] + "\n") for line in lines] == [
+        ("config.refused", "error", text)
+    ]
+
+
+async def test_a_port_that_is_taken_is_told_in_the_form_of_the_log(around: Surroundings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        env = {**around.env, "RELAY_PORT": str(taken.getsockname()[1])}
+
+        done = await relay("serve", "-c", CONFIG, "--log-format", "json", env=env)
+
+    last = json.loads(done.err.splitlines()[-1])
+    assert (done.status, last["event"], last["level"]) == (1, "relay.failed", "error")
+    assert "it is taken; stop what listens there" in last["reason"]
+
+
+LIBRARY = """
+import logging
+from relay.cli.logs import configure
+configure(machine={machine})
+logging.getLogger("aiohttp.server").warning("it was %s", "slow\\nand long")
+try:
+    raise ValueError("secret payload")
+except ValueError:
+    logging.getLogger("asyncio").exception("it failed")
+"""
+
+
+async def library_says(*, machine: bool) -> str:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LIBRARY.format(machine=machine), cwd=ROOT, env=environment({}),
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, err = await process.communicate()
+    return err.decode()
+
+
+async def test_what_libraries_say_is_json_among_json_and_holds_no_traceback() -> None:
+    slow, failed = [json.loads(line) for line in (await library_says(machine=True)).splitlines()]
+
+    assert slow.pop("timestamp")
+    assert slow == {"event": "it was slow\nand long", "level": "warning", "logger": "aiohttp.server"}
+    assert failed.pop("timestamp")
+    assert failed == {
+        "event": "it failed", "level": "error", "logger": "asyncio", "error": "ValueError", "at": "<string>:7",
+    }  # fmt: skip
+
+
+async def test_what_libraries_say_is_text_among_text() -> None:
+    assert (await library_says(machine=False)).startswith("WARNING aiohttp.server it was slow\n")
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -30,6 +30,7 @@ from tests.support.stage import CONFIG, Surroundings, post, surroundings
 from tests.support.waiting import until
 
 DRAIN = 20  # seconds: far more than a stop without one takes
+AS_TEXT = ("--log-format", "text")
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 
 
@@ -219,7 +220,7 @@ async def test_a_process_that_does_not_end_is_killed(around: Surroundings) -> No
 async def test_a_port_that_is_taken_is_said_in_one_line(around: Surroundings, taken: int, processes: str) -> None:
     env = {**around.env, "RELAY_PORT": f"{taken}"}
 
-    done = await relay("serve", "-c", CONFIG, "--processes", processes, env=env)
+    done = await relay("serve", "-c", CONFIG, "--processes", processes, *AS_TEXT, env=env)
 
     assert done.status == 1
     assert done.err.splitlines()[-1] == (
@@ -235,7 +236,7 @@ async def test_a_wrong_configuration_is_named_with_file_and_line(
 ) -> None:
     line = change(config, "notify: [room]", "notify: [broom]")
 
-    done = await relay("serve", "-c", config, "--processes", processes, env=around.env)
+    done = await relay("serve", "-c", config, "--processes", processes, *AS_TEXT, env=around.env)
 
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith(f"{config}:{line}: rules[4].notify[0]: unknown destination")
@@ -302,7 +303,7 @@ async def test_the_private_redis_serves_from_the_webhook_to_the_commands(around:
                 assert explained.status == 0
 
         listed = await relay("dead", "list", "-c", CONFIG, env=env)
-        second = await relay("serve", "-c", CONFIG, env=env)
+        second = await relay("serve", "-c", CONFIG, *AS_TEXT, env=env)
 
         assert listed.out == "Nothing is dead, nothing is quarantined.\n"
         assert second.status == 1
@@ -369,7 +370,7 @@ async def test_processes_do_not_outlive_the_one_that_keeps_them(around: Surround
 async def test_processes_that_cannot_start_end_the_whole_with_1(around: Surroundings) -> None:
     with RedisServer(maxmemory="50mb", maxmemory_policy="allkeys-lru") as evicting:
         done = await relay(
-            "serve", "-c", CONFIG, "--processes", "2", env={**around.env, "RELAY_REDIS_URL": evicting.url}
+            "serve", "-c", CONFIG, "--processes", "2", *AS_TEXT, env={**around.env, "RELAY_REDIS_URL": evicting.url}
         )
 
     assert done.status == 1
