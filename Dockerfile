@@ -12,7 +12,8 @@ RUN python -m venv /opt/build && python -m venv --without-pip /opt/relay \
 COPY pyproject.toml README.md LICENSE ./
 COPY relay relay
 COPY templates templates
-COPY config config
+# By name: what operators keep beside these, a prod.env or a configuration of their own, is not for an image.
+COPY config/demo.yaml config/relay.schema.json config/relay.yaml config/
 RUN /opt/build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-build-isolation --no-deps -w dist . \
  && /opt/build/bin/pip --python /opt/relay/bin/python install --no-cache-dir --disable-pip-version-check \
       --no-index --no-deps dist/*.whl

@@ -1,6 +1,7 @@
 """What is packed and how it is built: nothing that the locks do not name, and everything that is needed to run."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ from tests.support.commands import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCKS = {name: (ROOT / f"requirements/{name}.txt").read_text("utf-8") for name in ("run", "dev", "build", "lowest")}
+SHIPPED_CONFIG = {f"config/{name}" for name in ("demo.yaml", "relay.schema.json", "relay.yaml")}
 INSTALL = r"pip .*(?:install|wheel).* (?:-e )?\.(?:\s|$)"
 
 
@@ -23,6 +25,15 @@ def pinned(name: str) -> dict[str, str]:
 def named(requirement: str) -> str:
     [name] = re.findall(r"^[A-Za-z0-9._-]+", requirement)
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def built(project: Path, into: Path) -> list[str]:
+    """The names in the wheel of this project."""
+    build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(into))
+    done = subprocess.run(build, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    [wheel] = into.glob("*.whl")
+    return zipfile.ZipFile(wheel).namelist()
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -76,6 +87,26 @@ def test_the_licence_and_the_types_come_along() -> None:
     assert {f"!{name}" for name in copied} <= {*ignored}
 
 
+def test_of_the_configuration_the_image_gets_what_is_shipped_and_nothing_beside_it() -> None:
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    copies = re.findall(r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+
+    assert {word for line in copies for word in line.split() if word.startswith("config")} == SHIPPED_CONFIG
+    assert {line[1:] for line in ignored if line.startswith("!config")} == SHIPPED_CONFIG
+
+
+def test_what_lies_beside_the_shipped_configuration_is_not_packed(tmp_path: Path) -> None:
+    names = ("pyproject.toml", "README.md", "LICENSE", *SHIPPED_CONFIG, "relay/__init__.py", "templates/sentences.j2")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "config/prod.env").write_text("RELAY_WEBHOOK_SECRET=x", "utf-8")
+
+    packed = {name for name in built(tmp_path, tmp_path / "dist") if name.startswith("relay/_share/config/")}
+
+    assert packed == {f"relay/_share/{name}" for name in SHIPPED_CONFIG}
+
+
 def test_every_classifier_is_one_that_indexes_know() -> None:
     known = pytest.importorskip("trove_classifiers", reason="it comes with the requirements that build relay")
 
@@ -84,14 +115,10 @@ def test_every_classifier_is_one_that_indexes_know() -> None:
 
 
 def test_the_wheel_has_all_that_an_installed_relay_needs(tmp_path: Path) -> None:
-    build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
+    names = built(ROOT, tmp_path)
 
-    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stderr
-    [wheel] = tmp_path.glob("*.whl")
-    held = {name.partition(".dist-info/")[2] or name for name in zipfile.ZipFile(wheel).namelist()}
-    shared = {f"relay/_share/{file.relative_to(ROOT)}" for folder in ("config", "templates")
-              for file in (ROOT / folder).rglob("*") if file.is_file()}  # fmt: skip
+    held = {name.partition(".dist-info/")[2] or name for name in names}
+    templates = {str(file.relative_to(ROOT)) for file in (ROOT / "templates").rglob("*") if file.is_file()}
+    shared = {f"relay/_share/{name}" for name in SHIPPED_CONFIG | templates}
     assert {"licenses/LICENSE", "relay/py.typed", *shared} <= held
     assert not [name for name in held if name.startswith(("tests/", "requirements/"))]
