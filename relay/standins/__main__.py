@@ -2,16 +2,20 @@
 
 import argparse
 import asyncio
+import http.client
 import smtplib
 import sys
-import urllib.request
-
-from relay.standins.inbox import Inbox
 
 PATIENCE = 3.0  # seconds
 
 
 async def serve(host: str, port: int, smtp_port: int) -> None:
+    try:
+        from relay.standins.inbox import Inbox  # noqa: PLC0415 - who only asks needs no mail server
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("aiosmtpd"):
+            raise
+        sys.exit("the inbox needs aiosmtpd, which is not installed: pip install 'relay[demo]'")
     inbox = Inbox()
     await inbox.start(host, port, smtp_port)
     print(f"page {inbox.url}, SMTP on port {inbox.smtp_port}", flush=True)
@@ -23,9 +27,16 @@ def ask(port: int, smtp_port: int) -> None:
     try:
         with smtplib.SMTP("127.0.0.1", smtp_port, timeout=PATIENCE) as mail_server:
             mail_server.noop()
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE).close()
-    except (OSError, smtplib.SMTPException) as error:
+        page = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)  # straight there: it heeds no http_proxy
+        try:
+            page.request("GET", "/")
+            status = page.getresponse().status
+        finally:
+            page.close()
+    except (OSError, smtplib.SMTPException, http.client.HTTPException) as error:
         sys.exit(f"the inbox does not answer: {error}")
+    if status != http.client.OK:
+        sys.exit(f"the inbox does not answer: its page has the status {status}")
 
 
 def main() -> None:

@@ -1,17 +1,23 @@
 """The inbox, filled by the e-mail channel and read as the browser reads it."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from yarl import URL
 
 from relay.channels.email import Email
 from relay.deliveries import Notification
 from relay.errors import DeliveryError
 from relay.standins.inbox import Inbox
+from tests.support.commands import ROOT, environment
+from tests.support.ports import free_ports
 
 GREETING = {
     "subject": "Läuft: Übersicht",
@@ -174,3 +180,39 @@ async def test_the_inbox_can_close_while_a_connection_is_kept(channel: Email, in
     with pytest.raises(DeliveryError) as caught:
         await channel.send(notification())
     assert caught.value.pause == "channel"
+
+
+async def program(*words: str, **env: str) -> tuple[int | None, str]:
+    """How `python …` ends, and what it says on standard error."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *words, cwd=ROOT, env=environment(env), stderr=asyncio.subprocess.PIPE
+    )
+    _, err = await process.communicate()
+    return process.returncode, err.decode()
+
+
+async def test_its_health_check_asks_it_and_no_proxy(inbox: Inbox) -> None:
+    [nobody] = free_ports(1)
+    ports = ("--port", str(URL(inbox.url).port), "--smtp-port", str(inbox.smtp_port))
+    proxy = f"http://127.0.0.1:{nobody}"
+
+    ended = await program("-m", "relay.standins", "--ask", *ports, http_proxy=proxy, no_proxy="", NO_PROXY="")
+
+    assert ended == (0, "")
+
+
+async def test_its_health_check_says_no_to_another_page_on_its_port(inbox: Inbox) -> None:
+    async with TestServer(web.Application()) as other:  # it has no page at all
+        ports = ("--port", str(other.port), "--smtp-port", str(inbox.smtp_port))
+
+        ended = await program("-m", "relay.standins", "--ask", *ports)
+
+    assert ended == (1, "the inbox does not answer: its page has the status 404\n")
+
+
+async def test_without_its_mail_server_it_says_what_to_install() -> None:
+    bare = "import runpy, sys; sys.modules['aiosmtpd'] = None; runpy.run_module('relay.standins', run_name='__main__')"
+
+    ended = await program("-c", bare)
+
+    assert ended == (1, "the inbox needs aiosmtpd, which is not installed: pip install 'relay[demo]'\n")
