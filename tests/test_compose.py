@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ COMPOSE = YAML(typ="safe", pure=True).load((ROOT / "compose.yaml").read_text("ut
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 NEWCOMER = {  # what the head of compose.yaml tells a newcomer to put into .env
-    "RELAY_WEBHOOK_SECRET": "5d0a" * 16,
-    "RELAY_CALLBACK_TOKEN": "91fe" * 16,
-    "RELAY_REDIS_PASSWORD": "c4b7" * 16,
+    "RELAY_WEBHOOK_SECRET": sha256(b"webhook").hexdigest(),
+    "RELAY_CALLBACK_TOKEN": sha256(b"callback").hexdigest(),
+    "RELAY_REDIS_PASSWORD": sha256(b"redis").hexdigest(),
     "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef",
 }
 
