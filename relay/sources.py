@@ -32,8 +32,24 @@ FEWEST_BYTES = 6  # different ones in a key; a random one of 16 hexadecimal digi
 PLACEHOLDER = re.compile(
     r"change_?me|replace_?me|place_?holder|your\w*(secret|token|key)|passwor[dt]|passwd|qwert[yz]", re.IGNORECASE
 )
-# What relay's own pages have shown as examples: everybody knows these.
-PUBLISHED = ("the-secret-your-platform-signs-with", "the-token-your-callbacks-carry")
+# What was to be run or to be filled in, but stands there itself.
+UNRESOLVED = re.compile(r"\$\{|\$\([a-z]+[ )]|openssl rand|^[<‹][\w .-]+[>›]$", re.IGNORECASE)
+# What documentation shows as examples, relay's own and that of those who sign: everybody knows these.
+PUBLISHED = (
+    "the-secret-your-platform-signs-with",
+    "the-token-your-callbacks-carry",
+    "it's a secret to everybody",
+    "8f742231b10e8888abcd99yyyzzz85a5",
+    "mfkq9r8gkyqrtwjupd8ilpzio2lalasw",
+    "5wbx5kewllfzsgnjh64i8looqub6e8fh",
+    "c2fvsbqihrscchlqimv+b5ssyspob7od",
+)
+# Names for a secret rather than one. The lone `a` must stand alone, for it is a hexadecimal digit too.
+OBVIOUS = re.compile(
+    r"secret|webhook|platform|callback|signing|signature|example|sample|admin|relay|token|value|super|your|insert"
+    r"|change|replace|default|demo|dummy|here|test|this|that|keys?|goes|with|not|the|for|and|my|me|is|in|to"
+    r"|(?<![a-z0-9])a(?![a-z0-9])"
+)
 
 Name = Annotated[str, spelled(r"[A-Za-z0-9][\w.-]{0,63}", "a name of letters, digits, - _ and .")]
 Header = Annotated[str, spelled(r"[\w!#$%&'*+.^`|~-]{0,100}", "the name of an HTTP header")]
@@ -45,16 +61,20 @@ def refuse_weak(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not text.strip():
         raise ValueError("the secret is empty")
-    if "${" in text or len(set(text)) <= 2 or PLACEHOLDER.search(re.sub(r"\W+", "_", text)):
+    if text.startswith("env:"):
+        raise ValueError("the secret is a variable's name; write ${NAME} for what the variable holds")
+    if UNRESOLVED.search(text) or len(set(text)) <= 2 or PLACEHOLDER.search(re.sub(r"\W+", "_", text)):
         raise ValueError(f"the secret is a placeholder; {MAKE_ONE}")
-    if any(example in text for example in PUBLISHED):
-        raise ValueError(f"the secret is an example from relay's documentation, which everybody knows; {MAKE_ONE}")
+    if any(example in text.casefold() for example in PUBLISHED):
+        raise ValueError(f"the secret is an example from documentation, which everybody knows; {MAKE_ONE}")
     if text != text.strip():
         raise ValueError("the secret begins or ends with white space")
     if strength(secret) < SHORTEST_SECRET:
         raise ValueError(f"the secret is too short; expected at least {SHORTEST_SECRET} bytes, better {SHORT_SECRET}")
     if guessable(_key(text)):
         raise ValueError(f"the secret can be guessed, for it repeats itself or counts up; {MAKE_ONE}")
+    if obvious(_key(text).decode("latin-1")):
+        raise ValueError(f"the secret can be guessed, for it is made of words such as secret and test; {MAKE_ONE}")
     return secret
 
 
@@ -64,13 +84,20 @@ def strength(secret: SecretStr) -> int:
 
 
 def guessable(key: bytes) -> bool:
-    """Whether it has hardly any different bytes, is a short pattern again and again, or half a row such as 0123…"""
-    steps = Counter(after - before for before, after in pairwise(key))
+    """Whether it has hardly any different bytes, is a short pattern again and again, or half a row: 0123…, 001122…"""
+    row = key[::2] if key[::2] == key[1::2] else key
+    steps = Counter(after - before for before, after in pairwise(row))
     return (
         len(set(key)) < FEWEST_BYTES
         or any(key[period:] == key[:-period] for period in range(1, min(SHORTEST_SECRET, len(key) // 2 + 1)))
-        or max(steps[1], steps[-1]) * 2 >= len(key) - 1
+        or max(steps[1], steps[-1]) * 2 >= len(row) - 1
     )
+
+
+def obvious(text: str) -> bool:
+    """Whether nothing but digits and punctuation is left of it without words such as `secret` and `test`."""
+    rest, words = OBVIOUS.subn("", text.casefold())
+    return words > 0 and not any(letter.isalpha() for letter in rest)
 
 
 def _key(secret: str) -> bytes:
