@@ -18,7 +18,7 @@ from relay.settings import Config
 from relay.share import share
 from relay.sources import Source
 from relay.telling import KNOWN_EVENTS
-from relay.validation import suggest, validate
+from relay.validation import nearest, suggest, validate
 from relay.watchdog import SOURCE
 
 __all__ = ["Config", "Destination", "Source", "load", "parse_config"]
@@ -95,11 +95,12 @@ def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:
     """The settings of each channel that is configured, or that is used and content with its defaults."""
     written = document.section("channels")
     found = {}
-    missing: set[str] = set()
+    # What was meant but is misspelt is not missing as well.
+    missing = set(channels) if _is_misspelt("channels", document) else set()
     for name, settings in written.items():
         if name not in channels:
             document.report(("channels", name), f"unknown channel; {suggest(name, channels)}")
-            missing.update(get_close_matches(name.casefold(), channels, n=1))  # what was meant is not missing as well
+            missing.add(nearest(name, channels))
         elif valid := validate(channels[name].Settings, settings, document, ("channels", name)):
             found[name] = valid
     for name, destination in document.section("destinations").items():
@@ -116,6 +117,7 @@ def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:
 def _check_names(document: Document) -> None:
     """Every name that a rule gives must be one of ours; asked of the raw text, so that all faults show at once."""
     known = {key: document.section(key) for key in ("destinations", "sources")}
+    hidden = {key for key in known if _is_misspelt(key, document)}
     rules = document.data.get("rules")
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         for key, what in (("notify", "destinations"), ("sources", "sources")):
@@ -123,9 +125,15 @@ def _check_names(document: Document) -> None:
             listed = names if isinstance(names, list) else [names]
             for position, name in enumerate(listed):
                 own = what == "sources" and name == SOURCE  # where relay's own events come from
-                if isinstance(name, str) and name not in known[what] and not own:
+                if isinstance(name, str) and name not in known[what] and not own and what not in hidden:
                     place = ("rules", index, key, position) if listed is names else ("rules", index, key)
                     document.report(place, f"unknown {what[:-1]} {name!r}; {suggest(name, known[what])}")
+
+
+def _is_misspelt(section: str, document: Document) -> bool:
+    """Whether this key at the top is missing because it was written a little wrong, which is told of already."""
+    keys = Config.model_fields
+    return section not in document.data and section in {nearest(key, keys) for key in document.data if key not in keys}
 
 
 def _with_inherited_retries(config: Config) -> Config:

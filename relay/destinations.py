@@ -13,7 +13,19 @@ from relay.deliveries import Mode, Window
 from relay.events import PRIORITIES, STATUSES, Event
 from relay.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
 from relay.sources import Name
-from relay.validation import Duration, Off, Section, Texts, keyed, known_name, one_or_more, spelled, suggest, validate
+from relay.validation import (
+    Duration,
+    Off,
+    Section,
+    Texts,
+    keyed,
+    known_name,
+    nearest,
+    one_or_more,
+    spelled,
+    suggest,
+    validate,
+)
 
 MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
@@ -171,6 +183,10 @@ def _destination(name: str, written: object, document: Document, channels: Chann
     place: Place = ("destinations", name)
     named = [key for key in written if key in channels] if isinstance(written, Mapping) else []
     if not isinstance(written, Mapping) or len(named) != 1:
+        unknown = () if named or not isinstance(written, Mapping) else written.keys() - Manners.model_fields.keys()
+        if misspelt := sorted(key for key in unknown if nearest(key, channels)):
+            document.report((*place, misspelt[0]), f"unknown key; {suggest(misspelt[0], channels)}")
+            return None
         document.report(place, f"expected {' or '.join(channels)} with an address, and one of them only")
         return None
     channel = named[0]

@@ -1,7 +1,7 @@
 """Pydantic's verdicts in the words of the person who writes the file: what was expected, and where."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -75,7 +75,7 @@ def validate(model: type[Model], written: object, document: Document, place: Pla
     try:
         return model.model_validate(written)
     except ValidationError as error:
-        for fault in error.errors(include_url=False):
+        for fault in _told_once(error.errors(include_url=False), model):
             steps = fault["loc"][:-1] if fault["loc"][-1:] == ("[key]",) else fault["loc"]
             document.report((*place, *steps), _message(fault, model))
     return None
@@ -83,10 +83,16 @@ def validate(model: type[Model], written: object, document: Document, place: Pla
 
 def suggest(wrong: str, names: Iterable[str], otherwise: str = "") -> str:
     """The way to go on after an unknown name: the one that was probably meant, else `otherwise`, else all there are."""
+    names = sorted(names)
+    if near := nearest(wrong, names):
+        return f"did you mean {near}?"
+    return otherwise or (f"expected {' or '.join(names)}" if names else "there are none")
+
+
+def nearest(wrong: str, names: Iterable[str]) -> str:
+    """The name that was probably meant; empty if none is near."""
     folded = {name.casefold(): name for name in sorted(names)}
-    if close := get_close_matches(wrong.casefold(), folded, n=1):
-        return f"did you mean {folded[close[0]]}?"
-    return otherwise or (f"expected {' or '.join(folded.values())}" if folded else "there are none")
+    return next((folded[close] for close in get_close_matches(wrong.casefold(), folded, n=1)), "")
 
 
 def keyed(example: str) -> Callable[[object], object]:
@@ -138,6 +144,18 @@ def spelled(pattern: str, expected: str) -> AfterValidator:
 def spellings(model: type[BaseModel]) -> dict[str, list[str]]:
     """How each field of a section may be written, by its name: the way the documentation does it first."""
     return {name: _spellings(name, field) for name, field in model.model_fields.items()}
+
+
+def _told_once(faults: Iterable[ErrorDetails], model: type[BaseModel]) -> Iterator[ErrorDetails]:
+    """All but the missing keys that an unknown one beside them was probably meant for: that is one mistake."""
+    faults = list(faults)
+    meant = {
+        (*here, nearest(str(key), [_spellings(name, field)[0] for name, field in _fields(model, here).items()]))
+        for here, key in (
+            (fault["loc"][:-1], fault["loc"][-1]) for fault in faults if fault["type"] == "extra_forbidden"
+        )
+    }
+    return (fault for fault in faults if fault["type"] != "missing" or fault["loc"] not in meant)
 
 
 def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:

@@ -41,6 +41,12 @@ MISTAKES = [
     ("timezone: Europe/Berlin", "quiet_hours: 22-6",
      '1: quiet_hours: expected {from: "22:00", to: "07:00"}, or off'),
     ("timezone: Europe/Berlin", "watchdog: {silence: 5m}", "1: watchdog.silence: unknown key; did you mean silent?"),
+    ("timezone: Europe/Berlin", 'quiet_hours: {form: "22:00", to: "07:00"}',
+     "1: quiet_hours.form: unknown key; did you mean from?"),
+    ("\nsources:", "\nsorces:", "3: sorces: unknown key; did you mean sources?"),
+    ("\nchannels:", "\nchanels:", "5: chanels: unknown key; did you mean channels?"),
+    ("\ndestinations:", "\ndestinatons:", "8: destinatons: unknown key; did you mean destinations?"),
+    ("\nrules:", "\nrulez:", "11: rulez: unknown key; did you mean rules?"),
     (RETRY, "retry: {retry_delay: soon}", f"2: retry.retry_delay: {DURATION}"),
     (RETRY, "retry: {max_delay: 1 fortnight}", f"2: retry.max_delay: {DURATION}"),
     (RETRY, "retry: {retry_delay: 2 days}", "2: retry.retry_delay: expected at most 1d"),
@@ -51,6 +57,7 @@ MISTAKES = [
      "4: sources.ops.signature.secrets: expected a name for each secret, such as {current: ...}"),
     (f"secrets: {SECRETS}", "secret: kFv8-the-secret-of-the-platform",
      "4: sources.ops.signature.secret: unknown key; did you mean secrets?"),
+    ("signature:", "signatur:", "4: sources.ops.signatur: unknown key; did you mean signature?"),
     ("{signature: {", "{rate_limit: 100 per second, signature: {",
      "4: sources.ops.rate_limit: expected a rate such as 100/s, 600/min or 5000/h"),
     # channels
@@ -62,6 +69,7 @@ MISTAKES = [
     (f"token: {TOKEN}", f"token: {TOKEN}, new_roots: 20",
      "6: channels.slack.new_roots: expected {count: 20, per: 10m}, or off"),
     ("  slack: {token", "  slak: {token", "6: channels.slak: unknown channel; did you mean slack?"),
+    ("host: localhost", "hst: localhost", "7: channels.email.hst: unknown key; did you mean host?"),
     ("host: localhost", "host: smtp://localhost",
      "7: channels.email.host: expected the mail server's name, such as smtp.example.com"),
     ("tls: none", "tls: none, username: me", "7: channels.email: expected username and password, or neither"),
@@ -79,11 +87,16 @@ MISTAKES = [
     (EMAIL, '{email: people@example.com, mention: {failed: ["@analyst"]}}',
      "10: destinations.people.mention: email calls nobody; its readers are the addresses alone, so leave it out"),
     (EMAIL, "{email: people@example.com, mode: live}", "10: destinations.people.mode: expected each or digest"),
-    (EMAIL, "{mail: people@example.com}",
+    (EMAIL, "{sms: people@example.com}",
      "10: destinations.people: expected slack or email with an address, and one of them only"),
+    (EMAIL, "{emial: people@example.com, mode: each}",
+     "10: destinations.people.emial: unknown key; did you mean email?"),
     # rules
     ("events: [", "event: [", "13: rules[0].event: unknown key; did you mean events?"),
     ("events: [operation.failed]", "min_interval: often", f"13: rules[0].min_interval: {DURATION}"),
+    ("notify:", "notfy:", "14: rules[0].notfy: unknown key; did you mean notify?"),
+    ("events: [", "sources: [ops, typo]\n    events: [",
+     "13: rules[0].sources[1]: unknown source 'typo'; expected ops"),
     ("notify: [team, people]", "notify: tean", "14: rules[0].notify: unknown destination 'tean'; did you mean team?"),
 ]  # fmt: skip
 
@@ -117,6 +130,15 @@ def test_a_channel_that_is_missing_is_told_once_however_many_destinations_use_it
     )
 
     assert complaints(text) == ["relay.yaml:8: destinations.room.slack: needs channels.slack, which is missing"]
+
+
+def test_a_misspelt_section_hides_no_other_mistake() -> None:
+    text = GOOD.replace("\nsources:", "\nsorces:").replace("notify: [team", "notify: [tean")
+
+    assert complaints(text) == [
+        "relay.yaml:3: sorces: unknown key; did you mean sources?",
+        "relay.yaml:14: rules[0].notify[0]: unknown destination 'tean'; did you mean team?",
+    ]
 
 
 def test_what_is_wrong_with_a_variable_is_told_once_with_every_line() -> None:
