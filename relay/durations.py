@@ -6,10 +6,25 @@ SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 LONGEST = 366 * SECONDS["d"]
 
+
+def any_case(pattern: str) -> str:
+    """The same pattern for letters of either case; a JSON Schema's have no flag for that.
+
+    It may escape punctuation, and holds neither character classes nor escaped letters.
+    """
+    return re.sub("[A-Za-z]", lambda found: f"[{found[0].upper()}{found[0].lower()}]", pattern)
+
+
 _ORDER = ("d", "h", "m", "s", "ms")
 _NUMBER = r"\d{1,12}(?:\.\d{1,6})?"
-_UNITS = ("d|days?", "h|hrs?|hours?", "m|mins?|minutes?", "s|secs?|seconds?", "ms|milliseconds?")  # as in _ORDER
-_DURATION = re.compile(r"\s?".join(rf"(?:({_NUMBER})\s?(?:{unit}))?" for unit in _UNITS), re.ASCII)
+_UNITS = (  # as in _ORDER
+    r"d|days?",
+    r"h|hrs?\.?|hours?",
+    r"m|mins?\.?|minutes?",
+    r"s|secs?\.?|seconds?",
+    r"ms|milliseconds?",
+)
+_DURATION = re.compile(r"\s?".join(rf"(?:({_NUMBER})\s?(?:{any_case(unit)}))?" for unit in _UNITS), re.ASCII)
 _SIZE = re.compile(rf"({_NUMBER})\s?([a-z]*)", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(r"(\d{1,9})\s?/\s?(s|m|min|h|d)", re.ASCII)
 

@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from relay.destinations import Channels, Manners
+from relay.durations import any_case
 from relay.rules import Rule
 from relay.settings import Config
 from relay.sources import Name
@@ -23,7 +24,7 @@ Schema = dict[str, Any]
 
 VARIABLE = r"\$\{|^file:"  # stands in a value that is known only when the file is read
 # Values that are no text may be written as text; and plain text may look like another value.
-AS_TEXT = {"integer": r"^\d+$", "number": r"^\d+(\.\d+)?$", "boolean": "^(true|false|yes|no|on|off)$"}
+AS_TEXT = {"integer": r"^\d+$", "number": r"^\d+(\.\d+)?$", "boolean": f"^({any_case('true|false|yes|no|on|off')})$"}
 PLAIN = ["string", "number", "boolean"]
 NOISE = {"title", "format", "writeOnly"}
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails
 
 from relay.configfile import Document, Place
-from relay.durations import DURATION, duration, spoken
+from relay.durations import DURATION, any_case, duration, spoken
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -126,7 +126,9 @@ def known_name(names: Iterable[str], what: str) -> AfterValidator:
             raise ValueError(f"unknown {what}; {suggest(written, spellings.values())}")
         return spellings[written.casefold()]
 
-    return _Shown(check, {"enum": list(dict.fromkeys((*spellings.values(), *spellings)))})
+    ours = list(spellings.values())  # what editors offer; they accept the other spellings by the pattern
+    anyhow = {"type": "string", "pattern": f"^(?:{'|'.join(any_case(name) for name in ours)})$"}
+    return _Shown(check, {"anyOf": [{"enum": ours}, anyhow]})
 
 
 def spelled(pattern: str, expected: str) -> AfterValidator:

@@ -12,7 +12,9 @@ from relay.durations import duration, rate, size, spoken
     [("60s", 60), ("5m", 300), ("1h30m", 5400), ("1h 30m", 5400), ("0s", 0), ("0", 0), (0, 0), ("90", 90), (2.5, 2.5),
      ("1.5h", 5400), ("500ms", 0.5), ("10 seconds", 10), ("10 s", 10), ("1 second", 1), ("5 min", 300),
      ("5 minutes", 300), ("1 hour", 3600), ("1 hour 30 minutes", 5400), ("2 days", 172_800), ("20 sec", 20),
-     ("250 milliseconds", 0.25), ("1m500ms", 60.5), ("2d", 172_800), ("366d", 31_622_400)],
+     ("250 milliseconds", 0.25), ("1m500ms", 60.5), ("2d", 172_800), ("366d", 31_622_400),
+     ("10 Seconds", 10), ("1 Minute", 60), ("5M", 300), ("1H30M", 5400), ("250MS", 0.25), ("2 DAYS", 172_800),
+     ("10 sec.", 10), ("5 min.", 300), ("1 hr. 30 mins.", 5400)],
 )  # fmt: skip
 def test_a_duration_is_read_in_seconds(written: object, seconds: float) -> None:
     assert duration(written) == seconds
@@ -21,7 +23,7 @@ def test_a_duration_is_read_in_seconds(written: object, seconds: float) -> None:
 @pytest.mark.parametrize(
     "written", ["", " ", "-1s", "-1", -1, "s", "1x", "1s1h", "1h1h", "12:30", "1e9", "inf", "nan", float("inf"),
                 float("nan"), "367d", "9" * 13, True, None, [], "٣s", "1,5h", "10 secondss",
-                "1 month", "1 fortnight", "PT10S", "10  s", "seconds", "1 s 2 s"],
+                "1 month", "1 fortnight", "PT10S", "10  s", "10s.", "10 seconds.", "1 ſ", "seconds", "1 s 2 s"],
 )  # fmt: skip
 def test_what_is_no_duration_is_refused(written: object) -> None:
     with pytest.raises(ValueError, match="expected a duration"):

@@ -76,6 +76,13 @@ def test_it_takes_every_example_in_the_documentation(block: str) -> None:
         "redis: {url: 'file:REDIS', durability: '${DURABILITY:-auto}', replicas: '2'}",
         "retry: {max_retries: 3, retry_delay: 60s, max_delay: 1h30m, backoff_multiplier: '${FACTOR:-2}'}",
         "retry: {maxRetries: 3, retryDelay: 60, backoffMultiplier: 1.5, maxDelay: 3600}",
+        "retry: {retry_delay: 10 Seconds, max_delay: 1 Hr. 5M}",
+        "sources: {ops: {signature: {scheme: HMAC-SHA256, secrets: {current: 8c1d9f27b4e05a6372f1c8d4}}}}",
+        "sources: {ops: {signature: {scheme: None, allow_unsigned: Yes}}}",
+        "destinations: {team: {slack: '#team', mention: {Failed: '@analyst', CRITICAL_Failed: ['@lead']}},"
+        " analysts: {email: a@example.com}}",
+        "rules: [{notify: team, priorities: [HIGH, low], statuses: FAILED}]",
+        "quiet_hours: {from: '22:00', to: '07:00', pass: [Failed, '${PASSING:-stalled}']}",
         "watchdog: off",
         "watchdog: {silent: off, flat: 30m, overdue_pct: off, deadline_grace: 120, remind: [30m, 2h]}",
         "watchdog: {remind: 30m, startup_grace: 0s}",
@@ -88,7 +95,9 @@ def test_it_takes_every_example_in_the_documentation(block: str) -> None:
 def test_it_takes_the_shorthand_that_relay_takes(written: str, tmp_path: Path) -> None:
     redis_url = tmp_path / "redis-url"
     redis_url.write_text("redis://localhost:6379/0", "utf-8")
-    text = f"{GOOD}\n{written.replace('REDIS', str(redis_url))}\n"
+    key = written.partition(":")[0]
+    others = re.sub(rf"^{key}:.*\n(?:[ -].*\n)*", "", GOOD, flags=re.M)
+    text = f"{others}\n{written.replace('REDIS', str(redis_url))}\n"
     env = {**SECRETS, "HOST": "relay.example.com"}
 
     parse_config(text, file="relay.yaml", env=env, channels=CHANNELS)  # or it would be no shorthand
@@ -110,6 +119,8 @@ def test_it_takes_the_shorthand_that_relay_takes(written: str, tmp_path: Path) -
         (("from: relay@example.com}", "sender: relay@example.com}"), "channels.email"),
         (("scheme: token,", "scheme: tokens,"), "sources.progress.signature.scheme"),
         (("priorities: [High, Critical]", "priorities: [Highest]"), "rules.0.priorities"),
+        (("    mode: live", "    mention: {faild: '@analyst'}"), "destinations.team.mention"),
+        (("priorities: [High, Critical]", "priorities: [5]"), "rules.0.priorities"),
         (("  progress:", "  a/b:"), "sources"),
         (("timezone: Europe/Berlin", "retry: {retry_delay: soon}"), "retry.retry_delay"),
         (("timezone: Europe/Berlin", "server: {max_body: large}"), "server.max_body"),
