@@ -19,6 +19,7 @@ from relay.errors import ConfigError, Problem, RelayError
 
 HOST, PORT = "0.0.0.0", "8080"  # noqa: S104 - what `relay.settings` has where the file is silent
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - who listens everywhere listens here
+ASKED = ("server", "server.host", "server.port", "RELAY_HOST", "RELAY_PORT")  # of the faults in the file, those here
 KEPT = ("ok", "fsync", "replicated", "memory")  # what /readyz says of a part that is as it should be
 
 
@@ -76,9 +77,20 @@ def address(config: Path, env: Mapping[str, str]) -> tuple[str, int]:
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
         free = "is free for relay to choose, so nobody can know it; give it one"
         document.report(("server", "port"), f"{port} {free}" if port == "0" else "expected a port")
-        faults = [problem for problem in document.problems if problem.path in ("server", "server.port", "RELAY_PORT")]
+    if not _is_host(host):
+        document.report(("server", "host"), "expected an address or a host's name, such as 0.0.0.0")
+    if faults := [problem for problem in document.problems if problem.path in ASKED]:
         raise ConfigError(faults, str(config))
     return ANY.get(host, host), int(port)
+
+
+def _is_host(text: str) -> bool:
+    """Whether a connection can be tried to it at all; anything else, `http.client` and `socket` raise about."""
+    try:
+        text.encode("idna")
+    except UnicodeError:
+        return False
+    return text.isprintable() and " " not in text
 
 
 def _ask(host: str, port: int, timeout: float) -> Answer:

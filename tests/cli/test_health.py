@@ -114,6 +114,11 @@ def test_it_asks_where_relay_would_listen(server: str, env: dict[str, str], tmp_
     [
         ("{port: 0}", "relay.yaml:1: server.port: 0 is free for relay to choose"),
         ("{port: http}", "relay.yaml:1: server.port: expected a port"),
+        ("{port: 1e99}", "relay.yaml:1: server.port: expected a port"),
+        ('{host: "x y"}', "relay.yaml:1: server.host: expected an address or a host's name"),
+        ('{host: "x\\ny"}', "relay.yaml:1: server.host: expected an address or a host's name"),
+        ('{host: "a..b"}', "relay.yaml:1: server.host: expected an address or a host's name"),
+        ("[1]", "relay.yaml:1: server: expected keys and values"),
         ('{port: "${PORT_NOT_SET}"}', "relay.yaml:1: server.port: the environment variable PORT_NOT_SET is not set"),
     ],
 )
