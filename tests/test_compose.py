@@ -6,7 +6,6 @@ What they start is started here, with the environment and the mounts that they g
 import asyncio
 import re
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +20,7 @@ from ruamel.yaml import YAML
 from relay.standins.slack import SlackStandin
 from relay.store.server_binary import find_server
 from tests.support.commands import ROOT, Serving, environment, relay
+from tests.support.ports import free_ports
 from tests.support.waiting import until
 
 COMPOSE = YAML(typ="safe", pure=True).load((ROOT / "compose.yaml").read_text("utf-8"))
@@ -37,12 +37,6 @@ NEWCOMER = {  # what the head of compose.yaml tells a newcomer to put into .env
 def given(value: str) -> str:
     """What compose makes of a value: every variable in it is set, or `docker compose up` refuses to start."""
     return re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda found: NEWCOMER[found[1]], value)
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 @pytest.fixture
@@ -87,7 +81,7 @@ async def redis_of_compose(directory: Path) -> AsyncIterator[int]:
     """The Redis that compose.yaml starts, by its own command; only the port is another."""
     program, *options = [given(word) for word in SERVICES["redis"]["command"]]
     assert program == "valkey-server"
-    port = free_port()
+    [port] = free_ports(1)
     here = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory))
     async with running(str(find_server()), *options, *here, cwd=directory):
         await until(lambda: listens(port))
@@ -97,7 +91,7 @@ async def redis_of_compose(directory: Path) -> AsyncIterator[int]:
 @asynccontextmanager
 async def inbox_of_compose(directory: Path) -> AsyncIterator[dict[str, int]]:
     """The inbox, by its entrypoint; the ports of compose.yaml → those it has here."""
-    ports = {"1025": free_port(), "8025": free_port()}
+    ports = dict(zip(("1025", "8025"), free_ports(2), strict=True))
     program, *options = SERVICES["inbox"]["entrypoint"]
     assert program == "python"
     async with running(sys.executable, *here(options, ports), cwd=directory):
@@ -135,7 +129,7 @@ async def test_what_compose_starts_passes_check_live_and_takes_events(directory:
         env["RELAY_REDIS_URL"] = env["RELAY_REDIS_URL"].replace("@redis:6379/", f"@127.0.0.1:{redis_port}/")
         assert env["SMTP_HOST"] in SERVICES
         env |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(inbox[env["SMTP_PORT"]])}
-        env |= {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": str(free_port()), "RELAY_CONFIG": str(config)}
+        env |= {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": str(free_ports(1)[0]), "RELAY_CONFIG": str(config)}
 
         done = await relay("check", "--live", "--json", env=env)
         async with Serving(config, env):
@@ -158,7 +152,7 @@ async def test_without_the_password_the_redis_of_compose_serves_nobody(directory
 
 
 async def test_the_health_check_of_the_inbox_says_no_where_nobody_listens() -> None:
-    ports = {"1025": free_port(), "8025": free_port()}
+    ports = dict(zip(("1025", "8025"), free_ports(2), strict=True))
 
     assert not await succeeds(sys.executable, *here(SERVICES["inbox"]["healthcheck"]["test"][2:], ports))
 

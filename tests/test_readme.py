@@ -168,6 +168,14 @@ def test_every_link_leads_somewhere(page: Path, target: str) -> None:
     assert not anchor or anchor in anchors(found)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_heading_stands_over_nothing(page: Path) -> None:
+    lines = [line for line in without_code(page).replace("\n\n", "\n").splitlines() if line.strip()]
+    depths = [len(line) - len(line.lstrip("#")) if re.match(r"#+ ", line) else 99 for line in lines] + [0]
+
+    assert [line for line, depth, after in zip(lines, depths, depths[1:], strict=False) if 99 > depth >= after] == []
+
+
 def test_every_test_that_a_promise_names_exists() -> None:
     promises = (ROOT / "docs/promises.md").read_text("utf-8")
     named = re.findall(r"`((?:tests/[\w/]*)?(?:test_\w+\.py)?)`", promises)

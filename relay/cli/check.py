@@ -238,9 +238,11 @@ async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Do
 
 def _print(report: Report) -> None:
     console = screen(soft_wrap=True)
-    for name, lines in (report.summary | {f"{name} says": [answer] for name, answer in report.live.items()}).items():
+    told = report.summary | {f"{name} says": [answer] for name, answer in report.live.items()}
+    width = max([14, *map(len, told)])
+    for name, lines in told.items():
         for label, line in zip((name, *[""] * len(lines)), lines, strict=False):
-            console.print(Text(f"{label:<14}", "bold"), Text(visible(line)))
+            console.print(Text(f"{label:<{width}}", "bold"), Text(visible(line)))
     for colour, found in (("yellow", report.warnings), ("red", report.problems)):
         kind = "warning: " if found is report.warnings else ""
         for problem in found:

@@ -13,18 +13,13 @@ from relay.cli.health import address
 from relay.config import load
 from tests.support.commands import Serving, relay
 from tests.support.inprocess import NEEDED, SHIPPED
+from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 @pytest.fixture
 def env() -> dict[str, str]:
-    return NEEDED | {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": str(free_port())}
+    return NEEDED | {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": str(free_ports(1)[0])}
 
 
 @asynccontextmanager
