@@ -31,7 +31,7 @@ from relay.faults import handling
 from relay.health import Health
 from relay.httpguard import GuardedRunner, serve
 from relay.identity import Named
-from relay.intake import Intake
+from relay.ingest import Intake
 from relay.interactions import Interactions
 from relay.outage import Outage
 from relay.parsing import decode, parse
@@ -41,8 +41,8 @@ from relay.platform.lookups import Lookups
 from relay.receiver import Receiver, make_app
 from relay.reconciliation import Reconciliation, Sender
 from relay.rendering import BoundedRenderer
+from relay.resources import share
 from relay.scheduler import PERIOD, Patrol, Scheduler
-from relay.share import share
 from relay.store import Store
 from relay.store.embedded import FAREWELL, EmbeddedRedis, find_server, running_url
 from relay.store.findings import Findings

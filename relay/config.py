@@ -13,9 +13,9 @@ from relay.configfile import Document, Place, read
 from relay.destinations import Channels, Destination, modes_at, read_destinations
 from relay.errors import ConfigError, Problem
 from relay.rendering.catalogues import languages
+from relay.resources import share
 from relay.rules import fits
 from relay.settings import Config
-from relay.share import share
 from relay.sources import Source
 from relay.telling import KNOWN_EVENTS
 from relay.validation import nearest, suggest, validate

@@ -15,7 +15,7 @@ from relay.digests import Digests, at_hand
 from relay.entries import MOST, entry, kept, told_together
 from relay.errors import DeliveryError
 from relay.events import Event
-from relay.intake import Intake
+from relay.ingest import Intake
 from relay.parsing import parse
 from relay.rendering import BoundedRenderer
 from relay.rendering.renderer import Renderer

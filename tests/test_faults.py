@@ -12,7 +12,7 @@ from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
 from relay.faults import handling
-from relay.intake import Intake
+from relay.ingest import Intake
 from relay.parsing import load
 from relay.store import Store, keys
 from relay.store.records import QUARANTINE_LENGTH, Records

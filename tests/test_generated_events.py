@@ -17,7 +17,7 @@ from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.errors import InvalidEvent, NotJson
 from relay.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event, facts, fill, view
-from relay.intake import reached
+from relay.ingest import reached
 from relay.parsing import decode, load, parse
 from relay.store.wire import accept_arguments
 from tests.support.events import RECEIVED, SEED, seed

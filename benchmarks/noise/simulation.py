@@ -10,7 +10,7 @@ from benchmarks.noise.day import Report
 from relay.app import build_channels, build_renderer
 from relay.channels import CHANNELS
 from relay.config import parse_config
-from relay.intake import Intake
+from relay.ingest import Intake
 from relay.parsing import parse
 from relay.standins.slack import SlackStandin
 from relay.store import Store

@@ -9,7 +9,7 @@ import click
 
 from relay.cli.options import CONFIG, refuse
 from relay.errors import RelayError
-from relay.share import share
+from relay.resources import share
 
 EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
 # The head of the example names the variables that it needs: `#   NAME   what it is   (how to come by one)`.

@@ -16,7 +16,7 @@ from relay.cli.logs import configure, form_of, log_options
 from relay.cli.loop import run_loop
 from relay.cli.options import config_option, refuse
 from relay.errors import ConfigError, RelayError, TemplateError
-from relay.processes import Processes
+from relay.supervisor import Processes
 
 
 @click.command(short_help="Receive events and deliver messages.")

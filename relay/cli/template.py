@@ -12,7 +12,7 @@ import click
 from relay.cli.groups import Group
 from relay.configfile import read
 from relay.errors import ConfigError
-from relay.share import share
+from relay.resources import share
 
 USUAL = Path("config/relay.yaml")
 COMMANDS = {

@@ -24,7 +24,7 @@ from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request
 from relay.platform.sandbox.service import sandbox
-from relay.share import share
+from relay.resources import share
 from relay.standins.inbox import Inbox
 from relay.standins.slack import Message, SlackStandin
 

@@ -18,7 +18,7 @@ from relay.rendering.leaves import Source, Values, fault
 from relay.rendering.sandbox import Mode, Sandbox, environment
 from relay.rendering.texts import line
 from relay.rendering.trees import Tree
-from relay.share import share
+from relay.resources import share
 
 # How a channel's texts escape what events say. A channel that is not named here sends plain text.
 MODES: dict[str, Mode] = {"slack": "mrkdwn", "email": "text"}

@@ -21,7 +21,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from relay.processes import Processes
+from relay.supervisor import Processes
 from tests.support.commands import Serving, relay
 from tests.support.events import body
 from tests.support.redis_server import RedisServer

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from relay.events import Event
-from relay.intake import Intake
+from relay.ingest import Intake
 from relay.store import Store
 from relay.store.rounds import Rounds, Unheard
 from tests.support import events

@@ -11,7 +11,7 @@ from relay.channels import CHANNELS
 from relay.channels.slack import Slack, SlackSettings
 from relay.config import Config, parse_config
 from relay.deliveries import Accepted
-from relay.intake import Intake
+from relay.ingest import Intake
 from relay.parsing import parse
 from relay.rendering import BoundedRenderer
 from relay.standins.slack import Message, SlackStandin

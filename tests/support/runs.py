@@ -8,7 +8,7 @@ from relay.config import Config, parse_config
 from relay.deliveries import Accepted
 from relay.errors import StoreUnavailable
 from relay.events import Event
-from relay.intake import Intake
+from relay.ingest import Intake
 from relay.scheduler import Patrol, Scheduler
 from relay.store import Store
 from tests.support import events
