@@ -23,18 +23,18 @@ from relay.channels import CHANNELS, Channel
 from relay.channels.slack import Slack, SlackSettings
 from relay.channels.slack_authority import Person, Presser
 from relay.config import Config, Source, load
-from relay.deliveries import Accepted, Delivery
 from relay.digests import Digests
+from relay.domain.deliveries import Accepted, Delivery
+from relay.domain.faults import handling
+from relay.domain.parsing import decode, parse
 from relay.enrichment import Enrichment
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
-from relay.faults import handling
 from relay.health import Health
 from relay.httpguard import GuardedRunner, serve
 from relay.identity import Named
 from relay.ingest import Intake
 from relay.interactions import Interactions
 from relay.outage import Outage
-from relay.parsing import decode, parse
 from relay.platform.actions import CHANNEL as PLATFORM
 from relay.platform.actions import Actions
 from relay.platform.lookups import Lookups

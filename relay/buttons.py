@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from relay import tokens
 from relay.channels.slack import Slack, SlackSettings
 from relay.channels.slack_authority import Person
-from relay.deliveries import Delivery, Target
-from relay.events import ACTION_DONE, ACTION_REQUESTED, PRESSED, Event
-from relay.parsing import parse
+from relay.domain import tokens
+from relay.domain.deliveries import Delivery, Target
+from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, PRESSED, Event
+from relay.domain.parsing import parse
 from relay.platform import actions as platform
 from relay.platform.lookups import configured
 from relay.settings import Config

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model
 
 from relay.backoff import RetryPolicy
 from relay.configfile import Document, Place
-from relay.deliveries import Mode, Window
-from relay.events import PRIORITIES, STATUSES, Event
+from relay.domain.deliveries import Mode, Window
+from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
 from relay.sources import Name
 from relay.validation import (

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from relay.config import Config
-from relay.deliveries import Target, Window
 from relay.destinations import Destination
+from relay.domain.deliveries import Target, Window
 from relay.rules import digest_targets
 from relay.schedules import windows
 from relay.store import Store

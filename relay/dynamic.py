@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from relay.deliveries import PERSON, Target, Telling
 from relay.destinations import Destination, Manners, modes_at
-from relay.events import Audience, Event
+from relay.domain.deliveries import PERSON, Target, Telling
+from relay.domain.events import Audience, Event
 from relay.rules import Decision, Reached, targets
 from relay.validation import Section, Texts, one_or_more, spelled
 

@@ -12,9 +12,9 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from relay.deliveries import Delivery
+from relay.domain.deliveries import Delivery
+from relay.domain.events import Event
 from relay.errors import PlatformError, StoreUnavailable
-from relay.events import Event
 from relay.store.findings import Findings
 
 log = structlog.get_logger(__name__)

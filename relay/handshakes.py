@@ -13,8 +13,8 @@ all, and none of it where the body names an operation or a batch: no event can b
 import re
 from collections.abc import Mapping
 
+from relay.domain.parsing import decode
 from relay.errors import NotJson
-from relay.parsing import decode
 from relay.signatures import SignedRequest
 from relay.sources import RateLimit
 

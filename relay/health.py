@@ -9,9 +9,9 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
 from relay.errors import ConfigError, StoreUnavailable
-from relay.events import Event
 from relay.outage import Outage
 from relay.receiver import Readiness
 from relay.scheduler import PERIOD

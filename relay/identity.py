@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from relay.parsing import MAX_ID
+from relay.domain.parsing import MAX_ID
 from relay.signatures import SignedRequest, signed_id
 
 SHOWN = 200  # characters of a ce-id that stand before the digest of all of it

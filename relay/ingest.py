@@ -11,11 +11,11 @@ import structlog
 
 from relay.buttons import places
 from relay.config import Config
-from relay.deliveries import Accepted, Target
+from relay.domain.deliveries import Accepted, Target
+from relay.domain.events import PRESSED, Event, fill
+from relay.domain.faults import handling
 from relay.dynamic import added
 from relay.errors import StoreUnavailable
-from relay.events import PRESSED, Event, fill
-from relay.faults import handling
 from relay.rules import decide, targets
 from relay.store import Store
 

@@ -19,9 +19,9 @@ from aiohttp import web
 from relay import bodies
 from relay.buttons import ACTIONS, MUTE, Button, press
 from relay.channels.slack_authority import Person, Presser
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
-from relay.events import Event
 from relay.outage import Outage
 from relay.problems import Refused, Sparingly
 from relay.rendering.whispers import FORBIDDEN, SLOW, STALE, TAKEN, TWICE

@@ -13,13 +13,13 @@ import structlog
 from aiohttp import hdrs, web
 
 from relay import bodies, handshakes, metrics, openapi
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
+from relay.domain.faults import handling
+from relay.domain.parsing import decode, parse
 from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NotJson, StoreUnavailable
-from relay.events import Event
-from relay.faults import handling
 from relay.identity import Named
 from relay.outage import Outage
-from relay.parsing import decode, parse
 from relay.problems import HEADERS, Refused, Sparingly, answering
 from relay.signatures import SCHEMES, SignedRequest, verify
 from relay.sources import RateLimit, Signature, Source

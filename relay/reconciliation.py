@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import structlog
 
 from relay import metrics
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
+from relay.domain.parsing import parse
 from relay.errors import InvalidEvent, PlatformError
-from relay.events import Event
-from relay.parsing import parse
 from relay.store.rounds import Unheard
 
 log = structlog.get_logger(__name__)

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from relay.deliveries import Gate, Limit, Target
 from relay.destinations import Destination, Manners, quiet_at
-from relay.events import PRIORITIES, STATUSES, Event
+from relay.domain.deliveries import Gate, Limit, Target
+from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.schedules import windows
 from relay.telling import KNOWN_EVENTS, MAILED_EVENTS, OUTCOME_EVENTS, tell, told_in_batch
 from relay.validation import Duration, Section, Texts, known_name, one_or_more, spelled

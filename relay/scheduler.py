@@ -12,9 +12,9 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
 from relay.errors import StoreUnavailable
-from relay.events import Event
 from relay.outage import Outage
 from relay.store import Store
 from relay.store.watch import Look, Watch

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from relay.deliveries import Telling
-from relay.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event, view
+from relay.domain.deliveries import Telling
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event, view
 
 Call = Literal["", "owner", "group"]
 

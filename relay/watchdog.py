@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from relay.domain.events import Document, Event, view
+from relay.domain.parsing import ENVELOPE, parse
 from relay.durations import duration
-from relay.events import Document, Event, view
-from relay.parsing import ENVELOPE, parse
 from relay.validation import Duration, DurationText, Off, Section
 
 SOURCE = "relay"  # what relay's own events come from

@@ -18,8 +18,8 @@ import structlog
 from relay import metrics
 from relay.backoff import RetryPolicy, delay
 from relay.config import Config
-from relay.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.destinations import quiet_now
+from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.dynamic import mentions
 from relay.errors import DeliveryError, StoreUnavailable
 from relay.outage import Outage

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.channels.slack_messages import BUDGET, attempts
-from relay.clipping import boundary, clip, length
+from relay.domain.text import boundary, clip, length
 from relay.standins.slack_limits import text_size, validate
 
 WHOLE = ["👩‍🔬", "👍🏽", "🇩🇪", "e\u0301", "न\u0940", "⚪\ufe0f", "\u1112\u1161\u11ab"]

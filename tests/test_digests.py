@@ -10,13 +10,13 @@ import pytest
 from relay.channels import CHANNELS
 from relay.channels.slack import Slack, SlackSettings
 from relay.config import Config, parse_config
-from relay.deliveries import Limit, Notification, Receipt, Target
 from relay.digests import Digests, at_hand
-from relay.entries import MOST, entry, kept, told_together
+from relay.domain.deliveries import Limit, Notification, Receipt, Target
+from relay.domain.events import Event
+from relay.domain.parsing import parse
+from relay.domain.summaries import MOST, entry, kept, told_together
 from relay.errors import DeliveryError
-from relay.events import Event
 from relay.ingest import Intake
-from relay.parsing import parse
 from relay.rendering import BoundedRenderer
 from relay.rendering.renderer import Renderer
 from relay.standins.slack import SlackStandin

@@ -10,11 +10,11 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
-from relay.deliveries import Target
+from relay.domain.deliveries import Target
+from relay.domain.events import Audience, Event, facts, fill
+from relay.domain.parsing import dump, load
 from relay.dynamic import MAX_ADDRESSES, MAX_MENTIONS, added, asked, mentions
 from relay.errors import ConfigError
-from relay.events import Audience, Event, facts, fill
-from relay.parsing import dump, load
 from relay.rules import decide, targets
 from relay.store.suppressions import Suppressions
 from relay.telling import called

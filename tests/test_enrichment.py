@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.deliveries import Receipt
+from relay.domain.deliveries import Receipt
 from relay.enrichment import REST, Enrichment
 from relay.errors import PlatformError
 from relay.store import Store

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from relay.domain.events import fill, view
+from relay.domain.parsing import decode, dump, load, parse
 from relay.errors import InvalidEvent, NotJson
-from relay.events import fill, view
-from relay.parsing import decode, dump, load, parse
 from tests.support import events
 from tests.support.events import RECEIVED, body, event_of, seed
 

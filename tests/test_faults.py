@@ -10,10 +10,10 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
+from relay.domain.faults import handling
+from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
-from relay.faults import handling
 from relay.ingest import Intake
-from relay.parsing import load
 from relay.store import Store, keys
 from relay.store.records import QUARANTINE_LENGTH, Records
 from tests.support import events
@@ -58,7 +58,7 @@ def test_an_unexpected_error_tells_its_class_and_relay_s_own_line_and_never_its_
         load('{"id": "secret-4711"')
 
     file, _, line = caught.value.where.partition(":")
-    assert (caught.value.kind, file) == ("JSONDecodeError", "relay/parsing.py")
+    assert (caught.value.kind, file) == ("JSONDecodeError", "relay/domain/parsing.py")
     assert "json.loads(line)" in Path(file).read_text("utf-8").splitlines()[int(line) - 1]
     assert f"{caught.value}" == f"JSONDecodeError at {caught.value.where}"
 

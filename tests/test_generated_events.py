@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event, facts, fill, view
+from relay.domain.parsing import decode, load, parse
 from relay.errors import InvalidEvent, NotJson
-from relay.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event, facts, fill, view
 from relay.ingest import reached
-from relay.parsing import decode, load, parse
 from relay.store.wire import accept_arguments
 from tests.support.events import RECEIVED, SEED, seed
 

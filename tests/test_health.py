@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from relay.config import Config, parse_config
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
 from relay.errors import StoreUnavailable
-from relay.events import Event
 from relay.health import Health
 from relay.store import Store
 from relay.store.keys import TICKS

@@ -14,9 +14,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from relay.buttons import GOOD_FOR, Button
 from relay.channels.slack_authority import Person, Presser
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
 from relay.errors import StoreUnavailable
-from relay.events import Event
 from relay.interactions import LIMIT, MAX_BODY, PATH, Interactions
 from relay.problems import answer_problems
 from relay.rendering.whispers import FORBIDDEN, STALE, TAKEN, TWICE

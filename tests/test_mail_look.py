@@ -10,7 +10,7 @@ import re
 import pytest
 
 from relay.channels.email_messages import Mailbox, compose
-from relay.deliveries import Notification
+from relay.domain.deliveries import Notification
 from relay.rendering import Renderer
 from relay.rendering.email import MAX_DIGEST, MAX_HTML
 from relay.standins.slack_limits import validate

@@ -8,11 +8,11 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
-from relay.deliveries import Target
 from relay.destinations import quiet_now
+from relay.domain.deliveries import Target
+from relay.domain.events import Event
+from relay.domain.parsing import parse
 from relay.errors import ConfigError
-from relay.events import Event
-from relay.parsing import parse
 from relay.rules import decide, targets
 from tests.support import events
 

@@ -16,11 +16,11 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from relay import openapi
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
+from relay.domain.parsing import MAX_ID
 from relay.errors import HandlingFailed, StoreUnavailable
-from relay.events import Event
 from relay.httpguard import serve
-from relay.parsing import MAX_ID
 from relay.problems import answering
 from relay.receiver import OUTCOMES, Readiness, make_app
 from relay.signatures import SCHEMES, sign

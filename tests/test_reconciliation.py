@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from relay import metrics
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
 from relay.errors import PlatformError
-from relay.events import Event
 from relay.platform.lookups import Lookups
 from relay.reconciliation import AT_ONCE, LISTED, MOST, OVERLAP, PERIOD, QUIET, STARTING, Reconciliation, Sender
 from relay.settings import Platform

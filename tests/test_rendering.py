@@ -17,9 +17,9 @@ from babel.messages.pofile import read_po, write_po
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.clipping import clip, length
+from relay.domain.events import Event
+from relay.domain.text import clip, length
 from relay.errors import TemplateError
-from relay.events import Event
 from relay.rendering import Renderer, checks
 from relay.rendering.catalogues import Catalogues, languages
 from relay.rendering.formats import Formats

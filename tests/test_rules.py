@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.deliveries import Gate, Limit
-from relay.events import Event
+from relay.domain.deliveries import Gate, Limit
+from relay.domain.events import Event
 from relay.rules import Condition, Decision, Rule, decide, fits, targets
 from relay.telling import KNOWN_EVENTS
 from tests.support.configuration import CHANNELS, GOOD, configured

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.deliveries import Window
+from relay.domain.deliveries import Window
 from relay.schedules import EVERY_DAY, Quiet, at, clock_of, days_of, quiet, spoken, window, windows
 
 BERLIN = "Europe/Berlin"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from relay.clipping import length
-from relay.deliveries import Kind
-from relay.events import Event
+from relay.domain.deliveries import Kind
+from relay.domain.events import Event
+from relay.domain.text import length
 from relay.rendering import Renderer
 from relay.rendering.fixtures import FIXTURES
 from relay.standins.slack_limits import validate

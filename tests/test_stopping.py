@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.deliveries import Accepted
-from relay.events import Event
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
 from relay.interactions import PATH
 from relay.standins.slack import Fault
 from tests.chaos.test_kills import DURABLE

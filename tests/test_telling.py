@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from relay.deliveries import Telling
-from relay.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
+from relay.domain.deliveries import Telling
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
 from relay.telling import called, tell, told_in_batch
 from tests.support.events import body, cancelled, completed, event_of, failed, progress, seed, started
 

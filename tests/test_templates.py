@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from babel.messages.pofile import read_po
 
-from relay.deliveries import Kind
-from relay.events import PRIORITIES, STATUSES
+from relay.domain.deliveries import Kind
+from relay.domain.events import PRIORITIES, STATUSES
 from relay.rendering import Renderer
 from relay.rendering.catalogues import placeholders
 from relay.rendering.checks import messages

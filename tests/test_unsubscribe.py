@@ -14,14 +14,14 @@ import yarl
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from relay.deliveries import Delivery
+from relay.domain.deliveries import Delivery
+from relay.domain.tokens import issue, redeem
 from relay.errors import InvalidSignature
 from relay.httpguard import serve
 from relay.metrics import REGISTRY
 from relay.problems import answer_problems
 from relay.store import Store
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
-from relay.tokens import issue, redeem
 from relay.unsubscribe import LIMIT, PURPOSE, Unsubscribe
 from tests.support import events
 from tests.support.clock import Clock

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from relay.channels.email import Email
 from relay.config import Config, parse_config
-from relay.deliveries import Delivery, Limit, Notification, Receipt
+from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
 from relay.errors import DeliveryError
 from relay.outage import Outage
 from relay.rendering import BoundedRenderer

@@ -10,8 +10,8 @@ from benchmarks.noise.day import Report
 from relay.app import build_channels, build_renderer
 from relay.channels import CHANNELS
 from relay.config import parse_config
+from relay.domain.parsing import parse
 from relay.ingest import Intake
-from relay.parsing import parse
 from relay.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.records import Records

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from relay.channels.email import Email
 from relay.channels.slack import Slack
-from relay.deliveries import Limit, Notification, Receipt
+from relay.domain.deliveries import Limit, Notification, Receipt
 
 __all__ = ["CHANNELS", "Channel"]
 

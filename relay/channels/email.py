@@ -17,7 +17,7 @@ from relay.channels.email_errors import MailError
 from relay.channels.email_messages import Mailbox, Thread, address, compose, mailbox
 from relay.channels.email_pool import SIZE, Pool
 from relay.channels.email_session import Server, Timeouts
-from relay.deliveries import Limit, Notification, Receipt
+from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.validation import spelled
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,7 @@ from typing import Literal
 
 from email_validator import EmailNotValidError, validate_email
 
-from relay.deliveries import Notification
+from relay.domain.deliveries import Notification
 
 Thread = Literal["operation", "none"]
 

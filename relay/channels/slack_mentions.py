@@ -15,7 +15,7 @@ import structlog
 from relay.channels.slack_errors import SlackError
 from relay.channels.slack_messages import escape
 from relay.channels.slack_people import EMAIL, GROUP_ID, USER_ID
-from relay.deliveries import PERSON
+from relay.domain.deliveries import PERSON
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from relay.clipping import clip, length
+from relay.domain.text import clip, length
 
 BUDGET = 9_000  # characters in all blocks: Slack refuses more at a length it does not publish, once at 11,341
 TEXT = 3_000

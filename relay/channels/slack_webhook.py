@@ -16,7 +16,7 @@ from relay.channels.slack_client import CONNECT_TIMEOUT
 from relay.channels.slack_errors import WEBHOOK, Meaning, SlackError, refused, unanswered
 from relay.channels.slack_mentions import by_id
 from relay.channels.slack_messages import attempts, escape
-from relay.deliveries import PERSON, Notification, Receipt
+from relay.domain.deliveries import PERSON, Notification, Receipt
 
 log = structlog.get_logger(__name__)
 

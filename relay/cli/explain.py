@@ -9,8 +9,8 @@ import click
 
 from relay.cli.options import config_option, json_option, read_event, refuse
 from relay.config import Config, load
+from relay.domain.parsing import decode, parse
 from relay.errors import RelayError
-from relay.parsing import decode, parse
 from relay.validation import suggest
 
 

@@ -11,7 +11,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from relay.cli.screen import plain
-from relay.faults import own_line
+from relay.domain.faults import own_line
 
 QUIET = ("slack_sdk", "aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would log tokens and bodies
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}  # relay has nothing to say below

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from relay.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, WATCH_EVENTS
+from relay.domain.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, WATCH_EVENTS
 from relay.rules import Rule, fits
 from relay.watchdog import SOURCE as WATCHDOG
 

@@ -15,11 +15,11 @@ import click
 from relay.channels.email_messages import Mailbox, compose
 from relay.cli.options import read_event, refuse
 from relay.cli.template import USUAL, Workplace, workplace, workplace_options
-from relay.deliveries import Kind, Notification
 from relay.destinations import known_zone
+from relay.domain.deliveries import Kind, Notification
+from relay.domain.events import Event
+from relay.domain.parsing import decode, parse
 from relay.errors import RelayError
-from relay.events import Event
-from relay.parsing import decode, parse
 from relay.rendering import BoundedRenderer
 from relay.rendering.catalogues import languages
 from relay.rendering.checks import history_of, kinds_of, sample_events

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
-from relay.deliveries import Limit, Notification, Receipt
+from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.errors import DeliveryError, PlatformError, StoreUnavailable
 from relay.platform.models import Cancelled, Retried, RetryOperation
 

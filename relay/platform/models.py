@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from relay.events import TERMINAL
+from relay.domain.events import TERMINAL
 
 Priority = Literal["Low", "Normal", "High", "Critical"]
 

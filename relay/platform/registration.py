@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
+from relay.domain.events import OPERATION_EVENTS
 from relay.errors import PlatformError
-from relay.events import OPERATION_EVENTS
 from relay.platform.client import OperationsClient
 from relay.platform.models import Filters, RegisterWebhook, Webhook
 

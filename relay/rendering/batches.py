@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from relay.events import TERMINAL, Event
+from relay.domain.events import TERMINAL, Event
 from relay.rendering.catalogues import Language
 from relay.rendering.documents import between, iso, number, rows, span, text, time
 from relay.rendering.operations import address

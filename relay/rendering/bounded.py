@@ -17,9 +17,9 @@ from typing import Any
 
 from markupsafe import escape
 
-from relay.deliveries import Kind
+from relay.domain.deliveries import Kind
+from relay.domain.events import Event
 from relay.errors import TemplateError
-from relay.events import Event
 from relay.rendering.checks import FELL_BACK, problems
 from relay.rendering.process import BOUNDS, Bounds, Child, Ended
 from relay.rendering.renderer import Renderer

@@ -12,10 +12,10 @@ from typing import Any, get_args
 
 from jinja2.ext import extract_from_ast
 
-from relay.deliveries import Kind
+from relay.domain.deliveries import Kind
+from relay.domain.events import PRIORITIES, STATUSES, Event
+from relay.domain.parsing import decode, parse
 from relay.errors import InvalidEvent, NotJson, TemplateError
-from relay.events import PRIORITIES, STATUSES, Event
-from relay.parsing import decode, parse
 from relay.rendering.catalogues import SHOWN_KEYS, SPOKEN, Catalogues, humanise
 from relay.rendering.digests import TOGETHER
 from relay.rendering.fixtures import FIXTURES

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from relay.events import WATCH_EVENTS, Event, view
+from relay.domain.events import WATCH_EVENTS, Event, view
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
 from relay.rendering.documents import between, iso, mapping, number, rows, text, time

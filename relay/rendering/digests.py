@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from relay.entries import MOST, group, lasted
-from relay.events import TERMINAL, Event
+from relay.domain.events import TERMINAL, Event
+from relay.domain.summaries import MOST, group, lasted
 from relay.rendering.catalogues import Language
 from relay.rendering.documents import mapping, number, rows, text
 from relay.rendering.operations import address

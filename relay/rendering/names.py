@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import meta, nodes
 
-from relay.events import Event
-from relay.parsing import parse
+from relay.domain.events import Event
+from relay.domain.parsing import parse
 from relay.rendering.catalogues import SOURCE, Catalogues
 from relay.rendering.checks import NOON
 from relay.rendering.context import context

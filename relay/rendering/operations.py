@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from relay.events import BATCH_EVENTS, TERMINAL, Event
+from relay.domain.events import BATCH_EVENTS, TERMINAL, Event
 from relay.rendering.catalogues import Language
 from relay.rendering.documents import at, between, iso, number, rows, span, text, time
 from relay.rendering.texts import clean, line, safe_url

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from relay.deliveries import Kind
+from relay.domain.deliveries import Kind
+from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
 from relay.errors import TemplateError
-from relay.events import OPERATION_EVENTS, TERMINAL, Event
 from relay.rendering import email, slack
 from relay.rendering.catalogues import Catalogues
 from relay.rendering.checks import problems

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from relay.clipping import ELLIPSIS, clip, length
+from relay.domain.text import ELLIPSIS, clip, length
 from relay.rendering.texts import bound, line
 
 MAX_TEXT = 150

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.clipping import ELLIPSIS, boundary
+from relay.domain.text import ELLIPSIS, boundary
 
 MAX_URL = 2000
 ZERO_WIDTH_SPACE = "\u200b"

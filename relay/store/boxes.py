@@ -11,9 +11,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.deliveries import Target, Window
-from relay.entries import told_together
-from relay.events import Event
+from relay.domain.deliveries import Target, Window
+from relay.domain.events import Event
+from relay.domain.summaries import told_together
 from relay.store.connection import Scripts, call
 from relay.store.keys import PREFIX, box_id, digests
 from relay.store.wire import limits_of

@@ -32,7 +32,7 @@ they are hashed first.
     {relay}:bounces:<sha1>         zset    of an address: the deliveries that its server refused → ms; for 14 days
     {relay}:box:<id>               hash    entries that are told together: kind (digest, quiet, overflow), from, to,
                                            sealed, held, was:* (the digests before); the id is its delivery's
-    {relay}:entries:<box>          hash    operation → its newest state in a few words (JSON, relay/entries.py)
+    {relay}:entries:<box>          hash    operation → its newest state in a few words (JSON, relay/domain/summaries.py)
     {relay}:digests:<sha1>         hash    of a destination's address: last (the newest digest's figures), and how many
                                            runs a day completed and failed (c:<day>, f:<day>)
     {relay}:roots:<ch>/<address>   zset    lane → ms; the new live messages that the cap counts
@@ -49,7 +49,7 @@ they are hashed first.
 
 from hashlib import blake2b, sha1
 
-from relay.deliveries import Window
+from relay.domain.deliveries import Window
 
 PREFIX = "{relay}:"
 LEDGER = PREFIX + "ledger"

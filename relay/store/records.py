@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from relay.domain.events import Event
+from relay.domain.parsing import dump, load
 from relay.errors import StoreUnavailable
-from relay.events import Event
-from relay.parsing import dump, load
 from relay.store import keys
 from relay.store.connection import call
 from relay.store.store import Store

@@ -9,10 +9,10 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
-from relay.deliveries import Accepted, Delivery, Receipt, Target, Window
+from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
+from relay.domain.events import AUDIENCE, KNOWN, PRESSED, Event
+from relay.domain.faults import handling
 from relay.errors import InvalidEvent
-from relay.events import AUDIENCE, KNOWN, PRESSED, Event
-from relay.faults import handling
 from relay.store import keys, wire
 from relay.store.batching import Batcher
 from relay.store.boxes import Boxes

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relay.events import Event
-from relay.parsing import load
+from relay.domain.events import Event
+from relay.domain.parsing import load
 from relay.store.connection import call
 from relay.store.keys import PREFIX, TICKS
 from relay.store.store import Store

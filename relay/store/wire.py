@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from relay.deliveries import Accepted, Delivery, Kind, Limit, Target, Window
-from relay.entries import entry, kept
-from relay.events import Event, facts
-from relay.parsing import dump, load
+from relay.domain.deliveries import Accepted, Delivery, Kind, Limit, Target, Window
+from relay.domain.events import Event, facts
+from relay.domain.parsing import dump, load
+from relay.domain.summaries import entry, kept
 from relay.store.connection import refusal
 from relay.store.keys import digest, lane, operation
 

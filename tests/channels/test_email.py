@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from relay.channels.email import Email
 from relay.channels.email_errors import MailError
 from relay.channels.email_session import Server, Session, Timeouts
-from relay.deliveries import Notification
+from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.scripted_smtp import CUT, EXTENSIONS, FIN, GOOD, RST, SILENCE, Reply, ScriptedSmtp, scripted

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from relay.channels.email import MAX_RECIPIENTS, Email
 from relay.channels.email_messages import Mailbox, compose, mailbox
-from relay.deliveries import Notification
+from relay.domain.deliveries import Notification
 
 SENDER = Mailbox("relay@example.com", "Operations")
 MAIL = Notification(

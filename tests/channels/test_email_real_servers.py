@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from relay.channels.email import Email
 from relay.channels.email_pool import SIZE
-from relay.deliveries import Notification
+from relay.domain.deliveries import Notification
 from tests.support.certificates import Certificate
 from tests.support.ports import free_ports
 from tests.support.postfix import Postfix, needs_postfix

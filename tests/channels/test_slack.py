@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from relay.channels.slack import Slack, SlackSettings
-from relay.clipping import clip
-from relay.deliveries import Notification
+from relay.domain.deliveries import Notification
+from relay.domain.text import clip
 from relay.errors import DeliveryError
 from relay.standins.slack import Fault, Group, Message, SlackStandin, User
 from tests.support.clock import Clock

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.channels.slack import Slack, SlackSettings
-from relay.deliveries import Notification
+from relay.domain.deliveries import Notification
 from relay.standins.slack import Fault, SlackStandin
 
 POST, UPDATE = "chat.postMessage", "chat.update"

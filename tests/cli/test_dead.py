@@ -15,7 +15,7 @@ from relay.app import Desk
 from relay.cli import main
 from relay.cli.letter_filters import moment
 from relay.cli.letters import all_letters, chosen, short, table
-from relay.deliveries import Window
+from relay.domain.deliveries import Window
 from relay.errors import RelayError
 from tests.support.commands import Done, relay, relay_on_terminal
 from tests.support.events import body, completed

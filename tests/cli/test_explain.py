@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.cli.explanation import explanation_of
-from relay.events import Event
+from relay.domain.events import Event
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, failed, progress, seed, started
 from tests.support.inprocess import SHIPPED, relay

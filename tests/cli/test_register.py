@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from relay.events import BATCH_EVENTS
+from relay.domain.events import BATCH_EVENTS
 from tests.support.inprocess import relay_beside
 from tests.support.sandbox import TOKEN, Stage
 

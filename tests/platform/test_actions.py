@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.deliveries import Notification
+from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError, PlatformError, StoreUnavailable
 from relay.platform.actions import Actions, reason
 from relay.platform.models import Cancelled, Retried

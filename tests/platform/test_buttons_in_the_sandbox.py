@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from relay.events import OPERATION_EVENTS
+from relay.domain.events import OPERATION_EVENTS
 from relay.interactions import PATH
 from relay.rendering.whispers import FORBIDDEN, TAKEN
 from tests.support.redis_server import RedisServer

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relay.events import BATCH_EVENTS, OPERATION_EVENTS
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS
 from relay.platform.sandbox.runner import Brought, Job, Report, Runner
 from tests.support import sandbox, stage
 from tests.support.clock import Clock

@@ -7,9 +7,9 @@ import pytest
 
 from relay.cli.register import filters
 from relay.cli.subscription import events
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, STATUSES
+from relay.domain.parsing import parse
 from relay.errors import PlatformError
-from relay.events import BATCH_EVENTS, OPERATION_EVENTS, STATUSES
-from relay.parsing import parse
 from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from relay.parsing import decode, parse
+from relay.domain.parsing import decode, parse
 from relay.platform.sandbox.jobs import end
 from relay.signatures import SignedRequest, verify
 from tests.support.sandbox import Stage, Told, stage

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from relay.channels.email import Email
-from relay.deliveries import Notification
+from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
 from relay.standins.inbox import Inbox
 from tests.support.commands import ROOT, environment

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.deliveries import Gate, Receipt
+from relay.domain.deliveries import Gate, Receipt
+from relay.domain.events import Event, fill
 from relay.errors import HandlingFailed, StoreUnavailable
-from relay.events import Event, fill
 from relay.store import Store
 from relay.store.keys import operation
 from relay.store.records import Records

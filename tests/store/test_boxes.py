@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.deliveries import Delivery, Receipt, Target, Telling, Window
-from relay.events import Event
+from relay.domain.deliveries import Delivery, Receipt, Target, Telling, Window
+from relay.domain.events import Event
 from relay.store import Store
 from relay.store.records import Records
 from relay.telling import tell

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from relay.deliveries import Delivery, Gate, Limit, Receipt, Target, Window
+from relay.domain.deliveries import Delivery, Gate, Limit, Receipt, Target, Window
+from relay.domain.events import Event
 from relay.errors import HandlingFailed
-from relay.events import Event
 from relay.store import Store
 from relay.store.keys import operation
 from relay.store.records import Records

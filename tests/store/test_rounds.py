@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from relay.events import Event
+from relay.domain.events import Event
 from relay.ingest import Intake
 from relay.store import Store
 from relay.store.rounds import Rounds, Unheard

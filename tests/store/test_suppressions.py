@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.deliveries import Delivery, Receipt
+from relay.domain.deliveries import Delivery, Receipt
 from relay.store import Store
 from relay.store.records import Records
 from relay.store.suppressions import BOUNCED, EVERYWHERE, UNSUBSCRIBED, Suppressions

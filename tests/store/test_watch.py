@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from relay.events import Event
+from relay.domain.events import Event
 from relay.store import Store
 from relay.store.records import Records
 from relay.store.watch import Look, Watch

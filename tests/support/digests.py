@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.deliveries import Kind
-from relay.entries import told_together
-from relay.events import Event
+from relay.domain.deliveries import Kind
+from relay.domain.events import Event
+from relay.domain.summaries import told_together
 from relay.rendering import Renderer
 
 PATH = "/api/tenant-1/project-1/async/operation"

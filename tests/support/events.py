@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from relay.events import Event
-from relay.parsing import parse
+from relay.domain.events import Event
+from relay.domain.parsing import parse
 
 SEED = Path(__file__).parents[1] / "data" / "seed"
 RECEIVED = datetime(2024, 1, 20, 11, 40, tzinfo=UTC)

@@ -10,9 +10,9 @@ from typing import Any
 from relay.channels import CHANNELS
 from relay.channels.slack import Slack, SlackSettings
 from relay.config import Config, parse_config
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.parsing import parse
 from relay.ingest import Intake
-from relay.parsing import parse
 from relay.rendering import BoundedRenderer
 from relay.standins.slack import Message, SlackStandin
 from relay.store import Store

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.deliveries import Accepted
-from relay.events import Event
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
 from relay.httpguard import GuardedRunner, serve
 from relay.receiver import Readiness, Receiver, make_app
 from relay.sources import Source

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relay.config import Config, parse_config
-from relay.deliveries import Accepted
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
 from relay.errors import StoreUnavailable
-from relay.events import Event
 from relay.ingest import Intake
 from relay.scheduler import Patrol, Scheduler
 from relay.store import Store

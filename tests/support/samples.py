@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from relay.events import Event
-from relay.parsing import parse
+from relay.domain.events import Event
+from relay.domain.parsing import parse
 from relay.rendering.fixtures import HOSTILE, hostile, maximal  # noqa: F401 - asked for here
 from relay.rendering.fixtures import minimal as bare  # noqa: F401
 from tests.support.events import seed

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from relay.deliveries import Kind
-from relay.events import Event
+from relay.domain.deliveries import Kind
+from relay.domain.events import Event
 from relay.rendering import Renderer
 from tests.support import samples
 

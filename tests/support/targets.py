@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from relay.deliveries import Limit, Target
+from relay.domain.deliveries import Limit, Target
 
 
 def team(**changes: Any) -> Target:

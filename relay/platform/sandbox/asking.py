@@ -7,8 +7,8 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from relay.domain.parsing import decode
 from relay.errors import NotJson
-from relay.parsing import decode
 from relay.platform.sandbox.routes import Route
 from relay.problems import Refused
 from relay.validation import suggest

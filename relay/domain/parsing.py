@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from relay.errors import InvalidEvent, NotJson
-from relay.events import (
+from relay.domain.events import (
     BATCH_EVENTS,
     OPERATION_EVENTS,
     PRIORITIES,
@@ -28,6 +27,7 @@ from relay.events import (
     facts,
     fill,
 )
+from relay.errors import InvalidEvent, NotJson
 
 EVENT_OF_STATUS = {
     "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",

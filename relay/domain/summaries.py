@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from relay.events import PRIORITIES, TERMINAL, Document, Event, view
+from relay.domain.events import PRIORITIES, TERMINAL, Document, Event, view
 
 Entry = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from relay.errors import HandlingFailed, RelayError
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 @contextmanager
