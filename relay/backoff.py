@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from relay.validation import Duration
+from relay.configfile.validation import Duration
 
 JITTER = 0.2  # at most a fifth later than the policy says, so that a thousand failures do not return as one
 

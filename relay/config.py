@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from relay import destinations, sources
-from relay.configfile import Document, Place, read
+from relay.configfile.document import Document, Place, read
+from relay.configfile.validation import nearest, suggest, validate
 from relay.destinations import Channels, Destination, modes_at, read_destinations
 from relay.errors import ConfigError, Problem
 from relay.rendering.catalogues import languages
@@ -18,7 +19,6 @@ from relay.rules import fits
 from relay.settings import Config
 from relay.sources import Source
 from relay.telling import KNOWN_EVENTS
-from relay.validation import nearest, suggest, validate
 from relay.watchdog import SOURCE
 
 __all__ = ["Config", "Destination", "Source", "load", "parse_config"]

@@ -8,12 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
 from relay.backoff import RetryPolicy
-from relay.configfile import Document, Place
-from relay.domain.deliveries import Mode, Window
-from relay.domain.events import PRIORITIES, STATUSES, Event
-from relay.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
-from relay.sources import Name
-from relay.validation import (
+from relay.configfile.document import Document, Place
+from relay.configfile.validation import (
     Duration,
     Off,
     Section,
@@ -26,6 +22,10 @@ from relay.validation import (
     suggest,
     validate,
 )
+from relay.domain.deliveries import Mode, Window
+from relay.domain.events import PRIORITIES, STATUSES, Event
+from relay.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
+from relay.sources import Name
 
 MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))

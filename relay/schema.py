@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from relay.configfile.units import any_case
+from relay.configfile.validation import Section, Texts, one_or_more, spellings
 from relay.destinations import Channels, Manners
-from relay.durations import any_case
 from relay.rules import Rule
 from relay.settings import Config
 from relay.sources import Name
-from relay.validation import Section, Texts, one_or_more, spellings
 
 Schema = dict[str, Any]
 

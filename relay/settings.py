@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 
 from relay.backoff import RetryPolicy
+from relay.configfile.units import SIZE, size, spoken
+from relay.configfile.validation import Duration, Off, Section, spelled
 from relay.destinations import Destination, Hours, Language, Manners, Timezone
-from relay.durations import SIZE, size, spoken
 from relay.dynamic import DynamicDestinations
 from relay.errors import Problem
 from relay.rules import Rule
 from relay.sources import Name, Source
-from relay.validation import Duration, Off, Section, spelled
 from relay.watchdog import Watchdog, or_none
 
 Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such as https://relay.example.com")]

@@ -20,10 +20,10 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from relay.configfile import Place
-from relay.durations import RATE, rate
+from relay.configfile.document import Place
+from relay.configfile.units import RATE, rate
+from relay.configfile.validation import Duration, Section, keyed, known_name, spelled
 from relay.signatures import SCHEMES
-from relay.validation import Duration, Section, keyed, known_name, spelled
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
 SHORT_SECRET = 24  # bytes; Standard Webhooks asks for at least these

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from relay.configfile.units import duration
+from relay.configfile.validation import Duration, DurationText, Off, Section
 from relay.domain.events import Document, Event, view
 from relay.domain.parsing import ENVELOPE, parse
-from relay.durations import duration
-from relay.validation import Duration, DurationText, Off, Section
 
 SOURCE = "relay"  # what relay's own events come from
 RHYTHM = 3  # silent for so many of the gaps that this run usually makes

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.durations import duration, rate, size, spoken
+from relay.configfile.units import duration, rate, size, spoken
 
 
 @pytest.mark.parametrize(

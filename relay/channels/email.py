@@ -17,8 +17,8 @@ from relay.channels.email_errors import MailError
 from relay.channels.email_messages import Mailbox, Thread, address, compose, mailbox
 from relay.channels.email_pool import SIZE, Pool
 from relay.channels.email_session import Server, Timeouts
+from relay.configfile.validation import spelled
 from relay.domain.deliveries import Limit, Notification, Receipt
-from relay.validation import spelled
 
 log = structlog.get_logger(__name__)
 

@@ -30,10 +30,10 @@ from relay.channels.slack_mentions import Directory, by_id
 from relay.channels.slack_messages import attempts, escape
 from relay.channels.slack_people import People
 from relay.channels.slack_webhook import Webhooks
+from relay.configfile.units import duration
+from relay.configfile.validation import keyed
 from relay.domain.deliveries import Limit, Notification, Receipt
-from relay.durations import duration
 from relay.telling import OWNER
-from relay.validation import keyed
 
 log = structlog.get_logger(__name__)
 

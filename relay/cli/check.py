@@ -16,7 +16,7 @@ from rich.text import Text
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import console as screen
 from relay.config import Config, load
-from relay.configfile import Document, read
+from relay.configfile.document import Document, read
 from relay.dynamic import DynamicDestinations
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 

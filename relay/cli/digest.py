@@ -16,11 +16,11 @@ from relay.cli.desk import at_desk, iso, local, print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show
+from relay.configfile.validation import suggest
 from relay.destinations import Destination
 from relay.digests import at_hand
 from relay.errors import RelayError
 from relay.schedules import spoken
-from relay.validation import suggest
 
 
 @click.group(cls=Group, short_help="Look at digests before they are sent, or send one now.")

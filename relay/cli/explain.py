@@ -9,9 +9,9 @@ import click
 
 from relay.cli.options import config_option, json_option, read_event, refuse
 from relay.config import Config, load
+from relay.configfile.validation import suggest
 from relay.domain.parsing import decode, parse
 from relay.errors import RelayError
-from relay.validation import suggest
 
 
 @click.command(short_help="Say whom an event reaches and why, or what happened to an operation.")

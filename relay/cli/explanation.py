@@ -11,9 +11,9 @@ from relay.cli.desk import local
 from relay.cli.options import visible
 from relay.cli.screen import console as screen
 from relay.config import Config
+from relay.configfile.units import spoken
 from relay.domain.deliveries import Gate, Target
 from relay.domain.events import Event
-from relay.durations import spoken
 from relay.dynamic import BY, added, asked
 from relay.rules import decide, targets
 from relay.telling import KNOWN_EVENTS

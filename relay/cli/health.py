@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from relay.cli.options import config_option, json_option, refuse, visible
-from relay.configfile import read
+from relay.configfile.document import read
 from relay.errors import ConfigError, Problem, RelayError
 
 HOST, PORT = "0.0.0.0", "8080"  # noqa: S104 - what `relay.settings` has where the file is silent

@@ -11,11 +11,11 @@ import click
 
 from relay.cli.desk import REASONS
 from relay.cli.letters import Letter
-from relay.durations import duration
+from relay.configfile.units import duration
+from relay.configfile.validation import suggest
 from relay.errors import RelayError
 from relay.rules import fits
 from relay.store.records import DeadLetter
-from relay.validation import suggest
 
 QUARANTINED = "quarantined"  # what a body in the quarantine has in place of a reason
 

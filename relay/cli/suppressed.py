@@ -13,9 +13,9 @@ from relay.cli.desk import at_desk, iso, local, print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show
+from relay.configfile.validation import suggest
 from relay.errors import RelayError
 from relay.store.suppressions import ADDED, BOUNCED, EVERYWHERE, UNSUBSCRIBED, Suppressed, Suppressions
-from relay.validation import suggest
 
 REASONS = {
     UNSUBSCRIBED: "unsubscribed by its reader",

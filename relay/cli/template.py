@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from relay.cli.groups import Group
-from relay.configfile import read
+from relay.configfile.document import read
 from relay.errors import ConfigError
 from relay.resources import share
 

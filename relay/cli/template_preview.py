@@ -15,6 +15,7 @@ import click
 from relay.channels.email_messages import Mailbox, compose
 from relay.cli.options import read_event, refuse
 from relay.cli.template import USUAL, Workplace, workplace, workplace_options
+from relay.configfile.validation import suggest
 from relay.destinations import known_zone
 from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event
@@ -25,7 +26,6 @@ from relay.rendering.catalogues import languages
 from relay.rendering.checks import history_of, kinds_of, sample_events
 from relay.rendering.fixtures import FIXTURES
 from relay.standins.slack_page import page_of
-from relay.validation import suggest
 
 SENDER = Mailbox("relay@example.com", "relay")
 READER = "you@example.com"

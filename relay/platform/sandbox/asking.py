@@ -7,11 +7,11 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from relay.configfile.validation import suggest
 from relay.domain.parsing import decode
 from relay.errors import NotJson
 from relay.platform.sandbox.routes import Route
 from relay.problems import Refused
-from relay.validation import suggest
 
 
 async def body_of(route: Route, request: web.Request) -> Any:

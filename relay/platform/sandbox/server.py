@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from relay.configfile.validation import suggest
 from relay.errors import StoreUnavailable
 from relay.platform.sandbox import documents, downloads, openapi, outcomes, page
 from relay.platform.sandbox.artifacts import archive
@@ -24,7 +25,6 @@ from relay.platform.sandbox.requests import CancelOperation, RetryOperation, Rot
 from relay.platform.sandbox.routes import ROUTES, Route
 from relay.platform.sandbox.webhooks import Webhooks
 from relay.problems import HEADERS, Refused, answer_problems, problem
-from relay.validation import suggest
 
 MAX_BODY = 2**20
 PART = re.compile(openapi.PART)

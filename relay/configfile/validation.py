@@ -19,8 +19,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails
 
-from relay.configfile import Document, Place
-from relay.durations import DURATION, any_case, duration, spoken
+from relay.configfile.document import Document, Place
+from relay.configfile.units import DURATION, any_case, duration, spoken
 
 Model = TypeVar("Model", bound=BaseModel)
 
