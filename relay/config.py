@@ -8,18 +8,19 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from relay import destinations, sources
+from relay import sources
 from relay.configfile.document import Document, Place, read
 from relay.configfile.validation import nearest, suggest, validate
-from relay.destinations import Channels, Destination, modes_at, read_destinations
 from relay.errors import ConfigError, Problem
+from relay.policy import destinations
+from relay.policy.destinations import Channels, Destination, modes_at, read_destinations
+from relay.policy.presentation import KNOWN_EVENTS
+from relay.policy.rules import fits
+from relay.policy.watchdog import SOURCE
 from relay.rendering.catalogues import languages
 from relay.resources import share
-from relay.rules import fits
 from relay.settings import Config
 from relay.sources import Source
-from relay.telling import KNOWN_EVENTS
-from relay.watchdog import SOURCE
 
 __all__ = ["Config", "Destination", "Source", "load", "parse_config"]
 

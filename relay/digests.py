@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from relay.config import Config
-from relay.destinations import Destination
 from relay.domain.deliveries import Target, Window
-from relay.rules import digest_targets
-from relay.schedules import windows
+from relay.policy.destinations import Destination
+from relay.policy.rules import digest_targets
+from relay.policy.schedules import windows
 from relay.store import Store
 
 

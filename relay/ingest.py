@@ -14,9 +14,9 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import PRESSED, Event, fill
 from relay.domain.faults import handling
-from relay.dynamic import added
 from relay.errors import StoreUnavailable
-from relay.rules import decide, targets
+from relay.policy.recipients import added
+from relay.policy.rules import decide, targets
 from relay.store import Store
 
 log = structlog.get_logger(__name__)

@@ -16,9 +16,9 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
 from relay.outage import Outage
+from relay.policy.watchdog import Watchdog, decide, event_of, next_look
 from relay.store import Store
 from relay.store.watch import Look, Watch
-from relay.watchdog import Watchdog, decide, event_of, next_look
 
 log = structlog.get_logger(__name__)
 

@@ -15,8 +15,8 @@ from pydantic_core import core_schema
 
 from relay.configfile.units import any_case
 from relay.configfile.validation import Section, Texts, one_or_more, spellings
-from relay.destinations import Channels, Manners
-from relay.rules import Rule
+from relay.policy.destinations import Channels, Manners
+from relay.policy.rules import Rule
 from relay.settings import Config
 from relay.sources import Name
 

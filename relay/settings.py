@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 
-from relay.backoff import RetryPolicy
 from relay.configfile.units import SIZE, size, spoken
 from relay.configfile.validation import Duration, Off, Section, spelled
-from relay.destinations import Destination, Hours, Language, Manners, Timezone
-from relay.dynamic import DynamicDestinations
 from relay.errors import Problem
-from relay.rules import Rule
+from relay.policy.destinations import Destination, Hours, Language, Manners, Timezone
+from relay.policy.recipients import DynamicDestinations
+from relay.policy.retry import RetryPolicy
+from relay.policy.rules import Rule
+from relay.policy.watchdog import Watchdog, or_none
 from relay.sources import Name, Source
-from relay.watchdog import Watchdog, or_none
 
 Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such as https://relay.example.com")]
 RedisUrl = Annotated[

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from relay.dynamic import NAME as DYNAMIC
+from relay.policy.recipients import NAME as DYNAMIC
 
 TEXTS = {
     "en": {

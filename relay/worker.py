@@ -16,19 +16,19 @@ from typing import Any, Protocol
 import structlog
 
 from relay import metrics
-from relay.backoff import RetryPolicy, delay
 from relay.config import Config
-from relay.destinations import quiet_now
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
-from relay.dynamic import mentions
 from relay.errors import DeliveryError, StoreUnavailable
 from relay.outage import Outage
 from relay.platform.actions import CHANNEL as PLATFORM
+from relay.policy.destinations import quiet_now
+from relay.policy.presentation import called, tell
+from relay.policy.recipients import mentions
+from relay.policy.retry import RetryPolicy, delay
 from relay.problems import Sparingly
 from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.store import Hold
-from relay.telling import called, tell
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.backoff import JITTER, RetryPolicy, delay
+from relay.policy.retry import JITTER, RetryPolicy, delay
 
 
 def none() -> float:

@@ -13,11 +13,11 @@ from relay.config import Config, parse_config
 from relay.domain.deliveries import Target
 from relay.domain.events import Audience, Event, facts, fill
 from relay.domain.parsing import dump, load
-from relay.dynamic import MAX_ADDRESSES, MAX_MENTIONS, added, asked, mentions
 from relay.errors import ConfigError
-from relay.rules import decide, targets
+from relay.policy.presentation import called
+from relay.policy.recipients import MAX_ADDRESSES, MAX_MENTIONS, added, asked, mentions
+from relay.policy.rules import decide, targets
 from relay.store.suppressions import Suppressions
-from relay.telling import called
 from tests.support import events
 from tests.support.commands import relay
 from tests.support.redis_server import RedisServer

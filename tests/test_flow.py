@@ -14,7 +14,7 @@ from relay.channels.slack import NewRoots
 from relay.cli.story import NOTED, WHY, facts_of, sentence_of
 from relay.domain.events import PRIORITIES
 from relay.domain.parsing import parse
-from relay.dynamic import DynamicDestinations
+from relay.policy.recipients import DynamicDestinations
 from relay.standins.slack import Fault
 from relay.store import Store
 from tests.support.clock import Clock

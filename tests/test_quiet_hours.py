@@ -8,12 +8,12 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
-from relay.destinations import quiet_now
 from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import ConfigError
-from relay.rules import decide, targets
+from relay.policy.destinations import quiet_now
+from relay.policy.rules import decide, targets
 from tests.support import events
 
 TEXT = """

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from relay.domain.deliveries import Gate, Limit
 from relay.domain.events import Event
-from relay.rules import Condition, Decision, Rule, decide, fits, targets
-from relay.telling import KNOWN_EVENTS
+from relay.policy.presentation import KNOWN_EVENTS
+from relay.policy.rules import Condition, Decision, Rule, decide, fits, targets
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, completed, event_of, failed, progress, seed, started
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.deliveries import Window
-from relay.schedules import EVERY_DAY, Quiet, at, clock_of, days_of, quiet, spoken, window, windows
+from relay.policy.schedules import EVERY_DAY, Quiet, at, clock_of, days_of, quiet, spoken, window, windows
 
 BERLIN = "Europe/Berlin"
 WEEKDAYS = days_of("mon-fri")

@@ -7,7 +7,7 @@ import pytest
 
 from relay.domain.deliveries import Telling
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
-from relay.telling import called, tell, told_in_batch
+from relay.policy.presentation import called, tell, told_in_batch
 from tests.support.events import body, cancelled, completed, event_of, failed, progress, seed, started
 
 # - no message, S shown by the message, R a reply too, B shown to the conversation too; o the owner, g a group.

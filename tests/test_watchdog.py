@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from relay.watchdog import (
+from relay.policy.watchdog import (
     FLAPPING,
     RULES,
     SELDOM,

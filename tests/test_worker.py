@@ -14,11 +14,11 @@ from relay.config import Config, parse_config
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
 from relay.errors import DeliveryError
 from relay.outage import Outage
+from relay.policy.presentation import tell
 from relay.rendering import BoundedRenderer
 from relay.standins.inbox import Inbox
 from relay.store import Store
 from relay.store.records import Records
-from relay.telling import tell
 from relay.worker import Worker
 from tests.support import events
 from tests.support.clock import Clock

@@ -33,7 +33,7 @@ from relay.channels.slack_webhook import Webhooks
 from relay.configfile.units import duration
 from relay.configfile.validation import keyed
 from relay.domain.deliveries import Limit, Notification, Receipt
-from relay.telling import OWNER
+from relay.policy.presentation import OWNER
 
 log = structlog.get_logger(__name__)
 

@@ -17,8 +17,8 @@ from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import console as screen
 from relay.config import Config, load
 from relay.configfile.document import Document, read
-from relay.dynamic import DynamicDestinations
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
+from relay.policy.recipients import DynamicDestinations
 
 PATIENCE = 15.0  # seconds for each of the other sides
 

@@ -17,10 +17,10 @@ from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show
 from relay.configfile.validation import suggest
-from relay.destinations import Destination
 from relay.digests import at_hand
 from relay.errors import RelayError
-from relay.schedules import spoken
+from relay.policy.destinations import Destination
+from relay.policy.schedules import spoken
 
 
 @click.group(cls=Group, short_help="Look at digests before they are sent, or send one now.")

@@ -14,9 +14,9 @@ from relay.config import Config
 from relay.configfile.units import spoken
 from relay.domain.deliveries import Gate, Target
 from relay.domain.events import Event
-from relay.dynamic import BY, added, asked
-from relay.rules import decide, targets
-from relay.telling import KNOWN_EVENTS
+from relay.policy.presentation import KNOWN_EVENTS
+from relay.policy.recipients import BY, added, asked
+from relay.policy.rules import decide, targets
 
 HELD = {
     "no_outcome": "only outcomes and stalled runs are told here",

@@ -14,7 +14,7 @@ from relay.cli.letters import Letter
 from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
-from relay.rules import fits
+from relay.policy.rules import fits
 from relay.store.records import DeadLetter
 
 QUARANTINED = "quarantined"  # what a body in the quarantine has in place of a reason

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from relay.domain.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, WATCH_EVENTS
-from relay.rules import Rule, fits
-from relay.watchdog import SOURCE as WATCHDOG
+from relay.policy.rules import Rule, fits
+from relay.policy.watchdog import SOURCE as WATCHDOG
 
 # That a run hangs is for the watchdog to say: a platform's events know no such status.
 GOING = [status for status in STATUSES if status not in {*TERMINAL, "Stalled"}]

@@ -16,11 +16,11 @@ from relay.channels.email_messages import Mailbox, compose
 from relay.cli.options import read_event, refuse
 from relay.cli.template import USUAL, Workplace, workplace, workplace_options
 from relay.configfile.validation import suggest
-from relay.destinations import known_zone
 from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event
 from relay.domain.parsing import decode, parse
 from relay.errors import RelayError
+from relay.policy.destinations import known_zone
 from relay.rendering import BoundedRenderer
 from relay.rendering.catalogues import languages
 from relay.rendering.checks import history_of, kinds_of, sample_events

@@ -34,7 +34,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What one event does at one destination; `relay.telling` decides it."""
+    """What one event does at one destination; `relay.policy.presentation` decides it."""
 
     root: bool = True  # live: it may be the reason for a new message
     reply: bool = False  # live: it is also told in the message's thread

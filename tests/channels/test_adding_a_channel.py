@@ -8,8 +8,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.config import parse_config
+from relay.policy.rules import decide, targets
 from relay.rendering import BoundedRenderer
-from relay.rules import decide, targets
 from relay.store import Store
 from relay.store.records import Records
 from relay.worker import Worker

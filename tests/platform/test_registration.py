@@ -13,7 +13,7 @@ from relay.errors import PlatformError
 from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request
-from relay.rules import Rule, decide
+from relay.policy.rules import Rule, decide
 from tests.support.platform import scripted_platform
 
 PLACE = "/api/t/p/async/webhooks"

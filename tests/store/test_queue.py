@@ -10,12 +10,12 @@ import pytest
 from relay.domain.deliveries import Delivery, Gate, Limit, Receipt, Target, Window
 from relay.domain.events import Event
 from relay.errors import HandlingFailed
+from relay.policy.presentation import tell, told_in_batch
 from relay.store import Store
 from relay.store.keys import operation
 from relay.store.records import Records
 from relay.store.store import Hold
 from relay.store.suppressions import Suppressions
-from relay.telling import tell, told_in_batch
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room, team

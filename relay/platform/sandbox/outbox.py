@@ -12,12 +12,12 @@ import aiohttp
 import structlog
 
 from relay import __version__
-from relay.backoff import RetryPolicy, delay
 from relay.errors import StoreUnavailable
 from relay.platform.sandbox.changes import Attempt
 from relay.platform.sandbox.engine import Desk
 from relay.platform.sandbox.records import Sending, Webhook
 from relay.platform.sandbox.requests import Retrying
+from relay.policy.retry import RetryPolicy, delay
 from relay.problems import place
 from relay.signatures import sign
 

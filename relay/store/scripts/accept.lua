@@ -114,7 +114,7 @@ end
 
 local GAPS, ECHO = 15, 60000 -- the gaps of a run that are kept, and the ms within which a repetition is no sign of rhythm
 
--- A sign of life, for the watchdog (relay/watchdog.py). What is told again counts too, because a run that is stuck says
+-- A sign of life, for the watchdog (relay/policy/watchdog.py). What is told again counts too, because a run that is stuck says
 -- the same over and over; but the webhook and the callback of one fact, a moment apart, say nothing of its rhythm.
 local function heard(key, plan, again)
   local w = redis.call('HMGET', key, 'watch:heard', 'watch:gaps')

@@ -1,4 +1,4 @@
--- watch: which runs the watchdog looks at now, and when again. What it makes of them, relay/watchdog.py says.
+-- watch: which runs the watchdog looks at now, and when again. What it makes of them, relay/policy/watchdog.py says.
 -- Without allow-oom: a full Redis takes no events, so it must not find the runs silent either.
 -- KEYS[1] the ledger. ARGV from 3: verb, arguments.
 local verbs = {}

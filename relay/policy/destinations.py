@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
-from relay.backoff import RetryPolicy
 from relay.configfile.document import Document, Place
 from relay.configfile.validation import (
     Duration,
@@ -24,7 +23,8 @@ from relay.configfile.validation import (
 )
 from relay.domain.deliveries import Mode, Window
 from relay.domain.events import PRIORITIES, STATUSES, Event
-from relay.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
+from relay.policy.retry import RetryPolicy
+from relay.policy.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
 from relay.sources import Name
 
 MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))

@@ -13,11 +13,11 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from relay.configfile.validation import Duration, Section, Texts, known_name, one_or_more, spelled
-from relay.destinations import Destination, Manners, quiet_at
 from relay.domain.deliveries import Gate, Limit, Target
 from relay.domain.events import PRIORITIES, STATUSES, Event
-from relay.schedules import windows
-from relay.telling import KNOWN_EVENTS, MAILED_EVENTS, OUTCOME_EVENTS, tell, told_in_batch
+from relay.policy.destinations import Destination, Manners, quiet_at
+from relay.policy.presentation import KNOWN_EVENTS, MAILED_EVENTS, OUTCOME_EVENTS, tell, told_in_batch
+from relay.policy.schedules import windows
 
 TOLD_STATUSES = (*dict.fromkeys((*STATUSES, "Stalled")),)  # what a platform says, and what relay finds by itself
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel
 
 from relay.configfile.validation import Section, Texts, one_or_more, spelled
-from relay.destinations import Destination, Manners, modes_at
 from relay.domain.deliveries import PERSON, Target, Telling
 from relay.domain.events import Audience, Event
-from relay.rules import Decision, Reached, targets
+from relay.policy.destinations import Destination, Manners, modes_at
+from relay.policy.rules import Decision, Reached, targets
 
 NAME = "dynamic"  # what such a destination is called; its address tells the rest
 MAX_ADDRESSES = 10
