@@ -30,15 +30,15 @@ from relay.domain.parsing import decode, parse
 from relay.enrichment import Enrichment
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.health import Health
-from relay.httpguard import GuardedRunner, serve
-from relay.identity import Named
 from relay.ingest import Intake
 from relay.interactions import Interactions
 from relay.outage import Outage
 from relay.platform.actions import CHANNEL as PLATFORM
 from relay.platform.actions import Actions
 from relay.platform.lookups import Lookups
-from relay.receiver import Receiver, make_app
+from relay.receiving.identity import Named
+from relay.receiving.receiver import Receiver, make_app
+from relay.receiving.server import GuardedRunner, serve
 from relay.reconciliation import Reconciliation, Sender
 from relay.rendering import BoundedRenderer
 from relay.resources import share

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from relay import sources
 from relay.configfile.document import Document, Place, read
 from relay.configfile.validation import nearest, suggest, validate
 from relay.errors import ConfigError, Problem
@@ -17,10 +16,11 @@ from relay.policy.destinations import Channels, Destination, modes_at, read_dest
 from relay.policy.presentation import KNOWN_EVENTS
 from relay.policy.rules import fits
 from relay.policy.watchdog import SOURCE
+from relay.receiving import sources
+from relay.receiving.sources import Source
 from relay.rendering.catalogues import languages
 from relay.resources import share
 from relay.settings import Config
-from relay.sources import Source
 
 __all__ = ["Config", "Destination", "Source", "load", "parse_config"]
 

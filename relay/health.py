@@ -13,7 +13,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import ConfigError, StoreUnavailable
 from relay.outage import Outage
-from relay.receiver import Readiness
+from relay.receiving.receiver import Readiness
 from relay.scheduler import PERIOD
 from relay.store import Store
 from relay.store.records import Records

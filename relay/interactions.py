@@ -16,18 +16,18 @@ from urllib.parse import parse_qs
 import structlog
 from aiohttp import web
 
-from relay import bodies
 from relay.buttons import ACTIONS, MUTE, Button, press
 from relay.channels.slack_authority import Person, Presser
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.outage import Outage
-from relay.problems import Refused, Sparingly
+from relay.receiving import request_body as bodies
+from relay.receiving.problems import Refused, Sparingly
+from relay.receiving.rate_limit import Throttle
+from relay.receiving.signatures import SignedRequest, verify
+from relay.receiving.sources import RateLimit
 from relay.rendering.whispers import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
-from relay.signatures import SignedRequest, verify
-from relay.sources import RateLimit
-from relay.throttle import Throttle
 
 log = structlog.get_logger(__name__)
 

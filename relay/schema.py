@@ -17,8 +17,8 @@ from relay.configfile.units import any_case
 from relay.configfile.validation import Section, Texts, one_or_more, spellings
 from relay.policy.destinations import Channels, Manners
 from relay.policy.rules import Rule
+from relay.receiving.sources import Name
 from relay.settings import Config
-from relay.sources import Name
 
 Schema = dict[str, Any]
 

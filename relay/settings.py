@@ -16,7 +16,7 @@ from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog, or_none
-from relay.sources import Name, Source
+from relay.receiving.sources import Name, Source
 
 Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such as https://relay.example.com")]
 RedisUrl = Annotated[

@@ -14,15 +14,15 @@ from urllib.parse import parse_qsl
 import structlog
 from aiohttp import web
 
-from relay import bodies
 from relay.domain.deliveries import Delivery
 from relay.domain.tokens import issue, redeem
 from relay.errors import InvalidSignature, StoreUnavailable
 from relay.outage import Outage
-from relay.problems import RETRY_AFTER, Sparingly
-from relay.sources import RateLimit
+from relay.receiving import request_body as bodies
+from relay.receiving.problems import RETRY_AFTER, Sparingly
+from relay.receiving.rate_limit import Throttle
+from relay.receiving.sources import RateLimit
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
-from relay.throttle import Throttle
 from relay.unsubscribe_page import POLICY, UNDO, language_of, page
 
 PURPOSE = "unsubscribe"

@@ -25,7 +25,7 @@ from relay.policy.destinations import quiet_now
 from relay.policy.presentation import called, tell
 from relay.policy.recipients import mentions
 from relay.policy.retry import RetryPolicy, delay
-from relay.problems import Sparingly
+from relay.receiving.problems import Sparingly
 from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.store import Hold

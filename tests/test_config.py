@@ -16,8 +16,8 @@ from relay.policy.destinations import Live, Manners
 from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
+from relay.receiving.sources import RateLimit, Signature, Source, refuse_weak
 from relay.settings import Platform, Redis, Server
-from relay.sources import RateLimit, Signature, Source, refuse_weak
 from tests.support.configuration import CHANNELS, GOOD, SECRETS, configured
 
 REPOSITORY = Path(__file__).parents[1]

@@ -18,9 +18,9 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
 from relay.interactions import LIMIT, MAX_BODY, PATH, Interactions
-from relay.problems import answer_problems
+from relay.receiving.problems import answer_problems
+from relay.receiving.signatures import sign
 from relay.rendering.whispers import FORBIDDEN, STALE, TAKEN, TWICE
-from relay.signatures import sign
 from relay.store import Store
 from tests.support.clock import Clock
 

@@ -15,16 +15,16 @@ from openapi_spec_validator import validate
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from relay import openapi
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.parsing import MAX_ID
 from relay.errors import HandlingFailed, StoreUnavailable
-from relay.httpguard import serve
-from relay.problems import answering
-from relay.receiver import OUTCOMES, Readiness, make_app
-from relay.signatures import SCHEMES, sign
-from relay.sources import Source
+from relay.receiving import openapi
+from relay.receiving.problems import answering
+from relay.receiving.receiver import OUTCOMES, Readiness, make_app
+from relay.receiving.server import serve
+from relay.receiving.signatures import SCHEMES, sign
+from relay.receiving.sources import Source
 from tests.support.clock import Clock
 from tests.support.events import body, seed
 from tests.support.front import SOURCES, TOKEN, Front, receiving, signed

@@ -1,7 +1,7 @@
 """Buckets of tokens: each its own, and not more of them than are worth it."""
 
-from relay.sources import RateLimit
-from relay.throttle import Throttle
+from relay.receiving.rate_limit import Throttle
+from relay.receiving.sources import RateLimit
 
 LIMIT = RateLimit(count=2, period=10.0)
 

@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 from relay.domain.deliveries import Delivery
 from relay.domain.tokens import issue, redeem
 from relay.errors import InvalidSignature
-from relay.httpguard import serve
 from relay.metrics import REGISTRY
-from relay.problems import answer_problems
+from relay.receiving.problems import answer_problems
+from relay.receiving.server import serve
 from relay.store import Store
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from relay.unsubscribe import LIMIT, PURPOSE, Unsubscribe

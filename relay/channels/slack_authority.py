@@ -22,7 +22,7 @@ from relay.channels.slack_people import (
     mapping,
     text,
 )
-from relay.problems import Sparingly
+from relay.receiving.problems import Sparingly
 
 log = structlog.get_logger(__name__)
 

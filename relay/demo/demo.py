@@ -16,7 +16,6 @@ from typing import Any
 
 import aiohttp
 
-from relay import signatures
 from relay.app import REGISTERED, Relay
 from relay.demo.story import ANALYSIS, BATCH, BATCH_CALLBACKS, CALLBACKS, ENRICHMENT, called_back
 from relay.errors import PlatformError
@@ -24,6 +23,7 @@ from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request
 from relay.platform.sandbox.service import sandbox
+from relay.receiving import signatures
 from relay.resources import share
 from relay.standins.inbox import Inbox
 from relay.standins.slack import Message, SlackStandin

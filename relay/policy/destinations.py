@@ -25,7 +25,7 @@ from relay.domain.deliveries import Mode, Window
 from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.policy.retry import RetryPolicy
 from relay.policy.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
-from relay.sources import Name
+from relay.receiving.sources import Name
 
 MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))

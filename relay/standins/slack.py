@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientError, ClientSession, web
 
-from relay.signatures import sign
+from relay.receiving.signatures import sign
 from relay.standins.slack_page import live_page
 from relay.standins.slack_workspace import APP, GROUPS, TEAM, USERS, Conversation, Group, Message, User, Workspace
 

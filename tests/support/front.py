@@ -7,9 +7,9 @@ from typing import Any
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.httpguard import GuardedRunner, serve
-from relay.receiver import Readiness, Receiver, make_app
-from relay.sources import Source
+from relay.receiving.receiver import Readiness, Receiver, make_app
+from relay.receiving.server import GuardedRunner, serve
+from relay.receiving.sources import Source
 from tests.support.clock import Clock
 from tests.support.sender import SECRET, Sender
 

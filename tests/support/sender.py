@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from relay.signatures import sign
+from relay.receiving.signatures import sign
 from tests.support.clock import Clock
 
 SECRET = "kFv8-the-secret-of-the-platform"

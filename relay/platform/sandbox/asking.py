@@ -11,7 +11,7 @@ from relay.configfile.validation import suggest
 from relay.domain.parsing import decode
 from relay.errors import NotJson
 from relay.platform.sandbox.routes import Route
-from relay.problems import Refused
+from relay.receiving.problems import Refused
 
 
 async def body_of(route: Route, request: web.Request) -> Any:

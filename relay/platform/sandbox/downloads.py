@@ -8,7 +8,7 @@ from aiohttp import web
 from relay.platform.sandbox import outcomes
 from relay.platform.sandbox.engine import Desk
 from relay.platform.sandbox.records import Operation
-from relay.problems import HEADERS, Refused
+from relay.receiving.problems import HEADERS, Refused
 
 
 def add(app: web.Application, desk: Desk) -> None:

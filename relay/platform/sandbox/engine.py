@@ -17,7 +17,7 @@ from relay.platform.sandbox.requests import CancelOperation, RetryOperation, Sta
 from relay.platform.sandbox.runner import Runner
 from relay.platform.sandbox.state import State
 from relay.platform.sandbox.transitions import Told, advanced, begun, cancelling, ended, reported
-from relay.problems import Refused
+from relay.receiving.problems import Refused
 
 
 @dataclass(frozen=True)

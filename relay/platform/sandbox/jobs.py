@@ -12,7 +12,7 @@ from relay.platform.sandbox.changes import LEASE, name
 from relay.platform.sandbox.engine import Desk, Operations
 from relay.platform.sandbox.records import Live, Operation, Outcome
 from relay.platform.sandbox.runner import Brought, Job, Runner, Stopped
-from relay.problems import place
+from relay.receiving.problems import place
 
 BEAT = 1.0  # seconds between two looks at whether the job is still wanted
 GRACE = 30.0  # seconds that a cancelled job has for the step at hand

@@ -18,8 +18,8 @@ from relay.platform.sandbox.engine import Desk
 from relay.platform.sandbox.records import Sending, Webhook
 from relay.platform.sandbox.requests import Retrying
 from relay.policy.retry import RetryPolicy, delay
-from relay.problems import place
-from relay.signatures import sign
+from relay.receiving.problems import place
+from relay.receiving.signatures import sign
 
 PATIENCE = 10.0  # seconds for an answer; far less than the lease
 PAUSE = 5.0  # seconds after which a paused webhook is looked at again

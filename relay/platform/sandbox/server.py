@@ -24,7 +24,7 @@ from relay.platform.sandbox.records import Batch, Operation, Record, Webhook
 from relay.platform.sandbox.requests import CancelOperation, RetryOperation, RotateSecret
 from relay.platform.sandbox.routes import ROUTES, Route
 from relay.platform.sandbox.webhooks import Webhooks
-from relay.problems import HEADERS, Refused, answer_problems, problem
+from relay.receiving.problems import HEADERS, Refused, answer_problems, problem
 
 MAX_BODY = 2**20
 PART = re.compile(openapi.PART)

@@ -11,7 +11,6 @@ import aiohttp
 import structlog
 
 from relay.errors import StoreUnavailable
-from relay.httpguard import serve
 from relay.platform.sandbox.engine import Desk
 from relay.platform.sandbox.jobs import Jobs, end
 from relay.platform.sandbox.outbox import Outbox
@@ -20,7 +19,8 @@ from relay.platform.sandbox.profile import EventLogProfile
 from relay.platform.sandbox.runner import Runner
 from relay.platform.sandbox.server import Server
 from relay.platform.sandbox.state import State
-from relay.problems import place
+from relay.receiving.problems import place
+from relay.receiving.server import serve
 from relay.store.embedded import EmbeddedRedis
 
 PAUSE = 0.05  # seconds between two looks when nothing is due

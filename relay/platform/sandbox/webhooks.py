@@ -9,7 +9,7 @@ from relay.platform.sandbox.changes import Change, name
 from relay.platform.sandbox.engine import Desk
 from relay.platform.sandbox.records import Counters, Webhook
 from relay.platform.sandbox.requests import RegisterWebhook, RotateSecret
-from relay.problems import Refused
+from relay.receiving.problems import Refused
 
 MOST = 100  # of a project: every event is looked at by all of them
 

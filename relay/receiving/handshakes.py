@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 from relay.domain.parsing import decode
 from relay.errors import NotJson
-from relay.signatures import SignedRequest
-from relay.sources import RateLimit
+from relay.receiving.signatures import SignedRequest
+from relay.receiving.sources import RateLimit
 
 HEADER = "webhook-challenge"
 CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}")  # base64 in both alphabets, hexadecimal, UUIDs, JWTs

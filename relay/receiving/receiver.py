@@ -1,7 +1,7 @@
 """HTTP in: bytes → verified → parsed → taken → answered.
 
 Nothing in a body is read, logged or counted before its signature is found genuine, and 2xx is said only after the
-event and its deliveries are durable. Every other answer is a problem document (`relay.problems`).
+event and its deliveries are durable. Every other answer is a problem document (`relay.receiving.problems`).
 """
 
 import math
@@ -12,18 +12,20 @@ from datetime import UTC, datetime
 import structlog
 from aiohttp import hdrs, web
 
-from relay import bodies, handshakes, metrics, openapi
+from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.domain.parsing import decode, parse
 from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NotJson, StoreUnavailable
-from relay.identity import Named
 from relay.outage import Outage
-from relay.problems import HEADERS, Refused, Sparingly, answering
-from relay.signatures import SCHEMES, SignedRequest, verify
-from relay.sources import RateLimit, Signature, Source
-from relay.throttle import Throttle
+from relay.receiving import handshakes, openapi
+from relay.receiving import request_body as bodies
+from relay.receiving.identity import Named
+from relay.receiving.problems import HEADERS, Refused, Sparingly, answering
+from relay.receiving.rate_limit import Throttle
+from relay.receiving.signatures import SCHEMES, SignedRequest, verify
+from relay.receiving.sources import RateLimit, Signature, Source
 
 OUTCOMES: Mapping[int, str] = {
     400: "malformed", 401: "unsigned", 404: "unknown_source", 405: "wrong_method", 408: "too_slow", 413: "too_large",

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from relay.problems import UNEXPECTED, Sparingly, place, problem
+from relay.receiving.problems import UNEXPECTED, Sparingly, place, problem
 
 MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
 CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
@@ -50,7 +50,7 @@ async def serve(
     if server is None:
         raise RuntimeError("aiohttp's runner was set up without a server")
     server.request_handler = _watched(server.request_handler)
-    logger = logging.Logger("relay.httpguard")
+    logger = logging.Logger("relay.receiving.server")
     logger.addHandler(_Quiet(guard.lines))
 
     def connect() -> GuardedConnection:

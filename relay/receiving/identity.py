@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from relay.domain.parsing import MAX_ID
-from relay.signatures import SignedRequest, signed_id
+from relay.receiving.signatures import SignedRequest, signed_id
 
 SHOWN = 200  # characters of a ce-id that stand before the digest of all of it
 

@@ -1,6 +1,6 @@
 """How often a source may send, or a link be opened. Pure."""
 
-from relay.sources import RateLimit
+from relay.receiving.sources import RateLimit
 
 
 class Throttle:

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from relay.problems import Refused
+from relay.receiving.problems import Refused
 
 
 async def read(request: web.Request, *, most: int, seconds: float) -> bytes:
