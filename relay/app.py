@@ -22,7 +22,7 @@ from relay.buttons import answer, offered, under
 from relay.channels import CHANNELS, Channel
 from relay.channels.slack import Slack, SlackSettings
 from relay.channels.slack_authority import Person, Presser
-from relay.config import Config, Source, load
+from relay.config.loading import Config, Source, load
 from relay.digests import Digests
 from relay.domain.deliveries import Accepted, Delivery
 from relay.domain.faults import handling

@@ -12,13 +12,13 @@ from typing import Any
 
 from relay.channels.slack import Slack, SlackSettings
 from relay.channels.slack_authority import Person
+from relay.config.schema import Config
 from relay.domain import tokens
 from relay.domain.deliveries import Delivery, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, PRESSED, Event
 from relay.domain.parsing import parse
 from relay.platform import actions as platform
 from relay.platform.lookups import configured
-from relay.settings import Config
 
 PURPOSE = "slack-button"
 GOOD_FOR = 28 * 86_400.0  # seconds that a button works: less than a run is remembered, so that a press acts once

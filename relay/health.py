@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from relay import metrics
-from relay.config import Config
+from relay.config.loading import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import ConfigError, StoreUnavailable

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
-from relay.config import Config, load, parse_config
+from relay.config.loading import Config, load, parse_config
+from relay.config.schema import Platform, Redis, Server
 from relay.errors import ConfigError
 from relay.policy.destinations import Live, Manners
 from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
 from relay.receiving.sources import RateLimit, Signature, Source, refuse_weak
-from relay.settings import Platform, Redis, Server
 from tests.support.configuration import CHANNELS, GOOD, SECRETS, configured
 
 REPOSITORY = Path(__file__).parents[1]

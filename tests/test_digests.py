@@ -9,7 +9,7 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.channels.slack import Slack, SlackSettings
-from relay.config import Config, parse_config
+from relay.config.loading import Config, parse_config
 from relay.digests import Digests, at_hand
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.events import Event

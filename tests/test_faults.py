@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from relay.channels import CHANNELS
-from relay.config import Config, parse_config
+from relay.config.loading import Config, parse_config
 from relay.domain.faults import handling
 from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from relay.channels.email import Email
-from relay.config import Config, parse_config
+from relay.config.loading import Config, parse_config
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
 from relay.errors import DeliveryError
 from relay.outage import Outage

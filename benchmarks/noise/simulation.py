@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from benchmarks.noise.day import Report
 from relay.app import build_channels, build_renderer
 from relay.channels import CHANNELS
-from relay.config import parse_config
+from relay.config.loading import parse_config
 from relay.domain.parsing import parse
 from relay.ingest import Intake
 from relay.standins.slack import SlackStandin

@@ -6,7 +6,7 @@ import click
 
 from relay.channels import CHANNELS
 from relay.cli.groups import Group
-from relay.schema import json_schema
+from relay.config.json_schema import json_schema
 
 
 @click.group(cls=Group, short_help="Print the JSON Schema of the configuration file.")

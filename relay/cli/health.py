@@ -17,7 +17,7 @@ from relay.cli.options import config_option, json_option, refuse, visible
 from relay.configfile.document import read
 from relay.errors import ConfigError, Problem, RelayError
 
-HOST, PORT = "0.0.0.0", "8080"  # noqa: S104 - what `relay.settings` has where the file is silent
+HOST, PORT = "0.0.0.0", "8080"  # noqa: S104 - what `relay.config.schema` has where the file is silent
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - who listens everywhere listens here
 ASKED = ("server", "server.host", "server.port", "RELAY_HOST", "RELAY_PORT")  # of the faults in the file, those here
 KEPT = ("ok", "fsync", "replicated", "memory")  # what /readyz says of a part that is as it should be
@@ -70,7 +70,9 @@ def address(config: Path, env: Mapping[str, str]) -> tuple[str, int]:
     document = read(text, file=str(config), env=env)
     for variable in ("RELAY_HOST", "RELAY_PORT"):
         value = env.get(variable, "")
-        if value and not value.startswith("tcp://"):  # what Kubernetes sets is no port, and `relay.config` ignores it
+        if value and not value.startswith(
+            "tcp://"
+        ):  # what Kubernetes sets is no port, and `relay.config.loading` ignores it
             document.override(("server", variable.removeprefix("RELAY_").lower()), value, variable)
     server = document.section("server")
     host, port = str(server.get("host", HOST)), str(server.get("port", PORT))

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from relay.channels import CHANNELS
 from relay.channels.email import Email
 from relay.channels.slack import Slack, SlackSettings
-from relay.config import Config, parse_config
+from relay.config.loading import Config, parse_config
 from relay.domain.deliveries import PERSON, Notification
 from relay.errors import ConfigError, DeliveryError
 from relay.standins.slack import Fault, SlackStandin

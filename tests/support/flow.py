@@ -9,7 +9,7 @@ from typing import Any
 
 from relay.channels import CHANNELS
 from relay.channels.slack import Slack, SlackSettings
-from relay.config import Config, parse_config
+from relay.config.loading import Config, parse_config
 from relay.domain.deliveries import Accepted
 from relay.domain.parsing import parse
 from relay.ingest import Intake

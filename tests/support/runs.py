@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.config import Config, parse_config
+from relay.config.loading import Config, parse_config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from relay.config.schema import Config
 from relay.configfile.units import any_case
 from relay.configfile.validation import Section, Texts, one_or_more, spellings
 from relay.policy.destinations import Channels, Manners
 from relay.policy.rules import Rule
 from relay.receiving.sources import Name
-from relay.settings import Config
 
 Schema = dict[str, Any]
 

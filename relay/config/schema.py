@@ -1,6 +1,6 @@
 """The settings an operator decides, as types. Each default stands here beside its field, once.
 
-docs/configuration.md explains every key; `relay.config` reads them from a file.
+docs/configuration.md explains every key; `relay.config.loading` reads them from a file.
 """
 
 from pathlib import Path

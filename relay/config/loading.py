@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from relay.config.schema import Config
 from relay.configfile.document import Document, Place, read
 from relay.configfile.validation import nearest, suggest, validate
 from relay.errors import ConfigError, Problem
@@ -20,7 +21,6 @@ from relay.receiving import sources
 from relay.receiving.sources import Source
 from relay.rendering.catalogues import languages
 from relay.resources import share
-from relay.settings import Config
 
 __all__ = ["Config", "Destination", "Source", "load", "parse_config"]
 
