@@ -20,8 +20,8 @@ import structlog
 from relay import metrics
 from relay.buttons import answer, offered, under
 from relay.channels import CHANNELS, Channel
-from relay.channels.slack import Slack, SlackSettings
-from relay.channels.slack_authority import Person, Presser
+from relay.channels.slack.authority import Person, Presser
+from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, Source, load
 from relay.digests import Digests
 from relay.domain.deliveries import Accepted, Delivery

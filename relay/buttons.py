@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from relay.channels.slack import Slack, SlackSettings
-from relay.channels.slack_authority import Person
+from relay.channels.slack.authority import Person
+from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.schema import Config
 from relay.domain import tokens
 from relay.domain.deliveries import Delivery, Target

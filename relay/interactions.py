@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web
 
 from relay.buttons import ACTIONS, MUTE, Button, press
-from relay.channels.slack_authority import Person, Presser
+from relay.channels.slack.authority import Person, Presser
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable

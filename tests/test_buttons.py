@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from relay.app import Relay
-from relay.channels.slack import SlackSettings
+from relay.channels.slack.channel import SlackSettings
 from relay.cli.story import facts_of
 from relay.interactions import PATH
 from relay.rendering.fixtures import FIXTURES

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.channels.slack_messages import BUDGET, attempts
+from relay.channels.slack.messages import BUDGET, attempts
 from relay.domain.text import boundary, clip, length
 from relay.standins.slack_limits import text_size, validate
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.channels import CHANNELS
-from relay.channels.slack import Slack, SlackSettings
+from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, parse_config
 from relay.digests import Digests, at_hand
 from relay.domain.deliveries import Limit, Notification, Receipt, Target

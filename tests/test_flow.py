@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.channels.slack import NewRoots
+from relay.channels.slack.channel import NewRoots
 from relay.cli.story import NOTED, WHY, facts_of, sentence_of
 from relay.domain.events import PRIORITIES
 from relay.domain.parsing import parse

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from relay.channels.email_messages import Mailbox, compose
+from relay.channels.email.messages import Mailbox, compose
 from relay.domain.deliveries import Notification
 from relay.rendering import Renderer
 from relay.rendering.email import MAX_DIGEST, MAX_HTML

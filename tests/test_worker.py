@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
-from relay.channels.email import Email
+from relay.channels.email.channel import Email
 from relay.config.loading import Config, parse_config
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
 from relay.errors import DeliveryError

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
-from relay.channels.email import Email
-from relay.channels.slack import Slack
+from relay.channels.email.channel import Email
+from relay.channels.slack.channel import Slack
 from relay.domain.deliveries import Limit, Notification, Receipt
 
 __all__ = ["CHANNELS", "Channel"]

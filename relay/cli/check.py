@@ -106,7 +106,7 @@ def _without_a_server(config: Config) -> Iterator[Problem]:
 def _without_buttons(config: Config) -> Iterator[Problem]:
     """Which buttons were asked for that nobody gets, and what they lack."""
     from relay.buttons import offered  # noqa: PLC0415
-    from relay.channels.slack import SlackSettings  # noqa: PLC0415
+    from relay.channels.slack.channel import SlackSettings  # noqa: PLC0415
 
     settings = config.channels.get("slack")
     if not isinstance(settings, SlackSettings):
@@ -126,7 +126,7 @@ def _without_buttons(config: Config) -> Iterator[Problem]:
 def _buttons(config: Config) -> dict[str, list[str]]:
     """The buttons in Slack, who may press them, and what has to be written down at Slack for that."""
     from relay.buttons import offered  # noqa: PLC0415
-    from relay.channels.slack_authority import kind_of  # noqa: PLC0415
+    from relay.channels.slack.authority import kind_of  # noqa: PLC0415
     from relay.interactions import PATH  # noqa: PLC0415
 
     may = offered(config)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from relay.channels.email_messages import Mailbox, compose
+from relay.channels.email.messages import Mailbox, compose
 from relay.cli.options import read_event, refuse
 from relay.cli.template import USUAL, Workplace, workplace, workplace_options
 from relay.configfile.validation import suggest

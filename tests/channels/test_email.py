@@ -15,9 +15,9 @@ import pytest
 import structlog
 from pydantic import ValidationError
 
-from relay.channels.email import Email
-from relay.channels.email_errors import MailError
-from relay.channels.email_session import Server, Session, Timeouts
+from relay.channels.email.channel import Email
+from relay.channels.email.errors import MailError
+from relay.channels.email.session import Server, Session, Timeouts
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
 from tests.support.certificates import Certificate, make_certificate

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from relay.channels import CHANNELS
-from relay.channels.email import Email
+from relay.channels.email.channel import Email
 from relay.config.loading import parse_config
 from relay.errors import StoreUnavailable
 from relay.rendering import BoundedRenderer

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relay.channels.email import MAX_RECIPIENTS, Email
-from relay.channels.email_messages import Mailbox, compose, mailbox
+from relay.channels.email.channel import MAX_RECIPIENTS, Email
+from relay.channels.email.messages import Mailbox, compose, mailbox
 from relay.domain.deliveries import Notification
 
 SENDER = Mailbox("relay@example.com", "Operations")

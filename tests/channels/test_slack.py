@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from pydantic import ValidationError
 
-from relay.channels.slack import Slack, SlackSettings
+from relay.channels.slack.channel import Slack, SlackSettings
 from relay.domain.deliveries import Notification
 from relay.domain.text import clip
 from relay.errors import DeliveryError

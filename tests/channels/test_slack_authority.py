@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.channels.slack import Slack, SlackSettings
-from relay.channels.slack_authority import UNDER_WAY, Authority, Person, Presser, kind_of
-from relay.channels.slack_errors import SlackError
-from relay.channels.slack_people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR, People
+from relay.channels.slack.authority import UNDER_WAY, Authority, Person, Presser, kind_of
+from relay.channels.slack.channel import Slack, SlackSettings
+from relay.channels.slack.errors import SlackError
+from relay.channels.slack.people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR, People
 from relay.standins.slack import Fault, SlackStandin, User
 from tests.support.clock import Clock
 

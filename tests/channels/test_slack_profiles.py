@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.channels.slack import Slack, SlackSettings
+from relay.channels.slack.channel import Slack, SlackSettings
 from relay.domain.deliveries import Notification
 from relay.standins.slack import Fault, SlackStandin
 

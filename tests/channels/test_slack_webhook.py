@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from relay.channels import CHANNELS
-from relay.channels.email import Email
-from relay.channels.slack import Slack, SlackSettings
+from relay.channels.email.channel import Email
+from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, parse_config
 from relay.domain.deliveries import PERSON, Notification
 from relay.errors import ConfigError, DeliveryError

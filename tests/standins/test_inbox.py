@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from relay.channels.email import Email
+from relay.channels.email.channel import Email
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
 from relay.standins.inbox import Inbox

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.channels import CHANNELS
-from relay.channels.slack import Slack, SlackSettings
+from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, parse_config
 from relay.domain.deliveries import Accepted
 from relay.domain.parsing import parse

@@ -12,9 +12,9 @@ from typing import Any
 
 import structlog
 
-from relay.channels.slack_errors import SlackError
-from relay.channels.slack_messages import escape
-from relay.channels.slack_people import EMAIL, GROUP_ID, USER_ID
+from relay.channels.slack.errors import SlackError
+from relay.channels.slack.messages import escape
+from relay.channels.slack.people import EMAIL, GROUP_ID, USER_ID
 from relay.domain.deliveries import PERSON
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from relay.channels.slack_people import (
+from relay.channels.slack.people import (
     EMAIL,
     GROUP_ID,
     REMEMBERED_FOR,

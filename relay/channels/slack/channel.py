@@ -23,13 +23,13 @@ from pydantic import (
     model_validator,
 )
 
-from relay.channels.slack_authority import EVERYONE, Authority, Person, Presser, kind_of
-from relay.channels.slack_client import POST, UPDATE, Client
-from relay.channels.slack_errors import UNTHREADABLE, Meaning, SlackError
-from relay.channels.slack_mentions import Directory, by_id
-from relay.channels.slack_messages import attempts, escape
-from relay.channels.slack_people import People
-from relay.channels.slack_webhook import Webhooks
+from relay.channels.slack.authority import EVERYONE, Authority, Person, Presser, kind_of
+from relay.channels.slack.client import POST, UPDATE, Client
+from relay.channels.slack.directory import Directory, by_id
+from relay.channels.slack.errors import UNTHREADABLE, Meaning, SlackError
+from relay.channels.slack.messages import attempts, escape
+from relay.channels.slack.people import People
+from relay.channels.slack.webhooks import Webhooks
 from relay.configfile.units import duration
 from relay.configfile.validation import keyed
 from relay.domain.deliveries import Limit, Notification, Receipt

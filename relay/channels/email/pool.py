@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from relay.channels.email_errors import Stage, failed
-from relay.channels.email_session import Server, Session, Timeouts
+from relay.channels.email.errors import Stage, failed
+from relay.channels.email.session import Server, Session, Timeouts
 
 SIZE = 4
 

@@ -12,10 +12,10 @@ import aiohttp
 import structlog
 from pydantic import SecretStr
 
-from relay.channels.slack_client import CONNECT_TIMEOUT
-from relay.channels.slack_errors import WEBHOOK, Meaning, SlackError, refused, unanswered
-from relay.channels.slack_mentions import by_id
-from relay.channels.slack_messages import attempts, escape
+from relay.channels.slack.client import CONNECT_TIMEOUT
+from relay.channels.slack.directory import by_id
+from relay.channels.slack.errors import WEBHOOK, Meaning, SlackError, refused, unanswered
+from relay.channels.slack.messages import attempts, escape
 from relay.domain.deliveries import PERSON, Notification, Receipt
 
 log = structlog.get_logger(__name__)

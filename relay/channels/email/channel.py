@@ -13,10 +13,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import structlog
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FilePath, SecretStr, model_validator
 
-from relay.channels.email_errors import MailError
-from relay.channels.email_messages import Mailbox, Thread, address, compose, mailbox
-from relay.channels.email_pool import SIZE, Pool
-from relay.channels.email_session import Server, Timeouts
+from relay.channels.email.errors import MailError
+from relay.channels.email.messages import Mailbox, Thread, address, compose, mailbox
+from relay.channels.email.pool import SIZE, Pool
+from relay.channels.email.session import Server, Timeouts
 from relay.configfile.validation import spelled
 from relay.domain.deliveries import Limit, Notification, Receipt
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from relay.channels.slack_errors import Meaning, SlackError
+from relay.channels.slack.errors import Meaning, SlackError
 
 REMEMBERED_FOR = 300.0  # seconds: whoever leaves a group, or becomes a guest, soon may not
 AGAIN_AFTER = 5.0  # seconds after a failure, unless Slack says when

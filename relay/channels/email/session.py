@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPResponseException, SMTPServerDisconnected
 
-from relay.channels.email_errors import Stage, failed, spoken, without_utf8
-from relay.channels.email_wire import Wire
+from relay.channels.email.errors import Stage, failed, spoken, without_utf8
+from relay.channels.email.wire import Wire
 
 MECHANISMS = {"plain": SMTP.auth_plain, "login": SMTP.auth_login, "cram-md5": SMTP.auth_crammd5}  # the first offered
 GREETING = 220
