@@ -23,11 +23,12 @@ from relay.channels import CHANNELS, Channel
 from relay.channels.slack.authority import Person, Presser
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, Source, load
+from relay.delivering.enrichment import Enrichment
+from relay.delivering.worker import Worker
 from relay.digests import Digests
 from relay.domain.deliveries import Accepted, Delivery
 from relay.domain.faults import handling
 from relay.domain.parsing import decode, parse
-from relay.enrichment import Enrichment
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.health import Health
 from relay.ingest import Intake
@@ -51,7 +52,6 @@ from relay.store.rounds import Rounds
 from relay.store.store import LEASE
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe import Unsubscribe
-from relay.worker import Worker
 
 log = structlog.get_logger(__name__)
 

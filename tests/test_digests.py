@@ -10,6 +10,7 @@ import pytest
 from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, parse_config
+from relay.delivering.worker import Worker
 from relay.digests import Digests, at_hand
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.events import Event
@@ -23,7 +24,6 @@ from relay.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.boxes import event_of
 from relay.store.records import Records
-from relay.worker import Worker
 from tests.support import events
 from tests.support.clock import Clock
 

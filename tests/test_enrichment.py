@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from relay.delivering.enrichment import REST, Enrichment
 from relay.domain.deliveries import Receipt
-from relay.enrichment import REST, Enrichment
 from relay.errors import PlatformError
 from relay.store import Store
 from relay.store.findings import LARGEST, Findings

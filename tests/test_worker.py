@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from relay.channels.email.channel import Email
 from relay.config.loading import Config, parse_config
+from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
 from relay.errors import DeliveryError
 from relay.outage import Outage
@@ -19,7 +20,6 @@ from relay.rendering import BoundedRenderer
 from relay.standins.inbox import Inbox
 from relay.store import Store
 from relay.store.records import Records
-from relay.worker import Worker
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer

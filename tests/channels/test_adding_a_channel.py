@@ -8,11 +8,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.config.loading import parse_config
+from relay.delivering.worker import Worker
 from relay.policy.rules import decide, targets
 from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.records import Records
-from relay.worker import Worker
 from tests.support import events
 from tests.support.clock import Clock
 

@@ -14,13 +14,13 @@ import pytest
 from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
 from relay.config.loading import parse_config
+from relay.delivering.worker import Worker
 from relay.errors import StoreUnavailable
 from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.records import Records
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe import Unsubscribe
-from relay.worker import Worker
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer

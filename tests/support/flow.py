@@ -10,6 +10,7 @@ from typing import Any
 from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, parse_config
+from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted
 from relay.domain.parsing import parse
 from relay.ingest import Intake
@@ -17,7 +18,6 @@ from relay.rendering import BoundedRenderer
 from relay.standins.slack import Message, SlackStandin
 from relay.store import Store
 from relay.store.records import Ledger, Records
-from relay.worker import Worker
 from tests.support.clock import Clock
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
