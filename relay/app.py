@@ -18,6 +18,9 @@ from urllib.parse import urlsplit
 import structlog
 
 from relay import metrics
+from relay.background.digests import Digests
+from relay.background.reconciliation import Reconciliation, Sender
+from relay.background.scheduler import PERIOD, Patrol, Scheduler
 from relay.buttons import answer, offered, under
 from relay.channels import CHANNELS, Channel
 from relay.channels.slack.authority import Person, Presser
@@ -25,7 +28,6 @@ from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, Source, load
 from relay.delivering.enrichment import Enrichment
 from relay.delivering.worker import Worker
-from relay.digests import Digests
 from relay.domain.deliveries import Accepted, Delivery
 from relay.domain.faults import handling
 from relay.domain.parsing import decode, parse
@@ -40,10 +42,8 @@ from relay.platform.lookups import Lookups
 from relay.receiving.identity import Named
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.server import GuardedRunner, serve
-from relay.reconciliation import Reconciliation, Sender
 from relay.rendering import BoundedRenderer
 from relay.resources import share
-from relay.scheduler import PERIOD, Patrol, Scheduler
 from relay.store import Store
 from relay.store.embedded import FAREWELL, EmbeddedRedis, find_server, running_url
 from relay.store.findings import Findings

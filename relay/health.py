@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import structlog
 
 from relay import metrics
+from relay.background.scheduler import PERIOD
 from relay.config.loading import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import ConfigError, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving.receiver import Readiness
-from relay.scheduler import PERIOD
 from relay.store import Store
 from relay.store.records import Records
 from relay.store.watch import Watch

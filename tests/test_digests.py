@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from relay.background.digests import Digests, at_hand
 from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, parse_config
 from relay.delivering.worker import Worker
-from relay.digests import Digests, at_hand
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.events import Event
 from relay.domain.parsing import parse

@@ -9,12 +9,22 @@ from typing import Any
 import pytest
 
 from relay import metrics
+from relay.background.reconciliation import (
+    AT_ONCE,
+    LISTED,
+    MOST,
+    OVERLAP,
+    PERIOD,
+    QUIET,
+    STARTING,
+    Reconciliation,
+    Sender,
+)
 from relay.config.schema import Platform
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import PlatformError
 from relay.platform.lookups import Lookups
-from relay.reconciliation import AT_ONCE, LISTED, MOST, OVERLAP, PERIOD, QUIET, STARTING, Reconciliation, Sender
 from relay.store import Store
 from relay.store.rounds import Unheard
 from tests.support import events

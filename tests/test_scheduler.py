@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from relay.background.scheduler import Scheduler
 from relay.errors import StoreUnavailable
-from relay.scheduler import Scheduler
 from relay.store import Store
 from relay.store.records import Records
 from relay.store.watch import Watch

@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from relay.app import Desk, build_renderer
+from relay.background.digests import at_hand
 from relay.channels import CHANNELS
 from relay.cli.desk import at_desk, iso, local, print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show
 from relay.configfile.validation import suggest
-from relay.digests import at_hand
 from relay.errors import RelayError
 from relay.policy.destinations import Destination
 from relay.policy.schedules import spoken

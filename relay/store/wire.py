@@ -91,7 +91,7 @@ def _progress(event: Event) -> dict[str, float]:
 
 
 def _sender(event: Event) -> str:
-    """Whom it came from, for people; what relay fetched itself says so (relay/reconciliation.py)."""
+    """Whom it came from, for people; what relay fetched itself says so (relay/background/reconciliation.py)."""
     return f"{event.source} when asked" if event.document.get("reconciled") is True else event.source
 
 

@@ -4,12 +4,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from relay.background.scheduler import Patrol, Scheduler
 from relay.config.loading import Config, parse_config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
 from relay.ingest import Intake
-from relay.scheduler import Patrol, Scheduler
 from relay.store import Store
 from tests.support import events
 from tests.support.clock import Clock

@@ -47,7 +47,7 @@ function verbs.again(...)
   end
 end
 
--- Reconciliation (relay/reconciliation.py): one process in each period asks the platform. Answers the ms up to which new
+-- Reconciliation (relay/background/reconciliation.py): one process in each period asks the platform. Answers the ms up to which new
 -- runs are known, 0 if no round was ever finished.
 function verbs.turn(period)
   local t = redis.call('HMGET', P .. 'ticks', 'asked', 'reconciled')
