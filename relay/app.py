@@ -21,7 +21,6 @@ from relay import metrics
 from relay.background.digests import Digests
 from relay.background.reconciliation import Reconciliation, Sender
 from relay.background.scheduler import PERIOD, Patrol, Scheduler
-from relay.buttons import answer, offered, under
 from relay.channels import CHANNELS, Channel
 from relay.channels.slack.authority import Person, Presser
 from relay.channels.slack.channel import Slack, SlackSettings
@@ -34,10 +33,11 @@ from relay.domain.parsing import decode, parse
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.health import Health
 from relay.ingest import Intake
-from relay.interactions import Interactions
+from relay.interactivity.buttons import answer, offered, under
+from relay.interactivity.endpoint import Interactions
+from relay.interactivity.executor import CHANNEL as PLATFORM
+from relay.interactivity.executor import Actions
 from relay.outage import Outage
-from relay.platform.actions import CHANNEL as PLATFORM
-from relay.platform.actions import Actions
 from relay.platform.lookups import Lookups
 from relay.receiving.identity import Named
 from relay.receiving.receiver import Receiver, make_app

@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 
-from relay.buttons import places
 from relay.config.loading import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import PRESSED, Event, fill
 from relay.domain.faults import handling
 from relay.errors import StoreUnavailable
+from relay.interactivity.buttons import places
 from relay.policy.recipients import added
 from relay.policy.rules import decide, targets
 from relay.store import Store

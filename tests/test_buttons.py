@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from relay.app import Relay
 from relay.channels.slack.channel import SlackSettings
 from relay.cli.story import facts_of
-from relay.interactions import PATH
+from relay.interactivity.endpoint import PATH
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.whispers import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
 from relay.standins.slack import Fault, Message

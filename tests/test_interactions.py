@@ -12,12 +12,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from relay.buttons import GOOD_FOR, Button
 from relay.channels.slack.authority import Person, Presser
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
-from relay.interactions import LIMIT, MAX_BODY, PATH, Interactions
+from relay.interactivity.buttons import GOOD_FOR, Button
+from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, Interactions
 from relay.receiving.problems import answer_problems
 from relay.receiving.signatures import sign
 from relay.rendering.whispers import FORBIDDEN, STALE, TAKEN, TWICE

@@ -10,7 +10,7 @@ import pytest
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.interactions import PATH
+from relay.interactivity.endpoint import PATH
 from relay.standins.slack import Fault
 from tests.chaos.test_kills import DURABLE
 from tests.support.events import body

@@ -105,8 +105,8 @@ def _without_a_server(config: Config) -> Iterator[Problem]:
 
 def _without_buttons(config: Config) -> Iterator[Problem]:
     """Which buttons were asked for that nobody gets, and what they lack."""
-    from relay.buttons import offered  # noqa: PLC0415
     from relay.channels.slack.channel import SlackSettings  # noqa: PLC0415
+    from relay.interactivity.buttons import offered  # noqa: PLC0415
 
     settings = config.channels.get("slack")
     if not isinstance(settings, SlackSettings):
@@ -125,9 +125,9 @@ def _without_buttons(config: Config) -> Iterator[Problem]:
 
 def _buttons(config: Config) -> dict[str, list[str]]:
     """The buttons in Slack, who may press them, and what has to be written down at Slack for that."""
-    from relay.buttons import offered  # noqa: PLC0415
     from relay.channels.slack.authority import kind_of  # noqa: PLC0415
-    from relay.interactions import PATH  # noqa: PLC0415
+    from relay.interactivity.buttons import offered  # noqa: PLC0415
+    from relay.interactivity.endpoint import PATH  # noqa: PLC0415
 
     may = offered(config)
     lines = [f"{action}: {', '.join(names)}" for action, names in may.items()]
@@ -168,7 +168,7 @@ def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
 async def _ask_everyone(config: Config, report: Report, document: Document) -> dict[str, str]:
     """What each of the other sides answers; what it refuses becomes a problem of the report."""
     from relay.app import build_channels  # noqa: PLC0415
-    from relay.buttons import offered  # noqa: PLC0415
+    from relay.interactivity.buttons import offered  # noqa: PLC0415
 
     channels = build_channels(config)
     questions: dict[str, Callable[[], Awaitable[str]]] = {
@@ -222,7 +222,7 @@ async def _ask_platform(config: Config) -> str:
 
 async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Document) -> str:
     """Whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
-    from relay.buttons import offered  # noqa: PLC0415
+    from relay.interactivity.buttons import offered  # noqa: PLC0415
 
     for action, names in offered(config).items():
         nobodies = await channels["slack"].nobodies(names)

@@ -19,8 +19,8 @@ from relay import metrics
 from relay.config.loading import Config
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.errors import DeliveryError, StoreUnavailable
+from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.outage import Outage
-from relay.platform.actions import CHANNEL as PLATFORM
 from relay.policy.destinations import quiet_now
 from relay.policy.presentation import called, tell
 from relay.policy.recipients import mentions

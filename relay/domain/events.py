@@ -16,7 +16,10 @@ OPERATION_EVENTS = ("operation.started", "operation.progress", "operation.phase.
                     "operation.completed", "operation.failed", "operation.cancelled")  # fmt: skip
 BATCH_EVENTS = ("batch.started", "batch.operation.completed", "batch.completed")
 WATCH_EVENTS = ("operation.stalled", "operation.recovered")  # relay's own, of a run that nobody reports about
-ACTION_REQUESTED, ACTION_DONE = "operation.action.requested", "operation.action.done"  # of buttons (relay.buttons)
+ACTION_REQUESTED, ACTION_DONE = (
+    "operation.action.requested",
+    "operation.action.done",
+)  # of buttons (relay.interactivity.buttons)
 STATUSES = ("Initiated", "Running", "Stalled", "Completed", "Failed", "Cancelled", "Timeout")
 PRIORITIES = ("Low", "Normal", "High", "Critical")
 TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
@@ -94,7 +97,7 @@ class Event:
     original: str = ""  # the run that this one retries under a new id: its messages and mails are continued
     member_of: str = ""  # the batch that the operation belongs to
     watch: Document = field(default_factory=dict)  # of the watchdog's: what it saw, so that it is told once or never
-    action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.buttons)
+    action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
 
     @property

@@ -7,7 +7,7 @@ import pytest
 
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError, PlatformError, StoreUnavailable
-from relay.platform.actions import Actions, reason
+from relay.interactivity.executor import Actions, reason
 from relay.platform.models import Cancelled, Retried
 
 ACTION = {"name": "retry", "operationId": "op-2", "subject": "op-1", "run": 1, "user": "U1", "userName": "jana"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.domain.events import OPERATION_EVENTS
-from relay.interactions import PATH
+from relay.interactivity.endpoint import PATH
 from relay.rendering.whispers import FORBIDDEN, TAKEN
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess

@@ -16,11 +16,11 @@ from urllib.parse import parse_qs
 import structlog
 from aiohttp import web
 
-from relay.buttons import ACTIONS, MUTE, Button, press
 from relay.channels.slack.authority import Person, Presser
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
+from relay.interactivity.buttons import ACTIONS, MUTE, Button, press
 from relay.outage import Outage
 from relay.receiving import request_body as bodies
 from relay.receiving.problems import Refused, Sparingly

@@ -17,7 +17,7 @@ from relay.domain import tokens
 from relay.domain.deliveries import Delivery, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, PRESSED, Event
 from relay.domain.parsing import parse
-from relay.platform import actions as platform
+from relay.interactivity import executor as platform
 from relay.platform.lookups import configured
 
 PURPOSE = "slack-button"
