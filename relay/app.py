@@ -51,7 +51,7 @@ from relay.store.records import Quarantined, Records
 from relay.store.rounds import Rounds
 from relay.store.store import LEASE
 from relay.store.suppressions import Suppressions
-from relay.unsubscribe import Unsubscribe
+from relay.unsubscribe.endpoint import Unsubscribe
 
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from relay.receiving.problems import answer_problems
 from relay.receiving.server import serve
 from relay.store import Store
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
-from relay.unsubscribe import LIMIT, PURPOSE, Unsubscribe
+from relay.unsubscribe.endpoint import LIMIT, PURPOSE, Unsubscribe
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.waiting import until

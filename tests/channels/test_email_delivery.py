@@ -20,7 +20,7 @@ from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.records import Records
 from relay.store.suppressions import Suppressions
-from relay.unsubscribe import Unsubscribe
+from relay.unsubscribe.endpoint import Unsubscribe
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer

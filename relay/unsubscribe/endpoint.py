@@ -23,7 +23,7 @@ from relay.receiving.problems import RETRY_AFTER, Sparingly
 from relay.receiving.rate_limit import Throttle
 from relay.receiving.sources import RateLimit
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
-from relay.unsubscribe_page import POLICY, UNDO, language_of, page
+from relay.unsubscribe.page import POLICY, UNDO, language_of, page
 
 PURPOSE = "unsubscribe"
 CHANNELS = frozenset({"email"})  # whose messages have one reader each
