@@ -11,7 +11,7 @@ import aiohttp
 
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
-from relay.platform.sandbox.service import sandbox
+from relay.sandbox.service import sandbox
 from relay.store.keys import TICKS
 from tests.support.events import body, seed
 from tests.support.platform import scripted_platform

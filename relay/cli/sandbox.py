@@ -49,7 +49,7 @@ def sandbox(
 
 
 async def _serve(token: str, **options: Any) -> None:
-    from relay.platform.sandbox.service import sandbox as opened  # noqa: PLC0415 - `--help` needs no HTTP
+    from relay.sandbox.service import sandbox as opened  # noqa: PLC0415 - `--help` needs no HTTP
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -22,9 +22,9 @@ from relay.errors import PlatformError
 from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request
-from relay.platform.sandbox.service import sandbox
 from relay.receiving import signatures
 from relay.resources import share
+from relay.sandbox.service import sandbox
 from relay.standins.inbox import Inbox
 from relay.standins.slack import Message, SlackStandin
 

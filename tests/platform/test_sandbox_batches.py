@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from relay.platform.sandbox.batches import Decision, decide
-from relay.platform.sandbox.requests import FailurePolicy
+from relay.sandbox.batches import Decision, decide
+from relay.sandbox.requests import FailurePolicy
 from tests.platform.test_sandbox_api import shape
 from tests.support.sandbox import Stage
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from relay.domain.parsing import decode, parse
-from relay.platform.sandbox.jobs import end
 from relay.receiving.signatures import SignedRequest, verify
+from relay.sandbox.jobs import end
 from tests.support.sandbox import Stage, Told, stage
 
 MINUTE = 60.0

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.platform.sandbox.profile import EventLogProfile, sample
-from relay.platform.sandbox.runner import Brought, Job, Report
+from relay.sandbox.profile import EventLogProfile, sample
+from relay.sandbox.runner import Brought, Job, Report
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import Stage, stage

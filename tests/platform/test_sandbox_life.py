@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.platform.sandbox import texts
-from relay.platform.sandbox.life import Phase, Plan, snapshot, steps
-from relay.platform.sandbox.requests import Play, Retrying
-from relay.platform.sandbox.scenarios import phases_of, plan
+from relay.sandbox import texts
+from relay.sandbox.life import Phase, Plan, snapshot, steps
+from relay.sandbox.requests import Play, Retrying
+from relay.sandbox.scenarios import phases_of, plan
 
 TYPES = ("ProcessMiningAnalysis", "DataEnrichment", "ReportGeneration", "SomethingElse")
 BEGAN = 1_705_749_600.0

@@ -10,13 +10,13 @@ from redis.asyncio import Redis
 
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
-from relay.platform.sandbox.changes import LEASE
-from relay.platform.sandbox.engine import Desk, Operations
-from relay.platform.sandbox.outcomes import Links
-from relay.platform.sandbox.records import Operation
-from relay.platform.sandbox.requests import StartOperation as Asked
-from relay.platform.sandbox.service import sandbox as sandbox_at
-from relay.platform.sandbox.state import PREFIX
+from relay.sandbox.changes import LEASE
+from relay.sandbox.engine import Desk, Operations
+from relay.sandbox.outcomes import Links
+from relay.sandbox.records import Operation
+from relay.sandbox.requests import StartOperation as Asked
+from relay.sandbox.service import sandbox as sandbox_at
+from relay.sandbox.state import PREFIX
 from relay.store.embedded import EmbeddedRedis
 from tests.support.clock import Clock
 from tests.support.commands import SECONDS

@@ -15,13 +15,13 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.platform.sandbox.engine import Desk
-from relay.platform.sandbox.outcomes import Links
-from relay.platform.sandbox.profile import EventLogProfile
-from relay.platform.sandbox.runner import Runner
-from relay.platform.sandbox.server import Server
-from relay.platform.sandbox.service import Worker
-from relay.platform.sandbox.state import State
+from relay.sandbox.engine import Desk
+from relay.sandbox.outcomes import Links
+from relay.sandbox.profile import EventLogProfile
+from relay.sandbox.runner import Runner
+from relay.sandbox.server import Server
+from relay.sandbox.service import Worker
+from relay.sandbox.state import State
 from relay.store.embedded import ends_with_parent
 from tests.support.clock import Clock
 from tests.support.commands import ROOT, SECONDS, environment

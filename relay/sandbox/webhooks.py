@@ -4,12 +4,12 @@ import secrets
 from base64 import b64encode
 from uuid import uuid4
 
-from relay.platform.sandbox import answers, texts
-from relay.platform.sandbox.changes import Change, name
-from relay.platform.sandbox.engine import Desk
-from relay.platform.sandbox.records import Counters, Webhook
-from relay.platform.sandbox.requests import RegisterWebhook, RotateSecret
 from relay.receiving.problems import Refused
+from relay.sandbox import answers, texts
+from relay.sandbox.changes import Change, name
+from relay.sandbox.engine import Desk
+from relay.sandbox.records import Counters, Webhook
+from relay.sandbox.requests import RegisterWebhook, RotateSecret
 
 MOST = 100  # of a project: every event is looked at by all of them
 

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from relay.platform.sandbox import answers, documents
-from relay.platform.sandbox.engine import Desk
-from relay.platform.sandbox.records import Operation
-from relay.platform.sandbox.requests import ListQuery
+from relay.sandbox import answers, documents
+from relay.sandbox.engine import Desk
+from relay.sandbox.records import Operation
+from relay.sandbox.requests import ListQuery
 
 # What the summary counts together: its numbers add up to the total.
 GROUPS = {"Initiated": "running", "Running": "running", "Completed": "completed", "Failed": "failed",

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
 
-from relay.platform.sandbox import answers, texts
-from relay.platform.sandbox.artifacts import archive, files, pretty
-from relay.platform.sandbox.documents import path, resources
-from relay.platform.sandbox.figures import results as phase_results
-from relay.platform.sandbox.life import usual
-from relay.platform.sandbox.records import Operation
-from relay.platform.sandbox.views import View, view
+from relay.sandbox import answers, texts
+from relay.sandbox.artifacts import archive, files, pretty
+from relay.sandbox.documents import path, resources
+from relay.sandbox.figures import results as phase_results
+from relay.sandbox.life import usual
+from relay.sandbox.records import Operation
+from relay.sandbox.views import View, view
 
 PARTIAL = "partial-results.zip"
 

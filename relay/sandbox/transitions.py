@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay.platform.sandbox import documents, outcomes
-from relay.platform.sandbox.changes import LEASE, Change, Found, name
-from relay.platform.sandbox.events import of_operation
-from relay.platform.sandbox.life import steps
-from relay.platform.sandbox.outcomes import Links
-from relay.platform.sandbox.records import Counters, Live, Operation, Sending, Webhook
-from relay.platform.sandbox.requests import CancelOperation, Play
-from relay.platform.sandbox.views import view
+from relay.sandbox import documents, outcomes
+from relay.sandbox.changes import LEASE, Change, Found, name
+from relay.sandbox.events import of_operation
+from relay.sandbox.life import steps
+from relay.sandbox.outcomes import Links
+from relay.sandbox.records import Counters, Live, Operation, Sending, Webhook
+from relay.sandbox.requests import CancelOperation, Play
+from relay.sandbox.views import view
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.platform.sandbox import answers
-from relay.platform.sandbox.requests import (
+from relay.sandbox import answers
+from relay.sandbox.requests import (
     CancelOperation,
     ListQuery,
     Query,

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from relay.platform.sandbox import texts
-from relay.platform.sandbox.records import Batch, Operation, Record, Sending, Webhook
-from relay.platform.sandbox.requests import Authentication, BatchCallbacks, Callbacks
+from relay.sandbox import texts
+from relay.sandbox.records import Batch, Operation, Record, Sending, Webhook
+from relay.sandbox.requests import Authentication, BatchCallbacks, Callbacks
 
 # A cancellation is told where trouble is told: whoever waits for a completion must not take it for one.
 CALLBACKS: Mapping[str, str] = {

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from relay.platform.sandbox import answers, documents, making, outcomes
-from relay.platform.sandbox.changes import Change, Found, name
-from relay.platform.sandbox.events import listeners
-from relay.platform.sandbox.outcomes import Links
-from relay.platform.sandbox.records import Counters, Live, Operation, Outcome, Webhook
-from relay.platform.sandbox.requests import CancelOperation, RetryOperation, StartOperation
-from relay.platform.sandbox.runner import Runner
-from relay.platform.sandbox.state import State
-from relay.platform.sandbox.transitions import Told, advanced, begun, cancelling, ended, reported
 from relay.receiving.problems import Refused
+from relay.sandbox import answers, documents, making, outcomes
+from relay.sandbox.changes import Change, Found, name
+from relay.sandbox.events import listeners
+from relay.sandbox.outcomes import Links
+from relay.sandbox.records import Counters, Live, Operation, Outcome, Webhook
+from relay.sandbox.requests import CancelOperation, RetryOperation, StartOperation
+from relay.sandbox.runner import Runner
+from relay.sandbox.state import State
+from relay.sandbox.transitions import Told, advanced, begun, cancelling, ended, reported
 
 
 @dataclass(frozen=True)

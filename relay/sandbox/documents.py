@@ -3,11 +3,11 @@
 from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
-from relay.platform.sandbox import answers, texts
-from relay.platform.sandbox.figures import doing, found
-from relay.platform.sandbox.life import usual
-from relay.platform.sandbox.records import Counters, Operation
-from relay.platform.sandbox.views import RATE, View, view
+from relay.sandbox import answers, texts
+from relay.sandbox.figures import doing, found
+from relay.sandbox.life import usual
+from relay.sandbox.records import Counters, Operation
+from relay.sandbox.views import RATE, View, view
 
 USER = "sandbox"  # whoever holds the token
 

@@ -15,9 +15,9 @@ from random import Random
 from statistics import median
 from typing import Any, NamedTuple
 
-from relay.platform.sandbox import texts
-from relay.platform.sandbox.artifacts import File
-from relay.platform.sandbox.runner import Brought, Job, Report
+from relay.sandbox import texts
+from relay.sandbox.artifacts import File
+from relay.sandbox.runner import Brought, Job, Report
 
 PHASES = ("Reading", "Variants", "Throughput Times", "Report")
 COLUMNS = {"case": "case_id", "activity": "activity", "timestamp": "timestamp"}

@@ -11,16 +11,16 @@ import aiohttp
 import structlog
 
 from relay.errors import StoreUnavailable
-from relay.platform.sandbox.engine import Desk
-from relay.platform.sandbox.jobs import Jobs, end
-from relay.platform.sandbox.outbox import Outbox
-from relay.platform.sandbox.outcomes import Links
-from relay.platform.sandbox.profile import EventLogProfile
-from relay.platform.sandbox.runner import Runner
-from relay.platform.sandbox.server import Server
-from relay.platform.sandbox.state import State
 from relay.receiving.problems import place
 from relay.receiving.server import serve
+from relay.sandbox.engine import Desk
+from relay.sandbox.jobs import Jobs, end
+from relay.sandbox.outbox import Outbox
+from relay.sandbox.outcomes import Links
+from relay.sandbox.profile import EventLogProfile
+from relay.sandbox.runner import Runner
+from relay.sandbox.server import Server
+from relay.sandbox.state import State
 from relay.store.embedded import EmbeddedRedis
 
 PAUSE = 0.05  # seconds between two looks when nothing is due

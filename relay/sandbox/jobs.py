@@ -7,12 +7,12 @@ from typing import Any
 import structlog
 
 from relay.errors import StoreUnavailable
-from relay.platform.sandbox import texts
-from relay.platform.sandbox.changes import LEASE, name
-from relay.platform.sandbox.engine import Desk, Operations
-from relay.platform.sandbox.records import Live, Operation, Outcome
-from relay.platform.sandbox.runner import Brought, Job, Runner, Stopped
 from relay.receiving.problems import place
+from relay.sandbox import texts
+from relay.sandbox.changes import LEASE, name
+from relay.sandbox.engine import Desk, Operations
+from relay.sandbox.records import Live, Operation, Outcome
+from relay.sandbox.runner import Brought, Job, Runner, Stopped
 
 BEAT = 1.0  # seconds between two looks at whether the job is still wanted
 GRACE = 30.0  # seconds that a cancelled job has for the step at hand

@@ -12,19 +12,19 @@ from aiohttp import web
 
 from relay.configfile.validation import suggest
 from relay.errors import StoreUnavailable
-from relay.platform.sandbox import documents, downloads, openapi, outcomes, page
-from relay.platform.sandbox.artifacts import archive
-from relay.platform.sandbox.asking import body_of, query_of
-from relay.platform.sandbox.batches import FieldError
-from relay.platform.sandbox.batchwork import Batches
-from relay.platform.sandbox.downloads import attachment
-from relay.platform.sandbox.engine import Desk, Operations
-from relay.platform.sandbox.listing import listing
-from relay.platform.sandbox.records import Batch, Operation, Record, Webhook
-from relay.platform.sandbox.requests import CancelOperation, RetryOperation, RotateSecret
-from relay.platform.sandbox.routes import ROUTES, Route
-from relay.platform.sandbox.webhooks import Webhooks
 from relay.receiving.problems import HEADERS, Refused, answer_problems, problem
+from relay.sandbox import documents, downloads, openapi, outcomes, page
+from relay.sandbox.artifacts import archive
+from relay.sandbox.asking import body_of, query_of
+from relay.sandbox.batches import FieldError
+from relay.sandbox.batchwork import Batches
+from relay.sandbox.downloads import attachment
+from relay.sandbox.engine import Desk, Operations
+from relay.sandbox.listing import listing
+from relay.sandbox.records import Batch, Operation, Record, Webhook
+from relay.sandbox.requests import CancelOperation, RetryOperation, RotateSecret
+from relay.sandbox.routes import ROUTES, Route
+from relay.sandbox.webhooks import Webhooks
 
 MAX_BODY = 2**20
 PART = re.compile(openapi.PART)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
-from relay.platform.sandbox.records import ENDED
-from relay.platform.sandbox.requests import FailurePolicy, Member
+from relay.sandbox.records import ENDED
+from relay.sandbox.requests import FailurePolicy, Member
 
 FAILED = frozenset({"Failed", "Timeout"})
 PENDING = "Pending"  # waits for others of its batch

@@ -13,13 +13,13 @@ import structlog
 
 from relay import __version__
 from relay.errors import StoreUnavailable
-from relay.platform.sandbox.changes import Attempt
-from relay.platform.sandbox.engine import Desk
-from relay.platform.sandbox.records import Sending, Webhook
-from relay.platform.sandbox.requests import Retrying
 from relay.policy.retry import RetryPolicy, delay
 from relay.receiving.problems import place
 from relay.receiving.signatures import sign
+from relay.sandbox.changes import Attempt
+from relay.sandbox.engine import Desk
+from relay.sandbox.records import Sending, Webhook
+from relay.sandbox.requests import Retrying
 
 PATIENCE = 10.0  # seconds for an answer; far less than the lease
 PAUSE = 5.0  # seconds after which a paused webhook is looked at again

@@ -3,15 +3,15 @@
 from typing import Any
 from uuid import uuid4
 
-from relay.platform.sandbox import answers, batches, documents, making, texts
-from relay.platform.sandbox.batches import FAILED, PENDING, Decision, schedule
-from relay.platform.sandbox.changes import Change, Found, name
-from relay.platform.sandbox.engine import Desk
-from relay.platform.sandbox.events import of_batch
-from relay.platform.sandbox.life import INSTANT, usual
-from relay.platform.sandbox.records import ENDED, Batch, Counters, Operation, Webhook
-from relay.platform.sandbox.requests import CancelOperation, RetryOperation, SubmitBatch
-from relay.platform.sandbox.transitions import Told, begun, cancelling
+from relay.sandbox import answers, batches, documents, making, texts
+from relay.sandbox.batches import FAILED, PENDING, Decision, schedule
+from relay.sandbox.changes import Change, Found, name
+from relay.sandbox.engine import Desk
+from relay.sandbox.events import of_batch
+from relay.sandbox.life import INSTANT, usual
+from relay.sandbox.records import ENDED, Batch, Counters, Operation, Webhook
+from relay.sandbox.requests import CancelOperation, RetryOperation, SubmitBatch
+from relay.sandbox.transitions import Told, begun, cancelling
 
 
 class Batches:

@@ -6,13 +6,13 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from relay.platform.sandbox.batches import FieldError
-from relay.platform.sandbox.life import Phase, Plan
-from relay.platform.sandbox.records import Live, Operation
-from relay.platform.sandbox.requests import Play, RetryOperation, StartOperation
-from relay.platform.sandbox.runner import Runner
-from relay.platform.sandbox.scenarios import plan
-from relay.platform.sandbox.views import view
+from relay.sandbox.batches import FieldError
+from relay.sandbox.life import Phase, Plan
+from relay.sandbox.records import Live, Operation
+from relay.sandbox.requests import Play, RetryOperation, StartOperation
+from relay.sandbox.runner import Runner
+from relay.sandbox.scenarios import plan
+from relay.sandbox.views import view
 
 
 def operation(

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from relay import __version__
-from relay.platform.sandbox import answers
-from relay.platform.sandbox.routes import ROUTES, Route
+from relay.sandbox import answers
+from relay.sandbox.routes import ROUTES, Route
 
 Schema = dict[str, Any]
 

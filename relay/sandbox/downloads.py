@@ -5,10 +5,10 @@ import mimetypes
 
 from aiohttp import web
 
-from relay.platform.sandbox import outcomes
-from relay.platform.sandbox.engine import Desk
-from relay.platform.sandbox.records import Operation
 from relay.receiving.problems import HEADERS, Refused
+from relay.sandbox import outcomes
+from relay.sandbox.engine import Desk
+from relay.sandbox.records import Operation
 
 
 def add(app: web.Application, desk: Desk) -> None:

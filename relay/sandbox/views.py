@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relay.platform.sandbox.figures import Figures, figures
-from relay.platform.sandbox.life import Phase, Snapshot, snapshot, steps
-from relay.platform.sandbox.records import Operation
-from relay.platform.sandbox.requests import Play
+from relay.sandbox.figures import Figures, figures
+from relay.sandbox.life import Phase, Snapshot, snapshot, steps
+from relay.sandbox.records import Operation
+from relay.sandbox.requests import Play
 
 RATE = 0.6  # dollars for an hour of a CPU
 

@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 from relay.configfile.validation import suggest
 from relay.domain.parsing import decode
 from relay.errors import NotJson
-from relay.platform.sandbox.routes import Route
 from relay.receiving.problems import Refused
+from relay.sandbox.routes import Route
 
 
 async def body_of(route: Route, request: web.Request) -> Any:
