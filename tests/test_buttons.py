@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from relay.app import Relay
 from relay.channels.slack.channel import SlackSettings
 from relay.cli.story import facts_of
+from relay.dev.standins.slack import Fault, Message
+from relay.dev.standins.slack_limits import validate
 from relay.interactivity.endpoint import PATH
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.whispers import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
-from relay.standins.slack import Fault, Message
-from relay.standins.slack_limits import validate
 from tests.support import samples, slacks
 from tests.support.browser import Browser, needs_chromium
 from tests.support.inprocess import relay

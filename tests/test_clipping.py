@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.channels.slack.messages import BUDGET, attempts
+from relay.dev.standins.slack_limits import text_size, validate
 from relay.domain.text import boundary, clip, length
-from relay.standins.slack_limits import text_size, validate
 
 WHOLE = ["👩‍🔬", "👍🏽", "🇩🇪", "e\u0301", "न\u0940", "⚪\ufe0f", "\u1112\u1161\u11ab"]
 PIECES = st.sampled_from([*WHOLE, "&amp;", "&lt;", "<https://a.example/x|a b>", "x", " ", "𝔘"])

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from relay.standins.slack import SlackStandin
+from relay.dev.standins.slack import SlackStandin
 from relay.store.server_binary import find_server
 from tests.support.commands import ROOT, Serving, environment, relay
 from tests.support.ports import free_ports

@@ -12,6 +12,7 @@ from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, parse_config
 from relay.delivering.worker import Worker
+from relay.dev.standins.slack import SlackStandin
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.events import Event
 from relay.domain.parsing import parse
@@ -20,7 +21,6 @@ from relay.errors import DeliveryError
 from relay.ingest import Intake
 from relay.rendering import BoundedRenderer
 from relay.rendering.renderer import Renderer
-from relay.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.boxes import event_of
 from relay.store.records import Records

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from relay.dev.standins.slack import Fault
 from relay.errors import ConfigError
-from relay.standins.slack import Fault
 from tests.support.events import body, seed
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay

@@ -12,10 +12,10 @@ import pytest
 
 from relay.channels.slack.channel import NewRoots
 from relay.cli.story import NOTED, WHY, facts_of, sentence_of
+from relay.dev.standins.slack import Fault
 from relay.domain.events import PRIORITIES
 from relay.domain.parsing import parse
 from relay.policy.recipients import DynamicDestinations
-from relay.standins.slack import Fault
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.events import seed

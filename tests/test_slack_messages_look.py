@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from relay.dev.standins.slack_limits import validate
 from relay.domain.deliveries import Kind
 from relay.domain.events import Event
 from relay.domain.text import length
 from relay.rendering import Renderer
 from relay.rendering.fixtures import FIXTURES
-from relay.standins.slack_limits import validate
 from tests.support import samples, slacks
 from tests.support.golden import GOLDEN, agreed
 from tests.support.slacks import KINDS, LANGUAGES, NAMES

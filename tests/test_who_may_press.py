@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from relay.dev.standins.slack import Fault, Group, User
 from relay.rendering.whispers import FORBIDDEN, SLOW, TAKEN
-from relay.standins.slack import Fault, Group, User
 from tests.support.redis_server import RedisServer
 from tests.test_buttons import ANALYST, CANCEL, LEAD, Scene, scene
 

@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 from relay.channels.email.channel import Email
 from relay.config.loading import Config, parse_config
 from relay.delivering.worker import Worker
+from relay.dev.standins.inbox import Inbox
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
 from relay.errors import DeliveryError
 from relay.outage import Outage
 from relay.policy.presentation import tell
 from relay.rendering import BoundedRenderer
-from relay.standins.inbox import Inbox
 from relay.store import Store
 from relay.store.records import Records
 from tests.support import events

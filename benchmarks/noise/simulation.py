@@ -11,9 +11,9 @@ from relay.app import build_channels, build_renderer
 from relay.channels import CHANNELS
 from relay.config.loading import parse_config
 from relay.delivering.worker import Worker
+from relay.dev.standins.slack import SlackStandin
 from relay.domain.parsing import parse
 from relay.ingest import Intake
-from relay.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.records import Records
 

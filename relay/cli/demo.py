@@ -12,8 +12,8 @@ from relay.cli.logs import configure
 from relay.cli.loop import run_loop
 from relay.cli.options import refuse, visible
 from relay.cli.screen import console as screen
-from relay.demo import Demo
-from relay.demo.demo import SPEED, Happening
+from relay.dev.demo import Demo
+from relay.dev.demo.demo import SPEED, Happening
 from relay.errors import RelayError
 
 COLOURS = {"platform": "cyan", "sender": "cyan", "slack": "magenta", "mail": "yellow"}

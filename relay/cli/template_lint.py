@@ -11,6 +11,7 @@ import click
 from relay.cli.options import json_option, visible
 from relay.cli.template import Workplace, workplace, workplace_options
 from relay.configfile.validation import suggest
+from relay.dev.standins.slack_limits import validate
 from relay.errors import TemplateError
 from relay.rendering import BoundedRenderer
 from relay.rendering.catalogues import Catalogues
@@ -19,7 +20,6 @@ from relay.rendering.fixtures import FIXTURES
 from relay.rendering.library import Library
 from relay.rendering.names import empty_values, file_of, unknown_names
 from relay.rendering.renderer import message_of
-from relay.standins.slack_limits import validate
 
 CLIPPED = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning only
 

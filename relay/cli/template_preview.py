@@ -16,6 +16,7 @@ from relay.channels.email.messages import Mailbox, compose
 from relay.cli.options import read_event, refuse
 from relay.cli.template import USUAL, Workplace, workplace, workplace_options
 from relay.configfile.validation import suggest
+from relay.dev.standins.slack_page import page_of
 from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event
 from relay.domain.parsing import decode, parse
@@ -25,7 +26,6 @@ from relay.rendering import BoundedRenderer
 from relay.rendering.catalogues import languages
 from relay.rendering.checks import history_of, kinds_of, sample_events
 from relay.rendering.fixtures import FIXTURES
-from relay.standins.slack_page import page_of
 
 SENDER = Mailbox("relay@example.com", "relay")
 READER = "you@example.com"

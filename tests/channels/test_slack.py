@@ -12,10 +12,10 @@ import pytest
 from pydantic import ValidationError
 
 from relay.channels.slack.channel import Slack, SlackSettings
+from relay.dev.standins.slack import Fault, Group, Message, SlackStandin, User
 from relay.domain.deliveries import Notification
 from relay.domain.text import clip
 from relay.errors import DeliveryError
-from relay.standins.slack import Fault, Group, Message, SlackStandin, User
 from tests.support.clock import Clock
 
 TOKEN = "xoxb-1234567890-abcdefSECRET"

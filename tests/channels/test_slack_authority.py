@@ -12,7 +12,7 @@ from relay.channels.slack.authority import UNDER_WAY, Authority, Person, Presser
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.channels.slack.errors import SlackError
 from relay.channels.slack.people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR, People
-from relay.standins.slack import Fault, SlackStandin, User
+from relay.dev.standins.slack import Fault, SlackStandin, User
 from tests.support.clock import Clock
 
 ANALYST, LEAD = Presser("U0ANALYST1"), Presser("U0LEAD0001")

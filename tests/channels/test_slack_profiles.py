@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.channels.slack.channel import Slack, SlackSettings
+from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.deliveries import Notification
-from relay.standins.slack import Fault, SlackStandin
 
 POST, UPDATE = "chat.postMessage", "chat.update"
 PLAIN = {"type": "section", "text": {"type": "mrkdwn", "text": "🔵 *Running* · Order-to-Cash"}}

@@ -13,9 +13,9 @@ from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, parse_config
+from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.deliveries import PERSON, Notification
 from relay.errors import ConfigError, DeliveryError
-from relay.standins.slack import Fault, SlackStandin
 from tests.support import events
 from tests.support.redis_server import RedisServer
 from tests.support.stage import SECRET as STAGE_SECRET

@@ -22,7 +22,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.standins.inbox import Inbox
+from relay.dev.standins.inbox import Inbox
 from tests.chaos.test_kills import DURABLE
 from tests.support import haproxy
 from tests.support.commands import Serving

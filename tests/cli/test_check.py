@@ -9,8 +9,8 @@ import pytest
 import yarl
 from click.testing import Result
 
-from relay.standins.inbox import Inbox
-from relay.standins.slack import Fault, SlackStandin
+from relay.dev.standins.inbox import Inbox
+from relay.dev.standins.slack import Fault, SlackStandin
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer

@@ -8,7 +8,7 @@ import sys
 
 import aiohttp
 
-from relay.demo import Demo
+from relay.dev.demo import Demo
 from tests.support.commands import ROOT, environment, relay
 
 

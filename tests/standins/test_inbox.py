@@ -13,9 +13,9 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from relay.channels.email.channel import Email
+from relay.dev.standins.inbox import Inbox
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
-from relay.standins.inbox import Inbox
 from tests.support.commands import ROOT, environment
 from tests.support.ports import free_ports
 
@@ -196,7 +196,7 @@ async def test_its_health_check_asks_it_and_no_proxy(inbox: Inbox) -> None:
     ports = ("--port", str(URL(inbox.url).port), "--smtp-port", str(inbox.smtp_port))
     proxy = f"http://127.0.0.1:{nobody}"
 
-    ended = await program("-m", "relay.standins", "--ask", *ports, http_proxy=proxy, no_proxy="", NO_PROXY="")
+    ended = await program("-m", "relay.dev.standins", "--ask", *ports, http_proxy=proxy, no_proxy="", NO_PROXY="")
 
     assert ended == (0, "")
 
@@ -205,13 +205,15 @@ async def test_its_health_check_says_no_to_another_page_on_its_port(inbox: Inbox
     async with TestServer(web.Application()) as other:  # it has no page at all
         ports = ("--port", str(other.port), "--smtp-port", str(inbox.smtp_port))
 
-        ended = await program("-m", "relay.standins", "--ask", *ports)
+        ended = await program("-m", "relay.dev.standins", "--ask", *ports)
 
     assert ended == (1, "the inbox does not answer: its page has the status 404\n")
 
 
 async def test_without_its_mail_server_it_says_what_to_install() -> None:
-    bare = "import runpy, sys; sys.modules['aiosmtpd'] = None; runpy.run_module('relay.standins', run_name='__main__')"
+    bare = (
+        "import runpy, sys; sys.modules['aiosmtpd'] = None; runpy.run_module('relay.dev.standins', run_name='__main__')"
+    )
 
     ended = await program("-c", bare)
 

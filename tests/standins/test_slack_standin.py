@@ -9,9 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.standins.slack import Fault, SlackStandin
-from relay.standins.slack_limits import text_size, validate
-from relay.standins.slack_page import PAGE
+from relay.dev.standins.slack import Fault, SlackStandin
+from relay.dev.standins.slack_limits import text_size, validate
+from relay.dev.standins.slack_page import PAGE
 from tests.support.clock import Clock
 
 POST, UPDATE, HISTORY = "chat.postMessage", "chat.update", "conversations.history"

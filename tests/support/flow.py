@@ -11,11 +11,11 @@ from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config.loading import Config, parse_config
 from relay.delivering.worker import Worker
+from relay.dev.standins.slack import Message, SlackStandin
 from relay.domain.deliveries import Accepted
 from relay.domain.parsing import parse
 from relay.ingest import Intake
 from relay.rendering import BoundedRenderer
-from relay.standins.slack import Message, SlackStandin
 from relay.store import Store
 from relay.store.records import Ledger, Records
 from tests.support.clock import Clock

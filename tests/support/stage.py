@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from relay.app import Relay
-from relay.standins.inbox import Inbox
-from relay.standins.slack import SlackStandin
+from relay.dev.standins.inbox import Inbox
+from relay.dev.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.records import Ledger, Records
 from tests.support.sender import Reply, Sender

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientError, ClientSession, web
 
+from relay.dev.standins.slack_page import live_page
+from relay.dev.standins.slack_workspace import APP, GROUPS, TEAM, USERS, Conversation, Group, Message, User, Workspace
 from relay.receiving.signatures import sign
-from relay.standins.slack_page import live_page
-from relay.standins.slack_workspace import APP, GROUPS, TEAM, USERS, Conversation, Group, Message, User, Workspace
 
 __all__ = ["GROUPS", "USERS", "Call", "Conversation", "Fault", "Group", "Message", "SlackStandin", "User"]
 

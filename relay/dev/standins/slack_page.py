@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from relay.standins.slack_workspace import Workspace
+from relay.dev.standins.slack_workspace import Workspace
 
 PAGE = Path(__file__).with_name("slack_page.html")
 

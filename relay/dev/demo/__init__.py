@@ -1,5 +1,5 @@
 """relay demo: everything on this machine, to watch signed operations become messages."""
 
-from relay.demo.demo import Demo
+from relay.dev.demo.demo import Demo
 
 __all__ = ["Demo"]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from relay.standins.slack_limits import RICH, validate
+from relay.dev.standins.slack_limits import RICH, validate
 
 TEAM, APP, BOT = "T0STANDIN1", "A0STANDIN1", "B0RELAYBOT"
 SHOWN = 200  # root messages of a conversation on the page, the newest

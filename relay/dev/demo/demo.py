@@ -17,7 +17,9 @@ from typing import Any
 import aiohttp
 
 from relay.app import REGISTERED, Relay
-from relay.demo.story import ANALYSIS, BATCH, BATCH_CALLBACKS, CALLBACKS, ENRICHMENT, called_back
+from relay.dev.demo.story import ANALYSIS, BATCH, BATCH_CALLBACKS, CALLBACKS, ENRICHMENT, called_back
+from relay.dev.standins.inbox import Inbox
+from relay.dev.standins.slack import Message, SlackStandin
 from relay.errors import PlatformError
 from relay.platform import OperationsClient
 from relay.platform.models import Filters
@@ -25,8 +27,6 @@ from relay.platform.registration import register, request
 from relay.receiving import signatures
 from relay.resources import share
 from relay.sandbox.service import sandbox
-from relay.standins.inbox import Inbox
-from relay.standins.slack import Message, SlackStandin
 
 ROOM = "#process-mining"
 TENANT, PROJECT = "acme", "order-to-cash"

@@ -1,4 +1,4 @@
-"""The inbox by itself, for a compose file: python -m relay.standins --smtp-port 1025 --port 8025."""
+"""The inbox by itself, for a compose file: python -m relay.dev.standins --smtp-port 1025 --port 8025."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ PATIENCE = 3.0  # seconds
 
 async def serve(host: str, port: int, smtp_port: int) -> None:
     try:
-        from relay.standins.inbox import Inbox  # noqa: PLC0415 - who only asks needs no mail server
+        from relay.dev.standins.inbox import Inbox  # noqa: PLC0415 - who only asks needs no mail server
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("aiosmtpd"):
             raise
@@ -40,7 +40,7 @@ def ask(port: int, smtp_port: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m relay.standins", description="An inbox to look at.")
+    parser = argparse.ArgumentParser(prog="python -m relay.dev.standins", description="An inbox to look at.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8025, help="of the page")
     parser.add_argument("--smtp-port", type=int, default=1025)
