@@ -45,11 +45,11 @@ from relay.receiving.server import GuardedRunner, serve
 from relay.rendering import BoundedRenderer
 from relay.resources import share
 from relay.store import Store
-from relay.store.embedded import FAREWELL, EmbeddedRedis, find_server, running_url
-from relay.store.findings import Findings
-from relay.store.records import Quarantined, Records
-from relay.store.rounds import Rounds
-from relay.store.store import LEASE
+from relay.store.admin import Quarantined, Records
+from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server, running_url
+from relay.store.queue import LEASE
+from relay.store.reconciliation import Rounds
+from relay.store.results import Findings
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe.endpoint import Unsubscribe
 

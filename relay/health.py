@@ -16,8 +16,8 @@ from relay.errors import ConfigError, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving.receiver import Readiness
 from relay.store import Store
-from relay.store.records import Records
-from relay.store.watch import Watch
+from relay.store.admin import Records
+from relay.store.runs import Watch
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from prometheus_client import multiprocess
 from relay.channels import CHANNELS
 from relay.config.loading import load
 from relay.errors import EmbeddedRedisError, RelayError
-from relay.store.embedded import FAREWELL, EmbeddedRedis, ends_with_parent, find_server
+from relay.store.embedded.server import FAREWELL, EmbeddedRedis, ends_with_parent, find_server
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from relay.cli.story import WHY
 from relay.store import Store
-from relay.store.records import Records
+from relay.store.admin import Records
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import Stage, stage

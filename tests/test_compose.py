@@ -18,7 +18,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from relay.dev.standins.slack import SlackStandin
-from relay.store.server_binary import find_server
+from relay.store.embedded.binary import find_server
 from tests.support.commands import ROOT, Serving, environment, relay
 from tests.support.ports import free_ports
 from tests.support.waiting import until

@@ -22,8 +22,8 @@ from relay.ingest import Intake
 from relay.rendering import BoundedRenderer
 from relay.rendering.renderer import Renderer
 from relay.store import Store
-from relay.store.boxes import event_of
-from relay.store.records import Records
+from relay.store.admin import Records
+from relay.store.bundles import event_of
 from tests.support import events
 from tests.support.clock import Clock
 

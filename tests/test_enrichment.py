@@ -10,7 +10,7 @@ from relay.delivering.enrichment import REST, Enrichment
 from relay.domain.deliveries import Receipt
 from relay.errors import PlatformError
 from relay.store import Store
-from relay.store.findings import LARGEST, Findings
+from relay.store.results import LARGEST, Findings
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room

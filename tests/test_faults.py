@@ -15,7 +15,7 @@ from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
 from relay.ingest import Intake
 from relay.store import Store, keys
-from relay.store.records import QUARANTINE_LENGTH, Records
+from relay.store.admin import QUARANTINE_LENGTH, Records
 from tests.support import events
 from tests.support.commands import Done, relay
 from tests.support.events import body

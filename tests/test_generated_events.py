@@ -19,7 +19,7 @@ from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STAT
 from relay.domain.parsing import decode, load, parse
 from relay.errors import InvalidEvent, NotJson
 from relay.ingest import reached
-from relay.store.wire import accept_arguments
+from relay.store.plan import accept_arguments
 from tests.support.events import RECEIVED, SEED, seed
 
 # The same 300 each time, and the first that fails as it is: both keep the time bounded. More are others each time.

@@ -11,7 +11,7 @@ from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.store import Store
 from relay.store.keys import TICKS
-from relay.store.watch import Watch
+from relay.store.runs import Watch
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer

@@ -286,7 +286,7 @@ async def test_whoever_asks_without_an_origin_or_elsewhere_gets_no_permission(
 
 async def test_what_relay_itself_fails_on_is_kept_and_not_asked_for_again() -> None:
     async def take(_event: Event) -> Accepted:
-        raise HandlingFailed("KeyError", "relay/store/wire.py:40")
+        raise HandlingFailed("KeyError", "relay/store/plan.py:40")
 
     faults, invalid = count("events", source="ops", outcome="fault"), count("events", source="ops", outcome="invalid")
     kept = count("quarantined", source="ops", reason="fault")
@@ -299,9 +299,9 @@ async def test_what_relay_itself_fails_on_is_kept_and_not_asked_for_again() -> N
     assert "does not help" in reply.document["detail"]
     assert reply.document["quarantine"] == "quarantine-1"
     assert "field" not in reply.document
-    assert front.faults == ["KeyError at relay/store/wire.py:40"]
+    assert front.faults == ["KeyError at relay/store/plan.py:40"]
     [line] = [line for line in lines if line["event"] == "event.refused"]
-    assert (line["status"], line["reason"]) == (422, "KeyError at relay/store/wire.py:40")
+    assert (line["status"], line["reason"]) == (422, "KeyError at relay/store/plan.py:40")
     assert "secret-4711" not in f"{lines}"
     assert count("events", source="ops", outcome="fault") == faults + 1
     assert count("events", source="ops", outcome="invalid") == invalid
@@ -310,7 +310,7 @@ async def test_what_relay_itself_fails_on_is_kept_and_not_asked_for_again() -> N
 
 async def test_a_fault_that_cannot_be_kept_must_be_sent_again() -> None:
     async def take(_event: Event) -> Accepted:
-        raise HandlingFailed("KeyError", "relay/store/wire.py:40")
+        raise HandlingFailed("KeyError", "relay/store/plan.py:40")
 
     async def quarantine(*_request: object, fault: bool) -> str:
         assert fault

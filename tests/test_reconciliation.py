@@ -26,7 +26,7 @@ from relay.domain.events import Event
 from relay.errors import PlatformError
 from relay.platform.lookups import Lookups
 from relay.store import Store
-from relay.store.rounds import Unheard
+from relay.store.reconciliation import Unheard
 from tests.support import events
 from tests.support.platform import scripted_platform
 from tests.support.targets import mail

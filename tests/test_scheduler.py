@@ -11,8 +11,8 @@ import pytest
 from relay.background.scheduler import Scheduler
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.records import Records
-from relay.store.watch import Watch
+from relay.store.admin import Records
+from relay.store.runs import Watch
 from tests.support.clock import Clock
 from tests.support.events import body
 from tests.support.redis_server import RedisServer

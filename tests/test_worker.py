@@ -19,7 +19,7 @@ from relay.outage import Outage
 from relay.policy.presentation import tell
 from relay.rendering import BoundedRenderer
 from relay.store import Store
-from relay.store.records import Records
+from relay.store.admin import Records
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer

@@ -15,7 +15,7 @@ from relay.dev.standins.slack import SlackStandin
 from relay.domain.parsing import parse
 from relay.ingest import Intake
 from relay.store import Store
-from relay.store.records import Records
+from relay.store.admin import Records
 
 CONFIG = """
 sources: {{platform: {{signature: {{scheme: none, allow_unsigned: true}}}}}}

@@ -18,7 +18,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import InvalidEvent, PlatformError
-from relay.store.rounds import Unheard
+from relay.store.reconciliation import Unheard
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class Platform(Protocol):
 
 
 class Runs(Protocol):
-    """What relay itself knows (relay/store/rounds.py). Raises StoreUnavailable."""
+    """What relay itself knows (relay/store/reconciliation.py). Raises StoreUnavailable."""
 
     async def turn(self, period: float) -> float | None: ...
     async def finished(self, at: float) -> None: ...

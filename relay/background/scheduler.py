@@ -18,7 +18,7 @@ from relay.errors import StoreUnavailable
 from relay.outage import Outage
 from relay.policy.watchdog import Watchdog, decide, event_of, next_look
 from relay.store import Store
-from relay.store.watch import Look, Watch
+from relay.store.runs import Look, Watch
 
 log = structlog.get_logger(__name__)
 

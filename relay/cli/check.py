@@ -94,7 +94,7 @@ def _without_unsubscribing(config: Config) -> Iterator[Problem]:
 
 def _without_a_server(config: Config) -> Iterator[Problem]:
     """A private Redis is wanted, and this machine has none to start. The file may be meant for another one."""
-    from relay.store.embedded import find_server  # noqa: PLC0415
+    from relay.store.embedded.server import find_server  # noqa: PLC0415
 
     try:
         if not config.redis.url:
@@ -194,8 +194,8 @@ async def _ask_everyone(config: Config, report: Report, document: Document) -> d
 
 async def _ask_redis(config: Config) -> str:
     from relay.store import Store  # noqa: PLC0415
-    from relay.store.connection import inspect  # noqa: PLC0415
-    from relay.store.embedded import running_url  # noqa: PLC0415
+    from relay.store.client import inspect  # noqa: PLC0415
+    from relay.store.embedded.server import running_url  # noqa: PLC0415
 
     url = config.redis.url or await running_url(config.data_dir)
     if not url:

@@ -13,7 +13,7 @@ from relay.cli.letters import Letter, all_letters, attempts, chosen, headline, p
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
 from relay.errors import HandlingFailed, InvalidEvent, NotJson
-from relay.store.records import DeadLetter, Quarantined
+from relay.store.admin import DeadLetter, Quarantined
 
 NOTHING = "Nothing is dead, nothing is quarantined."
 NO_MATCH = "Nothing that is dead or quarantined is meant by these filters."

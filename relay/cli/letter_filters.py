@@ -15,7 +15,7 @@ from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
 from relay.policy.rules import fits
-from relay.store.records import DeadLetter
+from relay.store.admin import DeadLetter
 
 QUARANTINED = "quarantined"  # what a body in the quarantine has in place of a reason
 

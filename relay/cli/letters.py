@@ -14,7 +14,7 @@ from relay.app import Desk
 from relay.cli.desk import REASONS, iso, local
 from relay.cli.options import visible
 from relay.errors import RelayError
-from relay.store.records import QUARANTINE_LENGTH, DeadLetter, Quarantined
+from relay.store.admin import QUARANTINE_LENGTH, DeadLetter, Quarantined
 
 Letter = DeadLetter | Quarantined
 

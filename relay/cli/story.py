@@ -17,7 +17,7 @@ from relay.cli.options import visible
 from relay.cli.screen import show as show_page
 from relay.errors import RelayError
 from relay.policy.watchdog import Alarms
-from relay.store.records import Story
+from relay.store.admin import Story
 
 # What the store's scripts note of an operation, and what the values after it are called.
 NOTED = {

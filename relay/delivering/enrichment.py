@@ -15,7 +15,7 @@ import structlog
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.errors import PlatformError, StoreUnavailable
-from relay.store.findings import Findings
+from relay.store.results import Findings
 
 log = structlog.get_logger(__name__)
 

@@ -28,7 +28,7 @@ from relay.policy.retry import RetryPolicy, delay
 from relay.receiving.problems import Sparingly
 from relay.rendering import BoundedRenderer
 from relay.store import Store
-from relay.store.store import Hold
+from relay.store.queue import Hold
 
 log = structlog.get_logger(__name__)
 

@@ -26,7 +26,7 @@ def handling() -> Iterator[None]:
 
 
 def own_line(error: BaseException) -> str:
-    """The last line of relay's own that the error came through, for instance `relay/store/wire.py:40`."""
+    """The last line of relay's own that the error came through, for instance `relay/store/plan.py:40`."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(HERE)]
     if own:

@@ -21,7 +21,7 @@ from relay.sandbox.profile import EventLogProfile
 from relay.sandbox.runner import Runner
 from relay.sandbox.server import Server
 from relay.sandbox.state import State
-from relay.store.embedded import EmbeddedRedis
+from relay.store.embedded.server import EmbeddedRedis
 
 PAUSE = 0.05  # seconds between two looks when nothing is due
 TROUBLED = 1.0  # seconds between two looks when Redis does not answer

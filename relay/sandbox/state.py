@@ -20,7 +20,7 @@ from redis.asyncio.client import Pipeline
 
 from relay.sandbox.changes import CLAIM, LEASE, RELEASE, SETTLE, Attempt, Change, Decide, name
 from relay.sandbox.records import Batch, Counters, Operation, Record, Sending, Webhook
-from relay.store.connection import call, connect
+from relay.store.client import call, connect
 
 KINDS: Mapping[str, type[Record]] = {"operation": Operation, "batch": Batch, "webhook": Webhook}
 PREFIX = "{sandbox}:"

@@ -1,5 +1,5 @@
 """The store: the only code that knows Redis."""
 
-from relay.store.store import Store
+from relay.store.queue import Store
 
 __all__ = ["Store"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from relay.store import keys
-from relay.store.connection import call
-from relay.store.store import Store
+from relay.store.client import call
+from relay.store.queue import Store
 
 EVERYWHERE = "*"
 UNSUBSCRIBED, BOUNCED, ADDED = "unsubscribed", "bounced", "suppressed"  # as they are counted: held:<reason>

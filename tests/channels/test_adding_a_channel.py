@@ -12,7 +12,7 @@ from relay.delivering.worker import Worker
 from relay.policy.rules import decide, targets
 from relay.rendering import BoundedRenderer
 from relay.store import Store
-from relay.store.records import Records
+from relay.store.admin import Records
 from tests.support import events
 from tests.support.clock import Clock
 

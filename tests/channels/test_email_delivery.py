@@ -18,7 +18,7 @@ from relay.delivering.worker import Worker
 from relay.errors import StoreUnavailable
 from relay.rendering import BoundedRenderer
 from relay.store import Store
-from relay.store.records import Records
+from relay.store.admin import Records
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe.endpoint import Unsubscribe
 from tests.support import events

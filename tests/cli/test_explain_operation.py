@@ -10,7 +10,7 @@ import pytest
 from relay.cli.folding import Repeated, fold
 from relay.cli.story import NOTED, facts_of, sentence_of, watch_lines
 from relay.policy.watchdog import Alarm, Alarms
-from relay.store.records import Story
+from relay.store.admin import Story
 from tests.support.commands import ROOT, Done, relay, relay_on_terminal
 from tests.support.events import body
 from tests.support.redis_server import RedisServer

@@ -17,7 +17,7 @@ from relay.sandbox.records import Operation
 from relay.sandbox.requests import StartOperation as Asked
 from relay.sandbox.service import sandbox as sandbox_at
 from relay.sandbox.state import PREFIX
-from relay.store.embedded import EmbeddedRedis
+from relay.store.embedded.server import EmbeddedRedis
 from tests.support.clock import Clock
 from tests.support.commands import SECONDS
 from tests.support.redis_server import RedisServer

@@ -12,8 +12,8 @@ from relay.domain.deliveries import Gate, Receipt
 from relay.domain.events import Event, fill
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store import Store
+from relay.store.admin import Records
 from relay.store.keys import operation
-from relay.store.records import Records
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room

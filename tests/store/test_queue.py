@@ -12,9 +12,9 @@ from relay.domain.events import Event
 from relay.errors import HandlingFailed
 from relay.policy.presentation import tell, told_in_batch
 from relay.store import Store
+from relay.store.admin import Records
 from relay.store.keys import operation
-from relay.store.records import Records
-from relay.store.store import Hold
+from relay.store.queue import Hold
 from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.clock import Clock

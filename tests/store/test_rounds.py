@@ -6,7 +6,7 @@ from collections.abc import Callable
 from relay.domain.events import Event
 from relay.ingest import Intake
 from relay.store import Store
-from relay.store.rounds import Rounds, Unheard
+from relay.store.reconciliation import Rounds, Unheard
 from tests.support import events
 from tests.support.clock import Clock
 

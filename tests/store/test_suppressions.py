@@ -7,7 +7,7 @@ import pytest
 
 from relay.domain.deliveries import Delivery, Receipt
 from relay.store import Store
-from relay.store.records import Records
+from relay.store.admin import Records
 from relay.store.suppressions import BOUNCED, EVERYWHERE, UNSUBSCRIBED, Suppressions
 from tests.support import events
 from tests.support.clock import Clock

@@ -10,8 +10,8 @@ import pytest
 from relay.domain.events import Event
 from relay.policy.watchdog import Run, Watchdog, decide, event_of
 from relay.store import Store
-from relay.store.records import Records
-from relay.store.watch import Look, Watch
+from relay.store.admin import Records
+from relay.store.runs import Look, Watch
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, team

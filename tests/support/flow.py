@@ -17,7 +17,7 @@ from relay.domain.parsing import parse
 from relay.ingest import Intake
 from relay.rendering import BoundedRenderer
 from relay.store import Store
-from relay.store.records import Ledger, Records
+from relay.store.admin import Ledger, Records
 from tests.support.clock import Clock
 
 TEMPLATES = Path(__file__).parents[2] / "templates"

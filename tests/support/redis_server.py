@@ -31,8 +31,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from relay.store.embedded import ends_with_parent
-from relay.store.server_binary import find_server
+from relay.store.embedded.binary import find_server
+from relay.store.embedded.server import ends_with_parent
 
 OPTIONS = {"port": "0", "save": "", "appendonly": "no", "unixsocketperm": "700", "unixsocket": "redis.sock"}
 DEADLINE = 20.0  # seconds; far more than a start or a stop takes

@@ -22,7 +22,7 @@ from relay.sandbox.runner import Runner
 from relay.sandbox.server import Server
 from relay.sandbox.service import Worker
 from relay.sandbox.state import State
-from relay.store.embedded import ends_with_parent
+from relay.store.embedded.server import ends_with_parent
 from tests.support.clock import Clock
 from tests.support.commands import ROOT, SECONDS, environment
 

@@ -12,7 +12,7 @@ from relay.app import Relay
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import SlackStandin
 from relay.store import Store
-from relay.store.records import Ledger, Records
+from relay.store.admin import Ledger, Records
 from tests.support.sender import Reply, Sender
 from tests.support.waiting import until
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from relay.domain.events import Event
 from relay.domain.parsing import load
 from relay.policy.watchdog import Alarms, Run
-from relay.store.connection import call
+from relay.store.client import call
 from relay.store.keys import PREFIX, TICKS
-from relay.store.store import Store
+from relay.store.queue import Store
 
 AWAY = 120.0  # seconds without a tick of any process after which relay was away
 PAUSE = 20.0  # seconds for which a run that was given out is not given again: less than between two ticks

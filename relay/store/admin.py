@@ -10,9 +10,9 @@ from relay.domain.events import Event
 from relay.domain.parsing import dump, load
 from relay.errors import StoreUnavailable
 from relay.store import keys
-from relay.store.connection import call
-from relay.store.store import Store
-from relay.store.wire import BOXED
+from relay.store.client import call
+from relay.store.plan import BOXED
+from relay.store.queue import Store
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 KEEP_DEAD_DAYS = 30

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from relay.store import keys
-from relay.store.connection import call
-from relay.store.store import Store
-from relay.store.watch import Watch
+from relay.store.client import call
+from relay.store.queue import Store
+from relay.store.runs import Watch
 
 PAGE, PAGES = 500, 40  # runs that are looked at in one step, and steps in one round
 

@@ -13,10 +13,11 @@ from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.domain.events import AUDIENCE, KNOWN, PRESSED, Event
 from relay.domain.faults import handling
 from relay.errors import InvalidEvent
-from relay.store import keys, wire
+from relay.store import keys
+from relay.store import plan as wire
 from relay.store.batching import Batcher
-from relay.store.boxes import Boxes
-from relay.store.connection import Durability, Promise, Scripts, call, connect, inspect, refusal
+from relay.store.bundles import Boxes
+from relay.store.client import Durability, Promise, Scripts, call, connect, inspect, refusal
 
 log = structlog.get_logger(__name__)
 

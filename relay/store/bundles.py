@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 from relay.domain.deliveries import Target, Window
 from relay.domain.events import Event
 from relay.domain.summaries import told_together
-from relay.store.connection import Scripts, call
+from relay.store.client import Scripts, call
 from relay.store.keys import PREFIX, box_id, digests
-from relay.store.wire import limits_of
+from relay.store.plan import limits_of
 
 SCAN = 500  # entries read in one step
 

@@ -19,8 +19,8 @@ from typing import Self
 import structlog
 
 from relay.errors import EmbeddedRedisError
-from relay.store.data_directory import DataDirectory, ask, pauses, running_url, server_info
-from relay.store.server_binary import find_server
+from relay.store.embedded.binary import find_server
+from relay.store.embedded.data_directory import DataDirectory, ask, pauses, running_url, server_info
 
 __all__ = ["EmbeddedRedis", "find_server", "running_url"]
 

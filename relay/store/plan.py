@@ -9,7 +9,7 @@ from relay.domain.deliveries import Accepted, Delivery, Kind, Limit, Target, Win
 from relay.domain.events import Event, facts
 from relay.domain.parsing import dump, load
 from relay.domain.summaries import entry, kept
-from relay.store.connection import refusal
+from relay.store.client import refusal
 from relay.store.keys import digest, lane, operation
 
 AcceptArguments = tuple[bytes, bytes, bytes, bytes]  # delivery digest, fact digest, plan, body

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.store import keys
-from relay.store.connection import call
-from relay.store.store import Store
+from relay.store.client import call
+from relay.store.queue import Store
 
 KEPT = 30 * 86_400  # seconds, as long as the operation itself
 LARGEST = 256 * 1024  # bytes; what is larger is kept without its phases' details, or else not at all
