@@ -20,7 +20,7 @@ from relay.dev.standins.slack import Fault, Message
 from relay.dev.standins.slack_limits import validate
 from relay.interactivity.endpoint import PATH
 from relay.rendering.fixtures import FIXTURES
-from relay.rendering.whispers import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
+from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
 from tests.support import samples, slacks
 from tests.support.browser import Browser, needs_chromium
 from tests.support.inprocess import relay

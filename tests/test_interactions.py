@@ -20,7 +20,7 @@ from relay.interactivity.buttons import GOOD_FOR, Button
 from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, Interactions
 from relay.receiving.problems import answer_problems
 from relay.receiving.signatures import sign
-from relay.rendering.whispers import FORBIDDEN, STALE, TAKEN, TWICE
+from relay.rendering.notices import FORBIDDEN, STALE, TAKEN, TWICE
 from relay.store import Store
 from tests.support.clock import Clock
 

@@ -21,13 +21,13 @@ from relay.domain.events import Event
 from relay.domain.text import clip, length
 from relay.errors import TemplateError
 from relay.rendering import Renderer, checks
-from relay.rendering.catalogues import Catalogues, languages
 from relay.rendering.formats import Formats
-from relay.rendering.library import Library
 from relay.rendering.renderer import message_of
 from relay.rendering.sandbox import COMPILED
 from relay.rendering.slack import MAX_TOTAL
+from relay.rendering.template_set import Library
 from relay.rendering.texts import clean, cut, inert, safe_url
+from relay.rendering.translations import Catalogues, languages
 from tests.support import samples
 
 BUILT_IN = Path(__file__).parents[1] / "templates"

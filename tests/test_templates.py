@@ -17,8 +17,8 @@ from babel.messages.pofile import read_po
 from relay.domain.deliveries import Kind
 from relay.domain.events import PRIORITIES, STATUSES
 from relay.rendering import Renderer
-from relay.rendering.catalogues import placeholders
 from relay.rendering.checks import messages
+from relay.rendering.translations import placeholders
 from tests.support import samples
 
 ROOT = Path(__file__).parents[1]

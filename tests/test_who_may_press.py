@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relay.dev.standins.slack import Fault, Group, User
-from relay.rendering.whispers import FORBIDDEN, SLOW, TAKEN
+from relay.rendering.notices import FORBIDDEN, SLOW, TAKEN
 from tests.support.redis_server import RedisServer
 from tests.test_buttons import ANALYST, CANCEL, LEAD, Scene, scene
 

@@ -14,12 +14,12 @@ from relay.configfile.validation import suggest
 from relay.dev.standins.slack_limits import validate
 from relay.errors import TemplateError
 from relay.rendering import BoundedRenderer
-from relay.rendering.catalogues import Catalogues
 from relay.rendering.checks import Case, problems, untranslated
 from relay.rendering.fixtures import FIXTURES
-from relay.rendering.library import Library
-from relay.rendering.names import empty_values, file_of, unknown_names
 from relay.rendering.renderer import message_of
+from relay.rendering.template_set import Library
+from relay.rendering.translations import Catalogues
+from relay.rendering.undefined_names import empty_values, file_of, unknown_names
 
 CLIPPED = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning only
 

@@ -23,9 +23,9 @@ from relay.domain.parsing import decode, parse
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
 from relay.rendering import BoundedRenderer
-from relay.rendering.catalogues import languages
 from relay.rendering.checks import history_of, kinds_of, sample_events
 from relay.rendering.fixtures import FIXTURES
+from relay.rendering.translations import languages
 
 SENDER = Mailbox("relay@example.com", "relay")
 READER = "you@example.com"

@@ -11,10 +11,10 @@ import click
 
 from relay.cli.options import json_option, visible
 from relay.cli.template import workplace, workplace_options
-from relay.rendering.catalogues import Catalogues
 from relay.rendering.checks import history_of, sample_events
 from relay.rendering.formats import moment
-from relay.rendering.names import values_of
+from relay.rendering.translations import Catalogues
+from relay.rendering.undefined_names import values_of
 
 UNLISTED = ("formats", "doc")
 DEPTH = 4

@@ -19,7 +19,7 @@ from relay.policy.rules import fits
 from relay.policy.watchdog import SOURCE
 from relay.receiving import sources
 from relay.receiving.sources import Source
-from relay.rendering.catalogues import languages
+from relay.rendering.translations import languages
 from relay.resources import share
 
 __all__ = ["Config", "Destination", "Source", "load", "parse_config"]

@@ -27,7 +27,7 @@ from relay.receiving.problems import Refused, Sparingly
 from relay.receiving.rate_limit import Throttle
 from relay.receiving.signatures import SignedRequest, verify
 from relay.receiving.sources import RateLimit
-from relay.rendering.whispers import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
+from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
 
 log = structlog.get_logger(__name__)
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.domain.events import TERMINAL, Event
-from relay.rendering.catalogues import Language
-from relay.rendering.documents import between, iso, number, rows, span, text, time
+from relay.rendering.json_access import between, iso, number, rows, span, text, time
 from relay.rendering.operations import address
 from relay.rendering.texts import clean
+from relay.rendering.translations import Language
 
 DOCUMENTED = ("batchId", "batchName", "batchDescription", "operations", "totalOperations", "estimatedBatchDuration",
               "estimatedBatchCompletion", "batchStartTime", "trackingUrl")  # fmt: skip

@@ -66,7 +66,7 @@ class BoundedRenderer:
         return self.renderer.languages
 
     def translated(self, text: str, language: str) -> str:
-        """One of relay's own sentences (relay.rendering.whispers) in this language."""
+        """One of relay's own sentences (relay.rendering.notices) in this language."""
         return self.renderer.catalogues.language(language).translations.gettext(text)
 
     async def message(

@@ -16,12 +16,12 @@ from relay.domain.deliveries import Kind
 from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.domain.parsing import decode, parse
 from relay.errors import InvalidEvent, NotJson, TemplateError
-from relay.rendering.catalogues import SHOWN_KEYS, SPOKEN, Catalogues, humanise
 from relay.rendering.digests import TOGETHER
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.formats import STYLES, moment
-from relay.rendering.library import GENERIC, Library
-from relay.rendering.whispers import WHISPERS
+from relay.rendering.notices import WHISPERS
+from relay.rendering.template_set import GENERIC, Library
+from relay.rendering.translations import SHOWN_KEYS, SPOKEN, Catalogues, humanise
 
 # What code says: of batches, of recommendations, for true and false, and for a template that failed.
 FELL_BACK = "Shown with relay's own wording: the template %(file)s failed."

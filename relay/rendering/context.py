@@ -9,8 +9,8 @@ from markupsafe import Markup
 from relay.domain.events import WATCH_EVENTS, Event, view
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
-from relay.rendering.documents import between, iso, mapping, number, rows, text, time
 from relay.rendering.formats import Formats
+from relay.rendering.json_access import between, iso, mapping, number, rows, text, time
 from relay.rendering.operations import address, operation
 from relay.rendering.texts import clean, line, safe_url
 

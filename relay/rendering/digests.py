@@ -5,10 +5,10 @@ from typing import Any
 
 from relay.domain.events import TERMINAL, Event
 from relay.domain.summaries import MOST, group, lasted
-from relay.rendering.catalogues import Language
-from relay.rendering.documents import mapping, number, rows, text
+from relay.rendering.json_access import mapping, number, rows, text
 from relay.rendering.operations import address
 from relay.rendering.texts import clean, safe_url
+from relay.rendering.translations import Language
 
 TOGETHER = frozenset({"digest", "roundup"})  # events that tell of many operations
 FIGURES = ("completed", "failed", "overdue", "median")

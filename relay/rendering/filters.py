@@ -8,9 +8,9 @@ from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 from markupsafe import Markup, escape
 
-from relay.rendering.catalogues import Language
 from relay.rendering.formats import Formats
 from relay.rendering.texts import bound, cut, inert, line, safe_url
+from relay.rendering.translations import Language
 
 # An emoji for Slack, and a sign that every mail program has in its font.
 SIGNS = {

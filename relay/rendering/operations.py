@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import quote
 
 from relay.domain.events import BATCH_EVENTS, TERMINAL, Event
-from relay.rendering.catalogues import Language
-from relay.rendering.documents import at, between, iso, number, rows, span, text, time
+from relay.rendering.json_access import at, between, iso, number, rows, span, text, time
 from relay.rendering.texts import clean, line, safe_url
+from relay.rendering.translations import Language
 
 # The fields of the Async Operations API: there for templates even where a document leaves them out.
 DOCUMENTED = (

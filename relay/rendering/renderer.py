@@ -12,13 +12,13 @@ from relay.domain.deliveries import Kind
 from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
 from relay.errors import TemplateError
 from relay.rendering import email, slack
-from relay.rendering.catalogues import Catalogues
 from relay.rendering.checks import problems
 from relay.rendering.context import context, standing
 from relay.rendering.digests import TOGETHER, counts
 from relay.rendering.formats import Formats
-from relay.rendering.library import MODES, REQUIRED, Library
+from relay.rendering.template_set import MODES, REQUIRED, Library
 from relay.rendering.texts import clean, line, safe_url
+from relay.rendering.translations import Catalogues
 
 # A live message shows the present state, whichever event came last.
 OF_STATUS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.domain.events import OPERATION_EVENTS
 from relay.interactivity.endpoint import PATH
-from relay.rendering.whispers import FORBIDDEN, TAKEN
+from relay.rendering.notices import FORBIDDEN, TAKEN
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess
 from tests.support.stage import SECRET, running, surroundings

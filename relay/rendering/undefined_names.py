@@ -10,13 +10,13 @@ from jinja2 import meta, nodes
 
 from relay.domain.events import Event
 from relay.domain.parsing import parse
-from relay.rendering.catalogues import SOURCE, Catalogues
 from relay.rendering.checks import NOON
 from relay.rendering.context import context
 from relay.rendering.formats import Formats
 from relay.rendering.leaves import Source
-from relay.rendering.library import PARTS, REQUIRED, SENTENCES, Library
 from relay.rendering.sandbox import Sandbox
+from relay.rendering.template_set import PARTS, REQUIRED, SENTENCES, Library
+from relay.rendering.translations import SOURCE, Catalogues
 
 # Objects that carry every field of the platform's documents beside their own: any name may be right.
 OPEN = ("op", "batch", "results", "error", "cancellation", "phase", "doc", "digest")
