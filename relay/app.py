@@ -24,7 +24,7 @@ from relay.background.scheduler import PERIOD, Patrol, Scheduler
 from relay.channels import CHANNELS, Channel
 from relay.channels.slack.authority import Person, Presser
 from relay.channels.slack.channel import Slack, SlackSettings
-from relay.config.loading import Config, Source, load
+from relay.config import Config, load
 from relay.delivering.enrichment import Enrichment
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted, Delivery
@@ -42,6 +42,7 @@ from relay.platform.lookups import Lookups
 from relay.receiving.identity import Named
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.server import GuardedRunner, serve
+from relay.receiving.sources import Source
 from relay.rendering import BoundedRenderer
 from relay.resources import share
 from relay.store import Store

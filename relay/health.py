@@ -9,7 +9,7 @@ import structlog
 
 from relay import metrics
 from relay.background.scheduler import PERIOD
-from relay.config.loading import Config
+from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import ConfigError, StoreUnavailable

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from relay.config.loading import Config
+from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import PRESSED, Event, fill
 from relay.domain.faults import handling

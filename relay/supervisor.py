@@ -16,7 +16,7 @@ import structlog
 from prometheus_client import multiprocess
 
 from relay.channels import CHANNELS
-from relay.config.loading import load
+from relay.config import load
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, ends_with_parent, find_server
 

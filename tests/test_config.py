@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
-from relay.config.loading import Config, load, parse_config
-from relay.config.schema import Platform, Redis, Server
+from relay.config import Config, Redis, Server, load, parse_config
 from relay.errors import ConfigError
+from relay.platform.settings import Platform
 from relay.policy.destinations import Live, Manners
 from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.channels import CHANNELS
-from relay.config.loading import Config, parse_config
+from relay.config import Config, parse_config
 from relay.errors import ConfigError
 
 GOOD = """\

@@ -10,7 +10,7 @@ import pytest
 from relay.background.digests import Digests, at_hand
 from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack, SlackSettings
-from relay.config.loading import Config, parse_config
+from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
 from relay.dev.standins.slack import SlackStandin
 from relay.domain.deliveries import Limit, Notification, Receipt, Target

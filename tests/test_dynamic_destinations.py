@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relay.channels import CHANNELS
-from relay.config.loading import Config, parse_config
+from relay.config import Config, parse_config
 from relay.domain.deliveries import Target
 from relay.domain.events import Audience, Event, facts, fill
 from relay.domain.parsing import dump, load

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from relay.channels import CHANNELS
-from relay.config.loading import Config, parse_config
+from relay.config import Config, parse_config
 from relay.domain.faults import handling
 from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
@@ -75,7 +75,7 @@ async def test_rules_that_fail_on_an_event_are_told_before_anything_reaches_redi
         "STAGE_SLACK": "http://127.0.0.1:9/", "STAGE_SMTP": "9"}, channels=CHANNELS)  # fmt: skip
     intake = Intake(store, lambda: config, {})  # the channels that its destinations name are missing
 
-    with pytest.raises(HandlingFailed, match=r"^KeyError at relay/rules\.py:\d+$"):
+    with pytest.raises(HandlingFailed, match=r"^KeyError at relay/policy/rules\.py:\d+$"):
         await intake.take(events.event_of(tenant(body())))
 
     assert await store.known(events.event_of(body()).own_id) == {}

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from relay.channels import CHANNELS
-from relay.config.loading import parse_config
+from relay.config import parse_config
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event, facts, fill, view
 from relay.domain.parsing import decode, load, parse
 from relay.errors import InvalidEvent, NotJson

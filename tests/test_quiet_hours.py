@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from relay.channels import CHANNELS
-from relay.config.loading import Config, parse_config
+from relay.config import Config, parse_config
 from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.domain.parsing import parse

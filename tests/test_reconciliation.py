@@ -20,11 +20,11 @@ from relay.background.reconciliation import (
     Reconciliation,
     Sender,
 )
-from relay.config.schema import Platform
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import PlatformError
 from relay.platform.lookups import Lookups
+from relay.platform.settings import Platform
 from relay.store import Store
 from relay.store.reconciliation import Unheard
 from tests.support import events

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from relay.channels import CHANNELS
+from relay.config import parse_config
 from relay.config.json_schema import json_schema
-from relay.config.loading import parse_config
 from relay.errors import ConfigError
 from tests.support.commands import ROOT
 from tests.support.configuration import GOOD, SECRETS

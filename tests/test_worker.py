@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from relay.channels.email.channel import Email
-from relay.config.loading import Config, parse_config
+from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
 from relay.dev.standins.inbox import Inbox
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from benchmarks.noise.day import Report
 from relay.app import build_channels, build_renderer
 from relay.channels import CHANNELS
-from relay.config.loading import parse_config
+from relay.config import parse_config
 from relay.delivering.worker import Worker
 from relay.dev.standins.slack import SlackStandin
 from relay.domain.parsing import parse

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from relay.config.loading import Config
+from relay.config import Config
 from relay.domain.deliveries import Target, Window
 from relay.policy.destinations import Destination
 from relay.policy.rules import digest_targets

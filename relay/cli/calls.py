@@ -14,7 +14,7 @@ from relay.channels import CHANNELS
 from relay.cli.desk import print_json
 from relay.cli.loop import run_loop
 from relay.cli.options import ConfigFile, refuse, visible
-from relay.config.loading import load
+from relay.config import load
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform import OperationsClient
 from relay.platform.models import Document

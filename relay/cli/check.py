@@ -15,7 +15,7 @@ from rich.text import Text
 
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import console as screen
-from relay.config.loading import Config, load
+from relay.config import Config, load
 from relay.configfile.document import Document, read
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.policy.recipients import DynamicDestinations

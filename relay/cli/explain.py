@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from relay.cli.options import config_option, json_option, read_event, refuse
-from relay.config.loading import Config, load
+from relay.config import Config, load
 from relay.configfile.validation import suggest
 from relay.domain.parsing import decode, parse
 from relay.errors import RelayError

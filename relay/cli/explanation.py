@@ -10,7 +10,7 @@ from rich.text import Text
 from relay.cli.desk import local
 from relay.cli.options import visible
 from relay.cli.screen import console as screen
-from relay.config.loading import Config
+from relay.config import Config
 from relay.configfile.units import spoken
 from relay.domain.deliveries import Gate, Target
 from relay.domain.events import Event

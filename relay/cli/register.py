@@ -11,7 +11,7 @@ from relay.channels import CHANNELS
 from relay.cli.loop import run_loop
 from relay.cli.options import config_option, json_option, refuse
 from relay.cli.subscription import asked, events
-from relay.config.loading import Config, load
+from relay.config import Config, load
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform.lookups import client_of
 from relay.platform.models import Filters, RegisterWebhook

@@ -15,10 +15,9 @@ from pydantic_core import core_schema
 
 from relay.config.schema import Config
 from relay.configfile.units import any_case
-from relay.configfile.validation import Section, Texts, one_or_more, spellings
+from relay.configfile.validation import Name, Section, Texts, one_or_more, spellings
 from relay.policy.destinations import Channels, Manners
 from relay.policy.rules import Rule
-from relay.receiving.sources import Name
 
 Schema = dict[str, Any]
 

@@ -13,16 +13,13 @@ from relay.configfile.document import Document, Place, read
 from relay.configfile.validation import nearest, suggest, validate
 from relay.errors import ConfigError, Problem
 from relay.policy import destinations
-from relay.policy.destinations import Channels, Destination, modes_at, read_destinations
+from relay.policy.destinations import Channels, modes_at, read_destinations
 from relay.policy.presentation import KNOWN_EVENTS
 from relay.policy.rules import fits
 from relay.policy.watchdog import SOURCE
 from relay.receiving import sources
-from relay.receiving.sources import Source
 from relay.rendering.translations import languages
 from relay.resources import share
-
-__all__ = ["Config", "Destination", "Source", "load", "parse_config"]
 
 # Variables that decide over the file, and what they decide.
 OVERRIDES = {

@@ -6,19 +6,19 @@ docs/configuration.md explains every key; `relay.config.loading` reads them from
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr
 
 from relay.configfile.units import SIZE, size, spoken
-from relay.configfile.validation import Duration, Off, Section, spelled
+from relay.configfile.validation import Duration, Name, Off, Section, Url, spelled
 from relay.errors import Problem
+from relay.platform.settings import Platform
 from relay.policy.destinations import Destination, Hours, Language, Manners, Timezone
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog, or_none
-from relay.receiving.sources import Name, Source
+from relay.receiving.sources import Source
 
-Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such as https://relay.example.com")]
 RedisUrl = Annotated[
     str, spelled(r"((redis|rediss|unix)://\S+)?", "redis://, rediss:// or unix://, or nothing for a private Redis")
 ]
@@ -56,16 +56,6 @@ class Redis(Section):
     url: Annotated[RedisUrl, Field(repr=False)] = ""  # it may hold a password
     durability: Literal["auto", "fsync", "replicated", "memory"] = "auto"
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
-
-
-class Platform(Section):
-    """The API whose operations are told of, to call it back."""
-
-    base_url: Url = ""
-    tenant: str = ""
-    project: str = ""
-    token: SecretStr = SecretStr("")
-    link_hosts: tuple[Annotated[str, spelled(r"[a-z0-9.-]+", "a host's name such as example.com")], ...] = ()
 
 
 class Config(Section):

@@ -143,6 +143,10 @@ def spelled(pattern: str, expected: str) -> AfterValidator:
     return _Shown(check, {"pattern": f"^(?:{pattern})$"})
 
 
+Name = Annotated[str, spelled(r"[A-Za-z0-9][\w.-]{0,63}", "a name of letters, digits, - _ and .")]
+Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such as https://relay.example.com")]
+
+
 def spellings(model: type[BaseModel]) -> dict[str, list[str]]:
     """How each field of a section may be written, by its name: the way the documentation does it first."""
     return {name: _spellings(name, field) for name, field in model.model_fields.items()}

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 
 from relay import metrics
-from relay.config.loading import Config
+from relay.config import Config
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.errors import DeliveryError, StoreUnavailable
 from relay.interactivity.executor import CHANNEL as PLATFORM

@@ -12,7 +12,7 @@ from typing import Any
 
 from relay.channels.slack.authority import Person
 from relay.channels.slack.channel import Slack, SlackSettings
-from relay.config.schema import Config
+from relay.config import Config
 from relay.domain import tokens
 from relay.domain.deliveries import Delivery, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, PRESSED, Event

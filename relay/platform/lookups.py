@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from relay.config.schema import Platform
 from relay.errors import PlatformError
 from relay.platform.client import PAGE_SIZE, OperationsClient
+from relay.platform.settings import Platform
 
 MISHAPS = ("Failed", "Timeout")
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model
 from relay.configfile.document import Document, Place
 from relay.configfile.validation import (
     Duration,
+    Name,
     Off,
     Section,
     Texts,
@@ -25,7 +26,6 @@ from relay.domain.deliveries import Mode, Window
 from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.policy.retry import RetryPolicy
 from relay.policy.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
-from relay.receiving.sources import Name
 
 MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))

@@ -22,7 +22,7 @@ from pydantic_core import CoreSchema
 
 from relay.configfile.document import Place
 from relay.configfile.units import RATE, rate
-from relay.configfile.validation import Duration, Section, keyed, known_name, spelled
+from relay.configfile.validation import Duration, Name, Section, keyed, known_name, spelled
 from relay.receiving.signatures import SCHEMES
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
@@ -51,7 +51,6 @@ OBVIOUS = re.compile(
     r"|(?<![a-z0-9])a(?![a-z0-9])"
 )
 
-Name = Annotated[str, spelled(r"[A-Za-z0-9][\w.-]{0,63}", "a name of letters, digits, - _ and .")]
 Header = Annotated[str, spelled(r"[\w!#$%&'*+.^`|~-]{0,100}", "the name of an HTTP header")]
 EventName = Annotated[str, spelled(r"([A-Za-z][\w.:-]{0,127})?", "an event's name such as operation.progress")]
 

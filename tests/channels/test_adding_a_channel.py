@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.config.loading import parse_config
+from relay.config import parse_config
 from relay.delivering.worker import Worker
 from relay.policy.rules import decide, targets
 from relay.rendering import BoundedRenderer

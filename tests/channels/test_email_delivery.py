@@ -13,7 +13,7 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
-from relay.config.loading import parse_config
+from relay.config import parse_config
 from relay.delivering.worker import Worker
 from relay.errors import StoreUnavailable
 from relay.rendering import BoundedRenderer

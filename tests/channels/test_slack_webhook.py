@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
 from relay.channels.slack.channel import Slack, SlackSettings
-from relay.config.loading import Config, parse_config
+from relay.config import Config, parse_config
 from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.deliveries import PERSON, Notification
 from relay.errors import ConfigError, DeliveryError

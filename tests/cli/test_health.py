@@ -10,7 +10,7 @@ from aiohttp import web
 
 from relay.channels import CHANNELS
 from relay.cli.health import address
-from relay.config.loading import load
+from relay.config import load
 from tests.support.commands import Serving, relay
 from tests.support.inprocess import NEEDED, SHIPPED
 from tests.support.ports import free_ports

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from relay.config.schema import Platform
 from relay.errors import PlatformError
 from relay.platform.lookups import Lookups
+from relay.platform.settings import Platform
 from tests.support.platform import scripted_platform
 
 SCOPE = "/api/t/p/async"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from relay.config.loading import Config, parse_config
+from relay.config import Config, parse_config
 from relay.domain.deliveries import Limit
 
 SECRETS = {"RELAY_WEBHOOK_SECRET": "kFv8-the-secret-of-the-platform", "SLACK_BOT_TOKEN": "xoxb-2048-abcdef"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack, SlackSettings
-from relay.config.loading import Config, parse_config
+from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
 from relay.dev.standins.slack import Message, SlackStandin
 from relay.domain.deliveries import Accepted

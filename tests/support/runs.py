@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relay.background.scheduler import Patrol, Scheduler
-from relay.config.loading import Config, parse_config
+from relay.config import Config, parse_config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
