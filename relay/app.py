@@ -28,12 +28,13 @@ from relay.config import Config, load
 from relay.delivering.enrichment import Enrichment
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted, Delivery
+from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.domain.parsing import decode, parse
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.health import Health
 from relay.ingest import Intake
-from relay.interactivity.buttons import answer, offered, under
+from relay.interactivity.buttons import action_targets, answer, offered, under
 from relay.interactivity.endpoint import Interactions
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.interactivity.executor import Actions
@@ -293,14 +294,20 @@ class Relay:
         return list(under(delivery, self.config, await self._suppressions.key()))
 
     async def _answered(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> Accepted:
-        return await self._take(answer(action, outcome, datetime.fromtimestamp(self._clock(), UTC)))
+        return await self._act(answer(action, outcome, datetime.fromtimestamp(self._clock(), UTC)))
+
+    async def _act(self, event: Event) -> Accepted:
+        """A press, or what came of it, goes where its button stands; no rule is asked."""
+        with handling():
+            targets = action_targets(event, self.config)
+        return await self._take(event, targets)
 
     def _new_interactions(self) -> Interactions:
         return Interactions(
             secret=self._signing_secret,
             key=self._suppressions.key,
             allowed=self._may_press,
-            take=self._take,
+            take=self._act,
             whisper=self._whisper,
             clock=self._clock,
             outage=self._outage,

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -10,9 +10,10 @@ import structlog
 from relay import metrics
 from relay.background.scheduler import PERIOD
 from relay.config import Config
-from relay.domain.deliveries import Accepted
+from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.errors import ConfigError, StoreUnavailable
+from relay.ingest import Take
 from relay.outage import Outage
 from relay.receiving.receiver import Readiness
 from relay.store import Store
@@ -105,15 +106,15 @@ class Health:
         if not self._store.promise.shortfall:
             self._outage.worked()
 
-    def guard(self, take: Callable[[Event], Awaitable[Accepted]]) -> Callable[[Event], Awaitable[Accepted]]:
+    def guard(self, take: Take) -> Take:
         """Accept only while the promise is known and kept; a Redis that came back is inspected at once."""
 
-        async def guarded(event: Event) -> Accepted:
+        async def guarded(event: Event, targets: Sequence[Target] | None = None) -> Accepted:
             if self._trouble:
                 await self._inspect()
             if self._trouble or self._store.promise.shortfall:
                 raise StoreUnavailable(self._trouble or self._store.promise.shortfall)
-            return await take(event)
+            return await take(event, targets)
 
         return guarded
 

@@ -5,7 +5,7 @@ The receiver, a replay from the quarantine and everything that makes events of i
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -14,7 +14,6 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import PRESSED, Event, fill
 from relay.domain.faults import handling
 from relay.errors import StoreUnavailable
-from relay.interactivity.buttons import places
 from relay.policy.recipients import added
 from relay.policy.rules import decide, targets
 from relay.store import Store
@@ -39,6 +38,12 @@ def reached(event: Event, config: Config, channels: Mapping[str, Any]) -> tuple[
     )
 
 
+class Take(Protocol):
+    """`Intake.take`, or what stands in front of it."""
+
+    async def __call__(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted: ...
+
+
 class Intake:
     """`config` is read anew for each event, so a reload takes effect between two of them."""
 
@@ -54,12 +59,13 @@ class Intake:
         self._channels = channels
         self._wake = wake
 
-    async def take(self, event: Event) -> Accepted:
-        """Make the event durable with everyone who should hear of it. Raises StoreUnavailable, and HandlingFailed."""
-        if event.action:  # a button's press, or what came of it: it goes where it was made for
-            with handling():
-                found = places(event, self._config())
-            return await self._accepted(event, found)
+    async def take(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted:
+        """Make the event durable with everyone who should hear of it: these `targets`, or those that the rules name.
+
+        Raises StoreUnavailable, and HandlingFailed.
+        """
+        if targets is not None:
+            return await self._accepted(event, targets)
         for _ in range(RACES):
             accepted = await self._decided(event)
             if accepted.status != "elsewhere":

@@ -19,7 +19,6 @@ from relay import metrics
 from relay.config import Config
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.errors import DeliveryError, StoreUnavailable
-from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.outage import Outage
 from relay.policy.destinations import quiet_now
 from relay.policy.presentation import called, tell
@@ -241,7 +240,7 @@ class Worker:
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> dict[str, Any]:
         """As the templates say; if one fails, in relay's own wording: a template's fault never costs a message."""
-        if delivery.channel == PLATFORM:  # asked for, and not worded
+        if not getattr(self._channels[delivery.channel], "renders", True):
             return dict(delivery.event.document)
         rendered = await self._renderer().message(
             delivery.channel,
@@ -263,8 +262,8 @@ class Worker:
     async def _failed(self, delivery: Delivery, channel: Channel, error: DeliveryError, started: float) -> None:
         reason, seconds = self._verdict(delivery, error)
         if reason:
-            if delivery.channel == PLATFORM:  # first, for it may be told twice: whoever pressed must not wait for ever
-                await self._gave_up(delivery, channel, error)
+            # First, for it may be told twice: whoever waits for an answer must not wait for ever.
+            await self._give_up(delivery, channel, error)
             await self._until_stored(lambda: self._store.bury(delivery, reason, str(error), bounce=error.bounce))
             self._report(delivery, "dead", started, str(error), reason=reason)
             return
@@ -283,9 +282,11 @@ class Worker:
             return
         self._report(delivery, "unknown" if error.outcome_unknown else "failed", started, str(error), retry_in=seconds)
 
-    async def _gave_up(self, delivery: Delivery, channel: Any, error: DeliveryError) -> None:
-        with contextlib.suppress(DeliveryError):  # Redis is away: it is found dead, with its reason
-            await channel.gave_up(delivery.event.document, str(error))
+    async def _give_up(self, delivery: Delivery, channel: Channel, error: DeliveryError) -> None:
+        gave_up = getattr(channel, "gave_up", None)
+        if gave_up is not None:
+            with contextlib.suppress(DeliveryError):  # Redis is away: it is found dead, with its reason
+                await gave_up(delivery.event.document, str(error))
 
     def _verdict(self, delivery: Delivery, error: DeliveryError) -> tuple[str, float]:
         """The reason to give up, or '' and the seconds until the next attempt."""

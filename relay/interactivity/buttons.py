@@ -118,7 +118,7 @@ def answer(action: Mapping[str, Any], outcome: Mapping[str, Any], now: datetime)
     )
 
 
-def places(event: Event, config: Config) -> tuple[Target, ...]:
+def action_targets(event: Event, config: Config) -> tuple[Target, ...]:
     """Where a press or its answer goes: to the platform, or into the thread of the message the button stood under.
 
     Quiet hours hold back neither: somebody is waiting for it.
