@@ -1,0 +1,69 @@
+"""The rooms keep their order, and the guard refuses what it promises to refuse."""
+
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from tools.structure import circles, floors, imports, rooms
+
+ROOT = Path(__file__).parents[1]
+GUARD = Path(sys.executable).with_name("lint-imports")
+
+PLANTED = {
+    "reconciliation that posts": ("background/reconciliation.py", "import slack_sdk"),
+    "a receiver with a Redis of its own": ("receiving/request_body.py", "import redis"),
+    "rules with templates": ("policy/rules.py", "from jinja2 import Template"),
+    "an app that mails": ("app.py", "import aiosmtplib"),
+    "mail that talks to Slack": ("channels/email/pool.py", "import slack_sdk"),
+    "Slack that talks to Redis": ("channels/slack/client.py", "import redis.asyncio"),
+    "a worker that knows Slack": ("delivering/worker.py", "from relay.channels.slack.channel import Slack"),
+    "an ingest that knows mails": ("ingest.py", "from relay.channels.email.channel import Email"),
+    "an ingest that knows buttons": ("ingest.py", "from relay.interactivity.buttons import offered"),
+    "rules that word": ("policy/rules.py", "from relay.rendering import BoundedRenderer"),
+    "a domain that stores": ("domain/events.py", "from relay.store import Store"),
+    "a store that words": ("store/queue.py", "from relay.cli.options import visible"),
+    "a file that nobody listed": ("leftover.py", "import json"),
+}
+
+
+def guarded(root: Path) -> subprocess.CompletedProcess[str]:
+    command = [GUARD, "--no-cache"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of relay's modules, whose own guard finds nothing to refuse."""
+    root = tmp_path_factory.mktemp("copy")
+    copytree(ROOT / "relay", root / "relay", ignore=lambda _, names: [name for name in names if name == "__pycache__"])
+    (root / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    done = guarded(root)
+    assert done.returncode == 0, done.stdout
+    return root
+
+
+@pytest.mark.parametrize(("file", "line"), PLANTED.values(), ids=PLANTED.keys())
+def test_the_guard_refuses(copied: Path, file: str, line: str) -> None:
+    module = copied / "relay" / file
+    before = module.read_bytes() if module.exists() else None
+    module.write_bytes((before or b"") + f"\n\ndef _planted() -> None:\n    {line}\n".encode())
+    try:
+        done = guarded(copied)
+    finally:
+        module.write_bytes(before) if before is not None else module.unlink()
+
+    assert done.returncode == 1
+    assert "BROKEN" in done.stdout or "not listed" in done.stdout or "undeclared" in done.stdout.lower()
+
+
+def test_no_arrow_leads_up_and_none_in_a_circle() -> None:
+    modules = imports(ROOT)
+    between = rooms(modules)
+
+    assert circles(modules) == []
+    assert circles(between) == []
+    height = floors(between)
+    assert all(height[room] > height[below] for room, reached in between.items() for below in reached)
