@@ -380,3 +380,13 @@ def test_the_windows_at_hand_are_those_of_events(config: Config) -> None:
 
 def test_a_box_that_is_gone_tells_of_nothing() -> None:
     assert event_of("box", {}, []).document["totals"]["total"] == 0
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("never", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z"])
+def test_a_time_at_the_end_of_the_calendar_costs_nobody_the_digest(never: str, zone: str) -> None:
+    rows = [entry(events.completed()) | {"at": never, "started": never}, entry(events.completed(operationId="op-2"))]
+
+    document = told_together("daily", FRIDAY.timestamp(), MONDAY.timestamp(), rows, zone=zone)
+
+    assert document["totals"]["completed"] == 2

@@ -8,7 +8,7 @@ duration (seconds), percentage, phase, variants, anomalies, records, batch, tota
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from statistics import median
 from typing import Any
 from urllib.parse import quote
@@ -239,10 +239,12 @@ def _text(value: object, most: int) -> str:
 
 def _moment(said: object) -> datetime | None:
     try:
-        found = datetime.fromisoformat(said) if isinstance(said, str) else None
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC) if found else None
+        stated = datetime.fromisoformat(said) if isinstance(said, str) else None
+        moment = (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).astimezone(UTC) if stated else None
     except (ValueError, OverflowError):
         return None
+    # At the ends of the calendar, where platforms put "never", no zone has a wall clock to show.
+    return moment if moment and date.min.year < moment.year < date.max.year else None
 
 
 def _iso(seconds: float) -> str:

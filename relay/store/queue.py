@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.domain.events import AUDIENCE, KNOWN, PRESSED, Event
-from relay.domain.faults import handling
-from relay.errors import InvalidEvent
+from relay.domain.faults import handling, own_line
+from relay.errors import StoreUnavailable
 from relay.store import keys
 from relay.store import plan as wire
 from relay.store.batching import Batcher
@@ -149,9 +149,12 @@ class Store:
             try:
                 box = wire.box_of(row)
                 deliveries.append(wire.delivery(row, await self.boxes.event(box) if box else None))
-            except (ValueError, LookupError, TypeError, InvalidEvent) as error:
-                # Left alone, its lease lapses; claimed too often it is buried, and its neighbours are delivered.
-                log.error("delivery.unreadable", delivery=row[0].decode(), error=str(error))
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
+                # Left alone, its lease lapses; claimed too often it is buried.
+                log.error("delivery.unreadable", delivery=row[0].decode(), error=type(error).__name__,
+                          place=own_line(error))  # fmt: skip
         self._claims[channel] = number + 1  # after the boxes: if Redis went away meanwhile, all is given again
         return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
 
