@@ -59,6 +59,8 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
         "facts": stated,
         "targets": [_target(event, target, unique) for target in targets],
     }
+    if event.about_batch:
+        plan["about_batch"] = True
     if event.action:
         plan["action"] = dict(event.action)
     else:  # also of what nobody is told of: a round-up that has the run must not be behind

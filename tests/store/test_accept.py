@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -63,6 +64,17 @@ async def test_what_happened_in_one_second_is_read_in_the_order_in_which_it_came
     found = await Records(store).events(events.completed().subject)
 
     assert ([event.name for event in found], len({event.occurred_at for event in found})) == (names, 1)
+
+
+async def test_a_batch_that_has_the_id_of_a_retry_is_taken(store: Store) -> None:
+    await store.accept(events.failed(operationId="6"), [room()])
+    retry = replace(events.started(operationId="7", retryNumber=1), original="6")
+    assert (await store.accept(retry, [room()])).status == "accepted"
+    body = {"event": "batch.started", "eventId": "evt-b", "batch": {"batchId": "7", "status": "Initiated"}}
+
+    answer = await store.accept(events.event_of(body), [room()])
+
+    assert answer.status == "accepted"
 
 
 async def test_two_sources_may_use_the_same_delivery_id(store: Store) -> None:

@@ -92,7 +92,7 @@ end
 -- Whose run an id is, was looked up a moment ago. Meanwhile another event may have led it to its original, or begun a
 -- message of its own for it; planned anew, this one joins whichever was first, so that neither is left behind.
 local function elsewhere(plan)
-  if plan.action then return false end
+  if plan.action or plan.about_batch then return false end -- a batch is no run, even if one has the same id
   if not plan.own then return redis.call('HEXISTS', operation_key(plan.operation), 'fact:original') == 1 end
   local own = redis.call('HMGET', operation_key(plan.own), 'first', 'fact:original')
   return own[1] and not own[2]
