@@ -22,7 +22,7 @@ from relay.background.reconciliation import (
 )
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.errors import PlatformError
+from relay.errors import HandlingFailed, PlatformError
 from relay.platform.lookups import Lookups
 from relay.platform.settings import Platform
 from relay.store import Store
@@ -96,6 +96,22 @@ async def round_of(api: Api, known: Known) -> list[Event]:
 
     await Reconciliation(lambda: (api, Sender("async-operations", "t", "p")), known, take).tick(NOW)
     return taken
+
+
+async def test_a_run_that_relay_fails_on_does_not_cost_the_others_their_round() -> None:
+    api = Api({name: document(name, "Completed") for name in ("poison", "op-1", "op-2")})
+    known, taken = Known(["poison", "op-1"]), []
+
+    async def take(event: Event) -> Accepted:
+        if event.subject == "poison":
+            raise HandlingFailed("KeyError", "relay/policy/rules.py:1")
+        taken.append(event.subject)
+        return Accepted("accepted", 1)
+
+    await Reconciliation(lambda: (api, Sender("async-operations", "t", "p")), known, take).tick(NOW)
+
+    assert taken == ["op-1", "op-2"]
+    assert known.done == [NOW]
 
 
 @pytest.mark.parametrize(

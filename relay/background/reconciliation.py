@@ -16,8 +16,9 @@ import structlog
 from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.domain.faults import handling
 from relay.domain.parsing import parse
-from relay.errors import InvalidEvent, PlatformError
+from relay.errors import HandlingFailed, InvalidEvent, PlatformError
 from relay.store.reconciliation import Unheard
 
 log = structlog.get_logger(__name__)
@@ -124,13 +125,14 @@ class Reconciliation:
         self, sender: Sender, operation: str, document: Mapping[str, Any], now: float, known: Unheard | None
     ) -> None:
         try:
-            event = _event(document, sender, now)
-        except InvalidEvent as error:
+            with handling():
+                event = _event(document, sender, now)
+            if known and not _news(event, known):
+                return  # that it was asked about is no sign of life: the watchdog still finds it silent
+            accepted = await self._take(event)
+        except (InvalidEvent, HandlingFailed) as error:  # one that cannot be taken must not cost the others their round
             log.warning("reconciliation.skipped", operation=operation, error=str(error))
             return
-        if known and not _news(event, known):
-            return  # that it was asked about is no sign of life: the watchdog still finds it silent
-        accepted = await self._take(event)
         if accepted.status == "accepted":
             metrics.reconciled.inc()
             log.info("reconciliation.told", operation=operation, name=event.name, status=event.status)
