@@ -66,6 +66,10 @@ class StoreUnavailable(RelayError):
     """Redis did not confirm in time. Whether it acted is unknown, so every caller may repeat the call (503)."""
 
 
+class NoRoom(StoreUnavailable):
+    """Redis is well, and yet this one event cannot be taken now: its sender keeps it (503)."""
+
+
 class EmbeddedRedisError(RelayError):
     """The private Redis could not be started or kept running; the message says what to do."""
 

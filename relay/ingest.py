@@ -13,7 +13,7 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import PRESSED, Event, fill
 from relay.domain.faults import handling
-from relay.errors import StoreUnavailable
+from relay.errors import NoRoom
 from relay.policy.recipients import added
 from relay.policy.rules import decide, targets
 from relay.store import Store
@@ -70,7 +70,7 @@ class Intake:
             accepted = await self._decided(event)
             if accepted.status != "elsewhere":
                 return accepted
-        raise StoreUnavailable(f"{event.own_id}: whose run it is changed {RACES} times while it was looked up")
+        raise NoRoom(f"{event.subject}: whose run it is changed {RACES} times while it was looked up")
 
     async def _decided(self, event: Event) -> Accepted:
         if not event.about_batch:

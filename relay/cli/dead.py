@@ -45,7 +45,7 @@ def list_(config: Path, *, as_json: bool, most: int, **filters: str | None) -> N
 
     async def work(desk: Desk) -> None:
         if wanted:
-            found = wanted.among(await all_letters(desk), zone=desk.config.timezone, now=desk.clock())
+            found = await _filtered(desk, wanted)
             letters = [one for one in found if isinstance(one, DeadLetter)][:most]
             bodies = [one for one in found if isinstance(one, Quarantined)][:most]
         else:
@@ -57,10 +57,9 @@ def list_(config: Path, *, as_json: bool, most: int, **filters: str | None) -> N
             click.echo(NO_MATCH if wanted else NOTHING)
             return
         show_page(table([*letters, *bodies], desk.config.timezone))
-        dead = len(found) if wanted else (await desk.records.ledger()).counts.get("dead", 0)
-        more = dead - len(letters) - (len(bodies) if wanted else 0)
-        if more > 0:
-            click.echo(f"\nOlder dead letters that are not shown: {more}; -n shows more.")
+        everything = len(found) if wanted else await _count(desk)
+        if more := everything - len(letters) - len(bodies):
+            click.echo(f"\nOlder ones that are not shown: {more}; -n shows more.")
 
     at_desk(config, work)
 
@@ -73,7 +72,7 @@ def show(config: Path, name: str, *, as_json: bool) -> None:
     """Show one: why it is here, and the event it should have told; of a digest, all that it should have told."""
 
     async def work(desk: Desk) -> None:
-        [letter] = await chosen(desk, [name], every=False)
+        [letter] = await chosen(desk, [name])
         if isinstance(letter, DeadLetter):
             letter = await desk.records.told_by(letter)
         if as_json:
@@ -130,10 +129,7 @@ def drop(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_j
         if dry_run:
             _say(letters, "would drop", ids, as_json=as_json, key="would_drop")
             return
-        for letter in letters:
-            quarantined = isinstance(letter, Quarantined)
-            await (desk.records.release([letter.id]) if quarantined else desk.records.drop([letter.id]))
-        _say(letters, "dropped", ids, as_json=as_json)
+        _say([letter for letter in letters if await _drop(desk, letter)], "dropped", ids, as_json=as_json)
 
     at_desk(config, work)
 
@@ -147,8 +143,24 @@ def _name_some(ids: tuple[str, ...], wanted: Filter, *, every: bool) -> None:
 async def _meant(desk: Desk, ids: tuple[str, ...], wanted: Filter) -> list[Letter]:
     """Those of these ids; without any, all that the filters hold for."""
     if ids:
-        return await chosen(desk, ids, every=False)
-    return wanted.among(await all_letters(desk), zone=desk.config.timezone, now=desk.clock())
+        return await chosen(desk, ids)
+    return await _filtered(desk, wanted)
+
+
+async def _count(desk: Desk) -> int:
+    dead = (await desk.records.ledger()).counts.get("dead", 0)
+    return dead + await desk.records.quarantine_size()
+
+
+async def _filtered(desk: Desk, wanted: Filter) -> list[Letter]:
+    config = desk.config
+    return wanted.among(await all_letters(desk), configured=config.destinations, zone=config.timezone, now=desk.clock())
+
+
+async def _drop(desk: Desk, letter: Letter) -> bool:
+    """False if somebody else has just replayed or dropped it."""
+    forget = desk.records.release if isinstance(letter, Quarantined) else desk.records.drop
+    return bool(await forget([letter.id]))
 
 
 async def _replay(desk: Desk, letter: Letter) -> str:

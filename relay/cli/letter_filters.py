@@ -1,9 +1,10 @@
 """Which dead letters are meant: by destination, reason, event and time, all of which must hold."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,10 +15,9 @@ from relay.cli.letters import Letter
 from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
-from relay.policy.rules import fits
 from relay.store.admin import DeadLetter
 
-QUARANTINED = "quarantined"  # what a body in the quarantine has in place of a reason
+QUARANTINED, FAULT = "quarantined", "fault"  # what a body in the quarantine has in place of a reason
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Filter:
     def __bool__(self) -> bool:
         return self != Filter()
 
-    def among(self, letters: Sequence[Letter], *, zone: str, now: float) -> list[Letter]:
-        """The letters that are meant, in their order. RelayError for a destination that none of them has."""
-        known = {letter.destination for letter in letters if isinstance(letter, DeadLetter)}
-        if self.destination is not None and known and self.destination not in known:
-            raise RelayError(f"nothing for {self.destination} is dead; {suggest(self.destination, known)}")
+    def among(self, letters: Sequence[Letter], *, configured: Collection[str], zone: str, now: float) -> list[Letter]:
+        """The letters that are meant, in their order. RelayError for a destination that is not configured either."""
+        destinations = {letter.destination for letter in letters if isinstance(letter, DeadLetter)} | {*configured}
+        if self.destination is not None and self.destination not in destinations:
+            raise RelayError(f"there is no destination {self.destination}; {suggest(self.destination, destinations)}")
         since = None if self.since is None else moment(self.since, zone, now)
         return [letter for letter in letters if self._means(letter, since)]
 
@@ -44,11 +44,11 @@ class Filter:
         if isinstance(letter, DeadLetter):
             destination, event, reason, at = letter.destination, letter.event, letter.reason, letter.died_at
         else:  # it is no event, and for nobody yet
-            destination, event, reason, at = "", "", QUARANTINED, letter.at
+            destination, event, reason, at = "", "", FAULT if letter.fault else QUARANTINED, letter.at
         return (
             self.destination in (None, destination)
             and self.reason in (None, reason)
-            and (self.event is None or fits(self.event, event))
+            and (self.event is None or fnmatchcase(event, self.event))
             and (since is None or at >= since)
         )
 
@@ -92,9 +92,9 @@ _OPTIONS = (
     click.option("--destination", metavar="NAME", callback=_not_empty, help="For this destination."),
     click.option(
         "--reason",
-        type=click.Choice([*REASONS, QUARANTINED]),
+        type=click.Choice([*REASONS, QUARANTINED, FAULT]),
         metavar="REASON",
-        help=f"Of this reason: {', '.join([*REASONS, QUARANTINED])}.",
+        help=f"Of this reason: {', '.join([*REASONS, QUARANTINED, FAULT])}.",
     ),
     click.option(
         "--event", metavar="NAME", callback=_not_empty, help="Of this event; * stands for any part: operation.*."

@@ -28,10 +28,8 @@ def short(name: str) -> str:
     return "".join((found[1] or "", found[2][:SHORT], found[3] or "")) if found else name
 
 
-async def chosen(desk: Desk, names: Sequence[str], *, every: bool) -> list[Letter]:
+async def chosen(desk: Desk, names: Sequence[str]) -> list[Letter]:
     """What is meant by these ids, each whole or short. RelayError names all that mean nothing, or more than one."""
-    if every:
-        return await all_letters(desk)
     found: dict[str, Letter] = {}
     faults = []
     everything: list[Letter] | None = None

@@ -17,7 +17,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.domain.parsing import decode, parse
-from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NotJson, StoreUnavailable
+from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import handshakes, openapi
 from relay.receiving import request_body as bodies
@@ -120,7 +120,7 @@ class Receiver:
             fault = isinstance(refused.__cause__, HandlingFailed)
             metrics.events.labels(label, "fault" if fault else OUTCOMES[refused.status]).inc()
             key = f"{label} {refused.status}"
-            if isinstance(refused.__cause__, StoreUnavailable):
+            if isinstance(refused.__cause__, StoreUnavailable) and not isinstance(refused.__cause__, NoRoom):
                 self._outage.failed(reason)
             else:
                 self._lines.warning(log, "event.refused", key, source=label, status=refused.status, reason=reason)

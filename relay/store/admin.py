@@ -8,7 +8,7 @@ from typing import Any
 
 from relay.domain.events import Event
 from relay.domain.parsing import dump, load
-from relay.errors import StoreUnavailable
+from relay.errors import NoRoom
 from relay.store import keys
 from relay.store.client import call
 from relay.store.plan import BOXED
@@ -195,7 +195,7 @@ class Records:
         again: where there is no room for more of it, StoreUnavailable lets the sender keep it.
         """
         if fault and await self.faults() >= QUARANTINE_LENGTH:
-            raise StoreUnavailable(f"the quarantine is full: relay itself failed on {QUARANTINE_LENGTH} events")
+            raise NoRoom(f"the quarantine is full: relay itself failed on {QUARANTINE_LENGTH} events")
         seconds, micros = await call(self._redis.time())
         name = "q-" + keys.digest("quarantine", source, body.hex()).hex()[:16]
         key = f"{keys.PREFIX}quarantined:{name}"
@@ -223,9 +223,14 @@ class Records:
         return int(await call(self._redis.scard(keys.FAULTS)))
 
     async def quarantined(self, *, most: int = 100) -> list[Quarantined]:
-        """The quarantined bodies, newest first."""
-        ids = await call(self._redis.zrevrange(keys.QUARANTINE, 0, most - 1))
-        return [one for one in [await self.quarantined_body(name.decode()) for name in ids] if one]
+        """The quarantined bodies: those that relay itself failed on, then the others; of each the newest first."""
+        names = await call(self._redis.zrevrange(keys.QUARANTINE, 0, -1))
+        faults = await call(self._redis.smembers(keys.FAULTS))
+        names.sort(key=lambda name: name not in faults)
+        return [body for body in [await self.quarantined_body(name.decode()) for name in names[:most]] if body]
+
+    async def quarantine_size(self) -> int:
+        return int(await call(self._redis.zcard(keys.QUARANTINE)))
 
     async def quarantined_body(self, name: str) -> Quarantined | None:
         row = await call(self._redis.hgetall(f"{keys.PREFIX}quarantined:{name}"))

@@ -96,7 +96,7 @@ class Unsubscribe:
         return await self._answer(request, change)
 
     async def _answer(self, request: web.Request, step: Callable[[str, str], Awaitable[str]]) -> web.Response:
-        """A page, whatever goes wrong: it is a person who looks at it."""
+        """A page, for it is a person who looks at it; only a body that is none is answered with a problem document."""
         language = language_of(request.headers.get("Accept-Language", ""))
         token = request.match_info["token"]
         try:

@@ -127,7 +127,7 @@ async def test_a_longer_list_says_that_there_is_more(running_stage: Stage, lette
 
     done = await dead(running_stage, "list", "-n", "1")
 
-    assert "Older dead letters that are not shown: 1; -n shows more." in done.out
+    assert "Older ones that are not shown: 1; -n shows more." in done.out
 
 
 async def test_text_from_strangers_cannot_steer_the_terminal(running_stage: Stage) -> None:
@@ -175,7 +175,7 @@ async def test_a_digest_is_shown_with_all_that_it_would_have_told(running_stage:
 
 @pytest.mark.parametrize("length", [8, 20, 32])
 async def test_an_id_may_be_cut_to_eight_characters(running_stage: Stage, letter: str, length: int) -> None:
-    [one] = await chosen(desk(running_stage), [letter[:length]], every=False)
+    [one] = await chosen(desk(running_stage), [letter[:length]])
 
     assert one.id == letter
 
@@ -183,7 +183,7 @@ async def test_an_id_may_be_cut_to_eight_characters(running_stage: Stage, letter
 @pytest.mark.parametrize("name", ["0123456", "00000000", "q-00000000", "nonsense", ""])
 async def test_an_id_that_means_nothing_is_refused(running_stage: Stage, letter: str, name: str) -> None:
     with pytest.raises(RelayError, match=f"^{name} is neither dead nor quarantined; `relay dead list` shows what is$"):
-        await chosen(desk(running_stage), [name], every=False)
+        await chosen(desk(running_stage), [name])
 
 
 async def test_an_ambiguous_id_is_refused_with_all_it_may_mean(running_stage: Stage, letter: str) -> None:
@@ -194,7 +194,7 @@ async def test_an_ambiguous_id_is_refused_with_all_it_may_mean(running_stage: St
     await redis.hincrby("{relay}:ledger", "dead", 1)
 
     with pytest.raises(RelayError, match=f"^{letter[:8]} may be any of {letter}, {twin}$"):
-        await chosen(desk(running_stage), [letter[:8]], every=False)
+        await chosen(desk(running_stage), [letter[:8]])
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,8 @@ async def test_a_dry_run_says_what_would_be_replayed_and_does_nothing(running_st
         (["--event", "operation.failed"], 0),
         (["--reason", "retries_exhausted"], 0),
         (["--reason", "quarantined"], 1),
+        (["--reason", "fault"], 0),
+        (["--event", "*.started"], 1),
         (["--since", "2 hours"], 2),
         (["--since", "2100-01-01T00:00"], 0),
     ],
@@ -252,7 +254,28 @@ async def test_what_a_filter_means_is_replayed_and_counted(running_stage: Stage,
 async def test_a_destination_for_which_nothing_is_dead_gets_a_suggestion(running_stage: Stage, letter: str) -> None:
     done = await dead(running_stage, "replay", "--destination", "pear")
 
-    assert (done.status, done.err) == (1, "nothing for pear is dead; did you mean pair?\n")
+    assert (done.status, done.err) == (1, "there is no destination pear; did you mean pair?\n")
+
+
+async def test_a_destination_of_the_configuration_for_which_nothing_is_dead_is_no_mistake(
+    running_stage: Stage, letter: str
+) -> None:
+    done = await dead(running_stage, "replay", "--destination", "german", "--json")
+
+    assert (done.status, done.facts["replayed"]) == (0, [])
+
+
+async def test_what_relay_itself_failed_on_stands_first_and_can_be_named(running_stage: Stage) -> None:
+    fault = await running_stage.around.records.quarantine("ops", b"{}", {}, "KeyError at relay/x.py:1", fault=True)
+    for number in range(3):
+        await quarantined(running_stage, {"no": number})
+
+    first = (await dead(running_stage, "list", "-n", "1", "--json")).facts["quarantined"]
+    listed = await dead(running_stage, "list", "-n", "1")
+    named = (await dead(running_stage, "list", "--reason", "fault", "--json")).facts["quarantined"]
+
+    assert [entry["id"] for entry in first] == [entry["id"] for entry in named] == [fault]
+    assert "Older ones that are not shown: 3; -n shows more." in listed.out
 
 
 def test_a_time_is_read_by_the_clocks_of_the_configuration() -> None:
