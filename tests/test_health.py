@@ -23,7 +23,7 @@ rules: []
 """
 
 
-async def take(_event: Event) -> Accepted:
+async def take(_event: Event, _targets: object = None) -> Accepted:
     return Accepted("accepted", 1)
 
 
