@@ -14,7 +14,7 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import PRESSED, Event, fill
 from relay.domain.faults import handling
 from relay.errors import NoRoom
-from relay.policy.recipients import added
+from relay.policy.recipients import requested_targets
 from relay.policy.rules import decide, targets
 from relay.store import Store
 
@@ -26,15 +26,15 @@ RACES = 4  # that an event may lose; whose run an id is gets decided once, so th
 def reached(event: Event, config: Config, channels: Mapping[str, Any]) -> tuple[Target, ...]:
     """Everyone who should hear of it: by the rules, and by what the operation itself asks for. Pure."""
     decision = decide(event, config.rules)
-    found = targets(decision, config.destinations, channels, config.channels, config.manners)
-    return found + added(
+    found = targets(decision, config.destinations, channels, config.channels, config.destination_defaults)
+    return found + requested_targets(
         decision,
         found,
         config.dynamic_destinations,
         destinations=config.destinations,
         channels=channels,
         settings=config.channels,
-        defaults=config.manners,
+        defaults=config.destination_defaults,
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from relay.config import Config, Redis, Server, load, parse_config
 from relay.errors import ConfigError
 from relay.platform.settings import Platform
-from relay.policy.destinations import Live, Manners
+from relay.policy.destinations import DestinationOptions, Live
 from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
@@ -614,7 +614,7 @@ def test_the_documentation_names_every_key() -> None:
         Platform,
         Source,
         Signature,
-        Manners,
+        DestinationOptions,
         Live,
         Rule,
         RetryPolicy,

@@ -14,8 +14,8 @@ from relay.domain.deliveries import Target
 from relay.domain.events import Audience, Event, facts, fill
 from relay.domain.parsing import dump, load
 from relay.errors import ConfigError
-from relay.policy.presentation import called
-from relay.policy.recipients import MAX_ADDRESSES, MAX_MENTIONS, added, asked, mentions
+from relay.policy.presentation import mentions_for
+from relay.policy.recipients import MAX_ADDRESSES, MAX_MENTIONS, mentions, requested_recipients, requested_targets
 from relay.policy.rules import decide, targets
 from relay.store.suppressions import Suppressions
 from tests.support import events
@@ -50,25 +50,27 @@ def asking(event: str = "operation.completed", status: str = "Completed", **noti
 
 def found(event: Event, config: Config) -> list[Target]:
     decision = decide(event, config.rules)
-    named = targets(decision, config.destinations, CHANNELS, config.channels, config.manners)
-    more = added(
+    named = targets(decision, config.destinations, CHANNELS, config.channels, config.destination_defaults)
+    more = requested_targets(
         decision, named, config.dynamic_destinations,
         destinations=config.destinations, channels=CHANNELS, settings=config.channels,
-        defaults=config.manners,
+        defaults=config.destination_defaults,
     )  # fmt: skip
     return [*named, *more]
 
 
 def told(event: Event, config: Config) -> list[tuple[str, str, str]]:
-    return [(one.destination, one.address, one.mode) for one in found(event, config) if not one.held]
+    return [(one.destination, one.address, one.mode) for one in found(event, config) if not one.hold_reason]
 
 
 def held(event: Event, config: Config) -> list[tuple[str, str, str]]:
-    return [(one.destination, one.address, one.held) for one in found(event, config) if one.held]
+    return [(one.destination, one.address, one.hold_reason) for one in found(event, config) if one.hold_reason]
 
 
 def refused(event: Event, config: Config) -> list[str]:
-    return [one.why for one in asked(event, config.dynamic_destinations, CHANNELS, config.channels).refused]
+    return [
+        one.why for one in requested_recipients(event, config.dynamic_destinations, CHANNELS, config.channels).refused
+    ]
 
 
 class TestReading:
@@ -271,7 +273,7 @@ class TestMentions:
     ) -> None:
         event = events.event_of(events.body(f"operation.{status.lower()}", status=status, priority=priority))
 
-        assert list(called(event, (), mention, asked=("person:@lead",))) == expected
+        assert list(mentions_for(event, (), mention, asked=("person:@lead",))) == expected
 
 
 class TestConfiguration:

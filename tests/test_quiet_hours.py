@@ -49,12 +49,14 @@ def event(at: str, name: str = "operation.completed", **operation: Any) -> Event
 
 def found(given: Event, config: Config | None = None) -> dict[str, Target]:
     config = config or configured()
-    reached = targets(decide(given, config.rules), config.destinations, CHANNELS, config.channels, config.manners)
+    reached = targets(
+        decide(given, config.rules), config.destinations, CHANNELS, config.channels, config.destination_defaults
+    )
     return {target.destination: target for target in reached}
 
 
 def quiet(given: Event) -> set[str]:
-    return {name for name, target in found(given).items() if target.quiet and not target.passes}
+    return {name for name, target in found(given).items() if target.quiet_window and not target.bypass_quiet_hours}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_each_destination_is_quiet_by_its_own_clock(at: str, expected: set[str])
     ("night", "morning"), [("2026-03-28T23:00", "2026-03-29T07:00"), ("2026-10-24T23:00", "2026-10-25T07:00")]
 )
 def test_the_night_in_which_the_clocks_change_ends_at_seven(night: str, morning: str) -> None:
-    hours = found(event(night))["team"].quiet
+    hours = found(event(night))["team"].quiet_window
 
     assert hours
     assert hours.end == berlin(morning).timestamp()
@@ -86,23 +88,23 @@ def test_critical_failures_pass_and_others_wait() -> None:
     night = "2026-03-09T23:00"
 
     passing = {
-        priority: found(event(night, "operation.failed", priority=priority))["team"].passes
+        priority: found(event(night, "operation.failed", priority=priority))["team"].bypass_quiet_hours
         for priority in ("Normal", "High", "Critical")
     }
 
     assert passing == {"Normal": False, "High": False, "Critical": True}
-    assert not found(event(night, priority="Critical"))["team"].passes
+    assert not found(event(night, priority="Critical"))["team"].bypass_quiet_hours
 
 
 def test_a_destination_says_itself_what_passes() -> None:
-    assert found(event("2026-03-09T12:30", "operation.failed", priority="Low"))["own"].passes
+    assert found(event("2026-03-09T12:30", "operation.failed", priority="Low"))["own"].bypass_quiet_hours
 
 
 def test_the_claim_knows_where_it_is_quiet_now() -> None:
     config = configured()
 
-    night = quiet_now(config.destinations, config.manners, berlin("2026-03-09T23:00").timestamp())
-    day = quiet_now(config.destinations, config.manners, berlin("2026-03-09T15:00").timestamp())
+    night = quiet_now(config.destinations, config.destination_defaults, berlin("2026-03-09T23:00").timestamp())
+    day = quiet_now(config.destinations, config.destination_defaults, berlin("2026-03-09T15:00").timestamp())
 
     assert {name for name, hours in night.items() if hours.end} == {"*", "team", "weekly"}
     assert {name for name, hours in day.items() if hours.end} == {"abroad"}
@@ -111,7 +113,7 @@ def test_the_claim_knows_where_it_is_quiet_now() -> None:
 def test_a_digest_has_its_windows_and_is_never_quiet() -> None:
     target = found(event("2026-03-08T23:00"))["weekly"]
 
-    assert target.quiet is None
+    assert target.quiet_window is None
     assert [window.end for window in target.windows] == [
         berlin("2026-03-09T08:30").timestamp(), berlin("2026-03-16T08:30").timestamp()
     ]  # fmt: skip
@@ -132,8 +134,8 @@ def test_new_live_messages_are_capped_unless_it_is_off() -> None:
     off = found(given, configured(TEXT.replace("abcdef}", "abcdef, new_roots: off}")))
     own = found(given, configured(TEXT.replace("abcdef}", "abcdef, new_roots: {count: 5, per: 1m}}")))
 
-    assert (capped["team"].cap, capped["own"].cap) == ((20, 600.0), None)
-    assert (off["team"].cap, own["team"].cap) == (None, (5, 60.0))
+    assert (capped["team"].new_message_cap, capped["own"].new_message_cap) == ((20, 600.0), None)
+    assert (off["team"].new_message_cap, own["team"].new_message_cap) == (None, (5, 60.0))
 
 
 @pytest.mark.parametrize(

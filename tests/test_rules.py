@@ -266,8 +266,8 @@ def test_a_wildcard_mails_only_what_is_worth_a_mail(event: Event, held: str) -> 
 
     found = targets(decide(event, [rule(events=["operation.*", "batch.*"])]), config.destinations, CHANNELS)
 
-    assert {one.held for one in found if one.channel == "email"} == {held}
-    assert {one.held for one in found if one.channel == "slack"} == {""}
+    assert {one.hold_reason for one in found if one.channel == "email"} == {held}
+    assert {one.hold_reason for one in found if one.channel == "slack"} == {""}
 
 
 def test_an_event_that_a_rule_names_is_mailed() -> None:
@@ -275,7 +275,7 @@ def test_an_event_that_a_rule_names_is_mailed() -> None:
 
     found = targets(decide(started(), rules), configured().destinations, CHANNELS)
 
-    assert {one.held for one in found} == {""}
+    assert {one.hold_reason for one in found} == {""}
 
 
 @pytest.mark.parametrize(("priorities", "root"), [([], False), (["Low", "High"], True)])
@@ -284,7 +284,7 @@ def test_a_low_priority_begins_a_message_only_where_a_rule_names_it(priorities: 
 
     found = targets(decision, configured().destinations, CHANNELS)
 
-    assert found[0].telling.root == root
+    assert found[0].presentation.new_message == root
 
 
 def test_the_message_of_a_batch_is_calmer() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from relay.domain.deliveries import Telling
+from relay.domain.deliveries import Presentation
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
-from relay.policy.presentation import called, tell, told_in_batch
+from relay.policy.presentation import mentions_for, presentation_for, reply_in_batch_thread
 from tests.support.events import body, cancelled, completed, event_of, failed, progress, seed, started
 
 # - no message, S shown by the message, R a reply too, B shown to the conversation too; o the owner, g a group.
@@ -52,10 +52,10 @@ def member(status: str, **operation: Any) -> Event:
 
 @pytest.mark.parametrize(("status", "priority", "cell"), CELLS)
 def test_every_cell_of_the_matrix_is_told_as_written(status: str, priority: str, cell: str) -> None:
-    telling = tell(told_as(status, priority))
+    telling = presentation_for(told_as(status, priority))
 
-    assert telling.root == (cell != "-")
-    assert telling.reply == (cell[0] in "RB")
+    assert telling.new_message == (cell != "-")
+    assert telling.thread_reply == (cell[0] in "RB")
     assert telling.broadcast == (cell[0] == "B")
 
 
@@ -63,30 +63,32 @@ def test_every_cell_of_the_matrix_is_told_as_written(status: str, priority: str,
 def test_every_cell_of_the_matrix_calls_whom_it_says(status: str, priority: str, cell: str) -> None:
     expected = {"o": ("j.mueller@example.com",), "g": ("@data-team",)}.get(cell[-1], ())
 
-    assert called(told_as(status, priority), (), GROUP) == expected
+    assert mentions_for(told_as(status, priority), (), GROUP) == expected
 
 
 def test_what_states_no_priority_is_told_as_normal() -> None:
-    assert tell(told_as("Failed", "")) == tell(told_as("Failed", "Normal"))
+    assert presentation_for(told_as("Failed", "")) == presentation_for(told_as("Failed", "Normal"))
 
 
 def test_a_low_priority_that_a_rule_names_is_told_as_normal() -> None:
-    assert tell(told_as("Completed", "Low"), low_wanted=True) == tell(told_as("Completed", "Normal"))
-    assert tell(told_as("Failed", "High"), low_wanted=True) == tell(told_as("Failed", "High"))
+    assert presentation_for(told_as("Completed", "Low"), low_wanted=True) == presentation_for(
+        told_as("Completed", "Normal")
+    )
+    assert presentation_for(told_as("Failed", "High"), low_wanted=True) == presentation_for(told_as("Failed", "High"))
 
 
 def test_an_event_that_relay_does_not_know_is_in_no_cell() -> None:
     audited = event_of(body("operation.audited", status="Failed", priority="Critical"))
 
-    assert tell(audited) == Telling()
-    assert called(audited, (), {}) == ()
+    assert presentation_for(audited) == Presentation()
+    assert mentions_for(audited, (), {}) == ()
 
 
 def test_every_event_that_relay_knows_has_a_row() -> None:
     known = [event_of(body(name, batch=seed("submit-batch.response"))) for name in OPERATION_EVENTS]
     known += [event_of({"event": name, "batch": seed("submit-batch.response")}) for name in BATCH_EVENTS]
 
-    assert all(tell(event).root for event in known)
+    assert all(presentation_for(event).new_message for event in known)
 
 
 # Batches
@@ -98,24 +100,24 @@ def test_every_event_that_relay_knows_has_a_row() -> None:
 def test_a_member_that_met_with_a_mishap_is_told_in_the_batchs_thread_and_a_success_is_not(
     status: str, *, reply: bool
 ) -> None:
-    assert tell(member(status)).reply == reply
+    assert presentation_for(member(status)).thread_reply == reply
 
 
 def test_a_batch_keeps_its_message_whatever_the_priority_of_a_member() -> None:
-    assert tell(member("Completed", priority="Low")).root
-    assert tell(member("Failed", priority="Low")) == Telling(reply=True)
+    assert presentation_for(member("Completed", priority="Low")).new_message
+    assert presentation_for(member("Failed", priority="Low")) == Presentation(thread_reply=True)
 
 
 def test_a_members_own_events_are_told_in_the_batchs_thread_only_if_something_is_wrong() -> None:
-    told = {(status, priority) for status, priority, _ in CELLS if told_in_batch(told_as(status, priority))}
+    told = {(status, priority) for status, priority, _ in CELLS if reply_in_batch_thread(told_as(status, priority))}
 
     wrong = {(status, priority) for status in ("Failed", "Timeout") for priority in PRIORITIES}
     assert told == wrong | {("Stalled", "High"), ("Stalled", "Critical")}
 
 
 def test_a_failed_member_calls_whom_a_failure_of_its_priority_calls() -> None:
-    assert called(member("Failed", **OWNER), (), {}) == ("j.mueller@example.com",)
-    assert called(member("Failed"), (), {"high_failed": ("@analyst",), "running": ("@all",)}) == ("@analyst",)
+    assert mentions_for(member("Failed", **OWNER), (), {}) == ("j.mueller@example.com",)
+    assert mentions_for(member("Failed"), (), {"high_failed": ("@analyst",), "running": ("@all",)}) == ("@analyst",)
 
 
 # Who
@@ -136,15 +138,15 @@ def test_a_failed_member_calls_whom_a_failure_of_its_priority_calls() -> None:
 def test_the_destinations_own_words_decide_before_the_matrix(
     mention: dict[str, tuple[str, ...]], expected: tuple[str, ...]
 ) -> None:
-    assert called(told_as("Failed", "High"), (), mention) == expected
+    assert mentions_for(told_as("Failed", "High"), (), mention) == expected
 
 
 def test_what_the_matrix_calls_nobody_for_may_be_configured() -> None:
-    assert called(told_as("Running", "Normal"), (), {"running": ("@analyst",)}) == ("@analyst",)
+    assert mentions_for(told_as("Running", "Normal"), (), {"running": ("@analyst",)}) == ("@analyst",)
 
 
 def test_a_critical_failure_without_a_group_calls_the_owner() -> None:
-    assert called(told_as("Failed", "Critical"), (), {}) == ("j.mueller@example.com",)
+    assert mentions_for(told_as("Failed", "Critical"), (), {}) == ("j.mueller@example.com",)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +168,13 @@ def test_an_owner_is_called_by_an_address_or_an_id_of_slacks_and_nothing_else(
 ) -> None:
     event = failed(**({"priority": "High"} | document))
 
-    assert called(event, (), {}) == expected
+    assert mentions_for(event, (), {}) == expected
 
 
 def test_the_owner_is_known_from_earlier_events() -> None:
     begun, ended = started(**OWNER), failed(priority="High")
 
-    assert called(ended, (begun, ended), {}) == ("j.mueller@example.com",)
+    assert mentions_for(ended, (begun, ended), {}) == ("j.mueller@example.com",)
 
 
 @pytest.mark.parametrize("actor", ["j.mueller@example.com", "J.Mueller@example.com", "j.mueller", "@j.mueller"])
@@ -180,17 +182,17 @@ def test_the_owner_is_known_from_earlier_events() -> None:
 def test_nobody_is_called_for_a_cancel_of_his_own(actor: str, named: str) -> None:
     event = replace(told_as("Cancelled", "Critical"), cancellation={"cancelledBy": actor})
 
-    assert called(event, (), {"cancelled": (named, "@lead")}) == ("@lead",)
+    assert mentions_for(event, (), {"cancelled": (named, "@lead")}) == ("@lead",)
 
 
 def test_nobody_is_called_for_a_cancel_that_he_pressed_the_button_for() -> None:
     pressed = {"user": "U0JANA0001", "userName": "jana", "realName": "Jana Müller"}
     event = replace(told_as("Cancelled", "Critical"), cancellation={"cancelledBy": "user123"}, pressed=pressed)
 
-    assert called(event, (), {"cancelled": ("U0JANA0001", "jana@example.com", "@lead")}) == ("@lead",)
+    assert mentions_for(event, (), {"cancelled": ("U0JANA0001", "jana@example.com", "@lead")}) == ("@lead",)
 
 
 def test_a_cancel_by_somebody_else_calls_whom_it_is_configured_to() -> None:
     event = replace(told_as("Cancelled", "High"), cancellation={"cancelledBy": "user123"})
 
-    assert called(event, (), {"cancelled": ("owner",)}) == ("j.mueller@example.com",)
+    assert mentions_for(event, (), {"cancelled": ("owner",)}) == ("j.mueller@example.com",)

@@ -16,7 +16,7 @@ from relay.dev.standins.inbox import Inbox
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
 from relay.errors import DeliveryError
 from relay.outage import Outage
-from relay.policy.presentation import tell
+from relay.policy.presentation import presentation_for
 from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.admin import Records
@@ -352,7 +352,7 @@ async def test_the_thread_of_a_live_message_is_handed_on(
 ) -> None:
     await store.accept(events.progress(10), [team()])
     await worker.run_once("slack")
-    await store.accept(events.completed(), [team(telling=tell(events.completed()))])
+    await store.accept(events.completed(), [team(telling=presentation_for(events.completed()))])
     await worker.run_once("slack")
     clock.advance(2)
     await worker.run_once("slack")

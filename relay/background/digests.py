@@ -15,7 +15,7 @@ def at_hand(destination: Destination, config: Config, channels: Mapping[str, Any
     tuple[Target, Window]
 ]:  # fmt: skip
     """The addresses of a digest destination, each with the window that this moment is in."""
-    for target in digest_targets(destination, channels, config.channels, config.manners):
+    for target in digest_targets(destination, channels, config.channels, config.destination_defaults):
         yield target, windows(now, destination.at, destination.days, target.zone)[0]
 
 

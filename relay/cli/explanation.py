@@ -15,7 +15,7 @@ from relay.configfile.units import spoken
 from relay.domain.deliveries import Gate, Target
 from relay.domain.events import Event
 from relay.policy.presentation import KNOWN_EVENTS
-from relay.policy.recipients import BY, added, asked
+from relay.policy.recipients import BY, requested_recipients, requested_targets
 from relay.policy.rules import decide, targets
 
 HELD = {
@@ -31,7 +31,7 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
     An empty text or None says that the event does not state it.
     """
     decision = decide(event, config.rules)
-    found = targets(decision, config.destinations, channels, config.channels, config.manners)
+    found = targets(decision, config.destinations, channels, config.channels, config.destination_defaults)
     reached = []
     for one in decision.reached:
         here = [target for target in found if target.destination == one.destination]
@@ -41,33 +41,33 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
             "holds": [*holds(event, here[0], config.timezone)],
         })  # fmt: skip
     allowed = config.dynamic_destinations
-    more = added(
+    more = requested_targets(
         decision, found, allowed, destinations=config.destinations, channels=channels, settings=config.channels,
-        defaults=config.manners,
+        defaults=config.destination_defaults,
     )  # fmt: skip
     for target in more:
-        if target.held not in ("", *HELD):
+        if target.hold_reason not in ("", *HELD):
             continue  # refused: told below
         reached.append({
             "destination": target.destination, "channel": target.channel, "mode": target.mode,
             "addresses": [target.address], "rules": (BY,), "holds": [*holds(event, target, config.timezone)],
         })  # fmt: skip
     rules = [asdict(trace) | {"matches": trace.matches} for trace in decision.traces]
-    refused = [asdict(one) for one in asked(event, allowed, channels, config.channels).refused]
+    refused = [asdict(one) for one in requested_recipients(event, allowed, channels, config.channels).refused]
     return {"event": _stated(event), "rules": rules, "destinations": reached, "refused": refused}
 
 
 def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
     """What may hold a message back at this address, in sentences. What was told there before is not known here."""
     zone = target.zone or zone
-    if target.held:
-        yield HELD[target.held]
+    if target.hold_reason:
+        yield HELD[target.hold_reason]
         return
     if target.windows:
         yield f"told together with everything else until {_local(target.windows[0].end, zone)}"
         return
-    if target.quiet and not target.passes:
-        yield f"quiet hours: what would be a new message is told together at {_local(target.quiet.end, zone)}"
+    if target.quiet_window and not target.bypass_quiet_hours:
+        yield f"quiet hours: what would be a new message is told together at {_local(target.quiet_window.end, zone)}"
     if event.name == "operation.progress" and target.gates:
         wanted = " or ".join(_moved(gate) for gate in target.gates)
         yield f"progress waits until {wanted} after the last that was told here; 100 % always passes"
@@ -76,7 +76,7 @@ def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
     if event.name not in KNOWN_EVENTS:
         yield "no state of the operation: told at once, beside the live message"
         return
-    if not target.telling.root:
+    if not target.presentation.new_message:
         yield "its priority is Low: no message is begun for it, only one that stands is kept up to date"
         return
     if event.member_of and not event.about_batch:

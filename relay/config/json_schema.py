@@ -16,7 +16,7 @@ from pydantic_core import core_schema
 from relay.config.schema import Config
 from relay.configfile.units import any_case
 from relay.configfile.validation import Name, Section, Texts, one_or_more, spellings
-from relay.policy.destinations import Channels, Manners
+from relay.policy.destinations import Channels, DestinationOptions
 from relay.policy.rules import Rule
 
 Schema = dict[str, Any]
@@ -51,7 +51,7 @@ def _file(channels: Channels) -> type[BaseModel]:
     empty: Any = Field(default_factory=dict)
     settings: Any = {name: (kind.Settings, empty) for name, kind in channels.items()}
     addresses: Any = dict.fromkeys(channels, (Texts, empty))
-    base: Any = type("Place", (Manners,), {"model_config": ConfigDict(json_schema_extra={"oneOf": modes})})
+    base: Any = type("Place", (DestinationOptions,), {"model_config": ConfigDict(json_schema_extra={"oneOf": modes})})
     destination: Any = create_model("Destination", __base__=base, **addresses)
     rule: Any = create_model("Rule", __base__=Rule, name=(Annotated[str, Field(max_length=100)], ""))
     return create_model(

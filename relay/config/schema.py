@@ -12,7 +12,7 @@ from relay.configfile.units import SIZE, size, spoken
 from relay.configfile.validation import Duration, Name, Off, Section, Url, spelled
 from relay.errors import Problem
 from relay.platform.settings import Platform
-from relay.policy.destinations import Destination, Hours, Language, Manners, Timezone
+from relay.policy.destinations import Destination, DestinationOptions, Hours, Language, Timezone
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule
@@ -82,9 +82,9 @@ class Config(Section):
     _digest: str = PrivateAttr("")
 
     @property
-    def manners(self) -> Manners:
+    def destination_defaults(self) -> DestinationOptions:
         """What holds at a destination that does not say otherwise."""
-        return Manners(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
+        return DestinationOptions(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

@@ -21,7 +21,7 @@ from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Wind
 from relay.errors import DeliveryError, StoreUnavailable
 from relay.outage import Outage
 from relay.policy.destinations import quiet_now
-from relay.policy.presentation import called, tell
+from relay.policy.presentation import mentions_for, presentation_for
 from relay.policy.recipients import mentions
 from relay.policy.retry import RetryPolicy, delay
 from relay.receiving.problems import Sparingly
@@ -150,7 +150,7 @@ class Worker:
 
     def _quiet(self) -> dict[str, Window]:
         config = self._config()
-        return quiet_now(config.destinations, config.manners, self._clock())
+        return quiet_now(config.destinations, config.destination_defaults, self._clock())
 
     def _start(self, channel: str, delivery: Delivery) -> None:
         task = asyncio.create_task(self.deliver(delivery))
@@ -230,10 +230,10 @@ class Worker:
             created_at=delivery.created_at,
             language=language,
             thread=delivery.thread,
-            mentions=called(
+            mentions=mentions_for(
                 delivery.event, delivery.history, mention, asked=mentions(delivery.event, config.dynamic_destinations)
             ),
-            broadcast=delivery.kind == "reply" and tell(delivery.event).broadcast,
+            broadcast=delivery.kind == "reply" and presentation_for(delivery.event).broadcast,
             unsubscribe=link,
             unknown=delivery.unknown,
         )

@@ -33,11 +33,11 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Presentation:
     """What one event does at one destination; `relay.policy.presentation` decides it."""
 
-    root: bool = True  # live: it may be the reason for a new message
-    reply: bool = False  # live: it is also told in the message's thread
+    new_message: bool = True  # live: it may be the reason for a new message
+    thread_reply: bool = False  # live: it is also told in the message's thread
     broadcast: bool = False  # the reply is shown in the conversation as well; it passes the cap on new messages
 
 
@@ -62,13 +62,15 @@ class Target:
     min_interval: float = 0.0  # live: seconds between two edits
     new_limits: tuple[Limit, ...] = ()  # a new message runs under these
     edit_limits: tuple[Limit, ...] = ()  # an edit runs under these
-    telling: Telling = Telling()
+    presentation: Presentation = Presentation()
     batch_reply: bool = False  # live: if the batch has a message there, it is told in that one's thread
-    held: str = ""  # why nobody is told of it there; it is counted, and nothing else
-    beside: bool = False  # live: another message tells it in the same place, so this one begins nothing of its own
-    quiet: Window | None = None  # the quiet hours at hand: what would be a new message is told at their end
-    passes: bool = False  # it is told in quiet hours as well
-    cap: tuple[int, float] | None = None  # live: so many new messages in so many seconds, the others told together
+    hold_reason: str = ""  # why nobody is told of it there; it is counted, and nothing else
+    update_only: bool = False  # live: another message tells it in the same place, so this one begins nothing of its own
+    quiet_window: Window | None = None  # the quiet hours at hand: what would be a new message is told at their end
+    bypass_quiet_hours: bool = False  # it is told in quiet hours as well
+    new_message_cap: tuple[int, float] | None = (
+        None  # live: so many new messages in so many seconds, the others told together
+    )
     zone: str = "UTC"  # digest: whose days are counted
     windows: tuple[Window, ...] = ()  # digest: the window at hand and the next one, for an event that comes too late
 

@@ -125,10 +125,10 @@ def action_targets(event: Event, config: Config) -> tuple[Target, ...]:
     """
     action = event.document["action"]
     if event.name == ACTION_REQUESTED:
-        return (Target(platform.CHANNEL, platform.CHANNEL, action["name"], passes=True),)
+        return (Target(platform.CHANNEL, platform.CHANNEL, action["name"], bypass_quiet_hours=True),)
     settings, address = config.channels.get("slack"), action["address"]
     limits = Slack.limits(address, settings if isinstance(settings, SlackSettings) else None)
-    return (Target(action["destination"], "slack", address, "live", new_limits=limits[0], passes=True),)
+    return (Target(action["destination"], "slack", address, "live", new_limits=limits[0], bypass_quiet_hours=True),)
 
 
 def _event(name: str, action: Mapping[str, Any], now: datetime, **what: bool | str) -> Event:

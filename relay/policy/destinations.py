@@ -103,7 +103,7 @@ def _hours(written: object) -> object:
 Hours = Annotated[QuietHours | None, BeforeValidator(_hours, json_schema_input_type=QuietHours | Off | None)]
 
 
-class Manners(Section):
+class DestinationOptions(Section):
     """What may be written beside the address."""
 
     mode: Mode = "each"  # where it is not written, the channel's first
@@ -121,7 +121,7 @@ class Manners(Section):
     when_empty: Literal["skip", "send"] | None = None  # digest: weekly ones are sent, the others are not
 
 
-class Destination(Manners):
+class Destination(DestinationOptions):
     """One or more addresses of one channel under a name."""
 
     name: Name
@@ -134,7 +134,7 @@ class Destination(Manners):
         return self.when_empty == "send" if self.when_empty else len(self.days) == 1
 
 
-def quiet_now(destinations: Mapping[str, Destination], defaults: Manners, now: float) -> dict[str, Window]:
+def quiet_now(destinations: Mapping[str, Destination], defaults: DestinationOptions, now: float) -> dict[str, Window]:
     """Where it is quiet at this moment, and the hours; `*` stands for every destination that is not named.
 
     Empty if it is quiet nowhere.
@@ -145,7 +145,7 @@ def quiet_now(destinations: Mapping[str, Destination], defaults: Manners, now: f
     return {name: hours or Window(0.0, 0.0) for name, hours in found.items()} if any(found.values()) else {}
 
 
-def quiet_at(place: Manners, defaults: Manners, now: float) -> Window | None:
+def quiet_at(place: DestinationOptions, defaults: DestinationOptions, now: float) -> Window | None:
     """The quiet hours that this moment is in at a destination."""
     hours = place.quiet_hours or defaults.quiet_hours
     return hours.now(now, place.timezone or defaults.timezone or "UTC") if hours else None
@@ -183,7 +183,9 @@ def _destination(name: str, written: object, document: Document, channels: Chann
     place: Place = ("destinations", name)
     named = [key for key in written if key in channels] if isinstance(written, Mapping) else []
     if not isinstance(written, Mapping) or len(named) != 1:
-        unknown = () if named or not isinstance(written, Mapping) else written.keys() - Manners.model_fields.keys()
+        unknown = (
+            () if named or not isinstance(written, Mapping) else written.keys() - DestinationOptions.model_fields.keys()
+        )
         if misspelt := sorted(key for key in unknown if nearest(key, channels)):
             document.report((*place, misspelt[0]), f"unknown key; {suggest(misspelt[0], channels)}")
             return None
@@ -197,7 +199,7 @@ def _destination(name: str, written: object, document: Document, channels: Chann
             (*place, "mention"), f"{channel} calls nobody; its readers are the addresses alone, so leave it out"
         )
     rest = {key: value for key, value in written.items() if key != channel}
-    manners = validate(Manners, rest, document, place)
+    manners = validate(DestinationOptions, rest, document, place)
     if manners is None or not addresses or not mode:
         return None
     given = {**dict(manners), "mode": mode, "name": name, "channel": channel, "addresses": addresses}

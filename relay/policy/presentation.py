@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from relay.domain.deliveries import Telling
+from relay.domain.deliveries import Presentation
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event, view
 
 Call = Literal["", "owner", "group"]
@@ -19,18 +19,18 @@ Call = Literal["", "owner", "group"]
 class Cell:
     """What one status does at one priority."""
 
-    telling: Telling
+    telling: Presentation
     call: Call = ""
 
     def calling(self, whom: Call) -> "Cell":
         return replace(self, call=whom)
 
 
-DIGEST = Cell(Telling(root=False))  # no message of its own; one that stands is kept true
-SHOWN = Cell(Telling())  # the message shows it
-REPLY = Cell(Telling(reply=True))  # and it is told in the thread
-BROADCAST = Cell(Telling(reply=True, broadcast=True))  # and to the whole conversation
-ALARM = Cell(Telling(reply=True, broadcast=True), "group")  # and calls who is to be woken
+DIGEST = Cell(Presentation(new_message=False))  # no message of its own; one that stands is kept true
+SHOWN = Cell(Presentation())  # the message shows it
+REPLY = Cell(Presentation(thread_reply=True))  # and it is told in the thread
+BROADCAST = Cell(Presentation(thread_reply=True, broadcast=True))  # and to the whole conversation
+ALARM = Cell(Presentation(thread_reply=True, broadcast=True), "group")  # and calls who is to be woken
 
 # A recovery is told where the alarm was, and calls nobody. Whom a group is written for, `mention` says.
 MATRIX: Mapping[str, tuple[Cell, Cell, Cell, Cell]] = {
@@ -50,27 +50,27 @@ KNOWN_EVENTS = frozenset({*OPERATION_EVENTS, *BATCH_EVENTS, "operation.stalled",
 MAILED_EVENTS = frozenset({"operation.completed", "operation.failed", "operation.stalled", "batch.completed"})
 # What a destination of mode `outcomes` is told: how a run ends, and that it hangs.
 OUTCOME_EVENTS = MAILED_EVENTS | {"operation.cancelled"}
-MISHAPS = frozenset({"Failed", "Timeout", "Cancelled"})
+UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
 
 OWNER = "owner"  # in a `mention` list: whoever the operation belongs to
 OWNER_FIELDS = ("owner", "initiatedBy", "createdBy", "startedBy", "requestedBy")
 _CALLABLE = re.compile(r"[^@\s<>|]+@[^@\s<>|]+|(?=[A-Z]*\d)[UW][A-Z0-9]{2,20}")  # an e-mail address or a Slack id
 
 
-def tell(event: Event, *, low_wanted: bool = False) -> Telling:
+def presentation_for(event: Event, *, low_wanted: bool = False) -> Presentation:
     """What this event does at a destination. `low_wanted`: a rule names the priority Low, which is then as Normal."""
     cell = _cell(event, low_wanted=low_wanted)
     if event.about_batch:  # a batch has no priority: its message stands, and a member's mishap is told below it
-        return replace(cell.telling, root=True, reply=cell.telling.reply or _mishap(event))
+        return replace(cell.telling, root=True, reply=cell.telling.thread_reply or _mishap(event))
     return cell.telling
 
 
-def told_in_batch(event: Event) -> bool:
+def reply_in_batch_thread(event: Event) -> bool:
     """Whether this event of one member is told in the thread of its batch: what failed or hangs, nothing else."""
-    return event.status in ("Failed", "Timeout") or (event.status == "Stalled" and _cell(event).telling.reply)
+    return event.status in ("Failed", "Timeout") or (event.status == "Stalled" and _cell(event).telling.thread_reply)
 
 
-def called(
+def mentions_for(
     event: Event, history: Iterable[Event], mention: Mapping[str, Sequence[str]], asked: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Whom a new message about this event calls, as the configuration writes names.
@@ -115,7 +115,7 @@ def _status(event: Event) -> str:
 
 def _mishap(event: Event) -> bool:
     member = event.operation if event.name == "batch.operation.completed" else None
-    return member is not None and member.status in MISHAPS
+    return member is not None and member.status in UNSUCCESSFUL
 
 
 def _document(event: Event, history: Iterable[Event]) -> Mapping[str, Any]:

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel
 
 from relay.configfile.validation import Section, Texts, one_or_more, spelled
-from relay.domain.deliveries import PERSON, Target, Telling
+from relay.domain.deliveries import PERSON, Presentation, Target
 from relay.domain.events import Audience, Event
-from relay.policy.destinations import Destination, Manners, modes_at
+from relay.policy.destinations import Destination, DestinationOptions, modes_at
 from relay.policy.rules import Decision, Reached, targets
 
 NAME = "dynamic"  # what such a destination is called; its address tells the rest
@@ -34,7 +34,7 @@ class DynamicDestinations(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class DeniedRecipient:
     """Somebody whom the operation asks for and who is not told."""
 
     channel: str
@@ -43,19 +43,19 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedRecipients:
     """What becomes of the operation's wishes: addresses by channel, and what is not granted."""
 
     addresses: Mapping[str, tuple[str, ...]]
-    refused: tuple[Refused, ...]
+    refused: tuple[DeniedRecipient, ...]
 
 
-def asked(
+def requested_recipients(
     event: Event,
     allowed: DynamicDestinations | None,
     channels: Mapping[str, Any],
     settings: Mapping[str, BaseModel],
-) -> Asked:
+) -> RequestedRecipients:
     """Whom this event's operation asks for. A batch asks for nobody: its operations do.
 
     `channels` by name are classes that follow relay.channels.Channel, `settings` those that are configured.
@@ -67,13 +67,15 @@ def asked(
         if address and len(found[channel]) >= _MOST[channel] and address not in found[channel]:
             why = f"only {_MOST[channel]} are told for an operation"
         if why:
-            refused.append(Refused(channel, written, why))
+            refused.append(DeniedRecipient(channel, written, why))
         elif address not in found[channel]:
             found[channel].append(address)
-    return Asked({channel: tuple(addresses) for channel, addresses in found.items() if addresses}, tuple(refused))
+    return RequestedRecipients(
+        {channel: tuple(addresses) for channel, addresses in found.items() if addresses}, tuple(refused)
+    )
 
 
-def added(
+def requested_targets(
     decision: Decision,
     found: Sequence[Target],
     allowed: DynamicDestinations | None,
@@ -81,13 +83,13 @@ def added(
     destinations: Mapping[str, Destination],
     channels: Mapping[str, Any],
     settings: Mapping[str, BaseModel],
-    defaults: Manners,
+    defaults: DestinationOptions,
 ) -> tuple[Target, ...]:
     """The targets that the operation adds to those that the rules have `found`; what they reach is not told twice."""
     event = decision.event
     if allowed is None:
         return ()
-    wishes = asked(event, allowed, channels, settings)
+    wishes = requested_recipients(event, allowed, channels, settings)
     told = {(one.channel, one.address.casefold()): one.mode for one in found if one.mode != "digest"}
     more: list[Target] = []
     for channel, wanted in wishes.addresses.items():
@@ -100,13 +102,13 @@ def added(
             wished = targets(because, {one.name: one}, channels, settings, defaults)
             more += [_beside(target) for target in wished] if mode else wished
     if event.name not in _FREQUENT:
-        more += [Target(NAME, one.channel, one.address, held=NOT_ALLOWED) for one in wishes.refused]
+        more += [Target(NAME, one.channel, one.address, hold_reason=NOT_ALLOWED) for one in wishes.refused]
     return tuple(more)
 
 
 def _beside(target: Target) -> Target:
     """A rule has its own message for this event there: a live message that stands is kept true, and says no more."""
-    return replace(target, telling=Telling(root=False), batch_reply=False, beside=True)
+    return replace(target, telling=Presentation(new_message=False), batch_reply=False, beside=True)
 
 
 def _destination(

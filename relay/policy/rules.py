@@ -15,13 +15,19 @@ from pydantic.alias_generators import to_camel
 from relay.configfile.validation import Duration, Section, Texts, known_name, one_or_more, spelled
 from relay.domain.deliveries import Gate, Limit, Target
 from relay.domain.events import PRIORITIES, STATUSES, Event
-from relay.policy.destinations import Destination, Manners, quiet_at
-from relay.policy.presentation import KNOWN_EVENTS, MAILED_EVENTS, OUTCOME_EVENTS, tell, told_in_batch
+from relay.policy.destinations import Destination, DestinationOptions, quiet_at
+from relay.policy.presentation import (
+    KNOWN_EVENTS,
+    MAILED_EVENTS,
+    OUTCOME_EVENTS,
+    presentation_for,
+    reply_in_batch_thread,
+)
 from relay.policy.schedules import windows
 
 TOLD_STATUSES = (*dict.fromkeys((*STATUSES, "Stalled")),)  # what a platform says, and what relay finds by itself
 
-NO_MANNERS = Manners()
+NO_DEFAULTS = DestinationOptions()
 Some = Annotated[Texts, Field(min_length=1)]
 Pattern = Annotated[str, spelled(r"[A-Za-z*][\w.:*-]{0,127}", "an event's name, with * for any part of it")]
 
@@ -123,7 +129,7 @@ def targets(
     destinations: Mapping[str, Destination],
     channels: Mapping[str, Any],
     settings: Mapping[str, Any] = MappingProxyType({}),
-    defaults: Manners = NO_MANNERS,
+    defaults: DestinationOptions = NO_DEFAULTS,
 ) -> tuple[Target, ...]:
     """The addresses that the decision reaches, each with its gates, its manners and its channel's rate limits.
 
@@ -143,7 +149,7 @@ def targets(
 
 
 def digest_targets(
-    destination: Destination, channels: Mapping[str, Any], settings: Mapping[str, Any], defaults: Manners
+    destination: Destination, channels: Mapping[str, Any], settings: Mapping[str, Any], defaults: DestinationOptions
 ) -> tuple[Target, ...]:
     """The addresses of a digest, without an event that would reach them."""
     name, zone, own = destination.channel, _zone(destination, defaults), settings.get(destination.channel)
@@ -218,13 +224,13 @@ def _target(
         min_interval=(live.batch_interval if event.about_batch else live.min_interval) if live else 0.0,
         new_limits=new,
         edit_limits=edit,
-        telling=tell(event, low_wanted=reached.low_wanted),
-        batch_reply=told_in_batch(event),
-        held=_held(event, reached, destination),
+        presentation=presentation_for(event, low_wanted=reached.low_wanted),
+        batch_reply=reply_in_batch_thread(event),
+        hold_reason=_held(event, reached, destination),
     )
 
 
-def _times(event: Event, destination: Destination, settings: Any, defaults: Manners) -> dict[str, Any]:
+def _times(event: Event, destination: Destination, settings: Any, defaults: DestinationOptions) -> dict[str, Any]:
     """When it may be told there: in a digest's window, after quiet hours, under the cap on new messages."""
     now, zone = event.received_at.timestamp(), _zone(destination, defaults)
     if destination.mode == "digest":  # the newest state is told, whatever came before
@@ -238,7 +244,7 @@ def _times(event: Event, destination: Destination, settings: Any, defaults: Mann
     }
 
 
-def _zone(destination: Destination, defaults: Manners) -> str:
+def _zone(destination: Destination, defaults: DestinationOptions) -> str:
     return destination.timezone or defaults.timezone or "UTC"
 
 

@@ -123,13 +123,13 @@ def _stated_retry(event: Event) -> int:
 def _target(event: Event, target: Target, unique: str) -> dict[str, Any]:
     name = lane(event.subject, target.destination, target.address)
     optional = {
-        "held": target.held,
-        "quiet": target.quiet and _ms(target.quiet),
+        "held": target.hold_reason,
+        "quiet": target.quiet_window and _ms(target.quiet_window),
         "windows": [_ms(window) for window in target.windows],
         "zone": target.zone if target.windows else "",
-        "passes": target.passes,
-        "loud": target.telling.broadcast,
-        "beside": target.beside,
+        "passes": target.bypass_quiet_hours,
+        "loud": target.presentation.broadcast,
+        "beside": target.update_only,
         "batch_lane": event.member_of and lane(event.member_of, target.destination, target.address),
     }
     return {
@@ -143,8 +143,8 @@ def _target(event: Event, target: Target, unique: str) -> dict[str, Any]:
         "gates": [[gate.increment, gate.interval * 1000] for gate in target.gates],
         "post_after": target.post_after * 1000,
         "min_interval": target.min_interval * 1000,
-        "root": target.telling.root,
-        "reply": target.telling.reply,
+        "root": target.presentation.new_message,
+        "reply": target.presentation.thread_reply,
         "batch_reply": target.batch_reply,
         "limits": limits_of(target),
     }
@@ -169,7 +169,7 @@ def keepsake(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def limits_of(target: Target) -> str:
     """The limits of an address, as deliveries carry them."""
-    cap = {"cap": [target.cap[0], target.cap[1] * 1000]} if target.cap else {}
+    cap = {"cap": [target.new_message_cap[0], target.new_message_cap[1] * 1000]} if target.new_message_cap else {}
     return _json({"new": _limits(target.new_limits), "edit": _limits(target.edit_limits), **cap})
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from relay.domain.deliveries import Delivery, Receipt, Target, Telling, Window
+from relay.domain.deliveries import Delivery, Presentation, Receipt, Target, Window
 from relay.domain.events import Event
-from relay.policy.presentation import tell
+from relay.policy.presentation import presentation_for
 from relay.store import Store
 from relay.store.admin import Records
 from tests.support import events
@@ -341,7 +341,7 @@ class TestQuietHours:
         await store.accept(events.failed(operationId="a"), [replace(at_night, passes=True)])  # has its own message
         await store.accept(events.completed(operationId="b"), [])  # no rule brings it here
         await store.accept(events.completed(operationId="c"), [replace(at_night, held="not_mailed")])
-        posted = await send(store, "slack", POSTED, quiet={"*": at_night.quiet})
+        posted = await send(store, "slack", POSTED, quiet={"*": at_night.quiet_window})
         clock.advance(8 * 3600)
 
         (roundup,) = await send(store, "slack", POSTED)
@@ -355,15 +355,15 @@ class TestQuietHours:
         document = {"event": "batch.operation.completed", "batch": {"batchId": "b-1", "batchName": "Month end"},
                     "operation": {"operationId": "op-1", "status": "Failed"}}  # fmt: skip
         event = events.event_of(document)
-        await store.accept(event, [night(clock(), team(telling=tell(event)))])
+        await store.accept(event, [night(clock(), team(telling=presentation_for(event)))])
 
         assert await store.redis.keys("{relay}:thread:*") == []
 
     async def test_edits_go_on_and_the_reply_waits(self, store: Store, clock: Clock) -> None:
         await store.accept(events.started(), [team()])
         await send(store, "slack", POSTED)
-        at_night = night(clock(), team(telling=tell(events.completed())))
-        quiet = {"*": at_night.quiet}
+        at_night = night(clock(), team(telling=presentation_for(events.completed())))
+        quiet = {"*": at_night.quiet_window}
         await store.accept(events.completed(), [at_night])
 
         edits = await send(store, "slack", POSTED, quiet=quiet)
@@ -425,7 +425,7 @@ class TestQuietHours:
         answer = await store.accept(events.failed(operationId="a"), [urgent])
         await store.accept(events.completed(operationId="b"), [room()])
 
-        told_now = await send(store, "slack", POSTED, quiet={"*": urgent.quiet})
+        told_now = await send(store, "slack", POSTED, quiet={"*": urgent.quiet_window})
 
         assert (answer.deliveries, [one.event.name for one in told_now]) == (1, ["operation.failed"])
 
@@ -434,7 +434,7 @@ class TestQuietHours:
         urgent = replace(night(clock(), team()), passes=True)
         await store.accept(events.failed(), [urgent])
 
-        assert [one.event.name for one in await send(store, "slack", POSTED, quiet={"*": urgent.quiet})] == [
+        assert [one.event.name for one in await send(store, "slack", POSTED, quiet={"*": urgent.quiet_window})] == [
             "operation.failed"
         ]
 
@@ -513,7 +513,7 @@ class TestCap:
     async def test_what_the_whole_conversation_is_to_see_passes(self, store: Store) -> None:
         await self.flood(store, 25)
         await self.post(store)
-        wide = Telling(reply=True, broadcast=True)
+        wide = Presentation(thread_reply=True, broadcast=True)
         await store.accept(events.failed(operationId="bad"), [replace(self.CAPPED, telling=wide)])
 
         assert [(one.kind, one.event.subject) for one in await self.post(store)] == [("live", "bad")]
@@ -566,7 +566,10 @@ async def test_any_interleaving_balances_and_tells_every_entry_once(  # noqa: C9
                 silent = hours if quiet else None
                 plain: list[Target] = [capped, room(), mail()]
                 among = [
-                    *(replace(one, quiet=silent, passes=pick.random() < 0.2, telling=tell(event)) for one in plain)
+                    *(
+                        replace(one, quiet=silent, passes=pick.random() < 0.2, telling=presentation_for(event))
+                        for one in plain
+                    )
                 ]
                 targets = [digest(clock()), *pick.sample(among, pick.randrange(4))]
                 collected += (await store.accept(event, targets)).status == "accepted"

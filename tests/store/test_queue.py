@@ -10,7 +10,7 @@ import pytest
 from relay.domain.deliveries import Delivery, Gate, Limit, Receipt, Target, Window
 from relay.domain.events import Event
 from relay.errors import HandlingFailed
-from relay.policy.presentation import tell, told_in_batch
+from relay.policy.presentation import presentation_for, reply_in_batch_thread
 from relay.store import Store
 from relay.store.admin import Records
 from relay.store.keys import operation
@@ -45,7 +45,9 @@ async def counts(store: Store) -> dict[str, int]:
 
 async def accept(store: Store, *given: Event, to: Target) -> None:
     for event in given:
-        await store.accept(event, [replace(to, telling=tell(event), batch_reply=told_in_batch(event))])
+        await store.accept(
+            event, [replace(to, telling=presentation_for(event), batch_reply=reply_in_batch_thread(event))]
+        )
 
 
 class TestLeases:
