@@ -24,7 +24,7 @@ from relay.policy.destinations import quiet_now
 from relay.policy.presentation import mentions_for, presentation_for
 from relay.policy.recipients import mentions
 from relay.policy.retry import RetryPolicy, delay
-from relay.receiving.problems import Sparingly
+from relay.receiving.problems import RateLimitedLog
 from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.queue import Hold
@@ -84,7 +84,7 @@ class Worker:
         self._enrich = enrich
         self._buttons = buttons
         self._outage = outage or Outage(clock)
-        self._lines = Sparingly(clock, BROKEN_PERIOD)
+        self._lines = RateLimitedLog(clock, BROKEN_PERIOD)
         self._wakes = {name: asyncio.Event() for name in channels}
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
         self._loops: list[asyncio.Task[None]] = []

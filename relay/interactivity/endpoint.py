@@ -23,8 +23,8 @@ from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, MUTE, Button, press
 from relay.outage import Outage
 from relay.receiving import request_body as bodies
-from relay.receiving.problems import Refused, Sparingly
-from relay.receiving.rate_limit import Throttle
+from relay.receiving.problems import HttpProblem, RateLimitedLog
+from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.signatures import SignedRequest, verify
 from relay.receiving.sources import RateLimit
 from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
@@ -74,8 +74,8 @@ class Interactions:
         self._whisper = whisper
         self._clock = clock
         self._patience = patience
-        self._throttle = Throttle()
-        self._lines = Sparingly(clock)
+        self._throttle = RateLimiter()
+        self._lines = RateLimitedLog(clock)
         self._outage = outage or Outage(clock)
         self._whispers: set[asyncio.Task[None]] = set()
 
@@ -86,12 +86,12 @@ class Interactions:
         """200 once every press is durable or refused; 401 for what Slack did not sign, 503 if it is not durable."""
         secret = self._secret()
         if not secret:
-            raise Refused(404, "There are no buttons: channels.slack.interactivity is off.")
+            raise HttpProblem(404, "There are no buttons: channels.slack.interactivity is off.")
         until = asyncio.get_running_loop().time() + WITHIN
         body = await bodies.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
         self._verify(SignedRequest(body, bodies.headers(request), None), secret)
         if wait := self._throttle.wait(PATH, LIMIT, self._clock()):
-            raise Refused(429, "Too many presses.", headers={"Retry-After": f"{wait:.0f}"})
+            raise HttpProblem(429, "Too many presses.", headers={"Retry-After": f"{wait:.0f}"})
         payload = _payload(body)
         try:
             async with asyncio.timeout_at(until):
@@ -103,7 +103,7 @@ class Interactions:
                 self._outage.failed(str(error))
             else:
                 self._lines.warning(log, "press.failed", reason="the store took too long")
-            raise Refused(503, "The press could not be made durable.") from error
+            raise HttpProblem(503, "The press could not be made durable.") from error
         return web.Response()
 
     async def aclose(self, grace: float) -> None:
@@ -119,7 +119,7 @@ class Interactions:
         except InvalidSignature as error:
             self._lines.warning(log, "press.unsigned", reason=str(error))
             detail = "The signature is missing, wrong or too old."
-            raise Refused(401, detail, headers={"WWW-Authenticate": "Signature"}) from error
+            raise HttpProblem(401, detail, headers={"WWW-Authenticate": "Signature"}) from error
 
     async def _press(self, pressed: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
         presser = Presser.of(payload)

@@ -22,7 +22,7 @@ HEADERS = {"Server": "relay", "X-Content-Type-Options": "nosniff", "Cache-Contro
 log = structlog.get_logger(__name__)
 
 
-class Refused(RelayError):
+class HttpProblem(RelayError):
     """The request is answered with a problem: raised wherever that is found out.
 
     detail   one sentence for the sender's programmer
@@ -73,13 +73,13 @@ def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
     The last becomes a 503: an event may be at stake, and the sender of a 500 might not send it again. It is counted
     each time, and logged sparingly: whoever finds out how to cause it does not write the log at will.
     """
-    lines = Sparingly(clock)
+    lines = RateLimitedLog(clock)
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
-        except Refused as refused:
+        except HttpProblem as refused:
             return refused.response
         except web.HTTPException as error:
             if error.status < 400:
@@ -102,7 +102,7 @@ def place(error: BaseException) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
-class Sparingly:
+class RateLimitedLog:
     """Lines that a stranger can cause: at most one a `period` (seconds) per event and key.
 
     The next line says how many were left out. Keys must come from the configuration or the code, for they are

@@ -3,7 +3,7 @@
 from relay.receiving.sources import RateLimit
 
 
-class Throttle:
+class RateLimiter:
     """A token bucket per source and process: a burst of `count`, refilled evenly within `period`.
 
     Kept as one time per source, when its bucket will be full again: the generic cell rate algorithm. Of more than

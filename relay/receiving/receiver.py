@@ -22,8 +22,8 @@ from relay.outage import Outage
 from relay.receiving import handshakes, openapi
 from relay.receiving import request_body as bodies
 from relay.receiving.identity import Named
-from relay.receiving.problems import HEADERS, Refused, Sparingly, answering
-from relay.receiving.rate_limit import Throttle
+from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering
+from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.signatures import SCHEMES, SignedRequest, verify
 from relay.receiving.sources import RateLimit, Signature, Source
 
@@ -89,8 +89,8 @@ class Receiver:
         self._body_timeout = body_timeout
         self._registry = registry
         self._public_url = public_url
-        self._throttle = Throttle()
-        self._lines = Sparingly(clock)
+        self._throttle = RateLimiter()
+        self._lines = RateLimitedLog(clock)
         self._outage = outage or Outage(clock)
 
     def routes(self) -> list[web.RouteDef]:
@@ -115,7 +115,7 @@ class Receiver:
                 metrics.events.labels(label, "challenge").inc()
                 return web.json_response({"challenge": challenge}, headers={handshakes.HEADER: challenge})
             event, accepted = await self._taken(signed, name, source)
-        except Refused as refused:
+        except HttpProblem as refused:
             reason = str(refused.__cause__ or "") or str(refused)
             fault = isinstance(refused.__cause__, HandlingFailed)
             metrics.events.labels(label, "fault" if fault else OUTCOMES[refused.status]).inc()
@@ -154,9 +154,9 @@ class Receiver:
         """The request, once it is known to be genuine and may be read, and its source as it was then."""
         source = self.sources.get(name)
         if source is None:
-            raise Refused(404, "No source has this name.")
+            raise HttpProblem(404, "No source has this name.")
         if request.method != hdrs.METH_POST:
-            raise Refused(405, "Events are sent with POST.", headers={"Allow": "POST"})
+            raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
         _expect_plain_json(request)
         body = await bodies.read(request, most=self._max_body, seconds=self._body_timeout)
         signed = SignedRequest(body, bodies.headers(request), _query_token(request))
@@ -168,7 +168,7 @@ class Receiver:
         try:
             named = Named.by(source.signature.scheme, signed)
         except ValueError as error:
-            raise Refused(400, f"{error}") from error
+            raise HttpProblem(400, f"{error}") from error
         try:
             try:
                 event = self._parse(signed, named, name, source)
@@ -176,13 +176,13 @@ class Receiver:
             except InvalidEvent as error:
                 # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
                 kept = await self._set_aside(signed, named, name, str(error))
-                raise Refused(422, error.message, field=error.field, quarantine=kept) from error
+                raise HttpProblem(422, error.message, field=error.field, quarantine=kept) from error
             except HandlingFailed as error:  # it would fail again at every try of the sender
                 metrics.unexpected_errors.inc()
                 kept = await self._set_aside(signed, named, name, str(error), fault=True)
-                raise Refused(422, NOT_HANDLED, quarantine=kept) from error
+                raise HttpProblem(422, NOT_HANDLED, quarantine=kept) from error
         except StoreUnavailable as error:
-            raise Refused(503, NOT_DURABLE) from error
+            raise HttpProblem(503, NOT_DURABLE) from error
 
     def _permission(self, request: web.Request, name: str) -> Mapping[str, str]:
         origin = request.headers.get("WebHook-Request-Origin", "")
@@ -202,14 +202,14 @@ class Receiver:
         except InvalidSignature as error:
             metrics.signatures_refused.labels(name).inc()
             challenge = {"WWW-Authenticate": SCHEMES[signature.scheme].challenge}
-            raise Refused(401, UNSIGNED, headers=challenge) from error
+            raise HttpProblem(401, UNSIGNED, headers=challenge) from error
         metrics.signatures_verified.labels(name, key).inc()
 
     def _admit(self, name: str, limit: RateLimit | None) -> None:
         wait = self._throttle.wait(name, limit, self._clock()) if limit else 0.0
         if limit and wait:
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
-            raise Refused(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
+            raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
 
     def _parse(self, signed: SignedRequest, named: Named, name: str, source: Source) -> Event:
         now = datetime.fromtimestamp(self._clock(), UTC)
@@ -219,7 +219,7 @@ class Receiver:
                 ids = named.ids(signed.body)
                 return parse(document, source=name, received_at=now, default_event=source.event, **ids)
         except NotJson as error:
-            raise Refused(400, f"The body is no unambiguous JSON object: {error}.") from error
+            raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
 
     async def _set_aside(
         self, signed: SignedRequest, named: Named, name: str, reason: str, *, fault: bool = False
@@ -248,10 +248,10 @@ def _expect_plain_json(request: web.Request) -> None:
     """Compressed bodies are refused unread, so there is nothing to explode. No content type means JSON."""
     encodings = [value.strip().lower() for value in request.headers.getall(hdrs.CONTENT_ENCODING, [])]
     if any(encoding not in ("", "identity") for encoding in encodings):
-        raise Refused(415, "Send the body without a content encoding.")
+        raise HttpProblem(415, "Send the body without a content encoding.")
     media = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
-        raise Refused(415, "Send the body as application/json.")
+        raise HttpProblem(415, "Send the body as application/json.")
 
 
 def _query_token(request: web.Request) -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from relay.receiving.problems import Refused
+from relay.receiving.problems import HttpProblem
 
 
 async def read(request: web.Request, *, most: int, seconds: float) -> bytes:
@@ -21,9 +21,9 @@ async def read(request: web.Request, *, most: int, seconds: float) -> bytes:
                 body += piece
                 _check_size(len(body), most)
     except TimeoutError as error:
-        raise Refused(408, f"The body must be complete within {seconds:g} s.", close=True) from error
+        raise HttpProblem(408, f"The body must be complete within {seconds:g} s.", close=True) from error
     except (web.RequestPayloadError, ConnectionError) as error:
-        raise Refused(400, "The body ended early, or is chunked wrongly.", close=True) from error
+        raise HttpProblem(400, "The body ended early, or is chunked wrongly.", close=True) from error
     return bytes(body)
 
 
@@ -41,7 +41,7 @@ def headers(request: web.Request) -> dict[str, list[bytes]]:
 
 def _check_size(size: int, most: int) -> None:
     if size > most:
-        raise Refused(413, f"The body may have up to {most} bytes.", close=True)
+        raise HttpProblem(413, f"The body may have up to {most} bytes.", close=True)
 
 
 async def _send_for_body(request: web.Request) -> None:

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from relay.receiving.problems import UNEXPECTED, Sparingly, place, problem
+from relay.receiving.problems import UNEXPECTED, RateLimitedLog, place, problem
 
 MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
 CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
@@ -43,7 +43,7 @@ async def serve(
     and, in `runner.cleanup()`, for the requests in flight. Raises OSError if the address is taken.
     """
     loop = asyncio.get_running_loop()
-    guard = Guard(header_timeout, max_connections, Sparingly(loop.time))
+    guard = Guard(header_timeout, max_connections, RateLimitedLog(loop.time))
     runner = GuardedRunner(app, guard, grace)
     await runner.setup()
     server = runner.server
@@ -78,7 +78,7 @@ class Guard:
 
     header_timeout: float
     max_connections: int
-    lines: Sparingly
+    lines: RateLimitedLog
     leaving: bool = False  # every answer is the last one of its connection
     connections: "set[GuardedConnection]" = field(default_factory=set)
     answering: int = 0  # also to those who have hung up meanwhile
@@ -199,7 +199,7 @@ class GuardedConnection(web.RequestHandler):
 class _Quiet(logging.Handler):
     """Takes what aiohttp would log in full, and says that it happened."""
 
-    def __init__(self, lines: Sparingly) -> None:
+    def __init__(self, lines: RateLimitedLog) -> None:
         super().__init__()
         self._lines = lines
 

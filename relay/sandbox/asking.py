@@ -10,28 +10,28 @@ from pydantic_core import ErrorDetails
 from relay.configfile.validation import suggest
 from relay.domain.parsing import decode
 from relay.errors import NotJson
-from relay.receiving.problems import Refused
+from relay.receiving.problems import HttpProblem
 from relay.sandbox.routes import Route
 
 
 async def body_of(route: Route, request: web.Request) -> Any:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Refused(415, "The body is compressed; send it as it is.", close=True)
+        raise HttpProblem(415, "The body is compressed; send it as it is.", close=True)
     raw = await request.read()
     if not raw.strip() and route.optional:
         return None
     if "Content-Type" in request.headers and not request.content_type.endswith("json"):
-        raise Refused(415, f"Expected application/json, got {request.content_type[:100]}.")
+        raise HttpProblem(415, f"Expected application/json, got {request.content_type[:100]}.")
     try:
         return checked(route.body, decode(raw))
     except NotJson as error:
-        raise Refused(400, f"Expected a JSON object: {error}") from None
+        raise HttpProblem(400, f"Expected a JSON object: {error}") from None
 
 
 def query_of(route: Route, request: web.Request) -> Any:
     query = request.query
     if twice := next((name for name in query if len(query.getall(name)) > 1), ""):
-        raise Refused(422, f"{twice[:100]}: it stands there twice", field=twice[:100])
+        raise HttpProblem(422, f"{twice[:100]}: it stands there twice", field=twice[:100])
     return checked(route.query, dict(query), "parameter")
 
 
@@ -42,7 +42,7 @@ def checked(model: Any, said: Mapping[str, Any], what: str = "field") -> Any:
     except ValidationError as error:
         faults = error.errors(include_url=False)
         texts = [f"{_place(fault)}: {_message(fault, model, what)}" for fault in faults[:10]]
-        raise Refused(422, "; ".join(texts), field=_place(faults[0])) from None
+        raise HttpProblem(422, "; ".join(texts), field=_place(faults[0])) from None
 
 
 def _place(fault: ErrorDetails) -> str:

@@ -5,7 +5,7 @@ import mimetypes
 
 from aiohttp import web
 
-from relay.receiving.problems import HEADERS, Refused
+from relay.receiving.problems import HEADERS, HttpProblem
 from relay.sandbox import outcomes
 from relay.sandbox.engine import Desk
 from relay.sandbox.records import Operation
@@ -18,7 +18,7 @@ def add(app: web.Application, desk: Desk) -> None:
         operation = await desk.state.get(Operation, id_) if known else None
         content = await _content(desk, operation, filename) if operation else None
         if content is None:
-            raise Refused(404, "There is no such file.")
+            raise HttpProblem(404, "There is no such file.")
         return attachment(filename, content)
 
     app.router.add_get("/downloads/{proof}/{operationId}/{filename}", download)

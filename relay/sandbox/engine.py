@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from relay.receiving.problems import Refused
+from relay.receiving.problems import HttpProblem
 from relay.sandbox import answers, documents, making, outcomes
 from relay.sandbox.changes import Change, Found, name
 from relay.sandbox.events import listeners
@@ -61,7 +61,7 @@ class Operations:
             nonlocal answer
             before: Operation = found[name(original)]
             if not before.over or before.status == "Completed":
-                raise Refused(409, f"The operation is {before.status}; only what has failed can be tried again.")
+                raise HttpProblem(409, f"The operation is {before.status}; only what has failed can be tried again.")
             fresh = making.retry(before, asked, now, self._desk.runners.get(before.request.operation_type))
             before.retries += 1
             if not asked.preserve_original_results:
@@ -81,7 +81,7 @@ class Operations:
         def decide(found: Found) -> Change:
             current: Operation = found[name(operation)]
             if current.over:
-                raise Refused(409, f"The operation is {current.status} already.")
+                raise HttpProblem(409, f"The operation is {current.status} already.")
             return cancelling(current, asked, now, told)
 
         change = await self._state.change([name(operation)], decide)

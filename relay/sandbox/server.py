@@ -12,7 +12,7 @@ from aiohttp import web
 
 from relay.configfile.validation import suggest
 from relay.errors import StoreUnavailable
-from relay.receiving.problems import HEADERS, Refused, answer_problems, problem
+from relay.receiving.problems import HEADERS, HttpProblem, answer_problems, problem
 from relay.sandbox import documents, downloads, openapi, outcomes, page
 from relay.sandbox.artifacts import archive
 from relay.sandbox.asking import body_of, query_of
@@ -81,13 +81,13 @@ class Server:
         ids = dict(request.match_info)
         for part, value in ids.items():
             if not PART.fullmatch(value):
-                raise Refused(422, f"{part}: expected 1 to 128 letters, digits and . _ ~ -", field=part)
+                raise HttpProblem(422, f"{part}: expected 1 to 128 letters, digits and . _ ~ -", field=part)
         query = query_of(route, request)
         body = await body_of(route, request) if route.body else None
         try:
             said = await handle(Call((ids["tenantId"], ids["projectId"]), ids, body, query))
         except FieldError as error:
-            raise Refused(422, f"{error.field}: {error}", field=error.field) from None
+            raise HttpProblem(422, f"{error.field}: {error}", field=error.field) from None
         if isinstance(said, web.Response):
             return said
         location = said.get("trackingUrl") if isinstance(said, dict) else None
@@ -98,7 +98,7 @@ class Server:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         said, expected = token.strip().encode("utf-8", "surrogateescape"), self._token.encode()
         if kind.lower() != "bearer" or not hmac.compare_digest(said, expected):
-            raise Refused(401, "Expected the header Authorization: Bearer TOKEN with the sandbox's token.",
+            raise HttpProblem(401, "Expected the header Authorization: Bearer TOKEN with the sandbox's token.",
                           headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
 
     async def _start(self, call: Call) -> Answer:
@@ -119,10 +119,10 @@ class Server:
     async def _results(self, call: Call) -> Answer:
         operation = await self._find(Operation, call, "operationId")
         if not operation.over:
-            raise Refused(409, f"The operation is {operation.status}; there are results when it is over.")
+            raise HttpProblem(409, f"The operation is {operation.status}; there are results when it is over.")
         names = [phase.name for phase in operation.plan.phases]
         if call.query.phase and call.query.phase not in names:
-            raise Refused(422, f"phase: the operation has none of this name; {suggest(call.query.phase, names)}",
+            raise HttpProblem(422, f"phase: the operation has none of this name; {suggest(call.query.phase, names)}",
                           field="phase")  # fmt: skip
         if call.query.format == "download":
             stored = await self._desk.state.files(operation.id)
@@ -164,7 +164,7 @@ class Server:
         """404 for what is not there, or belongs to another project."""
         record = await self._desk.state.get(kind, call.ids[part])
         if record is None or (record.tenant, record.project) != call.scope:
-            raise Refused(404, f"This project has no {kind.kind} {call.ids[part]}.")
+            raise HttpProblem(404, f"This project has no {kind.kind} {call.ids[part]}.")
         return record
 
     async def _about(self, request: web.Request) -> web.Response:

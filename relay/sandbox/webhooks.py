@@ -4,7 +4,7 @@ import secrets
 from base64 import b64encode
 from uuid import uuid4
 
-from relay.receiving.problems import Refused
+from relay.receiving.problems import HttpProblem
 from relay.sandbox import answers, texts
 from relay.sandbox.changes import Change, name
 from relay.sandbox.engine import Desk
@@ -21,7 +21,7 @@ class Webhooks:
 
     async def register(self, scope: tuple[str, str], request: RegisterWebhook) -> answers.Webhook:
         if len(await self._state.all(Webhook, "/".join(scope))) >= MOST:
-            raise Refused(409, f"A project has at most {MOST} webhooks; delete one that is not needed.")
+            raise HttpProblem(409, f"A project has at most {MOST} webhooks; delete one that is not needed.")
         said = request.authentication
         secret = said.secret if said and said.type == "hmac-sha256" else None
         webhook = Webhook(id=f"wh-{uuid4()}", tenant=scope[0], project=scope[1], created=self._desk.clock(),
@@ -61,7 +61,7 @@ class Webhooks:
             ),
         )
         if change is None:
-            raise Refused(404, "The webhook was deleted.")
+            raise HttpProblem(404, "The webhook was deleted.")
         return change.save[0]  # type: ignore[return-value]
 
 

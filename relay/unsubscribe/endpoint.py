@@ -19,8 +19,8 @@ from relay.domain.tokens import issue, redeem
 from relay.errors import InvalidSignature, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import request_body as bodies
-from relay.receiving.problems import RETRY_AFTER, Sparingly
-from relay.receiving.rate_limit import Throttle
+from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
+from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.sources import RateLimit
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from relay.unsubscribe.page import POLICY, UNDO, language_of, page
@@ -53,8 +53,8 @@ class Unsubscribe:
         self._suppressions = suppressions
         self._public_url = public_url
         self._clock = clock
-        self._throttle = Throttle()
-        self._lines = Sparingly(clock)
+        self._throttle = RateLimiter()
+        self._lines = RateLimitedLog(clock)
         self._outage = outage or Outage(clock)
 
     async def link(self, delivery: Delivery, language: str) -> str:

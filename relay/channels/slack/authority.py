@@ -22,7 +22,7 @@ from relay.channels.slack.people import (
     mapping,
     text,
 )
-from relay.receiving.problems import Sparingly
+from relay.receiving.problems import RateLimitedLog
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +77,7 @@ class Authority:
 
     def __init__(self, people: People, *, clock: Callable[[], float]) -> None:
         self._people = people
-        self._lines = Sparingly(clock, REMEMBERED_FOR)  # as often as Slack is asked for its groups
+        self._lines = RateLimitedLog(clock, REMEMBERED_FOR)  # as often as Slack is asked for its groups
         self._decisions: dict[tuple[Presser, tuple[str, ...]], asyncio.Task[Person | None]] = {}
 
     async def find(self, presser: Presser, names: Iterable[str]) -> Person | None:
