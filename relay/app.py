@@ -33,7 +33,7 @@ from relay.domain.faults import handling
 from relay.domain.parsing import decode, parse
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.health import Health
-from relay.ingest import Intake
+from relay.ingest import Ingest
 from relay.interactivity.buttons import action_targets, answer, offered, under
 from relay.interactivity.endpoint import Interactions
 from relay.interactivity.executor import CHANNEL as PLATFORM
@@ -45,7 +45,7 @@ from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.server import GuardedRunner, serve
 from relay.receiving.sources import Source
 from relay.rendering import BoundedRenderer
-from relay.resources import share
+from relay.resources import resource_dir
 from relay.store import Store
 from relay.store.admin import Quarantined, Records
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server, running_url
@@ -72,7 +72,7 @@ def build_renderer(config: Config) -> BoundedRenderer:
     platform = config.platform
     home = urlsplit(platform.base_url).hostname
     hosts = {*platform.link_hosts, *([home] if home else [])} if platform.link_hosts else ()
-    return BoundedRenderer([*own, share("templates")], base_url=platform.base_url, hosts=sorted(hosts))
+    return BoundedRenderer([*own, resource_dir("templates")], base_url=platform.base_url, hosts=sorted(hosts))
 
 
 def build_channels(config: Config) -> dict[str, Channel]:
@@ -80,7 +80,7 @@ def build_channels(config: Config) -> dict[str, Channel]:
 
 
 @dataclass(frozen=True)
-class Desk:
+class StoreSession:
     """What a command works with: the store of a relay that runs elsewhere, and the way of an event into it."""
 
     config: Config
@@ -102,11 +102,11 @@ class Desk:
                 default_event=source.event if source else "",
                 **Named.kept(kept.headers).ids(kept.body),
             )
-        return await Intake(self.store, lambda: self.config, CHANNELS).take(event)
+        return await Ingest(self.store, lambda: self.config, CHANNELS).ingest(event)
 
 
 @contextlib.asynccontextmanager
-async def open_desk(path: Path, env: Mapping[str, str]) -> AsyncIterator[Desk]:
+async def open_session(path: Path, env: Mapping[str, str]) -> AsyncIterator[StoreSession]:
     """Reach the Redis of this configuration, embedded or not. Raises a RelayError that says why it cannot."""
     config = load(path, env=env, channels=CHANNELS)
     url = config.redis.url or await running_url(config.data_dir)
@@ -117,7 +117,7 @@ async def open_desk(path: Path, env: Mapping[str, str]) -> AsyncIterator[Desk]:
     store = Store.open(url, worker=f"command-{os.getpid()}")
     try:
         await store.prepare(config.redis.durability, config.redis.replicas)
-        yield Desk(config, store, Records(store))
+        yield StoreSession(config, store, Records(store))
     finally:
         await store.aclose()
 
@@ -193,8 +193,8 @@ class Relay:
             stack.push_async_callback(self._let_go)
             self._worker = self._new_worker() if self._role != "receive" else None
             wake = self._worker.wake if self._worker else None
-            intake = Intake(self._store, lambda: self.config, CHANNELS, wake=wake)
-            self._take = self._health.guard(intake.take)
+            intake = Ingest(self._store, lambda: self.config, CHANNELS, wake=wake)
+            self._take = self._health.guard(intake.ingest)
             self._receiver = self._new_receiver()
             self._suppressions = suppressions
             self._interactions = self._new_interactions()

@@ -44,7 +44,7 @@ class Take(Protocol):
     async def __call__(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted: ...
 
 
-class Intake:
+class Ingest:
     """`config` is read anew for each event, so a reload takes effect between two of them."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Intake:
         self._channels = channels
         self._wake = wake
 
-    async def take(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted:
+    async def ingest(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted:
         """Make the event durable with everyone who should hear of it: these `targets`, or those that the rules name.
 
         Raises StoreUnavailable, and HandlingFailed.

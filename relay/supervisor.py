@@ -28,7 +28,7 @@ SETTLED = 10.0  # seconds after which a process that ends was not refused but ha
 PATIENCE = 27.0  # seconds for the processes to stop, which they see to themselves; then comes the private Redis
 
 
-class Processes:
+class Supervisor:
     """Starts `count` relays that share the port; starts one again when it dies. The private Redis is this one's."""
 
     def __init__(

@@ -18,7 +18,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.domain.summaries import MOST, entry, kept, told_together
 from relay.errors import DeliveryError
-from relay.ingest import Intake
+from relay.ingest import Ingest
 from relay.rendering import BoundedRenderer
 from relay.rendering.renderer import Renderer
 from relay.store import Store
@@ -202,7 +202,7 @@ class World:
 
     def __init__(self, stores: list[Store], config: Config, renderer: BoundedRenderer, clock: Clock) -> None:
         self.post, self.config, self.clock = Post(), config, clock
-        self.intakes = [Intake(store, lambda: config, CHANNELS) for store in stores]
+        self.intakes = [Ingest(store, lambda: config, CHANNELS) for store in stores]
         self.ticks = [Digests(store, lambda: config, CHANNELS) for store in stores]
         channels = {"slack": self.post, "email": self.post}
         self.workers = [
@@ -215,7 +215,9 @@ class World:
     async def take(self, maker: Callable[..., Event], name: str, relay: int = 0, **operation: Any) -> None:
         body = maker(operationId=name, operationName=name, **operation).document
         moment = datetime.fromtimestamp(self.clock(), UTC)
-        await self.intakes[relay].take(parse({**body, "timestamp": moment.isoformat()}, source="x", received_at=moment))
+        await self.intakes[relay].ingest(
+            parse({**body, "timestamp": moment.isoformat()}, source="x", received_at=moment)
+        )
 
     async def run(self) -> list[Notification]:
         """All ticks and all that is due; what arrived by it."""

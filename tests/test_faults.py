@@ -13,7 +13,7 @@ from relay.config import Config, parse_config
 from relay.domain.faults import handling
 from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
-from relay.ingest import Intake
+from relay.ingest import Ingest
 from relay.store import Store, keys
 from relay.store.admin import QUARANTINE_LENGTH, Records
 from tests.support import events
@@ -73,10 +73,10 @@ async def test_rules_that_fail_on_an_event_are_told_before_anything_reaches_redi
     config: Config = parse_config(CONFIG.read_text("utf-8"), env=dict.fromkeys(
         ("STAGE_SECRET", "STAGE_TOKEN"), "kFv8-the-secret-of-the-platform") | {
         "STAGE_SLACK": "http://127.0.0.1:9/", "STAGE_SMTP": "9"}, channels=CHANNELS)  # fmt: skip
-    intake = Intake(store, lambda: config, {})  # the channels that its destinations name are missing
+    intake = Ingest(store, lambda: config, {})  # the channels that its destinations name are missing
 
     with pytest.raises(HandlingFailed, match=r"^KeyError at relay/policy/rules\.py:\d+$"):
-        await intake.take(events.event_of(tenant(body())))
+        await intake.ingest(events.event_of(tenant(body())))
 
     assert await store.known(events.event_of(body()).own_id) == {}
 

@@ -13,7 +13,7 @@ from relay.config import parse_config
 from relay.delivering.worker import Worker
 from relay.dev.standins.slack import SlackStandin
 from relay.domain.parsing import parse
-from relay.ingest import Intake
+from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Records
 
@@ -80,7 +80,7 @@ async def simulate(redis_url: str, policy: Policy, day: Iterable[Report]) -> Cou
         store = Store.open(redis_url, worker="simulation", clock=clock)
         await store.redis.flushall()
         channels, renderer = build_channels(config), build_renderer(config)
-        intake = Intake(store, lambda: config, CHANNELS)
+        intake = Ingest(store, lambda: config, CHANNELS)
         worker = Worker(store, channels, config=lambda: config, renderer=lambda: renderer, clock=clock)
         try:
             position = 0
@@ -93,7 +93,7 @@ async def simulate(redis_url: str, policy: Policy, day: Iterable[Report]) -> Cou
                     for _, body in reports[position:due]
                 ]
                 position = due
-                await asyncio.gather(*(intake.take(event) for event in arrived))
+                await asyncio.gather(*(intake.ingest(event) for event in arrived))
                 while await worker.run_once("slack"):
                     pass
                 _count(slack, clock.now, counted)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from relay.app import Desk
-from relay.cli.desk import at_desk, local, print_json
+from relay.app import StoreSession
+from relay.cli.desk import local, print_json, with_store
 from relay.cli.groups import Group
 from relay.cli.letter_filters import Filter, filter_options
 from relay.cli.letters import Letter, all_letters, attempts, chosen, headline, plain, short, table, why
@@ -43,7 +43,7 @@ def list_(config: Path, *, as_json: bool, most: int, **filters: str | None) -> N
     """List what is dead or quarantined, newest first; with filters, what all of them hold for."""
     wanted = Filter(**filters)
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         if wanted:
             found = await _filtered(desk, wanted)
             letters = [one for one in found if isinstance(one, DeadLetter)][:most]
@@ -61,7 +61,7 @@ def list_(config: Path, *, as_json: bool, most: int, **filters: str | None) -> N
         if more := everything - len(letters) - len(bodies):
             click.echo(f"\nOlder ones that are not shown: {more}; -n shows more.")
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
 @dead.command(short_help="Show one, with its event.")
@@ -71,7 +71,7 @@ def list_(config: Path, *, as_json: bool, most: int, **filters: str | None) -> N
 def show(config: Path, name: str, *, as_json: bool) -> None:
     """Show one: why it is here, and the event it should have told; of a digest, all that it should have told."""
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         [letter] = await chosen(desk, [name])
         if isinstance(letter, DeadLetter):
             letter = await desk.records.told_by(letter)
@@ -80,7 +80,7 @@ def show(config: Path, name: str, *, as_json: bool) -> None:
         else:
             _show(letter, desk.config.timezone)
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
 @dead.command(short_help="Deliver these again.")
@@ -99,7 +99,7 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
     wanted = Filter(**filters)
     _name_some(ids, wanted, every=every)
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         letters = await _meant(desk, ids, wanted)
         if dry_run:
             _say(letters, "would replay", ids, as_json=as_json, key="would_replay")
@@ -109,7 +109,7 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
         if faults:
             raise SystemExit(1)
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
 @dead.command(short_help="Forget these for good.")
@@ -124,14 +124,14 @@ def drop(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_j
     wanted = Filter(**filters)
     _name_some(ids, wanted, every=every)
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         letters = await _meant(desk, ids, wanted)
         if dry_run:
             _say(letters, "would drop", ids, as_json=as_json, key="would_drop")
             return
         _say([letter for letter in letters if await _drop(desk, letter)], "dropped", ids, as_json=as_json)
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
 def _name_some(ids: tuple[str, ...], wanted: Filter, *, every: bool) -> None:
@@ -140,30 +140,30 @@ def _name_some(ids: tuple[str, ...], wanted: Filter, *, every: bool) -> None:
         raise click.UsageError(f"{begin}, or say --all or a filter such as --destination")
 
 
-async def _meant(desk: Desk, ids: tuple[str, ...], wanted: Filter) -> list[Letter]:
+async def _meant(desk: StoreSession, ids: tuple[str, ...], wanted: Filter) -> list[Letter]:
     """Those of these ids; without any, all that the filters hold for."""
     if ids:
         return await chosen(desk, ids)
     return await _filtered(desk, wanted)
 
 
-async def _count(desk: Desk) -> int:
+async def _count(desk: StoreSession) -> int:
     dead = (await desk.records.ledger()).counts.get("dead", 0)
     return dead + await desk.records.quarantine_size()
 
 
-async def _filtered(desk: Desk, wanted: Filter) -> list[Letter]:
+async def _filtered(desk: StoreSession, wanted: Filter) -> list[Letter]:
     config = desk.config
     return wanted.among(await all_letters(desk), configured=config.destinations, zone=config.timezone, now=desk.clock())
 
 
-async def _drop(desk: Desk, letter: Letter) -> bool:
+async def _drop(desk: StoreSession, letter: Letter) -> bool:
     """False if somebody else has just replayed or dropped it."""
     forget = desk.records.release if isinstance(letter, Quarantined) else desk.records.drop
     return bool(await forget([letter.id]))
 
 
-async def _replay(desk: Desk, letter: Letter) -> str:
+async def _replay(desk: StoreSession, letter: Letter) -> str:
     """Why it could not be replayed, or ''."""
     if isinstance(letter, DeadLetter):
         return "" if await desk.records.replay([letter.id]) else "somebody else has just replayed or dropped it"

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from relay.app import Desk, open_desk
+from relay.app import StoreSession, open_session
 from relay.cli.logs import configure
 from relay.cli.options import refuse
 from relay.errors import RelayError
@@ -29,11 +29,11 @@ REASONS = {
 UNSEEN = re.compile(r"[\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
-def at_desk(config: Path, work: Callable[[Desk], Awaitable[None]]) -> None:
+def with_store(config: Path, work: Callable[[StoreSession], Awaitable[None]]) -> None:
     """Run `work` on the store of the relay with this configuration; leave with 1 and the reason if there is none."""
 
     async def run() -> None:
-        async with open_desk(config, dict(os.environ)) as desk:
+        async with open_session(config, dict(os.environ)) as desk:
             await work(desk)
 
     configure(machine=False, level="warning")  # what a command says of itself is its answer

@@ -10,10 +10,10 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from relay.app import Desk, build_renderer
+from relay.app import StoreSession, build_renderer
 from relay.background.digests import at_hand
 from relay.channels import CHANNELS
-from relay.cli.desk import at_desk, iso, local, print_json
+from relay.cli.desk import iso, local, print_json, with_store
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show
@@ -40,7 +40,7 @@ destination_argument = click.argument("name", metavar="DESTINATION")
 def list_(config: Path, *, as_json: bool) -> None:
     """List every digest with its schedule, its next time and what waits in it."""
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         found = []
         for one in _digests(desk):
             for target, window in at_hand(one, desk.config, CHANNELS, desk.clock()):
@@ -57,7 +57,7 @@ def list_(config: Path, *, as_json: bool) -> None:
         else:
             click.echo("No destination has mode: digest.")
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
 @digest.command(short_help="Show what it would say now.")
@@ -70,7 +70,7 @@ def list_(config: Path, *, as_json: bool) -> None:
 def preview(config: Path, name: str, address: str | None, file: Path | None, *, as_json: bool) -> None:
     """Show what the digest for DESTINATION would say if it were sent now. Nothing is sent, nothing changes."""
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         one = _named(desk, name)
         targets = [*at_hand(one, desk.config, CHANNELS, desk.clock())]
         chosen = [pair for pair in targets if address in (None, pair[0].address)]
@@ -98,7 +98,7 @@ def preview(config: Path, name: str, address: str | None, file: Path | None, *, 
         if told.fault:
             click.echo(visible(f"a template failed, so this is relay's own wording: {told.fault}"), err=True)
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
 @digest.command("send-now", short_help="Send what it holds so far.")
@@ -111,7 +111,7 @@ def send_now(config: Path, name: str, *, as_json: bool) -> None:
     Leaves with 1 if there is nothing to tell.
     """
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         sent = []
         for target, window in at_hand(_named(desk, name), desk.config, CHANNELS, desk.clock()):
             if await desk.store.boxes.send_now(target, window):
@@ -123,14 +123,14 @@ def send_now(config: Path, name: str, *, as_json: bool) -> None:
         if not sent:
             raise RelayError(f"nothing has come in for {name} since its last digest")
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
-def _digests(desk: Desk) -> list[Destination]:
+def _digests(desk: StoreSession) -> list[Destination]:
     return [one for one in desk.config.destinations.values() if one.mode == "digest"]
 
 
-def _named(desk: Desk, name: str) -> Destination:
+def _named(desk: StoreSession, name: str) -> Destination:
     """The digest of this name. RelayError if there is none."""
     known = {one.name: one for one in _digests(desk)}
     if name in known:

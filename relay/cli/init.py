@@ -9,7 +9,7 @@ import click
 
 from relay.cli.options import CONFIG, refuse
 from relay.errors import RelayError
-from relay.resources import share
+from relay.resources import resource_dir
 
 EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
 # The head of the example names the variables that it needs: `#   NAME   what it is   (how to come by one)`.
@@ -33,7 +33,7 @@ def init(ctx: click.Context, path: str, *, force: bool) -> None:
         refuse(RelayError(f"{file} exists already: name another file, or replace it with --force"))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes((share("config") / EXAMPLE).read_bytes())
+        file.write_bytes((resource_dir("config") / EXAMPLE).read_bytes())
         beside = _write_schema(file.with_name(SCHEMA), force=force)
     except OSError as error:
         refuse(RelayError(f"{error.filename}: cannot be written: {error.strerror}"))
@@ -44,7 +44,7 @@ def init(ctx: click.Context, path: str, *, force: bool) -> None:
 
 def _write_schema(file: Path, *, force: bool) -> str:
     """What there is to say of the schema now. Another one may be somebody's own, or of another relay."""
-    shipped = (share("config") / SCHEMA).read_bytes()
+    shipped = (resource_dir("config") / SCHEMA).read_bytes()
     if file.exists() and not force and file.read_bytes() != shipped:
         return f"and left the other {SCHEMA} beside it alone: --force replaces both."
     file.write_bytes(shipped)

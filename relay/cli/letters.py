@@ -10,7 +10,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from relay.app import Desk
+from relay.app import StoreSession
 from relay.cli.desk import REASONS, iso, local
 from relay.cli.options import visible
 from relay.errors import RelayError
@@ -28,7 +28,7 @@ def short(name: str) -> str:
     return "".join((found[1] or "", found[2][:SHORT], found[3] or "")) if found else name
 
 
-async def chosen(desk: Desk, names: Sequence[str]) -> list[Letter]:
+async def chosen(desk: StoreSession, names: Sequence[str]) -> list[Letter]:
     """What is meant by these ids, each whole or short. RelayError names all that mean nothing, or more than one."""
     found: dict[str, Letter] = {}
     faults = []
@@ -50,7 +50,7 @@ async def chosen(desk: Desk, names: Sequence[str]) -> list[Letter]:
     return list(found.values())
 
 
-async def all_letters(desk: Desk) -> list[Letter]:
+async def all_letters(desk: StoreSession) -> list[Letter]:
     ledger = await desk.records.ledger()
     letters = await desk.records.dead(most=max(1, ledger.counts.get("dead", 0)))
     return [*letters, *await desk.records.quarantined(most=2 * QUARANTINE_LENGTH)]

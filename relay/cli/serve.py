@@ -16,7 +16,7 @@ from relay.cli.logs import configure, form_of, log_options
 from relay.cli.loop import run_loop
 from relay.cli.options import config_option, refuse
 from relay.errors import ConfigError, RelayError, TemplateError
-from relay.supervisor import Processes
+from relay.supervisor import Supervisor
 
 
 @click.command(short_help="Receive events and deliver messages.")
@@ -66,13 +66,13 @@ def _end(error: RelayError, form: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def _service(path: Path, role: Role, processes: int, logs: Sequence[str], *, reuse_port: bool) -> Processes | Relay:
+def _service(path: Path, role: Role, processes: int, logs: Sequence[str], *, reuse_port: bool) -> Supervisor | Relay:
     if processes > 1:
-        return Processes(path, dict(os.environ), role=role, count=processes, options=logs)
+        return Supervisor(path, dict(os.environ), role=role, count=processes, options=logs)
     return Relay(path, dict(os.environ), role=role, reuse_port=reuse_port)
 
 
-async def _serve(service: Processes | Relay, *, alone: bool) -> None:
+async def _serve(service: Supervisor | Relay, *, alone: bool) -> None:
     loop = asyncio.get_running_loop()
 
     def asked_to_end() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from relay.app import Desk
-from relay.cli.desk import REASONS, at_desk, iso, local, print_json, there
+from relay.app import StoreSession
+from relay.cli.desk import REASONS, iso, local, print_json, there, with_store
 from relay.cli.folding import Line, Repeated, fold
 from relay.cli.options import visible
 from relay.cli.screen import show as show_page
@@ -99,7 +99,7 @@ def tell(subject: str, config: Path, *, every: bool = False, as_json: bool) -> N
     `every` line, where otherwise those that repeat are counted.
     """
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         story = await desk.records.story(subject)
         if story is None:
             raise RelayError(
@@ -112,7 +112,7 @@ def tell(subject: str, config: Path, *, every: bool = False, as_json: bool) -> N
         else:
             show(facts, desk.config.timezone, every=every)
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
 def facts_of(story: Story) -> dict[str, Any]:

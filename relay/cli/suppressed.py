@@ -7,9 +7,9 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from relay.app import Desk
+from relay.app import StoreSession
 from relay.channels import CHANNELS
-from relay.cli.desk import at_desk, iso, local, print_json
+from relay.cli.desk import iso, local, print_json, with_store
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show
@@ -42,7 +42,7 @@ address_argument = click.argument("address", metavar="ADDRESS")
 def list_(config: Path, *, as_json: bool) -> None:
     """List them with their reasons, oldest first."""
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         entries = await Suppressions(desk.store).all()
         if as_json:
             print_json({"suppressed": [_plain(one) for one in entries]})
@@ -51,7 +51,7 @@ def list_(config: Path, *, as_json: bool) -> None:
         else:
             click.echo("Nobody is suppressed.")
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
 @suppressed.command(short_help="Write to this address no more.")
@@ -62,7 +62,7 @@ def list_(config: Path, *, as_json: bool) -> None:
 def add(config: Path, address: str, destination: str | None, *, as_json: bool) -> None:
     """Write to this address no more, whatever the rules say."""
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         known = {*desk.config.destinations, *(["dynamic"] if desk.config.dynamic_destinations else [])}
         if destination and destination not in known:
             raise RelayError(f"there is no destination {destination}; {suggest(destination, known)}")
@@ -73,7 +73,7 @@ def add(config: Path, address: str, destination: str | None, *, as_json: bool) -
         else:
             click.echo(f"{'added' if added else 'there already:'} {_place(to, place)}")
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
 @suppressed.command(short_help="Write to this address again.")
@@ -87,7 +87,7 @@ def remove(config: Path, address: str, destination: str | None, *, as_json: bool
     Whoever unsubscribed did so on purpose: ask them first.
     """
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         suppressions = Suppressions(desk.store)
         entries = [one for one in await suppressions.find(address) if destination in (None, one.destination)]
         removed = [one for one in entries if await suppressions.remove(one.address, one.destination)]
@@ -100,7 +100,7 @@ def remove(config: Path, address: str, destination: str | None, *, as_json: bool
         if destination and await suppressions.reason(destination, address) and not as_json:
             click.echo(f"It is still suppressed everywhere: relay suppressed remove {visible(address)}", err=True)
 
-    at_desk(config, work)
+    with_store(config, work)
 
 
 def _address(written: str) -> str:

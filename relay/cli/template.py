@@ -12,7 +12,7 @@ import click
 from relay.cli.groups import Group
 from relay.configfile.document import read
 from relay.errors import ConfigError
-from relay.resources import share
+from relay.resources import resource_dir
 
 USUAL = Path("config/relay.yaml")
 COMMANDS = {
@@ -103,7 +103,7 @@ def workplace(config: Path | None, templates: Path | None) -> Workplace:
     platform, destinations = said.get("platform"), said.get("destinations")
     everybody = _reader(said, Reader())
     return Workplace(
-        directories=(*([templates] if templates else ()), share("templates")),
+        directories=(*([templates] if templates else ()), resource_dir("templates")),
         base_url=str(platform.get("base_url") or "") if isinstance(platform, dict) else "",
         reader=everybody,
         destinations={name: _reader(place, everybody) for name, place in destinations.items()}

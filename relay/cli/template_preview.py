@@ -128,15 +128,15 @@ def _sent(file: str) -> Told:
 
 def _kept(operation: str, config: Path) -> Told:
     """The newest event that a running relay keeps of this operation, with the others."""
-    from relay.app import Desk  # noqa: PLC0415 - the other ways need no store
-    from relay.cli.desk import at_desk  # noqa: PLC0415
+    from relay.app import StoreSession  # noqa: PLC0415 - the other ways need no store
+    from relay.cli.desk import with_store  # noqa: PLC0415
 
     found: list[Event] = []
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: StoreSession) -> None:
         found.extend(await desk.records.events(operation))
 
-    at_desk(config, work)
+    with_store(config, work)
     if not found:
         raise RelayError(f"relay knows of no operation or batch {operation}; ids are case-sensitive")
     return {found[-1].name: (found[-1], tuple(found))}

@@ -19,7 +19,7 @@ from relay.policy.rules import fits
 from relay.policy.watchdog import SOURCE
 from relay.receiving import sources
 from relay.rendering.translations import languages
-from relay.resources import share
+from relay.resources import resource_dir
 
 # Variables that decide over the file, and what they decide.
 OVERRIDES = {
@@ -209,7 +209,7 @@ def _check(config: Config, document: Document) -> None:
 def _check_languages(config: Config, document: Document) -> None:
     """A language needs a catalogue, ours or one beside the user's own templates; `de-AT` makes do with `de`."""
     own = [config.templates] if config.templates else []
-    known = {*languages([*own, share("templates")])}
+    known = {*languages([*own, resource_dir("templates")])}
     chosen: dict[Place, str | None] = {("language",): config.language}
     chosen |= {("destinations", name, "language"): one.language for name, one in config.destinations.items()}
     for place, language in chosen.items():

@@ -18,7 +18,7 @@ from relay.rendering.leaves import Source, Values, fault
 from relay.rendering.sandbox import Mode, Sandbox, environment
 from relay.rendering.texts import line
 from relay.rendering.trees import Tree
-from relay.resources import share
+from relay.resources import resource_dir
 
 # How a channel's texts escape what events say. A channel that is not named here sends plain text.
 MODES: dict[str, Mode] = {"slack": "mrkdwn", "email": "text"}
@@ -80,7 +80,7 @@ class Library:
             names = FileSystemLoader(directories[level]).list_templates()
             self._levels |= {name: level for name in names if name.split("/")[0] not in NO_CHANNELS}
         self._faults = faults
-        builtin = [level for level, directory in enumerate(directories) if directory == share("templates")]
+        builtin = [level for level, directory in enumerate(directories) if directory == resource_dir("templates")]
         self._later = () if faults is not None else tuple(builtin)  # levels whose files can wait
         self._trees: dict[str, Messages] = {}
         for name in sorted(self._levels):

@@ -6,7 +6,7 @@ from uuid import uuid4
 from relay.sandbox import answers, batches, documents, making, texts
 from relay.sandbox.batches import FAILED, PENDING, Decision, schedule
 from relay.sandbox.changes import Change, Found, name
-from relay.sandbox.engine import Desk
+from relay.sandbox.engine import SandboxContext
 from relay.sandbox.events import of_batch
 from relay.sandbox.life import INSTANT, usual
 from relay.sandbox.records import ENDED, Batch, Counters, Operation, Webhook
@@ -15,7 +15,7 @@ from relay.sandbox.transitions import Told, begun, cancelling
 
 
 class Batches:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: SandboxContext) -> None:
         self._desk = desk
         self._state = desk.state
 

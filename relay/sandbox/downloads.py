@@ -7,11 +7,11 @@ from aiohttp import web
 
 from relay.receiving.problems import HEADERS, HttpProblem
 from relay.sandbox import outcomes
-from relay.sandbox.engine import Desk
+from relay.sandbox.engine import SandboxContext
 from relay.sandbox.records import Operation
 
 
-def add(app: web.Application, desk: Desk) -> None:
+def add(app: web.Application, desk: SandboxContext) -> None:
     async def download(request: web.Request) -> web.Response:
         id_, filename = request.match_info["operationId"], request.match_info["filename"]
         known = _proves(desk, request.match_info["proof"], id_, filename)
@@ -34,7 +34,7 @@ def attachment(filename: str, content: bytes) -> web.Response:
     )  # fmt: skip
 
 
-def _proves(desk: Desk, proof: str, operation: str, filename: str) -> bool:
+def _proves(desk: SandboxContext, proof: str, operation: str, filename: str) -> bool:
     try:
         expected = desk.links.proof(operation, filename).encode()
     except UnicodeEncodeError:
@@ -42,7 +42,7 @@ def _proves(desk: Desk, proof: str, operation: str, filename: str) -> bool:
     return hmac.compare_digest(proof.encode("utf-8", "surrogateescape"), expected)
 
 
-async def _content(desk: Desk, operation: Operation, filename: str) -> bytes | None:
+async def _content(desk: SandboxContext, operation: Operation, filename: str) -> bytes | None:
     if filename == outcomes.PARTIAL:
         return outcomes.partial(operation, desk.links)
     stored = await desk.state.files(operation.id)

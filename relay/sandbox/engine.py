@@ -21,7 +21,7 @@ from relay.sandbox.transitions import Told, advanced, begun, cancelling, ended, 
 
 
 @dataclass(frozen=True)
-class Desk:
+class SandboxContext:
     """What all who work on the sandbox's records share.
 
     speed     divides every duration that is asked for
@@ -36,7 +36,7 @@ class Desk:
 
 
 class Operations:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: SandboxContext) -> None:
         self._desk = desk
         self._state = desk.state
 

@@ -10,7 +10,7 @@ from relay.errors import StoreUnavailable
 from relay.receiving.problems import place
 from relay.sandbox import texts
 from relay.sandbox.changes import LEASE, name
-from relay.sandbox.engine import Desk, Operations
+from relay.sandbox.engine import Operations, SandboxContext
 from relay.sandbox.records import Live, Operation, Outcome
 from relay.sandbox.runner import Brought, Job, Runner, Stopped
 
@@ -37,7 +37,7 @@ async def end(*tasks: asyncio.Task[Any], again: float = AGAIN) -> None:
 
 
 class Jobs:
-    def __init__(self, desk: Desk, operations: Operations, beat: float = BEAT, grace: float = GRACE) -> None:
+    def __init__(self, desk: SandboxContext, operations: Operations, beat: float = BEAT, grace: float = GRACE) -> None:
         self._desk = desk
         self._operations = operations
         self._beat = beat
@@ -132,7 +132,7 @@ class Jobs:
 class Progress:
     """The `report` that a runner is given: reports are told on where they say something new."""
 
-    desk: Desk
+    desk: SandboxContext
     operations: Operations
     id: str
     runner: Runner

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from relay.sandbox import answers, documents
-from relay.sandbox.engine import Desk
+from relay.sandbox.engine import SandboxContext
 from relay.sandbox.records import Operation
 from relay.sandbox.requests import ListQuery
 
@@ -12,7 +12,7 @@ GROUPS = {"Initiated": "running", "Running": "running", "Completed": "completed"
           "Timeout": "failed", "Cancelled": "cancelled"}  # fmt: skip
 
 
-async def listing(desk: Desk, scope: str, query: ListQuery) -> answers.Listing:
+async def listing(desk: SandboxContext, scope: str, query: ListQuery) -> answers.Listing:
     found = await desk.state.all(
         Operation, scope, _epoch(query.date_from, float("-inf")), _epoch(query.date_to, float("inf"))
     )

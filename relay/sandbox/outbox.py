@@ -17,7 +17,7 @@ from relay.policy.retry import RetryPolicy, delay
 from relay.receiving.problems import place
 from relay.receiving.signatures import sign
 from relay.sandbox.changes import Attempt
-from relay.sandbox.engine import Desk
+from relay.sandbox.engine import SandboxContext
 from relay.sandbox.records import Sending, Webhook
 from relay.sandbox.requests import Retrying
 
@@ -29,7 +29,9 @@ log = structlog.get_logger(__name__)
 
 
 class Outbox:
-    def __init__(self, desk: Desk, session: aiohttp.ClientSession, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self, desk: SandboxContext, session: aiohttp.ClientSession, jitter: Callable[[], float] = random.random
+    ) -> None:
         self._desk = desk
         self._session = session
         self._jitter = jitter

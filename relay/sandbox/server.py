@@ -19,7 +19,7 @@ from relay.sandbox.asking import body_of, query_of
 from relay.sandbox.batches import FieldError
 from relay.sandbox.batchwork import Batches
 from relay.sandbox.downloads import attachment
-from relay.sandbox.engine import Desk, Operations
+from relay.sandbox.engine import Operations, SandboxContext
 from relay.sandbox.listing import listing
 from relay.sandbox.records import Batch, Operation, Record, Webhook
 from relay.sandbox.requests import CancelOperation, RetryOperation, RotateSecret
@@ -48,7 +48,7 @@ Answer = tuple[Any, dict[str, str]] | web.Response | Any
 class Server:
     """The handlers. `token` is what a caller must bring as a bearer."""
 
-    def __init__(self, desk: Desk, token: str) -> None:
+    def __init__(self, desk: SandboxContext, token: str) -> None:
         self._desk = desk
         self._token = token
         self.operations = Operations(desk)

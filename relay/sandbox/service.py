@@ -13,7 +13,7 @@ import structlog
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import place
 from relay.receiving.server import serve
-from relay.sandbox.engine import Desk
+from relay.sandbox.engine import SandboxContext
 from relay.sandbox.jobs import Jobs, end
 from relay.sandbox.outbox import Outbox
 from relay.sandbox.outcomes import Links
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 class Worker:
     """Everything that happens without being asked for. `turn` does what is due now, for tests and for the loops."""
 
-    def __init__(self, desk: Desk, server: Server, session: aiohttp.ClientSession) -> None:
+    def __init__(self, desk: SandboxContext, server: Server, session: aiohttp.ClientSession) -> None:
         self._desk = desk
         self._server = server
         self.jobs = Jobs(desk, server.operations)
@@ -117,7 +117,7 @@ async def sandbox(
             await state.release(clock())
         links = Links("", await state.key())
         known = {"EventLogProfile": EventLogProfile(data_dir / "datasets")} if runners is None else runners
-        desk = Desk(state, clock, links, speed, known)
+        desk = SandboxContext(state, clock, links, speed, known)
         server = Server(desk, token)
         runner = await serve(server.app(), host, port, grace=2.0)
         held.push_async_callback(runner.cleanup)

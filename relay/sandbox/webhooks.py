@@ -7,7 +7,7 @@ from uuid import uuid4
 from relay.receiving.problems import HttpProblem
 from relay.sandbox import answers, texts
 from relay.sandbox.changes import Change, name
-from relay.sandbox.engine import Desk
+from relay.sandbox.engine import SandboxContext
 from relay.sandbox.records import Counters, Webhook
 from relay.sandbox.requests import RegisterWebhook, RotateSecret
 
@@ -15,7 +15,7 @@ MOST = 100  # of a project: every event is looked at by all of them
 
 
 class Webhooks:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: SandboxContext) -> None:
         self._desk = desk
         self._state = desk.state
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from relay.app import Desk
+from relay.app import StoreSession
 from relay.cli import main
 from relay.cli.letter_filters import moment
 from relay.cli.letters import all_letters, chosen, short, table
@@ -53,8 +53,8 @@ async def dead(running: Stage, verb: str, *arguments: str, **env: str) -> Done:
     return await relay("dead", verb, "-c", CONFIG, *arguments, env={**running.around.env, **env})
 
 
-def desk(running: Stage) -> Desk:
-    return Desk(running.relay.config, running.around.store, running.around.records)
+def desk(running: Stage) -> StoreSession:
+    return StoreSession(running.relay.config, running.around.store, running.around.records)
 
 
 async def quarantined(running: Stage, document: Any, reason: str = "operation.operationId: missing") -> str:

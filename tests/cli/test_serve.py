@@ -21,7 +21,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from relay.supervisor import Processes
+from relay.supervisor import Supervisor
 from tests.support.commands import Serving, relay
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
@@ -201,7 +201,7 @@ async def test_the_private_redis_ends_after_the_processes_that_drain(
 
 
 async def test_a_process_that_does_not_end_is_killed(around: Surroundings) -> None:
-    processes = Processes(CONFIG, {**os.environ, **around.env}, role="all", count=2, patience=0.5)
+    processes = Supervisor(CONFIG, {**os.environ, **around.env}, role="all", count=2, patience=0.5)
     with capture_logs() as lines:
         running = asyncio.create_task(processes.run())
         await until(lambda: [line["event"] for line in lines].count("process.started") == 2)

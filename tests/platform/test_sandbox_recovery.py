@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
 from relay.sandbox.changes import LEASE
-from relay.sandbox.engine import Desk, Operations
+from relay.sandbox.engine import Operations, SandboxContext
 from relay.sandbox.outcomes import Links
 from relay.sandbox.records import Operation
 from relay.sandbox.requests import StartOperation as Asked
@@ -68,7 +68,7 @@ async def test_with_a_redis_of_its_own_it_goes_on_at_once_after_a_crash(tmp_path
 
 async def test_an_operation_is_kept_although_the_clock_is_set_back_meanwhile(sandbox: Stage) -> None:
     times = chain([1000.0], repeat(999.99))
-    desk = Desk(sandbox.state, lambda: next(times), Links("", b"key"))
+    desk = SandboxContext(sandbox.state, lambda: next(times), Links("", b"key"))
     request = Asked.model_validate({"operationType": "ReportGeneration", "operationName": "Monthly"})
 
     started = await Operations(desk).start(("t", "p"), request)

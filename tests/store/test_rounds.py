@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from relay.domain.events import Event
-from relay.ingest import Intake
+from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.reconciliation import Rounds, Unheard
 from tests.support import events
@@ -64,7 +64,7 @@ async def test_a_run_that_was_begun_again_under_a_new_id_is_asked_for_by_that_id
         known = await intake._filled(event)
         await store.accept(known, [])
 
-    intake = Intake(store, lambda: None, {})  # type: ignore[arg-type, return-value]
+    intake = Ingest(store, lambda: None, {})  # type: ignore[arg-type, return-value]
     await take(events.failed(operationId="op-1"))
     await take(events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1))
     assert [run.operation for run in await Rounds(store).unheard(0, 10, **OURS)] == ["op-2"]

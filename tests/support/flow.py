@@ -14,7 +14,7 @@ from relay.delivering.worker import Worker
 from relay.dev.standins.slack import Message, SlackStandin
 from relay.domain.deliveries import Accepted
 from relay.domain.parsing import parse
-from relay.ingest import Intake
+from relay.ingest import Ingest
 from relay.rendering import BoundedRenderer
 from relay.store import Store
 from relay.store.admin import Ledger, Records
@@ -51,7 +51,7 @@ class Flow:
     def __post_init__(self) -> None:
         self.store = self.open_store()
         self.records = Records(self.store)
-        self.intake = Intake(self.store, lambda: self.config, CHANNELS)
+        self.intake = Ingest(self.store, lambda: self.config, CHANNELS)
         self.start()
 
     def start(self) -> Worker:
@@ -78,7 +78,7 @@ class Flow:
         """The event as the platform would send it now."""
         now = datetime.fromtimestamp(self.clock(), UTC)
         stamped = {"timestamp": now.isoformat()} | document
-        return await self.intake.take(parse(stamped, source=source, received_at=now))
+        return await self.intake.ingest(parse(stamped, source=source, received_at=now))
 
     async def deliver(self) -> None:
         """Everything that is due now."""

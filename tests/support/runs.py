@@ -9,7 +9,7 @@ from relay.config import Config, parse_config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
-from relay.ingest import Intake
+from relay.ingest import Ingest
 from relay.store import Store
 from tests.support import events
 from tests.support.clock import Clock
@@ -27,14 +27,14 @@ class Watched:
         self.priority = priority
         self.config: Config = parse_config(GOOD + f"watchdog: {watchdog}\n", env=SECRETS, channels=CHANNELS)
         self.told: list[Event] = []  # what was accepted of what was found
-        self.intake = Intake(store, lambda: self.config, CHANNELS)
+        self.intake = Ingest(store, lambda: self.config, CHANNELS)
         self.refuses = ""  # the operation whose alarms cannot be taken
         self.scheduler = Scheduler({"watchdog": Patrol(store, self._take, lambda: self.config).tick}, clock=clock)
 
     async def _take(self, event: Event) -> Accepted:
         if event.subject == self.refuses:
             raise StoreUnavailable("Redis: refused")
-        accepted = await self.intake.take(event)
+        accepted = await self.intake.ingest(event)
         if accepted.status == "accepted":
             self.told.append(event)
         return accepted
@@ -45,7 +45,7 @@ class Watched:
         return [words_of(event) for event in self.told]
 
     async def happens(self, event: Event) -> Accepted:
-        return await self.intake.take(event)
+        return await self.intake.ingest(event)
 
     async def started(self, **operation: Any) -> Accepted:
         return await self.happens(self.event("operation.started", 0, status="Initiated", **operation))

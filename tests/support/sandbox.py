@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.sandbox.engine import Desk
+from relay.sandbox.engine import SandboxContext
 from relay.sandbox.outcomes import Links
 from relay.sandbox.profile import EventLogProfile
 from relay.sandbox.runner import Runner
@@ -121,7 +121,9 @@ async def stage(
         state = State.open(redis_url)
         held.push_async_callback(state.aclose)
         links = Links("", await state.key())
-        desk = Desk(state, clock, links, speed, {"EventLogProfile": EventLogProfile()} if runners is None else runners)
+        desk = SandboxContext(
+            state, clock, links, speed, {"EventLogProfile": EventLogProfile()} if runners is None else runners
+        )
         server = Server(desk, TOKEN)
         served = server.app()
         served.middlewares.append(time_passes)

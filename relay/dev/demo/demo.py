@@ -25,7 +25,7 @@ from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request
 from relay.receiving import signatures
-from relay.resources import share
+from relay.resources import resource_dir
 from relay.sandbox.service import sandbox
 
 ROOM = "#process-mining"
@@ -93,7 +93,7 @@ class Demo:
                 "RELAY_DEMO_SLACK_URL": slack.base_url,
                 "RELAY_DEMO_SMTP_PORT": str(inbox.smtp_port),
             }
-            relay = Relay(share("config") / "demo.yaml", variables)
+            relay = Relay(resource_dir("config") / "demo.yaml", variables)
             running = asyncio.create_task(relay.run())
             stack.push_async_callback(_ended, relay, running)
             started = asyncio.create_task(relay.started.wait())
