@@ -19,8 +19,8 @@ import structlog
 
 from relay import metrics
 from relay.background.digests import Digests
-from relay.background.reconciliation import Reconciliation, Sender
-from relay.background.scheduler import PERIOD, Patrol, Scheduler
+from relay.background.reconciliation import EventOrigin, Reconciliation
+from relay.background.scheduler import PERIOD, Scheduler, WatchdogTick
 from relay.channels import CHANNELS, Channel
 from relay.channels.slack.authority import Person, Presser
 from relay.channels.slack.channel import Slack, SlackSettings
@@ -47,11 +47,11 @@ from relay.receiving.sources import Source
 from relay.rendering import BoundedRenderer
 from relay.resources import resource_dir
 from relay.store import Store
-from relay.store.admin import Quarantined, Records
+from relay.store.admin import Admin, Quarantined
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server, running_url
 from relay.store.queue import LEASE
-from relay.store.reconciliation import Rounds
-from relay.store.results import Findings
+from relay.store.reconciliation import ReconciliationState
+from relay.store.results import ResultsCache
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe.endpoint import Unsubscribe
 
@@ -85,7 +85,7 @@ class StoreSession:
 
     config: Config
     store: Store
-    records: Records
+    records: Admin
     clock: Callable[[], float] = time.time
 
     async def take(self, kept: Quarantined) -> Accepted:
@@ -117,7 +117,7 @@ async def open_session(path: Path, env: Mapping[str, str]) -> AsyncIterator[Stor
     store = Store.open(url, worker=f"command-{os.getpid()}")
     try:
         await store.prepare(config.redis.durability, config.redis.replicas)
-        yield StoreSession(config, store, Records(store))
+        yield StoreSession(config, store, Admin(store))
     finally:
         await store.aclose()
 
@@ -187,7 +187,7 @@ class Relay:
             stack.push_async_callback(_cancelled, asyncio.create_task(self._health.watch()))
             self._lookups = Lookups(lambda: self.config.platform)
             stack.push_async_callback(self._lookups.aclose)
-            self._enrichment = Enrichment(self._lookups.results, Findings(self._store), clock=self._clock)
+            self._enrichment = Enrichment(self._lookups.results, ResultsCache(self._store), clock=self._clock)
             self._channels = build_channels(self.config)
             self._channels[PLATFORM] = Actions(lambda: self._lookups.client, tell=self._answered)
             stack.push_async_callback(self._let_go)
@@ -261,12 +261,12 @@ class Relay:
     def _deliver(self, stack: contextlib.AsyncExitStack) -> "list[asyncio.Task[None]]":
         if self._worker is None:
             return []
-        patrol = Patrol(self._store, self._take, lambda: self.config)
+        patrol = WatchdogTick(self._store, self._take, lambda: self.config)
         digests = Digests(self._store, lambda: self.config, CHANNELS)
         ticks = {"watchdog": patrol.tick, "digests": digests.tick}
         scheduler = Scheduler(ticks, clock=self._clock, period=self._period, outage=self._outage)
         # Beside the other: a platform that does not answer must not hold up what time brings about.
-        rounds = Reconciliation(self._reconciled, Rounds(self._store), self._take)
+        rounds = Reconciliation(self._reconciled, ReconciliationState(self._store), self._take)
         asking = Scheduler({"reconciliation": rounds.tick}, clock=self._clock, period=self._period, outage=self._outage)
         running = asyncio.create_task(self._worker.run())
         ticking = [asyncio.create_task(each.run()) for each in (scheduler, asking)]
@@ -337,12 +337,12 @@ class Relay:
             return delivery
         return await self._enrichment.complete(delivery)
 
-    def _reconciled(self) -> tuple[Lookups, Sender] | None:
+    def _reconciled(self) -> tuple[Lookups, EventOrigin] | None:
         """Who is asked about the runs that go on, and as whose events its answers count."""
         if not self._lookups.configured:
             return None
         source = REGISTERED if REGISTERED in self.config.sources else next(iter(self.config.sources))
-        return self._lookups, Sender(source, self.config.platform.tenant, self.config.platform.project)
+        return self._lookups, EventOrigin(source, self.config.platform.tenant, self.config.platform.project)
 
     def _new_receiver(self) -> Receiver:
         directory = self._env.get("PROMETHEUS_MULTIPROC_DIR")

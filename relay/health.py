@@ -17,8 +17,8 @@ from relay.ingest import Take
 from relay.outage import Outage
 from relay.receiving.receiver import Readiness
 from relay.store import Store
-from relay.store.admin import Records
-from relay.store.runs import Watch
+from relay.store.admin import Admin
+from relay.store.runs import Runs
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +41,8 @@ class Health:
         outage: Outage | None = None,
     ) -> None:
         """`notices` are what else those who watch over relay should see."""
-        self.records = Records(store)
-        self._watch = Watch(store)
+        self.records = Admin(store)
+        self._watch = Runs(store)
         self._store = store
         self._config = config
         self._clock = clock

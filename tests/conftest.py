@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from relay.cli.story import WHY
 from relay.store import Store
-from relay.store.admin import Records
+from relay.store.admin import Admin
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import Stage, stage
@@ -41,7 +41,7 @@ async def open_store(redis_server: RedisServer, clock: Clock) -> AsyncIterator[C
 
     await open_one().redis.flushall()
     yield open_one
-    ledger = await Records(opened[0]).ledger()
+    ledger = await Admin(opened[0]).ledger()
     assert ledger.imbalance == 0
     assert {name.removeprefix("held:") for name in ledger.counts if name.startswith("held:")} <= set(WHY["held"])
     for store in opened:

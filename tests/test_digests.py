@@ -22,7 +22,7 @@ from relay.ingest import Ingest
 from relay.rendering import BoundedRenderer
 from relay.rendering.renderer import Renderer
 from relay.store import Store
-from relay.store.admin import Records
+from relay.store.admin import Admin
 from relay.store.bundles import event_of
 from tests.support import events
 from tests.support.clock import Clock
@@ -330,7 +330,7 @@ class TestDelivery:
         world.at("2026-03-09T22:00")
         await world.take(events.failed, "x")
         await world.run()
-        ledger = await Records(open_store()).ledger()
+        ledger = await Admin(open_store()).ledger()
 
         assert ledger.imbalance == 0
         assert {name: ledger.counts[name] for name in ("accepted", "digested", "held:quiet_hours", "pending")} == {

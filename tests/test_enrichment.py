@@ -10,7 +10,7 @@ from relay.delivering.enrichment import REST, Enrichment
 from relay.domain.deliveries import Receipt
 from relay.errors import PlatformError
 from relay.store import Store
-from relay.store.results import LARGEST, Findings
+from relay.store.results import LARGEST, ResultsCache
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room
@@ -38,7 +38,7 @@ class Platform:
 async def claimed(store: Store, channel: str) -> Any:
     """The one that is due; it is settled at once, so that its lease does not lapse when time moves."""
     [delivery] = (await store.claim(channel, 20)).deliveries
-    await store.begin(delivery)
+    await store.mark_sending(delivery)
     await store.complete(delivery, Receipt("250 ok"))
     return delivery
 
@@ -51,7 +51,7 @@ async def test_every_destination_is_told_the_same_results_and_the_platform_is_as
     store: Store, clock: Clock
 ) -> None:
     platform = Platform()
-    enrichment = Enrichment(platform, Findings(store), clock=clock)
+    enrichment = Enrichment(platform, ResultsCache(store), clock=clock)
     event = bare_completion()
     assert not event.results
     await store.accept(event, [room(), mail()])
@@ -64,7 +64,7 @@ async def test_every_destination_is_told_the_same_results_and_the_platform_is_as
 
 async def test_results_that_came_are_left_as_they_are(store: Store, clock: Clock) -> None:
     platform = Platform()
-    enrichment = Enrichment(platform, Findings(store), clock=clock)
+    enrichment = Enrichment(platform, ResultsCache(store), clock=clock)
     with_results = events.event_of(events.body("operation.completed", 100, status="Completed") | {"results": RESULTS})
     for event in (with_results, events.failed(operationId="op-2")):
         await store.accept(event, [mail()])
@@ -81,7 +81,7 @@ async def test_without_an_answer_the_message_says_what_the_event_said_and_stays_
     store: Store, clock: Clock, answer: Any
 ) -> None:
     platform = Platform(answer)
-    enrichment = Enrichment(platform, Findings(store), clock=clock, patience=0.01)
+    enrichment = Enrichment(platform, ResultsCache(store), clock=clock, patience=0.01)
     await store.accept(bare_completion(), [room(), mail()])
     for channel in ("slack", "email"):  # the second would get an answer, but attempts must stay alike
         delivery = await claimed(store, channel)
@@ -91,7 +91,7 @@ async def test_without_an_answer_the_message_says_what_the_event_said_and_stays_
 
 async def test_an_outage_of_the_platform_delays_one_message_and_not_each(store: Store, clock: Clock) -> None:
     platform = Platform(PlatformError("GET: 503", temporary=True))
-    enrichment = Enrichment(platform, Findings(store), clock=clock)
+    enrichment = Enrichment(platform, ResultsCache(store), clock=clock)
 
     async def told(name: str) -> Any:
         await store.accept(events.completed(operationId=name), [mail()])
@@ -106,7 +106,7 @@ async def test_an_outage_of_the_platform_delays_one_message_and_not_each(store: 
 
 async def test_what_is_kept_of_a_run_is_bounded(store: Store) -> None:
     large = "x" * LARGEST
-    findings = Findings(store)
+    findings = ResultsCache(store)
 
     brief = await findings.keep("op-1", 0, RESULTS | {"phaseResults": [large]})
     nothing = await findings.keep("op-2", 0, RESULTS | {"summary": large})
@@ -117,10 +117,10 @@ async def test_what_is_kept_of_a_run_is_bounded(store: Store) -> None:
 
 async def test_two_workers_that_ask_at_once_say_the_same(open_store: Callable[..., Store], clock: Clock) -> None:
     one, two = open_store(), open_store()
-    both = [Findings(one).keep("op", 0, {"from": "one"}), Findings(two).keep("op", 0, {"from": "two"})]
+    both = [ResultsCache(one).keep("op", 0, {"from": "one"}), ResultsCache(two).keep("op", 0, {"from": "two"})]
     first, second = await asyncio.gather(*both)
     assert first == second
-    assert await Findings(two).get("op", 1) is None
+    assert await ResultsCache(two).get("op", 1) is None
 
 
 async def test_messages_that_are_made_side_by_side_ask_once(store: Store, clock: Clock) -> None:
@@ -131,7 +131,7 @@ async def test_messages_that_are_made_side_by_side_ask_once(store: Store, clock:
         await asyncio.sleep(0)
         return RESULTS
 
-    enrichment = Enrichment(slowly, Findings(store), clock=clock)
+    enrichment = Enrichment(slowly, ResultsCache(store), clock=clock)
     await store.accept(bare_completion(), [room(), mail()])
     deliveries = [await claimed(store, channel) for channel in ("slack", "email")]
     told = await asyncio.gather(*map(enrichment.complete, deliveries))

@@ -15,7 +15,7 @@ from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
 from relay.ingest import Ingest
 from relay.store import Store, keys
-from relay.store.admin import QUARANTINE_LENGTH, Records
+from relay.store.admin import QUARANTINE_LENGTH, Admin
 from tests.support import events
 from tests.support.commands import Done, relay
 from tests.support.events import body
@@ -150,7 +150,7 @@ async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running
 
 
 async def test_what_relay_failed_on_outlives_what_makes_no_sense_and_is_never_pushed_out(store: Store) -> None:
-    records = Records(store)
+    records = Admin(store)
     kept = await records.quarantine("s", b"{}", {}, "KeyError at relay/policy/rules.py:1", fault=True)
     for number in range(QUARANTINE_LENGTH + 1):
         await records.quarantine("s", b"%d" % number, {}, "no event")
@@ -163,7 +163,7 @@ async def test_what_relay_failed_on_outlives_what_makes_no_sense_and_is_never_pu
 
 
 async def test_what_makes_no_sense_after_the_mend_is_no_fault_of_relay_any_more(store: Store) -> None:
-    records = Records(store)
+    records = Admin(store)
     await records.quarantine("s", b"{}", {}, "KeyError at relay/policy/rules.py:1", fault=True)
 
     name = await records.quarantine("s", b"{}", {}, "no event")

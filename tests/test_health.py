@@ -11,7 +11,7 @@ from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.store import Store
 from relay.store.keys import TICKS
-from relay.store.runs import Watch
+from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
@@ -93,7 +93,7 @@ async def test_it_says_so_when_no_process_keeps_time_and_stays_ready(store: Stor
     await health.prepare()
     assert "is there a process that delivers" in (await health.readiness()).checks["scheduler"]
 
-    await Watch(store).tick(0)
+    await Runs(store).tick(0)
     assert "scheduler" not in (await health.readiness()).checks
 
     await store.redis.hset(TICKS, "last", int((await store.time() - 100) * 1000))

@@ -17,8 +17,8 @@ from relay.background.reconciliation import (
     PERIOD,
     QUIET,
     STARTING,
+    EventOrigin,
     Reconciliation,
-    Sender,
 )
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
@@ -26,7 +26,7 @@ from relay.errors import HandlingFailed, PlatformError
 from relay.platform.lookups import Lookups
 from relay.platform.settings import Platform
 from relay.store import Store
-from relay.store.reconciliation import Unheard
+from relay.store.reconciliation import SilentRun
 from tests.support import events
 from tests.support.platform import scripted_platform
 from tests.support.targets import mail
@@ -59,7 +59,7 @@ class Api:
 class Known:
     """What relay knows: the runs it has not heard of, and the ids it knows at all."""
 
-    running: list[str | Unheard]
+    running: list[str | SilentRun]
     known: set[str] = field(default_factory=set)
     last: float | None = NOW - PERIOD
     periods: list[tuple[float, float]] = field(default_factory=list)  # of each round: between two, and of silence
@@ -72,13 +72,13 @@ class Known:
     async def finished(self, at: float) -> None:
         self.done.append(at)
 
-    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> Sequence[Unheard]:
+    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> Sequence[SilentRun]:
         assert (tenant, project) == ("t", "p")
         self.periods[-1] = (self.periods[-1][0], seconds)
-        return [one if isinstance(one, Unheard) else Unheard(one) for one in self.running[:most]]
+        return [one if isinstance(one, SilentRun) else SilentRun(one) for one in self.running[:most]]
 
     async def unknown(self, operations: Sequence[str]) -> Sequence[str]:
-        running = {one.operation if isinstance(one, Unheard) else one for one in self.running}
+        running = {one.operation if isinstance(one, SilentRun) else one for one in self.running}
         return [name for name in operations if name not in self.known | running]
 
 
@@ -94,7 +94,7 @@ async def round_of(api: Api, known: Known) -> list[Event]:
         taken.append(event)
         return Accepted("accepted", 1)
 
-    await Reconciliation(lambda: (api, Sender("async-operations", "t", "p")), known, take).tick(NOW)
+    await Reconciliation(lambda: (api, EventOrigin("async-operations", "t", "p")), known, take).tick(NOW)
     return taken
 
 
@@ -108,7 +108,7 @@ async def test_a_run_that_relay_fails_on_does_not_cost_the_others_their_round() 
         taken.append(event.subject)
         return Accepted("accepted", 1)
 
-    await Reconciliation(lambda: (api, Sender("async-operations", "t", "p")), known, take).tick(NOW)
+    await Reconciliation(lambda: (api, EventOrigin("async-operations", "t", "p")), known, take).tick(NOW)
 
     assert taken == ["op-1", "op-2"]
     assert known.done == [NOW]
@@ -166,7 +166,7 @@ async def test_an_operation_that_nothing_can_be_made_of_does_not_stop_the_round(
     known = Known(["op-1", "op-2"])
     async with scripted_platform(answers) as platform:
         lookups = Lookups(lambda: Platform(base_url=platform.url, tenant="t", project="p"))
-        await Reconciliation(lambda: (lookups, Sender("async-operations", "t", "p")), known, take).tick(NOW)
+        await Reconciliation(lambda: (lookups, EventOrigin("async-operations", "t", "p")), known, take).tick(NOW)
         await lookups.aclose()
     assert [event.subject for event in taken] == ["op-2"]
     assert known.done == [NOW]
@@ -220,7 +220,7 @@ async def test_what_was_told_by_the_platform_as_well_is_told_once(store: Store) 
         return taken[-1]
 
     api = Api({reported.operation.id: dict(reported.operation.document)})
-    sender = Sender("async-operations", "t", "p")
+    sender = EventOrigin("async-operations", "t", "p")
     await Reconciliation(lambda: (api, sender), Known([reported.operation.id]), take).tick(NOW)
     assert [answer.status for answer in taken] == ["accepted"]
     assert (await store.accept(reported, [mail()])).status == "duplicate"
@@ -229,16 +229,16 @@ async def test_what_was_told_by_the_platform_as_well_is_told_once(store: Store) 
 @pytest.mark.parametrize(
     ("now", "known", "news"),
     [
-        (document("op-1", "Running", 67), Unheard("op-1", 67, "Discovery"), False),
-        (document("op-1", "Running", 66), Unheard("op-1", 67, "Discovery"), False),
-        (document("op-1", "Initiated", 0), Unheard("op-1"), False),
-        (document("op-1", "Running", 0), Unheard("op-1"), True),
-        (document("op-1", "Running", 68), Unheard("op-1", 67, "Discovery"), True),
-        (document("op-1", "Running", 67), Unheard("op-1", 67, "Loading"), True),
-        (document("op-1", "Failed", 67), Unheard("op-1", 67, "Discovery"), True),
+        (document("op-1", "Running", 67), SilentRun("op-1", 67, "Discovery"), False),
+        (document("op-1", "Running", 66), SilentRun("op-1", 67, "Discovery"), False),
+        (document("op-1", "Initiated", 0), SilentRun("op-1"), False),
+        (document("op-1", "Running", 0), SilentRun("op-1"), True),
+        (document("op-1", "Running", 68), SilentRun("op-1", 67, "Discovery"), True),
+        (document("op-1", "Running", 67), SilentRun("op-1", 67, "Loading"), True),
+        (document("op-1", "Failed", 67), SilentRun("op-1", 67, "Discovery"), True),
     ],
 )
-async def test_what_is_known_is_no_sign_of_life(now: dict[str, Any], known: Unheard, news: bool) -> None:
+async def test_what_is_known_is_no_sign_of_life(now: dict[str, Any], known: SilentRun, news: bool) -> None:
     assert bool(await round_of(Api({"op-1": now}), Known([known]))) is news
 
 
@@ -249,7 +249,7 @@ async def test_a_process_that_starts_asks_about_every_run_at_once_and_later_abou
         return Accepted("accepted", 1)
 
     api = Api({"op-1": document("op-1", "Completed")})
-    rounds = Reconciliation(lambda: (api, Sender("async-operations", "t", "p")), known, take)
+    rounds = Reconciliation(lambda: (api, EventOrigin("async-operations", "t", "p")), known, take)
     await rounds.tick(NOW)
     await rounds.tick(NOW + PERIOD)
     assert known.periods == [(STARTING, 0), (PERIOD, QUIET)]
@@ -263,7 +263,7 @@ async def test_a_start_right_after_the_round_of_another_asks_at_its_next_tick() 
         return Accepted("accepted", 1)
 
     api = Api({"op-1": document("op-1", "Completed")})
-    rounds = Reconciliation(lambda: (api, Sender("async-operations", "t", "p")), known, take)
+    rounds = Reconciliation(lambda: (api, EventOrigin("async-operations", "t", "p")), known, take)
     await rounds.tick(NOW)
     known.last = NOW
     await rounds.tick(NOW + 30)

@@ -11,8 +11,8 @@ import pytest
 from relay.background.scheduler import Scheduler
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.admin import Records
-from relay.store.runs import Watch
+from relay.store.admin import Admin
+from relay.store.runs import Runs
 from tests.support.clock import Clock
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
@@ -173,7 +173,7 @@ async def test_an_end_ends_everything(relay: Watched, end: str) -> None:
     await relay.passes(20 * HOUR, every=10 * MINUTE)
 
     assert relay.words == ["stalled silent"]
-    assert (await Watch(relay.store).tick(0)).stalled == 0
+    assert (await Runs(relay.store).tick(0)).stalled == 0
     assert await relay.store.redis.zcard("{relay}:watch") == 0
 
 
@@ -196,7 +196,7 @@ async def test_a_run_that_comes_and_goes_is_told_four_times_and_then_no_more(rel
         await relay.passes(16 * MINUTE if percentage > 14 else MINUTE)
 
     assert relay.words == ["stalled silent", "recovered silent"] * 3 + ["stalled silent", "recovered silent flapping"]
-    assert (await Watch(relay.store).tick(0)).stalled == 0
+    assert (await Runs(relay.store).tick(0)).stalled == 0
 
 
 async def test_a_silence_that_ends_leaves_the_other_alarm_standing(relay: Watched) -> None:
@@ -258,7 +258,7 @@ async def test_two_instances_tell_once(relay: Watched, process: Callable[..., Wa
         await asyncio.gather(relay.tick(), other.tick())
 
     assert len(relay.told + other.told) == 2
-    assert (await Records(relay.store).ledger()).counts["events"] == 3
+    assert (await Admin(relay.store).ledger()).counts["events"] == 3
 
 
 async def test_a_thousand_runs_are_watched_in_pages(relay: Watched) -> None:
@@ -266,7 +266,7 @@ async def test_a_thousand_runs_are_watched_in_pages(relay: Watched) -> None:
     await relay.passes(16 * MINUTE, every=MINUTE)
 
     assert len(relay.words) == 1000
-    assert (await Watch(relay.store).tick(0)).stalled == 1000
+    assert (await Runs(relay.store).tick(0)).stalled == 1000
 
 
 async def test_off_is_off_but_the_pulse_goes_on(process: Callable[..., Watched], clock: Clock) -> None:
@@ -275,7 +275,7 @@ async def test_off_is_off_but_the_pulse_goes_on(process: Callable[..., Watched],
     await relay.passes(2 * HOUR, every=MINUTE)
 
     assert relay.words == []
-    assert await Watch(relay.store).last_tick() == clock()
+    assert await Runs(relay.store).last_tick() == clock()
 
 
 async def test_a_rule_that_is_off_does_not_bark(process: Callable[..., Watched], clock: Clock) -> None:

@@ -17,7 +17,7 @@ from relay.policy.watchdog import (
     SOON,
     Alarm,
     Alarms,
-    News,
+    Alert,
     Run,
     Watchdog,
     decide,
@@ -36,7 +36,7 @@ def run(**changes: Any) -> Run:
     return Run(**{"subject": "op-1", "heard": NOW, "moved": NOW, "percentage": 40.0} | changes)
 
 
-def rule_of(news: News | None) -> str:
+def rule_of(news: Alert | None) -> str:
     if news is None:
         return ""
     return f"{news.name.removeprefix('operation.')} {news.parts[news.name.removeprefix('operation.')]['rule']}"

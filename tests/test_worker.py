@@ -19,7 +19,7 @@ from relay.outage import Outage
 from relay.policy.presentation import presentation_for
 from relay.rendering import BoundedRenderer
 from relay.store import Store
-from relay.store.admin import Records
+from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
@@ -104,7 +104,7 @@ def worker(store: Store, wire: Wire, config: Config, renderer: BoundedRenderer, 
 
 
 async def letters(store: Store) -> list[tuple[str, str]]:
-    return [(letter.reason, letter.error) for letter in await Records(store).dead()]
+    return [(letter.reason, letter.error) for letter in await Admin(store).dead()]
 
 
 async def test_a_delivery_is_rendered_in_the_destinations_language_and_completed(
@@ -116,7 +116,7 @@ async def test_a_delivery_is_rendered_in_the_destinations_language_and_completed
 
     (notification,) = wire.arrived
     assert "Abgeschlossen" in notification.content["text"]
-    assert (await Records(store).ledger()).counts["delivered"] == 1
+    assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_a_failure_is_tried_again_when_the_policy_says(
@@ -242,7 +242,7 @@ async def test_retry_after_is_kept_and_costs_no_attempt(store: Store, worker: Wo
         clock.advance(15)
 
     assert calls == [1, 0] * 5 + [1, 0]
-    assert (await Records(store).ledger()).counts["delivered"] == 1
+    assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_a_broken_destination_holds_its_deliveries_and_loses_none(
@@ -258,7 +258,7 @@ async def test_a_broken_destination_holds_its_deliveries_and_loses_none(
     await worker.run_once("slack")
 
     assert held == 0
-    assert (await Records(store).ledger()).counts["pending"] <= 1
+    assert (await Admin(store).ledger()).counts["pending"] <= 1
     assert await letters(store) == []
 
 
@@ -305,7 +305,7 @@ async def test_a_greylisted_mail_is_sent_again_after_a_minute_and_arrives_once(
 
         assert early == 0
         assert [one.recipient for one in inbox.mails] == ["analyst@example.com"]
-        assert (await Records(store).ledger()).counts["delivered"] == 1
+        assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_silence_ends_with_the_channels_timeout(store: Store, worker: Worker, wire: Wire) -> None:
@@ -314,7 +314,7 @@ async def test_silence_ends_with_the_channels_timeout(store: Store, worker: Work
     await store.accept(events.completed(), [room()])
     await worker.run_once("slack")
 
-    assert (await Records(store).ledger()).counts["unknown_outcomes"] == 1
+    assert (await Admin(store).ledger()).counts["unknown_outcomes"] == 1
 
 
 async def test_an_unexpected_exception_fails_that_delivery_alone(store: Store, worker: Worker, wire: Wire) -> None:
@@ -324,7 +324,7 @@ async def test_an_unexpected_exception_fails_that_delivery_alone(store: Store, w
 
     await worker.run_once("slack")
 
-    assert (await Records(store).ledger()).counts["delivered"] == 1
+    assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_a_broken_template_still_tells(
@@ -391,7 +391,7 @@ async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
     await stopping
     running.cancel()
 
-    assert (await Records(store).ledger()).counts["delivered"] == 1
+    assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_the_proof_of_a_delivery_outlives_an_outage_of_redis(
@@ -412,5 +412,5 @@ async def test_the_proof_of_a_delivery_outlives_an_outage_of_redis(
 
         await sending
 
-        assert (await Records(store).ledger()).counts["delivered"] == 1
+        assert (await Admin(store).ledger()).counts["delivered"] == 1
         await store.aclose()

@@ -15,7 +15,7 @@ from relay.dev.standins.slack import SlackStandin
 from relay.domain.parsing import parse
 from relay.ingest import Ingest
 from relay.store import Store
-from relay.store.admin import Records
+from relay.store.admin import Admin
 
 CONFIG = """
 sources: {{platform: {{signature: {{scheme: none, allow_unsigned: true}}}}}}
@@ -99,7 +99,7 @@ async def simulate(redis_url: str, policy: Policy, day: Iterable[Report]) -> Cou
                 _count(slack, clock.now, counted)
                 clock.now += 1
             counted.violations = len(slack.violations)
-            counted.imbalance = (await Records(store).ledger()).imbalance
+            counted.imbalance = (await Admin(store).ledger()).imbalance
         finally:
             for channel in channels.values():
                 await channel.aclose()
@@ -108,7 +108,7 @@ async def simulate(redis_url: str, policy: Policy, day: Iterable[Report]) -> Cou
 
 
 async def _pending(store: Store) -> int:
-    return (await Records(store).ledger()).counts.get("pending", 0)
+    return (await Admin(store).ledger()).counts.get("pending", 0)
 
 
 def _count(slack: SlackStandin, now: float, counted: Counted) -> None:

@@ -19,7 +19,7 @@ from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.domain.parsing import parse
 from relay.errors import HandlingFailed, InvalidEvent, PlatformError
-from relay.store.reconciliation import Unheard
+from relay.store.reconciliation import SilentRun
 
 log = structlog.get_logger(__name__)
 
@@ -44,12 +44,12 @@ class Runs(Protocol):
 
     async def turn(self, period: float) -> float | None: ...
     async def finished(self, at: float) -> None: ...
-    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> Sequence[Unheard]: ...
+    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> Sequence[SilentRun]: ...
     async def unknown(self, operations: Sequence[str]) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class EventOrigin:
     """As what the events count that relay fetches itself, and of which project they are."""
 
     source: str
@@ -65,7 +65,7 @@ class Reconciliation:
 
     def __init__(
         self,
-        asked: Callable[[], tuple[Platform, Sender] | None],
+        asked: Callable[[], tuple[Platform, EventOrigin] | None],
         runs: Runs,
         take: Callable[[Event], Awaitable[Accepted]],
     ) -> None:
@@ -100,7 +100,9 @@ class Reconciliation:
         except PlatformError as error:
             log.warning("reconciliation.stopped", looking_at="new runs", error=str(error))
 
-    async def _look(self, platform: Platform, sender: Sender, runs: Mapping[str, Unheard | None], now: float) -> int:
+    async def _look(
+        self, platform: Platform, sender: EventOrigin, runs: Mapping[str, SilentRun | None], now: float
+    ) -> int:
         """Ask about these, in their order; how many got no answer, though others did. PlatformError if none does."""
         names, missed = [*runs], 0
         for start in range(0, len(names), AT_ONCE):
@@ -122,7 +124,7 @@ class Reconciliation:
         return missed
 
     async def _compare(
-        self, sender: Sender, operation: str, document: Mapping[str, Any], now: float, known: Unheard | None
+        self, sender: EventOrigin, operation: str, document: Mapping[str, Any], now: float, known: SilentRun | None
     ) -> None:
         try:
             with handling():
@@ -138,7 +140,7 @@ class Reconciliation:
             log.info("reconciliation.told", operation=operation, name=event.name, status=event.status)
 
 
-def _event(document: Mapping[str, Any], sender: Sender, now: float) -> Event:
+def _event(document: Mapping[str, Any], sender: EventOrigin, now: float) -> Event:
     """The state as the event that was missed; of an outcome at the time when it was. Raises InvalidEvent."""
     fetched = datetime.fromtimestamp(now, UTC)
     body = {
@@ -158,7 +160,7 @@ def _event(document: Mapping[str, Any], sender: Sender, now: float) -> Event:
     return event
 
 
-def _news(event: Event, known: Unheard) -> bool:
+def _news(event: Event, known: SilentRun) -> bool:
     if event.terminal:
         return True
     if event.name == "operation.started" or event.percentage is None:

@@ -18,7 +18,7 @@ from relay.errors import StoreUnavailable
 from relay.outage import Outage
 from relay.policy.watchdog import Watchdog, decide, event_of, next_look
 from relay.store import Store
-from relay.store.runs import Look, Watch
+from relay.store.runs import DueRun, Runs
 
 log = structlog.get_logger(__name__)
 
@@ -67,13 +67,13 @@ class Scheduler:
             metrics.ticks.labels(name, outcome).inc()
 
 
-class Patrol:
+class WatchdogTick:
     """The watchdog's tick: asks the store which runs may be due, and takes what is to be told as events."""
 
     def __init__(
         self, store: Store, take: Callable[[Event], Awaitable[Accepted]], config: Callable[[], Config]
     ) -> None:
-        self._watch = Watch(store)
+        self._watch = Runs(store)
         self._take = take
         self._config = config
 
@@ -91,7 +91,9 @@ class Patrol:
             if not page.more:
                 return
 
-    async def _look(self, look: Look, settings: Watchdog, now: float, grace_until: float) -> tuple[Look, float] | None:
+    async def _look(
+        self, look: DueRun, settings: Watchdog, now: float, grace_until: float
+    ) -> tuple[DueRun, float] | None:
         """When to look again; None where the look failed, which is soon tried again."""
         try:
             news = decide(look.run, settings, now, grace=now < grace_until)

@@ -74,7 +74,7 @@ def show(config: Path, name: str, *, as_json: bool) -> None:
     async def work(desk: StoreSession) -> None:
         [letter] = await chosen(desk, [name])
         if isinstance(letter, DeadLetter):
-            letter = await desk.records.told_by(letter)
+            letter = await desk.records.with_body(letter)
         if as_json:
             print_json(plain(letter))
         else:

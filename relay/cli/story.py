@@ -17,7 +17,7 @@ from relay.cli.options import visible
 from relay.cli.screen import show as show_page
 from relay.errors import RelayError
 from relay.policy.watchdog import Alarms
-from relay.store.admin import Story
+from relay.store.admin import Timeline
 
 # What the store's scripts note of an operation, and what the values after it are called.
 NOTED = {
@@ -115,7 +115,7 @@ def tell(subject: str, config: Path, *, every: bool = False, as_json: bool) -> N
     with_store(config, work)
 
 
-def facts_of(story: Story) -> dict[str, Any]:
+def facts_of(story: Timeline) -> dict[str, Any]:
     """The operation and its timeline as plain data. Times are ISO 8601 in UTC, delays seconds; '' is not stated."""
     known = {key.removeprefix("fact:"): value for key, value in story.facts.items() if key not in UNREAD}
     return {

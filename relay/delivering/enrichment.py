@@ -15,7 +15,7 @@ import structlog
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.errors import PlatformError, StoreUnavailable
-from relay.store.results import Findings
+from relay.store.results import ResultsCache
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,9 @@ Ask = Callable[[str], Awaitable[dict[str, Any]]]
 class Enrichment:
     """`ask` gives an operation's results document and raises PlatformError."""
 
-    def __init__(self, ask: Ask, findings: Findings, *, clock: Callable[[], float], patience: float = PATIENCE) -> None:
+    def __init__(
+        self, ask: Ask, findings: ResultsCache, *, clock: Callable[[], float], patience: float = PATIENCE
+    ) -> None:
         self._ask = ask
         self._findings = findings
         self._clock = clock

@@ -27,7 +27,7 @@ from relay.policy.retry import RetryPolicy, delay
 from relay.receiving.problems import RateLimitedLog
 from relay.rendering import BoundedRenderer
 from relay.store import Store
-from relay.store.queue import Hold
+from relay.store.queue import Pause
 
 log = structlog.get_logger(__name__)
 
@@ -183,14 +183,14 @@ class Worker:
             return
         except Exception as error:  # noqa: BLE001 - as below; else it would be claimed for ever, and nobody would know
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
-            if await self._until_stored(lambda: self._store.begin(delivery)):
+            if await self._until_stored(lambda: self._store.mark_sending(delivery)):
                 fault = DeliveryError(f"unexpected {type(error).__name__} before it was sent")
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
         if self._stopping:  # nothing has left yet: another process may have it at once
             await self._store.release(delivery)
             return
-        if not await self._until_stored(lambda: self._store.begin(delivery)):
+        if not await self._until_stored(lambda: self._store.mark_sending(delivery)):
             return
         started = time.monotonic()
         try:
@@ -264,7 +264,7 @@ class Worker:
         if reason:
             # First, for it may be told twice: whoever waits for an answer must not wait for ever.
             await self._give_up(delivery, channel, error)
-            await self._until_stored(lambda: self._store.bury(delivery, reason, str(error), bounce=error.bounce))
+            await self._until_stored(lambda: self._store.dead_letter(delivery, reason, str(error), bounce=error.bounce))
             self._report(delivery, "dead", started, str(error), reason=reason)
             return
         await self._until_stored(
@@ -337,15 +337,15 @@ class Worker:
         )
 
 
-def _holds(delivery: Delivery, channel: Channel, error: DeliveryError, seconds: float) -> list[Hold]:
+def _holds(delivery: Delivery, channel: Channel, error: DeliveryError, seconds: float) -> list[Pause]:
     """What must wait along with this delivery."""
     if error.pause == "limit":
         new, edit = channel.limits(delivery.address)
         limits = edit if delivery.edits else new
-        return [Hold(f"limit:{limit.name}", seconds, str(error)) for limit in limits]
+        return [Pause(f"limit:{limit.name}", seconds, str(error)) for limit in limits]
     if not error.pause and error.retry_after:  # newer news of this operation must not come earlier either
-        return [Hold("lane", seconds, str(error))]
+        return [Pause("lane", seconds, str(error))]
     names = {"destination": f"{delivery.destination}/{delivery.address}", "channel": delivery.channel}
     if error.pause in names:
-        return [Hold(f"{error.pause}:{names[error.pause]}", seconds, str(error), probe=True)]
+        return [Pause(f"{error.pause}:{names[error.pause]}", seconds, str(error), probe=True)]
     return []

@@ -125,7 +125,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Alert:
     """What to tell of a run, and what was told of it then."""
 
     name: str  # operation.stalled or operation.recovered
@@ -168,7 +168,7 @@ SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "heard", "flat
 DEPENDS = {"silent": ("heard",), "flat": ("moved",)}
 
 
-def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> News | None:
+def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> Alert | None:
     """What is to be told of this run now. In the grace after relay's own absence nothing is found wrong."""
     was = run.alarms
     if was.flapping:
@@ -206,7 +206,7 @@ def next_look(run: Run, settings: Watchdog, now: float, grace_until: float = 0.0
     return min((*coming, now + (SELDOM if was.open else SOON)))  # of a stalled one, whatever happens is seen at once
 
 
-def event_of(news: News, run: Run, history: Sequence[Event], now: float) -> Event:
+def event_of(news: Alert, run: Run, history: Sequence[Event], now: float) -> Event:
     """The news as an ordinary event about all that is known of the operation. `history` is the run's own.
 
     InvalidEvent if what its documents say together makes no sense.
@@ -237,15 +237,15 @@ def _holding(run: Run, settings: Watchdog, now: float) -> list[str]:
     return [rule for rule in holds if rule != "flat" or repeats or "flat" in run.alarms.open]
 
 
-def _stalled(run: Run, alarms: Alarms, now: float) -> News:
+def _stalled(run: Run, alarms: Alarms, now: float) -> Alert:
     rule = alarms.shown
     depends = {
         name for one in alarms.open if one not in run.alarms.open or one == rule for name in DEPENDS.get(one, ())
     }
-    return News("operation.stalled", {"stalled": _told(run, alarms, now)}, alarms, tuple(sorted(depends)))
+    return Alert("operation.stalled", {"stalled": _told(run, alarms, now)}, alarms, tuple(sorted(depends)))
 
 
-def _recovered(run: Run, over: Sequence[str], alarms: Alarms, now: float) -> News:
+def _recovered(run: Run, over: Sequence[str], alarms: Alarms, now: float) -> Alert:
     rule = min(over, key=[*RULES].index)
     ended = {"silent": run.heard, "flat": run.moved}.get(rule, now)
     seconds = max(0, round(ended - run.alarms.open[rule].since))
@@ -253,7 +253,7 @@ def _recovered(run: Run, over: Sequence[str], alarms: Alarms, now: float) -> New
     if alarms.flapping:
         alarms = replace(alarms, open={})
     standing = {"stalled": _told(run, alarms, now)} if alarms.open else {}  # something else is still not right
-    return News("operation.recovered", {"recovered": part, **standing}, alarms)
+    return Alert("operation.recovered", {"recovered": part, **standing}, alarms)
 
 
 def _told(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:

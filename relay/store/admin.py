@@ -71,7 +71,7 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Timeline:
     """Everything still known of one operation."""
 
     subject: str
@@ -79,7 +79,7 @@ class Story:
     log: Sequence[Sequence[Any]]  # [ms since the epoch, what, …]
 
 
-class Records:
+class Admin:
     """Reads the store for people. Bounded queries only: nothing here may slow a delivery down."""
 
     def __init__(self, store: Store) -> None:
@@ -90,7 +90,7 @@ class Records:
         row = await call(self._redis.hgetall(keys.LEDGER))
         return Ledger({name.decode(): int(count) for name, count in row.items()})
 
-    async def story(self, subject: str) -> Story | None:
+    async def story(self, subject: str) -> Timeline | None:
         """What happened to an operation or batch; None if it is not known (any more)."""
         name = keys.operation(subject)
         row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
@@ -103,7 +103,7 @@ class Records:
             return None
         shown = {field.decode(): value.decode("utf-8", "replace") for field, value in row.items()
                  if not field.startswith((b"doc:", b"seq:", b"gate:"))}  # fmt: skip
-        return Story(subject, shown, [json.loads(line) for line in lines])
+        return Timeline(subject, shown, [json.loads(line) for line in lines])
 
     async def events(self, subject: str) -> list[Event]:
         """What is still kept of an operation or batch: the newest event of each name, oldest first."""
@@ -163,7 +163,7 @@ class Records:
             body=(body or b"").decode("utf-8", "replace"),
         )
 
-    async def told_by(self, letter: DeadLetter) -> DeadLetter:
+    async def with_body(self, letter: DeadLetter) -> DeadLetter:
         """The letter with what it would tell if that is no event of its own: a digest, or a round-up."""
         if letter.kind not in BOXED:
             return letter

@@ -22,7 +22,7 @@ SCAN = 500  # entries read in one step
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class Bundle:
     """An open window of a digest, as `relay digest list` shows it."""
 
     destination: str
@@ -32,7 +32,7 @@ class Box:
     sealed: bool
 
 
-class Boxes:
+class Bundles:
     """Every failure is StoreUnavailable; every call may be repeated."""
 
     def __init__(self, redis: Redis, scripts: Scripts) -> None:
@@ -53,11 +53,11 @@ class Boxes:
         fields |= {f"was:{name.decode()}": value.decode() for name, value in past.items()}
         return event_of(box, fields, await self._entries(box))
 
-    async def look(self, target: Target, window: Window) -> Box:
+    async def look(self, target: Target, window: Window) -> Bundle:
         box = box_id("digest", target.destination, target.address, window)
         count = int(await call(self._redis.hlen(f"{PREFIX}entries:{box}")))
         sealed = bool(await call(self._redis.hexists(f"{PREFIX}box:{box}", "sealed")))
-        return Box(target.destination, target.address, window, count, sealed)
+        return Bundle(target.destination, target.address, window, count, sealed)
 
     async def ensure(self, target: Target, window: Window) -> bool:
         """See to it that this window is told even if nothing comes in. False: that was seen to already."""

@@ -159,7 +159,7 @@ def quiet_hours(places: Mapping[str, Window]) -> str:
     return _json({name: _ms(window) for name, window in places.items()})
 
 
-def keepsake(document: Mapping[str, Any]) -> dict[str, Any]:
+def digest_baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """What settling a digest keeps for the next one."""
     what = kept(document)
     end = datetime.fromisoformat(document["to"])

@@ -16,7 +16,7 @@ from relay.errors import StoreUnavailable
 from relay.store import keys
 from relay.store import plan as wire
 from relay.store.batching import Batcher
-from relay.store.bundles import Boxes
+from relay.store.bundles import Bundles
 from relay.store.client import Durability, Promise, Scripts, call, connect, inspect, refusal
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Pause:
     """Something that now fails for everyone: nobody else runs into it for `seconds`.
 
     With `probe`, one delivery goes ahead when the time is over, and the rest follow if it succeeds.
@@ -66,7 +66,7 @@ class Store:
         self._worker = worker
         self._window = int(window * 1000)
         self.scripts = Scripts(redis, clock)
-        self.boxes = Boxes(redis, self.scripts)
+        self.boxes = Bundles(redis, self.scripts)
         self._claims: dict[str, int] = {}  # by channel
         self._accepts: Batcher[wire.AcceptArguments, Accepted] = Batcher(self._accept_all, size=wire.size)
         self._known: Batcher[str, dict[str, str]] = Batcher(self._known_all)
@@ -158,7 +158,7 @@ class Store:
         self._claims[channel] = number + 1  # after the boxes: if Redis went away meanwhile, all is given again
         return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
 
-    async def begin(self, delivery: Delivery) -> bool:
+    async def mark_sending(self, delivery: Delivery) -> bool:
         """The mark before the first byte leaves. False: the lease is gone, so nothing may be sent."""
         return await self._settle("begin", delivery)
 
@@ -179,7 +179,7 @@ class Store:
             detail=receipt.detail[:500],
             new=new,
             **({"lane": delivery.lane} if delivery.kind in ("live", "roundup") else {}),
-            **({"kept": wire.keepsake(delivery.event.document)} if delivery.kind == "digest" else {}),
+            **({"kept": wire.digest_baseline_of(delivery.event.document)} if delivery.kind == "digest" else {}),
         )
 
     async def reschedule(
@@ -190,7 +190,7 @@ class Store:
         *,
         free: bool = False,
         unknown: bool = False,
-        holds: Sequence[Hold] = (),
+        holds: Sequence[Pause] = (),
     ) -> bool:
         """Try again in `delay` seconds. `free`: it costs no attempt. `unknown`: it may have arrived."""
         pauses = [
@@ -212,7 +212,7 @@ class Store:
             pauses=pauses,
         )
 
-    async def bury(self, delivery: Delivery, reason: str, error: str, *, bounce: str = "") -> bool:
+    async def dead_letter(self, delivery: Delivery, reason: str, error: str, *, bounce: str = "") -> bool:
         """It will not be tried again by itself: a dead letter, kept with its reason.
 
         `bounce` (hard or soft) counts against its address, which in the end is written to no more.
@@ -233,7 +233,7 @@ class Store:
                 log.error("settle.failed", error=answer.decode(errors="replace"))
         return [answer == b"ok" for answer in answers]
 
-    def _scope(self, hold: Hold, delivery: Delivery) -> str:
+    def _scope(self, hold: Pause, delivery: Delivery) -> str:
         if hold.scope == "lane":
             return f"lane:{delivery.lane}"
         return hold.scope

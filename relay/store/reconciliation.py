@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from relay.store import keys
 from relay.store.client import call
 from relay.store.queue import Store
-from relay.store.runs import Watch
+from relay.store.runs import Runs
 
 PAGE, PAGES = 500, 40  # runs that are looked at in one step, and steps in one round
 
 
 @dataclass(frozen=True, slots=True)
-class Unheard:
+class SilentRun:
     """A run that goes on as far as relay knows, and what it last said."""
 
     operation: str  # the platform's id of it
@@ -20,12 +20,12 @@ class Unheard:
     phase: str = ""
 
 
-class Rounds:
+class ReconciliationState:
     """Any number of processes may ask at once. Every failure is StoreUnavailable, and everything may be repeated."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._watch = Watch(store)
+        self._watch = Runs(store)
 
     async def turn(self, period: float) -> float | None:
         """For one process in each period the time given to the last `finished`, 0 if there was none; else None."""
@@ -36,12 +36,12 @@ class Rounds:
         """A round is done: every run that began before this time is known."""
         await self._store.scripts.run("watch", ["finished", int(at * 1000)])
 
-    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> list[Unheard]:
+    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> list[SilentRun]:
         """Runs of this project that were silent for so long; those first that were not heard of or given out longest.
 
         A run whose project is not known is given too.
         """
-        found: list[tuple[int, bytes, Unheard, bool]] = []
+        found: list[tuple[int, bytes, SilentRun, bool]] = []
         for page in range(PAGES):
             seen, *rows = await self._store.scripts.run(
                 "watch", ["unheard", page * PAGE, PAGE, int(seconds * 1000), tenant, project]
@@ -62,14 +62,14 @@ class Rounds:
             known = await call(pipeline.execute())
         return [name for name, there in zip(operations, known, strict=True) if not there]
 
-    async def _own(self, name: bytes, run: Unheard) -> Unheard:
+    async def _own(self, name: bytes, run: SilentRun) -> SilentRun:
         """A run that was begun again under a new id goes by that id at the platform."""
         history = await self._watch.history(name.decode())
         own = next((event.own_id for event in reversed(history) if event.own_id), run.operation)
-        return Unheard(own, run.percentage, run.phase)
+        return SilentRun(own, run.percentage, run.phase)
 
 
-def _row(row: Sequence[bytes | None]) -> tuple[int, bytes, Unheard, bool]:
+def _row(row: Sequence[bytes | None]) -> tuple[int, bytes, SilentRun, bool]:
     name, since, id_, retry, percentage, phase = ((value or b"") for value in row)
-    run = Unheard(id_.decode(), float(percentage) if percentage else None, phase.decode("utf-8", "replace"))
+    run = SilentRun(id_.decode(), float(percentage) if percentage else None, phase.decode("utf-8", "replace"))
     return int(since), name, run, int(retry or 0) > 0

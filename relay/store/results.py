@@ -12,7 +12,7 @@ KEPT = 30 * 86_400  # seconds, as long as the operation itself
 LARGEST = 256 * 1024  # bytes; what is larger is kept without its phases' details, or else not at all
 
 
-class Findings:
+class ResultsCache:
     """One document for each run of an operation; the first one that is kept counts, whoever asked."""
 
     def __init__(self, store: Store) -> None:

@@ -18,7 +18,7 @@ FIELDS = ("id", "retry", "percentage", "watch:phase", "watch:heard", "watch:move
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
+class Heartbeat:
     """Redis's time, until when nothing may be found wrong, and how many runs are stalled."""
 
     now: float
@@ -27,7 +27,7 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DueRun:
     """A run that may be due."""
 
     operation: str  # the store's name for it
@@ -38,21 +38,21 @@ class Look:
 @dataclass(frozen=True, slots=True)
 class Page:
     now: float
-    looks: Sequence[Look]
+    looks: Sequence[DueRun]
     more: bool
 
 
-class Watch:
+class Runs:
     """Any number of processes may ask at once. Every failure is StoreUnavailable, and everything may be repeated."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def tick(self, grace: float) -> Pulse:
+    async def tick(self, grace: float) -> Heartbeat:
         """The sign that relay is there; after an absence everyone waits for `grace` seconds."""
         answer = await self._store.scripts.run("watch", ["tick", int(AWAY * 1000), int(grace * 1000)])
         now, until, stalled = (int(number) for number in answer)
-        return Pulse(now / 1000, until / 1000, stalled)
+        return Heartbeat(now / 1000, until / 1000, stalled)
 
     async def last_tick(self) -> float | None:
         """When any process last ticked; None if none ever did."""
@@ -62,10 +62,10 @@ class Watch:
     async def due(self, most: int) -> Page:
         """Runs that may be due, the longest waiting first."""
         now, looked, *rows = await self._store.scripts.run("watch", ["due", most, int(PAUSE * 1000), *FIELDS])
-        looks = [Look(name.decode(), int(ticket), run_of(values)) for name, ticket, values in rows]
+        looks = [DueRun(name.decode(), int(ticket), run_of(values)) for name, ticket, values in rows]
         return Page(int(now) / 1000, looks, int(looked) >= most)
 
-    async def again(self, times: Sequence[tuple[Look, float]]) -> None:
+    async def again(self, times: Sequence[tuple[DueRun, float]]) -> None:
         """When to look at these again; what happens meanwhile may bring it forward."""
         if times:
             flat = [part for look, at in times for part in (look.operation, look.ticket, int(at * 1000))]

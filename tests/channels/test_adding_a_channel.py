@@ -12,7 +12,7 @@ from relay.delivering.worker import Worker
 from relay.policy.rules import decide, targets
 from relay.rendering import BoundedRenderer
 from relay.store import Store
-from relay.store.admin import Records
+from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 
@@ -60,6 +60,6 @@ rules: [{{notify: [war-room]}}]
         await channel.aclose()
         await renderer.aclose()
 
-    assert (await Records(store).ledger()).counts["delivered"] == 1
+    assert (await Admin(store).ledger()).counts["delivered"] == 1
     text = cards[0]["attachments"][0]["content"]["body"][0]["text"]
     assert text.startswith("Läuft: Comprehensive Customer Journey Analysis.")

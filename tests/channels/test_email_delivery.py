@@ -18,7 +18,7 @@ from relay.delivering.worker import Worker
 from relay.errors import StoreUnavailable
 from relay.rendering import BoundedRenderer
 from relay.store import Store
-from relay.store.admin import Records
+from relay.store.admin import Admin
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe.endpoint import Unsubscribe
 from tests.support import events
@@ -76,7 +76,7 @@ async def test_greylisting_is_tried_again_with_the_same_mail(store: Store, clock
     assert attempts == [1, 1, 1]
     [taken] = server.taken
     assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in taken.data
-    assert (await Records(store).ledger()).counts["delivered"] == 1
+    assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_an_address_that_does_not_exist_is_written_to_no_more(store: Store, clock: Clock, smtp: Smtp) -> None:
@@ -104,7 +104,7 @@ async def test_a_refused_login_pauses_the_channel_and_costs_nobody_an_attempt(
         await worker.run_once("email")
         await store.accept(events.completed(operationId="op-2"), [mail("lead@example.com")])
         while_paused = await worker.run_once("email")
-        paused = await Records(store).pauses(["channel:email"])
+        paused = await Admin(store).pauses(["channel:email"])
         for _ in range(4):
             clock.advance(61)
             await worker.run_once("email")
@@ -113,7 +113,7 @@ async def test_a_refused_login_pauses_the_channel_and_costs_nobody_an_attempt(
     assert "535 5.7.8 wrong" in paused["channel:email"]
     assert sorted(taken.rcpt_to for taken in server.taken) == ["<analyst@example.com>", "<lead@example.com>"]
     assert await Suppressions(store).all() == []
-    assert (await Records(store).ledger()).counts["delivered"] == 2
+    assert (await Admin(store).ledger()).counts["delivered"] == 2
 
 
 async def test_no_mail_leaves_without_its_link_while_redis_is_away(store: Store, clock: Clock, smtp: Smtp) -> None:

@@ -10,7 +10,7 @@ import pytest
 from relay.cli.folding import Repeated, fold
 from relay.cli.story import NOTED, facts_of, sentence_of, watch_lines
 from relay.policy.watchdog import Alarm, Alarms
-from relay.store.admin import Story
+from relay.store.admin import Timeline
 from tests.support.commands import ROOT, Done, relay, relay_on_terminal
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
@@ -163,7 +163,7 @@ async def test_a_long_error_wraps_beside_its_time(running_stage: Stage) -> None:
     ],
 )  # fmt: skip
 def test_every_note_has_its_sentence(noted: list[Any], sentence: str) -> None:
-    facts = facts_of(Story("op-1", {}, [[NOON, *noted]]))
+    facts = facts_of(Timeline("op-1", {}, [[NOON, *noted]]))
 
     assert sentence_of(facts["timeline"][0]) == sentence
 
@@ -171,7 +171,7 @@ def test_every_note_has_its_sentence(noted: list[Any], sentence: str) -> None:
 def test_an_attempt_that_was_the_last_names_no_next_try() -> None:
     log = [[NOON, "failed", "team", 2, "no answer", 60_000], [NOON, "dead", "team", "outcome_unknown", "no answer"]]
 
-    failed, dead = facts_of(Story("op-1", {}, log))["timeline"]
+    failed, dead = facts_of(Timeline("op-1", {}, log))["timeline"]
 
     assert sentence_of(failed) == "attempt 2 failed: no answer"
     assert sentence_of(dead).startswith("dead, it may have arrived")
@@ -180,7 +180,7 @@ def test_an_attempt_that_was_the_last_names_no_next_try() -> None:
 def test_a_neighbour_that_dies_in_the_same_step_costs_an_attempt_no_next_try() -> None:
     log = [[NOON, "failed", "pair", 1, "451 later", 60_000], [NOON, "dead", "pair", "rejected", "550 never"]]
 
-    failed, _ = facts_of(Story("op-1", {}, log))["timeline"]
+    failed, _ = facts_of(Timeline("op-1", {}, log))["timeline"]
 
     assert failed["next_at"] == "2024-01-20T11:21:00.000Z"
 
@@ -198,12 +198,12 @@ def test_what_the_watchdog_found_is_told() -> None:
     kept = {"watch:heard": str(NOON - 900_000), "watch:estimate": str(NOON), "watch:moves": "3",
             "watch:alarms": alarms.dump()}  # fmt: skip
 
-    watched = facts_of(Story("op-1", kept, []))["watchdog"]
+    watched = facts_of(Timeline("op-1", kept, []))["watchdog"]
 
     assert (watched["last_sign_of_life_at"], watched["estimate_moved"]) == ("2024-01-20T11:05:00.000Z", 3)
     (said,) = watch_lines(watched, "Europe/Berlin")
     assert said == "silent since 2024-01-20 12:05:00 CET, told 2024-01-20 12:20:00 CET, and 2 times again"
-    assert facts_of(Story("batch-1", {}, []))["watchdog"] is None
+    assert facts_of(Timeline("batch-1", {}, []))["watchdog"] is None
 
 
 @pytest.mark.parametrize("tenant", ["live", "steps"])

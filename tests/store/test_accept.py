@@ -13,7 +13,7 @@ from relay.domain.deliveries import Gate, Receipt
 from relay.domain.events import Event, fill
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store import Store
-from relay.store.admin import Records
+from relay.store.admin import Admin
 from relay.store.keys import operation
 from tests.support import events
 from tests.support.clock import Clock
@@ -32,7 +32,7 @@ async def test_an_event_that_no_rule_wants_is_held_with_that_reason(store: Store
     accepted = await store.accept(events.completed(), [])
 
     assert accepted.deliveries == 0
-    assert (await Records(store).ledger()).counts["held:no_rule"] == 1
+    assert (await Admin(store).ledger()).counts["held:no_rule"] == 1
 
 
 async def test_the_same_event_64_times_at_once_on_two_instances_is_accepted_once(
@@ -44,7 +44,7 @@ async def test_the_same_event_64_times_at_once_on_two_instances_is_accepted_once
     answers = await asyncio.gather(*(stores[number % 2].accept(event, [room()]) for number in range(64)))
 
     assert sorted(answer.status for answer in answers) == ["accepted"] + ["duplicate"] * 63
-    assert (await Records(stores[0]).ledger()).counts["pending"] == 1
+    assert (await Admin(stores[0]).ledger()).counts["pending"] == 1
 
 
 async def test_the_same_delivery_id_is_a_duplicate_even_with_other_content(store: Store) -> None:
@@ -61,7 +61,7 @@ async def test_what_happened_in_one_second_is_read_in_the_order_in_which_it_came
         status = "Completed" if name == "operation.completed" else "Running"
         await store.accept(events.event_of(events.body(name, 67, status=status)), [room()])
 
-    found = await Records(store).events(events.completed().subject)
+    found = await Admin(store).events(events.completed().subject)
 
     assert ([event.name for event in found], len({event.occurred_at for event in found})) == (names, 1)
 
@@ -126,7 +126,7 @@ async def test_a_late_event_notifies_nobody_and_is_a_duplicate_when_it_comes_aga
     again = await store.accept(late, [room()])
 
     assert again.status == "duplicate"
-    assert (await Records(store).ledger()).counts.get("pending", 0) == 0
+    assert (await Admin(store).ledger()).counts.get("pending", 0) == 0
 
 
 async def test_phase_ends_pass_the_gate(store: Store) -> None:
@@ -278,13 +278,13 @@ async def test_a_full_redis_still_drains(store: Store) -> None:
     await store.redis.config_set("maxmemory", 1)
     try:
         (delivery,) = (await store.claim("slack", 5)).deliveries
-        await store.begin(delivery)
+        await store.mark_sending(delivery)
         done = await store.complete(delivery, Receipt("ok"))
     finally:
         await store.redis.config_set("maxmemory", 0)
 
     assert done
-    assert (await Records(store).ledger()).counts["delivered"] == 1
+    assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_forgotten_scripts_are_sent_again(store: Store) -> None:
@@ -314,7 +314,7 @@ async def test_ids_with_braces_newlines_and_colons_stay_inside_the_keyspace(stor
     await store.accept(events.progress(10, operationId=hostile), [room()])
 
     assert all(key.startswith(b"{relay}:") and b"\n" not in key for key in await store.redis.keys("*"))
-    story = await Records(store).story(hostile)
+    story = await Admin(store).story(hostile)
     assert story is not None
     assert story.facts["id"] == hostile
 
@@ -323,7 +323,7 @@ async def test_what_is_left_out_beforehand_is_counted_and_nothing_else(store: St
     answer = await store.accept(events.started(), [mail(held="not_mailed"), room()])
 
     assert (answer.deliveries, answer.held) == (1, (("analysts", "not_mailed"),))
-    assert (await Records(store).ledger()).counts["held:not_mailed"] == 1
+    assert (await Admin(store).ledger()).counts["held:not_mailed"] == 1
 
 
 async def test_two_first_events_of_a_retry_at_once_agree_which_run_it_is(open_store: Callable[..., Store]) -> None:

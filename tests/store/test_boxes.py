@@ -11,7 +11,7 @@ from relay.domain.deliveries import Delivery, Presentation, Receipt, Target, Win
 from relay.domain.events import Event
 from relay.policy.presentation import presentation_for
 from relay.store import Store
-from relay.store.admin import Records
+from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room, team
@@ -39,13 +39,13 @@ async def claim(store: Store, channel: str = "email", quiet: dict[str, Window] |
 async def send(store: Store, channel: str = "email", receipt: Receipt = SENT, **claimed: Any) -> list[Delivery]:
     found = await claim(store, channel, **claimed)
     for delivery in found:
-        await store.begin(delivery)
+        await store.mark_sending(delivery)
         await store.complete(delivery, receipt)
     return found
 
 
 async def counts(store: Store) -> dict[str, int]:
-    return {name: count for name, count in (await Records(store).ledger()).counts.items() if count}
+    return {name: count for name, count in (await Admin(store).ledger()).counts.items() if count}
 
 
 def told(delivery: Delivery) -> dict[str, str]:
@@ -127,7 +127,7 @@ class TestDigests:
         (first,) = await claim(store)  # sealed, not sent yet
         await store.accept(events.completed(operationId="a"), [target])  # decided before the window's end
         await store.accept(events.completed(operationId="b"), [target])
-        await store.begin(first)
+        await store.mark_sending(first)
         await store.complete(first, SENT)
         await store.accept(events.completed(operationId="c"), [target])
         between = await claim(store)
@@ -164,23 +164,23 @@ class TestDigests:
         seen = []
         for store in (dead, alive):
             (delivery,) = await claim(store)
-            await store.begin(delivery)
+            await store.mark_sending(delivery)
             seen.append((delivery.id, delivery.event.document))
             clock.advance(store.lease + 1)
 
         assert seen[0] == seen[1]
         assert await claim(alive) == []
-        (letter,) = await Records(alive).dead()
+        (letter,) = await Admin(alive).dead()
         assert (letter.reason, letter.kind) == ("outcome_unknown", "digest")
 
     async def test_a_dead_digest_is_replayed_with_its_entries(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(operationId="a"), [digest(clock())])
         over(clock)
         (delivery,) = await claim(store)
-        await store.begin(delivery)
-        await store.bury(delivery, "rejected", "550")
+        await store.mark_sending(delivery)
+        await store.dead_letter(delivery, "rejected", "550")
         over(clock, 20)
-        await Records(store).replay([delivery.id])
+        await Admin(store).replay([delivery.id])
 
         (again,) = await send(store)
 
@@ -409,7 +409,7 @@ class TestQuietHours:
     async def test_a_retry_that_becomes_due_in_them_waits_too(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(), [mail()])
         (delivery,) = await claim(store)
-        await store.begin(delivery)
+        await store.mark_sending(delivery)
         await store.reschedule(delivery, 60, "451 later")
         clock.advance(60)
         hours = Window(clock() - 1, clock() + 3600)
@@ -464,7 +464,7 @@ class TestCap:
         found: list[Delivery] = []
         while claimed := await claim(store, "slack"):
             for delivery in claimed:
-                await store.begin(delivery)
+                await store.mark_sending(delivery)
                 place = dict(delivery.thread) or {"channel": "C1", "ts": delivery.id}
                 await store.complete(delivery, Receipt("ok", place))
             found += claimed
@@ -577,11 +577,11 @@ async def test_any_interleaving_balances_and_tells_every_entry_once(  # noqa: C9
                 held += [(store, one) for one in await claim(store, pick.choice(["slack", "email"]), quiet)]
             case 5 if held:
                 owner, delivery = held.pop(pick.randrange(len(held)))
-                if not await owner.begin(delivery):
+                if not await owner.mark_sending(delivery):
                     continue
                 match pick.randrange(4):
                     case 0:
-                        await owner.bury(delivery, "rejected", "550")
+                        await owner.dead_letter(delivery, "rejected", "550")
                     case 1:
                         await owner.reschedule(delivery, pick.randrange(30), "451", unknown=pick.random() < 0.2)
                     case _:
@@ -590,11 +590,11 @@ async def test_any_interleaving_balances_and_tells_every_entry_once(  # noqa: C9
             case 6:
                 clock.advance(pick.choice([5, 20, 600, 20_000]))
             case _:
-                await Records(store).replay([letter.id for letter in await Records(store).dead()][:1])
-        assert (await Records(store).ledger()).imbalance == 0
+                await Admin(store).replay([letter.id for letter in await Admin(store).dead()][:1])
+        assert (await Admin(store).ledger()).imbalance == 0
     for _ in range(300):  # now everyone lives
         over(clock)
-        await Records(stores[0]).replay([letter.id for letter in await Records(stores[0]).dead()])
+        await Admin(stores[0]).replay([letter.id for letter in await Admin(stores[0]).dead()])
         for channel in ("slack", "email"):
             sent += await send(stores[0], channel, POSTED)
         if not (await counts(stores[0])).get("pending"):

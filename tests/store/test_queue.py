@@ -12,9 +12,9 @@ from relay.domain.events import Event
 from relay.errors import HandlingFailed
 from relay.policy.presentation import presentation_for, reply_in_batch_thread
 from relay.store import Store
-from relay.store.admin import Records
+from relay.store.admin import Admin
 from relay.store.keys import operation
-from relay.store.queue import Hold
+from relay.store.queue import Pause
 from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.clock import Clock
@@ -34,13 +34,13 @@ async def claim_one(store: Store, channel: str = "slack") -> Delivery:
 
 async def send(store: Store, channel: str = "slack", receipt: Receipt = POSTED) -> Delivery:
     delivery = await claim_one(store, channel)
-    await store.begin(delivery)
+    await store.mark_sending(delivery)
     await store.complete(delivery, receipt)
     return delivery
 
 
 async def counts(store: Store) -> dict[str, int]:
-    return dict((await Records(store).ledger()).counts)
+    return dict((await Admin(store).ledger()).counts)
 
 
 async def accept(store: Store, *given: Event, to: Target) -> None:
@@ -75,15 +75,15 @@ class TestLeases:
     ) -> None:
         await accept(store, events.completed(), to=room())
         first = await claim_one(store)
-        await store.begin(first)
+        await store.mark_sending(first)
         clock.advance(store.lease + 1)
         second = await claim_one(store)
-        await store.begin(second)
+        await store.mark_sending(second)
         clock.advance(store.lease + 1)
 
         assert second.unknown
         assert await claim(store) == []
-        (letter,) = await Records(store).dead()
+        (letter,) = await Admin(store).dead()
         assert letter.reason == "outcome_unknown"
 
     async def test_a_stale_worker_may_neither_begin_nor_complete(
@@ -95,9 +95,9 @@ class TestLeases:
         clock.advance(slow.lease + 1)
         new = await claim_one(fast)
 
-        assert not await slow.begin(old)
+        assert not await slow.mark_sending(old)
         assert not await slow.complete(old, POSTED)
-        assert await fast.begin(new)
+        assert await fast.mark_sending(new)
         assert await fast.complete(new, POSTED)
         assert (await counts(fast))["delivered"] == 1
 
@@ -134,7 +134,7 @@ class TestLeases:
             clock.advance(store.lease + 1)
 
         assert await claim(store) == []
-        (letter,) = await Records(store).dead()
+        (letter,) = await Admin(store).dead()
         assert letter.reason == "worker_crashed"
 
     async def test_completing_twice_counts_once(self, store: Store) -> None:
@@ -160,8 +160,8 @@ class TestOrder:
     async def test_a_buried_head_lets_the_next_pass(self, store: Store) -> None:
         await accept(store, events.progress(10), events.progress(20), to=room())
         head = await claim_one(store)
-        await store.begin(head)
-        await store.bury(head, "rejected", "no")
+        await store.mark_sending(head)
+        await store.dead_letter(head, "rejected", "no")
 
         assert (await claim_one(store)).event.percentage == 20
 
@@ -181,7 +181,7 @@ class TestOrder:
     async def test_an_outcome_does_not_wait_for_the_back_off_of_progress(self, store: Store) -> None:
         await accept(store, events.progress(10), to=room())
         head = await claim_one(store)
-        await store.begin(head)
+        await store.mark_sending(head)
         await store.reschedule(head, 3600, "500")
         await accept(store, events.completed(), to=room())
 
@@ -203,7 +203,7 @@ class TestRetries:
     async def test_a_failed_attempt_is_due_after_its_delay_and_not_before(self, store: Store, clock: Clock) -> None:
         await accept(store, events.completed(), to=mail())
         delivery = await claim_one(store, "email")
-        await store.begin(delivery)
+        await store.mark_sending(delivery)
         await store.reschedule(delivery, 60, "451 later")
         clock.advance(59)
         early = await claim(store, "email")
@@ -217,7 +217,7 @@ class TestRetries:
     async def test_a_free_attempt_is_not_counted(self, store: Store) -> None:
         await accept(store, events.completed(), to=mail())
         delivery = await claim_one(store, "email")
-        await store.begin(delivery)
+        await store.mark_sending(delivery)
         await store.reschedule(delivery, 0, "429", free=True)
 
         assert (await claim_one(store, "email")).attempt == 1
@@ -226,16 +226,16 @@ class TestRetries:
         await accept(store, events.completed(), to=mail())
         for _ in range(2):
             delivery = await claim_one(store, "email")
-            await store.begin(delivery)
+            await store.mark_sending(delivery)
             await store.reschedule(delivery, 0, "connection reset", unknown=True)
 
-        (letter,) = await Records(store).dead()
+        (letter,) = await Admin(store).dead()
         assert letter.reason == "outcome_unknown"
 
     async def test_claim_says_when_the_next_is_due(self, store: Store) -> None:
         await accept(store, events.completed(), to=mail())
         delivery = await claim_one(store, "email")
-        await store.begin(delivery)
+        await store.mark_sending(delivery)
         await store.reschedule(delivery, 45, "451 later")
 
         assert (await store.claim("email", 5)).next_due == 45
@@ -268,8 +268,8 @@ class TestPausesAndLimits:
         other = room(destination="other", address="#other", new_limits=(Limit("post:#other", 1.0),))
         await store.accept(events.completed(), [limited])
         delivery = await claim_one(store)
-        await store.begin(delivery)
-        await store.reschedule(delivery, 30, "429", free=True, holds=[Hold("limit:post:#room", 30, "429")])
+        await store.mark_sending(delivery)
+        await store.reschedule(delivery, 30, "429", free=True, holds=[Pause("limit:post:#room", 30, "429")])
         await store.accept(events.completed(operationId="op-2"), [limited, other])
         other_delivery = await claim_one(store)
         now = [other_delivery.destination]
@@ -288,13 +288,13 @@ class TestPausesAndLimits:
         await accept(store, *(events.completed(operationId=f"op-{n}") for n in range(3)), to=room())
         first, *others = await claim(store)
         for delivery in (first, *others):
-            await store.begin(delivery)
-            hold = Hold("destination:room/#room", 60, "gone", probe=True)
+            await store.mark_sending(delivery)
+            hold = Pause("destination:room/#room", 60, "gone", probe=True)
             await store.reschedule(delivery, 60, "channel_not_found", free=True, holds=[hold])
         clock.advance(61)
         probe = await claim(store)
         assert len(probe) == 1
-        await store.begin(probe[0])
+        await store.mark_sending(probe[0])
         await store.complete(probe[0], POSTED)
         clock.advance(store.lease)
 
@@ -305,21 +305,21 @@ class TestPausesAndLimits:
     ) -> None:
         await accept(store, events.completed(), to=mail())
         delivery = await claim_one(store, "email")
-        await store.begin(delivery)
-        await store.reschedule(delivery, 60, "535", free=True, holds=[Hold("channel:email", 60, "535 no", probe=True)])
-        named = await Records(store).pauses(["channel:email", "channel:slack"])
+        await store.mark_sending(delivery)
+        await store.reschedule(delivery, 60, "535", free=True, holds=[Pause("channel:email", 60, "535 no", probe=True)])
+        named = await Admin(store).pauses(["channel:email", "channel:slack"])
         clock.advance(61)
         await send(store, "email", Receipt("250"))
 
         assert named == {"channel:email": "535 no"}
-        assert await Records(store).pauses(["channel:email"]) == {}
+        assert await Admin(store).pauses(["channel:email"]) == {}
 
     async def test_the_reserve_of_a_burst_is_for_outcomes(self, store: Store, clock: Clock) -> None:
         limited = team(edit_limits=(Limit("edit", 2.0, 5, reserve=3),), new_limits=())
         for number in range(6):
             await accept(store, events.progress(10, operationId=f"op-{number}"), to=limited)
         for delivery in await claim(store):
-            await store.begin(delivery)
+            await store.mark_sending(delivery)
             await store.complete(delivery, POSTED)
         for number in range(6):
             await accept(store, events.progress(20, operationId=f"op-{number}"), to=limited)
@@ -419,7 +419,7 @@ class TestLiveMessages:
     async def test_an_outcome_during_the_first_post_is_not_told_twice(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
         flying = await claim_one(store)
-        await store.begin(flying)
+        await store.mark_sending(flying)
         await accept(store, events.completed(), to=team())
         await store.reschedule(flying, 0, "500 before it was taken")  # so the next post shows the outcome itself
         clock.advance(2)
@@ -432,7 +432,7 @@ class TestLiveMessages:
     async def test_an_event_during_an_edit_leads_to_one_more_edit(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
         flying = await claim_one(store)
-        await store.begin(flying)
+        await store.mark_sending(flying)
         await accept(store, events.progress(20), events.progress(30), to=team())
         await store.complete(flying, POSTED)
         clock.advance(15)
@@ -445,7 +445,7 @@ class TestLiveMessages:
         await accept(store, events.progress(20), to=team())
         for _ in range(3):
             delivery = await claim_one(store)
-            await store.begin(delivery)
+            await store.mark_sending(delivery)
             clock.advance(store.lease + 1)
 
         assert (await claim_one(store)).unknown is False
@@ -458,7 +458,7 @@ class TestLiveMessages:
         await send(slow)
         await accept(slow, events.progress(20), to=team())
         old = await claim_one(slow)
-        await slow.begin(old)
+        await slow.mark_sending(old)
         clock.advance(slow.lease + 1)
         await accept(fast, events.completed(), to=team())
         await send(fast)
@@ -468,7 +468,7 @@ class TestLiveMessages:
         kinds = {(delivery.kind, delivery.event.name) for delivery in await claim(fast)}
 
         assert ("reply", "operation.completed") in kinds or ("live", "operation.completed") in kinds
-        story = await Records(fast).story(old.event.subject)
+        story = await Admin(fast).story(old.event.subject)
         assert story is not None
         assert "repair" in [line[1] for line in story.log]
 
@@ -500,21 +500,21 @@ class TestLiveMessages:
             await accept(store, events.progress(percentage), to=team())
             clock.advance(5)
             for flying in await claim(store):
-                await store.begin(flying)
+                await store.mark_sending(flying)
                 posts += 1
                 await accept(store, events.progress(percentage + 5), to=team())  # during the attempt
                 await store.reschedule(flying, 0, "reset", unknown=True)
-            if await Records(store).dead():
+            if await Admin(store).dead():
                 break
 
         assert posts == 2
-        (letter,) = await Records(store).dead()
+        (letter,) = await Admin(store).dead()
         assert letter.reason == "outcome_unknown"
 
     async def test_a_newer_state_keeps_the_back_off_of_the_one_it_replaces(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
         flying = await claim_one(store)
-        await store.begin(flying)
+        await store.mark_sending(flying)
         await accept(store, events.progress(20), to=team())
         await store.reschedule(flying, 300, "500")
         clock.advance(299)
@@ -541,7 +541,7 @@ class TestLiveMessages:
     ) -> None:
         await accept(store, events.failed(), to=team())
         flying = await claim_one(store)
-        await store.begin(flying)
+        await store.mark_sending(flying)
         await accept(store, events.progress(10, retryNumber=1), to=team())
         if arrives:
             await store.complete(flying, POSTED)
@@ -562,12 +562,12 @@ class TestLiveMessages:
     ) -> None:
         await accept(store, events.failed(), to=team())
         flying = await claim_one(store)
-        await store.begin(flying)
+        await store.mark_sending(flying)
         await accept(store, events.progress(10, retryNumber=1), to=team())
-        await store.bury(flying, "rejected", "no")
+        await store.dead_letter(flying, "rejected", "no")
         clock.advance(2)
         await send(store)
-        await Records(store).replay([flying.id])
+        await Admin(store).replay([flying.id])
         clock.advance(2)
 
         replayed = await send(store)
@@ -577,8 +577,8 @@ class TestLiveMessages:
     async def test_not_even_an_outcome_comes_before_a_retry_after(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
         flying = await claim_one(store)
-        await store.begin(flying)
-        await store.reschedule(flying, 300, "503", holds=[Hold("lane", 300, "503")])
+        await store.mark_sending(flying)
+        await store.reschedule(flying, 300, "503", holds=[Pause("lane", 300, "503")])
         await accept(store, events.completed(), to=team())
         early = []
         for _ in range(59):
@@ -593,7 +593,7 @@ class TestLiveMessages:
         live = team(min_interval=15)
         await accept(store, events.progress(10), to=live)
         flying = await claim_one(store)
-        await store.begin(flying)
+        await store.mark_sending(flying)
         await accept(store, events.progress(20), to=live)
         clock.advance(2)
         await store.complete(flying, POSTED)
@@ -614,14 +614,14 @@ class TestLiveMessages:
     async def test_replaying_an_old_state_does_not_disturb_the_one_being_sent(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
         dead = await claim_one(store)
-        await store.begin(dead)
-        await store.bury(dead, "rejected", "no")
+        await store.mark_sending(dead)
+        await store.dead_letter(dead, "rejected", "no")
         await accept(store, events.progress(20), to=team())
         clock.advance(2)
         flying = await claim_one(store)
-        await store.begin(flying)
+        await store.mark_sending(flying)
         await accept(store, events.progress(30), to=team())
-        await Records(store).replay([dead.id])
+        await Admin(store).replay([dead.id])
         clock.advance(2)
 
         assert await claim(store) == []
@@ -633,7 +633,7 @@ class TestFaults:
         for name in ("op-1", "op-2"):
             await accept(store, events.completed(operationId=name), to=room())
         poisoned, healthy = await claim(store)
-        await asyncio.gather(store.begin(poisoned), store.begin(healthy))
+        await asyncio.gather(store.mark_sending(poisoned), store.mark_sending(healthy))
 
         answers = await asyncio.gather(store._settle("nonsense", poisoned), store.complete(healthy, Receipt("ok")))
 
@@ -642,7 +642,7 @@ class TestFaults:
     async def test_what_could_not_be_settled_is_found_again(self, store: Store, clock: Clock) -> None:
         await accept(store, events.completed(), to=room())
         delivery = await claim_one(store)
-        await store.begin(delivery)
+        await store.mark_sending(delivery)
         await store._settle("nonsense", delivery)
         clock.advance(store.lease + 1)
 
@@ -651,8 +651,8 @@ class TestFaults:
     async def test_no_pause_lasts_longer_than_a_day(self, store: Store, clock: Clock) -> None:
         await accept(store, events.completed(), to=room())
         delivery = await claim_one(store)
-        await store.begin(delivery)
-        await store.reschedule(delivery, 1, "503", holds=[Hold("lane", 1e30, "a Retry-After without end")])
+        await store.mark_sending(delivery)
+        await store.reschedule(delivery, 1, "503", holds=[Pause("lane", 1e30, "a Retry-After without end")])
         clock.advance(86_401)
 
         assert (await claim_one(store)).id == delivery.id
@@ -660,9 +660,9 @@ class TestFaults:
     async def test_half_a_surrogate_pair_in_an_error_is_no_poison(self, store: Store) -> None:
         await accept(store, events.completed(), to=room())
         delivery = await claim_one(store)
-        await store.begin(delivery)
+        await store.mark_sending(delivery)
 
-        assert await store.bury(delivery, "rejected", "bad \ud800 text")
+        assert await store.dead_letter(delivery, "rejected", "bad \ud800 text")
 
     async def test_an_event_that_redis_could_not_take_is_accepted_at_the_next_try(self, store: Store) -> None:
         event = events.completed()
@@ -696,14 +696,14 @@ class TestDeadLetters:
     async def bury(self, store: Store) -> str:
         await accept(store, events.failed(), to=mail())
         delivery = await claim_one(store, "email")
-        await store.begin(delivery)
-        await store.bury(delivery, "rejected", "550 5.1.1 no such user")
+        await store.mark_sending(delivery)
+        await store.dead_letter(delivery, "rejected", "550 5.1.1 no such user")
         return delivery.id
 
     async def test_a_dead_letter_keeps_its_reason_and_its_event(self, store: Store) -> None:
         name = await self.bury(store)
 
-        letter = await Records(store).dead_letter(name)
+        letter = await Admin(store).dead_letter(name)
 
         assert letter is not None
         assert (letter.reason, letter.error, letter.address) == (
@@ -716,7 +716,7 @@ class TestDeadLetters:
     async def test_replaying_starts_afresh_and_only_once(self, store: Store) -> None:
         name = await self.bury(store)
 
-        replayed = [await Records(store).replay([name]), await Records(store).replay([name])]
+        replayed = [await Admin(store).replay([name]), await Admin(store).replay([name])]
 
         assert replayed == [1, 0]
         assert (await claim_one(store, "email")).attempt == 1
@@ -724,9 +724,9 @@ class TestDeadLetters:
     async def test_dropping_frees_everything(self, store: Store) -> None:
         name = await self.bury(store)
 
-        await Records(store).drop([name])
+        await Admin(store).drop([name])
 
-        assert await Records(store).dead() == []
+        assert await Admin(store).dead() == []
         assert await store.redis.keys("{relay}:event:*") + await store.redis.keys("{relay}:delivery:*") == []
         assert (await counts(store))["dropped"] == 1
 
@@ -784,18 +784,18 @@ async def test_any_interleaving_balances_the_ledger(open_store: Callable[..., St
                 change = pick.choice([Suppressions(store).add, Suppressions(store).remove])
                 await change("analyst@example.com", pick.choice(["analysts", "*"]))
             case _:
-                await Records(store).replay([letter.id for letter in await Records(store).dead()][:1])
-        assert (await Records(store).ledger()).imbalance == 0
+                await Admin(store).replay([letter.id for letter in await Admin(store).dead()][:1])
+        assert (await Admin(store).ledger()).imbalance == 0
     for _ in range(400):  # now everyone lives: all that is pending gets through
         clock.advance(31)
         for channel in ("slack", "email"):
             for delivery in await claim(stores[0], channel):
-                await stores[0].begin(delivery)
+                await stores[0].mark_sending(delivery)
                 await stores[0].complete(delivery, POSTED)
         if (await counts(stores[0])).get("pending", 0) == 0:
             break
 
-    ledger = await Records(stores[0]).ledger()
+    ledger = await Admin(stores[0]).ledger()
     assert ledger.counts.get("pending", 0) == 0
     assert ledger.imbalance == 0
     assert await stores[0].redis.keys("{relay}:lane:*") == []

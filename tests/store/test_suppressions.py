@@ -7,7 +7,7 @@ import pytest
 
 from relay.domain.deliveries import Delivery, Receipt
 from relay.store import Store
-from relay.store.admin import Records
+from relay.store.admin import Admin
 from relay.store.suppressions import BOUNCED, EVERYWHERE, UNSUBSCRIBED, Suppressions
 from tests.support import events
 from tests.support.clock import Clock
@@ -23,7 +23,7 @@ def suppressions(store: Store) -> Suppressions:
 
 
 async def counts(store: Store) -> dict[str, int]:
-    return dict((await Records(store).ledger()).counts)
+    return dict((await Admin(store).ledger()).counts)
 
 
 async def claimed(store: Store) -> list[Delivery]:
@@ -34,14 +34,14 @@ async def bounce(store: Store, how: str, number: int, address: str = ANALYST) ->
     """One more mail that its server refuses."""
     await store.accept(events.completed(operationId=f"op-{number}"), [mail(address)])
     (delivery,) = await claimed(store)
-    await store.begin(delivery)
-    await store.bury(delivery, "rejected", "550 5.2.1 mailbox disabled", bounce=how)
+    await store.mark_sending(delivery)
+    await store.dead_letter(delivery, "rejected", "550 5.2.1 mailbox disabled", bounce=how)
 
 
 async def arrive(store: Store, number: int) -> None:
     await store.accept(events.completed(operationId=f"op-{number}"), [mail()])
     (delivery,) = await claimed(store)
-    await store.begin(delivery)
+    await store.mark_sending(delivery)
     await store.complete(delivery, Receipt("250 OK"))
 
 
@@ -58,7 +58,7 @@ class TestHolding:
         await suppressions.add(ANALYST)
         await store.accept(events.completed(), [mail()])
 
-        story = await Records(store).story(events.completed().subject)
+        story = await Admin(store).story(events.completed().subject)
 
         assert story
         assert story.log[-1][1:] == ["held", "analysts", "suppressed", ANALYST]
@@ -174,9 +174,9 @@ class TestBounces:
     async def test_one_refusal_reported_twice_counts_once(self, store: Store, suppressions: Suppressions) -> None:
         await store.accept(events.completed(), [mail()])
         (delivery,) = await claimed(store)
-        await store.begin(delivery)
+        await store.mark_sending(delivery)
         for _ in range(3):
-            await store.bury(delivery, "rejected", "550 no", bounce="soft")
+            await store.dead_letter(delivery, "rejected", "550 no", bounce="soft")
 
         assert await suppressions.all() == []
 
@@ -192,8 +192,8 @@ class TestBounces:
         self, store: Store, suppressions: Suppressions
     ) -> None:
         await bounce(store, "hard", 1)
-        (letter,) = await Records(store).dead()
-        await Records(store).replay([letter.id])
+        (letter,) = await Admin(store).dead()
+        await Admin(store).replay([letter.id])
 
         assert await claimed(store) == []
         assert (await counts(store))["superseded"] == 1

@@ -10,8 +10,8 @@ import pytest
 from relay.domain.events import Event
 from relay.policy.watchdog import Run, Watchdog, decide, event_of
 from relay.store import Store
-from relay.store.admin import Records
-from relay.store.runs import Look, Watch
+from relay.store.admin import Admin
+from relay.store.runs import DueRun, Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, team
@@ -20,26 +20,26 @@ MINUTE, DAY = 60.0, 86_400.0
 
 
 @pytest.fixture
-def watch(store: Store) -> Watch:
-    return Watch(store)
+def watch(store: Store) -> Runs:
+    return Runs(store)
 
 
-async def the_look(watch: Watch) -> Look:
+async def the_look(watch: Runs) -> DueRun:
     (look,) = (await watch.due(10)).looks
     return look
 
 
-async def the_run(watch: Watch) -> Run:
+async def the_run(watch: Runs) -> Run:
     return (await the_look(watch)).run
 
 
-async def alarm_of(watch: Watch, look: Look, now: float) -> Event:
+async def alarm_of(watch: Runs, look: DueRun, now: float) -> Event:
     news = decide(look.run, Watchdog(), now)
     assert news
     return event_of(news, look.run, await watch.history(look.operation), now)
 
 
-async def test_a_run_is_kept_with_all_that_the_rules_ask(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_a_run_is_kept_with_all_that_the_rules_ask(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(67), [])
 
     run = await the_run(watch)
@@ -51,7 +51,7 @@ async def test_a_run_is_kept_with_all_that_the_rules_ask(store: Store, watch: Wa
     assert run.planned == 47 * MINUTE  # from 11:18 to 12:05
 
 
-async def test_gaps_are_kept_and_bounded(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_gaps_are_kept_and_bounded(store: Store, watch: Runs, clock: Clock) -> None:
     for percentage in range(40):
         await store.accept(events.progress(percentage), [])
         clock.advance(percentage)
@@ -60,7 +60,7 @@ async def test_gaps_are_kept_and_bounded(store: Store, watch: Watch, clock: Cloc
 
 
 async def test_the_webhook_and_the_callback_of_one_fact_are_one_sign_of_life(
-    store: Store, watch: Watch, clock: Clock
+    store: Store, watch: Runs, clock: Clock
 ) -> None:
     for percentage in range(3):
         await store.accept(events.event_of(events.body(percentage=percentage), id=f"a{percentage}"), [])
@@ -71,7 +71,7 @@ async def test_the_webhook_and_the_callback_of_one_fact_are_one_sign_of_life(
     assert (await the_run(watch)).gaps == (1199, 1199)
 
 
-async def test_a_delivery_that_is_sent_again_is_no_sign_of_life(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_a_delivery_that_is_sent_again_is_no_sign_of_life(store: Store, watch: Runs, clock: Clock) -> None:
     event = events.event_of(events.body(), id="evt-1")
     await store.accept(event, [])
     began = clock()
@@ -81,7 +81,7 @@ async def test_a_delivery_that_is_sent_again_is_no_sign_of_life(store: Store, wa
     assert (await the_run(watch)).heard == began
 
 
-async def test_a_repeated_percentage_with_a_new_phase_is_a_move(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_a_repeated_percentage_with_a_new_phase_is_a_move(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.event_of(events.body(), id="1"), [])
     clock.advance(10 * MINUTE)
     document = events.body()
@@ -92,7 +92,7 @@ async def test_a_repeated_percentage_with_a_new_phase_is_a_move(store: Store, wa
     assert (run.moved, run.phase) == (clock(), "Report Generation")
 
 
-async def test_the_first_estimate_stays_and_its_moves_are_counted(store: Store, watch: Watch) -> None:
+async def test_the_first_estimate_stays_and_its_moves_are_counted(store: Store, watch: Runs) -> None:
     for percentage, minute in ((10, "05"), (20, "06"), (30, "20"), (40, "21"), (50, "40")):
         document = events.body(percentage=percentage)
         document["operation"]["progress"]["estimatedCompletion"] = f"2024-01-20T12:{minute}:00Z"
@@ -103,7 +103,7 @@ async def test_the_first_estimate_stays_and_its_moves_are_counted(store: Store, 
     assert run.estimate_moves == 2  # by less than a tenth of what was planned is no move
 
 
-async def test_times_that_are_none_are_left_alone(store: Store, watch: Watch) -> None:
+async def test_times_that_are_none_are_left_alone(store: Store, watch: Runs) -> None:
     await store.accept(events.progress(10, timeoutAt="soon", estimatedCompletion=17, progress=10), [])
 
     run = await the_run(watch)
@@ -111,7 +111,7 @@ async def test_times_that_are_none_are_left_alone(store: Store, watch: Watch) ->
 
 
 @pytest.mark.parametrize("end", [events.completed(), events.failed(), events.cancelled()])
-async def test_a_run_that_ends_is_not_looked_at(store: Store, watch: Watch, end: Event) -> None:
+async def test_a_run_that_ends_is_not_looked_at(store: Store, watch: Runs, end: Event) -> None:
     await store.accept(events.progress(10), [])
     await store.accept(end, [])
     await store.accept(events.progress(20), [])
@@ -119,7 +119,7 @@ async def test_a_run_that_ends_is_not_looked_at(store: Store, watch: Watch, end:
     assert (await watch.due(10)).looks == []
 
 
-async def test_a_run_whose_end_is_known_through_its_batch_alone_is_not_looked_at(store: Store, watch: Watch) -> None:
+async def test_a_run_whose_end_is_known_through_its_batch_alone_is_not_looked_at(store: Store, watch: Runs) -> None:
     await store.accept(events.progress(10), [])
     done = events.body("batch.operation.completed", 100, status="Completed") | {"batchId": "batch-1"}
     await store.accept(events.event_of(done), [])
@@ -128,7 +128,7 @@ async def test_a_run_whose_end_is_known_through_its_batch_alone_is_not_looked_at
 
 
 async def test_a_batch_that_tells_late_of_a_run_does_not_end_the_watch_over_its_retry(
-    store: Store, watch: Watch, clock: Clock
+    store: Store, watch: Runs, clock: Clock
 ) -> None:
     def member(name: str) -> Event:
         return events.event_of({
@@ -150,7 +150,7 @@ async def test_a_batch_that_tells_late_of_a_run_does_not_end_the_watch_over_its_
     assert (going, await looked_at()) == (["op-1"], [])
 
 
-async def test_runs_that_nobody_looks_at_are_forgotten_all_the_same(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_runs_that_nobody_looks_at_are_forgotten_all_the_same(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
     clock.advance(31 * 86_400)
     await watch.tick(0)
@@ -159,7 +159,7 @@ async def test_runs_that_nobody_looks_at_are_forgotten_all_the_same(store: Store
 
 
 async def test_an_alarm_of_a_run_that_was_forgotten_brings_nothing_back(
-    store: Store, watch: Watch, clock: Clock
+    store: Store, watch: Runs, clock: Clock
 ) -> None:
     await store.accept(events.progress(10, timeoutAt="2024-01-20T11:00:00Z"), [])
     (look,) = (await watch.due(10)).looks
@@ -174,7 +174,7 @@ async def test_an_alarm_of_a_run_that_was_forgotten_brings_nothing_back(
 
 
 async def test_an_alarm_that_could_not_be_delivered_in_time_is_not_told_of_a_run_that_goes_on_again(
-    store: Store, watch: Watch, clock: Clock
+    store: Store, watch: Runs, clock: Clock
 ) -> None:
     await store.accept(events.progress(10), [])
     clock.advance(900)
@@ -184,16 +184,16 @@ async def test_an_alarm_that_could_not_be_delivered_in_time_is_not_told_of_a_run
     await store.accept(await alarm_of(watch, await the_look(watch), clock()), [])
 
     assert (await store.claim("email", 5)).deliveries == ()
-    assert (await Records(store).ledger()).counts["superseded"] == 1
+    assert (await Admin(store).ledger()).counts["superseded"] == 1
 
 
-async def test_batches_are_not_watched(store: Store, watch: Watch) -> None:
+async def test_batches_are_not_watched(store: Store, watch: Runs) -> None:
     await store.accept(events.event_of(events.seed("submit-batch.response") | {"event": "batch.started"}), [])
 
     assert (await watch.due(10)).looks == []
 
 
-async def test_after_thirty_days_nobody_looks(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_after_thirty_days_nobody_looks(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
     clock.advance(30 * DAY)
 
@@ -201,7 +201,7 @@ async def test_after_thirty_days_nobody_looks(store: Store, watch: Watch, clock:
     assert await store.redis.zcard("{relay}:watch") == 0
 
 
-async def test_what_is_given_out_is_given_again_only_later(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_what_is_given_out_is_given_again_only_later(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
     look = await the_look(watch)
     assert (await watch.due(10)).looks == []
@@ -213,7 +213,7 @@ async def test_what_is_given_out_is_given_again_only_later(store: Store, watch: 
     assert await the_look(watch)
 
 
-async def test_it_is_looked_at_when_it_was_asked_for(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_it_is_looked_at_when_it_was_asked_for(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
     await watch.again([(await the_look(watch), clock() + 300)])
 
@@ -223,7 +223,7 @@ async def test_it_is_looked_at_when_it_was_asked_for(store: Store, watch: Watch,
     assert (await watch.due(10)).looks
 
 
-async def test_what_happens_to_a_stalled_run_is_seen_at_once(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_what_happens_to_a_stalled_run_is_seen_at_once(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
     clock.advance(900)
     look = await the_look(watch)
@@ -236,7 +236,7 @@ async def test_what_happens_to_a_stalled_run_is_seen_at_once(store: Store, watch
 
 
 async def test_an_alarm_that_two_found_is_taken_once(
-    open_store: Callable[..., Store], watch: Watch, store: Store, clock: Clock
+    open_store: Callable[..., Store], watch: Runs, store: Store, clock: Clock
 ) -> None:
     await store.accept(events.progress(10), [team()])
     clock.advance(900)
@@ -251,7 +251,7 @@ async def test_an_alarm_that_two_found_is_taken_once(
 
 @pytest.mark.parametrize("then", [events.progress(20), events.progress(5)])
 async def test_an_alarm_that_a_sign_of_life_overtakes_is_moot_and_may_come_true_later(
-    store: Store, watch: Watch, clock: Clock, then: Event
+    store: Store, watch: Runs, clock: Clock, then: Event
 ) -> None:
     await store.accept(events.progress(10), [])
     clock.advance(900)
@@ -264,7 +264,7 @@ async def test_an_alarm_that_a_sign_of_life_overtakes_is_moot_and_may_come_true_
     assert (await store.accept(await alarm_of(watch, await the_look(watch), clock()), [team()])).status == "accepted"
 
 
-async def test_an_alarm_after_the_end_is_late(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_an_alarm_after_the_end_is_late(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
     clock.advance(900)
     event = await alarm_of(watch, await the_look(watch), clock())
@@ -274,7 +274,7 @@ async def test_an_alarm_after_the_end_is_late(store: Store, watch: Watch, clock:
     assert (await watch.tick(0)).stalled == 0
 
 
-async def test_an_alarm_moves_nothing_of_the_run(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_an_alarm_moves_nothing_of_the_run(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
     before = await store.redis.hgetall(_key())
     clock.advance(900)
@@ -286,7 +286,7 @@ async def test_an_alarm_moves_nothing_of_the_run(store: Store, watch: Watch, clo
     assert (await store.accept(events.progress(11), [])).status == "accepted"
 
 
-async def test_an_alarm_is_urgent_but_less_than_an_outcome(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_an_alarm_is_urgent_but_less_than_an_outcome(store: Store, watch: Runs, clock: Clock) -> None:
     fast = team(new_limits=(), edit_limits=())
     await store.accept(events.progress(10), [])
     clock.advance(900)
@@ -303,7 +303,7 @@ async def test_an_alarm_is_urgent_but_less_than_an_outcome(store: Store, watch: 
 
 @pytest.mark.parametrize("end", [[events.failed()], []])
 async def test_a_retry_forgets_what_was_found_of_the_run_before(
-    store: Store, watch: Watch, clock: Clock, end: list[Event]
+    store: Store, watch: Runs, clock: Clock, end: list[Event]
 ) -> None:
     await store.accept(events.progress(10), [])
     clock.advance(900)
@@ -316,7 +316,7 @@ async def test_a_retry_forgets_what_was_found_of_the_run_before(
     assert (await watch.tick(0)).stalled == 0
 
 
-async def test_the_grace_is_decided_once_for_all(watch: Watch, clock: Clock) -> None:
+async def test_the_grace_is_decided_once_for_all(watch: Runs, clock: Clock) -> None:
     first = await watch.tick(600)
     assert first.grace_until == clock() + 600
     clock.advance(30)
@@ -325,7 +325,7 @@ async def test_the_grace_is_decided_once_for_all(watch: Watch, clock: Clock) -> 
     assert (await watch.tick(600)).grace_until == clock() + 600
 
 
-async def test_the_history_is_the_runs_own(store: Store, watch: Watch) -> None:
+async def test_the_history_is_the_runs_own(store: Store, watch: Runs) -> None:
     await store.accept(events.started(), [])
     await store.accept(events.progress(10), [])
     look = await the_look(watch)
@@ -336,12 +336,12 @@ async def test_the_history_is_the_runs_own(store: Store, watch: Watch) -> None:
     assert history[-1] == replace(events.progress(10), received_at=history[-1].received_at)
 
 
-async def test_the_ledger_knows_of_alarms(store: Store, watch: Watch, clock: Clock) -> None:
+async def test_the_ledger_knows_of_alarms(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [team()])
     clock.advance(900)
     await store.accept(await alarm_of(watch, await the_look(watch), clock()), [team()])
 
-    assert (await Records(store).ledger()).imbalance == 0
+    assert (await Admin(store).ledger()).imbalance == 0
 
 
 def _at(time: str) -> float:

@@ -17,7 +17,7 @@ from relay.domain.parsing import parse
 from relay.ingest import Ingest
 from relay.rendering import BoundedRenderer
 from relay.store import Store
-from relay.store.admin import Ledger, Records
+from relay.store.admin import Admin, Ledger
 from tests.support.clock import Clock
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -50,7 +50,7 @@ class Flow:
 
     def __post_init__(self) -> None:
         self.store = self.open_store()
-        self.records = Records(self.store)
+        self.records = Admin(self.store)
         self.intake = Ingest(self.store, lambda: self.config, CHANNELS)
         self.start()
 

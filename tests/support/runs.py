@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.background.scheduler import Patrol, Scheduler
+from relay.background.scheduler import Scheduler, WatchdogTick
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
@@ -29,7 +29,7 @@ class Watched:
         self.told: list[Event] = []  # what was accepted of what was found
         self.intake = Ingest(store, lambda: self.config, CHANNELS)
         self.refuses = ""  # the operation whose alarms cannot be taken
-        self.scheduler = Scheduler({"watchdog": Patrol(store, self._take, lambda: self.config).tick}, clock=clock)
+        self.scheduler = Scheduler({"watchdog": WatchdogTick(store, self._take, lambda: self.config).tick}, clock=clock)
 
     async def _take(self, event: Event) -> Accepted:
         if event.subject == self.refuses:

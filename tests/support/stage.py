@@ -12,7 +12,7 @@ from relay.app import Relay
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import SlackStandin
 from relay.store import Store
-from relay.store.admin import Ledger, Records
+from relay.store.admin import Admin, Ledger
 from tests.support.sender import Reply, Sender
 from tests.support.waiting import until
 
@@ -34,10 +34,10 @@ class Surroundings:
     inbox: Inbox
     store: Store  # a look into relay's own Redis
     env: Mapping[str, str]
-    records: Records = field(init=False)
+    records: Admin = field(init=False)
 
     def __post_init__(self) -> None:
-        self.records = Records(self.store)
+        self.records = Admin(self.store)
 
     async def ledger(self) -> Ledger:
         return await self.records.ledger()
