@@ -34,7 +34,7 @@ from relay.domain.parsing import decode, parse
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
 from relay.health import Health
 from relay.ingest import Ingest
-from relay.interactivity.buttons import action_targets, answer, offered, under
+from relay.interactivity.buttons import action_completed, action_targets, buttons_for, enabled_actions
 from relay.interactivity.endpoint import Interactions
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.interactivity.executor import Actions
@@ -238,7 +238,7 @@ class Relay:
                 self._retired.append(self._channels[name])  # it may be sending: closed when relay stops
                 self._channels[name] = CHANNELS[name](settings)
         self._closing.add(asyncio.create_task(self.renderer.aclose()))  # after what it has been asked for
-        if offered(fresh) and not offered(self.config):
+        if enabled_actions(fresh) and not enabled_actions(self.config):
             log.warning("config.needs_restart", key="channels.slack.interactivity")  # its address is not served yet
         self.config, self.renderer = fresh, renderer
         self._receiver.sources = self._sources()
@@ -289,12 +289,12 @@ class Relay:
         )
 
     async def _buttons(self, delivery: Delivery) -> list[dict[str, str]]:
-        if not offered(self.config):
+        if not enabled_actions(self.config):
             return []
-        return list(under(delivery, self.config, await self._suppressions.key()))
+        return list(buttons_for(delivery, self.config, await self._suppressions.key()))
 
     async def _answered(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> Accepted:
-        return await self._act(answer(action, outcome, datetime.fromtimestamp(self._clock(), UTC)))
+        return await self._act(action_completed(action, outcome, datetime.fromtimestamp(self._clock(), UTC)))
 
     async def _act(self, event: Event) -> Accepted:
         """A press, or what came of it, goes where its button stands; no rule is asked."""
@@ -316,7 +316,7 @@ class Relay:
     def _signing_secret(self) -> bytes:
         """What Slack signs presses with; empty where there are no buttons."""
         settings = self.config.channels.get("slack")
-        if not isinstance(settings, SlackSettings) or not offered(self.config):
+        if not isinstance(settings, SlackSettings) or not enabled_actions(self.config):
             return b""
         return settings.signing_secret.get_secret_value().encode()
 
@@ -325,12 +325,12 @@ class Relay:
         return cast("Slack", self._channels["slack"])
 
     async def _may_press(self, action: str, presser: Presser) -> Person | None:
-        return await self._slack.may(presser, offered(self.config).get(action, ()))
+        return await self._slack.is_allowed(presser, enabled_actions(self.config).get(action, ()))
 
     async def _whisper(self, conversation: str, user: str, text: str, destination: str) -> None:
         place = self.config.destinations.get(destination)
         said = self.renderer.translated(text, (place and place.language) or self.config.language)
-        await self._slack.whisper(conversation, user, said)
+        await self._slack.post_ephemeral(conversation, user, said)
 
     async def _enriched(self, delivery: Delivery) -> Delivery:
         if not (self._lookups.configured and self._lookups.ours(delivery.event.tenant, delivery.event.project)):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.channels.slack.messages import BUDGET, attempts
+from relay.channels.slack.messages import BUDGET, degraded_versions
 from relay.dev.standins.slack_limits import text_size, validate
 from relay.domain.text import boundary, clip, length
 
@@ -50,7 +50,7 @@ def test_blocks_and_all_attachments_together_stay_within_the_budget(attachments:
     block = {"type": "section", "text": {"type": "mrkdwn", "text": "&amp; 🔬 " * 290}}
     content = {"text": "x", "blocks": [block] * 3, "attachments": [{"blocks": [block] * 3}] * attachments}
 
-    message = attempts(content, mentions="<@U0ANALYST1>")[0]
+    message = degraded_versions(content, mentions="<@U0ANALYST1>")[0]
 
     assert text_size(message) <= BUDGET
     assert validate(message) == []
@@ -59,7 +59,7 @@ def test_blocks_and_all_attachments_together_stay_within_the_budget(attachments:
 def test_a_text_object_without_its_text_costs_no_message() -> None:
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "other": "x"}}]
 
-    full, words, line = attempts({"text": "Failed: x", "blocks": blocks}, "<@U012AB3CD>")
+    full, words, line = degraded_versions({"text": "Failed: x", "blocks": blocks}, "<@U012AB3CD>")
 
     assert full["blocks"][0]["text"]["text"].startswith("<@U012AB3CD>")
     assert words["text"] == line["text"] == "<@U012AB3CD> Failed: x"

@@ -106,7 +106,7 @@ def _without_a_server(config: Config) -> Iterator[Problem]:
 def _without_buttons(config: Config) -> Iterator[Problem]:
     """Which buttons were asked for that nobody gets, and what they lack."""
     from relay.channels.slack.channel import SlackSettings  # noqa: PLC0415
-    from relay.interactivity.buttons import offered  # noqa: PLC0415
+    from relay.interactivity.buttons import enabled_actions  # noqa: PLC0415
 
     settings = config.channels.get("slack")
     if not isinstance(settings, SlackSettings):
@@ -116,7 +116,7 @@ def _without_buttons(config: Config) -> Iterator[Problem]:
             yield Problem("channels.slack.interactivity", "off, so there are no buttons, whatever actions says")
         return
     lacking = [action for action in ("retry", "cancel") if getattr(settings.actions, action)]
-    if lacking and not offered(config).keys() & {*lacking}:
+    if lacking and not enabled_actions(config).keys() & {*lacking}:
         missing = [key for key in ("base_url", "tenant", "project") if not getattr(config.platform, key)]
         yield Problem("platform", f"{' and '.join(lacking)} need {', '.join(missing)}, so nobody gets these buttons")
     elif lacking and not config.platform.token.get_secret_value():
@@ -126,10 +126,10 @@ def _without_buttons(config: Config) -> Iterator[Problem]:
 def _buttons(config: Config) -> dict[str, list[str]]:
     """The buttons in Slack, who may press them, and what has to be written down at Slack for that."""
     from relay.channels.slack.authority import kind_of  # noqa: PLC0415
-    from relay.interactivity.buttons import offered  # noqa: PLC0415
+    from relay.interactivity.buttons import enabled_actions  # noqa: PLC0415
     from relay.interactivity.endpoint import PATH  # noqa: PLC0415
 
-    may = offered(config)
+    may = enabled_actions(config)
     lines = [f"{action}: {', '.join(names)}" for action, names in may.items()]
     if handles := dict.fromkeys(name for names in may.values() for name in names if kind_of(name) == "handle"):
         lines.append(f"{', '.join(handles)} must be user groups in Slack: --live asks")
@@ -168,14 +168,18 @@ def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
 async def _ask_everyone(config: Config, report: Report, document: Document) -> dict[str, str]:
     """What each of the other sides answers; what it refuses becomes a problem of the report."""
     from relay.app import build_channels  # noqa: PLC0415
-    from relay.interactivity.buttons import offered  # noqa: PLC0415
+    from relay.interactivity.buttons import enabled_actions  # noqa: PLC0415
 
     channels = build_channels(config)
     questions: dict[str, Callable[[], Awaitable[str]]] = {
         "redis": lambda: _ask_redis(config),
         **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
         **{f"channels.{name}": one.check for name, one in channels.items()},
-        **({"channels.slack.actions": lambda: _ask_who_may(config, channels, document)} if offered(config) else {}),
+        **(
+            {"channels.slack.actions": lambda: _ask_who_may(config, channels, document)}
+            if enabled_actions(config)
+            else {}
+        ),
     }
     answers = {}
     for name, ask in questions.items():
@@ -222,9 +226,9 @@ async def _ask_platform(config: Config) -> str:
 
 async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Document) -> str:
     """Whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
-    from relay.interactivity.buttons import offered  # noqa: PLC0415
+    from relay.interactivity.buttons import enabled_actions  # noqa: PLC0415
 
-    for action, names in offered(config).items():
+    for action, names in enabled_actions(config).items():
         nobodies = await channels["slack"].nobodies(names)
         for index, name in enumerate(names):
             if name in nobodies:

@@ -54,7 +54,7 @@ class Button:
         return cls(action, operation, subject, int(run), destination, address, float(until))
 
 
-def offered(config: Config) -> dict[str, tuple[str, ...]]:
+def enabled_actions(config: Config) -> dict[str, tuple[str, ...]]:
     """The actions that there are buttons for, and who may press them; nothing where interactivity is off."""
     settings = config.channels.get("slack")
     if not isinstance(settings, SlackSettings) or settings.interactivity == "off":
@@ -65,7 +65,7 @@ def offered(config: Config) -> dict[str, tuple[str, ...]]:
     }
 
 
-def under(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, str]]:
+def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, str]]:
     """The buttons of this delivery's message, as templates get them: `action`, and `value`, the token.
 
     The same for every attempt. What belongs to another project than the configured one can be muted alone.
@@ -76,7 +76,7 @@ def under(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, 
     until = delivery.created_at.timestamp() + GOOD_FOR
     ours = event.tenant in ("", config.platform.tenant) and event.project in ("", config.platform.project)
     for action in OF_STATUS.get(event.status, ()):
-        if action not in offered(config) or not (ours or action == MUTE):
+        if action not in enabled_actions(config) or not (ours or action == MUTE):
             continue
         place = delivery.destination, delivery.address
         token = Button(action, event.own_id, event.subject, event.retry, *place, until).token(key)
@@ -84,7 +84,7 @@ def under(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, 
             yield {"action": action, "value": token}
 
 
-def press(button: Button, handle: str, person: Person, now: datetime, once: str) -> Event:
+def action_requested(button: Button, handle: str, person: Person, now: datetime, once: str) -> Event:
     """A press as an event. Muting is relay's own to do, so it is done with that. `once` names the press."""
     action = {
         "name": button.action,
@@ -111,7 +111,7 @@ def _kept(action: Mapping[str, Any]) -> dict[str, str]:
     return {PRESSED: json.dumps(who | {"reason": platform.reason(action)}, ensure_ascii=False)}
 
 
-def answer(action: Mapping[str, Any], outcome: Mapping[str, Any], now: datetime) -> Event:
+def action_completed(action: Mapping[str, Any], outcome: Mapping[str, Any], now: datetime) -> Event:
     """What came of a press."""
     return _event(
         ACTION_DONE, {**action, **outcome}, now, ok=bool(outcome.get("ok")), unknown=bool(outcome.get("unknown"))

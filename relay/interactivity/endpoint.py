@@ -20,7 +20,7 @@ from relay.channels.slack.authority import Person, Presser
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
-from relay.interactivity.buttons import ACTIONS, MUTE, Button, press
+from relay.interactivity.buttons import ACTIONS, MUTE, Button, action_requested
 from relay.outage import Outage
 from relay.receiving import request_body as bodies
 from relay.receiving.problems import HttpProblem, RateLimitedLog
@@ -139,7 +139,7 @@ class Interactions:
         now = datetime.fromtimestamp(self._clock(), UTC)
         once = f"{who} {pressed.get('action_ts') or now.isoformat()}"
         async with asyncio.timeout(DURABLE_WITHIN):
-            accepted = await self._take(press(button, _handle(payload), person, now, once))
+            accepted = await self._take(action_requested(button, _handle(payload), person, now, once))
         log.info("press.taken", action=button.action, operation=button.operation, user=who, outcome=accepted.status)
         told = {"accepted": "" if button.action == MUTE else TAKEN, "duplicate": TWICE}
         self._say(where, who, told.get(accepted.status, STALE), button.destination)

@@ -45,49 +45,49 @@ def leave(slack: SlackStandin) -> None:
               ["everyone"], ["@nobody", "lead@example.com", "analyst@example.com"]]
 )  # fmt: skip
 async def test_whoever_is_named_may(names: list[str], channel: Slack) -> None:
-    assert await channel.may(ANALYST, names) == JANA
+    assert await channel.is_allowed(ANALYST, names) == JANA
 
 
 @pytest.mark.parametrize("names", [[], ["@analyst"], ["analyst"], ["lead@example.com"], ["S0OPSTEAM1"], ["S0NOTHERE1"]])
 async def test_whoever_is_not_may_not(names: list[str], channel: Slack) -> None:
-    assert await channel.may(ANALYST, names) is None
+    assert await channel.is_allowed(ANALYST, names) is None
 
 
 async def test_a_press_of_nobody_is_nobodys(channel: Slack, slack: SlackStandin) -> None:
-    assert await channel.may(Presser(""), ["everyone", "@data-team"]) is None
+    assert await channel.is_allowed(Presser(""), ["everyone", "@data-team"]) is None
     assert list(slack.calls) == []
 
 
 async def test_what_slack_said_is_believed_for_minutes(channel: Slack, slack: SlackStandin, clock: Clock) -> None:
-    assert await channel.may(ANALYST, TEAM) == JANA
+    assert await channel.is_allowed(ANALYST, TEAM) == JANA
     asked = len(slack.calls)
     leave(slack)
 
     clock.advance(REMEMBERED_FOR - 1)
-    assert await channel.may(ANALYST, TEAM) == JANA
+    assert await channel.is_allowed(ANALYST, TEAM) == JANA
     assert len(slack.calls) == asked
 
     clock.advance(1)
-    assert await channel.may(ANALYST, TEAM) is None
+    assert await channel.is_allowed(ANALYST, TEAM) is None
 
 
 @pytest.mark.parametrize("method", ["usergroups.list", "usergroups.users.list", "users.info", "auth.test"])
 async def test_a_failure_is_remembered_for_seconds_and_never_as_a_yes(
     method: str, channel: Slack, slack: SlackStandin, clock: Clock
 ) -> None:
-    assert await channel.may(ANALYST, TEAM) == JANA
+    assert await channel.is_allowed(ANALYST, TEAM) == JANA
     asked = len(slack.called(method))
     slack.outages[method] = Fault(status=500)
     clock.advance(REMEMBERED_FOR)
 
     for _ in range(2):  # the second without asking again
         with pytest.raises(SlackError):
-            await channel.may(ANALYST, TEAM)
+            await channel.is_allowed(ANALYST, TEAM)
     assert len(slack.called(method)) == asked + 1
 
     del slack.outages[method]
     clock.advance(AGAIN_AFTER)
-    assert await channel.may(ANALYST, TEAM) == JANA
+    assert await channel.is_allowed(ANALYST, TEAM) == JANA
 
 
 async def test_slack_is_not_asked_again_before_it_wants_to_be(
@@ -97,11 +97,11 @@ async def test_slack_is_not_asked_again_before_it_wants_to_be(
     for seconds in (0, 29):
         clock.advance(seconds)
         with pytest.raises(SlackError):
-            await channel.may(ANALYST, TEAM)
+            await channel.is_allowed(ANALYST, TEAM)
     assert len(slack.called("usergroups.list")) == 1
 
     clock.advance(1)
-    assert await channel.may(ANALYST, TEAM) == JANA
+    assert await channel.is_allowed(ANALYST, TEAM) == JANA
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"ok": true}', b'{"ok": true, "users": {}, "user": [], "usergroups": 7}'])
@@ -112,7 +112,7 @@ async def test_an_answer_that_makes_no_sense_is_none(
     slack.outages[method] = Fault(body=body)
 
     with pytest.raises(SlackError):
-        await channel.may(ANALYST, TEAM)
+        await channel.is_allowed(ANALYST, TEAM)
 
 
 async def test_an_answer_about_somebody_else_is_none(channel: Slack, slack: SlackStandin) -> None:
@@ -120,13 +120,13 @@ async def test_an_answer_about_somebody_else_is_none(channel: Slack, slack: Slac
     slack.outages["users.info"] = Fault(extra=other)
 
     with pytest.raises(SlackError, match="the user that was asked about"):
-        await channel.may(ANALYST, TEAM)
+        await channel.is_allowed(ANALYST, TEAM)
 
 
 async def test_a_look_up_goes_on_for_the_next_press(channel: Slack, slack: SlackStandin) -> None:
     slack.outages["auth.test"] = Fault(hang=True)
     for _ in range(2):
-        press = asyncio.create_task(channel.may(ANALYST, TEAM))
+        press = asyncio.create_task(channel.is_allowed(ANALYST, TEAM))
         await slack.wait_for(lambda: bool(slack.called("auth.test")))
         press.cancel()  # it has waited long enough
         await asyncio.wait([press])
@@ -185,7 +185,7 @@ async def test_a_handle_that_names_no_group_is_logged_once_for_many_presses(chan
         for seconds in (0, 1, REMEMBERED_FOR):
             clock.advance(seconds)
             for _ in range(3):
-                assert await channel.may(ANALYST, ["@nobody"]) is None
+                assert await channel.is_allowed(ANALYST, ["@nobody"]) is None
 
     assert [line["event"] for line in logs] == ["action.names_no_group"] * 2
     assert (logs[1]["names"], logs[1]["left_out"]) == (["@nobody"], 5)
@@ -193,7 +193,7 @@ async def test_a_handle_that_names_no_group_is_logged_once_for_many_presses(chan
 
 async def test_many_who_press_do_not_fill_the_memory(channel: Slack, slack: SlackStandin) -> None:
     for number in range(REMEMBERED + 10):
-        await channel.may(Presser(f"U{number:09}"), ["everyone"])
+        await channel.is_allowed(Presser(f"U{number:09}"), ["everyone"])
 
     assert len(channel._people._answers) <= REMEMBERED
 
@@ -202,7 +202,7 @@ async def test_a_handle_that_two_groups_have_is_nobodys(channel: Slack, slack: S
     groups = slack.workspace.groups
     groups["S0SECOND01"] = replace(groups["S0DATATEAM"], id="S0SECOND01")
 
-    assert await channel.may(ANALYST, TEAM) is None
+    assert await channel.is_allowed(ANALYST, TEAM) is None
 
 
 async def test_who_is_asked_for_in_vain_can_be_found_out(channel: Slack) -> None:
@@ -215,7 +215,7 @@ async def test_who_is_asked_for_in_vain_can_be_found_out(channel: Slack) -> None
 async def test_a_name_for_people_is_one_short_line(channel: Slack, slack: SlackStandin) -> None:
     slack.workspace.users[JANA.id] = User(JANA.id, "analyst", "", " Jana\n\tMüller " + "x" * 200)
 
-    found = await channel.may(ANALYST, TEAM)
+    found = await channel.is_allowed(ANALYST, TEAM)
 
     assert found
     assert found.name == f"Jana Müller {'x' * 200}"[:80]

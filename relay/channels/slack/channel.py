@@ -26,8 +26,8 @@ from pydantic import (
 from relay.channels.slack.authority import EVERYONE, Authority, Person, Presser, kind_of
 from relay.channels.slack.client import POST, UPDATE, Client
 from relay.channels.slack.directory import Directory, by_id
-from relay.channels.slack.errors import UNTHREADABLE, Meaning, SlackError
-from relay.channels.slack.messages import attempts, escape
+from relay.channels.slack.errors import UNTHREADABLE, FailureKind, SlackError
+from relay.channels.slack.messages import degraded_versions, escape
 from relay.channels.slack.people import People
 from relay.channels.slack.webhooks import Webhooks
 from relay.configfile.units import duration
@@ -275,7 +275,7 @@ class Slack:
             try:
                 return await self._edit(notification, until)
             except SlackError as error:
-                if error.meaning is not Meaning.GONE:
+                if error.meaning is not FailureKind.GONE:
                     raise
                 log.info("message.replaced", address=notification.address, subject=notification.subject, why=error.code)
         return await self._post(notification, until)
@@ -289,12 +289,12 @@ class Slack:
         granted = self._client.scopes or {"chat:write", *SCOPES}  # not every Slack says
         if "chat:write" not in granted:
             text = "the Slack app may not post: add the scope chat:write and install it again"
-            raise SlackError(text, "auth.test", Meaning.WORKSPACE)
+            raise SlackError(text, "auth.test", FailureKind.WORKSPACE)
         missing = [f"without the scope {scope} {loss}" for scope, loss in SCOPES.items() if scope not in granted]
         who = f"{answer.get('user', 'relay')} in {answer.get('team', 'Slack')}"
         return "; ".join([who, *missing, *filter(None, [webhooks])])
 
-    async def may(self, presser: Presser, names: Iterable[str]) -> Person | None:
+    async def is_allowed(self, presser: Presser, names: Iterable[str]) -> Person | None:
         """Who pressed, if they are one of these. Takes as long as Slack does; SlackError if it does not say."""
         return await self._authority.find(presser, names)
 
@@ -302,7 +302,7 @@ class Slack:
         """Those of the names under `actions` that stand for nobody in Slack. SlackError if it does not say."""
         return await self._authority.nobodies(names)
 
-    async def whisper(self, conversation: str, user: str, text: str) -> None:
+    async def post_ephemeral(self, conversation: str, user: str, text: str) -> None:
         """Say something that this person alone sees. SlackError if Slack does not take it."""
         await self._client.call(WHISPER, {"channel": conversation, "user": user, "text": escape(text)})
 
@@ -344,10 +344,10 @@ class Slack:
     ) -> Mapping[str, Any]:
         """One message, reduced for as long as Slack refuses what is in it."""
         otherwise = escape(f"{notification.event}: {notification.subject}")
-        messages = attempts(notification.content, mentions, otherwise)
+        messages = degraded_versions(notification.content, mentions, otherwise)
         rich = notification.content.get("rich") if self._rich else None
         if rich:
-            messages = [attempts({**notification.content, "blocks": rich}, mentions, otherwise)[0], *messages]
+            messages = [degraded_versions({**notification.content, "blocks": rich}, mentions, otherwise)[0], *messages]
         if method == POST:  # the whole workspace can read this: ids, nothing else
             ids = {"operation_id": notification.subject, "delivery_id": notification.delivery}
             for message in messages[: 2 if rich else 1]:  # not where the words alone are left: it may be the fault
@@ -357,7 +357,7 @@ class Slack:
             try:
                 return await self._client.call(method, {**place, **message}, address=notification.address, until=until)
             except SlackError as error:
-                if error.meaning is not Meaning.MESSAGE or not messages:
+                if error.meaning is not FailureKind.MESSAGE or not messages:
                     raise
                 if rich and error.code == "invalid_blocks" and self._rich:
                     self._rich = False  # it is the workspace that has not got them: not tried again

@@ -18,7 +18,7 @@ POSTS = frozenset({"chat.postMessage", WEBHOOK})  # what would make a second mes
 THROTTLED_FOR = 30.0  # seconds to wait when Slack throttles and does not say how long
 
 
-class Meaning(Enum):
+class FailureKind(Enum):
     """What a failure says about the message, and so what happens next."""
 
     THROTTLED = "too many calls: wait, without losing an attempt"
@@ -30,21 +30,21 @@ class Meaning(Enum):
     UNKNOWN = "it may have been sent"
 
 
-_CODES: Mapping[Meaning, str] = {
-    Meaning.THROTTLED: "ratelimited rate_limited",
-    Meaning.WORKSPACE: """
+_CODES: Mapping[FailureKind, str] = {
+    FailureKind.THROTTLED: "ratelimited rate_limited",
+    FailureKind.WORKSPACE: """
         invalid_auth not_authed account_inactive token_revoked token_expired not_allowed_token_type missing_scope
         org_login_required ekm_access_denied team_access_not_granted accesslimited app_access_restricted
         enterprise_is_restricted two_factor_setup_required team_not_found message_limit_exceeded method_deprecated
         deprecated_endpoint unknown_method""",
-    Meaning.CONVERSATION: """
+    FailureKind.CONVERSATION: """
         channel_not_found not_in_channel is_archived is_inactive no_permission access_denied restricted_action
         restricted_action_read_only_channel restricted_action_thread_only_channel
         restricted_action_non_threadable_channel restricted_action_thread_locked external_channel_migrating
         messages_tab_disabled cannot_dm_bot user_not_found user_not_visible user_disabled
         action_prohibited posting_to_general_channel_denied channel_is_archived invalid_token no_service
         no_service_id no_active_hooks no_team team_disabled""",
-    Meaning.MESSAGE: """
+    FailureKind.MESSAGE: """
         msg_too_long msg_blocks_too_long invalid_blocks invalid_blocks_format invalid_attachments
         attachment_payload_limit_exceeded no_text too_many_attachments too_many_contact_cards block_mismatch
         markdown_text_conflict metadata_too_large invalid_metadata_format invalid_metadata_schema
@@ -52,11 +52,11 @@ _CODES: Mapping[Meaning, str] = {
         invalid_form_data invalid_post_type missing_post_type invalid_json json_not_object invalid_payload
         slack_connect_file_link_sharing_blocked slack_connect_canvas_sharing_blocked
         slack_connect_lists_sharing_blocked""",
-    Meaning.GONE: "message_not_found cant_update_message edit_window_closed",
-    Meaning.UNSENT: "request_timeout service_unavailable team_added_to_org update_failed streaming_state_conflict",
-    Meaning.UNKNOWN: "fatal_error internal_error rollup_error",
+    FailureKind.GONE: "message_not_found cant_update_message edit_window_closed",
+    FailureKind.UNSENT: "request_timeout service_unavailable team_added_to_org update_failed streaming_state_conflict",
+    FailureKind.UNKNOWN: "fatal_error internal_error rollup_error",
 }
-MEANINGS: Mapping[str, Meaning] = {code: meaning for meaning, codes in _CODES.items() for code in codes.split()}
+MEANINGS: Mapping[str, FailureKind] = {code: meaning for meaning, codes in _CODES.items() for code in codes.split()}
 
 # With these a reply finds no place in its thread, and is posted beside it.
 UNTHREADABLE = frozenset({
@@ -65,7 +65,7 @@ UNTHREADABLE = frozenset({
 })  # fmt: skip
 
 # What a person can do about it, by code, else by meaning.
-ADVICE: Mapping[str | Meaning, str] = {
+ADVICE: Mapping[str | FailureKind, str] = {
     "channel_not_found": "check its name; if it is private, invite the app there",
     "not_in_channel": "invite the app there, or grant it chat:write.public",
     "is_archived": "unarchive it, or name another in the configuration",
@@ -79,16 +79,16 @@ ADVICE: Mapping[str | Meaning, str] = {
     "not_allowed_token_type": "channels.slack.token has to be the app's bot token, xoxb-",
     "token_expired": "channels.slack.token needs a new token",
     "restricted_action_thread_only_channel": "only replies are allowed there: name another in the configuration",
-    Meaning.WORKSPACE: "check channels.slack.token and the app's installation in Slack",
-    Meaning.CONVERSATION: "check the conversation's settings and whether the app may post there",
-    Meaning.MESSAGE: "the template makes something Slack does not take",
+    FailureKind.WORKSPACE: "check channels.slack.token and the app's installation in Slack",
+    FailureKind.CONVERSATION: "check the conversation's settings and whether the app may post there",
+    FailureKind.MESSAGE: "the template makes something Slack does not take",
 }
 ELSEWHERE = "that is not Slack's own way of refusing; check channels.slack.base_url and the proxies on the way"
 
-_PAUSES: Mapping[Meaning, Pause] = {
-    Meaning.THROTTLED: "limit",
-    Meaning.WORKSPACE: "channel",
-    Meaning.CONVERSATION: "destination",
+_PAUSES: Mapping[FailureKind, Pause] = {
+    FailureKind.THROTTLED: "limit",
+    FailureKind.WORKSPACE: "channel",
+    FailureKind.CONVERSATION: "destination",
 }
 # The request cannot have reached Slack: there was no connection to send it on.
 _NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
@@ -97,14 +97,16 @@ _NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, 
 class SlackError(DeliveryError):
     """A call that failed; `code` is Slack's own word for it, empty if it gave none."""
 
-    def __init__(self, message: str, call: str, meaning: Meaning, *, code: str = "", retry_after: float | None = None):
-        if meaning is Meaning.THROTTLED:
+    def __init__(
+        self, message: str, call: str, meaning: FailureKind, *, code: str = "", retry_after: float | None = None
+    ):
+        if meaning is FailureKind.THROTTLED:
             retry_after = retry_after or THROTTLED_FOR
         super().__init__(
             message,
-            permanent=meaning in (Meaning.MESSAGE, Meaning.GONE),
+            permanent=meaning in (FailureKind.MESSAGE, FailureKind.GONE),
             retry_after=retry_after,
-            outcome_unknown=meaning is Meaning.UNKNOWN and call in POSTS,
+            outcome_unknown=meaning is FailureKind.UNKNOWN and call in POSTS,
             pause=_PAUSES.get(meaning, ""),
         )
         self.meaning = meaning
@@ -134,19 +136,19 @@ def unanswered(call: str, place: str, error: Exception) -> SlackError:
         case _:
             reason = f"the connection broke before the answer was complete ({type(error).__name__})"
     text = f"Slack did not answer {call}{f' to {place}' if place else ''}: {reason}"
-    return SlackError(text, call, Meaning.UNKNOWN if sent else Meaning.UNSENT)
+    return SlackError(text, call, FailureKind.UNKNOWN if sent else FailureKind.UNSENT)
 
 
-def _meaning(status: int, code: str, *, understood: bool) -> Meaning:
+def _meaning(status: int, code: str, *, understood: bool) -> FailureKind:
     if status == 429:
-        return Meaning.THROTTLED
+        return FailureKind.THROTTLED
     if code in MEANINGS:
         return MEANINGS[code]
     if status == 413:
-        return Meaning.MESSAGE
+        return FailureKind.MESSAGE
     # A plain no, a redirect or a 4xx is a refusal, even with a code we do not know. A 5xx is one only if it says so
     # in a code we know; and an answer that cannot be read tells nothing at all.
-    return Meaning.UNSENT if 300 <= status < 500 or (understood and status < 300) else Meaning.UNKNOWN
+    return FailureKind.UNSENT if 300 <= status < 500 or (understood and status < 300) else FailureKind.UNKNOWN
 
 
 def _word(said: object) -> str:

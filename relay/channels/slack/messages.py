@@ -18,7 +18,7 @@ LEAST = 40  # a text cut shorter than this says nothing
 Message = dict[str, Any]
 
 
-def attempts(content: Mapping[str, Any], mentions: str = "", otherwise: str = "") -> list[Message]:
+def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise: str = "") -> list[Message]:
     """The message in three degrees, the fullest first: as the templates made it, its words alone, one plain line.
 
     `content` has `text`, and may have `blocks` and `attachments`; all of it is mrkdwn, escaped already.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from relay.channels.slack.errors import Meaning, SlackError
+from relay.channels.slack.errors import FailureKind, SlackError
 
 REMEMBERED_FOR = 300.0  # seconds: whoever leaves a group, or becomes a guest, soon may not
 AGAIN_AFTER = 5.0  # seconds after a failure, unless Slack says when
@@ -159,7 +159,7 @@ class People:
 
 
 def _odd(method: str, expected: str) -> SlackError:
-    return SlackError(f"Slack's answer to {method} lacks {expected}", method, Meaning.UNSENT)
+    return SlackError(f"Slack's answer to {method} lacks {expected}", method, FailureKind.UNSENT)
 
 
 def mapping(said: object) -> Mapping[str, Any]:

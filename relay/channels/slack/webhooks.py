@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from relay.channels.slack.client import CONNECT_TIMEOUT
 from relay.channels.slack.directory import by_id
-from relay.channels.slack.errors import WEBHOOK, Meaning, SlackError, refused, unanswered
-from relay.channels.slack.messages import attempts, escape
+from relay.channels.slack.errors import WEBHOOK, FailureKind, SlackError, refused, unanswered
+from relay.channels.slack.messages import degraded_versions, escape
 from relay.domain.deliveries import PERSON, Notification, Receipt
 
 log = structlog.get_logger(__name__)
@@ -45,14 +45,14 @@ class Webhooks:
         """Post it, reduced for as long as Slack refuses what is in it. `until` is on the loop's clock."""
         mentions = " ".join(dict.fromkeys(_called(notification.mentions)))
         otherwise = escape(f"{notification.event}: {notification.subject}")
-        messages = attempts(notification.content, mentions, otherwise)
+        messages = degraded_versions(notification.content, mentions, otherwise)
         while True:
             message = {key: value for key, value in messages.pop(0).items() if value}
             try:
                 await self._post(notification.address, message | QUIET, until)
                 return Receipt(f"{notification.address}, by its webhook")
             except SlackError as error:
-                if error.meaning is not Meaning.MESSAGE or not messages:
+                if error.meaning is not FailureKind.MESSAGE or not messages:
                     raise
                 log.warning("message.reduced", subject=notification.subject, why=str(error))
 
