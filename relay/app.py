@@ -44,7 +44,7 @@ from relay.receiving.identity import Named
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.server import GuardedRunner, serve
 from relay.receiving.sources import Source
-from relay.rendering import BoundedRenderer
+from relay.rendering import IsolatedRenderer
 from relay.resources import resource_dir
 from relay.store import Store
 from relay.store.admin import Admin, Quarantined
@@ -66,13 +66,13 @@ LETTING_GO = 2.0  # seconds for connections to others to be closed in good order
 NEEDS_RESTART = ("server", "redis", "data_dir")
 
 
-def build_renderer(config: Config) -> BoundedRenderer:
+def build_renderer(config: Config) -> IsolatedRenderer:
     """The user's templates before the built-in ones. TemplateError names file and line."""
     own = [config.templates] if config.templates else []
     platform = config.platform
     home = urlsplit(platform.base_url).hostname
     hosts = {*platform.link_hosts, *([home] if home else [])} if platform.link_hosts else ()
-    return BoundedRenderer([*own, resource_dir("templates")], base_url=platform.base_url, hosts=sorted(hosts))
+    return IsolatedRenderer([*own, resource_dir("templates")], base_url=platform.base_url, hosts=sorted(hosts))
 
 
 def build_channels(config: Config) -> dict[str, Channel]:

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from relay.errors import TemplateError
-from relay.rendering import BoundedRenderer, Renderer
+from relay.rendering import IsolatedRenderer, Renderer
 from relay.rendering.bounded import REST, Rendered
 from relay.rendering.process import Bounds
 from tests.support import samples
@@ -34,22 +34,22 @@ DOUBLING = (
     "{{ m('x', 60) }}"
 )  # fmt: skip
 
-Build = Callable[..., BoundedRenderer]
+Build = Callable[..., IsolatedRenderer]
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Build]:
     """A renderer with these texts of the user's own as messages: file name → the message's `text`."""
-    built: list[BoundedRenderer] = []
+    built: list[IsolatedRenderer] = []
 
-    def build(*texts: str, more: dict[str, str] | None = None, **options: Any) -> BoundedRenderer:
+    def build(*texts: str, more: dict[str, str] | None = None, **options: Any) -> IsolatedRenderer:
         files = dict(zip((FILE, "slack/operation.completed.yaml"), texts, strict=False)) | (more or {})
         for name, text in files.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(
                 f"text: |\n  {text}\n" if name in (FILE, *files) and "\n" not in text else text
             )
-        built.append(BoundedRenderer([tmp_path, BUILT_IN], **options))
+        built.append(IsolatedRenderer([tmp_path, BUILT_IN], **options))
         return built[-1]
 
     yield build
@@ -58,7 +58,7 @@ def own(tmp_path: Path) -> Iterator[Build]:
 
 
 async def message(
-    renderer: BoundedRenderer, name: str = "operation.failed", channel: str = "slack", language: str = "en"
+    renderer: IsolatedRenderer, name: str = "operation.failed", channel: str = "slack", language: str = "en"
 ) -> Rendered:
     events = samples.messages()
     event = events[name]

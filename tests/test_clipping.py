@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relay.channels.slack.messages import BUDGET, degraded_versions
 from relay.dev.standins.slack_limits import text_size, validate
-from relay.domain.text import boundary, clip, length
+from relay.domain.text import boundary, length, truncate_mrkdwn
 
 WHOLE = ["👩‍🔬", "👍🏽", "🇩🇪", "e\u0301", "न\u0940", "⚪\ufe0f", "\u1112\u1161\u11ab"]
 PIECES = st.sampled_from([*WHOLE, "&amp;", "&lt;", "<https://a.example/x|a b>", "x", " ", "𝔘"])
@@ -27,7 +27,7 @@ def test_a_character_of_several_parts_is_kept_or_left_out_whole(character: str, 
 
 @given(st.lists(PIECES, max_size=30).map("".join), st.integers(1, 60))
 def test_slacks_text_is_cut_within_its_limit_and_between_its_parts(text: str, limit: int) -> None:
-    told = clip(text, limit)
+    told = truncate_mrkdwn(text, limit)
 
     assert length(told) <= limit
     assert told == text or told.endswith("…")
@@ -39,7 +39,7 @@ def test_slacks_text_is_cut_within_its_limit_and_between_its_parts(text: str, li
 
 
 def test_a_code_block_that_is_cut_is_closed() -> None:
-    told = clip("Error: ```" + "x" * 100 + "```", 50)
+    told = truncate_mrkdwn("Error: ```" + "x" * 100 + "```", 50)
 
     assert told.endswith("x…```")
     assert length(told) == 50

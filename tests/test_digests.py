@@ -16,10 +16,10 @@ from relay.dev.standins.slack import SlackStandin
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.events import Event
 from relay.domain.parsing import parse
-from relay.domain.summaries import MOST, entry, kept, told_together
+from relay.domain.summaries import MAX_ROWS, build_digest, digest_baseline, summarize
 from relay.errors import DeliveryError
 from relay.ingest import Ingest
-from relay.rendering import BoundedRenderer
+from relay.rendering import IsolatedRenderer
 from relay.rendering.renderer import Renderer
 from relay.store import Store
 from relay.store.admin import Admin
@@ -51,12 +51,12 @@ def row(number: int = 1, status: str = "Completed", **more: Any) -> dict[str, An
 
 
 def document(rows: list[dict[str, Any]], kind: str = "digest", **more: Any) -> dict[str, Any]:
-    return told_together(kind, FRIDAY.timestamp(), MONDAY.timestamp(), rows, **more)
+    return build_digest(kind, FRIDAY.timestamp(), MONDAY.timestamp(), rows, **more)
 
 
 class TestEntries:
     def test_an_entry_says_what_the_event_says_and_leaves_out_the_rest(self) -> None:
-        said = entry(events.failed(priority="Critical", trackingUrl="/api/{tenantId}/op"))
+        said = summarize(events.failed(priority="Critical", trackingUrl="/api/{tenantId}/op"))
 
         assert (said["status"], said["priority"], said["path"]) == ("Failed", "Critical", "/api/tenant-1/op")
         assert said["error"] == "The extractor did not answer for 300 s."
@@ -66,7 +66,7 @@ class TestEntries:
         members = [{"status": status} for status in ("Completed", "Failed", "Timeout", "Running")]
         body = {"event": "batch.completed", "batch": {"batchId": "b", "batchName": "Month end", "operations": members}}
 
-        said = entry(parse(body, source="s", received_at=NOON))
+        said = summarize(parse(body, source="s", received_at=NOON))
 
         assert (said["batch"], said["total"], said["done_count"], said["failed_count"]) == (True, 4, 3, 2)
 
@@ -75,13 +75,13 @@ class TestEntries:
         stalled = {"event": "operation.stalled", "operation": operation, "stalled": {"rule": "overdue"}}
         recovered = {"event": "operation.recovered", "operation": operation, "recovered": {"rule": "overdue"}}
 
-        said = [entry(parse(body, source="relay", received_at=NOON)).get("rule") for body in (stalled, recovered)]
+        said = [summarize(parse(body, source="relay", received_at=NOON)).get("rule") for body in (stalled, recovered)]
 
         assert said == ["overdue", ""]
-        assert (entry(events.progress(40)).get("rule"), entry(events.completed())["rule"]) == (None, "")
+        assert (summarize(events.progress(40)).get("rule"), summarize(events.completed())["rule"]) == (None, "")
 
     def test_half_a_surrogate_pair_and_long_texts_do_no_harm(self) -> None:
-        said = entry(events.failed(operationName="\ud83d" + "x" * 900))
+        said = summarize(events.failed(operationName="\ud83d" + "x" * 900))
 
         assert len(said["name"].encode()) == len(said["name"]) == 200
 
@@ -102,7 +102,7 @@ class TestFigures:
 
         told = document(rows)
 
-        assert len(told["entries"]) == sum(MOST.values()) == 60
+        assert len(told["entries"]) == sum(MAX_ROWS.values()) == 60
         assert [told["totals"][name] for name in ("attention", "done", "running")] == [500] * 3
 
     def test_the_best_results_are_shown(self) -> None:
@@ -125,7 +125,7 @@ class TestFigures:
         assert [len(bars) for bars in days.values()] == [7, 7]
 
     def test_only_like_is_compared_with_like(self) -> None:
-        last = kept(document([row(1), row(2)]))["last"]
+        last = digest_baseline(document([row(1), row(2)]))["last"]
 
         assert document([row(1)], before=last)["before"]["completed"] == 2
         assert document([row(1)], before=last | {"daily": False})["before"] is None
@@ -142,7 +142,7 @@ class TestWording:
     def test_the_subject_has_the_figures(self) -> None:
         rows = [row(1, name="Order-to-Cash"), row(2, "Failed", name="Claims", error="No answer.")]
 
-        said = self.told(document(rows, before=kept(document([row(1)]))["last"]))
+        said = self.told(document(rows, before=digest_baseline(document([row(1)]))["last"]))
 
         assert said["subject"].endswith("1 completed, 1 failed")
         assert said["text"].index("Claims") < said["text"].index("Order-to-Cash")
@@ -191,8 +191,8 @@ def config() -> Config:
 
 
 @pytest.fixture
-async def renderer() -> AsyncIterator[BoundedRenderer]:
-    made = BoundedRenderer([TEMPLATES])
+async def renderer() -> AsyncIterator[IsolatedRenderer]:
+    made = IsolatedRenderer([TEMPLATES])
     yield made
     await made.aclose()
 
@@ -200,7 +200,7 @@ async def renderer() -> AsyncIterator[BoundedRenderer]:
 class World:
     """Some relays on one Redis, under a clock."""
 
-    def __init__(self, stores: list[Store], config: Config, renderer: BoundedRenderer, clock: Clock) -> None:
+    def __init__(self, stores: list[Store], config: Config, renderer: IsolatedRenderer, clock: Clock) -> None:
         self.post, self.config, self.clock = Post(), config, clock
         self.intakes = [Ingest(store, lambda: config, CHANNELS) for store in stores]
         self.ticks = [Digests(store, lambda: config, CHANNELS) for store in stores]
@@ -231,7 +231,7 @@ class World:
 
 
 @pytest.fixture
-def world(open_store: Callable[..., Store], config: Config, renderer: BoundedRenderer, clock: Clock) -> World:
+def world(open_store: Callable[..., Store], config: Config, renderer: IsolatedRenderer, clock: Clock) -> World:
     return World([open_store(), open_store()], config, renderer, clock)
 
 
@@ -340,7 +340,7 @@ class TestDelivery:
 
 class TestRollingMessage:
     async def test_slack_shows_twenty_messages_and_one_that_is_edited(
-        self, open_store: Callable[..., Store], renderer: BoundedRenderer, clock: Clock
+        self, open_store: Callable[..., Store], renderer: IsolatedRenderer, clock: Clock
     ) -> None:
         live = TEXT.replace(
             'mode: each, quiet_hours: {from: "20:00", to: "07:00"}', "mode: live, live: {post_after: 0s}"
@@ -387,8 +387,11 @@ def test_a_box_that_is_gone_tells_of_nothing() -> None:
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Pacific/Kiritimati"])
 @pytest.mark.parametrize("never", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z"])
 def test_a_time_at_the_end_of_the_calendar_costs_nobody_the_digest(never: str, zone: str) -> None:
-    rows = [entry(events.completed()) | {"at": never, "started": never}, entry(events.completed(operationId="op-2"))]
+    rows = [
+        summarize(events.completed()) | {"at": never, "started": never},
+        summarize(events.completed(operationId="op-2")),
+    ]
 
-    document = told_together("daily", FRIDAY.timestamp(), MONDAY.timestamp(), rows, zone=zone)
+    document = build_digest("daily", FRIDAY.timestamp(), MONDAY.timestamp(), rows, zone=zone)
 
     assert document["totals"]["completed"] == 2

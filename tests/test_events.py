@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.events import fill, view
+from relay.domain.events import fill, merge_documents
 from relay.domain.parsing import decode, dump, load, parse
 from relay.errors import InvalidEvent, NotJson
 from tests.support import events
@@ -103,7 +103,7 @@ def test_statuses_and_priorities_are_read_in_any_case() -> None:
 def test_unknown_fields_are_kept() -> None:
     event = event_of(body(customField={"deep": [1]}) | {"outer": True})
 
-    assert view([event])["customField"] == {"deep": [1]}
+    assert merge_documents([event])["customField"] == {"deep": [1]}
     assert event.document["outer"] is True
 
 
@@ -148,7 +148,7 @@ def test_what_is_known_fills_a_thin_document() -> None:
 
 
 def test_newer_documents_are_laid_over_older_ones() -> None:
-    seen = view([events.started(), events.progress(40), events.completed(resultUrl="https://x")])
+    seen = merge_documents([events.started(), events.progress(40), events.completed(resultUrl="https://x")])
 
     assert seen["operationName"] == "Comprehensive Customer Journey Analysis"
     assert seen["progress"]["percentage"] == 100

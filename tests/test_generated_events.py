@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
-from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event, facts, fill, view
+from relay.domain.events import (
+    BATCH_EVENTS,
+    OPERATION_EVENTS,
+    PRIORITIES,
+    STATUSES,
+    Event,
+    facts,
+    fill,
+    merge_documents,
+)
 from relay.domain.parsing import decode, load, parse
 from relay.errors import InvalidEvent, NotJson
 from relay.ingest import reached
@@ -166,7 +175,7 @@ def carried(event: Event) -> Event:
     _, _, plan, body = accept_arguments(event, targets)
     assert json.loads(plan)["subject"] == event.subject
     kept = load(body)
-    view([event, kept])
+    merge_documents([event, kept])
     return kept
 
 

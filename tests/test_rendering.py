@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.events import Event
-from relay.domain.text import clip, length
+from relay.domain.text import length, truncate_mrkdwn
 from relay.errors import TemplateError
 from relay.rendering import Renderer, checks
 from relay.rendering.formats import Formats
@@ -723,7 +723,7 @@ LINK_OR_TEXT = st.sampled_from(["<https://a.example|a>", "&amp;", "&lt;", "ð”˜ð
 
 @given(st.lists(LINK_OR_TEXT, max_size=30).map("".join), st.integers(1, 80))
 def test_a_cut_never_tears_a_link_an_entity_or_a_character(text: str, limit: int) -> None:
-    told = clip(text, limit)
+    told = truncate_mrkdwn(text, limit)
 
     assert length(told) <= limit
     assert re.fullmatch(r"(<https://a\.example\|a>|&amp;|&lt;|[^<>&])*", told)
@@ -877,7 +877,7 @@ def test_the_closest_file_of_the_users_own_is_taken(
     event = samples.messages()["operation.completed"]
 
     assert render(renderer, event, kind=kind, destination=destination)["text"] == told
-    assert renderer.own("slack", kind, event, destination) == f"slack/operation.{told}.yaml"
+    assert renderer.overriding_file("slack", kind, event, destination) == f"slack/operation.{told}.yaml"
 
 
 def test_without_a_file_that_fits_the_built_in_one_is_taken(own: Build, renderer: Renderer) -> None:
@@ -886,7 +886,7 @@ def test_without_a_file_that_fits_the_built_in_one_is_taken(own: Build, renderer
                       base_url=samples.BASE_URL)  # fmt: skip
 
     assert render(with_others, event) == render(renderer, event)
-    assert with_others.own("slack", "each", event, "analysts") == ""
+    assert with_others.overriding_file("slack", "each", event, "analysts") == ""
 
 
 def test_a_mail_has_the_layout_that_is_closest(own: Build) -> None:

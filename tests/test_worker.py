@@ -17,7 +17,7 @@ from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
 from relay.errors import DeliveryError
 from relay.outage import Outage
 from relay.policy.presentation import presentation_for
-from relay.rendering import BoundedRenderer
+from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
@@ -82,8 +82,8 @@ rules: []
 
 
 @pytest.fixture(scope="module")
-def renderer() -> BoundedRenderer:
-    return BoundedRenderer([TEMPLATES])
+def renderer() -> IsolatedRenderer:
+    return IsolatedRenderer([TEMPLATES])
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def wire() -> Wire:
 
 
 @pytest.fixture
-def worker(store: Store, wire: Wire, config: Config, renderer: BoundedRenderer, clock: Clock) -> Worker:
+def worker(store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock) -> Worker:
     return Worker(
         store,
         {"slack": wire, "email": wire},
@@ -150,7 +150,7 @@ async def test_a_failing_delivery_is_a_warning_and_a_dead_letter_an_error(
 
 
 async def test_while_redis_is_away_all_channels_together_say_so_once(
-    redis_server: RedisServer, wire: Wire, config: Config, renderer: BoundedRenderer, clock: Clock
+    redis_server: RedisServer, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
 ) -> None:
     with RedisServer() as server:
         store, outage = Store.open(server.url, worker="w"), Outage(clock)
@@ -213,7 +213,7 @@ async def test_a_permanent_error_is_buried_at_once(store: Store, worker: Worker,
 
 
 async def test_what_fails_before_it_is_sent_is_tried_again_and_becomes_a_dead_letter(
-    store: Store, wire: Wire, config: Config, renderer: BoundedRenderer, clock: Clock
+    store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
 ) -> None:
     faults = iter([KeyError("a fault of relay's own")] * 3)
 
@@ -288,7 +288,7 @@ async def test_an_unknown_outcome_is_repeated_once_at_most(
 
 
 async def test_a_greylisted_mail_is_sent_again_after_a_minute_and_arrives_once(
-    store: Store, config: Config, renderer: BoundedRenderer, clock: Clock
+    store: Store, config: Config, renderer: IsolatedRenderer, clock: Clock
 ) -> None:
     async with Inbox() as inbox:
         inbox.answer("analyst@example.com", "451 4.7.1 try again later")
@@ -336,7 +336,7 @@ async def test_a_broken_template_still_tells(
         (broken / template.name).write_text(
             "blocks:\n  - type: section\n    text: '{{ op.nothing.at.all }}'\ntext: '{{ 1 / 0 }}'\n"
         )
-    renderer = BoundedRenderer([tmp_path, TEMPLATES])
+    renderer = IsolatedRenderer([tmp_path, TEMPLATES])
     worker = Worker(store, {"slack": wire}, config=lambda: config, renderer=lambda: renderer, clock=clock)
     await store.accept(events.completed(), [room()])
 
@@ -375,7 +375,7 @@ async def test_who_is_called_depends_on_status_and_priority(
 
 
 async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
-    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: BoundedRenderer
+    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: IsolatedRenderer
 ) -> None:
     store = open_store(clock=None)
     arrived = asyncio.Event()
@@ -395,7 +395,7 @@ async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
 
 
 async def test_the_proof_of_a_delivery_outlives_an_outage_of_redis(
-    wire: Wire, config: Config, renderer: BoundedRenderer
+    wire: Wire, config: Config, renderer: IsolatedRenderer
 ) -> None:
     with RedisServer(appendonly="yes", appendfsync="always") as server:
         store = Store.open(server.url, worker="w")

@@ -13,7 +13,7 @@ from relay.cli.template import Workplace, workplace, workplace_options
 from relay.configfile.validation import suggest
 from relay.dev.standins.slack_limits import validate
 from relay.errors import TemplateError
-from relay.rendering import BoundedRenderer
+from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import Case, problems, untranslated
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.renderer import message_of
@@ -71,10 +71,12 @@ def faults_of(place: Workplace) -> list[str]:
 
     def concerns(case: Case) -> bool:
         """Messages that nothing of the author's has a part in are not theirs to mend."""
-        own = library.own(case.channel, message_of(case.event, case.kind, case.history), case.kind, case.destination)
+        own = library.overriding_file(
+            case.channel, message_of(case.event, case.kind, case.history), case.kind, case.destination
+        )
         return place.own is None or bool(own)
 
-    with contextlib.closing(BoundedRenderer(place.directories, base_url=place.sample_url)) as renderer:
+    with contextlib.closing(IsolatedRenderer(place.directories, base_url=place.sample_url)) as renderer:
         return faults + problems(
             renderer.render, library, catalogues, place.directories, fixtures=FIXTURES, concerns=concerns, judge=judge
         )

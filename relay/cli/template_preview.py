@@ -22,7 +22,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import decode, parse
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
-from relay.rendering import BoundedRenderer
+from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import history_of, kinds_of, sample_events
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.translations import languages
@@ -84,7 +84,7 @@ def preview(
             told = _kept(operation, config or USUAL)
         else:
             told = _sampled(place, message, view.fixture)
-        with contextlib.closing(BoundedRenderer(place.directories, base_url=base_url)) as renderer:
+        with contextlib.closing(IsolatedRenderer(place.directories, base_url=base_url)) as renderer:
             files = [
                 file for name in told for each in channels for file in _write(renderer, each, name, told[name], view)
             ]
@@ -152,7 +152,7 @@ def _sampled(place: Workplace, message: str | None, fixture: str) -> Told:
 
 
 def _write(
-    renderer: BoundedRenderer, channel: str, name: str, told: tuple[Event, tuple[Event, ...]], view: View
+    renderer: IsolatedRenderer, channel: str, name: str, told: tuple[Event, tuple[Event, ...]], view: View
 ) -> Iterator[Path]:
     """The files of one message, written."""
     event, history = told

@@ -12,7 +12,7 @@ import click
 from relay.cli.options import refuse, visible
 from relay.cli.template import Workplace, workplace, workplace_options
 from relay.errors import RelayError
-from relay.rendering import BoundedRenderer
+from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import cases
 from relay.rendering.fixtures import FIXTURES
 
@@ -54,10 +54,10 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
 def _said(place: Workplace) -> Iterator[tuple[str, str]]:
     """Each golden file's name and content, as it would be now."""
     told: dict[str, dict[str, Any]] = {}
-    with contextlib.closing(BoundedRenderer(place.directories, base_url=place.sample_url)) as renderer:
+    with contextlib.closing(IsolatedRenderer(place.directories, base_url=place.sample_url)) as renderer:
         own = renderer.renderer
         for case in cases(own.library, place.directories, renderer.languages, FIXTURES):
-            if not own.own(case.channel, case.kind, case.event, case.destination, case.history):
+            if not own.overriding_file(case.channel, case.kind, case.event, case.destination, case.history):
                 continue  # relay's own wording is relay's own to change
             at = f"@{case.destination}" if case.destination else ""
             name = f"{case.channel}/{case.sample}{at}.{case.fixture}.{case.language}"

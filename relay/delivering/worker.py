@@ -25,7 +25,7 @@ from relay.policy.presentation import mentions_for, presentation_for
 from relay.policy.recipients import mentions
 from relay.policy.retry import RetryPolicy, delay
 from relay.receiving.problems import RateLimitedLog
-from relay.rendering import BoundedRenderer
+from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.queue import Pause
 
@@ -61,7 +61,7 @@ class Worker:
         channels: Mapping[str, Channel],
         *,
         config: Callable[[], Config],
-        renderer: Callable[[], BoundedRenderer],
+        renderer: Callable[[], IsolatedRenderer],
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
         unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,

@@ -252,7 +252,7 @@ def _run(event: Event, stated: int, known: Mapping[str, str]) -> int:
     return max(stated, int(known.get("retry", 0)))
 
 
-def view(history: Iterable[Event]) -> dict[str, Any]:
+def merge_documents(history: Iterable[Event]) -> dict[str, Any]:
     """Everything the events of one operation say, newer over older, as plain data for templates.
 
     Keys are the documents' own (operationName, progress, phases, results …); an object is merged key by key.

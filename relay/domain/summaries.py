@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from relay.domain.events import PRIORITIES, TERMINAL, Document, Event, view
+from relay.domain.events import PRIORITIES, TERMINAL, Document, Event, merge_documents
 
 Entry = Mapping[str, Any]
 
 FAILED = ("Failed", "Timeout")
-MOST = {"attention": 30, "done": 10, "running": 20}  # rows of each group that are shown; the others are counted
+MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group that are shown; the others are counted
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
 LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100}
@@ -28,7 +28,7 @@ _STARTED = ("startTime", "startedAt", "dateCreated", "retryAttemptDate", "batchS
 _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
 
 
-def entry(event: Event) -> dict[str, Any]:
+def summarize(event: Event) -> dict[str, Any]:
     """What this event alone says of its operation or batch."""
     facts = _of_batch(event) if event.about_batch else _of_operation(event)
     watched = event.document.get("stalled")
@@ -40,14 +40,14 @@ def entry(event: Event) -> dict[str, Any]:
     return {key: value for key, value in said.items() if value not in ("", None) or key in ("rule", "status")}
 
 
-def group(one: Entry) -> str:
+def section_of(one: Entry) -> str:
     """Where it is shown: attention, done or running."""
     if one.get("status") in FAILED or (one.get("rule") and one.get("status") not in TERMINAL):
         return "attention"
     return "done" if one.get("status") in TERMINAL else "running"
 
 
-def lasted(one: Entry) -> float | None:
+def duration_of(one: Entry) -> float | None:
     """How long a run took that is over, in seconds."""
     if one.get("status") not in TERMINAL:
         return None
@@ -59,11 +59,11 @@ def lasted(one: Entry) -> float | None:
 
 def totals(entries: Sequence[Entry]) -> dict[str, Any]:
     """The four figures of a digest."""
-    spans = [span for one in entries if one.get("status") == "Completed" and (span := lasted(one)) is not None]
+    spans = [span for one in entries if one.get("status") == "Completed" and (span := duration_of(one)) is not None]
     return {
         "completed": sum(one.get("status") == "Completed" for one in entries),
         "failed": sum(one.get("status") in FAILED for one in entries),
-        "overdue": sum(group(one) == "attention" and one.get("status") not in FAILED for one in entries),
+        "overdue": sum(section_of(one) == "attention" and one.get("status") not in FAILED for one in entries),
         "median": median(spans) if spans else None,
     }
 
@@ -81,7 +81,7 @@ def per_day(entries: Iterable[Entry], zone: str) -> dict[str, tuple[int, int]]:
     return counts
 
 
-def told_together(
+def build_digest(
     kind: str,
     start: float,
     end: float,
@@ -96,9 +96,9 @@ def told_together(
 
     `before` is what `kept` made of the digest before it; `days` are the earlier runs per day.
     """
-    groups: dict[str, list[Entry]] = {name: [] for name in MOST}
+    groups: dict[str, list[Entry]] = {name: [] for name in MAX_ROWS}
     for one in entries:
-        groups[group(one)].append(one)
+        groups[section_of(one)].append(one)
     for name, order in _ORDERS.items():
         groups[name].sort(key=order)
     daily = timedelta(seconds=end - start) <= DAILY
@@ -111,7 +111,7 @@ def told_together(
         "timestamp": _iso(end),
         "zone": zone,
         "daily": daily,
-        "entries": [dict(one) for name, most in MOST.items() for one in groups[name][:most]],
+        "entries": [dict(one) for name, most in MAX_ROWS.items() for one in groups[name][:most]],
         "totals": totals(entries) | {name: len(ones) for name, ones in groups.items()} | {"total": len(entries)},
         "before": before if before and before.get("daily") == daily else None,
         "days": _days(days or {}, new, end, zone) if kind == "digest" else [],
@@ -120,14 +120,14 @@ def told_together(
     }
 
 
-def kept(document: Document) -> dict[str, Any]:
+def digest_baseline(document: Document) -> dict[str, Any]:
     """What the next digest needs to know of this one, once it was sent."""
     figures = {key: document["totals"][key] for key in ("completed", "failed", "overdue", "median")}
     return {"last": figures | {"to": document["to"], "daily": document["daily"]}, "days": document["new_days"]}
 
 
 def _of_operation(event: Event) -> dict[str, Any]:
-    operation, document = event.operation, view([event])
+    operation, document = event.operation, merge_documents([event])
     results = _mapping(document.get("results"))
     summary = _mapping(results.get("summary"))
     error = document.get("error")

@@ -24,7 +24,7 @@ def length(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def clip(text: str, limit: int) -> str:
+def truncate_mrkdwn(text: str, limit: int) -> str:
     """Slack's mrkdwn in at most `limit` characters, its end marked. A code block that is cut is closed."""
     if length(text) <= limit:
         return text

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from relay.domain.deliveries import Presentation
-from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event, view
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event, merge_documents
 
 Call = Literal["", "owner", "group"]
 
@@ -122,7 +122,7 @@ def _document(event: Event, history: Iterable[Event]) -> Mapping[str, Any]:
     if event.about_batch:
         own = event.operation.document if event.operation and _mishap(event) else {}
         return {**(event.batch.document if event.batch else {}), **own}
-    return view([*history, event])
+    return merge_documents([*history, event])
 
 
 def _owner(document: Mapping[str, Any]) -> list[str]:

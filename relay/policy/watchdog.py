@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 
 from relay.configfile.units import duration
 from relay.configfile.validation import Duration, DurationText, Off, Section
-from relay.domain.events import Document, Event, view
+from relay.domain.events import Document, Event, merge_documents
 from relay.domain.parsing import ENVELOPE, parse
 
 SOURCE = "relay"  # what relay's own events come from
@@ -211,7 +211,7 @@ def event_of(news: Alert, run: Run, history: Sequence[Event], now: float) -> Eve
 
     InvalidEvent if what its documents say together makes no sense.
     """
-    known = {name: value for name, value in view(history).items() if name not in LEFT_OUT}
+    known = {name: value for name, value in merge_documents(history).items() if name not in LEFT_OUT}
     own = next((event.own_id for event in reversed(history) if event.own_id), run.subject)
     if own != run.subject:
         known["originalOperationId"] = run.subject

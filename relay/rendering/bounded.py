@@ -35,7 +35,7 @@ class Rendered:
     fault: str = ""
 
 
-class BoundedRenderer:
+class IsolatedRenderer:
     """What relay delivers with. Compiles every template when it is built; TemplateError names the fault."""
 
     def __init__(
@@ -78,7 +78,7 @@ class BoundedRenderer:
         destination = str(options.get("destination", ""))
         own, fault = "", ""
         try:
-            own = self.renderer.own(channel, kind, event, destination, history)
+            own = self.renderer.overriding_file(channel, kind, event, destination, history)
             if not own:
                 return Rendered(self.renderer.render(channel, kind, event, history, **options))
             loop = asyncio.get_running_loop()
@@ -94,13 +94,13 @@ class BoundedRenderer:
         self.faults[own] = fault
         content = await asyncio.to_thread(self._plainly, (channel, kind, event, history), options)
         text = self.renderer.catalogues.language(language).translations.gettext(FELL_BACK)
-        return Rendered(noted(channel, content, text % {"file": own}), fault)
+        return Rendered(with_footnote(channel, content, text % {"file": own}), fault)
 
     def render(
         self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], **options: Any
     ) -> dict[str, Any]:
         """The same, waited for, and with TemplateError where a template fails: for the commands of its author."""
-        own = self.renderer.own(channel, kind, event, options.get("destination", ""), history)
+        own = self.renderer.overriding_file(channel, kind, event, options.get("destination", ""), history)
         if not own:
             return self.renderer.render(channel, kind, event, history, **options)
         return self._queue.submit(self._in_child, own, (channel, kind, event, history), options).result()
@@ -149,7 +149,7 @@ class BoundedRenderer:
             return self.renderer.fallback(channel, event, options["language"])
 
 
-def noted(channel: str, content: dict[str, Any], note: str) -> dict[str, Any]:
+def with_footnote(channel: str, content: dict[str, Any], note: str) -> dict[str, Any]:
     """The message with a note at its foot."""
     if channel == "slack":
         block = {"type": "context", "elements": [{"type": "plain_text", "text": note, "emoji": False}]}

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from relay.domain.events import WATCH_EVENTS, Event, view
+from relay.domain.events import WATCH_EVENTS, Event, merge_documents
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
 from relay.rendering.formats import Formats
@@ -24,7 +24,7 @@ ACTION = {"name": "", "user": "", "userName": "", "ok": False, "unknown": False,
 RECOVERED = {"rule": "", "seconds": None, "flapping": False}
 
 
-def standing(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
+def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
     """What relay's own watchdog last found and did not take back; nothing once the run is over.
 
     Decided by the order in which relay learned of it all: the sender's clock may be another.
@@ -53,7 +53,7 @@ def context(
     merged = clean(_merged(event, known))
     language = formats.language
     op = operation(event, known, merged, language, base_url)
-    alarm = clean(standing(event, history) if live else mapping(event.document.get("stalled")))
+    alarm = clean(open_alarm(event, history) if live else mapping(event.document.get("stalled")))
     if live and alarm:
         op |= {"status": "Stalled", "status_label": language.label("Stalled")}
         if event.name not in WATCH_EVENTS:  # an alarm stands, for instance overdue, and the run goes on
@@ -98,7 +98,7 @@ def _merged(event: Event, known: Sequence[Event]) -> dict[str, Any]:
         document = event.operation.document if event.operation else {}
         parts = {key: getattr(event, key) for key in ("results", "error") if getattr(event, key)}
         return {**document, **parts}
-    merged = view(known)
+    merged = merge_documents(known)
     for key in OUTCOME_PARTS:  # an earlier attempt's failure is not this one's
         told = [getattr(other, key) for other in known if other.status == event.status and getattr(other, key)]
         merged[key] = told[-1] if told else {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.domain.events import TERMINAL, Event
-from relay.domain.summaries import MOST, group, lasted
+from relay.domain.summaries import MAX_ROWS, duration_of, section_of
 from relay.rendering.json_access import mapping, number, rows, text
 from relay.rendering.operations import address
 from relay.rendering.texts import clean, safe_url
@@ -18,8 +18,8 @@ def digest(event: Event, language: Language, base_url: str) -> dict[str, Any]:
     """What the event's document tells (`entries.told_together`); every field is there for other events too."""
     document: Mapping[str, Any] = clean(event.document) if event.name in TOGETHER else {}
     totals, before = mapping(document.get("totals")), mapping(document.get("before"))
-    shown = [(group(one), _row(one, event, language, base_url)) for one in rows(document.get("entries"))]
-    groups = {name: [row for where, row in shown if where == name] for name in MOST}
+    shown = [(section_of(one), _row(one, event, language, base_url)) for one in rows(document.get("entries"))]
+    groups = {name: [row for where, row in shown if where == name] for name in MAX_ROWS}
     return {
         "kind": text(document, "kind"),
         "from": text(document, "from"),
@@ -63,7 +63,7 @@ def _row(one: Mapping[str, Any], event: Event, language: Language, base_url: str
         "error": text(one, "error") if status not in ("Completed", "Running") else "",
         "at": text(one, "at"),
         "started_at": text(one, "started"),
-        "duration": lasted(one),
+        "duration": duration_of(one),
         "percentage": None if status == "Completed" else number(one, "percentage"),
         "phase": text(one, "phase"),
         **{name: number(one, name) for name in ("variants", "anomalies", "records", "total")},

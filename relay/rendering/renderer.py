@@ -13,7 +13,7 @@ from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
 from relay.errors import TemplateError
 from relay.rendering import email, slack
 from relay.rendering.checks import problems
-from relay.rendering.context import context, standing
+from relay.rendering.context import context, open_alarm
 from relay.rendering.digests import TOGETHER, counts
 from relay.rendering.formats import Formats
 from relay.rendering.template_set import MODES, REQUIRED, Library
@@ -125,9 +125,11 @@ class Renderer:
             return slack.fallback(told)
         return email.fallback(told, name, known.code) if channel == "email" else {"text": told}
 
-    def own(self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()) -> str:
+    def overriding_file(
+        self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()
+    ) -> str:
         """The file of the user's own that has a part in this message; empty if everything in it is built in."""
-        return self.library.own(channel, message_of(event, kind, history), kind, destination)
+        return self.library.overriding_file(channel, message_of(event, kind, history), kind, destination)
 
     def check(self) -> list[str]:
         """Every fault that shows when all messages are made from sample data in every language; none if empty."""
@@ -138,7 +140,7 @@ def message_of(event: Event, kind: Kind, history: Sequence[Event] = ()) -> str:
     """Which message tells of the event. A Timeout is told as one, and a failure as one, whatever named it."""
     if event.about_batch:
         return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
-    if kind == "live" and standing(event, history):
+    if kind == "live" and open_alarm(event, history):
         return "operation.stalled"
     if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
         return OF_STATUS.get(event.status, event.name)

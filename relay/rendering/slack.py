@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from relay.domain.text import ELLIPSIS, clip, length
+from relay.domain.text import ELLIPSIS, length, truncate_mrkdwn
 from relay.rendering.texts import bound, line
 
 MAX_TEXT = 150
@@ -31,7 +31,7 @@ def finish(content: dict[str, Any]) -> dict[str, Any]:
     """`text` and `blocks` ready for chat.postMessage and chat.update; with `rich`, other blocks to try first."""
     made = [block for block in content.get("blocks", []) if isinstance(block, dict)]
     profiles = [block.pop("profile", "") for block in made]
-    told = {**content, "text": _bound(clip(line(str(content["text"])), MAX_TEXT))}
+    told = {**content, "text": _bound(truncate_mrkdwn(line(str(content["text"])), MAX_TEXT))}
     if "rich" in profiles:  # copied, since a block of both may have to be cut in one of them alone
         rich = [deepcopy(block) for block, profile in zip(made, profiles, strict=True) if profile != "classic"]
         told["rich"] = _fitted(rich)
@@ -55,7 +55,7 @@ def _fitted(blocks: list[Block]) -> list[Block]:
             if isinstance(block.get(key), list):
                 block[key] = block[key][:most]
         for text, limit in _texts(block):
-            text["text"] = _bound(clip(text["text"], max(1, min(limit, room))))
+            text["text"] = _bound(truncate_mrkdwn(text["text"], max(1, min(limit, room))))
             room -= length(text["text"])
             if text.get("type") == "mrkdwn":
                 text["verbatim"] = True  # else Slack makes links of addresses and names that an event mentions
@@ -121,4 +121,4 @@ def _bound(text: str) -> str:
 def _literal(text: str, limit: int) -> str:
     for entity, character in _LITERAL:
         text = text.replace(entity, character)
-    return bound(clip(line(text), limit))
+    return bound(truncate_mrkdwn(line(text), limit))

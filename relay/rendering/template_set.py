@@ -17,7 +17,7 @@ from relay.errors import TemplateError
 from relay.rendering.leaves import Source, Values, fault
 from relay.rendering.sandbox import Mode, Sandbox, environment
 from relay.rendering.texts import line
-from relay.rendering.trees import Tree
+from relay.rendering.trees import MessageTemplate
 from relay.resources import resource_dir
 
 # How a channel's texts escape what events say. A channel that is not named here sends plain text.
@@ -36,17 +36,17 @@ REQUIRED = {
 Made = TypeVar("Made")
 
 
-class Messages(Mapping[str, Tree]):
+class Messages(Mapping[str, MessageTemplate]):
     """A channel's message files by their names without `.yaml`; each is read when it is first asked for."""
 
-    def __init__(self, read: Callable[[str], Tree]) -> None:
+    def __init__(self, read: Callable[[str], MessageTemplate]) -> None:
         self._read = read
-        self._trees: dict[str, Tree | None] = {}
+        self._trees: dict[str, MessageTemplate | None] = {}
 
-    def add(self, name: str, tree: Tree | None = None) -> None:
+    def add(self, name: str, tree: MessageTemplate | None = None) -> None:
         self._trees[name] = tree
 
-    def __getitem__(self, name: str) -> Tree:
+    def __getitem__(self, name: str) -> MessageTemplate:
         tree = self._trees[name]
         if tree is None:
             tree = self._trees[name] = self._read(name)
@@ -96,7 +96,7 @@ class Library:
         return tuple(self._trees)
 
     @property
-    def messages(self) -> Mapping[str, Mapping[str, Tree]]:
+    def messages(self) -> Mapping[str, Mapping[str, MessageTemplate]]:
         """Per channel, the message files by their names without `.yaml`."""
         return self._trees
 
@@ -107,10 +107,10 @@ class Library:
         for mode, name in self._plain_templates():
             self.template(mode, name)
 
-    def message(self, channel: str, name: str, kind: str, destination: str = "") -> Tree:
+    def message(self, channel: str, name: str, kind: str, destination: str = "") -> MessageTemplate:
         """The file for this message: the user's before the built-in one, then the one for this destination, then the
         one for this kind; the one for everything unknown if there is none."""
-        trees: Mapping[str, Tree] = self._trees.get(channel, {})
+        trees: Mapping[str, MessageTemplate] = self._trees.get(channel, {})
         places = (f"@{destination}", "") if destination else ("",)
         for stem in (name, GENERIC):
             wanted = [f"{stem}{part}{at}" for at in places for part in (f".{kind}", "")]
@@ -119,7 +119,7 @@ class Library:
                 return trees[min(found, key=lambda each: self._levels[f"{channel}/{each}.yaml"])]
         raise TemplateError(f"no template for {channel}: expected a file {channel}/{GENERIC}.yaml in {self._where()}")
 
-    def own(self, channel: str, name: str, kind: str, destination: str = "") -> str:
+    def overriding_file(self, channel: str, name: str, kind: str, destination: str = "") -> str:
         """The file of the user's own that has a part in this message; empty if everything in it is built in."""
         file = self.message(channel, name, kind, destination).name
         shared = sorted(each for each in self._levels if each.endswith(SHARED))
@@ -189,13 +189,13 @@ class Library:
         trees = self._trees.setdefault(channel, Messages(lambda each: self._tree(f"{channel}/{each}.yaml", channel)))
         trees.add(stem, tree)
 
-    def _tree(self, name: str, channel: str) -> Tree:
+    def _tree(self, name: str, channel: str) -> MessageTemplate:
         try:
             source, file, _ = self._loader.get_source(self.environments["text"], name)
         except UnicodeDecodeError:
             raise TemplateError(f"{name}: {NOT_UTF8}") from None
         texts, addresses = self.environments[MODES.get(channel, "text")], self.environments["text"]
-        return Tree(Path(file or name), source, texts, addresses, name=name)
+        return MessageTemplate(Path(file or name), source, texts, addresses, name=name)
 
     def _tried(self, make: Callable[..., Made], *arguments: Any) -> Made | None:
         try:

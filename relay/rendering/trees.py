@@ -45,7 +45,7 @@ def _composed(source: str) -> Node | None:
     return root
 
 
-class Tree:
+class MessageTemplate:
     """One template file, compiled. `sources` are its Jinja sources, for those who look for names in them."""
 
     def __init__(self, file: Path, source: str, texts: Sandbox, addresses: Sandbox, *, name: str = "") -> None:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from relay.domain.deliveries import Target, Window
 from relay.domain.events import Event
-from relay.domain.summaries import told_together
+from relay.domain.summaries import build_digest
 from relay.store.client import Scripts, call
 from relay.store.keys import PREFIX, box_id, digests
 from relay.store.plan import limits_of
@@ -86,7 +86,7 @@ def event_of(box: str, fields: Mapping[str, Any], entries: Sequence[Mapping[str,
     """A box as an event of relay's own; it is received when it is due, so that its delay shows."""
     start, end = (float(fields.get(name, 0)) / 1000 for name in ("from", "to"))
     past = {name[4:]: value for name, value in fields.items() if name.startswith("was:")}
-    document = told_together(
+    document = build_digest(
         str(fields.get("kind", "digest")),
         start,
         end,

@@ -8,7 +8,7 @@ from typing import Any, cast
 from relay.domain.deliveries import Accepted, Delivery, Kind, Limit, Target, Window
 from relay.domain.events import Event, facts
 from relay.domain.parsing import dump, load
-from relay.domain.summaries import entry, kept
+from relay.domain.summaries import digest_baseline, summarize
 from relay.store.client import refusal
 from relay.store.keys import digest, lane, operation
 
@@ -64,7 +64,7 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     if event.action:
         plan["action"] = dict(event.action)
     else:  # also of what nobody is told of: a round-up that has the run must not be behind
-        plan["entry"] = entry(event)
+        plan["entry"] = summarize(event)
     if event.original:
         plan |= {"own": operation(event.own_id), "stated": _stated_retry(event)}
     if event.operation and event.operation.status in MISHAPS:
@@ -161,7 +161,7 @@ def quiet_hours(places: Mapping[str, Window]) -> str:
 
 def digest_baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """What settling a digest keeps for the next one."""
-    what = kept(document)
+    what = digest_baseline(document)
     end = datetime.fromisoformat(document["to"])
     oldest = (end - timedelta(days=KEPT_DAYS)).date().isoformat()
     return {"last": _json(what["last"]), "days": what["days"], "to": int(end.timestamp() * 1000), "oldest": oldest}

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 from relay.config import parse_config
 from relay.delivering.worker import Worker
 from relay.policy.rules import decide, targets
-from relay.rendering import BoundedRenderer
+from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
@@ -51,7 +51,7 @@ rules: [{{notify: [war-room]}}]
             channels={"teams": teams},
         )
         channel = teams(config.channels["teams"])
-        renderer = BoundedRenderer([tmp_path, ROOT / "templates"])
+        renderer = IsolatedRenderer([tmp_path, ROOT / "templates"])
         worker = Worker(store, {"teams": channel}, config=lambda: config, renderer=lambda: renderer, clock=clock)
         event = events.progress(67)
         await store.accept(event, targets(decide(event, config.rules), config.destinations, {"teams": teams}))

@@ -16,7 +16,7 @@ from relay.channels.email.channel import Email
 from relay.config import parse_config
 from relay.delivering.worker import Worker
 from relay.errors import StoreUnavailable
-from relay.rendering import BoundedRenderer
+from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.suppressions import Suppressions
@@ -52,7 +52,7 @@ rules: []
         | settings
     )
     channel = Email(Email.Settings.model_validate(given))
-    renderer = BoundedRenderer([TEMPLATES])
+    renderer = IsolatedRenderer([TEMPLATES])
     worker = Worker(
         store, {"email": channel}, config=lambda: config, renderer=lambda: renderer, clock=clock, jitter=lambda: 0.0,
         unsubscribe=unsubscribe or Unsubscribe(Suppressions(store), lambda: PUBLIC, clock).link,

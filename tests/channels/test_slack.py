@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.dev.standins.slack import Fault, Group, Message, SlackStandin, User
 from relay.domain.deliveries import Notification
-from relay.domain.text import clip
+from relay.domain.text import truncate_mrkdwn
 from relay.errors import DeliveryError
 from tests.support.clock import Clock
 
@@ -598,7 +598,7 @@ class TestClip:
         ],
     )
     def test_nothing_is_torn_apart(self, text: str, limit: int, kept: str) -> None:
-        assert clip(text, limit) == kept
+        assert truncate_mrkdwn(text, limit) == kept
 
 
 WORKSPACE = """invalid_auth not_authed account_inactive token_revoked token_expired missing_scope not_allowed_token_type

@@ -5,7 +5,7 @@ from typing import Any
 
 from relay.domain.deliveries import Kind
 from relay.domain.events import Event
-from relay.domain.summaries import told_together
+from relay.domain.summaries import build_digest
 from relay.rendering import Renderer
 
 PATH = "/api/tenant-1/project-1/async/operation"
@@ -44,7 +44,7 @@ def several(count: int, like: Entry, **more: Any) -> list[Entry]:
 
 def told(kind: str, start: datetime, entries: list[Entry], **more: Any) -> Event:
     """The event of this digest or round-up, as it reaches the renderer."""
-    document = told_together(kind, start.timestamp(), NOW.timestamp(), entries, zone="Europe/Berlin", **more)
+    document = build_digest(kind, start.timestamp(), NOW.timestamp(), entries, zone="Europe/Berlin", **more)
     return Event(id="box", name=document["event"], source="relay", occurred_at=NOW, received_at=NOW, document=document)
 
 

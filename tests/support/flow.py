@@ -15,14 +15,14 @@ from relay.dev.standins.slack import Message, SlackStandin
 from relay.domain.deliveries import Accepted
 from relay.domain.parsing import parse
 from relay.ingest import Ingest
-from relay.rendering import BoundedRenderer
+from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin, Ledger
 from tests.support.clock import Clock
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 POST, UPDATE = "chat.postMessage", "chat.update"
-RENDERER = BoundedRenderer([TEMPLATES])
+RENDERER = IsolatedRenderer([TEMPLATES])
 
 CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}

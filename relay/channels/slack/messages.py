@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from relay.domain.text import clip, length
+from relay.domain.text import length, truncate_mrkdwn
 
 BUDGET = 9_000  # characters in all blocks: Slack refuses more at a length it does not publish, once at 11,341
 TEXT = 3_000
@@ -28,7 +28,7 @@ def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise:
     words = "\n".join(_texts([blocks, attachments])) or text or otherwise
     line = text or words
     fitted, room = _fitted(_addressed(blocks or (), mentions), BUDGET)
-    full: Message = {"text": clip(_joined(mentions, line), TEXT), "blocks": fitted}
+    full: Message = {"text": truncate_mrkdwn(_joined(mentions, line), TEXT), "blocks": fitted}
     if attachments:
         full["attachments"] = []
         for one in attachments:
@@ -36,8 +36,8 @@ def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise:
             full["attachments"].append({**one, "blocks": blocks})
     return [
         full,
-        {"text": clip(_joined(mentions, words), TEXT), "blocks": []},
-        {"text": clip(_joined(mentions, _plain(line)), LINE), "blocks": []},
+        {"text": truncate_mrkdwn(_joined(mentions, words), TEXT), "blocks": []},
+        {"text": truncate_mrkdwn(_joined(mentions, _plain(line)), LINE), "blocks": []},
     ]
 
 
@@ -61,7 +61,7 @@ def _addressed(blocks: Sequence[Message], mentions: str) -> list[Message]:
     for index, block in enumerate(blocks):
         text = block.get("text")
         if block.get("type") == "section" and isinstance(text, Mapping) and text.get("type") == "mrkdwn":
-            named = {**block, "text": {**text, "text": clip(f"{mentions} {text.get('text', '')}", TEXT)}}
+            named = {**block, "text": {**text, "text": truncate_mrkdwn(f"{mentions} {text.get('text', '')}", TEXT)}}
             return [*blocks[:index], named, *blocks[index + 1 :]]
     return [{"type": "section", "text": {"type": "mrkdwn", "text": mentions}}, *blocks]
 
@@ -72,7 +72,7 @@ def _fitted(blocks: Sequence[Message], room: int) -> tuple[list[Message], int]:
     for block in blocks:
         text = block.get("text")
         if _size(block) > room >= LEAST and block.get("type") == "section" and isinstance(text, Mapping):
-            shorter = {**block, "text": {**text, "text": clip(str(text.get("text", "")), room)}}
+            shorter = {**block, "text": {**text, "text": truncate_mrkdwn(str(text.get("text", "")), room)}}
             shorter.pop("fields", None)
         else:
             shorter = block
