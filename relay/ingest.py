@@ -39,7 +39,7 @@ def reached(event: Event, config: Config, channels: Mapping[str, Any]) -> tuple[
 
 
 class Take(Protocol):
-    """`Intake.take`, or what stands in front of it."""
+    """`Ingest.ingest`, or what stands in front of it."""
 
     async def __call__(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted: ...
 

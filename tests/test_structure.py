@@ -22,7 +22,7 @@ PLANTED = {
     "a worker that knows Slack": ("delivering/worker.py", "from relay.channels.slack.channel import Slack"),
     "an ingest that knows mails": ("ingest.py", "from relay.channels.email.channel import Email"),
     "an ingest that knows buttons": ("ingest.py", "from relay.interactivity.buttons import offered"),
-    "rules that word": ("policy/rules.py", "from relay.rendering import BoundedRenderer"),
+    "rules that word": ("policy/rules.py", "from relay.rendering import IsolatedRenderer"),
     "a domain that stores": ("domain/events.py", "from relay.store import Store"),
     "a store that words": ("store/queue.py", "from relay.cli.options import visible"),
     "a file that nobody listed": ("leftover.py", "import json"),

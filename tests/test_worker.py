@@ -352,7 +352,7 @@ async def test_the_thread_of_a_live_message_is_handed_on(
 ) -> None:
     await store.accept(events.progress(10), [team()])
     await worker.run_once("slack")
-    await store.accept(events.completed(), [team(telling=presentation_for(events.completed()))])
+    await store.accept(events.completed(), [team(presentation=presentation_for(events.completed()))])
     await worker.run_once("slack")
     clock.advance(2)
     await worker.run_once("slack")

@@ -61,7 +61,7 @@ def presentation_for(event: Event, *, low_wanted: bool = False) -> Presentation:
     """What this event does at a destination. `low_wanted`: a rule names the priority Low, which is then as Normal."""
     cell = _cell(event, low_wanted=low_wanted)
     if event.about_batch:  # a batch has no priority: its message stands, and a member's mishap is told below it
-        return replace(cell.telling, root=True, reply=cell.telling.thread_reply or _mishap(event))
+        return replace(cell.telling, new_message=True, thread_reply=cell.telling.thread_reply or _mishap(event))
     return cell.telling
 
 

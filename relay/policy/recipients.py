@@ -108,7 +108,7 @@ def requested_targets(
 
 def _beside(target: Target) -> Target:
     """A rule has its own message for this event there: a live message that stands is kept true, and says no more."""
-    return replace(target, telling=Presentation(new_message=False), batch_reply=False, beside=True)
+    return replace(target, presentation=Presentation(new_message=False), batch_reply=False, update_only=True)
 
 
 def _destination(

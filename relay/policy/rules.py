@@ -238,9 +238,9 @@ def _times(event: Event, destination: Destination, settings: Any, defaults: Dest
     hours = destination.quiet_hours or defaults.quiet_hours
     cap = getattr(settings, "new_roots", None) if destination.mode == "live" else None
     return {
-        "quiet": quiet_at(destination, defaults, now),
-        "passes": bool(hours and hours.lets_pass(event)),
-        "cap": (cap.count, cap.per) if cap else None,
+        "quiet_window": quiet_at(destination, defaults, now),
+        "bypass_quiet_hours": bool(hours and hours.lets_pass(event)),
+        "new_message_cap": (cap.count, cap.per) if cap else None,
     }
 
 

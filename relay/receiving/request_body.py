@@ -8,7 +8,7 @@ from relay.receiving.problems import HttpProblem
 
 
 async def read(request: web.Request, *, most: int, seconds: float) -> bytes:
-    """The whole body, counted as it comes: its length may be left out, and is never believed. Raises Refused.
+    """The whole body, counted as it comes: its length may be left out, and is never believed. Raises HttpProblem.
 
     `most` is in bytes. A sender that waits to be asked for it (Expect: 100-continue) is asked here.
     """

@@ -15,7 +15,7 @@ FIGURES = ("completed", "failed", "overdue", "median")
 
 
 def digest(event: Event, language: Language, base_url: str) -> dict[str, Any]:
-    """What the event's document tells (`entries.told_together`); every field is there for other events too."""
+    """What the event's document tells (`summaries.build_digest`); every field is there for other events too."""
     document: Mapping[str, Any] = clean(event.document) if event.name in TOGETHER else {}
     totals, before = mapping(document.get("totals")), mapping(document.get("before"))
     shown = [(section_of(one), _row(one, event, language, base_url)) for one in rows(document.get("entries"))]

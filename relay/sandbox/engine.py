@@ -52,7 +52,7 @@ class Operations:
         return answer
 
     async def retry(self, original: Operation, asked: RetryOperation) -> answers.Retried:
-        """Refused (409) unless the original has failed."""
+        """HttpProblem (409) unless the original has failed."""
         webhooks = await self._state.all(Webhook, original.scope)
         told, now = Told(webhooks, Counters(), self._desk.links), self._desk.clock()
         answer: answers.Retried
@@ -75,7 +75,7 @@ class Operations:
         return answer
 
     async def cancel(self, operation: Operation, asked: CancelOperation) -> answers.Cancelled:
-        """Refused (409) if it is over already."""
+        """HttpProblem (409) if it is over already."""
         told, now = await self._told(operation), self._desk.clock()
 
         def decide(found: Found) -> Change:

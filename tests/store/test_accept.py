@@ -320,7 +320,7 @@ async def test_ids_with_braces_newlines_and_colons_stay_inside_the_keyspace(stor
 
 
 async def test_what_is_left_out_beforehand_is_counted_and_nothing_else(store: Store) -> None:
-    answer = await store.accept(events.started(), [mail(held="not_mailed"), room()])
+    answer = await store.accept(events.started(), [mail(hold_reason="not_mailed"), room()])
 
     assert (answer.deliveries, answer.held) == (1, (("analysts", "not_mailed"),))
     assert (await Admin(store).ledger()).counts["held:not_mailed"] == 1

@@ -29,7 +29,7 @@ def digest(now: float, **changes: Any) -> Target:
 
 
 def night(now: float, target: Target, hours: float = 8) -> Target:
-    return replace(target, quiet=Window(now - 60, now + hours * 3600))
+    return replace(target, quiet_window=Window(now - 60, now + hours * 3600))
 
 
 async def claim(store: Store, channel: str = "email", quiet: dict[str, Window] | None = None) -> list[Delivery]:
@@ -305,8 +305,10 @@ class TestDigests:
         assert await send(store) == []
 
     async def test_nothing_stays_behind_forever(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.completed(), [digest(clock()), night(clock(), mail()), team(cap=(1, 600.0))])
-        await store.accept(events.completed(operationId="b"), [team(cap=(1, 600.0))])
+        await store.accept(
+            events.completed(), [digest(clock()), night(clock(), mail()), team(new_message_cap=(1, 600.0))]
+        )
+        await store.accept(events.completed(operationId="b"), [team(new_message_cap=(1, 600.0))])
         await send(store, "slack", POSTED)
         clock.advance(60)
         await send(store, "slack", POSTED)
@@ -338,9 +340,11 @@ class TestQuietHours:
         at_night = night(clock(), team())
         for name in "abc":
             await store.accept(events.started(operationId=name), [at_night])
-        await store.accept(events.failed(operationId="a"), [replace(at_night, passes=True)])  # has its own message
+        await store.accept(
+            events.failed(operationId="a"), [replace(at_night, bypass_quiet_hours=True)]
+        )  # has its own message
         await store.accept(events.completed(operationId="b"), [])  # no rule brings it here
-        await store.accept(events.completed(operationId="c"), [replace(at_night, held="not_mailed")])
+        await store.accept(events.completed(operationId="c"), [replace(at_night, hold_reason="not_mailed")])
         posted = await send(store, "slack", POSTED, quiet={"*": at_night.quiet_window})
         clock.advance(8 * 3600)
 
@@ -355,14 +359,14 @@ class TestQuietHours:
         document = {"event": "batch.operation.completed", "batch": {"batchId": "b-1", "batchName": "Month end"},
                     "operation": {"operationId": "op-1", "status": "Failed"}}  # fmt: skip
         event = events.event_of(document)
-        await store.accept(event, [night(clock(), team(telling=presentation_for(event)))])
+        await store.accept(event, [night(clock(), team(presentation=presentation_for(event)))])
 
         assert await store.redis.keys("{relay}:thread:*") == []
 
     async def test_edits_go_on_and_the_reply_waits(self, store: Store, clock: Clock) -> None:
         await store.accept(events.started(), [team()])
         await send(store, "slack", POSTED)
-        at_night = night(clock(), team(telling=presentation_for(events.completed())))
+        at_night = night(clock(), team(presentation=presentation_for(events.completed())))
         quiet = {"*": at_night.quiet_window}
         await store.accept(events.completed(), [at_night])
 
@@ -421,7 +425,7 @@ class TestQuietHours:
         assert [one.kind for one in await send(store)] == ["roundup"]
 
     async def test_what_may_pass_does_so_at_accept_and_at_claim(self, store: Store, clock: Clock) -> None:
-        urgent = replace(night(clock(), room()), passes=True)
+        urgent = replace(night(clock(), room()), bypass_quiet_hours=True)
         answer = await store.accept(events.failed(operationId="a"), [urgent])
         await store.accept(events.completed(operationId="b"), [room()])
 
@@ -431,7 +435,7 @@ class TestQuietHours:
 
     async def test_a_waiting_first_message_that_turns_critical_is_posted(self, store: Store, clock: Clock) -> None:
         await store.accept(events.started(), [team(post_after=60)])
-        urgent = replace(night(clock(), team()), passes=True)
+        urgent = replace(night(clock(), team()), bypass_quiet_hours=True)
         await store.accept(events.failed(), [urgent])
 
         assert [one.event.name for one in await send(store, "slack", POSTED, quiet={"*": urgent.quiet_window})] == [
@@ -453,7 +457,7 @@ class TestQuietHours:
 
 
 class TestCap:
-    CAPPED = team(cap=(20, 600.0), new_limits=(), post_after=0.0)
+    CAPPED = team(new_message_cap=(20, 600.0), new_limits=(), post_after=0.0)
 
     async def flood(self, store: Store, many: int = 100, **changes: Any) -> None:
         for number in range(many):
@@ -514,7 +518,7 @@ class TestCap:
         await self.flood(store, 25)
         await self.post(store)
         wide = Presentation(thread_reply=True, broadcast=True)
-        await store.accept(events.failed(operationId="bad"), [replace(self.CAPPED, telling=wide)])
+        await store.accept(events.failed(operationId="bad"), [replace(self.CAPPED, presentation=wide)])
 
         assert [(one.kind, one.event.subject) for one in await self.post(store)] == [("live", "bad")]
 
@@ -555,7 +559,7 @@ async def test_any_interleaving_balances_and_tells_every_entry_once(  # noqa: C9
     held: list[tuple[Store, Delivery]] = []
     sent: list[Delivery] = []
     collected = 0
-    capped = team(cap=(2, 300.0), new_limits=(), edit_limits=())
+    capped = team(new_message_cap=(2, 300.0), new_limits=(), edit_limits=())
     for step in range(160):
         store = pick.choice(stores)
         hours = Window(clock() // 7200 * 7200, clock() // 7200 * 7200 + 3600)
@@ -567,7 +571,12 @@ async def test_any_interleaving_balances_and_tells_every_entry_once(  # noqa: C9
                 plain: list[Target] = [capped, room(), mail()]
                 among = [
                     *(
-                        replace(one, quiet=silent, passes=pick.random() < 0.2, telling=presentation_for(event))
+                        replace(
+                            one,
+                            quiet_window=silent,
+                            bypass_quiet_hours=pick.random() < 0.2,
+                            presentation=presentation_for(event),
+                        )
                         for one in plain
                     )
                 ]

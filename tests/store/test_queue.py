@@ -46,7 +46,7 @@ async def counts(store: Store) -> dict[str, int]:
 async def accept(store: Store, *given: Event, to: Target) -> None:
     for event in given:
         await store.accept(
-            event, [replace(to, telling=presentation_for(event), batch_reply=reply_in_batch_thread(event))]
+            event, [replace(to, presentation=presentation_for(event), batch_reply=reply_in_batch_thread(event))]
         )
 
 
@@ -766,15 +766,17 @@ async def test_any_interleaving_balances_the_ledger(open_store: Callable[..., St
                 start = clock() // 600 * 600
                 windows = (Window(start, start + 600), Window(start + 600, start + 1200))
                 digest = mail(destination="digest", mode="digest", windows=windows)
-                await store.accept(event, pick.sample([team(cap=(1, 60.0)), room(), mail(), digest], pick.randrange(5)))
+                await store.accept(
+                    event, pick.sample([team(new_message_cap=(1, 60.0)), room(), mail(), digest], pick.randrange(5))
+                )
             case 3 | 4:
                 held += [(store, one) for one in await claim(store, pick.choice(["slack", "email"]))]
             case 5 if held:
                 owner, delivery = held.pop(pick.randrange(len(held)))
-                await owner.begin(delivery)
+                await owner.mark_sending(delivery)
                 match pick.randrange(4):
                     case 0:
-                        await owner.bury(delivery, "rejected", "550", bounce=pick.choice(["", "soft", "hard"]))
+                        await owner.dead_letter(delivery, "rejected", "550", bounce=pick.choice(["", "soft", "hard"]))
                     case 1:
                         await owner.reschedule(delivery, pick.randrange(30), "451", unknown=pick.random() < 0.3)
                     case _:
