@@ -77,7 +77,7 @@ def mentions_for(
 
     `mention` decides, `critical_failed` before `failed`, an empty list for nobody; where it is silent, the matrix's
     call goes to the operation's owner. Whom the operation itself `asked` to call joins them where the matrix calls
-    anybody, and hears of a failure where `mention` is silent. Nobody is called for what he has done himself: a cancel.
+    anybody, and hears of a failure where `mention` is silent. Nobody is called for what they did themselves: a cancel.
     """
     status = _status(event).lower()
     priority = event.operation.priority.lower() if event.operation else ""
@@ -126,7 +126,7 @@ def _document(event: Event, history: Iterable[Event]) -> Mapping[str, Any]:
 
 
 def _owner(document: Mapping[str, Any]) -> list[str]:
-    """The owner, if there is a way to call him: a name alone may be somebody else's."""
+    """The owner, if there is a way to call them: a name alone may be somebody else's."""
     for field in OWNER_FIELDS:
         said = document.get(field)
         ways = [said.get(key) for key in ("email", "slackId", "id")] if isinstance(said, Mapping) else [said]
