@@ -16,15 +16,6 @@ from relay.cli.logs import configure
 from relay.cli.options import refuse
 from relay.errors import RelayError
 
-# Why a delivery died, for people: the codes are those of the metrics and of `relay dead list --json`.
-REASONS = {
-    "rejected": "refused for good",
-    "retries_exhausted": "every attempt failed",
-    "paused_too_long": "its destination was unreachable for too long",
-    "outcome_unknown": "it may have arrived, so it was not repeated again",
-    "worker_crashed": "it ended every worker that took it",
-    "expired": "what it should tell is no longer known",
-}
 # Control characters, marks that turn the writing round, halves of pairs: JSON itself escapes only those below a space.
 UNSEEN = re.compile(r"[\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 

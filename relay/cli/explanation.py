@@ -17,11 +17,9 @@ from relay.domain.events import Event
 from relay.policy.presentation import KNOWN_EVENTS
 from relay.policy.recipients import BY, requested_recipients, requested_targets
 from relay.policy.rules import decide, targets
+from relay.reasons import Held, sentences
 
-HELD = {
-    "no_outcome": "only outcomes and stalled runs are told here",
-    "not_mailed": "not worth a mail unless a rule names it: `operation.*` and `*` mail outcomes and stalled runs alone",
-}
+BEFOREHAND = {Held.NO_OUTCOME, Held.NOT_MAILED}  # what is sure before the store is asked
 MARKS = {True: ("✔", "green"), False: ("✘", "red")}
 
 
@@ -46,7 +44,7 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
         defaults=config.destination_defaults,
     )  # fmt: skip
     for target in more:
-        if target.hold_reason not in ("", *HELD):
+        if target.hold_reason not in ("", *BEFOREHAND):
             continue  # refused: told below
         reached.append({
             "destination": target.destination, "channel": target.channel, "mode": target.mode,
@@ -61,7 +59,7 @@ def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
     """What may hold a message back at this address, in sentences. What was told there before is not known here."""
     zone = target.zone or zone
     if target.hold_reason:
-        yield HELD[target.hold_reason]
+        yield sentences(Held)[target.hold_reason]
         return
     if target.windows:
         yield f"told together with everything else until {_local(target.windows[0].end, zone)}"

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from relay.cli.desk import REASONS
 from relay.cli.letters import Letter
 from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
+from relay.reasons import Dead, sentences
 from relay.store.admin import DeadLetter
 
 QUARANTINED, FAULT = "quarantined", "fault"  # what a body in the quarantine has in place of a reason
@@ -92,9 +92,9 @@ _OPTIONS = (
     click.option("--destination", metavar="NAME", callback=_not_empty, help="For this destination."),
     click.option(
         "--reason",
-        type=click.Choice([*REASONS, QUARANTINED, FAULT]),
+        type=click.Choice([*sentences(Dead), QUARANTINED, FAULT]),
         metavar="REASON",
-        help=f"Of this reason: {', '.join([*REASONS, QUARANTINED, FAULT])}.",
+        help=f"Of this reason: {', '.join([*sentences(Dead), QUARANTINED, FAULT])}.",
     ),
     click.option(
         "--event", metavar="NAME", callback=_not_empty, help="Of this event; * stands for any part: operation.*."

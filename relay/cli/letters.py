@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from relay.app import StoreSession
-from relay.cli.desk import REASONS, iso, local
+from relay.cli.desk import iso, local
 from relay.cli.options import visible
 from relay.errors import RelayError
+from relay.reasons import Dead, sentences
 from relay.store.admin import QUARANTINE_LENGTH, DeadLetter, Quarantined
 
 Letter = DeadLetter | Quarantined
@@ -79,7 +80,8 @@ def why(letter: Letter) -> str:
     if isinstance(letter, Quarantined):
         whose = "relay itself failed on it" if letter.fault else "makes no sense"
         return visible(f"{whose}: {letter.reason}")
-    return visible(": ".join(part for part in (REASONS.get(letter.reason, letter.reason), letter.error) if part))
+    why = sentences(Dead).get(letter.reason, letter.reason)
+    return visible(": ".join(filter(None, (why, letter.error))))
 
 
 def plain(letter: Letter) -> dict[str, Any]:

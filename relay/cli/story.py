@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from relay.app import StoreSession
-from relay.cli.desk import REASONS, iso, local, print_json, there, with_store
+from relay.cli.desk import iso, local, print_json, there, with_store
 from relay.cli.folding import Line, Repeated, fold
 from relay.cli.options import visible
 from relay.cli.screen import show as show_page
 from relay.errors import RelayError
 from relay.policy.watchdog import Alarms
+from relay.reasons import Dead, Held, Lapsed, Superseded, sentences
 from relay.store.admin import Timeline
 
 # What the store's scripts note of an operation, and what the values after it are called.
@@ -40,39 +41,9 @@ COLOURS = {"delivered": "green", "failed": "yellow", "lease lapsed": "yellow", "
            "held": "dim", "superseded": "dim", "queued": "dim", "digested": "dim"}  # fmt: skip
 
 WHY = {
-    "held": {
-        "no_rule": "no rule matches, so nobody is told",
-        "increment": "it has not moved far enough since it was last told here",
-        "interval": "too little time has passed since it was last told here",
-        "quiet_hours": "it came in quiet hours, and is told together with the rest at their end",
-        "overflow": "more new messages than the conversation takes; one rolling message shows it",
-        "low_priority": "its priority is Low, and no message stands here to keep up to date",
-        "told_beside": "another message tells it in the same conversation",
-        "batch": "the message of its batch shows it",
-        "not_allowed": "the operation asks for {address}, and dynamic_destinations does not allow it",
-        "unsubscribed": "the reader of {address} has unsubscribed",
-        "bounced": "mails to {address} bounced, so nothing is sent there; `relay suppressed remove` ends that",
-        "suppressed": "{address} is on the list of `relay suppressed`",
-        "muted": "somebody has muted this run here by a button; its message is kept up to date all the same",
-        "no_outcome": "only outcomes and stalled runs are told here",
-        "not_mailed": "no rule names it, and what `operation.*` and `*` mail are outcomes and stalled runs alone",
-    },
-    "superseded": {
-        "newer state": "a newer state is told instead",
-        "told by the message itself": "the message itself tells it already",
-        "told by its batch": "the message of its batch tells it already",
-        "unsubscribed": "its reader has unsubscribed meanwhile",
-        "bounced": "its address bounced meanwhile",
-        "suppressed": "its address was put on the list of `relay suppressed` meanwhile",
-        "it goes on again": "the run goes on again, so its alarm is not told any more",
-        "the run is over": "the run is over, so its progress is not told any more",
-    },
-    "lease lapsed": {
-        "not sent": "its worker died or was cut off before it sent anything; it is tried again",
-        "outcome unknown": "its worker died or was cut off while it was sending; it may have arrived",
-    },
-    "dead": REASONS,
-}
+    "held": sentences(Held), "superseded": sentences(Superseded), "lease lapsed": sentences(Lapsed),
+    "dead": sentences(Dead),
+}  # fmt: skip
 SENTENCES = {
     "accepted": "{said}, from {source}",
     "late": "{said} came late: something newer was known, so nobody is told",

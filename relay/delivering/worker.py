@@ -24,6 +24,7 @@ from relay.policy.destinations import quiet_now
 from relay.policy.presentation import mentions_for, presentation_for
 from relay.policy.recipients import mentions
 from relay.policy.retry import RetryPolicy, delay
+from relay.reasons import Dead
 from relay.receiving.problems import RateLimitedLog
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
@@ -278,7 +279,7 @@ class Worker:
             )
         )
         if error.outcome_unknown and delivery.unknown:  # the second time: the store has buried it
-            self._report(delivery, "dead", started, str(error), reason="outcome_unknown")
+            self._report(delivery, "dead", started, str(error), reason=Dead.OUTCOME_UNKNOWN.value)
             return
         self._report(delivery, "unknown" if error.outcome_unknown else "failed", started, str(error), retry_in=seconds)
 
@@ -291,17 +292,17 @@ class Worker:
     def _verdict(self, delivery: Delivery, error: DeliveryError) -> tuple[str, float]:
         """The reason to give up, or '' and the seconds until the next attempt."""
         if error.permanent:
-            return "rejected", 0.0
+            return Dead.REJECTED, 0.0
         if error.pause:
             if self._clock() - delivery.created_at.timestamp() > MAX_PAUSED_DAYS * 86_400:
-                return "paused_too_long", 0.0
+                return Dead.PAUSED_TOO_LONG, 0.0
             fallback = LIMIT_PAUSE if error.pause == "limit" else PROBE_PAUSE
             return "", min(error.retry_after or fallback, LONGEST_WAIT)
         destination = self._config().destinations.get(delivery.destination)
         policy: RetryPolicy = (destination and destination.retry) or self._config().retry
         retry_after = min(error.retry_after, LONGEST_WAIT) if error.retry_after else None
         wait = delay(delivery.attempt, policy, self._jitter, retry_after)
-        return ("", wait) if wait is not None else ("retries_exhausted", 0.0)
+        return ("", wait) if wait is not None else (Dead.RETRIES_EXHAUSTED, 0.0)
 
     async def _until_stored(self, step: Callable[[], Awaitable[bool]]) -> bool:
         """Repeat a step while Redis is away. Past the lease another worker may own it: then it is theirs."""

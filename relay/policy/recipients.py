@@ -15,11 +15,11 @@ from relay.domain.deliveries import PERSON, Presentation, Target
 from relay.domain.events import Audience, Event
 from relay.policy.destinations import Destination, DestinationOptions, modes_at
 from relay.policy.rules import Decision, Reached, targets
+from relay.reasons import Held
 
 NAME = "dynamic"  # what such a destination is called; its address tells the rest
 MAX_ADDRESSES = 10
 MAX_MENTIONS = 5
-NOT_ALLOWED = "not_allowed"  # counted as held:not_allowed
 BY = "notifications of the operation"  # stands where a rule's name would
 
 Domain = Annotated[str, spelled(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a domain such as example.com")]
@@ -102,7 +102,7 @@ def requested_targets(
             wished = targets(because, {one.name: one}, channels, settings, defaults)
             more += [_beside(target) for target in wished] if mode else wished
     if event.name not in _FREQUENT:
-        more += [Target(NAME, one.channel, one.address, hold_reason=NOT_ALLOWED) for one in wishes.refused]
+        more += [Target(NAME, one.channel, one.address, hold_reason=Held.NOT_ALLOWED) for one in wishes.refused]
     return tuple(more)
 
 

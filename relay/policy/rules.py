@@ -24,6 +24,7 @@ from relay.policy.presentation import (
     reply_in_batch_thread,
 )
 from relay.policy.schedules import windows
+from relay.reasons import Held
 
 TOLD_STATUSES = (*dict.fromkeys((*STATUSES, "Stalled")),)  # what a platform says, and what relay finds by itself
 
@@ -251,7 +252,7 @@ def _zone(destination: Destination, defaults: DestinationOptions) -> str:
 def _held(event: Event, reached: Reached, destination: Destination) -> str:
     """Why nobody is told of it there, where that is sure beforehand."""
     if destination.mode == "outcomes" and event.name not in OUTCOME_EVENTS:
-        return "no_outcome"
+        return Held.NO_OUTCOME
     if (destination.channel, destination.mode) == ("email", "each") and event.name not in MAILED_EVENTS:
-        return "" if reached.named else "not_mailed"
+        return "" if reached.named else Held.NOT_MAILED
     return ""

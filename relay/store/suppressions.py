@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from relay.reasons import Held
 from relay.store import keys
 from relay.store.client import call
 from relay.store.queue import Store
 
 EVERYWHERE = "*"
-UNSUBSCRIBED, BOUNCED, ADDED = "unsubscribed", "bounced", "suppressed"  # as they are counted: held:<reason>
+UNSUBSCRIBED, BOUNCED, ADDED = Held.UNSUBSCRIBED.value, Held.BOUNCED.value, Held.SUPPRESSED.value
 
 
 @dataclass(frozen=True, slots=True)

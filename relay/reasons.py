@@ -1,0 +1,79 @@
+"""Why an event was not told, or a delivery not sent: each code once, with its sentence for people.
+
+The codes are what the store keeps, what metrics count (`held:<code>`, `dead`) and what `--json` prints. The scripts use
+the same; a test finds those that are missing here.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A code. `sentence` may name the delivery's `{address}`."""
+
+    sentence: str
+
+    def __new__(cls, code: str, sentence: str) -> "Reason":
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.sentence = sentence
+        return member
+
+
+class Held(Reason):
+    """Of an event, at one destination: nobody is told of it there."""
+
+    NO_RULE = "no_rule", "no rule matches, so nobody is told"
+    INCREMENT = "increment", "it has not moved far enough since it was last told here"
+    INTERVAL = "interval", "too little time has passed since it was last told here"
+    QUIET_HOURS = "quiet_hours", "it came in quiet hours, and is told together with the rest at their end"
+    OVERFLOW = "overflow", "more new messages than the conversation takes; one rolling message shows it"
+    LOW_PRIORITY = "low_priority", "its priority is Low, and no message stands here to keep up to date"
+    SHOWN_BESIDE = "told_beside", "another message tells it in the same conversation"
+    SHOWN_BY_BATCH = "batch", "the message of its batch shows it"
+    NOT_ALLOWED = "not_allowed", "the operation asks for {address}, and dynamic_destinations does not allow it"
+    UNSUBSCRIBED = "unsubscribed", "the reader of {address} has unsubscribed"
+    BOUNCED = "bounced", "mails to {address} bounced, so nothing is sent there; `relay suppressed remove` ends that"
+    SUPPRESSED = "suppressed", "{address} is on the list of `relay suppressed`"
+    MUTED = "muted", "somebody has muted this run here by a button; its message is kept up to date all the same"
+    NO_OUTCOME = "no_outcome", "only outcomes and stalled runs are told here"
+    NOT_MAILED = (
+        "not_mailed",
+        "not worth a mail unless a rule names it: `operation.*` and `*` mail outcomes and stalled runs",
+    )
+
+
+class Superseded(Reason):
+    """Of a delivery that waited: there is nothing left for it to tell."""
+
+    NEWER_STATE = "newer state", "a newer state is told instead"
+    SHOWN_BY_MESSAGE = "told by the message itself", "the message itself tells it already"
+    SHOWN_BY_BATCH = "told by its batch", "the message of its batch tells it already"
+    NOTHING = "nothing to tell", "nothing happened that it could tell"
+    UNSUBSCRIBED = "unsubscribed", "its reader has unsubscribed meanwhile"
+    BOUNCED = "bounced", "its address bounced meanwhile"
+    SUPPRESSED = "suppressed", "its address was put on the list of `relay suppressed` meanwhile"
+    RECOVERED = "it goes on again", "the run goes on again, so its alarm is not told any more"
+    RUN_ENDED = "the run is over", "the run is over, so its progress is not told any more"
+
+
+class Lapsed(Reason):
+    """Of an attempt whose worker died or was cut off."""
+
+    NOT_SENT = "not sent", "its worker died or was cut off before it sent anything; it is tried again"
+    UNKNOWN = "outcome unknown", "its worker died or was cut off while it was sending; it may have arrived"
+
+
+class Dead(Reason):
+    """Of a delivery that is not tried again by itself."""
+
+    REJECTED = "rejected", "refused for good"
+    RETRIES_EXHAUSTED = "retries_exhausted", "every attempt failed"
+    PAUSED_TOO_LONG = "paused_too_long", "its destination was unreachable for too long"
+    OUTCOME_UNKNOWN = "outcome_unknown", "it may have arrived, so it was not repeated again"
+    WORKER_CRASHED = "worker_crashed", "it ended every worker that took it"
+    EXPIRED = "expired", "what it should tell is no longer known"
+
+
+def sentences(kind: type[Reason]) -> dict[str, str]:
+    """The codes of one kind with their sentences."""
+    return {reason.value: reason.sentence for reason in kind}
