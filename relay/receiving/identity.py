@@ -39,7 +39,7 @@ class Named:
         return {name: text for name, text in (("webhook-id", self.signed), ("ce-id", self.unsigned)) if text}
 
     def ids(self, body: bytes) -> dict[str, str]:
-        """What `relay.parsing.parse` takes of this request with this body."""
+        """What `relay.domain.parsing.parse` takes of this request with this body."""
         return {"delivery_id": self.signed, "unsigned_id": _bound(self.unsigned, body) if self.unsigned else ""}
 
 

@@ -231,7 +231,7 @@ class Receiver:
 
 
 def make_app(receiver: Receiver) -> web.Application:
-    """The application for `relay.httpguard.serve`; other parts may add their routes before it is served."""
+    """The application for `relay.receiving.server.serve`; other parts may add their routes before it is served."""
     app = web.Application(middlewares=[answering()])
     app.add_routes(receiver.routes())
     app.on_response_prepare.append(_label)
