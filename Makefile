@@ -31,8 +31,8 @@ lint: $(DEV)     ## Format, lint, types, import directions
 # Where every library that relay uses is used, and nothing waits for a browser: about a minute.
 LOWEST := .venv-lowest
 FAST   := $(addprefix tests/,channels store cli/test_check.py cli/test_explain.py cli/test_send.py cli/test_serve.py \
-            platform/test_client.py test_config.py test_flow.py test_receiver.py test_rendering.py test_schema.py \
-            test_signatures.py test_templates.py test_worker.py)
+            config delivering/test_worker.py platform/test_client.py receiving/test_receiver.py receiving/test_signatures.py \
+            rendering/test_renderer.py rendering/test_templates.py test_flow.py)
 lowest:          ## Run a fast part of the tests on the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/lowest.txt

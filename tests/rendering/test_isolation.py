@@ -23,7 +23,7 @@ from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, post, running, surroundings
 
-BUILT_IN = Path(__file__).parents[1] / "templates"
+BUILT_IN = Path(__file__).parents[2] / "templates"
 FILE = "slack/operation.failed.yaml"
 NOTE = f"Shown with relay's own wording: the template {FILE} failed."
 MB = 2**20

@@ -26,7 +26,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.targets import mail, room, team
 from tests.support.waiting import until
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
 class Wire:

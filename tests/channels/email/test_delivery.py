@@ -28,7 +28,7 @@ from tests.support.scripted_smtp import ScriptedSmtp
 from tests.support.stage import SECRET, Stage, running, surroundings
 from tests.support.targets import mail
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+TEMPLATES = Path(__file__).parents[3] / "templates"
 PUBLIC = "https://relay.example.com"
 Smtp = Callable[..., ScriptedSmtp]
 
@@ -155,7 +155,7 @@ async def test_every_recipient_has_a_link_of_their_own(store: Store, clock: Cloc
 @pytest.fixture
 async def running_stage(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Stage]:
     """The whole relay, which the outside reaches under another name than it listens on."""
-    stage_yaml = (Path(__file__).parents[1] / "data" / "stage.yaml").read_text("utf-8")
+    stage_yaml = (Path(__file__).parents[2] / "data" / "stage.yaml").read_text("utf-8")
     config = tmp_path / "relay.yaml"
     config.write_text(stage_yaml.replace("port: 0,", f"port: 0, public_url: {PUBLIC}/relay,", 1))
     async with surroundings(redis_server.url) as around, running(around, config) as relay:

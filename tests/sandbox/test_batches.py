@@ -8,7 +8,7 @@ import pytest
 
 from relay.sandbox.batches import Decision, decide
 from relay.sandbox.requests import FailurePolicy
-from tests.platform.test_sandbox_api import shape
+from tests.sandbox.test_api import shape
 from tests.support.sandbox import Stage
 
 SEED = Path(__file__).parents[1] / "data" / "seed"

@@ -20,7 +20,7 @@ from relay.policy.watchdog import Watchdog
 from relay.receiving.sources import RateLimit, Signature, Source, refuse_weak
 from tests.support.configuration import CHANNELS, GOOD, SECRETS, configured
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SHIPPED = {**SECRETS, "RELAY_CALLBACK_TOKEN": "8c1d9f27b4e05a6372f1c8d4"}
 TOKEN = "8c1d9f27b4e05a6372f1c8d4"
 

@@ -28,7 +28,7 @@ from tests.support.platform import ScriptedPlatform, scripted_platform
 from tests.support.redis_server import RedisServer
 from tests.support.stage import Surroundings, post, running, surroundings
 
-CONFIG = Path(__file__).parent / "data" / "buttons.yaml"
+CONFIG = Path(__file__).parents[1] / "data" / "buttons.yaml"
 SIGNING_SECRET = "the-signing-secret-of-the-app"
 ANALYST, LEAD = "U0ANALYST1", "U0LEAD0001"
 SCOPE = "/api/tenant-1/project-1/async"

@@ -21,7 +21,7 @@ from relay.rendering.checks import messages
 from relay.rendering.translations import placeholders
 from tests.support import samples
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MESSAGES = tuple(samples.bodies())
 KINDS: tuple[Kind, ...] = ("each", "live", "reply")
 LANGUAGES = ("en", "de")

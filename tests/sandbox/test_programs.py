@@ -3,7 +3,7 @@
 But for addresses and the token they are as they stand there. The JavaScript program looks once a minute, so its test
 takes a minute; at the speed 1, where the operation itself takes 45, it is run by hand:
 
-    RELAY_PROGRAM_SPEEDS=1 pytest tests/platform/test_sandbox_programs.py
+    RELAY_PROGRAM_SPEEDS=1 pytest tests/sandbox/test_programs.py
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.platform.test_sandbox_process import Inbox
+from tests.sandbox.test_process import Inbox
 from tests.support.sandbox import TOKEN, SandboxProcess
 
 SEED = Path(__file__).parents[1] / "data" / "seed"

@@ -27,7 +27,7 @@ from relay.store.bundles import event_of
 from tests.support import events
 from tests.support.clock import Clock
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).parents[2] / "templates"
 TEXT = """
 timezone: Europe/Berlin
 sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}

@@ -7,8 +7,8 @@ import pytest
 
 from relay.dev.standins.slack import Fault, Group, User
 from relay.rendering.notices import FORBIDDEN, SLOW, TAKEN
+from tests.interactivity.test_buttons import ANALYST, CANCEL, LEAD, Scene, scene
 from tests.support.redis_server import RedisServer
-from tests.test_buttons import ANALYST, CANCEL, LEAD, Scene, scene
 
 # tests/data/buttons.yaml: cancel: ["@data-team", lead@example.com]; the analyst is in that group.
 EVIL = User("U0EVIL0001", "evil", "evil@example.com", "Evil", display_name="Data-Team")

@@ -30,7 +30,7 @@ from relay.rendering.texts import clean, cut, inert, safe_url
 from relay.rendering.translations import Catalogues, languages
 from tests.support import samples
 
-BUILT_IN = Path(__file__).parents[1] / "templates"
+BUILT_IN = Path(__file__).parents[2] / "templates"
 NOW = datetime(2024, 1, 20, 12, 3, tzinfo=UTC)
 
 
