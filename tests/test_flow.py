@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from relay.channels.slack.channel import NewRoots
-from relay.cli.story import NOTED, WHY, facts_of, sentence_of
+from relay.cli.timeline import NOTED, WHY, facts_of, sentence_of
 from relay.dev.standins.slack import Fault
 from relay.domain.events import PRIORITIES
 from relay.domain.parsing import parse

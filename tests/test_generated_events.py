@@ -191,7 +191,7 @@ def test_a_document_is_refused_by_parse_or_goes_all_the_way(document: dict[str, 
     kept = carried(event)
 
     assert kept == event
-    assert kept.fact == event.fact
+    assert kept.fingerprint == event.fingerprint
     again = fill(replace(event, original=""), facts(event))  # as one whose operation was heard of before
     assert carried(again) == again
     if event.original:  # as one whose original was heard of before

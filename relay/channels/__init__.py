@@ -20,12 +20,12 @@ class Channel(Protocol):
 
     Settings: ClassVar[type[BaseModel]]
     """Its table under `channels:` in the configuration. Where not every address can do all `modes`, it has two methods
-    more: `modes_at(address)`, and `caveats(address, mode, mentions)`, what a destination asks for in vain.
+    more: `modes_at(address)`, and `warnings_for(address, mode, mentions)`, what a destination asks for in vain.
     A channel that can call nobody says `calls = False`; one that wants the event's own document and no message
     `renders = False`; one that owes somebody an answer has `gave_up(content, error)`, awaited before a dead letter."""
     modes: ClassVar[tuple[str, ...]]
     """The destination modes it can do, the first being the default."""
-    slots: ClassVar[int]
+    max_concurrency: ClassVar[int]
     """How many attempts may run at once. None waits inside `send`: a crash there would leave its outcome unknown."""
     timeout: ClassVar[float]
     """Seconds after which an attempt is over, whatever the other side does."""

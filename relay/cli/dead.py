@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from relay.app import StoreSession
-from relay.cli.desk import local, print_json, with_store
+from relay.cli.dead_letters import Letter, all_letters, attempts, chosen, headline, plain, short, table, why
 from relay.cli.groups import Group
 from relay.cli.letter_filters import Filter, filter_options
-from relay.cli.letters import Letter, all_letters, attempts, chosen, headline, plain, short, table, why
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
+from relay.cli.session import local, print_json, with_store
 from relay.errors import HandlingFailed, InvalidEvent, NotJson
 from relay.store.admin import DeadLetter, Quarantined
 

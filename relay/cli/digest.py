@@ -13,10 +13,10 @@ from rich.text import Text
 from relay.app import StoreSession, build_renderer
 from relay.background.digests import at_hand
 from relay.channels import CHANNELS
-from relay.cli.desk import iso, local, print_json, with_store
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show
+from relay.cli.session import iso, local, print_json, with_store
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
 from relay.policy.destinations import Destination
@@ -44,7 +44,7 @@ def list_(config: Path, *, as_json: bool) -> None:
         found = []
         for one in _digests(desk):
             for target, window in at_hand(one, desk.config, CHANNELS, desk.clock()):
-                box = await desk.store.boxes.look(target, window)
+                box = await desk.store.bundles.describe(target, window)
                 found.append({
                     "destination": one.name, "address": target.address, "at": f"{one.at:%H:%M}",
                     "days": spoken(one.days), "timezone": target.zone,
@@ -77,7 +77,7 @@ def preview(config: Path, name: str, address: str | None, file: Path | None, *, 
         if not chosen:
             raise RelayError(f"{name} has no recipient {address}; {suggest(address or '', one.addresses)}")
         target, window = chosen[0]
-        event = await desk.store.boxes.preview(target, window)
+        event = await desk.store.bundles.preview(target, window)
         renderer = build_renderer(desk.config)
         try:
             told = await renderer.message(
@@ -114,7 +114,7 @@ def send_now(config: Path, name: str, *, as_json: bool) -> None:
     async def work(desk: StoreSession) -> None:
         sent = []
         for target, window in at_hand(_named(desk, name), desk.config, CHANNELS, desk.clock()):
-            if await desk.store.boxes.send_now(target, window):
+            if await desk.store.bundles.send_now(target, window):
                 sent.append(target.address)
         if as_json:
             print_json({"queued": sent})

@@ -34,7 +34,7 @@ def explain(subject: str, config: Path, source: str | None, *, every: bool, as_j
     elif subject.endswith(".json"):
         raise click.BadParameter(f"there is no file {subject}", param_hint="EVENT.json")
     else:
-        from relay.cli.story import tell  # noqa: PLC0415 - an event needs no store
+        from relay.cli.timeline import tell  # noqa: PLC0415 - an event needs no store
 
         tell(subject, config, every=every, as_json=as_json)
 

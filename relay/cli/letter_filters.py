@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from relay.cli.letters import Letter
+from relay.cli.dead_letters import Letter
 from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.errors import RelayError

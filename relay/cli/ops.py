@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from relay.cli.calls import Place, json_object, request_of, say, with_client
 from relay.cli.groups import Group
 from relay.cli.operations import bar, batch_table, details, operations_table, results_text
 from relay.cli.options import CONFIG, json_option, read_event
+from relay.cli.platform_calls import Place, json_object, request_of, say, with_client
 from relay.platform import OperationsClient
 from relay.platform.models import RetryOperation, StartOperation, SubmitBatch
 

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from relay.app import StoreSession
 from relay.channels import CHANNELS
-from relay.cli.desk import iso, local, print_json, with_store
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show
+from relay.cli.session import iso, local, print_json, with_store
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
 from relay.store.suppressions import ADDED, BOUNCED, EVERYWHERE, UNSUBSCRIBED, Suppressed, Suppressions

@@ -129,7 +129,7 @@ def _sent(file: str) -> Told:
 def _kept(operation: str, config: Path) -> Told:
     """The newest event that a running relay keeps of this operation, with the others."""
     from relay.app import StoreSession  # noqa: PLC0415 - the other ways need no store
-    from relay.cli.desk import with_store  # noqa: PLC0415
+    from relay.cli.session import with_store  # noqa: PLC0415
 
     found: list[Event] = []
 

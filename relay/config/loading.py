@@ -158,12 +158,12 @@ def _with_possible_modes(config: Config, document: Document, channels: Channels)
                 document.report(("destinations", name, one.channel), f"channels.{one.channel} has no way to {address}")
             elif one.mode not in possible:
                 changed[name] = one.model_copy(update={"mode": possible[0]})
-            for caveat in getattr(settings, "caveats", _no_caveats)(address, one.mode, called):
-                document.warn(("destinations", name), caveat)
+            for warning in getattr(settings, "warnings_for", _no_warnings)(address, one.mode, called):
+                document.warn(("destinations", name), warning)
     return config.model_copy(update={"destinations": {**config.destinations, **changed}}) if changed else config
 
 
-def _no_caveats(*_: object) -> tuple[str, ...]:
+def _no_warnings(*_: object) -> tuple[str, ...]:
     return ()
 
 

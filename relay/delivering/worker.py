@@ -46,7 +46,7 @@ class Channel(Protocol):
     """The part of a channel that the worker uses."""
 
     @property
-    def slots(self) -> int: ...
+    def max_concurrency(self) -> int: ...
     @property
     def timeout(self) -> float: ...
     def limits(self, address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]: ...
@@ -120,7 +120,7 @@ class Worker:
 
     async def run_once(self, channel: str) -> int:
         """Claim what is due now on one channel and see it through; how many deliveries that were (tests)."""
-        claimed = await self._store.claim(channel, self._channels[channel].slots, self._quiet())
+        claimed = await self._store.claim(channel, self._channels[channel].max_concurrency, self._quiet())
         await asyncio.gather(*(self.deliver(delivery) for delivery in claimed.deliveries))
         return len(claimed.deliveries)
 
@@ -129,7 +129,7 @@ class Worker:
         while not self._stopping:
             wake.clear()
             pause = IDLE
-            free = self._channels[channel].slots - len(sending)
+            free = self._channels[channel].max_concurrency - len(sending)
             if free > 0:
                 try:
                     claimed = await self._store.claim(channel, free, self._quiet())
@@ -273,7 +273,7 @@ class Worker:
                 delivery,
                 seconds,
                 str(error),
-                free=bool(error.pause),
+                refund_attempt=bool(error.pause),
                 unknown=error.outcome_unknown,
                 holds=_holds(delivery, channel, error, seconds),
             )

@@ -152,7 +152,7 @@ class Event:
         return self.operation.retry if self.operation and not self.about_batch else 0
 
     @property
-    def fact(self) -> str:
+    def fingerprint(self) -> str:
         """What happened, whoever reported it and however often: equal facts are told once."""
         whose = self.subject if self.about_batch else self.own_id  # a retry's facts are its own
         return json.dumps([whose, self.name, self.status, self._detail(), self.retry], ensure_ascii=False)

@@ -36,7 +36,7 @@ class Actions:
     Settings: ClassVar[type[BaseModel]] = BaseModel
     modes: ClassVar[tuple[str, ...]] = ("each",)
     renders: ClassVar = False  # it gets the event's own document
-    slots: ClassVar = 4
+    max_concurrency: ClassVar = 4
     timeout: ClassVar[float] = 60.0  # more than the client's own tries, and then making the answer durable
 
     def __init__(

@@ -19,7 +19,7 @@ Call = Literal["", "owner", "group"]
 class Cell:
     """What one status does at one priority."""
 
-    telling: Presentation
+    presentation: Presentation
     call: Call = ""
 
     def calling(self, whom: Call) -> "Cell":
@@ -61,13 +61,17 @@ def presentation_for(event: Event, *, low_wanted: bool = False) -> Presentation:
     """What this event does at a destination. `low_wanted`: a rule names the priority Low, which is then as Normal."""
     cell = _cell(event, low_wanted=low_wanted)
     if event.about_batch:  # a batch has no priority: its message stands, and a member's mishap is told below it
-        return replace(cell.telling, new_message=True, thread_reply=cell.telling.thread_reply or _mishap(event))
-    return cell.telling
+        return replace(
+            cell.presentation, new_message=True, thread_reply=cell.presentation.thread_reply or _mishap(event)
+        )
+    return cell.presentation
 
 
 def reply_in_batch_thread(event: Event) -> bool:
     """Whether this event of one member is told in the thread of its batch: what failed or hangs, nothing else."""
-    return event.status in ("Failed", "Timeout") or (event.status == "Stalled" and _cell(event).telling.thread_reply)
+    return event.status in ("Failed", "Timeout") or (
+        event.status == "Stalled" and _cell(event).presentation.thread_reply
+    )
 
 
 def mentions_for(

@@ -4,7 +4,7 @@ The built-in wording is in `templates/`; a directory of the user's own is search
 `docs/templates.md` is the author's guide.
 """
 
-from relay.rendering.bounded import IsolatedRenderer
+from relay.rendering.isolated import IsolatedRenderer
 from relay.rendering.renderer import Renderer
 
 __all__ = ["IsolatedRenderer", "Renderer"]

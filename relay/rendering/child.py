@@ -1,4 +1,4 @@
-"""The process that `relay.rendering.bounded` renders the user's templates in: `python -m relay.rendering.child`.
+"""The process that `relay.rendering.isolated` renders the user's templates in: `python -m relay.rendering.child`.
 
 It reads frames, a length and so many bytes: first how to build its renderer, then one message after the other, pickled
 by its parent. Its answers are JSON: whatever a template may do here, to the parent they are data. It ends by itself at

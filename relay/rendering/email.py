@@ -7,7 +7,7 @@ from css_inline import CSSInliner
 from jinja2 import Template
 from markupsafe import escape
 
-from relay.rendering.leaves import Values, render_text
+from relay.rendering.text_template import Values, render_text
 from relay.rendering.texts import cut, line, plain
 
 MAX_SUBJECT = 200

@@ -2,7 +2,7 @@
 
 Templates are their author's code, not the sender's; the sandbox keeps a slip or a borrowed template from
 reaching Python and from forgetting to escape, and refuses what would grow at once. It bounds neither time nor memory:
-`relay.rendering.bounded` does. Compiling computes nothing, so a file of any content may be compiled anywhere.
+`relay.rendering.isolated` does. Compiling computes nothing, so a file of any content may be compiled anywhere.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -16,7 +16,7 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from relay.rendering import mixing
+from relay.rendering import autoescape
 from relay.rendering.filters import FILTERS, helpers
 from relay.rendering.texts import inert
 
@@ -74,12 +74,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return code
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        tree: nodes.Template = mixing.Rewriter().visit(source)
+        tree: nodes.Template = autoescape.Rewriter().visit(source)
         return super()._generate(tree.set_environment(self), *args, **kwargs)  # type: ignore[arg-type]
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if operator == "+":
-            return super().call_binop(context, operator, *mixing.mixed(self, [left, right]))
+            return super().call_binop(context, operator, *autoescape.mixed(self, [left, right]))
         numbers = all(isinstance(value, int | float) for value in (left, right))
         if operator == "**" or not numbers:
             raise SecurityError(f"{operator} is for numbers that stay small, not for texts or powers")
@@ -121,7 +121,7 @@ def environment(mode: Mode, loader: BaseLoader, hosts: Collection[str] = ()) -> 
         extensions=["jinja2.ext.i18n"],
     )
     sandbox.mode, sandbox.hosts = mode, hosts
-    sandbox.filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | mixing.FILTERS
+    sandbox.filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | autoescape.FILTERS
     sandbox.globals = {"range": sandbox.globals["range"], **helpers(mode, hosts), **_gettext_functions()}
     sandbox.newstyle_gettext = True  # type: ignore[attr-defined]
     sandbox.policies["ext.i18n.trimmed"] = True

@@ -14,10 +14,10 @@ from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import Markup
 
 from relay.errors import TemplateError
-from relay.rendering.leaves import Source, Values, fault
+from relay.rendering.message_template import MessageTemplate
 from relay.rendering.sandbox import Mode, Sandbox, environment
+from relay.rendering.text_template import Source, Values, fault
 from relay.rendering.texts import line
-from relay.rendering.trees import MessageTemplate
 from relay.resources import resource_dir
 
 # How a channel's texts escape what events say. A channel that is not named here sends plain text.

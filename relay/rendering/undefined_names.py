@@ -13,9 +13,9 @@ from relay.domain.parsing import parse
 from relay.rendering.checks import NOON
 from relay.rendering.context import context
 from relay.rendering.formats import Formats
-from relay.rendering.leaves import Source
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.template_set import PARTS, REQUIRED, SENTENCES, Library
+from relay.rendering.text_template import Source
 from relay.rendering.translations import SOURCE, Catalogues
 
 # Objects that carry every field of the platform's documents beside their own: any name may be right.

@@ -168,7 +168,7 @@ class Admin:
         if letter.kind not in BOXED:
             return letter
         box = letter.id.partition("-")[0]  # of a rolling message's deliveries each has a number behind it
-        return replace(letter, body=dump(await self._store.boxes.event(box)))
+        return replace(letter, body=dump(await self._store.bundles.event(box)))
 
     async def replay(self, ids: Sequence[str]) -> int:
         """Put these dead letters back into the queue; how many were. A second call finds none."""

@@ -53,7 +53,7 @@ class Bundles:
         fields |= {f"was:{name.decode()}": value.decode() for name, value in past.items()}
         return event_of(box, fields, await self._entries(box))
 
-    async def look(self, target: Target, window: Window) -> Bundle:
+    async def describe(self, target: Target, window: Window) -> Bundle:
         box = box_id("digest", target.destination, target.address, window)
         count = int(await call(self._redis.hlen(f"{PREFIX}entries:{box}")))
         sealed = bool(await call(self._redis.hexists(f"{PREFIX}box:{box}", "sealed")))

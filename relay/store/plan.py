@@ -36,7 +36,7 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
 
     Encoded here: what cannot be, fails its own event and not those that travel with it.
     """
-    fact = event.fact
+    fact = event.fingerprint
     unique = digest("event", fact, event.source, event.id, event.received_at.isoformat()).hex()
     terminal = event.name in OUTCOMES
     stated = facts(event)

@@ -66,7 +66,7 @@ class Store:
         self._worker = worker
         self._window = int(window * 1000)
         self.scripts = Scripts(redis, clock)
-        self.boxes = Bundles(redis, self.scripts)
+        self.bundles = Bundles(redis, self.scripts)
         self._claims: dict[str, int] = {}  # by channel
         self._accepts: Batcher[wire.AcceptArguments, Accepted] = Batcher(self._accept_all, size=wire.size)
         self._known: Batcher[str, dict[str, str]] = Batcher(self._known_all)
@@ -148,7 +148,7 @@ class Store:
         for row in rows:
             try:
                 box = wire.box_of(row)
-                deliveries.append(wire.delivery(row, await self.boxes.event(box) if box else None))
+                deliveries.append(wire.delivery(row, await self.bundles.event(box) if box else None))
             except StoreUnavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
@@ -188,7 +188,7 @@ class Store:
         delay: float,
         error: str,
         *,
-        free: bool = False,
+        refund_attempt: bool = False,
         unknown: bool = False,
         holds: Sequence[Pause] = (),
     ) -> bool:
@@ -207,7 +207,7 @@ class Store:
             delivery,
             delay=int(delay * 1000),
             error=error[:500],
-            free=free,
+            free=refund_attempt,
             unknown=unknown,
             pauses=pauses,
         )

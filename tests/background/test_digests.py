@@ -168,7 +168,7 @@ class TestWording:
 class Post:
     """A mail server and a Slack in one, that take everything."""
 
-    slots = 16
+    max_concurrency = 16
     timeout = 5.0
 
     def __init__(self) -> None:

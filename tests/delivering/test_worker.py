@@ -32,7 +32,7 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 class Wire:
     """The other side of a channel: remembers what arrived, and answers as it was told to."""
 
-    slots = 16
+    max_concurrency = 16
     timeout = 5.0
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from relay.app import Relay
 from relay.channels.slack.channel import SlackSettings
-from relay.cli.story import facts_of
+from relay.cli.timeline import facts_of
 from relay.dev.standins.slack import Fault, Message
 from relay.dev.standins.slack_limits import validate
 from relay.interactivity.endpoint import PATH

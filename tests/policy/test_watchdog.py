@@ -177,7 +177,7 @@ def test_the_event_is_about_all_that_is_known() -> None:
         "lastEvent": "2024-01-20T11:05:00+00:00", "firstEstimate": "", "estimateMoved": 0, "deadline": "",
         "reminder": 0, "episode": 1,
     }  # fmt: skip
-    assert event.fact == event_of(news, of, history, NOW + 7).fact
+    assert event.fingerprint == event_of(news, of, history, NOW + 7).fingerprint
 
 
 def test_each_episode_and_each_reminder_is_a_fact_of_its_own() -> None:
@@ -189,7 +189,7 @@ def test_each_episode_and_each_reminder_is_a_fact_of_its_own() -> None:
         news = decide(of, SETTINGS, NOW + 2 * HOUR)
         assert news
         facts.add(event_of(replace(news, parts={"stalled": news.parts["stalled"] | {"reminder": reminder}}),
-                           of, history, NOW).fact)  # fmt: skip
+                           of, history, NOW).fingerprint)  # fmt: skip
     assert len(facts) == 4
 
 

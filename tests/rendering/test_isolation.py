@@ -15,7 +15,7 @@ import uvloop
 
 from relay.errors import TemplateError
 from relay.rendering import IsolatedRenderer, Renderer
-from relay.rendering.bounded import REST, Rendered
+from relay.rendering.isolated import REST, Rendered
 from relay.rendering.process import Bounds
 from tests.support import samples
 from tests.support.commands import relay as relay_command

@@ -247,17 +247,17 @@ class TestDigests:
 
     async def test_no_digest_of_nothing_unless_it_is_asked_for(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
-        ensured = [await store.boxes.ensure(target, target.windows[0]) for _ in range(3)]
+        ensured = [await store.bundles.ensure(target, target.windows[0]) for _ in range(3)]
         over(clock)
 
         (delivery,) = await send(store)
 
         assert (ensured, told(delivery)) == ([True, False, False], {})
-        assert not await store.boxes.ensure(target, target.windows[0])
+        assert not await store.bundles.ensure(target, target.windows[0])
 
     async def test_an_ensured_window_and_its_entries_are_one_digest(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
-        await store.boxes.ensure(target, target.windows[0])
+        await store.bundles.ensure(target, target.windows[0])
         await store.accept(events.completed(operationId="a"), [target])
         over(clock)
 
@@ -266,7 +266,7 @@ class TestDigests:
     async def test_sent_before_its_time_the_rest_comes_at_the_end(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
         await store.accept(events.completed(operationId="a"), [target])
-        sent = [await store.boxes.send_now(target, target.windows[0]) for _ in range(2)]
+        sent = [await store.bundles.send_now(target, target.windows[0]) for _ in range(2)]
         (now,) = await send(store)
         await store.accept(events.completed(operationId="b"), [target])
         between = await claim(store)
@@ -280,7 +280,7 @@ class TestDigests:
     async def test_a_window_whose_all_was_sent_early_says_nothing_more(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
         await store.accept(events.completed(), [target])
-        await store.boxes.send_now(target, target.windows[0])
+        await store.bundles.send_now(target, target.windows[0])
         await send(store)
         over(clock)
 
@@ -291,7 +291,7 @@ class TestDigests:
         target = digest(clock())
         await store.accept(events.completed(operationId="a"), [target])
 
-        shown = await store.boxes.preview(target, target.windows[0])
+        shown = await store.bundles.preview(target, target.windows[0])
         over(clock)
         (delivery,) = await send(store)
 

@@ -218,7 +218,7 @@ class TestRetries:
         await accept(store, events.completed(), to=mail())
         delivery = await claim_one(store, "email")
         await store.mark_sending(delivery)
-        await store.reschedule(delivery, 0, "429", free=True)
+        await store.reschedule(delivery, 0, "429", refund_attempt=True)
 
         assert (await claim_one(store, "email")).attempt == 1
 
@@ -269,7 +269,7 @@ class TestPausesAndLimits:
         await store.accept(events.completed(), [limited])
         delivery = await claim_one(store)
         await store.mark_sending(delivery)
-        await store.reschedule(delivery, 30, "429", free=True, holds=[Pause("limit:post:#room", 30, "429")])
+        await store.reschedule(delivery, 30, "429", refund_attempt=True, holds=[Pause("limit:post:#room", 30, "429")])
         await store.accept(events.completed(operationId="op-2"), [limited, other])
         other_delivery = await claim_one(store)
         now = [other_delivery.destination]
@@ -290,7 +290,7 @@ class TestPausesAndLimits:
         for delivery in (first, *others):
             await store.mark_sending(delivery)
             hold = Pause("destination:room/#room", 60, "gone", probe=True)
-            await store.reschedule(delivery, 60, "channel_not_found", free=True, holds=[hold])
+            await store.reschedule(delivery, 60, "channel_not_found", refund_attempt=True, holds=[hold])
         clock.advance(61)
         probe = await claim(store)
         assert len(probe) == 1
@@ -306,7 +306,9 @@ class TestPausesAndLimits:
         await accept(store, events.completed(), to=mail())
         delivery = await claim_one(store, "email")
         await store.mark_sending(delivery)
-        await store.reschedule(delivery, 60, "535", free=True, holds=[Pause("channel:email", 60, "535 no", probe=True)])
+        await store.reschedule(
+            delivery, 60, "535", refund_attempt=True, holds=[Pause("channel:email", 60, "535 no", probe=True)]
+        )
         named = await Admin(store).pauses(["channel:email", "channel:slack"])
         clock.advance(61)
         await send(store, "email", Receipt("250"))

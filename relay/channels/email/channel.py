@@ -78,7 +78,7 @@ class Email:
     Settings = EmailSettings
     modes: ClassVar[tuple[str, ...]] = ("each", "digest")
     calls: ClassVar[bool] = False  # nobody is called in a mail: its reader has it
-    slots: ClassVar[int] = SIZE  # one connection each
+    max_concurrency: ClassVar[int] = SIZE  # one connection each
     timeout: ClassVar[float] = 600.0  # more than `Timeouts.submit` and `reply`: only here is it known what had left
 
     def __init__(self, settings: EmailSettings, *, timeouts: Timeouts | None = None, connections: int = SIZE) -> None:

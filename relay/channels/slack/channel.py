@@ -202,7 +202,7 @@ class SlackSettings(BaseModel):
             return ("outcomes", "each", "digest")
         return Slack.modes if self.token.get_secret_value() else ()
 
-    def caveats(self, conversation: str, mode: str, mentions: Iterable[str]) -> Iterator[str]:
+    def warnings_for(self, conversation: str, mode: str, mentions: Iterable[str]) -> Iterator[str]:
         """What a destination there asks for in vain."""
         if conversation not in self.webhooks:
             return
@@ -223,7 +223,7 @@ class Slack:
 
     Settings: ClassVar[type[BaseModel]] = SlackSettings
     modes: ClassVar[tuple[str, ...]] = ("live", "each", "outcomes", "digest")
-    slots: ClassVar = 16
+    max_concurrency: ClassVar = 16
     timeout: ClassVar[float] = 15.0
 
     def __init__(

@@ -11,9 +11,9 @@ import click
 from pydantic import ValidationError
 
 from relay.channels import CHANNELS
-from relay.cli.desk import print_json
 from relay.cli.loop import run_loop
 from relay.cli.options import ConfigFile, refuse, visible
+from relay.cli.session import print_json
 from relay.config import load
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform import OperationsClient

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from relay.app import StoreSession
-from relay.cli.desk import iso, local
 from relay.cli.options import visible
+from relay.cli.session import iso, local
 from relay.errors import RelayError
 from relay.reasons import Dead, sentences
 from relay.store.admin import QUARANTINE_LENGTH, DeadLetter, Quarantined

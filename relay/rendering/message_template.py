@@ -19,8 +19,8 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.errors import TemplateError
-from relay.rendering.leaves import Source, Values, compile_text, render_text
 from relay.rendering.sandbox import Sandbox
+from relay.rendering.text_template import Source, Values, compile_text, render_text
 from relay.rendering.texts import safe_url
 
 MAX_REPEATS = 100

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from relay.app import StoreSession
-from relay.cli.desk import iso, local, print_json, there, with_store
 from relay.cli.folding import Line, Repeated, fold
 from relay.cli.options import visible
 from relay.cli.screen import show as show_page
+from relay.cli.session import iso, local, print_json, there, with_store
 from relay.errors import RelayError
 from relay.policy.watchdog import Alarms
 from relay.reasons import Dead, Held, Lapsed, Superseded, sentences
