@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from relay.cli import main
-from tests.support.commands import relay as relay_itself
+from tests.support.commands import relay_itself
 from tests.support.inprocess import relay
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.cli import COMMANDS
-from tests.support.commands import ROOT, Done, relay
+from tests.support.commands import ROOT, Done, relay_itself
 from tests.support.inprocess import NEEDED, SHIPPED
 
 # Run at the start of a process: the extras are not installed. A server on the PATH would do, so there is none either.
@@ -43,7 +43,7 @@ NEED = {"serve": "relay[embedded]", "sandbox": "relay[embedded]", "demo": "relay
 async def run(name: str, folder: Path) -> Done:
     (folder / "sitecustomize.py").write_text(WITHOUT, "utf-8")
     env = {"PYTHONPATH": f"{folder}:{ROOT}", "PATH": "", "RELAY_DATA_DIR": str(folder / "data"), "RELAY_PORT": "0"}
-    return await relay(*RUNS[name], env=NEEDED | env, cwd=folder)
+    return await relay_itself(*RUNS[name], env=NEEDED | env, cwd=folder)
 
 
 def test_every_command_is_run_here() -> None:

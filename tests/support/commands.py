@@ -1,4 +1,4 @@
-"""relay's commands as people run them: in a process of their own."""
+"""relay's commands as people run them: each in a process of its own."""
 
 import asyncio
 import contextlib
@@ -6,14 +6,15 @@ import json
 import os
 import pty
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.forked import ROOT, fork_server
 from tests.support.running import RunningRelay
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 40.0  # within which every command ends, or the test has failed
 
 
@@ -30,14 +31,23 @@ class Done:
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
     """This one without what is relay's, as on a wide terminal without colours, and `env`."""
-    # Commands are many and short: each would spend most of its time on compiling relay again.
+    # Those that are really started would else spend most of their time on compiling relay again.
     dropped = ("RELAY_", "PYTHONDONTWRITEBYTECODE")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**inherited, "COLUMNS": "200", "NO_COLOR": "1", **env}
 
 
 async def relay(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT) -> Done:
-    """Run `relay …` to its end."""
+    """Run `relay …` to its end, in a process that has imported relay already."""
+    with tempfile.TemporaryFile() as nothing, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        streams = [file.fileno() for file in (nothing, out, err)]
+        status = await _run(arguments, environment(env), cwd, streams)
+        texts = [os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode() for file in (out, err)]
+    return Done(status, *texts)
+
+
+async def relay_itself(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT) -> Done:
+    """Run `python -m relay …` to its end, with its imports: where these are what the test is about."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "relay", *map(str, arguments), cwd=cwd, env=environment(env),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -54,12 +64,6 @@ async def relay(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT
 async def relay_on_terminal(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT) -> Done:
     """Run `relay …` on a terminal, to its end; what it wrote, escape codes and all. Colours are on but for `env`."""
     ours, theirs = pty.openpty()
-    variables = environment({"NO_COLOR": "", "TERM": "xterm-256color", **env})
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "relay", *map(str, arguments), cwd=cwd, env=variables,
-        stdin=theirs, stdout=theirs, stderr=theirs,
-    )  # fmt: skip
-    os.close(theirs)
 
     def read() -> bytes:
         shown = bytearray()
@@ -68,14 +72,19 @@ async def relay_on_terminal(*arguments: str | Path, env: Mapping[str, str], cwd:
                 shown.extend(piece)
         return bytes(shown)
 
+    reading = asyncio.create_task(asyncio.to_thread(read))
     try:
-        shown = await asyncio.wait_for(asyncio.to_thread(read), SECONDS)
-        return Done(await process.wait(), shown.decode().replace("\r\n", "\n"), "")
+        variables = environment({"NO_COLOR": "", "TERM": "xterm-256color", **env})
+        status = await _run(arguments, variables, cwd, [theirs] * 3)
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        os.close(theirs)
+        shown = await reading
         os.close(ours)
+    return Done(status, shown.decode().replace("\r\n", "\n"), "")
+
+
+async def _run(arguments: Sequence[str | Path], env: Mapping[str, str], cwd: Path, streams: Sequence[int]) -> int:
+    return await asyncio.to_thread(fork_server().run, [*map(str, arguments)], env, cwd, streams, SECONDS)
 
 
 class Serving(RunningRelay):
