@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 
 from relay.app import StoreSession
-from relay.cli.dead_letters import Letter, all_letters, attempts, chosen, headline, plain, short, table, why
+from relay.cli.dead_letters import Letter, all_letters, attempts, chosen, headline, letters_table, plain, short, why
+from relay.cli.formatting import local, print_json
 from relay.cli.groups import Group
 from relay.cli.letter_filters import Filter, filter_options
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
-from relay.cli.session import local, print_json, with_store
+from relay.cli.session import with_store
 from relay.errors import HandlingFailed, InvalidEvent, NotJson
 from relay.store.admin import DeadLetter, Quarantined
 
@@ -56,7 +57,7 @@ def list_(config: Path, *, as_json: bool, most: int, **filters: str | None) -> N
         if not letters and not bodies:
             click.echo(NO_MATCH if wanted else NOTHING)
             return
-        show_page(table([*letters, *bodies], desk.config.timezone))
+        show_page(letters_table([*letters, *bodies], desk.config.timezone))
         everything = len(found) if wanted else await _count(desk)
         if more := everything - len(letters) - len(bodies):
             click.echo(f"\nOlder ones that are not shown: {more}; -n shows more.")

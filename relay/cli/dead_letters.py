@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from relay.app import StoreSession
+from relay.cli.formatting import iso, local
 from relay.cli.options import visible
-from relay.cli.session import iso, local
+from relay.cli.screen import table
 from relay.errors import RelayError
 from relay.reasons import Dead, sentences
 from relay.store.admin import QUARANTINE_LENGTH, DeadLetter, Quarantined
@@ -57,12 +58,9 @@ async def all_letters(desk: StoreSession) -> list[Letter]:
     return [*letters, *await desk.records.quarantined(most=2 * QUARANTINE_LENGTH)]
 
 
-def table(letters: Iterable[Letter], zone: str) -> Table:
+def letters_table(letters: Iterable[Letter], zone: str) -> Table:
     """One row each: what it was and for whom, whose, and why. Long reasons wrap under themselves."""
-    rows = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    rows.add_column("id", no_wrap=True)
-    rows.add_column("since", no_wrap=True)
-    rows.add_column("what and why", overflow="fold")
+    rows = table("id", "since", "what and why", whole=("id", "since"))
     for letter in letters:
         at = letter.died_at if isinstance(letter, DeadLetter) else letter.at
         rows.add_row(Text(visible(short(letter.id))), local(at, zone), Text("\n").join(_said(letter)))

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from relay.cli.logs import configure
-from relay.cli.loop import run_loop
 from relay.cli.options import refuse, visible
 from relay.cli.screen import console as screen
+from relay.cli.serve import run_loop
 from relay.dev.demo import Demo
 from relay.dev.demo.demo import SPEED, Happening
 from relay.errors import RelayError

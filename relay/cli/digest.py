@@ -13,10 +13,11 @@ from rich.text import Text
 from relay.app import StoreSession, build_renderer
 from relay.background.digests import at_hand
 from relay.channels import CHANNELS
+from relay.cli.formatting import iso, local, print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
-from relay.cli.screen import show
-from relay.cli.session import iso, local, print_json, with_store
+from relay.cli.screen import show, table
+from relay.cli.session import with_store
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
 from relay.policy.destinations import Destination
@@ -149,9 +150,7 @@ def _slack(content: dict[str, Any]) -> str:
 
 
 def _table(found: Iterable[dict[str, Any]]) -> Table:
-    rows = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    for title in ("digest", "for", "schedule", "next", "entries"):
-        rows.add_column(title, overflow="fold")
+    rows = table("digest", "for", "schedule", "next", "entries")
     for one in found:
         schedule = f"{one['at']} {one['days']}, {one['timezone']}"
         texts = (

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.text import Text
 
+from relay.cli.formatting import local
 from relay.cli.options import visible
 from relay.cli.screen import console as screen
-from relay.cli.session import local
 from relay.config import Config
 from relay.configfile.units import spoken
 from relay.domain.deliveries import Gate, Target

@@ -10,10 +10,10 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from relay.cli.formatting import local
 from relay.cli.options import visible
 from relay.cli.screen import console as screen
 from relay.cli.screen import plain, show
-from relay.cli.session import local
 from relay.platform.models import Batch, Operation, Page, Results
 
 COLOURS = {"Completed": "green", "Failed": "red", "Timeout": "yellow", "Cancelled": "dim", "Running": "blue"}

@@ -9,7 +9,7 @@ import click
 from relay.cli.groups import Group
 from relay.cli.operations import bar, batch_table, details, operations_table, results_text
 from relay.cli.options import CONFIG, json_option, read_event
-from relay.cli.platform_calls import Place, json_object, request_of, say, with_client
+from relay.cli.platform_calls import Place, json_object, print_answer, request_of, with_client
 from relay.platform import OperationsClient
 from relay.platform.models import RetryOperation, StartOperation, SubmitBatch
 
@@ -62,7 +62,7 @@ def start(place: Place, /, *, file: str | None, parameters: str | None, as_json:
 
     async def work(client: OperationsClient) -> None:
         started = await client.start(request)
-        say(started, as_json=as_json, text=f"{started.operation_id}  {started.status}")
+        print_answer(started, f"{started.operation_id}  {started.status}", as_json=as_json)
 
     with_client(place, work)
 
@@ -76,7 +76,7 @@ def status(place: Place, /, operation: str, *, as_json: bool) -> None:
 
     async def work(client: OperationsClient) -> None:
         found = await client.status(operation)
-        say(found, as_json=as_json, text=details(found, place.zone()))
+        print_answer(found, details(found, place.zone()), as_json=as_json)
 
     with_client(place, work)
 
@@ -94,10 +94,7 @@ def list_(place: Place, /, *, as_json: bool, **filters: Any) -> None:
 
     async def work(client: OperationsClient) -> None:
         page = await client.operations(**filters)
-        if as_json:
-            say(page, as_json=True)
-        else:
-            operations_table(page)
+        print_answer(page, operations_table, as_json=as_json)
 
     with_client(place, work)
 
@@ -118,7 +115,7 @@ def cancel(
         answer = await client.cancel(
             operation, reason=reason, force_termination=force_termination, preserve_partial_results=not discard
         )
-        say(answer, as_json=as_json, text=f"{answer.operation_id}  {answer.status}")
+        print_answer(answer, f"{answer.operation_id}  {answer.status}", as_json=as_json)
 
     with_client(place, work)
 
@@ -135,7 +132,7 @@ def results(place: Place, /, operation: str, *, detail: str, phase: str, as_json
 
     async def work(client: OperationsClient) -> None:
         found = await client.results(operation, detail=detail, phase=phase)
-        say(found, as_json=as_json, text=results_text(found))
+        print_answer(found, results_text(found), as_json=as_json)
 
     with_client(place, work)
 
@@ -157,7 +154,7 @@ def retry(
     async def work(client: OperationsClient) -> None:
         answer = await client.retry(operation, request)
         begins = f"  from {answer.resume_from_phase}" if answer.resume_from_phase else ""
-        say(answer, as_json=as_json, text=f"{answer.new_operation_id}  {answer.status}{begins}")
+        print_answer(answer, f"{answer.new_operation_id}  {answer.status}{begins}", as_json=as_json)
 
     with_client(place, work)
 
@@ -168,18 +165,15 @@ def retry(
 @click.pass_obj
 def batch(place: Place, /, batch: str, *, as_json: bool) -> None:
     """Submit the batch in FILE.json, or say how the batch ID stands."""
-    submitted = batch == "-" or batch.endswith(".json")
+    is_file = batch == "-" or batch.endswith(".json")
     try:
-        request = request_of(SubmitBatch, json_object(read_event(batch), batch)) if submitted else None
+        request = request_of(SubmitBatch, json_object(read_event(batch), batch)) if is_file else None
     except OSError as error:
         raise click.BadParameter(f"cannot read {batch}: {error.strerror}") from None
 
     async def work(client: OperationsClient) -> None:
-        found = await (client.submit_batch(request) if request else client.batch(batch))
-        if as_json:
-            say(found, as_json=True)
-        else:
-            batch_table(found)
+        submitted = await (client.submit_batch(request) if request else client.batch(batch))
+        print_answer(submitted, batch_table, as_json=as_json)
 
     with_client(place, work)
 

@@ -1,5 +1,6 @@
 """What the commands share that call the platform: where it is, a client for it, and what is asked and answered."""
 
+import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
@@ -11,9 +12,8 @@ import click
 from pydantic import ValidationError
 
 from relay.channels import CHANNELS
-from relay.cli.loop import run_loop
+from relay.cli.formatting import print_json
 from relay.cli.options import ConfigFile, refuse, visible
-from relay.cli.session import print_json
 from relay.config import load
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform import OperationsClient
@@ -71,17 +71,22 @@ def with_client(place: Place, work: Callable[[OperationsClient], Awaitable[None]
             await work(client)
 
     try:
-        run_loop(call())
+        asyncio.run(call())
     except (PlatformError, ConfigError) as error:
         refuse(error)
 
 
-def say(document: Document, *, as_json: bool, text: str = "") -> None:
-    """The answer as JSON, or what people read of it. It comes from another side: nothing in it steers a terminal."""
+def print_answer(answer: Kind, shown: str | Callable[[Kind], None], *, as_json: bool) -> None:
+    """The answer as JSON, or as people read it: this text, or what `shown` prints.
+
+    It comes from another side: nothing in it steers a terminal.
+    """
     if as_json:
-        print_json(document.sent())
+        print_json(answer.sent())
+    elif isinstance(shown, str):
+        click.echo(visible(shown))
     else:
-        click.echo(visible(text))
+        shown(answer)
 
 
 def json_object(written: bytes, where: str) -> dict[str, Any]:

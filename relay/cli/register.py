@@ -1,5 +1,6 @@
 """relay register: tell the platform where this relay is, once."""
 
+import asyncio
 import json
 import os
 from collections.abc import Sequence
@@ -8,7 +9,6 @@ from pathlib import Path
 import click
 
 from relay.channels import CHANNELS
-from relay.cli.loop import run_loop
 from relay.cli.options import config_option, json_option, refuse
 from relay.cli.subscription import asked, events
 from relay.config import Config, load
@@ -41,7 +41,7 @@ def register(config: Path, *, source: str, dry_run: bool, as_json: bool) -> None
     try:
         settings = load(config, env=os.environ, channels=CHANNELS)
         wanted = webhook(settings, source, str(config))
-        run_loop(_register(settings, wanted, dry_run=dry_run, as_json=as_json))
+        asyncio.run(_register(settings, wanted, dry_run=dry_run, as_json=as_json))
     except (ConfigError, PlatformError, RelayError) as error:
         refuse(error)
 

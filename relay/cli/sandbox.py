@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from relay.cli.logs import configure, form_of, log_options
-from relay.cli.loop import run_loop
 from relay.cli.options import refuse
+from relay.cli.serve import run_loop
 from relay.errors import RelayError
 
 

@@ -2,10 +2,12 @@
 
 import os
 import sys
+from collections.abc import Collection
 from typing import TextIO
 
 import click
 from rich.console import Console, RenderableType
+from rich.table import Table
 
 WIDEST = 10_000  # columns of what is no terminal: nothing is cut or wrapped there
 
@@ -25,6 +27,14 @@ def console(*, soft_wrap: bool = False) -> Console:
         color_system=None if plain(stream) else "auto",
         width=None if stream.isatty() else WIDEST,
     )
+
+
+def table(*headings: str, whole: Collection[str] = ()) -> Table:
+    """A table without rows. What is too long for its column is folded there, but for the columns kept `whole`."""
+    empty = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in headings:
+        empty.add_column(heading, no_wrap=heading in whole, overflow="fold")
+    return empty
 
 
 def show(page: RenderableType) -> None:

@@ -4,19 +4,28 @@ import asyncio
 import errno
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import structlog
 
-from relay.app import Relay, Role
 from relay.cli.logs import configure, form_of, log_options
-from relay.cli.loop import run_loop
 from relay.cli.options import config_option, refuse
 from relay.errors import ConfigError, RelayError, TemplateError
-from relay.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from relay.app import Relay, Role
+    from relay.supervisor import Supervisor
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run what serves, to its end: on uvloop, which Windows and Pythons other than CPython do not have."""
+    run = import_module("uvloop").run if find_spec("uvloop") else asyncio.run
+    run(main)
 
 
 @click.command(short_help="Receive events and deliver messages.")
@@ -31,7 +40,7 @@ from relay.supervisor import Supervisor
 )  # fmt: skip
 @log_options
 @click.option("--reuse-port", is_flag=True, hidden=True)
-def serve(config: Path, role: Role, processes: int, *, level: str, form: str | None, reuse_port: bool) -> None:
+def serve(config: Path, role: "Role", processes: int, *, level: str, form: str | None, reuse_port: bool) -> None:
     """Receive and deliver until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
     Both stop with grace: what is being sent is finished, and all is over within 30 s. SIGTERM first lets load balancers
@@ -66,13 +75,18 @@ def _end(error: RelayError, form: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def _service(path: Path, role: Role, processes: int, logs: Sequence[str], *, reuse_port: bool) -> Supervisor | Relay:
+def _service(
+    path: Path, role: "Role", processes: int, logs: Sequence[str], *, reuse_port: bool
+) -> "Supervisor | Relay":
+    from relay.app import Relay  # noqa: PLC0415 - `--help` and the sandbox need none of it
+    from relay.supervisor import Supervisor  # noqa: PLC0415
+
     if processes > 1:
         return Supervisor(path, dict(os.environ), role=role, count=processes, options=logs)
     return Relay(path, dict(os.environ), role=role, reuse_port=reuse_port)
 
 
-async def _serve(service: Supervisor | Relay, *, alone: bool) -> None:
+async def _serve(service: "Supervisor | Relay", *, alone: bool) -> None:
     loop = asyncio.get_running_loop()
 
     def asked_to_end() -> None:

@@ -9,10 +9,11 @@ from rich.text import Text
 
 from relay.app import StoreSession
 from relay.channels import CHANNELS
+from relay.cli.formatting import iso, local, print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
-from relay.cli.screen import show
-from relay.cli.session import iso, local, print_json, with_store
+from relay.cli.screen import show, table
+from relay.cli.session import with_store
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
 from relay.store.suppressions import ADDED, BOUNCED, EVERYWHERE, UNSUBSCRIBED, Suppressed, Suppressions
@@ -122,11 +123,7 @@ def _plain(one: Suppressed) -> dict[str, str]:
 
 
 def _table(entries: Iterable[Suppressed], zone: str) -> Table:
-    rows = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    rows.add_column("since", no_wrap=True)
-    rows.add_column("address", overflow="fold")
-    rows.add_column("at", overflow="fold")
-    rows.add_column("why", overflow="fold")
+    rows = table("since", "address", "at", "why", whole=("since",))
     for one in entries:
         place = "everywhere" if one.destination == EVERYWHERE else one.destination
         why = ": ".join(filter(None, (REASONS.get(one.reason, one.reason), one.detail)))

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from relay.app import StoreSession
 from relay.cli.folding import Line, Repeated, fold
+from relay.cli.formatting import iso, local, print_json, there
 from relay.cli.options import visible
 from relay.cli.screen import show as show_page
-from relay.cli.session import iso, local, print_json, there, with_store
+from relay.cli.session import with_store
 from relay.errors import RelayError
 from relay.policy.watchdog import Alarms
 from relay.reasons import Dead, Held, Lapsed, Superseded, sentences

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from relay.app import StoreSession
 from relay.cli import main
-from relay.cli.dead_letters import all_letters, chosen, short, table
+from relay.cli.dead_letters import all_letters, chosen, letters_table, short
 from relay.cli.letter_filters import moment
 from relay.domain.deliveries import Window
 from relay.errors import RelayError
@@ -76,7 +76,7 @@ async def test_the_list_is_readable_on_a_terminal_of_any_width(running_stage: St
     body_id = await quarantined(running_stage, {"no": "operation"})
     console = Console(width=width, file=StringIO())
 
-    console.print(table(await all_letters(desk(running_stage)), "Europe/Berlin"))
+    console.print(letters_table(await all_letters(desk(running_stage)), "Europe/Berlin"))
 
     text = console.file.getvalue()  # type: ignore[attr-defined]
     lines, words = text.rstrip().splitlines(), " ".join(text.split())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from relay.app import Relay
 from relay.cli.logs import configure
-from relay.cli.loop import run_loop
+from relay.cli.serve import run_loop
 
 
 async def main(config: str, lease: str, grace: str) -> None:
