@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 from redis.asyncio import Redis
 
-from relay.cli.timeline import WHY
+from relay.cli.timeline_page import WHY
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support.clock import Clock

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from relay.channels.slack.channel import NewRoots
-from relay.cli.timeline import NOTED, WHY, facts_of, sentence_of
+from relay.cli.timeline import NOTED, facts_of
+from relay.cli.timeline_page import WHY, sentence_of
 from relay.dev.standins.slack import Fault
 from relay.domain.events import PRIORITIES
 from relay.domain.parsing import parse

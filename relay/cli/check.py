@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,9 @@ from rich.text import Text
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import console as screen
 from relay.config import Config, load
-from relay.configfile.document import Document, read
-from relay.errors import ConfigError, EmbeddedRedisError, Problem, RelayError, TemplateError
+from relay.configfile.document import read
+from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
 from relay.policy.recipients import DynamicDestinations
-
-PATIENCE = 15.0  # seconds for each of the other sides
 
 
 @dataclass
@@ -76,8 +74,11 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
     except TemplateError as error:
         report.problems.append(Problem("templates", str(error)))
     if live:
+        from relay.cli.check_live import ask_everyone  # noqa: PLC0415
+
         document = read(path.read_text("utf-8-sig"), file=str(path), env=os.environ)  # knows the lines
-        report.live = asyncio.run(_ask_everyone(config, report, document))
+        problems, report.live = asyncio.run(ask_everyone(config, document))
+        report.problems += problems
 
 
 def _without_unsubscribing(config: Config) -> Iterator[Problem]:
@@ -163,81 +164,6 @@ def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
         return {}
     lines = {"e-mail at": allowed.email_domains, "slack": allowed.slack, "calling": allowed.mention or ()}
     return {"dynamic": [f"{what} {', '.join(names)}" for what, names in lines.items() if names]}
-
-
-async def _ask_everyone(config: Config, report: Report, document: Document) -> dict[str, str]:
-    """What each of the other sides answers; what it refuses becomes a problem of the report."""
-    from relay.app import build_channels  # noqa: PLC0415
-    from relay.interactivity.buttons import enabled_actions  # noqa: PLC0415
-
-    channels = build_channels(config)
-    questions: dict[str, Callable[[], Awaitable[str]]] = {
-        "redis": lambda: _ask_redis(config),
-        **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
-        **{f"channels.{name}": one.check for name, one in channels.items()},
-        **(
-            {"channels.slack.actions": lambda: _ask_who_may(config, channels, document)}
-            if enabled_actions(config)
-            else {}
-        ),
-    }
-    answers = {}
-    for name, ask in questions.items():
-        try:
-            answers[name] = await asyncio.wait_for(ask(), PATIENCE)
-        except TimeoutError:
-            report.problems.append(Problem(name, f"no answer within {PATIENCE:g} s"))
-        except ConfigError as error:
-            report.problems += error.problems
-        except RelayError as error:
-            report.problems.append(Problem(name, str(error)))
-    for channel in channels.values():
-        await channel.aclose()
-    return answers
-
-
-async def _ask_redis(config: Config) -> str:
-    from relay.store import Store  # noqa: PLC0415
-    from relay.store.client import inspect  # noqa: PLC0415
-    from relay.store.embedded.server import running_url  # noqa: PLC0415
-
-    url = config.redis.url or await running_url(config.data_dir)
-    if not url:
-        return "the private one is not running; relay serve starts it"
-    store = Store.open(url, worker="check")
-    try:
-        promise = await inspect(store.redis, config.redis.durability, config.redis.replicas)
-    finally:
-        await store.aclose()
-    if promise.shortfall:
-        raise RelayError(promise.shortfall)
-    return f"answers; durability is {promise.durability}"
-
-
-async def _ask_platform(config: Config) -> str:
-    from relay.platform.lookups import client_of, configured  # noqa: PLC0415
-
-    if not configured(config.platform):
-        return "is not asked: without tenant and project its address is only where links start"
-    async with client_of(config.platform) as client:
-        page = await client.operations(page_size=1)
-    return f"answers; operations: {page.summary.total_operations}"
-
-
-async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Document) -> str:
-    """Whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
-    from relay.interactivity.buttons import enabled_actions  # noqa: PLC0415
-
-    for action, names in enabled_actions(config).items():
-        nobodies = await channels["slack"].nobodies(names)
-        for index, name in enumerate(names):
-            if name in nobodies:
-                fault = f"Slack knows nobody by {name}; expected a user group that has members (@data-team), an id, or "
-                place = ("channels", "slack", "actions", action, index)
-                document.report(place, f"{fault}an e-mail address of somebody in the workspace")
-    if document.problems:
-        raise ConfigError(document.problems)
-    return "Slack knows everybody who may press"
 
 
 def _print(report: Report) -> None:

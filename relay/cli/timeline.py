@@ -1,24 +1,17 @@
-"""What happened to an operation, from the store of a running relay: as facts, and as a page for people."""
+"""What happened to an operation, from the store of a running relay, as plain data."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from relay.app import StoreSession
-from relay.cli.folding import Line, Repeated, fold
-from relay.cli.formatting import iso, local, print_json, there
-from relay.cli.options import visible
-from relay.cli.screen import show as show_page
+from relay.cli.formatting import iso, print_json
 from relay.cli.session import with_store
+from relay.cli.timeline_page import show
 from relay.errors import RelayError
 from relay.policy.watchdog import Alarms
-from relay.reasons import Dead, Held, Lapsed, Superseded, sentences
 from relay.store.admin import Timeline
 
 # What the store's scripts note of an operation, and what the values after it are called.
@@ -38,30 +31,6 @@ NOTED = {
     "dropped": ("destination",),
     "repair": ("destination",),
 }
-COLOURS = {"delivered": "green", "failed": "yellow", "lease lapsed": "yellow", "dead": "red", "late": "dim",
-           "held": "dim", "superseded": "dim", "queued": "dim", "digested": "dim"}  # fmt: skip
-
-WHY = {
-    "held": sentences(Held), "superseded": sentences(Superseded), "lease lapsed": sentences(Lapsed),
-    "dead": sentences(Dead),
-}  # fmt: skip
-SENTENCES = {
-    "accepted": "{said}, from {source}",
-    "late": "{said} came late: something newer was known, so nobody is told",
-    "queued": "queued for {address}",
-    "held": "held: {why}",
-    "digested": "in the digest for {address}",
-    "superseded": "not sent: {why}",
-    "lease lapsed": "{why}",
-    "failed": "attempt {attempt:g} failed: {error}{next}",
-    "delivered": "{how}, attempt {attempt:g}: {receipt}",
-    "dead": "dead, {why}: {error}",
-    "suppressed": "{address} is written to no more, for it bounced: {error}",
-    "replayed": "replayed: queued again with fresh attempts",
-    "dropped": "dropped: the dead letter is forgotten",
-    "repair": "a worker that had lost touch may have shown an old state; the present one is shown again",
-}
-KINDS = {"live": "the live message is up to date", "reply": "told in the thread", "each": "told"}
 UNREAD = ("entry", "seq", "rank", "at", "phases", "id", "first", "last")  # the store's own
 
 
@@ -122,57 +91,6 @@ def _watched(facts: Mapping[str, str]) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def watch_lines(watched: Mapping[str, Any], zone: str = "") -> Iterator[str]:
-    """The alarms that stand, in plain words; times in this zone, or that of this machine."""
-    for alarm in watched["alarms"]:
-        again = f", and {alarm['reminders']} times again" if alarm["reminders"] else ""
-        yield f"{alarm['rule']} since {_at(alarm['since'], zone)}, told {_at(alarm['told_at'], zone)}{again}"
-    if watched["muted"]:
-        yield "stalled and recovered too often: the watchdog says no more of this run"
-
-
-def _at(at: str, zone: str) -> str:
-    return local(datetime.fromisoformat(at), zone)
-
-
-def show(facts: Mapping[str, Any], zone: str, *, every: bool) -> None:
-    """Print it for a person: what it is, then what happened, by the clocks of this zone."""
-    show_page(Text(visible(facts["name"] or facts["subject"]), "bold", overflow="fold"))
-    percentage = "" if facts["percentage"] is None else f"{facts['percentage']:g} %"
-    said = (facts["subject"] if facts["name"] else "", facts["type"], facts["priority"],
-            f"{facts['status']} {percentage}".strip(), *(f"{key} {facts[key]}" for key in ("tenant", "project")
-                                                        if facts[key]))  # fmt: skip
-    show_page(Text(visible(", ".join(part for part in said if part)), overflow="fold"))
-    for warning in watch_lines(facts["watchdog"], zone) if facts["watchdog"] else ():
-        show_page(Text(warning, "yellow"))
-    counted = False
-    if facts["timeline"] and facts["timeline"][0]["at"] > facts["first_event_at"]:
-        show_page(Text("What came before is not kept.", "dim"))
-    for day, listed in groupby(facts["timeline"], lambda line: f"{_local(line, zone):%Y-%m-%d %Z}"):
-        lines = [*listed]
-        shown = lines if every else fold(lines)
-        counted = counted or len(shown) < len(lines)
-        show_page(Text(f"\n{day}", "bold"))
-        show_page(_table(shown, zone))
-    if counted:
-        show_page(Text("\nWhat repeats is counted; --all shows each.", "dim"))
-
-
-def sentence_of(line: Mapping[str, Any], zone: str = "") -> str:
-    """One line of the timeline in plain words, without its time and destination."""
-    what, reason = line["what"], line.get("reason", "")
-    sentence = SENTENCES.get(what)
-    if sentence is None:  # noted by a newer relay
-        return ", ".join(str(value) for key, value in line.items() if key not in {"at", "destination"})
-    words = {
-        "said": _event(line),
-        "why": WHY.get(what, {}).get(reason, reason).replace("{address}", line.get("address", "this address")),
-        "how": KINDS.get(line.get("kind", ""), ""),
-        "next": f"; next try at {_clock(line['next_at'], line['at'], zone)}" if line.get("next_at") else "",
-    }
-    return sentence.format(**line, **words)
-
-
 def _timeline(log: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
     for number, (at, what, *values) in enumerate(log):
         names = NOTED.get(what, [f"value_{place}" for place in range(len(values))])
@@ -187,42 +105,6 @@ def _timeline(log: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
             line["next_at"] = None if buried else _iso(at + line["delay"])
             del line["delay"]
         yield line
-
-
-def _event(line: Mapping[str, Any]) -> str:
-    percentage = line.get("percentage")
-    reached = line.get("percentages", "" if percentage is None else f"{percentage:g} %")
-    said = (line.get("event"), line.get("status"), reached)
-    return ", ".join(part for part in said if part)
-
-
-def _clock(at: str, seen_from: str, zone: str) -> str:
-    """The time of day, with the date if that is another one."""
-    moment, now = (there(datetime.fromisoformat(each), zone) for each in (at, seen_from))
-    return f"{moment:%H:%M:%S %Z}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S %Z}"
-
-
-def _table(lines: Iterable[Line | Repeated], zone: str) -> Table:
-    """A row for each line; what happened in one step carries its time once."""
-    rows = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
-    rows.add_column(no_wrap=True)
-    rows.add_column(overflow="fold")
-    before = None
-    for item in lines:
-        line = item.line if isinstance(item, Repeated) else item
-        at, place = _local(line, zone), line.get("destination")
-        said = sentence_of(line, zone)
-        if isinstance(item, Repeated):
-            said = f"{len(item.lines)} × {said}, until {_local(item.lines[-1], zone):%H:%M:%S}"
-        sentence = Text(visible(said), COLOURS.get(line["what"], ""))
-        marked = Text.assemble((visible(f"→ {place}: "), "bold"), sentence) if place else sentence
-        rows.add_row("" if at == before else f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}", marked)
-        before = at
-    return rows
-
-
-def _local(line: Mapping[str, Any], zone: str) -> datetime:
-    return there(datetime.fromisoformat(line["at"]), zone)
 
 
 def _iso(milliseconds: str | float | None) -> str:

@@ -1,0 +1,84 @@
+"""relay check --live: would the other sides take us? Each is asked for what it answers without anybody being told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from relay.app import build_channels
+from relay.config import Config
+from relay.configfile.document import Document
+from relay.errors import ConfigError, Problem, RelayError
+from relay.interactivity.buttons import enabled_actions
+from relay.platform.lookups import client_of, configured
+from relay.store import Store
+from relay.store.client import inspect
+from relay.store.embedded.server import running_url
+
+PATIENCE = 15.0  # seconds for each of the other sides
+
+
+async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem], dict[str, str]]:
+    """What is wrong at each of the other sides, and what those answer that are as they should be."""
+    channels = build_channels(config)
+    questions: dict[str, Callable[[], Awaitable[str]]] = {
+        "redis": lambda: _ask_redis(config),
+        **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
+        **{f"channels.{name}": one.check for name, one in channels.items()},
+        **(
+            {"channels.slack.actions": lambda: _ask_who_may(config, channels, document)}
+            if enabled_actions(config)
+            else {}
+        ),
+    }
+    problems: list[Problem] = []
+    answers = {}
+    for name, ask in questions.items():
+        try:
+            answers[name] = await asyncio.wait_for(ask(), PATIENCE)
+        except TimeoutError:
+            problems.append(Problem(name, f"no answer within {PATIENCE:g} s"))
+        except ConfigError as error:
+            problems += error.problems
+        except RelayError as error:
+            problems.append(Problem(name, str(error)))
+    for channel in channels.values():
+        await channel.aclose()
+    return problems, answers
+
+
+async def _ask_redis(config: Config) -> str:
+    url = config.redis.url or await running_url(config.data_dir)
+    if not url:
+        return "the private one is not running; relay serve starts it"
+    store = Store.open(url, worker="check")
+    try:
+        promise = await inspect(store.redis, config.redis.durability, config.redis.replicas)
+    finally:
+        await store.aclose()
+    if promise.shortfall:
+        raise RelayError(promise.shortfall)
+    return f"answers; durability is {promise.durability}"
+
+
+async def _ask_platform(config: Config) -> str:
+
+    if not configured(config.platform):
+        return "is not asked: without tenant and project its address is only where links start"
+    async with client_of(config.platform) as client:
+        page = await client.operations(page_size=1)
+    return f"answers; operations: {page.summary.total_operations}"
+
+
+async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Document) -> str:
+    """Whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
+
+    for action, names in enabled_actions(config).items():
+        nobodies = await channels["slack"].nobodies(names)
+        for index, name in enumerate(names):
+            if name in nobodies:
+                fault = f"Slack knows nobody by {name}; expected a user group that has members (@data-team), an id, or "
+                place = ("channels", "slack", "actions", action, index)
+                document.report(place, f"{fault}an e-mail address of somebody in the workspace")
+    if document.problems:
+        raise ConfigError(document.problems)
+    return "Slack knows everybody who may press"
