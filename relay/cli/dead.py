@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from relay.app import StoreSession
+from relay.cli.dead_filters import Filter, filter_options
 from relay.cli.dead_letters import Letter, all_letters, attempts, chosen, headline, letters_table, plain, short, why
 from relay.cli.formatting import local, print_json
 from relay.cli.groups import Group
-from relay.cli.letter_filters import Filter, filter_options
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
 from relay.cli.session import with_store

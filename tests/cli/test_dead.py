@@ -13,8 +13,8 @@ from rich.console import Console
 
 from relay.app import StoreSession
 from relay.cli import main
+from relay.cli.dead_filters import moment
 from relay.cli.dead_letters import all_letters, chosen, letters_table, short
-from relay.cli.letter_filters import moment
 from relay.domain.deliveries import Window
 from relay.errors import RelayError
 from tests.support.commands import Done, relay, relay_on_terminal
