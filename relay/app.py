@@ -85,7 +85,7 @@ class StoreSession:
 
     config: Config
     store: Store
-    records: Admin
+    admin: Admin
     clock: Callable[[], float] = time.time
 
     async def take(self, kept: Quarantined) -> Accepted:
@@ -349,7 +349,7 @@ class Relay:
         return Receiver(
             self._sources(),
             self._take,
-            self._health.records.quarantine,
+            self._health.admin.quarantine,
             self._health.readiness,
             self._clock,
             max_body=self.config.server.max_body,

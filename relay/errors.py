@@ -29,8 +29,8 @@ class ConfigError(RelayError):
         super().__init__("\n".join(self._describe(problem) for problem in problems))
 
     def _describe(self, problem: Problem) -> str:
-        place = ":".join(str(part) for part in (self.file, problem.line) if part)
-        return ": ".join(part for part in (place, problem.path, problem.message) if part)
+        location = ":".join(str(part) for part in (self.file, problem.line) if part)
+        return ": ".join(part for part in (location, problem.path, problem.message) if part)
 
 
 class NotJson(RelayError):
@@ -105,7 +105,7 @@ class PlatformError(RelayError):
 class DeliveryError(RelayError):
     """One attempt failed. The fields are the whole decision of what happens next.
 
-    permanent        trying again cannot help: bury it with this message
+    permanent        trying again cannot help: it becomes a dead letter with this message
     retry_after      seconds before which the other side must not be called again
     outcome_unknown  it may have arrived: repeat at most once
     pause            what else would fail now, and so waits too, without losing an attempt:

@@ -41,7 +41,7 @@ class Health:
         outage: Outage | None = None,
     ) -> None:
         """`notices` are what else those who watch over relay should see."""
-        self.records = Admin(store)
+        self.admin = Admin(store)
         self._watch = Runs(store)
         self._store = store
         self._config = config
@@ -99,7 +99,7 @@ class Health:
             await self._store.probe()
             await self._measure()
             if housekeeping:
-                await self.records.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
+                await self.admin.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
         except StoreUnavailable as error:
             self._fail(error)
             return
@@ -145,7 +145,7 @@ class Health:
 
     async def _resume(self) -> None:
         with contextlib.suppress(StoreUnavailable):
-            await self.records.resume_all(self._scopes())
+            await self.admin.resume_all(self._scopes())
 
     def _scopes(self) -> list[str]:
         config = self._config()
@@ -153,7 +153,7 @@ class Health:
         return [f"channel:{name}" for name in config.channels] + [f"destination:{name}/{to}" for name, to in places]
 
     async def _paused(self) -> dict[str, str]:
-        return {scope: f"paused: {reason}" for scope, reason in (await self.records.pauses(self._scopes())).items()}
+        return {scope: f"paused: {reason}" for scope, reason in (await self.admin.pauses(self._scopes())).items()}
 
     async def _ticking(self) -> dict[str, str]:
         """Whether any process keeps time; without, nobody hears of stalled runs, and no digest is sent."""
@@ -165,15 +165,15 @@ class Health:
 
     async def _faults(self) -> dict[str, str]:
         """The events that relay itself could not handle: each was refused, and waits for a mended relay."""
-        count = await self.records.faults()
+        count = await self.admin.faults()
         which = "1 event waits" if count == 1 else f"{count} events wait"
         return {"quarantine": f"{which} because relay itself failed; see `relay dead list`"} if count else {}
 
     async def _measure(self) -> None:
         metrics.clock_skew.set(await self._store.time() - self._clock())
-        ledger = await self.records.ledger()
+        ledger = await self.admin.ledger()
         for name, count in ledger.counts.items():
             metrics.ledger.labels(name).set(count)
         metrics.imbalance.set(ledger.imbalance)
-        for channel, queued in (await self.records.queued(list(self._config().channels))).items():
+        for channel, queued in (await self.admin.queued(list(self._config().channels))).items():
             metrics.queued.labels(channel).set(queued)

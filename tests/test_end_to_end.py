@@ -155,7 +155,7 @@ async def test_an_unknown_user_is_a_dead_letter_with_its_reason_and_the_rest_is_
     await running_stage.post(tenant(body("operation.completed", 100, status="Completed"), "pair"))
     await running_stage.around.settled()
 
-    (letter,) = await running_stage.around.records.dead()
+    (letter,) = await running_stage.around.admin.dead()
     assert (letter.address, letter.reason) == ("gone@example.com", "rejected")
     assert "550 5.1.1 no such user" in letter.error
     assert [mail.recipient for mail in running_stage.around.inbox.mails] == ["here@example.com"]
@@ -187,7 +187,7 @@ async def test_shuffled_progress_over_two_relay_processes_keeps_its_distance(red
                 )
             )
         await around.settled()
-        story = await around.records.story(body()["operation"]["operationId"])
+        story = await around.admin.timeline(body()["operation"]["operationId"])
 
     assert story is not None
     queued = [story.log[index - 1][4] for index, line in enumerate(story.log) if line[1] == "queued"]
@@ -207,7 +207,7 @@ async def test_a_signed_body_that_makes_no_sense_is_kept(running_stage: Stage) -
     reply = await running_stage.post({"event": "operation.progress", "operation": {"operationId": ""}})
 
     assert (reply.status, reply.document["field"]) == (422, "operation.operationId")
-    (kept,) = await running_stage.around.records.quarantined()
+    (kept,) = await running_stage.around.admin.quarantined()
     assert kept.source == "async-operations"
 
 

@@ -434,7 +434,7 @@ async def test_a_retry_of_a_retry_is_led_to_the_first(brisk: Flow) -> None:
         await brisk.send(told("operation.failed", 40, operationId=name, status="Failed"))
         await brisk.wait(5)
 
-    stories = [await brisk.records.story(name) for name in ("op-1", "op-2", "op-3")]
+    stories = [await brisk.admin.timeline(name) for name in ("op-1", "op-2", "op-3")]
     assert len(brisk.roots()) == 1
     assert len(brisk.replies()) == 3
     assert attempt(brisk.roots()[0].blocks) == 3
@@ -460,7 +460,7 @@ async def test_a_retry_whose_original_nobody_knows_begins_the_thread(brisk: Flow
     await brisk.wait(10)
 
     assert (len(brisk.roots()), len(brisk.replies())) == (1, 1)
-    assert await brisk.records.story("op-2") == await brisk.records.story("op-1")
+    assert await brisk.admin.timeline("op-2") == await brisk.admin.timeline("op-1")
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -655,7 +655,7 @@ async def test_everything_that_is_not_told_is_counted_and_explained(flow: Flow) 
     assert counts["late"] == 1
     sentences: list[str] = []
     for name in ("op-1", "op-low", "op-7"):
-        story = await flow.records.story(name)
+        story = await flow.admin.timeline(name)
         assert story is not None
         sentences += [sentence_of(line) for line in facts_of(story)["timeline"] if line["what"] in NOTED]
     for reason in held:

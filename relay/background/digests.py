@@ -36,4 +36,4 @@ class Digests:
         for destination in config.destinations.values():
             if destination.mode == "digest" and destination.sent_empty:
                 for target, window in at_hand(destination, config, self._channels, now):
-                    await self._store.bundles.ensure(target, window)
+                    await self._store.bundles.schedule(target, window)

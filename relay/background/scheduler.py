@@ -86,8 +86,8 @@ class WatchdogTick:
             return
         for _ in range(PAGES):
             page = await self._watch.due(PAGE)
-            looks = [self._look(look, settings, page.now, pulse.grace_until) for look in page.looks]
-            await self._watch.again([one for one in await asyncio.gather(*looks) if one])
+            looks = [self._look(look, settings, page.now, pulse.grace_until) for look in page.runs]
+            await self._watch.check_again_at([one for one in await asyncio.gather(*looks) if one])
             if not page.more:
                 return
 

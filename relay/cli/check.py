@@ -84,7 +84,7 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
 def _without_unsubscribing(config: Config) -> Iterator[Problem]:
     """Why the readers of mails cannot end them by one click."""
     address = urlsplit(config.server.public_url)
-    if not any(one.channel == "email" for one in config.destinations.values()):
+    if not any(destination.channel == "email" for destination in config.destinations.values()):
         return
     if not address.hostname:
         text = "empty, so mails have no unsubscribe link; expected how the outside reaches relay, https://…"
@@ -135,8 +135,8 @@ def _buttons(config: Config) -> dict[str, list[str]]:
     if handles := dict.fromkeys(name for names in may.values() for name in names if kind_of(name) == "handle"):
         lines.append(f"{', '.join(handles)} must be user groups in Slack: --live asks")
     outside = config.server.public_url.rstrip("/") or "https://HOW-THE-OUTSIDE-REACHES-RELAY"
-    where = f"in Slack, Interactivity & Shortcuts, Request URL: {outside}{PATH}"
-    return {"buttons": [*lines, where]} if lines else {}
+    request_url = f"in Slack, Interactivity & Shortcuts, Request URL: {outside}{PATH}"
+    return {"buttons": [*lines, request_url]} if lines else {}
 
 
 def _summary(config: Config) -> dict[str, list[str]]:
@@ -149,8 +149,8 @@ def _summary(config: Config) -> dict[str, list[str]]:
             for name, source in config.sources.items()
         ],
         "destinations": [
-            f"{name}: {one.channel}, {one.mode}: {', '.join(one.addresses)}"
-            for name, one in config.destinations.items()
+            f"{name}: {destination.channel}, {destination.mode}: {', '.join(destination.addresses)}"
+            for name, destination in config.destinations.items()
         ],
         **_dynamic(config.dynamic_destinations),
         **_buttons(config),
@@ -163,19 +163,19 @@ def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
     if allowed is None:
         return {}
     lines = {"e-mail at": allowed.email_domains, "slack": allowed.slack, "calling": allowed.mention or ()}
-    return {"dynamic": [f"{what} {', '.join(names)}" for what, names in lines.items() if names]}
+    return {"dynamic": [f"{kind} {', '.join(names)}" for kind, names in lines.items() if names]}
 
 
 def _print(report: Report) -> None:
     console = screen(soft_wrap=True)
-    told = report.summary | {f"{name} says": [answer] for name, answer in report.live.items()}
-    width = max([14, *map(len, told)])
-    for name, lines in told.items():
+    sections = report.summary | {f"{name} says": [answer] for name, answer in report.live.items()}
+    width = max([14, *map(len, sections)])
+    for name, lines in sections.items():
         for label, line in zip((name, *[""] * len(lines)), lines, strict=False):
             console.print(Text(f"{label:<{width}}", "bold"), Text(visible(line)))
-    for colour, found in (("yellow", report.warnings), ("red", report.problems)):
-        kind = "warning: " if found is report.warnings else ""
-        for problem in found:
+    for colour, faults in (("yellow", report.warnings), ("red", report.problems)):
+        kind = "warning: " if faults is report.warnings else ""
+        for problem in faults:
             console.print(Text(kind + visible(str(ConfigError([problem], report.file))), colour))
     verdict = ("red", f"{len(report.problems)} problems") if report.problems else ("green", "right")
     console.print(Text(f"{report.file}: {verdict[1]}".replace("1 problems", "1 problem"), verdict[0]))

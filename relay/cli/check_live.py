@@ -23,7 +23,7 @@ async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem
     questions: dict[str, Callable[[], Awaitable[str]]] = {
         "redis": lambda: _ask_redis(config),
         **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
-        **{f"channels.{name}": one.check for name, one in channels.items()},
+        **{f"channels.{name}": channel.check for name, channel in channels.items()},
         **(
             {"channels.slack.actions": lambda: _ask_who_may(config, channels, document)}
             if enabled_actions(config)
@@ -77,8 +77,8 @@ async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Do
         for index, name in enumerate(names):
             if name in nobodies:
                 fault = f"Slack knows nobody by {name}; expected a user group that has members (@data-team), an id, or "
-                place = ("channels", "slack", "actions", action, index)
-                document.report(place, f"{fault}an e-mail address of somebody in the workspace")
+                path = ("channels", "slack", "actions", action, index)
+                document.report(path, f"{fault}an e-mail address of somebody in the workspace")
     if document.problems:
         raise ConfigError(document.problems)
     return "Slack knows everybody who may press"

@@ -7,7 +7,17 @@ import click
 
 from relay.app import StoreSession
 from relay.cli.dead_filters import Filter, filter_options
-from relay.cli.dead_letters import Letter, all_letters, attempts, chosen, headline, letters_table, plain, short, why
+from relay.cli.dead_letters import (
+    Entry,
+    all_entries,
+    attempts,
+    entries_named,
+    entries_table,
+    headline,
+    short,
+    to_json,
+    why,
+)
 from relay.cli.formatting import local, print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
@@ -42,24 +52,29 @@ ids_argument = click.argument("ids", nargs=-1, metavar="ID…")
 @filter_options
 def list_(config: Path, *, as_json: bool, most: int, **filters: str | None) -> None:
     """List what is dead or quarantined, newest first; with filters, what all of them hold for."""
-    wanted = Filter(**filters)
+    selection = Filter(**filters)
 
-    async def work(desk: StoreSession) -> None:
-        if wanted:
-            found = await _filtered(desk, wanted)
-            letters = [one for one in found if isinstance(one, DeadLetter)][:most]
-            bodies = [one for one in found if isinstance(one, Quarantined)][:most]
+    async def work(session: StoreSession) -> None:
+        if selection:
+            entries = await _filtered(session, selection)
+            dead_letters = [entry for entry in entries if isinstance(entry, DeadLetter)][:most]
+            bodies = [entry for entry in entries if isinstance(entry, Quarantined)][:most]
         else:
-            letters, bodies = await desk.records.dead(most=most), await desk.records.quarantined(most=most)
+            dead_letters, bodies = await session.admin.dead(most=most), await session.admin.quarantined(most=most)
         if as_json:
-            print_json({"dead": [plain(one) for one in letters], "quarantined": [plain(one) for one in bodies]})
+            print_json(
+                {
+                    "dead": [to_json(entry) for entry in dead_letters],
+                    "quarantined": [to_json(entry) for entry in bodies],
+                }
+            )
             return
-        if not letters and not bodies:
-            click.echo(NO_MATCH if wanted else NOTHING)
+        if not dead_letters and not bodies:
+            click.echo(NO_MATCH if selection else NOTHING)
             return
-        show_page(letters_table([*letters, *bodies], desk.config.timezone))
-        everything = len(found) if wanted else await _count(desk)
-        if more := everything - len(letters) - len(bodies):
+        show_page(entries_table([*dead_letters, *bodies], session.config.timezone))
+        everything = len(entries) if selection else await _count(session)
+        if more := everything - len(dead_letters) - len(bodies):
             click.echo(f"\nOlder ones that are not shown: {more}; -n shows more.")
 
     with_store(config, work)
@@ -72,14 +87,14 @@ def list_(config: Path, *, as_json: bool, most: int, **filters: str | None) -> N
 def show(config: Path, name: str, *, as_json: bool) -> None:
     """Show one: why it is here, and the event it should have told; of a digest, all that it should have told."""
 
-    async def work(desk: StoreSession) -> None:
-        [letter] = await chosen(desk, [name])
-        if isinstance(letter, DeadLetter):
-            letter = await desk.records.with_body(letter)
+    async def work(session: StoreSession) -> None:
+        [entry] = await entries_named(session, [name])
+        if isinstance(entry, DeadLetter):
+            entry = await session.admin.with_body(entry)
         if as_json:
-            print_json(plain(letter))
+            print_json(to_json(entry))
         else:
-            _show(letter, desk.config.timezone)
+            _show(entry, session.config.timezone)
 
     with_store(config, work)
 
@@ -97,16 +112,16 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
     They are named by their ids, or by filters, all of which must hold; --dry-run says first which these are. If one
     of the ids is unknown, nothing is done. Leaves with 1 if a quarantined event still cannot be taken.
     """
-    wanted = Filter(**filters)
-    _name_some(ids, wanted, every=every)
+    selection = Filter(**filters)
+    _require_names(ids, selection, every=every)
 
-    async def work(desk: StoreSession) -> None:
-        letters = await _meant(desk, ids, wanted)
+    async def work(session: StoreSession) -> None:
+        entries = await _selected(session, ids, selection)
         if dry_run:
-            _say(letters, "would replay", ids, as_json=as_json, key="would_replay")
+            _report(entries, "would replay", ids, as_json=as_json, key="would_replay")
             return
-        faults = {one.id: fault for one in letters if (fault := await _replay(desk, one))}
-        _say([one for one in letters if one.id not in faults], "replayed", ids, as_json=as_json, faults=faults)
+        faults = {entry.id: fault for entry in entries if (fault := await _replay(session, entry))}
+        _report([entry for entry in entries if entry.id not in faults], "replayed", ids, as_json=as_json, faults=faults)
         if faults:
             raise SystemExit(1)
 
@@ -122,92 +137,94 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
 @json_option
 def drop(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_json: bool, **filters: str) -> None:
     """Forget these for good, named by their ids or by filters. If one of the ids is unknown, nothing is done."""
-    wanted = Filter(**filters)
-    _name_some(ids, wanted, every=every)
+    selection = Filter(**filters)
+    _require_names(ids, selection, every=every)
 
-    async def work(desk: StoreSession) -> None:
-        letters = await _meant(desk, ids, wanted)
+    async def work(session: StoreSession) -> None:
+        entries = await _selected(session, ids, selection)
         if dry_run:
-            _say(letters, "would drop", ids, as_json=as_json, key="would_drop")
+            _report(entries, "would drop", ids, as_json=as_json, key="would_drop")
             return
-        _say([letter for letter in letters if await _drop(desk, letter)], "dropped", ids, as_json=as_json)
+        _report([entry for entry in entries if await _drop(session, entry)], "dropped", ids, as_json=as_json)
 
     with_store(config, work)
 
 
-def _name_some(ids: tuple[str, ...], wanted: Filter, *, every: bool) -> None:
-    if bool(ids) == (every or bool(wanted)):
+def _require_names(ids: tuple[str, ...], selection: Filter, *, every: bool) -> None:
+    if bool(ids) == (every or bool(selection)):
         begin = "either name ids" if ids else "name at least one id"
         raise click.UsageError(f"{begin}, or say --all or a filter such as --destination")
 
 
-async def _meant(desk: StoreSession, ids: tuple[str, ...], wanted: Filter) -> list[Letter]:
+async def _selected(session: StoreSession, ids: tuple[str, ...], selection: Filter) -> list[Entry]:
     """Those of these ids; without any, all that the filters hold for."""
     if ids:
-        return await chosen(desk, ids)
-    return await _filtered(desk, wanted)
+        return await entries_named(session, ids)
+    return await _filtered(session, selection)
 
 
-async def _count(desk: StoreSession) -> int:
-    dead = (await desk.records.ledger()).counts.get("dead", 0)
-    return dead + await desk.records.quarantine_size()
+async def _count(session: StoreSession) -> int:
+    dead = (await session.admin.ledger()).counts.get("dead", 0)
+    return dead + await session.admin.quarantine_size()
 
 
-async def _filtered(desk: StoreSession, wanted: Filter) -> list[Letter]:
-    config = desk.config
-    return wanted.among(await all_letters(desk), configured=config.destinations, zone=config.timezone, now=desk.clock())
+async def _filtered(session: StoreSession, selection: Filter) -> list[Entry]:
+    config = session.config
+    return selection.select(
+        await all_entries(session), configured=config.destinations, zone=config.timezone, now=session.clock()
+    )
 
 
-async def _drop(desk: StoreSession, letter: Letter) -> bool:
+async def _drop(session: StoreSession, entry: Entry) -> bool:
     """False if somebody else has just replayed or dropped it."""
-    forget = desk.records.release if isinstance(letter, Quarantined) else desk.records.drop
-    return bool(await forget([letter.id]))
+    forget = session.admin.release if isinstance(entry, Quarantined) else session.admin.drop
+    return bool(await forget([entry.id]))
 
 
-async def _replay(desk: StoreSession, letter: Letter) -> str:
+async def _replay(session: StoreSession, entry: Entry) -> str:
     """Why it could not be replayed, or ''."""
-    if isinstance(letter, DeadLetter):
-        return "" if await desk.records.replay([letter.id]) else "somebody else has just replayed or dropped it"
+    if isinstance(entry, DeadLetter):
+        return "" if await session.admin.replay([entry.id]) else "somebody else has just replayed or dropped it"
     try:
-        await desk.take(letter)
+        await session.take(entry)
     except (NotJson, InvalidEvent) as error:
         return f"still makes no sense: {error}"
     except HandlingFailed as error:
         return f"relay itself still fails on it: {error}"
-    await desk.records.release([letter.id])  # after it is durable: a crash between the two repeats nothing
+    await session.admin.release([entry.id])  # after it is durable: a crash between the two repeats nothing
     return ""
 
 
-def _say(
-    letters: list[Letter], verb: str, ids: tuple[str, ...], *, as_json: bool, key: str = "",
+def _report(
+    entries: list[Entry], verb: str, ids: tuple[str, ...], *, as_json: bool, key: str = "",
     faults: dict[str, str] | None = None,
 ) -> None:  # fmt: skip
     """What was done, and what was not; facts on standard output, faults on standard error.
 
-    Where nobody named the letters one by one, they are counted.
+    Where nobody named them one by one, they are counted.
     """
     if as_json:
-        print_json({key or verb: [one.id for one in letters], "count": len(letters), "failed": faults or {}})
+        print_json({key or verb: [entry.id for entry in entries], "count": len(entries), "failed": faults or {}})
         return
-    for letter in letters:
-        click.echo(f"{verb} {visible(short(letter.id))}  {headline(letter)}")
+    for entry in entries:
+        click.echo(f"{verb} {visible(short(entry.id))}  {headline(entry)}")
     for name, fault in (faults or {}).items():
         click.echo(visible(f"{short(name)}: {fault}"), err=True)
     if not ids:
         failed = f", {len(faults)} failed" if faults else ""
-        click.echo(f"{verb} {len(letters)} in all{failed}" if letters or faults else NO_MATCH)
+        click.echo(f"{verb} {len(entries)} in all{failed}" if entries or faults else NO_MATCH)
 
 
-def _show(letter: Letter, zone: str) -> None:
+def _show(entry: Entry, zone: str) -> None:
     """The reasons line by line, then the event as it was sent: what `relay explain -` and `relay send -` take."""
-    shown = plain(letter)
-    lines = {"id": letter.id, "what": headline(letter), "why": why(letter)}
-    if isinstance(letter, DeadLetter):
-        lines |= {"operation": letter.operation} if letter.operation else {}
-        lines |= {"since": f"{local(letter.died_at, zone)}, after {attempts(letter.attempts)}"}
-        body = json.dumps(shown["body"]["document"], ensure_ascii=False, indent=2) if letter.body else ""
+    shown = to_json(entry)
+    lines = {"id": entry.id, "what": headline(entry), "why": why(entry)}
+    if isinstance(entry, DeadLetter):
+        lines |= {"operation": entry.operation} if entry.operation else {}
+        lines |= {"since": f"{local(entry.died_at, zone)}, after {attempts(entry.attempts)}"}
+        body = json.dumps(shown["body"]["document"], ensure_ascii=False, indent=2) if entry.body else ""
     else:
-        lines |= {"since": local(letter.at, zone), **letter.headers}
+        lines |= {"since": local(entry.at, zone), **entry.headers}
         body = shown["body"]
     for label, value in lines.items():
         click.echo(f"{visible(label):<11}{visible(value)}")

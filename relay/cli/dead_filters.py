@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from relay.cli.dead_letters import Letter
+from relay.cli.dead_letters import Entry
 from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
@@ -32,19 +32,19 @@ class Filter:
     def __bool__(self) -> bool:
         return self != Filter()
 
-    def among(self, letters: Sequence[Letter], *, configured: Collection[str], zone: str, now: float) -> list[Letter]:
-        """The letters that are meant, in their order. RelayError for a destination that is not configured either."""
-        destinations = {letter.destination for letter in letters if isinstance(letter, DeadLetter)} | {*configured}
+    def select(self, entries: Sequence[Entry], *, configured: Collection[str], zone: str, now: float) -> list[Entry]:
+        """The entries that match, in their order. RelayError for a destination that is not configured either."""
+        destinations = {entry.destination for entry in entries if isinstance(entry, DeadLetter)} | {*configured}
         if self.destination is not None and self.destination not in destinations:
             raise RelayError(f"there is no destination {self.destination}; {suggest(self.destination, destinations)}")
         since = None if self.since is None else moment(self.since, zone, now)
-        return [letter for letter in letters if self._means(letter, since)]
+        return [entry for entry in entries if self._matches(entry, since)]
 
-    def _means(self, letter: Letter, since: datetime | None) -> bool:
-        if isinstance(letter, DeadLetter):
-            destination, event, reason, at = letter.destination, letter.event, letter.reason, letter.died_at
+    def _matches(self, entry: Entry, since: datetime | None) -> bool:
+        if isinstance(entry, DeadLetter):
+            destination, event, reason, at = entry.destination, entry.event, entry.reason, entry.died_at
         else:  # it is no event, and for nobody yet
-            destination, event, reason, at = "", "", FAULT if letter.fault else QUARANTINED, letter.at
+            destination, event, reason, at = "", "", FAULT if entry.fault else QUARANTINED, entry.at
         return (
             self.destination in (None, destination)
             and self.reason in (None, reason)
@@ -53,39 +53,39 @@ class Filter:
         )
 
 
-def moment(written: str, zone: str, now: float) -> datetime:
+def moment(text: str, zone: str, now: float) -> datetime:
     """The time that `2h` (ago) or `2024-01-20T12:40` means, by the clocks of this zone where it names none.
 
     ValueError for what is neither, and for a number alone: 20240120 could be seconds as well as a day.
     """
-    if re.fullmatch(r"[\d.\s]+", written):
+    if re.fullmatch(r"[\d.\s]+", text):
         raise ValueError("a number alone has no unit; expected for instance 2h, or a time such as 2024-01-20T12:40")
     try:
-        return datetime.fromtimestamp(now - duration(written), UTC)
+        return datetime.fromtimestamp(now - duration(text), UTC)
     except ValueError:
         pass
     try:
-        named = datetime.fromisoformat(written)
+        named = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError("expected for instance 2h, or a time such as 2024-01-20T12:40") from None
     return named if named.tzinfo else named.replace(tzinfo=ZoneInfo(zone))
 
 
-def _not_empty(_context: click.Context, _option: click.Parameter, written: str | None) -> str | None:
+def _not_empty(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
     """Refuse what a shell makes of a variable that is not set: to drop by it would drop everything."""
-    if written is not None and not written.strip():
+    if text is not None and not text.strip():
         raise click.BadParameter("it is empty; say which, or leave the option out")
-    return written
+    return text
 
 
-def _readable(context: click.Context, option: click.Parameter, written: str | None) -> str | None:
-    _not_empty(context, option, written)
+def _a_time(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    _not_empty(context, option, text)
     try:
-        if written is not None:
-            moment(written, "UTC", 0)
+        if text is not None:
+            moment(text, "UTC", 0)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    return written
+    return text
 
 
 _OPTIONS = (
@@ -102,7 +102,7 @@ _OPTIONS = (
     click.option(
         "--since",
         metavar="WHEN",
-        callback=_readable,
+        callback=_a_time,
         help="Dead for less than 2h, or since a time such as 2024-01-20T12:40.",
     ),
 )

@@ -41,20 +41,20 @@ destination_argument = click.argument("name", metavar="DESTINATION")
 def list_(config: Path, *, as_json: bool) -> None:
     """List every digest with its schedule, its next time and what waits in it."""
 
-    async def work(desk: StoreSession) -> None:
-        found = []
-        for one in _digests(desk):
-            for target, window in at_hand(one, desk.config, CHANNELS, desk.clock()):
-                box = await desk.store.bundles.describe(target, window)
-                found.append({
-                    "destination": one.name, "address": target.address, "at": f"{one.at:%H:%M}",
-                    "days": spoken(one.days), "timezone": target.zone,
-                    "next": iso(datetime.fromtimestamp(window.end, UTC)), "entries": box.entries,
+    async def work(session: StoreSession) -> None:
+        rows = []
+        for destination in _digests(session):
+            for target, window in at_hand(destination, session.config, CHANNELS, session.clock()):
+                bundle = await session.store.bundles.describe(target, window)
+                rows.append({
+                    "destination": destination.name, "address": target.address, "at": f"{destination.at:%H:%M}",
+                    "days": spoken(destination.days), "timezone": target.zone,
+                    "next": iso(datetime.fromtimestamp(window.end, UTC)), "entries": bundle.entries,
                 })  # fmt: skip
         if as_json:
-            print_json({"digests": found})
-        elif found:
-            show(_table(found))
+            print_json({"digests": rows})
+        elif rows:
+            show(_table(rows))
         else:
             click.echo("No destination has mode: digest.")
 
@@ -71,33 +71,33 @@ def list_(config: Path, *, as_json: bool) -> None:
 def preview(config: Path, name: str, address: str | None, file: Path | None, *, as_json: bool) -> None:
     """Show what the digest for DESTINATION would say if it were sent now. Nothing is sent, nothing changes."""
 
-    async def work(desk: StoreSession) -> None:
-        one = _named(desk, name)
-        targets = [*at_hand(one, desk.config, CHANNELS, desk.clock())]
+    async def work(session: StoreSession) -> None:
+        destination = _digest_named(session, name)
+        targets = [*at_hand(destination, session.config, CHANNELS, session.clock())]
         chosen = [pair for pair in targets if address in (None, pair[0].address)]
         if not chosen:
-            raise RelayError(f"{name} has no recipient {address}; {suggest(address or '', one.addresses)}")
+            raise RelayError(f"{name} has no recipient {address}; {suggest(address or '', destination.addresses)}")
         target, window = chosen[0]
-        event = await desk.store.bundles.preview(target, window)
-        renderer = build_renderer(desk.config)
+        event = await session.store.bundles.preview(target, window)
+        renderer = build_renderer(session.config)
         try:
-            told = await renderer.message(
-                target.channel, "digest", event, (), language=one.language or desk.config.language,
-                timezone=target.zone, now=event.occurred_at, destination=one.name,
+            rendered = await renderer.message(
+                target.channel, "digest", event, (), language=destination.language or session.config.language,
+                timezone=target.zone, now=event.occurred_at, destination=destination.name,
             )  # fmt: skip
         finally:
             await renderer.aclose()
         if file:
-            if "html" not in told.content:
+            if "html" not in rendered.content:
                 raise RelayError(f"{name} is no mail: without --to its text is shown, with --json all of it")
-            file.write_text(told.content["html"], "utf-8")  # noqa: ASYNC240 - nothing else runs in this command
+            file.write_text(rendered.content["html"], "utf-8")  # noqa: ASYNC240 - nothing else runs in this command
         if as_json:
             print_json({"destination": name, "address": target.address, "digest": event.document,
-                        "content": told.content, "fault": told.fault})  # fmt: skip
+                        "content": rendered.content, "fault": rendered.fault})  # fmt: skip
         else:
-            click.echo(visible(told.content["text"] if target.channel == "email" else _slack(told.content)))
-        if told.fault:
-            click.echo(visible(f"a template failed, so this is relay's own wording: {told.fault}"), err=True)
+            click.echo(visible(rendered.content["text"] if target.channel == "email" else _slack(rendered.content)))
+        if rendered.fault:
+            click.echo(visible(f"a template failed, so this is relay's own wording: {rendered.fault}"), err=True)
 
     with_store(config, work)
 
@@ -112,10 +112,10 @@ def send_now(config: Path, name: str, *, as_json: bool) -> None:
     Leaves with 1 if there is nothing to tell.
     """
 
-    async def work(desk: StoreSession) -> None:
+    async def work(session: StoreSession) -> None:
         sent = []
-        for target, window in at_hand(_named(desk, name), desk.config, CHANNELS, desk.clock()):
-            if await desk.store.bundles.send_now(target, window):
+        for target, window in at_hand(_digest_named(session, name), session.config, CHANNELS, session.clock()):
+            if await session.store.bundles.send_now(target, window):
                 sent.append(target.address)
         if as_json:
             print_json({"queued": sent})
@@ -127,17 +127,17 @@ def send_now(config: Path, name: str, *, as_json: bool) -> None:
     with_store(config, work)
 
 
-def _digests(desk: StoreSession) -> list[Destination]:
-    return [one for one in desk.config.destinations.values() if one.mode == "digest"]
+def _digests(session: StoreSession) -> list[Destination]:
+    return [destination for destination in session.config.destinations.values() if destination.mode == "digest"]
 
 
-def _named(desk: StoreSession, name: str) -> Destination:
+def _digest_named(session: StoreSession, name: str) -> Destination:
     """The digest of this name. RelayError if there is none."""
-    known = {one.name: one for one in _digests(desk)}
-    if name in known:
-        return known[name]
-    other = "is no digest" if name in desk.config.destinations else "is no destination"
-    raise RelayError(f"{name} {other}; {suggest(name, known, '' if known else 'none has mode: digest')}")
+    digests = {destination.name: destination for destination in _digests(session)}
+    if name in digests:
+        return digests[name]
+    other = "is no digest" if name in session.config.destinations else "is no destination"
+    raise RelayError(f"{name} {other}; {suggest(name, digests, '' if digests else 'none has mode: digest')}")
 
 
 def _slack(content: dict[str, Any]) -> str:
@@ -149,16 +149,16 @@ def _slack(content: dict[str, Any]) -> str:
     return "\n\n".join(texts) if len(texts) > 1 else json.dumps(content, ensure_ascii=False)
 
 
-def _table(found: Iterable[dict[str, Any]]) -> Table:
-    rows = table("digest", "for", "schedule", "next", "entries")
-    for one in found:
-        schedule = f"{one['at']} {one['days']}, {one['timezone']}"
+def _table(digests: Iterable[dict[str, Any]]) -> Table:
+    shown = table("digest", "for", "schedule", "next", "entries")
+    for row in digests:
+        schedule = f"{row['at']} {row['days']}, {row['timezone']}"
         texts = (
-            one["destination"],
-            one["address"],
+            row["destination"],
+            row["address"],
             schedule,
-            local(datetime.fromisoformat(one["next"]), one["timezone"]),
-            str(one["entries"]),
+            local(datetime.fromisoformat(row["next"]), row["timezone"]),
+            str(row["entries"]),
         )
-        rows.add_row(*(Text(visible(text)) for text in texts))
-    return rows
+        shown.add_row(*(Text(visible(text)) for text in texts))
+    return shown

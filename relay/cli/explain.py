@@ -34,9 +34,9 @@ def explain(subject: str, config: Path, source: str | None, *, every: bool, as_j
     elif subject.endswith(".json"):
         raise click.BadParameter(f"there is no file {subject}", param_hint="EVENT.json")
     else:
-        from relay.cli.timeline import tell  # noqa: PLC0415 - an event needs no store
+        from relay.cli.timeline import explain_operation  # noqa: PLC0415 - an event needs no store
 
-        tell(subject, config, every=every, as_json=as_json)
+        explain_operation(subject, config, every=every, as_json=as_json)
 
 
 def _explain_event(subject: str, path: Path, source: str | None, *, as_json: bool) -> None:
@@ -60,9 +60,11 @@ def _explain_event(subject: str, path: Path, source: str | None, *, as_json: boo
         show(explanation)
 
 
-def _source(config: Config, wanted: str | None) -> str:
-    if wanted is None:
-        return next((name for name, source in config.sources.items() if not source.event), next(iter(config.sources)))
-    if wanted not in config.sources:
-        raise click.BadParameter(f"unknown source; {suggest(wanted, config.sources)}", param_hint="--source")
-    return wanted
+def _source(config: Config, name: str | None) -> str:
+    if name is None:
+        return next(
+            (fallback for fallback, source in config.sources.items() if not source.event), next(iter(config.sources))
+        )
+    if name not in config.sources:
+        raise click.BadParameter(f"unknown source; {suggest(name, config.sources)}", param_hint="--source")
+    return name

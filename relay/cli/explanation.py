@@ -29,18 +29,18 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
     An empty text or None says that the event does not state it.
     """
     decision = decide(event, config.rules)
-    found = targets(decision, config.destinations, channels, config.channels, config.destination_defaults)
+    resolved = targets(decision, config.destinations, channels, config.channels, config.destination_defaults)
     reached = []
-    for one in decision.reached:
-        here = [target for target in found if target.destination == one.destination]
+    for destination in decision.reached:
+        here = [target for target in resolved if target.destination == destination.destination]
         reached.append({
-            "destination": one.destination, "channel": here[0].channel, "mode": here[0].mode,
-            "addresses": [target.address for target in here], "rules": one.rules,
+            "destination": destination.destination, "channel": here[0].channel, "mode": here[0].mode,
+            "addresses": [target.address for target in here], "rules": destination.rules,
             "holds": [*holds(event, here[0], config.timezone)],
         })  # fmt: skip
     allowed = config.dynamic_destinations
     more = requested_targets(
-        decision, found, allowed, destinations=config.destinations, channels=channels, settings=config.channels,
+        decision, resolved, allowed, destinations=config.destinations, channels=channels, settings=config.channels,
         defaults=config.destination_defaults,
     )  # fmt: skip
     for target in more:
@@ -51,7 +51,9 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
             "addresses": [target.address], "rules": (BY,), "holds": [*holds(event, target, config.timezone)],
         })  # fmt: skip
     rules = [asdict(trace) | {"matches": trace.matches} for trace in decision.traces]
-    refused = [asdict(one) for one in requested_recipients(event, allowed, channels, config.channels).refused]
+    refused = [
+        asdict(recipient) for recipient in requested_recipients(event, allowed, channels, config.channels).refused
+    ]
     return {"event": _stated(event), "rules": rules, "destinations": reached, "refused": refused}
 
 
@@ -67,8 +69,8 @@ def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
     if target.quiet_window and not target.bypass_quiet_hours:
         yield f"quiet hours: what would be a new message is told together at {_local(target.quiet_window.end, zone)}"
     if event.name == "operation.progress" and target.gates:
-        wanted = " or ".join(_moved(gate) for gate in target.gates)
-        yield f"progress waits until {wanted} after the last that was told here; 100 % always passes"
+        distance = " or ".join(_steps(gate) for gate in target.gates)
+        yield f"progress waits until {distance} after the last that was told here; 100 % always passes"
     if target.mode != "live":
         return
     if event.name not in KNOWN_EVENTS:
@@ -101,20 +103,23 @@ def show(explanation: Mapping[str, Any]) -> None:
             actual = condition["actual"] or "not stated"
             console.print(_line(("", "   "), _mark(condition), ("", f"{condition['name']:<16}{actual}"),
                                 ("dim", f"(wanted: {', '.join(condition['wanted'])})")))  # fmt: skip
-    for one in explanation["destinations"]:
+    for destination in explanation["destinations"]:
         console.print()
-        console.print(_line(("bold", one["destination"]), ("", f"{one['channel']}, {one['mode']}:"),
-                            ("", ", ".join(one["addresses"]))))  # fmt: skip
-        console.print(_line(("", "    because of"), ("", ", ".join(one["rules"]))))
-        for hold in one["holds"]:
+        how = f"{destination['channel']}, {destination['mode']}:"
+        addresses = ", ".join(destination["addresses"])
+        console.print(_line(("bold", destination["destination"]), ("", how), ("", addresses)))
+        console.print(_line(("", "    because of"), ("", ", ".join(destination["rules"]))))
+        for hold in destination["holds"]:
             console.print(_line(("yellow", f"    {hold}")))
-    for one in explanation["refused"]:
-        console.print(_line(("yellow", f"\nThe operation asks for {one['channel']} {one['address']}: not told,"),
-                            ("yellow", one["why"])))  # fmt: skip
+    for recipient in explanation["refused"]:
+        requested = f"{recipient['channel']} {recipient['address']}"
+        console.print(
+            _line(("yellow", f"\nThe operation asks for {requested}: not told,"), ("yellow", recipient["why"]))
+        )
     if not explanation["destinations"]:
         console.print("\nNobody is notified.", style="bold")
-    unsaid = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])
-    if unsaid and not event["event"].startswith("batch."):
+    unstated = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])
+    if unstated and not event["event"].startswith("batch."):
         console.print("\nWhat is not stated, a running relay takes from the operation's earlier events.", style="dim")
 
 
@@ -122,7 +127,7 @@ def _local(seconds: float, zone: str) -> str:
     return local(datetime.fromtimestamp(seconds, UTC), zone)
 
 
-def _moved(gate: Gate) -> str:
+def _steps(gate: Gate) -> str:
     """`10 points`, `60s`, or both."""
     points = [f"{gate.increment:g} points"] if gate.increment else []
     return " and ".join([*points, spoken(gate.interval)] if gate.interval else points)
@@ -148,12 +153,12 @@ def _stated(event: Event) -> dict[str, Any]:
 
 def _about(event: Mapping[str, Any]) -> str:
     percentage = "" if event["percentage"] is None else f"{event['percentage']:g} %"
-    said = (event["name"] or event["subject"], event["status"], percentage, event["phase"], event["priority"])
-    return ", ".join(part for part in said if part)
+    parts = (event["name"] or event["subject"], event["status"], percentage, event["phase"], event["priority"])
+    return ", ".join(part for part in parts if part)
 
 
-def _mark(judged: Mapping[str, Any]) -> tuple[str, str]:
-    mark, colour = MARKS[judged["matches" if "matches" in judged else "holds"]]
+def _mark(outcome: Mapping[str, Any]) -> tuple[str, str]:
+    mark, colour = MARKS[outcome["matches" if "matches" in outcome else "holds"]]
     return colour, mark
 
 

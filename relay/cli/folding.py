@@ -20,8 +20,8 @@ class Repeated:
     @property
     def line(self) -> dict[str, Any]:
         """The first of them, with what the last says, and all percentages from the first to the last."""
-        said = [line["percentage"] for line in self.lines if line.get("percentage") is not None]
-        span = {"percentages": f"{said[0]:g} % … {said[-1]:g} %"} if said else {}
+        percentages = [line["percentage"] for line in self.lines if line.get("percentage") is not None]
+        span = {"percentages": f"{percentages[0]:g} % … {percentages[-1]:g} %"} if percentages else {}
         return {**self.lines[-1], **span, "at": self.lines[0]["at"]}
 
 

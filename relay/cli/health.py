@@ -19,8 +19,8 @@ from relay.errors import ConfigError, Problem, RelayError
 
 HOST, PORT = "0.0.0.0", "8080"  # noqa: S104 - what `relay.config.schema` has where the file is silent
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - who listens everywhere listens here
-ASKED = ("server", "server.host", "server.port", "RELAY_HOST", "RELAY_PORT")  # of the faults in the file, those here
-KEPT = ("ok", "fsync", "replicated", "memory")  # what /readyz says of a part that is as it should be
+OF_ADDRESS = ("server", "server.host", "server.port", "RELAY_HOST", "RELAY_PORT")  # the faults that count here
+HEALTHY = ("ok", "fsync", "replicated", "memory")  # what /readyz says of a part that is as it should be
 
 
 @dataclass
@@ -81,7 +81,7 @@ def address(config: Path, env: Mapping[str, str]) -> tuple[str, int]:
         document.report(("server", "port"), f"{port} {free}" if port == "0" else "expected a port")
     if not _is_host(host):
         document.report(("server", "host"), "expected an address or a host's name, such as 0.0.0.0")
-    if faults := [problem for problem in document.problems if problem.path in ASKED]:
+    if faults := [problem for problem in document.problems if problem.path in OF_ADDRESS]:
         raise ConfigError(faults, str(config))
     return ANY.get(host, host), int(port)
 
@@ -103,9 +103,9 @@ def _ask(host: str, port: int, timeout: float) -> Answer:
         response = connection.getresponse()
         body: Any = json.loads(response.read())
         ready, parts = body["ready"], body.get("checks", {})
-        answer.checks = {name: str(state) for name, state in parts.items() if state not in KEPT}
+        answer.checks = {name: str(state) for name, state in parts.items() if state not in HEALTHY}
         answer.ready = ready is True and response.status == http.client.OK
-        answer.reason = "" if answer.ready else f"takes no events. {_told(answer.checks)}".strip()
+        answer.reason = "" if answer.ready else f"takes no events. {_joined(answer.checks)}".strip()
     except ConnectionRefusedError:
         answer.reason = "is not running: nothing listens there. `relay serve` starts it"
     except TimeoutError:
@@ -119,5 +119,5 @@ def _ask(host: str, port: int, timeout: float) -> Answer:
     return answer
 
 
-def _told(checks: Mapping[str, str]) -> str:
+def _joined(checks: Mapping[str, str]) -> str:
     return "; ".join(f"{part}: {state}" for part, state in checks.items())

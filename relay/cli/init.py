@@ -39,7 +39,7 @@ def init(ctx: click.Context, path: str, *, force: bool) -> None:
         refuse(RelayError(f"{error.filename}: cannot be written: {error.strerror}"))
     named = ctx.get_parameter_source("path") is click.core.ParameterSource.COMMANDLINE
     click.echo(f"Wrote {file}, {beside}\n")
-    _say_what_is_next(file, f" -c {shlex.quote(str(file))}" if named else "")
+    _print_next_steps(file, f" -c {shlex.quote(str(file))}" if named else "")
 
 
 def _write_schema(file: Path, *, force: bool) -> str:
@@ -51,7 +51,7 @@ def _write_schema(file: Path, *, force: bool) -> str:
     return f"and {SCHEMA} beside it, by which editors complete and check it."
 
 
-def _say_what_is_next(file: Path, option: str) -> None:
+def _print_next_steps(file: Path, option: str) -> None:
     steps = [
         (f"export {name}={f'$({command})' if command else '…'}", meaning)
         for name, meaning, command in VARIABLE.findall(file.read_text("utf-8"))

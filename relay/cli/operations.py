@@ -36,7 +36,7 @@ def details(operation: Operation, zone: str = "") -> str:
         "Duration": operation.duration,
         "Error": _error(operation),
     }
-    lines = [operation.operation_id, *(f"  {name:<11}{said}" for name, said in facts.items() if said)]
+    lines = [operation.operation_id, *(f"  {name:<11}{value}" for name, value in facts.items() if value)]
     lines += [f"  {phase.status or '':<11}{phase.phase_name}" for phase in operation.phases]
     return visible("\n".join(lines))
 
@@ -55,9 +55,9 @@ def operations_table(page: Page) -> None:
     show(table if page.operations else "There are none.")
     counted = page.summary
     numbers = {name: getattr(counted, name) for name in ("running", "completed", "failed", "cancelled")}
-    told = ", ".join(f"{count} {name}" for name, count in numbers.items() if count)
+    counts = ", ".join(f"{count} {name}" for name, count in numbers.items() if count)
     more = f"; --page {page.page + 1} shows more" if page.has_next_page else ""
-    click.echo(f"\n{counted.total_operations} in all{': ' if told else ''}{told}{more}")
+    click.echo(f"\n{counted.total_operations} in all{': ' if counts else ''}{counts}{more}")
 
 
 def batch_table(batch: Batch) -> None:
@@ -90,15 +90,15 @@ def bar(*, quiet: bool) -> Iterator[Callable[[Operation], None]]:
     if quiet:
         yield lambda _: None
     elif plain(sys.stdout):
-        said: list[str] = []
+        lines: list[str] = []
 
-        def tell(operation: Operation) -> None:
+        def print_change(operation: Operation) -> None:
             line = visible("  ".join(filter(None, (operation.status, _percentage(operation), operation.phase))))
-            if line not in said[-1:]:
-                said.append(line)
+            if line not in lines[-1:]:
+                lines.append(line)
                 click.echo(line)
 
-        yield tell
+        yield print_change
     else:
         columns = (TextColumn("{task.fields[status]}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
                    TextColumn("{task.description}"))  # fmt: skip
@@ -114,8 +114,8 @@ def bar(*, quiet: bool) -> Iterator[Callable[[Operation], None]]:
 
 
 def _percentage(operation: Operation) -> str:
-    said = operation.progress.percentage
-    return "" if said is None else f"{said:g}%"
+    percentage = operation.progress.percentage
+    return "" if percentage is None else f"{percentage:g}%"
 
 
 def _at(moment: datetime | None, zone: str) -> str:

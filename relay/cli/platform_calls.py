@@ -23,7 +23,7 @@ Kind = TypeVar("Kind", bound=Document)
 
 
 @dataclass(frozen=True)
-class Place:
+class Project:
     """Which project of which platform, and what opens it, as far as it was named; the configuration says the rest."""
 
     config: Path
@@ -34,8 +34,8 @@ class Place:
 
     def client(self) -> OperationsClient:
         """ConfigError if the configuration is needed and cannot be used."""
-        place = self if self.base_url and self.tenant and self.project else self._filled()
-        return OperationsClient(place.base_url, tenant=place.tenant, project=place.project, token=place.token)
+        project = self if self.base_url and self.tenant and self.project else self._filled()
+        return OperationsClient(project.base_url, tenant=project.tenant, project=project.project, token=project.token)
 
     def zone(self) -> str:
         """The time zone of the configuration; '' where there is none, for whoever names a platform needs no other."""
@@ -44,14 +44,14 @@ class Place:
         except ConfigError:
             return ""
 
-    def _filled(self) -> "Place":
+    def _filled(self) -> "Project":
         try:
             ConfigFile().convert(self.config, None, None)
         except click.BadParameter as error:  # as of commands that always need it
             error.param_hint = "'-c' / '--config'"
             raise
         platform = load(self.config, env=os.environ, channels=CHANNELS).platform
-        place = Place(
+        project = Project(
             self.config,
             self.base_url or platform.base_url,
             self.tenant or platform.tenant,
@@ -59,15 +59,15 @@ class Place:
             self.token or platform.token.get_secret_value(),
         )
         for key in ("base_url", "tenant", "project"):
-            if not getattr(place, key):
+            if not getattr(project, key):
                 option = f"--{key.replace('_', '-')}"
                 raise click.UsageError(f"{self.config} has no platform.{key}: set it there, or say {option}")
-        return place
+        return project
 
 
-def with_client(place: Place, work: Callable[[OperationsClient], Awaitable[None]]) -> None:
+def with_client(project: Project, work: Callable[[OperationsClient], Awaitable[None]]) -> None:
     async def call() -> None:
-        async with place.client() as client:
+        async with project.client() as client:
             await work(client)
 
     try:
@@ -89,15 +89,15 @@ def print_answer(answer: Kind, shown: str | Callable[[Kind], None], *, as_json: 
         shown(answer)
 
 
-def json_object(written: bytes, where: str) -> dict[str, Any]:
+def json_object(text: bytes, where: str) -> dict[str, Any]:
     """The JSON object that somebody wrote `where`; BadParameter for anything else."""
     try:
-        found = json.loads(written)
+        value = json.loads(text)
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error}", param_hint=where) from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise click.BadParameter("expected a JSON object", param_hint=where)
-    return found
+    return value
 
 
 def request_of(kind: type[Kind], document: dict[str, Any]) -> Kind:

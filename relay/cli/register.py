@@ -10,7 +10,7 @@ import click
 
 from relay.channels import CHANNELS
 from relay.cli.options import config_option, json_option, refuse
-from relay.cli.subscription import asked, events
+from relay.cli.subscription import events, requested_events
 from relay.config import Config, load
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform.lookups import client_of
@@ -20,7 +20,7 @@ from relay.platform.registration import register as register_at
 from relay.policy.rules import Rule
 
 REGISTERED = "async-operations"  # the source of registered webhooks, where no other is named
-SAID = {
+OUTCOMES = {
     "unchanged": "already registered as {id}; nothing to change",
     "registered": "registered as {id}",
     "replaced": "registered as {id}, in place of {old}",
@@ -40,42 +40,42 @@ def register(config: Path, *, source: str, dry_run: bool, as_json: bool) -> None
     """
     try:
         settings = load(config, env=os.environ, channels=CHANNELS)
-        wanted = webhook(settings, source, str(config))
-        asyncio.run(_register(settings, wanted, dry_run=dry_run, as_json=as_json))
+        registration = webhook(settings, source, str(config))
+        asyncio.run(_register(settings, registration, dry_run=dry_run, as_json=as_json))
     except (ConfigError, PlatformError, RelayError) as error:
         refuse(error)
 
 
 def webhook(config: Config, source: str, file: str) -> RegisterWebhook:
     """What to register for this configuration; RelayError says what it lacks."""
-    found = config.sources.get(source)
-    if found is None:
+    settings = config.sources.get(source)
+    if settings is None:
         raise RelayError(f"{file}: sources: expected {source}, found {', '.join(config.sources)}; or say --source")
-    if found.signature.scheme != "hmac-sha256":
+    if settings.signature.scheme != "hmac-sha256":
         raise RelayError(f"{file}: sources.{source}.signature.scheme: the platform signs with hmac-sha256, and this "
-                         f"source expects {found.signature.scheme}")  # fmt: skip
+                         f"source expects {settings.signature.scheme}")  # fmt: skip
     if not config.server.public_url:
         raise RelayError(f"{file}: server.public_url: expected the address at which the platform reaches this relay")
     missing = [key for key in ("base_url", "tenant", "project") if not getattr(config.platform, key)]
     if missing:
         raise RelayError(f"{file}: platform.{missing[0]}: expected where the platform and its project are")
-    secret = next(iter(found.signature.secrets.values())).get_secret_value()
-    place = config.platform
-    tenant, project = place.tenant, place.project
+    secret = next(iter(settings.signature.secrets.values())).get_secret_value()
+    platform = config.platform
+    tenant, project = platform.tenant, platform.project
     rules = [
         rule for rule in config.rules
         if tenant in (rule.tenants or (tenant,)) and project in (rule.projects or (project,))
     ]  # fmt: skip
     dynamic, watched = config.dynamic_destinations is not None, config.watchdog is not None
-    wanted = events(rules, source, watched=watched, everything=dynamic)
-    if not wanted:
+    names = events(rules, source, watched=watched, everything=dynamic)
+    if not names:
         raise RelayError(f"{file}: rules: none asks for anything that {source} reports of {tenant}/{project}; add one "
                          "before you register")  # fmt: skip
     return request(
         f"{config.server.public_url.rstrip('/')}/webhooks/{source}",
         secret,
         filters(rules, source, watched=watched, everything=dynamic),
-        wanted,
+        names,
     )
 
 
@@ -88,7 +88,7 @@ def filters(
     """
     if everything:
         return Filters(operation_types=[], priorities=[], min_progress_increment=0.0)
-    wishes = [(rule, asked(rule, source, watched=watched)) for rule in rules]
+    wishes = [(rule, requested_events(rule, source, watched=watched)) for rule in rules]
     about = [rule for rule, names in wishes if names - {"batch.started", "batch.completed"}]
     steps = [rule.min_progress_increment for rule, names in wishes if "operation.progress" in names]
     types = [set(rule.operation_types) for rule in about]
@@ -100,25 +100,25 @@ def filters(
     )
 
 
-async def _register(config: Config, wanted: RegisterWebhook, *, dry_run: bool, as_json: bool) -> None:
+async def _register(config: Config, registration: RegisterWebhook, *, dry_run: bool, as_json: bool) -> None:
     async with client_of(config.platform) as client:
-        done = await register_at(client, wanted, dry_run=dry_run)
+        done = await register_at(client, registration, dry_run=dry_run)
     if as_json:
-        click.echo(json.dumps(_facts(done, wanted, dry_run=dry_run), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(_facts(done, registration, dry_run=dry_run), ensure_ascii=False, indent=2))
         return
-    said = SAID[done.outcome].format(id=done.webhook.webhook_id or "a new webhook", old=", ".join(done.replaced))
-    click.echo(f"{wanted.webhook_url}: {'would be ' if dry_run and done.outcome != 'unchanged' else ''}{said}")
+    text = OUTCOMES[done.outcome].format(id=done.webhook.webhook_id or "a new webhook", old=", ".join(done.replaced))
+    click.echo(f"{registration.webhook_url}: {'would be ' if dry_run and done.outcome != 'unchanged' else ''}{text}")
     if not done.certain:
         click.echo("This platform does not list its webhooks: an older one may still report here, which does no harm.")
 
 
-def _facts(done: Registered, wanted: RegisterWebhook, *, dry_run: bool) -> dict[str, object]:
+def _facts(done: Registered, registration: RegisterWebhook, *, dry_run: bool) -> dict[str, object]:
     return {
         "outcome": done.outcome,
         "dry_run": dry_run,
         "webhookId": done.webhook.webhook_id,
-        "webhookUrl": wanted.webhook_url,
-        "events": list(wanted.events),
-        "filters": (wanted.filters or Filters()).sent(),
+        "webhookUrl": registration.webhook_url,
+        "events": list(registration.events),
+        "filters": (registration.filters or Filters()).sent(),
         "replaced": list(done.replaced),
     }

@@ -44,17 +44,17 @@ def sandbox(
     except RelayError as error:
         refuse(error)
     except OSError as error:
-        taken = "it is taken; choose another one with --port" if error.errno == errno.EADDRINUSE else error.strerror
-        refuse(RelayError(f"the sandbox cannot serve on {host}:{port}: {taken}"))
+        reason = "it is taken; choose another one with --port" if error.errno == errno.EADDRINUSE else error.strerror
+        refuse(RelayError(f"the sandbox cannot serve on {host}:{port}: {reason}"))
 
 
 async def _serve(token: str, **options: Any) -> None:
-    from relay.sandbox.service import sandbox as opened  # noqa: PLC0415 - `--help` needs no HTTP
+    from relay.sandbox.service import sandbox as open_sandbox  # noqa: PLC0415 - `--help` needs no HTTP
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with opened(token=token, **options) as serving:
+    async with open_sandbox(token=token, **options) as serving:
         click.echo(f"API    {serving.address}/api/TENANT/PROJECT/async")
         click.echo(f"page   {serving.address}/#token={token}")
         click.echo(f"token  {token}")

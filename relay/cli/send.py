@@ -57,8 +57,8 @@ def send(*, event: str, url: str, secret: str, scheme: str, header: str | None, 
         raise SystemExit(1)
 
 
-def _secret(written: str) -> bytes:
-    kind, _, name = written.partition(":")
+def _secret(value: str) -> bytes:
+    kind, _, name = value.partition(":")
     if kind == "env":
         if name not in os.environ:
             raise click.BadParameter(f"the environment variable {name} is not set", param_hint="--secret")
@@ -68,7 +68,7 @@ def _secret(written: str) -> bytes:
             return Path(name).read_bytes().removesuffix(b"\n").removesuffix(b"\r")
         except OSError as error:
             raise click.BadParameter(f"cannot read {name}: {error.strerror}", param_hint="--secret") from None
-    return written.encode()
+    return value.encode()
 
 
 def _headers(body: bytes, scheme: str, secret: bytes, header: str | None, message_id: str) -> dict[str, str]:
@@ -85,7 +85,7 @@ def _headers(body: bytes, scheme: str, secret: bytes, header: str | None, messag
 async def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
     import aiohttp  # noqa: PLC0415 - `relay --help` needs no HTTP
 
-    place = url.partition("?")[0]  # what follows may be a token
+    address = url.partition("?")[0]  # what follows may be a token
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE)) as client,
@@ -93,9 +93,9 @@ async def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, by
         ):
             return response.status, await response.read()
     except TimeoutError:
-        raise RelayError(f"{place}: no answer within {PATIENCE:g} s; it may have arrived") from None
+        raise RelayError(f"{address}: no answer within {PATIENCE:g} s; it may have arrived") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise RelayError(f"{place}: {error or type(error).__name__}") from None
+        raise RelayError(f"{address}: {error or type(error).__name__}") from None
 
 
 def _read(answer: bytes) -> object:
@@ -106,4 +106,4 @@ def _read(answer: bytes) -> object:
 
 
 def _phrase(status: int) -> str:
-    return next((known.phrase for known in HTTPStatus if known == status), "")
+    return next((answer.phrase for answer in HTTPStatus if answer == status), "")

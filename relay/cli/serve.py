@@ -60,10 +60,10 @@ def serve(config: Path, role: "Role", processes: int, *, level: str, form: str |
     except RelayError as error:
         _end(error, form)
     except OSError as error:
-        place = f"{service.config.server.host}:{service.config.server.port}"
-        taken = "it is taken; stop what listens there, or choose another port (server.port, RELAY_PORT)"
-        reason = taken if error.errno == errno.EADDRINUSE else error.strerror
-        _end(RelayError(f"relay cannot serve on {place}: {reason}"), form)
+        address = f"{service.config.server.host}:{service.config.server.port}"
+        in_use = "it is taken; stop what listens there, or choose another port (server.port, RELAY_PORT)"
+        reason = in_use if error.errno == errno.EADDRINUSE else error.strerror
+        _end(RelayError(f"relay cannot serve on {address}: {reason}"), form)
 
 
 def _end(error: RelayError, form: str) -> NoReturn:
@@ -89,12 +89,12 @@ def _service(
 async def _serve(service: "Supervisor | Relay", *, alone: bool) -> None:
     loop = asyncio.get_running_loop()
 
-    def asked_to_end() -> None:
+    def drain() -> None:
         service.drain()
         if alone:  # one of several may hear the same SIGTERM twice: from systemd, and from the process that keeps it
             loop.add_signal_handler(signal.SIGTERM, service.stop)
 
-    loop.add_signal_handler(signal.SIGTERM, asked_to_end)
+    loop.add_signal_handler(signal.SIGTERM, drain)
     loop.add_signal_handler(signal.SIGINT, service.stop)
     loop.add_signal_handler(signal.SIGHUP, service.reload)
     await service.run()

@@ -10,27 +10,27 @@ from relay.policy.watchdog import SOURCE as WATCHDOG
 GOING = [status for status in STATUSES if status not in {*TERMINAL, "Stalled"}]
 
 
-def asked(rule: Rule, source: str, *, watched: bool) -> frozenset[str]:
+def requested_events(rule: Rule, source: str, *, watched: bool) -> frozenset[str]:
     """The events of a source that the rule wants, by name.
 
     `watched`: there is a watchdog. To find a run that hangs it must see it begin, live and end, so whoever wants to
     hear of that wants all that is reported of operations.
     """
 
-    def told(event: str, origin: str, statuses: Iterable[str]) -> bool:
+    def matches(event: str, origin: str, statuses: Iterable[str]) -> bool:
         return (
             any(fits(pattern, event) for pattern in rule.events)
             and origin in (rule.sources or (origin,))
             and any(status in (rule.statuses or (status,)) for status in statuses)
         )
 
-    hangs = watched and any(told(event, WATCHDOG, (IMPLIED_STATUS[event],)) for event in WATCH_EVENTS)
+    needs_all = watched and any(matches(event, WATCHDOG, (IMPLIED_STATUS[event],)) for event in WATCH_EVENTS)
     # The start and the end of a batch say neither type nor priority, so no rule with such a condition matches them.
-    mute = ("batch.started", "batch.completed") if rule.operation_types or rule.priorities else ()
+    unmatchable = ("batch.started", "batch.completed") if rule.operation_types or rule.priorities else ()
     return frozenset(
         event for event in (*OPERATION_EVENTS, *BATCH_EVENTS)
-        if (hangs and event in OPERATION_EVENTS)
-        or (event not in mute and told(event, source, _statuses(event)))
+        if (needs_all and event in OPERATION_EVENTS)
+        or (event not in unmatchable and matches(event, source, _statuses(event)))
     )  # fmt: skip
 
 
@@ -47,5 +47,7 @@ def events(rules: Sequence[Rule], source: str, *, watched: bool, everything: boo
 
     `everything`: operations say themselves who should hear of them, whatever the rules leave out.
     """
-    union = {*(OPERATION_EVENTS if everything else ())}.union(*(asked(rule, source, watched=watched) for rule in rules))
+    union = {*(OPERATION_EVENTS if everything else ())}.union(
+        *(requested_events(rule, source, watched=watched) for rule in rules)
+    )
     return tuple(event for event in (*OPERATION_EVENTS, *BATCH_EVENTS) if event in union)

@@ -43,12 +43,12 @@ address_argument = click.argument("address", metavar="ADDRESS")
 def list_(config: Path, *, as_json: bool) -> None:
     """List them with their reasons, oldest first."""
 
-    async def work(desk: StoreSession) -> None:
-        entries = await Suppressions(desk.store).all()
+    async def work(session: StoreSession) -> None:
+        entries = await Suppressions(session.store).all()
         if as_json:
-            print_json({"suppressed": [_plain(one) for one in entries]})
+            print_json({"suppressed": [_to_json(entry) for entry in entries]})
         elif entries:
-            show(_table(entries, desk.config.timezone))
+            show(_table(entries, session.config.timezone))
         else:
             click.echo("Nobody is suppressed.")
 
@@ -63,16 +63,16 @@ def list_(config: Path, *, as_json: bool) -> None:
 def add(config: Path, address: str, destination: str | None, *, as_json: bool) -> None:
     """Write to this address no more, whatever the rules say."""
 
-    async def work(desk: StoreSession) -> None:
-        known = {*desk.config.destinations, *(["dynamic"] if desk.config.dynamic_destinations else [])}
-        if destination and destination not in known:
-            raise RelayError(f"there is no destination {destination}; {suggest(destination, known)}")
-        to, place = _address(address), destination or EVERYWHERE
-        added = await Suppressions(desk.store).add(to, place, reason=ADDED)
+    async def work(session: StoreSession) -> None:
+        names = {*session.config.destinations, *(["dynamic"] if session.config.dynamic_destinations else [])}
+        if destination and destination not in names:
+            raise RelayError(f"there is no destination {destination}; {suggest(destination, names)}")
+        recipient, scope = _address(address), destination or EVERYWHERE
+        added = await Suppressions(session.store).add(recipient, scope, reason=ADDED)
         if as_json:
             print_json({"added": added})
         else:
-            click.echo(f"{'added' if added else 'there already:'} {_place(to, place)}")
+            click.echo(f"{'added' if added else 'there already:'} {_where(recipient, scope)}")
 
     with_store(config, work)
 
@@ -88,14 +88,14 @@ def remove(config: Path, address: str, destination: str | None, *, as_json: bool
     Whoever unsubscribed did so on purpose: ask them first.
     """
 
-    async def work(desk: StoreSession) -> None:
-        suppressions = Suppressions(desk.store)
-        entries = [one for one in await suppressions.find(address) if destination in (None, one.destination)]
-        removed = [one for one in entries if await suppressions.remove(one.address, one.destination)]
+    async def work(session: StoreSession) -> None:
+        suppressions = Suppressions(session.store)
+        entries = [entry for entry in await suppressions.find(address) if destination in (None, entry.destination)]
+        removed = [entry for entry in entries if await suppressions.remove(entry.address, entry.destination)]
         if as_json:
-            print_json({"removed": [_plain(one) for one in removed]})
-        for one in removed if not as_json else ():
-            click.echo(f"removed {_place(one.address, one.destination)}")
+            print_json({"removed": [_to_json(entry) for entry in removed]})
+        for entry in removed if not as_json else ():
+            click.echo(f"removed {_where(entry.address, entry.destination)}")
         if not removed:
             raise RelayError(f"{address} is not on the list; `relay suppressed list` shows who is")
         if destination and await suppressions.reason(destination, address) and not as_json:
@@ -104,28 +104,28 @@ def remove(config: Path, address: str, destination: str | None, *, as_json: bool
     with_store(config, work)
 
 
-def _address(written: str) -> str:
+def _address(text: str) -> str:
     """As a destination would spell it. RelayError if it is none."""
     try:
-        [address] = CHANNELS["email"].addresses(written)
+        [address] = CHANNELS["email"].addresses(text)
     except ValueError as error:
         raise RelayError(str(error)) from None
     return str(address)
 
 
-def _place(address: str, destination: str) -> str:
+def _where(address: str, destination: str) -> str:
     return visible(f"{address}, {'everywhere' if destination == EVERYWHERE else f'at {destination}'}")
 
 
-def _plain(one: Suppressed) -> dict[str, str]:
-    return {"address": one.address, "destination": one.destination, "reason": one.reason, "detail": one.detail,
-            "at": iso(one.at)}  # fmt: skip
+def _to_json(entry: Suppressed) -> dict[str, str]:
+    return {"address": entry.address, "destination": entry.destination, "reason": entry.reason, "detail": entry.detail,
+            "at": iso(entry.at)}  # fmt: skip
 
 
 def _table(entries: Iterable[Suppressed], zone: str) -> Table:
     rows = table("since", "address", "at", "why", whole=("since",))
-    for one in entries:
-        place = "everywhere" if one.destination == EVERYWHERE else one.destination
-        why = ": ".join(filter(None, (REASONS.get(one.reason, one.reason), one.detail)))
-        rows.add_row(local(one.at, zone), *(Text(visible(text)) for text in (one.address, place, why)))
+    for entry in entries:
+        scope = "everywhere" if entry.destination == EVERYWHERE else entry.destination
+        why = ": ".join(filter(None, (REASONS.get(entry.reason, entry.reason), entry.detail)))
+        rows.add_row(local(entry.at, zone), *(Text(visible(text)) for text in (entry.address, scope, why)))
     return rows

@@ -35,7 +35,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Workspace:
     """What a template author works with."""
 
     directories: tuple[Path, ...]  # the author's own first, the built-in one last
@@ -75,7 +75,7 @@ def template() -> None:
     """Lint, preview and test message templates; docs/templates.md is their author's guide."""
 
 
-def workplace_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--config` and `--templates`, of which neither is needed."""
     for option in (
         click.option("--templates", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
@@ -87,31 +87,31 @@ def workplace_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def workplace(config: Path | None, templates: Path | None) -> Workplace:
+def read_workspace(config: Path | None, templates: Path | None) -> Workspace:
     """Where the author works. Of the configuration only what matters to templates is read, so no secret is needed."""
     file = config or (USUAL if USUAL.is_file() else None)
-    said: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     if file:
         try:
-            said = read(file.read_text("utf-8-sig"), file=str(file), env=os.environ).data
+            settings = read(file.read_text("utf-8-sig"), file=str(file), env=os.environ).data
         except (ConfigError, OSError, UnicodeDecodeError) as error:
             raise click.BadParameter(str(error), param_hint="--config") from None
-    if templates is None and said.get("templates"):
-        templates = Path(str(said["templates"]))
+    if templates is None and settings.get("templates"):
+        templates = Path(str(settings["templates"]))
         if not templates.is_dir():
             raise click.BadParameter(f"{file}: templates: there is no directory {templates}", param_hint="--config")
-    platform, destinations = said.get("platform"), said.get("destinations")
-    everybody = _reader(said, Reader())
-    return Workplace(
+    platform, destinations = settings.get("platform"), settings.get("destinations")
+    everybody = _reader(settings, Reader())
+    return Workspace(
         directories=(*([templates] if templates else ()), resource_dir("templates")),
         base_url=str(platform.get("base_url") or "") if isinstance(platform, dict) else "",
         reader=everybody,
-        destinations={name: _reader(place, everybody) for name, place in destinations.items()}
+        destinations={name: _reader(destination, everybody) for name, destination in destinations.items()}
         if isinstance(destinations, dict) else {},
     )  # fmt: skip
 
 
-def _reader(said: object, otherwise: Reader) -> Reader:
-    written = said if isinstance(said, dict) else {}
-    return Reader(str(written.get("language") or otherwise.language),
-                  str(written.get("timezone") or otherwise.timezone))  # fmt: skip
+def _reader(section: object, otherwise: Reader) -> Reader:
+    values = section if isinstance(section, dict) else {}
+    return Reader(str(values.get("language") or otherwise.language),
+                  str(values.get("timezone") or otherwise.timezone))  # fmt: skip

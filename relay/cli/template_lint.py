@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from relay.cli.options import json_option, visible
-from relay.cli.template import Workplace, workplace, workplace_options
+from relay.cli.template import Workspace, read_workspace, workspace_options
 from relay.configfile.validation import suggest
 from relay.dev.standins.slack_limits import validate
 from relay.errors import TemplateError
@@ -25,7 +25,7 @@ CLIPPED = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning on
 
 
 @click.command(short_help="Say what is wrong with the templates.")
-@workplace_options
+@workspace_options
 @json_option
 def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
     """Say what is wrong with the templates: syntax, names that mean nothing, missing translations and fields, and what
@@ -34,32 +34,32 @@ def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
 
     Leaves with 1 if anything is wrong.
     """
-    place = workplace(config, templates)
-    faults = faults_of(place)
+    workspace = read_workspace(config, templates)
+    faults = faults_of(workspace)
     if as_json:
         rows = [dict(zip(("file", "line", "message"), file_of(fault), strict=True)) for fault in faults]
         click.echo(json.dumps({"ok": not faults, "faults": rows}, ensure_ascii=False, indent=2))
     else:
         for fault in faults:
             click.echo(visible(fault))
-        where = ", ".join(str(folder) for folder in place.directories)
+        where = ", ".join(str(folder) for folder in workspace.directories)
         click.echo(f"{where}: right" if not faults else f"{where}: {len(faults)} fault{'s' * (len(faults) > 1)}")
     if faults:
         raise SystemExit(1)
 
 
-def faults_of(place: Workplace) -> list[str]:
+def faults_of(workspace: Workspace) -> list[str]:
     """One line per fault, with file and line where they are known."""
     faults: list[str] = []
-    library = Library(place.directories, faults)
+    library = Library(workspace.directories, faults)
     try:
-        catalogues = Catalogues(place.directories)
+        catalogues = Catalogues(workspace.directories)
     except TemplateError as error:
         faults.append(str(error))
-        catalogues = Catalogues(place.directories[-1:])
+        catalogues = Catalogues(workspace.directories[-1:])
     usable = not faults
     faults += unknown_names(library, empty_values(catalogues))
-    faults += _strangers(library, place)
+    faults += _unknown_destinations(library, workspace)
     if not usable:
         return [*faults, *untranslated(library, catalogues)]  # the messages themselves can be tried once these are gone
 
@@ -74,11 +74,17 @@ def faults_of(place: Workplace) -> list[str]:
         own = library.overriding_file(
             case.channel, message_of(case.event, case.kind, case.history), case.kind, case.destination
         )
-        return place.own is None or bool(own)
+        return workspace.own is None or bool(own)
 
-    with contextlib.closing(IsolatedRenderer(place.directories, base_url=place.sample_url)) as renderer:
+    with contextlib.closing(IsolatedRenderer(workspace.directories, base_url=workspace.sample_url)) as renderer:
         return faults + problems(
-            renderer.render, library, catalogues, place.directories, fixtures=FIXTURES, concerns=concerns, judge=judge
+            renderer.render,
+            library,
+            catalogues,
+            workspace.directories,
+            fixtures=FIXTURES,
+            concerns=concerns,
+            judge=judge,
         )
 
 
@@ -95,10 +101,10 @@ def _refused(case: Case, content: dict[str, Any]) -> Iterator[str]:
         yield f"{size // 1024} KB of HTML, clipped after {CLIPPED // 1024}: show fewer rows or shorter texts"
 
 
-def _strangers(library: Library, place: Workplace) -> Iterator[str]:
+def _unknown_destinations(library: Library, workspace: Workspace) -> Iterator[str]:
     """Files for a destination that the configuration does not have."""
     for trees in library.messages.values():
         for name, tree in trees.items():
             destination = name.partition("@")[2]
-            if destination and place.destinations and destination not in place.destinations:
-                yield f"{tree.file}:1: {destination} is no destination; {suggest(destination, place.destinations)}"
+            if destination and workspace.destinations and destination not in workspace.destinations:
+                yield f"{tree.file}:1: {destination} is no destination; {suggest(destination, workspace.destinations)}"

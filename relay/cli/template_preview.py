@@ -14,7 +14,7 @@ import click
 
 from relay.channels.email.messages import Mailbox, compose
 from relay.cli.options import read_event, refuse
-from relay.cli.template import USUAL, Workplace, workplace, workplace_options
+from relay.cli.template import USUAL, Workspace, read_workspace, workspace_options
 from relay.configfile.validation import suggest
 from relay.dev.standins.slack_page import page_of
 from relay.domain.deliveries import Kind, Notification
@@ -30,7 +30,7 @@ from relay.rendering.translations import languages
 SENDER = Mailbox("relay@example.com", "relay")
 READER = "you@example.com"
 
-Told = dict[str, tuple[Event, tuple[Event, ...]]]
+Histories = dict[str, tuple[Event, tuple[Event, ...]]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class View:
 
 @click.command(short_help="Write messages to files, to look at.")
 @click.argument("message", required=False, metavar="[MESSAGE]")
-@workplace_options
+@workspace_options
 @click.option(
     "--event", "event_file", metavar="FILE.json", help="Tell this event instead, as it would be sent; - reads it."
 )
@@ -73,20 +73,23 @@ def preview(
     """Write MESSAGE, for instance operation.failed, or every message, as Slack and as mail: the Slack message as JSON
     and as a page, the mail as HTML, as text and as an .eml file. Nothing is sent.
     """
-    place = workplace(config, templates)
-    view = _view(place, language, timezone, options)
-    base_url = place.base_url if event_file is not None or operation is not None else place.sample_url
+    workspace = read_workspace(config, templates)
+    view = _view(workspace, language, timezone, options)
+    base_url = workspace.base_url if event_file is not None or operation is not None else workspace.sample_url
     channels = [channel] if channel else ["slack", "email"]
     try:
         if event_file is not None:
-            told = _sent(event_file)
+            histories = _from_file(event_file)
         elif operation is not None:
-            told = _kept(operation, config or USUAL)
+            histories = _from_store(operation, config or USUAL)
         else:
-            told = _sampled(place, message, view.fixture)
-        with contextlib.closing(IsolatedRenderer(place.directories, base_url=base_url)) as renderer:
+            histories = _from_samples(workspace, message, view.fixture)
+        with contextlib.closing(IsolatedRenderer(workspace.directories, base_url=base_url)) as renderer:
             files = [
-                file for name in told for each in channels for file in _write(renderer, each, name, told[name], view)
+                file
+                for name in histories
+                for channel in channels
+                for file in _write(renderer, channel, name, histories[name], view)
             ]
     except (RelayError, OSError) as error:
         refuse(error)
@@ -97,17 +100,17 @@ def preview(
         webbrowser.open(pages[0].absolute().as_uri())
 
 
-def _view(place: Workplace, language: str | None, timezone: str | None, options: dict[str, Any]) -> View:
+def _view(workspace: Workspace, language: str | None, timezone: str | None, options: dict[str, Any]) -> View:
     """As the destination's readers read, unless it is asked for otherwise."""
     name = options["destination"]
-    if name and place.destinations and name not in place.destinations:
-        problem = f"there is no destination {name}; {suggest(name, place.destinations)}"
+    if name and workspace.destinations and name not in workspace.destinations:
+        problem = f"there is no destination {name}; {suggest(name, workspace.destinations)}"
         raise click.BadParameter(problem, param_hint="--destination")
-    reader = place.destinations.get(name, place.reader)
+    reader = workspace.destinations.get(name, workspace.reader)
     language, timezone = language or reader.language, timezone or reader.timezone
-    known = languages(place.directories)
-    if not {language, re.split("[-_]", language)[0].lower()} & {*known}:
-        raise click.BadParameter(f"there is no {language}; {suggest(language, known)}", param_hint="--lang")
+    available = languages(workspace.directories)
+    if not {language, re.split("[-_]", language)[0].lower()} & {*available}:
+        raise click.BadParameter(f"there is no {language}; {suggest(language, available)}", param_hint="--lang")
     try:
         known_zone(timezone)
     except ValueError as error:
@@ -115,7 +118,7 @@ def _view(place: Workplace, language: str | None, timezone: str | None, options:
     return View(language=language, timezone=timezone, **options)
 
 
-def _sent(file: str) -> Told:
+def _from_file(file: str) -> Histories:
     """The event in this file; nothing was known before."""
     try:
         event = parse(decode(read_event(file)), source="preview", received_at=datetime.now(UTC))
@@ -126,36 +129,36 @@ def _sent(file: str) -> Told:
     return {event.name: (event, (event,))}
 
 
-def _kept(operation: str, config: Path) -> Told:
+def _from_store(operation: str, config: Path) -> Histories:
     """The newest event that a running relay keeps of this operation, with the others."""
     from relay.app import StoreSession  # noqa: PLC0415 - the other ways need no store
     from relay.cli.session import with_store  # noqa: PLC0415
 
-    found: list[Event] = []
+    events: list[Event] = []
 
-    async def work(desk: StoreSession) -> None:
-        found.extend(await desk.records.events(operation))
+    async def work(session: StoreSession) -> None:
+        events.extend(await session.admin.events(operation))
 
     with_store(config, work)
-    if not found:
+    if not events:
         raise RelayError(f"relay knows of no operation or batch {operation}; ids are case-sensitive")
-    return {found[-1].name: (found[-1], tuple(found))}
+    return {events[-1].name: (events[-1], tuple(events))}
 
 
-def _sampled(place: Workplace, message: str | None, fixture: str) -> Told:
+def _from_samples(workspace: Workspace, message: str | None, fixture: str) -> Histories:
     """The sample events, each with what was known when it came."""
-    samples = sample_events(place.directories, fixture)
+    samples = sample_events(workspace.directories, fixture)
     if message is not None and message not in samples:
         raise click.BadParameter(f"there is no sample of {message}; {suggest(message, samples)}", param_hint="MESSAGE")
-    wanted = samples if message is None else {message: samples[message]}
-    return {name: (event, history_of(event, samples.values())) for name, event in wanted.items()}
+    selected = samples if message is None else {message: samples[message]}
+    return {name: (event, history_of(event, samples.values())) for name, event in selected.items()}
 
 
 def _write(
-    renderer: IsolatedRenderer, channel: str, name: str, told: tuple[Event, tuple[Event, ...]], view: View
+    renderer: IsolatedRenderer, channel: str, name: str, last: tuple[Event, tuple[Event, ...]], view: View
 ) -> Iterator[Path]:
     """The files of one message, written."""
-    event, history = told
+    event, history = last
     kinds = kinds_of(channel, event)
     kind = view.kind if view.kind in kinds else kinds[0]
     content = renderer.render(

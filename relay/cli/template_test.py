@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from relay.cli.options import refuse, visible
-from relay.cli.template import Workplace, workplace, workplace_options
+from relay.cli.template import Workspace, read_workspace, workspace_options
 from relay.errors import RelayError
 from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import cases
@@ -21,7 +21,7 @@ SHOWN = 40  # lines of each difference
 
 
 @click.command(short_help="Compare every message with what it was when it was agreed.")
-@workplace_options
+@workspace_options
 @click.option("--update", is_flag=True, help="Write what is said now; read the difference before you keep it.")
 def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
     """Compare every message that your own templates have a part in with the files in golden/ beside them: each event,
@@ -29,40 +29,40 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
 
     Leaves with 1 if anything is said differently. --update writes the files.
     """
-    place = workplace(config, templates)
-    if place.own is None:
+    workspace = read_workspace(config, templates)
+    if workspace.own is None:
         raise click.UsageError("there are no templates of your own; name their directory with --templates")
     try:
-        said = {place.own / GOLDEN / name: text for name, text in _said(place)}
+        texts = {workspace.own / GOLDEN / name: text for name, text in _rendered(workspace)}
     except RelayError as error:
         refuse(error)
-    before = {file: file.read_text("utf-8") for file in sorted((place.own / GOLDEN).rglob("*.*")) if file.is_file()}
-    changed = [file for file in sorted({*said, *before}) if said.get(file) != before.get(file)]
+    before = {file: file.read_text("utf-8") for file in sorted((workspace.own / GOLDEN).rglob("*.*")) if file.is_file()}
+    changed = [file for file in sorted({*texts, *before}) if texts.get(file) != before.get(file)]
     for file in changed:
-        shown = _difference(file, before.get(file, ""), said.get(file, "")) if file in before or not update else ""
+        shown = _difference(file, before.get(file, ""), texts.get(file, "")) if file in before or not update else ""
         click.echo(visible(shown or f"{file} is new"))
     if update:
-        _write(said, before)
-        click.echo(f"{place.own / GOLDEN}: {len(changed)} of {len(said)} files written")
+        _write(texts, before)
+        click.echo(f"{workspace.own / GOLDEN}: {len(changed)} of {len(texts)} files written")
     elif changed:
-        click.echo(f"{len(changed)} of {len(said)} say something else than was agreed; --update agrees to it")
+        click.echo(f"{len(changed)} of {len(texts)} say something else than was agreed; --update agrees to it")
         raise SystemExit(1)
     else:
-        click.echo(f"{place.own / GOLDEN}: {len(said)} files, all as agreed")
+        click.echo(f"{workspace.own / GOLDEN}: {len(texts)} files, all as agreed")
 
 
-def _said(place: Workplace) -> Iterator[tuple[str, str]]:
+def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Each golden file's name and content, as it would be now."""
-    told: dict[str, dict[str, Any]] = {}
-    with contextlib.closing(IsolatedRenderer(place.directories, base_url=place.sample_url)) as renderer:
+    contents: dict[str, dict[str, Any]] = {}
+    with contextlib.closing(IsolatedRenderer(workspace.directories, base_url=workspace.sample_url)) as renderer:
         own = renderer.renderer
-        for case in cases(own.library, place.directories, renderer.languages, FIXTURES):
+        for case in cases(own.library, workspace.directories, renderer.languages, FIXTURES):
             if not own.overriding_file(case.channel, case.kind, case.event, case.destination, case.history):
                 continue  # relay's own wording is relay's own to change
             at = f"@{case.destination}" if case.destination else ""
             name = f"{case.channel}/{case.sample}{at}.{case.fixture}.{case.language}"
-            told.setdefault(name, {})[case.kind] = case.told(renderer.render, place.reader.timezone)
-    for name, kinds in told.items():
+            contents.setdefault(name, {})[case.kind] = case.told(renderer.render, workspace.reader.timezone)
+    for name, kinds in contents.items():
         if name.startswith("email/"):
             yield f"{name}.txt", "\n".join(_mail(content) for content in kinds.values())
         else:
@@ -84,9 +84,9 @@ def _difference(file: Path, before: str, now: str) -> str:
     return "\n".join([*lines[:SHOWN], *rest])
 
 
-def _write(said: dict[Path, str], before: dict[Path, str]) -> None:
-    for file, text in said.items():
+def _write(texts: dict[Path, str], before: dict[Path, str]) -> None:
+    for file, text in texts.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
-    for file in before.keys() - said.keys():
+    for file in before.keys() - texts.keys():
         file.unlink()

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from relay.cli.options import json_option, visible
-from relay.cli.template import workplace, workplace_options
+from relay.cli.template import read_workspace, workspace_options
 from relay.rendering.checks import history_of, sample_events
 from relay.rendering.formats import moment
 from relay.rendering.translations import Catalogues
@@ -30,7 +30,7 @@ class Variable:
 
 
 @click.command(short_help="List what templates can say.")
-@workplace_options
+@workspace_options
 @json_option
 def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:  # noqa: A001 - the command's name
     """List what templates can say: each name with its type and an example, from the sample events.
@@ -38,28 +38,28 @@ def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
     `[]` stands for each of a list. Every other field of your platform's documents is there too, under its own name,
     and `doc` is the whole body as it came.
     """
-    place = workplace(config, templates)
-    found = [*variables(place.directories, place.sample_url)]
+    workspace = read_workspace(config, templates)
+    listed = [*variables(workspace.directories, workspace.sample_url)]
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([asdict(variable) for variable in listed], ensure_ascii=False, indent=2))
         return
-    width = max(len(each.path) for each in found)
-    for each in found:
-        shown = "" if each.example is None or isinstance(each.example, list | dict) else str(each.example)
+    width = max(len(variable.path) for variable in listed)
+    for variable in listed:
+        shown = "" if variable.example is None or isinstance(variable.example, list | dict) else str(variable.example)
         example = " ".join(visible(shown).split())[:EXAMPLE]
-        optional = "optional" if each.optional else ""
-        click.echo(f"{each.path:<{width}}  {each.type:<9}  {optional:<8}  {example}".rstrip())
+        optional = "optional" if variable.optional else ""
+        click.echo(f"{variable.path:<{width}}  {variable.type:<9}  {optional:<8}  {example}".rstrip())
 
 
 def variables(directories: tuple[Path, ...], base_url: str) -> Iterator[Variable]:
     """Every name that is always there, with the first example that a sample event has of it."""
     catalogues = Catalogues(directories)
-    given: list[dict[str, Any]] = []
+    contexts: list[dict[str, Any]] = []
     for fixture in ("typical", "minimal"):
         events = sample_events(directories, fixture)
-        given.append(_merged(values_of(event, history_of(event, events.values()), catalogues, base_url)
+        contexts.append(_merged(values_of(event, history_of(event, events.values()), catalogues, base_url)
                              for event in events.values()))  # fmt: skip
-    full, least = (dict(_paths(values, "", DEPTH)) for values in given)
+    full, least = (dict(_paths(values, "", DEPTH)) for values in contexts)
     for path, example in sorted(full.items()):
         yield Variable(path, _type(example), least.get(path) in (None, "", False), example)
 
@@ -90,8 +90,8 @@ def _paths(values: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple
             yield from _paths(value, f"{path}.", depth - 1)
         elif rows and depth > 1:
             row: dict[str, Any] = {}
-            for each in rows:
-                _fill(row, each)
+            for fields in rows:
+                _fill(row, fields)
             yield from chain([(path, value)], _paths(row, f"{path}[].", depth - 1))
         else:
             yield path, value

@@ -57,10 +57,10 @@ def show(facts: Mapping[str, Any], zone: str, *, every: bool) -> None:
     """Print it for a person: what it is, then what happened, by the clocks of this zone."""
     show_page(Text(visible(facts["name"] or facts["subject"]), "bold", overflow="fold"))
     percentage = "" if facts["percentage"] is None else f"{facts['percentage']:g} %"
-    said = (facts["subject"] if facts["name"] else "", facts["type"], facts["priority"],
+    parts = (facts["subject"] if facts["name"] else "", facts["type"], facts["priority"],
             f"{facts['status']} {percentage}".strip(), *(f"{key} {facts[key]}" for key in ("tenant", "project")
                                                         if facts[key]))  # fmt: skip
-    show_page(Text(visible(", ".join(part for part in said if part)), overflow="fold"))
+    show_page(Text(visible(", ".join(part for part in parts if part)), overflow="fold"))
     for warning in watch_lines(facts["watchdog"], zone) if facts["watchdog"] else ():
         show_page(Text(warning, "yellow"))
     counted = False
@@ -78,13 +78,13 @@ def show(facts: Mapping[str, Any], zone: str, *, every: bool) -> None:
 
 def sentence_of(line: Mapping[str, Any], zone: str = "") -> str:
     """One line of the timeline in plain words, without its time and destination."""
-    what, reason = line["what"], line.get("reason", "")
-    sentence = SENTENCES.get(what)
+    kind, reason = line["what"], line.get("reason", "")
+    sentence = SENTENCES.get(kind)
     if sentence is None:  # noted by a newer relay
         return ", ".join(str(value) for key, value in line.items() if key not in {"at", "destination"})
     words = {
         "said": _event(line),
-        "why": WHY.get(what, {}).get(reason, reason).replace("{address}", line.get("address", "this address")),
+        "why": WHY.get(kind, {}).get(reason, reason).replace("{address}", line.get("address", "this address")),
         "how": KINDS.get(line.get("kind", ""), ""),
         "next": f"; next try at {_clock(line['next_at'], line['at'], zone)}" if line.get("next_at") else "",
     }
@@ -94,13 +94,13 @@ def sentence_of(line: Mapping[str, Any], zone: str = "") -> str:
 def _event(line: Mapping[str, Any]) -> str:
     percentage = line.get("percentage")
     reached = line.get("percentages", "" if percentage is None else f"{percentage:g} %")
-    said = (line.get("event"), line.get("status"), reached)
-    return ", ".join(part for part in said if part)
+    parts = (line.get("event"), line.get("status"), reached)
+    return ", ".join(part for part in parts if part)
 
 
 def _clock(at: str, seen_from: str, zone: str) -> str:
     """The time of day, with the date if that is another one."""
-    moment, now = (there(datetime.fromisoformat(each), zone) for each in (at, seen_from))
+    moment, now = (there(datetime.fromisoformat(time), zone) for time in (at, seen_from))
     return f"{moment:%H:%M:%S %Z}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S %Z}"
 
 
@@ -112,12 +112,12 @@ def _table(lines: Iterable[Line | Repeated], zone: str) -> Table:
     before = None
     for item in lines:
         line = item.line if isinstance(item, Repeated) else item
-        at, place = _local(line, zone), line.get("destination")
-        said = sentence_of(line, zone)
+        at, destination = _local(line, zone), line.get("destination")
+        text = sentence_of(line, zone)
         if isinstance(item, Repeated):
-            said = f"{len(item.lines)} × {said}, until {_local(item.lines[-1], zone):%H:%M:%S}"
-        sentence = Text(visible(said), COLOURS.get(line["what"], ""))
-        marked = Text.assemble((visible(f"→ {place}: "), "bold"), sentence) if place else sentence
+            text = f"{len(item.lines)} × {text}, until {_local(item.lines[-1], zone):%H:%M:%S}"
+        sentence = Text(visible(text), COLOURS.get(line["what"], ""))
+        marked = Text.assemble((visible(f"→ {destination}: "), "bold"), sentence) if destination else sentence
         rows.add_row("" if at == before else f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}", marked)
         before = at
     return rows

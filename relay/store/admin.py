@@ -1,4 +1,4 @@
-"""What an operator looks at and acts on: dead letters, the quarantine, the ledger, an operation's story."""
+"""What an operator looks at and acts on: dead letters, the quarantine, the ledger, an operation's timeline."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from relay.domain.parsing import dump, load
 from relay.errors import NoRoom
 from relay.store import keys
 from relay.store.client import call
-from relay.store.plan import BOXED
+from relay.store.plan import BUNDLE_KINDS
 from relay.store.queue import Store
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
@@ -53,9 +53,9 @@ class Quarantined:
 class Ledger:
     """The counters, and whether they add up.
 
-    accepted = pending + held + delivered + superseded + digested + dead + dropped. What is told by a digest counts as
+    accepted = pending + held + delivered + superseded + digested + dead + dropped. What goes into a digest counts as
     digested when it is put there; the digest itself is a delivery of its own and counts like any other. So do what
-    quiet hours or the cap on new messages hold (held:quiet_hours, held:overflow) and the round-up that tells it.
+    quiet hours or the cap on new messages hold (held:quiet_hours, held:overflow) and the round-up that shows it.
     """
 
     counts: Mapping[str, int]
@@ -66,8 +66,8 @@ class Ledger:
 
     @property
     def imbalance(self) -> int:
-        places = ("pending", "delivered", "superseded", "digested", "dead", "dropped")
-        return self.counts.get("accepted", 0) - self.held - sum(self.counts.get(place, 0) for place in places)
+        states = ("pending", "delivered", "superseded", "digested", "dead", "dropped")
+        return self.counts.get("accepted", 0) - self.held - sum(self.counts.get(state, 0) for state in states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,11 @@ class Admin:
         row = await call(self._redis.hgetall(keys.LEDGER))
         return Ledger({name.decode(): int(count) for name, count in row.items()})
 
-    async def story(self, subject: str) -> Timeline | None:
+    async def timeline(self, subject: str) -> Timeline | None:
         """What happened to an operation or batch; None if it is not known (any more)."""
         name = keys.operation(subject)
         row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
-        if original := row.get(b"fact:original"):  # a retry under a new id: the original's story is its own
+        if original := row.get(b"fact:original"):  # a retry under a new id: the original's timeline is its own
             subject = original.decode()
             name = keys.operation(subject)
             row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
@@ -123,12 +123,12 @@ class Admin:
 
     async def pauses(self, scopes: Sequence[str]) -> dict[str, str]:
         """The scopes (channel:<name>, destination:<name>/<address>) that are paused, with the reason."""
-        found = {}
+        reasons = {}
         for scope in scopes:
             reason = await call(self._redis.hget(f"{keys.PREFIX}pause:{scope}", "reason"))
             if reason is not None:  # until something arrives there, it is paused or being probed
-                found[scope] = reason.decode("utf-8", "replace")
-        return found
+                reasons[scope] = reason.decode("utf-8", "replace")
+        return reasons
 
     async def resume_all(self, scopes: Sequence[str]) -> None:
         """Forget these pauses: the configuration changed, so the reason may be gone."""
@@ -138,12 +138,12 @@ class Admin:
     async def dead(self, *, most: int = 100) -> list[DeadLetter]:
         """The dead letters, newest first."""
         ids = await call(self._redis.zrevrange(keys.DEAD, 0, most - 1))
-        letters = [await self.dead_letter(name.decode()) for name in ids]
-        return [letter for letter in letters if letter]
+        dead_letters = [await self.dead_letter(name.decode()) for name in ids]
+        return [dead_letter for dead_letter in dead_letters if dead_letter]
 
     async def dead_letter(self, name: str) -> DeadLetter | None:
-        found = await call(self._redis.hgetall(f"{keys.PREFIX}delivery:{name}"))
-        row = {key.decode(): value.decode("utf-8", "replace") for key, value in found.items()}
+        fields = await call(self._redis.hgetall(f"{keys.PREFIX}delivery:{name}"))
+        row = {key.decode(): value.decode("utf-8", "replace") for key, value in fields.items()}
         if not row.get("died"):
             return None
         subject = await call(self._redis.hget(f"{keys.PREFIX}operation:{row['operation']}", "id"))
@@ -163,19 +163,19 @@ class Admin:
             body=(body or b"").decode("utf-8", "replace"),
         )
 
-    async def with_body(self, letter: DeadLetter) -> DeadLetter:
-        """The letter with what it would tell if that is no event of its own: a digest, or a round-up."""
-        if letter.kind not in BOXED:
-            return letter
-        box = letter.id.partition("-")[0]  # of a rolling message's deliveries each has a number behind it
-        return replace(letter, body=dump(await self._store.bundles.event(box)))
+    async def with_body(self, dead_letter: DeadLetter) -> DeadLetter:
+        """With the body of what it would send if that is a bundle and no event of its own: a digest, or a round-up."""
+        if dead_letter.kind not in BUNDLE_KINDS:
+            return dead_letter
+        bundle = dead_letter.id.partition("-")[0]  # of a rolling message's deliveries each has a number behind it
+        return replace(dead_letter, body=dump(await self._store.bundles.event(bundle)))
 
     async def replay(self, ids: Sequence[str]) -> int:
         """Put these dead letters back into the queue; how many were. A second call finds none."""
-        return await self._letters("replay", ids)
+        return await self._run("replay", ids)
 
     async def drop(self, ids: Sequence[str]) -> int:
-        return await self._letters("drop", ids)
+        return await self._run("drop", ids)
 
     async def expire_dead(self, now: datetime) -> int:
         """Drop the dead letters that nobody wanted for 30 days."""
@@ -183,7 +183,7 @@ class Admin:
         ids = await call(self._redis.zrangebyscore(keys.DEAD, "-inf", oldest, 0, 100))
         return await self.drop([name.decode() for name in ids]) if ids else 0
 
-    async def _letters(self, verb: str, ids: Sequence[str]) -> int:
+    async def _run(self, verb: str, ids: Sequence[str]) -> int:
         return int(await self._store.scripts.run("dead", [verb, *ids]))
 
     async def quarantine(
@@ -208,11 +208,11 @@ class Admin:
             pipeline.scard(keys.FAULTS)
             *_, everything, faults = await call(pipeline.execute())
         if (surplus := everything - faults - QUARANTINE_LENGTH) > 0:
-            await self._push_out(surplus, faults)
+            await self._drop_oldest(surplus, faults)
         return name
 
-    async def _push_out(self, surplus: int, faults: int) -> None:
-        """Let go of the oldest bodies that made no sense."""
+    async def _drop_oldest(self, surplus: int, faults: int) -> None:
+        """Drop the oldest bodies that made no sense."""
         oldest = await call(self._redis.zrange(keys.QUARANTINE, 0, surplus + faults - 1))
         stays = await call(self._redis.smismember(keys.FAULTS, oldest))
         leaving = [name.decode() for name, fault in zip(oldest, stays, strict=True) if not fault]

@@ -60,11 +60,11 @@ class Batcher(Generic[Request, Result]):
                     future.set_result(result)
 
     def _next(self) -> list[tuple[Request, asyncio.Future[Result]]]:
-        taken, total = 0, 0
+        count, total = 0, 0
         for request, _ in self._waiting[: self._most]:
             total += self._size(request)
-            if taken and total > self._most_bytes:
+            if count and total > self._most_bytes:
                 break
-            taken += 1
-        batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
         return batch

@@ -1,6 +1,6 @@
-"""What is told together, as it lies in Redis: read for the worker and for people, sealed and sent on demand.
+"""Bundles (digests, quiet-hours round-ups, overflow lists) in Redis: read for the worker and people, sent on demand.
 
-The scripts put entries in (`together.lua`); a sealed box never changes, so it may be read piece by piece.
+The scripts put entries in (`together.lua`); a closed bundle never changes, so it may be read piece by piece.
 """
 
 import json
@@ -15,7 +15,7 @@ from relay.domain.deliveries import Target, Window
 from relay.domain.events import Event
 from relay.domain.summaries import build_digest
 from relay.store.client import Scripts, call
-from relay.store.keys import PREFIX, box_id, digests
+from relay.store.keys import PREFIX, bundle_id, digests
 from relay.store.plan import limits_of
 
 SCAN = 500  # entries read in one step
@@ -29,7 +29,7 @@ class Bundle:
     address: str
     window: Window
     entries: int
-    sealed: bool
+    closed: bool
 
 
 class Bundles:
@@ -39,28 +39,28 @@ class Bundles:
         self._redis = redis
         self._scripts = scripts
 
-    async def event(self, box: str) -> Event:
-        """What a claimed box tells, as the event of its delivery."""
-        fields = await self._fields(box)
-        return event_of(box, fields, await self._entries(box))
+    async def event(self, bundle: str) -> Event:
+        """What a claimed bundle holds, as the event of its delivery."""
+        fields = await self._fields(bundle)
+        return event_of(bundle, fields, await self._entries(bundle))
 
     async def preview(self, target: Target, window: Window) -> Event:
-        """What would be told of this window now; nothing is sealed and nothing sent."""
-        box = box_id("digest", target.destination, target.address, window)
+        """What this window's digest would say now; nothing is closed and nothing sent."""
+        bundle = bundle_id("digest", target.destination, target.address, window)
         fields = {"kind": "digest", "from": window.start * 1000, "to": window.end * 1000, "zone": target.zone}
-        fields |= await self._fields(box)
+        fields |= await self._fields(bundle)
         past = await call(self._redis.hgetall(digests(target.destination, target.address)))
         fields |= {f"was:{name.decode()}": value.decode() for name, value in past.items()}
-        return event_of(box, fields, await self._entries(box))
+        return event_of(bundle, fields, await self._entries(bundle))
 
     async def describe(self, target: Target, window: Window) -> Bundle:
-        box = box_id("digest", target.destination, target.address, window)
-        count = int(await call(self._redis.hlen(f"{PREFIX}entries:{box}")))
-        sealed = bool(await call(self._redis.hexists(f"{PREFIX}box:{box}", "sealed")))
-        return Bundle(target.destination, target.address, window, count, sealed)
+        bundle = bundle_id("digest", target.destination, target.address, window)
+        count = int(await call(self._redis.hlen(f"{PREFIX}entries:{bundle}")))
+        closed = bool(await call(self._redis.hexists(f"{PREFIX}box:{bundle}", "sealed")))
+        return Bundle(target.destination, target.address, window, count, closed)
 
-    async def ensure(self, target: Target, window: Window) -> bool:
-        """See to it that this window is told even if nothing comes in. False: that was seen to already."""
+    async def schedule(self, target: Target, window: Window) -> bool:
+        """Make this window's delivery, so that it is sent even if nothing comes in. False: there is one already."""
         limits = limits_of(target)
         args = ("ensure", target.destination, target.channel, target.address, limits, target.zone, *_ms(window))
         return bool(await self._scripts.run("boxes", args))
@@ -69,21 +69,21 @@ class Bundles:
         """Send what the window at hand holds so far; what comes later is told at its end. False: it holds nothing."""
         return bool(await self._scripts.run("boxes", ("now", target.destination, target.address, *_ms(window))))
 
-    async def _fields(self, box: str) -> dict[str, Any]:
-        row = await call(self._redis.hgetall(f"{PREFIX}box:{box}"))
+    async def _fields(self, bundle: str) -> dict[str, Any]:
+        row = await call(self._redis.hgetall(f"{PREFIX}box:{bundle}"))
         return {name.decode(): value.decode("utf-8", "replace") for name, value in row.items()}
 
-    async def _entries(self, box: str) -> list[dict[str, Any]]:
+    async def _entries(self, bundle: str) -> list[dict[str, Any]]:
         cursor, rows = 0, dict[bytes, bytes]()
         while True:
-            cursor, some = await call(self._redis.hscan(f"{PREFIX}entries:{box}", cursor, count=SCAN))
+            cursor, some = await call(self._redis.hscan(f"{PREFIX}entries:{bundle}", cursor, count=SCAN))
             rows |= some
             if not cursor:
                 return [json.loads(value) for _, value in sorted(rows.items())]
 
 
-def event_of(box: str, fields: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Event:
-    """A box as an event of relay's own; it is received when it is due, so that its delay shows."""
+def event_of(bundle: str, fields: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Event:
+    """A bundle as an event of relay's own; it is received when it is due, so that its delay shows."""
     start, end = (float(fields.get(name, 0)) / 1000 for name in ("from", "to"))
     past = {name[4:]: value for name, value in fields.items() if name.startswith("was:")}
     document = build_digest(
@@ -101,7 +101,7 @@ def event_of(box: str, fields: Mapping[str, Any], entries: Sequence[Mapping[str,
         },
     )
     when = datetime.fromtimestamp(end, UTC)
-    return Event(box, document["event"], "relay", when, when, document=document)
+    return Event(bundle, document["event"], "relay", when, when, document=document)
 
 
 def _ms(window: Window) -> tuple[int, int]:

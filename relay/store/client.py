@@ -69,12 +69,12 @@ class Script:
         folder = files("relay.store") / "scripts"
         parts = ("lib", "together", name)
         self._parts = parts
-        library, boxes, body = ((folder / f"{part}.lua").read_text("utf-8") for part in parts)
-        library += boxes
+        library, bundles, body = ((folder / f"{part}.lua").read_text("utf-8") for part in parts)
+        library += bundles
         head, _, rest = body.partition("\n") if body.startswith("#!") else ("", "", body)
         self.source = f"{head}\n{library}\n{rest}" if head else f"{library}\n{body}"
         self.digest = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
-        first, shared = bool(head), boxes.count("\n")
+        first, shared = bool(head), bundles.count("\n")
         self._starts = [*accumulate([first, library.count("\n") - shared, shared + 1 - first])]  # lines above each part
 
     def origin(self, line: int) -> str:
@@ -130,7 +130,7 @@ def _unavailable(error: Exception) -> StoreUnavailable:
     return StoreUnavailable(f"Redis: {error or type(error).__name__}")
 
 
-async def inspect(redis: Redis, wanted: Durability, replicas: int) -> Promise:
+async def inspect(redis: Redis, requested: Durability, replicas: int) -> Promise:
     """What this Redis can promise. Raises ConfigError for a Redis that relay must not run on."""
     server, memory, persistence, replication = [
         await call(redis.info(part)) for part in ("server", "memory", "persistence", "replication")
@@ -142,35 +142,35 @@ async def inspect(redis: Redis, wanted: Durability, replicas: int) -> Promise:
         raise ConfigError([Problem("redis", problem) for problem in problems])
     attached = int(replication.get("connected_slaves", 0))
     always = bool(persistence.get("aof_enabled")) and fsync == "always"
-    if wanted == "auto":
-        wanted = "replicated" if attached else "fsync" if always else "memory"
+    if requested == "auto":
+        requested = "replicated" if attached else "fsync" if always else "memory"
     shortfall = ""
-    if wanted == "fsync" and not always:
+    if requested == "fsync" and not always:
         shortfall = "durability is fsync, but Redis does not run with appendonly yes and appendfsync always"
-    if wanted == "replicated" and attached < replicas:
+    if requested == "replicated" and attached < replicas:
         shortfall = f"durability is replicated to {replicas}, but {attached} replicas are attached"
-    return Promise(wanted, replicas if wanted == "replicated" else 0, shortfall)
+    return Promise(requested, replicas if requested == "replicated" else 0, shortfall)
 
 
 def _problems(
     server: Mapping[str, Any], memory: Mapping[str, Any], replication: Mapping[str, Any], version: bytes | None
 ) -> Sequence[str]:
-    found = []
+    problems = []
     if int(str(server.get("redis_version", "7")).partition(".")[0]) < OLDEST:
-        found.append(f"this is Redis {server['redis_version']}; its scripts need {OLDEST}.0 or later")
+        problems.append(f"this is Redis {server['redis_version']}; its scripts need {OLDEST}.0 or later")
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        found.append(
+        problems.append(
             f"maxmemory-policy is {policy}: Redis would delete queued messages when it is full; "
             "set maxmemory-policy noeviction"
         )
     if replication.get("role") == "slave":
-        found.append("this Redis is a read-only replica; use the address of its primary")
+        problems.append("this Redis is a read-only replica; use the address of its primary")
     if version is not None and version.decode() != SCHEMA_VERSION:
-        found.append(
+        problems.append(
             f"the data is of layout {version.decode()}, this relay reads {SCHEMA_VERSION}; use another database"
         )
-    return found
+    return problems
 
 
 async def _setting(redis: Redis, name: str) -> str:

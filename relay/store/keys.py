@@ -53,7 +53,6 @@ from relay.domain.deliveries import Window
 
 PREFIX = "{relay}:"
 LEDGER = PREFIX + "ledger"
-LEASES = PREFIX + "leases"
 DEAD = PREFIX + "dead"
 QUARANTINE = PREFIX + "quarantine"
 FAULTS = PREFIX + "faults"
@@ -85,8 +84,8 @@ def lane(subject: str, destination: str, address: str) -> str:
     return digest("lane", subject, destination, address).hex()
 
 
-def box_id(kind: str, destination: str, address: str, window: Window) -> str:
-    """The name of a box and of its delivery; the scripts make the same one."""
+def bundle_id(kind: str, destination: str, address: str, window: Window) -> str:
+    """The id of a bundle and of its delivery; the scripts make the same one."""
     return _sha1(kind, destination, address, f"{window.start * 1000:.0f}", f"{window.end * 1000:.0f}")
 
 

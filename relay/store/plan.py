@@ -1,4 +1,4 @@
-"""What travels between Python and the scripts, and nothing of what it means."""
+"""Serialises arguments and replies of the Lua scripts."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,10 @@ RANKS = {
     "batch.operation.completed": 1,
 }
 OUTCOMES = frozenset({"operation.completed", "operation.failed", "operation.cancelled", "batch.completed"})
-MISHAPS = frozenset({"Failed", "Timeout", "Cancelled"})
-# Deliveries that tell what is in a box, and how people hear of it. A rolling one is a round-up that is edited.
-BOXED: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
+UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
+# The kinds of deliveries that carry a bundle, and the kind of message each becomes. A rolling one is a round-up that is
+# edited.
+BUNDLE_KINDS: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
 KEPT_DAYS = 9
 
 
@@ -63,11 +64,11 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
         plan["about_batch"] = True
     if event.action:
         plan["action"] = dict(event.action)
-    else:  # also of what nobody is told of: a round-up that has the run must not be behind
+    else:  # also where nobody is notified: a round-up that lists the run must not be behind
         plan["entry"] = summarize(event)
     if event.original:
         plan |= {"own": operation(event.own_id), "stated": _stated_retry(event)}
-    if event.operation and event.operation.status in MISHAPS:
+    if event.operation and event.operation.status in UNSUCCESSFUL:
         plan["member"] = digest("member", event.own_id, str(_stated_retry(event))).hex()
     if event.operation and event.operation.estimate and not event.about_batch:
         plan["eta"] = int(event.operation.estimate.timestamp() * 1000)
@@ -86,10 +87,10 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
 
 
 def _progress(event: Event) -> dict[str, float]:
-    """How far it is, where it is said."""
+    """How far it is, as far as it is stated."""
     done = event.operation.phases_completed if event.operation and not event.about_batch else None
-    said = {"percentage": event.percentage, "phases": done}
-    return {key: value for key, value in said.items() if value is not None}
+    progress = {"percentage": event.percentage, "phases": done}
+    return {key: value for key, value in progress.items() if value is not None}
 
 
 def _sender(event: Event) -> str:
@@ -107,16 +108,16 @@ def _urgency(event: Event, *, terminal: bool) -> str:
 
 
 def _times(event: Event) -> dict[str, int]:
-    """What the watchdog measures a run by, as far as it is said: start, estimate and deadline (ms)."""
+    """What the watchdog measures a run by, as far as it is stated: start, estimate and deadline (ms)."""
     operation = event.operation
-    said = {key: getattr(operation, key, None) for key in ("started", "estimate", "deadline")}
-    return {key: int(moment.timestamp() * 1000) for key, moment in said.items() if moment}
+    times = {key: getattr(operation, key, None) for key in ("started", "estimate", "deadline")}
+    return {key: int(moment.timestamp() * 1000) for key, moment in times.items() if moment}
 
 
 def _stated_retry(event: Event) -> int:
     """The number that the document itself gives, whatever run of the original it turned out to be."""
     documents = (event.operation.document if event.operation else {}, event.document)
-    numbers = [one.get("retryNumber") for one in documents]
+    numbers = [document.get("retryNumber") for document in documents]
     return next((number for number in numbers if isinstance(number, int) and 0 <= number < 1_000_000), 0)
 
 
@@ -154,17 +155,22 @@ def _ms(window: Window) -> list[int]:
     return [round(window.start * 1000), round(window.end * 1000)]
 
 
-def quiet_hours(places: Mapping[str, Window]) -> str:
-    """Where it is quiet now, as claim takes it."""
-    return _json({name: _ms(window) for name, window in places.items()})
+def quiet_hours(windows: Mapping[str, Window]) -> str:
+    """The quiet hours at hand by destination, as claim takes them."""
+    return _json({name: _ms(window) for name, window in windows.items()})
 
 
 def digest_baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """What settling a digest keeps for the next one."""
-    what = digest_baseline(document)
+    baseline = digest_baseline(document)
     end = datetime.fromisoformat(document["to"])
     oldest = (end - timedelta(days=KEPT_DAYS)).date().isoformat()
-    return {"last": _json(what["last"]), "days": what["days"], "to": int(end.timestamp() * 1000), "oldest": oldest}
+    return {
+        "last": _json(baseline["last"]),
+        "days": baseline["days"],
+        "to": int(end.timestamp() * 1000),
+        "oldest": oldest,
+    }
 
 
 def limits_of(target: Target) -> str:
@@ -193,18 +199,18 @@ def accepted(answer: Sequence[Any]) -> Accepted | Exception:
     return Accepted(status, int(rest[0]), tuple(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
-def box_of(row: Sequence[Any]) -> str:
-    """The box that a claimed delivery tells; '' for one that tells an event."""
-    return row[12].decode() if row[5].decode() in BOXED else ""
+def bundle_of(row: Sequence[Any]) -> str:
+    """The id of the bundle that a claimed delivery carries; '' for one of an event."""
+    return row[12].decode() if row[5].decode() in BUNDLE_KINDS else ""
 
 
-def delivery(row: Sequence[Any], told: Event | None = None) -> Delivery:
-    """One claimed delivery, from the flat array that claim.lua answers. `told` is what its box holds."""
+def delivery(row: Sequence[Any], bundle: Event | None = None) -> Delivery:
+    """One claimed delivery, from the flat array that claim.lua answers. `bundle` is what its bundle holds."""
     texts = [item.decode() for item in row[:6]]
     name, lease, destination, channel, address, kind = texts
     attempts, unknowns, created = (int(item) for item in row[6:9])
     history = tuple(load(body) for body in row[10])
-    event = told or (load(row[9]) if row[9] else history[-1] if history else None)
+    event = bundle or (load(row[9]) if row[9] else history[-1] if history else None)
     if event is None:
         raise LookupError(name)
     thread = [item.decode() for item in row[11]]
@@ -214,7 +220,7 @@ def delivery(row: Sequence[Any], told: Event | None = None) -> Delivery:
         destination=destination,
         channel=channel,
         address=address,
-        kind=BOXED.get(kind, cast("Kind", kind)),
+        kind=BUNDLE_KINDS.get(kind, cast("Kind", kind)),
         event=event,
         history=history,
         thread=dict(zip(thread[::2], thread[1::2], strict=True)),

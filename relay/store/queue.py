@@ -1,4 +1,4 @@
-"""accept, claim, complete, reschedule, bury: the verbs of the queue, each one atomic step in Redis."""
+"""accept, claim, complete, reschedule, dead_letter: the verbs of the queue, each one atomic step in Redis."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,7 @@ from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.domain.events import AUDIENCE, KNOWN, PRESSED, Event
 from relay.domain.faults import handling, own_line
 from relay.errors import StoreUnavailable
-from relay.store import keys
-from relay.store import plan as wire
+from relay.store import keys, plan
 from relay.store.batching import Batcher
 from relay.store.bundles import Bundles
 from relay.store.client import Durability, Promise, Scripts, call, connect, inspect, refusal
@@ -68,7 +67,7 @@ class Store:
         self.scripts = Scripts(redis, clock)
         self.bundles = Bundles(redis, self.scripts)
         self._claims: dict[str, int] = {}  # by channel
-        self._accepts: Batcher[wire.AcceptArguments, Accepted] = Batcher(self._accept_all, size=wire.size)
+        self._accepts: Batcher[plan.AcceptArguments, Accepted] = Batcher(self._accept_all, size=plan.size)
         self._known: Batcher[str, dict[str, str]] = Batcher(self._known_all)
         self._settles: Batcher[str, bool] = Batcher(self._settle_all, most=128)
 
@@ -104,7 +103,7 @@ class Store:
         HandlingFailed: nothing is promised either, and the next try would fail as well.
         """
         with handling():
-            arguments = wire.accept_arguments(event, targets)
+            arguments = plan.accept_arguments(event, targets)
         return await self._accepts.submit(arguments)
 
     async def known(self, subject: str) -> dict[str, str]:
@@ -114,10 +113,10 @@ class Store:
         the last of these runs did (ms). Of a retry under a new id, `original` and `retry` say whose run it is, and the
         rest is the original's.
         """
-        known = await self._known.submit(subject)
-        if original := known.get("original"):
-            return {**await self._known.submit(original), **known}
-        return known
+        facts = await self._known.submit(subject)
+        if original := facts.get("original"):
+            return {**await self._known.submit(original), **facts}
+        return facts
 
     async def _known_all(self, subjects: Sequence[str]) -> Sequence[dict[str, str] | Exception]:
         fields = [*(f"fact:{name}" for name in (*FACTS, *LINKS)), "retry", "first", "began"]
@@ -127,35 +126,35 @@ class Store:
             rows = await call(pipeline.execute(raise_on_error=False))
         return [refusal(str(row)) if isinstance(row, Exception) else _lasting(row) for row in rows]
 
-    async def _accept_all(self, requests: Sequence[wire.AcceptArguments]) -> Sequence[Accepted | Exception]:
+    async def _accept_all(self, requests: Sequence[plan.AcceptArguments]) -> Sequence[Accepted | Exception]:
         flat: list[str | bytes | int] = [self._window]
         for request in requests:
             flat += request
         answers = await self.scripts.run("accept", flat, self.promise.replicas)
-        return [wire.accepted(answer) for answer in answers]
+        return [plan.accepted(answer) for answer in answers]
 
     async def claim(self, channel: str, most: int, quiet: Mapping[str, Window] = MappingProxyType({})) -> Claimed:
         """Lease up to `most` due deliveries of one channel.
 
-        `quiet` has the destinations where it is quiet now (`*`: all that are not named), and the hours: new messages
-        there are told together afterwards.
+        `quiet` has the destinations with quiet hours now (`*`: all that are not named), and these hours: new messages
+        there are bundled until their end.
         """
         # The same token until an answer arrives: a claim whose answer was lost is given again, not forgotten.
         number = self._claims.get(channel, 0)
-        args = (channel, most, int(self.lease * 1000), self._worker, str(number), wire.quiet_hours(quiet))
+        args = (channel, most, int(self.lease * 1000), self._worker, str(number), plan.quiet_hours(quiet))
         next_due, *rows = await self.scripts.run("claim", args)
         deliveries = []
         for row in rows:
             try:
-                box = wire.box_of(row)
-                deliveries.append(wire.delivery(row, await self.bundles.event(box) if box else None))
+                bundle = plan.bundle_of(row)
+                deliveries.append(plan.delivery(row, await self.bundles.event(bundle) if bundle else None))
             except StoreUnavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
-                # Left alone, its lease lapses; claimed too often it is buried.
+                # Left alone, its lease lapses; claimed too often, it becomes a dead letter.
                 log.error("delivery.unreadable", delivery=row[0].decode(), error=type(error).__name__,
                           place=own_line(error))  # fmt: skip
-        self._claims[channel] = number + 1  # after the boxes: if Redis went away meanwhile, all is given again
+        self._claims[channel] = number + 1  # after the bundles: if Redis went away meanwhile, all is given again
         return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
 
     async def mark_sending(self, delivery: Delivery) -> bool:
@@ -179,7 +178,7 @@ class Store:
             detail=receipt.detail[:500],
             new=new,
             **({"lane": delivery.lane} if delivery.kind in ("live", "roundup") else {}),
-            **({"kept": wire.digest_baseline_of(delivery.event.document)} if delivery.kind == "digest" else {}),
+            **({"kept": plan.digest_baseline_of(delivery.event.document)} if delivery.kind == "digest" else {}),
         )
 
     async def reschedule(
@@ -192,15 +191,15 @@ class Store:
         unknown: bool = False,
         holds: Sequence[Pause] = (),
     ) -> bool:
-        """Try again in `delay` seconds. `free`: it costs no attempt. `unknown`: it may have arrived."""
+        """Try again in `delay` seconds. `refund_attempt`: it costs no attempt. `unknown`: it may have arrived."""
         pauses = [
             {
-                "scope": self._scope(hold, delivery),
-                "ms": int(hold.seconds * 1000),
-                "reason": hold.reason[:500],
-                "probe": hold.probe,
+                "scope": self._scope(pause, delivery),
+                "ms": int(pause.seconds * 1000),
+                "reason": pause.reason[:500],
+                "probe": pause.probe,
             }
-            for hold in holds
+            for pause in holds
         ]
         return await self._settle(
             "reschedule",
@@ -233,10 +232,10 @@ class Store:
                 log.error("settle.failed", error=answer.decode(errors="replace"))
         return [answer == b"ok" for answer in answers]
 
-    def _scope(self, hold: Pause, delivery: Delivery) -> str:
-        if hold.scope == "lane":
+    def _scope(self, pause: Pause, delivery: Delivery) -> str:
+        if pause.scope == "lane":
             return f"lane:{delivery.lane}"
-        return hold.scope
+        return pause.scope
 
 
 def _lasting(row: Sequence[bytes | None]) -> dict[str, str]:

@@ -25,7 +25,7 @@ class ReconciliationState:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._watch = Runs(store)
+        self._runs = Runs(store)
 
     async def turn(self, period: float) -> float | None:
         """For one process in each period the time given to the last `finished`, 0 if there was none; else None."""
@@ -41,15 +41,15 @@ class ReconciliationState:
 
         A run whose project is not known is given too.
         """
-        found: list[tuple[int, bytes, SilentRun, bool]] = []
+        silent: list[tuple[int, bytes, SilentRun, bool]] = []
         for page in range(PAGES):
-            seen, *rows = await self._store.scripts.run(
+            examined, *rows = await self._store.scripts.run(
                 "watch", ["unheard", page * PAGE, PAGE, int(seconds * 1000), tenant, project]
             )
-            found += [_row(row) for row in rows]
-            if int(seen) < PAGE:
+            silent += [_row(row) for row in rows]
+            if int(examined) < PAGE:
                 break
-        chosen = sorted(found, key=lambda row: row[0])[:most]
+        chosen = sorted(silent, key=lambda row: row[0])[:most]
         if chosen:
             await self._store.scripts.run("watch", ["asked", *(name for _, name, _, _ in chosen)])
         return [await self._own(name, run) if again else run for _, name, run, again in chosen]
@@ -59,12 +59,12 @@ class ReconciliationState:
         async with self._store.redis.pipeline(transaction=False) as pipeline:
             for name in operations:
                 pipeline.exists(f"{keys.PREFIX}operation:{keys.operation(name)}")
-            known = await call(pipeline.execute())
-        return [name for name, there in zip(operations, known, strict=True) if not there]
+            exists = await call(pipeline.execute())
+        return [name for name, there in zip(operations, exists, strict=True) if not there]
 
     async def _own(self, name: bytes, run: SilentRun) -> SilentRun:
         """A run that was begun again under a new id goes by that id at the platform."""
-        history = await self._watch.history(name.decode())
+        history = await self._runs.history(name.decode())
         own = next((event.own_id for event in reversed(history) if event.own_id), run.operation)
         return SilentRun(own, run.percentage, run.phase)
 

@@ -20,8 +20,8 @@ class ResultsCache:
 
     async def get(self, subject: str, run: int) -> dict[str, Any] | None:
         """The document; empty if it was asked for in vain; None if nobody has asked yet."""
-        found = await call(self._redis.get(_key(subject, run)))
-        return json.loads(found) if found else None
+        text = await call(self._redis.get(_key(subject, run)))
+        return json.loads(text) if text else None
 
     async def keep(self, subject: str, run: int, document: Mapping[str, Any]) -> dict[str, Any]:
         """The document that counts from now on: this one, unless another was first."""
@@ -29,13 +29,15 @@ class ResultsCache:
         key = _key(subject, run)
         await call(self._redis.set(key, text, nx=True, ex=KEPT))
         kept = await call(self._redis.get(key))
-        found: dict[str, Any] = json.loads(kept or text)
-        return found
+        counting: dict[str, Any] = json.loads(kept or text)
+        return counting
 
 
 def _bounded(document: Mapping[str, Any]) -> bytes:
     brief = {name: value for name, value in document.items() if name != "phaseResults"}
-    texts = (json.dumps(one, ensure_ascii=False).encode("utf-8", "replace") for one in (document, brief, {}))
+    texts = (
+        json.dumps(candidate, ensure_ascii=False).encode("utf-8", "replace") for candidate in (document, brief, {})
+    )
     return next(text for text in texts if len(text) <= LARGEST)
 
 

@@ -38,7 +38,7 @@ class DueRun:
 @dataclass(frozen=True, slots=True)
 class Page:
     now: float
-    looks: Sequence[DueRun]
+    runs: Sequence[DueRun]
     more: bool
 
 
@@ -62,17 +62,17 @@ class Runs:
     async def due(self, most: int) -> Page:
         """Runs that may be due, the longest waiting first."""
         now, looked, *rows = await self._store.scripts.run("watch", ["due", most, int(PAUSE * 1000), *FIELDS])
-        looks = [DueRun(name.decode(), int(ticket), run_of(values)) for name, ticket, values in rows]
-        return Page(int(now) / 1000, looks, int(looked) >= most)
+        runs = [DueRun(name.decode(), int(ticket), run_of(values)) for name, ticket, values in rows]
+        return Page(int(now) / 1000, runs, int(looked) >= most)
 
-    async def again(self, times: Sequence[tuple[DueRun, float]]) -> None:
+    async def check_again_at(self, times: Sequence[tuple[DueRun, float]]) -> None:
         """When to look at these again; what happens meanwhile may bring it forward."""
         if times:
-            flat = [part for look, at in times for part in (look.operation, look.ticket, int(at * 1000))]
+            flat = [part for run, at in times for part in (run.operation, run.ticket, int(at * 1000))]
             await self._store.scripts.run("watch", ["again", *flat])
 
     async def history(self, operation: str) -> tuple[Event, ...]:
-        """The newest event of each name in the run of this name (`Look.operation`), oldest first."""
+        """The newest event of each name in the run of this name (`DueRun.operation`), oldest first."""
         row = await call(self._store.redis.hgetall(f"{PREFIX}operation:{operation}"))
         seqs = {name[4:]: int(value) for name, value in row.items() if name.startswith(b"seq:")}
         return tuple(load(row[b"doc:" + name]) for name in sorted(seqs, key=seqs.__getitem__) if b"doc:" + name in row)

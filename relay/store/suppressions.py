@@ -54,14 +54,14 @@ class Suppressions:
 
     async def find(self, address: str) -> list[Suppressed]:
         """Every entry of this address."""
-        wanted = _folded(address)
-        return [one for one in await self.all() if _folded(one.address) == wanted]
+        folded = _folded(address)
+        return [entry for entry in await self.all() if _folded(entry.address) == folded]
 
     async def reason(self, destination: str, address: str) -> str:
         """Why nothing goes there, or ''."""
-        fields = [f"{place} {_folded(address)}" for place in (destination, EVERYWHERE)]
-        found = await call(self._store.redis.hmget(keys.SUPPRESSED, fields))
-        return next((json.loads(row)["reason"] for row in found if row), "")
+        fields = [f"{scope} {_folded(address)}" for scope in (destination, EVERYWHERE)]
+        rows = await call(self._store.redis.hmget(keys.SUPPRESSED, fields))
+        return next((json.loads(row)["reason"] for row in rows if row), "")
 
     async def all(self) -> list[Suppressed]:
         """The whole list, oldest first; read piece by piece, for a long one must not hold up a delivery."""
@@ -70,7 +70,7 @@ class Suppressions:
             cursor, some = await call(self._store.redis.hscan(keys.SUPPRESSED, cursor, count=500))
             rows |= some
             if not cursor:
-                return sorted(_entries(rows.items()), key=lambda one: (one.at, one.destination, one.address))
+                return sorted(_entries(rows.items()), key=lambda entry: (entry.at, entry.destination, entry.address))
 
 
 def _entries(rows: Iterable[tuple[bytes, bytes]]) -> Iterable[Suppressed]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from relay.app import StoreSession
 from relay.cli import main
 from relay.cli.dead_filters import moment
-from relay.cli.dead_letters import all_letters, chosen, letters_table, short
+from relay.cli.dead_letters import all_entries, entries_named, entries_table, short
 from relay.domain.deliveries import Window
 from relay.errors import RelayError
 from tests.support.commands import Done, relay, relay_on_terminal
@@ -41,7 +41,7 @@ async def letter(running_stage: Stage) -> str:
     running_stage.around.inbox.answer("gone@example.com", REFUSED)
     await running_stage.post(started("pair"))
     await running_stage.around.settled()
-    [letter] = await running_stage.around.records.dead()
+    [letter] = await running_stage.around.admin.dead()
     return letter.id
 
 
@@ -53,12 +53,12 @@ async def dead(running: Stage, verb: str, *arguments: str, **env: str) -> Done:
     return await relay("dead", verb, "-c", CONFIG, *arguments, env={**running.around.env, **env})
 
 
-def desk(running: Stage) -> StoreSession:
-    return StoreSession(running.relay.config, running.around.store, running.around.records)
+def session(running: Stage) -> StoreSession:
+    return StoreSession(running.relay.config, running.around.store, running.around.admin)
 
 
 async def quarantined(running: Stage, document: Any, reason: str = "operation.operationId: missing") -> str:
-    return await running.around.records.quarantine("async-operations", json.dumps(document).encode(), {}, reason)
+    return await running.around.admin.quarantine("async-operations", json.dumps(document).encode(), {}, reason)
 
 
 async def count(running: Stage, place: str) -> int:
@@ -76,7 +76,7 @@ async def test_the_list_is_readable_on_a_terminal_of_any_width(running_stage: St
     body_id = await quarantined(running_stage, {"no": "operation"})
     console = Console(width=width, file=StringIO())
 
-    console.print(letters_table(await all_letters(desk(running_stage)), "Europe/Berlin"))
+    console.print(entries_table(await all_entries(session(running_stage)), "Europe/Berlin"))
 
     text = console.file.getvalue()  # type: ignore[attr-defined]
     lines, words = text.rstrip().splitlines(), " ".join(text.split())
@@ -161,7 +161,7 @@ async def test_a_digest_is_shown_with_all_that_it_would_have_told(running_stage:
     target = mail("gone@example.com", destination="daily", mode="digest", windows=(window,))
     await running_stage.around.store.accept(completed(), [target])
     await running_stage.around.settled()
-    [letter] = await running_stage.around.records.dead()
+    [letter] = await running_stage.around.admin.dead()
 
     listed, shown = await dead(running_stage, "list"), await dead(running_stage, "show", letter.id)
 
@@ -175,7 +175,7 @@ async def test_a_digest_is_shown_with_all_that_it_would_have_told(running_stage:
 
 @pytest.mark.parametrize("length", [8, 20, 32])
 async def test_an_id_may_be_cut_to_eight_characters(running_stage: Stage, letter: str, length: int) -> None:
-    [one] = await chosen(desk(running_stage), [letter[:length]])
+    [one] = await entries_named(session(running_stage), [letter[:length]])
 
     assert one.id == letter
 
@@ -183,7 +183,7 @@ async def test_an_id_may_be_cut_to_eight_characters(running_stage: Stage, letter
 @pytest.mark.parametrize("name", ["0123456", "00000000", "q-00000000", "nonsense", ""])
 async def test_an_id_that_means_nothing_is_refused(running_stage: Stage, letter: str, name: str) -> None:
     with pytest.raises(RelayError, match=f"^{name} is neither dead nor quarantined; `relay dead list` shows what is$"):
-        await chosen(desk(running_stage), [name])
+        await entries_named(session(running_stage), [name])
 
 
 async def test_an_ambiguous_id_is_refused_with_all_it_may_mean(running_stage: Stage, letter: str) -> None:
@@ -194,7 +194,7 @@ async def test_an_ambiguous_id_is_refused_with_all_it_may_mean(running_stage: St
     await redis.hincrby("{relay}:ledger", "dead", 1)
 
     with pytest.raises(RelayError, match=f"^{letter[:8]} may be any of {letter}, {twin}$"):
-        await chosen(desk(running_stage), [letter[:8]])
+        await entries_named(session(running_stage), [letter[:8]])
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ async def test_what_a_filter_means_is_replayed_and_counted(running_stage: Stage,
 
     assert (done.status, done.facts) == (0, {"replayed": [letter], "count": 1, "failed": {}})
     assert ledger.counts["delivered"] == 2
-    assert [one.id for one in await running_stage.around.records.quarantined()] == [body_id]
+    assert [one.id for one in await running_stage.around.admin.quarantined()] == [body_id]
 
 
 async def test_a_destination_for_which_nothing_is_dead_gets_a_suggestion(running_stage: Stage, letter: str) -> None:
@@ -266,7 +266,7 @@ async def test_a_destination_of_the_configuration_for_which_nothing_is_dead_is_n
 
 
 async def test_what_relay_itself_failed_on_stands_first_and_can_be_named(running_stage: Stage) -> None:
-    fault = await running_stage.around.records.quarantine("ops", b"{}", {}, "KeyError at relay/x.py:1", fault=True)
+    fault = await running_stage.around.admin.quarantine("ops", b"{}", {}, "KeyError at relay/x.py:1", fault=True)
     for number in range(3):
         await quarantined(running_stage, {"no": number})
 
@@ -338,7 +338,7 @@ async def test_a_quarantined_event_that_makes_sense_by_now_is_delivered(running_
 
     assert (done.status, done.err) == (0, "")
     assert len(await running_stage.around.mails(2)) == 2
-    assert await running_stage.around.records.quarantined() == []
+    assert await running_stage.around.admin.quarantined() == []
 
 
 async def test_a_quarantined_event_that_still_makes_no_sense_stays(running_stage: Stage, letter: str) -> None:
@@ -349,7 +349,7 @@ async def test_a_quarantined_event_that_still_makes_no_sense_stays(running_stage
     assert done.status == 1
     assert done.facts["replayed"] == [letter]
     assert done.facts["failed"][name].startswith("still makes no sense: ")
-    assert [one.id for one in await running_stage.around.records.quarantined()] == [name]
+    assert [one.id for one in await running_stage.around.admin.quarantined()] == [name]
 
 
 async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(running_stage: Stage, letter: str) -> None:
@@ -360,7 +360,7 @@ async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(running_stage: St
     ledger = await running_stage.around.ledger()
     assert (done.status, done.out.splitlines()[2:]) == (0, ["dropped 2 in all"])
     assert (ledger.counts["dead"], ledger.counts["dropped"], ledger.imbalance) == (0, 1, 0)
-    assert await running_stage.around.records.quarantined() == []
+    assert await running_stage.around.admin.quarantined() == []
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ async def noted(running: Stage, *whats: str, subject: str = ANALYSIS) -> None:
     """Return once all of these have been noted of the operation."""
 
     async def there() -> bool:
-        story = await running.around.records.story(subject)
-        return bool(story) and set(whats) <= {line[1] for line in story.log}
+        timeline = await running.around.admin.timeline(subject)
+        return bool(timeline) and set(whats) <= {line[1] for line in timeline.log}
 
     await until(there)
 

@@ -141,7 +141,7 @@ async def test_no_header_on_the_way_can_use_up_the_id_of_a_later_event(running_s
 async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running_stage: Stage) -> None:
     around = running_stage.around
     one, other = [tenant(body("operation.progress", 10, operationId=name)) for name in ("op-1", "op-2")]
-    await around.records.quarantine("async-operations", json.dumps(one).encode(), {"ce-id": "evt-D"}, "once invalid")
+    await around.admin.quarantine("async-operations", json.dumps(one).encode(), {"ce-id": "evt-D"}, "once invalid")
     assert (await dead(running_stage, "replay", "--all")).status == 0
 
     reply = await running_stage.post(other, headers=[("ce-id", "evt-D")])

@@ -262,7 +262,7 @@ async def test_a_platform_that_stays_down_leaves_a_dead_letter_and_whoever_press
         await one.press("cancel")
         [reply] = await one.replies(1)
         assert reply == "Cancel, asked for by @analyst, was refused: 503 Service Unavailable: in maintenance"
-        [letter] = await one.around.records.dead()
+        [letter] = await one.around.admin.dead()
         assert (letter.event, letter.channel, letter.address) == ("operation.action.requested", "platform", "cancel")
         await one.press("cancel")
         assert len(await one.replies(2)) == 2
@@ -428,7 +428,7 @@ async def test_a_muted_run_is_edited_and_replied_to_no_more_until_it_ends(redis_
         assert len(threaded(one.around.slack.messages("#team"))) == 1
         ledger = await one.around.settled()
         assert ledger.counts["held:muted"] == 2
-        story = await one.around.records.story("op-1")
+        story = await one.around.admin.timeline("op-1")
         assert story
         assert [line for line in facts_of(story)["timeline"] if line.get("reason") == "muted"]
 

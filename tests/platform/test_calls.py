@@ -160,7 +160,7 @@ async def test_what_no_webhook_told_is_told_after_a_start_with_its_results(
         artifact = (await client.results(first.operation_id)).artifacts[0]
         assert all(artifact.name in mail.text for mail in by_name["Monthly Report"])
         assert all("The disk is full." in mail.text for mail in by_name["Extraction"])
-        story = await around.records.story(first.operation_id)
+        story = await around.admin.timeline(first.operation_id)
         assert story
         assert "async-operations when asked" in str(story.log)
 

@@ -314,9 +314,9 @@ async def test_ids_with_braces_newlines_and_colons_stay_inside_the_keyspace(stor
     await store.accept(events.progress(10, operationId=hostile), [room()])
 
     assert all(key.startswith(b"{relay}:") and b"\n" not in key for key in await store.redis.keys("*"))
-    story = await Admin(store).story(hostile)
-    assert story is not None
-    assert story.facts["id"] == hostile
+    timeline = await Admin(store).timeline(hostile)
+    assert timeline is not None
+    assert timeline.facts["id"] == hostile
 
 
 async def test_what_is_left_out_beforehand_is_counted_and_nothing_else(store: Store) -> None:

@@ -247,17 +247,17 @@ class TestDigests:
 
     async def test_no_digest_of_nothing_unless_it_is_asked_for(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
-        ensured = [await store.bundles.ensure(target, target.windows[0]) for _ in range(3)]
+        ensured = [await store.bundles.schedule(target, target.windows[0]) for _ in range(3)]
         over(clock)
 
         (delivery,) = await send(store)
 
         assert (ensured, told(delivery)) == ([True, False, False], {})
-        assert not await store.bundles.ensure(target, target.windows[0])
+        assert not await store.bundles.schedule(target, target.windows[0])
 
     async def test_an_ensured_window_and_its_entries_are_one_digest(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
-        await store.bundles.ensure(target, target.windows[0])
+        await store.bundles.schedule(target, target.windows[0])
         await store.accept(events.completed(operationId="a"), [target])
         over(clock)
 

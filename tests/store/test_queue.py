@@ -470,9 +470,9 @@ class TestLiveMessages:
         kinds = {(delivery.kind, delivery.event.name) for delivery in await claim(fast)}
 
         assert ("reply", "operation.completed") in kinds or ("live", "operation.completed") in kinds
-        story = await Admin(fast).story(old.event.subject)
-        assert story is not None
-        assert "repair" in [line[1] for line in story.log]
+        timeline = await Admin(fast).timeline(old.event.subject)
+        assert timeline is not None
+        assert "repair" in [line[1] for line in timeline.log]
 
     async def test_an_unknown_event_is_told_beside_the_live_message(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())

@@ -25,7 +25,7 @@ def watch(store: Store) -> Runs:
 
 
 async def the_look(watch: Runs) -> DueRun:
-    (look,) = (await watch.due(10)).looks
+    (look,) = (await watch.due(10)).runs
     return look
 
 
@@ -116,7 +116,7 @@ async def test_a_run_that_ends_is_not_looked_at(store: Store, watch: Runs, end: 
     await store.accept(end, [])
     await store.accept(events.progress(20), [])
 
-    assert (await watch.due(10)).looks == []
+    assert (await watch.due(10)).runs == []
 
 
 async def test_a_run_whose_end_is_known_through_its_batch_alone_is_not_looked_at(store: Store, watch: Runs) -> None:
@@ -124,7 +124,7 @@ async def test_a_run_whose_end_is_known_through_its_batch_alone_is_not_looked_at
     done = events.body("batch.operation.completed", 100, status="Completed") | {"batchId": "batch-1"}
     await store.accept(events.event_of(done), [])
 
-    assert (await watch.due(10)).looks == []
+    assert (await watch.due(10)).runs == []
 
 
 async def test_a_batch_that_tells_late_of_a_run_does_not_end_the_watch_over_its_retry(
@@ -138,7 +138,7 @@ async def test_a_batch_that_tells_late_of_a_run_does_not_end_the_watch_over_its_
 
     async def looked_at() -> list[str]:
         clock.advance(60)
-        return [look.run.subject for look in (await watch.due(10)).looks]
+        return [look.run.subject for look in (await watch.due(10)).runs]
 
     await store.accept(events.progress(10, operationId="op-1"), [])
     retry = events.progress(5, operationId="op-2", originalOperationId="op-1", retryNumber=1)
@@ -162,7 +162,7 @@ async def test_an_alarm_of_a_run_that_was_forgotten_brings_nothing_back(
     store: Store, watch: Runs, clock: Clock
 ) -> None:
     await store.accept(events.progress(10, timeoutAt="2024-01-20T11:00:00Z"), [])
-    (look,) = (await watch.due(10)).looks
+    (look,) = (await watch.due(10)).runs
     history = await watch.history(look.operation)
     await store.redis.delete(f"{{relay}}:operation:{look.operation}")
 
@@ -190,37 +190,37 @@ async def test_an_alarm_that_could_not_be_delivered_in_time_is_not_told_of_a_run
 async def test_batches_are_not_watched(store: Store, watch: Runs) -> None:
     await store.accept(events.event_of(events.seed("submit-batch.response") | {"event": "batch.started"}), [])
 
-    assert (await watch.due(10)).looks == []
+    assert (await watch.due(10)).runs == []
 
 
 async def test_after_thirty_days_nobody_looks(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
     clock.advance(30 * DAY)
 
-    assert (await watch.due(10)).looks == []
+    assert (await watch.due(10)).runs == []
     assert await store.redis.zcard("{relay}:watch") == 0
 
 
 async def test_what_is_given_out_is_given_again_only_later(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
     look = await the_look(watch)
-    assert (await watch.due(10)).looks == []
+    assert (await watch.due(10)).runs == []
 
     clock.advance(30)
-    assert (await watch.due(10)).looks  # whoever had it did not come back
-    await watch.again([(look, clock() + 3600)])  # too late: it is another's
+    assert (await watch.due(10)).runs  # whoever had it did not come back
+    await watch.check_again_at([(look, clock() + 3600)])  # too late: it is another's
     clock.advance(30)
     assert await the_look(watch)
 
 
 async def test_it_is_looked_at_when_it_was_asked_for(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
-    await watch.again([(await the_look(watch), clock() + 300)])
+    await watch.check_again_at([(await the_look(watch), clock() + 300)])
 
     clock.advance(299)
-    assert (await watch.due(10)).looks == []
+    assert (await watch.due(10)).runs == []
     clock.advance(1)
-    assert (await watch.due(10)).looks
+    assert (await watch.due(10)).runs
 
 
 async def test_what_happens_to_a_stalled_run_is_seen_at_once(store: Store, watch: Runs, clock: Clock) -> None:
@@ -228,8 +228,8 @@ async def test_what_happens_to_a_stalled_run_is_seen_at_once(store: Store, watch
     clock.advance(900)
     look = await the_look(watch)
     await store.accept(await alarm_of(watch, look, clock()), [])
-    await watch.again([(look, clock() + 3600)])
-    assert (await watch.due(10)).looks == []
+    await watch.check_again_at([(look, clock() + 3600)])
+    assert (await watch.due(10)).runs == []
 
     await store.accept(events.progress(20), [])
     assert (await the_run(watch)).alarms.open

@@ -58,10 +58,10 @@ class TestHolding:
         await suppressions.add(ANALYST)
         await store.accept(events.completed(), [mail()])
 
-        story = await Admin(store).story(events.completed().subject)
+        timeline = await Admin(store).timeline(events.completed().subject)
 
-        assert story
-        assert story.log[-1][1:] == ["held", "analysts", "suppressed", ANALYST]
+        assert timeline
+        assert timeline.log[-1][1:] == ["held", "analysts", "suppressed", ANALYST]
 
     async def test_another_destination_reaches_the_same_reader(self, store: Store, suppressions: Suppressions) -> None:
         await suppressions.add(ANALYST, "analysts-daily", reason=UNSUBSCRIBED)

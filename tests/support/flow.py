@@ -50,7 +50,7 @@ class Flow:
 
     def __post_init__(self) -> None:
         self.store = self.open_store()
-        self.records = Admin(self.store)
+        self.admin = Admin(self.store)
         self.intake = Ingest(self.store, lambda: self.config, CHANNELS)
         self.start()
 
@@ -94,7 +94,7 @@ class Flow:
             await self.deliver()
 
     async def ledger(self) -> Ledger:
-        return await self.records.ledger()
+        return await self.admin.ledger()
 
     async def held(self) -> dict[str, int]:
         """How many were held, by reason."""

@@ -34,13 +34,13 @@ class Surroundings:
     inbox: Inbox
     store: Store  # a look into relay's own Redis
     env: Mapping[str, str]
-    records: Admin = field(init=False)
+    admin: Admin = field(init=False)
 
     def __post_init__(self) -> None:
-        self.records = Admin(self.store)
+        self.admin = Admin(self.store)
 
     async def ledger(self) -> Ledger:
-        return await self.records.ledger()
+        return await self.admin.ledger()
 
     async def settled(self) -> Ledger:
         """The ledger, once nothing is pending any more."""

@@ -51,10 +51,10 @@ def _new_enough(binary: Path) -> Path:
     binary = binary.absolute()
     question = [str(binary), "--version"]
     try:
-        asked = subprocess.run(question, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - it is the operator's
+        answer = subprocess.run(question, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - it is the operator's
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise EmbeddedRedisError(f"{binary} does not run: {error}. {WAYS_OUT}") from error
-    version = re.search(r"\bv=(\d+)\.[\d.]+", asked.stdout)
+    version = re.search(r"\bv=(\d+)\.[\d.]+", answer.stdout)
     if not version:
         raise EmbeddedRedisError(f"{binary} does not say which Redis it is. {WAYS_OUT}")
     if int(version[1]) < OLDEST:

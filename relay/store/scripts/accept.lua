@@ -1,6 +1,6 @@
 -- accept: identity, order, gates, deliveries and ledger of every event of a batch, in one step.
 -- KEYS[1] the ledger. ARGV from 3: window (ms), then four per event: delivery digest ('' if none), fact
--- digest (16 bytes each), plan (JSON, see wire.py), body. Answers one array per event; a fault in one event
+-- digest (16 bytes each), plan (JSON, see plan.py), body. Answers one array per event; a fault in one event
 -- never touches its neighbours, and is not remembered: the sender's next try is accepted.
 local WINDOW = tonumber(ARGV[3])
 local BUCKET = math.floor(WINDOW / 2) -- three buckets cover the window, and a fourth is never needed
@@ -170,14 +170,14 @@ local function observe(key, plan, was)
   end
 end
 
--- An alarm was decided by what was read a moment ago: it is moot if somebody else has told it, or the run has moved.
+-- Optimistic check: drop the alarm if another process raised it or the run changed since it was read.
 local function moot(key, watch)
   local w = redis.call('HMGET', key, 'watch:alarms', 'watch:heard', 'watch:moved')
   return redis.call('EXISTS', key) == 0 or (w[1] or '') ~= watch.was
     or watch.heard and tonumber(w[2] or '') ~= watch.heard or watch.moved and tonumber(w[3] or '') ~= watch.moved
 end
 
--- What relay itself says of a run is no news from the run: it moves nothing but what was told.
+-- Alarms are relay's own: they update the alarm state and never count as activity of the run.
 local function alarm(key, plan, body)
   local seq = redis.call('HINCRBY', key, 'seq', 1)
   redis.call('HSET', key, 'watch:alarms', plan.watch.becomes, 'doc:' .. plan.name, body, 'seq:' .. plan.name, seq)

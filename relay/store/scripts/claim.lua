@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- claim: lease up to n due deliveries of one channel. A lease, never a pop: a crashed worker's lapse by themselves.
 -- KEYS[1] the ledger. ARGV from 3: channel, n, lease (ms), worker, token.
--- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see store.py).
+-- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see plan.py).
 -- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms).
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local quiet = cjson.decode(ARGV[8] or '{}')
@@ -27,7 +27,7 @@ end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 50)) do reap(id) end
 
--- What nobody wants to read once the run is over.
+-- Obsolete once the run has ended.
 local PASSING = {['operation.progress'] = true, ['operation.stalled'] = true, ['operation.recovered'] = true}
 
 local function outdated(id, kind, lane, seq, name, operation)
