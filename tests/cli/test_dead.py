@@ -1,7 +1,6 @@
 """relay dead: what could not be delivered, to look at, replay or drop, on a running relay."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -19,20 +18,13 @@ from relay.domain.deliveries import Window
 from relay.errors import RelayError
 from tests.support.commands import Done, relay, relay_on_terminal
 from tests.support.events import body, completed
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, stage
+from tests.support.stage import CONFIG, Stage
 from tests.support.targets import mail
 
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 REFUSED = ("550 5.7.1 Mail like this is not wanted here, and none of this name has ever been seen on this side of the "
            "mail system")  # fmt: skip
 DIGEST = "0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture
-async def running_stage(redis_server: RedisServer) -> AsyncIterator[Stage]:
-    async with stage(redis_server.url) as running:
-        yield running
 
 
 @pytest.fixture

@@ -8,21 +8,14 @@ import pty
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.commands import ROOT, environment, relay
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Surroundings, surroundings
+from tests.support.stage import CONFIG, Surroundings
 from tests.support.waiting import until
-
-
-@pytest.fixture
-async def around(redis_server: RedisServer) -> AsyncIterator[Surroundings]:
-    async with surroundings(redis_server.url) as around:
-        yield around
 
 
 async def log_of(around: Surroundings, *arguments: str, done: Callable[[str], bool], **env: str) -> list[str]:

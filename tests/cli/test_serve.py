@@ -1,4 +1,4 @@
-"""relay serve: how it starts, refuses, reloads and stops, in one process and in several."""
+"""relay serve: how it starts, refuses and reloads, in one process and in several."""
 
 import asyncio
 import contextlib
@@ -6,52 +6,28 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from structlog.testing import capture_logs
 
-from relay.supervisor import Supervisor
 from tests.support.commands import Serving, relay
-from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.sender import read_reply
-from tests.support.stage import CONFIG, Surroundings, post, surroundings
+from tests.support.serving import alive, change, embedded, events, pids, started
+from tests.support.stage import CONFIG, Surroundings, post
 from tests.support.waiting import until
 
-DRAIN = 20  # seconds: far more than a stop without one takes
 AS_TEXT = ("--log-format", "text")
+
+
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
-
-
-@pytest.fixture
-async def around(redis_server: RedisServer) -> AsyncIterator[Surroundings]:
-    async with surroundings(redis_server.url) as around:
-        yield around
-
-
-@pytest.fixture
-def data_dir() -> Iterator[str]:
-    """Short enough for the path of a socket, which pytest's own is not."""
-    path = tempfile.mkdtemp(prefix="relay-", dir="/tmp")
-    yield f"{path}/data"
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """A configuration of one's own, to change."""
-    return Path(shutil.copy(CONFIG, tmp_path / "relay.yaml"))
 
 
 @pytest.fixture
@@ -61,30 +37,9 @@ def taken() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def change(config: Path, old: str, new: str) -> int:
-    """The number of the line in which `old` became `new`."""
-    before, found, after = config.read_text("utf-8").partition(old)
-    assert found
-    config.write_text(before + new + after, "utf-8")
-    return before.count("\n") + 1
-
-
-def embedded(around: Surroundings, data_dir: str) -> dict[str, str]:
-    return {**around.env, "RELAY_REDIS_URL": "", "STAGE_DATA": data_dir}
-
-
-def started(tenant: str = "room", **operation: Any) -> dict[str, Any]:
-    return body("operation.started", 0, status="Initiated", **operation) | {"tenantId": tenant}
-
-
 async def get(url: str) -> str:
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         return await response.text()
-
-
-async def probe(url: str) -> int:
-    async with aiohttp.ClientSession() as session, session.get(url) as response:
-        return response.status
 
 
 @contextlib.asynccontextmanager
@@ -99,121 +54,6 @@ async def connection(url: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
 
     yield ask
     writer.transport.abort()
-
-
-def alive(pid: int) -> bool:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
-    return False
-
-
-async def test_sigterm_ends_it_with_0_after_what_was_accepted(around: Surroundings) -> None:
-    async with Serving(CONFIG, around.env) as serving:
-        reply = await post(serving.url, started())
-
-        status = await serving.stop()
-
-    assert (reply.status, status) == (202, 0)
-    assert serving.lines[-1]["event"] == "relay.stopped"
-
-
-async def test_ctrl_c_ends_it_with_0_and_no_traceback(around: Surroundings) -> None:
-    async with Serving(CONFIG, around.env) as serving:
-        serving.send_signal(signal.SIGINT)
-
-        status = await serving.wait()
-
-    assert status == 0
-    assert all("event" in line for line in serving.lines)
-
-
-@pytest.mark.parametrize("processes", ["1", "2"])
-async def test_sigterm_drains_until_a_second_one(around: Surroundings, config: Path, processes: str) -> None:
-    change(config, "drain: 0s", f"drain: {DRAIN}s")
-    async with Serving(config, around.env, "--processes", processes) as serving:
-        await until(lambda: len(events(serving, "relay.started")) == int(processes))
-
-        serving.send_signal(signal.SIGTERM)
-        await until(lambda: len(events(serving, "relay.stopping")) == int(processes))
-        taken = await post(serving.url, started())
-        probes = [await probe(f"{serving.url}/{name}") for name in ("readyz", "healthz")]
-        async with asyncio.timeout(DRAIN / 2):
-            serving.send_signal(signal.SIGTERM)
-            status = await serving.wait()
-
-    assert {line["drain"] for line in events(serving, "relay.stopping")} == {DRAIN}
-    assert (taken.status, taken.headers["connection"], probes) == (202, "close", [503, 200])
-    assert status == 0
-    assert len(events(serving, "relay.stopped")) == int(processes)
-
-
-async def test_a_drain_ends_by_itself(around: Surroundings, config: Path) -> None:
-    change(config, "drain: 0s", "drain: 100ms")
-    async with Serving(config, around.env) as serving:
-        assert await serving.stop() == 0
-
-
-@pytest.mark.parametrize("processes", ["1", "2"])
-async def test_ctrl_c_does_not_drain(around: Surroundings, config: Path, processes: str) -> None:
-    change(config, "drain: 0s", f"drain: {DRAIN}s")
-    async with Serving(config, around.env, "--processes", processes) as serving:
-        await until(lambda: len(events(serving, "relay.started")) == int(processes))
-
-        async with asyncio.timeout(DRAIN / 2):
-            serving.send_signal(signal.SIGINT)
-            status = await serving.wait()
-
-    assert status == 0
-    assert [line["drain"] for line in events(serving, "relay.stopping")] == [0.0] * int(processes)
-
-
-async def test_one_of_several_that_hears_sigterm_twice_drains_all_the_same(around: Surroundings, config: Path) -> None:
-    change(config, "drain: 0s", f"drain: {DRAIN}s")
-    async with Serving(config, around.env, "--processes", "2") as serving:
-        await until(lambda: len(events(serving, "relay.started")) == 2)
-
-        serving.send_signal(signal.SIGTERM)
-        await until(lambda: len(events(serving, "relay.stopping")) == 2)
-        for pid in pids(serving, "process.started"):  # as systemd does, to everything in its group
-            os.kill(pid, signal.SIGTERM)
-        taken = [await post(serving.url, started(operationId=f"op-{number}")) for number in range(8)]
-        stopped = events(serving, "relay.stopped")
-        serving.send_signal(signal.SIGINT)
-        await serving.wait()
-
-    assert {reply.status for reply in taken} == {202}
-    assert stopped == []
-
-
-async def test_the_private_redis_ends_after_the_processes_that_drain(
-    around: Surroundings, config: Path, data_dir: str
-) -> None:
-    change(config, "drain: 0s", "drain: 1s")
-    async with Serving(config, embedded(around, data_dir), "--processes", "2") as serving:
-        await until(lambda: len(events(serving, "relay.started")) == 2)
-
-        status = await serving.stop()
-
-    assert status == 0
-    order = [line["event"] for line in serving.lines if line.get("event") in ("relay.stopped", "redis.stopped")]
-    assert order == ["relay.stopped", "relay.stopped", "redis.stopped"]
-
-
-async def test_a_process_that_does_not_end_is_killed(around: Surroundings) -> None:
-    processes = Supervisor(CONFIG, {**os.environ, **around.env}, role="all", count=2, patience=0.5)
-    with capture_logs() as lines:
-        running = asyncio.create_task(processes.run())
-        await until(lambda: [line["event"] for line in lines].count("process.started") == 2)
-        stuck = next(line["pid"] for line in lines if line["event"] == "process.started")
-        os.kill(stuck, signal.SIGSTOP)
-        await until(lambda: os.waitpid(stuck, os.WUNTRACED | os.WNOHANG)[0])  # from now on it hears nothing
-
-        processes.drain()
-        await asyncio.wait_for(running, 20)
-
-    assert stuck in [line["pid"] for line in lines if line["event"] == "process.killed"]
-    assert not alive(stuck)
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
@@ -392,11 +232,3 @@ def test_lines_of_several_processes_do_not_mix() -> None:
 
     assert json.loads(written)["event"] == "it"
     assert written.endswith(b"\n")
-
-
-def events(serving: Serving, name: str) -> list[dict[str, Any]]:
-    return [line for line in serving.lines if line.get("event") == name]
-
-
-def pids(serving: Serving, name: str) -> list[int]:
-    return [line["pid"] for line in events(serving, name)]

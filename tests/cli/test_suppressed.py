@@ -1,6 +1,5 @@
 """relay suppressed: who is not written to any more, on a running relay."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +8,9 @@ import pytest
 from relay.store.suppressions import BOUNCED, UNSUBSCRIBED, Suppressions
 from tests.support.commands import Done, relay
 from tests.support.events import body
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, stage
+from tests.support.stage import CONFIG, Stage
 
 GONE = "gone@example.com"
-
-
-@pytest.fixture
-async def running_stage(redis_server: RedisServer) -> AsyncIterator[Stage]:
-    async with stage(redis_server.url) as running:
-        yield running
 
 
 async def suppressed(running: Stage, verb: str, *arguments: str, **env: str) -> Done:
