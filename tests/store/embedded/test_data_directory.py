@@ -1,0 +1,150 @@
+"""The data directory: one relay owns it, and nobody else gets at it."""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay.errors import EmbeddedRedisError
+from relay.store.embedded.server import EmbeddedRedis, running_url
+from tests.support.embedded import OUTLIVES_ITS_PARENT, SERVER, client, modes, pid_of, relay_process, restarted, written
+
+
+async def test_a_second_relay_is_refused_and_told_by_whom(data_dir: Path) -> None:
+    async with EmbeddedRedis(data_dir) as server, client(server.url) as redis:
+        with pytest.raises(EmbeddedRedisError) as refusal:
+            await EmbeddedRedis(data_dir).start()
+
+        assert f"as PID {os.getpid()} on {data_dir}" in str(refusal.value)
+        assert "RELAY_DATA_DIR" in str(refusal.value)
+        assert await redis.ping()
+
+
+async def test_a_second_start_of_the_same_object_changes_nothing(data_dir: Path) -> None:
+    server = EmbeddedRedis(data_dir)
+    await server.start()
+
+    with pytest.raises(EmbeddedRedisError, match="runs already"):
+        await server.start()
+
+    assert await running_url(data_dir) == server.url
+    await server.stop()
+    assert await running_url(data_dir) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the server stays until the next relay ends it")
+def test_a_killed_relay_takes_its_server_along(data_dir: Path) -> None:
+    with relay_process(data_dir) as (relay, _), (data_dir / "redis.lock").open() as lock:
+        relay.kill()
+
+        fcntl.flock(lock, fcntl.LOCK_EX)  # waits until the server, which holds it too, has ended
+
+
+async def test_a_server_that_outlived_its_relay_is_taken_over_with_its_data(home: Path, data_dir: Path) -> None:
+    script = OUTLIVES_ITS_PARENT.format(python=sys.executable, server=str(SERVER))
+    with relay_process(data_dir, written(home / "redis-server", script)) as (relay, orphan):
+        url = await running_url(data_dir)
+        assert url
+        async with client(url) as redis:
+            await redis.set("key", "value")
+            relay.kill()
+            relay.wait()
+            assert (await redis.info("server"))["process_id"] == orphan
+
+        with capture_logs() as logs:
+            async with EmbeddedRedis(data_dir) as server, client(server.url) as redis:
+                assert await redis.get("key") == "value"
+                assert server.pid != orphan
+
+    assert {"event": "redis.orphan_found", "pid": orphan, "relay_pid": relay.pid}.items() <= logs[0].items()
+
+
+async def test_an_orphan_that_does_not_end_is_named_and_its_data_left_alone(home: Path, data_dir: Path) -> None:
+    script = OUTLIVES_ITS_PARENT.format(python=sys.executable, server=str(SERVER))
+    with relay_process(data_dir, written(home / "redis-server", script)) as (relay, orphan):
+        os.kill(orphan, signal.SIGSTOP)
+        relay.kill()
+        relay.wait()
+
+        with pytest.raises(EmbeddedRedisError, match=rf"PID {orphan}\).*still holds {data_dir}"):
+            await EmbeddedRedis(data_dir, stop_timeout=0.1).start()
+
+
+async def test_a_directory_whose_relay_and_server_are_both_gone_is_free(data_dir: Path) -> None:
+    with relay_process(data_dir) as (relay, server_pid):
+        os.kill(server_pid, signal.SIGKILL)
+        relay.kill()
+        relay.wait()
+
+        async with EmbeddedRedis(data_dir) as server:
+            assert server.pid != server_pid
+
+
+async def test_a_directory_that_cannot_be_had_is_named(home: Path) -> None:
+    file = written(home / "file", "no directory")
+
+    with pytest.raises(EmbeddedRedisError, match=rf"{file}/data.*RELAY_DATA_DIR"):
+        await EmbeddedRedis(file / "data").start()
+
+
+async def test_only_its_user_gets_at_the_directory_and_the_socket(existing_dir: Path) -> None:
+    async with EmbeddedRedis(existing_dir):
+        found = modes(existing_dir)
+
+    assert found["data"] == 0o700
+    assert found["redis.sock"] == 0o700
+    assert found["relay.lock"] == found["redis.lock"] == found["redis.log"] == 0o600
+
+
+async def test_any_characters_may_be_in_the_path(home: Path) -> None:
+    data_dir = home / "Täglich, \"50%\" #1? 'neu' \\n"
+
+    async with EmbeddedRedis(data_dir) as server, client(server.url) as redis:
+        assert await redis.ping()
+        assert (data_dir / "redis.sock").is_socket()
+        assert await running_url(data_dir) == server.url
+
+
+async def test_a_path_too_long_for_a_socket_gets_a_private_place_elsewhere(home: Path) -> None:
+    data_dir = home / ("long" * 30)
+    server = EmbeddedRedis(data_dir, runtime_dir=home)
+
+    async with server, client(server.url) as redis:
+        assert await redis.ping()
+        (place,) = (name for name in modes(home) if name.startswith(f"relay-{os.getuid()}-"))
+        assert modes(home / place) == {place: 0o700, "redis.sock": 0o700}
+        assert await running_url(data_dir) == server.url
+
+    assert place not in modes(home)
+
+
+async def test_a_place_elsewhere_that_is_too_long_itself_is_refused(home: Path) -> None:
+    data_dir = home / ("long" * 30)
+
+    with pytest.raises(EmbeddedRedisError, match="too long for a socket"):
+        await EmbeddedRedis(data_dir, runtime_dir=data_dir).start()
+
+
+async def test_other_commands_find_the_running_server(data_dir: Path) -> None:
+    assert await running_url(data_dir) is None
+
+    async with EmbeddedRedis(data_dir) as server:
+        assert await running_url(data_dir) == server.url
+        killed = pid_of(server)
+        os.kill(killed, signal.SIGKILL)
+        await restarted(server, killed)
+        assert await running_url(data_dir) == server.url
+
+    assert await running_url(data_dir) is None
+
+
+async def test_a_lock_file_of_a_dead_relay_is_not_believed(existing_dir: Path) -> None:
+    said = {"relay_pid": 1, "server_pid": os.getpid(), "socket": f"{existing_dir}/redis.sock"}
+    written(existing_dir / "relay.lock", json.dumps(said))
+
+    assert await running_url(existing_dir) is None

@@ -1,0 +1,241 @@
+"""What would be a new message in quiet hours, or above the cap, goes into a bundle instead."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from relay.domain.deliveries import Delivery, Presentation, Receipt, Window
+from relay.policy.presentation import presentation_for
+from relay.store import Store
+from tests.support import events
+from tests.support.bundles import POSTED, claim, counts, digest, next_day, night, send, statuses
+from tests.support.clock import Clock
+from tests.support.targets import mail, room, team
+
+
+class TestQuietHours:
+    async def test_what_comes_in_is_told_together_at_their_end(self, store: Store, clock: Clock) -> None:
+        at_night = night(clock(), room())
+        answer = await store.accept(events.completed(operationId="a"), [at_night])
+        await store.accept(events.failed(operationId="b"), [at_night])
+        during = await claim(store, "slack")
+        clock.advance(8 * 3600)
+
+        (delivery,) = await send(store, "slack", POSTED)
+
+        assert (answer.deliveries, answer.held, during) == (0, (("room", "quiet_hours"),), [])
+        assert (delivery.kind, delivery.event.document["kind"]) == ("roundup", "quiet")
+        assert statuses(delivery) == {"a": "Completed", "b": "Failed"}
+        assert (await counts(store))["held:quiet_hours"] == 2
+
+    async def test_in_the_morning_a_run_is_told_as_it_is_then(self, store: Store, clock: Clock) -> None:
+        at_night = night(clock(), team())
+        for name in "abc":
+            await store.accept(events.started(operationId=name), [at_night])
+        await store.accept(
+            events.failed(operationId="a"), [replace(at_night, bypass_quiet_hours=True)]
+        )  # has its own message
+        await store.accept(events.completed(operationId="b"), [])  # no rule brings it here
+        await store.accept(events.completed(operationId="c"), [replace(at_night, hold_reason="not_mailed")])
+        posted = await send(store, "slack", POSTED, quiet={"*": at_night.quiet_window})
+        clock.advance(8 * 3600)
+
+        (roundup,) = await send(store, "slack", POSTED)
+
+        assert [one.event.subject for one in posted] == ["a"]
+        assert statuses(roundup) == {"a": "Failed", "b": "Completed", "c": "Completed"}
+
+    async def test_a_batch_that_is_first_heard_of_in_them_leaves_no_message_behind(
+        self, store: Store, clock: Clock
+    ) -> None:
+        document = {"event": "batch.operation.completed", "batch": {"batchId": "b-1", "batchName": "Month end"},
+                    "operation": {"operationId": "op-1", "status": "Failed"}}  # fmt: skip
+        event = events.event_of(document)
+        await store.accept(event, [night(clock(), team(presentation=presentation_for(event)))])
+
+        assert await store.redis.keys("{relay}:thread:*") == []
+
+    async def test_edits_go_on_and_the_reply_waits(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.started(), [team()])
+        await send(store, "slack", POSTED)
+        at_night = night(clock(), team(presentation=presentation_for(events.completed())))
+        quiet = {"*": at_night.quiet_window}
+        await store.accept(events.completed(), [at_night])
+
+        edits = await send(store, "slack", POSTED, quiet=quiet)
+        clock.advance(8 * 3600)
+        morning = await send(store, "slack", POSTED)
+
+        assert [(one.kind, bool(one.thread)) for one in edits] == [("live", True)]
+        assert [(one.kind, [*statuses(one).values()]) for one in morning] == [("roundup", ["Completed"])]
+
+    async def test_a_run_that_still_goes_on_gets_its_message_with_its_next_update(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await store.accept(events.progress(10), [night(clock(), team())])
+        clock.advance(8 * 3600)
+        (roundup,) = await send(store, "slack", POSTED)
+        quiet_still = await claim(store, "slack")
+        await store.accept(events.progress(20), [team()])
+        clock.advance(2)
+
+        (root,) = await send(store, "slack", POSTED)
+
+        assert ([*statuses(roundup).values()], quiet_still, root.kind) == (["Running"], [], "live")
+
+    async def test_a_first_message_that_becomes_due_in_them_waits_too(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.started(), [team(post_after=60)])
+        clock.advance(60)
+        hours = Window(clock() - 30, clock() + 3600)
+
+        during = await claim(store, "slack", {"team": hours})
+        clock.advance(3600)
+        after = await send(store, "slack", POSTED)
+
+        assert during == []
+        assert [one.event.document["kind"] for one in after] == ["quiet"]
+        assert (await counts(store))["held:quiet_hours"] == 1
+
+    async def test_a_first_message_that_is_due_after_them_does_not_join(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.started(), [replace(night(clock(), team(), 0.01), post_after=60)])
+        clock.advance(61)
+
+        assert [one.kind for one in await send(store, "slack", POSTED)] == ["live"]
+
+    async def test_a_retry_that_becomes_due_in_them_waits_too(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.completed(), [mail()])
+        (delivery,) = await claim(store)
+        await store.mark_sending(delivery)
+        await store.reschedule(delivery, 60, "451 later")
+        clock.advance(60)
+        hours = Window(clock() - 1, clock() + 3600)
+
+        during = await claim(store, quiet={"*": hours})
+        clock.advance(3600)
+
+        assert during == []
+        assert [one.kind for one in await send(store)] == ["roundup"]
+
+    async def test_what_may_pass_does_so_at_accept_and_at_claim(self, store: Store, clock: Clock) -> None:
+        urgent = replace(night(clock(), room()), bypass_quiet_hours=True)
+        answer = await store.accept(events.failed(operationId="a"), [urgent])
+        await store.accept(events.completed(operationId="b"), [room()])
+
+        told_now = await send(store, "slack", POSTED, quiet={"*": urgent.quiet_window})
+
+        assert (answer.deliveries, [one.event.name for one in told_now]) == (1, ["operation.failed"])
+
+    async def test_a_waiting_first_message_that_turns_critical_is_posted(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.started(), [team(post_after=60)])
+        urgent = replace(night(clock(), team()), bypass_quiet_hours=True)
+        await store.accept(events.failed(), [urgent])
+
+        assert [one.event.name for one in await send(store, "slack", POSTED, quiet={"*": urgent.quiet_window})] == [
+            "operation.failed"
+        ]
+
+    async def test_another_destination_is_not_quiet(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.completed(), [room(), mail()])
+        hours = Window(clock() - 1, clock() + 60)
+
+        assert await claim(store, "slack", {"*": hours}) == []
+        assert len(await claim(store, "email", {"*": hours, "analysts": Window(0, 0)})) == 1
+
+    async def test_a_digest_that_was_asked_for_at_that_time_is_sent(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.completed(), [digest(clock())])
+        next_day(clock)
+
+        assert len(await send(store, quiet={"*": Window(clock() - 1, clock() + 60)})) == 1
+
+
+class TestCap:
+    CAPPED = team(new_message_cap=(20, 600.0), new_limits=(), post_after=0.0)
+
+    async def flood(self, store: Store, many: int = 100, **changes: Any) -> None:
+        for number in range(many):
+            await store.accept(events.started(operationId=f"op-{number}"), [replace(self.CAPPED, **changes)])
+
+    async def post(self, store: Store) -> list[Delivery]:
+        """All that is due; each message has a place of its own."""
+        found: list[Delivery] = []
+        while claimed := await claim(store, "slack"):
+            for delivery in claimed:
+                await store.mark_sending(delivery)
+                place = dict(delivery.thread) or {"channel": "C1", "ts": delivery.id}
+                await store.complete(delivery, Receipt("ok", place))
+            found += claimed
+        return found
+
+    async def test_a_hundred_at_once_are_twenty_messages_and_one_that_tells_of_the_rest(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await self.flood(store)
+
+        posted = await self.post(store)
+
+        assert sorted(one.kind for one in posted) == ["live"] * 20 + ["roundup"]
+        rolling = next(one for one in posted if one.kind == "roundup")
+        assert (rolling.event.document["kind"], rolling.event.document["totals"]["total"]) == ("overflow", 80)
+        ledger = await counts(store)
+        assert (ledger["held:overflow"], ledger["delivered"]) == (80, 21)
+
+    async def test_the_rolling_message_is_edited_in_place_at_its_distance(self, store: Store, clock: Clock) -> None:
+        await self.flood(store, 22)
+        (first,) = [one for one in await self.post(store) if one.kind == "roundup"]
+        ended, going = statuses(first)
+        await store.accept(events.completed(operationId=ended), [self.CAPPED])
+        soon = await self.post(store)
+        clock.advance(15)
+
+        (edit,) = await self.post(store)
+
+        assert (soon, edit.kind, edit.thread["ts"]) == ([], "roundup", first.id)
+        assert statuses(edit) == {ended: "Completed", going: "Initiated"}
+
+    async def test_once_the_cap_frees_up_a_run_gets_its_own_and_leaves_the_list(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await self.flood(store, 22)
+        (rolling,) = [one for one in await self.post(store) if one.kind == "roundup"]
+        moving, staying = statuses(rolling)
+        clock.advance(601)
+        await store.accept(events.progress(50, operationId=moving), [self.CAPPED])
+
+        posted = await self.post(store)
+
+        assert [(one.kind, bool(one.thread)) for one in posted] == [("live", False), ("roundup", True)]
+        assert statuses(posted[1]) == {staying: "Initiated"}
+
+    async def test_what_the_whole_conversation_is_to_see_passes(self, store: Store) -> None:
+        await self.flood(store, 25)
+        await self.post(store)
+        wide = Presentation(thread_reply=True, broadcast=True)
+        await store.accept(events.failed(operationId="bad"), [replace(self.CAPPED, presentation=wide)])
+
+        assert [(one.kind, one.event.subject) for one in await self.post(store)] == [("live", "bad")]
+
+    async def test_an_edit_is_no_new_message(self, store: Store, clock: Clock) -> None:
+        await self.flood(store, 20)
+        await self.post(store)
+        await store.accept(events.completed(operationId="op-3"), [self.CAPPED])
+
+        assert [one.kind for one in await self.post(store)] == ["live"]
+
+    async def test_a_later_flood_has_a_rolling_message_of_its_own(self, store: Store, clock: Clock) -> None:
+        await self.flood(store, 21)
+        await self.post(store)
+        clock.advance(3600)
+        for number in range(21):
+            await store.accept(events.started(operationId=f"later-{number}"), [self.CAPPED])
+
+        rolling = [one for one in await self.post(store) if one.kind == "roundup"]
+
+        assert [(one.event.document["totals"]["total"], dict(one.thread)) for one in rolling] == [(1, {})]
+
+    async def test_two_workers_share_one_cap(self, open_store: Callable[..., Store]) -> None:
+        one, two = open_store(), open_store()
+        await self.flood(one, 60)
+
+        kinds = [delivery.kind for store in (one, two, one) for delivery in await claim(store, "slack")]
+
+        assert sorted(kinds) == ["live"] * 20 + ["roundup"]

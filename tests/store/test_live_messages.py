@@ -1,0 +1,294 @@
+"""live: one delivery shows the present state of a run, however many events came."""
+
+from collections.abc import Callable
+
+import pytest
+
+from relay.domain.deliveries import Gate
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.queue import Pause
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.queue import POSTED, accept, claim, claim_one, counts, send
+from tests.support.targets import team
+
+
+class TestLiveMessages:
+    async def test_a_short_run_is_told_once_with_its_outcome(self, store: Store, clock: Clock) -> None:
+        live = team(post_after=60)
+        await accept(store, events.started(), to=live)
+        clock.advance(59)
+        before = await claim(store)
+        await accept(store, events.completed(), to=live)
+
+        delivery = await send(store)
+
+        assert before == []
+        assert (delivery.kind, delivery.event.name) == ("live", "operation.completed")
+        assert await claim(store) == []
+
+    async def test_a_run_that_lasts_is_posted_after_its_hold(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.started(), to=team(post_after=60))
+        clock.advance(60)
+
+        assert (await claim_one(store)).kind == "live"
+
+    async def test_newer_states_replace_the_one_that_waits(self, store: Store) -> None:
+        await accept(store, *(events.progress(p) for p in range(10, 60, 10)), to=team())
+
+        delivery = await claim_one(store)
+
+        assert delivery.event.percentage == 50
+        assert (await counts(store))["superseded"] == 4
+
+    async def test_an_edit_gets_what_the_post_left(self, store: Store) -> None:
+        await accept(store, events.progress(10), to=team())
+        await send(store)
+        await accept(store, events.progress(20), to=team())
+
+        assert (await claim_one(store)).thread == {"channel": "C1", "ts": "1.1"}
+
+    async def test_edits_keep_their_interval_but_an_outcome_does_not_wait(self, store: Store, clock: Clock) -> None:
+        live = team(min_interval=15)
+        await accept(store, events.progress(10), to=live)
+        await send(store)
+        await accept(store, events.progress(20), to=live)
+        early = await claim(store)
+        await accept(store, events.completed(), to=live)
+
+        outcome = await claim_one(store)
+
+        assert early == []
+        assert outcome.event.name == "operation.completed"
+
+    async def test_the_outcome_is_also_a_reply_below_a_message_that_stands(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        await send(store)
+        await accept(store, events.completed(), to=team())
+        edit = await send(store)
+        clock.advance(2)
+
+        reply = await send(store)
+
+        assert (edit.kind, reply.kind) == ("live", "reply")
+        assert reply.thread == {"channel": "C1", "ts": "1.1"}
+
+    async def test_a_cancel_is_shown_by_the_edit_alone(self, store: Store) -> None:
+        await accept(store, events.progress(10), to=team())
+        await send(store)
+        await accept(store, events.cancelled(), to=team())
+        await send(store)
+
+        assert (await counts(store))["pending"] == 0
+
+    async def test_an_outcome_during_the_first_post_is_not_told_twice(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.completed(), to=team())
+        await store.reschedule(flying, 0, "500 before it was taken")  # so the next post shows the outcome itself
+        clock.advance(2)
+        await send(store)
+        clock.advance(2)
+
+        assert await claim(store) == []
+        assert (await counts(store))["pending"] == 0
+
+    async def test_an_event_during_an_edit_leads_to_one_more_edit(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.progress(20), events.progress(30), to=team())
+        await store.complete(flying, POSTED)
+        clock.advance(15)
+
+        assert (await claim_one(store)).event.percentage == 30
+
+    async def test_a_lapsed_edit_is_repeated_freely(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        await send(store)
+        await accept(store, events.progress(20), to=team())
+        for _ in range(3):
+            delivery = await claim_one(store)
+            await store.mark_sending(delivery)
+            clock.advance(store.lease + 1)
+
+        assert (await claim_one(store)).unknown is False
+
+    async def test_a_stale_worker_that_touched_a_live_message_causes_a_repair(
+        self, open_store: Callable[..., Store], clock: Clock
+    ) -> None:
+        slow, fast = open_store(), open_store()
+        await accept(slow, events.progress(10), to=team())
+        await send(slow)
+        await accept(slow, events.progress(20), to=team())
+        old = await claim_one(slow)
+        await slow.mark_sending(old)
+        clock.advance(slow.lease + 1)
+        await accept(fast, events.completed(), to=team())
+        await send(fast)
+        await slow.complete(old, POSTED)  # it woke up and says it has edited the message just now
+        clock.advance(2)
+
+        kinds = {(delivery.kind, delivery.event.name) for delivery in await claim(fast)}
+
+        assert ("reply", "operation.completed") in kinds or ("live", "operation.completed") in kinds
+        timeline = await Admin(fast).timeline(old.event.subject)
+        assert timeline is not None
+        assert "repair" in [line[1] for line in timeline.log]
+
+    async def test_an_unknown_event_is_told_beside_the_live_message(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        await send(store)
+        await accept(store, events.event_of(events.body("operation.audited")), to=team())
+        clock.advance(2)
+
+        delivery = await claim_one(store)
+
+        assert (delivery.kind, delivery.event.name) == ("reply", "operation.audited")
+
+    async def test_small_steps_are_held_unless_the_phase_changes(self, store: Store) -> None:
+        live = team(gates=(Gate(5),))
+        await accept(store, events.progress(10), to=live)
+        small = await store.accept(events.progress(12), [live])
+        document = events.body(percentage=13)
+        document["operation"]["progress"]["currentPhase"] = "Report Generation"
+
+        phase = await store.accept(events.event_of(document), [live])
+
+        assert small.held == (("team", "increment"),)
+        assert phase.deliveries == 1
+
+    async def test_repeats_stay_bounded_while_newer_states_keep_coming(self, store: Store, clock: Clock) -> None:
+        posts = 0
+        for percentage in range(10, 90, 10):
+            await accept(store, events.progress(percentage), to=team())
+            clock.advance(5)
+            for flying in await claim(store):
+                await store.mark_sending(flying)
+                posts += 1
+                await accept(store, events.progress(percentage + 5), to=team())  # during the attempt
+                await store.reschedule(flying, 0, "reset", unknown=True)
+            if await Admin(store).dead():
+                break
+
+        assert posts == 2
+        (letter,) = await Admin(store).dead()
+        assert letter.reason == "outcome_unknown"
+
+    async def test_a_newer_state_keeps_the_back_off_of_the_one_it_replaces(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.progress(20), to=team())
+        await store.reschedule(flying, 300, "500")
+        clock.advance(299)
+
+        assert await claim(store) == []
+        clock.advance(1)
+        assert (await claim_one(store)).attempt == 2
+
+    async def test_a_failure_that_was_not_posted_yet_is_told_before_its_retry(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.failed(), to=team(post_after=0))
+        await accept(store, events.progress(10, retryNumber=1), to=team(post_after=0))
+        failure = await send(store)
+        clock.advance(2)
+
+        retry = await send(store)
+
+        assert (failure.kind, failure.event.status) == ("reply", "Failed")
+        assert (retry.kind, retry.event.status) == ("live", "Running")
+        assert (await counts(store))["pending"] == 0
+
+    @pytest.mark.parametrize("arrives", [True, False])
+    async def test_a_failure_whose_first_post_is_under_way_is_told_once_also_if_its_retry_starts_meanwhile(
+        self, store: Store, clock: Clock, *, arrives: bool
+    ) -> None:
+        await accept(store, events.failed(), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.progress(10, retryNumber=1), to=team())
+        if arrives:
+            await store.complete(flying, POSTED)
+        else:
+            await store.reschedule(flying, 0, "503")
+        clock.advance(2)
+        told = [] if arrives else [await send(store)]
+        clock.advance(20)
+        told.append(await send(store))
+
+        kinds = [(delivery.kind, delivery.event.status) for delivery in told]
+        assert kinds == ([] if arrives else [("reply", "Failed")]) + [("live", "Running")]
+        assert (await counts(store))["pending"] == 0
+        assert await store.redis.keys("{relay}:event:*") == []
+
+    async def test_a_failure_whose_first_post_died_may_be_replayed_while_its_retry_runs(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await accept(store, events.failed(), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.progress(10, retryNumber=1), to=team())
+        await store.dead_letter(flying, "rejected", "no")
+        clock.advance(2)
+        await send(store)
+        await Admin(store).replay([flying.id])
+        clock.advance(2)
+
+        replayed = await send(store)
+
+        assert (replayed.kind, replayed.event.status) == ("reply", "Failed")
+
+    async def test_not_even_an_outcome_comes_before_a_retry_after(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await store.reschedule(flying, 300, "503", holds=[Pause("lane", 300, "503")])
+        await accept(store, events.completed(), to=team())
+        early = []
+        for _ in range(59):
+            clock.advance(5)
+            early += await claim(store)
+        clock.advance(6)
+
+        assert early == []
+        assert (await claim_one(store)).event.name == "operation.completed"
+
+    async def test_an_event_during_an_edit_keeps_its_distance_from_it(self, store: Store, clock: Clock) -> None:
+        live = team(min_interval=15)
+        await accept(store, events.progress(10), to=live)
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.progress(20), to=live)
+        clock.advance(2)
+        await store.complete(flying, POSTED)
+        clock.advance(14)
+
+        assert await claim(store) == []
+        clock.advance(1)
+        assert (await claim_one(store)).event.percentage == 20
+
+    async def test_a_repeated_completion_causes_no_repair(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        delivery = await send(store)
+        await store.complete(delivery, POSTED)
+        clock.advance(60)
+
+        assert await claim(store) == []
+
+    async def test_replaying_an_old_state_does_not_disturb_the_one_being_sent(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        dead = await claim_one(store)
+        await store.mark_sending(dead)
+        await store.dead_letter(dead, "rejected", "no")
+        await accept(store, events.progress(20), to=team())
+        clock.advance(2)
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.progress(30), to=team())
+        await Admin(store).replay([dead.id])
+        clock.advance(2)
+
+        assert await claim(store) == []
+        assert await store.complete(flying, POSTED)

@@ -1,0 +1,141 @@
+"""What the queue makes of faults, of what is given up, and of what it has no use for any more."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from relay.domain.deliveries import Receipt
+from relay.errors import HandlingFailed
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.keys import operation
+from relay.store.queue import Pause
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.queue import accept, claim, claim_one, counts, send
+from tests.support.targets import mail, room, team
+
+
+class TestFaults:
+    async def test_a_poisoned_request_leaves_its_neighbours_alone(self, store: Store) -> None:
+        for name in ("op-1", "op-2"):
+            await accept(store, events.completed(operationId=name), to=room())
+        poisoned, healthy = await claim(store)
+        await asyncio.gather(store.mark_sending(poisoned), store.mark_sending(healthy))
+
+        answers = await asyncio.gather(store._settle("nonsense", poisoned), store.complete(healthy, Receipt("ok")))
+
+        assert answers == [False, True]
+
+    async def test_what_could_not_be_settled_is_found_again(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.completed(), to=room())
+        delivery = await claim_one(store)
+        await store.mark_sending(delivery)
+        await store._settle("nonsense", delivery)
+        clock.advance(store.lease + 1)
+
+        assert (await claim_one(store)).id == delivery.id
+
+    async def test_no_pause_lasts_longer_than_a_day(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.completed(), to=room())
+        delivery = await claim_one(store)
+        await store.mark_sending(delivery)
+        await store.reschedule(delivery, 1, "503", holds=[Pause("lane", 1e30, "a Retry-After without end")])
+        clock.advance(86_401)
+
+        assert (await claim_one(store)).id == delivery.id
+
+    async def test_half_a_surrogate_pair_in_an_error_is_no_poison(self, store: Store) -> None:
+        await accept(store, events.completed(), to=room())
+        delivery = await claim_one(store)
+        await store.mark_sending(delivery)
+
+        assert await store.dead_letter(delivery, "rejected", "bad \ud800 text")
+
+    async def test_an_event_that_redis_could_not_take_is_accepted_at_the_next_try(self, store: Store) -> None:
+        event = events.completed()
+        name = "{relay}:log:" + operation(event.subject)
+        await store.redis.set(name, "not a list")
+        with pytest.raises(HandlingFailed):
+            await store.accept(event, [room()])
+        await store.redis.delete(name)
+
+        assert (await store.accept(event, [room()])).status == "accepted"
+
+    async def test_a_lost_claim_is_given_again_whatever_the_other_channel_did(
+        self, open_store: Callable[..., Store]
+    ) -> None:
+        one, other = open_store(worker="w"), open_store(worker="w")
+        await one.accept(events.completed(), [room(), mail()])
+        lost = await claim_one(other)
+        await claim(one, "email")
+
+        assert (await claim_one(one)).id == lost.id
+
+    async def test_more_thin_events_than_connections_find_their_facts(self, store: Store) -> None:
+        await store.accept(events.started(), [])
+
+        found = await asyncio.gather(*(store.known(events.started().subject) for _ in range(300)))
+
+        assert all(facts["priority"] == "High" for facts in found)
+
+
+class TestDeadLetters:
+    async def bury(self, store: Store) -> str:
+        await accept(store, events.failed(), to=mail())
+        delivery = await claim_one(store, "email")
+        await store.mark_sending(delivery)
+        await store.dead_letter(delivery, "rejected", "550 5.1.1 no such user")
+        return delivery.id
+
+    async def test_a_dead_letter_keeps_its_reason_and_its_event(self, store: Store) -> None:
+        name = await self.bury(store)
+
+        letter = await Admin(store).dead_letter(name)
+
+        assert letter is not None
+        assert (letter.reason, letter.error, letter.address) == (
+            "rejected",
+            "550 5.1.1 no such user",
+            "analyst@example.com",
+        )
+        assert "SOURCE_TIMEOUT" in letter.body
+
+    async def test_replaying_starts_afresh_and_only_once(self, store: Store) -> None:
+        name = await self.bury(store)
+
+        replayed = [await Admin(store).replay([name]), await Admin(store).replay([name])]
+
+        assert replayed == [1, 0]
+        assert (await claim_one(store, "email")).attempt == 1
+
+    async def test_dropping_frees_everything(self, store: Store) -> None:
+        name = await self.bury(store)
+
+        await Admin(store).drop([name])
+
+        assert await Admin(store).dead() == []
+        assert await store.redis.keys("{relay}:event:*") + await store.redis.keys("{relay}:delivery:*") == []
+        assert (await counts(store))["dropped"] == 1
+
+
+class TestMemory:
+    async def test_delivered_events_leave_only_what_is_known_of_the_operation(self, store: Store) -> None:
+        await store.accept(events.completed(), [mail(), room()])
+        await send(store)
+        await send(store, "email")
+
+        left = {key.decode().split(":")[1] for key in await store.redis.keys("*")}
+
+        assert left <= {"ledger", "operation", "log", "seen", "schema", "rate", "claimed", "thread"}
+
+    async def test_everything_that_stays_behind_expires(self, store: Store) -> None:
+        await store.accept(events.completed(), [mail(), team()])
+        await send(store)
+        await send(store, "email")
+        forever = {"ledger", "schema"}
+
+        lasting = [key for key in await store.redis.keys("*") if await store.redis.ttl(key) < 0]
+
+        assert {key.decode().split(":")[1] for key in lasting} <= forever

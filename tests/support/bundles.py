@@ -1,0 +1,54 @@
+"""Targets whose messages are bundled, and what a worker does with the bundles."""
+
+from dataclasses import replace
+from typing import Any
+
+from relay.domain.deliveries import Delivery, Receipt, Target, Window
+from relay.store import Store
+from relay.store.admin import Admin
+from tests.support.clock import Clock
+from tests.support.targets import mail
+
+DAY = 86_400.0
+
+
+SENT = Receipt("250 ok")
+
+
+POSTED = Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"})
+
+
+def digest(now: float, **changes: Any) -> Target:
+    """An address whose windows are of a day each and end at full days of the test's clock."""
+    start = now // DAY * DAY
+    windows = (Window(start, start + DAY), Window(start + DAY, start + 2 * DAY))
+    return replace(mail(destination="daily", mode="digest", windows=windows), **changes)
+
+
+def night(now: float, target: Target, hours: float = 8) -> Target:
+    return replace(target, quiet_window=Window(now - 60, now + hours * 3600))
+
+
+async def claim(store: Store, channel: str = "email", quiet: dict[str, Window] | None = None) -> list[Delivery]:
+    return list((await store.claim(channel, 50, quiet or {})).deliveries)
+
+
+async def send(store: Store, channel: str = "email", receipt: Receipt = SENT, **claimed: Any) -> list[Delivery]:
+    deliveries = await claim(store, channel, **claimed)
+    for delivery in deliveries:
+        await store.mark_sending(delivery)
+        await store.complete(delivery, receipt)
+    return deliveries
+
+
+async def counts(store: Store) -> dict[str, int]:
+    return {name: count for name, count in (await Admin(store).ledger()).counts.items() if count}
+
+
+def statuses(delivery: Delivery) -> dict[str, str]:
+    """The operations of a digest with their statuses."""
+    return {entry["id"]: entry["status"] for entry in delivery.event.document["entries"]}
+
+
+def next_day(clock: Clock, days: int = 1) -> None:
+    clock.now = clock.now // DAY * DAY + days * DAY
