@@ -9,7 +9,7 @@ import click
 from relay.cli.groups import Group
 from relay.cli.operations import bar, batch_table, details, operations_table, results_text
 from relay.cli.options import CONFIG, json_option, read_event
-from relay.cli.platform_calls import Project, json_object, print_answer, request_of, with_client
+from relay.cli.platform_calls import Connection, json_object, print_answer, request_of, with_client
 from relay.platform import OperationsClient
 from relay.platform.models import RetryOperation, StartOperation, SubmitBatch
 
@@ -32,7 +32,7 @@ def ops(context: click.Context, /, *, config: Path, base_url: str, tenant: str, 
     """
     if base_url and not base_url.startswith(("http://", "https://")):
         raise click.BadParameter("expected an address that begins with http:// or https://", param_hint="--base-url")
-    context.obj = Project(config, base_url, tenant, project, token)
+    context.obj = Connection(config, base_url, tenant, project, token)
 
 
 id_argument = click.argument("operation", metavar="ID")
@@ -48,7 +48,7 @@ id_argument = click.argument("operation", metavar="ID")
 @click.option("--timeout", type=click.IntRange(1), metavar="SECONDS", help="How long it may take.")
 @json_option
 @click.pass_obj
-def start(project: Project, /, *, file: str | None, parameters: str | None, as_json: bool, **named: Any) -> None:
+def start(connection: Connection, /, *, file: str | None, parameters: str | None, as_json: bool, **named: Any) -> None:
     """Start an operation."""
     document = json_object(read_event(file), "--file") if file else {}
     fields = {"operation_type": "operationType", "name": "operationName"}
@@ -64,21 +64,21 @@ def start(project: Project, /, *, file: str | None, parameters: str | None, as_j
         started = await client.start(request)
         print_answer(started, f"{started.operation_id}  {started.status}", as_json=as_json)
 
-    with_client(project, work)
+    with_client(connection, work)
 
 
 @ops.command()
 @id_argument
 @json_option
 @click.pass_obj
-def status(project: Project, /, operation: str, *, as_json: bool) -> None:
+def status(connection: Connection, /, operation: str, *, as_json: bool) -> None:
     """Say how an operation stands."""
 
     async def work(client: OperationsClient) -> None:
         state = await client.status(operation)
-        print_answer(state, details(state, project.zone()), as_json=as_json)
+        print_answer(state, details(state, connection.zone()), as_json=as_json)
 
-    with_client(project, work)
+    with_client(connection, work)
 
 
 @ops.command("list")
@@ -89,14 +89,14 @@ def status(project: Project, /, operation: str, *, as_json: bool) -> None:
 @click.option("--page", default=1, show_default=True, type=click.IntRange(1), help="Which page.")
 @json_option
 @click.pass_obj
-def list_(project: Project, /, *, as_json: bool, **filters: Any) -> None:
+def list_(connection: Connection, /, *, as_json: bool, **filters: Any) -> None:
     """List operations, newest first."""
 
     async def work(client: OperationsClient) -> None:
         page = await client.operations(**filters)
         print_answer(page, operations_table, as_json=as_json)
 
-    with_client(project, work)
+    with_client(connection, work)
 
 
 @ops.command()
@@ -107,7 +107,7 @@ def list_(project: Project, /, *, as_json: bool, **filters: Any) -> None:
 @json_option
 @click.pass_obj
 def cancel(
-    project: Project, /, operation: str, *, reason: str, force_termination: bool, discard: bool, as_json: bool
+    connection: Connection, /, operation: str, *, reason: str, force_termination: bool, discard: bool, as_json: bool
 ) -> None:
     """Cancel an operation that has not ended."""
 
@@ -117,7 +117,7 @@ def cancel(
         )
         print_answer(answer, f"{answer.operation_id}  {answer.status}", as_json=as_json)
 
-    with_client(project, work)
+    with_client(connection, work)
 
 
 @ops.command()
@@ -127,14 +127,14 @@ def cancel(
 @click.option("--phase", metavar="NAME", default="", help="Of this phase alone.")
 @json_option
 @click.pass_obj
-def results(project: Project, /, operation: str, *, detail: str, phase: str, as_json: bool) -> None:
+def results(connection: Connection, /, operation: str, *, detail: str, phase: str, as_json: bool) -> None:
     """Show what a finished operation found."""
 
     async def work(client: OperationsClient) -> None:
         answer = await client.results(operation, detail=detail, phase=phase)
         print_answer(answer, results_text(answer), as_json=as_json)
 
-    with_client(project, work)
+    with_client(connection, work)
 
 
 @ops.command()
@@ -145,8 +145,9 @@ def results(project: Project, /, operation: str, *, detail: str, phase: str, as_
 @json_option
 @click.pass_obj
 def retry(
-    project: Project, /, operation: str, *, restart: bool, reason: str | None, new_timeout: int | None, as_json: bool
-) -> None:
+    connection: Connection, /, operation: str, *, restart: bool, reason: str | None, new_timeout: int | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Run a failed operation again; it gets an id of its own."""
     document = {"retryMode": "restart" if restart else "resume", "retryReason": reason, "newTimeout": new_timeout}
     request = request_of(RetryOperation, {key: value for key, value in document.items() if value is not None})
@@ -156,14 +157,14 @@ def retry(
         begins = f"  from {answer.resume_from_phase}" if answer.resume_from_phase else ""
         print_answer(answer, f"{answer.new_operation_id}  {answer.status}{begins}", as_json=as_json)
 
-    with_client(project, work)
+    with_client(connection, work)
 
 
 @ops.command()
 @click.argument("batch", metavar="FILE.json|ID")
 @json_option
 @click.pass_obj
-def batch(project: Project, /, batch: str, *, as_json: bool) -> None:
+def batch(connection: Connection, /, batch: str, *, as_json: bool) -> None:
     """Submit the batch in FILE.json, or say how the batch ID stands."""
     is_file = batch == "-" or batch.endswith(".json")
     try:
@@ -175,7 +176,7 @@ def batch(project: Project, /, batch: str, *, as_json: bool) -> None:
         submitted = await (client.submit_batch(request) if request else client.batch(batch))
         print_answer(submitted, batch_table, as_json=as_json)
 
-    with_client(project, work)
+    with_client(connection, work)
 
 
 @ops.command()
@@ -184,7 +185,7 @@ def batch(project: Project, /, batch: str, *, as_json: bool) -> None:
               help="How often to look.")  # fmt: skip
 @json_option
 @click.pass_obj
-def watch(project: Project, /, operation: str, *, every: float, as_json: bool) -> None:
+def watch(connection: Connection, /, operation: str, *, every: float, as_json: bool) -> None:
     """Follow an operation until it ends. Leaves with 0 if it completed, else with 1.
 
     With --json, one line for each state that is new.
@@ -203,4 +204,4 @@ def watch(project: Project, /, operation: str, *, every: float, as_json: bool) -
         if last is None or last.status != "Completed":
             raise SystemExit(1)
 
-    with_client(project, work)
+    with_client(connection, work)

@@ -6,24 +6,25 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from pydantic import ValidationError
 
-from relay.channels import CHANNELS
 from relay.cli.formatting import print_json
 from relay.cli.options import ConfigFile, refuse, visible
-from relay.config import load
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform import OperationsClient
 from relay.platform.models import Document
+
+if TYPE_CHECKING:
+    from relay.config import Config
 
 Kind = TypeVar("Kind", bound=Document)
 
 
 @dataclass(frozen=True)
-class Project:
+class Connection:
     """Which project of which platform, and what opens it, as far as it was named; the configuration says the rest."""
 
     config: Path
@@ -34,24 +35,32 @@ class Project:
 
     def client(self) -> OperationsClient:
         """ConfigError if the configuration is needed and cannot be used."""
-        project = self if self.base_url and self.tenant and self.project else self._filled()
-        return OperationsClient(project.base_url, tenant=project.tenant, project=project.project, token=project.token)
+        connection = self if self.base_url and self.tenant and self.project else self._filled()
+        return OperationsClient(
+            connection.base_url, tenant=connection.tenant, project=connection.project, token=connection.token
+        )
 
     def zone(self) -> str:
         """The time zone of the configuration; '' where there is none, for whoever names a platform needs no other."""
         try:
-            return load(self.config, env=os.environ, channels=CHANNELS).timezone
+            return self._configuration().timezone
         except ConfigError:
             return ""
 
-    def _filled(self) -> "Project":
+    def _configuration(self) -> "Config":
+        from relay.channels import CHANNELS  # noqa: PLC0415 - whoever names the platform needs none of their libraries
+        from relay.config import load  # noqa: PLC0415
+
+        return load(self.config, env=os.environ, channels=CHANNELS)
+
+    def _filled(self) -> "Connection":
         try:
             ConfigFile().convert(self.config, None, None)
         except click.BadParameter as error:  # as of commands that always need it
             error.param_hint = "'-c' / '--config'"
             raise
-        platform = load(self.config, env=os.environ, channels=CHANNELS).platform
-        project = Project(
+        platform = self._configuration().platform
+        connection = Connection(
             self.config,
             self.base_url or platform.base_url,
             self.tenant or platform.tenant,
@@ -59,15 +68,15 @@ class Project:
             self.token or platform.token.get_secret_value(),
         )
         for key in ("base_url", "tenant", "project"):
-            if not getattr(project, key):
+            if not getattr(connection, key):
                 option = f"--{key.replace('_', '-')}"
                 raise click.UsageError(f"{self.config} has no platform.{key}: set it there, or say {option}")
-        return project
+        return connection
 
 
-def with_client(project: Project, work: Callable[[OperationsClient], Awaitable[None]]) -> None:
+def with_client(connection: Connection, work: Callable[[OperationsClient], Awaitable[None]]) -> None:
     async def call() -> None:
-        async with project.client() as client:
+        async with connection.client() as client:
             await work(client)
 
     try:

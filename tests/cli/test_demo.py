@@ -54,7 +54,7 @@ async def test_a_message_that_never_comes_is_named_and_is_no_success() -> None:
     async with Demo.open(os.environ, lambda happening: None, speed=400) as demo:
         demo.inbox.answer("lead@example.com", "550 5.1.1 No such user here")
 
-        succeeded = await demo.play(patience=10)
+        succeeded = await demo.play(patience=3)
 
     assert not succeeded
     assert "missing: mail: the critical failure to the team lead" in demo.failures

@@ -39,11 +39,12 @@ async def answering(port: str, handler: object) -> AsyncIterator[None]:
 async def test_it_leaves_with_0_while_relay_takes_events_and_says_what_stands_in_the_way(env: dict[str, str]) -> None:
     with RedisServer() as redis:
         env["RELAY_REDIS_URL"] = redis.url
-        async with Serving(SHIPPED, env):
+        async with Serving(SHIPPED, env) as serving:
             well = await relay("health", "-c", SHIPPED, env=env)
             redis.stop()
             ill = await relay("health", "-c", SHIPPED, env=env)
             facts = await relay("health", "-c", SHIPPED, "--json", env=env)
+            await serving.kill()  # how it stops without its Redis is not asked here
         gone = await relay("health", "-c", SHIPPED, env=env)
 
     place = f"http://127.0.0.1:{env['RELAY_PORT']}"

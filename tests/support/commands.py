@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.forked import ROOT, fork_server
+from tests.support.forked import ROOT, Forked, fork_server
 from tests.support.running import RunningRelay
 
 SECONDS = 40.0  # within which every command ends, or the test has failed
@@ -84,7 +84,7 @@ async def relay_on_terminal(*arguments: str | Path, env: Mapping[str, str], cwd:
 
 
 async def _run(arguments: Sequence[str | Path], env: Mapping[str, str], cwd: Path, streams: Sequence[int]) -> int:
-    return await asyncio.to_thread(fork_server().run, [*map(str, arguments)], env, cwd, streams, SECONDS)
+    return await fork_server().start([*map(str, arguments)], env, cwd, streams).wait(SECONDS)
 
 
 class Serving(RunningRelay):
@@ -92,5 +92,15 @@ class Serving(RunningRelay):
 
     def __init__(self, config: Path, env: Mapping[str, str], *arguments: str) -> None:
         super().__init__(config, env)
-        self._env = environment(env)
-        self._command = [sys.executable, "-m", "relay", "serve", "-c", str(config), *arguments]
+        self._arguments = ["serve", "-c", str(config), *arguments]
+
+    async def _spawn(self) -> tuple[Forked, asyncio.StreamReader]:
+        ours, theirs = os.pipe()
+        log = asyncio.StreamReader(limit=2**20)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(log), os.fdopen(ours, "rb"))
+        with tempfile.TemporaryFile() as nothing:
+            streams = [nothing.fileno(), nothing.fileno(), theirs]
+            process = fork_server().start(self._arguments, environment(self._env), ROOT, streams)
+        os.close(theirs)
+        return process, log

@@ -8,6 +8,7 @@ A request is one connection: the three standard streams and what to run. It is a
 then with its exit status.
 """
 
+import asyncio
 import gc
 import json
 import os
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -45,25 +47,40 @@ class ForkServer:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
 
-    def run(
-        self, arguments: Sequence[str], env: Mapping[str, str], cwd: Path, streams: Sequence[int], seconds: float
-    ) -> int:
-        """Run `relay …` to its end on these streams (input, output, errors); its exit status.
+    def start(self, arguments: Sequence[str], env: Mapping[str, str], cwd: Path, streams: Sequence[int]) -> "Forked":
+        """Start `relay …` on these streams: its standard input, output and errors."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self._folder / "sock"))
+        socket.send_fds(connection, [b"\n"], streams)
+        connection.sendall(json.dumps({"arguments": arguments, "env": dict(env), "cwd": str(cwd)}).encode())
+        connection.shutdown(socket.SHUT_WR)
+        return Forked(_read_number(connection), connection)
 
-        TimeoutError if it takes longer; then it is killed.
-        """
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self._folder / "sock"))
-            connection.settimeout(seconds)
-            socket.send_fds(connection, [b"\n"], streams)
-            connection.sendall(json.dumps({"arguments": arguments, "env": dict(env), "cwd": str(cwd)}).encode())
-            connection.shutdown(socket.SHUT_WR)
-            pid = _read_number(connection)
+
+@dataclass
+class Forked:
+    """One command."""
+
+    pid: int
+    connection: socket.socket
+    returncode: int | None = None
+
+    async def wait(self, seconds: float | None = None) -> int:
+        """Its exit status. TimeoutError if it takes longer; then it is killed."""
+        if self.returncode is None:
+            self.connection.settimeout(seconds)
             try:
-                return _read_number(connection)
+                self.returncode = await asyncio.to_thread(_read_number, self.connection)
             except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
+                self.send_signal(signal.SIGKILL)
                 raise
+            finally:
+                self.connection.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
 
 
 @cache

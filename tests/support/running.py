@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.forked import ROOT, Forked
+
 LEASE = 1.0  # seconds: a crashed worker's deliveries are taken over soon
 START = 30.0
 
@@ -19,7 +21,7 @@ class RunningRelay:
     def __init__(self, config: Path, env: Mapping[str, str], *, lease: float = LEASE, grace: float = 10.0) -> None:
         self._command = [sys.executable, "-m", "tests.support.serve", str(config), str(lease), str(grace)]
         self._env = {**{key: value for key, value in os.environ.items() if not key.startswith("RELAY_")}, **env}
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Forked | None = None
         self._reader: asyncio.Task[None] | None = None
         self._grown = asyncio.Condition()
         self.lines: list[dict[str, Any]] = []
@@ -37,10 +39,8 @@ class RunningRelay:
     async def start(self) -> None:
         """Returns when it listens; `url` says where."""
         start = len(self.lines)
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, env=self._env, stderr=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2], limit=2**20
-        )
-        self._reader = asyncio.create_task(self._read())
+        self._process, log = await self._spawn()
+        self._reader = asyncio.create_task(self._read(log))
         found = await self.wait_for_line("relay.started", start)
         host, port = found["addresses"][0]
         self.url = f"http://{host}:{port}"
@@ -85,10 +85,15 @@ class RunningRelay:
         self._process.send_signal(number)
         return await self.wait()
 
-    async def _read(self) -> None:
-        assert self._process
-        assert self._process.stderr
-        async for raw in self._process.stderr:
+    async def _spawn(self) -> tuple[asyncio.subprocess.Process | Forked, asyncio.StreamReader]:
+        process = await asyncio.create_subprocess_exec(
+            *self._command, env=self._env, stderr=asyncio.subprocess.PIPE, cwd=ROOT, limit=2**20
+        )
+        assert process.stderr
+        return process, process.stderr
+
+    async def _read(self, log: asyncio.StreamReader) -> None:
+        async for raw in log:
             text = raw.decode(errors="replace").rstrip()
             async with self._grown:
                 self.raw.append(text)
