@@ -1,4 +1,4 @@
-"""Why an event was not told, or a delivery not sent: each code once, with its sentence for people.
+"""Why nobody was notified of an event, or a delivery was not sent: each code once, with its sentence for people.
 
 The codes are what the store keeps, what metrics count (`held:<code>`, `dead`) and what `--json` prints. The scripts use
 the same; a test finds those that are missing here.
@@ -20,7 +20,7 @@ class Reason(StrEnum):
 
 
 class Held(Reason):
-    """Of an event, at one destination: nobody is told of it there."""
+    """Of an event, at one destination: nobody is notified of it there."""
 
     NO_RULE = "no_rule", "no rule matches, so nobody is told"
     INCREMENT = "increment", "it has not moved far enough since it was last told here"
@@ -43,7 +43,7 @@ class Held(Reason):
 
 
 class Superseded(Reason):
-    """Of a delivery that waited: there is nothing left for it to tell."""
+    """Of a delivery that waited: there is nothing left for it to say."""
 
     NEWER_STATE = "newer state", "a newer state is told instead"
     SHOWN_BY_MESSAGE = "told by the message itself", "the message itself tells it already"

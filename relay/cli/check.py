@@ -159,7 +159,7 @@ def _summary(config: Config) -> dict[str, list[str]]:
 
 
 def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
-    """Whom operations may ask to be told."""
+    """Whom operations may ask relay to notify."""
     if allowed is None:
         return {}
     lines = {"e-mail at": allowed.email_domains, "slack": allowed.slack, "calling": allowed.mention or ()}

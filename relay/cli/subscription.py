@@ -43,7 +43,7 @@ def _statuses(event: str) -> Iterable[str]:
 
 
 def events(rules: Sequence[Rule], source: str, *, watched: bool, everything: bool = False) -> tuple[str, ...]:
-    """What all rules together want to be told, and no more.
+    """The events that all rules together ask for, and no more.
 
     `everything`: operations say themselves who should hear of them, whatever the rules leave out.
     """

@@ -72,7 +72,7 @@ def facts_of(timeline: Timeline) -> dict[str, Any]:
 
 
 def _watched(facts: Mapping[str, str]) -> dict[str, Any] | None:
-    """What the watchdog knows of the run and has told of it; None for what it does not watch."""
+    """What the watchdog knows of the run, with its alarms; None for what it does not watch."""
     watched = {name.removeprefix("watch:"): value for name, value in facts.items() if name.startswith("watch:")}
     if not watched:
         return None

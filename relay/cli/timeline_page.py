@@ -22,8 +22,8 @@ WHY = {
     "dead": sentences(Dead),
 }  # fmt: skip
 SENTENCES = {
-    "accepted": "{said}, from {source}",
-    "late": "{said} came late: something newer was known, so nobody is told",
+    "accepted": "{summary}, from {source}",
+    "late": "{summary} came late: something newer was known, so nobody is told",
     "queued": "queued for {address}",
     "held": "held: {why}",
     "digested": "in the digest for {address}",
@@ -83,7 +83,7 @@ def sentence_of(line: Mapping[str, Any], zone: str = "") -> str:
     if sentence is None:  # noted by a newer relay
         return ", ".join(str(value) for key, value in line.items() if key not in {"at", "destination"})
     words = {
-        "said": _event(line),
+        "summary": _event(line),
         "why": WHY.get(kind, {}).get(reason, reason).replace("{address}", line.get("address", "this address")),
         "how": KINDS.get(line.get("kind", ""), ""),
         "next": f"; next try at {_clock(line['next_at'], line['at'], zone)}" if line.get("next_at") else "",

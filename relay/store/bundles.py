@@ -66,7 +66,7 @@ class Bundles:
         return bool(await self._scripts.run("boxes", args))
 
     async def send_now(self, target: Target, window: Window) -> bool:
-        """Send what the window at hand holds so far; what comes later is told at its end. False: it holds nothing."""
+        """Send what the window at hand holds so far; what comes later is sent at its end. False: it holds nothing."""
         return bool(await self._scripts.run("boxes", ("now", target.destination, target.address, *_ms(window))))
 
     async def _fields(self, bundle: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from relay.store.client import call
 from relay.store.queue import Store
 from relay.store.runs import Runs
 
-PAGE, PAGES = 500, 40  # runs that are looked at in one step, and steps in one round
+PAGE, PAGES = 500, 40  # runs that are examined in one step, and steps in one reconciliation
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ReconciliationState:
         return int(answer) / 1000 if answer is not None else None
 
     async def finished(self, at: float) -> None:
-        """A round is done: every run that began before this time is known."""
+        """A reconciliation is done: every run that began before this time is known."""
         await self._store.scripts.run("watch", ["finished", int(at * 1000)])
 
     async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> list[SilentRun]:

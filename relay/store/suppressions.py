@@ -1,7 +1,7 @@
 """Who is not written to any more, and why: asked for by the reader, bounced, or added by an operator.
 
 accept holds back what would go there, and claim drops what was queued already. Both look here in the same step, so
-nothing leaves after a reader was told that it is over, except what is being sent at that moment.
+nothing is sent after a reader has unsubscribed, except what is being sent at that moment.
 """
 
 import json
