@@ -74,8 +74,7 @@ class Forked:
             except TimeoutError:
                 self.send_signal(signal.SIGKILL)
                 raise
-            finally:
-                self.connection.close()
+            self.connection.close()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
