@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from relay.sandbox.artifacts import File
+from relay.sandbox.simulation.artifacts import File
 
 
 @dataclass(frozen=True)

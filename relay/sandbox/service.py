@@ -13,14 +13,14 @@ import structlog
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import place
 from relay.receiving.server import serve
-from relay.sandbox.engine import SandboxContext
-from relay.sandbox.jobs import Jobs, end
-from relay.sandbox.outbox import Outbox
-from relay.sandbox.outcomes import Links
-from relay.sandbox.profile import EventLogProfile
+from relay.sandbox.api.server import Server
+from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.jobs.profile import EventLogProfile
+from relay.sandbox.jobs.tasks import Jobs, end
 from relay.sandbox.runner import Runner
-from relay.sandbox.server import Server
-from relay.sandbox.state import State
+from relay.sandbox.simulation.outcomes import Links
+from relay.sandbox.storage.state import State
+from relay.sandbox.webhooks.outbox import Outbox
 from relay.store.embedded.server import EmbeddedRedis
 
 PAUSE = 0.05  # seconds between two looks when nothing is due

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.batches import Decision, decide
-from relay.sandbox.requests import FailurePolicy
+from relay.sandbox.engine.batch_graph import Decision, decide
+from relay.sandbox.schema.requests import FailurePolicy
 from tests.sandbox.test_api import shape
 from tests.support.sandbox import Stage
 

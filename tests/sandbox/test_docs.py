@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from relay.cli import main
-from relay.sandbox.requests import Play
-from relay.sandbox.routes import ROUTES
-from relay.sandbox.scenarios import CHANCES, OTHER, PHASES
+from relay.sandbox.api.routes import ROUTES
+from relay.sandbox.schema.requests import Play
+from relay.sandbox.simulation.scenarios import CHANCES, OTHER, PHASES
 from tests.support.commands import ROOT, relay
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 

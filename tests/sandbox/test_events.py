@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.domain.parsing import decode, parse
 from relay.receiving.signatures import SignedRequest, verify
-from relay.sandbox.jobs import end
+from relay.sandbox.jobs.tasks import end
 from tests.support.sandbox import Stage, Told, stage
 
 MINUTE = 60.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.profile import EventLogProfile, sample
+from relay.sandbox.jobs.profile import EventLogProfile, sample
 from relay.sandbox.runner import Brought, Job, Report
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from relay.sandbox.openapi import document
-from relay.sandbox.routes import ROUTES
+from relay.sandbox.api.openapi import document
+from relay.sandbox.api.routes import ROUTES
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 

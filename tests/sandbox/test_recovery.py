@@ -10,13 +10,13 @@ from redis.asyncio import Redis
 
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
-from relay.sandbox.changes import LEASE
-from relay.sandbox.engine import Operations, SandboxContext
-from relay.sandbox.outcomes import Links
-from relay.sandbox.records import Operation
-from relay.sandbox.requests import StartOperation as Asked
+from relay.sandbox.engine.operations import Operations, SandboxContext
+from relay.sandbox.schema.requests import StartOperation as Asked
 from relay.sandbox.service import sandbox as sandbox_at
-from relay.sandbox.state import PREFIX
+from relay.sandbox.simulation.outcomes import Links
+from relay.sandbox.storage.changes import LEASE
+from relay.sandbox.storage.records import Operation
+from relay.sandbox.storage.state import PREFIX
 from relay.store.embedded.server import EmbeddedRedis
 from tests.support.clock import Clock
 from tests.support.commands import SECONDS

@@ -15,13 +15,13 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.sandbox.engine import SandboxContext
-from relay.sandbox.outcomes import Links
-from relay.sandbox.profile import EventLogProfile
+from relay.sandbox.api.server import Server
+from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.jobs.profile import EventLogProfile
 from relay.sandbox.runner import Runner
-from relay.sandbox.server import Server
 from relay.sandbox.service import Worker
-from relay.sandbox.state import State
+from relay.sandbox.simulation.outcomes import Links
+from relay.sandbox.storage.state import State
 from relay.store.embedded.server import ends_with_parent
 from tests.support.clock import Clock
 from tests.support.commands import ROOT, SECONDS, environment

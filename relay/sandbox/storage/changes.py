@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.sandbox.records import Record, Sending
+from relay.sandbox.storage.records import Record, Sending
 
 LEASE = 30.0  # seconds that what was claimed is left to whoever claimed it
 

@@ -8,11 +8,11 @@ import structlog
 
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import place
-from relay.sandbox import texts
-from relay.sandbox.changes import LEASE, name
-from relay.sandbox.engine import Operations, SandboxContext
-from relay.sandbox.records import Live, Operation, Outcome
+from relay.sandbox.engine.operations import Operations, SandboxContext
 from relay.sandbox.runner import Brought, Job, Runner, Stopped
+from relay.sandbox.schema import texts
+from relay.sandbox.storage.changes import LEASE, name
+from relay.sandbox.storage.records import Live, Operation, Outcome
 
 BEAT = 1.0  # seconds between two looks at whether the job is still wanted
 GRACE = 30.0  # seconds that a cancelled job has for the step at hand

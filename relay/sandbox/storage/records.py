@@ -4,8 +4,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from relay.sandbox.life import Plan, Snapshot
-from relay.sandbox.requests import RegisterWebhook, Retrying, StartOperation, SubmitBatch
+from relay.sandbox.schema.requests import RegisterWebhook, Retrying, StartOperation, SubmitBatch
+from relay.sandbox.simulation.timeline import Plan, Snapshot
 
 ENDED = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
 

@@ -3,11 +3,12 @@
 from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
-from relay.sandbox import answers, texts
-from relay.sandbox.figures import doing, found
-from relay.sandbox.life import usual
-from relay.sandbox.records import Counters, Operation
-from relay.sandbox.views import RATE, View, view
+from relay.sandbox.schema import responses as answers
+from relay.sandbox.schema import texts
+from relay.sandbox.simulation.figures import doing, found
+from relay.sandbox.simulation.timeline import usual
+from relay.sandbox.simulation.views import RATE, View, view
+from relay.sandbox.storage.records import Counters, Operation
 
 USER = "sandbox"  # whoever holds the token
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.sandbox import answers
-from relay.sandbox.requests import (
+from relay.sandbox.schema import responses as answers
+from relay.sandbox.schema.requests import (
     CancelOperation,
     ListQuery,
     Query,

@@ -13,18 +13,19 @@ from aiohttp import web
 from relay.configfile.validation import suggest
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import HEADERS, HttpProblem, answer_problems, problem
-from relay.sandbox import documents, downloads, openapi, outcomes, page
-from relay.sandbox.artifacts import archive
-from relay.sandbox.asking import body_of, query_of
-from relay.sandbox.batches import FieldError
-from relay.sandbox.batchwork import Batches
-from relay.sandbox.downloads import attachment
-from relay.sandbox.engine import Operations, SandboxContext
-from relay.sandbox.listing import listing
-from relay.sandbox.records import Batch, Operation, Record, Webhook
-from relay.sandbox.requests import CancelOperation, RetryOperation, RotateSecret
-from relay.sandbox.routes import ROUTES, Route
-from relay.sandbox.webhooks import Webhooks
+from relay.sandbox.api import downloads, openapi, page
+from relay.sandbox.api.downloads import attachment
+from relay.sandbox.api.listing import listing
+from relay.sandbox.api.request_checks import body_of, query_of
+from relay.sandbox.api.routes import ROUTES, Route
+from relay.sandbox.engine.batch_graph import FieldError
+from relay.sandbox.engine.batches import Batches
+from relay.sandbox.engine.operations import Operations, SandboxContext
+from relay.sandbox.schema.requests import CancelOperation, RetryOperation, RotateSecret
+from relay.sandbox.simulation import documents, outcomes
+from relay.sandbox.simulation.artifacts import archive
+from relay.sandbox.storage.records import Batch, Operation, Record, Webhook
+from relay.sandbox.webhooks.registrations import Webhooks
 
 MAX_BODY = 2**20
 PART = re.compile(openapi.PART)

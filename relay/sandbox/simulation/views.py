@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relay.sandbox.figures import Figures, figures
-from relay.sandbox.life import Phase, Snapshot, snapshot, steps
-from relay.sandbox.records import Operation
-from relay.sandbox.requests import Play
+from relay.sandbox.schema.requests import Play
+from relay.sandbox.simulation.figures import Figures, figures
+from relay.sandbox.simulation.timeline import Phase, Snapshot, snapshot, steps
+from relay.sandbox.storage.records import Operation
 
 RATE = 0.6  # dollars for an hour of a CPU
 

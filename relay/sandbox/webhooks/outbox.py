@@ -16,10 +16,10 @@ from relay.errors import StoreUnavailable
 from relay.policy.retry import RetryPolicy, delay
 from relay.receiving.problems import place
 from relay.receiving.signatures import sign
-from relay.sandbox.changes import Attempt
-from relay.sandbox.engine import SandboxContext
-from relay.sandbox.records import Sending, Webhook
-from relay.sandbox.requests import Retrying
+from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.schema.requests import Retrying
+from relay.sandbox.storage.changes import Attempt
+from relay.sandbox.storage.records import Sending, Webhook
 
 PATIENCE = 10.0  # seconds for an answer; far less than the lease
 PAUSE = 5.0  # seconds after which a paused webhook is looked at again

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from relay.sandbox import answers, documents
-from relay.sandbox.engine import SandboxContext
-from relay.sandbox.records import Operation
-from relay.sandbox.requests import ListQuery
+from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.schema import responses as answers
+from relay.sandbox.schema.requests import ListQuery
+from relay.sandbox.simulation import documents
+from relay.sandbox.storage.records import Operation
 
 # What the summary counts together: its numbers add up to the total.
 GROUPS = {"Initiated": "running", "Running": "running", "Completed": "completed", "Failed": "failed",

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay.sandbox import documents, outcomes
-from relay.sandbox.changes import LEASE, Change, Found, name
-from relay.sandbox.events import of_operation
-from relay.sandbox.life import steps
-from relay.sandbox.outcomes import Links
-from relay.sandbox.records import Counters, Live, Operation, Sending, Webhook
-from relay.sandbox.requests import CancelOperation, Play
-from relay.sandbox.views import view
+from relay.sandbox.schema.requests import CancelOperation, Play
+from relay.sandbox.simulation import documents, outcomes
+from relay.sandbox.simulation.outcomes import Links
+from relay.sandbox.simulation.timeline import steps
+from relay.sandbox.simulation.views import view
+from relay.sandbox.storage.changes import LEASE, Change, Found, name
+from relay.sandbox.storage.records import Counters, Live, Operation, Sending, Webhook
+from relay.sandbox.webhooks.events import of_operation
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from relay import __version__
-from relay.sandbox import answers
-from relay.sandbox.routes import ROUTES, Route
+from relay.sandbox.api.routes import ROUTES, Route
+from relay.sandbox.schema import responses as answers
 
 Schema = dict[str, Any]
 

@@ -3,15 +3,19 @@
 from typing import Any
 from uuid import uuid4
 
-from relay.sandbox import answers, batches, documents, making, texts
-from relay.sandbox.batches import FAILED, PENDING, Decision, schedule
-from relay.sandbox.changes import Change, Found, name
-from relay.sandbox.engine import SandboxContext
-from relay.sandbox.events import of_batch
-from relay.sandbox.life import INSTANT, usual
-from relay.sandbox.records import ENDED, Batch, Counters, Operation, Webhook
-from relay.sandbox.requests import CancelOperation, RetryOperation, SubmitBatch
-from relay.sandbox.transitions import Told, begun, cancelling
+from relay.sandbox.engine import batch_graph as batches
+from relay.sandbox.engine.batch_graph import FAILED, PENDING, Decision, schedule
+from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.schema import responses as answers
+from relay.sandbox.schema import texts
+from relay.sandbox.schema.requests import CancelOperation, RetryOperation, SubmitBatch
+from relay.sandbox.simulation import documents
+from relay.sandbox.simulation import factory as making
+from relay.sandbox.simulation.timeline import INSTANT, usual
+from relay.sandbox.simulation.transitions import Told, begun, cancelling
+from relay.sandbox.storage.changes import Change, Found, name
+from relay.sandbox.storage.records import ENDED, Batch, Counters, Operation, Webhook
+from relay.sandbox.webhooks.events import of_batch
 
 
 class Batches:

@@ -15,9 +15,9 @@ from random import Random
 from statistics import median
 from typing import Any, NamedTuple
 
-from relay.sandbox import texts
-from relay.sandbox.artifacts import File
 from relay.sandbox.runner import Brought, Job, Report
+from relay.sandbox.schema import texts
+from relay.sandbox.simulation.artifacts import File
 
 PHASES = ("Reading", "Variants", "Throughput Times", "Report")
 COLUMNS = {"case": "case_id", "activity": "activity", "timestamp": "timestamp"}

@@ -5,11 +5,12 @@ from base64 import b64encode
 from uuid import uuid4
 
 from relay.receiving.problems import HttpProblem
-from relay.sandbox import answers, texts
-from relay.sandbox.changes import Change, name
-from relay.sandbox.engine import SandboxContext
-from relay.sandbox.records import Counters, Webhook
-from relay.sandbox.requests import RegisterWebhook, RotateSecret
+from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.schema import responses as answers
+from relay.sandbox.schema import texts
+from relay.sandbox.schema.requests import RegisterWebhook, RotateSecret
+from relay.sandbox.storage.changes import Change, name
+from relay.sandbox.storage.records import Counters, Webhook
 
 MOST = 100  # of a project: every event is looked at by all of them
 

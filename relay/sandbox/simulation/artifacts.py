@@ -10,7 +10,7 @@ from html import escape
 from random import Random
 from typing import Any
 
-from relay.sandbox.views import View
+from relay.sandbox.simulation.views import View
 
 LONGEST = 500  # lines of a CSV
 STAMP = (2024, 1, 1, 0, 0, 0)  # the same bytes each time

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from relay.sandbox import texts
-from relay.sandbox.records import Batch, Operation, Record, Sending, Webhook
-from relay.sandbox.requests import Authentication, BatchCallbacks, Callbacks
+from relay.sandbox.schema import texts
+from relay.sandbox.schema.requests import Authentication, BatchCallbacks, Callbacks
+from relay.sandbox.storage.records import Batch, Operation, Record, Sending, Webhook
 
 # A cancellation is told where trouble is told: whoever waits for a completion must not take it for one.
 CALLBACKS: Mapping[str, str] = {

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
-from relay.sandbox.records import ENDED
-from relay.sandbox.requests import FailurePolicy, Member
+from relay.sandbox.schema.requests import FailurePolicy, Member
+from relay.sandbox.storage.records import ENDED
 
 FAILED = frozenset({"Failed", "Timeout"})
 PENDING = "Pending"  # waits for others of its batch

@@ -6,13 +6,13 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from relay.sandbox.batches import FieldError
-from relay.sandbox.life import Phase, Plan
-from relay.sandbox.records import Live, Operation
-from relay.sandbox.requests import Play, RetryOperation, StartOperation
+from relay.sandbox.engine.batch_graph import FieldError
 from relay.sandbox.runner import Runner
-from relay.sandbox.scenarios import plan
-from relay.sandbox.views import view
+from relay.sandbox.schema.requests import Play, RetryOperation, StartOperation
+from relay.sandbox.simulation.scenarios import plan
+from relay.sandbox.simulation.timeline import Phase, Plan
+from relay.sandbox.simulation.views import view
+from relay.sandbox.storage.records import Live, Operation
 
 
 def operation(

@@ -18,8 +18,8 @@ from typing import Self, TypeVar
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from relay.sandbox.changes import CLAIM, LEASE, RELEASE, SETTLE, Attempt, Change, Decide, name
-from relay.sandbox.records import Batch, Counters, Operation, Record, Sending, Webhook
+from relay.sandbox.storage.changes import CLAIM, LEASE, RELEASE, SETTLE, Attempt, Change, Decide, name
+from relay.sandbox.storage.records import Batch, Counters, Operation, Record, Sending, Webhook
 from relay.store.client import call, connect
 
 KINDS: Mapping[str, type[Record]] = {"operation": Operation, "batch": Batch, "webhook": Webhook}

@@ -6,9 +6,9 @@ import mimetypes
 from aiohttp import web
 
 from relay.receiving.problems import HEADERS, HttpProblem
-from relay.sandbox import outcomes
-from relay.sandbox.engine import SandboxContext
-from relay.sandbox.records import Operation
+from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.simulation import outcomes
+from relay.sandbox.storage.records import Operation
 
 
 def add(app: web.Application, desk: SandboxContext) -> None:

@@ -11,7 +11,7 @@ from relay.configfile.validation import suggest
 from relay.domain.parsing import decode
 from relay.errors import NotJson
 from relay.receiving.problems import HttpProblem
-from relay.sandbox.routes import Route
+from relay.sandbox.api.routes import Route
 
 
 async def body_of(route: Route, request: web.Request) -> Any:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
 
-from relay.sandbox import answers, texts
-from relay.sandbox.artifacts import archive, files, pretty
-from relay.sandbox.documents import path, resources
-from relay.sandbox.figures import results as phase_results
-from relay.sandbox.life import usual
-from relay.sandbox.records import Operation
-from relay.sandbox.views import View, view
+from relay.sandbox.schema import responses as answers
+from relay.sandbox.schema import texts
+from relay.sandbox.simulation.artifacts import archive, files, pretty
+from relay.sandbox.simulation.documents import path, resources
+from relay.sandbox.simulation.figures import results as phase_results
+from relay.sandbox.simulation.timeline import usual
+from relay.sandbox.simulation.views import View, view
+from relay.sandbox.storage.records import Operation
 
 PARTIAL = "partial-results.zip"
 

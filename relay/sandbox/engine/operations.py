@@ -9,15 +9,17 @@ from functools import partial
 from typing import Any
 
 from relay.receiving.problems import HttpProblem
-from relay.sandbox import answers, documents, making, outcomes
-from relay.sandbox.changes import Change, Found, name
-from relay.sandbox.events import listeners
-from relay.sandbox.outcomes import Links
-from relay.sandbox.records import Counters, Live, Operation, Outcome, Webhook
-from relay.sandbox.requests import CancelOperation, RetryOperation, StartOperation
 from relay.sandbox.runner import Runner
-from relay.sandbox.state import State
-from relay.sandbox.transitions import Told, advanced, begun, cancelling, ended, reported
+from relay.sandbox.schema import responses as answers
+from relay.sandbox.schema.requests import CancelOperation, RetryOperation, StartOperation
+from relay.sandbox.simulation import documents, outcomes
+from relay.sandbox.simulation import factory as making
+from relay.sandbox.simulation.outcomes import Links
+from relay.sandbox.simulation.transitions import Told, advanced, begun, cancelling, ended, reported
+from relay.sandbox.storage.changes import Change, Found, name
+from relay.sandbox.storage.records import Counters, Live, Operation, Outcome, Webhook
+from relay.sandbox.storage.state import State
+from relay.sandbox.webhooks.events import listeners
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.sandbox import texts
-from relay.sandbox.life import Phase, Plan, snapshot, steps
-from relay.sandbox.requests import Play, Retrying
-from relay.sandbox.scenarios import phases_of, plan
+from relay.sandbox.schema import texts
+from relay.sandbox.schema.requests import Play, Retrying
+from relay.sandbox.simulation.scenarios import phases_of, plan
+from relay.sandbox.simulation.timeline import Phase, Plan, snapshot, steps
 
 TYPES = ("ProcessMiningAnalysis", "DataEnrichment", "ReportGeneration", "SomethingElse")
 BEGAN = 1_705_749_600.0
