@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from relay.sandbox.simulation.artifacts import File
-
 
 @dataclass(frozen=True)
 class Job:
@@ -17,6 +15,16 @@ class Job:
     id: str
     name: str
     parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    name: str
+    kind: str
+    format: str
+    filename: str
+    description: str
+    content: bytes
 
 
 @dataclass

@@ -14,11 +14,11 @@ from relay.errors import StoreUnavailable
 from relay.receiving.problems import place
 from relay.receiving.server import serve
 from relay.sandbox.api.server import Server
-from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.context import SandboxContext
 from relay.sandbox.jobs.profile import EventLogProfile
 from relay.sandbox.jobs.tasks import Jobs, end
 from relay.sandbox.runner import Runner
-from relay.sandbox.simulation.outcomes import Links
+from relay.sandbox.schema.links import Links
 from relay.sandbox.storage.state import State
 from relay.sandbox.webhooks.outbox import Outbox
 from relay.store.embedded.server import EmbeddedRedis

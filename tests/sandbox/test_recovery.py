@@ -10,10 +10,11 @@ from redis.asyncio import Redis
 
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
-from relay.sandbox.engine.operations import Operations, SandboxContext
+from relay.sandbox.context import SandboxContext
+from relay.sandbox.engine.operations import Operations
+from relay.sandbox.schema.links import Links
 from relay.sandbox.schema.requests import StartOperation as Asked
 from relay.sandbox.service import sandbox as sandbox_at
-from relay.sandbox.simulation.outcomes import Links
 from relay.sandbox.storage.changes import LEASE
 from relay.sandbox.storage.records import Operation
 from relay.sandbox.storage.state import PREFIX

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from relay.sandbox.schema import texts
 from relay.sandbox.schema.requests import Play, Retrying
 from relay.sandbox.simulation.scenarios import phases_of, plan
-from relay.sandbox.simulation.timeline import Phase, Plan, snapshot, steps
+from relay.sandbox.simulation.timeline import snapshot, steps
+from relay.sandbox.storage.plans import Phase, Plan
 
 TYPES = ("ProcessMiningAnalysis", "DataEnrichment", "ReportGeneration", "SomethingElse")
 BEGAN = 1_705_749_600.0

@@ -16,11 +16,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.sandbox.api.server import Server
-from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.context import SandboxContext
 from relay.sandbox.jobs.profile import EventLogProfile
 from relay.sandbox.runner import Runner
+from relay.sandbox.schema.links import Links
 from relay.sandbox.service import Worker
-from relay.sandbox.simulation.outcomes import Links
 from relay.sandbox.storage.state import State
 from relay.store.embedded.server import ends_with_parent
 from tests.support.clock import Clock

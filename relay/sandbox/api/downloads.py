@@ -6,7 +6,7 @@ import mimetypes
 from aiohttp import web
 
 from relay.receiving.problems import HEADERS, HttpProblem
-from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.context import SandboxContext
 from relay.sandbox.simulation import outcomes
 from relay.sandbox.storage.records import Operation
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.context import SandboxContext
 from relay.sandbox.schema import responses as answers
 from relay.sandbox.schema.requests import ListQuery
 from relay.sandbox.simulation import documents

@@ -18,10 +18,10 @@ from relay.sandbox.api.downloads import attachment
 from relay.sandbox.api.listing import listing
 from relay.sandbox.api.request_checks import body_of, query_of
 from relay.sandbox.api.routes import ROUTES, Route
-from relay.sandbox.engine.batch_graph import FieldError
+from relay.sandbox.context import SandboxContext
 from relay.sandbox.engine.batches import Batches
-from relay.sandbox.engine.operations import Operations, SandboxContext
-from relay.sandbox.schema.requests import CancelOperation, RetryOperation, RotateSecret
+from relay.sandbox.engine.operations import Operations
+from relay.sandbox.schema.requests import CancelOperation, FieldError, RetryOperation, RotateSecret
 from relay.sandbox.simulation import documents, outcomes
 from relay.sandbox.simulation.artifacts import archive
 from relay.sandbox.storage.records import Batch, Operation, Record, Webhook

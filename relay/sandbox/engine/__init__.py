@@ -1,0 +1,1 @@
+"""Operations and batches, made to happen: each step once, in one transaction with the requests that tell of it."""

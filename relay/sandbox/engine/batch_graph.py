@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
-from relay.sandbox.schema.requests import FailurePolicy, Member
+from relay.sandbox.schema.requests import FailurePolicy, FieldError, Member
 from relay.sandbox.storage.records import ENDED
 
 FAILED = frozenset({"Failed", "Timeout"})
@@ -42,14 +42,6 @@ def graph(members: Sequence[Member]) -> dict[str, list[str]]:
         cycle = " → ".join(reversed(error.args[1]))
         raise FieldError("operations", f"the dependencies go round in a circle: {cycle}") from None
     return edges
-
-
-class FieldError(ValueError):
-    """A request that no schema could refuse; `field` is the part at fault."""
-
-    def __init__(self, place: str, message: str) -> None:
-        self.field = place
-        super().__init__(message)
 
 
 def schedule(edges: Graph, seconds: Mapping[str, float]) -> dict[str, float]:

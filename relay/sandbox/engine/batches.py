@@ -3,9 +3,9 @@
 from typing import Any
 from uuid import uuid4
 
+from relay.sandbox.context import SandboxContext
 from relay.sandbox.engine import batch_graph as batches
 from relay.sandbox.engine.batch_graph import FAILED, PENDING, Decision, schedule
-from relay.sandbox.engine.operations import SandboxContext
 from relay.sandbox.schema import responses as answers
 from relay.sandbox.schema import texts
 from relay.sandbox.schema.requests import CancelOperation, RetryOperation, SubmitBatch

@@ -3,38 +3,19 @@
 Any number of processes may share the work. What one of them claims and does not finish comes due again.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from relay.receiving.problems import HttpProblem
-from relay.sandbox.runner import Runner
+from relay.sandbox.context import SandboxContext
 from relay.sandbox.schema import responses as answers
 from relay.sandbox.schema.requests import CancelOperation, RetryOperation, StartOperation
 from relay.sandbox.simulation import documents, outcomes
 from relay.sandbox.simulation import factory as making
-from relay.sandbox.simulation.outcomes import Links
 from relay.sandbox.simulation.transitions import Told, advanced, begun, cancelling, ended, reported
 from relay.sandbox.storage.changes import Change, Found, name
 from relay.sandbox.storage.records import Counters, Live, Operation, Outcome, Webhook
-from relay.sandbox.storage.state import State
 from relay.sandbox.webhooks.events import listeners
-
-
-@dataclass(frozen=True)
-class SandboxContext:
-    """What all who work on the sandbox's records share.
-
-    speed     divides every duration that is asked for
-    runners   operation type → what really does such an operation
-    """
-
-    state: State
-    clock: Callable[[], float]
-    links: Links
-    speed: float = 1.0
-    runners: Mapping[str, Runner] = field(default_factory=dict)
 
 
 class Operations:

@@ -15,9 +15,8 @@ from random import Random
 from statistics import median
 from typing import Any, NamedTuple
 
-from relay.sandbox.runner import Brought, Job, Report
+from relay.sandbox.runner import Brought, File, Job, Report
 from relay.sandbox.schema import texts
-from relay.sandbox.simulation.artifacts import File
 
 PHASES = ("Reading", "Variants", "Throughput Times", "Report")
 COLUMNS = {"case": "case_id", "activity": "activity", "timestamp": "timestamp"}

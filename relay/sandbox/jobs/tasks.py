@@ -8,7 +8,8 @@ import structlog
 
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import place
-from relay.sandbox.engine.operations import Operations, SandboxContext
+from relay.sandbox.context import SandboxContext
+from relay.sandbox.engine.operations import Operations
 from relay.sandbox.runner import Brought, Job, Runner, Stopped
 from relay.sandbox.schema import texts
 from relay.sandbox.storage.changes import LEASE, name

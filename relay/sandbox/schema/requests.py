@@ -44,6 +44,14 @@ class Request(BaseModel):
     )
 
 
+class FieldError(ValueError):
+    """A request that no schema could refuse; `field` is the part at fault."""
+
+    def __init__(self, place: str, message: str) -> None:
+        self.field = place
+        super().__init__(message)
+
+
 class Retrying(Request):
     """Of an operation or a webhook; delays are seconds."""
 

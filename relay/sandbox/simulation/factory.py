@@ -6,12 +6,11 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from relay.sandbox.engine.batch_graph import FieldError
 from relay.sandbox.runner import Runner
-from relay.sandbox.schema.requests import Play, RetryOperation, StartOperation
+from relay.sandbox.schema.requests import FieldError, Play, RetryOperation, StartOperation
 from relay.sandbox.simulation.scenarios import plan
-from relay.sandbox.simulation.timeline import Phase, Plan
 from relay.sandbox.simulation.views import view
+from relay.sandbox.storage.plans import Phase, Plan
 from relay.sandbox.storage.records import Live, Operation
 
 

@@ -1,12 +1,10 @@
 """The documents of an operation that is over: its results with their artifacts, and how a retry took over."""
 
-import hmac
-from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import quote
 
 from relay.sandbox.schema import responses as answers
 from relay.sandbox.schema import texts
+from relay.sandbox.schema.links import Links
 from relay.sandbox.simulation.artifacts import archive, files, pretty
 from relay.sandbox.simulation.documents import path, resources
 from relay.sandbox.simulation.figures import results as phase_results
@@ -15,23 +13,6 @@ from relay.sandbox.simulation.views import View, view
 from relay.sandbox.storage.records import Operation
 
 PARTIAL = "partial-results.zip"
-
-
-@dataclass
-class Links:
-    """Addresses that carry their own permission: who follows one from a message has no token.
-
-    base_url   where the outside reaches the sandbox, without a slash at the end; known once it listens
-    """
-
-    base_url: str
-    key: bytes
-
-    def download(self, operation: str, filename: str) -> str:
-        return f"{self.base_url}/downloads/{self.proof(operation, filename)}/{operation}/{quote(filename)}"
-
-    def proof(self, operation: str, filename: str) -> str:
-        return hmac.new(self.key, f"{operation}/{filename}".encode(), "sha256").hexdigest()[:32]
 
 
 def results(operation: Operation, links: Links, *, detailed: bool = False, artifacts: bool = True,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from relay.sandbox.schema.requests import Play
-from relay.sandbox.simulation.timeline import Phase, Plan
+from relay.sandbox.storage.plans import Phase, Plan
 
 # The phases of a type and the minutes that each takes.
 PHASES: Mapping[str, Sequence[tuple[str, float]]] = {

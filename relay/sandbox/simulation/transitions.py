@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from relay.sandbox.schema.links import Links
 from relay.sandbox.schema.requests import CancelOperation, Play
 from relay.sandbox.simulation import documents, outcomes
-from relay.sandbox.simulation.outcomes import Links
 from relay.sandbox.simulation.timeline import steps
 from relay.sandbox.simulation.views import view
 from relay.sandbox.storage.changes import LEASE, Change, Found, name

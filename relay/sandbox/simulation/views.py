@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from relay.sandbox.schema.requests import Play
 from relay.sandbox.simulation.figures import Figures, figures
-from relay.sandbox.simulation.timeline import Phase, Snapshot, snapshot, steps
+from relay.sandbox.simulation.timeline import snapshot, steps
+from relay.sandbox.storage.plans import Phase, Snapshot
 from relay.sandbox.storage.records import Operation
 
 RATE = 0.6  # dollars for an hour of a CPU

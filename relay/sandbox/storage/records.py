@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from relay.sandbox.schema.requests import RegisterWebhook, Retrying, StartOperation, SubmitBatch
-from relay.sandbox.simulation.timeline import Plan, Snapshot
+from relay.sandbox.storage.plans import Plan, Snapshot
 
 ENDED = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
 

@@ -16,7 +16,7 @@ from relay.errors import StoreUnavailable
 from relay.policy.retry import RetryPolicy, delay
 from relay.receiving.problems import place
 from relay.receiving.signatures import sign
-from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.context import SandboxContext
 from relay.sandbox.schema.requests import Retrying
 from relay.sandbox.storage.changes import Attempt
 from relay.sandbox.storage.records import Sending, Webhook

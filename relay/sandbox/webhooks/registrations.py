@@ -5,7 +5,7 @@ from base64 import b64encode
 from uuid import uuid4
 
 from relay.receiving.problems import HttpProblem
-from relay.sandbox.engine.operations import SandboxContext
+from relay.sandbox.context import SandboxContext
 from relay.sandbox.schema import responses as answers
 from relay.sandbox.schema import texts
 from relay.sandbox.schema.requests import RegisterWebhook, RotateSecret
