@@ -15,12 +15,12 @@ from relay.cli.formatting import print_json
 from relay.cli.options import ConfigFile, refuse, visible
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform import OperationsClient
-from relay.platform.models import Document
+from relay.platform.models import ApiDocument
 
 if TYPE_CHECKING:
     from relay.config import Config
 
-Kind = TypeVar("Kind", bound=Document)
+Kind = TypeVar("Kind", bound=ApiDocument)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ SAFE = frozenset({"GET"})
 class OperationsClient:
     """One project's operations. Use it as `async with OperationsClient(…) as client:`.
 
-    Every method raises PlatformError, which names the call and what the platform said.
+    Every method raises PlatformError, which names the call and the platform's reason.
     """
 
     def __init__(
@@ -152,12 +152,12 @@ class OperationsClient:
         return await self._call(Webhook, "POST", "/webhooks", body=request.sent())
 
     async def webhooks(self) -> list[Webhook]:
-        said = await self._ask("GET", "/webhooks")
-        rows = said.get("webhooks") if isinstance(said, Mapping) else said
+        document = await self._request("GET", "/webhooks")
+        rows = document.get("webhooks") if isinstance(document, Mapping) else document
         return [_read(Webhook, row, "GET /webhooks") for row in rows or ()]
 
     async def delete_webhook(self, webhook: str) -> None:
-        await self._ask("DELETE", f"/webhooks/{_part(webhook)}")
+        await self._request("DELETE", f"/webhooks/{_part(webhook)}")
 
     async def submit_batch(self, request: SubmitBatch) -> Batch:
         return await self._call(Batch, "POST", "/batch", body=request.sent())
@@ -175,15 +175,15 @@ class OperationsClient:
             await self._sleep(every)
 
     async def _call(self, kind: type[Answer], method: str, path: str, **request: Any) -> Answer:
-        return _read(kind, await self._ask(method, path, **request), f"{method} {path}")
+        return _read(kind, await self._request(method, path, **request), f"{method} {path}")
 
-    async def _ask(
+    async def _request(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> Any:
         pause = FIRST_PAUSE
         for left in reversed(range(TRIES)):
             try:
-                return await self._once(method, path, query or {}, body)
+                return await self._try(method, path, query or {}, body)
             except PlatformError as error:
                 if not left or not (error.unsent or (method in SAFE and error.temporary)):
                     raise
@@ -191,14 +191,14 @@ class OperationsClient:
                 pause *= 2
         raise AssertionError("unreachable")
 
-    async def _once(self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None) -> Any:
+    async def _try(self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None) -> Any:
         call = f"{method} {self._path}{path}"
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
-        said = {key: value for key, value in query.items() if value}
+        parameters = {key: value for key, value in query.items() if value}
         try:
             async with self._session.request(
-                method, f"{self._root}{path}", params=said, json=body, allow_redirects=False
+                method, f"{self._root}{path}", params=parameters, json=body, allow_redirects=False
             ) as response:
                 answer = await response.content.read(MAX_ANSWER + 1)
                 while not response.content.at_eof() and len(answer) <= MAX_ANSWER:
@@ -231,9 +231,9 @@ def _part(name: str) -> str:
     return quote(name, safe="")
 
 
-def _read(kind: type[Answer], said: Any, call: str) -> Answer:
+def _read(kind: type[Answer], document: Any, call: str) -> Answer:
     try:
-        return kind.model_validate(said)
+        return kind.model_validate(document)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in error.errors())
         raise PlatformError(f"{call}: not the documented answer: {faults[:500]}", status=200) from None
@@ -251,8 +251,8 @@ def _why(document: Any) -> str:
     """What the platform says of its refusal, in one line."""
     if not isinstance(document, Mapping):
         return ""
-    said = next((document[key] for key in ("detail", "message", "error", "title") if document.get(key)), "")
-    return f": {' '.join(str(said).split())[:300]}" if said else ""
+    reason = next((document[key] for key in ("detail", "message", "error", "title") if document.get(key)), "")
+    return f": {' '.join(str(reason).split())[:300]}" if reason else ""
 
 
 def _seconds(header: str | None) -> float | None:

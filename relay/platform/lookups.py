@@ -8,7 +8,7 @@ from relay.errors import PlatformError
 from relay.platform.client import PAGE_SIZE, OperationsClient
 from relay.platform.settings import Platform
 
-MISHAPS = ("Failed", "Timeout")
+UNSUCCESSFUL = ("Failed", "Timeout")
 
 
 class Lookups:
@@ -31,7 +31,7 @@ class Lookups:
         return self._clients[settings]
 
     def ours(self, tenant: str, project: str) -> bool:
-        """Whether this project is the one that is asked about; what is not said may be."""
+        """Whether this is the configured project; an empty name may be."""
         settings = self._settings()
         return tenant in ("", settings.tenant) and project in ("", settings.project)
 
@@ -40,8 +40,8 @@ class Lookups:
 
     async def document(self, operation: str) -> dict[str, Any]:
         """Its state; where it says of a mishap only that it happened, with the error that its results name."""
-        found = (await self.client.status(operation)).sent()
-        if found["status"] in MISHAPS and not found.get("error"):
+        document = (await self.client.status(operation)).sent()
+        if document["status"] in UNSUCCESSFUL and not document.get("error"):
             try:
                 error = (await self.results(operation)).get("error")
             except PlatformError as refusal:
@@ -49,8 +49,8 @@ class Lookups:
                     raise
                 error = None  # this platform keeps no results of what failed
             if error:
-                found["error"] = error
-        return found
+                document["error"] = error
+        return document
 
     async def since(self, when: datetime, most: int) -> list[str]:
         """The ids of the operations that began at this time or later, newest first."""

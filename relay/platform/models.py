@@ -1,5 +1,8 @@
 """The documents of the Async Operations API, as types.
 
+The sandbox has types of its own for the same documents (`relay.sandbox.schema`), deliberately: client and server are
+written independently of each other, from the documentation, so that a slip in one is seen by the other.
+
 Only what relay or a caller decides by is required; a field that a later version of the API adds is kept and comes back
 out of `model_dump(by_alias=True)`. Durations and sizes stay the texts that the API sends ("45-60 minutes", "3.2 MB").
 """
@@ -16,30 +19,30 @@ from relay.domain.events import TERMINAL
 Priority = Literal["Low", "Normal", "High", "Critical"]
 
 
-class Document(BaseModel):
+class ApiDocument(BaseModel):
     """camelCase outside, snake_case inside, unknown fields kept."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
 
     def sent(self) -> dict[str, Any]:
-        """As it goes over the wire: what was not said is left out."""
+        """As it goes over the wire: unset fields are left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-class RetryPolicy(Document):
+class RetryPolicy(ApiDocument):
     max_retries: int = 3
     retry_delay: float = 300  # seconds
     backoff_multiplier: float = 2.0
     max_delay: float | None = None
 
 
-class Resources(Document):
+class Resources(ApiDocument):
     cpu_units: float | None = None
     memory_gb: Annotated[float | None, Field(alias="memoryGB")] = None
     estimated_cost: str | None = None
 
 
-class StartOperation(Document):
+class StartOperation(ApiDocument):
     """The body of `POST …/async/operation`. `timeout` is in seconds."""
 
     operation_type: str
@@ -53,7 +56,7 @@ class StartOperation(Document):
     retry_policy: RetryPolicy | None = None
 
 
-class Started(Document):
+class Started(ApiDocument):
     operation_id: str
     status: str
     operation_type: str | None = None
@@ -68,7 +71,7 @@ class Started(Document):
     resources_allocated: Resources | None = None
 
 
-class Progress(Document):
+class Progress(ApiDocument):
     percentage: float | None = None
     current_phase: str | None = None
     phases_completed: int | None = None
@@ -79,20 +82,20 @@ class Progress(Document):
     estimated_completion: datetime | None = None
 
 
-class Phase(Document):
+class Phase(ApiDocument):
     phase_name: str
     status: str | None = None
     progress: float | None = None
     duration: str | None = None
 
 
-# A list tells a number, everything else an object.
-Moved = Annotated[
-    Progress, BeforeValidator(lambda said: {"percentage": said} if isinstance(said, int | float) else said or {})
+# A number in a row of the list, an object everywhere else.
+ProgressOrNumber = Annotated[
+    Progress, BeforeValidator(lambda raw: {"percentage": raw} if isinstance(raw, int | float) else raw or {})
 ]
 
 
-class Operation(Document):
+class Operation(ApiDocument):
     """What `GET …/operation/{id}` answers, and a row of the list."""
 
     operation_id: str
@@ -100,7 +103,7 @@ class Operation(Document):
     operation_type: str | None = None
     operation_name: str | None = None
     priority: str | None = None
-    progress: Moved = Field(default_factory=Progress)
+    progress: ProgressOrNumber = Field(default_factory=Progress)
     current_phase: str | None = None  # of a list's row
     phases: Sequence[Phase] = ()
     date_created: datetime | None = None
@@ -118,7 +121,7 @@ class Operation(Document):
         return self.progress.current_phase or self.current_phase or ""
 
 
-class Summary(Document):
+class Summary(ApiDocument):
     total_operations: int = 0
     running: int = 0
     completed: int = 0
@@ -126,7 +129,7 @@ class Summary(Document):
     cancelled: int = 0
 
 
-class Page(Document):
+class Page(ApiDocument):
     """One page of `GET …/operations`; pages count from 1."""
 
     operations: Sequence[Operation]
@@ -136,7 +139,7 @@ class Page(Document):
     has_next_page: bool = False
 
 
-class Cancelled(Document):
+class Cancelled(ApiDocument):
     operation_id: str
     status: str
     cancellation_time: datetime | None = None
@@ -146,7 +149,7 @@ class Cancelled(Document):
     cancelled_by: str | None = None
 
 
-class Artifact(Document):
+class Artifact(ApiDocument):
     name: str
     type: str | None = None
     format: str | None = None
@@ -155,14 +158,14 @@ class Artifact(Document):
     description: str | None = None
 
 
-class Recommendation(Document):
+class Recommendation(ApiDocument):
     recommendation: str
     category: str | None = None
     priority: str | None = None
     expected_improvement: str | None = None
 
 
-class Results(Document):
+class Results(ApiDocument):
     operation_id: str
     status: str | None = None
     success: bool | None = None
@@ -176,7 +179,7 @@ class Results(Document):
     recommendations: Sequence[Recommendation] = ()
 
 
-class RetryOperation(Document):
+class RetryOperation(ApiDocument):
     """The body of `POST …/operation/{id}/retry`. `new_timeout` is in seconds."""
 
     retry_mode: Literal["resume", "restart"] = "resume"
@@ -188,7 +191,7 @@ class RetryOperation(Document):
     preserve_original_results: bool | None = None
 
 
-class Retried(Document):
+class Retried(ApiDocument):
     original_operation_id: str
     new_operation_id: str
     status: str | None = None
@@ -198,13 +201,13 @@ class Retried(Document):
     estimated_completion: datetime | None = None
 
 
-class Filters(Document):
+class Filters(ApiDocument):
     operation_types: Sequence[str] = ()
     priorities: Sequence[str] = ()
     min_progress_increment: float | None = None
 
 
-class RegisterWebhook(Document):
+class RegisterWebhook(ApiDocument):
     webhook_url: str
     webhook_name: str
     events: Sequence[str]
@@ -214,7 +217,7 @@ class RegisterWebhook(Document):
     headers: dict[str, str] | None = None
 
 
-class Webhook(Document):
+class Webhook(ApiDocument):
     webhook_id: str
     webhook_url: str
     webhook_name: str | None = None
@@ -225,7 +228,7 @@ class Webhook(Document):
     delivery_stats: dict[str, Any] = Field(default_factory=dict)
 
 
-class Member(Document):
+class Member(ApiDocument):
     """One operation of a batch: in the request with name and type, in the answer with id and status."""
 
     operation_key: str
@@ -237,7 +240,7 @@ class Member(Document):
     estimated_duration: str | None = None
 
 
-class SubmitBatch(Document):
+class SubmitBatch(ApiDocument):
     batch_name: str
     operations: Sequence[Member]
     batch_description: str | None = None
@@ -245,7 +248,7 @@ class SubmitBatch(Document):
     failure_policy: dict[str, bool] | None = None
 
 
-class Batch(Document):
+class Batch(ApiDocument):
     batch_id: str
     status: str
     batch_name: str | None = None

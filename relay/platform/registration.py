@@ -1,7 +1,7 @@
 """This relay as a webhook of the platform: registered once, and again only when something changed.
 
 The API has no call that changes a webhook, and never tells its secret. So a change registers the new one before it
-deletes the old one (an event that both report is told once), and the name carries a fingerprint of the secret.
+deletes the old one (an event that both report is one message), and the name carries a fingerprint of the secret.
 """
 
 from collections.abc import Sequence
@@ -38,17 +38,17 @@ def request(url: str, secret: str, filters: Filters, events: Sequence[str] = OPE
     )
 
 
-async def register(client: OperationsClient, wanted: RegisterWebhook, *, dry_run: bool = False) -> Registered:
+async def register(client: OperationsClient, requested: RegisterWebhook, *, dry_run: bool = False) -> Registered:
     """Make the platform report here, once. Raises PlatformError; what was registered before then still reports."""
     try:
-        known = await client.webhooks()
+        webhooks = await client.webhooks()
     except PlatformError as error:
         if error.status not in MISSING:
             raise
-        return Registered("registered", await _made(client, wanted, dry_run=dry_run), certain=False)
-    ours = [webhook for webhook in known if webhook.webhook_url == wanted.webhook_url]
-    right = next((webhook for webhook in ours if _equal(webhook, wanted)), None)
-    webhook = right or await _made(client, wanted, dry_run=dry_run)
+        return Registered("registered", await _create(client, requested, dry_run=dry_run), certain=False)
+    ours = [webhook for webhook in webhooks if webhook.webhook_url == requested.webhook_url]
+    right = next((webhook for webhook in ours if _matches(webhook, requested)), None)
+    webhook = right or await _create(client, requested, dry_run=dry_run)
     old = tuple(other.webhook_id for other in ours if other.webhook_id != webhook.webhook_id)
     if not dry_run:
         for webhook_id in old:
@@ -56,22 +56,26 @@ async def register(client: OperationsClient, wanted: RegisterWebhook, *, dry_run
     return Registered("replaced" if old else "unchanged" if right else "registered", webhook, old)
 
 
-async def _made(client: OperationsClient, wanted: RegisterWebhook, *, dry_run: bool) -> Webhook:
+async def _create(client: OperationsClient, requested: RegisterWebhook, *, dry_run: bool) -> Webhook:
     if dry_run:
-        return Webhook(webhook_id="", webhook_url=wanted.webhook_url)
-    return await client.register_webhook(wanted)
+        return Webhook(webhook_id="", webhook_url=requested.webhook_url)
+    return await client.register_webhook(requested)
 
 
-def _equal(webhook: Webhook, wanted: RegisterWebhook) -> bool:
-    """Whether it reports what is wanted already. A paused one does not."""
+def _matches(webhook: Webhook, requested: RegisterWebhook) -> bool:
+    """Whether it reports what is requested already. A paused one does not."""
     return (
-        webhook.webhook_name == wanted.webhook_name
-        and set(webhook.events_subscribed) == set(wanted.events)
-        and _conditions(webhook.filters) == _conditions(wanted.filters)
+        webhook.webhook_name == requested.webhook_name
+        and set(webhook.events_subscribed) == set(requested.events)
+        and _conditions(webhook.filters) == _conditions(requested.filters)
         and (webhook.status or "Active") == "Active"
     )
 
 
 def _conditions(filters: Filters | None) -> tuple[frozenset[str], frozenset[str], float]:
-    said = filters or Filters()
-    return frozenset(said.operation_types), frozenset(said.priorities), said.min_progress_increment or 0.0
+    conditions = filters or Filters()
+    return (
+        frozenset(conditions.operation_types),
+        frozenset(conditions.priorities),
+        conditions.min_progress_increment or 0.0,
+    )

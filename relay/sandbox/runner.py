@@ -1,6 +1,6 @@
 """Real jobs in the place of simulated ones: a runner is an object with phases and a `run`.
 
-A job is run at least once: if the process dies, another one begins it again, and what was told stays told.
+A job is run at least once: if the process dies, another one begins it again, and no event is sent twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,8 +28,8 @@ class File:
 
 
 @dataclass
-class Brought:
-    """What it found: numbers for the summary, facts by phase, files, recommendations."""
+class JobResult:
+    """Numbers for the summary, results by phase, files, recommendations."""
 
     summary: dict[str, Any] = field(default_factory=dict)
     phases: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Brought:
 
 
 class Report(Protocol):
-    """`await report(phase, fraction, …)`: how far it is. Raises Stopped when nobody wants the job any more."""
+    """`await report(phase, fraction, …)`: how far it is. Raises Stopped when the job was cancelled or timed out."""
 
     async def __call__(
         self, phase: str, fraction: float, *, processed: int = 0, total: int = 0, activity: str = ""
@@ -53,7 +53,7 @@ class Runner(Protocol):
 
     def check(self, parameters: Mapping[str, Any]) -> None: ...
 
-    async def run(self, operation: Job, report: Report) -> Brought: ...
+    async def run(self, operation: Job, report: Report) -> JobResult: ...
 
 
 class Stopped(Exception):

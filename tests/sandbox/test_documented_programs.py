@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS
-from relay.sandbox.runner import Brought, Job, Report, Runner
+from relay.sandbox.runner import Job, JobResult, Report, Runner
 from tests.support import sandbox, stage
 from tests.support.clock import Clock
 from tests.support.commands import SECONDS
@@ -183,13 +183,13 @@ class FailsOnce:
     def check(self, parameters: Mapping[str, Any]) -> None:
         pass
 
-    async def run(self, operation: Job, report: Report) -> Brought:
+    async def run(self, operation: Job, report: Report) -> JobResult:
         self.runs += 1
         await report("Discovery", 1.0)
         if self.runs == 1:
             raise ValueError("the extractor gave no data")
         await report("Report", 1.0)
-        return Brought({"processVariants": 42})
+        return JobResult({"processVariants": 42})
 
 
 def manager_of(there: Between) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.domain.parsing import decode, parse
 from relay.receiving.signatures import SignedRequest, verify
-from relay.sandbox.jobs.tasks import end
+from relay.sandbox.jobs.tasks import cancel_until_done
 from tests.support.sandbox import Stage, Told, stage
 
 MINUTE = 60.0
@@ -234,13 +234,13 @@ async def test_a_receiver_that_gives_no_answer_holds_up_its_own_lane_alone(sandb
         await sandbox.start(callbacks={"onProgress": url})
         sandbox.clock.advance(3)
         await sandbox.worker.turn()
-        assert await outbox.begin() == 1
+        assert await outbox.start_due() == 1
 
     async with asyncio.timeout(10):
         await connected.wait()
-        while len(outbox.under_way) > 1:
-            await asyncio.wait(outbox.under_way, return_when=asyncio.FIRST_COMPLETED)
+        while len(outbox.in_flight) > 1:
+            await asyncio.wait(outbox.in_flight, return_when=asyncio.FIRST_COMPLETED)
     assert sandbox.receiver.events("/other") == ["operation.started"]
-    await end(*outbox.under_way)
+    await cancel_until_done(*outbox.in_flight)
     released.set()
     server.close()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.sandbox.jobs.profile import EventLogProfile, sample
-from relay.sandbox.runner import Brought, Job, Report
+from relay.sandbox.runner import Job, JobResult, Report
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import Stage, stage
@@ -138,14 +138,14 @@ class Slow:
     def check(self, parameters: Mapping[str, Any]) -> None:
         pass
 
-    async def run(self, operation: Job, report: Report) -> Brought:
+    async def run(self, operation: Job, report: Report) -> JobResult:
         self.runs += 1
         await report("Begin", 1.0)
         self.waiting.set()
         await self.go.wait()
         self.steps += 1
         await report("End", 1.0)
-        return Brought({"answer": 42})
+        return JobResult({"answer": 42})
 
 
 @pytest.mark.parametrize("force", [False, True])

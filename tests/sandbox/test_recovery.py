@@ -69,10 +69,10 @@ async def test_with_a_redis_of_its_own_it_goes_on_at_once_after_a_crash(tmp_path
 
 async def test_an_operation_is_kept_although_the_clock_is_set_back_meanwhile(sandbox: Stage) -> None:
     times = chain([1000.0], repeat(999.99))
-    desk = SandboxContext(sandbox.state, lambda: next(times), Links("", b"key"))
+    context = SandboxContext(sandbox.state, lambda: next(times), Links("", b"key"))
     request = Asked.model_validate({"operationType": "ReportGeneration", "operationName": "Monthly"})
 
-    started = await Operations(desk).start(("t", "p"), request)
+    started = await Operations(context).start(("t", "p"), request)
 
     kept = await sandbox.state.get(Operation, started["operationId"])
     assert kept

@@ -15,12 +15,12 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.sandbox.api.server import Server
+from relay.sandbox.api.server import ApiServer
 from relay.sandbox.context import SandboxContext
 from relay.sandbox.jobs.profile import EventLogProfile
 from relay.sandbox.runner import Runner
 from relay.sandbox.schema.links import Links
-from relay.sandbox.service import Worker
+from relay.sandbox.service import SandboxWorker
 from relay.sandbox.storage.state import State
 from relay.store.embedded.server import ends_with_parent
 from tests.support.clock import Clock
@@ -70,7 +70,7 @@ class Receiver:
 class Stage:
     clock: Clock
     receiver: Receiver
-    worker: Worker
+    worker: SandboxWorker
     state: State
     url: str
     session: aiohttp.ClientSession
@@ -121,10 +121,10 @@ async def stage(
         state = State.open(redis_url)
         held.push_async_callback(state.aclose)
         links = Links("", await state.key())
-        desk = SandboxContext(
+        context = SandboxContext(
             state, clock, links, speed, {"EventLogProfile": EventLogProfile()} if runners is None else runners
         )
-        server = Server(desk, TOKEN)
+        server = ApiServer(context, TOKEN)
         served = server.app()
         served.middlewares.append(time_passes)
         front = await held.enter_async_context(TestServer(served))
@@ -135,7 +135,7 @@ async def stage(
         receiver.url = str(target.make_url("")).rstrip("/")
         session = await held.enter_async_context(aiohttp.ClientSession())
         links.base_url = str(front.make_url("")).rstrip("/")
-        worker = Worker(desk, server, session)
+        worker = SandboxWorker(context, server, session)
         worker.outbox._jitter = lambda: 0.0
         opened = Stage(clock, receiver, worker, state, links.base_url, session)
         yield opened

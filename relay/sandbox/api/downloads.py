@@ -11,12 +11,12 @@ from relay.sandbox.simulation import outcomes
 from relay.sandbox.storage.records import Operation
 
 
-def add(app: web.Application, desk: SandboxContext) -> None:
+def add(app: web.Application, context: SandboxContext) -> None:
     async def download(request: web.Request) -> web.Response:
         id_, filename = request.match_info["operationId"], request.match_info["filename"]
-        known = _proves(desk, request.match_info["proof"], id_, filename)
-        operation = await desk.state.get(Operation, id_) if known else None
-        content = await _content(desk, operation, filename) if operation else None
+        permitted = _is_proof(context, request.match_info["proof"], id_, filename)
+        operation = await context.state.get(Operation, id_) if permitted else None
+        content = await _content(context, operation, filename) if operation else None
         if content is None:
             raise HttpProblem(404, "There is no such file.")
         return attachment(filename, content)
@@ -34,16 +34,16 @@ def attachment(filename: str, content: bytes) -> web.Response:
     )  # fmt: skip
 
 
-def _proves(desk: SandboxContext, proof: str, operation: str, filename: str) -> bool:
+def _is_proof(context: SandboxContext, proof: str, operation: str, filename: str) -> bool:
     try:
-        expected = desk.links.proof(operation, filename).encode()
+        expected = context.links.proof(operation, filename).encode()
     except UnicodeEncodeError:
         return False
     return hmac.compare_digest(proof.encode("utf-8", "surrogateescape"), expected)
 
 
-async def _content(desk: SandboxContext, operation: Operation, filename: str) -> bytes | None:
+async def _content(context: SandboxContext, operation: Operation, filename: str) -> bytes | None:
     if filename == outcomes.PARTIAL:
-        return outcomes.partial(operation, desk.links)
-    stored = await desk.state.files(operation.id)
-    return outcomes.bundle(operation, desk.links, stored).get(filename)
+        return outcomes.partial(operation, context.links)
+    stored = await context.state.files(operation.id)
+    return outcomes.bundle(operation, context.links, stored).get(filename)

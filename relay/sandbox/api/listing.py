@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from relay.sandbox.context import SandboxContext
-from relay.sandbox.schema import responses as answers
+from relay.sandbox.schema import responses
 from relay.sandbox.schema.requests import ListQuery
 from relay.sandbox.simulation import documents
 from relay.sandbox.storage.records import Operation
@@ -13,19 +13,19 @@ GROUPS = {"Initiated": "running", "Running": "running", "Completed": "completed"
           "Timeout": "failed", "Cancelled": "cancelled"}  # fmt: skip
 
 
-async def listing(desk: SandboxContext, scope: str, query: ListQuery) -> answers.Listing:
-    found = await desk.state.all(
+async def listing(context: SandboxContext, scope: str, query: ListQuery) -> responses.Listing:
+    operations = await context.state.all(
         Operation, scope, _epoch(query.date_from, float("-inf")), _epoch(query.date_to, float("inf"))
     )
-    matching = [each for each in found if _matches(each, query)]
+    matching = [operation for operation in operations if _matches(operation, query)]
     counts = dict.fromkeys(("running", "completed", "failed", "cancelled"), 0)
-    for each in matching:
-        counts[GROUPS[each.status]] += 1
-    start, now = (query.page - 1) * query.page_size, desk.clock()
+    for operation in matching:
+        counts[GROUPS[operation.status]] += 1
+    start, now = (query.page - 1) * query.page_size, context.clock()
     rows = [
-        documents.row(each, now, await desk.state.counters(each.id) if query.include_details else None,
+        documents.row(operation, now, await context.state.counters(operation.id) if query.include_details else None,
                       details=query.include_details)
-        for each in matching[start : start + query.page_size]
+        for operation in matching[start : start + query.page_size]
     ]  # fmt: skip
     return {
         "operations": rows,
@@ -38,9 +38,9 @@ async def listing(desk: SandboxContext, scope: str, query: ListQuery) -> answers
 
 
 def _matches(operation: Operation, query: ListQuery) -> bool:
-    wanted = ((query.status, operation.status), (query.operation_type, operation.request.operation_type),
+    filters = ((query.status, operation.status), (query.operation_type, operation.request.operation_type),
               (query.priority, operation.request.priority))  # fmt: skip
-    return all(asked in (None, has) for asked, has in wanted)
+    return all(expected in (None, actual) for expected, actual in filters)
 
 
 def _epoch(at: datetime | None, otherwise: float) -> float:

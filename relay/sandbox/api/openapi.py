@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the sandbox, made of the table of routes and the types of requests and answers. Pure."""
+"""The OpenAPI 3.1 document of the sandbox, made of the table of routes and the types of the schema. Pure."""
 
 import re
 from typing import Any
@@ -7,14 +7,14 @@ from pydantic import TypeAdapter
 
 from relay import __version__
 from relay.sandbox.api.routes import ROUTES, Route
-from relay.sandbox.schema import responses as answers
+from relay.sandbox.schema import responses
 
 Schema = dict[str, Any]
 
 PROBLEM = "application/problem+json"
 PART = r"^[A-Za-z0-9._~-]{1,128}$"  # of an address: a tenant, a project, an id
 TEMPLATE = "#/components/schemas/{model}"
-WHY = {
+REFUSALS = {
     400: "The body is not a JSON object, or can be read in more than one way.",
     401: "The bearer token is missing or wrong.",
     404: "There is no such thing in this project.",
@@ -49,40 +49,41 @@ def document(server: str = "") -> Schema:
 
 
 def _operation(route: Route, schemas: Schema) -> Schema:
-    said: Schema = {
+    operation: Schema = {
         "operationId": route.name,
         "summary": route.summary,
-        "parameters": [_in_path(name) for name in re.findall(r"{(\w+)}", route.address)] + _in_query(route, schemas),
+        "parameters": [_path_parameter(name) for name in re.findall(r"{(\w+)}", route.address)]
+        + _query_parameters(route, schemas),
         "responses": {f"{route.status}": _answer(route, schemas)},
     }
     if route.body:
         content = {"application/json": {"schema": _schema(route.body, schemas, "validation")}}
-        said["requestBody"] = {"required": not route.optional, "content": content}
+        operation["requestBody"] = {"required": not route.optional, "content": content}
     checked = (400, 413, 415, 422) if route.body else (422,)
     for status in sorted({401, 503, *checked, *route.refusals}):
-        said["responses"][f"{status}"] = _refusal(status, schemas)
-    return said
+        operation["responses"][f"{status}"] = _refusal(status, schemas)
+    return operation
 
 
 def _answer(route: Route, schemas: Schema) -> Schema:
-    said: Schema = {"description": "Done." if route.status == 200 else "Taken."}
+    response: Schema = {"description": "Done." if route.status == 200 else "Taken."}
     if route.answer:
-        said["content"] = {"application/json": {"schema": _schema(route.answer, schemas, "serialization")}}
+        response["content"] = {"application/json": {"schema": _schema(route.answer, schemas, "serialization")}}
     if route.status == 202:
-        said["headers"] = {"Location": {"description": "Where to ask how far it is.", "schema": {"type": "string"}}}
+        response["headers"] = {"Location": {"description": "Where to ask how far it is.", "schema": {"type": "string"}}}
     if route.name == "getResults":
-        said["content"]["application/zip"] = {"schema": {"type": "string", "format": "binary"}}
-    return said
+        response["content"]["application/zip"] = {"schema": {"type": "string", "format": "binary"}}
+    return response
 
 
 def _refusal(status: int, schemas: Schema) -> Schema:
-    said: Schema = {
-        "description": WHY[status],
-        "content": {PROBLEM: {"schema": _schema(answers.Problem, schemas, "serialization")}},
+    response: Schema = {
+        "description": REFUSALS[status],
+        "content": {PROBLEM: {"schema": _schema(responses.Problem, schemas, "serialization")}},
     }
     if status == 401:
-        said["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
-    return said
+        response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return response
 
 
 def _schema(kind: Any, schemas: Schema, mode: Any) -> Schema:
@@ -101,10 +102,10 @@ def _renamed(part: Any, prefix: str) -> Any:
             key: TEMPLATE.format(model=prefix + value.rpartition("/")[2]) if key == "$ref" else _renamed(value, prefix)
             for key, value in part.items()
         }
-    return [_renamed(each, prefix) for each in part] if isinstance(part, list) else part
+    return [_renamed(item, prefix) for item in part] if isinstance(part, list) else part
 
 
-def _in_path(name: str) -> Schema:
+def _path_parameter(name: str) -> Schema:
     return {
         "name": name,
         "in": "path",
@@ -113,15 +114,15 @@ def _in_path(name: str) -> Schema:
     }
 
 
-def _in_query(route: Route, schemas: Schema) -> list[Schema]:
+def _query_parameters(route: Route, schemas: Schema) -> list[Schema]:
     made = TypeAdapter(route.query).json_schema(ref_template=TEMPLATE)
     schemas.update(made.pop("$defs", {}))
-    found = []
+    parameters = []
     for name, schema in made.get("properties", {}).items():
         # A query cannot say null: what is left out is None.
-        plain = next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), schema)
-        found.append({"name": name, "in": "query", "schema": {**plain, **_default(schema)}})
-    return found
+        plain = next((option for option in schema.get("anyOf", ()) if option.get("type") != "null"), schema)
+        parameters.append({"name": name, "in": "query", "schema": {**plain, **_default(schema)}})
+    return parameters
 
 
 def _default(schema: Schema) -> Schema:
@@ -133,7 +134,7 @@ def _download(schemas: Schema) -> Schema:
         "operationId": "download",
         "summary": "An artifact. The address carries its own permission and is found in the results.",
         "security": [{}],
-        "parameters": [_in_path(name) for name in ("proof", "operationId", "filename")],
+        "parameters": [_path_parameter(name) for name in ("proof", "operationId", "filename")],
         "responses": {
             "200": {"description": "The file.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
             "404": _refusal(404, schemas),

@@ -1,4 +1,4 @@
-"""What was asked, checked: a body or a query as its model, or a refusal that names the field at fault."""
+"""Bodies and queries, checked: as their model, or a refusal that names the field at fault."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,26 +35,26 @@ def query_of(route: Route, request: web.Request) -> Any:
     return checked(route.query, dict(query), "parameter")
 
 
-def checked(model: Any, said: Mapping[str, Any], what: str = "field") -> Any:
-    """`said` as the model; 422 names the first field at fault, and tells of all."""
+def checked(model: Any, fields: Mapping[str, Any], kind: str = "field") -> Any:
+    """`fields` as the model. HttpProblem (422) names the first field at fault and lists up to ten faults."""
     try:
-        return model.model_validate(said)
+        return model.model_validate(fields)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        texts = [f"{_place(fault)}: {_message(fault, model, what)}" for fault in faults[:10]]
-        raise HttpProblem(422, "; ".join(texts), field=_place(faults[0])) from None
+        texts = [f"{_field_of(fault)}: {_message(fault, model, kind)}" for fault in faults[:10]]
+        raise HttpProblem(422, "; ".join(texts), field=_field_of(faults[0])) from None
 
 
-def _place(fault: ErrorDetails) -> str:
+def _field_of(fault: ErrorDetails) -> str:
     return ".".join(f"{step}" for step in fault["loc"])[:300] or "body"
 
 
-def _message(fault: ErrorDetails, model: type[BaseModel], what: str) -> str:
+def _message(fault: ErrorDetails, model: type[BaseModel], kind: str) -> str:
     if fault["type"] == "extra_forbidden":
         names = [field.alias or name for name, field in model.model_fields.items()] if len(fault["loc"]) == 1 else []
         if not names:
-            return "unknown parameter; this address takes none" if what == "parameter" else "unknown field"
-        return f"unknown {what}; {suggest(str(fault['loc'][-1]), names)}"
+            return "unknown parameter; this address takes none" if kind == "parameter" else "unknown field"
+        return f"unknown {kind}; {suggest(str(fault['loc'][-1]), names)}"
     if fault["type"] == "missing":
         return "missing; it is required"
     message = fault["msg"].removeprefix("Value error, ")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.sandbox.schema import responses as answers
+from relay.sandbox.schema import responses
 from relay.sandbox.schema.requests import (
     CancelOperation,
     ListQuery,
@@ -43,34 +43,34 @@ class Route:
 
 ROUTES = (
     Route("POST", "/operation", "startOperation", "Start a long-running operation.",
-          answers.Started, 202, StartOperation),
+          responses.Started, 202, StartOperation),
     Route("GET", "/operations", "listOperations", "List operations, newest first; the summary counts all that match.",
-          answers.Listing, query=ListQuery),
+          responses.Listing, query=ListQuery),
     Route("GET", "/operation/{operationId}", "getOperation", "How far an operation is.",
-          answers.Status, refusals=(404,)),
+          responses.Status, refusals=(404,)),
     Route("DELETE", "/operation/{operationId}", "cancelOperation", "Stop an operation; what it has done may be kept.",
-          answers.Cancelled, body=CancelOperation, optional=True, refusals=(404, 409)),
+          responses.Cancelled, body=CancelOperation, optional=True, refusals=(404, 409)),
     Route("GET", "/operation/{operationId}/results", "getResults",
           "What came of an operation that is over; `format=download` answers a ZIP of everything.",
-          answers.Results, query=ResultsQuery, refusals=(404, 409)),
+          responses.Results, query=ResultsQuery, refusals=(404, 409)),
     Route("POST", "/operation/{operationId}/retry", "retryOperation", "Try what has failed again, as a new operation.",
-          answers.Retried, 202, RetryOperation, optional=True, refusals=(404, 409)),
+          responses.Retried, 202, RetryOperation, optional=True, refusals=(404, 409)),
     Route("POST", "/webhooks", "registerWebhook", "Register an address that is told of events.",
-          answers.Webhook, 201, RegisterWebhook, refusals=(409,)),
-    Route("GET", "/webhooks", "listWebhooks", "All registered webhooks.", answers.Webhooks),
+          responses.Webhook, 201, RegisterWebhook, refusals=(409,)),
+    Route("GET", "/webhooks", "listWebhooks", "All registered webhooks.", responses.Webhooks),
     Route("GET", "/webhooks/{webhookId}", "getWebhook", "A webhook, with what became of its deliveries.",
-          answers.Webhook, refusals=(404,)),
+          responses.Webhook, refusals=(404,)),
     Route("DELETE", "/webhooks/{webhookId}", "deleteWebhook", "Forget a webhook, and what waits for it.",
           None, 204, refusals=(404,)),
     Route("POST", "/webhooks/{webhookId}/pause", "pauseWebhook", "Tell it nothing new until it is resumed.",
-          answers.Webhook, refusals=(404,)),
+          responses.Webhook, refusals=(404,)),
     Route("POST", "/webhooks/{webhookId}/resume", "resumeWebhook", "Tell it of events again.",
-          answers.Webhook, refusals=(404,)),
+          responses.Webhook, refusals=(404,)),
     Route("POST", "/webhooks/{webhookId}/secret", "rotateSecret",
           "Sign with another secret; for a while with the old one too.",
-          answers.Rotated, body=RotateSecret, optional=True, refusals=(404,)),
+          responses.Rotated, body=RotateSecret, optional=True, refusals=(404,)),
     Route("POST", "/batch", "submitBatch", "Submit operations that depend on each other.",
-          answers.Batch, 202, SubmitBatch),
+          responses.Batch, 202, SubmitBatch),
     Route("GET", "/batch/{batchId}", "getBatch", "How far a batch and its operations are.",
-          answers.Batch, refusals=(404,)),
+          responses.Batch, refusals=(404,)),
 )  # fmt: skip

@@ -31,10 +31,11 @@ def graph(members: Sequence[Member]) -> dict[str, list[str]]:
             raise FieldError(f"operations.{index}.operationKey", f"{member.operation_key!r} is used twice")
         edges[member.operation_key] = list(dict.fromkeys(member.dependencies))
     for index, member in enumerate(members):
-        for place, dependency in enumerate(member.dependencies):
+        for position, dependency in enumerate(member.dependencies):
             if dependency not in edges:
                 raise FieldError(
-                    f"operations.{index}.dependencies.{place}", f"no operation of this batch has the key {dependency!r}"
+                    f"operations.{index}.dependencies.{position}",
+                    f"no operation of this batch has the key {dependency!r}",
                 )
     try:
         TopologicalSorter(edges).prepare()
@@ -84,8 +85,8 @@ def decide(edges: Graph, statuses: Mapping[str, str], policy: FailurePolicy, ret
         if key not in decision.cancel and all(statuses[before] == "Completed" for before in edges[key])
     ]  # fmt: skip
     if not decision.retry and not decision.cancel and all(status in ENDED for status in statuses.values()):
-        found = set(statuses.values())
-        decision.status = "Failed" if found & FAILED else "Cancelled" if "Cancelled" in found else "Completed"
+        outcomes = set(statuses.values())
+        decision.status = "Failed" if outcomes & FAILED else "Cancelled" if "Cancelled" in outcomes else "Completed"
     elif all(status in ("Initiated", PENDING) for status in statuses.values()):
         decision.status = "Initiated"
     return decision

@@ -15,7 +15,7 @@ from random import Random
 from statistics import median
 from typing import Any, NamedTuple
 
-from relay.sandbox.runner import Brought, File, Job, Report
+from relay.sandbox.runner import File, Job, JobResult, Report
 from relay.sandbox.schema import texts
 
 PHASES = ("Reading", "Variants", "Throughput Times", "Report")
@@ -52,15 +52,15 @@ class EventLogProfile:
         self._source(parameters)
         _columns(parameters)
 
-    async def run(self, operation: Job, report: Report) -> Brought:
+    async def run(self, operation: Job, report: Report) -> JobResult:
         source = self._source(operation.parameters)
         text = source if isinstance(source, str) else await asyncio.to_thread(source.read_text, "utf-8-sig")
         rows = _rows(text, _columns(operation.parameters))
         total = max(1, text.count("\n") - 1)
         cases: dict[str, list[Event]] = defaultdict(list)
         count = 0
-        while taken := await asyncio.to_thread(_collect, rows, cases):
-            count += taken
+        while rows_read := await asyncio.to_thread(_collect, rows, cases):
+            count += rows_read
             await report("Reading", min(count / total, 0.99), processed=count, total=total, activity="Reading rows")
         if not count:
             raise ValueError("the log has no rows")
@@ -82,7 +82,7 @@ class EventLogProfile:
         phases = {"Reading": {"recordsLoaded": count, "cases": len(cases)},
                   "Variants": {"variants": len(variants), "activities": len(profile["activities"])},
                   "Throughput Times": profile["throughput"], "Report": {"files": len(files)}}  # fmt: skip
-        return Brought(numbers, phases, files)
+        return JobResult(numbers, phases, files)
 
     def _source(self, parameters: Mapping[str, Any]) -> str | Path:
         text, dataset = parameters.get("csv"), parameters.get("dataset", "sample")
@@ -118,14 +118,14 @@ def sample(cases: int = 200, seed: int = 7) -> str:
 
 
 def _columns(parameters: Mapping[str, Any]) -> dict[str, str]:
-    said = parameters.get("columns", {})
+    names = parameters.get("columns", {})
     if (
-        not isinstance(said, Mapping)
-        or said.keys() - COLUMNS.keys()
-        or not all(isinstance(v, str) for v in said.values())
+        not isinstance(names, Mapping)
+        or names.keys() - COLUMNS.keys()
+        or not all(isinstance(v, str) for v in names.values())
     ):
         raise ValueError("columns: expected the names of the columns case, activity and timestamp")
-    return COLUMNS | dict(said)
+    return COLUMNS | dict(names)
 
 
 def _rows(text: str, columns: Mapping[str, str]) -> Iterator[tuple[str, Event]]:
@@ -175,7 +175,7 @@ def _profile(cases: Mapping[str, list[Event]], variants: Counter[tuple[str, ...]
         "cases": len(cases),
         "from": texts.iso(min(times).timestamp()),
         "to": texts.iso(max(times).timestamp()),
-        "activities": [{"activity": each, "count": count} for each, count in activities.most_common()],
+        "activities": [{"activity": activity, "count": count} for activity, count in activities.most_common()],
         "variants": [{"steps": list(steps), "cases": count, "share": round(100 * count / len(cases), 1)}
                      for steps, count in variants.most_common(SHOWN)],
         "variantCount": len(variants),
@@ -199,13 +199,13 @@ def _page(name: str, profile: Mapping[str, Any]) -> str:
 
 def _variants(profile: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return [
-        (" → ".join(each["steps"]), each["cases"], f"{each['share']}\N{NO-BREAK SPACE}%")
-        for each in profile["variants"]
+        (" → ".join(variant["steps"]), variant["cases"], f"{variant['share']}\N{NO-BREAK SPACE}%")
+        for variant in profile["variants"]
     ]
 
 
 def _activities(profile: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    return [(each["activity"], each["count"]) for each in profile["activities"]]
+    return [(activity["activity"], activity["count"]) for activity in profile["activities"]]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

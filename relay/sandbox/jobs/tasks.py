@@ -1,4 +1,4 @@
-"""Runs real jobs: one task for each, which renews its claim, hears of a cancellation and stores what comes out."""
+"""Runs real jobs: a task for each, which renews its claim, notices a cancellation and stores the result."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,19 +10,19 @@ from relay.errors import StoreUnavailable
 from relay.receiving.problems import place
 from relay.sandbox.context import SandboxContext
 from relay.sandbox.engine.operations import Operations
-from relay.sandbox.runner import Brought, Job, Runner, Stopped
+from relay.sandbox.runner import Job, JobResult, Runner, Stopped
 from relay.sandbox.schema import texts
-from relay.sandbox.storage.changes import LEASE, name
+from relay.sandbox.storage.changes import LEASE, name_of
 from relay.sandbox.storage.records import Live, Operation, Outcome
 
 BEAT = 1.0  # seconds between two looks at whether the job is still wanted
 GRACE = 30.0  # seconds that a cancelled job has for the step at hand
-AGAIN = 1.0  # seconds after which a task that goes on is cancelled again
+CANCEL_INTERVAL = 1.0  # seconds after which a task that goes on is cancelled again
 
 log = structlog.get_logger(__name__)
 
 
-async def end(*tasks: asyncio.Task[Any], again: float = AGAIN) -> None:
+async def cancel_until_done(*tasks: asyncio.Task[Any], again: float = CANCEL_INTERVAL) -> None:
     """Cancel them until they are done.
 
     On Python 3.11 a cancellation that meets the end of a `wait_for`, as redis-py uses it, is swallowed
@@ -34,12 +34,14 @@ async def end(*tasks: asyncio.Task[Any], again: float = AGAIN) -> None:
         await asyncio.wait(going, timeout=again)
     for task in tasks:
         if not task.cancelled():
-            task.exception()  # looked at, so that nobody complains that it was not
+            task.exception()  # retrieved, or asyncio logs that it never was
 
 
 class Jobs:
-    def __init__(self, desk: SandboxContext, operations: Operations, beat: float = BEAT, grace: float = GRACE) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: SandboxContext, operations: Operations, beat: float = BEAT, grace: float = GRACE
+    ) -> None:
+        self._context = context
         self._operations = operations
         self._beat = beat
         self._grace = grace
@@ -48,7 +50,7 @@ class Jobs:
     def run(self, id_: str) -> None:
         """Begin the job of this operation, unless it is being done here already."""
         if id_ not in self._tasks:
-            task = self._tasks[id_] = asyncio.create_task(self._keep(id_))
+            task = self._tasks[id_] = asyncio.create_task(self._supervise(id_))
             task.add_done_callback(lambda _: self._tasks.pop(id_, None))
 
     async def idle(self) -> None:
@@ -58,88 +60,88 @@ class Jobs:
 
     async def stop(self) -> None:
         """The jobs are begun again by whoever claims them next."""
-        await end(*self._tasks.values())
+        await cancel_until_done(*self._tasks.values())
 
-    async def _keep(self, id_: str) -> None:
-        operation = await self._desk.state.get(Operation, id_)
-        runner = self._desk.runners.get(operation.request.operation_type) if operation else None
+    async def _supervise(self, id_: str) -> None:
+        operation = await self._context.state.get(Operation, id_)
+        runner = self._context.runners.get(operation.request.operation_type) if operation else None
         if not operation or not runner:
             return
-        job = asyncio.create_task(self._do(runner, operation))
+        job = asyncio.create_task(self._execute(runner, operation))
         try:
             while not job.done():
                 await asyncio.wait([job], timeout=self._beat)
-                if not job.done() and not await self._wanted(operation):
+                if not job.done() and not await self._still_wanted(operation):
                     if await self._may_finish(id_):
                         await asyncio.wait([job], timeout=self._grace)
-                    await end(job)
+                    await cancel_until_done(job)
             if not job.cancelled():
                 job.result()
         except StoreUnavailable as error:
             log.warning("sandbox.job_left", operation=id_, reason=str(error))
         finally:
-            await end(job)
+            await cancel_until_done(job)
 
-    async def _wanted(self, operation: Operation) -> bool:
-        now = self._desk.clock()
-        current = await self._desk.state.get(Operation, operation.id)
+    async def _still_wanted(self, operation: Operation) -> bool:
+        now = self._context.clock()
+        current = await self._context.state.get(Operation, operation.id)
         if current is None or current.over:
             return False
         began = current.began if current.began is not None else now
         if now >= began + current.plan.timeout:
-            await self._operations.advance(operation.id)  # tells of the time-out
+            await self._operations.advance(operation.id)  # records the time-out
             return False
         deadline = began + current.plan.timeout
-        await self._desk.state.postpone("due", name(operation), min(now + LEASE, deadline))
+        await self._context.state.postpone("due", name_of(operation), min(now + LEASE, deadline))
         return True
 
     async def _may_finish(self, id_: str) -> bool:
         """Whether its step may be finished: its next report stops it."""
-        current = await self._desk.state.get(Operation, id_)
+        current = await self._context.state.get(Operation, id_)
         return current is not None and current.status == "Cancelled" and not current.forced
 
-    async def _do(self, runner: Runner, operation: Operation) -> None:
+    async def _execute(self, runner: Runner, operation: Operation) -> None:
         job = Job(operation.id, operation.request.operation_name, operation.request.parameters)
-        progress = Progress(self._desk, self._operations, operation.id, runner, self._desk.clock())
+        progress = ProgressReporter(self._context, self._operations, operation.id, runner, self._context.clock())
         try:
-            brought = await runner.run(job, progress)
+            result = await runner.run(job, progress)
         except Stopped:
             return
-        except ValueError as error:  # the runner's own words about its data
+        except ValueError as error:  # the runner's own message about its data
             fault = {"code": "INVALID_DATA", "message": str(error), "phase": progress.phase, "retryable": False}
             await self._operations.finish(operation.id, None, fault, "Failed")
-        except Exception as error:  # noqa: BLE001 - a runner is somebody else's
+        except Exception as error:  # noqa: BLE001 - a runner is foreign code
             log.error("sandbox.job_failed", operation=operation.id, error=type(error).__name__, place=place(error))
             fault = {"code": "RUNNER_FAILED", "message": f"The job ended with {type(error).__name__}",
                      "phase": progress.phase, "retryable": True}  # fmt: skip
             await self._operations.finish(operation.id, None, fault, "Failed")
         else:
-            await self._operations.finish(operation.id, await self._stored(operation.id, brought), None, "Completed")
+            await self._operations.finish(operation.id, await self._store(operation.id, result), None, "Completed")
 
-    async def _stored(self, id_: str, brought: Brought) -> Outcome:
-        # The files first: a crash here leaves some that nobody points at, and the next run writes them again.
-        for file in brought.files:
-            await self._desk.state.store_file(id_, file.filename, file.content)
+    async def _store(self, id_: str, result: JobResult) -> Outcome:
+        # The files first: a crash here leaves unreferenced ones, which the next run overwrites.
+        for file in result.files:
+            await self._context.state.store_file(id_, file.filename, file.content)
         described = [
             {"name": file.name, "type": file.kind, "format": file.format, "size": texts.size(len(file.content)),
              "description": file.description, "filename": file.filename}
-            for file in brought.files
+            for file in result.files
         ]  # fmt: skip
-        return Outcome(summary=brought.summary, phases=brought.phases, artifacts=described,
-                       recommendations=brought.recommendations)  # fmt: skip
+        return Outcome(summary=result.summary, phases=result.phases, artifacts=described,
+                       recommendations=result.recommendations)  # fmt: skip
 
 
 @dataclass
-class Progress:
-    """The `report` that a runner is given: reports are told on where they say something new."""
+class ProgressReporter:
+    """The `report` that a runner is given. Passed on when the job has moved by a percent, or a phase ended."""
 
-    desk: SandboxContext
+    context: SandboxContext
     operations: Operations
     id: str
     runner: Runner
     begun: float
     live: Live = field(default_factory=Live)
-    said: float = -1.0
+    last_reported: float = -1.0
 
     @property
     def phase(self) -> str:
@@ -148,7 +150,7 @@ class Progress:
     async def __call__(
         self, phase: str, fraction: float, *, processed: int = 0, total: int = 0, activity: str = ""
     ) -> None:
-        now, count = self.desk.clock(), len(self.runner.phases)
+        now, count = self.context.clock(), len(self.runner.phases)
         index = list(self.runner.phases).index(phase)
         spans = self.live.spans or [(None, None)] * count
         for earlier in range(index):
@@ -158,7 +160,7 @@ class Progress:
         part = min(fraction, 1.0)
         self.live = Live(percentage=100 * (index + part) / count, phase=index, fraction=part, spans=spans,
                          processed=processed, total=total, activity=activity)  # fmt: skip
-        if self.live.percentage - self.said >= 1 or fraction >= 1:
-            self.said = self.live.percentage
+        if self.live.percentage - self.last_reported >= 1 or fraction >= 1:
+            self.last_reported = self.live.percentage
             if not await self.operations.report(self.id, self.live.model_copy(update={"spans": list(spans)})):
                 raise Stopped

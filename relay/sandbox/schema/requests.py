@@ -47,8 +47,8 @@ class Request(BaseModel):
 class FieldError(ValueError):
     """A request that no schema could refuse; `field` is the part at fault."""
 
-    def __init__(self, place: str, message: str) -> None:
-        self.field = place
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
         super().__init__(message)
 
 
@@ -187,10 +187,10 @@ class Member(Request):
     timeout: Annotated[int, Field(ge=1, le=604_800)] = 3600
     retry_policy: Retrying | None = None
 
-    def alone(self) -> StartOperation:
+    def as_operation(self) -> StartOperation:
         """The member as an operation of its own."""
-        said = self.model_dump(by_alias=True, exclude_unset=True, exclude={"operation_key", "dependencies"})
-        return StartOperation.model_validate(said)
+        fields = self.model_dump(by_alias=True, exclude_unset=True, exclude={"operation_key", "dependencies"})
+        return StartOperation.model_validate(fields)
 
 
 class BatchCallbacks(Request):
@@ -220,17 +220,17 @@ class Query(Request):
     model_config = ConfigDict(strict=False, populate_by_name=False)
 
 
-def _to_its_end(said: object) -> object:
+def _end_of_day(raw: object) -> object:
     """A day, or a second, that ends a span of time is meant with all of it."""
-    if isinstance(said, str) and DAY.fullmatch(said):
-        said += "T23:59:59"
-    return said
+    if isinstance(raw, str) and DAY.fullmatch(raw):
+        raw += "T23:59:59"
+    return raw
 
 
 # As written: the moment is the last one of its second, as times are shown without what is left of one.
 Until = Annotated[
     datetime,
-    BeforeValidator(_to_its_end),
+    BeforeValidator(_end_of_day),
     AfterValidator(lambda moment: moment if moment.microsecond else moment.replace(microsecond=999_999)),
     WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}),
 ]

@@ -16,8 +16,8 @@ def span(seconds: float) -> str:
     whole = max(0, round(seconds))
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     parts = [(hours, "hour"), (minutes, "minute"), (0 if hours else rest, "second")]
-    said = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number]
-    return " ".join(said) or "0 seconds"
+    words = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number]
+    return " ".join(words) or "0 seconds"
 
 
 def estimate(seconds: float) -> str:

@@ -3,11 +3,10 @@
 from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
-from relay.sandbox.schema import responses as answers
-from relay.sandbox.schema import texts
-from relay.sandbox.simulation.figures import doing, found
-from relay.sandbox.simulation.timeline import usual
-from relay.sandbox.simulation.views import RATE, View, view
+from relay.sandbox.schema import responses, texts
+from relay.sandbox.simulation.figures import activity_of, status_facts
+from relay.sandbox.simulation.timeline import expected_seconds
+from relay.sandbox.simulation.views import RATE, View, view_at
 from relay.sandbox.storage.records import Counters, Operation
 
 USER = "sandbox"  # whoever holds the token
@@ -17,8 +16,8 @@ def path(operation: Operation) -> str:
     return f"/api/{operation.tenant}/{operation.project}/async/operation/{operation.id}"
 
 
-def started(operation: Operation, webhooks: int) -> answers.Started:
-    request, seconds = operation.request, usual(operation.plan)
+def started(operation: Operation, webhooks: int) -> responses.Started:
+    request, seconds = operation.request, expected_seconds(operation.plan)
     began = operation.created if operation.began is None else operation.began
     return {
         "operationId": operation.id,
@@ -36,7 +35,7 @@ def started(operation: Operation, webhooks: int) -> answers.Started:
     }
 
 
-def resources(operation: Operation) -> answers.Resources:
+def resources(operation: Operation) -> responses.Resources:
     hours = operation.plan.work * operation.speed / 3600
     cost = texts.money(operation.cpu * hours * RATE)
     return {"cpuUnits": operation.cpu, "memoryGB": operation.memory, "estimatedCost": cost}
@@ -44,26 +43,26 @@ def resources(operation: Operation) -> answers.Resources:
 
 def status(
     operation: Operation, now: float, counters: Counters | None = None, *, parameters: bool = False
-) -> answers.Status:
+) -> responses.Status:
     """`parameters` are left out of events: they can be as large as a request may be."""
-    seen, request = view(operation, now), operation.request
+    view, request = view_at(operation, now), operation.request
     began = operation.created if operation.began is None else operation.began
-    said: dict[str, Any] = {
+    document: dict[str, Any] = {
         "operationId": operation.id,
         "operationType": request.operation_type,
         "operationName": request.operation_name,
         "status": operation.status,
-        "progress": _progress(seen),
-        "execution": _execution(seen),
-        "phases": _phases(seen),
+        "progress": _progress(view),
+        "execution": _execution(view),
+        "phases": _phases(view),
         "callbacks": calls(counters or Counters()),
         "dateCreated": texts.iso(operation.created),
         "timeoutAt": texts.iso(began + operation.plan.timeout),
         "priority": request.priority,
     }
     if operation.over:
-        said |= {"endTime": texts.iso(seen.now), "duration": texts.span(seen.elapsed)}
-    known = {
+        document |= {"endTime": texts.iso(view.now), "duration": texts.span(view.elapsed)}
+    optional = {
         "operationDescription": request.operation_description,
         "notifications": request.notifications
         and request.notifications.model_dump(by_alias=True, exclude_defaults=True),
@@ -73,47 +72,47 @@ def status(
         "error": operation.error,
         "cancellation": operation.cancellation,
     }
-    said |= {key: value for key, value in known.items() if value}
-    return cast("answers.Status", said | ({"parameters": request.parameters} if parameters else {}))
+    document |= {key: value for key, value in optional.items() if value}
+    return cast("responses.Status", document | ({"parameters": request.parameters} if parameters else {}))
 
 
-def row(operation: Operation, now: float, counters: Counters | None, *, details: bool) -> answers.Row:
-    seen, request = view(operation, now), operation.request
-    said: dict[str, Any] = {
+def row(operation: Operation, now: float, counters: Counters | None, *, details: bool) -> responses.Row:
+    view, request = view_at(operation, now), operation.request
+    document: dict[str, Any] = {
         "operationId": operation.id,
         "operationType": request.operation_type,
         "operationName": request.operation_name,
         "status": operation.status,
-        "progress": seen.percentage,
+        "progress": view.percentage,
         "priority": request.priority,
     }
-    if seen.started is not None:
-        said["startTime"] = texts.iso(seen.started)
+    if view.started is not None:
+        document["startTime"] = texts.iso(view.started)
     if operation.over:
-        said |= {"endTime": texts.iso(seen.now), "duration": texts.span(seen.elapsed),
-                 "recordsProcessed": seen.processed}  # fmt: skip
+        document |= {"endTime": texts.iso(view.now), "duration": texts.span(view.elapsed),
+                     "recordsProcessed": view.processed}  # fmt: skip
     else:
-        said |= {"estimatedCompletion": texts.iso(seen.now + seen.remaining), "currentPhase": seen.phase,
-                 "resourceUsage": {key: _usage(seen)[key] for key in ("cpuUsage", "memoryUsage")}}  # fmt: skip
+        document |= {"estimatedCompletion": texts.iso(view.now + view.remaining), "currentPhase": view.phase,
+                     "resourceUsage": {key: _usage(view)[key] for key in ("cpuUsage", "memoryUsage")}}  # fmt: skip
     if details:
-        said |= {"execution": _execution(seen), "phases": _phases(seen), "callbacks": calls(counters or Counters())}
-    return cast("answers.Row", said)
+        document |= {"execution": _execution(view), "phases": _phases(view), "callbacks": calls(counters or Counters())}
+    return cast("responses.Row", document)
 
 
-def cancelled(operation: Operation, now: float, reason: str, downloads: list[str]) -> answers.Cancelled:
+def cancelled(operation: Operation, now: float, reason: str, downloads: list[str]) -> responses.Cancelled:
     """`downloads` hold what was done before; empty when that is not to be kept, or is nothing."""
-    seen = view(operation, now)
-    left = operation.plan.work * operation.speed / 3600 * operation.cpu * RATE - seen.cost
+    view = view_at(operation, now)
+    left = operation.plan.work * operation.speed / 3600 * operation.cpu * RATE - view.cost
     return {
         "operationId": operation.id,
         "status": "Cancelled",
         "cancellationTime": texts.iso(now),
         "reason": reason,
-        "progressAtCancellation": seen.percentage,
-        "phaseAtCancellation": seen.phase,
+        "progressAtCancellation": view.percentage,
+        "phaseAtCancellation": view.phase,
         "partialResults": {
             "available": bool(downloads),
-            "completedPhases": len(seen.completed) if downloads else 0,
+            "completedPhases": len(view.completed) if downloads else 0,
             "downloadUrls": downloads,
         },
         "resourcesReleased": {
@@ -123,7 +122,7 @@ def cancelled(operation: Operation, now: float, reason: str, downloads: list[str
     }  # fmt: skip
 
 
-def calls(counters: Counters) -> answers.Calls:
+def calls(counters: Counters) -> responses.Calls:
     return {
         "progressCallbacksSent": counters.progress,
         "lastProgressCallback": None if counters.last_progress is None else texts.iso(counters.last_progress),
@@ -132,69 +131,69 @@ def calls(counters: Counters) -> answers.Calls:
     }
 
 
-def _progress(seen: View) -> answers.Progress:
+def _progress(view: View) -> responses.Progress:
     return {
-        "percentage": seen.percentage,
-        "currentPhase": seen.phase,
-        "phasesCompleted": len(seen.completed),
-        "totalPhases": len(seen.phases),
-        "startTime": None if seen.started is None else texts.iso(seen.started),
-        "elapsedTime": texts.span(seen.elapsed),
-        "estimatedRemaining": texts.estimate(seen.remaining),
-        "estimatedCompletion": texts.iso(seen.now + seen.remaining),
+        "percentage": view.percentage,
+        "currentPhase": view.phase,
+        "phasesCompleted": len(view.completed),
+        "totalPhases": len(view.phases),
+        "startTime": None if view.started is None else texts.iso(view.started),
+        "elapsedTime": texts.span(view.elapsed),
+        "estimatedRemaining": texts.estimate(view.remaining),
+        "estimatedCompletion": texts.iso(view.now + view.remaining),
     }
 
 
-def _usage(seen: View) -> answers.Usage:
-    running, done = seen.operation.status == "Running", seen.snapshot.percentage
+def _usage(view: View) -> responses.Usage:
+    running, done = view.operation.status == "Running", view.snapshot.percentage
     return {
-        "cpuUsage": 55 + (seen.figures.variants + round(done)) % 40 if running else 0,
-        "memoryUsage": f"{seen.operation.memory * (0.4 + done / 250):.1f} GB" if running else "0.0 GB",
-        "diskUsage": texts.size(seen.processed * 10_400),
-        "networkIO": texts.size(seen.processed * 360),
+        "cpuUsage": 55 + (view.figures.variants + round(done)) % 40 if running else 0,
+        "memoryUsage": f"{view.operation.memory * (0.4 + done / 250):.1f} GB" if running else "0.0 GB",
+        "diskUsage": texts.size(view.processed * 10_400),
+        "networkIO": texts.size(view.processed * 360),
     }
 
 
-def _execution(seen: View) -> answers.Execution:
-    minutes = seen.elapsed / 60
+def _execution(view: View) -> responses.Execution:
+    minutes = view.elapsed / 60
     return {
-        "executionId": f"exec-{uuid5(NAMESPACE_URL, seen.operation.id)}",
-        "workerNode": f"async-worker-{seen.figures.activities % 8 + 1:02}",
-        "resourceUsage": _usage(seen),
-        "processedRecords": seen.processed,
-        "totalRecords": seen.total,
-        "processingRate": f"{round(seen.processed / minutes) if minutes else 0} records/minute",
-        "attempt": seen.snapshot.attempt,
+        "executionId": f"exec-{uuid5(NAMESPACE_URL, view.operation.id)}",
+        "workerNode": f"async-worker-{view.figures.activities % 8 + 1:02}",
+        "resourceUsage": _usage(view),
+        "processedRecords": view.processed,
+        "totalRecords": view.total,
+        "processingRate": f"{round(view.processed / minutes) if minutes else 0} records/minute",
+        "attempt": view.snapshot.attempt,
     }
 
 
-def _phases(seen: View) -> list[answers.PhaseStatus]:
-    return [_phase(seen, index) for index in range(len(seen.phases))]
+def _phases(view: View) -> list[responses.PhaseStatus]:
+    return [_phase(view, index) for index in range(len(view.phases))]
 
 
-def _phase(seen: View, index: int) -> answers.PhaseStatus:
-    phase, (start, end), operation = seen.phases[index], seen.snapshot.spans[index], seen.operation
-    said: dict[str, Any] = {"phaseName": phase.name}
+def _phase(view: View, index: int) -> responses.PhaseStatus:
+    phase, (start, end), operation = view.phases[index], view.snapshot.spans[index], view.operation
+    document: dict[str, Any] = {"phaseName": phase.name}
     if start is None:
-        said["status"] = "Pending"
+        document["status"] = "Pending"
         if not operation.over:
-            rest = sum(part.seconds for part in seen.phases[index:])
-            said |= {"estimatedStartTime": texts.iso(seen.now + max(0.0, seen.remaining - rest)),
-                     "estimatedDuration": texts.estimate(phase.seconds)}  # fmt: skip
-        return cast("answers.PhaseStatus", said)
+            rest = sum(part.seconds for part in view.phases[index:])
+            document |= {"estimatedStartTime": texts.iso(view.now + max(0.0, view.remaining - rest)),
+                         "estimatedDuration": texts.estimate(phase.seconds)}  # fmt: skip
+        return cast("responses.PhaseStatus", document)
     if end is not None:
         facts = (operation.outcome.phases.get(phase.name) if operation.outcome else None) if operation.live else None
-        more = ({"results": facts} if facts else {}) if operation.live else found(phase.name, seen.figures)
-        said |= {"status": "Completed", "startTime": texts.iso(start), "endTime": texts.iso(end),
-                 "duration": texts.span(end - start), "recordsProcessed": seen.total, **more}  # fmt: skip
-        return cast("answers.PhaseStatus", said)
+        more = ({"results": facts} if facts else {}) if operation.live else status_facts(phase.name, view.figures)
+        document |= {"status": "Completed", "startTime": texts.iso(start), "endTime": texts.iso(end),
+                     "duration": texts.span(end - start), "recordsProcessed": view.total, **more}  # fmt: skip
+        return cast("responses.PhaseStatus", document)
     ended = {"Timeout": "Failed"}.get(operation.status, operation.status)
-    said |= {"status": ended if operation.over else "Running", "startTime": texts.iso(start),
-             "progress": int(seen.snapshot.fraction * 100)}  # fmt: skip
+    document |= {"status": ended if operation.over else "Running", "startTime": texts.iso(start),
+                 "progress": int(view.snapshot.fraction * 100)}  # fmt: skip
     if operation.over:
-        said |= {"endTime": texts.iso(seen.now), "duration": texts.span(seen.now - start)}
+        document |= {"endTime": texts.iso(view.now), "duration": texts.span(view.now - start)}
     elif operation.live:
-        said["currentActivity"] = operation.live.activity
+        document["currentActivity"] = operation.live.activity
     else:
-        said |= doing(phase.name, seen.snapshot.fraction)
-    return cast("answers.PhaseStatus", said)
+        document |= activity_of(phase.name, view.snapshot.fraction)
+    return cast("responses.PhaseStatus", document)

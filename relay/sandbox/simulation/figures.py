@@ -50,24 +50,24 @@ def figures(seed: str, records: int | None = None) -> Figures:
     )
 
 
-def doing(phase: str, fraction: float) -> Facts:
+def activity_of(phase: str, fraction: float) -> Facts:
     """What a running phase says of itself."""
     texts = ACTIVITIES.get(phase, ("Working",))
-    said: Facts = {"currentActivity": texts[min(int(fraction * len(texts)), len(texts) - 1)]}
+    facts: Facts = {"currentActivity": texts[min(int(fraction * len(texts)), len(texts) - 1)]}
     if phase == "Machine Learning Analysis":
-        said |= {"modelsTraining": 3, "modelsCompleted": min(int(fraction * 3), 3)}
-    return said
+        facts |= {"modelsTraining": 3, "modelsCompleted": min(int(fraction * 3), 3)}
+    return facts
 
 
-def found(phase: str, number: Figures) -> Facts:
+def status_facts(phase: str, number: Figures) -> Facts:
     """What a completed phase adds to the operation's status."""
-    say = FOUND.get(phase)
+    say = STATUS_FACTS.get(phase)
     return say(number) if say else {}
 
 
-def results(phase: str, number: Figures) -> Facts:
+def result_facts(phase: str, number: Figures) -> Facts:
     """What a completed phase adds to the results."""
-    say = RESULTS.get(phase)
+    say = RESULT_FACTS.get(phase)
     return say(number) if say else {"recordsProcessed": number.valid}
 
 
@@ -113,13 +113,13 @@ ACTIVITIES: Mapping[str, tuple[str, ...]] = {
     "Data Cleaning": ("Removing duplicates", "Repairing timestamps"),
     "Enrichment": ("Joining reference data", "Deriving attributes"),
 }  # fmt: skip
-FOUND: Mapping[str, Callable[[Figures], Facts]] = {
+STATUS_FACTS: Mapping[str, Callable[[Figures], Facts]] = {
     "Data Loading & Validation": lambda n: {"validationResults": {
         "validRecords": n.valid, "errorRecords": n.errors, "dataQualityScore": n.quality}},
     "Process Discovery": lambda n: {"results": {
         "activitiesDiscovered": n.activities, "processVariants": n.variants, "uniquePaths": round(n.variants * 0.83)}},
     "Machine Learning Analysis": lambda n: {"results": {"anomaliesDetected": n.anomalies, "modelsGenerated": n.models}},
 }  # fmt: skip
-RESULTS: Mapping[str, Callable[[Figures], Facts]] = {
+RESULT_FACTS: Mapping[str, Callable[[Figures], Facts]] = {
     "Data Loading & Validation": _loading, "Process Discovery": _discovery, "Machine Learning Analysis": _learning,
 }  # fmt: skip

@@ -1,7 +1,6 @@
 """The life of a simulated operation: what it is at any moment, as a pure function of its plan and the time.
 
-Nothing is counted or remembered on the way, so a restart has nothing to replay. All times in a plan are seconds after
-the operation began; `--speed` is in them already.
+Nothing is counted or remembered on the way, so a restart has nothing to replay.
 """
 
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ class Stretch(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Something that is told: `status` is what the operation is from then on."""
+    """A step that is reported; `status` is the operation's from then on."""
 
     at: float
     event: str
@@ -77,18 +76,18 @@ def _cut(work: list[Stretch], end: float) -> list[Stretch]:
     return kept
 
 
-def _marks(plan: Plan) -> list[float]:
+def _phase_marks(plan: Plan) -> list[float]:
     """The percentage at which each phase begins, and 100."""
     total = sum(phase.seconds for phase in plan.phases)
     return [0.0, *(100 * sofar / total for sofar in accumulate(phase.seconds for phase in plan.phases))]
 
 
 def steps(plan: Plan) -> list[Step]:
-    """Everything that is told, in order: the last one ends the operation."""
+    """All steps in order; the last one ends the operation."""
     work, end, ending = stretches(plan)
     last = {"Completed": "operation.completed"}.get(ending, "operation.failed")
-    marks = _marks(plan)
-    told = [Step(plan.delay, "operation.started", "Running", plan.first, marks[plan.first])]
+    marks = _phase_marks(plan)
+    reached = [Step(plan.delay, "operation.started", "Running", plan.first, marks[plan.first])]
     best = marks[plan.first]
     for stretch in work:
         lower, upper = (
@@ -99,14 +98,14 @@ def steps(plan: Plan) -> list[Step]:
             # A percentage can lie within a rounding error of both ends.
             share = min(1.0, max(0.0, (percentage - lower) / (upper - lower))) if upper > lower else 1.0
             at = stretch.start + share * (stretch.end - stretch.start)
-            told.append(Step(at, "operation.progress", "Running", stretch.phase, percentage))
+            reached.append(Step(at, "operation.progress", "Running", stretch.phase, percentage))
             best = percentage
         best = max(best, upper)
         if stretch.high == 1.0:
-            told.append(Step(stretch.end, "operation.phase.completed", "Running", stretch.phase, best))
+            reached.append(Step(stretch.end, "operation.phase.completed", "Running", stretch.phase, best))
     # A delay beyond the time-out: it never starts.
-    told = [step for step in told if step.at < end or (step.at == end and ending == "Completed")]
-    return [*told, Step(end, last, ending, told[-1].phase if told else plan.first, best)]
+    reached = [step for step in reached if step.at < end or (step.at == end and ending == "Completed")]
+    return [*reached, Step(end, last, ending, reached[-1].phase if reached else plan.first, best)]
 
 
 def _multiples(above: float, upto: float) -> Iterator[float]:
@@ -118,7 +117,7 @@ def _multiples(above: float, upto: float) -> Iterator[float]:
 def snapshot(plan: Plan, began: float, now: float, preserved: tuple[tuple[float, float], ...] = ()) -> Snapshot:
     """What the operation is at `now`; `preserved` are the times of the phases before the first."""
     work, _, _ = stretches(plan)
-    marks, since = _marks(plan), now - began + INSTANT
+    marks, since = _phase_marks(plan), now - began + INSTANT
     spans: list[tuple[float | None, float | None]] = [*preserved[: plan.first]]
     spans += [(None, None)] * (len(plan.phases) - len(spans))
     phase, fraction, attempt = plan.first, 0.0, 1
@@ -137,6 +136,6 @@ def snapshot(plan: Plan, began: float, now: float, preserved: tuple[tuple[float,
     return Snapshot(min(percentage, 100.0), phase, fraction, tuple(spans), attempt)
 
 
-def usual(plan: Plan) -> float:
-    """Seconds until it is done, were nothing to go wrong: what an estimate can know at the start."""
+def expected_seconds(plan: Plan) -> float:
+    """Seconds until it is done if nothing goes wrong: what an estimate can know at the start."""
     return plan.delay + plan.work

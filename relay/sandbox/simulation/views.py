@@ -83,12 +83,12 @@ class View:
         return self.operation.cpu * self.elapsed * self.operation.speed / 3600 * RATE
 
 
-def view(operation: Operation, now: float) -> View:
-    """How it stands at `now`, but never further than what has been told of it."""
-    seen = min(now, operation.ended) if operation.ended is not None else now
+def view_at(operation: Operation, now: float) -> View:
+    """Its state at `now`, but never further than the last step that was reported."""
+    moment = min(now, operation.ended) if operation.ended is not None else now
     play = operation.request.parameters.get("sandbox")
     records = Play.model_validate(play).records if isinstance(play, dict) else None
-    return View(operation, _snapshot(operation, seen), seen, figures(operation.seed, records))
+    return View(operation, _snapshot(operation, moment), moment, figures(operation.seed, records))
 
 
 def _snapshot(operation: Operation, now: float) -> Snapshot:
@@ -99,7 +99,7 @@ def _snapshot(operation: Operation, now: float) -> Snapshot:
     plan, began = operation.plan, operation.began
     if began is None or not operation.done:
         return snapshot(plan, now, now - 1.0, operation.preserved)  # before anything has begun
-    told = steps(plan)
-    if operation.done < len(told):  # the next one is due, or will be: until it is told it has not happened
-        now = min(now, began + told[operation.done].at)
+    plan_steps = steps(plan)
+    if operation.done < len(plan_steps):  # until the next step is reported it has not happened
+        now = min(now, began + plan_steps[operation.done].at)
     return snapshot(plan, began, now, operation.preserved)

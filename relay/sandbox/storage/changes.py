@@ -61,8 +61,8 @@ class Change:
         self.send += other.send
 
 
-Found = Mapping[str, Any]
-Decide = Callable[[Found], Change | None]
+Records = Mapping[str, Any]
+Decide = Callable[[Records], Change | None]
 
 
 @dataclass(frozen=True)
@@ -76,5 +76,5 @@ class Attempt:
     at: float = 0.0
 
 
-def name(record: Record) -> str:
+def name_of(record: Record) -> str:
     return f"{record.kind}:{record.id}"

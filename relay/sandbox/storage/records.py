@@ -39,7 +39,7 @@ class Live(BaseModel):
 
 
 class Outcome(BaseModel):
-    """What a real job brought: numbers for the summary, results for each phase, the artifacts that were stored."""
+    """The result of a real job: numbers for the summary, results for each phase, the artifacts that were stored."""
 
     summary: dict[str, Any] = {}
     phases: dict[str, dict[str, Any]] = {}
@@ -50,9 +50,9 @@ class Outcome(BaseModel):
 class Operation(Record):
     """
     began    when its time started to run; None while it waits for others of its batch
-    done     how many of the plan's steps have been told
+    done     how many of the plan's steps have been taken
     used     attempts that had failed before it, in the operations that it retries
-    told     the percentage that each webhook was told last
+    told     webhook → the percentage in its last progress event
     """
 
     kind = "operation"
@@ -75,7 +75,7 @@ class Operation(Record):
     retries: int = 0  # how often it was retried
     used: int = 0
     preserved: tuple[tuple[float, float], ...] = ()
-    last: Snapshot | None = None  # how it stood when it ended before its plan did
+    last: Snapshot | None = None  # of an operation that was cancelled
     error: dict[str, Any] | None = None
     cancellation: dict[str, Any] | None = None
     partial: bool = True
@@ -97,7 +97,7 @@ class Batch(Record):
     request: SubmitBatch
     members: dict[str, str]
     status: str = "Initiated"
-    told: list[str] = []  # members whose end was told
+    told: list[str] = []  # members whose end was reported
     retried: list[str] = []
     stopped: bool = False
     ended: float | None = None

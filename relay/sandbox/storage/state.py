@@ -18,19 +18,19 @@ from typing import Self, TypeVar
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from relay.sandbox.storage.changes import CLAIM, LEASE, RELEASE, SETTLE, Attempt, Change, Decide, name
+from relay.sandbox.storage.changes import CLAIM, LEASE, RELEASE, SETTLE, Attempt, Change, Decide, name_of
 from relay.sandbox.storage.records import Batch, Counters, Operation, Record, Sending, Webhook
 from relay.store.client import call, connect
 
 KINDS: Mapping[str, type[Record]] = {"operation": Operation, "batch": Batch, "webhook": Webhook}
 PREFIX = "{sandbox}:"
-KEPT = 5000  # operations, and batches, of a project; older ones that are over are forgotten
+MAX_RECORDS = 5000  # operations, and batches, of a project; older ones that are over are forgotten
 
-Kept = TypeVar("Kept", bound=Record)
+RecordT = TypeVar("RecordT", bound=Record)
 
 
 class State:
-    def __init__(self, redis: Redis, kept: int = KEPT) -> None:
+    def __init__(self, redis: Redis, kept: int = MAX_RECORDS) -> None:
         self._redis = redis
         self.kept = kept
         self._claim = redis.register_script(CLAIM)
@@ -49,23 +49,23 @@ class State:
         await call(self._redis.set(f"{PREFIX}key", secrets.token_hex(32), nx=True))
         return bytes(await call(self._redis.get(f"{PREFIX}key")))
 
-    async def get(self, kind: type[Kept], id_: str) -> Kept | None:
+    async def get(self, kind: type[RecordT], id_: str) -> RecordT | None:
         raw = await call(self._redis.get(f"{PREFIX}{kind.kind}:{id_}"))
         return None if raw is None else kind.model_validate_json(raw)
 
     async def all(
-        self, kind: type[Kept], scope: str, since: float = float("-inf"), until: float = float("inf")
-    ) -> list[Kept]:
+        self, kind: type[RecordT], scope: str, since: float = float("-inf"), until: float = float("inf")
+    ) -> list[RecordT]:
         """The records of a project that were made in that time, newest first."""
         ids = await call(
             self._redis.zrange(f"{PREFIX}index:{kind.kind}:{scope}", until, since, desc=True, byscore=True)
         )
-        found: list[Kept] = []
+        records: list[RecordT] = []
         for start in range(0, len(ids), 500):
             keys = [f"{PREFIX}{kind.kind}:{id_.decode()}" for id_ in ids[start : start + 500]]
             raws = await call(self._redis.mget(keys))
-            found += [kind.model_validate_json(raw) for raw in raws if raw is not None]
-        return found
+            records += [kind.model_validate_json(raw) for raw in raws if raw is not None]
+        return records
 
     async def projects(self, most: int = 20) -> list[tuple[str, str]]:
         """Tenant and project of those that have operations, the newest first."""
@@ -77,13 +77,13 @@ class State:
 
         A crash leaves all of it done or nothing.
         """
-        keys = [PREFIX + each for each in names]
+        keys = [PREFIX + name for name in names]
 
         async def attempt(pipe: Pipeline) -> Change | None:
             raws = await pipe.mget(keys)
             change = decide({
-                each: None if raw is None else KINDS[each.partition(":")[0]].model_validate_json(raw)
-                for each, raw in zip(names, raws, strict=True)
+                name: None if raw is None else KINDS[name.partition(":")[0]].model_validate_json(raw)
+                for name, raw in zip(names, raws, strict=True)
             })  # fmt: skip
             pipe.multi()  # type: ignore[no-untyped-call]
             if change:
@@ -96,9 +96,9 @@ class State:
     async def drop(self, record: Record) -> None:
         """Forget a record and all that hangs on it."""
         async with self._redis.pipeline() as pipe:
-            pipe.delete(*(PREFIX + each for each in (name(record), f"counters:{record.id}", f"files:{record.id}")))
+            pipe.delete(*(PREFIX + name for name in (name_of(record), f"counters:{record.id}", f"files:{record.id}")))
             pipe.zrem(f"{PREFIX}index:{record.kind}:{record.scope}", record.id)
-            pipe.zrem(f"{PREFIX}due", name(record))
+            pipe.zrem(f"{PREFIX}due", name_of(record))
             await call(pipe.execute())
 
     async def trim(self, kind: type[Operation] | type[Batch], scope: str, added: int = 1) -> None:
@@ -113,7 +113,7 @@ class State:
     async def claim(self, queue: str, now: float, limit: int = 20) -> list[str]:
         """What is due in `due` or `outbox`; it is the caller's for LEASE seconds."""
         names = await call(self._claim(keys=[PREFIX + queue], args=[now, now + LEASE, limit]))
-        return [each.decode() for each in names]
+        return [name.decode() for name in names]
 
     async def release(self, now: float) -> None:
         """For whoever is alone and has claimed nothing yet: what a process that died had claimed waits no longer.
@@ -123,8 +123,8 @@ class State:
         for queue in ("due", "outbox"):
             await call(self._release(keys=[PREFIX + queue], args=[now, now + LEASE]))
 
-    async def postpone(self, queue: str, each: str, until: float) -> None:
-        await call(self._redis.zadd(PREFIX + queue, {each: until}, xx=True))
+    async def postpone(self, queue: str, name: str, until: float) -> None:
+        await call(self._redis.zadd(PREFIX + queue, {name: until}, xx=True))
 
     async def earliest(self, queue: str) -> float | None:
         first = await call(self._redis.zrange(PREFIX + queue, 0, 0, withscores=True))
@@ -143,35 +143,35 @@ class State:
         ] if attempt else ["", 0, 0, 0]  # fmt: skip
         head = retry.model_dump_json() if retry else ""
         at = attempt.at if attempt and retry else attempt.now if attempt else 0
-        keys = [PREFIX + each for each in ("outbox", f"lane:{sending.lane}", f"counters:{sending.counters}")]
+        keys = [PREFIX + name for name in ("outbox", f"lane:{sending.lane}", f"counters:{sending.counters}")]
         await call(self._settle(keys=keys, args=[sending.lane, sending.model_dump_json(), head, at, *counted]))
 
     async def counters(self, id_: str) -> Counters:
-        return Counters.model_validate(_texts(await call(self._redis.hgetall(f"{PREFIX}counters:{id_}"))))
+        return Counters.model_validate(_decoded(await call(self._redis.hgetall(f"{PREFIX}counters:{id_}"))))
 
     async def store_file(self, operation: str, filename: str, content: bytes) -> None:
         await call(self._redis.hset(f"{PREFIX}files:{operation}", filename, content))
 
     async def files(self, operation: str) -> dict[str, bytes]:
-        found = await call(self._redis.hgetall(f"{PREFIX}files:{operation}"))
-        return {filename.decode(): bytes(content) for filename, content in found.items()}
+        files = await call(self._redis.hgetall(f"{PREFIX}files:{operation}"))
+        return {filename.decode(): bytes(content) for filename, content in files.items()}
 
 
-def _texts(found: Mapping[bytes, bytes]) -> dict[str, str]:
-    return {key.decode(): value.decode() for key, value in found.items()}
+def _decoded(fields: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in fields.items()}
 
 
 def _queue(pipe: Pipeline, change: Change) -> None:
     for record in change.save:
-        pipe.set(PREFIX + name(record), record.model_dump_json(by_alias=True))
+        pipe.set(PREFIX + name_of(record), record.model_dump_json(by_alias=True))
         pipe.zadd(f"{PREFIX}index:{record.kind}:{record.scope}", {record.id: record.created})
         if isinstance(record, Operation):
             pipe.zadd(f"{PREFIX}projects", {record.scope: record.created}, gt=True)
-    for each, at in change.due.items():
+    for name, at in change.due.items():
         if at is None:
-            pipe.zrem(f"{PREFIX}due", each)
+            pipe.zrem(f"{PREFIX}due", name)
         else:
-            pipe.zadd(f"{PREFIX}due", {each: at})
+            pipe.zadd(f"{PREFIX}due", {name: at})
     for sending in change.send:
         pipe.rpush(f"{PREFIX}lane:{sending.lane}", sending.model_dump_json())
         pipe.zadd(f"{PREFIX}outbox", {sending.lane: sending.at}, nx=True)

@@ -1,1 +1,1 @@
-"""Who is told of events: registered webhooks and callbacks, the requests to them, and the outbox that sends them."""
+"""Registered webhooks and callbacks: which of them gets an event, the requests to them, and the outbox that sends."""

@@ -1,4 +1,4 @@
-"""Who hears of what: envelopes for the webhooks that want an event and for the callbacks of an operation or a batch.
+"""Requests for the webhooks that subscribe to an event and for the callbacks of an operation or a batch.
 
 Pure. The order of a lane is the order in which things happened: one lane for each operation and address.
 """
@@ -12,7 +12,7 @@ from relay.sandbox.schema import texts
 from relay.sandbox.schema.requests import Authentication, BatchCallbacks, Callbacks
 from relay.sandbox.storage.records import Batch, Operation, Record, Sending, Webhook
 
-# A cancellation is told where trouble is told: whoever waits for a completion must not take it for one.
+# A cancellation goes to `onError`: whoever waits for a completion must not take it for one.
 CALLBACKS: Mapping[str, str] = {
     "operation.started": "on_progress", "operation.progress": "on_progress", "operation.phase.completed": "on_progress",
     "operation.completed": "on_completion", "operation.failed": "on_error", "operation.cancelled": "on_error",
@@ -21,36 +21,36 @@ CALLBACKS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def wants(webhook: Webhook, event: str, operation: Operation | None, percentage: float = 0.0) -> bool:
+def accepts(webhook: Webhook, event: str, operation: Operation | None, percentage: float = 0.0) -> bool:
     """Whether the webhook's subscription and filters let the event through."""
     request = webhook.request
     if webhook.status != "Active" or event not in request.events:
         return False
     if operation is None:  # filters are about operations
         return True
-    filters, asked = request.filters, operation.request
-    if filters.operation_types and asked.operation_type not in filters.operation_types:
+    filters, started = request.filters, operation.request
+    if filters.operation_types and started.operation_type not in filters.operation_types:
         return False
-    if filters.priorities and asked.priority not in filters.priorities:
+    if filters.priorities and started.priority not in filters.priorities:
         return False
     if event == "operation.progress":
         return percentage - operation.told.get(webhook.id, 0.0) >= filters.min_progress_increment
     return True
 
 
-def listeners(operation: Operation, webhooks: Iterable[Webhook]) -> int:
-    """How many addresses will hear of this operation."""
+def count_listeners(operation: Operation, webhooks: Iterable[Webhook]) -> int:
+    """How many addresses will get events of this operation."""
     callbacks = operation.request.callbacks
-    wanting = (any(wants(each, event, operation, 100.0) for event in CALLBACKS) for each in webhooks)
+    wanting = (any(accepts(webhook, event, operation, 100.0) for event in CALLBACKS) for webhook in webhooks)
     return sum(wanting) + (callbacks.count() if callbacks else 0)
 
 
-def of_operation(
+def operation_requests(
     operation: Operation, event: str, at: float, document: Mapping[str, Any], webhooks: Iterable[Webhook],
     *, percentage: float, callbacks: bool = True, **parts: Any,
 ) -> list[Sending]:  # fmt: skip
-    """The requests that tell of an operation's event; notes in `operation.told` what the webhooks know then."""
-    wanting = [webhook for webhook in webhooks if wants(webhook, event, operation, percentage)]
+    """The requests that report an operation's event; records the percentages that were sent in `operation.told`."""
+    wanting = [webhook for webhook in webhooks if accepts(webhook, event, operation, percentage)]
     if event == "operation.progress":
         operation.told |= {webhook.id: percentage for webhook in wanting}
     identity = f"{operation.id}/{operation.done}/{event}/{percentage:g}"
@@ -59,12 +59,12 @@ def of_operation(
                      callbacks=operation.request.callbacks if callbacks else None)  # fmt: skip
 
 
-def of_batch(
+def batch_requests(
     batch: Batch, event: str, at: float, document: Mapping[str, Any], webhooks: Iterable[Webhook], *,
     member: Operation | None = None, **parts: Any,
 ) -> list[Sending]:  # fmt: skip
-    """The requests that tell of a batch's event, which may be about one of its members."""
-    wanting = [webhook for webhook in webhooks if wants(webhook, event, member)]
+    """The requests that report a batch's event, which may be about one of its members."""
+    wanting = [webhook for webhook in webhooks if accepts(webhook, event, member)]
     identity = f"{batch.id}/{event}/{member.id if member else ''}"
     return _requests(batch, event, at, {"batch": document, **parts}, identity=identity, webhooks=wanting,
                      callbacks=batch.request.batch_callbacks)  # fmt: skip
@@ -91,10 +91,10 @@ def _requests(
     which = CALLBACKS[event]
     url = getattr(callbacks, which, None)
     if callbacks and url:
-        said = callbacks.authentication or Authentication(type="none")
+        authentication = callbacks.authentication or Authentication(type="none")
         requests.append(Sending(
             id=envelope["eventId"], lane=f"{which}/{record.id}", event=event, at=at,
             body=json.dumps(envelope | body, ensure_ascii=False), url=url, counters=record.id,
-            token=said.token or "", secret=said.secret or "", progress=which == "on_progress",
+            token=authentication.token or "", secret=authentication.secret or "", progress=which == "on_progress",
         ))  # fmt: skip
     return requests

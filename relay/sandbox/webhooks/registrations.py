@@ -6,48 +6,47 @@ from uuid import uuid4
 
 from relay.receiving.problems import HttpProblem
 from relay.sandbox.context import SandboxContext
-from relay.sandbox.schema import responses as answers
-from relay.sandbox.schema import texts
+from relay.sandbox.schema import responses, texts
 from relay.sandbox.schema.requests import RegisterWebhook, RotateSecret
-from relay.sandbox.storage.changes import Change, name
+from relay.sandbox.storage.changes import Change, name_of
 from relay.sandbox.storage.records import Counters, Webhook
 
-MOST = 100  # of a project: every event is looked at by all of them
+MAX_WEBHOOKS = 100  # of a project: every event is matched against all of them
 
 
-class Webhooks:
-    def __init__(self, desk: SandboxContext) -> None:
-        self._desk = desk
-        self._state = desk.state
+class WebhookRegistry:
+    def __init__(self, context: SandboxContext) -> None:
+        self._context = context
+        self._state = context.state
 
-    async def register(self, scope: tuple[str, str], request: RegisterWebhook) -> answers.Webhook:
-        if len(await self._state.all(Webhook, "/".join(scope))) >= MOST:
-            raise HttpProblem(409, f"A project has at most {MOST} webhooks; delete one that is not needed.")
-        said = request.authentication
-        secret = said.secret if said and said.type == "hmac-sha256" else None
-        webhook = Webhook(id=f"wh-{uuid4()}", tenant=scope[0], project=scope[1], created=self._desk.clock(),
+    async def register(self, scope: tuple[str, str], request: RegisterWebhook) -> responses.Webhook:
+        if len(await self._state.all(Webhook, "/".join(scope))) >= MAX_WEBHOOKS:
+            raise HttpProblem(409, f"A project has at most {MAX_WEBHOOKS} webhooks; delete one that is not needed.")
+        authentication = request.authentication
+        secret = authentication.secret if authentication and authentication.type == "hmac-sha256" else None
+        webhook = Webhook(id=f"wh-{uuid4()}", tenant=scope[0], project=scope[1], created=self._context.clock(),
                           request=request, secret=secret or "")  # fmt: skip
-        await self._state.change([name(webhook)], lambda _: Change(save=[webhook]))
+        await self._state.change([name_of(webhook)], lambda _: Change(save=[webhook]))
         return document(webhook, Counters())
 
-    async def list(self, scope: tuple[str, str]) -> answers.Webhooks:
-        found = await self._state.all(Webhook, "/".join(scope))
-        return {"webhooks": [await self.show(webhook) for webhook in found]}
+    async def list(self, scope: tuple[str, str]) -> responses.Webhooks:
+        webhooks = await self._state.all(Webhook, "/".join(scope))
+        return {"webhooks": [await self.show(webhook) for webhook in webhooks]}
 
-    async def show(self, webhook: Webhook) -> answers.Webhook:
+    async def show(self, webhook: Webhook) -> responses.Webhook:
         return document(webhook, await self._state.counters(webhook.id))
 
     async def delete(self, webhook: Webhook) -> None:
-        """What waits for it is dropped when its turn comes."""
+        """Its waiting requests are dropped when their turn comes."""
         await self._state.drop(webhook)
 
-    async def switch(self, webhook: Webhook, status: str) -> answers.Webhook:
-        """Active or Paused. Paused, it is told nothing new, and what waits for it goes on waiting."""
+    async def switch(self, webhook: Webhook, status: str) -> responses.Webhook:
+        """Active or Paused. A paused webhook gets no new events, and its waiting requests go on waiting."""
         return await self.show(await self._changed(webhook, status=status))
 
-    async def rotate(self, webhook: Webhook, asked: RotateSecret) -> answers.Rotated:
-        now, fresh = self._desk.clock(), asked.secret or f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
-        overlap = asked.overlap_seconds if webhook.secret else 0
+    async def rotate(self, webhook: Webhook, request: RotateSecret) -> responses.Rotated:
+        now, fresh = self._context.clock(), request.secret or f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
+        overlap = request.overlap_seconds if webhook.secret else 0
         changed = await self._changed(
             webhook, secret=fresh, previous=webhook.secret if overlap else "", previous_until=now + overlap
         )
@@ -56,9 +55,11 @@ class Webhooks:
 
     async def _changed(self, webhook: Webhook, **update: object) -> Webhook:
         change = await self._state.change(
-            [name(webhook)],
-            lambda found: (
-                Change(save=[found[name(webhook)].model_copy(update=update)]) if found[name(webhook)] else None
+            [name_of(webhook)],
+            lambda records: (
+                Change(save=[records[name_of(webhook)].model_copy(update=update)])
+                if records[name_of(webhook)]
+                else None
             ),
         )
         if change is None:
@@ -66,7 +67,7 @@ class Webhooks:
         return change.save[0]  # type: ignore[return-value]
 
 
-def document(webhook: Webhook, counters: Counters) -> answers.Webhook:
+def document(webhook: Webhook, counters: Counters) -> responses.Webhook:
     request = webhook.request
     kind = request.authentication.type if request.authentication else "none"
     return {
