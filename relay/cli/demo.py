@@ -13,7 +13,8 @@ from relay.cli.options import refuse, visible
 from relay.cli.screen import console as screen
 from relay.cli.serve import run_loop
 from relay.dev.demo import Demo
-from relay.dev.demo.demo import SPEED, Happening
+from relay.dev.demo.demo import SPEED
+from relay.dev.demo.watching import DemoEvent
 from relay.errors import RelayError
 
 COLOURS = {"platform": "cyan", "sender": "cyan", "slack": "magenta", "mail": "yellow"}
@@ -39,7 +40,7 @@ def demo(*, until_done: bool, speed: float) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with Demo.open(os.environ, lambda happening: _show(console, happening), speed) as stage:
+        async with Demo.open(os.environ, lambda event: _show(console, event), speed) as stage:
             _addresses(console, stage)
             playing = asyncio.create_task(stage.play())
             stopped = asyncio.create_task(stop.wait())
@@ -71,10 +72,10 @@ def _addresses(console: Console, stage: Demo) -> None:
     console.print()
 
 
-def _show(console: Console, happening: Happening) -> None:
-    colour = COLOURS[happening.who] if happening.expected else "red"
-    line = Text.assemble((f"{ARROWS[happening.who]:>13}", colour), f"  {visible(happening.what)}  ",
-                         (visible(happening.detail), "dim"))  # fmt: skip
+def _show(console: Console, event: DemoEvent) -> None:
+    colour = COLOURS[event.actor] if event.expected else "red"
+    line = Text.assemble((f"{ARROWS[event.actor]:>13}", colour), f"  {visible(event.text)}  ",
+                         (visible(event.detail), "dim"))  # fmt: skip
     console.print(line, soft_wrap=True)
 
 

@@ -401,7 +401,7 @@ class TestFaults:
     async def test_a_connection_breaks_before_or_after_the_message_is_taken(
         self, taken: bool, kept: int, call: Client, slack: SlackStandin
     ) -> None:
-        slack.script(POST, Fault(close=True, taken=taken))
+        slack.script(POST, Fault(close=True, applied=taken))
 
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await call(POST, channel="#ops", text="x")

@@ -4,6 +4,7 @@ from typing import Any
 
 from relay.platform.models import Member, StartOperation, SubmitBatch
 
+ROOM = "#process-mining"
 CALLBACKS = {"onProgress": "progress", "onCompletion": "completion", "onError": "error"}
 BATCH_CALLBACKS = {"onBatchStart": "batch-start", "onOperationComplete": "operation-complete",
                    "onBatchComplete": "batch-complete"}  # fmt: skip
@@ -43,6 +44,6 @@ BATCH = SubmitBatch(
 )
 
 
-def called_back(names: dict[str, str], relay: str, token: str) -> dict[str, Any]:
+def callback_addresses(names: dict[str, str], relay: str, token: str) -> dict[str, Any]:
     """The callbacks of a request: they cannot sign, so their addresses carry the token."""
     return {key: f"{relay}/webhooks/{source}?token={token}" for key, source in names.items()}

@@ -6,7 +6,7 @@ import http.client
 import smtplib
 import sys
 
-PATIENCE = 3.0  # seconds
+TIMEOUT = 3.0  # seconds
 
 
 async def serve(host: str, port: int, smtp_port: int) -> None:
@@ -22,12 +22,12 @@ async def serve(host: str, port: int, smtp_port: int) -> None:
     await asyncio.Event().wait()
 
 
-def ask(port: int, smtp_port: int) -> None:
+def check(port: int, smtp_port: int) -> None:
     """Whether the inbox that runs here shows its page and takes mails; leaves with 1 and why it does not."""
     try:
-        with smtplib.SMTP("127.0.0.1", smtp_port, timeout=PATIENCE) as mail_server:
+        with smtplib.SMTP("127.0.0.1", smtp_port, timeout=TIMEOUT) as mail_server:
             mail_server.noop()
-        page = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)  # straight there: it heeds no http_proxy
+        page = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)  # straight there: it heeds no http_proxy
         try:
             page.request("GET", "/")
             status = page.getresponse().status
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--ask", action="store_true", help="do not serve: ask the one that runs here how it is")
     options = parser.parse_args()
     if options.ask:
-        ask(options.port, options.smtp_port)
+        check(options.port, options.smtp_port)
     else:
         asyncio.run(serve(options.host, options.port, options.smtp_port))
 

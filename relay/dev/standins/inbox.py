@@ -7,90 +7,50 @@ import asyncio
 import email.policy
 import re
 from collections import defaultdict, deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from html import escape
 from pathlib import Path
-from typing import Any, Self, cast
 
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from relay.dev.standins.mail import Mail, summary_of
+from relay.dev.standins.page_server import PageServer, news
+
 PAGE = Path(__file__).with_name("inbox_page.html")
-KEPT = 10_000
-SHOWN = 500  # of them, the newest ones, on the page
+MAX_MAILS = 10_000
+SHOWN_MAILS = 500  # of them, the newest ones, on the page
 MAX_MAIL = 10 * 1024**2
-SNIPPET = 140  # characters
 # As a careful mail client shows it: no scripts, nothing from outside, links in a window of their own.
 HTML_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; "
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'self'"
 )
 
-Json = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class Mail:
-    """One mail as it arrived, for one recipient; numbers count from 1 and are never used again."""
-
-    number: int
-    recipient: str
-    raw: bytes
-    message: EmailMessage
-    received_at: datetime
-
-    @property
-    def subject(self) -> str:
-        return str(self.message["Subject"] or "")
-
-    @property
-    def id(self) -> str:
-        return str(self.message["Message-ID"] or "")
-
-    @property
-    def text(self) -> str:
-        return self._part("plain")
-
-    @property
-    def html(self) -> str:
-        return self._part("html")
-
-    def _part(self, kind: str) -> str:
-        part = self.message.get_body(preferencelist=(kind,))
-        return str(cast("EmailMessage", part).get_content()) if part else ""
-
-
-class Inbox:
+class Inbox(PageServer):
     """`async with Inbox() as inbox`, and point relay's `channels.email` at `inbox.smtp_port` with `tls: none`."""
 
     def __init__(self) -> None:
-        self.mails: deque[Mail] = deque(maxlen=KEPT)
-        self.refused: deque[tuple[str, str]] = deque(maxlen=KEPT)  # recipient and reply
+        super().__init__()
+        self.mails: deque[Mail] = deque(maxlen=MAX_MAILS)
+        self.refused: deque[tuple[str, str]] = deque(maxlen=MAX_MAILS)  # recipient and reply
         self.url = ""
         self.smtp_port = 0
         self._arrived = 0
         self._answers: dict[str, deque[str]] = defaultdict(deque)
-        self._changed = asyncio.Condition()
         self._connections: set[SMTP] = set()
         self._server: asyncio.Server | None = None
-        self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0, smtp_port: int = 0) -> None:
         """Serve until `stop`; port 0 takes a free one."""
         self._server = await asyncio.get_running_loop().create_server(self._connection, host, smtp_port)
         self.smtp_port = self._server.sockets[0].getsockname()[1]
         app = web.Application()
-        app.router.add_get("/", self._page)
         app.router.add_get("/mails.json", self._list)
         app.router.add_get(r"/mails/{number:\d{1,9}}.json", self._details)
         app.router.add_get(r"/mails/{number:\d{1,9}}.html", self._html)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        self.url = f"http://{host}:{self._runner.addresses[0][1]}/"
+        self.url = await self._serve(app, lambda: PAGE.read_text("utf-8"), host, port)
 
     async def stop(self) -> None:
         if self._server:
@@ -98,24 +58,11 @@ class Inbox:
             for connection in self._connections:
                 if connection.transport:
                     connection.transport.close()
-        if self._runner:
-            await self._runner.cleanup()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+        await super().stop()
 
     def answer(self, recipient: str, *replies: str) -> None:
         """The next RCPTs for this recipient get these replies; afterwards it is taken again."""
         self._answers[recipient].extend(replies)
-
-    async def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
-        """Until the predicate holds, looked at after every mail and every refusal; TimeoutError if it never does."""
-        async with asyncio.timeout(timeout), self._changed:
-            await self._changed.wait_for(predicate)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it so
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -145,22 +92,20 @@ class Inbox:
         connection.open = self._connections
         return connection
 
-    async def _page(self, _request: web.Request) -> web.Response:
-        return web.Response(text=PAGE.read_text("utf-8"), content_type="text/html")
-
     async def _list(self, request: web.Request) -> web.Response:
-        """What the page lists, newest first; 204 if nothing has come since `?seen=`."""
-        if request.query.get("seen") == str(self._arrived):
-            return web.Response(status=204)
-        newest = list(self.mails)[: -SHOWN - 1 : -1]
-        listed = [_listed(mail) for mail in newest]
-        return web.json_response({"version": self._arrived, "count": len(self.mails), "mails": listed})
+        """What the page lists, newest first."""
+        newest = list(self.mails)[: -SHOWN_MAILS - 1 : -1]
+        return news(
+            request,
+            self._arrived,
+            lambda: {"count": len(self.mails), "mails": [summary_of(mail) for mail in newest]},
+        )
 
     async def _details(self, request: web.Request) -> web.Response:
         mail = self._mail(request)
         headers = [[name, re.sub(r"\s*\r?\n\s*", " ", str(value))] for name, value in mail.message.items()]
         source = mail.raw.decode("utf-8", "replace")
-        return web.json_response(_listed(mail) | {"text": mail.text, "headers": headers, "source": source})
+        return web.json_response(summary_of(mail) | {"text": mail.text, "headers": headers, "source": source})
 
     async def _html(self, request: web.Request) -> web.Response:
         mail = self._mail(request)
@@ -189,16 +134,3 @@ class _Connection(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         self.open.discard(self)
         super().connection_lost(error)
-
-
-def _listed(mail: Mail) -> Json:
-    text = " ".join(mail.text.split())
-    return {
-        "number": mail.number,
-        "to": mail.recipient,
-        "from": str(mail.message["From"] or ""),
-        "subject": mail.subject,
-        "received": mail.received_at.isoformat(),
-        "snippet": text if len(text) <= SNIPPET else f"{text[: SNIPPET - 1]}…",
-        "html": bool(mail.html),
-    }

@@ -4,66 +4,32 @@
 """
 
 import asyncio
-import contextlib
 import json
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import ClientError, ClientSession, web
 
+from relay.dev.standins.page_server import PageServer, news
+from relay.dev.standins.slack_calls import Fault, SlackCall, arguments_of
 from relay.dev.standins.slack_page import live_page
-from relay.dev.standins.slack_workspace import APP, GROUPS, TEAM, USERS, Conversation, Group, Message, User, Workspace
+from relay.dev.standins.slack_presses import button_of, press_payload
+from relay.dev.standins.slack_records import APP, GROUPS, TEAM, USERS, Conversation, Group, Json, Message, User
+from relay.dev.standins.slack_workspace import Workspace
 from relay.receiving.signatures import sign
 
-__all__ = ["GROUPS", "USERS", "Call", "Conversation", "Fault", "Group", "Message", "SlackStandin", "User"]
+__all__ = ["GROUPS", "USERS", "Conversation", "Fault", "Group", "Message", "SlackCall", "SlackStandin", "User"]
 
-KEPT = 10_000  # calls remembered
+MAX_CALLS = 10_000  # calls remembered
 MAX_BODY = 4 * 1024**2
 WEBHOOK_KEYS = frozenset({"text", "blocks", "attachments", "mrkdwn", "thread_ts", "unfurl_links", "unfurl_media"})
 SCOPES = "chat:write,chat:write.public,users:read,users:read.email,usergroups:read"
 
-Json = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class Fault:
-    """What happens to one call instead of a proper answer.
-
-    error   Slack's code, answered as {"ok": false}, with `extra` fields
-    body    sent as it is, in place of JSON
-    taken   the call takes effect all the same, so that only its answer is lost
-    close   the connection breaks without an answer
-    hang    no answer ever comes
-    """
-
-    error: str = ""
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    body: bytes | None = None
-    taken: bool = False
-    close: bool = False
-    hang: bool = False
-
-
-@dataclass(frozen=True)
-class Call:
-    method: str
-    arguments: Json
-    at: float
-    token: str = field(repr=False)
-
-    @property
-    def lane(self) -> tuple[str, str]:
-        """What a 429 holds up: posts to this conversation, or the whole method."""
-        return self.method, str(self.arguments.get("channel", "")) if self.method == "chat.postMessage" else ""
-
-
-class SlackStandin:
+class SlackStandin(PageServer):
     """`async with SlackStandin() as slack:` and point relay at `slack.base_url`.
 
     Without `channels` every conversation exists as soon as something is posted to it; without `token` any is good;
@@ -81,10 +47,11 @@ class SlackStandin:
         rich: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__()
         self.workspace = Workspace(
             users=users, groups=groups, channels=channels, name=workspace, rich=rich, clock=clock
         )
-        self.calls: deque[Call] = deque(maxlen=KEPT)
+        self.calls: deque[SlackCall] = deque(maxlen=MAX_CALLS)
         self.outages: dict[str, Fault] = {}  # by method, or "*": every call fails so, until removed
         self.scopes = SCOPES
         self.pressed_app, self.pressed_in = APP, ""  # what presses say of the app, and of the workspace: the presser's
@@ -95,9 +62,7 @@ class SlackStandin:
         self._webhooks: dict[str, str] = {}  # path → conversation
         self._interactivity = "", ""  # address and signing secret
         self._served = 0
-        self._changed = asyncio.Condition()
         self._stopping = asyncio.Event()
-        self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
@@ -117,28 +82,16 @@ class SlackStandin:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Serve until `stop`; port 0 takes a free one."""
         app = web.Application(client_max_size=MAX_BODY)
-        app.router.add_get("/", self._page)
         app.router.add_get("/messages.json", self._messages)
         app.router.add_post("/press", self._pressed)
         app.router.add_get("/archives/{channel}/{message}", self._archive)
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_route("*", "/services/{path:.+}", self._webhook)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        self.workspace.url = f"http://{host}:{self._runner.addresses[0][1]}/"
+        self.workspace.url = await self._serve(app, live_page, host, port)
 
     async def stop(self) -> None:
         self._stopping.set()
-        if self._runner:
-            await self._runner.cleanup()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+        await super().stop()
 
     def webhook(self, channel: str) -> str:
         """A new incoming webhook's address. Its calls are those of the method "webhook"."""
@@ -170,48 +123,33 @@ class SlackStandin:
     async def press(self, message: Message, action: str, user: str = "", **changes: Any) -> int:
         """Press the button that a message shows now, as this person (an id; the first by default), and answer the
         status that relay gave. LookupError if it shows no such button. `changes` go into the payload's one action."""
-        buttons = (
-            one for block in message.blocks if block.get("type") == "actions" for one in block.get("elements", ())
-        )
-        button = next((one for one in buttons if one.get("action_id") == action), None)
+        button = button_of(message, action)
         if button is None:
             raise LookupError(f"no button {action} under {message.text!r}")
         return await self.send_press(message, button | changes, user)
 
     async def send_press(self, message: Message, button: Mapping[str, Any], user: str = "") -> int:
-        """The signed request of https://docs.slack.dev/reference/interaction-payloads/block_actions-payload."""
         url, secret = self._interactivity
         person = self.workspace.users.get(user) or next(iter(self.workspace.users.values()))
         now = self._clock()
-        pressed = {"type": "button", "action_ts": f"{now:.6f}"} | {
-            key: button[key] for key in ("action_id", "value", "action_ts") if key in button
-        }
-        payload = {
-            "type": "block_actions", "api_app_id": self.pressed_app, "team": {"id": self.pressed_in or person.team},
-            "user": {"id": user or person.id, "username": person.name, "team_id": person.team},
-            "channel": {"id": message.channel}, "container": {"type": "message", "message_ts": message.ts},
-            "actions": [pressed],
-        }  # fmt: skip
+        payload = press_payload(
+            message, button, person, user=user or person.id, app=self.pressed_app, team=self.pressed_in, at=now
+        )
         body = urlencode({"payload": json.dumps(payload)}).encode()
         headers = sign("slack", body, secret.encode(), timestamp=now)
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         async with ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
             return answer.status
 
-    async def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
-        """Until the predicate holds, looked at after every call; TimeoutError if it never does."""
-        async with asyncio.timeout(timeout), self._changed:
-            await self._changed.wait_for(predicate)
-
     async def _api(self, request: web.Request) -> web.StreamResponse:
-        arguments = await _arguments(request)
+        arguments = await arguments_of(request)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ") or arguments.pop("token", "")
-        call = Call(request.match_info["method"], arguments, self._clock(), token)
+        call = SlackCall(request.match_info["method"], arguments, self._clock(), token)
         self.calls.append(call)
         self._served += 1
         script = self._scripts[call.method]
         fault = script.popleft() if script else self.outages.get(call.method) or self.outages.get("*")
-        answer = self._answer(call) if fault is None or fault.taken else None
+        answer = self._answer(call) if fault is None or fault.applied else None
         async with self._changed:
             self._changed.notify_all()
         return answer if answer is not None and fault is None else await self._fail(request, call, fault or Fault())
@@ -219,13 +157,13 @@ class SlackStandin:
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         """An incoming webhook: a message as JSON, and one word for an answer."""
         channel = self._webhooks.get(request.match_info["path"], "")
-        message = await _arguments(request) if request.content_type == "application/json" else {}
-        call = Call("webhook", {"channel": channel, **message}, self._clock(), token="")
+        message = await arguments_of(request) if request.content_type == "application/json" else {}
+        call = SlackCall("webhook", {"channel": channel, **message}, self._clock(), token="")
         self.calls.append(call)
         self._served += 1
         script = self._scripts[call.method]
         fault = script.popleft() if script else self.outages.get(call.method)
-        status, word = (0, "") if fault and not fault.taken else self._hooked(request.method, channel, message)
+        status, word = (0, "") if fault and not fault.applied else self._hooked(request.method, channel, message)
         async with self._changed:
             self._changed.notify_all()
         return await self._fail(request, call, fault) if fault else web.Response(status=status, text=word)
@@ -242,7 +180,7 @@ class SlackStandin:
             return 200, "ok"
         return 404 if answer["error"] == "channel_not_found" else 400, answer["error"]
 
-    def _answer(self, call: Call) -> web.Response:
+    def _answer(self, call: SlackCall) -> web.Response:
         wait = self._quiet.get(call.lane, 0.0) - call.at
         if wait > 0:
             self.violations.append(f"{call.method}: called {wait:.1f} s before Retry-After had passed")
@@ -255,7 +193,7 @@ class SlackStandin:
             answer = {"ok": False, "error": "invalid_auth" if call.token else "not_authed"}
         return web.json_response(answer, headers={"x-oauth-scopes": self.scopes})
 
-    async def _fail(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
+    async def _fail(self, request: web.Request, call: SlackCall, fault: Fault) -> web.StreamResponse:
         if fault.hang:
             await self._stopping.wait()
         if (fault.hang or fault.close) and request.transport:
@@ -267,43 +205,24 @@ class SlackStandin:
         answer = {"ok": False, "error": fault.error, **fault.extra} if fault.error else {"ok": True, **fault.extra}
         return web.json_response(answer, status=fault.status, headers=fault.headers)
 
-    async def _page(self, _request: web.Request) -> web.Response:
-        return web.Response(text=live_page(), content_type="text/html")
-
     async def _pressed(self, request: web.Request) -> web.Response:
         """The page's own: a button was pressed there."""
-        said = await _arguments(request)
-        conversation = self.workspace.conversations.get(str(said.get("channel")))
-        message = conversation.messages.get(str(said.get("ts"))) if conversation else None
+        arguments = await arguments_of(request)
+        conversation = self.workspace.conversations.get(str(arguments.get("channel")))
+        message = conversation.messages.get(str(arguments.get("ts"))) if conversation else None
         if message is None or not self._interactivity[0]:
             raise web.HTTPNotFound
         try:
-            status = await self.press(message, str(said.get("action")), str(said.get("user") or ""))
+            status = await self.press(message, str(arguments.get("action")), str(arguments.get("user") or ""))
         except (LookupError, ClientError):
             status = 0
         self._served += 1
         return web.json_response({"status": status})
 
     async def _archive(self, request: web.Request) -> web.Response:
-        place = request.match_info
-        raise web.HTTPFound(f"/#{place['channel']}-{place['message'].removeprefix('p')}")
+        address = request.match_info
+        raise web.HTTPFound(f"/#{address['channel']}-{address['message'].removeprefix('p')}")
 
     async def _messages(self, request: web.Request) -> web.Response:
-        """What the page shows; 204 if nothing has changed since `?seen=`."""
-        version = str(self._served)
-        if request.query.get("seen") == version:
-            return web.Response(status=204)
-        return web.json_response({"version": version} | self.workspace.snapshot())
-
-
-async def _arguments(request: web.Request) -> Json:
-    """From JSON, a form or the address, as Slack takes them; lists and objects may come as JSON inside a form."""
-    if request.content_type == "application/json":
-        arguments = await request.json()
-        return arguments if isinstance(arguments, dict) else {}
-    arguments = {**request.query, **await request.post()}
-    for key in ("blocks", "attachments", "metadata"):
-        if isinstance(arguments.get(key), str):
-            with contextlib.suppress(ValueError):
-                arguments[key] = json.loads(arguments[key])
-    return arguments
+        """What the page shows."""
+        return news(request, str(self._served), self.workspace.snapshot)

@@ -2,94 +2,26 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict
 
 from relay.dev.standins.slack_limits import RICH, validate
+from relay.dev.standins.slack_records import (
+    APP,
+    BOT,
+    GROUPS,
+    TEAM,
+    USERS,
+    Conversation,
+    Group,
+    Json,
+    Message,
+    Refused,
+    User,
+    message_document,
+    user_document,
+)
 
-TEAM, APP, BOT = "T0STANDIN1", "A0STANDIN1", "B0RELAYBOT"
 SHOWN = 200  # root messages of a conversation on the page, the newest
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class User:
-    id: str
-    name: str
-    email: str = ""
-    real_name: str = ""
-    deleted: bool = False
-    display_name: str = ""  # which everybody chooses for themselves; the name, unless it is given
-    restricted: bool = False  # a guest of several conversations,
-    ultra_restricted: bool = False  # or of one
-    stranger: bool = False  # of another workspace, and in no conversation that is shared with it
-    bot: bool = False
-    team: str = TEAM
-    teams: tuple[str, ...] = ()  # of an organisation: the workspaces that they are in
-
-
-@dataclass(frozen=True)
-class Group:
-    id: str
-    handle: str
-    name: str = ""
-    users: tuple[str, ...] = ()
-
-
-USERS = (
-    User("U0ANALYST1", "analyst", "analyst@example.com", "Jana Müller"),
-    User("U0LEAD0001", "lead", "lead@example.com", "Tom Becker"),
-    User("U0GONE0001", "former", "former@example.com", "Former Colleague", deleted=True),
-)
-GROUPS = (
-    Group("S0DATATEAM", "data-team", "Data Team", ("U0ANALYST1",)),
-    Group("S0OPSTEAM1", "emea-ops", "EMEA Operations"),
-)
-
-
-@dataclass
-class Message:
-    """One message as it stands now; `revisions` holds what it was before each edit, oldest first."""
-
-    ts: str
-    channel: str
-    text: str = ""
-    blocks: list[Json] = field(default_factory=list)
-    attachments: list[Json] = field(default_factory=list)
-    metadata: Json = field(default_factory=dict)
-    thread_ts: str = ""
-    broadcast: bool = False
-    edited: bool = False  # Slack marks an edit as such only if it came without blocks
-    revisions: list[Json] = field(default_factory=list)
-
-    def show(self, arguments: Mapping[str, Any]) -> None:
-        self.text = arguments.get("text") or ""
-        self.blocks = arguments.get("blocks") or []
-        self.attachments = arguments.get("attachments") or []
-        self.metadata = arguments.get("metadata", self.metadata) or {}
-
-
-@dataclass
-class Conversation:
-    id: str
-    name: str
-    messages: dict[str, Message] = field(default_factory=dict)
-
-    def roots(self) -> list[Message]:
-        return [message for message in self.messages.values() if not message.thread_ts]
-
-    def replies(self, ts: str) -> list[Message]:
-        return [message for message in self.messages.values() if message.thread_ts == ts]
-
-
-class Refused(Exception):
-    """Slack's answer {"ok": false, "error": code}, with what else it says."""
-
-    def __init__(self, code: str, **extra: Any) -> None:
-        super().__init__(code)
-        self.code = code
-        self.extra = extra
 
 
 class Workspace:
@@ -130,17 +62,17 @@ class Workspace:
         except Refused as refused:
             return {"ok": False, "error": refused.code} | refused.extra
 
-    def conversation(self, given: str, *, create: bool = False) -> Conversation | None:
+    def conversation(self, reference: str, *, create: bool = False) -> Conversation | None:
         """By id, by name, or by a person's id, which stands for the conversation with them."""
-        person = self.users.get(given)
-        name = f"@{person.name}" if person else given.removeprefix("#")
+        person = self.users.get(reference)
+        name = f"@{person.name}" if person else reference.removeprefix("#")
         for conversation in self.conversations.values():
-            if given == conversation.id or name == conversation.name:
+            if reference == conversation.id or name == conversation.name:
                 return conversation
         if not name or not (create or person):
             return None
         number = f"{'D' if person else 'C'}0STANDIN{len(self.conversations) + 1:02d}"
-        new = Conversation(given if re.fullmatch(r"[CDG][A-Z0-9]{6,}", given) else number, name)
+        new = Conversation(reference if re.fullmatch(r"[CDG][A-Z0-9]{6,}", reference) else number, name)
         self.conversations[new.id] = new
         return new
 
@@ -177,7 +109,7 @@ class Workspace:
             message.broadcast = bool(arguments.get("reply_broadcast"))
         message.show(arguments)
         conversation.messages[message.ts] = message
-        return {"channel": conversation.id, "ts": message.ts, "message": _as_slack(message)}
+        return {"channel": conversation.id, "ts": message.ts, "message": message_document(message)}
 
     def _update(self, arguments: Json) -> Json:
         conversation = self.conversations.get(str(arguments.get("channel")))  # an id: a name does not work here
@@ -209,11 +141,11 @@ class Workspace:
 
     def _history(self, arguments: Json) -> Json:
         oldest, latest = float(arguments.get("oldest") or 0), float(arguments.get("latest") or "inf")
-        found = [message for message in self._named(arguments).roots() if oldest < float(message.ts) < latest]
-        newest = found[::-1][: int(arguments.get("limit") or 100)]
+        matching = [message for message in self._named(arguments).roots() if oldest < float(message.ts) < latest]
+        newest = matching[::-1][: int(arguments.get("limit") or 100)]
         metadata = str(arguments.get("include_all_metadata")).lower() in ("1", "true")
-        return {"messages": [_as_slack(message, metadata=metadata) for message in newest],
-                "has_more": len(newest) < len(found)}  # fmt: skip
+        return {"messages": [message_document(message, metadata=metadata) for message in newest],
+                "has_more": len(newest) < len(matching)}  # fmt: skip
 
     def _auth(self, _arguments: Json) -> Json:
         return {"url": self.url, "team": self.name, "team_id": TEAM, "user": "relay",
@@ -228,19 +160,19 @@ class Workspace:
         user = self.users.get(str(arguments.get("user")))
         if user is None:
             raise Refused("user_not_found")
-        return {"user": _member(user)}
+        return {"user": user_document(user)}
 
     def _lookup(self, arguments: Json) -> Json:
         for user in self.users.values():
             if user.email and user.email.casefold() == str(arguments.get("email")).casefold() and not user.deleted:
-                return {"user": _member(user)}
+                return {"user": user_document(user)}
         raise Refused("users_not_found")
 
     def _users(self, arguments: Json) -> Json:
         start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 200)
         members = list(self.users.values())
         cursor = str(start + limit) if start + limit < len(members) else ""
-        return {"members": [_member(user) for user in members[start : start + limit]],
+        return {"members": [user_document(user) for user in members[start : start + limit]],
                 "response_metadata": {"next_cursor": cursor}}  # fmt: skip
 
     def _usergroups(self, _arguments: Json) -> Json:
@@ -253,10 +185,10 @@ class Workspace:
         return {"users": list(group.users)}
 
     def _named(self, arguments: Json) -> Conversation:
-        found = self.conversation(str(arguments.get("channel") or ""), create=not self._fixed)
-        if found is None:
+        conversation = self.conversation(str(arguments.get("channel") or ""), create=not self._fixed)
+        if conversation is None:
             raise Refused("channel_not_found")
-        return found
+        return conversation
 
     def _check(self, arguments: Json) -> None:
         faults = validate(arguments)
@@ -265,26 +197,6 @@ class Workspace:
             errors = [fault.partition(": ")[2] for fault in faults]
             messages = [f"[ERROR] {error}" for error in errors]
             raise Refused(faults[0].partition(":")[0], errors=errors, response_metadata={"messages": messages})
-
-
-def _as_slack(message: Message, *, metadata: bool = False) -> Json:
-    shown: Json = {
-        "type": "message", "user": "U0RELAYBOT", "bot_id": BOT, "ts": message.ts,
-        "text": message.text, "blocks": message.blocks, "attachments": message.attachments,
-    }  # fmt: skip
-    if message.thread_ts:
-        shown["thread_ts"] = message.thread_ts
-    if metadata and message.metadata:
-        shown["metadata"] = message.metadata
-    return shown
-
-
-def _member(user: User) -> Json:
-    profile = {"email": user.email, "real_name": user.real_name, "display_name": user.display_name or user.name}
-    several = {"enterprise_user": {"enterprise_id": "E0STANDIN1", "teams": [*user.teams]}} if user.teams else {}
-    return {"id": user.id, "team_id": user.team, "name": user.name, "real_name": user.real_name,
-            "deleted": user.deleted, "is_restricted": user.restricted, "is_ultra_restricted": user.ultra_restricted,
-            "is_stranger": user.stranger, "is_bot": user.bot, "profile": profile, **several}  # fmt: skip
 
 
 _METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {

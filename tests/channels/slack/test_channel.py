@@ -303,7 +303,9 @@ class TestLiveMessage:
 
         assert second.thread["ts"] == slack.messages("#process-mining")[-1].ts != first.thread["ts"]
 
-    @pytest.mark.parametrize("fault", [Fault(close=True, taken=True), Fault(status=502), Fault(error="internal_error")])
+    @pytest.mark.parametrize(
+        "fault", [Fault(close=True, applied=True), Fault(status=502), Fault(error="internal_error")]
+    )
     async def test_an_edit_of_unknown_outcome_may_be_repeated(
         self, fault: Fault, channel: Slack, slack: SlackStandin
     ) -> None:
@@ -558,7 +560,7 @@ class TestRefusedMessages:
         assert (message.blocks, message.ts) == ([], first.thread["ts"])
 
     async def test_only_a_refusal_of_the_message_reduces_it(self, channel: Slack, slack: SlackStandin) -> None:
-        slack.script(POST, Fault(error="invalid_blocks"), Fault(close=True, taken=True))
+        slack.script(POST, Fault(error="invalid_blocks"), Fault(close=True, applied=True))
 
         error = await failing(channel)
 
@@ -772,7 +774,7 @@ class TestConnections:
     async def test_a_message_taken_before_the_connection_broke_is_not_sent_again(
         self, channel: Slack, slack: SlackStandin
     ) -> None:
-        slack.outages[POST] = Fault(close=True, taken=True)
+        slack.outages[POST] = Fault(close=True, applied=True)
 
         error = await failing(channel)
 

@@ -1,0 +1,69 @@
+"""What happens at the platform, in Slack and in the inbox, as lines for the person who watches the demo."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import unescape
+
+from relay.dev.demo.story import ROOM
+from relay.dev.standins.inbox import Inbox
+from relay.dev.standins.slack import SlackStandin
+from relay.errors import PlatformError
+from relay.platform import OperationsClient
+
+POLL_INTERVAL = 0.3  # seconds between two looks at the platform
+
+
+@dataclass(frozen=True)
+class DemoEvent:
+    """One line for the person who watches: who did what."""
+
+    actor: str  # platform, sender, slack or mail
+    text: str
+    detail: str = ""
+    expected: bool = True
+
+
+async def watch_platform(platform: OperationsClient, show: Callable[[DemoEvent], None]) -> None:
+    """Every state and phase that an operation comes to, as anybody sees it who asks."""
+    last_states: dict[str, tuple[str, str]] = {}
+    while True:
+        with contextlib.suppress(PlatformError):
+            for operation in reversed((await platform.operations(page_size=20)).operations):
+                now = operation.status, operation.phase
+                if last_states.get(operation.operation_id) != now:
+                    last_states[operation.operation_id] = now
+                    name, running = operation.operation_name or operation.operation_id, operation.status == "Running"
+                    progress = f"{operation.progress.percentage or 0:.0f} %  {operation.phase}" if running else ""
+                    show(DemoEvent("platform", f"{name}  {operation.status}", progress))
+        await asyncio.sleep(POLL_INTERVAL)
+
+
+async def watch_slack(slack: SlackStandin, show: Callable[[DemoEvent], None]) -> None:
+    kinds = {"chat.postMessage": "new message in", "chat.update": "edited in place in"}
+    shown = 0
+
+    def more() -> bool:
+        return len(slack.calls) > shown
+
+    while True:
+        await slack.wait_for(more, timeout=86_400)
+        for call in list(slack.calls)[shown:]:
+            shown += 1
+            if call.method in kinds:
+                action = "reply in the thread in" if call.arguments.get("thread_ts") else kinds[call.method]
+                show(DemoEvent("slack", f"{action} {ROOM}", unescape(str(call.arguments.get("text", "")))))
+
+
+async def watch_inbox(inbox: Inbox, show: Callable[[DemoEvent], None]) -> None:
+    shown = 0
+
+    def more() -> bool:
+        return len(inbox.mails) > shown
+
+    while True:
+        await inbox.wait_for(more, timeout=86_400)
+        for mail in list(inbox.mails)[shown:]:
+            shown += 1
+            show(DemoEvent("mail", f"to {mail.recipient}", mail.subject))

@@ -1,0 +1,108 @@
+"""What is in a Slack workspace, people, groups, conversations and messages, and how Slack's API shows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TEAM, APP, BOT = "T0STANDIN1", "A0STANDIN1", "B0RELAYBOT"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class User:
+    id: str
+    name: str
+    email: str = ""
+    real_name: str = ""
+    deleted: bool = False
+    display_name: str = ""  # which everybody chooses for themselves; the name, unless it is given
+    restricted: bool = False  # a guest of several conversations,
+    ultra_restricted: bool = False  # or of one
+    stranger: bool = False  # of another workspace, and in no conversation that is shared with it
+    bot: bool = False
+    team: str = TEAM
+    teams: tuple[str, ...] = ()  # of an organisation: the workspaces that they are in
+
+
+@dataclass(frozen=True)
+class Group:
+    id: str
+    handle: str
+    name: str = ""
+    users: tuple[str, ...] = ()
+
+
+USERS = (
+    User("U0ANALYST1", "analyst", "analyst@example.com", "Jana Müller"),
+    User("U0LEAD0001", "lead", "lead@example.com", "Tom Becker"),
+    User("U0GONE0001", "former", "former@example.com", "Former Colleague", deleted=True),
+)
+GROUPS = (
+    Group("S0DATATEAM", "data-team", "Data Team", ("U0ANALYST1",)),
+    Group("S0OPSTEAM1", "emea-ops", "EMEA Operations"),
+)
+
+
+@dataclass
+class Message:
+    """One message as it stands now; `revisions` holds what it was before each edit, oldest first."""
+
+    ts: str
+    channel: str
+    text: str = ""
+    blocks: list[Json] = field(default_factory=list)
+    attachments: list[Json] = field(default_factory=list)
+    metadata: Json = field(default_factory=dict)
+    thread_ts: str = ""
+    broadcast: bool = False
+    edited: bool = False  # Slack marks an edit as such only if it came without blocks
+    revisions: list[Json] = field(default_factory=list)
+
+    def show(self, arguments: Mapping[str, Any]) -> None:
+        self.text = arguments.get("text") or ""
+        self.blocks = arguments.get("blocks") or []
+        self.attachments = arguments.get("attachments") or []
+        self.metadata = arguments.get("metadata", self.metadata) or {}
+
+
+@dataclass
+class Conversation:
+    id: str
+    name: str
+    messages: dict[str, Message] = field(default_factory=dict)
+
+    def roots(self) -> list[Message]:
+        return [message for message in self.messages.values() if not message.thread_ts]
+
+    def replies(self, ts: str) -> list[Message]:
+        return [message for message in self.messages.values() if message.thread_ts == ts]
+
+
+class Refused(Exception):
+    """Slack's answer {"ok": false, "error": code}, with what else it says."""
+
+    def __init__(self, code: str, **extra: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.extra = extra
+
+
+def message_document(message: Message, *, metadata: bool = False) -> Json:
+    shown: Json = {
+        "type": "message", "user": "U0RELAYBOT", "bot_id": BOT, "ts": message.ts,
+        "text": message.text, "blocks": message.blocks, "attachments": message.attachments,
+    }  # fmt: skip
+    if message.thread_ts:
+        shown["thread_ts"] = message.thread_ts
+    if metadata and message.metadata:
+        shown["metadata"] = message.metadata
+    return shown
+
+
+def user_document(user: User) -> Json:
+    profile = {"email": user.email, "real_name": user.real_name, "display_name": user.display_name or user.name}
+    several = {"enterprise_user": {"enterprise_id": "E0STANDIN1", "teams": [*user.teams]}} if user.teams else {}
+    return {"id": user.id, "team_id": user.team, "name": user.name, "real_name": user.real_name,
+            "deleted": user.deleted, "is_restricted": user.restricted, "is_ultra_restricted": user.ultra_restricted,
+            "is_stranger": user.stranger, "is_bot": user.bot, "profile": profile, **several}  # fmt: skip
