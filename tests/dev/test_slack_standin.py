@@ -1,21 +1,20 @@
-"""The Slack stand-in, asked as relay and the browser ask it, and the limits it holds messages to."""
+"""The Slack stand-in, asked as relay and the browser ask it."""
 
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
 from relay.dev.standins.slack import Fault, SlackStandin
-from relay.dev.standins.slack_limits import text_size, validate
 from relay.dev.standins.slack_page import PAGE
 from tests.support.clock import Clock
+from tests.support.slack_blocks import JSON, block, plain
 
 POST, UPDATE, HISTORY = "chat.postMessage", "chat.update", "conversations.history"
-JSON = dict[str, Any]
 
 
 class Client:
@@ -46,187 +45,6 @@ async def slack(clock: Clock) -> AsyncIterator[SlackStandin]:
 async def call(slack: SlackStandin) -> AsyncIterator[Client]:
     async with aiohttp.ClientSession(headers={"Authorization": "Bearer xoxb-test"}) as session:
         yield Client(slack, session)
-
-
-def mrkdwn(length: int = 1) -> JSON:
-    return {"type": "mrkdwn", "text": "x" * length}
-
-
-def plain(length: int = 1) -> JSON:
-    return {"type": "plain_text", "text": "x" * length}
-
-
-def button(**changes: Any) -> JSON:
-    return {"type": "button", "text": plain(), "url": "https://example.com/"} | changes
-
-
-def confirm(**changes: Any) -> JSON:
-    return {"title": plain(), "text": plain(), "confirm": plain(), "deny": plain()} | changes
-
-
-def address(length: int) -> str:
-    return "https://example.com/".ljust(length, "x")
-
-
-def image(**changes: Any) -> JSON:
-    return {"type": "image", "image_url": "https://example.com/a.png", "alt_text": ""} | changes
-
-
-def task(**changes: Any) -> JSON:
-    return {"type": "task_card", "task_id": "t", "title": "x", "status": "complete"} | changes
-
-
-def chart(**changes: Any) -> JSON:
-    return {"type": "data_visualization", "title": "x", "chart": lines()} | changes
-
-
-def lines(series: int = 1, points: int = 1) -> JSON:
-    return {"type": "line", "series": [{"name": "x", "data": [{"label": "x", "value": 1}] * points}] * series}
-
-
-def pie(segments: int = 1, label: int = 1) -> JSON:
-    return {"type": "pie", "segments": [{"label": "x" * label, "value": 1}] * segments}
-
-
-def message(*blocks: JSON, **arguments: Any) -> JSON:
-    return {"channel": "C0123ABCD", "text": "x", "blocks": list(blocks), **arguments}
-
-
-def block(kind: str, **fields: Any) -> JSON:
-    return message({"type": kind, **fields})
-
-
-def beside(accessory: JSON) -> JSON:
-    return block("section", text=plain(), accessory=accessory)
-
-
-def sections(*lengths: int) -> JSON:
-    return message(*({"type": "section", "text": mrkdwn(length)} for length in lengths))
-
-
-def markdown(*lengths: int) -> JSON:
-    return message(*({"type": "markdown", "text": "x" * length} for length in lengths))
-
-
-def attached(**fields: Any) -> JSON:
-    return {"attachments": [{"text": "x", **fields}]}
-
-
-def metadata(length: int) -> JSON:
-    return {"text": "x", "metadata": {"event_type": "e", "event_payload": {"k": "x" * (length - len('{"k": ""}'))}}}
-
-
-CELL = {"type": "raw_text", "text": "x"}
-
-# (what is limited, its limit, the message of a length)
-LIMITS: list[tuple[str, int, Callable[[int], JSON]]] = [
-    ("text", 40_000, lambda n: {"text": "x" * n}),
-    ("blocks", 50, lambda n: message(*[{"type": "divider"}] * n)),
-    ("attachments", 100, lambda n: {"attachments": [{"color": "good", "text": "x"}] * n}),
-    ("attachment footer", 300, lambda n: attached(footer="x" * n)),
-    ("all text", 9_000, lambda n: sections(3_000, 3_000, 2_000, n - 8_000)),
-    ("header text", 150, lambda n: block("header", text=plain(n))),
-    ("section text", 3_000, sections),
-    ("section fields", 10, lambda n: block("section", fields=[mrkdwn()] * n)),
-    ("section field", 2_000, lambda n: block("section", fields=[mrkdwn(n)])),
-    ("context elements", 10, lambda n: block("context", elements=[mrkdwn()] * n)),
-    ("context text", 3_000, lambda n: block("context", elements=[plain(n)])),
-    ("actions", 25, lambda n: block("actions", elements=[button()] * n)),
-    ("button text", 75, lambda n: beside(button(text=plain(n)))),
-    ("button value", 2_000, lambda n: beside(button(value="x" * n))),
-    ("button url", 3_000, lambda n: beside(button(url=address(n)))),
-    ("button label", 75, lambda n: beside(button(accessibility_label="x" * n))),
-    ("confirm title", 100, lambda n: beside(button(confirm=confirm(title=plain(n))))),
-    ("confirm text", 300, lambda n: beside(button(confirm=confirm(text=mrkdwn(n))))),
-    ("confirm yes", 30, lambda n: beside(button(confirm=confirm(confirm=plain(n))))),
-    ("confirm no", 30, lambda n: beside(button(confirm=confirm(deny=plain(n))))),
-    ("block id", 255, lambda n: block("divider", block_id="x" * n)),
-    ("action id", 255, lambda n: beside(button(action_id="x" * n))),
-    ("image text", 2_000, lambda n: message(image(alt_text="x" * n))),
-    ("image title", 2_000, lambda n: message(image(title=plain(n)))),
-    ("image url", 3_000, lambda n: message(image(image_url=address(n)))),
-    ("all markdown", 12_000, lambda n: markdown(9_000, n - 9_000)),
-    ("table rows", 100, lambda n: block("table", rows=[[CELL]] * n)),
-    ("table columns", 20, lambda n: block("table", rows=[[CELL] * n])),
-    ("data table rows", 201, lambda n: block("data_table", rows=[["x"]] * n)),
-    ("data table columns", 20, lambda n: block("data_table", rows=[["x"], ["x"] * n])),
-    ("data table text", 20_000, lambda n: block("data_table", rows=[["x"], ["x" * (n - len('[["x"], [""]]'))]])),
-    ("charts", 2, lambda n: message(*[chart()] * n)),
-    ("chart title", 50, lambda n: message(chart(title="x" * n))),
-    ("chart series", 12, lambda n: message(chart(chart=lines(series=n)))),
-    ("chart points", 20, lambda n: message(chart(chart=lines(points=n)))),
-    ("chart segments", 12, lambda n: message(chart(chart=pie(segments=n)))),
-    ("chart label", 20, lambda n: message(chart(chart=pie(label=n)))),
-    ("plan tasks", 50, lambda n: block("plan", title="x", tasks=[task()] * n)),
-    ("card title", 150, lambda n: block("card", title=plain(n))),
-    ("card body", 200, lambda n: block("card", body=plain(n))),
-    ("card actions", 3, lambda n: block("card", actions=[button()] * n)),
-    ("carousel", 10, lambda n: block("carousel", elements=[{"type": "card", "title": plain()}] * n)),
-    ("metadata", 8_000, metadata),
-]
-
-BLOCK_FAULTS: list[tuple[JSON, str]] = [
-    (message({}), "/blocks/0: unsupported block None"),
-    (block("marquee"), "/blocks/0: unsupported block 'marquee'"),
-    (block("alert"), "/blocks/0: unsupported block 'alert'"),  # for modals alone
-    (block("section", text=plain(), color="red"), "/blocks/0: invalid additional property: color"),
-    (block("section"), "/blocks/0: expected text or fields"),
-    (block("section", text=mrkdwn(0)), "/blocks/0/text/text: must be more than 0 characters"),
-    (block("section", text={"type": "mrkdwn", "text": 5}), "/blocks/0/text/text: expected text"),
-    (block("section", text="x"), "/blocks/0/text: unsupported text object None"),
-    (block("header", text=mrkdwn()), "/blocks/0/text: unsupported text object 'mrkdwn'"),
-    (beside(button(text=mrkdwn())), "/blocks/0/accessory/text: unsupported text object 'mrkdwn'"),
-    (beside(button(url="javascript:alert(1)")), "/blocks/0/accessory/url: invalid URL"),
-    (beside(button(style="big")), "/blocks/0/accessory/style: expected one of primary, danger"),
-    (block("image", image_url="https://a.example/"), "/blocks/0: missing required field: alt_text"),
-    (message(image(image_url="a.png")), "/blocks/0/image_url: invalid URL"),
-    (block("context", elements=[]), "/blocks/0/elements: 0 items, expected 1 to 10"),
-    (block("context", elements="x"), "/blocks/0/elements: expected a list"),
-    (block("context"), "/blocks/0: missing required field: elements"),
-    (block("data_table", rows=[["x"]]), "/blocks/0/rows: 1 items, expected 2 to 201"),
-    (block("task_card", **task(status="completed")), "/blocks/0/status: expected one of pending, in_progress"),
-    (message(*[{"type": "divider", "block_id": "a"}] * 2), "/blocks: block_id 'a' is used twice"),
-    ({"text": "x", "blocks": {"type": "divider"}}, "/blocks: expected a list"),
-]
-
-OTHER_FAULTS: list[tuple[JSON, str]] = [
-    ({}, "no_text: "),
-    ({"text": "", "blocks": []}, "no_text: "),
-    (attached(blocks=[{}]), "invalid_attachments: /attachments/0/blocks/0: unsupported block None"),
-    (attached(color="reddish"), "invalid_attachments: /attachments/0/color: expected a colour"),
-    ({"attachments": ["x"]}, "invalid_attachments: /attachments/0: expected an object"),
-    ({"text": "x", "markdown_text": "x"}, "markdown_text_conflict: "),
-    ({"text": "x", "metadata": "x"}, "invalid_metadata_format: "),
-    ({"text": "x", "metadata": {"event_type": "e"}}, "invalid_metadata_schema: "),
-]
-
-
-class TestLimits:
-    @pytest.mark.parametrize(("limit", "make"), [row[1:] for row in LIMITS], ids=[row[0] for row in LIMITS])
-    def test_at_the_limit_a_message_is_taken(self, limit: int, make: Callable[[int], JSON]) -> None:
-        assert validate(make(limit)) == []
-
-    @pytest.mark.parametrize(("limit", "make"), [row[1:] for row in LIMITS], ids=[row[0] for row in LIMITS])
-    def test_one_over_the_limit_it_is_refused(self, limit: int, make: Callable[[int], JSON]) -> None:
-        assert len(validate(make(limit + 1))) == 1
-
-    @pytest.mark.parametrize(("given", "fault"), BLOCK_FAULTS)
-    def test_a_malformed_block_is_refused_with_its_place(self, given: JSON, fault: str) -> None:
-        (found,) = validate(given)
-
-        assert found.startswith(f"invalid_blocks: {fault}")
-
-    @pytest.mark.parametrize(("given", "fault"), OTHER_FAULTS)
-    def test_a_malformed_message_is_refused_with_the_reason(self, given: JSON, fault: str) -> None:
-        (found,) = validate(given)
-
-        assert found.startswith(fault)
-
-    def test_characters_are_counted_in_the_strictest_way(self) -> None:
-        assert validate(block("section", text={"type": "mrkdwn", "text": "😀" * 1_501})) != []
-
-    def test_the_text_beside_the_blocks_does_not_count(self) -> None:
-        assert text_size(block("section", text=mrkdwn(7), fields=[plain(2)])) == 9
 
 
 class TestMessages:
