@@ -1,7 +1,5 @@
 """The client of the Async Operations API: what goes over the wire, what comes back, and what is tried again."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,14 +7,10 @@ import pytest
 from relay.errors import PlatformError
 from relay.platform import OperationsClient
 from relay.platform.models import RegisterWebhook, RetryOperation, StartOperation, SubmitBatch
+from tests.support.events import seed
 from tests.support.platform import scripted_platform
 
-SEED = Path(__file__).parents[1] / "data" / "seed"
 ROOT = "/api/t/p/async"
-
-
-def seed(name: str) -> Any:
-    return json.loads((SEED / f"{name}.json").read_text())
 
 
 class Pauses(list[float]):

@@ -1,17 +1,15 @@
 """Batches keep their order, refuse circles, and do what their failure policy says in every combination."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relay.sandbox.engine.batch_graph import Decision, decide
 from relay.sandbox.schema.requests import FailurePolicy
-from tests.sandbox.test_api import shape
+from tests.support.documented import shape
+from tests.support.events import seed
 from tests.support.sandbox import Stage
 
-SEED = Path(__file__).parents[1] / "data" / "seed"
 MINUTE = 60.0
 
 
@@ -30,10 +28,10 @@ async def statuses(sandbox: Stage, batch: Any) -> tuple[str, dict[str, str]]:
 
 
 async def test_the_documented_batch_runs_in_its_order(sandbox: Stage) -> None:
-    request = json.loads((SEED / "submit-batch.request.json").read_text())
+    request = sandbox.documented("submit-batch")
     request["batchCallbacks"] = {key: f"{sandbox.receiver.url}/{key}" for key in request["batchCallbacks"]}
     batch = await sandbox.ask("POST", "/batch", request, status=202)
-    assert shape(json.loads((SEED / "submit-batch.response.json").read_text()), batch) == []
+    assert shape(seed("submit-batch.response"), batch) == []
     assert [row["status"] for row in batch["operations"]] == ["Running", "Pending", "Pending"]
     await sandbox.advance(20 * MINUTE)
     assert await statuses(sandbox, batch) == (

@@ -16,11 +16,11 @@ from relay.sandbox.runner import Job, JobResult, Report, Runner
 from tests.support import sandbox, stage
 from tests.support.clock import Clock
 from tests.support.commands import SECONDS
+from tests.support.events import SEED
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN
 from tests.support.stage import Surroundings
 
-SEED = Path(__file__).parents[1] / "data" / "seed"
 NODE = shutil.which("node") or ""
 MINUTE = 60.0
 pytestmark = pytest.mark.timeout(180)  # a whole relay at the pace that Slack allows

@@ -3,11 +3,9 @@
 import json
 import shutil
 import subprocess
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -17,42 +15,11 @@ import pytest
 
 from tests.support.browser import Browser, needs_chromium
 from tests.support.commands import SECONDS, relay
+from tests.support.post_server import PostServer
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-
-
-class Inbox(ThreadingHTTPServer):
-    """Remembers the bodies that were posted to it."""
-
-    def __init__(self) -> None:
-        self.told: list[Any] = []
-        super().__init__(("127.0.0.1", 0), Take)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Take(BaseHTTPRequestHandler):
-    server: Inbox
-
-    def do_POST(self) -> None:
-        self.server.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    with Inbox() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 def until(what: Callable[[], Any]) -> Any:
@@ -64,7 +31,7 @@ def until(what: Callable[[], Any]) -> Any:
     return found
 
 
-def test_a_batch_goes_on_after_a_kill(tmp_path: Path, inbox: Inbox) -> None:
+def test_a_batch_goes_on_after_a_kill(tmp_path: Path, posts: PostServer) -> None:
     options = ("--data-dir", str(tmp_path), "--speed", "100")
     events = ["operation.started", "operation.progress", "operation.phase.completed", "operation.completed",
               "batch.started", "batch.operation.completed", "batch.completed"]  # fmt: skip
@@ -74,28 +41,28 @@ def test_a_batch_goes_on_after_a_kill(tmp_path: Path, inbox: Inbox) -> None:
         for key, before in (("a", []), ("b", ["a"]), ("c", ["b"]))
     ]  # fmt: skip
     with SandboxProcess(*options) as first:
-        first.ask("/webhooks", {"webhookUrl": inbox.url, "webhookName": "x", "events": events})
+        first.ask("/webhooks", {"webhookUrl": posts.url, "webhookName": "x", "events": events})
         batch = first.ask("/batch", {"batchName": "x", "operations": members})
-        until(lambda: any(told["event"] == "batch.operation.completed" for told in inbox.told))
+        until(lambda: any(told["event"] == "batch.operation.completed" for told in posts.bodies))
         first.kill()
         port = first.port
     with SandboxProcess(*options, port=port) as second:
         until(lambda: second.ask(f"/batch/{batch['batchId']}")["status"] == "Completed")
         found = second.ask(f"/batch/{batch['batchId']}")
         # Operations and their batch are told side by side: the batch's end is not the last to arrive.
-        until(lambda: len({told["eventId"] for told in inbox.told}) >= 80)
+        until(lambda: len({told["eventId"] for told in posts.bodies}) >= 80)
     assert [row["status"] for row in found["operations"]] == ["Completed"] * 3
     # Sent again at the most once, where the kill came between an answer and its note; never lost, never another event.
-    distinct = {told["eventId"]: told["event"] for told in inbox.told}
+    distinct = {told["eventId"]: told["event"] for told in posts.bodies}
     assert Counter(distinct.values()) == {
         "operation.started": 3, "operation.progress": 57, "operation.phase.completed": 12, "operation.completed": 3,
         "batch.started": 1, "batch.operation.completed": 3, "batch.completed": 1,
     }  # fmt: skip
-    assert len(inbox.told) - len(distinct) <= 4
+    assert len(posts.bodies) - len(distinct) <= 4
 
 
-async def test_a_taken_port_is_said_with_the_way_out(redis_server: RedisServer, inbox: Inbox) -> None:
-    port = str(inbox.server_address[1])
+async def test_a_taken_port_is_said_with_the_way_out(redis_server: RedisServer, posts: PostServer) -> None:
+    port = str(posts.server_address[1])
     done = await relay("sandbox", "--redis-url", redis_server.url, "--port", port, env={})
     assert done.status == 1
     assert "--port" in done.err

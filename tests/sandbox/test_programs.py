@@ -10,32 +10,22 @@ import asyncio
 import os
 import re
 import shutil
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tests.sandbox.test_process import Inbox
+from tests.support.events import SEED
+from tests.support.post_server import PostServer
 from tests.support.sandbox import TOKEN, SandboxProcess
 
-SEED = Path(__file__).parents[1] / "data" / "seed"
 NODE = shutil.which("node") or ""
 SPEEDS = os.environ.get("RELAY_PROGRAM_SPEEDS", "60 3000").split()
 SECONDS = 2 * 60 + 45 * 60 / min(map(float, SPEEDS))  # the work at the slowest, and a look each minute
 ARTIFACTS = ["Process Mining Analysis Report (PDF)", "Process Model Visualization (SVG)",
              "Anomaly Detection Results (CSV)", "Predictive Models (ZIP)"]  # fmt: skip
 pytestmark = pytest.mark.timeout(SECONDS + 120)
-
-
-@pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    with Inbox() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 def program(name: str, platform: str, target: str) -> str:
@@ -63,11 +53,11 @@ async def workflow(speed: str, folder: Path, target: str) -> list[str]:
 
 
 @pytest.mark.skipif(not NODE, reason="there is no Node.js here")
-async def test_the_workflow_sees_its_operation_run_and_comes_to_its_results(tmp_path: Path, inbox: Inbox) -> None:
+async def test_the_workflow_sees_its_operation_run_and_comes_to_its_results(tmp_path: Path, posts: PostServer) -> None:
     folders = {speed: tmp_path / speed for speed in SPEEDS}
     for folder in folders.values():
         folder.mkdir()
-    told = await asyncio.gather(*(workflow(speed, folder, inbox.url) for speed, folder in folders.items()))
+    told = await asyncio.gather(*(workflow(speed, folder, posts.url) for speed, folder in folders.items()))
     for speed, lines in zip(SPEEDS, told, strict=True):
         (id_,) = (line.partition(": ")[2] for line in lines if line.startswith("Operation gestartet"))
         looks = [line for line in lines if line.startswith(f"Operation {id_}: ")]
@@ -82,21 +72,21 @@ async def test_the_workflow_sees_its_operation_run_and_comes_to_its_results(tmp_
         ends = re.findall(r"Ende: (.+)", whole)
         assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", end) for end in ends)
     # The webhook and `onCompletion` of each.
-    completed = [each for each in inbox.told if each["event"] == "operation.completed"]
+    completed = [each for each in posts.bodies if each["event"] == "operation.completed"]
     assert len({each["operation"]["operationId"] for each in completed}) == len(SPEEDS)
 
 
 @pytest.mark.parametrize("speed", ["1", "60", "3000"])
-async def test_the_manager_comes_to_its_results(speed: str, tmp_path: Path, inbox: Inbox) -> None:
+async def test_the_manager_comes_to_its_results(speed: str, tmp_path: Path, posts: PostServer) -> None:
     """The program is a class: how long its operation works is for whoever uses it to say."""
     pytest.importorskip("requests", reason="requests is not installed")
     seconds = 3 * min(float(speed), 60)  # about as long on the wall, and far less at the highest speed
     with SandboxProcess("--speed", speed, "--data-dir", str(tmp_path)) as running:
         module = ModuleType("async_operation_manager")
-        text = program("async_operation_manager.py", running.url, inbox.url)
+        text = program("async_operation_manager.py", running.url, posts.url)
         exec(compile(text, module.__name__, "exec"), module.__dict__)
         manager = module.AsyncOperationManager(running.url, "tenant-1", "project-1", TOKEN)
-        results = await asyncio.to_thread(use, manager, inbox.url, seconds)
+        results = await asyncio.to_thread(use, manager, posts.url, seconds)
     assert (results["status"], results["success"], len(results["artifacts"])) == ("Completed", True, 4)
 
 

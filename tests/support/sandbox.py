@@ -25,6 +25,7 @@ from relay.sandbox.storage.state import State
 from relay.store.embedded.server import ends_with_parent
 from tests.support.clock import Clock
 from tests.support.commands import ROOT, SECONDS, environment
+from tests.support.events import SEED
 
 TOKEN = "sandbox-token"
 SCOPE = "/api/tenant-1/project-1/async"
@@ -74,6 +75,11 @@ class Stage:
     state: State
     url: str
     session: aiohttp.ClientSession
+
+    def documented(self, name: str) -> Any:
+        """One of the API's example requests, with the receiver's address in the place of the example's."""
+        text = (SEED / f"{name}.request.json").read_text("utf-8")
+        return json.loads(text.replace("https://your-app.com", self.receiver.url))
 
     async def ask(self, method: str, path: str, body: Any = None, *, status: int | None = None, **options: Any) -> Any:
         headers = options.pop("headers", {"Authorization": f"Bearer {TOKEN}"})

@@ -1,0 +1,185 @@
+"""How operations end: as their scenario says, cancelled, timed out, and tried again."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from tests.support.documented import shape
+from tests.support.events import seed
+from tests.support.sandbox import Stage, stage
+
+MINUTE = 60.0
+
+
+async def test_cancelling_keeps_what_was_done_and_happens_once(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    await sandbox.advance(30 * MINUTE)
+    request = sandbox.documented("cancel-operation")
+    path = f"/operation/{started['operationId']}"
+    answer = await sandbox.ask("DELETE", path, request, status=200)
+    assert shape(seed("cancel-operation.response"), answer) == []
+    assert answer["reason"] == request["reason"]
+    assert answer["partialResults"]["completedPhases"] == 2
+    async with sandbox.session.get(answer["partialResults"]["downloadUrls"][0]) as download:
+        partial = json.loads(zipfile.ZipFile(io.BytesIO(await download.read())).read("results.json"))
+    assert [(phase["phaseName"], phase["status"]) for phase in partial["phaseResults"]] == [
+        ("Data Loading & Validation", "Completed"), ("Process Discovery", "Completed"),
+        ("Machine Learning Analysis", "Cancelled"),
+    ]  # fmt: skip
+    await sandbox.ask("DELETE", path, status=409)
+    await sandbox.advance(60 * MINUTE)
+    found = await sandbox.get(started["operationId"])
+    assert (found["status"], found["progress"]["percentage"]) == ("Cancelled", answer["progressAtCancellation"])
+
+
+async def test_a_forced_cancellation_loses_the_step_at_hand(sandbox: Stage) -> None:
+    async def cancelled(minutes: int, **fields: Any) -> tuple[Any, list[tuple[str, str]]]:
+        started = await sandbox.start()
+        await sandbox.advance(minutes * MINUTE)
+        path = f"/operation/{started['operationId']}"
+        answer = await sandbox.ask("DELETE", path, fields, status=200)
+        results = await sandbox.ask("GET", f"{path}/results", status=200)
+        return answer["partialResults"], [(each["phaseName"], each["status"]) for each in results["phaseResults"]]
+
+    loading, discovery = ("Data Loading & Validation", "Completed"), ("Process Discovery", "Cancelled")
+    partial, phases = await cancelled(10)
+    assert (partial["available"], partial["completedPhases"], phases) == (True, 1, [loading, discovery])
+    partial, phases = await cancelled(10, forceTermination=True)
+    assert (partial["available"], partial["completedPhases"], phases) == (True, 1, [loading])
+    partial, phases = await cancelled(5, forceTermination=True)
+    assert (partial["available"], partial["downloadUrls"], phases) == (False, [], [])
+    assert (await cancelled(5))[0]["available"] is True
+
+
+async def test_a_cancellation_tells_everybody_its_reason(sandbox: Stage) -> None:
+    await sandbox.ask("POST", "/webhooks", {"webhookUrl": sandbox.receiver.url, "events": ["operation.cancelled"]})
+    started = await sandbox.start(callbacks={"onError": f"{sandbox.receiver.url}/error"})
+    path, reason = f"/operation/{started['operationId']}", "Cancelled by Alice in Slack"
+    answer = await sandbox.ask("DELETE", path, {"reason": reason}, status=200)
+    await sandbox.advance(0)
+    told = [each.body["cancellation"] for each in sandbox.receiver.told]
+    kept = (await sandbox.get(path.rpartition("/")[2]))["cancellation"]
+    assert (answer["reason"], told, kept) == (reason, [answer, answer], answer)
+
+
+async def test_cancelling_without_a_body_and_without_partial_results(sandbox: Stage) -> None:
+    first, second = await sandbox.start(), await sandbox.start()
+    await sandbox.advance(30 * MINUTE)
+    assert (await sandbox.ask("DELETE", f"/operation/{first['operationId']}", status=200))["reason"]
+    answer = await sandbox.ask(
+        "DELETE", f"/operation/{second['operationId']}", {"preservePartialResults": False}, status=200
+    )
+    assert answer["partialResults"] == {"available": False, "completedPhases": 0, "downloadUrls": []}
+    results = await sandbox.ask("GET", f"/operation/{second['operationId']}/results", status=200)
+    assert results["phaseResults"] == []
+
+
+async def test_a_retry_resumes_where_it_failed(sandbox: Stage) -> None:
+    started = await sandbox.start(parameters={"sandbox": {"scenario": "failure"}, "kept": {"a": 1, "b": 2}})
+    await sandbox.advance(40 * MINUTE)
+    failed = await sandbox.get(started["operationId"])
+    assert failed["status"] == "Failed"
+    assert failed["error"]["phase"] == "Machine Learning Analysis"
+    request = sandbox.documented("retry-operation")
+    request["updatedParameters"]["kept"] = {"b": 3}
+    answer = await sandbox.ask("POST", f"/operation/{started['operationId']}/retry", request, status=202)
+    assert shape(seed("retry-operation.response"), answer) == []
+    assert answer["resumeFromPhase"] == "Machine Learning Analysis"
+    assert answer["retryNumber"] == 1
+    assert answer["preservedResults"]["phasesPreserved"] == 2
+    assert answer["resourcesAllocated"]["cpuUnits"] == 6
+    fresh = await sandbox.get(answer["newOperationId"])
+    assert fresh["originalOperationId"] == started["operationId"]
+    assert fresh["retryNumber"] == 1
+    assert fresh["priority"] == "Critical"
+    assert fresh["parameters"]["kept"] == {"a": 1, "b": 3}
+    assert fresh["progress"]["percentage"] == answer["preservedResults"]["progressSaved"] == 44
+    await sandbox.advance(30 * MINUTE)
+    assert (await sandbox.get(answer["newOperationId"]))["status"] == "Completed"
+    assert (await sandbox.get(started["operationId"]))["status"] == "Failed"
+
+
+async def test_a_retry_may_begin_again_and_give_up_the_old_results(sandbox: Stage) -> None:
+    started = await sandbox.start(parameters={"sandbox": {"scenario": "failure"}})
+    await sandbox.advance(40 * MINUTE)
+    path = f"/operation/{started['operationId']}"
+    body = {"retryMode": "restart", "preserveOriginalResults": False}
+    answer = await sandbox.ask("POST", f"{path}/retry", body, status=202)
+    assert answer["resumeFromPhase"] == "Data Loading & Validation"
+    assert answer["preservedResults"]["phasesPreserved"] == 0
+    assert (await sandbox.ask("GET", f"{path}/results", status=200))["phaseResults"] == []
+    again = await sandbox.ask("POST", f"{path}/retry", status=202)
+    assert again["retryNumber"] == 2
+
+
+async def test_only_what_failed_is_retried(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    refusal = await sandbox.ask("POST", f"/operation/{started['operationId']}/retry", {}, status=409)
+    assert "Running" in refusal["detail"]
+
+
+async def test_the_retry_policy_of_an_operation_is_honoured(sandbox: Stage) -> None:
+    policy = {"maxRetries": 2, "retryDelay": 60, "backoffMultiplier": 2.0}
+    play = {"scenario": "failure", "failures": 2, "duration": 600, "delay": 0}
+    started = await sandbox.start(retryPolicy=policy, parameters={"sandbox": play})
+    await sandbox.advance(600 + 60 + 120 + 2 * 0.5 * 600 * 17 / 45 + 1)
+    found = await sandbox.get(started["operationId"])
+    assert found["status"] == "Completed"
+    assert found["execution"]["attempt"] == 3
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status"),
+    [("success", "Completed"), ("failure", "Failed"), ("stall", "Timeout"), ("timeout", "Timeout")],
+)
+async def test_scenarios_end_as_they_are_called(sandbox: Stage, scenario: str, status: str) -> None:
+    started = await sandbox.start(parameters={"sandbox": {"scenario": scenario}}, timeout=3600)
+    await sandbox.advance(61 * MINUTE)
+    found = await sandbox.get(started["operationId"])
+    assert found["status"] == status
+    assert bool(found.get("error")) == (status != "Completed")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "phase"),
+    [(5, "Data Loading & Validation"), (15, "Process Discovery"), (30, "Machine Learning Analysis")],
+)
+async def test_a_time_out_names_the_phase_that_it_came_in(sandbox: Stage, minutes: int, phase: str) -> None:
+    started = await sandbox.start(timeout=minutes * 60)
+    await sandbox.advance(minutes * MINUTE)
+    found = await sandbox.get(started["operationId"])
+    assert (found["status"], found["error"]["phase"]) == ("Timeout", phase)
+    assert found["progress"]["currentPhase"] == phase
+
+
+async def test_speed_shortens_every_duration(redis_server: Any, clock: Any, sandbox: Stage) -> None:
+    async with stage(redis_server.url, clock, speed=60) as fast:
+        started = await fast.start(timeout=3600)
+        await fast.advance(48)
+        found = await fast.get(started["operationId"])
+        assert (found["status"], found["duration"]) == ("Completed", "45 seconds")
+
+
+async def test_whoever_asks_first_hears_that_it_runs(sandbox: Stage) -> None:
+    await sandbox.ask("POST", "/webhooks", {"webhookUrl": sandbox.receiver.url, "events": ["operation.started"]})
+    started = await sandbox.start()
+    real = await sandbox.start(operationType="EventLogProfile")
+    waits = await sandbox.start(parameters={"sandbox": {"delay": 60}})
+    failed = await sandbox.start(parameters={"sandbox": {"scenario": "failure", "duration": 10}})
+    seen = [(await sandbox.get(each["operationId"]))["status"] for each in (started, real, waits)]
+    assert ([each["status"] for each in (started, real, waits)], seen) == (
+        ["Initiated"] * 3, ["Running", "Running", "Initiated"],
+    )  # fmt: skip
+    await sandbox.advance(20)
+    again = await sandbox.ask("POST", f"/operation/{failed['operationId']}/retry", status=202)
+    fresh = await sandbox.get(again["newOperationId"])
+    assert (again["status"], fresh["status"], fresh["progress"]["startTime"]) == (
+        "Initiated", "Running", again["retryAttemptDate"],
+    )  # fmt: skip
+    await sandbox.advance(60)
+    told = [each.body["operation"]["operationId"] for each in sandbox.receiver.told]
+    assert sorted(told) == sorted([*(each["operationId"] for each in (started, real, waits, failed)),
+                                   again["newOperationId"]])  # fmt: skip

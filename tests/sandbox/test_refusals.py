@@ -1,0 +1,76 @@
+"""What the sandbox refuses, and that it names what is at fault."""
+
+import io
+from typing import Any
+
+import pytest
+
+from tests.support.sandbox import Stage
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"operationName": "x"}, "operationType"),
+        ({"operationType": "A", "operationName": "x", "priority": "Urgent"}, "priority"),
+        ({"operationType": "A", "operationName": "x", "timeout": 0}, "timeout"),
+        ({"operationType": "A", "operationName": "x", "timeout": "60"}, "timeout"),
+        ({"operationType": "A", "operationName": "x", "callbacks": {"onProgress": "ftp://x"}}, "callbacks.onProgress"),
+        ({"operationType": "A", "operationName": "x", "retryPolicy": {"maxRetries": -1}}, "retryPolicy.maxRetries"),
+        ({"operationType": "A", "operationName": "x", "notifications": {"email": "a@b.c"}}, "notifications.email"),
+        ({"operationType": "A", "operationName": "x", "operationNmae": "y"}, "operationNmae"),
+        ({"operationType": "A", "operationName": "x", "parameters": {"sandbox": {"scenario": "x"}}},
+         "parameters.sandbox.scenario"),
+        ({"operationType": "A", "operationName": "x",
+          "parameters": {"sandbox": {"scenario": "failure", "phase": "x"}}}, "parameters.sandbox.phase"),
+        ({"operationType": "EventLogProfile", "operationName": "x", "parameters": {"dataset": "../x.csv"}},
+         "parameters"),
+    ],
+)  # fmt: skip
+async def test_a_wrong_request_names_the_field(sandbox: Stage, body: Any, field: str) -> None:
+    refusal = await sandbox.ask("POST", "/operation", body, status=422)
+    assert refusal["field"] == field
+    assert refusal["detail"].startswith(field)
+
+
+async def test_strangers_and_other_projects_see_nothing(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic sandbox-token"}):
+        await sandbox.ask("GET", "/operations", headers=headers, status=401)
+    await sandbox.ask("GET", f"/../../other/async/operation/{started['operationId']}", status=404)
+    await sandbox.ask("GET", "/operation/op-unknown", status=404)
+    await sandbox.ask("PUT", "/operation", {}, status=405)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "status"),
+    [(b"{", "application/json", 400), (b"[]", "application/json", 400), (b'{"a":1,"a":2}', "application/json", 400),
+     (b"{}", "text/plain", 415), (b" " * (2**20 + 1), "application/json", 413)],
+)  # fmt: skip
+async def test_what_is_no_json_object_is_refused(sandbox: Stage, raw: bytes, kind: str, status: int) -> None:
+    headers = {"Authorization": "Bearer sandbox-token", "Content-Type": kind}
+    async with sandbox.session.post(
+        f"{sandbox.url}/api/t/p/async/operation", data=io.BytesIO(raw), headers=headers
+    ) as answer:
+        assert answer.status == status
+        assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("address", "named", "said"),
+    [
+        ("/operations?pagesize=5", "pagesize", "did you mean pageSize?"),
+        ("/operations?page_size=5", "page_size", "did you mean pageSize?"),
+        ("/operations?sort=up", "sort", "expected dateFrom or dateTo or includeDetails or operationType or page or"),
+        ("/operations?page=1&page=2", "page", "it stands there twice"),
+        ("/operation/ID?verbose=true", "verbose", "this address takes none"),
+        ("/operation/ID/results?fromat=detailed", "fromat", "did you mean format?"),
+    ],
+)
+async def test_a_parameter_that_is_not_documented_is_refused(
+    sandbox: Stage, address: str, named: str, said: str
+) -> None:
+    started = await sandbox.start()
+    refusal = await sandbox.ask("GET", address.replace("ID", started["operationId"]), status=422)
+    assert (refusal["field"], refusal["detail"].partition(":")[0]) == (named, named)
+    assert said in refusal["detail"]
