@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -32,7 +32,7 @@ def until(what: Callable[[], Any]) -> Any:
 
 
 def test_a_batch_goes_on_after_a_kill(tmp_path: Path, posts: PostServer) -> None:
-    options = ("--data-dir", str(tmp_path), "--speed", "100")
+    options = ("--data-dir", str(tmp_path), "--speed", "300")
     events = ["operation.started", "operation.progress", "operation.phase.completed", "operation.completed",
               "batch.started", "batch.operation.completed", "batch.completed"]  # fmt: skip
     members = [
@@ -69,17 +69,22 @@ async def test_a_taken_port_is_said_with_the_way_out(redis_server: RedisServer, 
     assert "Traceback" not in done.err
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[SandboxProcess]:
+    with RedisServer() as redis, SandboxProcess("--redis-url", redis.url, "--speed", "10") as process:
+        yield process
+
+
 @pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
 @pytest.mark.parametrize("width", [360, 1100])
-def test_the_page_shows_operations_and_fits(width: int, tmp_path: Path) -> None:
-    with RedisServer() as redis, SandboxProcess("--redis-url", redis.url, "--speed", "10") as running:
-        body = {"operationType": "ProcessMiningAnalysis", "operationName": "Journey <b>bold</b>"}
-        running.ask("/operation", body, scope="demo/demo")
-        page = subprocess.run(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
-             f"--window-size={width},900", "--virtual-time-budget=4000", "--dump-dom", running.page],
-            capture_output=True, text=True, timeout=60, check=True,
-        ).stdout  # fmt: skip
+def test_the_page_shows_operations_and_fits(width: int, tmp_path: Path, running: SandboxProcess) -> None:
+    body = {"operationType": "ProcessMiningAnalysis", "operationName": "Journey <b>bold</b>"}
+    running.ask("/operation", body, scope="demo/demo")
+    page = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
+         f"--window-size={width},900", "--virtual-time-budget=4000", "--dump-dom", running.page],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
     assert "Journey &lt;b&gt;bold&lt;/b&gt;" in page
     assert "ProcessMiningAnalysis · Normal" in page
     assert 'class="bad"' not in page
@@ -123,8 +128,8 @@ def test_the_page_stays_at_the_project_that_was_chosen(tmp_path: Path) -> None:
         assert value(browser, "tenant", "project", "duration") == ["north", "weekly", "120"]
 
 
-def test_where_the_page_opens_is_told_to_nobody_without_the_token(tmp_path: Path) -> None:
-    with SandboxProcess("--data-dir", str(tmp_path)) as running, pytest.raises(HTTPError, match="401"):
+def test_where_the_page_opens_is_told_to_nobody_without_the_token(running: SandboxProcess) -> None:
+    with pytest.raises(HTTPError, match="401"):
         urlopen(f"{running.url}/sandbox.json", timeout=10)  # noqa: S310 - it is on loopback
 
 
