@@ -26,7 +26,7 @@ PLANTED = {
     "a domain that stores": ("domain/events.py", "from relay.store import Store"),
     "a store that words": ("store/queue.py", "from relay.cli.options import visible"),
     "a simulation that answers": ("sandbox/simulation/timeline.py", "from relay.sandbox.api.server import Server"),
-    "a schema that stores": ("sandbox/schema/requests.py", "from relay.sandbox.storage.state import State"),
+    "a schema that stores": ("sandbox/schema/requests/fields.py", "from relay.sandbox.storage.state import State"),
     "a simulation with a Redis of its own": ("sandbox/simulation/views.py", "import redis.asyncio"),
     "a file of the sandbox that nobody listed": ("sandbox/leftover.py", "import json"),
     "a file that nobody listed": ("leftover.py", "import json"),

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.jobs.profile import EventLogProfile, sample
+from relay.sandbox.jobs.profile import EventLogProfile
+from relay.sandbox.jobs.sample_log import sample
 from relay.sandbox.runner import Job, JobResult, Report
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer

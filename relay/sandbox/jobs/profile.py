@@ -7,14 +7,14 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from html import escape
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from random import Random
 from statistics import median
 from typing import Any, NamedTuple
 
+from relay.sandbox.jobs import sample_log
+from relay.sandbox.jobs.profile_page import page_of
 from relay.sandbox.runner import File, Job, JobResult, Report
 from relay.sandbox.schema import texts
 
@@ -23,10 +23,6 @@ COLUMNS = {"case": "case_id", "activity": "activity", "timestamp": "timestamp"}
 SLICE = 2000  # rows between two reports, and between two chances to be stopped
 SHOWN = 10
 DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\.csv")
-STYLE = """:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
-h1{font-size:1.4rem}h2{font-size:1.1rem}body{max-width:48rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;border-bottom:1px solid #8884;text-align:left}
-td:nth-child(n+2),th:nth-child(n+2){text-align:right;font-variant-numeric:tabular-nums}"""
 
 
 class Event(NamedTuple):
@@ -71,7 +67,7 @@ class EventLogProfile:
         await report("Throughput Times", 1.0, processed=count, total=count)
         files = [
             File("Event Log Profile", "Report", "HTML", "profile.html", "The profile to read",
-                 _page(operation.name, profile).encode()),
+                 page_of(operation.name, profile).encode()),
             File("Event Log Profile (data)", "Dataset", "JSON", "profile.json", "The profile as data",
                  json.dumps(profile, indent=2, ensure_ascii=False).encode()),
         ]  # fmt: skip
@@ -91,30 +87,13 @@ class EventLogProfile:
                 raise ValueError("csv: expected the text of a CSV file")
             return text
         if dataset == "sample":
-            return sample()
+            return sample_log.sample()
         # A name and no path: nothing outside the folder can be named.
         if not isinstance(dataset, str) or not DATASET.fullmatch(dataset) or not self._datasets:
             raise ValueError("dataset: expected sample, or the name of a .csv file in the data directory's datasets")
         if not (self._datasets / dataset).is_file():
             raise ValueError(f"dataset: there is no {dataset} in {self._datasets}")
         return self._datasets / dataset
-
-
-def sample(cases: int = 200, seed: int = 7) -> str:
-    """A small log of loan applications, the same each time."""
-    chance = Random(seed)  # noqa: S311 - it only has to vary
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow(COLUMNS.values())
-    for number in range(1, cases + 1):
-        at = datetime(2024, 1, 1, 8, tzinfo=UTC) + timedelta(minutes=chance.randrange(60 * 24 * 28))
-        review = ["Review Application"] * chance.choice((1, 1, 1, 2))
-        decision = chance.choices(("Approve", "Reject", "Manager Approval"), (60, 25, 15))[0]
-        end = ["Approve", "Pay Out"] if decision == "Manager Approval" else ["Pay Out"] if decision == "Approve" else []
-        for activity in ("Register", "Check Documents", *review, decision, *end):
-            write.writerow((f"case-{number:04}", activity, texts.iso(at.timestamp())))
-            at += timedelta(minutes=chance.randrange(5, 60 * 30))
-    return out.getvalue()
 
 
 def _columns(parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -182,34 +161,3 @@ def _profile(cases: Mapping[str, list[Event]], variants: Counter[tuple[str, ...]
         "throughput": {"shortest": texts.span(seconds[0]), "median": texts.span(median(seconds)),
                        "mean": texts.span(sum(seconds) / len(seconds)), "longest": texts.span(seconds[-1])},
     }  # fmt: skip
-
-
-def _page(name: str, profile: Mapping[str, Any]) -> str:
-    facts = [("Events", profile["events"]), ("Cases", profile["cases"]), ("Variants", profile["variantCount"]),
-             ("From", profile["from"]), ("To", profile["to"])]  # fmt: skip
-    facts += [(f"Throughput time, {key}", value) for key, value in profile["throughput"].items()]
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(name)}</title><style>{STYLE}</style><h1>{escape(name)}</h1>"
-        + _table(("", ""), facts)
-        + f"<h2>Variants</h2>{_table(('Steps', 'Cases', 'Share'), _variants(profile))}"
-        + f"<h2>Activities</h2>{_table(('Activity', 'Events'), _activities(profile))}"
-    )
-
-
-def _variants(profile: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    return [
-        (" → ".join(variant["steps"]), variant["cases"], f"{variant['share']}\N{NO-BREAK SPACE}%")
-        for variant in profile["variants"]
-    ]
-
-
-def _activities(profile: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    return [(activity["activity"], activity["count"]) for activity in profile["activities"]]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    def row(cells: Sequence[Any], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(f'{cell}')}</{tag}>" for cell in cells) + "</tr>"
-
-    return f"<table>{row(head, 'th') if any(head) else ''}{''.join(row(cells, 'td') for cells in rows)}</table>"
