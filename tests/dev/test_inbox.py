@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from pytest_aiohttp import AiohttpServer
 from yarl import URL
 
 from relay.channels.email.channel import Email
@@ -201,11 +201,13 @@ async def test_its_health_check_asks_it_and_no_proxy(inbox: Inbox) -> None:
     assert ended == (0, "")
 
 
-async def test_its_health_check_says_no_to_another_page_on_its_port(inbox: Inbox) -> None:
-    async with TestServer(web.Application()) as other:  # it has no page at all
-        ports = ("--port", str(other.port), "--smtp-port", str(inbox.smtp_port))
+async def test_its_health_check_says_no_to_another_page_on_its_port(
+    inbox: Inbox, aiohttp_server: AiohttpServer
+) -> None:
+    other = await aiohttp_server(web.Application())  # it has no page at all
+    ports = ("--port", str(other.port), "--smtp-port", str(inbox.smtp_port))
 
-        ended = await program("-m", "relay.dev.standins", "--ask", *ports)
+    ended = await program("-m", "relay.dev.standins", "--ask", *ports)
 
     assert ended == (1, "the inbox does not answer: its page has the status 404\n")
 

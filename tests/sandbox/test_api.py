@@ -16,7 +16,7 @@ MINUTE = 60.0
 async def test_every_documented_answer_has_every_documented_field(sandbox: Stage) -> None:
     enriched = await sandbox.start(operationType="DataEnrichment")
     await sandbox.advance(20 * MINUTE)
-    started = await sandbox.ask("POST", "/operation", sandbox.documented("start-operation"), status=202)
+    started = await sandbox.ask("POST", "/operation", sandbox.example("start-operation"), status=202)
     failing = await sandbox.start(parameters={"sandbox": {"scenario": "failure"}})
     await sandbox.advance(25 * MINUTE)
     running, failed = f"/operation/{started['operationId']}", f"/operation/{failing['operationId']}"
@@ -24,13 +24,13 @@ async def test_every_documented_answer_has_every_documented_field(sandbox: Stage
         "start-operation": started,
         "operation-status": await sandbox.ask("GET", running, status=200),
         "list-operations": await sandbox.ask("GET", "/operations", params={"operationType": "ProcessMiningAnalysis"}),
-        "register-webhook": await sandbox.ask("POST", "/webhooks", sandbox.documented("register-webhook"), status=201),
-        "submit-batch": await sandbox.ask("POST", "/batch", sandbox.documented("submit-batch"), status=202),
-        "cancel-operation": await sandbox.ask("DELETE", running, sandbox.documented("cancel-operation"), status=200),
+        "register-webhook": await sandbox.ask("POST", "/webhooks", sandbox.example("register-webhook"), status=201),
+        "submit-batch": await sandbox.ask("POST", "/batch", sandbox.example("submit-batch"), status=202),
+        "cancel-operation": await sandbox.ask("DELETE", running, sandbox.example("cancel-operation"), status=200),
     }
     await sandbox.advance(15 * MINUTE)
     answers["retry-operation"] = await sandbox.ask(
-        "POST", f"{failed}/retry", sandbox.documented("retry-operation"), status=202
+        "POST", f"{failed}/retry", sandbox.example("retry-operation"), status=202
     )
     await sandbox.advance(60 * MINUTE)
     again = f"/operation/{answers['retry-operation']['newOperationId']}"
@@ -45,7 +45,7 @@ async def test_every_documented_answer_has_every_documented_field(sandbox: Stage
 
 
 async def test_starting_answers_every_documented_field_and_where_to_look(sandbox: Stage) -> None:
-    request = sandbox.documented("start-operation")
+    request = sandbox.example("start-operation")
     answer = await sandbox.ask("POST", "/operation", request, status=202)
     assert shape(seed("start-operation.response"), answer) == []
     assert answer["webhooksRegistered"] == 3
@@ -180,7 +180,7 @@ async def test_times_are_written_without_what_is_left_of_a_second(sandbox: Stage
             "operation.phase.completed", "operation.completed", "operation.cancelled", "batch.started"]}  # fmt: skip
     documents = [await sandbox.ask("POST", "/webhooks", hook, status=201)]
     documents += [await sandbox.start(), await sandbox.start(operationName="Stopped")]
-    documents.append(await sandbox.ask("POST", "/batch", sandbox.documented("submit-batch"), status=202))
+    documents.append(await sandbox.ask("POST", "/batch", sandbox.example("submit-batch"), status=202))
     await sandbox.advance(1 / 3)
     path = f"/operation/{documents[1]['operationId']}"
     documents.append(await sandbox.ask("DELETE", f"/operation/{documents[2]['operationId']}", status=200))
@@ -188,7 +188,7 @@ async def test_times_are_written_without_what_is_left_of_a_second(sandbox: Stage
     documents.append(await sandbox.ask("GET", f"{path}/results", params={"format": "detailed"}, status=200))
     for asked in (path, "/operations", "/webhooks", f"/batch/{documents[3]['batchId']}"):
         documents.append(await sandbox.ask("GET", asked, status=200))
-    documents += [each.body for each in sandbox.receiver.told]
+    documents += [request.body for request in sandbox.receiver.requests]
     times = re.findall(r'"(\d{4}-\d\d-\d\dT[^"]*)"', json.dumps(documents))
     assert len(times) > 500
     assert [each for each in times if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", each)] == []

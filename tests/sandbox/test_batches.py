@@ -28,7 +28,7 @@ async def statuses(sandbox: Stage, batch: Any) -> tuple[str, dict[str, str]]:
 
 
 async def test_the_documented_batch_runs_in_its_order(sandbox: Stage) -> None:
-    request = sandbox.documented("submit-batch")
+    request = sandbox.example("submit-batch")
     request["batchCallbacks"] = {key: f"{sandbox.receiver.url}/{key}" for key in request["batchCallbacks"]}
     batch = await sandbox.ask("POST", "/batch", request, status=202)
     assert shape(seed("submit-batch.response"), batch) == []
@@ -43,11 +43,11 @@ async def test_the_documented_batch_runs_in_its_order(sandbox: Stage) -> None:
     assert await statuses(sandbox, batch) == (
         "Completed", dict.fromkeys(("data-prep", "discovery", "performance"), "Completed"),
     )  # fmt: skip
-    told = [(each.path, each.event) for each in sandbox.receiver.told]
+    sent = [(request.path, request.event) for request in sandbox.receiver.requests]
     done = ("/onOperationComplete", "batch.operation.completed")
-    assert sorted(told) == sorted([("/onBatchStart", "batch.started"), done, done, done,
+    assert sorted(sent) == sorted([("/onBatchStart", "batch.started"), done, done, done,
                                    ("/onBatchComplete", "batch.completed")])  # fmt: skip
-    last = next(each.body for each in sandbox.receiver.told if each.event == "batch.completed")
+    last = next(request.body for request in sandbox.receiver.requests if request.event == "batch.completed")
     assert last["batch"]["status"] == "Completed"
     assert last["batch"]["completedOperations"] == 3
 
@@ -140,7 +140,7 @@ async def test_a_retry_saves_the_batch_and_knows_what_it_retries(sandbox: Stage)
     fresh = await sandbox.get(found["operations"][0]["operationId"])
     assert fresh["originalOperationId"] == batch["operations"][0]["operationId"]
     assert (fresh["retryNumber"], fresh["batchId"]) == (1, batch["batchId"])
-    assert [told.body["operation"]["status"] for told in sandbox.receiver.told] == ["Completed", "Completed"]
+    assert [request.body["operation"]["status"] for request in sandbox.receiver.requests] == ["Completed", "Completed"]
 
 
 async def test_cancelling_a_member_cancels_what_depends_on_it(sandbox: Stage) -> None:

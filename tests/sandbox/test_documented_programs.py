@@ -159,8 +159,8 @@ async def test_the_manager_does_everything_it_can_and_people_see_it(
         await asyncio.to_thread(register, f"{there.url}/webhooks/async-operations", [*OPERATION_EVENTS, *BATCH_EVENTS])
         await asyncio.to_thread(use, manager)
         assert sorted(await there.mails("desk@example.com")) == sorted(
-            f"[relay] {told}"
-            for told in ("Completed: Sales", "Failed: Stock", "Completed: Stock", "Cancelled: Monthly",
+            f"[relay] {ending}"
+            for ending in ("Completed: Sales", "Failed: Stock", "Completed: Stock", "Cancelled: Monthly",
                          "Started: Pipeline", "Completed: Cleaning", "Completed: Report", "Completed: Pipeline")
         )  # fmt: skip
         messages = there.around.slack.messages("#operations")

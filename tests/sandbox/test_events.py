@@ -8,7 +8,7 @@ from typing import Any
 from relay.domain.parsing import decode, parse
 from relay.receiving.signatures import SignedRequest, verify
 from relay.sandbox.jobs.tasks import cancel_until_done
-from tests.support.sandbox import Stage, Told, stage
+from tests.support.sandbox import ReceivedRequest, Stage, stage
 
 MINUTE = 60.0
 SECRET = "your-webhook-secret-key"
@@ -28,31 +28,31 @@ def callbacks(sandbox: Stage, query: str = "") -> dict[str, str]:
     return {key: f"{sandbox.receiver.url}/{path}{query}" for key, path in names.items()}
 
 
-def signed(told: Told) -> SignedRequest:
-    headers = {name.lower(): [value.encode()] for name, value in told.headers.items()}
-    return SignedRequest(told.raw, headers)
+def signed(request: ReceivedRequest) -> SignedRequest:
+    headers = {name.lower(): [value.encode()] for name, value in request.headers.items()}
+    return SignedRequest(request.raw, headers)
 
 
-def check(told: Told, secret: str, now: float) -> None:
+def check(request: ReceivedRequest, secret: str, now: float) -> None:
     for scheme in ("hmac-sha256", "standard-webhooks"):
-        verify(scheme, signed(told), {"s": secret.encode()}, header=None, tolerance=300, now=now)
+        verify(scheme, signed(request), {"s": secret.encode()}, header=None, tolerance=300, now=now)
 
 
 async def test_a_whole_life_is_told_in_order_to_webhooks_and_callbacks(sandbox: Stage) -> None:
     await register(sandbox)
     await sandbox.start(callbacks=callbacks(sandbox, "?token=abc"))
     await sandbox.advance(50 * MINUTE)
-    told = sandbox.receiver.events("/hook")
-    assert told[0] == "operation.started"
-    assert told[-1] == "operation.completed"
-    assert told.count("operation.phase.completed") == 4
+    events = sandbox.receiver.events("/hook")
+    assert events[0] == "operation.started"
+    assert events[-1] == "operation.completed"
+    assert events.count("operation.phase.completed") == 4
     percentages = [
-        each.body["operation"]["progress"]["percentage"]
-        for each in sandbox.receiver.told if each.event == "operation.progress" and each.path == "/hook"
+        request.body["operation"]["progress"]["percentage"]
+        for request in sandbox.receiver.requests if request.event == "operation.progress" and request.path == "/hook"
     ]  # fmt: skip
     assert percentages == list(range(5, 100, 5))
     assert sandbox.receiver.events("/completion?token=abc") == ["operation.completed"]
-    assert sandbox.receiver.events("/progress?token=abc") == told[:-1]
+    assert sandbox.receiver.events("/progress?token=abc") == events[:-1]
 
 
 async def test_every_event_is_one_that_relay_understands(sandbox: Stage) -> None:
@@ -66,25 +66,25 @@ async def test_every_event_is_one_that_relay_understands(sandbox: Stage) -> None
     assert set(sandbox.receiver.events()) == set(ALL)
     parts = {"operation.phase.completed": "phase", "operation.completed": "results", "operation.failed": "error",
              "operation.cancelled": "cancellation"}  # fmt: skip
-    for told in sandbox.receiver.told:
+    for request in sandbox.receiver.requests:
         event = parse(
-            decode(told.raw), source="x", received_at=datetime.now(UTC), delivery_id=told.headers["webhook-id"]
+            decode(request.raw), source="x", received_at=datetime.now(UTC), delivery_id=request.headers["webhook-id"]
         )
-        assert event.name == told.event
-        assert (event.id, event.tenant, event.project) == (told.body["eventId"], "tenant-1", "project-1")
+        assert event.name == request.event
+        assert (event.id, event.tenant, event.project) == (request.body["eventId"], "tenant-1", "project-1")
         if part := parts.get(event.name):
-            assert told.body[part]
+            assert request.body[part]
 
 
 async def test_what_is_sent_is_signed_in_both_ways(sandbox: Stage) -> None:
     await register(sandbox, authentication={"type": "hmac-sha256", "secret": SECRET}, headers={"X-Source": "here"})
     await sandbox.start()
     await sandbox.advance(10)
-    told = sandbox.receiver.told[0]
-    check(told, SECRET, told.at)
-    assert told.headers["X-Source"] == "here"
-    assert told.headers["X-Webhook-Signature"].startswith("sha256=")
-    assert told.body["webhookId"].startswith("wh-")
+    request = sandbox.receiver.requests[0]
+    check(request, SECRET, request.at)
+    assert request.headers["X-Source"] == "here"
+    assert request.headers["X-Webhook-Signature"].startswith("sha256=")
+    assert request.body["webhookId"].startswith("wh-")
 
 
 async def test_a_secret_is_replaced_without_a_gap(sandbox: Stage) -> None:
@@ -96,9 +96,9 @@ async def test_a_secret_is_replaced_without_a_gap(sandbox: Stage) -> None:
     await sandbox.start()
     await sandbox.advance(5 * MINUTE)
     for secret in (SECRET, fresh["secret"]):
-        check(sandbox.receiver.told[0], secret, sandbox.receiver.told[0].at)
+        check(sandbox.receiver.requests[0], secret, sandbox.receiver.requests[0].at)
     await sandbox.advance(20 * MINUTE)
-    last = sandbox.receiver.told[-1]
+    last = sandbox.receiver.requests[-1]
     check(last, fresh["secret"], last.at)
     assert "," not in last.headers["X-Webhook-Signature"]
 
@@ -108,7 +108,7 @@ async def test_callbacks_may_carry_a_bearer_token(sandbox: Stage) -> None:
     await register(sandbox, "/other", authentication={"type": "bearer", "token": "webhook-token"})
     await sandbox.start(callbacks=said)
     await sandbox.advance(10)
-    assert {told.path: told.headers["Authorization"] for told in sandbox.receiver.told} == {
+    assert {request.path: request.headers["Authorization"] for request in sandbox.receiver.requests} == {
         "/progress": "Bearer callback-token", "/other": "Bearer webhook-token",
     }  # fmt: skip
 
@@ -120,9 +120,11 @@ async def test_filters_decide_what_a_webhook_hears(sandbox: Stage) -> None:
     await sandbox.start(priority="Low")
     await sandbox.start(priority="High", operationType="DataEnrichment")
     await sandbox.advance(50 * MINUTE)
-    assert {told.body["operation"]["operationName"] for told in sandbox.receiver.told} == {"heard"}
-    told = [(each.event, each.body["operation"]["progress"]["percentage"]) for each in sandbox.receiver.told]
-    assert told == [("operation.progress", 25), ("operation.progress", 50), ("operation.progress", 75),
+    assert {request.body["operation"]["operationName"] for request in sandbox.receiver.requests} == {"heard"}
+    sent = [
+        (request.event, request.body["operation"]["progress"]["percentage"]) for request in sandbox.receiver.requests
+    ]
+    assert sent == [("operation.progress", 25), ("operation.progress", 50), ("operation.progress", 75),
                     ("operation.completed", 100)]  # fmt: skip
 
 
@@ -135,9 +137,9 @@ async def test_a_failure_is_sent_again_by_the_webhooks_policy_and_counted(sandbo
     }  # fmt: skip
     await sandbox.start()
     await sandbox.advance(10 * MINUTE)
-    times = [told.at for told in sandbox.receiver.told]
+    times = [request.at for request in sandbox.receiver.requests]
     assert [round(after - before) for before, after in pairwise(times)] == [60, 100, 100]
-    assert len({told.headers["webhook-id"] for told in sandbox.receiver.told}) == 1
+    assert len({request.headers["webhook-id"] for request in sandbox.receiver.requests}) == 1
     found = await sandbox.ask("GET", f"/webhooks/{hook['webhookId']}", status=200)
     stats = found["deliveryStats"]
     assert (stats["totalDeliveries"], stats["successfulDeliveries"], stats["failedDeliveries"]) == (4, 1, 3)
@@ -151,7 +153,7 @@ async def test_what_follows_waits_until_what_failed_has_arrived(sandbox: Stage) 
     await sandbox.start()
     await sandbox.advance(50 * MINUTE)
     assert sandbox.receiver.events()[:3] == ["operation.started", "operation.started", "operation.progress"]
-    assert sandbox.receiver.told[2].at >= sandbox.receiver.told[0].at + 600
+    assert sandbox.receiver.requests[2].at >= sandbox.receiver.requests[0].at + 600
 
 
 async def test_a_policy_that_is_used_up_lets_the_next_pass(sandbox: Stage) -> None:
@@ -169,18 +171,18 @@ async def test_paused_webhooks_hear_nothing_and_deleted_ones_are_gone(sandbox: S
     assert (await sandbox.ask("POST", f"{path}/pause", status=200))["status"] == "Paused"
     await sandbox.start(operationName="unheard")
     await sandbox.advance(60)
-    assert sandbox.receiver.told == []
+    assert sandbox.receiver.requests == []
     assert (await sandbox.ask("POST", f"{path}/resume", status=200))["status"] == "Active"
     await sandbox.start(operationName="heard")
     await sandbox.advance(60)
-    assert [told.body["operation"]["operationName"] for told in sandbox.receiver.told] == ["heard"]
+    assert [request.body["operation"]["operationName"] for request in sandbox.receiver.requests] == ["heard"]
     listed = await sandbox.ask("GET", "/webhooks", status=200)
     assert [each["webhookId"] for each in listed["webhooks"]] == [hook["webhookId"]]
     await sandbox.ask("DELETE", path, status=204)
     await sandbox.ask("GET", path, status=404)
     await sandbox.start()
     await sandbox.advance(60)
-    assert len(sandbox.receiver.told) == 1
+    assert len(sandbox.receiver.requests) == 1
 
 
 async def test_an_operation_knows_what_became_of_its_callbacks(sandbox: Stage) -> None:
@@ -188,7 +190,7 @@ async def test_an_operation_knows_what_became_of_its_callbacks(sandbox: Stage) -
     started = await sandbox.start(callbacks=callbacks(sandbox))
     await sandbox.advance(10 * MINUTE)
     calls = (await sandbox.get(started["operationId"]))["callbacks"]
-    sent = len(sandbox.receiver.told)
+    sent = len(sandbox.receiver.requests)
     assert calls["progressCallbacksSent"] == sent
     assert (calls["callbacksSuccessful"], calls["callbacksFailed"]) == (sent - 1, 1)
     assert calls["lastProgressCallback"]
@@ -214,9 +216,9 @@ async def test_a_step_happens_once_however_many_processes_look(sandbox: Stage, r
         await asyncio.gather(*advance)
         while sum(await asyncio.gather(*(worker.outbox.turn() for worker in workers))):
             pass
-    told = sandbox.receiver.events()
-    assert (len(told), told[0], told[-1]) == (25, "operation.started", "operation.completed")
-    assert len({each.body["eventId"] for each in sandbox.receiver.told}) == 25
+    events = sandbox.receiver.events()
+    assert (len(events), events[0], events[-1]) == (25, "operation.started", "operation.completed")
+    assert len({request.body["eventId"] for request in sandbox.receiver.requests}) == 25
 
 
 async def test_a_receiver_that_gives_no_answer_holds_up_its_own_lane_alone(sandbox: Stage) -> None:

@@ -62,8 +62,8 @@ async def test_the_profile_of_a_log_counts_what_is_in_it(sandbox: Stage) -> None
                                   "longest": "2 hours"}  # fmt: skip
     assert "<title>Loans</title>" in files["HTML"]
     assert "Register → Approve" in files["HTML"]
-    told = sandbox.receiver.events()
-    assert (told[0], told[-1], told.count("operation.phase.completed")) == (
+    events = sandbox.receiver.events()
+    assert (events[0], events[-1], events.count("operation.phase.completed")) == (
         "operation.started",
         "operation.completed",
         4,

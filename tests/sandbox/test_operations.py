@@ -17,7 +17,7 @@ MINUTE = 60.0
 async def test_cancelling_keeps_what_was_done_and_happens_once(sandbox: Stage) -> None:
     started = await sandbox.start()
     await sandbox.advance(30 * MINUTE)
-    request = sandbox.documented("cancel-operation")
+    request = sandbox.example("cancel-operation")
     path = f"/operation/{started['operationId']}"
     answer = await sandbox.ask("DELETE", path, request, status=200)
     assert shape(seed("cancel-operation.response"), answer) == []
@@ -60,9 +60,9 @@ async def test_a_cancellation_tells_everybody_its_reason(sandbox: Stage) -> None
     path, reason = f"/operation/{started['operationId']}", "Cancelled by Alice in Slack"
     answer = await sandbox.ask("DELETE", path, {"reason": reason}, status=200)
     await sandbox.advance(0)
-    told = [each.body["cancellation"] for each in sandbox.receiver.told]
+    reported = [request.body["cancellation"] for request in sandbox.receiver.requests]
     kept = (await sandbox.get(path.rpartition("/")[2]))["cancellation"]
-    assert (answer["reason"], told, kept) == (reason, [answer, answer], answer)
+    assert (answer["reason"], reported, kept) == (reason, [answer, answer], answer)
 
 
 async def test_cancelling_without_a_body_and_without_partial_results(sandbox: Stage) -> None:
@@ -83,7 +83,7 @@ async def test_a_retry_resumes_where_it_failed(sandbox: Stage) -> None:
     failed = await sandbox.get(started["operationId"])
     assert failed["status"] == "Failed"
     assert failed["error"]["phase"] == "Machine Learning Analysis"
-    request = sandbox.documented("retry-operation")
+    request = sandbox.example("retry-operation")
     request["updatedParameters"]["kept"] = {"b": 3}
     answer = await sandbox.ask("POST", f"/operation/{started['operationId']}/retry", request, status=202)
     assert shape(seed("retry-operation.response"), answer) == []
@@ -180,6 +180,6 @@ async def test_whoever_asks_first_hears_that_it_runs(sandbox: Stage) -> None:
         "Initiated", "Running", again["retryAttemptDate"],
     )  # fmt: skip
     await sandbox.advance(60)
-    told = [each.body["operation"]["operationId"] for each in sandbox.receiver.told]
-    assert sorted(told) == sorted([*(each["operationId"] for each in (started, real, waits, failed)),
+    reported = [request.body["operation"]["operationId"] for request in sandbox.receiver.requests]
+    assert sorted(reported) == sorted([*(each["operationId"] for each in (started, real, waits, failed)),
                                    again["newOperationId"]])  # fmt: skip

@@ -43,17 +43,17 @@ def test_a_batch_goes_on_after_a_kill(tmp_path: Path, posts: PostServer) -> None
     with SandboxProcess(*options) as first:
         first.ask("/webhooks", {"webhookUrl": posts.url, "webhookName": "x", "events": events})
         batch = first.ask("/batch", {"batchName": "x", "operations": members})
-        until(lambda: any(told["event"] == "batch.operation.completed" for told in posts.bodies))
+        until(lambda: any(body["event"] == "batch.operation.completed" for body in posts.bodies))
         first.kill()
         port = first.port
     with SandboxProcess(*options, port=port) as second:
         until(lambda: second.ask(f"/batch/{batch['batchId']}")["status"] == "Completed")
         found = second.ask(f"/batch/{batch['batchId']}")
         # Operations and their batch are told side by side: the batch's end is not the last to arrive.
-        until(lambda: len({told["eventId"] for told in posts.bodies}) >= 80)
+        until(lambda: len({body["eventId"] for body in posts.bodies}) >= 80)
     assert [row["status"] for row in found["operations"]] == ["Completed"] * 3
     # Sent again at the most once, where the kill came between an answer and its note; never lost, never another event.
-    distinct = {told["eventId"]: told["event"] for told in posts.bodies}
+    distinct = {body["eventId"]: body["event"] for body in posts.bodies}
     assert Counter(distinct.values()) == {
         "operation.started": 3, "operation.progress": 57, "operation.phase.completed": 12, "operation.completed": 3,
         "batch.started": 1, "batch.operation.completed": 3, "batch.completed": 1,

@@ -64,8 +64,8 @@ async def test_the_workflow_sees_its_operation_run_and_comes_to_its_results(tmp_
     folders = {speed: tmp_path / speed for speed in SPEEDS}
     for folder in folders.values():
         folder.mkdir()
-    told = await asyncio.gather(*(workflow(speed, folder, posts.url) for speed, folder in folders.items()))
-    for speed, lines in zip(SPEEDS, told, strict=True):
+    outputs = await asyncio.gather(*(workflow(speed, folder, posts.url) for speed, folder in folders.items()))
+    for speed, lines in zip(SPEEDS, outputs, strict=True):
         (id_,) = (line.partition(": ")[2] for line in lines if line.startswith("Operation gestartet"))
         looks = [line for line in lines if line.startswith(f"Operation {id_}: ")]
         # Work of less than a second may be done before a busy machine comes to look.

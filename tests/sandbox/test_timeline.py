@@ -37,14 +37,14 @@ def plans(draw: Any) -> Plan:
 
 @given(plans())
 def test_steps_are_in_order_and_end_once(made: Plan) -> None:
-    told = steps(made)
-    assert [step.at for step in told] == sorted(step.at for step in told)
-    assert [step.percentage for step in told] == sorted(step.percentage for step in told)
-    assert told[-1].status in ("Completed", "Failed", "Timeout")
-    assert all(step.status == "Running" for step in told[:-1])
-    assert told[-1].at <= made.timeout
-    ended = sum(step.event == "operation.phase.completed" for step in told)
-    assert (ended == len(made.phases) - made.first) == (told[-1].status == "Completed")
+    all_steps = steps(made)
+    assert [step.at for step in all_steps] == sorted(step.at for step in all_steps)
+    assert [step.percentage for step in all_steps] == sorted(step.percentage for step in all_steps)
+    assert all_steps[-1].status in ("Completed", "Failed", "Timeout")
+    assert all(step.status == "Running" for step in all_steps[:-1])
+    assert all_steps[-1].at <= made.timeout
+    ended = sum(step.event == "operation.phase.completed" for step in all_steps)
+    assert (ended == len(made.phases) - made.first) == (all_steps[-1].status == "Completed")
 
 
 @given(plans(), st.lists(st.floats(0, 200_000), min_size=2, max_size=8))
@@ -77,16 +77,16 @@ def test_a_phase_that_ends_on_a_percentage_but_for_rounding_tells_it_once() -> N
             Phase(name="c", seconds=first * 6),
         )
         made = Plan(phases=phases, delay=0, timeout=100, kind="stall", trouble=1, at=1e-13, pause=1)
-        told = [step.percentage for step in steps(made) if step.event == "operation.progress"]
-        assert told == [float(percentage) for percentage in range(5, 100, 5)]
+        all_steps = [step.percentage for step in steps(made) if step.event == "operation.progress"]
+        assert all_steps == [float(percentage) for percentage in range(5, 100, 5)]
 
 
 def test_automatic_retries_take_their_time_and_then_give_up() -> None:
     made = plan("ReportGeneration", Play(scenario="failure", duration=100, delay=0), timeout=1000, waits=(10, 20))
-    told = steps(made)
-    assert told[-1].event == "operation.failed"
-    assert told[-1].at == pytest.approx(30 + 3 * 20 + 10 + 20)
-    assert snapshot(made, BEGAN, BEGAN + told[-1].at).attempt == 3
+    all_steps = steps(made)
+    assert all_steps[-1].event == "operation.failed"
+    assert all_steps[-1].at == pytest.approx(30 + 3 * 20 + 10 + 20)
+    assert snapshot(made, BEGAN, BEGAN + all_steps[-1].at).attempt == 3
 
 
 def test_a_stall_that_ends_lets_the_work_go_on() -> None:

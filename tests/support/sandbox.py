@@ -32,7 +32,7 @@ SCOPE = "/api/tenant-1/project-1/async"
 
 
 @dataclass
-class Told:
+class ReceivedRequest:
     """One request that the sandbox sent."""
 
     path: str
@@ -54,17 +54,19 @@ class Receiver:
     """Takes everything; `answers` are the next statuses by path."""
 
     clock: Clock
-    told: list[Told] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     answers: dict[str, list[int]] = field(default_factory=dict)
     url: str = ""
 
-    async def take(self, request: web.Request) -> web.Response:
-        self.told.append(Told(request.path_qs, dict(request.headers), await request.read(), self.clock()))
+    async def receive(self, request: web.Request) -> web.Response:
+        self.requests.append(
+            ReceivedRequest(request.path_qs, dict(request.headers), await request.read(), self.clock())
+        )
         statuses = self.answers.get(request.path, [])
         return web.Response(status=statuses.pop(0) if statuses else 204)
 
     def events(self, path: str = "") -> list[str]:
-        return [told.event for told in self.told if told.path.startswith(path)]
+        return [request.event for request in self.requests if request.path.startswith(path)]
 
 
 @dataclass
@@ -76,7 +78,7 @@ class Stage:
     url: str
     session: aiohttp.ClientSession
 
-    def documented(self, name: str) -> Any:
+    def example(self, name: str) -> Any:
         """One of the API's example requests, with the receiver's address in the place of the example's."""
         text = (SEED / f"{name}.request.json").read_text("utf-8")
         return json.loads(text.replace("https://your-app.com", self.receiver.url))
@@ -123,9 +125,9 @@ async def stage(
             await opened.advance(tick)
         return await handler(request)  # type: ignore[no-any-return]
 
-    async with AsyncExitStack() as held:
+    async with AsyncExitStack() as stack:
         state = State.open(redis_url)
-        held.push_async_callback(state.aclose)
+        stack.push_async_callback(state.aclose)
         links = Links("", await state.key())
         context = SandboxContext(
             state, clock, links, speed, {"EventLogProfile": EventLogProfile()} if runners is None else runners
@@ -133,13 +135,13 @@ async def stage(
         server = ApiServer(context, TOKEN)
         served = server.app()
         served.middlewares.append(time_passes)
-        front = await held.enter_async_context(TestServer(served))
+        front = await stack.enter_async_context(TestServer(served))
         receiver = Receiver(clock)
         app = web.Application()
-        app.router.add_post("/{path:.*}", receiver.take)
-        target = await held.enter_async_context(TestServer(app))
+        app.router.add_post("/{path:.*}", receiver.receive)
+        target = await stack.enter_async_context(TestServer(app))
         receiver.url = str(target.make_url("")).rstrip("/")
-        session = await held.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(aiohttp.ClientSession())
         links.base_url = str(front.make_url("")).rstrip("/")
         worker = SandboxWorker(context, server, session)
         worker.outbox._jitter = lambda: 0.0
