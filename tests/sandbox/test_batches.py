@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.engine.batch_graph import Decision, decide
+from relay.sandbox.engine.batch_graph import BatchDecision, decide
 from relay.sandbox.schema.requests import FailurePolicy
 from tests.support.documented import shape
 from tests.support.events import seed
@@ -155,7 +155,7 @@ async def test_cancelling_a_member_cancels_what_depends_on_it(sandbox: Stage) ->
 def test_a_decision_is_made_of_statuses_alone() -> None:
     edges = {"a": [], "b": ["a"], "c": ["b"]}
     policy = FailurePolicy()
-    assert decide(edges, {"a": "Completed", "b": "Pending", "c": "Pending"}, policy) == Decision(start=["b"])
+    assert decide(edges, {"a": "Completed", "b": "Pending", "c": "Pending"}, policy) == BatchDecision(start=["b"])
     failed = decide(edges, {"a": "Failed", "b": "Pending", "c": "Pending"}, policy)
     assert list(failed.cancel) == ["b", "c"]
     assert decide(edges, dict.fromkeys("abc", "Completed"), policy).status == "Completed"

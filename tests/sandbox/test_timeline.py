@@ -77,8 +77,8 @@ def test_a_phase_that_ends_on_a_percentage_but_for_rounding_tells_it_once() -> N
             Phase(name="c", seconds=first * 6),
         )
         made = Plan(phases=phases, delay=0, timeout=100, kind="stall", trouble=1, at=1e-13, pause=1)
-        all_steps = [step.percentage for step in steps(made) if step.event == "operation.progress"]
-        assert all_steps == [float(percentage) for percentage in range(5, 100, 5)]
+        percentages = [step.percentage for step in steps(made) if step.event == "operation.progress"]
+        assert percentages == [float(percentage) for percentage in range(5, 100, 5)]
 
 
 def test_automatic_retries_take_their_time_and_then_give_up() -> None:

@@ -58,7 +58,7 @@ class SlackStandin(PageServer):
         self._token = token
         self._clock = clock
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
-        self._quiet: dict[tuple[str, str], float] = {}  # a call's lane → when it may be called again
+        self._paused_until: dict[tuple[str, str], float] = {}  # a call's lane → when it may be called again
         self._webhooks: dict[str, str] = {}  # path → conversation
         self._interactivity = "", ""  # address and signing secret
         self._served = 0
@@ -83,7 +83,7 @@ class SlackStandin(PageServer):
         """Serve until `stop`; port 0 takes a free one."""
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_get("/messages.json", self._messages)
-        app.router.add_post("/press", self._pressed)
+        app.router.add_post("/press", self._press_from_page)
         app.router.add_get("/archives/{channel}/{message}", self._archive)
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_route("*", "/services/{path:.+}", self._webhook)
@@ -163,12 +163,14 @@ class SlackStandin(PageServer):
         self._served += 1
         script = self._scripts[call.method]
         fault = script.popleft() if script else self.outages.get(call.method)
-        status, word = (0, "") if fault and not fault.applied else self._hooked(request.method, channel, message)
+        status, word = (
+            (0, "") if fault and not fault.applied else self._webhook_answer(request.method, channel, message)
+        )
         async with self._changed:
             self._changed.notify_all()
         return await self._fail(request, call, fault) if fault else web.Response(status=status, text=word)
 
-    def _hooked(self, method: str, channel: str, message: Json) -> tuple[int, str]:
+    def _webhook_answer(self, method: str, channel: str, message: Json) -> tuple[int, str]:
         """https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks"""
         if not channel:
             return 404, "no_service"
@@ -181,7 +183,7 @@ class SlackStandin(PageServer):
         return 404 if answer["error"] == "channel_not_found" else 400, answer["error"]
 
     def _answer(self, call: SlackCall) -> web.Response:
-        wait = self._quiet.get(call.lane, 0.0) - call.at
+        wait = self._paused_until.get(call.lane, 0.0) - call.at
         if wait > 0:
             self.violations.append(f"{call.method}: called {wait:.1f} s before Retry-After had passed")
             return web.json_response(
@@ -199,13 +201,13 @@ class SlackStandin(PageServer):
         if (fault.hang or fault.close) and request.transport:
             request.transport.abort()
         if fault.status == 429 and "Retry-After" in fault.headers:
-            self._quiet[call.lane] = call.at + float(fault.headers["Retry-After"])
+            self._paused_until[call.lane] = call.at + float(fault.headers["Retry-After"])
         if fault.body is not None:
             return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
         answer = {"ok": False, "error": fault.error, **fault.extra} if fault.error else {"ok": True, **fault.extra}
         return web.json_response(answer, status=fault.status, headers=fault.headers)
 
-    async def _pressed(self, request: web.Request) -> web.Response:
+    async def _press_from_page(self, request: web.Request) -> web.Response:
         """The page's own: a button was pressed there."""
         arguments = await arguments_of(request)
         conversation = self.workspace.conversations.get(str(arguments.get("channel")))

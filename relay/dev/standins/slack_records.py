@@ -79,7 +79,7 @@ class Conversation:
         return [message for message in self.messages.values() if message.thread_ts == ts]
 
 
-class Refused(Exception):
+class SlackRefusal(Exception):
     """Slack's answer {"ok": false, "error": code}, with what else it says."""
 
     def __init__(self, code: str, **extra: Any) -> None:

@@ -15,7 +15,7 @@ from relay.dev.standins.slack_records import (
     Group,
     Json,
     Message,
-    Refused,
+    SlackRefusal,
     User,
     message_document,
     user_document,
@@ -59,7 +59,7 @@ class Workspace:
             return {"ok": False, "error": "unknown_method"}
         try:
             return {"ok": True} | _METHODS[method](self, arguments)
-        except Refused as refused:
+        except SlackRefusal as refused:
             return {"ok": False, "error": refused.code} | refused.extra
 
     def conversation(self, reference: str, *, create: bool = False) -> Conversation | None:
@@ -114,10 +114,10 @@ class Workspace:
     def _update(self, arguments: Json) -> Json:
         conversation = self.conversations.get(str(arguments.get("channel")))  # an id: a name does not work here
         if conversation is None:
-            raise Refused("channel_not_found")
+            raise SlackRefusal("channel_not_found")
         message = conversation.messages.get(str(arguments.get("ts")))
         if message is None:
-            raise Refused("message_not_found")
+            raise SlackRefusal("message_not_found")
         self._check(arguments)
         message.revisions.append({"text": message.text, "blocks": message.blocks, "attachments": message.attachments})
         message.show(arguments)
@@ -127,7 +127,7 @@ class Workspace:
     def _whisper(self, arguments: Json) -> Json:
         conversation = self._named(arguments)
         if arguments.get("user") not in self.users:
-            raise Refused("user_not_in_channel")
+            raise SlackRefusal("user_not_in_channel")
         self._check(arguments)
         whisper = {"channel": conversation.id, "user": arguments["user"], "text": str(arguments.get("text", ""))}
         self.whispers.append(whisper)
@@ -136,7 +136,7 @@ class Workspace:
     def _permalink(self, arguments: Json) -> Json:
         conversation, ts = self._named(arguments), str(arguments.get("message_ts"))
         if ts not in conversation.messages:
-            raise Refused("message_not_found")
+            raise SlackRefusal("message_not_found")
         return {"channel": conversation.id, "permalink": f"{self.url}archives/{conversation.id}/p{ts.replace('.', '')}"}
 
     def _history(self, arguments: Json) -> Json:
@@ -153,20 +153,20 @@ class Workspace:
 
     def _bot(self, arguments: Json) -> Json:
         if arguments.get("bot") != BOT:
-            raise Refused("bot_not_found")
+            raise SlackRefusal("bot_not_found")
         return {"bot": {"id": BOT, "app_id": APP, "user_id": "U0RELAYBOT", "name": "relay", "deleted": False}}
 
     def _user(self, arguments: Json) -> Json:
         user = self.users.get(str(arguments.get("user")))
         if user is None:
-            raise Refused("user_not_found")
+            raise SlackRefusal("user_not_found")
         return {"user": user_document(user)}
 
     def _lookup(self, arguments: Json) -> Json:
         for user in self.users.values():
             if user.email and user.email.casefold() == str(arguments.get("email")).casefold() and not user.deleted:
                 return {"user": user_document(user)}
-        raise Refused("users_not_found")
+        raise SlackRefusal("users_not_found")
 
     def _users(self, arguments: Json) -> Json:
         start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 200)
@@ -181,13 +181,13 @@ class Workspace:
     def _members(self, arguments: Json) -> Json:
         group = self.groups.get(str(arguments.get("usergroup")))
         if group is None:
-            raise Refused("no_such_subteam")
+            raise SlackRefusal("no_such_subteam")
         return {"users": list(group.users)}
 
     def _named(self, arguments: Json) -> Conversation:
         conversation = self.conversation(str(arguments.get("channel") or ""), create=not self._fixed)
         if conversation is None:
-            raise Refused("channel_not_found")
+            raise SlackRefusal("channel_not_found")
         return conversation
 
     def _check(self, arguments: Json) -> None:
@@ -196,7 +196,7 @@ class Workspace:
         if faults or (faults := validate(arguments, without=self._without)):  # not having a block is no fault of relay
             errors = [fault.partition(": ")[2] for fault in faults]
             messages = [f"[ERROR] {error}" for error in errors]
-            raise Refused(faults[0].partition(":")[0], errors=errors, response_metadata={"messages": messages})
+            raise SlackRefusal(faults[0].partition(":")[0], errors=errors, response_metadata={"messages": messages})
 
 
 _METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {

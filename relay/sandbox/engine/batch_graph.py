@@ -14,7 +14,7 @@ Graph = Mapping[str, Sequence[str]]
 
 
 @dataclass
-class Decision:
+class BatchDecision:
     """What is to be done now. `cancel`: key → why. `status` is the batch's."""
 
     start: list[str] = field(default_factory=list)
@@ -53,7 +53,9 @@ def schedule(edges: Graph, seconds: Mapping[str, float]) -> dict[str, float]:
     return starts
 
 
-def decide(edges: Graph, statuses: Mapping[str, str], policy: FailurePolicy, retried: Sequence[str] = ()) -> Decision:
+def decide(
+    edges: Graph, statuses: Mapping[str, str], policy: FailurePolicy, retried: Sequence[str] = ()
+) -> BatchDecision:
     """What the failure policy makes of these statuses; `retried` were given their second chance.
 
     stopOnFirstFailure  continueIndependentOperations  after a failure
@@ -68,7 +70,7 @@ def decide(edges: Graph, statuses: Mapping[str, str], policy: FailurePolicy, ret
     failed = [key for key, status in statuses.items() if status in FAILED and key not in retry]
     gone = {key: key for key, status in statuses.items() if status == "Cancelled" or key in failed}
     waiting = [key for key in TopologicalSorter(edges).static_order() if statuses[key] == PENDING]
-    decision = Decision(retry=retry)
+    decision = BatchDecision(retry=retry)
     for key in waiting:  # in order, so that what depends on the cancelled is cancelled with it
         if lost := next((gone[before] for before in edges[key] if before in gone), None):
             decision.cancel[key] = f"{lost}, which it depends on, did not complete"

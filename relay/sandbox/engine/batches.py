@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from relay.sandbox.context import SandboxContext
 from relay.sandbox.engine import batch_graph
-from relay.sandbox.engine.batch_graph import FAILED, PENDING, Decision, schedule
+from relay.sandbox.engine.batch_graph import FAILED, PENDING, BatchDecision, schedule
 from relay.sandbox.schema import responses, texts
 from relay.sandbox.schema.requests import CancelOperation, RetryOperation, SubmitBatch
 from relay.sandbox.simulation import documents, factory
@@ -105,7 +105,7 @@ class Batches:
         return change
 
     def _cancel(
-        self, decision: Decision, current: dict[str, Operation], event_context: EventContext, now: float
+        self, decision: BatchDecision, current: dict[str, Operation], event_context: EventContext, now: float
     ) -> Change:
         change = Change()
         for key, why in decision.cancel.items():
@@ -115,7 +115,12 @@ class Batches:
         return change
 
     def _retry(
-        self, decision: Decision, batch: Batch, current: dict[str, Operation], event_context: EventContext, now: float
+        self,
+        decision: BatchDecision,
+        batch: Batch,
+        current: dict[str, Operation],
+        event_context: EventContext,
+        now: float,
     ) -> Change:
         change = Change()
         for key in decision.retry:
