@@ -25,6 +25,7 @@ from relay.channels import CHANNELS, Channel
 from relay.channels.slack.authority import Person, Presser
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config import Config, load
+from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted, Delivery
@@ -276,15 +277,20 @@ class Relay:
         return [running, *ticking]
 
     def _new_worker(self) -> Worker:
+        composer = Composer(
+            lambda: self.config,
+            lambda: self.renderer,
+            clock=self._clock,
+            enrich=self._enriched,
+            unsubscribe=self._unsubscribe.link,
+            buttons=self._buttons,
+        )
         return Worker(
             self._store,
             self._channels,
+            composer,
             config=lambda: self.config,
-            renderer=lambda: self.renderer,
             clock=self._clock,
-            unsubscribe=self._unsubscribe.link,
-            enrich=self._enriched,
-            buttons=self._buttons,
             outage=self._outage,
         )
 

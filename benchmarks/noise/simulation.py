@@ -10,6 +10,7 @@ from benchmarks.noise.day import Report
 from relay.app import build_channels, build_renderer
 from relay.channels import CHANNELS
 from relay.config import parse_config
+from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker
 from relay.dev.standins.slack import SlackStandin
 from relay.domain.parsing import parse
@@ -81,7 +82,8 @@ async def simulate(redis_url: str, policy: Policy, day: Iterable[Report]) -> Cou
         await store.redis.flushall()
         channels, renderer = build_channels(config), build_renderer(config)
         intake = Ingest(store, lambda: config, CHANNELS)
-        worker = Worker(store, channels, config=lambda: config, renderer=lambda: renderer, clock=clock)
+        composer = Composer(lambda: config, lambda: renderer, clock=clock)
+        worker = Worker(store, channels, composer, config=lambda: config, clock=clock)
         try:
             position = 0
             while position < len(reports) or await _pending(store):

@@ -1,7 +1,7 @@
-"""claim → render → send → settle. One loop per channel, so a dead Slack never delays a mail.
+"""claim → compose → send → settle. One loop per channel, so a dead Slack never delays a mail.
 
-A delivery is sent between its begin-marker and its settling. A crash before the marker sends nothing; one after
-it leaves the outcome unknown, and the store repeats such a message once at most.
+A delivery is marked as being sent, sent and settled. A crash before the mark has sent nothing; one after it leaves the
+outcome unknown, and the store repeats such a message once at most.
 """
 
 import asyncio
@@ -9,40 +9,32 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import structlog
 
 from relay import metrics
 from relay.config import Config
+from relay.delivering.composer import Composer
+from relay.delivering.outcome import failure_of
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.errors import DeliveryError, StoreUnavailable
 from relay.outage import Outage
 from relay.policy.destinations import quiet_now
-from relay.policy.presentation import mentions_for, presentation_for
-from relay.policy.recipients import mentions
-from relay.policy.retry import RetryPolicy, delay
-from relay.reasons import Dead
+from relay.policy.retry import RetryPolicy
 from relay.receiving.problems import RateLimitedLog
-from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.queue import Pause
 
 log = structlog.get_logger(__name__)
 
 IDLE = 1.0  # seconds between two looks at an empty queue; events accepted here wake the loop at once
 REDIS_PAUSE = 0.25  # seconds between two tries while Redis is away
 BROKEN_PERIOD = 60.0  # seconds between two lines about a claim that fails again and again
-LIMIT_PAUSE = 30.0  # a throttle that names no time
-PROBE_PAUSE = 60.0  # how often a broken destination is tried
-MAX_PAUSED_DAYS = 3
-LONGEST_WAIT = 86_400.0  # whatever the other side asks for
 LEVELS = {"delivered": logging.INFO, "dead": logging.ERROR}  # any other outcome of an attempt is a warning
 
 
-class Channel(Protocol):
+class DeliveryChannel(Protocol):
     """The part of a channel that the worker uses."""
 
     @property
@@ -54,36 +46,25 @@ class Channel(Protocol):
 
 
 class Worker:
-    """Delivers what is due. `config` and `renderer` are asked anew each time, so a reload needs no restart."""
+    """Delivers what is due. `config` is asked anew each time, so a reload needs no restart."""
 
     def __init__(
         self,
         store: Store,
-        channels: Mapping[str, Channel],
+        channels: Mapping[str, DeliveryChannel],
+        composer: Composer,
         *,
         config: Callable[[], Config],
-        renderer: Callable[[], IsolatedRenderer],
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
-        unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,
-        enrich: Callable[[Delivery], Awaitable[Delivery]] | None = None,
-        buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None,
         outage: Outage | None = None,
     ) -> None:
-        """`unsubscribe` makes the address where the reader of a delivery, in this language, ends it; '' for none.
-
-        `enrich` adds to a delivery what its event left out; it is quick, and never raises. `buttons` are those under
-        its message, as templates get them.
-        """
         self._store = store
         self._channels = channels
         self._config = config
-        self._renderer = renderer
+        self._composer = composer
         self._clock = clock
         self._jitter = jitter
-        self._unsubscribe = unsubscribe
-        self._enrich = enrich
-        self._buttons = buttons
         self._outage = outage or Outage(clock)
         self._lines = RateLimitedLog(clock, BROKEN_PERIOD)
         self._wakes = {name: asyncio.Event() for name in channels}
@@ -179,7 +160,7 @@ class Worker:
         """One attempt, from rendering to settling."""
         channel = self._channels[delivery.channel]
         try:
-            notification = await self._notification(delivery)
+            notification = await self._composer.compose(delivery, renders=getattr(channel, "renders", True))
         except StoreUnavailable:  # nothing has left: its lease lapses, and it is claimed again
             return
         except Exception as error:  # noqa: BLE001 - as below; else it would be claimed for ever, and nobody would know
@@ -211,98 +192,44 @@ class Worker:
             await self._until_stored(lambda: self._store.complete(delivery, receipt))
             self._report(delivery, "delivered", started, receipt.detail)
 
-    async def _notification(self, delivery: Delivery) -> Notification:
-        if self._enrich:
-            delivery = await self._enrich(delivery)
-        config = self._config()
-        destination = config.destinations.get(delivery.destination)
-        language = (destination and destination.language) or config.language
-        timezone = (destination and destination.timezone) or config.timezone
-        link = await self._unsubscribe(delivery, language) if self._unsubscribe else ""
-        mention = destination.mention if destination else {}
-        return Notification(
-            delivery=delivery.id,
-            destination=delivery.destination,
-            address=delivery.address,
-            kind=delivery.kind,
-            content=await self._content(delivery, language, timezone, link),
-            subject=delivery.event.subject,
-            event=delivery.event.name,
-            created_at=delivery.created_at,
-            language=language,
-            thread=delivery.thread,
-            mentions=mentions_for(
-                delivery.event, delivery.history, mention, asked=mentions(delivery.event, config.dynamic_destinations)
-            ),
-            broadcast=delivery.kind == "reply" and presentation_for(delivery.event).broadcast,
-            unsubscribe=link,
-            unknown=delivery.unknown,
+    async def _failed(self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float) -> None:
+        failure = failure_of(
+            error,
+            delivery,
+            policy=self._policy(delivery.destination),
+            limits=channel.limits,
+            now=self._clock(),
+            jitter=self._jitter,
         )
-
-    async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> dict[str, Any]:
-        """As the templates say; if one fails, in relay's own wording: a template's fault never costs a message."""
-        if not getattr(self._channels[delivery.channel], "renders", True):
-            return dict(delivery.event.document)
-        rendered = await self._renderer().message(
-            delivery.channel,
-            delivery.kind,
-            delivery.event,
-            delivery.history,
-            language=language,
-            timezone=timezone,
-            now=datetime.fromtimestamp(self._clock(), UTC),
-            destination=delivery.destination,
-            unsubscribe=unsubscribe,
-            buttons=await self._buttons(delivery) if self._buttons else (),
-        )
-        if rendered.fault:
-            log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)
-            metrics.template_failures.labels(delivery.channel).inc()
-        return rendered.content
-
-    async def _failed(self, delivery: Delivery, channel: Channel, error: DeliveryError, started: float) -> None:
-        reason, seconds = self._verdict(delivery, error)
-        if reason:
+        if failure.reason and failure.given_up:
+            reason = failure.reason
             # First, for it may be told twice: whoever waits for an answer must not wait for ever.
             await self._give_up(delivery, channel, error)
             await self._until_stored(lambda: self._store.dead_letter(delivery, reason, str(error), bounce=error.bounce))
-            self._report(delivery, "dead", started, str(error), reason=reason)
-            return
-        await self._until_stored(
-            lambda: self._store.reschedule(
-                delivery,
-                seconds,
-                str(error),
-                refund_attempt=bool(error.pause),
-                unknown=error.outcome_unknown,
-                holds=_holds(delivery, channel, error, seconds),
+        else:
+            await self._until_stored(
+                lambda: self._store.reschedule(
+                    delivery,
+                    failure.retry_in,
+                    str(error),
+                    refund_attempt=failure.refund_attempt,
+                    unknown=failure.unknown,
+                    holds=failure.pauses,
+                )
             )
-        )
-        if error.outcome_unknown and delivery.unknown:  # the second time: the store has buried it
-            self._report(delivery, "dead", started, str(error), reason=Dead.OUTCOME_UNKNOWN.value)
-            return
-        self._report(delivery, "unknown" if error.outcome_unknown else "failed", started, str(error), retry_in=seconds)
+        consequence = {"reason": failure.reason.value} if failure.reason else {"retry_in": failure.retry_in}
+        self._report(delivery, failure.status, started, str(error), **consequence)
 
-    async def _give_up(self, delivery: Delivery, channel: Channel, error: DeliveryError) -> None:
+    def _policy(self, name: str) -> RetryPolicy:
+        config = self._config()
+        destination = config.destinations.get(name)
+        return (destination and destination.retry) or config.retry
+
+    async def _give_up(self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError) -> None:
         gave_up = getattr(channel, "gave_up", None)
         if gave_up is not None:
             with contextlib.suppress(DeliveryError):  # Redis is away: it is found dead, with its reason
                 await gave_up(delivery.event.document, str(error))
-
-    def _verdict(self, delivery: Delivery, error: DeliveryError) -> tuple[str, float]:
-        """The reason to give up, or '' and the seconds until the next attempt."""
-        if error.permanent:
-            return Dead.REJECTED, 0.0
-        if error.pause:
-            if self._clock() - delivery.created_at.timestamp() > MAX_PAUSED_DAYS * 86_400:
-                return Dead.PAUSED_TOO_LONG, 0.0
-            fallback = LIMIT_PAUSE if error.pause == "limit" else PROBE_PAUSE
-            return "", min(error.retry_after or fallback, LONGEST_WAIT)
-        destination = self._config().destinations.get(delivery.destination)
-        policy: RetryPolicy = (destination and destination.retry) or self._config().retry
-        retry_after = min(error.retry_after, LONGEST_WAIT) if error.retry_after else None
-        wait = delay(delivery.attempt, policy, self._jitter, retry_after)
-        return ("", wait) if wait is not None else (Dead.RETRIES_EXHAUSTED, 0.0)
 
     async def _until_stored(self, step: Callable[[], Awaitable[bool]]) -> bool:
         """Repeat a step while Redis is away. Past the lease another worker may own it: then it is theirs."""
@@ -336,17 +263,3 @@ class Worker:
             detail=detail,
             **more,
         )
-
-
-def _holds(delivery: Delivery, channel: Channel, error: DeliveryError, seconds: float) -> list[Pause]:
-    """What must wait along with this delivery."""
-    if error.pause == "limit":
-        new, edit = channel.limits(delivery.address)
-        limits = edit if delivery.edits else new
-        return [Pause(f"limit:{limit.name}", seconds, str(error)) for limit in limits]
-    if not error.pause and error.retry_after:  # newer news of this operation must not come earlier either
-        return [Pause("lane", seconds, str(error))]
-    names = {"destination": f"{delivery.destination}/{delivery.address}", "channel": delivery.channel}
-    if error.pause in names:
-        return [Pause(f"{error.pause}:{names[error.pause]}", seconds, str(error), probe=True)]
-    return []

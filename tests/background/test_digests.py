@@ -11,7 +11,6 @@ from relay.background.digests import Digests, at_hand
 from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config import Config, parse_config
-from relay.delivering.worker import Worker
 from relay.dev.standins.slack import SlackStandin
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.events import Event
@@ -26,6 +25,7 @@ from relay.store.admin import Admin
 from relay.store.bundles import event_of
 from tests.support import events
 from tests.support.clock import Clock
+from tests.support.workers import worker_of
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 TEXT = """
@@ -205,9 +205,7 @@ class World:
         self.intakes = [Ingest(store, lambda: config, CHANNELS) for store in stores]
         self.ticks = [Digests(store, lambda: config, CHANNELS) for store in stores]
         channels = {"slack": self.post, "email": self.post}
-        self.workers = [
-            Worker(store, channels, config=lambda: config, renderer=lambda: renderer, clock=clock) for store in stores
-        ]
+        self.workers = [worker_of(store, channels, config, renderer, clock=clock) for store in stores]
 
     def at(self, text: str) -> None:
         self.clock.now = datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
@@ -349,9 +347,7 @@ class TestRollingMessage:
         world = World([open_store()], config, renderer, clock)
         async with SlackStandin() as slack:
             channel = Slack(SlackSettings.model_validate({"token": "xoxb-2048-abcdef", "base_url": slack.base_url}))
-            worker = Worker(
-                open_store(), {"slack": channel}, config=lambda: config, renderer=lambda: renderer, clock=clock
-            )
+            worker = worker_of(open_store(), {"slack": channel}, config, renderer, clock=clock)
             world.at("2026-03-09T12:00")
             for number in range(30):
                 await world.take(events.started, f"run-{number:02}", status="Initiated")

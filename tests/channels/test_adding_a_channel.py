@@ -8,13 +8,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.config import parse_config
-from relay.delivering.worker import Worker
 from relay.policy.rules import decide, targets
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
+from tests.support.workers import worker_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "adding-a-channel.md").read_text("utf-8")
@@ -52,7 +52,7 @@ rules: [{{notify: [war-room]}}]
         )
         channel = teams(config.channels["teams"])
         renderer = IsolatedRenderer([tmp_path, ROOT / "templates"])
-        worker = Worker(store, {"teams": channel}, config=lambda: config, renderer=lambda: renderer, clock=clock)
+        worker = worker_of(store, {"teams": channel}, config, renderer, clock=clock)
         event = events.progress(67)
         await store.accept(event, targets(decide(event, config.rules), config.destinations, {"teams": teams}))
 

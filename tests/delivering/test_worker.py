@@ -25,6 +25,7 @@ from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
 from tests.support.targets import mail, room, team
 from tests.support.waiting import until
+from tests.support.workers import worker_of
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -93,11 +94,11 @@ def wire() -> Wire:
 
 @pytest.fixture
 def worker(store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock) -> Worker:
-    return Worker(
+    return worker_of(
         store,
         {"slack": wire, "email": wire},
-        config=lambda: config,
-        renderer=lambda: renderer,
+        config,
+        renderer,
         clock=clock,
         jitter=lambda: 0.0,
     )
@@ -154,7 +155,7 @@ async def test_while_redis_is_away_all_channels_together_say_so_once(
 ) -> None:
     with RedisServer() as server:
         store, outage = Store.open(server.url, worker="w"), Outage(clock)
-        worker = Worker(store, {"slack": wire, "email": wire}, config=lambda: config, renderer=lambda: renderer,
+        worker = worker_of(store, {"slack": wire, "email": wire}, config, renderer,
                         clock=clock, outage=outage)  # fmt: skip
         server.kill()
         with capture_logs() as lines:
@@ -222,7 +223,7 @@ async def test_what_fails_before_it_is_sent_is_tried_again_and_becomes_a_dead_le
             raise fault
         return delivery
 
-    worker = Worker(store, {"slack": wire}, config=lambda: config, renderer=lambda: renderer, clock=clock,
+    worker = worker_of(store, {"slack": wire}, config, renderer, clock=clock,
                     jitter=lambda: 0.0, enrich=enrich)  # fmt: skip
     await store.accept(events.completed(), [room()])
     for _ in range(3):
@@ -294,7 +295,7 @@ async def test_a_greylisted_mail_is_sent_again_after_a_minute_and_arrives_once(
         inbox.answer("analyst@example.com", "451 4.7.1 try again later")
         settings = {"host": "127.0.0.1", "port": inbox.smtp_port, "tls": "none", "from": "relay@example.com"}
         channel = Email(Email.Settings.model_validate(settings))
-        worker = Worker(store, {"email": channel}, config=lambda: config, renderer=lambda: renderer, clock=clock)
+        worker = worker_of(store, {"email": channel}, config, renderer, clock=clock)
         await store.accept(events.completed(), [mail(destination="others")])
         await worker.run_once("email")
         clock.advance(59)
@@ -337,7 +338,7 @@ async def test_a_broken_template_still_tells(
             "blocks:\n  - type: section\n    text: '{{ op.nothing.at.all }}'\ntext: '{{ 1 / 0 }}'\n"
         )
     renderer = IsolatedRenderer([tmp_path, TEMPLATES])
-    worker = Worker(store, {"slack": wire}, config=lambda: config, renderer=lambda: renderer, clock=clock)
+    worker = worker_of(store, {"slack": wire}, config, renderer, clock=clock)
     await store.accept(events.completed(), [room()])
 
     await worker.run_once("slack")
@@ -380,7 +381,7 @@ async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
     store = open_store(clock=None)
     arrived = asyncio.Event()
     wire.answers = [arrived]
-    worker = Worker(store, {"slack": wire}, config=lambda: config, renderer=lambda: renderer)
+    worker = worker_of(store, {"slack": wire}, config, renderer)
     running = asyncio.create_task(worker.run())
     await store.accept(events.completed(), [room(new_limits=())])
     worker.wake()
@@ -399,7 +400,7 @@ async def test_the_proof_of_a_delivery_outlives_an_outage_of_redis(
 ) -> None:
     with RedisServer(appendonly="yes", appendfsync="always") as server:
         store = Store.open(server.url, worker="w")
-        worker = Worker(store, {"slack": wire}, config=lambda: config, renderer=lambda: renderer)
+        worker = worker_of(store, {"slack": wire}, config, renderer)
         arrived = asyncio.Event()
         wire.answers = [arrived]
         await store.accept(events.completed(), [room(new_limits=())])

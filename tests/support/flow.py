@@ -10,6 +10,7 @@ from typing import Any
 from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.config import Config, parse_config
+from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker
 from relay.dev.standins.slack import Message, SlackStandin
 from relay.domain.deliveries import Accepted
@@ -61,8 +62,8 @@ class Flow:
         worker = Worker(
             self.open_store(),
             {"slack": self.channels[-1]},
+            Composer(lambda: self.config, lambda: RENDERER, clock=self.clock),
             config=lambda: self.config,
-            renderer=lambda: RENDERER,
             clock=self.clock,
             jitter=lambda: 0.0,
         )

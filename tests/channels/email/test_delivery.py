@@ -27,6 +27,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.scripted_smtp import ScriptedSmtp
 from tests.support.stage import SECRET, Stage, running, surroundings
 from tests.support.targets import mail
+from tests.support.workers import worker_of
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
 PUBLIC = "https://relay.example.com"
@@ -53,8 +54,8 @@ rules: []
     )
     channel = Email(Email.Settings.model_validate(given))
     renderer = IsolatedRenderer([TEMPLATES])
-    worker = Worker(
-        store, {"email": channel}, config=lambda: config, renderer=lambda: renderer, clock=clock, jitter=lambda: 0.0,
+    worker = worker_of(
+        store, {"email": channel}, config, renderer, clock=clock, jitter=lambda: 0.0,
         unsubscribe=unsubscribe or Unsubscribe(Suppressions(store), lambda: PUBLIC, clock).link,
     )  # fmt: skip
     try:

@@ -1,0 +1,97 @@
+"""A delivery as the notification that its channel sends: enriched, rendered, with its buttons, mentions and links.
+
+Nothing here leaves relay, so all of it may be done again: every attempt composes anew.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from relay import metrics
+from relay.config import Config
+from relay.domain.deliveries import Delivery, Notification
+from relay.policy.presentation import mentions_for, presentation_for
+from relay.policy.recipients import mentions
+from relay.rendering import IsolatedRenderer
+
+log = structlog.get_logger(__name__)
+
+
+class Composer:
+    """`config` and `renderer` are asked anew each time, so a reload needs no restart.
+
+    enrich       adds to a delivery what its event left out; it is quick, and never raises
+    unsubscribe  makes the address where the reader of a delivery, in this language, ends it; '' for none
+    buttons      gives those under its message, as templates get them
+    """
+
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        renderer: Callable[[], IsolatedRenderer],
+        *,
+        clock: Callable[[], float] = time.time,
+        enrich: Callable[[Delivery], Awaitable[Delivery]] | None = None,
+        unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,
+        buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None,
+    ) -> None:
+        self._config = config
+        self._renderer = renderer
+        self._clock = clock
+        self._enrich = enrich
+        self._unsubscribe = unsubscribe
+        self._buttons = buttons
+
+    async def compose(self, delivery: Delivery, *, renders: bool = True) -> Notification:
+        """`renders`: the channel sends a message; otherwise it gets the event's own document.
+
+        Raises StoreUnavailable.
+        """
+        if self._enrich:
+            delivery = await self._enrich(delivery)
+        config = self._config()
+        destination = config.destinations.get(delivery.destination)
+        language = (destination and destination.language) or config.language
+        timezone = (destination and destination.timezone) or config.timezone
+        link = await self._unsubscribe(delivery, language) if self._unsubscribe else ""
+        mention = destination.mention if destination else {}
+        requested = mentions(delivery.event, config.dynamic_destinations)
+        content = await self._content(delivery, language, timezone, link) if renders else delivery.event.document
+        return Notification(
+            delivery=delivery.id,
+            destination=delivery.destination,
+            address=delivery.address,
+            kind=delivery.kind,
+            content=dict(content),
+            subject=delivery.event.subject,
+            event=delivery.event.name,
+            created_at=delivery.created_at,
+            language=language,
+            thread=delivery.thread,
+            mentions=mentions_for(delivery.event, delivery.history, mention, asked=requested),
+            broadcast=delivery.kind == "reply" and presentation_for(delivery.event).broadcast,
+            unsubscribe=link,
+            unknown=delivery.unknown,
+        )
+
+    async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:
+        """As the templates say; if one fails, in relay's own wording: a template's fault never costs a message."""
+        rendered = await self._renderer().message(
+            delivery.channel,
+            delivery.kind,
+            delivery.event,
+            delivery.history,
+            language=language,
+            timezone=timezone,
+            now=datetime.fromtimestamp(self._clock(), UTC),
+            destination=delivery.destination,
+            unsubscribe=unsubscribe,
+            buttons=await self._buttons(delivery) if self._buttons else (),
+        )
+        if rendered.fault:
+            log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)
+            metrics.template_failures.labels(delivery.channel).inc()
+        return rendered.content

@@ -1,0 +1,101 @@
+"""What one failed attempt means for its delivery: another attempt, and when, or a dead letter. Pure.
+
+A `DeliveryError` holds the whole decision; here it is read, in the order in which its fields count.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from relay.domain.deliveries import Delivery, Limit
+from relay.errors import DeliveryError
+from relay.policy.retry import RetryPolicy, delay
+from relay.reasons import Dead
+from relay.store.queue import Pause
+
+Limits = tuple[Sequence[Limit], Sequence[Limit]]
+
+LIMIT_PAUSE = 30.0  # seconds of a throttle that names no time
+PROBE_PAUSE = 60.0  # seconds between two tries of a broken destination
+MAX_PAUSED = 3 * 86_400.0  # seconds
+LONGEST_WAIT = 86_400.0  # seconds, whatever the other side asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What becomes of the delivery. `status` is what metrics and the log call the attempt.
+
+    reason          why it becomes a dead letter; None: it is tried again
+    retry_in        seconds until the next attempt
+    refund_attempt  something else is broken, so it costs none of the attempts that the policy allows
+    unknown         it may have arrived
+    pauses          what must wait along with it
+    """
+
+    status: Literal["failed", "unknown", "dead"]
+    reason: Dead | None = None
+    retry_in: float = 0.0
+    refund_attempt: bool = False
+    unknown: bool = False
+    pauses: tuple[Pause, ...] = ()
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it is the worker that gives it up. Of two unknown outcomes the store itself makes a dead letter."""
+        return self.reason is not None and not self.unknown
+
+
+def failure_of(
+    error: DeliveryError,
+    delivery: Delivery,
+    *,
+    policy: RetryPolicy,
+    limits: Callable[[str], Limits],
+    now: float,
+    jitter: Callable[[], float],
+) -> Failure:
+    """`limits` are the channel's at an address: of a new message, and of an edit. `now` is epoch seconds."""
+    if error.permanent:
+        return Failure("dead", Dead.REJECTED)
+    if error.pause and now - delivery.created_at.timestamp() > MAX_PAUSED:
+        return Failure("dead", Dead.PAUSED_TOO_LONG)
+    seconds = _paused_for(error) if error.pause else _policy_delay(error, delivery, policy, jitter)
+    if seconds is None:
+        return Failure("dead", Dead.RETRIES_EXHAUSTED)
+    second_unknown = error.outcome_unknown and delivery.unknown
+    return Failure(
+        "dead" if second_unknown else "unknown" if error.outcome_unknown else "failed",
+        Dead.OUTCOME_UNKNOWN if second_unknown else None,
+        retry_in=seconds,
+        refund_attempt=bool(error.pause),
+        unknown=error.outcome_unknown,
+        pauses=_pauses(error, delivery, limits, seconds),
+    )
+
+
+def _paused_for(error: DeliveryError) -> float:
+    return min(error.retry_after or (LIMIT_PAUSE if error.pause == "limit" else PROBE_PAUSE), LONGEST_WAIT)
+
+
+def _policy_delay(
+    error: DeliveryError, delivery: Delivery, policy: RetryPolicy, jitter: Callable[[], float]
+) -> float | None:
+    retry_after = min(error.retry_after, LONGEST_WAIT) if error.retry_after else None
+    return delay(delivery.attempt, policy, jitter, retry_after)
+
+
+def _pauses(
+    error: DeliveryError, delivery: Delivery, limits: Callable[[str], Limits], seconds: float
+) -> tuple[Pause, ...]:
+    text = str(error)
+    match error.pause:
+        case "limit":
+            of_new, of_edit = limits(delivery.address)
+            used = of_edit if delivery.edits else of_new
+            return tuple(Pause(f"limit:{limit.name}", seconds, text) for limit in used)
+        case "destination":
+            return (Pause(f"destination:{delivery.destination}/{delivery.address}", seconds, text, probe=True),)
+        case "channel":
+            return (Pause(f"channel:{delivery.channel}", seconds, text, probe=True),)
+    # Newer news of this operation must not reach the other side before that time either.
+    return (Pause("lane", seconds, text),) if error.retry_after else ()
