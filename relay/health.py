@@ -1,8 +1,8 @@
-"""Whether relay can keep its promise right now, and why not: what `/readyz` says and accept relies on."""
+"""Whether relay can keep its promise right now, and why not: what `/readyz` shows and admission relies on."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -10,10 +10,7 @@ import structlog
 from relay import metrics
 from relay.background.scheduler import PERIOD
 from relay.config import Config
-from relay.domain.deliveries import Accepted, Target
-from relay.domain.events import Event
 from relay.errors import ConfigError, StoreUnavailable
-from relay.ingest import Take
 from relay.outage import Outage
 from relay.receiving.receiver import Readiness
 from relay.store import Store
@@ -42,7 +39,7 @@ class Health:
     ) -> None:
         """`notices` are what else those who watch over relay should see."""
         self.admin = Admin(store)
-        self._watch = Runs(store)
+        self._runs = Runs(store)
         self._store = store
         self._config = config
         self._clock = clock
@@ -50,6 +47,7 @@ class Health:
         self._outage = outage or Outage(clock)
         self._trouble = "not inspected yet"
         self._looks = 0
+        self._resuming: asyncio.Task[None] | None = None
 
     @property
     def durability(self) -> str:
@@ -106,17 +104,11 @@ class Health:
         if not self._store.promise.shortfall:
             self._outage.worked()
 
-    def guard(self, take: Take) -> Take:
-        """Accept only while the promise is known and kept; a Redis that came back is inspected at once."""
-
-        async def guarded(event: Event, targets: Sequence[Target] | None = None) -> Accepted:
-            if self._trouble:
-                await self._inspect()
-            if self._trouble or self._store.promise.shortfall:
-                raise StoreUnavailable(self._trouble or self._store.promise.shortfall)
-            return await take(event, targets)
-
-        return guarded
+    async def obstacle(self) -> str:
+        """Why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""
+        if self._trouble:
+            await self._inspect()
+        return self._trouble or self._store.promise.shortfall
 
     async def readiness(self) -> Readiness:
         """Ready to accept, and what stands in the way of delivering (which does not make a 2xx less true)."""
@@ -149,15 +141,16 @@ class Health:
 
     def _scopes(self) -> list[str]:
         config = self._config()
-        places = [(name, address) for name, one in config.destinations.items() for address in one.addresses]
-        return [f"channel:{name}" for name in config.channels] + [f"destination:{name}/{to}" for name, to in places]
+        channels = [f"channel:{name}" for name in config.channels]
+        destinations = config.destinations.items()
+        return channels + [f"destination:{name}/{to}" for name, settings in destinations for to in settings.addresses]
 
     async def _paused(self) -> dict[str, str]:
         return {scope: f"paused: {reason}" for scope, reason in (await self.admin.pauses(self._scopes())).items()}
 
     async def _ticking(self) -> dict[str, str]:
-        """Whether any process keeps time; without, nobody hears of stalled runs, and no digest is sent."""
-        last = await self._watch.last_tick()
+        """Whether any process ticks; if none does, nobody hears of stalled runs, and no digest is sent."""
+        last = await self._runs.last_tick()
         if last is None:
             return {"scheduler": "has not run yet: is there a process that delivers?"}
         away = await self._store.time() - last

@@ -1,9 +1,9 @@
-"""From a parsed event to its deliveries: what is known is filled in, the rules decide, the store accepts.
+"""From a parsed event to its deliveries: earlier facts are filled in, the rules decide, the store accepts.
 
 The receiver, a replay from the quarantine and everything that makes events of its own go this one way.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import PRESSED, Event, fill
 from relay.domain.faults import handling
-from relay.errors import NoRoom
+from relay.errors import NoRoom, StoreUnavailable
 from relay.policy.recipients import requested_targets
 from relay.policy.rules import decide, targets
 from relay.store import Store
@@ -38,10 +38,24 @@ def reached(event: Event, config: Config, channels: Mapping[str, Any]) -> tuple[
     )
 
 
-class Take(Protocol):
+class IngestEvent(Protocol):
     """`Ingest.ingest`, or what stands in front of it."""
 
     async def __call__(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted: ...
+
+
+def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> IngestEvent:
+    """Accept only while nothing stands in the way: `obstacle` says what does, '' if nothing.
+
+    Raises StoreUnavailable: a 2xx would promise too much.
+    """
+
+    async def admitted(event: Event, targets: Sequence[Target] | None = None) -> Accepted:
+        if reason := await obstacle():
+            raise StoreUnavailable(reason)
+        return await ingest(event, targets)
+
+    return admitted
 
 
 class Ingest:
@@ -79,8 +93,8 @@ class Ingest:
             found = reached(event, self._config(), self._channels)
         return await self._accepted(event, found)
 
-    async def _accepted(self, event: Event, found: Sequence[Target]) -> Accepted:
-        accepted = await self._store.accept(event, found)
+    async def _accepted(self, event: Event, targets: Sequence[Target]) -> Accepted:
+        accepted = await self._store.accept(event, targets)
         if accepted.deliveries and self._wake:
             self._wake()
         log.info(
@@ -98,18 +112,18 @@ class Ingest:
         return accepted
 
     async def _filled(self, event: Event) -> Event:
-        """With what earlier events said of the operation, or of the one that it retries under a new id.
+        """With the facts that earlier events gave of the operation, or of the one that it retries under a new id.
 
         Which run a retry is, its first event decides: the one its document names, and in any case one after the
         original's last.
         """
-        known = await self._store.known(event.own_id)
-        if known and not known.get("original"):  # it has a message of its own by now
+        facts = await self._store.known(event.own_id)
+        if facts and not facts.get("original"):  # it has a message of its own by now
             event = replace(event, original="")
-        if event.original and not known:
+        if event.original and not facts:
             first = await self._store.known(event.original)
             run = int(first.get("runs", 0)) + 1
-            known = {**first, "original": first.get("original", event.original), "retry": f"{run}"}
-            known[PRESSED] = ""  # of the run before
+            facts = {**first, "original": first.get("original", event.original), "retry": f"{run}"}
+            facts[PRESSED] = ""  # of the run before
         with handling():
-            return fill(event, known)
+            return fill(event, facts)

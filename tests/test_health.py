@@ -9,6 +9,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
 from relay.health import Health
+from relay.ingest import guarded
 from relay.store import Store
 from relay.store.keys import TICKS
 from relay.store.runs import Runs
@@ -53,7 +54,7 @@ async def test_nothing_is_accepted_before_redis_was_inspected_or_while_it_falls_
     await health.prepare()
 
     with pytest.raises(StoreUnavailable, match="appendfsync always"):
-        await health.guard(take)(events.completed())
+        await guarded(take, health.obstacle)(events.completed())
     assert not (await health.readiness()).ready
 
 
@@ -64,7 +65,7 @@ async def test_a_shortfall_that_ends_is_noticed(store: Store, health: Health) ->
 
     await health.look()
 
-    assert (await health.guard(take)(events.completed())).status == "accepted"
+    assert (await guarded(take, health.obstacle)(events.completed())).status == "accepted"
 
 
 async def test_a_promise_that_redis_stops_keeping_is_noticed(store: Store, health: Health) -> None:
@@ -75,7 +76,7 @@ async def test_a_promise_that_redis_stops_keeping_is_noticed(store: Store, healt
         await health.look()
 
     with pytest.raises(StoreUnavailable, match="noeviction"):
-        await health.guard(take)(events.completed())
+        await guarded(take, health.obstacle)(events.completed())
     assert "noeviction" in (await health.readiness()).checks["redis"]
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from benchmarks.noise.day import Report
-from relay.app import build_channels, build_renderer
 from relay.channels import CHANNELS
 from relay.config import parse_config
+from relay.coordinator import build_channels, build_renderer
 from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker
 from relay.dev.standins.slack import SlackStandin

@@ -1,4 +1,4 @@
-"""Digests by the clock: whose window is at hand, and the tick that sees to those that are sent even if empty."""
+"""Digests by the clock: the windows of now, and the tick for digests that are sent even if empty."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,9 +20,9 @@ def at_hand(destination: Destination, config: Config, channels: Mapping[str, Any
 
 
 class Digests:
-    """Sees to it that a digest with `when_empty: send` is due at the end of its window, whatever comes in.
+    """Makes a digest with `when_empty: send` due at the end of its window, even if no event arrives.
 
-    Its delivery is made while the window is at hand, so it goes out on time however many instances tick, and once.
+    Its delivery is created while the window is open, so it goes out on time, and once, however many instances tick.
     """
 
     def __init__(self, store: Store, config: Callable[[], Config], channels: Mapping[str, Any]) -> None:

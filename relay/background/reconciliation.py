@@ -1,7 +1,7 @@
-"""What relay missed while it was away: it asks the platform for the runs it believes are going on, and for new ones.
+"""What relay missed while it was away: it asks the platform about the runs it believes are going on, and for new ones.
 
-Whatever differs goes in as an ordinary event. The fact is the same as the one the platform's own report states, so if
-that comes as well, by a retry of the platform, people hear it once.
+Every difference is ingested as an ordinary event. It has the same fingerprint as the platform's own report, so if that
+arrives as well, by a retry of the platform, nobody is notified twice.
 """
 
 import asyncio
@@ -14,33 +14,36 @@ from typing import Any, Protocol
 import structlog
 
 from relay import metrics
+from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.domain.parsing import parse
 from relay.errors import HandlingFailed, InvalidEvent, PlatformError
+from relay.platform.lookups import Lookups
 from relay.store.reconciliation import SilentRun
 
 log = structlog.get_logger(__name__)
 
+REGISTERED = "async-operations"  # the source of what the platform reports by itself
 PERIOD = 300.0  # seconds between two rounds of all processes together
 STARTING = 1.0  # the same for the first round of a process, which was away before
-QUIET = 120.0  # a run that was heard of so lately needs no asking; after a start each does
+QUIET = 120.0  # seconds since a run's last event before it is asked about; after a start, every run is
 OVERLAP = 600.0  # how far before the last round new runs are looked for: clocks differ
-MOST = 200  # runs asked for in one round, of either kind; the longest unheard and the oldest first
-AT_ONCE = 5  # calls side by side: a slow platform must not use up a round before new runs are looked for
+MOST = 200  # runs asked about in one round, of either kind; the longest silent and the oldest first
+AT_ONCE = 5  # concurrent calls: a slow platform must not use up the round before new runs are looked for
 LISTED = 5000  # new runs that are listed at most
 
 
-class Platform(Protocol):
-    """The part of the platform's client that is needed. Raises PlatformError."""
+class PlatformState(Protocol):
+    """The part of the platform's lookups that is needed. Raises PlatformError."""
 
     async def document(self, operation: str) -> dict[str, Any]: ...
     async def since(self, when: datetime, most: int) -> Sequence[str]: ...
 
 
-class Runs(Protocol):
-    """What relay itself knows (relay/store/reconciliation.py). Raises StoreUnavailable."""
+class RoundState(Protocol):
+    """Whose round it is, and which runs relay knows (relay/store/reconciliation.py). Raises StoreUnavailable."""
 
     async def turn(self, period: float) -> float | None: ...
     async def finished(self, at: float) -> None: ...
@@ -50,7 +53,7 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventOrigin:
-    """As what the events count that relay fetches itself, and of which project they are."""
+    """Source, tenant and project attributed to events that relay fetched itself."""
 
     source: str
     tenant: str = ""
@@ -58,52 +61,55 @@ class EventOrigin:
 
 
 class Reconciliation:
-    """A tick of the scheduler. `take` makes an event durable, as if it had been sent.
+    """A tick of the scheduler. `ingest` makes an event durable, as if it had been sent.
 
-    `asked` says who is asked now, and as what its answers count; None where no platform is configured.
+    `platform` gives the one that is configured now, and the origin of its answers; None where there is none.
     """
 
     def __init__(
         self,
-        asked: Callable[[], tuple[Platform, EventOrigin] | None],
-        runs: Runs,
-        take: Callable[[Event], Awaitable[Accepted]],
+        platform: Callable[[], tuple[PlatformState, EventOrigin] | None],
+        rounds: RoundState,
+        ingest: Callable[[Event], Awaitable[Accepted]],
     ) -> None:
-        self._asked = asked
-        self._runs = runs
-        self._take = take
+        self._platform = platform
+        self._rounds = rounds
+        self._ingest = ingest
         self._starting = True
 
     async def tick(self, now: float) -> None:
         """One round, if it is due and nobody else has it. Raises StoreUnavailable; then the next round does it."""
-        asked = self._asked()
-        if asked is None:
+        configured = self._platform()
+        if configured is None:
             return
-        platform, sender = asked
-        last = await self._runs.turn(STARTING if self._starting else PERIOD)
+        platform, origin = configured
+        last = await self._rounds.turn(STARTING if self._starting else PERIOD)
         if last is None:  # a start that came too soon after another's round asks at its next tick
             return
         quiet, self._starting = 0.0 if self._starting else QUIET, False
         try:
-            stale = await self._runs.unheard(quiet, MOST, tenant=sender.tenant, project=sender.project)
-            await self._look(platform, sender, {run.operation: run for run in stale}, now)
-        except PlatformError as error:  # which is no reason not to look for new ones
+            stale = await self._rounds.unheard(quiet, MOST, tenant=origin.tenant, project=origin.project)
+            await self._compare_all(platform, origin, {run.operation: run for run in stale}, now)
+        except PlatformError as error:  # no reason not to look for new ones
             log.warning("reconciliation.stopped", looking_at="runs that go on", error=str(error))
         try:
-            # A relay that has never asked before does not tell of what was before it.
+            # A relay that has never asked before notifies nobody of what happened before it.
             new = await platform.since(datetime.fromtimestamp(last - OVERLAP, UTC), LISTED) if last else ()
-            unknown = [*reversed(await self._runs.unknown(new))]
-            missed = await self._look(platform, sender, dict.fromkeys(unknown[:MOST]), now)
+            unknown = [*reversed(await self._rounds.unknown(new))]
+            missed = await self._compare_all(platform, origin, dict.fromkeys(unknown[:MOST]), now)
             if len(unknown) <= MOST and not missed:  # else the next round goes on with what is unknown then
-                await self._runs.finished(now)
+                await self._rounds.finished(now)
                 log.info("reconciliation.finished", new=len(unknown))
         except PlatformError as error:
             log.warning("reconciliation.stopped", looking_at="new runs", error=str(error))
 
-    async def _look(
-        self, platform: Platform, sender: EventOrigin, runs: Mapping[str, SilentRun | None], now: float
+    async def _compare_all(
+        self, platform: PlatformState, origin: EventOrigin, runs: Mapping[str, SilentRun | None], now: float
     ) -> int:
-        """Ask about these, in their order; how many got no answer, though others did. PlatformError if none does."""
+        """Ask about these runs, in their order; return how many got no answer though others did.
+
+        PlatformError if none of those asked at once gets one: then the platform is away.
+        """
         names, missed = [*runs], 0
         for start in range(0, len(names), AT_ONCE):
             part = names[start : start + AT_ONCE]
@@ -117,22 +123,22 @@ class Reconciliation:
                 elif isinstance(answer, BaseException):
                     raise answer
                 else:
-                    await self._compare(sender, name, answer, now, runs[name])
+                    await self._compare(origin, name, answer, now, runs[name])
             if len(silent) == len(part):
                 raise silent[0]
             missed += len(silent)
         return missed
 
     async def _compare(
-        self, sender: EventOrigin, operation: str, document: Mapping[str, Any], now: float, known: SilentRun | None
+        self, origin: EventOrigin, operation: str, document: Mapping[str, Any], now: float, last_seen: SilentRun | None
     ) -> None:
         try:
             with handling():
-                event = _event(document, sender, now)
-            if known and not _news(event, known):
-                return  # that it was asked about is no sign of life: the watchdog still finds it silent
-            accepted = await self._take(event)
-        except (InvalidEvent, HandlingFailed) as error:  # one that cannot be taken must not cost the others their round
+                event = _event(document, origin, now)
+            if last_seen and not _is_news(event, last_seen):
+                return  # an answer without news is no sign of life: to the watchdog the run stays silent
+            accepted = await self._ingest(event)
+        except (InvalidEvent, HandlingFailed) as error:  # one bad document must not cost the others their round
             log.warning("reconciliation.skipped", operation=operation, error=str(error))
             return
         if accepted.status == "accepted":
@@ -140,29 +146,40 @@ class Reconciliation:
             log.info("reconciliation.told", operation=operation, name=event.name, status=event.status)
 
 
-def _event(document: Mapping[str, Any], sender: EventOrigin, now: float) -> Event:
-    """The state as the event that was missed; of an outcome at the time when it was. Raises InvalidEvent."""
+def current_platform(lookups: Lookups, config: Config) -> tuple[PlatformState, EventOrigin] | None:
+    """The platform of this configuration, and its events' origin: the source of registered webhooks, else the first."""
+    if not lookups.configured:
+        return None
+    source = REGISTERED if REGISTERED in config.sources else next(iter(config.sources))
+    return lookups, EventOrigin(source, config.platform.tenant, config.platform.project)
+
+
+def _event(document: Mapping[str, Any], origin: EventOrigin, now: float) -> Event:
+    """The state as the event that was missed, an outcome dated at its own time. Raises InvalidEvent."""
     fetched = datetime.fromtimestamp(now, UTC)
     body = {
         "timestamp": fetched.isoformat(),
-        "tenantId": sender.tenant,
-        "projectId": sender.project,
-        "reconciled": True,  # for those who look into its story
+        "tenantId": origin.tenant,
+        "projectId": origin.project,
+        "reconciled": True,  # for whoever reads its timeline
         "operation": document,
         **{key: document[key] for key in ("error", "cancellation") if document.get(key)},
     }
-    event = parse(body, source=sender.source, received_at=fetched)
+    event = parse(body, source=origin.source, received_at=fetched)
     if not event.terminal:
         return event
     with contextlib.suppress(InvalidEvent, TypeError):
-        ended = parse(body | {"timestamp": document.get("endTime")}, source=sender.source, received_at=fetched)
+        ended = parse(body | {"timestamp": document.get("endTime")}, source=origin.source, received_at=fetched)
         return ended if ended.occurred_at <= fetched else event
     return event
 
 
-def _news(event: Event, known: SilentRun) -> bool:
+def _is_news(event: Event, last_seen: SilentRun) -> bool:
+    """Whether the run has moved since relay's last event of it."""
     if event.terminal:
         return True
     if event.name == "operation.started" or event.percentage is None:
         return False
-    return known.percentage is None or event.percentage > known.percentage or event.phase_name != known.phase
+    if last_seen.percentage is None or event.percentage > last_seen.percentage:
+        return True
+    return event.phase_name != last_seen.phase

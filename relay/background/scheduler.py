@@ -1,7 +1,7 @@
-"""What time alone brings about: one loop that ticks, in every process that delivers.
+"""What is due by time alone: one loop that ticks, in every process that delivers.
 
-The store decides what is due, atomically, so any number of processes may tick. A tick that fails is tried again at
-the next; nothing is remembered here.
+The store decides what is due, atomically, so any number of processes may tick. A tick that fails or is cut off by a
+crash is made up for by the next one, of any process: nothing is remembered here.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 PERIOD = 30.0  # seconds between two ticks
 LONGEST = 120.0  # seconds one tick may take; what it has not done, the next does
-PAGE, PAGES = 100, 50  # runs that are looked at in one step, and steps in one tick
+PAGE, PAGES = 100, 50  # runs checked in one step, and steps in one tick
 
 Tick = Callable[[float], Awaitable[None]]
 
@@ -61,48 +61,48 @@ class Scheduler:
             except StoreUnavailable as error:
                 outcome = "failed"
                 self._outage.failed(str(error))
-            except Exception as error:  # noqa: BLE001 - this loop is what time goes by: it outlives everything
+            except Exception as error:  # noqa: BLE001 - without this loop nothing becomes due: it outlives everything
                 outcome = "failed"
                 log.warning("tick.failed", tick=name, error=f"{type(error).__name__}: {error}")
             metrics.ticks.labels(name, outcome).inc()
 
 
 class WatchdogTick:
-    """The watchdog's tick: asks the store which runs may be due, and takes what is to be told as events."""
+    """The watchdog's tick: asks the store which runs may be due, and ingests each alarm as an event."""
 
     def __init__(
-        self, store: Store, take: Callable[[Event], Awaitable[Accepted]], config: Callable[[], Config]
+        self, store: Store, ingest: Callable[[Event], Awaitable[Accepted]], config: Callable[[], Config]
     ) -> None:
-        self._watch = Runs(store)
-        self._take = take
+        self._runs = Runs(store)
+        self._ingest = ingest
         self._config = config
 
     async def tick(self, _now: float) -> None:
         """Look at what may be due by Redis's own clock. Raises StoreUnavailable."""
         settings = self._config().watchdog
-        pulse = await self._watch.tick(settings.startup_grace if settings else 0.0)
+        pulse = await self._runs.tick(settings.startup_grace if settings else 0.0)
         metrics.stalled_runs.set(pulse.stalled)
         if settings is None:
             return
         for _ in range(PAGES):
-            page = await self._watch.due(PAGE)
-            looks = [self._look(look, settings, page.now, pulse.grace_until) for look in page.runs]
-            await self._watch.check_again_at([one for one in await asyncio.gather(*looks) if one])
+            page = await self._runs.due(PAGE)
+            checks = [self._check(due, settings, page.now, pulse.grace_until) for due in page.runs]
+            await self._runs.check_again_at([next_check for next_check in await asyncio.gather(*checks) if next_check])
             if not page.more:
                 return
 
-    async def _look(
-        self, look: DueRun, settings: Watchdog, now: float, grace_until: float
+    async def _check(
+        self, due: DueRun, settings: Watchdog, now: float, grace_until: float
     ) -> tuple[DueRun, float] | None:
-        """When to look again; None where the look failed, which is soon tried again."""
+        """When to check again; None where the check raised an alarm, or failed and is soon tried again."""
         try:
-            news = decide(look.run, settings, now, grace=now < grace_until)
-            if news:
-                await self._take(event_of(news, look.run, await self._watch.history(look.operation), now))
-                return None  # told or moot: the next look is at what is kept then
-            return look, next_look(look.run, settings, now, grace_until)
+            alert = decide(due.run, settings, now, grace=now < grace_until)
+            if alert:
+                await self._ingest(event_of(alert, due.run, await self._runs.history(due.operation), now))
+                return None  # accepted or outdated: either way the store sets the next check
+            return due, next_look(due.run, settings, now, grace_until)
         except StoreUnavailable:
-            return None  # the tick's next step meets it too, and tells of it
-        except Exception as error:  # noqa: BLE001 - what one run's documents hold must not cost the others their watch
-            log.error("watchdog.failed", subject=look.run.subject, error=f"{type(error).__name__}: {error}")
+            return None  # the tick's next step meets it too, and reports it
+        except Exception as error:  # noqa: BLE001 - one run's documents must not cost the others their watch
+            log.error("watchdog.failed", subject=due.run.subject, error=f"{type(error).__name__}: {error}")
             return None

@@ -59,8 +59,8 @@ def check(config: Path, *, live: bool, as_json: bool) -> None:
 
 
 def _check(report: Report, path: Path, *, live: bool) -> None:
-    from relay.app import build_renderer  # noqa: PLC0415 - `relay --help` needs none of relay's parts
     from relay.channels import CHANNELS  # noqa: PLC0415
+    from relay.coordinator import build_renderer  # noqa: PLC0415 - `relay --help` needs none of relay's parts
 
     config = load(path, env=os.environ, channels=CHANNELS)
     report.warnings += [*config.warnings, *_without_unsubscribing(config), *_without_buttons(config)]

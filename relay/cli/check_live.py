@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from relay.app import build_channels
 from relay.config import Config
 from relay.configfile.document import Document
+from relay.coordinator import build_channels
 from relay.errors import ConfigError, Problem, RelayError
 from relay.interactivity.buttons import enabled_actions
 from relay.platform.lookups import client_of, configured

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from relay.app import StoreSession
 from relay.cli.dead_filters import Filter, filter_options
 from relay.cli.dead_letters import (
     Entry,
@@ -22,7 +21,7 @@ from relay.cli.formatting import local, print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
-from relay.cli.session import with_store
+from relay.cli.session import StoreSession, with_store
 from relay.errors import HandlingFailed, InvalidEvent, NotJson
 from relay.store.admin import DeadLetter, Quarantined
 

@@ -10,10 +10,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from relay.app import StoreSession
 from relay.cli.formatting import iso, local
 from relay.cli.options import visible
 from relay.cli.screen import table
+from relay.cli.session import StoreSession
 from relay.errors import RelayError
 from relay.reasons import Dead, sentences
 from relay.store.admin import QUARANTINE_LENGTH, DeadLetter, Quarantined

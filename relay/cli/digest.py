@@ -10,15 +10,15 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from relay.app import StoreSession, build_renderer
 from relay.background.digests import at_hand
 from relay.channels import CHANNELS
 from relay.cli.formatting import iso, local, print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show, table
-from relay.cli.session import with_store
+from relay.cli.session import StoreSession, with_store
 from relay.configfile.validation import suggest
+from relay.coordinator import build_renderer
 from relay.errors import RelayError
 from relay.policy.destinations import Destination
 from relay.policy.schedules import spoken

@@ -1,14 +1,70 @@
 """What the commands share that look at a running relay: the way to its store."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from relay.app import StoreSession, open_session
+from relay.channels import CHANNELS
 from relay.cli.logs import configure
 from relay.cli.options import refuse
-from relay.errors import RelayError
+from relay.config import Config, load
+from relay.domain.deliveries import Accepted
+from relay.domain.faults import handling
+from relay.domain.parsing import decode, parse
+from relay.errors import EmbeddedRedisError, RelayError
+from relay.ingest import Ingest
+from relay.receiving.identity import Named
+from relay.store import Store
+from relay.store.admin import Admin, Quarantined
+from relay.store.embedded.server import running_url
+
+
+@dataclass(frozen=True)
+class StoreSession:
+    """What a command works with: the store of a relay that runs elsewhere, and the way of an event into it."""
+
+    config: Config
+    store: Store
+    admin: Admin
+    clock: Callable[[], float] = time.time
+
+    async def take(self, kept: Quarantined) -> Accepted:
+        """A quarantined body as an event, by today's rules.
+
+        Raises NotJson or InvalidEvent if it still is none, HandlingFailed if relay still fails on it.
+        """
+        source = self.config.sources.get(kept.source)
+        with handling():
+            event = parse(
+                decode(kept.body),
+                source=kept.source,
+                received_at=datetime.fromtimestamp(self.clock(), UTC),
+                default_event=source.event if source else "",
+                **Named.kept(kept.headers).ids(kept.body),
+            )
+        return await Ingest(self.store, lambda: self.config, CHANNELS).ingest(event)
+
+
+@contextlib.asynccontextmanager
+async def open_session(path: Path, env: Mapping[str, str]) -> AsyncIterator[StoreSession]:
+    """Reach the Redis of this configuration, embedded or not. Raises a RelayError that says why it cannot."""
+    config = load(path, env=env, channels=CHANNELS)
+    url = config.redis.url or await running_url(config.data_dir)
+    if not url:
+        raise EmbeddedRedisError(
+            f"no relay is running on {config.data_dir}, so its private Redis is not up; start `relay serve` first"
+        )
+    store = Store.open(url, worker=f"command-{os.getpid()}")
+    try:
+        await store.prepare(config.redis.durability, config.redis.replicas)
+        yield StoreSession(config, store, Admin(store))
+    finally:
+        await store.aclose()
 
 
 def with_store(config: Path, work: Callable[[StoreSession], Awaitable[None]]) -> None:

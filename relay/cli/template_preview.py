@@ -131,8 +131,7 @@ def _from_file(file: str) -> Histories:
 
 def _from_store(operation: str, config: Path) -> Histories:
     """The newest event that a running relay keeps of this operation, with the others."""
-    from relay.app import StoreSession  # noqa: PLC0415 - the other ways need no store
-    from relay.cli.session import with_store  # noqa: PLC0415
+    from relay.cli.session import StoreSession, with_store  # noqa: PLC0415 - the other ways need no store
 
     events: list[Event] = []
 

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from relay.app import StoreSession
 from relay.cli.formatting import iso, print_json
-from relay.cli.session import with_store
+from relay.cli.session import StoreSession, with_store
 from relay.cli.timeline_page import show
 from relay.errors import RelayError
 from relay.policy.watchdog import Alarms

@@ -1,13 +1,14 @@
-"""A completion that came without its results gets them from the platform before it is told.
+"""A completion that came without its results gets them from the platform before it is sent.
 
-It waits a moment for them and never longer, and it is asked for once: what the first message of a run says, every later
-attempt and every other destination says too. Without an answer the message goes out with what the event said.
+It waits a moment for them and never longer, and the platform is asked once: what the first message of a run shows,
+every later attempt and every other destination shows too. Without an answer the message goes out with what the event
+holds.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 import structlog
@@ -22,24 +23,35 @@ log = structlog.get_logger(__name__)
 PATIENCE = 2.0  # seconds that a message waits
 REST = 60.0  # seconds without asking after the platform did not answer: its outage delays one message, not each
 
-Ask = Callable[[str], Awaitable[dict[str, Any]]]
+
+class ResultsPlatform(Protocol):
+    """The part of the platform's lookups that is needed."""
+
+    @property
+    def configured(self) -> bool: ...
+    def ours(self, tenant: str, project: str) -> bool: ...
+    async def results(self, operation: str) -> dict[str, Any]:
+        """The results document. Raises PlatformError."""
+        ...
 
 
 class Enrichment:
-    """`ask` gives an operation's results document and raises PlatformError."""
+    """`patience` is the seconds that a message waits."""
 
     def __init__(
-        self, ask: Ask, findings: ResultsCache, *, clock: Callable[[], float], patience: float = PATIENCE
+        self, platform: ResultsPlatform, cache: ResultsCache, *, clock: Callable[[], float], patience: float = PATIENCE
     ) -> None:
-        self._ask = ask
-        self._findings = findings
+        self._platform = platform
+        self._cache = cache
         self._clock = clock
         self._patience = patience
         self._rests_until = 0.0
-        self._asking: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
+        self._fetching: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def complete(self, delivery: Delivery) -> Delivery:
-        """The delivery with the results wherever it tells of a completion that has none. Never raises."""
+        """The delivery with the results wherever it shows a completion that has none. Never raises."""
+        if not (self._platform.configured and self._platform.ours(delivery.event.tenant, delivery.event.project)):
+            return delivery
         lacking = next((event for event in (delivery.event, *delivery.history) if _lacks(event)), None)
         if lacking is None:
             return delivery
@@ -57,19 +69,19 @@ class Enrichment:
 
     async def _results(self, event: Event) -> dict[str, Any]:
         run = event.subject, event.retry
-        lock = self._asking.setdefault(run, asyncio.Lock())
+        lock = self._fetching.setdefault(run, asyncio.Lock())
         async with lock:  # the run's messages are made side by side
-            known = await self._findings.get(*run)
-            if known is not None:
-                return known
-            return await self._findings.keep(*run, await self._asked(event))
+            cached = await self._cache.get(*run)
+            if cached is not None:
+                return cached
+            return await self._cache.keep(*run, await self._fetched(event))
 
-    async def _asked(self, event: Event) -> dict[str, Any]:
+    async def _fetched(self, event: Event) -> dict[str, Any]:
         if event.operation is None or self._clock() < self._rests_until:
             return {}
         try:
             async with asyncio.timeout(self._patience):
-                return await self._ask(event.operation.id)
+                return await self._platform.results(event.operation.id)
         except PlatformError as error:
             if error.temporary:
                 self._rests_until = self._clock() + REST

@@ -8,18 +8,20 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from relay.channels.slack.authority import Person
-from relay.channels.slack.channel import Slack, SlackSettings
+from pydantic import SecretStr
+
 from relay.config import Config
 from relay.domain import tokens
 from relay.domain.deliveries import Delivery, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, PRESSED, Event
 from relay.domain.parsing import parse
+from relay.domain.presses import Person
 from relay.interactivity import executor as platform
 from relay.platform.lookups import configured
 
+CHANNEL = "slack"  # under whose live messages the buttons stand
 PURPOSE = "slack-button"
 GOOD_FOR = 28 * 86_400.0  # seconds that a button works: less than a run is remembered, so that a press acts once
 MUTE = "mute"
@@ -29,6 +31,15 @@ _UNDER_WAY = ("cancel", MUTE)
 OF_STATUS: Mapping[str, Sequence[str]] = {
     "Initiated": _UNDER_WAY, "Running": _UNDER_WAY, "Stalled": _UNDER_WAY, "Failed": ("retry",), "Timeout": ("retry",),
 }  # fmt: skip
+
+
+@runtime_checkable
+class InteractiveSettings(Protocol):
+    """The part of that channel's settings that says what may be pressed."""
+
+    interactivity: str
+    signing_secret: SecretStr
+    actions: Any  # an attribute for each action: who may press it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +65,16 @@ class Button:
         return cls(action, operation, subject, int(run), destination, address, float(until))
 
 
+def interactive_settings(config: Config) -> InteractiveSettings | None:
+    """None where there are no buttons."""
+    settings: object = config.channels.get(CHANNEL)
+    return settings if isinstance(settings, InteractiveSettings) and settings.interactivity != "off" else None
+
+
 def enabled_actions(config: Config) -> dict[str, tuple[str, ...]]:
     """The actions that there are buttons for, and who may press them; nothing where interactivity is off."""
-    settings = config.channels.get("slack")
-    if not isinstance(settings, SlackSettings) or settings.interactivity == "off":
+    settings = interactive_settings(config)
+    if settings is None:
         return {}
     named = {action: getattr(settings.actions, action) for action in ACTIONS}
     return {
@@ -71,15 +88,15 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
     The same for every attempt. What belongs to another project than the configured one can be muted alone.
     """
     event = delivery.event
-    if (delivery.channel, delivery.kind) != ("slack", "live") or event.about_batch or not event.own_id:
+    if (delivery.channel, delivery.kind) != (CHANNEL, "live") or event.about_batch or not event.own_id:
         return
     until = delivery.created_at.timestamp() + GOOD_FOR
     ours = event.tenant in ("", config.platform.tenant) and event.project in ("", config.platform.project)
     for action in OF_STATUS.get(event.status, ()):
         if action not in enabled_actions(config) or not (ours or action == MUTE):
             continue
-        place = delivery.destination, delivery.address
-        token = Button(action, event.own_id, event.subject, event.retry, *place, until).token(key)
+        address = delivery.destination, delivery.address
+        token = Button(action, event.own_id, event.subject, event.retry, *address, until).token(key)
         if len(token) <= tokens.LONGEST:  # no sender has such ids, but one may
             yield {"action": action, "value": token}
 
@@ -100,15 +117,15 @@ def action_requested(button: Button, handle: str, person: Person, now: datetime,
     }
     if button.action == MUTE:
         return _event(ACTION_DONE, action | {"ok": True}, now, press=True)
-    return _event(ACTION_REQUESTED, action, now, press=True, **_kept(action))
+    return _event(ACTION_REQUESTED, action, now, press=True, **_pressed_by(action))
 
 
-def _kept(action: Mapping[str, Any]) -> dict[str, str]:
-    """Whom the end of the run is put down to, until it is refused: the platform knows the token's user alone."""
+def _pressed_by(action: Mapping[str, Any]) -> dict[str, str]:
+    """Who gets the credit when the run ends, unless the platform refuses: it knows the token's user alone."""
     if action["name"] != "cancel":
         return {}
-    who = {key: action[key] for key in ("user", "userName", "realName")}
-    return {PRESSED: json.dumps(who | {"reason": platform.reason(action)}, ensure_ascii=False)}
+    person = {key: action[key] for key in ("user", "userName", "realName")}
+    return {PRESSED: json.dumps(person | {"reason": platform.reason(action)}, ensure_ascii=False)}
 
 
 def action_completed(action: Mapping[str, Any], outcome: Mapping[str, Any], now: datetime) -> Event:
@@ -118,24 +135,24 @@ def action_completed(action: Mapping[str, Any], outcome: Mapping[str, Any], now:
     )
 
 
-def action_targets(event: Event, config: Config) -> tuple[Target, ...]:
+def action_targets(event: Event, config: Config, channels: Mapping[str, Any]) -> tuple[Target, ...]:
     """Where a press or its answer goes: to the platform, or into the thread of the message the button stood under.
 
-    Quiet hours hold back neither: somebody is waiting for it.
+    `channels` are the kinds there are, by name. Quiet hours hold back neither: somebody is waiting for it.
     """
     action = event.document["action"]
     if event.name == ACTION_REQUESTED:
         return (Target(platform.CHANNEL, platform.CHANNEL, action["name"], bypass_quiet_hours=True),)
-    settings, address = config.channels.get("slack"), action["address"]
-    limits = Slack.limits(address, settings if isinstance(settings, SlackSettings) else None)
-    return (Target(action["destination"], "slack", address, "live", new_limits=limits[0], bypass_quiet_hours=True),)
+    address = action["address"]
+    new_limits, _ = channels[CHANNEL].limits(address, config.channels.get(CHANNEL))
+    return (Target(action["destination"], CHANNEL, address, "live", new_limits=new_limits, bypass_quiet_hours=True),)
 
 
-def _event(name: str, action: Mapping[str, Any], now: datetime, **what: bool | str) -> Event:
+def _event(name: str, action: Mapping[str, Any], now: datetime, **marks: bool | str) -> Event:
     operation: dict[str, Any] = {"operationId": action["operationId"], "retryNumber": action["run"]}
     if action["subject"] != action["operationId"]:
         operation["originalOperationId"] = action["subject"]
     body = {"event": name, "timestamp": now.isoformat(), "operation": operation, "action": dict(action)}
     id_ = f"{name} {action['name']} {action['subject']} {action['run']} {action['press']}"
-    event = parse(body, source="slack", received_at=now, delivery_id=id_)
-    return replace(event, action={"name": action["name"], "run": action["run"], **what})
+    event = parse(body, source=CHANNEL, received_at=now, delivery_id=id_)
+    return replace(event, action={"name": action["name"], "run": action["run"], **marks})

@@ -1,9 +1,9 @@
 """Buttons in Slack: from a press to a durable request, answered within Slack's three seconds.
 
-The press is verified by Slack's signature, the button by relay's own, the person by the configuration and by what Slack
-says of them at that moment: while it says nothing, nobody may. Pressed twice,
-it acts once: the store knows what a run was asked for. What comes of it is told in the message's thread, by the
-ordinary way; whatever else is to be said, only the person who pressed sees.
+The press is verified by Slack's signature, the button by relay's own, and the person by the configuration and what
+Slack says of them at that moment: while it says nothing, nobody may. Pressed twice, it acts once: the store knows what
+a run was asked for. What comes of it is posted in the message's thread, by the ordinary way; everything else is shown
+to the person who pressed alone.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from urllib.parse import parse_qs
 import structlog
 from aiohttp import web
 
-from relay.channels.slack.authority import Person, Presser
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.domain.presses import Person, Presser
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, MUTE, Button, action_requested
 from relay.outage import Outage
@@ -40,19 +40,20 @@ PATIENCE = 1.2  # seconds that it may take Slack to say who pressed, and
 DURABLE_WITHIN = 0.8  # seconds for each of two steps in the store
 LIMIT = RateLimit(count=600, period=60.0)  # presses of everybody together
 
-Allowed = Callable[[str, Presser], Awaitable[Person | None]]
-Take = Callable[[Event], Awaitable[Accepted]]
-Whisper = Callable[[str, str, str, str], Awaitable[None]]
+IsAllowed = Callable[[str, Presser], Awaitable[Person | None]]
+IngestPress = Callable[[Event], Awaitable[Accepted]]
+PostEphemeral = Callable[[str, str, str, str], Awaitable[None]]
 
 
 class Interactions:
     """The handler of `POST /slack/interactions`.
 
-    secret   Slack's signing secret at present; empty: there are no buttons
-    key      what relay's own tokens are sealed with; raises StoreUnavailable
-    allowed  (action, presser): the person, if they may. May take long; raises DeliveryError if nobody can say
-    take     makes a press durable, or recognises it; raises StoreUnavailable
-    whisper  (conversation, user, text, destination or ''): tells this person alone, in the destination's language
+    secret          Slack's signing secret at present; empty: there are no buttons
+    key             what relay's own tokens are sealed with; raises StoreUnavailable
+    is_allowed      (action, presser): the person, if they may. May take long; raises DeliveryError if nobody can say
+    ingest          makes a press durable, or recognises it; raises StoreUnavailable
+    post_ephemeral  (conversation, user, text, destination or ''): shown to this person alone, in the destination's
+                    language; raises DeliveryError
     """
 
     def __init__(
@@ -60,24 +61,24 @@ class Interactions:
         *,
         secret: Callable[[], bytes],
         key: Callable[[], Awaitable[bytes]],
-        allowed: Allowed,
-        take: Take,
-        whisper: Whisper,
+        is_allowed: IsAllowed,
+        ingest: IngestPress,
+        post_ephemeral: PostEphemeral,
         clock: Callable[[], float],
         patience: float = PATIENCE,
         outage: Outage | None = None,
     ) -> None:
         self._secret = secret
         self._key = key
-        self._allowed = allowed
-        self._take = take
-        self._whisper = whisper
+        self._is_allowed = is_allowed
+        self._ingest = ingest
+        self._post_ephemeral = post_ephemeral
         self._clock = clock
         self._patience = patience
         self._throttle = RateLimiter()
         self._lines = RateLimitedLog(clock)
         self._outage = outage or Outage(clock)
-        self._whispers: set[asyncio.Task[None]] = set()
+        self._notices: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post(PATH, self.handle, expect_handler=bodies.expect_later)]
@@ -107,10 +108,10 @@ class Interactions:
         return web.Response()
 
     async def aclose(self, grace: float) -> None:
-        """Let what is being said be said, within `grace` seconds."""
-        if self._whispers:
-            await asyncio.wait(self._whispers, timeout=grace)
-        for task in self._whispers:
+        """Let the notices under way arrive, within `grace` seconds."""
+        if self._notices:
+            await asyncio.wait(self._notices, timeout=grace)
+        for task in self._notices:
             task.cancel()
 
     def _verify(self, signed: SignedRequest, secret: bytes) -> None:
@@ -122,59 +123,66 @@ class Interactions:
             raise HttpProblem(401, detail, headers={"WWW-Authenticate": "Signature"}) from error
 
     async def _press(self, pressed: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
-        presser = Presser.of(payload)
-        who, where = presser.user, str(_object(payload.get("channel")).get("id", ""))
+        presser = _presser(payload)
+        user, conversation = presser.user, str(_object(payload.get("channel")).get("id", ""))
         try:
             async with asyncio.timeout(DURABLE_WITHIN):
                 key = await self._key()
             button = Button.of(key, str(pressed.get("value", "")))
         except InvalidSignature:
-            self._say(where, who, STALE)
+            self._notify(conversation, user, STALE)
             return
         person = STALE if self._clock() > button.until else await self._person(button.action, presser)
         if isinstance(person, str):
-            log.warning("press.refused", action=button.action, operation=button.operation, user=who, reason=person)
-            self._say(where, who, person, button.destination)
+            log.warning("press.refused", action=button.action, operation=button.operation, user=user, reason=person)
+            self._notify(conversation, user, person, button.destination)
             return
         now = datetime.fromtimestamp(self._clock(), UTC)
-        once = f"{who} {pressed.get('action_ts') or now.isoformat()}"
+        once = f"{user} {pressed.get('action_ts') or now.isoformat()}"
         async with asyncio.timeout(DURABLE_WITHIN):
-            accepted = await self._take(action_requested(button, _handle(payload), person, now, once))
-        log.info("press.taken", action=button.action, operation=button.operation, user=who, outcome=accepted.status)
-        told = {"accepted": "" if button.action == MUTE else TAKEN, "duplicate": TWICE}
-        self._say(where, who, told.get(accepted.status, STALE), button.destination)
+            accepted = await self._ingest(action_requested(button, _handle(payload), person, now, once))
+        log.info("press.taken", action=button.action, operation=button.operation, user=user, outcome=accepted.status)
+        notices = {"accepted": "" if button.action == MUTE else TAKEN, "duplicate": TWICE}
+        self._notify(conversation, user, notices.get(accepted.status, STALE), button.destination)
 
     async def _person(self, action: str, presser: Presser) -> Person | str:
         """Who pressed, or why they may not. A decision that is too slow goes on for their next press."""
         try:
             async with asyncio.timeout(self._patience):
-                return await self._allowed(action, presser) or FORBIDDEN
+                return await self._is_allowed(action, presser) or FORBIDDEN
         except (TimeoutError, DeliveryError) as error:
             reason = str(error) or f"Slack did not say within {self._patience:g} s who may"
             self._lines.warning(log, "press.undecided", reason=reason)
             return SLOW
 
-    def _say(self, where: str, who: str, text: str, destination: str = "") -> None:
+    def _notify(self, conversation: str, user: str, text: str, destination: str = "") -> None:
         """Beside the answer: Slack waits for that, and not for this."""
         if text:
-            task = asyncio.create_task(self._said(where, who, text, destination))
-            self._whispers.add(task)
-            task.add_done_callback(self._whispers.discard)
+            task = asyncio.create_task(self._post(conversation, user, text, destination))
+            self._notices.add(task)
+            task.add_done_callback(self._notices.discard)
 
-    async def _said(self, *words: str) -> None:
+    async def _post(self, conversation: str, user: str, text: str, destination: str) -> None:
         try:
-            await self._whisper(*words)
+            await self._post_ephemeral(conversation, user, text, destination)
         except DeliveryError as error:
             self._lines.warning(log, "whisper.failed", reason=str(error))
 
 
 def _payload(body: bytes) -> Mapping[str, Any]:
-    """The form's one field; what is no press of a button has nothing to be done about."""
+    """The form's one field; empty for everything but the press of a button: there is nothing to be done about it."""
     try:
-        found = json.loads(parse_qs(body.decode("utf-8"))["payload"][0])
+        payload = json.loads(parse_qs(body.decode("utf-8"))["payload"][0])
     except (ValueError, LookupError, RecursionError):
         return {}
-    return found if isinstance(found, Mapping) and found.get("type") == "block_actions" else {}
+    return payload if isinstance(payload, Mapping) and payload.get("type") == "block_actions" else {}
+
+
+def _presser(payload: Mapping[str, Any]) -> Presser:
+    """https://docs.slack.dev/reference/interaction-payloads/block_actions-payload"""
+    user, team = _object(payload.get("user")), _object(payload.get("team"))
+    teams = (_text(user.get("team_id")), _text(team.get("id")))
+    return Presser(_text(user.get("id")), frozenset(filter(None, teams)), _text(payload.get("api_app_id")))
 
 
 def _handle(payload: Mapping[str, Any]) -> str:
@@ -183,5 +191,9 @@ def _handle(payload: Mapping[str, Any]) -> str:
     return str(user.get("username") or user.get("name") or "")
 
 
-def _object(said: object) -> Mapping[str, Any]:
-    return said if isinstance(said, Mapping) else {}
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,7 +1,7 @@
 """What people ask of the platform by a button, done once: a channel of its own, so the queue makes it durable.
 
-A press is a delivery to the address `retry` or `cancel`. Whatever comes of it is told where the button stood, a refusal
-as well; only what may still succeed is tried again.
+A press is a delivery to the address `retry` or `cancel`. Whatever comes of it, a refusal as well, is reported where the
+button stood; only what may still succeed is tried again.
 """
 
 import asyncio
@@ -19,19 +19,19 @@ ACTIONS = ("retry", "cancel")
 PATIENCE, PAUSE = 20, 0.5  # tries to make an answer durable, and the seconds between two
 
 
-class Platform(Protocol):
+class RunControl(Protocol):
     """The part of the platform's client that buttons use."""
 
     async def cancel(self, operation: str, *, reason: str = "") -> Cancelled: ...
     async def retry(self, operation: str, request: RetryOperation | None = None) -> Retried: ...
 
 
-Tell = Callable[[Mapping[str, Any], Mapping[str, Any]], Awaitable[object]]
+Report = Callable[[Mapping[str, Any], Mapping[str, Any]], Awaitable[object]]
 
 
-class Actions:
-    """The channel. `platform` is who is asked at present; `tell` gets the request's `action` and what came of it: ok,
-    newOperationId, detail, unknown."""
+class Executor:
+    """The channel. `platform` is the one that is asked at present; `report` gets the request's `action` and what came
+    of it: ok, newOperationId, detail, unknown."""
 
     Settings: ClassVar[type[BaseModel]] = BaseModel
     modes: ClassVar[tuple[str, ...]] = ("each",)
@@ -41,13 +41,13 @@ class Actions:
 
     def __init__(
         self,
-        platform: Callable[[], Platform],
+        platform: Callable[[], RunControl],
         *,
-        tell: Tell,
+        report: Report,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._platform = platform
-        self._tell = tell
+        self._report_to = report
         self._sleep = sleep
 
     @staticmethod
@@ -63,18 +63,18 @@ class Actions:
         return (), ()
 
     async def send(self, notification: Notification) -> Receipt:
-        """Do it, and tell what came of it. Raises DeliveryError where trying again may help."""
+        """Do it, and report what came of it. Raises DeliveryError where trying again may help."""
         action, name = notification.content["action"], notification.address
         if name == "retry" and notification.unknown:  # it was interrupted: it may run already
             outcome: dict[str, Any] = {"ok": False, "unknown": True, "detail": ""}
         else:
-            outcome = await self._done(name, action, unknown=notification.unknown)
-        await self._told(action, outcome)
+            outcome = await self._execute(name, action, unknown=notification.unknown)
+        await self._report(action, outcome)
         return Receipt(str(outcome.get("detail") or outcome.get("newOperationId") or "done"))
 
     async def gave_up(self, content: Mapping[str, Any], error: str) -> None:
         """It became a dead letter: whoever pressed must not wait for it."""
-        await self._told(content["action"], {"ok": False, "unknown": False, "detail": _said(error)})
+        await self._report(content["action"], {"ok": False, "unknown": False, "detail": _without_call(error)})
 
     async def check(self) -> str:
         return "asks the platform when a button is pressed"
@@ -82,7 +82,7 @@ class Actions:
     async def aclose(self) -> None:
         """Nothing is held open: the client is the application's."""
 
-    async def _done(self, name: str, action: Mapping[str, Any], *, unknown: bool) -> dict[str, Any]:
+    async def _execute(self, name: str, action: Mapping[str, Any], *, unknown: bool) -> dict[str, Any]:
         operation = str(action["operationId"])
         try:
             if name == "cancel":
@@ -94,16 +94,16 @@ class Actions:
             # A retry whose answer was lost may run already, and a second one would be a second run.
             if error.temporary and (error.unsent or name == "cancel"):
                 raise DeliveryError(str(error), retry_after=error.retry_after) from None
-            return {"ok": False, "unknown": error.temporary or unknown, "detail": _said(str(error))}
+            return {"ok": False, "unknown": error.temporary or unknown, "detail": _without_call(str(error))}
         return {"ok": True, "newOperationId": retried.new_operation_id}
 
-    async def _told(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:
+    async def _report(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:
         """The platform has acted: while Redis is away, what came of it is kept in hand."""
-        for left in reversed(range(PATIENCE)):
+        for tries_left in reversed(range(PATIENCE)):
             try:
-                await self._tell(action, outcome)
+                await self._report_to(action, outcome)
             except StoreUnavailable as error:
-                if not left:
+                if not tries_left:
                     raise DeliveryError(str(error), outcome_unknown=True) from None
                 await self._sleep(PAUSE)
             else:
@@ -116,6 +116,6 @@ def reason(action: Mapping[str, Any]) -> str:
     return f"{'Cancelled' if action['name'] == 'cancel' else 'Asked for'} by {who} in Slack"
 
 
-def _said(error: str) -> str:
+def _without_call(error: str) -> str:
     """Without the call that the client's errors begin with: whoever pressed knows what was asked."""
     return error.partition(": ")[2] or error

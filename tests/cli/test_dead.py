@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from relay.app import StoreSession
 from relay.cli import main
 from relay.cli.dead_filters import moment
 from relay.cli.dead_letters import all_entries, entries_named, entries_table, short
+from relay.cli.session import StoreSession
 from relay.domain.deliveries import Window
 from relay.errors import RelayError
 from tests.support.commands import Done, relay, relay_on_terminal

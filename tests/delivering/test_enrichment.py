@@ -25,7 +25,12 @@ class Platform:
         self.answers = list(answers)
         self.asked: list[str] = []
 
-    async def __call__(self, operation: str) -> dict[str, Any]:
+    configured = True
+
+    def ours(self, _tenant: str, _project: str) -> bool:
+        return True
+
+    async def results(self, operation: str) -> dict[str, Any]:
         self.asked.append(operation)
         answer = self.answers.pop(0) if self.answers else RESULTS
         if isinstance(answer, Exception):
@@ -124,16 +129,16 @@ async def test_two_workers_that_ask_at_once_say_the_same(open_store: Callable[..
 
 
 async def test_messages_that_are_made_side_by_side_ask_once(store: Store, clock: Clock) -> None:
-    asked: list[str] = []
+    class SlowPlatform(Platform):
+        async def results(self, operation: str) -> dict[str, Any]:
+            self.asked.append(operation)
+            await asyncio.sleep(0)
+            return RESULTS
 
-    async def slowly(operation: str) -> dict[str, Any]:
-        asked.append(operation)
-        await asyncio.sleep(0)
-        return RESULTS
-
-    enrichment = Enrichment(slowly, ResultsCache(store), clock=clock)
+    platform = SlowPlatform()
+    enrichment = Enrichment(platform, ResultsCache(store), clock=clock)
     await store.accept(bare_completion(), [room(), mail()])
     deliveries = [await claimed(store, channel) for channel in ("slack", "email")]
     told = await asyncio.gather(*map(enrichment.complete, deliveries))
     assert [one.event.results for one in told] == [RESULTS, RESULTS]
-    assert len(asked) == 1
+    assert len(platform.asked) == 1

@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from relay.channels.slack.authority import Person, Presser
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.domain.presses import Person, Presser
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import GOOD_FOR, Button
 from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, Interactions
@@ -64,21 +64,27 @@ async def scene() -> AsyncIterator[Scene]:
     async def key() -> bytes:
         return KEY
 
-    async def allowed(action: str, presser: Presser) -> Person | None:
+    async def is_allowed(action: str, presser: Presser) -> Person | None:
         one.pressers.append(presser)
         return Person(presser.user, "Jana Müller") if (action, presser.user) == ("retry", "U0ANALYST1") else None
 
-    async def take(event: Event) -> Accepted:
+    async def ingest(event: Event) -> Accepted:
         if one.fault:
             raise one.fault
         one.taken.append(event)
         return Accepted(one.status)  # type: ignore[arg-type]
 
-    async def whisper(where: str, who: str, text: str, _destination: str) -> None:
-        one.whispered.append((where, who, text))
+    async def post_ephemeral(conversation: str, user: str, text: str, _destination: str) -> None:
+        one.whispered.append((conversation, user, text))
 
     handler = Interactions(
-        secret=lambda: SECRET, key=key, allowed=allowed, take=take, whisper=whisper, clock=clock, patience=0.2
+        secret=lambda: SECRET,
+        key=key,
+        is_allowed=is_allowed,
+        ingest=ingest,
+        post_ephemeral=post_ephemeral,
+        clock=clock,
+        patience=0.2,
     )
     app = web.Application(middlewares=[answer_problems])
     app.add_routes(handler.routes())

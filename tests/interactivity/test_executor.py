@@ -7,7 +7,7 @@ import pytest
 
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError, PlatformError, StoreUnavailable
-from relay.interactivity.executor import Actions, reason
+from relay.interactivity.executor import Executor, reason
 from relay.platform.models import Cancelled, Retried
 
 ACTION = {"name": "retry", "operationId": "op-2", "subject": "op-1", "run": 1, "user": "U1", "userName": "jana"}
@@ -54,7 +54,7 @@ async def sent(name: str, api: Api, *, unknown: bool = False, away: int = 0) -> 
     told: list[Any] = []
     tries = iter(range(away))
 
-    async def tell(action: Any, outcome: Any) -> None:
+    async def report(action: Any, outcome: Any) -> None:
         if next(tries, None) is not None:
             raise StoreUnavailable("away")
         told.append(outcome)
@@ -62,7 +62,7 @@ async def sent(name: str, api: Api, *, unknown: bool = False, away: int = 0) -> 
     async def sleep(_seconds: float) -> None:
         return None
 
-    actions = Actions(lambda: api, tell=tell, sleep=sleep)
+    actions = Executor(lambda: api, report=report, sleep=sleep)
     return await actions.send(notification(name, unknown=unknown)), told
 
 
@@ -128,4 +128,4 @@ async def test_what_was_done_is_told_although_the_store_was_away_meanwhile() -> 
 
 def test_no_destination_can_have_this_channel() -> None:
     with pytest.raises(ValueError, match="expected another channel"):
-        Actions.addresses("retry")
+        Executor.addresses("retry")

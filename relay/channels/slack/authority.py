@@ -6,8 +6,6 @@ What Slack does not say means that nobody may, whoever is named, and is raised a
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
@@ -22,6 +20,7 @@ from relay.channels.slack.people import (
     mapping,
     text,
 )
+from relay.domain.presses import Person, Presser
 from relay.receiving.problems import RateLimitedLog
 
 log = structlog.get_logger(__name__)
@@ -41,30 +40,6 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
 _NEVER = ("deleted", "is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "is_workflow_bot",
           "is_connector_bot")  # fmt: skip
 _SLACKBOT = "USLACKBOT"  # which does not say that it is one
-
-
-@dataclass(frozen=True, slots=True)
-class Presser:
-    """Who pressed and where, as Slack signed it: ids alone."""
-
-    user: str
-    teams: frozenset[str] = frozenset()  # the workspaces, or the organisation, that the press names
-    app: str = ""
-
-    @classmethod
-    def of(cls, payload: Mapping[str, Any]) -> "Presser":
-        """https://docs.slack.dev/reference/interaction-payloads/block_actions-payload"""
-        user, team = mapping(payload.get("user")), mapping(payload.get("team"))
-        teams = (text(user.get("team_id")), text(team.get("id")))
-        return cls(text(user.get("id")), frozenset(filter(None, teams)), text(payload.get("api_app_id")))
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who may. `name` is for people to read, and decides nothing."""
-
-    id: str
-    name: str
 
 
 def kind_of(name: str) -> str:

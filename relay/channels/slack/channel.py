@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from relay.channels.slack.authority import EVERYONE, Authority, Person, Presser, kind_of
+from relay.channels.slack.authority import EVERYONE, Authority, kind_of
 from relay.channels.slack.client import POST, UPDATE, Client
 from relay.channels.slack.directory import Directory, by_id
 from relay.channels.slack.errors import UNTHREADABLE, FailureKind, SlackError
@@ -33,6 +33,7 @@ from relay.channels.slack.webhooks import Webhooks
 from relay.configfile.units import duration
 from relay.configfile.validation import keyed
 from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.domain.presses import Person, Presser
 from relay.policy.presentation import OWNER
 
 log = structlog.get_logger(__name__)

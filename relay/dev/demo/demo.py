@@ -13,7 +13,8 @@ from typing import Any
 
 import aiohttp
 
-from relay.app import REGISTERED, Relay
+from relay.app import Relay
+from relay.background.reconciliation import REGISTERED
 from relay.dev.demo.expectations import FAILED, expectations, repeated
 from relay.dev.demo.story import ANALYSIS, BATCH, BATCH_CALLBACKS, CALLBACKS, ENRICHMENT, ROOM, callback_addresses
 from relay.dev.demo.watching import DemoEvent, watch_inbox, watch_platform, watch_slack

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.channels.slack.authority import UNDER_WAY, Authority, Person, Presser, kind_of
+from relay.channels.slack.authority import UNDER_WAY, Authority, kind_of
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.channels.slack.errors import SlackError
 from relay.channels.slack.people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR, People
 from relay.dev.standins.slack import Fault, SlackStandin, User
+from relay.domain.presses import Person, Presser
 from tests.support.clock import Clock
 
 ANALYST, LEAD = Presser("U0ANALYST1"), Presser("U0LEAD0001")

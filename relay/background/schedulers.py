@@ -1,0 +1,38 @@
+"""Everything that ticks, as the schedulers that run beside the worker."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from relay.background.digests import Digests
+from relay.background.reconciliation import Reconciliation, current_platform
+from relay.background.scheduler import Scheduler, WatchdogTick
+from relay.config import Config
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
+from relay.outage import Outage
+from relay.platform.lookups import Lookups
+from relay.store import Store
+from relay.store.reconciliation import ReconciliationState
+
+
+def schedulers(
+    store: Store,
+    ingest: Callable[[Event], Awaitable[Accepted]],
+    config: Callable[[], Config],
+    channels: Mapping[str, Any],
+    lookups: Lookups,
+    *,
+    clock: Callable[[], float],
+    period: float,
+    outage: Outage,
+) -> tuple[Scheduler, Scheduler]:
+    """Two: a platform that does not answer must not hold up what is due by time."""
+    watchdog = WatchdogTick(store, ingest, config)
+    digests = Digests(store, config, channels)
+    reconciliation = Reconciliation(lambda: current_platform(lookups, config()), ReconciliationState(store), ingest)
+    due_by_time = {"watchdog": watchdog.tick, "digests": digests.tick}
+    asking = {"reconciliation": reconciliation.tick}
+    return (
+        Scheduler(due_by_time, clock=clock, period=period, outage=outage),
+        Scheduler(asking, clock=clock, period=period, outage=outage),
+    )

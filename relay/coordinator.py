@@ -1,0 +1,122 @@
+"""The configuration of now, and what is made of it: templates and channels. A reload exchanges them.
+
+A file is taken whole or not at all, so a bad one changes nothing. What is being sent with the old settings ends as it
+began: old channels are closed when relay stops.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+
+from relay.channels import CHANNELS, Channel
+from relay.config import Config, load
+from relay.errors import ConfigError, Problem, TemplateError
+from relay.interactivity.buttons import enabled_actions
+from relay.rendering import IsolatedRenderer
+from relay.resources import resource_dir
+
+log = structlog.get_logger(__name__)
+
+NEEDS_RESTART = ("server", "redis", "data_dir")
+CLOSING_TIME = 2.0  # seconds for connections to others to be closed in good order
+
+
+def build_renderer(config: Config) -> IsolatedRenderer:
+    """The user's templates before the built-in ones. TemplateError names file and line."""
+    own = [config.templates] if config.templates else []
+    platform = config.platform
+    home = urlsplit(platform.base_url).hostname
+    hosts = {*platform.link_hosts, *([home] if home else [])} if platform.link_hosts else ()
+    return IsolatedRenderer([*own, resource_dir("templates")], base_url=platform.base_url, hosts=sorted(hosts))
+
+
+def build_channels(config: Config) -> dict[str, Channel]:
+    return {name: CHANNELS[name](settings) for name, settings in config.channels.items()}
+
+
+class Coordinator:
+    """`config()`, `renderer()` and `channels` are those of now: whoever needs them asks each time.
+
+    Raises ConfigError, or TemplateError, if there is nothing to start with.
+    """
+
+    def __init__(self, path: Path, env: Mapping[str, str]) -> None:
+        self._path = path
+        self._env = env
+        self._subscribers: list[Callable[[], None]] = []
+        self._retired: list[Channel] = []
+        self._closing: set[asyncio.Task[None]] = set()
+        self._config = load(path, env=env, channels=CHANNELS)
+        self._renderer = build_renderer(self._config)
+        self.channels: dict[str, Channel] = {}
+
+    def config(self) -> Config:
+        return self._config
+
+    def renderer(self) -> IsolatedRenderer:
+        return self._renderer
+
+    def log_warnings(self) -> None:
+        """What in the file works, but probably not as it was meant."""
+        for warning in self._config.warnings:
+            log.warning("config.warned", line=warning.line, key=warning.path, warning=warning.message)
+
+    def open_channels(self, internal: Mapping[str, Channel]) -> None:
+        """Make the channels: the configured ones, and these, which relay has for itself."""
+        self.channels |= {**build_channels(self._config), **internal}
+
+    def subscribe(self, subscriber: Callable[[], None]) -> None:
+        """Call this after each reload that was not refused."""
+        self._subscribers.append(subscriber)
+
+    def reload(self) -> None:
+        """Read the configuration again. A bad file changes nothing; what is being sent is not disturbed."""
+        try:
+            fresh = load(self._path, env=self._env, channels=CHANNELS)
+            self._refuse_new_channels(fresh)
+            renderer = build_renderer(fresh)
+        except (ConfigError, TemplateError) as error:
+            log.error("config.refused", reason=str(error))
+            return
+        for key in self._needing_restart(fresh):
+            log.warning("config.needs_restart", key=key)
+        for name, settings in fresh.channels.items():
+            if settings != self._config.channels.get(name):
+                self._retired.append(self.channels[name])  # it may be sending: closed when relay stops
+                self.channels[name] = CHANNELS[name](settings)
+        self._closing.add(asyncio.create_task(self._renderer.aclose()))  # after what it has been asked for
+        self._config, self._renderer = fresh, renderer
+        for subscriber in self._subscribers:
+            subscriber()
+        log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations), config=fresh.digest)
+
+    def template_faults(self) -> dict[str, str]:
+        """Which of the user's templates are not in use because they failed, for those who watch over relay."""
+        return {
+            f"template:{file}": f"failed, so relay's own wording is shown: {fault}"
+            for file, fault in self._renderer.faults.items()
+        }
+
+    async def aclose(self) -> None:
+        """Close the channels' connections and the renderers' processes."""
+        closing = {asyncio.create_task(channel.aclose()) for channel in (*self.channels.values(), *self._retired)}
+        closing |= {asyncio.create_task(self._renderer.aclose()), *self._closing}
+        _, late = await asyncio.wait(closing, timeout=CLOSING_TIME)
+        for task in late:
+            task.cancel()
+        await asyncio.wait(closing)
+
+    def _refuse_new_channels(self, fresh: Config) -> None:
+        new = sorted(set(fresh.channels) - set(self.channels))
+        if new:
+            raise ConfigError([Problem(f"channels.{name}", "a channel's first use needs a restart") for name in new])
+
+    def _needing_restart(self, fresh: Config) -> list[str]:
+        """The keys that have changed and stay as they were until relay starts again."""
+        keys = [name for name in NEEDS_RESTART if getattr(fresh, name) != getattr(self._config, name)]
+        if enabled_actions(fresh) and not enabled_actions(self._config):
+            keys.append("channels.slack.interactivity")  # its address is not served yet
+        return keys

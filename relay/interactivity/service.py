@@ -1,0 +1,112 @@
+"""Buttons by the configuration of now: which there are, who may press them, and the way of a press into relay."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from relay.config import Config
+from relay.domain.deliveries import Accepted, Delivery, Target
+from relay.domain.events import Event
+from relay.domain.faults import handling
+from relay.domain.presses import Person, Presser
+from relay.interactivity.buttons import (
+    CHANNEL,
+    action_completed,
+    action_targets,
+    buttons_for,
+    enabled_actions,
+    interactive_settings,
+)
+from relay.interactivity.endpoint import Interactions
+from relay.outage import Outage
+from relay.rendering import IsolatedRenderer
+
+IngestTargets = Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]]
+
+
+class InteractiveChannel(Protocol):
+    """The part of an open channel that presses need. Both raise DeliveryError."""
+
+    async def is_allowed(self, presser: Presser, names: Iterable[str]) -> Person | None: ...
+    async def post_ephemeral(self, conversation: str, user: str, text: str) -> None: ...
+
+
+class Interactivity:
+    """What the endpoint, the executor and the composer ask about buttons.
+
+    config, renderer  asked anew each time, so a reload takes effect at the next press
+    kinds             the channels there are, by name
+    channels          those that are open; a reload exchanges them in place
+    key               what relay's own tokens are sealed with; raises StoreUnavailable
+    ingest            makes an event durable with these targets; raises StoreUnavailable, and HandlingFailed
+    """
+
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        renderer: Callable[[], IsolatedRenderer],
+        kinds: Mapping[str, Any],
+        channels: Mapping[str, Any],
+        *,
+        key: Callable[[], Awaitable[bytes]],
+        ingest: IngestTargets,
+        clock: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._renderer = renderer
+        self._kinds = kinds
+        self._channels = channels
+        self._key = key
+        self._ingest = ingest
+        self._clock = clock
+
+    def endpoint(self, outage: Outage) -> Interactions:
+        """Where presses arrive."""
+        return Interactions(
+            secret=self.signing_secret,
+            key=self._key,
+            is_allowed=self.is_allowed,
+            ingest=self.ingest,
+            post_ephemeral=self.post_ephemeral,
+            clock=self._clock,
+            outage=outage,
+        )
+
+    def signing_secret(self) -> bytes:
+        """What presses are signed with; empty where there are no buttons."""
+        config = self._config()
+        settings = interactive_settings(config)
+        return settings.signing_secret.get_secret_value().encode() if settings and enabled_actions(config) else b""
+
+    async def buttons(self, delivery: Delivery) -> list[dict[str, str]]:
+        """Those under the message of this delivery, as templates get them."""
+        config = self._config()
+        if not enabled_actions(config):
+            return []
+        return list(buttons_for(delivery, config, await self._key()))
+
+    async def is_allowed(self, action: str, presser: Presser) -> Person | None:
+        """Who pressed, if they may."""
+        return await self._channel.is_allowed(presser, enabled_actions(self._config()).get(action, ()))
+
+    async def post_ephemeral(self, conversation: str, user: str, text: str, destination: str) -> None:
+        """Say something to this person alone, in the language of the destination, if there is one of this name."""
+        config = self._config()
+        settings = config.destinations.get(destination)
+        language = (settings and settings.language) or config.language
+        await self._channel.post_ephemeral(conversation, user, self._renderer().translated(text, language))
+
+    async def ingest(self, event: Event) -> Accepted:
+        """A press, or what came of it, goes where its button stands; no rule is asked."""
+        with handling():
+            targets = action_targets(event, self._config(), self._kinds)
+        return await self._ingest(event, targets)
+
+    async def report(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> Accepted:
+        """Make durable what came of a press."""
+        return await self.ingest(action_completed(action, outcome, datetime.fromtimestamp(self._clock(), UTC)))
+
+    @property
+    def _channel(self) -> InteractiveChannel:
+        channel: InteractiveChannel = self._channels[CHANNEL]
+        return channel
