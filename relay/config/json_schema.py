@@ -33,12 +33,12 @@ NAMED, LISTED, ONE = ("properties", "patternProperties", "$defs"), ("anyOf", "on
 
 def json_schema(channels: Channels) -> Schema:
     """The schema of a file that configures these channels."""
-    made = _open(_file(channels).model_json_schema(schema_generator=_Generator))
-    made["$defs"]["Destination"]["properties"]["mode"].pop("default")  # it is the channel's first
+    schema = _open(_file(channels).model_json_schema(schema_generator=_Generator))
+    schema["$defs"]["Destination"]["properties"]["mode"].pop("default")  # it is the channel's first
     return {
         "$schema": _Generator.schema_dialect,
         "title": "relay",
-        **made,
+        **schema,
         "description": "The configuration of relay: docs/configuration.md explains every key.",
     }
 
@@ -51,7 +51,9 @@ def _file(channels: Channels) -> type[BaseModel]:
     empty: Any = Field(default_factory=dict)
     settings: Any = {name: (kind.Settings, empty) for name, kind in channels.items()}
     addresses: Any = dict.fromkeys(channels, (Texts, empty))
-    base: Any = type("Place", (DestinationOptions,), {"model_config": ConfigDict(json_schema_extra={"oneOf": modes})})
+    base: Any = type(
+        "DestinationBase", (DestinationOptions,), {"model_config": ConfigDict(json_schema_extra={"oneOf": modes})}
+    )
     destination: Any = create_model("Destination", __base__=base, **addresses)
     rule: Any = create_model("Rule", __base__=Rule, name=(Annotated[str, Field(max_length=100)], ""))
     return create_model(
@@ -67,45 +69,49 @@ class _Generator(GenerateJsonSchema):
     """Pydantic's, with every spelling of a key and the shorthand that no type of ours shows."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        made = super().model_schema(schema)
-        written = made.get("properties", {})
-        made["properties"] = {
-            way: written[next(name for name in (*ways, field) if name in written)]
-            for field, ways in spellings(schema["cls"]).items()
-            for way in ways
+        json_schema = super().model_schema(schema)
+        properties = json_schema.get("properties", {})
+        json_schema["properties"] = {
+            key: properties[next(name for name in (*keys, field) if name in properties)]
+            for field, keys in spellings(schema["cls"]).items()
+            for key in keys
         }
-        return made
+        return json_schema
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
-        made = super().function_before_schema(schema)
-        return {"anyOf": [made["items"], made]} if schema["function"]["function"] is one_or_more.func else made
+        json_schema = super().function_before_schema(schema)
+        if schema["function"]["function"] is one_or_more.func:
+            return {"anyOf": [json_schema["items"], json_schema]}
+        return json_schema
 
 
 def _open(schema: Mapping[str, Any]) -> Schema:
     """The schema for people's files: its noise left out, its bounds right, and open to variables."""
-    made = {BOUNDS.get(key, key): value for key, value in schema.items() if key not in NOISE}
-    if "patternProperties" in made:
-        made["additionalProperties"] = False  # a name of other letters
-    several = made.get("type") == "array" or "anyOf" in made
-    made = {ITEMS.get(key, key) if several else key: _inside(key, value) for key, value in made.items()}
-    if isinstance(made.get("default"), list | dict | None) or _is_no_text(made.get("default"), schema.get("pattern")):
-        made.pop("default", None)
-    if "enum" in made or "const" in made:
-        default = {"default": made.pop("default")} if "default" in made else {}
-        return {"anyOf": [made, {"type": "string", "pattern": VARIABLE}], **default}
-    kind = str(made.get("type"))
+    opened = {BOUNDS.get(key, key): value for key, value in schema.items() if key not in NOISE}
+    if "patternProperties" in opened:
+        opened["additionalProperties"] = False  # a name of other letters
+    several = opened.get("type") == "array" or "anyOf" in opened
+    opened = {ITEMS.get(key, key) if several else key: _inside(key, value) for key, value in opened.items()}
+    if isinstance(opened.get("default"), list | dict | None) or _is_no_text(
+        opened.get("default"), schema.get("pattern")
+    ):
+        opened.pop("default", None)
+    if "enum" in opened or "const" in opened:
+        default = {"default": opened.pop("default")} if "default" in opened else {}
+        return {"anyOf": [opened, {"type": "string", "pattern": VARIABLE}], **default}
+    kind = str(opened.get("type"))
     if kind in AS_TEXT:
-        return made | {"type": [kind, "string"], "pattern": f"{AS_TEXT[kind]}|{VARIABLE}"}
+        return opened | {"type": [kind, "string"], "pattern": f"{AS_TEXT[kind]}|{VARIABLE}"}
     if kind == "string":
-        return made | ({"pattern": f"{made['pattern']}|{VARIABLE}"} if "pattern" in made else {"type": PLAIN})
-    return made
+        return opened | ({"pattern": f"{opened['pattern']}|{VARIABLE}"} if "pattern" in opened else {"type": PLAIN})
+    return opened
 
 
 def _inside(key: str, value: Any) -> Any:
     if key in NAMED:
-        return {name: _open(one) for name, one in value.items()}
+        return {name: _open(schema) for name, schema in value.items()}
     if key in LISTED:
-        return [_open(one) for one in value]
+        return [_open(schema) for schema in value]
     return _open(value) if key in ONE and isinstance(value, Mapping) else value
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from relay.config.schema import Config
-from relay.configfile.document import Document, Place, read
+from relay.configfile.document import Document, KeyPath, read
 from relay.configfile.validation import nearest, suggest, validate
 from relay.errors import ConfigError, Problem
 from relay.policy import destinations
@@ -68,13 +68,13 @@ def parse_config(text: str, *, file: str = "", env: Mapping[str, str], channels:
 
 
 def _override(document: Document, env: Mapping[str, str]) -> None:
-    for variable, place in OVERRIDES.items():
+    for variable, path in OVERRIDES.items():
         value = env.get(variable, "")
         if variable == "RELAY_PORT" and value.startswith("tcp://"):
             # Kubernetes sets it so in every container beside a service that is called relay.
             document.warn((), f"RELAY_PORT={value} comes from Kubernetes and is ignored")
         elif value:
-            document.override(place, value, variable)
+            document.override(path, value, variable)
     for variable in env:
         near = get_close_matches(variable, VARIABLES, n=1, cutoff=0.85) if variable.startswith("RELAY_") else []
         if near and variable not in VARIABLES and variable not in document.variables:
@@ -91,45 +91,45 @@ def _name_rules(document: Document) -> None:
 
 def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:
     """The settings of each channel that is configured, or that is used and content with its defaults."""
-    written = document.section("channels")
-    found = {}
+    configured = document.section("channels")
+    valid = {}
     # What was meant but is misspelt is not missing as well.
     missing = set(channels) if _is_misspelt("channels", document) else set()
-    for name, settings in written.items():
+    for name, settings in configured.items():
         if name not in channels:
             document.report(("channels", name), f"unknown channel; {suggest(name, channels)}")
             missing.add(nearest(name, channels))
-        elif valid := validate(channels[name].Settings, settings, document, ("channels", name)):
-            found[name] = valid
+        elif model := validate(channels[name].Settings, settings, document, ("channels", name)):
+            valid[name] = model
     for name, destination in document.section("destinations").items():
         for channel in destination if isinstance(destination, dict) else ():
-            if channel in channels and channel not in written and channel not in found and channel not in missing:
+            if channel in channels and channel not in configured and channel not in valid and channel not in missing:
                 try:
-                    found[channel] = channels[channel].Settings()
+                    valid[channel] = channels[channel].Settings()
                 except ValidationError:
                     missing.add(channel)
                     document.report(("destinations", name, channel), f"needs channels.{channel}, which is missing")
-    return found
+    return valid
 
 
 def _check_names(document: Document) -> None:
     """Every name that a rule gives must be one of ours; asked of the raw text, so that all faults show at once."""
-    known = {key: document.section(key) for key in ("destinations", "sources")}
-    hidden = {key for key in known if _is_misspelt(key, document)}
+    sections = {key: document.section(key) for key in ("destinations", "sources")}
+    misspelt = {key for key in sections if _is_misspelt(key, document)}
     rules = document.data.get("rules")
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
-        for key, what in (("notify", "destinations"), ("sources", "sources")):
+        for key, section in (("notify", "destinations"), ("sources", "sources")):
             names = rule.get(key) if isinstance(rule, dict) else None
             listed = names if isinstance(names, list) else [names]
             for position, name in enumerate(listed):
-                own = what == "sources" and name == SOURCE  # where relay's own events come from
-                if isinstance(name, str) and name not in known[what] and not own and what not in hidden:
-                    place = ("rules", index, key, position) if listed is names else ("rules", index, key)
-                    document.report(place, f"unknown {what[:-1]} {name!r}; {suggest(name, known[what])}")
+                own = section == "sources" and name == SOURCE  # where relay's own events come from
+                if isinstance(name, str) and name not in sections[section] and not own and section not in misspelt:
+                    path = ("rules", index, key, position) if listed is names else ("rules", index, key)
+                    document.report(path, f"unknown {section[:-1]} {name!r}; {suggest(name, sections[section])}")
 
 
 def _is_misspelt(section: str, document: Document) -> bool:
-    """Whether this key at the top is missing because it was written a little wrong, which is told of already."""
+    """Whether this key at the top is missing because it was written a little wrong, which is reported already."""
     keys = Config.model_fields
     return section not in document.data and section in {nearest(key, keys) for key in document.data if key not in keys}
 
@@ -147,18 +147,21 @@ def _with_inherited_retries(config: Config) -> Config:
 
 
 def _with_possible_modes(config: Config, document: Document, channels: Channels) -> Config:
-    """Each destination does what its address can: one that cannot edit has no live message."""
+    """Each destination gets a mode that its address allows: one that cannot edit has no live message."""
     changed = {}
-    for name, one in config.destinations.items():
-        settings = config.channels.get(one.channel)
-        called = dict.fromkeys(whom for names in one.mention.values() for whom in names)
-        for address in one.addresses:
-            possible = modes_at(channels[one.channel], settings, address)
+    for name, destination in config.destinations.items():
+        settings = config.channels.get(destination.channel)
+        called = dict.fromkeys(name for names in destination.mention.values() for name in names)
+        for address in destination.addresses:
+            possible = modes_at(channels[destination.channel], settings, address)
             if not possible:
-                document.report(("destinations", name, one.channel), f"channels.{one.channel} has no way to {address}")
-            elif one.mode not in possible:
-                changed[name] = one.model_copy(update={"mode": possible[0]})
-            for warning in getattr(settings, "warnings_for", _no_warnings)(address, one.mode, called):
+                document.report(
+                    ("destinations", name, destination.channel),
+                    f"channels.{destination.channel} has no way to {address}",
+                )
+            elif destination.mode not in possible:
+                changed[name] = destination.model_copy(update={"mode": possible[0]})
+            for warning in getattr(settings, "warnings_for", _no_warnings)(address, destination.mode, called):
                 document.warn(("destinations", name), warning)
     return config.model_copy(update={"destinations": {**config.destinations, **changed}}) if changed else config
 
@@ -170,20 +173,20 @@ def _no_warnings(*_: object) -> tuple[str, ...]:
 def _check_dynamic(config: Config, document: Document, channels: Channels) -> None:
     """What operations may ask for has to be possible, and spelled as destinations spell it."""
     allowed = config.dynamic_destinations
-    wanted = {"email": allowed.email_domains, "slack": allowed.slack} if allowed else {}
+    requested = {"email": allowed.email_domains, "slack": allowed.slack} if allowed else {}
     for channel, key in (("email", "email_domains"), ("slack", "slack")):
-        if wanted.get(channel) and channel not in config.channels:
+        if requested.get(channel) and channel not in config.channels:
             document.report(("dynamic_destinations", key), f"needs channels.{channel}, which is missing")
-    for index, conversation in enumerate(wanted.get("slack", ())):
-        place: Place = ("dynamic_destinations", "slack", index)
+    for index, conversation in enumerate(requested.get("slack", ())):
+        path: KeyPath = ("dynamic_destinations", "slack", index)
         try:
             channels["slack"].addresses(conversation)
         except ValueError as error:
-            document.report(place, str(error))
+            document.report(path, str(error))
             continue
         settings = config.channels.get("slack")
         if settings and not modes_at(channels["slack"], settings, conversation):
-            document.report(place, f"channels.slack has no way to {conversation}")
+            document.report(path, f"channels.slack has no way to {conversation}")
     for index, name in enumerate((allowed and allowed.mention) or ()):
         if name.strip().lstrip("@!").casefold() in ("here", "channel", "everyone"):
             document.report(("dynamic_destinations", "mention", index), "an operation never calls a whole conversation")
@@ -202,19 +205,21 @@ def _check(config: Config, document: Document) -> None:
             document.warn(
                 ("sources", name, "event"), f"not an event that relay knows; {suggest(source.event, KNOWN_EVENTS)}"
             )
-    for place, message in (*sources.warnings(config.sources), *destinations.warnings(config.destinations)):
-        document.warn(place, message)
+    for path, message in (*sources.warnings(config.sources), *destinations.warnings(config.destinations)):
+        document.warn(path, message)
 
 
 def _check_languages(config: Config, document: Document) -> None:
     """A language needs a catalogue, ours or one beside the user's own templates; `de-AT` makes do with `de`."""
     own = [config.templates] if config.templates else []
-    known = {*languages([*own, resource_dir("templates")])}
-    chosen: dict[Place, str | None] = {("language",): config.language}
-    chosen |= {("destinations", name, "language"): one.language for name, one in config.destinations.items()}
-    for place, language in chosen.items():
-        if language and not {language, re.split("[-_]", language)[0]} & known:
-            document.report(place, f"unknown language; {suggest(language, known)}")
+    available = {*languages([*own, resource_dir("templates")])}
+    chosen: dict[KeyPath, str | None] = {("language",): config.language}
+    chosen |= {
+        ("destinations", name, "language"): destination.language for name, destination in config.destinations.items()
+    }
+    for path, language in chosen.items():
+        if language and not {language, re.split("[-_]", language)[0]} & available:
+            document.report(path, f"unknown language; {suggest(language, available)}")
 
 
 def _check_rules(config: Config, document: Document) -> None:
@@ -227,11 +232,11 @@ def _check_rules(config: Config, document: Document) -> None:
         for position, pattern in enumerate(rule.events):
             if any(fits(pattern, event) for event in KNOWN_EVENTS):
                 continue
-            place = ("rules", index, "events", position)
+            path = ("rules", index, "events", position)
             if "*" in pattern:  # it reaches known events only, so it would never hold
-                document.report(place, f"fits no event; {suggest(pattern, KNOWN_EVENTS)}")
+                document.report(path, f"fits no event; {suggest(pattern, KNOWN_EVENTS)}")
             else:
                 hint = suggest(pattern, KNOWN_EVENTS, "it reaches this rule if a source sends it")
-                document.warn(place, f"not an event that relay knows; {hint}")
+                document.warn(path, f"not an event that relay knows; {hint}")
     for name in config.destinations.keys() - {name for rule in config.rules for name in rule.notify}:
         document.warn(("destinations", name), "no rule notifies it")

@@ -17,7 +17,7 @@ from ruamel.yaml.reader import ReaderError
 
 from relay.errors import ConfigError, Problem
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]  # from the top: ("rules", 0, "notify")
 
 MAX_DEPTH = 24
 MAX_VALUES = 100_000  # aliases repeat what they name, so a small file can mean a huge one
@@ -32,82 +32,82 @@ _VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})
 
 @dataclass
 class Document:
-    """What a file says, with everything found wrong in it so far."""
+    """What a file holds, with everything that is wrong in it so far."""
 
     file: str
     data: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    lines: dict[Place, int] = field(default_factory=dict)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
     variables: set[str] = field(default_factory=set)  # the names in its ${…}
-    _origins: dict[Place, str] = field(default_factory=dict)  # places set by the environment → the variable
-    _broken: set[Place] = field(default_factory=set)
-    twins: dict[Place, Place] = field(default_factory=dict)  # what an alias repeats → where it stands
-    made_of: dict[Place, tuple[str, ...]] = field(default_factory=dict)  # values with ${…} → the variables in them
-    _told: dict[tuple[tuple[str, ...], str], Problem] = field(default_factory=dict)
+    _origins: dict[KeyPath, str] = field(default_factory=dict)  # values set by the environment → the variable
+    _reported_paths: set[KeyPath] = field(default_factory=set)
+    aliases: dict[KeyPath, KeyPath] = field(default_factory=dict)  # where an alias stands → what it repeats
+    variables_in: dict[KeyPath, tuple[str, ...]] = field(default_factory=dict)  # of values with ${…}
+    _reported: dict[tuple[tuple[str, ...], str], Problem] = field(default_factory=dict)
 
-    def report(self, place: Place, message: str) -> None:
-        """Add a problem; of several about one place, the first is kept: the others follow from it.
+    def report(self, path: KeyPath, message: str) -> None:
+        """Add a problem; of several about one path the first is kept, since the others follow from it.
 
-        One mistake is told once, wherever it shows: by an alias, or in a variable that several places use.
+        One mistake is reported once, wherever it shows: through an alias, or in a variable that several values use.
         """
-        place = self._original(place)
-        if place not in self._broken:
-            self._broken.add(place)
-            self._tell(self.problems, place, message)
+        path = self._original(path)
+        if path not in self._reported_paths:
+            self._reported_paths.add(path)
+            self._add(self.problems, path, message)
 
-    def warn(self, place: Place, message: str) -> None:
-        self._tell(self.warnings, self._original(place), message)
+    def warn(self, path: KeyPath, message: str) -> None:
+        self._add(self.warnings, self._original(path), message)
 
-    def spoil(self, place: Place) -> None:
-        """What stands here cannot be judged, and is reported elsewhere."""
-        self._broken.add(place)
+    def suppress(self, path: KeyPath) -> None:
+        """Report nothing about this value: it cannot be judged, and what is wrong is reported elsewhere."""
+        self._reported_paths.add(path)
 
-    def override(self, place: Place, value: str, origin: str) -> None:
+    def override(self, path: KeyPath, value: str, origin: str) -> None:
         """Set a value that another source than the file decides, for instance an environment variable."""
-        *sections, key = place
+        *sections, key = path
         section = self.data
         for name in sections:
             section = section.setdefault(str(name), {})
             if not isinstance(section, dict):
                 return  # the file is wrong here, which will be reported
         section[str(key)] = value
-        self._origins[place] = origin
+        self._origins[path] = origin
 
     def section(self, name: str) -> dict[str, Any]:
         """The mapping under a key at the top; empty where it is missing, or reported as something else."""
-        found = self.data.get(name, {})
-        if isinstance(found, dict):
-            return found
+        section = self.data.get(name, {})
+        if isinstance(section, dict):
+            return section
         self.report((name,), "expected keys and values")
         return {}
 
-    def _tell(self, problems: list[Problem], place: Place, message: str) -> None:
-        """Add what is wrong here; what is wrong with the same variables in the same way, to what is told of them."""
-        problem, names = self._problem(place, message), self.made_of.get(place)
-        first = self._told.setdefault((names or (spell(place),), message), problem)
+    def _add(self, problems: list[Problem], path: KeyPath, message: str) -> None:
+        """Add a problem. One with the same variables and the same message only adds its line to the first."""
+        problem, names = self._problem(path, message), self.variables_in.get(path)
+        first = self._reported.setdefault((names or (spell(path),), message), problem)
         if first is problem:
             problems.append(problem)
         elif names:
             first.message += f"{',' if first.message != message else '; used again on line'} {problem.line}"
 
-    def _original(self, place: Place) -> Place:
-        """Where a value really stands that is here by an alias."""
-        for length in range(len(place), 0, -1):
-            if place[:length] in self.twins:
-                return self.twins[place[:length]] + place[length:]
-        return place
+    def _original(self, path: KeyPath) -> KeyPath:
+        """The path at which a value is defined that an alias repeats here."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.aliases:
+                return self.aliases[path[:length]] + path[length:]
+        return path
 
-    def _problem(self, place: Place, message: str) -> Problem:
-        if place in self._origins:
-            return Problem(self._origins[place], message)
-        known = next((place[:end] for end in range(len(place), 0, -1) if place[:end] in self.lines), ())
-        return Problem(spell(place), message, self.lines.get(known))
+    def _problem(self, path: KeyPath, message: str) -> Problem:
+        if path in self._origins:
+            return Problem(self._origins[path], message)
+        nearest = next((path[:end] for end in range(len(path), 0, -1) if path[:end] in self.lines), ())
+        return Problem(spell(path), message, self.lines.get(nearest))
 
 
-def spell(place: Place) -> str:
-    """A place as people write it: `rules[0].notify[1]`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
+def spell(path: KeyPath) -> str:
+    """As people write it: `rules[0].notify[1]`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def read(text: str, *, file: str, env: Mapping[str, str]) -> Document:
@@ -133,86 +133,86 @@ class _Reader:
     def __init__(self, document: Document, env: Mapping[str, str]) -> None:
         self._document = document
         self._env = env
-        self._unset: dict[str, list[Place]] = {}
+        self._unset: dict[str, list[KeyPath]] = {}
         self._values = 0
-        self._places: dict[int, Place] = {}  # of the nodes, by their identity: the tree lives as long as we do
+        self._paths: dict[int, KeyPath] = {}  # by the nodes' identity: the tree outlives this reader
 
-    def value(self, node: Node, place: Place) -> Any:
+    def value(self, node: Node, path: KeyPath) -> Any:
         self._values += 1
-        if len(place) > MAX_DEPTH or self._values > MAX_VALUES:
-            raise ConfigError([Problem(spell(place), "too deep or too large; is an alias inside itself?",
+        if len(path) > MAX_DEPTH or self._values > MAX_VALUES:
+            raise ConfigError([Problem(spell(path), "too deep or too large; is an alias inside itself?",
                                        node.start_mark.line + 1)], self._document.file)  # fmt: skip
         if node.tag not in PLAIN_TAGS:
-            self._document.report(place, "YAML tags (!…) have no meaning here")
+            self._document.report(path, "YAML tags (!…) have no meaning here")
             return None
-        if (first := self._places.setdefault(id(node), place)) != place:
-            self._document.twins[place] = first
+        if (first := self._paths.setdefault(id(node), path)) != path:
+            self._document.aliases[path] = first
         if isinstance(node, MappingNode):
-            return dict(self._pairs(node, place))
+            return dict(self._pairs(node, path))
         if isinstance(node, SequenceNode):
             for index, item in enumerate(node.value):
-                self._document.lines[*place, index] = item.start_mark.line + 1
-            return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
-        return None if node.tag == _NULL else self._text(node.value, place)
+                self._document.lines[*path, index] = item.start_mark.line + 1
+            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+        return None if node.tag == _NULL else self._text(node.value, path)
 
     def finish(self) -> None:
         """Report each variable that is not set once, however often it is used."""
         for name, (first, *others) in self._unset.items():
-            lines = dict.fromkeys(str(self._document.lines[place]) for place in others)
+            lines = dict.fromkeys(str(self._document.lines[path]) for path in others)
             more = f" (used again on line {', '.join(lines)})" if others else ""
             self._document.report(first, f"the environment variable {name} is not set{more}")
-            for place in others:
-                self._document.spoil(place)
+            for path in others:
+                self._document.suppress(path)
 
-    def _pairs(self, node: MappingNode, place: Place) -> Iterator[tuple[str, Any]]:
-        seen: set[str] = set()
+    def _pairs(self, node: MappingNode, path: KeyPath) -> Iterator[tuple[str, Any]]:
+        keys: set[str] = set()
         for name, child in node.value:
-            here = (*place, name.value if isinstance(name, ScalarNode) else "?")
-            first = self._document.lines.get(here)
-            self._document.lines[here] = name.start_mark.line + 1
-            if here[-1] in seen:
-                self._document.report(here, f"written twice, first on line {first}")
+            child_path = (*path, name.value if isinstance(name, ScalarNode) else "?")
+            first = self._document.lines.get(child_path)
+            self._document.lines[child_path] = name.start_mark.line + 1
+            if child_path[-1] in keys:
+                self._document.report(child_path, f"written twice, first on line {first}")
                 continue
             if not isinstance(name, ScalarNode) or _NO_TEXT.search(name.value):
-                self._document.report((*place, "?"), "expected a word as key")
+                self._document.report((*path, "?"), "expected a word as key")
                 continue
-            seen.add(name.value)
-            yield name.value, self.value(child, here)
+            keys.add(name.value)
+            yield name.value, self.value(child, child_path)
 
-    def _text(self, written: str, place: Place) -> str:
+    def _text(self, raw: str, path: KeyPath) -> str:
         """The text with its variables replaced and, where it names a file, that file's text instead."""
-        text = _VARIABLE.sub(lambda found: self._variable(found, place), written)
-        if names := tuple(found[1] for found in _VARIABLE.finditer(written) if found[1]):
-            self._document.made_of[place] = names
+        text = _VARIABLE.sub(lambda match: self._variable(match, path), raw)
+        if names := tuple(match[1] for match in _VARIABLE.finditer(raw) if match[1]):
+            self._document.variables_in[path] = names
         if text.startswith("file:"):
-            text = self._file(text.removeprefix("file:"), place)
+            text = self._file(text.removeprefix("file:"), path)
         if _NO_TEXT.search(text):
-            self._document.report(place, "holds characters that are no text")
+            self._document.report(path, "holds characters that are no text")
             return ""
         return text
 
-    def _variable(self, found: re.Match[str], place: Place) -> str:
-        name, default = found.groups()
-        if found[0] == "$${":
+    def _variable(self, match: re.Match[str], path: KeyPath) -> str:
+        name, default = match.groups()
+        if match[0] == "$${":
             return "${"
         if name is None:
-            self._document.report(place, "expected ${NAME} or ${NAME:-default}; write $${ for a plain ${")
-            return found[0]
+            self._document.report(path, "expected ${NAME} or ${NAME:-default}; write $${ for a plain ${")
+            return match[0]
         self._document.variables.add(name)
         if self._env.get(name) or (default is None and name in self._env):
             return self._env[name]
         if default is None:
-            self._unset.setdefault(name, []).append(place)
+            self._unset.setdefault(name, []).append(path)
         return default or ""
 
-    def _file(self, name: str, place: Place) -> str:
+    def _file(self, name: str, path: KeyPath) -> str:
         """The text of a file, without its last line's end: secrets are mounted as files."""
         try:
             return re.sub(r"\r?\n\Z", "", Path(name).read_bytes().decode())
         except OSError as error:
-            self._document.report(place, f"cannot read {name}: {error.strerror}")
+            self._document.report(path, f"cannot read {name}: {error.strerror}")
         except ValueError:
-            self._document.report(place, f"cannot read {name!r}: it is not UTF-8 text, or no file's name")
+            self._document.report(path, f"cannot read {name!r}: it is not UTF-8 text, or no file's name")
         return ""
 
 

@@ -12,7 +12,7 @@ def any_case(pattern: str) -> str:
 
     It may escape punctuation, and holds neither character classes nor escaped letters.
     """
-    return re.sub("[A-Za-z]", lambda found: f"[{found[0].upper()}{found[0].lower()}]", pattern)
+    return re.sub("[A-Za-z]", lambda match: f"[{match[0].upper()}{match[0].lower()}]", pattern)
 
 
 _ORDER = ("d", "h", "m", "s", "ms")
@@ -32,11 +32,11 @@ _RATE = re.compile(r"(\d{1,9})\s?/\s?(s|m|min|h|d)", re.ASCII)
 DURATION, SIZE, RATE = (f"^(?:{shape.pattern})$" for shape in (_DURATION, re.compile(rf"{_NUMBER}\s?[A-Za-z]*"), _RATE))
 
 
-def duration(written: object) -> float:
+def duration(raw: object) -> float:
     """Seconds in `90s`, `1h30m`, `10 seconds`, or a plain number of seconds; ValueError says what was expected."""
-    seconds = _number(written)
-    if seconds is None and isinstance(written, str) and (found := _DURATION.fullmatch(written)):
-        parts = [float(number) * SECONDS[unit] for number, unit in zip(found.groups(), _ORDER, strict=True) if number]
+    seconds = _number(raw)
+    if seconds is None and isinstance(raw, str) and (match := _DURATION.fullmatch(raw)):
+        parts = [float(number) * SECONDS[unit] for number, unit in zip(match.groups(), _ORDER, strict=True) if number]
         seconds = sum(parts) if parts else None
     if seconds is None:
         raise ValueError("expected a duration such as 90s, 5m or 1h30m, or a number of seconds")
@@ -45,36 +45,36 @@ def duration(written: object) -> float:
     return seconds
 
 
-def size(written: object) -> int:
+def size(raw: object) -> int:
     """Bytes in `1MiB` or `256kB`, or a plain number of bytes; ValueError says what was expected."""
-    number, unit = _number(written), "b"
-    if number is None and isinstance(written, str) and (found := _SIZE.fullmatch(written)):
-        number, unit = float(found[1]), found[2].lower()
-    if number is None or unit not in BYTES or (found_bytes := number * BYTES[unit]) % 1:
+    number, unit = _number(raw), "b"
+    if number is None and isinstance(raw, str) and (match := _SIZE.fullmatch(raw)):
+        number, unit = float(match[1]), match[2].lower()
+    if number is None or unit not in BYTES or (total := number * BYTES[unit]) % 1:
         raise ValueError("expected a size such as 1MiB or 256kB, or a number of bytes")
-    return int(found_bytes)
+    return int(total)
 
 
-def rate(written: object) -> tuple[int, float]:
+def rate(raw: object) -> tuple[int, float]:
     """How many, and in how many seconds: `100/s`, `600/min`, `5000/h`; ValueError says what was expected."""
-    found = _RATE.fullmatch(written) if isinstance(written, str) else None
-    if not found or not int(found[1]):
+    match = _RATE.fullmatch(raw) if isinstance(raw, str) else None
+    if not match or not int(match[1]):
         raise ValueError("expected a rate such as 100/s, 600/min or 5000/h")
-    return int(found[1]), SECONDS["m" if found[2] == "min" else found[2]]
+    return int(match[1]), SECONDS["m" if match[2] == "min" else match[2]]
 
 
 def spoken(seconds: float) -> str:
-    """These seconds written again, in the largest unit that divides them: `90s`, `5m`, `1h`."""
+    """These seconds as a duration, in the largest unit that divides them: `90s`, `5m`, `1h`."""
     for unit in ("d", "h", "m"):
         if seconds and seconds % SECONDS[unit] == 0:
             return f"{seconds / SECONDS[unit]:.10g}{unit}"
     return f"{seconds:.10g}s"
 
 
-def _number(written: object) -> float | None:
+def _number(raw: object) -> float | None:
     """A plain number of at least 0, also as text; None for everything else."""
-    if isinstance(written, str):
-        return float(written) if re.fullmatch(_NUMBER, written, re.ASCII) else None
-    if isinstance(written, bool) or not isinstance(written, int | float):
+    if isinstance(raw, str):
+        return float(raw) if re.fullmatch(_NUMBER, raw, re.ASCII) else None
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
         return None
-    return float(written) if 0 <= written < 10**12 else None
+    return float(raw) if 0 <= raw < 10**12 else None

@@ -1,4 +1,4 @@
-"""Pydantic's verdicts in the words of the person who writes the file: what was expected, and where."""
+"""Pydantic's errors in the words of the person who writes the file: what was expected, and where."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails
 
-from relay.configfile.document import Document, Place
+from relay.configfile.document import Document, KeyPath
 from relay.configfile.units import DURATION, any_case, duration, spoken
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -63,21 +63,21 @@ class Section(BaseModel):
 
 
 # A lone text stands for a list of one.
-one_or_more = BeforeValidator(lambda written: [written] if isinstance(written, str) else written)
+one_or_more = BeforeValidator(lambda raw: [raw] if isinstance(raw, str) else raw)
 Texts = Annotated[tuple[str, ...], one_or_more]
 DurationText = Annotated[str, Field(pattern=DURATION)]
 Duration = Annotated[float, BeforeValidator(duration, json_schema_input_type=float | DurationText)]
 Off = Literal["off", False]  # False is what `off` is to older YAML
 
 
-def validate(model: type[Model], written: object, document: Document, place: Place) -> Model | None:
-    """`written` as a `model`; None if it is none, with every fault reported to the document."""
+def validate(model: type[Model], raw: object, document: Document, path: KeyPath) -> Model | None:
+    """`raw`, which stands at `path`, as a `model`; None if it is none, with every fault reported to the document."""
     try:
-        return model.model_validate(written)
+        return model.model_validate(raw)
     except ValidationError as error:
-        for fault in _told_once(error.errors(include_url=False), model):
+        for fault in _without_consequences(error.errors(include_url=False), model):
             steps = fault["loc"][:-1] if fault["loc"][-1:] == ("[key]",) else fault["loc"]
-            document.report((*place, *steps), _message(fault, model))
+            document.report((*path, *steps), _message(fault, model))
     return None
 
 
@@ -98,10 +98,10 @@ def nearest(wrong: str, names: Iterable[str]) -> str:
 def keyed(example: str) -> Callable[[object], object]:
     """Accepts keys and values, or what was read from them; for anything else the example says more than "a mapping"."""
 
-    def check(written: object) -> object:
-        if not isinstance(written, Mapping | BaseModel):
-            raise ValueError(f"expected {example}")  # noqa: TRY004 - pydantic tells of these alone
-        return written
+    def check(raw: object) -> object:
+        if not isinstance(raw, Mapping | BaseModel):
+            raise ValueError(f"expected {example}")  # noqa: TRY004 - pydantic reports these alone
+        return raw
 
     return check
 
@@ -117,28 +117,28 @@ class _Shown(AfterValidator):
         return {**handler(core), **self.schema}
 
 
-def known_name(names: Iterable[str], what: str) -> AfterValidator:
+def known_name(names: Iterable[str], noun: str) -> AfterValidator:
     """Accepts one of `names` in any case of letters, and gives it in ours."""
     spellings = {name.casefold(): name for name in names}
 
-    def check(written: str) -> str:
-        if written.casefold() not in spellings:
-            raise ValueError(f"unknown {what}; {suggest(written, spellings.values())}")
-        return spellings[written.casefold()]
+    def check(raw: str) -> str:
+        if raw.casefold() not in spellings:
+            raise ValueError(f"unknown {noun}; {suggest(raw, spellings.values())}")
+        return spellings[raw.casefold()]
 
     ours = list(spellings.values())  # what editors offer; they accept the other spellings by the pattern
-    anyhow = {"type": "string", "pattern": f"^(?:{'|'.join(any_case(name) for name in ours)})$"}
-    return _Shown(check, {"anyOf": [{"enum": ours}, anyhow]})
+    other_spellings = {"type": "string", "pattern": f"^(?:{'|'.join(any_case(name) for name in ours)})$"}
+    return _Shown(check, {"anyOf": [{"enum": ours}, other_spellings]})
 
 
 def spelled(pattern: str, expected: str) -> AfterValidator:
     """Accepts text that `pattern` matches whole."""
     compiled = re.compile(pattern, re.ASCII)
 
-    def check(written: str) -> str:
-        if not compiled.fullmatch(written):
+    def check(raw: str) -> str:
+        if not compiled.fullmatch(raw):
             raise ValueError(f"expected {expected}")
-        return written
+        return raw
 
     return _Shown(check, {"pattern": f"^(?:{pattern})$"})
 
@@ -152,16 +152,16 @@ def spellings(model: type[BaseModel]) -> dict[str, list[str]]:
     return {name: _spellings(name, field) for name, field in model.model_fields.items()}
 
 
-def _told_once(faults: Iterable[ErrorDetails], model: type[BaseModel]) -> Iterator[ErrorDetails]:
+def _without_consequences(faults: Iterable[ErrorDetails], model: type[BaseModel]) -> Iterator[ErrorDetails]:
     """All but the missing keys that an unknown one beside them was probably meant for: that is one mistake."""
     faults = list(faults)
-    meant = {
+    intended = {
         (*here, nearest(str(key), [_spellings(name, field)[0] for name, field in _fields(model, here).items()]))
         for here, key in (
             (fault["loc"][:-1], fault["loc"][-1]) for fault in faults if fault["type"] == "extra_forbidden"
         )
     }
-    return (fault for fault in faults if fault["type"] != "missing" or fault["loc"] not in meant)
+    return (fault for fault in faults if fault["type"] != "missing" or fault["loc"] not in intended)
 
 
 def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
-from relay.configfile.document import Document, Place
+from relay.configfile.document import Document, KeyPath
 from relay.configfile.validation import (
     Duration,
     Name,
@@ -166,7 +166,7 @@ def modes_at(kind: Any, settings: Any, address: str) -> tuple[str, ...]:
     return tuple(ask(address)) if ask else tuple(kind.modes)
 
 
-def warnings(destinations: Mapping[str, Destination]) -> Iterator[tuple[Place, str]]:
+def warnings(destinations: Mapping[str, Destination]) -> Iterator[tuple[KeyPath, str]]:
     """Where someone would be told the same twice, and by whom."""
     seen: dict[tuple[str, str, str], str] = {}
     for name, destination in destinations.items():
@@ -180,7 +180,7 @@ def warnings(destinations: Mapping[str, Destination]) -> Iterator[tuple[Place, s
 
 
 def _destination(name: str, written: object, document: Document, channels: Channels) -> Destination | None:
-    place: Place = ("destinations", name)
+    place: KeyPath = ("destinations", name)
     named = [key for key in written if key in channels] if isinstance(written, Mapping) else []
     if not isinstance(written, Mapping) or len(named) != 1:
         unknown = (
@@ -206,7 +206,7 @@ def _destination(name: str, written: object, document: Document, channels: Chann
     return validate(Destination, given, document, place)
 
 
-def _addresses(written: object, kind: Any, document: Document, place: Place) -> tuple[str, ...]:
+def _addresses(written: object, kind: Any, document: Document, place: KeyPath) -> tuple[str, ...]:
     try:
         addresses = tuple(dict.fromkeys(kind.addresses(written)))
     except ValueError as error:
@@ -217,7 +217,7 @@ def _addresses(written: object, kind: Any, document: Document, place: Place) -> 
     return addresses
 
 
-def _mode(written: Mapping[str, object], kind: Any, document: Document, place: Place) -> object:
+def _mode(written: Mapping[str, object], kind: Any, document: Document, place: KeyPath) -> object:
     mode = written.get("mode", kind.modes[0])
     if mode not in kind.modes:
         document.report(

@@ -1,4 +1,4 @@
-"""Saying no: to the sender as application/problem+json (RFC 9457), to the log in few words, and sparingly."""
+"""Refusals: to the sender as application/problem+json (RFC 9457), to the log in few words, and rate limited."""
 
 import json
 import time
@@ -71,7 +71,7 @@ def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
     """A middleware that turns every error into a problem document: our own, aiohttp's, and what nobody expected.
 
     The last becomes a 503: an event may be at stake, and the sender of a 500 might not send it again. It is counted
-    each time, and logged sparingly: whoever finds out how to cause it does not write the log at will.
+    each time, and logged at a limited rate: whoever finds out how to cause it does not write the log at will.
     """
     lines = RateLimitedLog(clock)
 
@@ -112,7 +112,7 @@ class RateLimitedLog:
     def __init__(self, clock: Callable[[], float], period: float = 1.0) -> None:
         self._clock = clock
         self._period = period
-        self._said: dict[tuple[str, str], float] = {}
+        self._written_at: dict[tuple[str, str], float] = {}
         self._left_out: dict[tuple[str, str], int] = {}
 
     def warning(self, logger: Any, event: str, key: str = "", **fields: object) -> None:
@@ -123,10 +123,10 @@ class RateLimitedLog:
 
     def _line(self, write: Callable[..., object], event: str, key: str, fields: Mapping[str, object]) -> None:
         line, now = (event, key), self._clock()
-        if 0 <= now - self._said.get(line, float("-inf")) < self._period:
+        if 0 <= now - self._written_at.get(line, float("-inf")) < self._period:
             self._left_out[line] = self._left_out.get(line, 0) + 1
             return
-        self._said[line] = now
+        self._written_at[line] = now
         write(event, left_out=self._left_out.pop(line, 0), **fields)
 
 

@@ -138,9 +138,10 @@ class Receiver:
         return web.json_response({"status": "ok"})
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        found = Readiness(ready=False, checks={"server": "stopping"}) if self.stopping else await self._readiness()
-        answer = {"ready": found.ready, "checks": dict(found.checks)}
-        return web.json_response(answer, status=200 if found.ready else 503)
+        stopping = Readiness(ready=False, checks={"server": "stopping"})
+        readiness = stopping if self.stopping else await self._readiness()
+        answer = {"ready": readiness.ready, "checks": dict(readiness.checks)}
+        return web.json_response(answer, status=200 if readiness.ready else 503)
 
     async def metrics(self, _request: web.Request) -> web.Response:
         headers = {"Content-Type": metrics.CONTENT_TYPE_LATEST}

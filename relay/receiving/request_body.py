@@ -33,10 +33,10 @@ async def expect_later(_request: web.Request) -> None:
 
 def headers(request: web.Request) -> dict[str, list[bytes]]:
     """All header lines by their name in small letters, as bytes: what signatures are made of."""
-    found: dict[str, list[bytes]] = {}
+    values: dict[str, list[bytes]] = {}
     for name, value in request.raw_headers:
-        found.setdefault(name.decode("latin-1").lower(), []).append(value.strip(b" \t"))
-    return found
+        values.setdefault(name.decode("latin-1").lower(), []).append(value.strip(b" \t"))
+    return values
 
 
 def _check_size(size: int, most: int) -> None:

@@ -125,10 +125,10 @@ def sign(
     return rules.sign(Draft(body, header or rules.header, message_id, int(timestamp)), secret)
 
 
-def _check_age(said: bytes, tolerance: float, now: float) -> None:
-    if not _TIMESTAMP.fullmatch(said):
+def _check_age(timestamp: bytes, tolerance: float, now: float) -> None:
+    if not _TIMESTAMP.fullmatch(timestamp):
         raise InvalidSignature("expected a timestamp in seconds since 1970")
-    if abs(age := now - int(said)) > tolerance:
+    if abs(age := now - int(timestamp)) > tolerance:
         raise InvalidSignature(f"the signature is {age:.0f} s old; tolerated are {tolerance:g} s either way")
 
 

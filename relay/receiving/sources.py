@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from relay.configfile.document import Place
+from relay.configfile.document import KeyPath
 from relay.configfile.units import RATE, rate
 from relay.configfile.validation import Duration, Name, Section, keyed, known_name, spelled
 from relay.receiving.signatures import SCHEMES
@@ -118,10 +118,10 @@ class RateLimit(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read(cls, written: object) -> Mapping[str, float] | object:
-        if isinstance(written, Mapping):
-            return written
-        count, period = rate(written)
+    def _read(cls, raw: object) -> Mapping[str, float] | object:
+        if isinstance(raw, Mapping):
+            return raw
+        count, period = rate(raw)
         return {"count": count, "period": period}
 
     @classmethod
@@ -161,12 +161,12 @@ class Source(Section):
     rate_limit: RateLimit | None = None
 
 
-def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[Place, str]]:
+def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
     """What works but should not stay so, and why."""
     for name, source in sources.items():
-        place: Place = ("sources", name, "signature")
+        path: KeyPath = ("sources", name, "signature")
         if source.signature.allow_unsigned:
-            yield place, "unsigned: anyone who knows the address can send events"
+            yield path, "unsigned: anyone who knows the address can send events"
         for key, secret in source.signature.secrets.items():
             if (length := strength(secret)) < SHORT_SECRET:
-                yield (*place, "secrets", key), f"the secret has {length} bytes; {SHORT_SECRET} or more are better"
+                yield (*path, "secrets", key), f"the secret has {length} bytes; {SHORT_SECRET} or more are better"

@@ -4,7 +4,8 @@ Mail scanners open every link, so a GET only asks. The POST is that of the page'
 alike, which send `List-Unsubscribe=One-Click` without cookies (https://www.rfc-editor.org/rfc/rfc8058). Each may come
 twice.
 
-The seal comes before everything else: who has no link of ours costs an HMAC, is not read, and uses up nobody's share.
+The seal comes before everything else: a request without a link of ours costs an HMAC, is not read, and counts against
+nobody's limit.
 """
 
 import math
@@ -100,8 +101,8 @@ class Unsubscribe:
         language = language_of(request.headers.get("Accept-Language", ""))
         token = request.match_info["token"]
         try:
-            destination, address, written = redeem(await self._suppressions.key(), PURPOSE, token)
-            language = language_of(written)  # of the mail that the link stands in
+            destination, address, mail_language = redeem(await self._suppressions.key(), PURPOSE, token)
+            language = language_of(mail_language)
             if wait := self._throttle.wait(token.rpartition(".")[2], LIMIT, self._clock()):
                 return _page("later", language, 429, retry_after=wait)
             name = await step(destination, address)

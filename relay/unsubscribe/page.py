@@ -1,4 +1,4 @@
-"""What the unsubscribe page says, in English and German, and the header that keeps everything else out of it. Pure."""
+"""The unsubscribe page, in English and German, and the header that keeps everything else out of it. Pure."""
 
 from base64 import b64encode
 from hashlib import sha256
@@ -43,10 +43,10 @@ POLICY = (
 )
 
 
-def language_of(wanted: str) -> str:
+def language_of(accepted: str) -> str:
     """The first of a mail's language, or of an Accept-Language header, that the page speaks; English otherwise."""
-    for one in wanted.lower().split(","):
-        code = one.partition(";")[0].strip().replace("_", "-").partition("-")[0]
+    for entry in accepted.lower().split(","):
+        code = entry.partition(";")[0].strip().replace("_", "-").partition("-")[0]
         if code in TEXTS:
             return code
     return "en"
@@ -59,7 +59,7 @@ def page(name: str, language: str, destination: str = "", address: str = "") -> 
     # The list is part of a sentence in two languages, and only sentences are translated.
     about = str(texts["about_dynamic" if destination == DYNAMIC else "about"])
     marked = {"destination": escape(destination)}
-    said = text.format(address=f"<strong>{escape(address)}</strong>", about=about.format(**marked))
+    sentence = text.format(address=f"<strong>{escape(address)}</strong>", about=about.format(**marked))
     form = ""
     if button:
         field, value = SENDS[name]
@@ -67,4 +67,4 @@ def page(name: str, language: str, destination: str = "", address: str = "") -> 
             f'<form method="post">{f"<p>{question}</p>" if question else ""}'
             f'<button name="{field}" value="{value}">{button}</button></form>'
         )
-    return Template(_FRAME).substitute(language=language, title=title, text=said, form=form)
+    return Template(_FRAME).substitute(language=language, title=title, text=sentence, form=form)
