@@ -79,23 +79,23 @@ class Supervisor:
                 waiting.append(embedded.failed)
             # Each process counts for itself; a scrape of any of them adds up what all have written here.
             self._env["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-"))
-            keepers = asyncio.gather(*(self._keep(number) for number in range(self._count)))
-            await asyncio.wait([*waiting, keepers], return_when=asyncio.FIRST_COMPLETED)
+            relays = asyncio.gather(*(self._keep_running(number) for number in range(self._count)))
+            await asyncio.wait([*waiting, relays], return_when=asyncio.FIRST_COMPLETED)
             lost = waiting[0].result() if waiting and waiting[0].done() and not self._stopping.is_set() else ""
             self.stop()
-            await keepers
+            await relays
             if lost:
                 raise EmbeddedRedisError(lost)
             if self._refused:
                 raise RelayError("relay did not start: the lines above say why")
 
-    async def _keep(self, number: int) -> None:
+    async def _keep_running(self, number: int) -> None:
         """Run one relay, again and again, until `stop`."""
         command = (sys.executable, "-m", "relay", "serve", "-c", str(self._path), "--role", self._role, "--reuse-port",
                    *self._options)  # fmt: skip
         first = True
         while not self._stopping.is_set():
-            begun = time.monotonic()
+            started = time.monotonic()
             child = await asyncio.create_subprocess_exec(
                 # Without this one the private Redis is gone, and another may want the port: there is no time to drain.
                 *command, env=self._env, start_new_session=True, preexec_fn=ends_with_parent(signal.SIGINT)
@@ -107,7 +107,7 @@ class Supervisor:
             status = await child.wait()
             self._children.discard(child)
             multiprocess.mark_process_dead(child.pid, self._env["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
-            if first and status == REFUSED and time.monotonic() - begun < SETTLED:
+            if first and status == REFUSED and time.monotonic() - started < SETTLED:
                 self._refused = self._refused or not self._stopping.is_set()
                 self.stop()
                 return

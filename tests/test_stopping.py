@@ -79,12 +79,12 @@ async def test_while_it_drains_every_answer_ends_its_connection(front: Front) ->
 async def test_the_answer_to_what_came_before_ends_its_connection_too() -> None:
     began, go_on = asyncio.Event(), asyncio.Event()
 
-    async def take(_event: Event) -> Accepted:
+    async def ingest(_event: Event) -> Accepted:
         began.set()
         await go_on.wait()
         return Accepted("accepted", 1)
 
-    async with receiving(take=take) as front:
+    async with receiving(ingest=ingest) as front:
         in_flight = asyncio.create_task(front.sender().post(body()))
         await began.wait()
         drain(front)
@@ -133,12 +133,12 @@ async def test_at_the_end_a_request_that_has_begun_is_read_and_answered(front: F
 async def test_what_is_not_answered_in_time_is_cut_off() -> None:
     began = asyncio.Event()
 
-    async def take(_event: Event) -> Accepted:
+    async def ingest(_event: Event) -> Accepted:
         began.set()
         await asyncio.Event().wait()
         raise AssertionError
 
-    async with receiving(take=take) as front, connection(front) as (write, reply):
+    async with receiving(ingest=ingest) as front, connection(front) as (write, reply):
         write(front.sender().raw(EVENT))
         await began.wait()
 

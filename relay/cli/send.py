@@ -12,7 +12,8 @@ import click
 
 from relay.cli.options import json_option, read_event, refuse, visible
 from relay.errors import RelayError
-from relay.receiving.signatures import SCHEMES, sign
+from relay.receiving.schemes import SCHEMES
+from relay.receiving.signatures import sign
 
 PATIENCE = 30.0  # seconds for the answer
 SHOWN = 4000  # characters of it that are printed

@@ -18,7 +18,7 @@ from relay.domain.faults import handling
 from relay.domain.parsing import decode, parse
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.ingest import Ingest
-from relay.receiving.identity import Named
+from relay.receiving.identity import EventIdentity
 from relay.store import Store
 from relay.store.admin import Admin, Quarantined
 from relay.store.embedded.server import running_url
@@ -45,7 +45,7 @@ class StoreSession:
                 source=kept.source,
                 received_at=datetime.fromtimestamp(self.clock(), UTC),
                 default_event=source.event if source else "",
-                **Named.kept(kept.headers).ids(kept.body),
+                **EventIdentity.from_quarantine(kept.headers).ids(kept.body),
             )
         return await Ingest(self.store, lambda: self.config, CHANNELS).ingest(event)
 

@@ -1,6 +1,5 @@
 """Reading the configuration: one YAML file, whole or not at all, with every fault named by its line."""
 
-import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from hashlib import sha256
@@ -8,18 +7,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from relay.config.checks import check, check_dynamic, check_names, is_misspelt
 from relay.config.schema import Config
-from relay.configfile.document import Document, KeyPath, read
+from relay.configfile.document import Document, read
 from relay.configfile.validation import nearest, suggest, validate
 from relay.errors import ConfigError, Problem
-from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at, read_destinations
-from relay.policy.presentation import KNOWN_EVENTS
-from relay.policy.rules import fits
-from relay.policy.watchdog import SOURCE
-from relay.receiving import sources
-from relay.rendering.translations import languages
-from relay.resources import resource_dir
 
 # Variables that decide over the file, and what they decide.
 OVERRIDES = {
@@ -54,12 +47,12 @@ def parse_config(text: str, *, file: str = "", env: Mapping[str, str], channels:
         "destinations": read_destinations(document, channels),
     }
     config = validate(Config, settings, document, ())
-    _check_names(document)
+    check_names(document)
     if config:
         config = _with_inherited_retries(config)
         config = _with_possible_modes(config, document, channels)
-        _check(config, document)
-        _check_dynamic(config, document, channels)
+        check(config, document)
+        check_dynamic(config, document, channels)
     if document.problems or not config:
         raise ConfigError(sorted(document.problems, key=lambda problem: problem.line or 0), file)
     config._digest = sha256(text.encode()).hexdigest()[:DIGEST]
@@ -94,7 +87,7 @@ def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:
     configured = document.section("channels")
     valid = {}
     # What was meant but is misspelt is not missing as well.
-    missing = set(channels) if _is_misspelt("channels", document) else set()
+    missing = set(channels) if is_misspelt("channels", document) else set()
     for name, settings in configured.items():
         if name not in channels:
             document.report(("channels", name), f"unknown channel; {suggest(name, channels)}")
@@ -110,28 +103,6 @@ def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:
                     missing.add(channel)
                     document.report(("destinations", name, channel), f"needs channels.{channel}, which is missing")
     return valid
-
-
-def _check_names(document: Document) -> None:
-    """Every name that a rule gives must be one of ours; asked of the raw text, so that all faults show at once."""
-    sections = {key: document.section(key) for key in ("destinations", "sources")}
-    misspelt = {key for key in sections if _is_misspelt(key, document)}
-    rules = document.data.get("rules")
-    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
-        for key, section in (("notify", "destinations"), ("sources", "sources")):
-            names = rule.get(key) if isinstance(rule, dict) else None
-            listed = names if isinstance(names, list) else [names]
-            for position, name in enumerate(listed):
-                own = section == "sources" and name == SOURCE  # where relay's own events come from
-                if isinstance(name, str) and name not in sections[section] and not own and section not in misspelt:
-                    path = ("rules", index, key, position) if listed is names else ("rules", index, key)
-                    document.report(path, f"unknown {section[:-1]} {name!r}; {suggest(name, sections[section])}")
-
-
-def _is_misspelt(section: str, document: Document) -> bool:
-    """Whether this key at the top is missing because it was written a little wrong, which is reported already."""
-    keys = Config.model_fields
-    return section not in document.data and section in {nearest(key, keys) for key in document.data if key not in keys}
 
 
 def _with_inherited_retries(config: Config) -> Config:
@@ -168,75 +139,3 @@ def _with_possible_modes(config: Config, document: Document, channels: Channels)
 
 def _no_warnings(*_: object) -> tuple[str, ...]:
     return ()
-
-
-def _check_dynamic(config: Config, document: Document, channels: Channels) -> None:
-    """What operations may ask for has to be possible, and spelled as destinations spell it."""
-    allowed = config.dynamic_destinations
-    requested = {"email": allowed.email_domains, "slack": allowed.slack} if allowed else {}
-    for channel, key in (("email", "email_domains"), ("slack", "slack")):
-        if requested.get(channel) and channel not in config.channels:
-            document.report(("dynamic_destinations", key), f"needs channels.{channel}, which is missing")
-    for index, conversation in enumerate(requested.get("slack", ())):
-        path: KeyPath = ("dynamic_destinations", "slack", index)
-        try:
-            channels["slack"].addresses(conversation)
-        except ValueError as error:
-            document.report(path, str(error))
-            continue
-        settings = config.channels.get("slack")
-        if settings and not modes_at(channels["slack"], settings, conversation):
-            document.report(path, f"channels.slack has no way to {conversation}")
-    for index, name in enumerate((allowed and allowed.mention) or ()):
-        if name.strip().lstrip("@!").casefold() in ("here", "channel", "everyone"):
-            document.report(("dynamic_destinations", "mention", index), "an operation never calls a whole conversation")
-
-
-def _check(config: Config, document: Document) -> None:
-    """What no single value shows."""
-    if config.redis.durability == "replicated" and not config.redis.url:
-        document.report(("redis", "durability"), "replicated needs the url of a Redis that has replicas")
-    if config.templates and not config.templates.is_dir():
-        document.report(("templates",), f"expected a directory; there is none at {config.templates.absolute()}")
-    _check_languages(config, document)
-    _check_rules(config, document)
-    for name, source in config.sources.items():
-        if source.event and source.event not in KNOWN_EVENTS:
-            document.warn(
-                ("sources", name, "event"), f"not an event that relay knows; {suggest(source.event, KNOWN_EVENTS)}"
-            )
-    for path, message in (*sources.warnings(config.sources), *destinations.warnings(config.destinations)):
-        document.warn(path, message)
-
-
-def _check_languages(config: Config, document: Document) -> None:
-    """A language needs a catalogue, ours or one beside the user's own templates; `de-AT` makes do with `de`."""
-    own = [config.templates] if config.templates else []
-    available = {*languages([*own, resource_dir("templates")])}
-    chosen: dict[KeyPath, str | None] = {("language",): config.language}
-    chosen |= {
-        ("destinations", name, "language"): destination.language for name, destination in config.destinations.items()
-    }
-    for path, language in chosen.items():
-        if language and not {language, re.split("[-_]", language)[0]} & available:
-            document.report(path, f"unknown language; {suggest(language, available)}")
-
-
-def _check_rules(config: Config, document: Document) -> None:
-    if not config.rules:
-        document.warn(("rules",), "there are none, so nobody is notified of anything")
-    names: dict[str, int] = {}
-    for index, rule in enumerate(config.rules):
-        if names.setdefault(rule.name, index) != index:
-            document.report(("rules", index, "name"), f"the name of rules[{names[rule.name]}]; give each its own")
-        for position, pattern in enumerate(rule.events):
-            if any(fits(pattern, event) for event in KNOWN_EVENTS):
-                continue
-            path = ("rules", index, "events", position)
-            if "*" in pattern:  # it reaches known events only, so it would never hold
-                document.report(path, f"fits no event; {suggest(pattern, KNOWN_EVENTS)}")
-            else:
-                hint = suggest(pattern, KNOWN_EVENTS, "it reaches this rule if a source sends it")
-                document.warn(path, f"not an event that relay knows; {hint}")
-    for name in config.destinations.keys() - {name for rule in config.rules for name in rule.notify}:
-        document.warn(("destinations", name), "no rule notifies it")

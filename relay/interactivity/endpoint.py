@@ -22,10 +22,11 @@ from relay.domain.presses import Person, Presser
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, MUTE, Button, action_requested
 from relay.outage import Outage
-from relay.receiving import request_body as bodies
+from relay.receiving import request_body
 from relay.receiving.problems import HttpProblem, RateLimitedLog
 from relay.receiving.rate_limit import RateLimiter
-from relay.receiving.signatures import SignedRequest, verify
+from relay.receiving.schemes import SignedRequest
+from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit
 from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
 
@@ -75,13 +76,13 @@ class Interactions:
         self._post_ephemeral = post_ephemeral
         self._clock = clock
         self._patience = patience
-        self._throttle = RateLimiter()
+        self._limiter = RateLimiter()
         self._lines = RateLimitedLog(clock)
         self._outage = outage or Outage(clock)
         self._notices: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post(PATH, self.handle, expect_handler=bodies.expect_later)]
+        return [web.post(PATH, self.handle, expect_handler=request_body.expect_later)]
 
     async def handle(self, request: web.Request) -> web.Response:
         """200 once every press is durable or refused; 401 for what Slack did not sign, 503 if it is not durable."""
@@ -89,9 +90,9 @@ class Interactions:
         if not secret:
             raise HttpProblem(404, "There are no buttons: channels.slack.interactivity is off.")
         until = asyncio.get_running_loop().time() + WITHIN
-        body = await bodies.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
-        self._verify(SignedRequest(body, bodies.headers(request), None), secret)
-        if wait := self._throttle.wait(PATH, LIMIT, self._clock()):
+        body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
+        self._verify(SignedRequest(body, request_body.headers(request), None), secret)
+        if wait := self._limiter.wait(PATH, LIMIT, self._clock()):
             raise HttpProblem(429, "Too many presses.", headers={"Retry-After": f"{wait:.0f}"})
         payload = _payload(body)
         try:

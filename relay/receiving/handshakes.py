@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from relay.domain.parsing import decode
 from relay.errors import NotJson
-from relay.receiving.signatures import SignedRequest
+from relay.receiving.schemes import SignedRequest
 from relay.receiving.sources import RateLimit
 
 HEADER = "webhook-challenge"

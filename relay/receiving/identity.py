@@ -1,6 +1,6 @@
-"""Which id names an event, as far as the headers of its request say it. Pure.
+"""Which id an event has, as far as the headers of its request say. Pure.
 
-An id that the signature covers names the event. CloudEvents' `ce-id` (binary mode) is signed under no scheme, so it
+An id that the signature covers is the event's. CloudEvents' `ce-id` (binary mode) is signed under no scheme, so it
 counts only together with the body that it came with: whoever is on the way may change it, and reaches no other event.
 """
 
@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from relay.domain.parsing import MAX_ID
-from relay.receiving.signatures import SignedRequest, signed_id
+from relay.receiving.schemes import SignedRequest
+from relay.receiving.signatures import signed_id
 
 SHOWN = 200  # characters of a ce-id that stand before the digest of all of it
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class EventIdentity:
     """What the headers say: the signed id (webhook-id or svix-id), and the ce-id; each may be empty."""
 
     signed: str = ""
     unsigned: str = ""
 
     @classmethod
-    def by(cls, scheme: str, request: SignedRequest) -> "Named":
+    def of(cls, scheme: str, request: SignedRequest) -> "EventIdentity":
         """Of a verified request. ValueError if its signed id is none that could be shown or kept."""
         signed = _text([signed_id(scheme, request)])
         if signed is None:
@@ -30,8 +31,8 @@ class Named:
         return cls(signed, _text(request.headers.get("ce-id", ())) or "")
 
     @classmethod
-    def kept(cls, headers: Mapping[str, str]) -> "Named":
-        """As `headers` of it were kept in the quarantine."""
+    def from_quarantine(cls, headers: Mapping[str, str]) -> "EventIdentity":
+        """From the `headers` that were kept with its body."""
         return cls(headers.get("webhook-id", ""), headers.get("ce-id", ""))
 
     @property
@@ -39,7 +40,7 @@ class Named:
         return {name: text for name, text in (("webhook-id", self.signed), ("ce-id", self.unsigned)) if text}
 
     def ids(self, body: bytes) -> dict[str, str]:
-        """What `relay.domain.parsing.parse` takes of this request with this body."""
+        """The arguments for `relay.domain.parsing.parse`, given the request's body."""
         return {"delivery_id": self.signed, "unsigned_id": _bound(self.unsigned, body) if self.unsigned else ""}
 
 

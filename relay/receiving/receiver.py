@@ -1,4 +1,4 @@
-"""HTTP in: bytes → verified → parsed → taken → answered.
+"""HTTP in: bytes → verified → parsed → ingested → answered.
 
 Nothing in a body is read, logged or counted before its signature is found genuine, and 2xx is said only after the
 event and its deliveries are durable. Every other answer is a problem document (`relay.receiving.problems`).
@@ -19,12 +19,12 @@ from relay.domain.faults import handling
 from relay.domain.parsing import decode, parse
 from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
-from relay.receiving import handshakes, openapi
-from relay.receiving import request_body as bodies
-from relay.receiving.identity import Named
+from relay.receiving import handshakes, openapi, request_body
+from relay.receiving.identity import EventIdentity
 from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering
 from relay.receiving.rate_limit import RateLimiter
-from relay.receiving.signatures import SCHEMES, SignedRequest, verify
+from relay.receiving.schemes import SCHEMES, SignedRequest
+from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit, Signature, Source
 
 OUTCOMES: Mapping[int, str] = {
@@ -41,7 +41,7 @@ NOT_HANDLED = (
     "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
     "Sending it again does not help."
 )
-KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside what names it
+KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class Readiness:
 class Receiver:
     """The addresses that senders and probes see. Set `sources` to reload them, `stopping` to be asked no more.
 
-    take        makes an event durable with its deliveries; raises StoreUnavailable, and HandlingFailed
+    ingest      makes an event durable with its deliveries; raises StoreUnavailable, and HandlingFailed
     quarantine  keeps (source, body, headers, reason) of a genuine request that is no event, or with `fault` of one
                 that relay failed on, and returns its id; raises StoreUnavailable
     clock       epoch seconds
@@ -68,7 +68,7 @@ class Receiver:
     def __init__(
         self,
         sources: Mapping[str, Source],
-        take: Callable[[Event], Awaitable[Accepted]],
+        ingest: Callable[[Event], Awaitable[Accepted]],
         quarantine: Callable[..., Awaitable[str]],
         readiness: Callable[[], Awaitable[Readiness]],
         clock: Callable[[], float],
@@ -81,7 +81,7 @@ class Receiver:
     ) -> None:
         self.sources = sources
         self.stopping = False
-        self._take = take
+        self._ingest = ingest
         self._quarantine = quarantine
         self._readiness = readiness
         self._clock = clock
@@ -89,13 +89,13 @@ class Receiver:
         self._body_timeout = body_timeout
         self._registry = registry
         self._public_url = public_url
-        self._throttle = RateLimiter()
+        self._limiter = RateLimiter()
         self._lines = RateLimitedLog(clock)
         self._outage = outage or Outage(clock)
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.route("*", "/webhooks/{source}", self.receive, expect_handler=bodies.expect_later),
+            web.route("*", "/webhooks/{source}", self.receive, expect_handler=request_body.expect_later),
             web.get("/", self.root),
             web.get("/healthz", self.healthz),
             web.get("/readyz", self.readyz),
@@ -114,16 +114,16 @@ class Receiver:
             if challenge := handshakes.challenge(signed):
                 metrics.events.labels(label, "challenge").inc()
                 return web.json_response({"challenge": challenge}, headers={handshakes.HEADER: challenge})
-            event, accepted = await self._taken(signed, name, source)
-        except HttpProblem as refused:
-            reason = str(refused.__cause__ or "") or str(refused)
-            fault = isinstance(refused.__cause__, HandlingFailed)
-            metrics.events.labels(label, "fault" if fault else OUTCOMES[refused.status]).inc()
-            key = f"{label} {refused.status}"
-            if isinstance(refused.__cause__, StoreUnavailable) and not isinstance(refused.__cause__, NoRoom):
+            event, accepted = await self._ingested(signed, name, source)
+        except HttpProblem as refusal:
+            reason = str(refusal.__cause__ or "") or str(refusal)
+            fault = isinstance(refusal.__cause__, HandlingFailed)
+            metrics.events.labels(label, "fault" if fault else OUTCOMES[refusal.status]).inc()
+            key = f"{label} {refusal.status}"
+            if isinstance(refusal.__cause__, StoreUnavailable) and not isinstance(refusal.__cause__, NoRoom):
                 self._outage.failed(reason)
             else:
-                self._lines.warning(log, "event.refused", key, source=label, status=refused.status, reason=reason)
+                self._lines.warning(log, "event.refused", key, source=label, status=refusal.status, reason=reason)
             raise
         metrics.events.labels(label, accepted.status).inc()
         answer: dict[str, object] = {"status": accepted.status, "eventId": event.id or None}
@@ -159,29 +159,29 @@ class Receiver:
         if request.method != hdrs.METH_POST:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
         _expect_plain_json(request)
-        body = await bodies.read(request, most=self._max_body, seconds=self._body_timeout)
-        signed = SignedRequest(body, bodies.headers(request), _query_token(request))
+        body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
+        signed = SignedRequest(body, request_body.headers(request), _query_token(request))
         self._verify(signed, name, source.signature)
         self._admit(name, source.rate_limit)
         return signed, source
 
-    async def _taken(self, signed: SignedRequest, name: str, source: Source) -> tuple[Event, Accepted]:
+    async def _ingested(self, signed: SignedRequest, name: str, source: Source) -> tuple[Event, Accepted]:
         try:
-            named = Named.by(source.signature.scheme, signed)
+            identity = EventIdentity.of(source.signature.scheme, signed)
         except ValueError as error:
             raise HttpProblem(400, f"{error}") from error
         try:
             try:
-                event = self._parse(signed, named, name, source)
-                return event, await self._take(event)
+                event = self._parse(signed, identity, name, source)
+                return event, await self._ingest(event)
             except InvalidEvent as error:
                 # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
-                kept = await self._set_aside(signed, named, name, str(error))
-                raise HttpProblem(422, error.message, field=error.field, quarantine=kept) from error
+                quarantine_id = await self._quarantined(signed, identity, name, str(error))
+                raise HttpProblem(422, error.message, field=error.field, quarantine=quarantine_id) from error
             except HandlingFailed as error:  # it would fail again at every try of the sender
                 metrics.unexpected_errors.inc()
-                kept = await self._set_aside(signed, named, name, str(error), fault=True)
-                raise HttpProblem(422, NOT_HANDLED, quarantine=kept) from error
+                quarantine_id = await self._quarantined(signed, identity, name, str(error), fault=True)
+                raise HttpProblem(422, NOT_HANDLED, quarantine=quarantine_id) from error
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
 
@@ -207,28 +207,28 @@ class Receiver:
         metrics.signatures_verified.labels(name, key).inc()
 
     def _admit(self, name: str, limit: RateLimit | None) -> None:
-        wait = self._throttle.wait(name, limit, self._clock()) if limit else 0.0
+        wait = self._limiter.wait(name, limit, self._clock()) if limit else 0.0
         if limit and wait:
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
 
-    def _parse(self, signed: SignedRequest, named: Named, name: str, source: Source) -> Event:
+    def _parse(self, signed: SignedRequest, identity: EventIdentity, name: str, source: Source) -> Event:
         now = datetime.fromtimestamp(self._clock(), UTC)
         try:
             with handling():
                 document = decode(signed.body)
-                ids = named.ids(signed.body)
+                ids = identity.ids(signed.body)
                 return parse(document, source=name, received_at=now, default_event=source.event, **ids)
         except NotJson as error:
             raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
 
-    async def _set_aside(
-        self, signed: SignedRequest, named: Named, name: str, reason: str, *, fault: bool = False
+    async def _quarantined(
+        self, signed: SignedRequest, identity: EventIdentity, name: str, reason: str, *, fault: bool = False
     ) -> str:
         headers = {key: signed.headers[key][0].decode("latin-1") for key in KEPT_HEADERS if key in signed.headers}
-        kept = await self._quarantine(name, signed.body, headers | named.headers, reason, fault=fault)
+        quarantine_id = await self._quarantine(name, signed.body, headers | identity.headers, reason, fault=fault)
         metrics.quarantined.labels(name, "fault" if fault else "invalid").inc()
-        return kept
+        return quarantine_id
 
 
 def make_app(receiver: Receiver) -> web.Application:

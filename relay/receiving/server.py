@@ -9,14 +9,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, cast
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from relay.receiving.problems import UNEXPECTED, RateLimitedLog, place, problem
+from relay.receiving.connection import Guard, GuardedConnection, watched
+from relay.receiving.problems import RateLimitedLog, place
 
 MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
 CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
@@ -49,7 +48,7 @@ async def serve(
     server = runner.server
     if server is None:
         raise RuntimeError("aiohttp's runner was set up without a server")
-    server.request_handler = _watched(server.request_handler)
+    server.request_handler = watched(server.request_handler)
     logger = logging.Logger("relay.receiving.server")
     logger.addHandler(_Quiet(guard.lines))
 
@@ -70,23 +69,6 @@ async def serve(
         await runner.cleanup()
         raise
     return runner
-
-
-@dataclass
-class Guard:
-    """What the connections of one server share."""
-
-    header_timeout: float
-    max_connections: int
-    lines: RateLimitedLog
-    leaving: bool = False  # every answer is the last one of its connection
-    connections: "set[GuardedConnection]" = field(default_factory=set)
-    answering: int = 0  # also to those who have hung up meanwhile
-    changed: asyncio.Event = field(default_factory=asyncio.Event)  # one of the two has become less
-
-    @property
-    def quiet(self) -> bool:
-        return not self.connections and not self.answering
 
 
 class GuardedRunner(web.AppRunner):
@@ -120,82 +102,6 @@ class GuardedRunner(web.AppRunner):
         await super().cleanup()
 
 
-class GuardedConnection(web.RequestHandler):
-    """One connection. Its deadline runs from the first byte of a request, or from connecting, to the last header."""
-
-    __slots__ = ("_answering", "_asking", "_deadline", "_guard")
-
-    def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
-        super().__init__(server, **options)
-        self._guard = guard
-        self._asking = False  # a part of a request's headers is there
-        self._answering = False
-        self._deadline: asyncio.TimerHandle | None = None
-
-    @property
-    def leaving(self) -> bool:
-        return self._guard.leaving
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._guard.connections.add(self)
-        if len(self._guard.connections) > self._guard.max_connections:
-            self._guard.lines.warning(log, "connection.refused", connections=self._guard.max_connections)
-            cast("asyncio.Transport", transport).abort()  # uvloop's own is no subclass
-            return
-        super().connection_made(transport)
-        self._expect_headers()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._guard.connections.discard(self)
-        self._guard.changed.set()
-        self._relax()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        self._asking = not self._answering
-        if self._deadline is None and self._asking:
-            self._expect_headers()
-        super().data_received(data)
-
-    def begin(self) -> None:
-        """The headers are complete; from here the handler watches the time."""
-        self._asking, self._answering = False, True
-        self._guard.answering += 1
-        self._relax()
-
-    def end(self) -> None:
-        """The answer is made; nothing is awaited until it is on its way."""
-        self._answering = False
-        self._guard.answering -= 1
-        self._guard.changed.set()
-
-    def close_if_idle(self) -> None:
-        if not self._asking and not self._answering:
-            self.force_close()
-
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        super().handle_error(request, status, exc, message)  # logs, and raises if an answer has begun
-        if isinstance(exc, HttpProcessingError):
-            return problem(400, "This is not a valid HTTP/1.1 request.", close=True)
-        return problem(503, UNEXPECTED, close=True)
-
-    def _expect_headers(self) -> None:
-        self._deadline = asyncio.get_running_loop().call_later(self._guard.header_timeout, self._give_up)
-
-    def _relax(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _give_up(self) -> None:
-        self._deadline = None
-        if self.transport is not None:
-            self._guard.lines.warning(log, "connection.too_slow", seconds=self._guard.header_timeout)
-            self.transport.abort()
-
-
 class _Quiet(logging.Handler):
     """Takes what aiohttp would log in full, and says that it happened."""
 
@@ -223,27 +129,3 @@ class _Site(web.BaseSite):
     async def start(self) -> None:
         await super().start()
         self._server = await self._listen()
-
-
-_Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-def _watched(answer: _Answer) -> _Answer:
-    async def watched(request: web.BaseRequest) -> web.StreamResponse:
-        connection = request.protocol
-        if not isinstance(connection, GuardedConnection):
-            return await answer(request)
-        connection.begin()
-        try:
-            response = await answer(request)
-        except web.HTTPException as error:  # raised before the middlewares: an Expect header nobody knows
-            if error.status < 400:
-                raise
-            response = problem(error.status)
-        finally:
-            connection.end()
-        if connection.leaving:
-            response.force_close()
-        return response
-
-    return watched

@@ -23,7 +23,7 @@ from pydantic_core import CoreSchema
 from relay.configfile.document import KeyPath
 from relay.configfile.units import RATE, rate
 from relay.configfile.validation import Duration, Name, Section, keyed, known_name, spelled
-from relay.receiving.signatures import SCHEMES
+from relay.receiving.schemes import SCHEMES
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
 SHORT_SECRET = 24  # bytes; Standard Webhooks asks for at least these

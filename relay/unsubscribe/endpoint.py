@@ -19,7 +19,7 @@ from relay.domain.deliveries import Delivery
 from relay.domain.tokens import issue, redeem
 from relay.errors import InvalidSignature, StoreUnavailable
 from relay.outage import Outage
-from relay.receiving import request_body as bodies
+from relay.receiving import request_body
 from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.sources import RateLimit
@@ -54,7 +54,7 @@ class Unsubscribe:
         self._suppressions = suppressions
         self._public_url = public_url
         self._clock = clock
-        self._throttle = RateLimiter()
+        self._limiter = RateLimiter()
         self._lines = RateLimitedLog(clock)
         self._outage = outage or Outage(clock)
 
@@ -68,7 +68,7 @@ class Unsubscribe:
 
     def routes(self) -> list[web.RouteDef]:
         path = "/unsubscribe/{token}"
-        return [web.get(path, self.ask), web.post(path, self.act, expect_handler=bodies.expect_later)]
+        return [web.get(path, self.ask), web.post(path, self.act, expect_handler=request_body.expect_later)]
 
     async def ask(self, request: web.Request) -> web.Response:
         """GET and HEAD: what it is about, and the button. Changes nothing."""
@@ -103,7 +103,7 @@ class Unsubscribe:
         try:
             destination, address, mail_language = redeem(await self._suppressions.key(), PURPOSE, token)
             language = language_of(mail_language)
-            if wait := self._throttle.wait(token.rpartition(".")[2], LIMIT, self._clock()):
+            if wait := self._limiter.wait(token.rpartition(".")[2], LIMIT, self._clock()):
                 return _page("later", language, 429, retry_after=wait)
             name = await step(destination, address)
         except InvalidSignature:
@@ -117,7 +117,7 @@ class Unsubscribe:
 
 async def _form(request: web.Request) -> list[tuple[str, str]]:
     """The fields of a small form; of any other body it is enough that it came (RFC 8058 allows multipart too)."""
-    body = await bodies.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
+    body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
     if request.content_type != "application/x-www-form-urlencoded":
         return []
     return parse_qsl(body.decode("utf-8", "replace"))

@@ -11,7 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.errors import InvalidSignature
-from relay.receiving.signatures import SCHEMES, SignedRequest, verify
+from relay.receiving.schemes import SCHEMES, SignedRequest
+from relay.receiving.signatures import verify
 from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
 

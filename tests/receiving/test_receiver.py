@@ -22,8 +22,9 @@ from relay.errors import HandlingFailed, StoreUnavailable
 from relay.receiving import openapi
 from relay.receiving.problems import answering
 from relay.receiving.receiver import OUTCOMES, Readiness, make_app
+from relay.receiving.schemes import SCHEMES
 from relay.receiving.server import serve
-from relay.receiving.signatures import SCHEMES, sign
+from relay.receiving.signatures import sign
 from relay.receiving.sources import Source
 from tests.support.clock import Clock
 from tests.support.events import body, seed
@@ -111,10 +112,10 @@ async def test_the_token_may_stand_in_the_address(front: Front) -> None:
 
 @pytest.mark.parametrize("status", ["duplicate", "late"])
 async def test_what_is_not_new_is_answered_with_200(status: str) -> None:
-    async def take(_event: Event) -> Accepted:
+    async def ingest(_event: Event) -> Accepted:
         return Accepted(status)  # type: ignore[arg-type]
 
-    async with receiving(take=take) as front:
+    async with receiving(ingest=ingest) as front:
         reply = await front.sender().post(body() | {"eventId": "evt-1"})
 
     assert reply.status == 200
@@ -285,12 +286,12 @@ async def test_whoever_asks_without_an_origin_or_elsewhere_gets_no_permission(
 
 
 async def test_what_relay_itself_fails_on_is_kept_and_not_asked_for_again() -> None:
-    async def take(_event: Event) -> Accepted:
+    async def ingest(_event: Event) -> Accepted:
         raise HandlingFailed("KeyError", "relay/store/plan.py:40")
 
     faults, invalid = count("events", source="ops", outcome="fault"), count("events", source="ops", outcome="invalid")
     kept = count("quarantined", source="ops", reason="fault")
-    async with receiving(take=take) as front:
+    async with receiving(ingest=ingest) as front:
         with capture_logs() as lines:
             reply = await front.sender().post(body() | {"note": "secret-4711"})
 
@@ -309,24 +310,24 @@ async def test_what_relay_itself_fails_on_is_kept_and_not_asked_for_again() -> N
 
 
 async def test_a_fault_that_cannot_be_kept_must_be_sent_again() -> None:
-    async def take(_event: Event) -> Accepted:
+    async def ingest(_event: Event) -> Accepted:
         raise HandlingFailed("KeyError", "relay/store/plan.py:40")
 
     async def quarantine(*_request: object, fault: bool) -> str:
         assert fault
         raise StoreUnavailable("Redis did not answer in 2 s")
 
-    async with receiving(take=take, quarantine=quarantine) as front:
+    async with receiving(ingest=ingest, quarantine=quarantine) as front:
         reply = await front.sender().post(body())
 
     assert_problem(reply, 503)
 
 
 async def test_what_fails_because_of_something_else_must_be_sent_again() -> None:
-    async def take(_event: Event) -> Accepted:
+    async def ingest(_event: Event) -> Accepted:
         raise RuntimeError("the loop is closed")
 
-    async with receiving(take=take) as front:
+    async with receiving(ingest=ingest) as front:
         reply = await front.sender().post(body())
 
     assert_problem(reply, 503)
@@ -677,10 +678,10 @@ async def test_strangers_do_not_use_up_a_source_s_rate(front: Front) -> None:
 
 
 async def test_what_could_not_be_made_durable_must_be_sent_again() -> None:
-    async def take(_event: Event) -> Accepted:
+    async def ingest(_event: Event) -> Accepted:
         raise StoreUnavailable("Redis did not answer in 2 s")
 
-    async with receiving(take=take) as front:
+    async with receiving(ingest=ingest) as front:
         reply = await front.sender().post(body())
 
     assert_problem(reply, 503)
@@ -688,13 +689,13 @@ async def test_what_could_not_be_made_durable_must_be_sent_again() -> None:
 
 
 async def test_a_fault_of_relay_s_own_becomes_a_503_and_one_line_without_its_text() -> None:
-    async def take(event: Event) -> Accepted:
+    async def ingest(event: Event) -> Accepted:
         raise LookupError(f"a text that quotes {event.document}")
 
     before = count("unexpected_errors")
 
     with capture_logs() as lines:
-        async with receiving(take=take) as front:
+        async with receiving(ingest=ingest) as front:
             reply = await front.sender().post(body(operationName="Geheime Analyse"))
 
     assert_problem(reply, 503)
@@ -740,13 +741,13 @@ async def test_a_sender_that_hangs_up_within_its_body_has_sent_nothing() -> None
 async def test_a_sender_that_hangs_up_does_not_stop_what_was_begun() -> None:
     began, go_on, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def take(_event: Event) -> Accepted:
+    async def ingest(_event: Event) -> Accepted:
         began.set()
         await go_on.wait()
         finished.set()
         return Accepted("accepted", 1)
 
-    async with receiving(take=take) as front:
+    async with receiving(ingest=ingest) as front:
         _, writer = await asyncio.open_connection(*front.runner.addresses[0])
         writer.write(front.sender().raw(json.dumps(body()).encode()))
         await began.wait()

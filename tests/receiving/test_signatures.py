@@ -14,7 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from relay.errors import InvalidSignature
-from relay.receiving.signatures import SCHEMES, SignedRequest, sign, signed_id, verify
+from relay.receiving.schemes import SCHEMES, SignedRequest
+from relay.receiving.signatures import sign, signed_id, verify
 
 BODY = b'{"event":"operation.progress","operation":{"operationId":"op-1"}}'
 SECRET = b"a-secret-of-the-platform"

@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from relay.domain.parsing import decode, parse
-from relay.receiving.signatures import SignedRequest, verify
+from relay.receiving.schemes import SignedRequest
+from relay.receiving.signatures import verify
 from relay.sandbox.jobs.tasks import cancel_until_done
 from tests.support.sandbox import ReceivedRequest, Stage, stage
 

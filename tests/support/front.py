@@ -61,7 +61,7 @@ class Front:
 @asynccontextmanager
 async def receiving(
     *,
-    take: Callable[[Event], Awaitable[Accepted]] | None = None,
+    ingest: Callable[[Event], Awaitable[Accepted]] | None = None,
     quarantine: Callable[..., Awaitable[str]] | None = None,
     readiness: Readiness = READY,
     sources: Mapping[str, Any] = SOURCES,
@@ -69,7 +69,7 @@ async def receiving(
     body_timeout: float = 5.0,
     **server: Any,
 ) -> AsyncIterator[Front]:
-    """Serve `sources` on a free port. `take` and `quarantine` replace the lists; `server` goes to `serve`."""
+    """Serve `sources` on a free port. `ingest` and `quarantine` replace the lists; `server` goes to `serve`."""
 
     async def keep(event: Event) -> Accepted:
         front.events.append(event)
@@ -86,7 +86,7 @@ async def receiving(
     clock = Clock()
     receiver = Receiver(
         {name: Source.model_validate(source) for name, source in sources.items()},
-        take or keep,
+        ingest or keep,
         quarantine or set_aside,
         ready,
         clock,

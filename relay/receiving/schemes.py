@@ -1,0 +1,216 @@
+"""The kinds of signature, one small scheme each, and the table that knows them all. Pure.
+
+A scheme says three things: what a request brings forward, which texts would be right, and how a sender makes them.
+The comparison itself is in `relay.receiving.signatures`. Right texts are built and compared as text, so nothing that a
+stranger sends is ever decoded, and only the documented spellings of a signature pass.
+
+Adding a scheme is a `Scheme` and a line in `SCHEMES`.
+"""
+
+import binascii
+import hashlib
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from relay.errors import InvalidSignature
+
+_HEX_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """What a signature can be about: the bytes as they came, not what they mean."""
+
+    body: bytes
+    headers: Mapping[str, Sequence[bytes]]  # by lower-case name, every value that came under it
+    query_token: str | None = None  # the value of ?token=, if there is exactly one
+
+    def only(self, header: str) -> bytes:
+        """The header's only value. A second one is refused: two readers could each believe another."""
+        values = self.headers.get(header, ())
+        if len(values) != 1 or not values[0]:
+            raise InvalidSignature(f"expected one {header} header, got {len(values)}")
+        return values[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a request brings forward: the bytes it says are signed, and its signatures."""
+
+    signed: bytes
+    signatures: Sequence[bytes]
+    timestamp: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A request that is to be signed."""
+
+    body: bytes
+    header: str
+    message_id: str
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """One kind of signature.
+
+    read        (request, header) → what the request brings forward; raises InvalidSignature
+    proofs      (secret, signed) → every text that would be right
+    sign        (draft, secret) → the headers of a signed request
+    message_id  (verified request) → the id that the signature covers; None: it covers the body alone
+    """
+
+    header: str  # where the signature stands unless the source names another; empty where that is fixed
+    read: Callable[[SignedRequest, str], Offer]
+    proofs: Callable[[bytes, bytes], tuple[bytes, ...]]
+    sign: Callable[[Draft, bytes], dict[str, str]]
+    needs_secret: bool = True
+    challenge: str = "Signature"  # for WWW-Authenticate, which a 401 must carry
+    message_id: Callable[[SignedRequest], bytes] | None = None
+
+
+def _digest(secret: bytes, signed: bytes) -> bytes:
+    return hmac.digest(secret, signed, "sha256")
+
+
+def _items(value: bytes, separator: bytes) -> list[bytes]:
+    return [item for part in value.split(separator) if (item := part.strip(b" \t"))]
+
+
+def _read_hmac(request: SignedRequest, header: str) -> Offer:
+    items = [item.removeprefix(b"sha256=") for item in _items(request.only(header), b",")]
+    # Hexadecimal digits mean the same in either case, and .NET writes capitals.
+    return Offer(request.body, [item.lower() if len(item) == _HEX_LENGTH else item for item in items])
+
+
+def _prove_hmac(secret: bytes, signed: bytes) -> tuple[bytes, ...]:
+    digest = _digest(secret, signed)
+    return digest.hex().encode(), b64encode(digest)
+
+
+def _prove_hex(secret: bytes, signed: bytes) -> tuple[bytes, ...]:
+    return (_digest(secret, signed).hex().encode(),)
+
+
+def _sign_hmac(draft: Draft, secret: bytes) -> dict[str, str]:
+    return {draft.header: f"sha256={_digest(secret, draft.body).hex()}"}
+
+
+def _read_github(request: SignedRequest, header: str) -> Offer:
+    prefix, _, signature = request.only(header).partition(b"=")
+    return Offer(request.body, [signature] if prefix == b"sha256" else [])
+
+
+# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md, which Svix spells svix-id,
+# svix-timestamp and svix-signature (https://docs.svix.com/receiving/verifying-payloads/how-manual).
+_STANDARD = "webhook-signature"
+
+
+def _spelling(request: SignedRequest) -> str:
+    """Which of the two spellings a request is in: all of its headers count in this one, or it is refused."""
+    spelled = any(f"webhook-{part}" in request.headers for part in ("id", "timestamp", "signature"))
+    return "webhook" if spelled else "svix"
+
+
+def _standard_id(request: SignedRequest) -> bytes:
+    return request.only(f"{_spelling(request)}-id")
+
+
+def _read_standard(request: SignedRequest, header: str) -> Offer:
+    spelling = _spelling(request)
+    message_id, timestamp = _standard_id(request), request.only(f"{spelling}-timestamp")
+    if b"." in message_id:  # it would move the boundary between the signed parts
+        raise InvalidSignature(f"a {spelling}-id must not contain a full stop")
+    header = f"{spelling}-signature" if header == _STANDARD else header
+    versioned = [item.partition(b",") for item in _items(request.only(header), b" ")]
+    signatures = [signature for version, _, signature in versioned if version == b"v1"]
+    return Offer(b".".join((message_id, timestamp, request.body)), signatures, timestamp)
+
+
+def _prove_standard(secret: bytes, signed: bytes) -> tuple[bytes, ...]:
+    return (b64encode(_digest(_standard_key(secret), signed)),)
+
+
+def _standard_key(secret: bytes) -> bytes:
+    """The key in a `whsec_…` secret; any other secret is the key itself."""
+    if not secret.startswith(b"whsec_"):
+        return secret
+    encoded = secret.removeprefix(b"whsec_").rstrip(b"=")
+    try:
+        return b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
+    except binascii.Error:
+        return secret
+
+
+def _sign_standard(draft: Draft, secret: bytes) -> dict[str, str]:
+    signed = f"{draft.message_id}.{draft.timestamp}.".encode() + draft.body
+    return {
+        "webhook-id": draft.message_id,
+        "webhook-timestamp": f"{draft.timestamp}",
+        draft.header: f"v1,{_prove_standard(secret, signed)[0].decode()}",
+    }
+
+
+# https://docs.stripe.com/webhooks#verify-manually
+def _read_stripe(request: SignedRequest, header: str) -> Offer:
+    pairs = [item.partition(b"=") for item in _items(request.only(header), b",")]
+    times = [value for key, _, value in pairs if key == b"t"]
+    if len(times) != 1:
+        raise InvalidSignature(f"expected one t= in the signature, got {len(times)}")
+    signatures = [value for key, _, value in pairs if key == b"v1"]
+    return Offer(times[0] + b"." + request.body, signatures, times[0])
+
+
+def _sign_stripe(draft: Draft, secret: bytes) -> dict[str, str]:
+    signed = f"{draft.timestamp}.".encode() + draft.body
+    return {draft.header: f"t={draft.timestamp},v1={_digest(secret, signed).hex()}"}
+
+
+# https://docs.slack.dev/authentication/verifying-requests-from-slack
+def _read_slack(request: SignedRequest, header: str) -> Offer:
+    timestamp = request.only("x-slack-request-timestamp")
+    version, _, signature = request.only(header).partition(b"=")
+    return Offer(b"v0:" + timestamp + b":" + request.body, [signature] if version == b"v0" else [], timestamp)
+
+
+def _sign_slack(draft: Draft, secret: bytes) -> dict[str, str]:
+    signed = f"v0:{draft.timestamp}:".encode() + draft.body
+    return {
+        "X-Slack-Request-Timestamp": f"{draft.timestamp}",
+        draft.header: f"v0={_digest(secret, signed).hex()}",
+    }
+
+
+def _read_token(request: SignedRequest, header: str) -> Offer:
+    if header in request.headers:
+        token = request.only(header)
+        if header == "authorization":  # a header of its own holds the bare token
+            kind, _, token = token.partition(b" ")
+            token = token.strip(b" ") if kind.lower() == b"bearer" else b""
+    else:
+        token = (request.query_token or "").encode("utf-8", "surrogatepass")
+    # Hashed, so that tokens of every length take the same time to compare.
+    return Offer(b"", [hashlib.sha256(token).digest()])
+
+
+def _prove_token(secret: bytes, _signed: bytes) -> tuple[bytes, ...]:
+    return (hashlib.sha256(secret).digest(),)
+
+
+def _sign_token(draft: Draft, secret: bytes) -> dict[str, str]:
+    return {draft.header: f"Bearer {secret.decode()}" if draft.header.lower() == "authorization" else secret.decode()}
+
+
+SCHEMES: Mapping[str, Scheme] = {
+    "hmac-sha256": Scheme("X-Webhook-Signature", _read_hmac, _prove_hmac, _sign_hmac),
+    "standard-webhooks": Scheme(_STANDARD, _read_standard, _prove_standard, _sign_standard, message_id=_standard_id),
+    "github": Scheme("X-Hub-Signature-256", _read_github, _prove_hex, _sign_hmac),
+    "stripe": Scheme("Stripe-Signature", _read_stripe, _prove_hex, _sign_stripe),
+    "slack": Scheme("X-Slack-Signature", _read_slack, _prove_hex, _sign_slack),
+    "token": Scheme("Authorization", _read_token, _prove_token, _sign_token, challenge="Bearer"),
+    "none": Scheme("", lambda request, _: Offer(request.body, []), lambda *_: (), lambda *_: {}, needs_secret=False),
+}
