@@ -2,122 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-import pytest
-from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from relay.channels.email.channel import Email
-from relay.config import Config, parse_config
+from relay.config import Config
 from relay.delivering.worker import Worker
 from relay.dev.standins.inbox import Inbox
-from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
+from relay.domain.deliveries import Delivery, Limit, Receipt
 from relay.errors import DeliveryError
 from relay.outage import Outage
-from relay.policy.presentation import presentation_for
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
-from tests.support.targets import mail, room, team
+from tests.support.targets import mail, room
 from tests.support.waiting import until
+from tests.support.wire import Wire, letters
 from tests.support.workers import worker_of
-
-TEMPLATES = Path(__file__).parents[2] / "templates"
-
-
-class Wire:
-    """The other side of a channel: remembers what arrived, and answers as it was told to."""
-
-    max_concurrency = 16
-    timeout = 5.0
-
-    def __init__(self) -> None:
-        self.arrived: list[Notification] = []
-        self.answers: list[Exception | Receipt | asyncio.Event] = []
-        self.called = asyncio.Event()
-
-    def limits(self, _address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-        return (Limit("post:#room", 1.0),), (Limit("edit", 1.5, 10),)
-
-    async def send(self, notification: Notification) -> Receipt:
-        self.arrived.append(notification)
-        self.called.set()
-        answer = self.answers.pop(0) if self.answers else Receipt("ok", {"channel": "C1", "ts": "1.1"})
-        if isinstance(answer, asyncio.Event):
-            await answer.wait()
-            return Receipt("ok")
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-class Anywhere:
-    """A channel as the configuration sees it."""
-
-    class Settings(BaseModel):
-        pass
-
-    modes = ("each", "live")
-
-    @staticmethod
-    def addresses(value: Any) -> list[str]:
-        return [value]
-
-
-@pytest.fixture
-def config() -> Config:
-    text = """
-sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
-retry: {max_retries: 2, retry_delay: 60}
-destinations:
-  room: {slack: "#room", mode: each, language: de, mention: {failed: ["@analyst"], critical_failed: ["@data-team"]}}
-  analysts: {email: "analyst@example.com", retry: {max_retries: 0}}
-rules: []
-"""
-    return parse_config(text, env={}, channels={"slack": Anywhere, "email": Anywhere})
-
-
-@pytest.fixture(scope="module")
-def renderer() -> IsolatedRenderer:
-    return IsolatedRenderer([TEMPLATES])
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def worker(store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock) -> Worker:
-    return worker_of(
-        store,
-        {"slack": wire, "email": wire},
-        config,
-        renderer,
-        clock=clock,
-        jitter=lambda: 0.0,
-    )
-
-
-async def letters(store: Store) -> list[tuple[str, str]]:
-    return [(letter.reason, letter.error) for letter in await Admin(store).dead()]
-
-
-async def test_a_delivery_is_rendered_in_the_destinations_language_and_completed(
-    store: Store, worker: Worker, wire: Wire
-) -> None:
-    await store.accept(events.completed(), [room()])
-
-    await worker.run_once("slack")
-
-    (notification,) = wire.arrived
-    assert "Abgeschlossen" in notification.content["text"]
-    assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_a_failure_is_tried_again_when_the_policy_says(
@@ -170,19 +74,6 @@ async def test_while_redis_is_away_all_channels_together_say_so_once(
         await store.aclose()
 
     assert [line["event"] for line in lines] == ["redis.unavailable"]
-
-
-async def test_every_attempt_of_a_delivery_is_the_same_notification(
-    store: Store, worker: Worker, wire: Wire, clock: Clock
-) -> None:
-    wire.answers = [DeliveryError("503")]
-    await store.accept(events.completed(), [room()])
-    await worker.run_once("slack")
-    clock.advance(60)
-    await worker.run_once("slack")
-
-    first, second = wire.arrived
-    assert (first.delivery, first.created_at) == (second.delivery, second.created_at)
 
 
 async def test_a_used_up_policy_makes_a_dead_letter_with_the_last_error(
@@ -326,53 +217,6 @@ async def test_an_unexpected_exception_fails_that_delivery_alone(store: Store, w
     await worker.run_once("slack")
 
     assert (await Admin(store).ledger()).counts["delivered"] == 1
-
-
-async def test_a_broken_template_still_tells(
-    store: Store, wire: Wire, config: Config, clock: Clock, tmp_path: Path
-) -> None:
-    broken = tmp_path / "slack"
-    broken.mkdir()
-    for template in (TEMPLATES / "slack").iterdir():
-        (broken / template.name).write_text(
-            "blocks:\n  - type: section\n    text: '{{ op.nothing.at.all }}'\ntext: '{{ 1 / 0 }}'\n"
-        )
-    renderer = IsolatedRenderer([tmp_path, TEMPLATES])
-    worker = worker_of(store, {"slack": wire}, config, renderer, clock=clock)
-    await store.accept(events.completed(), [room()])
-
-    await worker.run_once("slack")
-    await renderer.aclose()
-
-    assert "Comprehensive Customer Journey Analysis" in wire.arrived[0].content["text"]
-    assert "Im Wortlaut von relay gezeigt" in str(wire.arrived[0].content["blocks"][-1])
-
-
-async def test_the_thread_of_a_live_message_is_handed_on(
-    store: Store, worker: Worker, wire: Wire, clock: Clock
-) -> None:
-    await store.accept(events.progress(10), [team()])
-    await worker.run_once("slack")
-    await store.accept(events.completed(), [team(presentation=presentation_for(events.completed()))])
-    await worker.run_once("slack")
-    clock.advance(2)
-    await worker.run_once("slack")
-
-    assert [(one.kind, one.thread.get("ts")) for one in wire.arrived] == [
-        ("live", None),
-        ("live", "1.1"),
-        ("reply", "1.1"),
-    ]
-
-
-@pytest.mark.parametrize(("priority", "called"), [("High", ("@analyst",)), ("Critical", ("@data-team",))])
-async def test_who_is_called_depends_on_status_and_priority(
-    store: Store, worker: Worker, wire: Wire, priority: str, called: tuple[str, ...]
-) -> None:
-    await store.accept(events.failed(priority=priority), [room()])
-    await worker.run_once("slack")
-
-    assert wire.arrived[0].mentions == called
 
 
 async def test_running_delivers_at_once_and_stops_with_what_is_under_way(

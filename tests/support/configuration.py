@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
+import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Limit
+from relay.errors import ConfigError
 
 SECRETS = {"RELAY_WEBHOOK_SECRET": "kFv8-the-secret-of-the-platform", "SLACK_BOT_TOKEN": "xoxb-2048-abcdef"}
 
@@ -100,3 +102,14 @@ def configured(text: str = GOOD, *changes: tuple[str, str], env: Mapping[str, st
         assert old in text, f"{old!r} is not in the text, so nothing would change"
         text = text.replace(old, new, 1)
     return parse_config(text, file="relay.yaml", env=SECRETS | dict(env or {}), channels=CHANNELS)
+
+
+def problems(*changes: tuple[str, str], env: dict[str, str] | None = None) -> list[str]:
+    """What is said of the good configuration after these changes, a line for each fault."""
+    with pytest.raises(ConfigError) as refusal:
+        configured(GOOD, *changes, env=env)
+    return str(refusal.value).split("\n")
+
+
+def warnings(config: Config) -> list[str]:
+    return [f"{problem.line}: {problem.path}: {problem.message}" for problem in config.warnings]

@@ -5,13 +5,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from prometheus_client import REGISTRY
+
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.receiving.receiver import Readiness, Receiver, make_app
 from relay.receiving.server import GuardedRunner, serve
 from relay.receiving.sources import Source
 from tests.support.clock import Clock
-from tests.support.sender import SECRET, Sender
+from tests.support.sender import SECRET, Reply, Sender
 
 READY = Readiness(ready=True, checks={"redis": "ok"})
 TOKEN = "Tz4-the-token-of-the-callback"
@@ -99,3 +101,15 @@ async def receiving(
         yield front
     finally:
         await runner.cleanup()
+
+
+def count(metric: str, **labels: str) -> float:
+    """What relay has counted under these labels."""
+    return REGISTRY.get_sample_value(f"relay_{metric}_total", labels) or 0.0
+
+
+def assert_problem(reply: Reply, status: int) -> None:
+    assert reply.status == status
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.document["status"] == status
+    assert {"type", "title", "detail"} <= reply.document.keys()

@@ -1,0 +1,118 @@
+"""Secrets in the configuration: which are refused, which are warned of, and that none shows."""
+
+import base64
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from relay.receiving.sources import refuse_weak
+from tests.support.configuration import GOOD, configured, problems, warnings
+
+TOKEN = "8c1d9f27b4e05a6372f1c8d4"
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(
+    ("secret", "complaint"),
+    [
+        ("''", "the secret is empty"),
+        ("'   '", "the secret is empty"),
+        ("'***'", "the secret is a placeholder"),
+        ("'************************'", "the secret is a placeholder"),
+        ("changeme", "the secret is a placeholder"),
+        ("change-me-change-me-change-me", "the secret is a placeholder"),
+        ("your-webhook-secret-key", "the secret is a placeholder"),
+        ("<your-secret-goes-here-please>", "the secret is a placeholder"),
+        ("$${RELAY_WEBHOOK_SECRET}", "the secret is a placeholder"),
+        ("' 8c1d9f27b4e05a6372f1c8d4'", "the secret begins or ends with white space"),
+        ("123456789abcdef", "the secret is too short; expected at least 16 bytes, better 24"),
+        ("whsec_MDEyMzQ1Njc4OWFiY2Rl", "the secret is too short"),
+        ("the-secret-your-platform-signs-with", "the secret is an example from documentation"),
+        ("the-token-your-callbacks-carry", "the secret is an example from documentation"),
+        ('"it\'s a secret to everybody"', "the secret is an example from documentation"),
+        ('"It\'s a Secret to Everybody"', "the secret is an example from documentation"),
+        ("8f742231b10e8888abcd99yyyzzz85a5", "the secret is an example from documentation"),
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "the secret is an example from documentation"),
+        ("whsec_5WbX5kEWLlfzsGNjH64I8lOOqUB6e8FH", "the secret is an example from documentation"),
+        ("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "the secret is an example from documentation"),
+        ("$(openssl rand -hex 32)", "the secret is a placeholder"),
+        ("$(cat /run/secrets/webhook)", "the secret is a placeholder"),
+        ("openssl rand -hex 32", "the secret is a placeholder"),
+        ("<insert-secret-here>", "the secret is a placeholder"),
+        ("‹the value from the vault›", "the secret is a placeholder"),
+        ("env:RELAY_WEBHOOK_SECRET", "the secret is a variable's name; write ${NAME}"),
+        ("prefix-and-change-me-1234567890", "the secret is a placeholder"),
+        ("password12345678", "the secret is a placeholder"),
+        ("0123456789abcdef", "the secret can be guessed"),
+        ("0123456789abcdef0123456789abcdef", "the secret can be guessed"),
+        ("zyxwvutsrqponmlkjihg", "the secret can be guessed"),
+        ("secretsecretsecret", "the secret can be guessed"),
+        ("abcabcabcabcabcabcabcabcab", "the secret can be guessed"),
+        ("deadbeef-deadbeef-deadbeef-", "the secret can be guessed"),
+        ("aabbccddeeaabbccdd", "the secret can be guessed"),
+        ("00112233445566778899aabbccddeeff", "the secret can be guessed"),
+        ("webhook-secret-123", "the secret can be guessed"),
+        ("supersecretvalue1", "the secret can be guessed"),
+        ("this-is-a-secret", "the secret can be guessed"),
+        ("example-secret-key", "the secret can be guessed"),
+        ("adminadminadmin1", "the secret can be guessed"),
+        ("My_Relay_Webhook_Token", "the secret can be guessed"),
+        ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "the secret can be guessed"),
+        ("whsec_MDEyMzQ1Njc4OWFiY2RlZg==", "the secret can be guessed"),
+        ("whsec_dGhpcy1pcy1hLXNlY3JldC0x", "the secret can be guessed"),
+    ],
+)
+def test_a_secret_that_is_none_is_refused(secret: str, complaint: str) -> None:
+    [found] = problems(("${RELAY_WEBHOOK_SECRET}", secret))
+
+    assert found.startswith(f"relay.yaml:6: sources.async-operations.signature.secrets.current: {complaint}")
+
+
+@given(
+    st.randoms(use_true_random=False),
+    st.sampled_from(["hex", "urlsafe", "whsec", "digits", "printable"]),
+    st.integers(16, 64),
+)
+def test_a_secret_that_was_made_by_chance_is_taken(chance: random.Random, spelling: str, length: int) -> None:
+    key = random.Random(chance.random()).randbytes(length)
+    encoded = base64.b64encode(key).decode()
+    secret = {
+        "hex": key.hex(),
+        "urlsafe": encoded.translate(str.maketrans("+/", "-_")),
+        "whsec": f"whsec_{encoded}",
+        "digits": f"{int.from_bytes(key)}",
+        "printable": "".join(chr(37 + byte % 90) for byte in key),  # without $, which begins a variable
+    }
+
+    assert refuse_weak(SecretStr(secret[spelling]))
+
+
+def test_a_short_secret_is_warned_of() -> None:
+    config = configured(GOOD, ("${RELAY_WEBHOOK_SECRET}", "8c1d9f27b4e05a63"))
+
+    assert warnings(config) == [
+        "6: sources.async-operations.signature.secrets.current: the secret has 16 bytes; 24 or more are better"
+    ]
+
+
+def test_several_secrets_may_be_valid_at_once() -> None:
+    config = configured(GOOD, ("{current: 8c1d", "{next: d4c8f17263a50e4b279f1dc8, current: 8c1d"))
+
+    assert list(config.sources["progress"].signature.secrets) == ["next", "current"]
+
+
+def test_no_secret_shows_in_an_error_or_in_the_settings() -> None:
+    secret = "a-secret-value-that-shows-nowhere"
+    env = {"RELAY_WEBHOOK_SECRET": secret, "SLACK_BOT_TOKEN": secret, "RELAY_REDIS_URL": f"redis://:{secret}@r:6379"}
+
+    shown = [repr(configured(env=env)), str(configured(env=env))]
+    shown += problems(("timezone: Europe/Berlin", "server: {port: '${SLACK_BOT_TOKEN}'}"), env=env)
+    shown += problems(("mode: live", "mode: ${SLACK_BOT_TOKEN}"), ("scheme: token", "scheme: x"), env=env)
+    shown += problems(env={"RELAY_REDIS_URL": f"reddis://:{secret}@r:6379"})
+
+    assert not [text for text in shown if secret in text]

@@ -1,0 +1,189 @@
+"""What the settings mean: defaults, spellings, and what is inherited."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from relay.errors import ConfigError
+from relay.policy.retry import RetryPolicy
+from relay.policy.watchdog import Watchdog
+from relay.receiving.sources import RateLimit
+from tests.support.configuration import GOOD, configured, warnings
+
+# Meaning
+
+TOKEN = "8c1d9f27b4e05a6372f1c8d4"
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    config = configured(GOOD, ("timezone: Europe/Berlin\n", ""))
+
+    assert (config.server.host, config.server.port, config.server.max_body) == ("0.0.0.0", 8080, 1_048_576)
+    assert config.server.drain == 5.0
+    assert (config.redis.url, config.redis.durability, config.redis.replicas) == ("", "auto", 1)
+    assert (config.data_dir, config.language, config.timezone, config.templates) == (Path("data"), "en", "UTC", None)
+    assert config.retry == RetryPolicy()
+    signature = config.sources["async-operations"].signature
+    assert (signature.scheme, signature.header, signature.tolerance) == ("hmac-sha256", "", 300.0)
+    assert config.warnings == ()
+
+
+def test_a_destinations_mode_is_its_channels_first() -> None:
+    config = configured(GOOD, ("    mode: live\n", ""))
+
+    assert [destination.mode for destination in config.destinations.values()] == ["live", "each"]
+
+
+def test_a_destination_knows_its_channel_and_addresses() -> None:
+    analysts = configured().destinations["analysts"]
+
+    assert (analysts.name, analysts.channel) == ("analysts", "email")
+    assert analysts.addresses == ("analyst@example.com", "lead@example.com")
+
+
+def test_a_destination_takes_from_the_retry_at_the_top_what_its_own_leaves_out() -> None:
+    config = configured(
+        GOOD,
+        ("timezone: Europe/Berlin", "retry: {maxRetries: 9, retry_delay: 5m, max_delay: 2h}"),
+        ("mode: live", "retry: {retryDelay: 1s}"),
+    )
+
+    assert config.retry == RetryPolicy(max_retries=9, retry_delay=300, max_delay=7200)
+    assert config.destinations["team"].retry == RetryPolicy(max_retries=9, retry_delay=1, max_delay=7200)
+    assert config.destinations["analysts"].retry is None
+
+
+def test_live_durations_may_be_zero() -> None:
+    config = configured(GOOD, ("mode: live", "live: {post_after: 0s, min_step: 0, min_interval: 0}"))
+
+    live = config.destinations["team"].live
+    assert (live.post_after, live.min_step, live.min_interval) == (0, 0, 0)
+
+
+def test_mentions_are_listed_by_status_and_priority_in_any_case_of_letters() -> None:
+    config = configured(GOOD, ("mode: live", "mention: {Failed: '@a', critical_timeout: ['@b', '@c']}"))
+
+    assert config.destinations["team"].mention == {"failed": ("@a",), "critical_timeout": ("@b", "@c")}
+
+
+def test_the_spellings_of_the_api_are_accepted() -> None:
+    config = configured(
+        GOOD,
+        ("    min_progress_increment: 10", "    minProgressIncrement: 15\n    operationTypes: [DataEnrichment]"),
+    )
+
+    assert config.rules[0].min_progress_increment == 15
+    assert config.rules[0].operation_types == ("DataEnrichment",)
+
+
+def test_a_lone_text_is_a_list_of_one_and_letters_may_have_any_case() -> None:
+    config = configured(GOOD, ("priorities: [High, Critical]", "statuses: RUNNING"), ("notify: [team]", "notify: team"))
+
+    assert (config.rules[0].statuses, config.rules[0].notify) == (("Running",), ("team",))
+
+
+def test_a_rule_without_a_name_is_called_by_its_number() -> None:
+    config = configured(GOOD, ("- name: failures reach people\n    events", "- events"))
+
+    assert [rule.name for rule in config.rules] == ["follow important runs", "rule 2"]
+
+
+@pytest.mark.parametrize("written", ["no", "12:30", "0123", "1e3", "2024-01-20", "null_", "0x1F", "1_000"])
+def test_what_stands_in_the_file_stays_what_it_is(written: str) -> None:
+    config = configured(GOOD, ("timezone: Europe/Berlin", f"platform: {{tenant: {written}}}"))
+
+    assert config.platform.tenant == written
+
+
+def test_numbers_may_come_from_variables() -> None:
+    config = configured(
+        GOOD, ("timezone: Europe/Berlin", "server: {port: '${PORT}', max_body: '${MAX:-256kB}'}"), env={"PORT": "81"}
+    )
+
+    assert (config.server.port, config.server.max_body) == (81, 256_000)
+
+
+def test_anchors_may_repeat_a_value() -> None:
+    config = configured(
+        GOOD,
+        ("    signature:\n      secrets:", "    signature: &signed\n      secrets:"),
+        (f"    signature: {{scheme: token, secrets: {{current: {TOKEN}}}}}", "    signature: *signed"),
+    )
+
+    assert config.sources["progress"].signature == config.sources["async-operations"].signature
+
+
+def test_a_rate_limit_is_so_many_in_so_long() -> None:
+    config = configured(GOOD, ("event: operation.progress", "rate_limit: 600/min"))
+
+    assert config.sources["progress"].rate_limit == RateLimit(count=600, period=60)
+
+
+def test_a_channel_that_is_content_with_its_defaults_need_not_be_configured() -> None:
+    config = configured(GOOD, ("  email: {host: localhost, from: relay@example.com}\n", ""))
+
+    assert set(config.channels) == {"slack", "email"}
+
+
+def test_a_language_of_the_users_own_templates_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "locales" / "fr").mkdir(parents=True)
+    (tmp_path / "locales" / "fr" / "messages.po").touch()
+
+    config = configured(GOOD, ("timezone: Europe/Berlin", f"templates: {tmp_path}\nlanguage: fr"))
+
+    assert config.language == "fr"
+
+
+def test_a_regional_language_makes_do_with_its_main_one() -> None:
+    assert configured(GOOD, ("timezone: Europe/Berlin", "language: de-AT")).language == "de-AT"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "warning"),
+    [
+        ("scheme: token, secrets: {current: 8c1d9f27b4e05a6372f1c8d4}", "scheme: none, allow_unsigned: true",
+         "9: sources.progress.signature: unsigned: anyone who knows the address can send events"),
+        ("event: operation.progress", "event: operation.progres",
+         "8: sources.progress.event: not an event that relay knows; did you mean operation.progress?"),
+        ("[operation.failed]", "[operation.failed, operation.fialed]",
+         "27: rules[1].events[1]: not an event that relay knows; did you mean operation.failed?"),
+        ("notify: [team, analysts]", "notify: [team]", "18: destinations.analysts: no rule notifies it"),
+        ("  analysts:\n", '  room: {slack: "#team"}\n  analysts:\n',
+         "18: destinations.room.slack: #team also stands in team: what reaches both is told there twice"),
+        (GOOD[GOOD.index("rules:"):], "rules: []", "20: rules: there are none, so nobody is notified of anything"),
+    ],
+)  # fmt: skip
+def test_what_works_but_was_hardly_meant_is_warned_of(old: str, new: str, warning: str) -> None:
+    config = configured(GOOD, (old, new))
+
+    assert warning in warnings(config)
+
+
+def test_the_watchdog_is_on_unless_it_is_off() -> None:
+    assert configured().watchdog == Watchdog()
+    assert configured(GOOD + "watchdog: off\n").watchdog is None
+    changed = configured(GOOD + "watchdog: {silent: 1h, flat: off, remind: 1h}\n").watchdog
+    assert changed
+    assert (changed.silent, changed.flat, changed.overdue_pct, changed.remind) == (3600, None, 20, (3600,))
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{silent: 0}", "watchdog.silent: expected more than 0; write off to go without this rule"),
+        ("{flat: soon}", "watchdog.flat: expected a duration such as 90s, 5m or 1h30m"),
+        ("{quiet: 5m}", "watchdog.quiet: unknown key"),
+        ("{overdue_pct: much}", "watchdog.overdue_pct: expected a number"),
+        ("on", "watchdog: expected keys and values"),
+    ],
+)
+def test_a_watchdog_that_makes_no_sense_is_refused(written: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        configured(GOOD + f"watchdog: {written}\n")
+
+
+def test_a_rule_may_name_relay_as_a_source_and_stalled_as_a_status() -> None:
+    rule = "  - {name: mine, sources: relay, events: [operation.stalled], statuses: [Stalled], notify: [team]}\n"
+
+    assert configured(GOOD + rule).rules[-1].sources == ("relay",)

@@ -1,0 +1,131 @@
+"""Variables and files in the configuration, and the environment that decides over it."""
+
+from pathlib import Path
+
+import pytest
+
+from relay.config import parse_config
+from relay.errors import ConfigError
+from tests.support.configuration import CHANNELS, GOOD, configured, problems
+
+# Variables and files
+
+
+def test_a_variable_that_is_not_set_is_named_with_its_line() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        parse_config(GOOD, file="relay.yaml", env={"SLACK_BOT_TOKEN": "xoxb-1"}, channels=CHANNELS)
+
+    assert str(refusal.value) == (
+        "relay.yaml:6: sources.async-operations.signature.secrets.current: "
+        "the environment variable RELAY_WEBHOOK_SECRET is not set"
+    )
+
+
+def test_a_variable_that_is_not_set_is_named_once_with_every_line() -> None:
+    [found] = problems(("Europe/Berlin", "${ZONE}"), ("min_progress_increment: 10", "min_interval: ${ZONE}"))
+
+    assert found == "relay.yaml:1: timezone: the environment variable ZONE is not set (used again on line 24)"
+
+
+@pytest.mark.parametrize(
+    ("written", "tenant"),
+    [
+        ("${NAME}", "north"),
+        ("a-${NAME}-b", "a-north-b"),
+        ("${NAME:-south}", "north"),
+        ("${ABSENT:-south}", "south"),
+        ("'${ABSENT:-}'", ""),
+        ("${EMPTY:-south}", "south"),
+        ("'${EMPTY}'", ""),
+        ("$${NAME}", "${NAME}"),
+        ("$NAME", "$NAME"),
+        ("${LIKE_A_VARIABLE}", "${NAME}"),
+    ],
+)
+def test_variables_are_replaced_once(written: str, tenant: str) -> None:
+    config = configured(
+        GOOD,
+        ("timezone: Europe/Berlin", f"platform:\n  tenant: {written}"),
+        env={"NAME": "north", "EMPTY": "", "LIKE_A_VARIABLE": "${NAME}"},
+    )
+
+    assert config.platform.tenant == tenant
+
+
+@pytest.mark.parametrize("written", ["'${'", "'${}'", "'${1}'", "'${A B}'", "'${A-b}'"])
+def test_what_only_looks_like_a_variable_is_refused(written: str) -> None:
+    found = problems(("Europe/Berlin", written))
+
+    assert found == ["relay.yaml:1: timezone: expected ${NAME} or ${NAME:-default}; write $${ for a plain ${"]
+
+
+@pytest.mark.parametrize(("content", "secret"), [("s3cret-of-24-characters\n", "s3cret-of-24-characters"),
+                                                 ("s3cret-of-24-characters\r\n", "s3cret-of-24-characters"),
+                                                 ("s3cret-of-24-characters", "s3cret-of-24-characters")])  # fmt: skip
+def test_a_file_gives_its_text_without_the_last_line_end(tmp_path: Path, content: str, secret: str) -> None:
+    (tmp_path / "secret").write_bytes(content.encode())
+
+    config = configured(GOOD, ("${RELAY_WEBHOOK_SECRET}", f"file:{tmp_path}/secret"))
+
+    assert config.sources["async-operations"].signature.secrets["current"].get_secret_value() == secret
+
+
+def test_a_variable_may_name_the_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("xoxb-from-a-file")
+
+    config = configured(env={"SLACK_BOT_TOKEN": f"file:{tmp_path}/token"})
+
+    assert config.channels["slack"].token.get_secret_value() == "xoxb-from-a-file"  # type: ignore[attr-defined]
+
+
+def test_a_file_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+
+    missing = problems(("${RELAY_WEBHOOK_SECRET}", "file:/no/such/secret"))
+    folder = problems(("${RELAY_WEBHOOK_SECRET}", f"file:{tmp_path}"))
+    binary = problems(("${RELAY_WEBHOOK_SECRET}", f"file:{tmp_path}/binary"))
+
+    place = "relay.yaml:6: sources.async-operations.signature.secrets.current: cannot read"
+    assert missing == [f"{place} /no/such/secret: No such file or directory"]
+    assert folder == [f"{place} {tmp_path}: Is a directory"]
+    assert binary == [f"{place} '{tmp_path}/binary': it is not UTF-8 text, or no file's name"]
+
+
+def test_the_environment_decides_over_the_file() -> None:
+    env = {"RELAY_REDIS_URL": "redis://r:6379/1", "RELAY_HOST": "::1", "RELAY_PORT": "9000", "RELAY_DATA_DIR": "/var/r"}
+
+    config = configured(GOOD, ("timezone: Europe/Berlin", "server: {port: 1}\nredis: {replicas: 2}"), env=env)
+
+    assert (config.redis.url, config.redis.replicas) == ("redis://r:6379/1", 2)
+    assert (config.server.host, config.server.port, config.data_dir) == ("::1", 9000, Path("/var/r"))
+
+
+def test_an_empty_override_is_none() -> None:
+    assert configured(env={"RELAY_REDIS_URL": "", "RELAY_PORT": ""}) == configured()
+
+
+def test_a_wrong_override_is_called_by_the_variable() -> None:
+    assert problems(env={"RELAY_PORT": "http"}) == ["relay.yaml: RELAY_PORT: expected a whole number"]
+
+
+def test_an_override_of_a_section_that_is_none_leaves_the_fault_to_the_file() -> None:
+    found = problems(("timezone: Europe/Berlin", "server: [1]"), env={"RELAY_PORT": "81"})
+
+    assert found == ["relay.yaml:1: server: expected keys and values"]
+
+
+def test_the_port_that_kubernetes_sets_for_a_service_called_relay_is_ignored() -> None:
+    config = configured(env={"RELAY_PORT": "tcp://10.0.0.1:8080"})
+
+    assert config.server.port == 8080
+    assert [problem.message for problem in config.warnings] == [
+        "RELAY_PORT=tcp://10.0.0.1:8080 comes from Kubernetes and is ignored"
+    ]
+
+
+def test_a_variable_that_is_nearly_ours_is_warned_of_and_others_are_left_alone() -> None:
+    config = configured(env={"RELAY_REDIS_URI": "x", "RELAY_OTHER": "x", "RELAY_SERVICE_HOST": "x", "REDIS_URL": "x"})
+
+    assert [problem.message for problem in config.warnings] == [
+        "the environment variable RELAY_REDIS_URI means nothing to relay; did you mean RELAY_REDIS_URL?"
+    ]

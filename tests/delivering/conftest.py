@@ -1,0 +1,50 @@
+"""A worker before a wire: a channel whose answers the test chooses."""
+
+from pathlib import Path
+
+import pytest
+
+from relay.config import Config, parse_config
+from relay.delivering.worker import Worker
+from relay.rendering import IsolatedRenderer
+from relay.store import Store
+from tests.support.clock import Clock
+from tests.support.wire import Anywhere, Wire
+from tests.support.workers import worker_of
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+
+@pytest.fixture
+def config() -> Config:
+    text = """
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+retry: {max_retries: 2, retry_delay: 60}
+destinations:
+  room: {slack: "#room", mode: each, language: de, mention: {failed: ["@analyst"], critical_failed: ["@data-team"]}}
+  analysts: {email: "analyst@example.com", retry: {max_retries: 0}}
+rules: []
+"""
+    return parse_config(text, env={}, channels={"slack": Anywhere, "email": Anywhere})
+
+
+@pytest.fixture(scope="module")
+def renderer() -> IsolatedRenderer:
+    return IsolatedRenderer([TEMPLATES])
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def worker(store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock) -> Worker:
+    return worker_of(
+        store,
+        {"slack": wire, "email": wire},
+        config,
+        renderer,
+        clock=clock,
+        jitter=lambda: 0.0,
+    )

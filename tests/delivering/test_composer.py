@@ -1,0 +1,92 @@
+"""What a delivery looks like: its language, its mentions, its thread, and that it stays the same."""
+
+from pathlib import Path
+
+import pytest
+
+from relay.config import Config
+from relay.delivering.worker import Worker
+from relay.errors import DeliveryError
+from relay.policy.presentation import presentation_for
+from relay.rendering import IsolatedRenderer
+from relay.store import Store
+from relay.store.admin import Admin
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.targets import room, team
+from tests.support.wire import Wire
+from tests.support.workers import worker_of
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+
+async def test_a_delivery_is_rendered_in_the_destinations_language_and_completed(
+    store: Store, worker: Worker, wire: Wire
+) -> None:
+    await store.accept(events.completed(), [room()])
+
+    await worker.run_once("slack")
+
+    (notification,) = wire.arrived
+    assert "Abgeschlossen" in notification.content["text"]
+    assert (await Admin(store).ledger()).counts["delivered"] == 1
+
+
+async def test_every_attempt_of_a_delivery_is_the_same_notification(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    wire.answers = [DeliveryError("503")]
+    await store.accept(events.completed(), [room()])
+    await worker.run_once("slack")
+    clock.advance(60)
+    await worker.run_once("slack")
+
+    first, second = wire.arrived
+    assert (first.delivery, first.created_at) == (second.delivery, second.created_at)
+
+
+async def test_a_broken_template_still_tells(
+    store: Store, wire: Wire, config: Config, clock: Clock, tmp_path: Path
+) -> None:
+    broken = tmp_path / "slack"
+    broken.mkdir()
+    for template in (TEMPLATES / "slack").iterdir():
+        (broken / template.name).write_text(
+            "blocks:\n  - type: section\n    text: '{{ op.nothing.at.all }}'\ntext: '{{ 1 / 0 }}'\n"
+        )
+    renderer = IsolatedRenderer([tmp_path, TEMPLATES])
+    worker = worker_of(store, {"slack": wire}, config, renderer, clock=clock)
+    await store.accept(events.completed(), [room()])
+
+    await worker.run_once("slack")
+    await renderer.aclose()
+
+    assert "Comprehensive Customer Journey Analysis" in wire.arrived[0].content["text"]
+    assert "Im Wortlaut von relay gezeigt" in str(wire.arrived[0].content["blocks"][-1])
+
+
+async def test_the_thread_of_a_live_message_is_handed_on(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    await store.accept(events.progress(10), [team()])
+    await worker.run_once("slack")
+    await store.accept(events.completed(), [team(presentation=presentation_for(events.completed()))])
+    await worker.run_once("slack")
+    clock.advance(2)
+    await worker.run_once("slack")
+
+    assert [(one.kind, one.thread.get("ts")) for one in wire.arrived] == [
+        ("live", None),
+        ("live", "1.1"),
+        ("reply", "1.1"),
+    ]
+
+
+@pytest.mark.parametrize(("priority", "called"), [("High", ("@analyst",)), ("Critical", ("@data-team",))])
+async def test_who_is_called_depends_on_status_and_priority(
+    store: Store, worker: Worker, wire: Wire, priority: str, called: tuple[str, ...]
+) -> None:
+    await store.accept(events.failed(priority=priority), [room()])
+    await worker.run_once("slack")
+
+    assert wire.arrived[0].mentions == called

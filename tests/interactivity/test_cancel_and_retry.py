@@ -1,0 +1,179 @@
+"""Cancel and retry, pressed: what reaches the platform, what is told, and that it happens once."""
+
+import asyncio
+
+import pytest
+
+from relay.rendering.notices import TAKEN, TWICE
+from tests.support.platform import scripted_platform
+from tests.support.pressing import ANALYST, BUSY, CANCEL, CANCELLED, LEAD, RETRY, Scene, scene, serving, threaded
+from tests.support.redis_server import RedisServer
+from tests.support.stage import surroundings
+
+# Cancel and retry
+
+
+async def test_a_cancel_reaches_the_platform_once_and_is_told_in_the_thread(redis_server: RedisServer) -> None:
+    async with scene(redis_server) as one:
+        await one.tell("operation.started")
+        await one.root()
+        assert await one.press("cancel") == 200
+        assert await one.press("cancel") == 200
+        assert await one.press("cancel", LEAD) == 200
+        [reply] = await one.replies(1)
+        assert reply == "Cancel asked for by @analyst: the platform is ending the run."
+        assert [body["reason"] for body in one.asked(CANCEL)] == ["Cancelled by Jana Müller in Slack"]
+        assert await one.whispers(3) == [(ANALYST, TAKEN), (ANALYST, TWICE), (LEAD, TWICE)]
+        shown = threaded(one.around.slack.messages("#team"))[0].blocks[0]["text"]["text"]
+        assert f"<@{ANALYST}>" in shown
+
+
+async def test_a_retry_is_told_with_the_new_run(redis_server: RedisServer) -> None:
+    async with scene(redis_server) as one:
+        await one.tell("operation.started")
+        await one.tell("operation.failed", error={"message": "It broke."})
+        await one.root(text="Failed")
+        before = len(threaded(one.around.slack.messages("#team")))
+        assert await one.press("retry") == 200
+        replies = await one.replies(before + 1)
+        assert replies[-1] == "Retry asked for by @analyst: op-2 started."
+        assert len(one.asked(RETRY)) == 1
+
+
+async def test_two_presses_at_the_same_time_are_one_call(redis_server: RedisServer) -> None:
+    async with scene(redis_server) as one:
+        await one.tell("operation.started")
+        await one.root()
+        assert set(await asyncio.gather(*(one.press("cancel") for _ in range(8)))) == {200}
+        assert len(await one.replies(1)) == 1
+        assert len(one.asked(CANCEL)) == 1
+
+
+async def test_a_refusal_is_told_and_may_be_asked_for_again(redis_server: RedisServer) -> None:
+    refused = 409, {"detail": "it is being finished"}
+    async with scene(redis_server, {CANCEL: [refused, CANCELLED]}) as one:
+        await one.tell("operation.started")
+        await one.root()
+        await one.press("cancel")
+        [reply] = await one.replies(1)
+        assert reply == "Cancel, asked for by @analyst, was refused: 409 Conflict: it is being finished"
+        await one.press("cancel")
+        assert (await one.replies(2))[1].startswith("Cancel asked for by @analyst: the platform")
+
+
+async def test_a_platform_that_is_down_is_asked_again_until_it_is_up(redis_server: RedisServer) -> None:
+    async with scene(redis_server, {CANCEL: [BUSY, BUSY, CANCELLED]}) as one:
+        await one.tell("operation.started")
+        await one.root()
+        await one.press("cancel")
+        [reply] = await one.replies(1)
+        assert reply.startswith("Cancel asked for by @analyst: the platform")
+        assert len(one.asked(CANCEL)) == 3
+
+
+async def test_a_platform_that_stays_down_leaves_a_dead_letter_and_whoever_pressed_is_told(
+    redis_server: RedisServer,
+) -> None:
+    async with scene(redis_server, {CANCEL: [BUSY]}, STAGE_RETRIES="1") as one:
+        await one.tell("operation.started")
+        await one.root()
+        await one.press("cancel")
+        [reply] = await one.replies(1)
+        assert reply == "Cancel, asked for by @analyst, was refused: 503 Service Unavailable: in maintenance"
+        [letter] = await one.around.admin.dead()
+        assert (letter.event, letter.channel, letter.address) == ("operation.action.requested", "platform", "cancel")
+        await one.press("cancel")
+        assert len(await one.replies(2)) == 2
+
+
+async def test_a_retry_whose_answer_was_lost_is_not_repeated(redis_server: RedisServer) -> None:
+    async with scene(redis_server, {RETRY: [BUSY]}) as one:
+        await one.tell("operation.failed", error={"message": "It broke."})
+        await one.root()
+        before = len(threaded(one.around.slack.messages("#team")))
+        await one.press("retry")
+        reply = (await one.replies(before + 1))[-1]
+        assert reply.startswith("The retry that @analyst asked for may have been done")
+        assert len(one.asked(RETRY)) == 1
+
+
+async def test_what_was_pressed_before_a_restart_is_done_after_it(redis_server: RedisServer) -> None:
+    async with (
+        scripted_platform({CANCEL: [CANCELLED]}) as platform,
+        surroundings(redis_server.url, STAGE_PLATFORM=platform.url) as around,
+    ):
+        one = Scene(around, platform)
+        async with serving(one):
+            await one.tell("operation.started")
+            await one.root()
+        async with serving(one, role="receive"):  # takes presses, and delivers nothing
+            assert await one.press("cancel") == 200
+            assert one.asked(CANCEL) == []
+        async with serving(one):
+            assert len(await one.replies(1)) == 1
+            assert len(one.asked(CANCEL)) == 1
+
+
+# Whose doing it was
+
+
+REASON = "Cancelled by Jana Müller in Slack"
+
+
+@pytest.mark.parametrize(
+    ("cancellation", "says"),
+    [
+        ({"cancelledBy": "user123", "reason": REASON}, "Cancelled by Jana Müller (Slack)"),
+        ({"cancelledBy": "user123"}, "Cancelled by Jana Müller (Slack)"),
+        ({}, "Cancelled by Jana Müller (Slack)"),
+        ({"cancelledBy": "user123", "reason": "Too expensive"}, "Cancelled by user123"),
+    ],
+)
+async def test_a_run_that_was_cancelled_by_a_button_names_who_pressed(
+    cancellation: dict[str, str], says: str, redis_server: RedisServer
+) -> None:
+    async with scene(redis_server) as one:
+        await one.tell("operation.started")
+        await one.root()
+        await one.press("cancel")
+        await one.replies(1)
+        await one.tell("operation.cancelled", cancellation=cancellation)
+        message = await one.root(text="Cancelled")
+        assert f" – {says}" in message.text
+        shown = message.blocks[0]["text"]["text"]
+        assert says in shown
+        assert ("Reason: Too expensive" in shown, "Reason: Cancelled by" in shown) == (says.endswith("user123"), False)
+        assert ("user123" in shown) == says.endswith("user123")
+
+
+async def test_whoever_pressed_in_vain_is_not_named(redis_server: RedisServer) -> None:
+    async with scene(redis_server, {CANCEL: [(409, {"detail": "it is being finished"})]}) as one:
+        await one.tell("operation.started")
+        await one.root()
+        await one.press("cancel")
+        await one.replies(1)
+        await one.tell("operation.cancelled", cancellation={"cancelledBy": "user123"})
+        assert "Cancelled by user123" in (await one.root(text="Cancelled")).text
+
+
+async def test_whoever_cancelled_an_earlier_run_is_not_named_for_the_next(redis_server: RedisServer) -> None:
+    async with scene(redis_server) as one:
+        await one.tell("operation.started")
+        await one.root()
+        await one.press("cancel")
+        await one.replies(1)
+        await one.tell("operation.cancelled", cancellation={"cancelledBy": "user123"})
+        assert "Jana Müller" in (await one.root(text="Cancelled")).text
+        await one.tell("operation.started", about={"retryNumber": 1})
+        await one.tell("operation.cancelled", about={"retryNumber": 1}, cancellation={"cancelledBy": "user456"})
+        assert "Cancelled by user456" in (await one.root(text="user456")).text
+
+
+async def test_nobody_can_say_of_himself_that_he_pressed(redis_server: RedisServer) -> None:
+    pressed = {"user": LEAD, "userName": "lead", "realName": "Tom Becker", "reason": ""}
+    async with scene(redis_server) as one:
+        await one.tell("operation.started", pressed=pressed)
+        await one.tell(
+            "operation.cancelled", pressed=pressed, cancellation={"cancelledBy": "user123", "pressed": pressed}
+        )
+        assert "Cancelled by user123" in (await one.root(text="Cancelled")).text

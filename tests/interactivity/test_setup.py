@@ -1,0 +1,98 @@
+"""Interactivity as it is set up: what `relay check` says, what is refused, and the stand-in's page in a browser."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from relay.channels.slack.channel import SlackSettings
+from tests.support.browser import Browser, needs_chromium
+from tests.support.inprocess import relay
+from tests.support.pressing import CONFIG, SIGNING_SECRET, scene
+from tests.support.redis_server import RedisServer
+
+# How it is set up
+
+
+NEEDED = {"STAGE_SECRET": "kFv8-the-secret-of-the-platform", "STAGE_SLACK": "http://127.0.0.1:1/",
+          "STAGE_PLATFORM": "https://mining.example.com"}  # fmt: skip
+
+
+def test_relay_check_tells_who_may_press_what_and_what_slack_needs(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    file.write_text(CONFIG.read_text("utf-8").replace("port: 0", "port: 0, public_url: https://relay.example.com"))
+    facts = json.loads(relay("check", "-c", file, "--json", env=NEEDED).output)
+    assert facts["summary"]["buttons"] == [
+        "retry: analyst@example.com",
+        "cancel: @data-team, lead@example.com",
+        "mute: everyone",
+        "@data-team must be user groups in Slack: --live asks",
+        "in Slack, Interactivity & Shortcuts, Request URL: https://relay.example.com/slack/interactions",
+    ]
+    assert not [one for one in facts["warnings"] if one["path"].startswith(("platform", "channels"))]
+
+
+def test_relay_check_says_what_retry_and_cancel_lack(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    file.write_text(CONFIG.read_text("utf-8").replace("tenant: tenant-1, project: project-1, ", ""))
+    facts = json.loads(relay("check", "-c", file, "--json", env=NEEDED).output)
+    assert facts["summary"]["buttons"][0] == "mute: everyone"
+    assert {"path": "platform", "message": "retry and cancel need tenant, project, so nobody gets these buttons",
+            "line": None} in facts["warnings"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"signing_secret": ""}, "needs signing_secret"),
+        ({"signing_secret": "${SLACK_SIGNING_SECRET}"}, "needs signing_secret"),
+        ({"token": None, "webhooks": {"#a": "https://hooks.slack.com/services/T/B/x"}}, "needs token"),
+        ({"actions": {"cancel": ["@here"]}}, "nobody who could press"),
+        ({"actions": {"cancel": ["lead@example.com", "Jana Müller"]}}, "Jana Müller names nobody who could press"),
+        ({"actions": {"cancel": ["#ops"]}}, "a user group such as @data-team"),
+        ({"actions": {"mute": "@everyone"}}, "expected everyone, "),
+        ({"actions": {"restart": ["@lead"]}}, "Extra inputs"),
+    ],
+)
+def test_what_cannot_work_is_refused(settings: dict[str, Any], says: str) -> None:
+    whole = {"token": "xoxb-1-a", "interactivity": "http", "signing_secret": SIGNING_SECRET, **settings}
+    given = {key: value for key, value in whole.items() if value is not None}
+    with pytest.raises(ValidationError, match=says):
+        SlackSettings.model_validate(given)
+
+
+def test_buttons_are_off_unless_they_are_asked_for() -> None:
+    settings = SlackSettings.model_validate({"token": "xoxb-1-a"})
+    assert settings.interactivity == "off"
+    assert SlackSettings.model_validate({"token": "xoxb-1-a", "interactivity": False}) == settings
+    assert (settings.actions.retry, settings.actions.cancel, settings.actions.mute) == ((), (), ("everyone",))
+
+
+# In a browser
+
+
+@needs_chromium
+async def test_the_stand_ins_page_presses_what_it_shows(redis_server: RedisServer) -> None:
+    async with scene(redis_server) as one:
+        await one.tell("operation.started")
+        await one.root()
+
+        def press(address: str) -> None:
+            with Browser() as browser:
+                browser.show(address, width=1000)
+                browser.ask(WAIT)
+                browser.ask("document.querySelector('[data-action=mute]').click()")
+                browser.ask(PRESSED)
+
+        await asyncio.to_thread(press, one.around.slack.url)
+        [reply] = await one.replies(1)
+        assert reply.startswith("Muted by @analyst")
+
+
+WAIT = """new Promise((done) => { const look = () => document.querySelector("[data-action=mute]") ? done(1)
+  : setTimeout(look, 50); look(); })"""
+PRESSED = """new Promise((done) => { const look = () => document.body.innerText.includes("Muted by") ? done(1)
+  : setTimeout(look, 50); look(); })"""

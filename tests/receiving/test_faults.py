@@ -1,0 +1,102 @@
+"""Faults of relay's own, and of what it needs: what is kept, what must be sent again, and what the log says."""
+
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
+
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
+from relay.errors import HandlingFailed, StoreUnavailable
+from relay.receiving.problems import answering
+from tests.support.clock import Clock
+from tests.support.events import body
+from tests.support.front import assert_problem, count, receiving
+
+
+async def test_what_relay_itself_fails_on_is_kept_and_not_asked_for_again() -> None:
+    async def ingest(_event: Event) -> Accepted:
+        raise HandlingFailed("KeyError", "relay/store/plan.py:40")
+
+    faults, invalid = count("events", source="ops", outcome="fault"), count("events", source="ops", outcome="invalid")
+    kept = count("quarantined", source="ops", reason="fault")
+    async with receiving(ingest=ingest) as front:
+        with capture_logs() as lines:
+            reply = await front.sender().post(body() | {"note": "secret-4711"})
+
+    assert_problem(reply, 422)
+    assert "a fault of its own" in reply.document["detail"]
+    assert "does not help" in reply.document["detail"]
+    assert reply.document["quarantine"] == "quarantine-1"
+    assert "field" not in reply.document
+    assert front.faults == ["KeyError at relay/store/plan.py:40"]
+    [line] = [line for line in lines if line["event"] == "event.refused"]
+    assert (line["status"], line["reason"]) == (422, "KeyError at relay/store/plan.py:40")
+    assert "secret-4711" not in f"{lines}"
+    assert count("events", source="ops", outcome="fault") == faults + 1
+    assert count("events", source="ops", outcome="invalid") == invalid
+    assert count("quarantined", source="ops", reason="fault") == kept + 1
+
+
+async def test_a_fault_that_cannot_be_kept_must_be_sent_again() -> None:
+    async def ingest(_event: Event) -> Accepted:
+        raise HandlingFailed("KeyError", "relay/store/plan.py:40")
+
+    async def quarantine(*_request: object, fault: bool) -> str:
+        assert fault
+        raise StoreUnavailable("Redis did not answer in 2 s")
+
+    async with receiving(ingest=ingest, quarantine=quarantine) as front:
+        reply = await front.sender().post(body())
+
+    assert_problem(reply, 503)
+
+
+async def test_what_fails_because_of_something_else_must_be_sent_again() -> None:
+    async def ingest(_event: Event) -> Accepted:
+        raise RuntimeError("the loop is closed")
+
+    async with receiving(ingest=ingest) as front:
+        reply = await front.sender().post(body())
+
+    assert_problem(reply, 503)
+    assert front.quarantined == []
+
+
+async def test_a_fault_of_relay_s_own_becomes_a_503_and_one_line_without_its_text() -> None:
+    async def ingest(event: Event) -> Accepted:
+        raise LookupError(f"a text that quotes {event.document}")
+
+    before = count("unexpected_errors")
+
+    with capture_logs() as lines:
+        async with receiving(ingest=ingest) as front:
+            reply = await front.sender().post(body(operationName="Geheime Analyse"))
+
+    assert_problem(reply, 503)
+    assert count("unexpected_errors") - before == 1
+    assert [line["event"] for line in lines] == ["request.failed"]
+    assert (lines[0]["error"], lines[0]["place"].partition(":")[0]) == ("LookupError", Path(__file__).name)
+    assert "Geheime Analyse" not in f"{lines}{reply.body!r}"
+
+
+async def test_a_fault_that_somebody_knows_how_to_cause_does_not_fill_the_log() -> None:
+    async def fail(_request: web.Request) -> web.Response:
+        raise LookupError
+
+    clock = Clock()
+    app = web.Application(middlewares=[answering(clock)])
+    app.router.add_get("/", fail)
+    before = count("unexpected_errors")
+    with capture_logs() as lines:
+        async with TestClient(TestServer(app)) as client:
+            statuses = [(await client.get("/")).status for _ in range(100)]
+            clock.advance(1)
+            await client.get("/")
+
+    assert set(statuses) == {503}
+    assert count("unexpected_errors") - before == 101
+    assert [(line["event"], line["log_level"], line["left_out"]) for line in lines] == [
+        ("request.failed", "error", 0), ("request.failed", "error", 99),
+    ]  # fmt: skip

@@ -1,0 +1,111 @@
+"""What a body may be: its content type, its encoding, and how it is asked for."""
+
+import asyncio
+import gzip
+import json
+
+import pytest
+
+from tests.support.events import body
+from tests.support.front import Front, assert_problem, receiving
+from tests.support.sender import endlessly, read_reply
+
+
+async def test_a_body_may_be_as_large_as_allowed_and_no_larger() -> None:
+    event = json.dumps(body()).encode()
+
+    async with receiving(max_body=len(event)) as front:
+        exact = await front.sender().post(event)
+        larger = await front.sender().post(event + b" ")
+
+    assert exact.status == 202
+    assert_problem(larger, 413)
+
+
+async def test_a_large_length_is_refused_before_the_body_comes(front: Front) -> None:
+    request = front.sender().raw(b"", {"Content-Length": "1000000000"})
+
+    reply = await front.sender().exchange(request, whole=True)
+
+    assert reply.status == 413
+
+
+async def test_an_endless_body_is_refused_at_the_limit(front: Front) -> None:
+    request = front.sender().raw(b"", {"Content-Length": "", "Transfer-Encoding": "chunked"})
+
+    reply = await front.sender().exchange(request, endlessly(b"1000\r\n" + b" " * 4096 + b"\r\n"))
+
+    assert_problem(reply, 413)
+
+
+async def test_a_chunked_body_is_as_good_as_any(front: Front) -> None:
+    event = json.dumps(body()).encode()
+    head = front.sender().raw(event, {"Content-Length": "", "Transfer-Encoding": "chunked"})[: -len(event)]
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in event)
+
+    reply = await front.sender().exchange(head + chunks + b"0\r\n\r\n")
+
+    assert reply.status == 202
+
+
+async def test_a_sender_that_asks_first_is_told_to_go_on(front: Front) -> None:
+    event = json.dumps(body()).encode()
+    reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
+
+    writer.write(front.sender().raw(event, {"Expect": "100-continue"})[: -len(event)])
+    go_on = await reader.readuntil(b"\r\n\r\n")
+    writer.write(event)
+    reply = await read_reply(reader)
+    writer.close()
+
+    assert go_on == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert reply.status == 202
+
+
+async def test_a_sender_that_asks_first_need_not_send_what_is_refused(front: Front) -> None:
+    request = front.sender().raw(b"", {"Content-Length": "1000000000", "Expect": "100-continue"})
+
+    reply = await front.sender().exchange(request, whole=True)
+
+    assert reply.body.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        (None, 202),
+        ("application/json", 202),
+        ("Application/JSON; charset=UTF-8", 202),
+        ("application/json;charset=latin-1", 202),
+        ("application/cloudevents+json", 202),
+        ("text/json", 415),
+        ("text/plain", 415),
+        ("application/xml", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("application/jsonp", 415),
+        ("image/svg+json", 415),
+        (";", 202),
+        ("application/json, text/plain", 415),
+    ],
+)
+async def test_a_body_is_json_by_its_content_type(front: Front, content_type: str | None, status: int) -> None:
+    reply = await front.sender().post(body(), content_type=content_type)
+
+    assert reply.status == status
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "GZIP", "identity, gzip", "x-unheard-of", "*"])
+async def test_a_compressed_body_is_refused_unread(front: Front, encoding: str) -> None:
+    bomb = gzip.compress(b" " * 1_000_000)
+
+    reply = await front.sender().post(bomb, headers=[("Content-Encoding", encoding)])
+
+    assert_problem(reply, 415)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity", ""])
+async def test_identity_is_no_compression(front: Front, encoding: str) -> None:
+    reply = await front.sender().post(body(), headers=[("Content-Encoding", encoding)])
+
+    assert reply.status == 202

@@ -1,0 +1,278 @@
+"""Only the documented spellings of each scheme pass."""
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from relay.errors import InvalidSignature
+from relay.receiving.schemes import SCHEMES, SignedRequest
+from relay.receiving.signatures import sign, signed_id, verify
+from tests.support.signed_requests import BODY, SECRET, Case, based, hexed
+
+ACCEPTED_SPELLINGS = {
+    "prefix": ("hmac-sha256", b"sha256=" + hexed()),
+    "no prefix": ("hmac-sha256", hexed()),
+    "capitals": ("hmac-sha256", hexed().upper()),
+    "prefix and capitals": ("hmac-sha256", b"sha256=" + hexed().upper()),
+    "base64": ("hmac-sha256", based()),
+    "prefix and base64": ("hmac-sha256", b"sha256=" + based()),
+    "white space around": ("hmac-sha256", b" sha256=" + hexed() + b"\t"),
+    "second of a list": ("hmac-sha256", b"sha256=" + b"0" * 64 + b", sha256=" + hexed()),
+    "list with gaps": ("hmac-sha256", b",, " + hexed() + b",,"),
+    "list of mixed spellings": ("hmac-sha256", based(secret=b"other") + b"," + based()),
+    "github": ("github", b"sha256=" + hexed()),
+    "token": ("token", b"Bearer " + SECRET),
+    "token, bearer in small letters": ("token", b"bearer " + SECRET),
+    "token, more spaces": ("token", b"Bearer   " + SECRET),
+}
+
+
+@pytest.mark.parametrize(("scheme", "value"), ACCEPTED_SPELLINGS.values(), ids=ACCEPTED_SPELLINGS)
+def test_the_documented_spellings_pass(scheme: str, value: bytes) -> None:
+    assert Case(scheme).with_signature(value).verify() == "current"
+
+
+REFUSED_SPELLINGS = {
+    "empty item": ("hmac-sha256", b","),
+    "prefix alone": ("hmac-sha256", b"sha256="),
+    "truncated": ("hmac-sha256", b"sha256=" + hexed()[:-1]),
+    "half": ("hmac-sha256", b"sha256=" + hexed()[:32]),
+    "one digit more": ("hmac-sha256", b"sha256=" + hexed() + b"0"),
+    "twice in a row": ("hmac-sha256", b"sha256=" + hexed() * 2),
+    "sha1 prefix": ("hmac-sha256", b"sha1=" + hexed()),
+    "sha512 prefix": ("hmac-sha256", b"sha512=" + hexed()),
+    "md5 prefix": ("hmac-sha256", b"md5=" + hexed()),
+    "none prefix": ("hmac-sha256", b"none=" + hexed()),
+    "empty prefix": ("hmac-sha256", b"=" + hexed()),
+    "prefix in capitals": ("hmac-sha256", b"SHA256=" + hexed()),
+    "prefix twice": ("hmac-sha256", b"sha256=sha256=" + hexed()),
+    "space after prefix": ("hmac-sha256", b"sha256= " + hexed()),
+    "space inside": ("hmac-sha256", hexed()[:32] + b" " + hexed()[32:]),
+    "list by semicolon": ("hmac-sha256", b"sha256=" + hexed() + b";sha256=" + hexed()),
+    "real sha1": ("hmac-sha256", b"sha1=" + hmac.new(SECRET, BODY, hashlib.sha1).hexdigest().encode()),
+    "real sha512": ("hmac-sha256", hmac.new(SECRET, BODY, hashlib.sha512).hexdigest().encode()),
+    "hash without key": ("hmac-sha256", hashlib.sha256(BODY).hexdigest().encode()),
+    "hash of key and body": ("hmac-sha256", hashlib.sha256(SECRET + BODY).hexdigest().encode()),
+    "raw digest": ("hmac-sha256", hmac.new(SECRET, BODY, hashlib.sha256).digest()),
+    "base64 without padding": ("hmac-sha256", based().rstrip(b"=")),
+    "base64 for addresses": ("hmac-sha256", based(BODY + b"?").translate(bytes.maketrans(b"+/", b"-_"))),
+    "base64 in capitals": ("hmac-sha256", based().upper()),
+    "base64 of the hexadecimal": ("hmac-sha256", base64.b64encode(hexed())),
+    "escaped": ("hmac-sha256", b"%" + hexed().hex().encode()),
+    "with 0x": ("hmac-sha256", b"0x" + hexed()),
+    "with dashes": ("hmac-sha256", b"-".join(hexed()[i : i + 2] for i in range(0, 64, 2))),
+    "quoted": ("hmac-sha256", b'"' + hexed() + b'"'),
+    "full-width digits": ("hmac-sha256", hexed().decode().translate({48 + i: 0xFF10 + i for i in range(10)}).encode()),
+    "not ASCII": ("hmac-sha256", "sha256=é".encode()),
+    "not UTF-8": ("hmac-sha256", b"sha256=\xff\xfe"),
+    "NUL": ("hmac-sha256", b"\0"),
+    "NUL after": ("hmac-sha256", hexed() + b"\0"),
+    "true": ("hmac-sha256", b"true"),
+    "star": ("hmac-sha256", b"*"),
+    "8 kB": ("hmac-sha256", b"a" * 8192),
+    "8 kB of commas": ("hmac-sha256", b"," * 8192),
+    "the secret itself": ("hmac-sha256", SECRET),
+    "github without prefix": ("github", hexed()),
+    "github in capitals": ("github", b"sha256=" + hexed().upper()),
+    "github in base64": ("github", b"sha256=" + based()),
+    "github as list": ("github", b"sha256=" + hexed() + b",sha256=" + hexed()),
+    "github sha1": ("github", b"sha1=" + hexed()),
+    "github garbage": ("github", b"\xff=\xff=\xff"),
+    "standard garbage": ("standard-webhooks", b"garbage"),
+    "standard without version": ("standard-webhooks", based()),
+    "standard v1 alone": ("standard-webhooks", b"v1"),
+    "standard v1 and comma": ("standard-webhooks", b"v1,"),
+    "standard three parts": ("standard-webhooks", b"v1,a,b"),
+    "standard not ASCII": ("standard-webhooks", "v1,é".encode()),
+    "standard body alone": ("standard-webhooks", b"v1," + based()),
+    "standard hexadecimal": ("standard-webhooks", b"v1," + hexed(b"msg-1.1705750800." + BODY)),
+    "standard without padding": ("standard-webhooks", b"v1," + based(b"msg-1.1705750800." + BODY).rstrip(b"=")),
+    "standard v2": ("standard-webhooks", b"v2," + based(b"msg-1.1705750800." + BODY)),
+    "standard V1": ("standard-webhooks", b"V1," + based(b"msg-1.1705750800." + BODY)),
+    "standard asymmetric": ("standard-webhooks", b"v1a," + based(b"msg-1.1705750800." + BODY)),
+    "standard by comma": ("standard-webhooks", b"v1," + based(b"msg-1.1705750800." + BODY) + b",v1,x"),
+    "stripe without time": ("stripe", b"v1=" + hexed(b"1705750800." + BODY)),
+    "stripe without signature": ("stripe", b"t=1705750800"),
+    "stripe v0": ("stripe", b"t=1705750800,v0=" + hexed(b"1705750800." + BODY)),
+    "stripe two times": ("stripe", b"t=1705750800,t=1705750800,v1=" + hexed(b"1705750800." + BODY)),
+    "stripe body alone": ("stripe", b"t=1705750800,v1=" + hexed()),
+    "stripe empty pairs": ("stripe", b"=,=,="),
+    "stripe garbage": ("stripe", b"\xff,t,v1,==="),
+    "token without Bearer": ("token", SECRET),
+    "token with Basic": ("token", b"Basic " + SECRET),
+    "token in base64": ("token", b"Basic " + base64.b64encode(b"relay:" + SECRET)),
+    "Bearer alone": ("token", b"Bearer"),
+    "Bearer and a space": ("token", b"Bearer "),
+    "token truncated": ("token", b"Bearer " + SECRET[:-1]),
+    "token with NUL": ("token", b"Bearer " + SECRET + b"\0"),
+    "token in capitals": ("token", b"Bearer " + SECRET.upper()),
+    "two tokens": ("token", b"Bearer " + SECRET + b" " + SECRET),
+    "two tokens by comma": ("token", b"Bearer x, Bearer " + SECRET),
+    "token with a tab": ("token", b"Bearer\t" + SECRET),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("scheme", "value"), REFUSED_SPELLINGS.values(), ids=REFUSED_SPELLINGS)
+def test_other_spellings_are_refused(scheme: str, value: bytes) -> None:
+    with pytest.raises(InvalidSignature):
+        Case(scheme).with_signature(value).verify()
+
+
+def test_the_header_s_name_is_configurable() -> None:
+    case = Case("hmac-sha256", header="X-Mindzie-Signature")
+
+    assert list(case.good) == ["x-mindzie-signature"]
+    assert case.verify() == "current"
+
+
+def test_under_another_name_than_the_configured_one_a_signature_is_missing() -> None:
+    case = Case("hmac-sha256", header="X-Mindzie-Signature", headers={"x-webhook-signature": [hexed()]})
+
+    with pytest.raises(InvalidSignature, match="x-mindzie-signature"):
+        case.verify()
+
+
+def test_the_published_example_of_standard_webhooks_passes() -> None:
+    request = SignedRequest(
+        b'{"test": 2432232314}',
+        {
+            "webhook-id": [b"msg_p5jXN8AQM9LWM0D4loKWxJek"],
+            "webhook-timestamp": [b"1614265330"],
+            "webhook-signature": [b"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="],
+        },
+    )
+    secrets = {"current": b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+
+    assert verify("standard-webhooks", request, secrets, header=None, tolerance=300, now=1614265330) == "current"
+
+
+def test_the_published_example_of_github_passes() -> None:
+    digest = b"757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    request = SignedRequest(b"Hello, World!", {"x-hub-signature-256": [b"sha256=" + digest]})
+    secrets = {"current": b"It's a Secret to Everybody"}
+
+    assert verify("github", request, secrets, header=None, tolerance=300, now=0) == "current"
+
+
+def test_standard_webhooks_takes_several_signatures_and_ignores_other_versions() -> None:
+    case = Case("standard-webhooks")
+
+    value = b"v1a,x v1," + based(secret=b"old") + b" " + case.signature + b" v2,y"
+
+    assert case.with_signature(value).verify() == "current"
+
+
+STANDARD = ("id", "timestamp", "signature")
+
+
+def in_svix(*parts: str) -> dict[str, list[bytes]]:
+    """A good request's headers, these of them in Svix's spelling."""
+    good = Case("standard-webhooks").good
+    return {f"{'svix' if part in parts else 'webhook'}-{part}": good[f"webhook-{part}"] for part in STANDARD}
+
+
+def test_standard_webhooks_may_be_spelled_as_svix_does() -> None:
+    case = Case("standard-webhooks", headers=in_svix(*STANDARD))
+
+    assert case.verify() == "current"
+    assert signed_id("standard-webhooks", SignedRequest(BODY, case.headers or {})) == b"msg-1"
+
+
+@pytest.mark.parametrize(
+    "parts", [("id",), ("timestamp",), ("signature",), ("id", "timestamp"), ("id", "signature"),
+              ("timestamp", "signature")],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_mixture_of_the_two_spellings_is_refused(parts: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidSignature):
+        Case("standard-webhooks", headers=in_svix(*parts)).verify()
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_one_header_of_the_other_spelling_spoils_a_good_request_of_svix(name: str) -> None:
+    with pytest.raises(InvalidSignature):
+        Case("standard-webhooks", headers={**in_svix(*STANDARD), name: [b"msg-2"]}).verify()
+
+
+def test_of_both_spellings_in_full_the_standard_one_counts() -> None:
+    other = {"svix-id": [b"msg-2"], "svix-timestamp": [b"1"], "svix-signature": [b"v1,x"]}
+    case = Case("standard-webhooks", headers={**in_svix(), **other})
+
+    assert case.verify() == "current"
+    assert signed_id("standard-webhooks", SignedRequest(BODY, case.headers or {})) == b"msg-1"
+
+
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name != "standard-webhooks"])
+def test_no_other_scheme_signs_an_id(scheme: str) -> None:
+    headers = {"webhook-id": [b"msg-1"], "svix-id": [b"msg-1"], "ce-id": [b"msg-1"]}
+
+    assert signed_id(scheme, SignedRequest(BODY, headers)) == b""
+
+
+def test_stripe_takes_several_signatures_in_any_order() -> None:
+    case = Case("stripe")
+    time, _, signature = case.signature.partition(b",")
+
+    assert case.with_signature(b"v0=x, v1=" + b"0" * 64 + b", " + signature + b", " + time).verify() == "current"
+
+
+@pytest.mark.parametrize("secret", [b"whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ=", b"whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ"])
+def test_a_whsec_secret_is_base64_of_the_key_with_or_without_padding(secret: bytes) -> None:
+    case = Case("standard-webhooks", secrets={"current": secret})
+    signed = b"msg-1.1705750800." + BODY
+
+    case = case.with_signature(b"v1," + based(signed, b"secret-secret-secret"))
+
+    assert case.verify() == "current"
+
+
+def test_a_whsec_secret_that_is_no_base64_is_the_key_itself() -> None:
+    secret = b"whsec_no base64 at all!"
+    case = Case("standard-webhooks", secrets={"current": secret})
+
+    case = case.with_signature(b"v1," + based(b"msg-1.1705750800." + BODY, secret))
+
+    assert case.verify() == "current"
+
+
+def test_a_full_stop_in_the_webhook_id_cannot_move_the_boundary_of_what_is_signed() -> None:
+    body = b"1705750800.{}"
+    value = b"v1," + based(b"msg.1705750800." + body)
+    signed = {"webhook-timestamp": [b"1705750800"], "webhook-signature": [value]}
+
+    moved = Case("standard-webhooks", body=b"{}", headers={"webhook-id": [b"msg.1705750800"], **signed})
+
+    with pytest.raises(InvalidSignature, match="full stop"):
+        moved.verify()
+
+
+def test_a_token_may_stand_in_the_address() -> None:
+    assert Case("token", headers={}, query_token=SECRET.decode()).verify() == "current"
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong", "é", "\ud800", "\0", "a-secret-of-the-platform\0", "x" * 8192])
+def test_a_wrong_token_in_the_address_is_refused(token: str | None) -> None:
+    with pytest.raises(InvalidSignature):
+        Case("token", headers={}, query_token=token).verify()
+
+
+def test_a_wrong_bearer_token_is_not_mended_by_a_right_one_in_the_address() -> None:
+    case = Case("token", headers={"authorization": [b"Bearer wrong"]}, query_token=SECRET.decode())
+
+    with pytest.raises(InvalidSignature):
+        case.verify()
+
+
+def test_a_header_of_its_own_holds_the_bare_token() -> None:
+    case = Case("token", header="X-Api-Key")
+
+    assert case.signature == SECRET
+    assert case.verify() == "current"
+
+
+def test_what_is_not_signed_needs_no_secret_and_names_none() -> None:
+    assert not SCHEMES["none"].needs_secret
+    assert Case("none", secrets={}, headers={}).verify() == ""
+    assert sign("none", BODY, b"") == {}

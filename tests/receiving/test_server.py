@@ -1,0 +1,173 @@
+"""The server's patience: bodies, headers and connections that stop, drip, hang up or are too many."""
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
+from relay.receiving.receiver import make_app
+from relay.receiving.server import serve
+from tests.support.events import body
+from tests.support.front import Front, assert_problem, receiving
+from tests.support.sender import read_reply, slowly
+
+
+async def test_a_body_that_stops_is_given_up() -> None:
+    async with receiving(body_timeout=0.2) as front:
+        request = front.sender().raw(b'{"event":')
+
+        reply = await front.sender().exchange(request.replace(b"Length: 9", b"Length: 100"))
+
+    assert_problem(reply, 408)
+    assert reply.headers["connection"] == "close"
+
+
+async def test_a_body_that_drips_is_given_up() -> None:
+    async with receiving(body_timeout=0.2) as front:
+        head, _, content = front.sender().raw(b" " * 5_000).partition(b"\r\n\r\n")
+
+        reply = await front.sender().exchange(head + b"\r\n\r\n", slowly(content))
+
+    assert_problem(reply, 408)
+
+
+async def test_headers_that_stop_or_drip_are_given_up_without_an_answer() -> None:
+    async with receiving(header_timeout=0.2) as front:
+        sender = front.sender()
+        head = sender.raw(b"")[:-10]
+
+        replies = await asyncio.gather(
+            sender.exchange(b""), sender.exchange(head), sender.exchange(slowly(head * 2)), sender.exchange(b"\r\n")
+        )
+
+    assert [reply.status for reply in replies] == [0, 0, 0, 0]
+
+
+async def test_the_headers_of_later_requests_have_a_deadline_too() -> None:
+    async with receiving(header_timeout=0.2) as front:
+        sender = front.sender()
+        reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
+
+        writer.write(sender.raw(json.dumps(body()).encode()))
+        first = await read_reply(reader)
+        writer.write(sender.raw(b"{}")[:20])
+        second = await read_reply(reader)
+        writer.close()
+
+    assert (first.status, second.status) == (202, 0)
+
+
+async def test_an_idle_connection_is_closed() -> None:
+    async with receiving(idle_timeout=0.2) as front:
+        reply = await front.sender().exchange(front.sender().raw(json.dumps(body()).encode()), whole=True)
+
+    assert reply.status == 202
+
+
+async def test_there_are_only_so_many_connections() -> None:
+    async with receiving(max_connections=1) as front:
+        sender = front.sender()
+        request = sender.raw(json.dumps(body()).encode())
+        reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
+        writer.write(request)
+        first = await read_reply(reader)
+
+        second = await sender.exchange(request)
+        writer.close()
+
+    assert (first.status, second.status) == (202, 0)
+
+
+async def test_a_sender_that_hangs_up_within_its_body_has_sent_nothing() -> None:
+    with capture_logs() as lines:
+        async with receiving() as front:
+            reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
+            writer.write(front.sender().raw(b"", {"Content-Length": "100", "Expect": "100-continue"}))
+            await reader.readuntil(b"\r\n\r\n")  # now the body is waited for
+            writer.transport.abort()
+
+    assert front.events == []
+    assert [(line["event"], line["status"]) for line in lines] == [("event.refused", 400)]
+
+
+async def test_a_sender_that_hangs_up_does_not_stop_what_was_begun() -> None:
+    began, go_on, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def ingest(_event: Event) -> Accepted:
+        began.set()
+        await go_on.wait()
+        finished.set()
+        return Accepted("accepted", 1)
+
+    async with receiving(ingest=ingest) as front:
+        _, writer = await asyncio.open_connection(*front.runner.addresses[0])
+        writer.write(front.sender().raw(json.dumps(body()).encode()))
+        await began.wait()
+        writer.transport.abort()
+        go_on.set()
+
+        await asyncio.wait_for(finished.wait(), 5)
+
+
+async def test_a_flood_of_bad_signatures_costs_one_line_a_second(front: Front) -> None:
+    with capture_logs() as lines:
+        for _ in range(20):
+            await front.sender().post(body(), signed=False)
+        front.clock.advance(1)
+        await front.sender().post(body(), signed=False)
+
+    assert [(line["event"], line["status"], line["left_out"]) for line in lines] == [
+        ("event.refused", 401, 0),
+        ("event.refused", 401, 19),
+    ]
+    assert lines[0]["source"] == "ops"
+
+
+async def test_a_malformed_request_costs_one_line_without_its_bytes(
+    front: Front, caplog: pytest.LogCaptureFixture
+) -> None:
+    garbage = b"\x16\x03\x01 hush-hush\r\n\r\n"
+
+    with capture_logs() as lines, caplog.at_level(logging.DEBUG):
+        replies = [await front.sender().exchange(garbage) for _ in range(5)]
+
+    assert {reply.status for reply in replies} == {400}
+    assert_problem(replies[0], 400)
+    assert [line["event"] for line in lines] == ["request.malformed"]
+    assert "hush-hush" not in f"{lines}{caplog.text}{replies}"
+    assert "Traceback" not in caplog.text
+
+
+async def test_no_answer_tells_the_versions_of_the_software(front: Front) -> None:
+    good = await front.sender().post(body())
+    bad = await front.sender().post(b"")
+    worse = await front.sender().exchange(b"\x00\r\n\r\n")
+
+    assert {reply.headers["server"] for reply in (good, bad, worse)} == {"relay"}
+    assert {reply.headers["x-content-type-options"] for reply in (good, bad, worse)} == {"nosniff"}
+    assert {reply.headers["cache-control"] for reply in (good, bad, worse)} == {"no-store"}
+
+
+async def test_relay_also_listens_on_a_unix_socket(front: Front, tmp_path: Path) -> None:
+    path = f"{tmp_path}/relay.sock"
+    runner = await serve(make_app(front.receiver), None, 0, unix_path=path)
+
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(front.sender().raw(json.dumps(body()).encode()))
+    reply = await read_reply(reader)
+    writer.close()
+    await runner.cleanup()
+
+    assert reply.status == 202
+
+
+async def test_an_address_in_use_stops_the_start(front: Front) -> None:
+    port = front.runner.addresses[0][1]
+
+    with pytest.raises(OSError, match="address already in use"):
+        await serve(make_app(front.receiver), "127.0.0.1", port)

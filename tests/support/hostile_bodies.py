@@ -1,0 +1,212 @@
+"""Bodies that are at fault, each by its name with the one status that answers it."""
+
+import gzip
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tests.support.events import body
+
+MAX_BODY = 100_000
+CANARY = "canary-in-the-body-4711"
+
+GOOD = body() | {"note": CANARY}
+GOOD_BODY = json.dumps(GOOD).encode()
+
+Headers = Mapping[str, str]
+
+
+def with_operation(**changes: Any) -> bytes:
+    return json.dumps(GOOD | {"operation": GOOD["operation"] | changes}).encode()
+
+
+def with_envelope(**changes: Any) -> bytes:
+    return json.dumps(GOOD | changes).encode()
+
+
+def with_member(text: bytes) -> bytes:
+    """The good body with one more member, written as this text."""
+    return GOOD_BODY[:-1] + b"," + text + b"}"
+
+
+def nested(levels: int, opening: bytes = b'{"a":', closing: bytes = b"}") -> bytes:
+    return with_member(b'"deep":' + opening * levels + b"1" + closing * levels)
+
+
+# Signed correctly: the sender is known, and its body is at fault.
+BODIES: Mapping[str, tuple[bytes, int]] = {
+    "empty": (b"", 400),
+    "one space": (b" ", 400),
+    "NUL": (b"\0", 400),
+    "one brace": (b"{", 400),
+    "brackets that never close": (b"[" * 90_000, 400),
+    "braces that never close": (b'{"a":' * 15_000, 400),
+    "null": (b"null", 400),
+    "true": (b"true", 400),
+    "number": (b"42", 400),
+    "minus zero": (b"-0", 400),
+    "text": (b'"operation.progress"', 400),
+    "array": (b"[]", 400),
+    "array of events": (b"[" + GOOD_BODY + b"]", 400),
+    "two documents": (GOOD_BODY + GOOD_BODY, 400),
+    "lines of documents": (GOOD_BODY + b"\n" + GOOD_BODY, 400),
+    "trailing text": (GOOD_BODY + b" and more", 400),
+    "trailing comma": (GOOD_BODY[:-1] + b",}", 400),
+    "trailing NUL": (GOOD_BODY + b"\0", 400),
+    "cut in the middle": (GOOD_BODY[:100], 400),
+    "byte order mark": (b"\xef\xbb\xbf" + GOOD_BODY, 400),
+    "UTF-16": (GOOD_BODY.decode().encode("utf-16"), 400),
+    "UTF-16 without a mark": (GOOD_BODY.decode().encode("utf-16-le"), 400),
+    "UTF-32": (GOOD_BODY.decode().encode("utf-32"), 400),
+    "Latin-1": (with_member('"a":"ä"'.encode("latin-1")), 400),
+    "not UTF-8 in a key": (with_member(b'"\xff":1'), 400),
+    "overlong UTF-8": (with_member(b'"a":"\xc0\xaf"'), 400),
+    "surrogate in UTF-8": (with_member(b'"a":"\xed\xa0\x80"'), 400),
+    "UTF-8 cut off": (with_member(b'"a":"\xe2\x82"'), 400),
+    "lone high surrogate": (with_member(rb'"a":"\ud83d"'), 400),
+    "lone low surrogate": (with_member(rb'"a":"\udc00"'), 400),
+    "surrogates the wrong way round": (with_member(rb'"a":"\udc00\ud83d"'), 400),
+    "lone surrogate as key": (with_member(rb'"\ud83d":1'), 400),
+    "escaped NUL": (with_member(rb'"a":"\u0000"'), 202),
+    "raw control character": (with_member(b'"a":"\x01"'), 400),
+    "raw line break in text": (with_member(b'"a":"\n"'), 400),
+    "unknown escape": (with_member(rb'"a":"\x41"'), 400),
+    "escape cut off": (with_member(rb'"a":"\u00"'), 400),
+    "single quotes": (b"{'event':'operation.progress'}", 400),
+    "comments": (b"/* hello */" + GOOD_BODY, 400),
+    "unquoted key": (b"{event:1}", 400),
+    "Python's None": (with_member(b'"a":None'), 400),
+    "NaN": (with_member(b'"a":NaN'), 400),
+    "Infinity": (with_member(b'"a":Infinity'), 400),
+    "minus Infinity": (with_member(b'"a":-Infinity'), 400),
+    "1e999": (with_member(b'"a":1e999'), 400),
+    "-1e999": (with_member(b'"a":-1e999'), 400),
+    "1e-999": (with_member(b'"a":1e-999'), 202),
+    "minus zero as a value": (with_member(b'"a":-0'), 202),
+    "leading zero": (with_member(b'"a":01'), 400),
+    "leading plus": (with_member(b'"a":+1'), 400),
+    "hexadecimal number": (with_member(b'"a":0x10'), 400),
+    "number with separators": (with_member(b'"a":1_000'), 400),
+    "full-width digits": (with_member('"a":１'.encode()), 400),
+    "64-bit integer": (with_member(b'"a":9223372036854775807'), 202),
+    "65-bit integer": (with_member(b'"a":9223372036854775808'), 400),
+    "400-digit integer": (with_member(b'"a":' + b"9" * 400), 400),
+    "5000-digit integer": (with_member(b'"a":' + b"9" * 5000), 400),
+    "5000-digit fraction": (with_member(b'"a":0.' + b"9" * 5000), 202),
+    "90000-digit integer": (with_member(b'"a":' + b"9" * 90_000), 400),
+    "key twice": (with_member(b'"event":"operation.failed"'), 400),
+    "key twice, escaped": (with_member(rb'"\u0065vent":"operation.failed"'), 400),
+    "key twice, deep inside": (with_member(b'"a":{"b":[{"c":1,"c":2}]}'), 400),
+    "31 levels": (nested(30), 202),
+    "33 levels": (nested(33), 400),
+    "1000 levels of objects": (nested(1000), 400),
+    "1000 levels of arrays": (nested(1000, b"[", b"]"), 400),
+    "40000 levels": (nested(40_000, b"[", b"]"), 400),
+    "5000 keys": (json.dumps(GOOD | {f"key-{n}": n for n in range(5000)}).encode(), 202),
+    "30000 numbers": (with_member(b'"a":[' + b"1," * 30_000 + b"1]"), 202),
+    "90 kB of text": (with_member(b'"a":"' + b"x" * 90_000 + b'"'), 202),
+    "90 kB of white space": (GOOD_BODY + b" " * 90_000, 202),
+    "key of 90 kB": (with_member(b'"' + b"k" * 90_000 + b'":1'), 202),
+    "one byte too many": (GOOD_BODY + b" " * (MAX_BODY - len(GOOD_BODY) + 1), 413),
+    "ten times too large": (b" " * 10 * MAX_BODY, 413),
+    "XML": (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>', 400),
+    "YAML": (b"event: !!python/object/apply:os.system ['id']", 400),
+    "pickle": (b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94.", 400),
+    "form": (b"event=operation.progress&operationId=op-1", 400),
+    "gzip without saying so": (gzip.compress(GOOD_BODY), 400),
+    "empty object": (b"{}", 422),
+}
+
+# Signed and JSON, but of other types and sizes than an event has.
+EVENTS: Mapping[str, tuple[bytes, int]] = {
+    "no event and no status": (b'{"operationId":"op-1"}', 422),
+    "event is null": (with_envelope(event=None), 202),
+    "event is a number": (with_envelope(event=1), 422),
+    "event is an array": (with_envelope(event=["operation.progress"]), 422),
+    "event is an object": (with_envelope(event={"name": "operation.progress"}), 422),
+    "event is empty": (with_envelope(event=""), 422),
+    "event is a path": (with_envelope(event="../../etc/passwd"), 422),
+    "event is a template": (with_envelope(event="{{ 7 * 7 }}"), 422),
+    "event has a line break": (with_envelope(event="operation.progress\nX-Injected: 1"), 422),
+    "event is too long": (with_envelope(event="a" * 129), 422),
+    "event is unknown": (with_envelope(event="operation.teleported"), 202),
+    "event of another alphabet": (with_envelope(event="οperation.progress"), 422),
+    "operation is null": (with_envelope(operation=None), 422),
+    "operation is an array": (with_envelope(operation=[]), 422),
+    "operation is text": (with_envelope(operation="op-1"), 422),
+    "operation is a number": (with_envelope(operation=1), 422),
+    "operation is true": (with_envelope(operation=True), 422),
+    "operation is empty": (with_envelope(operation={}), 422),
+    "id is null": (with_operation(operationId=None), 422),
+    "id is empty": (with_operation(operationId=""), 422),
+    "id is white space": (with_operation(operationId=" \t "), 422),
+    "id is true": (with_operation(operationId=True), 422),
+    "id is a fraction": (with_operation(operationId=1.5), 422),
+    "id is an array": (with_operation(operationId=["op-1"]), 422),
+    "id is an object": (with_operation(operationId={"$ne": None}), 422),
+    "id is a number": (with_operation(operationId=4711), 202),
+    "id is too long": (with_operation(operationId="x" * 257), 422),
+    "id is as long as allowed": (with_operation(operationId="x" * 256), 202),
+    "id with braces": (with_operation(operationId="{r:0}"), 202),
+    "id with a line break": (with_operation(operationId="op\r\nSET a b"), 202),
+    "id with colons": (with_operation(operationId="relay:q:due:0"), 202),
+    "id with NUL": (with_operation(operationId="op\0"), 202),
+    "id is a path": (with_operation(operationId="../../../etc/passwd"), 202),
+    "id with markup": (with_operation(operationId="<script>alert(1)</script>"), 202),
+    "id with a mention": (with_operation(operationId="<!channel>"), 202),
+    "id right to left": (with_operation(operationId="op-\u202etxt.exe"), 202),
+    "id of emoji": (with_operation(operationId="💥" * 256), 202),
+    "name is a number": (with_operation(operationName=1), 422),
+    "name is an object": (with_operation(operationName={"a": 1}), 422),
+    "name is too long": (with_operation(operationName="x" * 1001), 422),
+    "name is a template": (with_operation(operationName="{{ config.__class__ }}{% for a in b %}"), 202),
+    "name of format directives": (with_operation(operationName="%s%n{0.__class__}${HOME}"), 202),
+    "name injects a header": (with_operation(operationName="x\r\nBcc: everyone@example.com"), 202),
+    "name colours a terminal": (with_operation(operationName="\x1b[31m"), 202),
+    "type is an array": (with_operation(operationType=[]), 422),
+    "type is too long": (with_operation(operationType="x" * 129), 422),
+    "type is unknown": (with_operation(operationType="Teleportation"), 202),
+    "status is a number": (with_operation(status=200), 422),
+    "status is an array": (with_operation(status=["Running"]), 422),
+    "status is too long": (with_operation(status="x" * 65), 422),
+    "status is unknown": (with_operation(status="Pondering"), 202),
+    "priority is a number": (with_operation(priority=1), 422),
+    "progress is text": (with_operation(progress="50%"), 422),
+    "progress is true": (with_operation(progress=True), 422),
+    "progress is an array": (with_operation(progress=[50]), 422),
+    "progress is null": (with_operation(progress=None), 202),
+    "progress is below zero": (with_operation(progress=-5), 202),
+    "progress is above 100": (with_operation(progress=1e300), 202),
+    "percentage is text": (with_operation(progress={"percentage": "50"}), 422),
+    "percentage is an object": (with_operation(progress={"percentage": {}}), 422),
+    "phases completed below zero": (with_operation(progress={"percentage": 1, "phasesCompleted": -1}), 202),
+    "phases completed is text": (with_operation(progress={"percentage": 1, "phasesCompleted": "two"}), 202),
+    "current phase is an object": (with_operation(progress={"percentage": 1, "currentPhase": {}}), 202),
+    "retry number is text": (with_operation(retryNumber="one"), 202),
+    "retry number is huge": (with_operation(retryNumber=10**15), 202),
+    "time is a number": (with_envelope(timestamp=1705749600), 422),
+    "time is no date": (with_envelope(timestamp="yesterday"), 422),
+    "time is empty": (with_envelope(timestamp=""), 422),
+    "time in the year 99999": (with_envelope(timestamp="99999-01-01T00:00:00Z"), 422),
+    "time in the year 0": (with_envelope(timestamp="0000-01-01T00:00:00Z"), 422),
+    "time before the first year": (with_envelope(timestamp="0001-01-01T00:00:00+14:00"), 422),
+    "time after the last year": (with_envelope(timestamp="9999-12-31T23:59:59-12:00"), 422),
+    "time on 30 February": (with_envelope(timestamp="2024-02-30T00:00:00Z"), 422),
+    "time at 25 o'clock": (with_envelope(timestamp="2024-01-20T25:00:00Z"), 422),
+    "time with a leap second": (with_envelope(timestamp="2016-12-31T23:59:60Z"), 422),
+    "time in a zone of 99 hours": (with_envelope(timestamp="2024-01-20T00:00:00+99:00"), 422),
+    "event id is an object": (with_envelope(eventId={}), 422),
+    "event id is a number": (with_envelope(eventId=1), 422),
+    "event id is too long": (with_envelope(eventId="x" * 257), 422),
+    "tenant is an array": (with_envelope(tenantId=[]), 422),
+    "project is too long": (with_envelope(projectId="x" * 257), 422),
+    "batch is text": (with_envelope(batch="batch-1"), 422),
+    "batch is empty": (with_envelope(batch={}), 422),
+    "batch event without a batch": (with_envelope(event="batch.completed"), 422),
+    "parts of other types": (with_envelope(phase=1, results=True, error=[], cancellation=1.5), 202),
+    "error is text": (with_envelope(error="it broke"), 202),
+    "data is an array": (with_envelope(data=[1, 2]), 202),
+    "payload in payload": (b'{"payload":{"payload":' + GOOD_BODY + b"}}", 422),
+    "prototype pollution": (with_member(b'"__proto__":{"admin":true},"constructor":{"prototype":{}}'), 202),
+    "Python's own names": (with_member(b'"__class__":"x","__init__":{"__globals__":1}'), 202),
+}

@@ -1,0 +1,53 @@
+"""The other side of a channel, whose answers the test chooses."""
+
+import asyncio
+from typing import Any
+
+from pydantic import BaseModel
+
+from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.store import Store
+from relay.store.admin import Admin
+
+
+class Wire:
+    """The other side of a channel: remembers what arrived, and answers as it was told to."""
+
+    max_concurrency = 16
+    timeout = 5.0
+
+    def __init__(self) -> None:
+        self.arrived: list[Notification] = []
+        self.answers: list[Exception | Receipt | asyncio.Event] = []
+        self.called = asyncio.Event()
+
+    def limits(self, _address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+        return (Limit("post:#room", 1.0),), (Limit("edit", 1.5, 10),)
+
+    async def send(self, notification: Notification) -> Receipt:
+        self.arrived.append(notification)
+        self.called.set()
+        answer = self.answers.pop(0) if self.answers else Receipt("ok", {"channel": "C1", "ts": "1.1"})
+        if isinstance(answer, asyncio.Event):
+            await answer.wait()
+            return Receipt("ok")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Anywhere:
+    """A channel as the configuration sees it."""
+
+    class Settings(BaseModel):
+        pass
+
+    modes = ("each", "live")
+
+    @staticmethod
+    def addresses(value: Any) -> list[str]:
+        return [value]
+
+
+async def letters(store: Store) -> list[tuple[str, str]]:
+    return [(letter.reason, letter.error) for letter in await Admin(store).dead()]
