@@ -1,8 +1,6 @@
 """A button in Slack: only Slack's own press, of relay's own button, by somebody who may, and once."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
+from pytest_aiohttp import AiohttpClient
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
@@ -38,7 +37,8 @@ class Scene:
     whispered: list[tuple[str, str, str]] = field(default_factory=list)
     status: str = "accepted"
     fault: Exception | None = None
-    client: Any = None
+    endpoint: Interactions = field(init=False)
+    client: TestClient[web.Request, web.Application] = field(init=False)
 
     async def press(self, value: str, *, secret: bytes = SECRET, user: str = "U0ANALYST1", **changes: Any) -> int:
         payload = {
@@ -53,31 +53,32 @@ class Scene:
         headers = sign("slack", body, secret, timestamp=self.clock())
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         async with self.client.post(PATH, data=body, headers=headers) as response:
-            return int(response.status)
+            status = int(response.status)
+        await self.endpoint.aclose(5)  # the notices are under way beside the answer
+        return status
 
 
-@asynccontextmanager
-async def scene() -> AsyncIterator[Scene]:
-    clock = Clock()
-    one = Scene(clock)
+@pytest.fixture
+async def scene(aiohttp_client: AiohttpClient, clock: Clock) -> Scene:
+    scene = Scene(clock)
 
     async def key() -> bytes:
         return KEY
 
     async def is_allowed(action: str, presser: Presser) -> Person | None:
-        one.pressers.append(presser)
+        scene.pressers.append(presser)
         return Person(presser.user, "Jana Müller") if (action, presser.user) == ("retry", "U0ANALYST1") else None
 
     async def ingest(event: Event) -> Accepted:
-        if one.fault:
-            raise one.fault
-        one.taken.append(event)
-        return Accepted(one.status)  # type: ignore[arg-type]
+        if scene.fault:
+            raise scene.fault
+        scene.taken.append(event)
+        return Accepted(scene.status)  # type: ignore[arg-type]
 
     async def post_ephemeral(conversation: str, user: str, text: str, _destination: str) -> None:
-        one.whispered.append((conversation, user, text))
+        scene.whispered.append((conversation, user, text))
 
-    handler = Interactions(
+    scene.endpoint = Interactions(
         secret=lambda: SECRET,
         key=key,
         is_allowed=is_allowed,
@@ -87,17 +88,14 @@ async def scene() -> AsyncIterator[Scene]:
         patience=0.2,
     )
     app = web.Application(middlewares=[answer_problems])
-    app.add_routes(handler.routes())
-    async with TestClient(TestServer(app)) as client:
-        one.client = client
-        yield one
-    await handler.aclose(5)
+    app.add_routes(scene.endpoint.routes())
+    scene.client = await aiohttp_client(app)
+    return scene
 
 
-async def test_a_press_becomes_a_request_that_names_who_and_what() -> None:
-    async with scene() as one:
-        assert await one.press(BUTTON.token(KEY)) == 200
-    [event] = one.taken
+async def test_a_press_becomes_a_request_that_names_who_and_what(scene: Scene) -> None:
+    assert await scene.press(BUTTON.token(KEY)) == 200
+    [event] = scene.taken
     assert (event.name, event.source, event.own_id) == ("operation.action.requested", "slack", "op-2")
     assert event.document["action"] == {
         "name": "retry",
@@ -109,11 +107,11 @@ async def test_a_press_becomes_a_request_that_names_who_and_what() -> None:
         "user": "U0ANALYST1",
         "userName": "analyst",
         "realName": "Jana Müller",
-        "press": f"U0ANALYST1 {datetime.fromtimestamp(one.clock(), UTC).isoformat()}",
+        "press": f"U0ANALYST1 {datetime.fromtimestamp(scene.clock(), UTC).isoformat()}",
     }
     assert event.action == {"name": "retry", "run": 1, "press": True}
     assert event.subject == "op-1"
-    assert one.whispered == [("C0TEAM0001", "U0ANALYST1", TAKEN)]
+    assert scene.whispered == [("C0TEAM0001", "U0ANALYST1", TAKEN)]
 
 
 @pytest.mark.parametrize(
@@ -124,58 +122,54 @@ async def test_a_press_becomes_a_request_that_names_who_and_what() -> None:
         ({"team": None, "user": {"id": "U0ANALYST1", "team_id": 7}, "api_app_id": []}, set(), ""),
     ],
 )
-async def test_who_is_asked_about_is_known_by_ids_alone(changes: dict[str, Any], teams: set[str], app: str) -> None:
-    async with scene() as one:
-        given = {"type": "block_actions", "user": {"id": "U0ANALYST1"}, "channel": {"id": "C0TEAM0001"},
-                 "actions": [{"action_id": "retry", "value": BUTTON.token(KEY)}]}  # fmt: skip
-        assert await one.post(form(given | changes)) == 200
-    assert one.pressers == [Presser("U0ANALYST1", frozenset(teams), app)]
+async def test_who_is_asked_about_is_known_by_ids_alone(
+    scene: Scene, changes: dict[str, Any], teams: set[str], app: str
+) -> None:
+    given = {"type": "block_actions", "user": {"id": "U0ANALYST1"}, "channel": {"id": "C0TEAM0001"},
+             "actions": [{"action_id": "retry", "value": BUTTON.token(KEY)}]}  # fmt: skip
+    assert await scene.post(form(given | changes)) == 200
+    assert scene.pressers == [Presser("U0ANALYST1", frozenset(teams), app)]
 
 
-async def test_pressing_twice_is_one_request(store: Store) -> None:
-    async with scene() as one:
-        await one.press(BUTTON.token(KEY))
-        one.clock.advance(2)
-        await one.press(replace(BUTTON, until=BUTTON.until + 60).token(KEY))  # the same button of a newer message
-    answers = [await store.accept(event, []) for event in one.taken]
+async def test_pressing_twice_is_one_request(scene: Scene, store: Store) -> None:
+    await scene.press(BUTTON.token(KEY))
+    scene.clock.advance(2)
+    await scene.press(replace(BUTTON, until=BUTTON.until + 60).token(KEY))  # the same button of a newer message
+    answers = [await store.accept(event, []) for event in scene.taken]
     assert [answer.status for answer in answers] == ["accepted", "duplicate"]
 
 
-async def test_what_slack_did_not_sign_or_signed_long_ago_does_nothing() -> None:
-    async with scene() as one:
-        assert await one.press(BUTTON.token(KEY), secret=b"another-secret") == 401
-        body = urlencode({"payload": "{}"}).encode()
-        headers = sign("slack", body, SECRET, timestamp=one.clock() - 301)
-        async with one.client.post(PATH, data=body, headers=headers) as response:
-            assert response.status == 401
-        async with one.client.post(PATH, data=body) as response:
-            assert response.status == 401
-    assert not one.taken
-    assert not one.whispered
+async def test_what_slack_did_not_sign_or_signed_long_ago_does_nothing(scene: Scene) -> None:
+    assert await scene.press(BUTTON.token(KEY), secret=b"another-secret") == 401
+    body = urlencode({"payload": "{}"}).encode()
+    headers = sign("slack", body, SECRET, timestamp=scene.clock() - 301)
+    async with scene.client.post(PATH, data=body, headers=headers) as response:
+        assert response.status == 401
+    async with scene.client.post(PATH, data=body) as response:
+        assert response.status == 401
+    assert not scene.taken
+    assert not scene.whispered
 
 
 @pytest.mark.parametrize("value", ["", "nonsense", BUTTON.token(b"another-key"), BUTTON.token(KEY)[:-1] + "~"])
-async def test_a_button_that_relay_did_not_make_is_answered_and_does_nothing(value: str) -> None:
-    async with scene() as one:
-        assert await one.press(value) == 200
-    assert one.taken == []
-    assert one.whispered == [("C0TEAM0001", "U0ANALYST1", STALE)]
+async def test_a_button_that_relay_did_not_make_is_answered_and_does_nothing(scene: Scene, value: str) -> None:
+    assert await scene.press(value) == 200
+    assert scene.taken == []
+    assert scene.whispered == [("C0TEAM0001", "U0ANALYST1", STALE)]
 
 
-async def test_an_old_button_is_answered_and_does_nothing() -> None:
-    async with scene() as one:
-        one.clock.advance(GOOD_FOR + 1)
-        assert await one.press(BUTTON.token(KEY)) == 200
-    assert one.taken == []
-    assert one.whispered[0][2] == STALE
+async def test_an_old_button_is_answered_and_does_nothing(scene: Scene) -> None:
+    scene.clock.advance(GOOD_FOR + 1)
+    assert await scene.press(BUTTON.token(KEY)) == 200
+    assert scene.taken == []
+    assert scene.whispered[0][2] == STALE
 
 
-async def test_only_those_who_are_named_may_and_the_others_are_told_so() -> None:
-    async with scene() as one:
-        assert await one.press(BUTTON.token(KEY), user="U0LEAD0001") == 200
-        assert await one.press(replace(BUTTON, action="cancel").token(KEY)) == 200
-    assert one.taken == []
-    assert [said[2] for said in one.whispered] == [FORBIDDEN] * 2
+async def test_only_those_who_are_named_may_and_the_others_are_told_so(scene: Scene) -> None:
+    assert await scene.press(BUTTON.token(KEY), user="U0LEAD0001") == 200
+    assert await scene.press(replace(BUTTON, action="cancel").token(KEY)) == 200
+    assert scene.taken == []
+    assert [said[2] for said in scene.whispered] == [FORBIDDEN] * 2
 
 
 def form(payload: Any) -> bytes:
@@ -190,36 +184,31 @@ BODIES = [
 
 
 @pytest.mark.parametrize("body", BODIES)
-async def test_whatever_else_slack_sends_is_answered_and_nothing_done(body: bytes) -> None:
-    async with scene() as one:
-        assert await one.post(body) == 200
-    assert not one.taken
-    assert not one.whispered
+async def test_whatever_else_slack_sends_is_answered_and_nothing_done(scene: Scene, body: bytes) -> None:
+    assert await scene.post(body) == 200
+    assert not scene.taken
+    assert not scene.whispered
 
 
-async def test_whoever_presses_again_hears_that_it_was_asked_for(store: Store) -> None:
-    async with scene() as one:
-        one.status = "duplicate"
-        assert await one.press(BUTTON.token(KEY)) == 200
-    assert [said[2] for said in one.whispered] == [TWICE]
+async def test_whoever_presses_again_hears_that_it_was_asked_for(scene: Scene, store: Store) -> None:
+    scene.status = "duplicate"
+    assert await scene.press(BUTTON.token(KEY)) == 200
+    assert [said[2] for said in scene.whispered] == [TWICE]
 
 
 @pytest.mark.parametrize("fault", [StoreUnavailable("away"), TimeoutError()])
-async def test_what_cannot_be_made_durable_is_no_200(fault: Exception) -> None:
-    async with scene() as one:
-        one.fault = fault
-        assert await one.press(BUTTON.token(KEY)) == 503
-    assert one.whispered == []
+async def test_what_cannot_be_made_durable_is_no_200(scene: Scene, fault: Exception) -> None:
+    scene.fault = fault
+    assert await scene.press(BUTTON.token(KEY)) == 503
+    assert scene.whispered == []
 
 
-async def test_a_body_that_is_too_large_is_refused_before_its_signature_is_worked_out() -> None:
-    async with scene() as one:
-        assert await one.post(b"x" * (MAX_BODY + 1)) == 413
-        assert await one.post(b"x" * MAX_BODY) == 200
+async def test_a_body_that_is_too_large_is_refused_before_its_signature_is_worked_out(scene: Scene) -> None:
+    assert await scene.post(b"x" * (MAX_BODY + 1)) == 413
+    assert await scene.post(b"x" * MAX_BODY) == 200
 
 
-async def test_more_presses_than_people_make_are_throttled() -> None:
-    async with scene() as one:
-        statuses = [await one.post(b"") for _ in range(LIMIT.count + 1)]
+async def test_more_presses_than_people_make_are_throttled(scene: Scene) -> None:
+    statuses = [await scene.post(b"") for _ in range(LIMIT.count + 1)]
     assert statuses[:-1] == [200] * LIMIT.count
     assert statuses[-1] == 429

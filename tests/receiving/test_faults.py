@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from pytest_aiohttp import AiohttpClient
 from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Accepted
@@ -81,7 +81,7 @@ async def test_a_fault_of_relay_s_own_becomes_a_503_and_one_line_without_its_tex
     assert "Geheime Analyse" not in f"{lines}{reply.body!r}"
 
 
-async def test_a_fault_that_somebody_knows_how_to_cause_does_not_fill_the_log() -> None:
+async def test_a_fault_that_somebody_knows_how_to_cause_does_not_fill_the_log(aiohttp_client: AiohttpClient) -> None:
     async def fail(_request: web.Request) -> web.Response:
         raise LookupError
 
@@ -89,11 +89,11 @@ async def test_a_fault_that_somebody_knows_how_to_cause_does_not_fill_the_log() 
     app = web.Application(middlewares=[answering(clock)])
     app.router.add_get("/", fail)
     before = count("unexpected_errors")
+    client = await aiohttp_client(app)
     with capture_logs() as lines:
-        async with TestClient(TestServer(app)) as client:
-            statuses = [(await client.get("/")).status for _ in range(100)]
-            clock.advance(1)
-            await client.get("/")
+        statuses = [(await client.get("/")).status for _ in range(100)]
+        clock.advance(1)
+        await client.get("/")
 
     assert set(statuses) == {503}
     assert count("unexpected_errors") - before == 101
