@@ -112,8 +112,8 @@ class Relay:
             lookups = Lookups(lambda: config().platform)
             stack.push_async_callback(lookups.aclose)
 
-            intake = Ingest(store, config, CHANNELS, wake=lambda: worker.wake())  # noqa: PLW0108 - which is made below
-            ingest = guarded(intake.ingest, health.obstacle)
+            unguarded = Ingest(store, config, CHANNELS, wake=lambda: worker.wake())  # noqa: PLW0108 - which is made below
+            ingest = guarded(unguarded.ingest, health.obstacle)
             suppressions = Suppressions(store)
             unsubscribe = Unsubscribe(suppressions, lambda: config().server.public_url, clock, outage)
             interactivity = Interactivity(
@@ -129,6 +129,7 @@ class Relay:
                 unsubscribe=unsubscribe.link,
                 buttons=interactivity.buttons,
             )
+            # In every role, since it is woken for each new delivery; it runs only where relay delivers.
             worker = Worker(store, channels, composer, config=config, clock=clock, outage=outage)
             ticking = schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage

@@ -3,6 +3,7 @@
 docs/configuration.md explains every key; `relay.config.loading` reads them from a file.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -81,7 +82,7 @@ class Config(Section):
     _warnings: tuple[Problem, ...] = PrivateAttr(())
     _digest: str = PrivateAttr("")
 
-    @property
+    @cached_property
     def destination_defaults(self) -> DestinationOptions:
         """What holds at a destination that does not say otherwise."""
         return DestinationOptions(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)

@@ -52,7 +52,7 @@ class Enrichment:
         """The delivery with the results wherever it shows a completion that has none. Never raises."""
         if not (self._platform.configured and self._platform.ours(delivery.event.tenant, delivery.event.project)):
             return delivery
-        lacking = next((event for event in (delivery.event, *delivery.history) if _lacks(event)), None)
+        lacking = next((event for event in (delivery.event, *delivery.history) if _lacks_results(event)), None)
         if lacking is None:
             return delivery
         try:
@@ -63,8 +63,8 @@ class Enrichment:
             return delivery
         return replace(
             delivery,
-            event=_with(delivery.event, results),
-            history=tuple(_with(event, results) for event in delivery.history),
+            event=_with_results(delivery.event, results),
+            history=tuple(_with_results(event, results) for event in delivery.history),
         )
 
     async def _results(self, event: Event) -> dict[str, Any]:
@@ -94,9 +94,9 @@ class Enrichment:
         return {}
 
 
-def _lacks(event: Event) -> bool:
+def _lacks_results(event: Event) -> bool:
     return event.name == "operation.completed" and event.status == "Completed" and not event.results
 
 
-def _with(event: Event, results: dict[str, Any]) -> Event:
-    return replace(event, results=results) if _lacks(event) else event
+def _with_results(event: Event, results: dict[str, Any]) -> Event:
+    return replace(event, results=results) if _lacks_results(event) else event

@@ -1,4 +1,4 @@
-"""Where a reader ends the mails of a list. Looking changes nothing, pressing the button does.
+"""Where a reader unsubscribes from the mails of a list. Opening the page changes nothing, pressing the button does.
 
 Mail scanners open every link, so a GET only asks. The POST is that of the page's button and that of mail programs
 alike, which send `List-Unsubscribe=One-Click` without cookies (https://www.rfc-editor.org/rfc/rfc8058). Each may come
@@ -68,18 +68,18 @@ class Unsubscribe:
 
     def routes(self) -> list[web.RouteDef]:
         path = "/unsubscribe/{token}"
-        return [web.get(path, self.ask), web.post(path, self.act, expect_handler=request_body.expect_later)]
+        return [web.get(path, self.show), web.post(path, self.submit, expect_handler=request_body.expect_later)]
 
-    async def ask(self, request: web.Request) -> web.Response:
+    async def show(self, request: web.Request) -> web.Response:
         """GET and HEAD: what it is about, and the button. Changes nothing."""
 
-        async def look(destination: str, address: str) -> str:
+        async def page_name(destination: str, address: str) -> str:
             reason = await self._suppressions.reason(destination, address)
             return "done" if reason == UNSUBSCRIBED else "ask"
 
-        return await self._answer(request, look)
+        return await self._answer(request, page_name)
 
-    async def act(self, request: web.Request) -> web.Response:
+    async def submit(self, request: web.Request) -> web.Response:
         """POST: unsubscribe, or take it back. What an operator added, or a bounce, stays as it is."""
 
         async def change(destination: str, address: str) -> str:
