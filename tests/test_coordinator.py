@@ -1,0 +1,102 @@
+"""A reload takes a file whole or not at all, and exchanges what differs without disturbing what is in use."""
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay.coordinator import Coordinator
+from tests.support.configuration import GOOD, SECRETS
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "relay.yaml"
+    file.write_text(GOOD, "utf-8")
+    return file
+
+
+@pytest.fixture
+def coordinator(file: Path) -> Coordinator:
+    coordinator = Coordinator(file, SECRETS)
+    coordinator.open_channels({})
+    return coordinator
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), "utf-8")
+
+
+async def test_a_reload_exchanges_the_changed_channel_alone(coordinator: Coordinator, file: Path) -> None:
+    before, channels = dict(coordinator.channels), coordinator.channels
+    reloads: list[str] = []
+    coordinator.subscribe(lambda: reloads.append(coordinator.config().channels["email"].host))  # type: ignore[attr-defined]
+    change(file, "host: localhost", "host: mail.example.com")
+
+    coordinator.reload()
+    await coordinator.aclose()
+
+    assert channels["slack"] is before["slack"]
+    assert channels["email"] is not before["email"]
+    assert reloads == ["mail.example.com"]  # subscribers see the new configuration
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("mode: live", "mode: alive", "destinations.team.mode: did you mean live?"),
+        (
+            "  email: {host: localhost, from: relay@example.com}\n",
+            "  email: {host: localhost, from: 7}\n",
+            "channels.email.from: ",
+        ),
+    ],
+)
+async def test_a_bad_file_changes_nothing(
+    coordinator: Coordinator, file: Path, old: str, new: str, reason: str
+) -> None:
+    config, renderer, channels = coordinator.config(), coordinator.renderer(), dict(coordinator.channels)
+    reloads: list[None] = []
+    coordinator.subscribe(lambda: reloads.append(None))
+    change(file, old, new)
+
+    with capture_logs() as lines:
+        coordinator.reload()
+    await coordinator.aclose()
+
+    assert [line["event"] for line in lines] == ["config.refused"]
+    assert reason in lines[0]["reason"]
+    assert (coordinator.config(), coordinator.renderer(), coordinator.channels) == (config, renderer, channels)
+    assert reloads == []
+
+
+async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(coordinator: Coordinator, file: Path) -> None:
+    change(file, "timezone: Europe/Berlin", "timezone: UTC\nserver: {port: 8099}")
+
+    with capture_logs() as lines:
+        coordinator.reload()
+    await coordinator.aclose()
+
+    assert [(line["event"], line.get("key")) for line in lines] == [
+        ("config.needs_restart", "server"), ("config.reloaded", None),
+    ]  # fmt: skip
+    assert coordinator.config().timezone == "UTC"
+
+
+async def test_a_channels_first_use_needs_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    without = GOOD.replace("  email: {host: localhost, from: relay@example.com}\n", "")
+    without = without.replace("  analysts:\n    email: [analyst@example.com, lead@example.com]\n", "")
+    file.write_text(without.replace("notify: [team, analysts]", "notify: [team]"), "utf-8")
+    coordinator = Coordinator(file, SECRETS)
+    coordinator.open_channels({})
+    file.write_text(GOOD, "utf-8")
+
+    with capture_logs() as lines:
+        coordinator.reload()
+    await coordinator.aclose()
+
+    assert [line["event"] for line in lines] == ["config.refused"]
+    assert "channels.email: a channel's first use needs a restart" in lines[0]["reason"]

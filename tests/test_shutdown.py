@@ -1,0 +1,90 @@
+"""Stopping: what may cut it short, what ends side by side, and that a relay which cannot go on says so."""
+
+import asyncio
+
+import pytest
+
+from relay.errors import RelayError
+from relay.shutdown import Shutdown, cancelled
+
+HOUR = 3600.0
+
+
+async def test_a_drain_is_cut_short_by_a_stop() -> None:
+    shutdown = Shutdown(HOUR)
+    shutdown.drain()
+    await shutdown.requested(None, [])
+    draining = asyncio.create_task(shutdown.drained(HOUR, None, []))
+    await asyncio.sleep(0)
+    assert not draining.done()
+
+    shutdown.stop()
+
+    await asyncio.wait_for(draining, 20)
+
+
+async def test_a_stop_does_not_drain() -> None:
+    shutdown = Shutdown(HOUR)
+    shutdown.stop()
+    await shutdown.requested(None, [])
+
+    await asyncio.wait_for(shutdown.drained(HOUR, None, []), 20)
+
+
+async def test_a_loop_that_ends_by_itself_ends_relay() -> None:
+    async def broken() -> None:
+        raise LookupError("of the loop")
+
+    with pytest.raises(RelayError, match="ended by itself") as error:
+        await asyncio.wait_for(Shutdown(HOUR).requested(None, [asyncio.create_task(broken())]), 20)
+
+    assert isinstance(error.value.__cause__, LookupError)
+
+
+async def test_chains_end_side_by_side_and_their_steps_in_order_with_what_is_left_of_the_grace() -> None:
+    shutdown, ended, second = Shutdown(HOUR), [], asyncio.Event()
+
+    async def requests(left: float) -> None:
+        await second.wait()  # the other chain does not wait for this one
+        ended.append(("requests", 0 < left <= HOUR))
+
+    async def notices(left: float) -> None:
+        ended.append(("notices", 0 < left <= HOUR))
+
+    async def sends(left: float) -> None:
+        ended.append(("sends", 0 < left <= HOUR))
+        second.set()
+
+    shutdown.stop()
+    await shutdown.requested(None, [])
+    await asyncio.wait_for(shutdown.finish([requests, notices], [sends]), 20)
+
+    assert ended == [("sends", True), ("requests", True), ("notices", True)]
+
+
+async def test_after_the_grace_nothing_is_left() -> None:
+    shutdown, left = Shutdown(0.0), []
+
+    async def end(seconds: float) -> None:
+        left.append(seconds)
+
+    shutdown.stop()
+    await shutdown.requested(None, [])
+    await shutdown.finish([end, end])
+
+    assert left == [0.0, 0.0]
+
+
+async def test_a_task_that_swallows_its_first_cancellation_is_ended_all_the_same() -> None:
+    async def stubborn() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+
+    await asyncio.wait_for(cancelled(task), 20)
+
+    assert task.cancelled()
