@@ -11,7 +11,8 @@ import structlog
 
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
-from relay.domain.events import PRESSED, Event, fill
+from relay.domain.events import Event
+from relay.domain.facts import PRESSED, fill
 from relay.domain.faults import handling
 from relay.errors import NoRoom, StoreUnavailable
 from relay.policy.recipients import requested_targets

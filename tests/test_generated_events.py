@@ -15,16 +15,8 @@ from hypothesis import strategies as st
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
-from relay.domain.events import (
-    BATCH_EVENTS,
-    OPERATION_EVENTS,
-    PRIORITIES,
-    STATUSES,
-    Event,
-    facts,
-    fill,
-    merge_documents,
-)
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event
+from relay.domain.facts import facts, fill, merge_documents
 from relay.domain.parsing import decode, load, parse
 from relay.errors import InvalidEvent, NotJson
 from relay.ingest import reached

@@ -24,9 +24,8 @@ from relay.domain.events import (
     Document,
     Event,
     Operation,
-    facts,
-    fill,
 )
+from relay.domain.facts import facts, fill
 from relay.errors import InvalidEvent, NotJson
 
 EVENT_OF_STATUS = {

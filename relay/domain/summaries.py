@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from relay.domain.events import PRIORITIES, TERMINAL, Document, Event, merge_documents
+from relay.domain.events import PRIORITIES, TERMINAL, Document, Event
+from relay.domain.facts import merge_documents
 
 Entry = Mapping[str, Any]
 

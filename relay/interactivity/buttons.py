@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from relay.config import Config
 from relay.domain import tokens
 from relay.domain.deliveries import Delivery, Target
-from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, PRESSED, Event
+from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, Event
+from relay.domain.facts import PRESSED
 from relay.domain.parsing import parse
 from relay.domain.presses import Person
 from relay.interactivity import executor as platform

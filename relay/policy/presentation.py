@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from relay.domain.deliveries import Presentation
-from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event, merge_documents
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
+from relay.domain.facts import merge_documents
 
 Call = Literal["", "owner", "group"]
 

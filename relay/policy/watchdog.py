@@ -16,7 +16,8 @@ from pydantic import BeforeValidator, Field
 
 from relay.configfile.units import duration
 from relay.configfile.validation import Duration, DurationText, Off, Section
-from relay.domain.events import Document, Event, merge_documents
+from relay.domain.events import Document, Event
+from relay.domain.facts import merge_documents
 from relay.domain.parsing import ENVELOPE, parse
 
 SOURCE = "relay"  # what relay's own events come from

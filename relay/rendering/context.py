@@ -6,7 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from relay.domain.events import WATCH_EVENTS, Event, merge_documents
+from relay.domain.events import WATCH_EVENTS, Event
+from relay.domain.facts import merge_documents
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
 from relay.rendering.formats import Formats

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from relay.domain.deliveries import Accepted, Delivery, Kind, Limit, Target, Window
-from relay.domain.events import Event, facts
+from relay.domain.events import Event
+from relay.domain.facts import facts
 from relay.domain.parsing import dump, load
 from relay.domain.summaries import digest_baseline, summarize
 from relay.store.client import refusal

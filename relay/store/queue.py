@@ -10,7 +10,8 @@ import structlog
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
-from relay.domain.events import AUDIENCE, KNOWN, PRESSED, Event
+from relay.domain.events import Event
+from relay.domain.facts import AUDIENCE, KNOWN, PRESSED
 from relay.domain.faults import handling, own_line
 from relay.errors import StoreUnavailable
 from relay.store import keys, plan

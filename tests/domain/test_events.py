@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.events import fill, merge_documents
+from relay.domain.facts import fill, merge_documents
 from relay.domain.parsing import decode, dump, load, parse
 from relay.errors import InvalidEvent, NotJson
 from tests.support import events

@@ -11,7 +11,8 @@ import pytest
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Target
-from relay.domain.events import Audience, Event, facts, fill
+from relay.domain.events import Audience, Event
+from relay.domain.facts import facts, fill
 from relay.domain.parsing import dump, load
 from relay.errors import ConfigError
 from relay.policy.presentation import mentions_for

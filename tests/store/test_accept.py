@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from relay.domain.deliveries import Gate, Receipt
-from relay.domain.events import Event, fill
+from relay.domain.events import Event
+from relay.domain.facts import fill
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store import Store
 from relay.store.admin import Admin

@@ -1,0 +1,112 @@
+"""What is remembered of an operation across its events, so that a thinner document takes nothing away. Pure."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from relay.domain.events import Audience, Document, Event
+
+KNOWN = ("type", "name", "priority")
+AUDIENCE = "audience"
+PRESSED = "pressed"
+
+
+def facts(event: Event) -> dict[str, str]:
+    """The lasting facts the event states about its operation: type, name, priority, tenant, project, batch,
+    audience.
+
+    Of a retry under a new id also the original's id and which run of it this is: they are facts of that new id.
+    Later, thinner documents of the same operation may leave them out: a results document has no priority.
+    """
+    stated = {"tenant": event.tenant, "project": event.project}
+    if event.operation and not event.about_batch:
+        stated |= {key: getattr(event.operation, key) for key in KNOWN} | {"batch": event.member_of}
+        if event.operation.audience:
+            stated[AUDIENCE] = json.dumps(asdict(event.operation.audience), ensure_ascii=False, separators=(",", ":"))
+        if event.original:
+            stated |= {"original": event.original, "retry": str(event.retry)}
+        elif event.operation.document.get("originalOperationId"):  # it was known before, and goes on under its own id
+            stated |= {"retry": str(event.retry)}
+    if event.pressed:
+        stated[PRESSED] = json.dumps(event.pressed, ensure_ascii=False)
+    return {key: value for key, value in stated.items() if value}
+
+
+def audience_of(fact: str) -> Audience | None:
+    """The audience that `facts` wrote; None for ''."""
+    said = json.loads(fact) if fact else None
+    return Audience(**{key: tuple(values) for key, values in said.items()}) if said else None
+
+
+def fill(event: Event, known: Mapping[str, str]) -> Event:
+    """The event with what is already known of its operation, wherever its own document is silent."""
+    operation = event.operation
+    if operation:
+        operation = replace(
+            operation,
+            type=operation.type or known.get("type", ""),
+            name=operation.name or known.get("name", ""),
+            priority=operation.priority or known.get("priority", ""),
+            audience=operation.audience or audience_of(known.get(AUDIENCE, "")),
+            retry=_run(event, operation.retry, known),
+        )
+    tenant, project = event.tenant or known.get("tenant", ""), event.project or known.get("project", "")
+    return replace(
+        event,
+        operation=operation,
+        tenant=tenant,
+        project=project,
+        original=known.get("original", event.original),  # of a chain of retries the first is known
+        member_of=event.member_of or known.get("batch", ""),
+        pressed=_pressed(event, known.get(PRESSED, "")),
+    )
+
+
+def _pressed(event: Event, record: str) -> Document:
+    """Who pressed Cancel, if that is what ended the run: another reason is somebody else's."""
+    if event.about_batch or event.status != "Cancelled" or not record:
+        return {}
+    pressed: Document = json.loads(record)
+    return pressed if event.cancellation.get("reason") in (None, "", pressed["reason"]) else {}
+
+
+def _run(event: Event, stated: int, known: Mapping[str, str]) -> int:
+    """Which run the event is of. One that does not say is of the newest, unless it happened before that began."""
+    documents = (event.operation.document if event.operation else {}, event.document)
+    unstated = not any("retryNumber" in one for one in documents)
+    if unstated and "retry" not in known and {"runs", "began"} <= known.keys():
+        of_the_newest = event.occurred_at.timestamp() * 1000 >= float(known["began"])
+        return int(known["runs"]) if of_the_newest else stated
+    return max(stated, int(known.get("retry", 0)))
+
+
+def merge_documents(history: Iterable[Event]) -> dict[str, Any]:
+    """Everything the events of one operation say, newer over older, as plain data for templates.
+
+    Keys are the documents' own (operationName, progress, phases, results …); an object is merged key by key.
+    """
+    merged: dict[str, Any] = {}
+    for event in history:
+        if event.operation and not event.about_batch:
+            _merge(merged, {key: value for key, value in event.operation.document.items() if not _is_part(key)})
+        for key in ("phase", "results", "error", "cancellation"):
+            if getattr(event, key):
+                merged[key] = dict(getattr(event, key))
+        if event.batch:
+            merged["batch"] = dict(event.batch.document)
+    return merged
+
+
+def _is_part(key: str) -> bool:
+    return key in {"phase", "results", "error", "cancellation", "batch"}
+
+
+def _merge(into: dict[str, Any], new: Document) -> None:
+    for key, value in new.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), Mapping):
+            into[key] = {**into[key], **value}
+        elif key == "progress" and isinstance(value, int | float) and isinstance(into.get(key), Mapping):
+            into[key] = {**into[key], "percentage": value}
+        elif value is not None:
+            into[key] = value
