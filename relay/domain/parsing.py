@@ -26,6 +26,7 @@ from relay.domain.events import (
     Operation,
 )
 from relay.domain.facts import facts, fill
+from relay.domain.json_access import mapping
 from relay.errors import InvalidEvent, NotJson
 
 EVENT_OF_STATUS = {
@@ -262,8 +263,7 @@ def _audience(said: object) -> Audience | None:
     """Whom `notifications` ask for; None if for nobody. What is no text asks for nobody either."""
     if not isinstance(said, Mapping):
         return None
-    place = said.get("slack")
-    slack: Document = place if isinstance(place, Mapping) else {}
+    slack = mapping(said.get("slack"))
     audience = Audience(_names(said.get("email")), _names(slack.get("channel")), _names(slack.get("mentionUsers")))
     return audience if audience != Audience() else None
 
@@ -310,7 +310,7 @@ def _batch_of(envelope: Document, batch: Batch | None, operation: Operation | No
 def _progress(document: Document) -> tuple[float | None, Document]:
     """The percentage, clamped to 0..100, and the progress object; the API gives both spellings."""
     said = document.get("progress")
-    progress: Document = said if isinstance(said, Mapping) else {}
+    progress = mapping(said)
     number = progress.get("percentage") if isinstance(said, Mapping) else said
     if number is None:
         return None, progress

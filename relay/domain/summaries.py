@@ -6,7 +6,6 @@ duration (seconds), percentage, phase, variants, anomalies, records, batch, tota
 (of the watchdog; empty: none holds any more) and retry.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from relay.domain.events import PRIORITIES, TERMINAL, Document, Event
 from relay.domain.facts import merge_documents
+from relay.domain.json_access import finite, mapping, rows
 
 Entry = Mapping[str, Any]
 
@@ -129,19 +129,19 @@ def digest_baseline(document: Document) -> dict[str, Any]:
 
 def _of_operation(event: Event) -> dict[str, Any]:
     operation, document = event.operation, merge_documents([event])
-    results = _mapping(document.get("results"))
-    summary = _mapping(results.get("summary"))
+    results = mapping(document.get("results"))
+    summary = mapping(results.get("summary"))
     error = document.get("error")
     return {
         "name": operation.name if operation else "",
         "type": operation.type if operation else "",
         "priority": operation.priority if operation else "",
         "path": _path(document, event),
-        "started": _started(document, _mapping(document.get("progress"))),
+        "started": _started(document, mapping(document.get("progress"))),
         "duration": _number(results, "totalDuration", "duration") if event.terminal else None,
         "percentage": event.percentage,
-        "phase": event.phase_name or _mapping(error).get("phase"),
-        "error": (error if isinstance(error, str) else _mapping(error).get("message")) if event.terminal else "",
+        "phase": event.phase_name or mapping(error).get("phase"),
+        "error": (error if isinstance(error, str) else mapping(error).get("message")) if event.terminal else "",
         "variants": _number(summary, "processVariants"),
         "anomalies": _number(summary, "anomaliesDetected"),
         "records": _number(summary, *_RECORDS),
@@ -151,8 +151,7 @@ def _of_operation(event: Event) -> dict[str, Any]:
 def _of_batch(event: Event) -> dict[str, Any]:
     batch = event.batch
     document = batch.document if batch else {}
-    listed = document.get("operations")
-    members = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    members = rows(document.get("operations"))
     statuses = [status for one in members if isinstance(status := one.get("status"), str)]
     return {
         "batch": True,
@@ -199,11 +198,11 @@ def _days(
     dates = [(last - timedelta(days=back)).isoformat() for back in reversed(range(SHOWN_DAYS))]
     if not any(day in earlier or day in new for day in dates):
         return []
-    rows = []
+    counts = []
     for day in dates:
-        was, adds = earlier.get(day, (0, 0)), new.get(day, (0, 0))
-        rows.append({"date": day, "completed": was[0] + adds[0], "failed": was[1] + adds[1]})
-    return rows
+        before, added = earlier.get(day, (0, 0)), new.get(day, (0, 0))
+        counts.append({"date": day, "completed": before[0] + added[0], "failed": before[1] + added[1]})
+    return counts
 
 
 def _path(document: Document, event: Event) -> str:
@@ -221,15 +220,7 @@ def _started(*documents: Document) -> str:
 
 
 def _number(document: Document, *keys: str) -> float | None:
-    for key in keys:
-        value = document.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return value
-    return None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return next((value for key in keys if (value := finite(document.get(key))) is not None), None)
 
 
 def _text(value: object, most: int) -> str:

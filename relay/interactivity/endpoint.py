@@ -18,6 +18,7 @@ from aiohttp import web
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.domain.json_access import mapping
 from relay.domain.presses import Person, Presser
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, MUTE, Button, action_requested
@@ -125,7 +126,7 @@ class Interactions:
 
     async def _press(self, pressed: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
         presser = _presser(payload)
-        user, conversation = presser.user, str(_object(payload.get("channel")).get("id", ""))
+        user, conversation = presser.user, str(mapping(payload.get("channel")).get("id", ""))
         try:
             async with asyncio.timeout(DURABLE_WITHIN):
                 key = await self._key()
@@ -188,12 +189,8 @@ def _presser(payload: Mapping[str, Any]) -> Presser:
 
 def _handle(payload: Mapping[str, Any]) -> str:
     """What the thread calls them."""
-    user = _object(payload.get("user"))
+    user = mapping(payload.get("user"))
     return str(user.get("username") or user.get("name") or "")
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _text(value: object) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.domain.events import TERMINAL, Event
-from relay.rendering.json_access import between, iso, number, rows, span, text, time
+from relay.domain.json_access import rows
+from relay.rendering.json_access import between, iso, number, span, text, time
 from relay.rendering.operations import address
 from relay.rendering.texts import clean
 from relay.rendering.translations import Language

@@ -8,10 +8,11 @@ from markupsafe import Markup
 
 from relay.domain.events import WATCH_EVENTS, Event
 from relay.domain.facts import merge_documents
+from relay.domain.json_access import mapping, rows
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
 from relay.rendering.formats import Formats
-from relay.rendering.json_access import between, iso, mapping, number, rows, text, time
+from relay.rendering.json_access import between, iso, number, text, time
 from relay.rendering.operations import address, operation
 from relay.rendering.texts import clean, line, safe_url
 

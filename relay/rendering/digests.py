@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.domain.events import TERMINAL, Event
+from relay.domain.json_access import mapping, rows
 from relay.domain.summaries import MAX_ROWS, duration_of, section_of
-from relay.rendering.json_access import mapping, number, rows, text
+from relay.rendering.json_access import number, text
 from relay.rendering.operations import address
 from relay.rendering.texts import clean, safe_url
 from relay.rendering.translations import Language

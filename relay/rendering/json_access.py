@@ -1,22 +1,11 @@
-"""Reading documents that may lack anything, or hold anything in its place. Nothing here raises. Pure."""
+"""What stands on a path of a document, in the kinds that a message shows. Nothing here raises. Pure."""
 
-import math
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from relay.domain.json_access import finite, mapping
 from relay.rendering.formats import moment, ranged, seconds
 from relay.rendering.texts import line
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """The object, or an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def rows(value: object) -> list[Mapping[str, Any]]:
-    """The objects of a list; what is no object is left out."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def at(document: object, path: str) -> Any:
@@ -37,11 +26,7 @@ def text(document: object, *paths: str) -> str:
 
 def number(document: object, *paths: str) -> float | None:
     """The first finite number on these paths."""
-    for path in paths:
-        value = at(document, path)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return value
-    return None
+    return next((value for path in paths if (value := finite(at(document, path))) is not None), None)
 
 
 def time(document: object, *paths: str) -> datetime | None:

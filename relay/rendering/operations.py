@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import quote
 
 from relay.domain.events import BATCH_EVENTS, TERMINAL, Event
-from relay.rendering.json_access import at, between, iso, number, rows, span, text, time
+from relay.domain.json_access import rows
+from relay.rendering.json_access import at, between, iso, number, span, text, time
 from relay.rendering.texts import clean, line, safe_url
 from relay.rendering.translations import Language
 

@@ -17,9 +17,9 @@ from relay.channels.slack.people import (
     Home,
     People,
     User,
-    mapping,
     text,
 )
+from relay.domain.json_access import mapping
 from relay.domain.presses import Person, Presser
 from relay.receiving.problems import RateLimitedLog
 

@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from relay.channels.slack.errors import refused, unanswered
+from relay.domain.json_access import mapping
 
 POST, UPDATE = "chat.postMessage", "chat.update"
 CONNECT_TIMEOUT = 5.0
@@ -43,7 +44,7 @@ class Client:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise unanswered(method, address, error) from None
         self.scopes = frozenset(filter(None, response.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")))
-        return _object(response.data)
+        return mapping(response.data)
 
     async def aclose(self) -> None:
         if self._web.session:
@@ -81,10 +82,6 @@ class _Web(AsyncWebClient):
 def _parsed(body: bytes) -> Mapping[str, Any]:
     """The JSON object; an empty one if it is something else."""
     try:
-        return _object(json.loads(body))
+        return mapping(json.loads(body))
     except (ValueError, RecursionError):
         return {}
-
-
-def _object(said: object) -> Mapping[str, Any]:
-    return said if isinstance(said, Mapping) else {}

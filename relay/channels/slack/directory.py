@@ -16,6 +16,7 @@ from relay.channels.slack.errors import SlackError
 from relay.channels.slack.messages import escape
 from relay.channels.slack.people import EMAIL, GROUP_ID, USER_ID
 from relay.domain.deliveries import PERSON
+from relay.domain.json_access import mapping, rows
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +121,7 @@ class Directory:
         return _named([(email, user)], USER_ID, "<@{}>"), KNOWN_FOR
 
     async def _groups(self) -> tuple[Names, float]:
-        groups = _objects((await self._call("usergroups.list", {})).get("usergroups"))
+        groups = rows((await self._call("usergroups.list", {})).get("usergroups"))
         return _named([(group.get("handle"), group) for group in groups], GROUP_ID, "<!subteam^{}>"), KNOWN_FOR
 
     async def _users(self) -> tuple[Names, float]:
@@ -128,12 +129,12 @@ class Directory:
         members, cursor = [], ""
         for _ in range(PAGES):
             answer = await self._call("users.list", {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})})
-            members += [user for user in _objects(answer.get("members")) if not user.get("deleted")]
-            cursor = str(_object(answer.get("response_metadata")).get("next_cursor") or "")
+            members += [user for user in rows(answer.get("members")) if not user.get("deleted")]
+            cursor = str(mapping(answer.get("response_metadata")).get("next_cursor") or "")
             if not cursor:
                 break
         displayed = _named(
-            [(_object(user.get("profile")).get("display_name"), user) for user in members], USER_ID, "<@{}>"
+            [(mapping(user.get("profile")).get("display_name"), user) for user in members], USER_ID, "<@{}>"
         )
         return {**displayed, **_named([(user.get("name"), user) for user in members], USER_ID, "<@{}>")}, KNOWN_FOR
 
@@ -152,15 +153,7 @@ def _named(pairs: Sequence[tuple[object, object]], ids: re.Pattern[str], form: s
     """Names to what Slack reads for them; a name that several have is nobody's."""
     found: dict[str, set[str]] = {}
     for name, owner in pairs:
-        id_ = _object(owner).get("id")
+        id_ = mapping(owner).get("id")
         if isinstance(name, str) and name and isinstance(id_, str) and ids.fullmatch(id_):
             found.setdefault(name.casefold(), set()).add(form.format(id_))
     return {name: owners.pop() for name, owners in found.items() if len(owners) == 1}
-
-
-def _object(said: object) -> Mapping[str, Any]:
-    return said if isinstance(said, Mapping) else {}
-
-
-def _objects(said: object) -> list[Mapping[str, Any]]:
-    return [item for item in said if isinstance(item, Mapping)] if isinstance(said, list) else []

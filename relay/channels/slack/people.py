@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from relay.channels.slack.errors import FailureKind, SlackError
+from relay.domain.json_access import mapping
 
 REMEMBERED_FOR = 300.0  # seconds: whoever leaves a group, or becomes a guest, soon may not
 AGAIN_AFTER = 5.0  # seconds after a failure, unless Slack says when
@@ -160,10 +161,6 @@ class People:
 
 def _odd(method: str, expected: str) -> SlackError:
     return SlackError(f"Slack's answer to {method} lacks {expected}", method, FailureKind.UNSENT)
-
-
-def mapping(said: object) -> Mapping[str, Any]:
-    return said if isinstance(said, Mapping) else {}
 
 
 def text(said: object) -> str:

@@ -1,0 +1,20 @@
+"""Reading documents that may lack anything, or hold anything in its place. Nothing here raises. Pure."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The object, or an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def rows(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a list; what is no object is left out."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def finite(value: object) -> float | None:
+    """The number, if it is one that can be shown and calculated with."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
