@@ -10,14 +10,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr
 
 from relay.configfile.units import SIZE, size, spoken
-from relay.configfile.validation import Duration, Name, Off, Section, Url, spelled
+from relay.configfile.validation import Duration, Name, Off, Section, Url, off_as_none, spelled
 from relay.errors import Problem
 from relay.platform.settings import Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language, Timezone
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule
-from relay.policy.watchdog import Watchdog, or_none
+from relay.policy.watchdog import Watchdog
 from relay.receiving.sources import Source
 
 RedisUrl = Annotated[
@@ -76,7 +76,7 @@ class Config(Section):
     rules: tuple[Rule, ...]
     retry: RetryPolicy = RetryPolicy()
     quiet_hours: Hours = None
-    watchdog: Annotated[Watchdog | None, BeforeValidator(or_none, json_schema_input_type=Watchdog | Off | None)] = (
+    watchdog: Annotated[Watchdog | None, BeforeValidator(off_as_none, json_schema_input_type=Watchdog | Off | None)] = (
         Watchdog()
     )
     _warnings: tuple[Problem, ...] = PrivateAttr(())
@@ -84,7 +84,7 @@ class Config(Section):
 
     @cached_property
     def destination_defaults(self) -> DestinationOptions:
-        """What holds at a destination that does not say otherwise."""
+        """What holds at a destination that does not say otherwise. Made once: every event asks for it."""
         return DestinationOptions(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
 
     @property

@@ -70,6 +70,16 @@ Duration = Annotated[float, BeforeValidator(duration, json_schema_input_type=flo
 Off = Literal["off", False]  # False is what `off` is to older YAML
 
 
+def is_off(raw: object) -> bool:
+    """Whether `off` was written."""
+    return raw is False or raw == "off"
+
+
+def off_as_none(raw: object) -> object:
+    """`off` is None: not wanted."""
+    return None if is_off(raw) else raw
+
+
 def validate(model: type[Model], raw: object, document: Document, path: KeyPath) -> Model | None:
     """`raw`, which stands at `path`, as a `model`; None if it is none, with every fault reported to the document."""
     try:

@@ -182,7 +182,7 @@ def _payload(body: bytes) -> Mapping[str, Any]:
 
 def _presser(payload: Mapping[str, Any]) -> Presser:
     """https://docs.slack.dev/reference/interaction-payloads/block_actions-payload"""
-    user, team = _object(payload.get("user")), _object(payload.get("team"))
+    user, team = mapping(payload.get("user")), mapping(payload.get("team"))
     teams = (_text(user.get("team_id")), _text(team.get("id")))
     return Presser(_text(user.get("id")), frozenset(filter(None, teams)), _text(payload.get("api_app_id")))
 

@@ -14,6 +14,7 @@ from relay.configfile.validation import (
     Off,
     Section,
     Texts,
+    is_off,
     keyed,
     known_name,
     nearest,
@@ -93,11 +94,11 @@ class QuietHours(Section):
 NEVER = QuietHours.model_validate({"from": time(), "to": time(), "days": frozenset()})
 
 
-def _hours(written: object) -> object:
-    """`off`, which is false in YAML, says that there are none here."""
-    if written is False or written == "off":
+def _hours(raw: object) -> object:
+    """`off` says that there are none here; left out, those at the top hold."""
+    if is_off(raw):
         return NEVER
-    return written if written is None else keyed('{from: "22:00", to: "07:00"}, or off')(written)
+    return raw if raw is None else keyed('{from: "22:00", to: "07:00"}, or off')(raw)
 
 
 Hours = Annotated[QuietHours | None, BeforeValidator(_hours, json_schema_input_type=QuietHours | Off | None)]

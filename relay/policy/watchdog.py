@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from relay.configfile.units import duration
-from relay.configfile.validation import Duration, DurationText, Off, Section
+from relay.configfile.validation import Duration, DurationText, Off, Section, off_as_none
 from relay.domain.events import Document, Event
 from relay.domain.facts import merge_documents
 from relay.domain.parsing import ENVELOPE, parse
@@ -27,33 +27,28 @@ FLAPPING = 3  # recoveries of one run; what comes and goes more often is told no
 SOON, SELDOM = 300.0, 3600.0  # seconds to the next look at a run at most, and at one of which all has been told
 
 
-def or_none(written: object) -> object:
-    """`off` is None: not wanted."""
-    return None if written is False or written == "off" else written
-
-
-def patience(written: object) -> object:
-    if or_none(written) is None:
+def _patience(raw: object) -> object:
+    if off_as_none(raw) is None:
         return None
-    seconds = duration(written)
+    seconds = duration(raw)
     if not seconds:
         raise ValueError("expected more than 0; write off to go without this rule")
     return seconds
 
 
-def listed(written: object) -> object:
+def _reminders(raw: object) -> object:
     """`off` is no reminder, and a lone one a list of one."""
-    if or_none(written) is None:
+    if off_as_none(raw) is None:
         return ()
-    return [written] if isinstance(written, str | int | float) else written
+    return [raw] if isinstance(raw, str | int | float) else raw
 
 
-Patience = Annotated[float | None, BeforeValidator(patience, json_schema_input_type=float | DurationText | Off | None)]
+Patience = Annotated[float | None, BeforeValidator(_patience, json_schema_input_type=float | DurationText | Off | None)]
 Percentage = Annotated[float, Field(ge=0, le=1000)]
-Share = Annotated[Percentage | None, BeforeValidator(or_none, json_schema_input_type=Percentage | Off | None)]
+Share = Annotated[Percentage | None, BeforeValidator(off_as_none, json_schema_input_type=Percentage | Off | None)]
 Times = Annotated[
     tuple[Duration, ...],
-    BeforeValidator(listed, json_schema_input_type=list[Duration] | float | DurationText | Off | None),
+    BeforeValidator(_reminders, json_schema_input_type=list[Duration] | float | DurationText | Off | None),
     Field(max_length=10),
 ]
 

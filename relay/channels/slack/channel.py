@@ -31,7 +31,7 @@ from relay.channels.slack.messages import degraded_versions, escape
 from relay.channels.slack.people import People
 from relay.channels.slack.webhooks import Webhooks
 from relay.configfile.units import duration
-from relay.configfile.validation import keyed
+from relay.configfile.validation import is_off, keyed
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.presses import Person, Presser
 from relay.policy.presentation import OWNER
@@ -74,13 +74,13 @@ def _seconds(written: object) -> float:
     return duration(written)
 
 
-def _off(written: object) -> object:
-    """`off`, which is false in YAML, says that there is no cap."""
-    return None if written is False or written == "off" else keyed("{count: 20, per: 10m}, or off")(written)
+def _new_roots(raw: object) -> object:
+    """`off` says that there is no cap."""
+    return None if is_off(raw) else keyed("{count: 20, per: 10m}, or off")(raw)
 
 
-def _switched(written: object) -> object:
-    return "off" if written is False else written
+def _interactivity(raw: object) -> object:
+    return "off" if is_off(raw) else raw
 
 
 class NewRoots(BaseModel):
@@ -135,12 +135,12 @@ class SlackSettings(BaseModel):
     proxy: SecretStr = SecretStr("")  # https://user:password@proxy.example.com:3128
     webhooks: dict[str, SecretStr] = Field(default_factory=dict)  # by conversation: what goes there needs no token
     new_roots: Annotated[
-        NewRoots | None, BeforeValidator(_off, json_schema_input_type=NewRoots | Literal["off", False] | None)
+        NewRoots | None, BeforeValidator(_new_roots, json_schema_input_type=NewRoots | Literal["off", False] | None)
     ] = NewRoots()
     profile: Literal["classic", "rich"] = "classic"  # rich: the newer blocks too, where the workspace has them
     edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_A_MINUTE  # of all live messages together
     interactivity: Annotated[  # buttons under live messages
-        Literal["off", "http"], BeforeValidator(_switched, json_schema_input_type=Literal["off", "http", False])
+        Literal["off", "http"], BeforeValidator(_interactivity, json_schema_input_type=Literal["off", "http", False])
     ] = "off"
     signing_secret: SecretStr = SecretStr("")  # of the app: what it says of a press is signed with it
     actions: Actions = Actions()
