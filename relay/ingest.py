@@ -15,28 +15,13 @@ from relay.domain.events import Event
 from relay.domain.facts import PRESSED, fill
 from relay.domain.faults import handling
 from relay.errors import NoRoom, StoreUnavailable
-from relay.policy.recipients import requested_targets
-from relay.policy.rules import decide, targets
+from relay.policy.rules import decide
+from relay.policy.targets import Targets
 from relay.store import Store
 
 log = structlog.get_logger(__name__)
 
 RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
-
-
-def reached(event: Event, config: Config, channels: Mapping[str, Any]) -> tuple[Target, ...]:
-    """Everyone who should hear of it: by the rules, and by what the operation itself asks for. Pure."""
-    decision = decide(event, config.rules)
-    found = targets(decision, config.destinations, channels, config.channels, config.destination_defaults)
-    return found + requested_targets(
-        decision,
-        found,
-        config.dynamic_destinations,
-        destinations=config.destinations,
-        channels=channels,
-        settings=config.channels,
-        defaults=config.destination_defaults,
-    )
 
 
 class IngestEvent(Protocol):
@@ -91,8 +76,9 @@ class Ingest:
         if not event.about_batch:
             event = await self._filled(event)
         with handling():
-            found = reached(event, self._config(), self._channels)
-        return await self._accepted(event, found)
+            config = self._config()
+            targets = Targets(config, self._channels).of(decide(event, config.rules))
+        return await self._accepted(event, targets)
 
     async def _accepted(self, event: Event, targets: Sequence[Target]) -> Accepted:
         accepted = await self._store.accept(event, targets)

@@ -5,9 +5,9 @@ from typing import Any
 
 from relay.config import Config
 from relay.domain.deliveries import Target, Window
-from relay.policy.destinations import Destination
-from relay.policy.rules import digest_targets
+from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import windows
+from relay.policy.targets import Targets
 from relay.store import Store
 
 
@@ -15,8 +15,9 @@ def at_hand(destination: Destination, config: Config, channels: Mapping[str, Any
     tuple[Target, Window]
 ]:  # fmt: skip
     """The addresses of a digest destination, each with the window that this moment is in."""
-    for target in digest_targets(destination, channels, config.channels, config.destination_defaults):
-        yield target, windows(now, destination.at, destination.days, target.zone)[0]
+    zone = zone_at(destination, config.destination_defaults)
+    for target in Targets(config, channels).for_digest(destination):
+        yield target, windows(now, destination.at, destination.days, zone)[0]
 
 
 class Digests:

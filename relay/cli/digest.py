@@ -20,7 +20,7 @@ from relay.cli.session import StoreSession, with_store
 from relay.configfile.validation import suggest
 from relay.coordinator import build_renderer
 from relay.errors import RelayError
-from relay.policy.destinations import Destination
+from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import spoken
 
 
@@ -48,7 +48,7 @@ def list_(config: Path, *, as_json: bool) -> None:
                 bundle = await session.store.bundles.describe(target, window)
                 rows.append({
                     "destination": destination.name, "address": target.address, "at": f"{destination.at:%H:%M}",
-                    "days": spoken(destination.days), "timezone": target.zone,
+                    "days": spoken(destination.days), "timezone": _zone(session, destination),
                     "next": iso(datetime.fromtimestamp(window.end, UTC)), "entries": bundle.entries,
                 })  # fmt: skip
         if as_json:
@@ -83,7 +83,7 @@ def preview(config: Path, name: str, address: str | None, file: Path | None, *, 
         try:
             rendered = await renderer.message(
                 target.channel, "digest", event, (), language=destination.language or session.config.language,
-                timezone=target.zone, now=event.occurred_at, destination=destination.name,
+                timezone=_zone(session, destination), now=event.occurred_at, destination=destination.name,
             )  # fmt: skip
         finally:
             await renderer.aclose()
@@ -129,6 +129,10 @@ def send_now(config: Path, name: str, *, as_json: bool) -> None:
 
 def _digests(session: StoreSession) -> list[Destination]:
     return [destination for destination in session.config.destinations.values() if destination.mode == "digest"]
+
+
+def _zone(session: StoreSession, destination: Destination) -> str:
+    return zone_at(destination, session.config.destination_defaults)
 
 
 def _digest_named(session: StoreSession, name: str) -> Destination:

@@ -12,14 +12,13 @@ from relay.cli.options import visible
 from relay.cli.screen import console as screen
 from relay.config import Config
 from relay.configfile.units import spoken
-from relay.domain.deliveries import Gate, Target
+from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
 from relay.domain.events import Event
 from relay.policy.presentation import KNOWN_EVENTS
-from relay.policy.recipients import BY, requested_recipients, requested_targets
-from relay.policy.rules import decide, targets
+from relay.policy.rules import decide
+from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
 
-BEFOREHAND = {Held.NO_OUTCOME, Held.NOT_MAILED}  # what is sure before the store is asked
 MARKS = {True: ("✔", "green"), False: ("✘", "red")}
 
 
@@ -29,66 +28,56 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
     An empty text or None says that the event does not state it.
     """
     decision = decide(event, config.rules)
-    resolved = targets(decision, config.destinations, channels, config.channels, config.destination_defaults)
-    reached = []
-    for destination in decision.reached:
-        here = [target for target in resolved if target.destination == destination.destination]
-        reached.append({
-            "destination": destination.destination, "channel": here[0].channel, "mode": here[0].mode,
-            "addresses": [target.address for target in here], "rules": destination.rules,
-            "holds": [*holds(event, here[0], config.timezone)],
-        })  # fmt: skip
-    allowed = config.dynamic_destinations
-    more = requested_targets(
-        decision, resolved, allowed, destinations=config.destinations, channels=channels, settings=config.channels,
-        defaults=config.destination_defaults,
-    )  # fmt: skip
-    for target in more:
-        if target.hold_reason not in ("", *BEFOREHAND):
-            continue  # refused: told below
-        reached.append({
-            "destination": target.destination, "channel": target.channel, "mode": target.mode,
-            "addresses": [target.address], "rules": (BY,), "holds": [*holds(event, target, config.timezone)],
+    targets = Targets(config, channels)
+    requested = targets.requested(event)
+    destinations = []
+    for recipient in targets.recipients(decision, requested):
+        destination = recipient.destination
+        destinations.append({
+            "destination": destination.name, "channel": destination.channel, "mode": destination.mode,
+            "addresses": [*destination.addresses], "rules": recipient.reached.rules,
+            "holds": [*holds(event, targets.at(recipient, event)[0])],
         })  # fmt: skip
     rules = [asdict(trace) | {"matches": trace.matches} for trace in decision.traces]
-    refused = [
-        asdict(recipient) for recipient in requested_recipients(event, allowed, channels, config.channels).refused
-    ]
-    return {"event": _stated(event), "rules": rules, "destinations": reached, "refused": refused}
+    refused = [asdict(denied) for denied in requested.denied]
+    return {"event": _stated(event), "rules": rules, "destinations": destinations, "refused": refused}
 
 
-def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
+def holds(event: Event, target: Target) -> Iterator[str]:
     """What may hold a message back at this address, in sentences. What was told there before is not known here."""
-    zone = target.zone or zone
+    how = target.how
     if target.hold_reason:
         yield sentences(Held)[target.hold_reason]
         return
-    if target.windows:
-        yield f"told together with everything else until {_local(target.windows[0].end, zone)}"
+    if isinstance(how, Digest):
+        yield f"told together with everything else until {_local(how.windows[0].end, how.zone)}"
         return
-    if target.quiet_window and not target.bypass_quiet_hours:
-        yield f"quiet hours: what would be a new message is told together at {_local(target.quiet_window.end, zone)}"
-    if event.name == "operation.progress" and target.gates:
-        distance = " or ".join(_steps(gate) for gate in target.gates)
+    if how.quiet_window and not how.bypass_quiet_hours:
+        yield f"quiet hours: what would be a new message is told together at {_local(how.quiet_window.end, 'UTC')}"
+    if event.name == "operation.progress" and how.gates:
+        distance = " or ".join(_steps(gate) for gate in how.gates)
         yield f"progress waits until {distance} after the last that was told here; 100 % always passes"
-    if target.mode != "live":
-        return
+    if isinstance(how, Live):
+        yield from _live_holds(event, target.presentation, how)
+
+
+def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[str]:
     if event.name not in KNOWN_EVENTS:
         yield "no state of the operation: told at once, beside the live message"
         return
-    if not target.presentation.new_message:
+    if not presentation.new_message:
         yield "its priority is Low: no message is begun for it, only one that stands is kept up to date"
         return
     if event.member_of and not event.about_batch:
-        below = "in its thread" if target.batch_reply else "by its edits alone"
+        below = "in its thread" if presentation.batch_reply else "by its edits alone"
         yield f"if batch {event.member_of} has a message here, it is told {below}"
     if event.terminal:
         yield "an outcome: told at once"
     else:
-        if target.post_after:
-            yield f"the first message waits {spoken(target.post_after)} after the operation's first event"
-        if target.min_interval:
-            yield f"edits keep {spoken(target.min_interval)} apart; meanwhile a newer state replaces an older one"
+        if live.post_after:
+            yield f"the first message waits {spoken(live.post_after)} after the operation's first event"
+        if live.min_interval:
+            yield f"edits keep {spoken(live.min_interval)} apart; meanwhile a newer state replaces an older one"
 
 
 def show(explanation: Mapping[str, Any]) -> None:

@@ -33,12 +33,22 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Presentation:
-    """What one event does at one destination; `relay.policy.presentation` decides it."""
+class Limits:
+    """What the messages to one address run under."""
 
-    new_message: bool = True  # live: it may be the reason for a new message
-    thread_reply: bool = False  # live: it is also told in the message's thread
+    new: tuple[Limit, ...] = ()  # each new message
+    edit: tuple[Limit, ...] = ()  # each edit of one
+    new_message_cap: tuple[int, float] | None = None  # so many new live messages in so many seconds; one lists the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """What one event does at one destination; `relay.policy.presentation` decides it. Live messages act on it."""
+
+    new_message: bool = True  # it may be the reason for a new message
+    thread_reply: bool = False  # it is also told in the message's thread
     broadcast: bool = False  # the reply is shown in the conversation as well; it passes the cap on new messages
+    batch_reply: bool = False  # if the batch has a message there, it is told in that one's thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +60,45 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Each:
+    """A message for every event."""
+
+    gates: tuple[Gate, ...] = ()  # progress passes if any one lets it pass; none means no gate
+    quiet_window: Window | None = None  # the quiet hours at hand: the message is told at their end
+    bypass_quiet_hours: bool = False  # it is told in quiet hours as well
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One message per run, edited in place."""
+
+    gates: tuple[Gate, ...] = ()  # as of Each
+    quiet_window: Window | None = None  # only what would be a new message waits for their end
+    bypass_quiet_hours: bool = False
+    post_after: float = 0.0  # seconds that a run must last before its first message
+    min_interval: float = 0.0  # seconds between two edits
+    update_only: bool = False  # another message already covers this address; update only
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """An entry in a message that tells everything of a window together."""
+
+    zone: str = "UTC"  # whose days are counted
+    windows: tuple[Window, ...] = ()  # the one at hand and the next, for an event that comes too late
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One address that an event reaches, and how: the unit that becomes a delivery."""
 
     destination: str
     channel: str
     address: str
-    mode: Mode = "each"
-    gates: tuple[Gate, ...] = ()  # progress passes if any one lets it pass; none means no gate
-    post_after: float = 0.0  # live: seconds that a run must last before its first message
-    min_interval: float = 0.0  # live: seconds between two edits
-    new_limits: tuple[Limit, ...] = ()  # a new message runs under these
-    edit_limits: tuple[Limit, ...] = ()  # an edit runs under these
     presentation: Presentation = Presentation()
-    batch_reply: bool = False  # live: if the batch has a message there, it is told in that one's thread
+    limits: Limits = Limits()
     hold_reason: str = ""  # why nobody is told of it there; it is counted, and nothing else
-    update_only: bool = False  # live: another message tells it in the same place, so this one begins nothing of its own
-    quiet_window: Window | None = None  # the quiet hours at hand: what would be a new message is told at their end
-    bypass_quiet_hours: bool = False  # it is told in quiet hours as well
-    new_message_cap: tuple[int, float] | None = (
-        None  # live: so many new messages in so many seconds, the others told together
-    )
-    zone: str = "UTC"  # digest: whose days are counted
-    windows: tuple[Window, ...] = ()  # digest: the window at hand and the next one, for an event that comes too late
+    how: Each | Live | Digest = Each()
 
 
 @dataclass(frozen=True, slots=True)

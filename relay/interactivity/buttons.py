@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from relay.config import Config
 from relay.domain import tokens
-from relay.domain.deliveries import Delivery, Target
+from relay.domain.deliveries import Delivery, Each, Limits, Live, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, Event
 from relay.domain.facts import PRESSED
 from relay.domain.parsing import parse
@@ -143,10 +143,11 @@ def action_targets(event: Event, config: Config, channels: Mapping[str, Any]) ->
     """
     action = event.document["action"]
     if event.name == ACTION_REQUESTED:
-        return (Target(platform.CHANNEL, platform.CHANNEL, action["name"], bypass_quiet_hours=True),)
+        return (Target(platform.CHANNEL, platform.CHANNEL, action["name"], how=Each(bypass_quiet_hours=True)),)
     address = action["address"]
     new_limits, _ = channels[CHANNEL].limits(address, config.channels.get(CHANNEL))
-    return (Target(action["destination"], CHANNEL, address, "live", new_limits=new_limits, bypass_quiet_hours=True),)
+    how = Live(bypass_quiet_hours=True)
+    return (Target(action["destination"], CHANNEL, address, limits=Limits(new_limits), how=how),)
 
 
 def _event(name: str, action: Mapping[str, Any], now: datetime, **marks: bool | str) -> Event:

@@ -146,10 +146,15 @@ def quiet_now(destinations: Mapping[str, Destination], defaults: DestinationOpti
     return {name: hours or Window(0.0, 0.0) for name, hours in found.items()} if any(found.values()) else {}
 
 
-def quiet_at(place: DestinationOptions, defaults: DestinationOptions, now: float) -> Window | None:
+def quiet_at(destination: DestinationOptions, defaults: DestinationOptions, now: float) -> Window | None:
     """The quiet hours that this moment is in at a destination."""
-    hours = place.quiet_hours or defaults.quiet_hours
-    return hours.now(now, place.timezone or defaults.timezone or "UTC") if hours else None
+    hours = destination.quiet_hours or defaults.quiet_hours
+    return hours.now(now, zone_at(destination, defaults)) if hours else None
+
+
+def zone_at(destination: DestinationOptions, defaults: DestinationOptions) -> str:
+    """The time zone in which a destination's clocks are read."""
+    return destination.timezone or defaults.timezone or "UTC"
 
 
 def read_destinations(document: Document, channels: Channels) -> dict[str, Destination]:

@@ -1,21 +1,18 @@
 """Whom an operation itself asks to be told, as far as the configuration allows. Pure.
 
 A sender may name people and places in `operation.notifications`. It is signed for, and still it is only data: nobody
-is told or called whom `dynamic_destinations` does not allow, and what is refused is explained.
+is told or called whom `dynamic_destinations` does not allow, and what is denied is explained.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel
 
 from relay.configfile.validation import Section, Texts, one_or_more, spelled
-from relay.domain.deliveries import PERSON, Presentation, Target
+from relay.domain.deliveries import PERSON
 from relay.domain.events import Audience, Event
-from relay.policy.destinations import Destination, DestinationOptions, modes_at
-from relay.policy.rules import Decision, Reached, targets
-from relay.reasons import Held
 
 NAME = "dynamic"  # what such a destination is called; its address tells the rest
 MAX_ADDRESSES = 10
@@ -47,7 +44,7 @@ class RequestedRecipients:
     """What becomes of the operation's wishes: addresses by channel, and what is not granted."""
 
     addresses: Mapping[str, tuple[str, ...]]
-    refused: tuple[DeniedRecipient, ...]
+    denied: tuple[DeniedRecipient, ...]
 
 
 def requested_recipients(
@@ -61,69 +58,18 @@ def requested_recipients(
     `channels` by name are classes that follow relay.channels.Channel, `settings` those that are configured.
     """
     found: dict[str, list[str]] = {channel: [] for channel in _MOST}
-    refused = []
+    denied = []
     for channel, written in _wishes(_audience(event)):
         address, why = _granted(channel, written, allowed, channels, settings)
         if address and len(found[channel]) >= _MOST[channel] and address not in found[channel]:
             why = f"only {_MOST[channel]} are told for an operation"
         if why:
-            refused.append(DeniedRecipient(channel, written, why))
+            denied.append(DeniedRecipient(channel, written, why))
         elif address not in found[channel]:
             found[channel].append(address)
     return RequestedRecipients(
-        {channel: tuple(addresses) for channel, addresses in found.items() if addresses}, tuple(refused)
+        {channel: tuple(addresses) for channel, addresses in found.items() if addresses}, tuple(denied)
     )
-
-
-def requested_targets(
-    decision: Decision,
-    found: Sequence[Target],
-    allowed: DynamicDestinations | None,
-    *,
-    destinations: Mapping[str, Destination],
-    channels: Mapping[str, Any],
-    settings: Mapping[str, BaseModel],
-    defaults: DestinationOptions,
-) -> tuple[Target, ...]:
-    """The targets that the operation adds to those that the rules have `found`; what they reach is not told twice."""
-    event = decision.event
-    if allowed is None:
-        return ()
-    wishes = requested_recipients(event, allowed, channels, settings)
-    told = {(one.channel, one.address.casefold()): one.mode for one in found if one.mode != "digest"}
-    more: list[Target] = []
-    for channel, wanted in wishes.addresses.items():
-        for address in wanted:
-            mode = told.get((channel, address.casefold()))
-            one = _destination(channel, address, destinations, channels, settings)
-            if mode and (mode == "live" or one.mode != "live"):
-                continue
-            because = Decision(event, (), (Reached(one.name, (BY,), ()),))
-            wished = targets(because, {one.name: one}, channels, settings, defaults)
-            more += [_beside(target) for target in wished] if mode else wished
-    if event.name not in _FREQUENT:
-        more += [Target(NAME, one.channel, one.address, hold_reason=Held.NOT_ALLOWED) for one in wishes.refused]
-    return tuple(more)
-
-
-def _beside(target: Target) -> Target:
-    """A rule has its own message for this event there: a live message that stands is kept true, and says no more."""
-    return replace(target, presentation=Presentation(new_message=False), batch_reply=False, update_only=True)
-
-
-def _destination(
-    channel: str,
-    address: str,
-    destinations: Mapping[str, Destination],
-    channels: Mapping[str, Any],
-    settings: Mapping[str, BaseModel],
-) -> Destination:
-    """A live conversation that has a name keeps it: else one operation would have two messages there."""
-    for one in destinations.values():
-        if one.channel == channel and one.mode == "live" and address in one.addresses:
-            return one.model_copy(update={"addresses": (address,)})
-    mode = modes_at(channels[channel], settings[channel], address)[0]
-    return Destination(name=NAME, channel=channel, addresses=(address,), mode=mode)
 
 
 def mentions(event: Event, allowed: DynamicDestinations | None) -> tuple[str, ...]:
@@ -183,7 +129,6 @@ def _bare(name: str) -> str:
     return name.strip().removeprefix("@").removeprefix("!").casefold()
 
 
-_FREQUENT = frozenset({"operation.progress", "operation.phase.completed"})  # would repeat a refusal too often
 _EVERYBODY = frozenset({"here", "channel", "everyone"})
 _CHECKS = {"email": _mail, "slack": _conversation}
 _MOST = {"email": MAX_ADDRESSES, "slack": 1}

@@ -5,30 +5,21 @@ All rules contribute. Every condition is traced with what was wanted and what th
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from relay.configfile.validation import Duration, Section, Texts, known_name, one_or_more, spelled
-from relay.domain.deliveries import Gate, Limit, Target
+from relay.domain.deliveries import Gate
 from relay.domain.events import PRIORITIES, STATUSES, Event
-from relay.policy.destinations import Destination, DestinationOptions, quiet_at
 from relay.policy.presentation import (
     KNOWN_EVENTS,
-    MAILED_EVENTS,
-    OUTCOME_EVENTS,
-    presentation_for,
-    reply_in_batch_thread,
 )
-from relay.policy.schedules import windows
-from relay.reasons import Held
 
 TOLD_STATUSES = (*dict.fromkeys((*STATUSES, "Stalled")),)  # what a platform says, and what relay finds by itself
 
-NO_DEFAULTS = DestinationOptions()
 Some = Annotated[Texts, Field(min_length=1)]
 Pattern = Annotated[str, spelled(r"[A-Za-z*][\w.:*-]{0,127}", "an event's name, with * for any part of it")]
 
@@ -125,41 +116,6 @@ def decide(event: Event, rules: Iterable[Rule]) -> Decision:
     return Decision(event, tuple(traces), found)
 
 
-def targets(
-    decision: Decision,
-    destinations: Mapping[str, Destination],
-    channels: Mapping[str, Any],
-    settings: Mapping[str, Any] = MappingProxyType({}),
-    defaults: DestinationOptions = NO_DEFAULTS,
-) -> tuple[Target, ...]:
-    """The addresses that the decision reaches, each with its gates, its manners and its channel's rate limits.
-
-    `settings` are those of the channels, from which their limits come; `defaults` are what destinations leave open.
-    """
-    return tuple(
-        replace(
-            _target(decision.event, reached, destination, address, channels[destination.channel].limits(address, own)),
-            **times,
-        )
-        for reached in decision.reached
-        for destination in [destinations[reached.destination]]
-        for own in [settings.get(destination.channel)]
-        for times in [_times(decision.event, destination, own, defaults)]
-        for address in destination.addresses
-    )
-
-
-def digest_targets(
-    destination: Destination, channels: Mapping[str, Any], settings: Mapping[str, Any], defaults: DestinationOptions
-) -> tuple[Target, ...]:
-    """The addresses of a digest, without an event that would reach them."""
-    name, zone, own = destination.channel, _zone(destination, defaults), settings.get(destination.channel)
-    return tuple(
-        Target(destination.name, name, address, "digest", new_limits=channels[name].limits(address, own)[0], zone=zone)
-        for address in destination.addresses
-    )
-
-
 def fits(pattern: str, event: str) -> bool:
     """Whether an event's name is what a rule's `events` means.
 
@@ -201,58 +157,3 @@ def _reached(event: Event, destination: str, because: Sequence[Rule]) -> Reached
         named=any(event.name in rule.events for rule in because),
         low_wanted=any("Low" in rule.priorities for rule in because),
     )
-
-
-def _target(
-    event: Event,
-    reached: Reached,
-    destination: Destination,
-    address: str,
-    limits: tuple[tuple[Limit, ...], tuple[Limit, ...]],
-) -> Target:
-    new, edit = limits
-    live = destination.live if destination.mode == "live" else None
-    gates = reached.gates
-    if live and live.min_step:  # a live message has a gate of its own, so the wider of the two decides
-        gates = tuple(Gate(max(gate.increment, live.min_step), gate.interval) for gate in gates or (Gate(),))
-    return Target(
-        destination=destination.name,
-        channel=destination.channel,
-        address=address,
-        mode=destination.mode,
-        gates=tuple(dict.fromkeys(gates)),
-        post_after=live.post_after if live else 0.0,
-        min_interval=(live.batch_interval if event.about_batch else live.min_interval) if live else 0.0,
-        new_limits=new,
-        edit_limits=edit,
-        presentation=presentation_for(event, low_wanted=reached.low_wanted),
-        batch_reply=reply_in_batch_thread(event),
-        hold_reason=_held(event, reached, destination),
-    )
-
-
-def _times(event: Event, destination: Destination, settings: Any, defaults: DestinationOptions) -> dict[str, Any]:
-    """When it may be told there: in a digest's window, after quiet hours, under the cap on new messages."""
-    now, zone = event.received_at.timestamp(), _zone(destination, defaults)
-    if destination.mode == "digest":  # the newest state is told, whatever came before
-        return {"windows": windows(now, destination.at, destination.days, zone), "zone": zone, "gates": ()}
-    hours = destination.quiet_hours or defaults.quiet_hours
-    cap = getattr(settings, "new_roots", None) if destination.mode == "live" else None
-    return {
-        "quiet_window": quiet_at(destination, defaults, now),
-        "bypass_quiet_hours": bool(hours and hours.lets_pass(event)),
-        "new_message_cap": (cap.count, cap.per) if cap else None,
-    }
-
-
-def _zone(destination: Destination, defaults: DestinationOptions) -> str:
-    return destination.timezone or defaults.timezone or "UTC"
-
-
-def _held(event: Event, reached: Reached, destination: Destination) -> str:
-    """Why nobody is told of it there, where that is sure beforehand."""
-    if destination.mode == "outcomes" and event.name not in OUTCOME_EVENTS:
-        return Held.NO_OUTCOME
-    if (destination.channel, destination.mode) == ("email", "each") and event.name not in MAILED_EVENTS:
-        return "" if reached.named else Held.NOT_MAILED
-    return ""

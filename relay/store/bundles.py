@@ -11,7 +11,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.domain.deliveries import Target, Window
+from relay.domain.deliveries import Digest, Target, Window
 from relay.domain.events import Event
 from relay.domain.summaries import build_digest
 from relay.store.client import Scripts, call
@@ -47,7 +47,7 @@ class Bundles:
     async def preview(self, target: Target, window: Window) -> Event:
         """What this window's digest would say now; nothing is closed and nothing sent."""
         bundle = bundle_id("digest", target.destination, target.address, window)
-        fields = {"kind": "digest", "from": window.start * 1000, "to": window.end * 1000, "zone": target.zone}
+        fields = {"kind": "digest", "from": window.start * 1000, "to": window.end * 1000, "zone": _zone(target)}
         fields |= await self._fields(bundle)
         past = await call(self._redis.hgetall(digests(target.destination, target.address)))
         fields |= {f"was:{name.decode()}": value.decode() for name, value in past.items()}
@@ -62,7 +62,7 @@ class Bundles:
     async def schedule(self, target: Target, window: Window) -> bool:
         """Make this window's delivery, so that it is sent even if nothing comes in. False: there is one already."""
         limits = limits_of(target)
-        args = ("ensure", target.destination, target.channel, target.address, limits, target.zone, *_ms(window))
+        args = ("ensure", target.destination, target.channel, target.address, limits, _zone(target), *_ms(window))
         return bool(await self._scripts.run("boxes", args))
 
     async def send_now(self, target: Target, window: Window) -> bool:
@@ -102,6 +102,10 @@ def event_of(bundle: str, fields: Mapping[str, Any], entries: Sequence[Mapping[s
     )
     when = datetime.fromtimestamp(end, UTC)
     return Event(bundle, document["event"], "relay", when, when, document=document)
+
+
+def _zone(target: Target) -> str:
+    return target.how.zone if isinstance(target.how, Digest) else "UTC"
 
 
 def _ms(window: Window) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from relay.domain.deliveries import Accepted, Delivery, Kind, Limit, Target, Window
+from relay.domain.deliveries import Accepted, Delivery, Digest, Each, Kind, Limit, Live, Target, Window
 from relay.domain.events import Event
 from relay.domain.facts import facts
 from relay.domain.parsing import dump, load
@@ -124,32 +124,41 @@ def _stated_retry(event: Event) -> int:
 
 def _target(event: Event, target: Target, unique: str) -> dict[str, Any]:
     name = lane(event.subject, target.destination, target.address)
-    optional = {
-        "held": target.hold_reason,
-        "quiet": target.quiet_window and _ms(target.quiet_window),
-        "windows": [_ms(window) for window in target.windows],
-        "zone": target.zone if target.windows else "",
-        "passes": target.bypass_quiet_hours,
-        "loud": target.presentation.broadcast,
-        "beside": target.update_only,
-        "batch_lane": event.member_of and lane(event.member_of, target.destination, target.address),
-    }
+    presentation = target.presentation
     return {
-        **{key: value for key, value in optional.items() if value},
+        **_if_any(
+            held=target.hold_reason,
+            loud=presentation.broadcast,
+            batch_lane=event.member_of and lane(event.member_of, target.destination, target.address),
+        ),
         "id": digest(unique, name).hex(),
         "lane": name,
         "destination": target.destination,
         "channel": target.channel,
         "address": target.address,
-        "live": target.mode == "live",
-        "gates": [[gate.increment, gate.interval * 1000] for gate in target.gates],
-        "post_after": target.post_after * 1000,
-        "min_interval": target.min_interval * 1000,
-        "root": target.presentation.new_message,
-        "reply": target.presentation.thread_reply,
-        "batch_reply": target.batch_reply,
+        "root": presentation.new_message,
+        "reply": presentation.thread_reply,
+        "batch_reply": presentation.batch_reply,
         "limits": limits_of(target),
+        **_how(target.how),
     }
+
+
+def _how(how: Each | Live | Digest) -> dict[str, Any]:
+    plan = {"live": isinstance(how, Live), "gates": (), "post_after": 0.0, "min_interval": 0.0}
+    if isinstance(how, Digest):
+        return plan | _if_any(windows=[_ms(window) for window in how.windows], zone=how.zone if how.windows else "")
+    plan["gates"] = [[gate.increment, gate.interval * 1000] for gate in how.gates]
+    plan |= _if_any(quiet=how.quiet_window and _ms(how.quiet_window), passes=how.bypass_quiet_hours)
+    if isinstance(how, Live):
+        plan |= {"post_after": how.post_after * 1000, "min_interval": how.min_interval * 1000}
+        plan |= _if_any(beside=how.update_only)
+    return plan
+
+
+def _if_any(**optional: object) -> dict[str, object]:
+    """What scripts take as absent where it is empty."""
+    return {key: value for key, value in optional.items() if value}
 
 
 def _ms(window: Window) -> list[int]:
@@ -176,8 +185,9 @@ def digest_baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def limits_of(target: Target) -> str:
     """The limits of an address, as deliveries carry them."""
-    cap = {"cap": [target.new_message_cap[0], target.new_message_cap[1] * 1000]} if target.new_message_cap else {}
-    return _json({"new": _limits(target.new_limits), "edit": _limits(target.edit_limits), **cap})
+    limits = target.limits
+    cap = {"cap": [limits.new_message_cap[0], limits.new_message_cap[1] * 1000]} if limits.new_message_cap else {}
+    return _json({"new": _limits(limits.new), "edit": _limits(limits.edit), **cap})
 
 
 def _limits(limits: Sequence[Limit]) -> list[list[Any]]:

@@ -372,7 +372,7 @@ def test_the_windows_at_hand_are_those_of_events(config: Config) -> None:
     ((target, window),) = at_hand(config.destinations["weekly"], config, CHANNELS, NOON.timestamp())
 
     assert isinstance(target, Target)
-    assert (target.address, target.zone) == ("#ops", "Europe/Berlin")
+    assert (target.address, target.how.zone) == ("#ops", "Europe/Berlin")
     assert datetime.fromtimestamp(window.end, UTC) == datetime(2026, 3, 9, 8, tzinfo=UTC)
 
 

@@ -8,7 +8,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.config import parse_config
-from relay.policy.rules import decide, targets
+from relay.policy.rules import decide
+from relay.policy.targets import Targets
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
@@ -54,7 +55,7 @@ rules: [{{notify: [war-room]}}]
         renderer = IsolatedRenderer([tmp_path, ROOT / "templates"])
         worker = worker_of(store, {"teams": channel}, config, renderer, clock=clock)
         event = events.progress(67)
-        await store.accept(event, targets(decide(event, config.rules), config.destinations, {"teams": teams}))
+        await store.accept(event, Targets(config, {"teams": teams}).of(decide(event, config.rules)))
 
         await worker.run_once("teams")
         await channel.aclose()

@@ -14,7 +14,7 @@ from relay.cli import main
 from relay.cli.dead_filters import moment
 from relay.cli.dead_letters import all_entries, entries_named, entries_table, short
 from relay.cli.session import StoreSession
-from relay.domain.deliveries import Window
+from relay.domain.deliveries import Digest, Window
 from relay.errors import RelayError
 from tests.support.commands import Done, relay, relay_on_terminal
 from tests.support.events import body, completed
@@ -150,7 +150,7 @@ async def test_a_digest_is_shown_with_all_that_it_would_have_told(running_stage:
     running_stage.around.inbox.answer("gone@example.com", REFUSED)
     now = await running_stage.around.store.time()
     window = Window(now - 86_400, now - 1)
-    target = mail("gone@example.com", destination="daily", mode="digest", windows=(window,))
+    target = mail("gone@example.com", destination="daily", how=Digest(windows=(window,)))
     await running_stage.around.store.accept(completed(), [target])
     await running_stage.around.settled()
     [letter] = await running_stage.around.admin.dead()

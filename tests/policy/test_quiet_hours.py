@@ -8,12 +8,13 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
-from relay.domain.deliveries import Target
+from relay.domain.deliveries import Digest, Target
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import ConfigError
 from relay.policy.destinations import quiet_now
-from relay.policy.rules import decide, targets
+from relay.policy.rules import decide
+from relay.policy.targets import Targets
 from tests.support import events
 
 TEXT = """
@@ -49,14 +50,16 @@ def event(at: str, name: str = "operation.completed", **operation: Any) -> Event
 
 def found(given: Event, config: Config | None = None) -> dict[str, Target]:
     config = config or configured()
-    reached = targets(
-        decide(given, config.rules), config.destinations, CHANNELS, config.channels, config.destination_defaults
-    )
-    return {target.destination: target for target in reached}
+    targets = Targets(config, CHANNELS).of(decide(given, config.rules))
+    return {target.destination: target for target in targets}
 
 
 def quiet(given: Event) -> set[str]:
-    return {name for name, target in found(given).items() if target.quiet_window and not target.bypass_quiet_hours}
+    return {
+        name
+        for name, target in found(given).items()
+        if not isinstance(target.how, Digest) and target.how.quiet_window and not target.how.bypass_quiet_hours
+    }
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_each_destination_is_quiet_by_its_own_clock(at: str, expected: set[str])
     ("night", "morning"), [("2026-03-28T23:00", "2026-03-29T07:00"), ("2026-10-24T23:00", "2026-10-25T07:00")]
 )
 def test_the_night_in_which_the_clocks_change_ends_at_seven(night: str, morning: str) -> None:
-    hours = found(event(night))["team"].quiet_window
+    hours = found(event(night))["team"].how.quiet_window
 
     assert hours
     assert hours.end == berlin(morning).timestamp()
@@ -88,16 +91,16 @@ def test_critical_failures_pass_and_others_wait() -> None:
     night = "2026-03-09T23:00"
 
     passing = {
-        priority: found(event(night, "operation.failed", priority=priority))["team"].bypass_quiet_hours
+        priority: found(event(night, "operation.failed", priority=priority))["team"].how.bypass_quiet_hours
         for priority in ("Normal", "High", "Critical")
     }
 
     assert passing == {"Normal": False, "High": False, "Critical": True}
-    assert not found(event(night, priority="Critical"))["team"].bypass_quiet_hours
+    assert not found(event(night, priority="Critical"))["team"].how.bypass_quiet_hours
 
 
 def test_a_destination_says_itself_what_passes() -> None:
-    assert found(event("2026-03-09T12:30", "operation.failed", priority="Low"))["own"].bypass_quiet_hours
+    assert found(event("2026-03-09T12:30", "operation.failed", priority="Low"))["own"].how.bypass_quiet_hours
 
 
 def test_the_claim_knows_where_it_is_quiet_now() -> None:
@@ -113,8 +116,8 @@ def test_the_claim_knows_where_it_is_quiet_now() -> None:
 def test_a_digest_has_its_windows_and_is_never_quiet() -> None:
     target = found(event("2026-03-08T23:00"))["weekly"]
 
-    assert target.quiet_window is None
-    assert [window.end for window in target.windows] == [
+    assert isinstance(target.how, Digest)
+    assert [window.end for window in target.how.windows] == [
         berlin("2026-03-09T08:30").timestamp(), berlin("2026-03-16T08:30").timestamp()
     ]  # fmt: skip
 
@@ -134,8 +137,8 @@ def test_new_live_messages_are_capped_unless_it_is_off() -> None:
     off = found(given, configured(TEXT.replace("abcdef}", "abcdef, new_roots: off}")))
     own = found(given, configured(TEXT.replace("abcdef}", "abcdef, new_roots: {count: 5, per: 1m}}")))
 
-    assert (capped["team"].new_message_cap, capped["own"].new_message_cap) == ((20, 600.0), None)
-    assert (off["team"].new_message_cap, own["team"].new_message_cap) == (None, (5, 60.0))
+    assert (capped["team"].limits.new_message_cap, capped["own"].limits.new_message_cap) == ((20, 600.0), None)
+    assert (off["team"].limits.new_message_cap, own["team"].limits.new_message_cap) == (None, (5, 60.0))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from relay.domain.facts import facts, fill
 from relay.domain.parsing import dump, load
 from relay.errors import ConfigError
 from relay.policy.presentation import mentions_for
-from relay.policy.recipients import MAX_ADDRESSES, MAX_MENTIONS, mentions, requested_recipients, requested_targets
-from relay.policy.rules import decide, targets
+from relay.policy.recipients import MAX_ADDRESSES, MAX_MENTIONS, mentions
+from relay.policy.rules import decide
+from relay.policy.targets import Targets
 from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.commands import relay
@@ -49,29 +50,27 @@ def asking(event: str = "operation.completed", status: str = "Completed", **noti
     return events.event_of(events.body(event, 50, status=status, notifications=notifications))
 
 
-def found(event: Event, config: Config) -> list[Target]:
-    decision = decide(event, config.rules)
-    named = targets(decision, config.destinations, CHANNELS, config.channels, config.destination_defaults)
-    more = requested_targets(
-        decision, named, config.dynamic_destinations,
-        destinations=config.destinations, channels=CHANNELS, settings=config.channels,
-        defaults=config.destination_defaults,
-    )  # fmt: skip
-    return [*named, *more]
-
-
 def told(event: Event, config: Config) -> list[tuple[str, str, str]]:
-    return [(one.destination, one.address, one.mode) for one in found(event, config) if not one.hold_reason]
+    targets = Targets(config, CHANNELS)
+    return [
+        (target.destination, target.address, recipient.destination.mode)
+        for recipient in targets.recipients(decide(event, config.rules), targets.requested(event))
+        for target in targets.at(recipient, event)
+        if not target.hold_reason
+    ]
+
+
+def targets_of(event: Event, config: Config) -> tuple[Target, ...]:
+    return Targets(config, CHANNELS).of(decide(event, config.rules))
 
 
 def held(event: Event, config: Config) -> list[tuple[str, str, str]]:
-    return [(one.destination, one.address, one.hold_reason) for one in found(event, config) if one.hold_reason]
+    targets = targets_of(event, config)
+    return [(target.destination, target.address, target.hold_reason) for target in targets if target.hold_reason]
 
 
 def refused(event: Event, config: Config) -> list[str]:
-    return [
-        one.why for one in requested_recipients(event, config.dynamic_destinations, CHANNELS, config.channels).refused
-    ]
+    return [denied.why for denied in Targets(config, CHANNELS).requested(event).denied]
 
 
 class TestReading:
@@ -163,7 +162,7 @@ class TestGranting:
         event = asking(email="analyst@example.com", slack={"channel": "#process-mining", "mentionUsers": ["@analyst"]})
         config = parse_config(configuration().partition("dynamic_destinations")[0], env={}, channels=CHANNELS)
 
-        assert found(event, config) == []
+        assert targets_of(event, config) == ()
         assert refused(event, config) == ["dynamic_destinations is not configured"] * 2
         assert mentions(event, config.dynamic_destinations) == ()
 
@@ -192,7 +191,7 @@ class TestGranting:
         document = events.body("batch.operation.completed", notifications={"email": "analyst@example.com"})
         event = events.event_of(document | {"batch": {"batchId": "batch-1"}})
 
-        assert found(event, configured()) == []
+        assert targets_of(event, configured()) == ()
 
 
 class TestTellingOnce:

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.deliveries import Gate, Limit
+from relay.domain.deliveries import Each, Gate, Limit
 from relay.domain.events import Event
 from relay.policy.presentation import KNOWN_EVENTS
-from relay.policy.rules import Condition, Decision, Rule, decide, fits, targets
+from relay.policy.rules import Condition, Decision, Rule, decide, fits
+from relay.policy.targets import Targets
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, completed, event_of, failed, progress, seed, started
+from tests.support.targets import mode_of
 
 EVERYONE = ("team", "analysts")
 
@@ -198,23 +200,23 @@ def test_a_trace_says_what_was_wanted_and_what_was_there() -> None:
 def test_every_address_becomes_a_target_with_its_channels_limits() -> None:
     config = configured()
 
-    found = targets(decide(failed(), config.rules), config.destinations, CHANNELS)
+    found = Targets(config, CHANNELS).of(decide(failed(), config.rules))
 
-    assert [(one.destination, one.channel, one.address, one.mode) for one in found] == [
+    assert [(one.destination, one.channel, one.address, mode_of(one)) for one in found] == [
         ("team", "slack", "#team", "live"),
         ("analysts", "email", "analyst@example.com", "each"),
         ("analysts", "email", "lead@example.com", "each"),
     ]
-    assert found[0].new_limits == (Limit("post:#team", 1.0, 3),)
-    assert found[0].edit_limits == (Limit("edit", 1.5),)
+    assert found[0].limits.new == (Limit("post:#team", 1.0, 3),)
+    assert found[0].limits.edit == (Limit("edit", 1.5),)
 
 
 def test_a_live_target_carries_its_manners() -> None:
     config = configured(GOOD, ("mode: live", "live: {post_after: 2m, min_interval: 30s}"))
 
-    [found] = targets(decide(progress(40), config.rules), config.destinations, CHANNELS)
+    [found] = Targets(config, CHANNELS).of(decide(progress(40), config.rules))
 
-    assert (found.post_after, found.min_interval) == (120, 30)
+    assert (found.how.post_after, found.how.min_interval) == (120, 30)
 
 
 @pytest.mark.parametrize(
@@ -233,17 +235,17 @@ def test_a_live_message_moves_by_the_wider_of_its_own_step_and_the_rules(
 ) -> None:
     config = configured(GOOD, ("mode: live", f"live: {{min_step: {step}}}"), ("min_progress_increment: 10", written))
 
-    [found] = targets(decide(progress(40), config.rules), config.destinations, CHANNELS)
+    [found] = Targets(config, CHANNELS).of(decide(progress(40), config.rules))
 
-    assert found.gates == gates
+    assert found.how.gates == gates
 
 
 def test_a_destination_that_is_not_live_has_the_rules_gates_alone() -> None:
     config = configured(GOOD, ("mode: live", "mode: each"))
 
-    [found] = targets(decide(progress(40), config.rules), config.destinations, CHANNELS)
+    [found] = Targets(config, CHANNELS).of(decide(progress(40), config.rules))
 
-    assert (found.mode, found.gates, found.post_after, found.min_interval) == ("each", (Gate(increment=10),), 0, 0)
+    assert (mode_of(found), found.how) == ("each", Each(gates=(Gate(increment=10),)))
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,7 @@ def test_a_destination_that_is_not_live_has_the_rules_gates_alone() -> None:
 def test_a_wildcard_mails_only_what_is_worth_a_mail(event: Event, held: str) -> None:
     config = configured()
 
-    found = targets(decide(event, [rule(events=["operation.*", "batch.*"])]), config.destinations, CHANNELS)
+    found = Targets(config, CHANNELS).of(decide(event, [rule(events=["operation.*", "batch.*"])]))
 
     assert {one.hold_reason for one in found if one.channel == "email"} == {held}
     assert {one.hold_reason for one in found if one.channel == "slack"} == {""}
@@ -273,7 +275,7 @@ def test_a_wildcard_mails_only_what_is_worth_a_mail(event: Event, held: str) -> 
 def test_an_event_that_a_rule_names_is_mailed() -> None:
     rules = [rule(), rule(events=["operation.started"], notify=("analysts",))]
 
-    found = targets(decide(started(), rules), configured().destinations, CHANNELS)
+    found = Targets(configured(), CHANNELS).of(decide(started(), rules))
 
     assert {one.hold_reason for one in found} == {""}
 
@@ -282,7 +284,7 @@ def test_an_event_that_a_rule_names_is_mailed() -> None:
 def test_a_low_priority_begins_a_message_only_where_a_rule_names_it(priorities: list[str], *, root: bool) -> None:
     decision = decide(progress(40, priority="Low"), [rule(priorities=priorities)])
 
-    found = targets(decision, configured().destinations, CHANNELS)
+    found = Targets(configured(), CHANNELS).of(decision)
 
     assert found[0].presentation.new_message == root
 
@@ -290,9 +292,9 @@ def test_a_low_priority_begins_a_message_only_where_a_rule_names_it(priorities: 
 def test_the_message_of_a_batch_is_calmer() -> None:
     config = configured(GOOD, ("mode: live", "live: {min_interval: 30s, batch_interval: 90s}"))
 
-    [found] = targets(decide(batch("batch.started"), [rule(notify=("team",))]), config.destinations, CHANNELS)
+    [found] = Targets(config, CHANNELS).of(decide(batch("batch.started"), [rule(notify=("team",))]))
 
-    assert found.min_interval == 90
+    assert found.how.min_interval == 90
 
 
 # What holds for all rules

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -14,7 +13,7 @@ from relay.store.admin import Admin
 from tests.support import events
 from tests.support.bundles import DAY, POSTED, SENT, claim, counts, digest, next_day, night, send, statuses
 from tests.support.clock import Clock
-from tests.support.targets import mail, room, team
+from tests.support.targets import changed, mail, room, team
 
 
 class TestDigests:
@@ -207,17 +206,17 @@ class TestDigests:
 
     async def test_no_digest_of_nothing_unless_it_is_asked_for(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
-        ensured = [await store.bundles.schedule(target, target.windows[0]) for _ in range(3)]
+        ensured = [await store.bundles.schedule(target, target.how.windows[0]) for _ in range(3)]
         next_day(clock)
 
         (delivery,) = await send(store)
 
         assert (ensured, statuses(delivery)) == ([True, False, False], {})
-        assert not await store.bundles.schedule(target, target.windows[0])
+        assert not await store.bundles.schedule(target, target.how.windows[0])
 
     async def test_an_ensured_window_and_its_entries_are_one_digest(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
-        await store.bundles.schedule(target, target.windows[0])
+        await store.bundles.schedule(target, target.how.windows[0])
         await store.accept(events.completed(operationId="a"), [target])
         next_day(clock)
 
@@ -226,7 +225,7 @@ class TestDigests:
     async def test_sent_before_its_time_the_rest_comes_at_the_end(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
         await store.accept(events.completed(operationId="a"), [target])
-        sent = [await store.bundles.send_now(target, target.windows[0]) for _ in range(2)]
+        sent = [await store.bundles.send_now(target, target.how.windows[0]) for _ in range(2)]
         (now,) = await send(store)
         await store.accept(events.completed(operationId="b"), [target])
         between = await claim(store)
@@ -240,7 +239,7 @@ class TestDigests:
     async def test_a_window_whose_all_was_sent_early_says_nothing_more(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
         await store.accept(events.completed(), [target])
-        await store.bundles.send_now(target, target.windows[0])
+        await store.bundles.send_now(target, target.how.windows[0])
         await send(store)
         next_day(clock)
 
@@ -251,7 +250,7 @@ class TestDigests:
         target = digest(clock())
         await store.accept(events.completed(operationId="a"), [target])
 
-        shown = await store.bundles.preview(target, target.windows[0])
+        shown = await store.bundles.preview(target, target.how.windows[0])
         next_day(clock)
         (delivery,) = await send(store)
 
@@ -303,7 +302,7 @@ async def test_any_interleaving_balances_and_tells_every_entry_once(  # noqa: C9
                 plain: list[Target] = [capped, room(), mail()]
                 among = [
                     *(
-                        replace(
+                        changed(
                             one,
                             quiet_window=silent,
                             bypass_quiet_hours=pick.random() < 0.2,

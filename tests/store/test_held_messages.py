@@ -1,7 +1,6 @@
 """What would be a new message in quiet hours, or above the cap, goes into a bundle instead."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from relay.domain.deliveries import Delivery, Presentation, Receipt, Window
@@ -10,7 +9,7 @@ from relay.store import Store
 from tests.support import events
 from tests.support.bundles import POSTED, claim, counts, digest, next_day, night, send, statuses
 from tests.support.clock import Clock
-from tests.support.targets import mail, room, team
+from tests.support.targets import changed, mail, room, team
 
 
 class TestQuietHours:
@@ -33,11 +32,11 @@ class TestQuietHours:
         for name in "abc":
             await store.accept(events.started(operationId=name), [at_night])
         await store.accept(
-            events.failed(operationId="a"), [replace(at_night, bypass_quiet_hours=True)]
+            events.failed(operationId="a"), [changed(at_night, bypass_quiet_hours=True)]
         )  # has its own message
         await store.accept(events.completed(operationId="b"), [])  # no rule brings it here
-        await store.accept(events.completed(operationId="c"), [replace(at_night, hold_reason="not_mailed")])
-        posted = await send(store, "slack", POSTED, quiet={"*": at_night.quiet_window})
+        await store.accept(events.completed(operationId="c"), [changed(at_night, hold_reason="not_mailed")])
+        posted = await send(store, "slack", POSTED, quiet={"*": at_night.how.quiet_window})
         clock.advance(8 * 3600)
 
         (roundup,) = await send(store, "slack", POSTED)
@@ -59,7 +58,7 @@ class TestQuietHours:
         await store.accept(events.started(), [team()])
         await send(store, "slack", POSTED)
         at_night = night(clock(), team(presentation=presentation_for(events.completed())))
-        quiet = {"*": at_night.quiet_window}
+        quiet = {"*": at_night.how.quiet_window}
         await store.accept(events.completed(), [at_night])
 
         edits = await send(store, "slack", POSTED, quiet=quiet)
@@ -97,7 +96,7 @@ class TestQuietHours:
         assert (await counts(store))["held:quiet_hours"] == 1
 
     async def test_a_first_message_that_is_due_after_them_does_not_join(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.started(), [replace(night(clock(), team(), 0.01), post_after=60)])
+        await store.accept(events.started(), [changed(night(clock(), team(), 0.01), post_after=60)])
         clock.advance(61)
 
         assert [one.kind for one in await send(store, "slack", POSTED)] == ["live"]
@@ -117,20 +116,20 @@ class TestQuietHours:
         assert [one.kind for one in await send(store)] == ["roundup"]
 
     async def test_what_may_pass_does_so_at_accept_and_at_claim(self, store: Store, clock: Clock) -> None:
-        urgent = replace(night(clock(), room()), bypass_quiet_hours=True)
+        urgent = changed(night(clock(), room()), bypass_quiet_hours=True)
         answer = await store.accept(events.failed(operationId="a"), [urgent])
         await store.accept(events.completed(operationId="b"), [room()])
 
-        told_now = await send(store, "slack", POSTED, quiet={"*": urgent.quiet_window})
+        told_now = await send(store, "slack", POSTED, quiet={"*": urgent.how.quiet_window})
 
         assert (answer.deliveries, [one.event.name for one in told_now]) == (1, ["operation.failed"])
 
     async def test_a_waiting_first_message_that_turns_critical_is_posted(self, store: Store, clock: Clock) -> None:
         await store.accept(events.started(), [team(post_after=60)])
-        urgent = replace(night(clock(), team()), bypass_quiet_hours=True)
+        urgent = changed(night(clock(), team()), bypass_quiet_hours=True)
         await store.accept(events.failed(), [urgent])
 
-        assert [one.event.name for one in await send(store, "slack", POSTED, quiet={"*": urgent.quiet_window})] == [
+        assert [one.event.name for one in await send(store, "slack", POSTED, quiet={"*": urgent.how.quiet_window})] == [
             "operation.failed"
         ]
 
@@ -153,7 +152,7 @@ class TestCap:
 
     async def flood(self, store: Store, many: int = 100, **changes: Any) -> None:
         for number in range(many):
-            await store.accept(events.started(operationId=f"op-{number}"), [replace(self.CAPPED, **changes)])
+            await store.accept(events.started(operationId=f"op-{number}"), [changed(self.CAPPED, **changes)])
 
     async def post(self, store: Store) -> list[Delivery]:
         """All that is due; each message has a place of its own."""
@@ -210,7 +209,7 @@ class TestCap:
         await self.flood(store, 25)
         await self.post(store)
         wide = Presentation(thread_reply=True, broadcast=True)
-        await store.accept(events.failed(operationId="bad"), [replace(self.CAPPED, presentation=wide)])
+        await store.accept(events.failed(operationId="bad"), [changed(self.CAPPED, presentation=wide)])
 
         assert [(one.kind, one.event.subject) for one in await self.post(store)] == [("live", "bad")]
 

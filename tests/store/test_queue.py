@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.domain.deliveries import Limit, Receipt, Window
+from relay.domain.deliveries import Digest, Limit, Receipt, Window
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.queue import Pause
@@ -329,7 +329,7 @@ async def test_any_interleaving_balances_the_ledger(open_store: Callable[..., St
                 event = pick.choice(makers)(operationId=f"op-{pick.randrange(4)}")
                 start = clock() // 600 * 600
                 windows = (Window(start, start + 600), Window(start + 600, start + 1200))
-                digest = mail(destination="digest", mode="digest", windows=windows)
+                digest = mail(destination="digest", how=Digest(windows=windows))
                 await store.accept(
                     event, pick.sample([team(new_message_cap=(1, 60.0)), room(), mail(), digest], pick.randrange(5))
                 )

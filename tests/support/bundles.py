@@ -1,13 +1,12 @@
 """Targets whose messages are bundled, and what a worker does with the bundles."""
 
-from dataclasses import replace
 from typing import Any
 
-from relay.domain.deliveries import Delivery, Receipt, Target, Window
+from relay.domain.deliveries import Delivery, Digest, Receipt, Target, Window
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support.clock import Clock
-from tests.support.targets import mail
+from tests.support.targets import changed, mail
 
 DAY = 86_400.0
 
@@ -22,11 +21,11 @@ def digest(now: float, **changes: Any) -> Target:
     """An address whose windows are of a day each and end at full days of the test's clock."""
     start = now // DAY * DAY
     windows = (Window(start, start + DAY), Window(start + DAY, start + 2 * DAY))
-    return replace(mail(destination="daily", mode="digest", windows=windows), **changes)
+    return changed(mail(destination="daily", how=Digest(windows=windows)), **changes)
 
 
 def night(now: float, target: Target, hours: float = 8) -> Target:
-    return replace(target, quiet_window=Window(now - 60, now + hours * 3600))
+    return changed(target, quiet_window=Window(now - 60, now + hours * 3600))
 
 
 async def claim(store: Store, channel: str = "email", quiet: dict[str, Window] | None = None) -> list[Delivery]:

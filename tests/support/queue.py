@@ -33,6 +33,5 @@ async def counts(store: Store) -> dict[str, int]:
 
 async def accept(store: Store, *accepted: Event, to: Target) -> None:
     for event in accepted:
-        await store.accept(
-            event, [replace(to, presentation=presentation_for(event), batch_reply=reply_in_batch_thread(event))]
-        )
+        presentation = replace(presentation_for(event), batch_reply=reply_in_batch_thread(event))
+        await store.accept(event, [replace(to, presentation=presentation)])
