@@ -17,9 +17,11 @@ from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event
 from relay.domain.facts import facts, fill, merge_documents
-from relay.domain.parsing import decode, load, parse
+from relay.domain.parsing import load, parse
+from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson
-from relay.ingest import reached
+from relay.policy.rules import decide
+from relay.policy.targets import Targets
 from relay.store.plan import accept_arguments
 from tests.support.events import RECEIVED, SEED, seed
 
@@ -162,7 +164,7 @@ def mutated(draw: Callable[..., Any]) -> dict[str, Any]:
 
 def carried(event: Event) -> Event:
     """Through everything that stands between the signature and the store, and back. Raises nothing."""
-    targets = reached(event, CONFIG, CHANNELS)
+    targets = Targets(CONFIG, CHANNELS).of(decide(event, CONFIG.rules))
     assert len(targets) == len({(target.destination, target.address) for target in targets})
     _, _, plan, body = accept_arguments(event, targets)
     assert json.loads(plan)["subject"] == event.subject

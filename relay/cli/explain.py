@@ -10,7 +10,8 @@ import click
 from relay.cli.options import config_option, json_option, read_event, refuse
 from relay.config import Config, load
 from relay.configfile.validation import suggest
-from relay.domain.parsing import decode, parse
+from relay.domain.parsing import parse
+from relay.domain.strict_json import decode
 from relay.errors import RelayError
 
 

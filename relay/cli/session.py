@@ -15,7 +15,8 @@ from relay.cli.options import refuse
 from relay.config import Config, load
 from relay.domain.deliveries import Accepted
 from relay.domain.faults import handling
-from relay.domain.parsing import decode, parse
+from relay.domain.parsing import parse
+from relay.domain.strict_json import decode
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.ingest import Ingest
 from relay.receiving.identity import EventIdentity

@@ -19,7 +19,8 @@ from relay.configfile.validation import suggest
 from relay.dev.standins.slack_page import page_of
 from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event
-from relay.domain.parsing import decode, parse
+from relay.domain.parsing import parse
+from relay.domain.strict_json import decode
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
 from relay.rendering import IsolatedRenderer

@@ -13,7 +13,7 @@ all, and none of it where the body names an operation or a batch: no event can b
 import re
 from collections.abc import Mapping
 
-from relay.domain.parsing import decode
+from relay.domain.strict_json import decode
 from relay.errors import NotJson
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.sources import RateLimit

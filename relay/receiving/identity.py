@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from relay.domain.parsing import MAX_ID
+from relay.domain.fields import MAX_ID
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import signed_id
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from relay import __version__
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES
-from relay.domain.parsing import MAX_ID
+from relay.domain.fields import MAX_ID
 
 Schema = dict[str, Any]
 

@@ -16,7 +16,8 @@ from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.faults import handling
-from relay.domain.parsing import decode, parse
+from relay.domain.parsing import parse
+from relay.domain.strict_json import decode
 from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import handshakes, openapi, request_body

@@ -14,7 +14,8 @@ from jinja2.ext import extract_from_ast
 
 from relay.domain.deliveries import Kind
 from relay.domain.events import PRIORITIES, STATUSES, Event
-from relay.domain.parsing import decode, parse
+from relay.domain.parsing import parse
+from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.rendering.digests import TOGETHER
 from relay.rendering.fixtures import FIXTURES

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from relay.domain.facts import fill, merge_documents
-from relay.domain.parsing import decode, dump, load, parse
+from relay.domain.parsing import dump, load, parse
+from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson
 from tests.support import events
 from tests.support.events import RECEIVED, body, event_of, seed

@@ -1,0 +1,84 @@
+"""Single fields of a document, each in its type: what decides something and is unreadable is an InvalidEvent. Pure."""
+
+import contextlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from relay.domain.events import PRIORITIES, STATUSES, Document
+from relay.errors import InvalidEvent
+
+MAX_ID = 256
+_SPELLINGS = {spelling.casefold(): spelling for spelling in (*STATUSES, *PRIORITIES)}
+
+
+def identifier(document: Document, owner: str, keys: tuple[str, ...]) -> str:
+    """The id under the first of these keys that is there. `owner` is what it is the id of, for the error."""
+    for key in keys:
+        value = document.get(key)
+        if value is None:
+            continue
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID:
+            raise InvalidEvent(f"{owner}.{key}", f"expected an id of 1 to {MAX_ID} characters")
+        return value
+    raise InvalidEvent(f"{owner}.{keys[0]}", "expected the id")
+
+
+def id_or_none(value: object) -> str:
+    """The id of something else that is mentioned; an odd one is none."""
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else ""
+
+
+def text(document: Document, key: str, limit: int, prefix: str = "") -> str:
+    value = document.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > limit:
+        raise InvalidEvent(f"{prefix}{key}", f"expected text of at most {limit} characters")
+    return value
+
+
+def spelled(document: Document, key: str, prefix: str) -> str:
+    """A status or a priority in the API's spelling; another word as it came."""
+    word = text(document, key, 64, prefix)
+    return _SPELLINGS.get(word.casefold(), word)
+
+
+def first_text(*values: object) -> str:
+    return next((value for value in values if isinstance(value, str) and value), "")
+
+
+def count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1_000_000 else None
+
+
+def part(envelope: Document, key: str) -> Document:
+    value = envelope.get(key)
+    if isinstance(value, Mapping):
+        return value
+    # The API's phase-less documents and some senders give a name or a message instead of an object.
+    name = {"phase": "phaseName", "error": "message"}.get(key, "text")
+    return {name: value} if isinstance(value, str) and value else {}
+
+
+def moment(*values: object) -> datetime | None:
+    """The first of these that is a time; what is none is only shown."""
+    for value in values:
+        with contextlib.suppress(InvalidEvent):
+            if (parsed := time(value, "")) is not None:
+                return parsed
+    return None
+
+
+def time(value: object, path: str) -> datetime | None:
+    """An ISO 8601 time, UTC where it names no zone."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            parsed = datetime.fromisoformat(value)
+            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise InvalidEvent(path, "expected an ISO 8601 time, for instance 2024-01-20T11:40:00Z")
