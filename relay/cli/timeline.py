@@ -9,8 +9,8 @@ from typing import Any
 from relay.cli.formatting import iso, print_json
 from relay.cli.session import StoreSession, with_store
 from relay.cli.timeline_page import show
+from relay.domain.runs import Alarms
 from relay.errors import RelayError
-from relay.policy.watchdog import Alarms
 from relay.store.admin import Timeline
 
 # What the store's scripts note of an operation, and what the values after it are called.

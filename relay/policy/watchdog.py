@@ -1,13 +1,12 @@
-"""When a run deserves worry: it is silent, flat, overdue or past its deadline. Pure; all times are passed in.
+"""When a run raises an alarm: it is silent, flat, overdue or past its deadline. Pure; all times are passed in.
 
-A rule is the moment from which it holds if nothing happens until then. What is told, and what is remembered of that,
-is decided from the run as the store kept it; whoever decides the same twice tells it once, because the store takes an
-alarm only if the run is still as it was seen (`Event.watch`). Times are seconds since the epoch.
+Each rule returns the time at which it fires unless an event arrives first. An alarm is decided from the run as the
+store keeps it, and the store takes it only if the run is still so (`Event.watch`): of two processes that decide the
+same, one is heard. Times are seconds since the epoch.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from statistics import median
 from typing import Annotated, Any
@@ -19,11 +18,11 @@ from relay.configfile.validation import Duration, DurationText, Off, Section, of
 from relay.domain.events import Document, Event
 from relay.domain.facts import merge_documents
 from relay.domain.parsing import ENVELOPE, parse
+from relay.domain.runs import Alarm, Alarms, Run
 
 SOURCE = "relay"  # what relay's own events come from
 RHYTHM = 3  # silent for so many of the gaps that this run usually makes
 LEAST_OVERDUE = 600.0  # however short a run was planned
-FLAPPING = 3  # recoveries of one run; what comes and goes more often is told no more
 SOON, SELDOM = 300.0, 3600.0  # seconds to the next look at a run at most, and at one of which all has been told
 
 
@@ -65,64 +64,8 @@ class Watchdog(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
-    """A rule that holds, and that people have heard of."""
-
-    at: float  # when they heard of it
-    since: float  # since when nothing was heard or moved, or when the run should have been over
-    reminders: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Alarms:
-    """What was told of a run so far. Kept by the store as one text, empty at the start of each run."""
-
-    open: Mapping[str, Alarm] = field(default_factory=dict)  # by rule
-    episode: int = 0  # alarms so far
-    recoveries: int = 0
-    resumed: float = 0.0  # when the last silence was over
-
-    @property
-    def flapping(self) -> bool:
-        return self.recoveries > FLAPPING
-
-    @property
-    def shown(self) -> str:
-        """The rule that is told of: the newest, of several at once the gravest; empty if none holds."""
-        return max(self.open, key=lambda rule: (self.open[rule].at, -[*RULES].index(rule)), default="")
-
-    def dump(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":")) if self != Alarms() else ""
-
-    @classmethod
-    def load(cls, text: str) -> "Alarms":
-        if not text:
-            return cls()
-        kept = json.loads(text)
-        return cls(**kept | {"open": {rule: Alarm(**alarm) for rule, alarm in kept["open"].items()}})
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What the store knows of an operation that goes on."""
-
-    subject: str
-    heard: float  # the last sign of life
-    moved: float  # when percentage or phase last changed
-    retry: int = 0
-    gaps: tuple[float, ...] = ()  # the newest, between signs of life
-    percentage: float | None = None
-    phase: str = ""
-    estimate: float | None = None  # the first estimate of its end
-    planned: float = 0.0  # from its start to that
-    estimate_moves: int = 0
-    deadline: float | None = None
-    alarms: Alarms = Alarms()
-
-
-@dataclass(frozen=True, slots=True)
 class Alert:
-    """What to tell of a run, and what was told of it then."""
+    """An alarm or a recovery to announce, and the alarms that are open after it."""
 
     name: str  # operation.stalled or operation.recovered
     parts: Document  # `stalled` and `recovered` of the event's body
@@ -156,16 +99,17 @@ def _deadline(run: Run, settings: Watchdog) -> float | None:
     return run.deadline + settings.deadline_grace
 
 
-# The gravest first. Each gives the moment from which it holds, and the field that says since when.
+# The gravest first (`GRAVITY`). Each gives the moment from which it holds.
 RULES: Mapping[str, Callable[[Run, Watchdog], float | None]] = {
     "deadline": _deadline, "overdue": _overdue, "silent": _silent, "flat": _flat,
 }  # fmt: skip
+# The field of the run that says since when.
 SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "heard", "flat": "moved"}
 DEPENDS = {"silent": ("heard",), "flat": ("moved",)}
 
 
 def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> Alert | None:
-    """What is to be told of this run now. In the grace after relay's own absence nothing is found wrong."""
+    """What to announce of this run now, if anything. In the grace after relay's own absence no alarm is raised."""
     was = run.alarms
     if was.flapping:
         return None
@@ -178,8 +122,8 @@ def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> 
     over = [rule for rule in was.open if rule not in holds]
     left = {rule: alarm for rule, alarm in was.open.items() if rule in holds}
     if fresh:
-        found = {rule: Alarm(now, getattr(run, SINCE[rule])) for rule in fresh}
-        return _stalled(run, replace(was, open=left | found, episode=was.episode + 1), now)
+        raised = {rule: Alarm(now, getattr(run, SINCE[rule])) for rule in fresh}
+        return _stalled(run, replace(was, open=left | raised, episode=was.episode + 1), now)
     if over:
         return _recovered(run, over, replace(was, open=left, recoveries=was.recoveries + 1), now)
     if was.open and not grace:
@@ -202,24 +146,25 @@ def next_look(run: Run, settings: Watchdog, now: float, grace_until: float = 0.0
     return min((*coming, now + (SELDOM if was.open else SOON)))  # of a stalled one, whatever happens is seen at once
 
 
-def event_of(news: Alert, run: Run, history: Sequence[Event], now: float) -> Event:
-    """The news as an ordinary event about all that is known of the operation. `history` is the run's own.
+def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Event:
+    """The alert as an ordinary event with all that is known of the operation. `history` is the run's own.
 
     InvalidEvent if what its documents say together makes no sense.
     """
-    known = {name: value for name, value in merge_documents(history).items() if name not in LEFT_OUT}
+    merged = {name: value for name, value in merge_documents(history).items() if name not in LEFT_OUT}
     own = next((event.own_id for event in reversed(history) if event.own_id), run.subject)
     if own != run.subject:
-        known["originalOperationId"] = run.subject
-    status = "Stalled" if news.name == "operation.stalled" else "Running"
-    operation = {**known, "operationId": own, "status": status, "retryNumber": run.retry}
+        merged["originalOperationId"] = run.subject
+    status = "Stalled" if alert.name == "operation.stalled" else "Running"
+    operation = {**merged, "operationId": own, "status": status, "retryNumber": run.retry}
     when = datetime.fromtimestamp(now, UTC)
-    document = {"event": news.name, "timestamp": when.isoformat(), "operation": operation, **news.parts}
+    document = {"event": alert.name, "timestamp": when.isoformat(), "operation": operation, **alert.parts}
     for event in history:
-        document |= {key: said for key, said in (("tenantId", event.tenant), ("projectId", event.project)) if said}
-    seen = {name: round(getattr(run, name) * 1000) for name in news.depends}
-    kept = {"was": run.alarms.dump(), "becomes": news.alarms.dump(), "open": bool(news.alarms.open), **seen}
-    return replace(parse(document, source=SOURCE, received_at=when), watch=kept)
+        origin = (("tenantId", event.tenant), ("projectId", event.project))
+        document |= {key: value for key, value in origin if value}
+    unchanged = {name: round(getattr(run, name) * 1000) for name in alert.depends}
+    watch = {"was": run.alarms.dump(), "becomes": alert.alarms.dump(), "open": bool(alert.alarms.open), **unchanged}
+    return replace(parse(document, source=SOURCE, received_at=when), watch=watch)
 
 
 LEFT_OUT = {*ENVELOPE, "phase", "results", "error", "cancellation", "batch", "stalled", "recovered"}
@@ -235,10 +180,9 @@ def _holding(run: Run, settings: Watchdog, now: float) -> list[str]:
 
 def _stalled(run: Run, alarms: Alarms, now: float) -> Alert:
     rule = alarms.shown
-    depends = {
-        name for one in alarms.open if one not in run.alarms.open or one == rule for name in DEPENDS.get(one, ())
-    }
-    return Alert("operation.stalled", {"stalled": _told(run, alarms, now)}, alarms, tuple(sorted(depends)))
+    fresh = [name for name in alarms.open if name not in run.alarms.open or name == rule]
+    depends = {field for name in fresh for field in DEPENDS.get(name, ())}
+    return Alert("operation.stalled", {"stalled": _stalled_part(run, alarms, now)}, alarms, tuple(sorted(depends)))
 
 
 def _recovered(run: Run, over: Sequence[str], alarms: Alarms, now: float) -> Alert:
@@ -248,11 +192,11 @@ def _recovered(run: Run, over: Sequence[str], alarms: Alarms, now: float) -> Ale
     part = {"rule": rule, "seconds": seconds, "flapping": alarms.flapping, "episode": alarms.episode}
     if alarms.flapping:
         alarms = replace(alarms, open={})
-    standing = {"stalled": _told(run, alarms, now)} if alarms.open else {}  # something else is still not right
+    standing = {"stalled": _stalled_part(run, alarms, now)} if alarms.open else {}  # something else is still not right
     return Alert("operation.recovered", {"recovered": part, **standing}, alarms)
 
 
-def _told(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:
+def _stalled_part(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:
     rule = alarms.shown
     alarm = alarms.open[rule]
     return {

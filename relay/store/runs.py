@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from relay.domain.events import Event
 from relay.domain.parsing import load
-from relay.policy.watchdog import Alarms, Run
+from relay.domain.runs import Alarms, Run
 from relay.store.client import call
 from relay.store.keys import PREFIX, TICKS
 from relay.store.queue import Store

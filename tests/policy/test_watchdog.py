@@ -10,20 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from relay.policy.watchdog import (
-    FLAPPING,
-    RULES,
-    SELDOM,
-    SOON,
-    Alarm,
-    Alarms,
-    Alert,
-    Run,
-    Watchdog,
-    decide,
-    event_of,
-    next_look,
-)
+from relay.domain.runs import FLAPPING, Alarm, Alarms, Run
+from relay.policy.watchdog import RULES, SELDOM, SOON, Alert, Watchdog, decide, event_of, next_look
 from tests.support import events
 
 MINUTE, HOUR = 60.0, 3600.0

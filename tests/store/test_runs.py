@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from relay.domain.events import Event
-from relay.policy.watchdog import Run, Watchdog, decide, event_of
+from relay.domain.runs import Run
+from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.runs import DueRun, Runs
