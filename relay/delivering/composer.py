@@ -71,7 +71,7 @@ class Composer:
             created_at=delivery.created_at,
             language=language,
             thread=delivery.thread,
-            mentions=mentions_for(delivery.event, delivery.history, mention, asked=requested),
+            mentions=mentions_for(delivery.event, delivery.history, mention, requested=requested),
             broadcast=delivery.kind == "reply" and presentation_for(delivery.event).broadcast,
             unsubscribe=link,
             unknown=delivery.unknown,

@@ -124,15 +124,16 @@ class Event:
     @property
     def status(self) -> str:
         """What is told. A terminal status in the document beats the event's name: a Timeout is told as one."""
-        said = self.batch.status if self.about_batch and self.batch else self.operation.status if self.operation else ""
+        subject = self.batch if self.about_batch else self.operation
+        stated = subject.status if subject else ""
         implied = IMPLIED_STATUS.get(self.name, "")
         if self.name in ("batch.operation.completed", *WATCH_EVENTS):
             return implied  # the batch, or the run, goes on; the operation's own status is in `operation`
         if implied in TERMINAL:
-            return said if said in TERMINAL else implied
+            return stated if stated in TERMINAL else implied
         if implied:
-            return implied if said in TERMINAL or not said else said
-        return said
+            return implied if stated in TERMINAL or not stated else stated
+        return stated
 
     @property
     def terminal(self) -> bool:
@@ -144,8 +145,8 @@ class Event:
 
     @property
     def phase_name(self) -> str:
-        said = self.phase.get("phaseName") or self.phase.get("name")
-        return said if isinstance(said, str) else self.operation.phase if self.operation else ""
+        name = self.phase.get("phaseName") or self.phase.get("name")
+        return name if isinstance(name, str) else self.operation.phase if self.operation else ""
 
     @property
     def retry(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.domain.events import Audience, Document, Event
 
-KNOWN = ("type", "name", "priority")
+LASTING = ("type", "name", "priority")
 AUDIENCE = "audience"
 PRESSED = "pressed"
 
@@ -21,7 +21,7 @@ def facts(event: Event) -> dict[str, str]:
     """
     stated = {"tenant": event.tenant, "project": event.project}
     if event.operation and not event.about_batch:
-        stated |= {key: getattr(event.operation, key) for key in KNOWN} | {"batch": event.member_of}
+        stated |= {key: getattr(event.operation, key) for key in LASTING} | {"batch": event.member_of}
         if event.operation.audience:
             stated[AUDIENCE] = json.dumps(asdict(event.operation.audience), ensure_ascii=False, separators=(",", ":"))
         if event.original:
@@ -35,31 +35,31 @@ def facts(event: Event) -> dict[str, str]:
 
 def audience_of(fact: str) -> Audience | None:
     """The audience that `facts` wrote; None for ''."""
-    said = json.loads(fact) if fact else None
-    return Audience(**{key: tuple(values) for key, values in said.items()}) if said else None
+    lists = json.loads(fact) if fact else None
+    return Audience(**{key: tuple(values) for key, values in lists.items()}) if lists else None
 
 
-def fill(event: Event, known: Mapping[str, str]) -> Event:
-    """The event with what is already known of its operation, wherever its own document is silent."""
+def fill(event: Event, remembered: Mapping[str, str]) -> Event:
+    """The event with what is remembered of its operation, wherever its own document is silent."""
     operation = event.operation
     if operation:
         operation = replace(
             operation,
-            type=operation.type or known.get("type", ""),
-            name=operation.name or known.get("name", ""),
-            priority=operation.priority or known.get("priority", ""),
-            audience=operation.audience or audience_of(known.get(AUDIENCE, "")),
-            retry=_run(event, operation.retry, known),
+            type=operation.type or remembered.get("type", ""),
+            name=operation.name or remembered.get("name", ""),
+            priority=operation.priority or remembered.get("priority", ""),
+            audience=operation.audience or audience_of(remembered.get(AUDIENCE, "")),
+            retry=_run(event, operation.retry, remembered),
         )
-    tenant, project = event.tenant or known.get("tenant", ""), event.project or known.get("project", "")
+    tenant, project = event.tenant or remembered.get("tenant", ""), event.project or remembered.get("project", "")
     return replace(
         event,
         operation=operation,
         tenant=tenant,
         project=project,
-        original=known.get("original", event.original),  # of a chain of retries the first is known
-        member_of=event.member_of or known.get("batch", ""),
-        pressed=_pressed(event, known.get(PRESSED, "")),
+        original=remembered.get("original", event.original),  # of a chain of retries the first is remembered
+        member_of=event.member_of or remembered.get("batch", ""),
+        pressed=_pressed(event, remembered.get(PRESSED, "")),
     )
 
 
@@ -71,14 +71,14 @@ def _pressed(event: Event, record: str) -> Document:
     return pressed if event.cancellation.get("reason") in (None, "", pressed["reason"]) else {}
 
 
-def _run(event: Event, stated: int, known: Mapping[str, str]) -> int:
+def _run(event: Event, stated: int, remembered: Mapping[str, str]) -> int:
     """Which run the event is of. One that does not say is of the newest, unless it happened before that began."""
     documents = (event.operation.document if event.operation else {}, event.document)
-    unstated = not any("retryNumber" in one for one in documents)
-    if unstated and "retry" not in known and {"runs", "began"} <= known.keys():
-        of_the_newest = event.occurred_at.timestamp() * 1000 >= float(known["began"])
-        return int(known["runs"]) if of_the_newest else stated
-    return max(stated, int(known.get("retry", 0)))
+    unstated = not any("retryNumber" in document for document in documents)
+    if unstated and "retry" not in remembered and {"runs", "began"} <= remembered.keys():
+        of_the_newest = event.occurred_at.timestamp() * 1000 >= float(remembered["began"])
+        return int(remembered["runs"]) if of_the_newest else stated
+    return max(stated, int(remembered.get("retry", 0)))
 
 
 def merge_documents(history: Iterable[Event]) -> dict[str, Any]:

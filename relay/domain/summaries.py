@@ -37,34 +37,35 @@ def summarize(event: Event) -> dict[str, Any]:
     if event.name in ("operation.stalled", "operation.recovered") or event.terminal:
         facts["rule"] = str(rule or "") if not event.terminal else ""
     facts |= {"id": event.subject, "status": event.status, "at": event.occurred_at.isoformat(), "retry": event.retry}
-    said = {key: _text(value, LENGTHS[key]) if key in LENGTHS else value for key, value in facts.items()}
-    return {key: value for key, value in said.items() if value not in ("", None) or key in ("rule", "status")}
+    entry = {key: _text(value, LENGTHS[key]) if key in LENGTHS else value for key, value in facts.items()}
+    return {key: value for key, value in entry.items() if value not in ("", None) or key in ("rule", "status")}
 
 
-def section_of(one: Entry) -> str:
+def section_of(entry: Entry) -> str:
     """Where it is shown: attention, done or running."""
-    if one.get("status") in FAILED or (one.get("rule") and one.get("status") not in TERMINAL):
+    if entry.get("status") in FAILED or (entry.get("rule") and entry.get("status") not in TERMINAL):
         return "attention"
-    return "done" if one.get("status") in TERMINAL else "running"
+    return "done" if entry.get("status") in TERMINAL else "running"
 
 
-def duration_of(one: Entry) -> float | None:
+def duration_of(entry: Entry) -> float | None:
     """How long a run took that is over, in seconds."""
-    if one.get("status") not in TERMINAL:
+    if entry.get("status") not in TERMINAL:
         return None
-    if (stated := _number(one, "duration")) is not None:
+    if (stated := _number(entry, "duration")) is not None:
         return stated
-    started, ended = _moment(one.get("started")), _moment(one.get("at"))
+    started, ended = _moment(entry.get("started")), _moment(entry.get("at"))
     return (ended - started).total_seconds() if started and ended and ended >= started else None
 
 
 def totals(entries: Sequence[Entry]) -> dict[str, Any]:
     """The four figures of a digest."""
-    spans = [span for one in entries if one.get("status") == "Completed" and (span := duration_of(one)) is not None]
+    completed = [entry for entry in entries if entry.get("status") == "Completed"]
+    spans = [span for entry in completed if (span := duration_of(entry)) is not None]
     return {
-        "completed": sum(one.get("status") == "Completed" for one in entries),
-        "failed": sum(one.get("status") in FAILED for one in entries),
-        "overdue": sum(section_of(one) == "attention" and one.get("status") not in FAILED for one in entries),
+        "completed": len(completed),
+        "failed": sum(entry.get("status") in FAILED for entry in entries),
+        "overdue": sum(section_of(entry) == "attention" and entry.get("status") not in FAILED for entry in entries),
         "median": median(spans) if spans else None,
     }
 
@@ -72,12 +73,12 @@ def totals(entries: Sequence[Entry]) -> dict[str, Any]:
 def per_day(entries: Iterable[Entry], zone: str) -> dict[str, tuple[int, int]]:
     """How many runs completed and failed on each day of this zone."""
     counts: dict[str, tuple[int, int]] = {}
-    for one in entries:
-        ended = _moment(one.get("at"))
-        if ended and one.get("status") in ("Completed", *FAILED):
+    for entry in entries:
+        ended = _moment(entry.get("at"))
+        if ended and entry.get("status") in ("Completed", *FAILED):
             day = ended.astimezone(ZoneInfo(zone)).date().isoformat()
             completed, failed = counts.get(day, (0, 0))
-            well = one["status"] == "Completed"
+            well = entry["status"] == "Completed"
             counts[day] = completed + well, failed + (not well)
     return counts
 
@@ -95,11 +96,11 @@ def build_digest(
 ) -> dict[str, Any]:
     """The document of a digest or a round-up, as its event carries it: the rows that are shown, all figures.
 
-    `before` is what `kept` made of the digest before it; `days` are the earlier runs per day.
+    `before` is what `digest_baseline` made of the digest before it; `days` are the earlier runs per day.
     """
     groups: dict[str, list[Entry]] = {name: [] for name in MAX_ROWS}
-    for one in entries:
-        groups[section_of(one)].append(one)
+    for entry in entries:
+        groups[section_of(entry)].append(entry)
     for name, order in _ORDERS.items():
         groups[name].sort(key=order)
     daily = timedelta(seconds=end - start) <= DAILY
@@ -112,8 +113,8 @@ def build_digest(
         "timestamp": _iso(end),
         "zone": zone,
         "daily": daily,
-        "entries": [dict(one) for name, most in MAX_ROWS.items() for one in groups[name][:most]],
-        "totals": totals(entries) | {name: len(ones) for name, ones in groups.items()} | {"total": len(entries)},
+        "entries": [dict(entry) for name, most in MAX_ROWS.items() for entry in groups[name][:most]],
+        "totals": totals(entries) | {name: len(group) for name, group in groups.items()} | {"total": len(entries)},
         "before": before if before and before.get("daily") == daily else None,
         "days": _days(days or {}, new, end, zone) if kind == "digest" else [],
         "new_days": new,
@@ -152,7 +153,7 @@ def _of_batch(event: Event) -> dict[str, Any]:
     batch = event.batch
     document = batch.document if batch else {}
     members = rows(document.get("operations"))
-    statuses = [status for one in members if isinstance(status := one.get("status"), str)]
+    statuses = [status for member in members if isinstance(status := member.get("status"), str)]
     return {
         "batch": True,
         "name": batch.name if batch else "",
@@ -164,29 +165,29 @@ def _of_batch(event: Event) -> dict[str, Any]:
     }
 
 
-def _worst_first(one: Entry) -> tuple[int, int, float]:
-    return -_rank(one), [*FAILED, *[one.get("status")]].index(one.get("status")), -_stamp(one)
+def _worst_first(entry: Entry) -> tuple[int, int, float]:
+    return -_rank(entry), [*FAILED, *[entry.get("status")]].index(entry.get("status")), -_stamp(entry)
 
 
-def _best_first(one: Entry) -> tuple[Any, ...]:
-    results = tuple(-(one.get(name) or 0) for name in ("anomalies", "variants", "records"))
-    return one.get("status") != "Completed", not one.get("batch"), *results, -_stamp(one)
+def _best_first(entry: Entry) -> tuple[Any, ...]:
+    results = tuple(-(entry.get(name) or 0) for name in ("anomalies", "variants", "records"))
+    return entry.get("status") != "Completed", not entry.get("batch"), *results, -_stamp(entry)
 
 
-def _rank(one: Entry) -> int:
-    priority = one.get("priority") or "Normal"
+def _rank(entry: Entry) -> int:
+    priority = entry.get("priority") or "Normal"
     return PRIORITIES.index(priority) if priority in PRIORITIES else 1
 
 
-def _stamp(one: Entry) -> float:
-    moment = _moment(one.get("at"))
+def _stamp(entry: Entry) -> float:
+    moment = _moment(entry.get("at"))
     return moment.timestamp() if moment else 0.0
 
 
 _ORDERS = {
     "attention": _worst_first,
     "done": _best_first,
-    "running": lambda one: (-_rank(one), -_stamp(one)),
+    "running": lambda entry: (-_rank(entry), -_stamp(entry)),
 }
 
 
@@ -215,8 +216,8 @@ def _path(document: Document, event: Event) -> str:
 
 
 def _started(*documents: Document) -> str:
-    found = (_moment(document.get(name)) for document in reversed(documents) for name in _STARTED)
-    return next((moment.isoformat() for moment in found if moment), "")
+    moments = (_moment(document.get(name)) for document in reversed(documents) for name in _STARTED)
+    return next((moment.isoformat() for moment in moments if moment), "")
 
 
 def _number(document: Document, *keys: str) -> float | None:
@@ -229,9 +230,9 @@ def _text(value: object, most: int) -> str:
     return line.encode("utf-8", "replace").decode()[:most]
 
 
-def _moment(said: object) -> datetime | None:
+def _moment(value: object) -> datetime | None:
     try:
-        stated = datetime.fromisoformat(said) if isinstance(said, str) else None
+        stated = datetime.fromisoformat(value) if isinstance(value, str) else None
         moment = (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).astimezone(UTC) if stated else None
     except (ValueError, OverflowError):
         return None

@@ -16,22 +16,22 @@ LONGEST = 2_000
 
 def issue(key: bytes, purpose: str, *facts: str) -> str:
     """The token; always the same for the same facts, so a mail keeps its bytes over all attempts."""
-    said = _encoded(json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
-    return f"{said}.{_encoded(_seal(key, purpose, said))}"
+    payload = _encoded(json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+    return f"{payload}.{_encoded(_seal(key, purpose, payload))}"
 
 
 def redeem(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
     """The facts. InvalidSignature for whatever this key did not seal for this purpose."""
-    said, dot, seal = token.partition(".")
-    genuine = _encoded(_seal(key, purpose, said))
+    payload, dot, seal = token.partition(".")
+    genuine = _encoded(_seal(key, purpose, payload))
     # Compared as text: the spare bits of base64 would let one seal be written in several ways.
     if not dot or len(token) > LONGEST or not hmac.compare_digest(seal.encode("utf-8", "replace"), genuine.encode()):
         raise InvalidSignature("no token of this relay, or one for something else")
-    return tuple(json.loads(urlsafe_b64decode(said + "=" * (-len(said) % 4))))
+    return tuple(json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
 
 
-def _seal(key: bytes, purpose: str, said: str) -> bytes:
-    return hmac.digest(key, f"{purpose}\0{said}".encode("utf-8", "replace"), "sha256")[:SEAL]
+def _seal(key: bytes, purpose: str, payload: str) -> bytes:
+    return hmac.digest(key, f"{purpose}\0{payload}".encode("utf-8", "replace"), "sha256")[:SEAL]
 
 
 def _encoded(raw: bytes) -> str:

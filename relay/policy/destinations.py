@@ -1,4 +1,4 @@
-"""A destination: a named place that rules notify, with its mode, its language and its manners."""
+"""A destination: named addresses that rules notify, with their mode, language and other options."""
 
 from collections.abc import Iterator, Mapping
 from datetime import time
@@ -36,14 +36,14 @@ OF_MODE = {"live": "live", "at": "digest", "days": "digest", "when_empty": "dige
 Channels = Mapping[str, Any]  # by name, classes that follow relay.channels.Channel
 
 
-def known_zone(written: str) -> str:
+def known_zone(name: str) -> str:
     """Accepts the name of a time zone."""
     try:
-        ZoneInfo(written)
+        ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         example = "expected for instance Europe/Berlin or UTC"
-        raise ValueError(f"unknown time zone; {suggest(written, available_timezones(), example)}") from None
-    return written
+        raise ValueError(f"unknown time zone; {suggest(name, available_timezones(), example)}") from None
+    return name
 
 
 Language = Annotated[str, spelled(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?", "a language such as en, de or de-AT")]
@@ -140,10 +140,10 @@ def quiet_now(destinations: Mapping[str, Destination], defaults: DestinationOpti
 
     Empty if it is quiet nowhere.
     """
-    found = {"*": quiet_at(defaults, defaults, now)} | {
-        name: quiet_at(one, defaults, now) for name, one in destinations.items()
+    windows = {"*": quiet_at(defaults, defaults, now)} | {
+        name: quiet_at(destination, defaults, now) for name, destination in destinations.items()
     }
-    return {name: hours or Window(0.0, 0.0) for name, hours in found.items()} if any(found.values()) else {}
+    return {name: window or Window(0.0, 0.0) for name, window in windows.items()} if any(windows.values()) else {}
 
 
 def quiet_at(destination: DestinationOptions, defaults: DestinationOptions, now: float) -> Window | None:
@@ -159,25 +159,25 @@ def zone_at(destination: DestinationOptions, defaults: DestinationOptions) -> st
 
 def read_destinations(document: Document, channels: Channels) -> dict[str, Destination]:
     """The destinations that are right; what is wrong with the others is reported to the document."""
-    found = {}
-    for name, written in document.section("destinations").items():
-        if destination := _destination(name, written, document, channels):
-            found[name] = destination
-    return found
+    destinations = {}
+    for name, raw in document.section("destinations").items():
+        if destination := _destination(name, raw, document, channels):
+            destinations[name] = destination
+    return destinations
 
 
 def modes_at(kind: Any, settings: Any, address: str) -> tuple[str, ...]:
     """What is possible at an address, the default first: not every one can do all that its channel can."""
-    ask = getattr(settings, "modes_at", None)
-    return tuple(ask(address)) if ask else tuple(kind.modes)
+    by_address = getattr(settings, "modes_at", None)
+    return tuple(by_address(address) if by_address else kind.modes)
 
 
 def warnings(destinations: Mapping[str, Destination]) -> Iterator[tuple[KeyPath, str]]:
-    """Where someone would be told the same twice, and by whom."""
-    seen: dict[tuple[str, str, str], str] = {}
+    """Addresses that would get the same message twice, and through which destinations."""
+    names: dict[tuple[str, str, str], str] = {}
     for name, destination in destinations.items():
         for address in destination.addresses:
-            first = seen.setdefault((destination.channel, address, destination.mode), name)
+            first = names.setdefault((destination.channel, address, destination.mode), name)
             if first != name:
                 yield (
                     ("destinations", name, destination.channel),
@@ -185,53 +185,51 @@ def warnings(destinations: Mapping[str, Destination]) -> Iterator[tuple[KeyPath,
                 )
 
 
-def _destination(name: str, written: object, document: Document, channels: Channels) -> Destination | None:
-    place: KeyPath = ("destinations", name)
-    named = [key for key in written if key in channels] if isinstance(written, Mapping) else []
-    if not isinstance(written, Mapping) or len(named) != 1:
-        unknown = (
-            () if named or not isinstance(written, Mapping) else written.keys() - DestinationOptions.model_fields.keys()
-        )
+def _destination(name: str, raw: object, document: Document, channels: Channels) -> Destination | None:
+    path: KeyPath = ("destinations", name)
+    named = [key for key in raw if key in channels] if isinstance(raw, Mapping) else []
+    if not isinstance(raw, Mapping) or len(named) != 1:
+        unknown = () if named or not isinstance(raw, Mapping) else raw.keys() - DestinationOptions.model_fields.keys()
         if misspelt := sorted(key for key in unknown if nearest(key, channels)):
-            document.report((*place, misspelt[0]), f"unknown key; {suggest(misspelt[0], channels)}")
+            document.report((*path, misspelt[0]), f"unknown key; {suggest(misspelt[0], channels)}")
             return None
-        document.report(place, f"expected {' or '.join(channels)} with an address, and one of them only")
+        document.report(path, f"expected {' or '.join(channels)} with an address, and one of them only")
         return None
     channel = named[0]
-    addresses = _addresses(written[channel], channels[channel], document, (*place, channel))
-    mode = _mode(written, channels[channel], document, place)
-    if "mention" in written and not getattr(channels[channel], "calls", True):
+    addresses = _addresses(raw[channel], channels[channel], document, (*path, channel))
+    mode = _mode(raw, channels[channel], document, path)
+    if "mention" in raw and not getattr(channels[channel], "calls", True):
         document.report(
-            (*place, "mention"), f"{channel} calls nobody; its readers are the addresses alone, so leave it out"
+            (*path, "mention"), f"{channel} calls nobody; its readers are the addresses alone, so leave it out"
         )
-    rest = {key: value for key, value in written.items() if key != channel}
-    manners = validate(DestinationOptions, rest, document, place)
-    if manners is None or not addresses or not mode:
+    rest = {key: value for key, value in raw.items() if key != channel}
+    options = validate(DestinationOptions, rest, document, path)
+    if options is None or not addresses or not mode:
         return None
-    given = {**dict(manners), "mode": mode, "name": name, "channel": channel, "addresses": addresses}
-    return validate(Destination, given, document, place)
+    fields = {**dict(options), "mode": mode, "name": name, "channel": channel, "addresses": addresses}
+    return validate(Destination, fields, document, path)
 
 
-def _addresses(written: object, kind: Any, document: Document, place: KeyPath) -> tuple[str, ...]:
+def _addresses(raw: object, kind: Any, document: Document, path: KeyPath) -> tuple[str, ...]:
     try:
-        addresses = tuple(dict.fromkeys(kind.addresses(written)))
+        addresses = tuple(dict.fromkeys(kind.addresses(raw)))
     except ValueError as error:
-        document.report(place, str(error))
+        document.report(path, str(error))
         return ()
     if not addresses:
-        document.report(place, "expected at least one address")
+        document.report(path, "expected at least one address")
     return addresses
 
 
-def _mode(written: Mapping[str, object], kind: Any, document: Document, place: KeyPath) -> object:
-    mode = written.get("mode", kind.modes[0])
+def _mode(raw: Mapping[str, object], kind: Any, document: Document, path: KeyPath) -> object:
+    mode = raw.get("mode", kind.modes[0])
     if mode not in kind.modes:
         document.report(
-            (*place, "mode"),
+            (*path, "mode"),
             suggest(mode if isinstance(mode, str) else "", kind.modes, f"expected {' or '.join(kind.modes)}"),
         )
         return None
-    for key, wanted in OF_MODE.items():
-        if mode != wanted and key in written:
-            document.report((*place, key), f"goes with mode: {wanted}, and this one is {mode}")
+    for key, required in OF_MODE.items():
+        if mode != required and key in raw:
+            document.report((*path, key), f"goes with mode: {required}, and this one is {mode}")
     return mode

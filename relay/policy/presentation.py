@@ -1,4 +1,4 @@
-"""What an event does where it is told, and whom it calls: status × priority as one table. Pure.
+"""What an event does at a destination, and whom it calls: status × priority as one table. Pure.
 
 An edit calls nobody in Slack (https://docs.slack.dev/reference/methods/chat.update), so whom a cell calls rides on
 the new message: the reply, or the first message where none stands yet.
@@ -13,7 +13,7 @@ from relay.domain.deliveries import Presentation
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
 from relay.domain.facts import merge_documents
 
-Call = Literal["", "owner", "group"]
+Called = Literal["", "owner", "group"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +21,20 @@ class Cell:
     """What one status does at one priority."""
 
     presentation: Presentation
-    call: Call = ""
+    call: Called = ""
 
-    def calling(self, whom: Call) -> "Cell":
+    def calling(self, whom: Called) -> "Cell":
         return replace(self, call=whom)
 
 
 DIGEST = Cell(Presentation(new_message=False))  # no message of its own; one that stands is kept true
 SHOWN = Cell(Presentation())  # the message shows it
-REPLY = Cell(Presentation(thread_reply=True))  # and it is told in the thread
-BROADCAST = Cell(Presentation(thread_reply=True, broadcast=True))  # and to the whole conversation
+REPLY = Cell(Presentation(thread_reply=True))  # and a reply in its thread
+BROADCAST = Cell(Presentation(thread_reply=True, broadcast=True))  # which the whole conversation sees
 ALARM = Cell(Presentation(thread_reply=True, broadcast=True), "group")  # and calls who is to be woken
 
-# A recovery is told where the alarm was, and calls nobody. Whom a group is written for, `mention` says.
+# docs/notifications.md shows this table, and a test compares the two. A recovery goes where the alarm went, and calls
+# nobody. Who the group is, `mention` says.
 MATRIX: Mapping[str, tuple[Cell, Cell, Cell, Cell]] = {
     #             Low     Normal  High                        Critical
     "Initiated": (DIGEST, SHOWN,  SHOWN,                      SHOWN),
@@ -49,7 +50,7 @@ MATRIX: Mapping[str, tuple[Cell, Cell, Cell, Cell]] = {
 KNOWN_EVENTS = frozenset({*OPERATION_EVENTS, *BATCH_EVENTS, "operation.stalled", "operation.recovered"})
 # What a mail is worth where a rule says `operation.*` or `*`; the rest wants to be named.
 MAILED_EVENTS = frozenset({"operation.completed", "operation.failed", "operation.stalled", "batch.completed"})
-# What a destination of mode `outcomes` is told: how a run ends, and that it hangs.
+# What reaches a destination of mode `outcomes`: how a run ends, and that it hangs.
 OUTCOME_EVENTS = MAILED_EVENTS | {"operation.cancelled"}
 UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
 
@@ -63,7 +64,7 @@ def presentation_for(event: Event, *, low_wanted: bool = False) -> Presentation:
     cell = _cell(event, low_wanted=low_wanted)
     if event.about_batch:  # a batch has no priority: its message stands, and a member's mishap is told below it
         return replace(
-            cell.presentation, new_message=True, thread_reply=cell.presentation.thread_reply or _mishap(event)
+            cell.presentation, new_message=True, thread_reply=cell.presentation.thread_reply or _is_mishap(event)
         )
     return cell.presentation
 
@@ -76,31 +77,31 @@ def reply_in_batch_thread(event: Event) -> bool:
 
 
 def mentions_for(
-    event: Event, history: Iterable[Event], mention: Mapping[str, Sequence[str]], asked: Sequence[str] = ()
+    event: Event, history: Iterable[Event], mention: Mapping[str, Sequence[str]], requested: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Whom a new message about this event calls, as the configuration writes names.
 
     `mention` decides, `critical_failed` before `failed`, an empty list for nobody; where it is silent, the matrix's
-    call goes to the operation's owner. Whom the operation itself `asked` to call joins them where the matrix calls
+    call goes to the operation's owner. Whom the operation `requested` to call joins them where the matrix calls
     anybody, and hears of a failure where `mention` is silent. Nobody is called for what they did themselves: a cancel.
     """
     status = _status(event).lower()
     priority = event.operation.priority.lower() if event.operation else ""
-    written = mention.get(f"{priority}_{status}", mention.get(status))
+    names = mention.get(f"{priority}_{status}", mention.get(status))
     call = _cell(event).call
-    if not (call or (written is None and _status(event) in ("Failed", "Timeout"))):
-        asked = ()
-    if written is None:
-        written = (OWNER,) if call else ()
-    elif not written:
+    if not (call or (names is None and _status(event) in ("Failed", "Timeout"))):
+        requested = ()
+    if names is None:
+        names = (OWNER,) if call else ()
+    elif not names:
         return ()
     document = _document(event, history)
-    names = [name for one in written for name in ([one] if one != OWNER else _owner(document))] + [*asked]
+    called = [person for name in names for person in ([name] if name != OWNER else _owner(document))] + [*requested]
     if status == "cancelled":
         actors = _names(event.cancellation.get("cancelledBy") or document.get("cancelledBy"))
         actors |= _names({"id": event.pressed.get("user"), "name": event.pressed.get("userName")})
-        names = [name for name in names if not _names(name) & actors]
-    return tuple(dict.fromkeys(names))
+        called = [person for person in called if not _names(person) & actors]
+    return tuple(dict.fromkeys(called))
 
 
 def _cell(event: Event, *, low_wanted: bool = False) -> Cell:
@@ -108,24 +109,24 @@ def _cell(event: Event, *, low_wanted: bool = False) -> Cell:
     row = MATRIX.get(status) if event.name in KNOWN_EVENTS else None
     if row is None:
         return SHOWN
-    stated = event.operation.priority if event.operation and (not event.about_batch or _mishap(event)) else ""
+    stated = event.operation.priority if event.operation and (not event.about_batch or _is_mishap(event)) else ""
     priority = "Normal" if stated not in PRIORITIES or (stated == "Low" and low_wanted) else stated
     return row[PRIORITIES.index(priority)]
 
 
 def _status(event: Event) -> str:
     """The status that is told: of a batch whose member met with a mishap, the member's."""
-    return event.operation.status if event.operation and _mishap(event) else event.status
+    return event.operation.status if event.operation and _is_mishap(event) else event.status
 
 
-def _mishap(event: Event) -> bool:
+def _is_mishap(event: Event) -> bool:
     member = event.operation if event.name == "batch.operation.completed" else None
     return member is not None and member.status in UNSUCCESSFUL
 
 
 def _document(event: Event, history: Iterable[Event]) -> Mapping[str, Any]:
     if event.about_batch:
-        own = event.operation.document if event.operation and _mishap(event) else {}
+        own = event.operation.document if event.operation and _is_mishap(event) else {}
         return {**(event.batch.document if event.batch else {}), **own}
     return merge_documents([*history, event])
 
@@ -133,16 +134,17 @@ def _document(event: Event, history: Iterable[Event]) -> Mapping[str, Any]:
 def _owner(document: Mapping[str, Any]) -> list[str]:
     """The owner, if there is a way to call them: a name alone may be somebody else's."""
     for field in OWNER_FIELDS:
-        said = document.get(field)
-        ways = [said.get(key) for key in ("email", "slackId", "id")] if isinstance(said, Mapping) else [said]
-        for way in ways:
-            if isinstance(way, str) and _CALLABLE.fullmatch(way.strip()):
-                return [way.strip()]
+        owner = document.get(field)
+        contacts = [owner.get(key) for key in ("email", "slackId", "id")] if isinstance(owner, Mapping) else [owner]
+        for contact in contacts:
+            if isinstance(contact, str) and _CALLABLE.fullmatch(contact.strip()):
+                return [contact.strip()]
     return []
 
 
-def _names(said: object) -> set[str]:
+def _names(person: object) -> set[str]:
     """What somebody goes by: `J.Mueller`, `@j.mueller` and `j.mueller@example.com` may be one person."""
-    parts = [said.get(key) for key in ("email", "slackId", "id", "name")] if isinstance(said, Mapping) else [said]
+    keys = ("email", "slackId", "id", "name")
+    parts = [person.get(key) for key in keys] if isinstance(person, Mapping) else [person]
     whole = {part.strip().removeprefix("@").casefold() for part in parts if isinstance(part, str) and part.strip()}
     return whole | {name.partition("@")[0] for name in whole}

@@ -1,7 +1,7 @@
 """Whom an operation itself asks to be told, as far as the configuration allows. Pure.
 
-A sender may name people and places in `operation.notifications`. It is signed for, and still it is only data: nobody
-is told or called whom `dynamic_destinations` does not allow, and what is denied is explained.
+A sender may name people and conversations in `operation.notifications`. The event is signed, and still this is only
+data: nobody is told or called whom `dynamic_destinations` does not allow, and what is denied is explained.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,34 +41,31 @@ class DeniedRecipient:
 
 @dataclass(frozen=True, slots=True)
 class RequestedRecipients:
-    """What becomes of the operation's wishes: addresses by channel, and what is not granted."""
+    """What becomes of the operation's requests: the granted addresses by channel, and the others."""
 
     addresses: Mapping[str, tuple[str, ...]]
     denied: tuple[DeniedRecipient, ...]
 
 
 def requested_recipients(
-    event: Event,
-    allowed: DynamicDestinations | None,
-    channels: Mapping[str, Any],
-    settings: Mapping[str, BaseModel],
+    event: Event, allowed: DynamicDestinations | None, channels: Mapping[str, Any], settings: Mapping[str, BaseModel]
 ) -> RequestedRecipients:
     """Whom this event's operation asks for. A batch asks for nobody: its operations do.
 
     `channels` by name are classes that follow relay.channels.Channel, `settings` those that are configured.
     """
-    found: dict[str, list[str]] = {channel: [] for channel in _MOST}
+    granted: dict[str, list[str]] = {channel: [] for channel in _MOST}
     denied = []
-    for channel, written in _wishes(_audience(event)):
-        address, why = _granted(channel, written, allowed, channels, settings)
-        if address and len(found[channel]) >= _MOST[channel] and address not in found[channel]:
+    for channel, request in _requests(_audience(event)):
+        address, why = _granted(channel, request, allowed, channels, settings)
+        if address and len(granted[channel]) >= _MOST[channel] and address not in granted[channel]:
             why = f"only {_MOST[channel]} are told for an operation"
         if why:
-            denied.append(DeniedRecipient(channel, written, why))
-        elif address not in found[channel]:
-            found[channel].append(address)
+            denied.append(DeniedRecipient(channel, request, why))
+        elif address not in granted[channel]:
+            granted[channel].append(address)
     return RequestedRecipients(
-        {channel: tuple(addresses) for channel, addresses in found.items() if addresses}, tuple(denied)
+        {channel: tuple(addresses) for channel, addresses in granted.items() if addresses}, tuple(denied)
     )
 
 
@@ -77,9 +74,9 @@ def mentions(event: Event, allowed: DynamicDestinations | None) -> tuple[str, ..
     if allowed is None:
         return ()
     listed = None if allowed.mention is None else {_bare(name) for name in allowed.mention}
-    names = {_bare(written): written.strip() for written in _audience(event).mentions}
-    granted = [said for name, said in names.items() if name not in _EVERYBODY and (listed is None or name in listed)]
-    return tuple(f"{PERSON}{said}" for said in granted[:MAX_MENTIONS])
+    people = {_bare(name): name.strip() for name in _audience(event).mentions}
+    granted = [name for bare, name in people.items() if bare not in _EVERYBODY and (listed is None or bare in listed)]
+    return tuple(f"{PERSON}{name}" for name in granted[:MAX_MENTIONS])
 
 
 def _audience(event: Event) -> Audience:
@@ -87,9 +84,15 @@ def _audience(event: Event) -> Audience:
     return (operation.audience if operation else None) or Audience()
 
 
+def _requests(audience: Audience) -> Iterator[tuple[str, str]]:
+    """Channel and address, as the sender writes it."""
+    yield from (("email", request) for request in audience.email)
+    yield from (("slack", request) for request in audience.slack)
+
+
 def _granted(
     channel: str,
-    written: str,
+    request: str,
     allowed: DynamicDestinations | None,
     channels: Mapping[str, Any],
     settings: Mapping[str, BaseModel],
@@ -99,29 +102,24 @@ def _granted(
         return "", "dynamic_destinations is not configured"
     if channel not in channels or channel not in settings:
         return "", f"channels.{channel} is not configured"
-    return _CHECKS[channel](written, allowed, channels[channel])
+    return _CHECKS[channel](request, allowed, channels[channel])
 
 
-def _wishes(audience: Audience) -> Iterator[tuple[str, str]]:
-    yield from (("email", written) for written in audience.email)
-    yield from (("slack", written) for written in audience.slack)
-
-
-def _mail(written: str, allowed: DynamicDestinations, channel: Any) -> tuple[str, str]:
+def _mail(request: str, allowed: DynamicDestinations, channel: Any) -> tuple[str, str]:
     try:
-        [address] = channel.addresses([written])
+        [address] = channel.addresses([request])
     except ValueError:
         return "", "not an e-mail address"
     domain = address.rpartition("@")[2].lower()
-    permitted = domain in {one.lower() for one in allowed.email_domains}
+    permitted = domain in {listed.lower() for listed in allowed.email_domains}
     return (address, "") if permitted else ("", "dynamic_destinations.email_domains does not list its domain")
 
 
-def _conversation(written: str, allowed: DynamicDestinations, _channel: Any) -> tuple[str, str]:
+def _conversation(request: str, allowed: DynamicDestinations, _channel: Any) -> tuple[str, str]:
     """In the configuration's spelling, so that it is one conversation however the sender writes it."""
-    for one in allowed.slack:
-        if one.lstrip("#").casefold() == written.lstrip("#").casefold():
-            return one, ""
+    for conversation in allowed.slack:
+        if conversation.lstrip("#").casefold() == request.lstrip("#").casefold():
+            return conversation, ""
     return "", "dynamic_destinations.slack does not list it"
 
 

@@ -1,6 +1,6 @@
 """Which destinations an event reaches, and why, and why not. Pure.
 
-All rules contribute. Every condition is traced with what was wanted and what the event said, so the answer to
+All rules contribute. Every condition is traced with what it accepts and what the event states, so the answer to
 "why did nobody hear of it?" is the decision itself and not a second account of it.
 """
 
@@ -18,7 +18,7 @@ from relay.policy.presentation import (
     KNOWN_EVENTS,
 )
 
-TOLD_STATUSES = (*dict.fromkeys((*STATUSES, "Stalled")),)  # what a platform says, and what relay finds by itself
+MATCHED_STATUSES = (*dict.fromkeys((*STATUSES, "Stalled")),)  # what a platform says, and what relay finds by itself
 
 Some = Annotated[Texts, Field(min_length=1)]
 Pattern = Annotated[str, spelled(r"[A-Za-z*][\w.:*-]{0,127}", "an event's name, with * for any part of it")]
@@ -39,7 +39,7 @@ class Rule(Section):
     events: Annotated[tuple[Pattern, ...], one_or_more, Field(min_length=1)] = ("*",)
     operation_types: Some = ()
     priorities: Annotated[tuple[Annotated[str, known_name(PRIORITIES, "priority")], ...], one_or_more] = ()
-    statuses: Annotated[tuple[Annotated[str, known_name(TOLD_STATUSES, "status")], ...], one_or_more] = ()
+    statuses: Annotated[tuple[Annotated[str, known_name(MATCHED_STATUSES, "status")], ...], one_or_more] = ()
     min_progress_increment: Annotated[float, Field(ge=0, le=100)] = 0.0  # percentage points; for progress alone
     min_interval: Annotated[Duration, Field(le=604_800)] = 0.0  # for progress alone
     notify: Some
@@ -112,8 +112,8 @@ def decide(event: Event, rules: Iterable[Rule]) -> Decision:
         traces.append(trace)
         for destination in dict.fromkeys(rule.notify) if trace.matches else ():
             reasons.setdefault(destination, []).append(rule)
-    found = tuple(_reached(event, destination, because) for destination, because in reasons.items())
-    return Decision(event, tuple(traces), found)
+    reached = tuple(_reached(event, destination, because) for destination, because in reasons.items())
+    return Decision(event, tuple(traces), reached)
 
 
 def fits(pattern: str, event: str) -> bool:
@@ -130,10 +130,10 @@ def fits(pattern: str, event: str) -> bool:
     if position > end or not event.startswith(head) or not event.endswith(tail):
         return False
     for part in middle:
-        found = event.find(part, position, end)
-        if found < 0:
+        start = event.find(part, position, end)
+        if start < 0:
             return False
-        position = found + len(part)
+        position = start + len(part)
     return True
 
 
@@ -141,10 +141,10 @@ def _conditions(event: Event, rule: Rule) -> Iterable[Condition]:
     named = any(fits(pattern, event.name) for pattern in rule.events)
     yield Condition("events", rule.events, event.name, named)
     for name, stated in STATED.items():
-        wanted: tuple[str, ...] = getattr(rule, name)
-        if wanted:
+        accepted: tuple[str, ...] = getattr(rule, name)
+        if accepted:
             actual = stated(event)
-            yield Condition(name, wanted, actual, actual in wanted)
+            yield Condition(name, accepted, actual, actual in accepted)
 
 
 def _reached(event: Event, destination: str, because: Sequence[Rule]) -> Reached:

@@ -52,8 +52,9 @@ def window(now: float, clock: time, days: frozenset[int], zone: str) -> Window:
 def windows(now: float, clock: time, days: frozenset[int], zone: str) -> tuple[Window, Window]:
     """The window that a moment is in, and the next."""
     ends = _moments(_day(now, zone), clock, days, zone)
-    place = bisect_right(ends, now)
-    return Window(ends[place - 1], ends[place]), Window(ends[place], ends[place + 1])
+    following = bisect_right(ends, now)
+    start, end, next_end = ends[following - 1 : following + 2]
+    return Window(start, end), Window(end, next_end)
 
 
 def quiet(now: float, hours: Quiet, zone: str) -> Window | None:
@@ -68,32 +69,32 @@ def quiet(now: float, hours: Quiet, zone: str) -> Window | None:
     return Window(begin, end) if begin is not None and end is not None else None
 
 
-def days_of(written: object) -> frozenset[int]:
+def days_of(raw: object) -> frozenset[int]:
     """The days that `daily`, `mon-fri`, `mon, thu` or a list of these name; ValueError says what was expected."""
-    if isinstance(written, frozenset):
-        return written
-    texts = written if isinstance(written, list | tuple) else [written]
+    if isinstance(raw, frozenset):
+        return raw
+    texts = raw if isinstance(raw, list | tuple) else [raw]
     parts = [part.strip().lower() for text in texts for part in (text.split(",") if isinstance(text, str) else [""])]
-    found: set[int] = set()
+    days: set[int] = set()
     for part in parts:
         first, dash, last = (half.strip() for half in part.partition("-"))
         if part == "daily":
-            found |= EVERY_DAY
+            days |= EVERY_DAY
         elif first in DAYS and (last in DAYS or not dash):
             begin = DAYS.index(first)
-            found |= {(begin + step) % 7 for step in range((DAYS.index(last or first) - begin) % 7 + 1)}
+            days |= {(begin + step) % 7 for step in range((DAYS.index(last or first) - begin) % 7 + 1)}
         else:
             raise ValueError("expected daily, or days such as mon, mon-fri or [mon, thu]")
-    return frozenset(found)
+    return frozenset(days)
 
 
-def clock_of(written: object) -> time:
+def clock_of(raw: object) -> time:
     """The time that `08:30` says; ValueError says what was expected."""
-    if isinstance(written, time):
-        return written
-    if isinstance(written, int) and not isinstance(written, bool) and 0 <= written < 24 * 60:
-        return time(*divmod(written, 60))  # 20:30 without quotes is a number in YAML, of base 60
-    hours, colon, minutes = written.strip().partition(":") if isinstance(written, str) else ("", "", "")
+    if isinstance(raw, time):
+        return raw
+    if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < 24 * 60:
+        return time(*divmod(raw, 60))  # 20:30 without quotes is a number in YAML, of base 60
+    hours, colon, minutes = raw.strip().partition(":") if isinstance(raw, str) else ("", "", "")
     digits = hours.isascii() and hours.isdigit() and minutes.isascii() and minutes.isdigit()
     if not (colon and digits and len(hours) <= 2 and len(minutes) == 2 and int(hours) < 24 and int(minutes) < 60):
         raise ValueError('expected a time of day such as "08:30"')
@@ -118,7 +119,7 @@ def _day(now: float, zone: str) -> int:
 def _moments(day: int, clock: time, days: frozenset[int], zone: str) -> tuple[float, ...]:
     """When the windows around this day end, in order. Two that a zone's change makes one are one."""
     around = (date.fromordinal(day + step) for step in range(-_AROUND, 2 * _AROUND))
-    return tuple(sorted({at(each, clock, zone) for each in around if each.weekday() in days}))
+    return tuple(sorted({at(last, clock, zone) for last in around if last.weekday() in days}))
 
 
 @lru_cache(maxsize=512)
@@ -126,7 +127,7 @@ def _quiet_hours(day: int, hours: Quiet, zone: str) -> tuple[tuple[float, float]
     overnight = timedelta(days=1 if hours.end <= hours.start else 0)
     around = (date.fromordinal(day + step) for step in range(-2, _AROUND))
     return tuple(
-        (at(each, hours.start, zone), at(each + overnight, hours.end, zone))
-        for each in around
-        if each.weekday() in hours.days
+        (at(first, hours.start, zone), at(first + overnight, hours.end, zone))
+        for first in around
+        if first.weekday() in hours.days
     )

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.domain.events import Event
-from relay.domain.facts import AUDIENCE, KNOWN, PRESSED
+from relay.domain.facts import AUDIENCE, LASTING, PRESSED
 from relay.domain.faults import handling, own_line
 from relay.errors import StoreUnavailable
 from relay.store import keys, plan
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 WINDOW = 7 * 86_400.0  # seconds for which an id or fact is remembered: longer than any sender's retries
 LEASE = 30.0
-FACTS = (*KNOWN, AUDIENCE, PRESSED, "tenant", "project", "batch")
+FACTS = (*LASTING, AUDIENCE, PRESSED, "tenant", "project", "batch")
 LINKS = ("original", "retry")  # of a retry under a new id: whose run it is, and which
 
 

@@ -273,7 +273,7 @@ class TestMentions:
     ) -> None:
         event = events.event_of(events.body(f"operation.{status.lower()}", status=status, priority=priority))
 
-        assert list(mentions_for(event, (), mention, asked=("person:@lead",))) == expected
+        assert list(mentions_for(event, (), mention, requested=("person:@lead",))) == expected
 
 
 class TestConfiguration:
