@@ -18,10 +18,10 @@ from relay.domain.events import PRIORITIES
 from relay.domain.parsing import parse
 from relay.policy.recipients import DynamicDestinations
 from relay.store import Store
-from tests.policy.test_presentation import CELLS
 from tests.support.clock import Clock
 from tests.support.events import seed
 from tests.support.flow import POST, UPDATE, Flow, flowing
+from tests.support.matrix import CELLS
 
 GROUP = "critical_failed: ['@data-team'], critical_timeout: ['@data-team'], critical_stalled: ['@data-team']"
 AT_ONCE = "post_after: 0s, min_step: 0, min_interval: 0s, batch_interval: 0s"

@@ -7,41 +7,27 @@ import pytest
 
 from relay.domain.deliveries import Presentation
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
-from relay.policy.presentation import mentions_for, presentation_for, reply_in_batch_thread
+from relay.policy.destinations import QuietHours
+from relay.policy.presentation import MATRIX, mentions_for, presentation_for, reply_in_batch_thread
 from tests.support.events import body, cancelled, completed, event_of, failed, progress, seed, started
+from tests.support.matrix import CELLS, PASSING
 
-# - no message, S shown by the message, R a reply too, B shown to the conversation too; o the owner, g a group.
-WRITTEN = """
-            Low  Normal  High  Critical
-Initiated   -    S       S     S
-Running     -    S       S     S
-Completed   -    R       R     Ro
-Failed      S    R       Bo    Bg
-Timeout     S    R       Bo    Bg
-Stalled     -    S       Ro    Bg
-Cancelled   -    S       S     R
-"""
-CELLS = [
-    (status, priority, cell)
-    for status, *cells in (line.split() for line in WRITTEN.strip().splitlines()[1:])
-    for priority, cell in zip(PRIORITIES, cells, strict=True)
-]
 OWNER = {"createdBy": "j.mueller@example.com"}
 GROUP = {f"critical_{status}": ("@data-team",) for status in ("failed", "timeout", "stalled")}
 
 
 def told_as(status: str, priority: str = "Normal", **operation: Any) -> Event:
-    said = {"priority": priority} | OWNER | operation
-    made = {
-        "Initiated": lambda: started(**said),
-        "Running": lambda: progress(40, **said),
-        "Completed": lambda: completed(**said),
-        "Failed": lambda: failed(**said),
-        "Timeout": lambda: failed(status="Timeout", **said),
-        "Stalled": lambda: event_of(body("operation.stalled", 40, status="Stalled", **said), source="relay"),
-        "Cancelled": lambda: cancelled(**said),
+    stated = {"priority": priority} | OWNER | operation
+    makers = {
+        "Initiated": lambda: started(**stated),
+        "Running": lambda: progress(40, **stated),
+        "Completed": lambda: completed(**stated),
+        "Failed": lambda: failed(**stated),
+        "Timeout": lambda: failed(status="Timeout", **stated),
+        "Stalled": lambda: event_of(body("operation.stalled", 40, status="Stalled", **stated), source="relay"),
+        "Cancelled": lambda: cancelled(**stated),
     }
-    return made[status]()
+    return makers[status]()
 
 
 def member(status: str, **operation: Any) -> Event:
@@ -52,11 +38,11 @@ def member(status: str, **operation: Any) -> Event:
 
 @pytest.mark.parametrize(("status", "priority", "cell"), CELLS)
 def test_every_cell_of_the_matrix_is_told_as_written(status: str, priority: str, cell: str) -> None:
-    telling = presentation_for(told_as(status, priority))
+    presentation = presentation_for(told_as(status, priority))
 
-    assert telling.new_message == (cell != "-")
-    assert telling.thread_reply == (cell[0] in "RB")
-    assert telling.broadcast == (cell[0] == "B")
+    assert presentation.new_message == (cell != "-")
+    assert presentation.thread_reply == (cell[0] in "RB")
+    assert presentation.broadcast == (cell[0] == "B")
 
 
 @pytest.mark.parametrize(("status", "priority", "cell"), CELLS)
@@ -64,6 +50,18 @@ def test_every_cell_of_the_matrix_calls_whom_it_says(status: str, priority: str,
     expected = {"o": ("j.mueller@example.com",), "g": ("@data-team",)}.get(cell[-1], ())
 
     assert mentions_for(told_as(status, priority), (), GROUP) == expected
+
+
+def test_the_documentation_has_a_row_for_every_status() -> None:
+    assert {status for status, _, _ in CELLS} == MATRIX.keys() - {"Recovered"}
+
+
+def test_quiet_hours_are_passed_by_what_the_documentation_says() -> None:
+    hours = QuietHours.model_validate({"from": "20:00", "to": "07:00"})
+
+    assert {
+        (status, priority) for status, priority, _ in CELLS if hours.lets_pass(told_as(status, priority))
+    } == PASSING
 
 
 def test_what_states_no_priority_is_told_as_normal() -> None:
