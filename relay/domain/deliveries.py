@@ -16,7 +16,7 @@ PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """How far progress must have moved at a destination before it is told again."""
+    """How far progress must have moved at a destination before it is notified again."""
 
     increment: float = 0.0  # percentage points
     interval: float = 0.0  # seconds
@@ -46,14 +46,14 @@ class Presentation:
     """What one event does at one destination; `relay.policy.presentation` decides it. Live messages act on it."""
 
     new_message: bool = True  # it may be the reason for a new message
-    thread_reply: bool = False  # it is also told in the message's thread
+    thread_reply: bool = False  # it is also a reply in the message's thread
     broadcast: bool = False  # the reply is shown in the conversation as well; it passes the cap on new messages
-    batch_reply: bool = False  # if the batch has a message there, it is told in that one's thread
+    batch_reply: bool = False  # if the batch has a message there, it is a reply in that one's thread
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time whose entries are told together, from `start` until `end` (seconds since the epoch)."""
+    """A stretch of time whose entries are sent together, from `start` until `end` (seconds since the epoch)."""
 
     start: float
     end: float
@@ -64,8 +64,8 @@ class Each:
     """A message for every event."""
 
     gates: tuple[Gate, ...] = ()  # progress passes if any one lets it pass; none means no gate
-    quiet_window: Window | None = None  # the quiet hours at hand: the message is told at their end
-    bypass_quiet_hours: bool = False  # it is told in quiet hours as well
+    quiet_window: Window | None = None  # the quiet hours at hand: the message waits for their end
+    bypass_quiet_hours: bool = False  # it is sent in quiet hours as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """An entry in a message that tells everything of a window together."""
+    """An entry in a message about everything in a window."""
 
     zone: str = "UTC"  # whose days are counted
     windows: tuple[Window, ...] = ()  # the one at hand and the next, for an event that comes too late
@@ -97,7 +97,7 @@ class Target:
     address: str
     presentation: Presentation = Presentation()
     limits: Limits = Limits()
-    hold_reason: str = ""  # why nobody is told of it there; it is counted, and nothing else
+    hold_reason: str = ""  # why nobody there is notified: the event is counted, and nothing else
     how: Each | Live | Digest = Each()
 
 
@@ -123,7 +123,7 @@ class Delivery:
     channel: str
     address: str
     kind: Kind
-    event: Event  # what is told; for `live`, the newest
+    event: Event  # what it is about; for `live`, the newest
     history: tuple[Event, ...]  # the newest event of each name, oldest first: what is known of the operation
     thread: Mapping[str, str]  # what earlier receipts of this lane left, for instance Slack's channel and ts
     attempt: int  # the number this attempt will have, from 1

@@ -96,7 +96,7 @@ class Event:
     document: Document = field(default_factory=dict)  # the whole body, as it came
     original: str = ""  # the run that this one retries under a new id: its messages and mails are continued
     member_of: str = ""  # the batch that the operation belongs to
-    watch: Document = field(default_factory=dict)  # of the watchdog's: what it saw, so that it is told once or never
+    watch: Document = field(default_factory=dict)  # of the watchdog's: what it was decided by, so that it counts once
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
 
@@ -123,7 +123,7 @@ class Event:
 
     @property
     def status(self) -> str:
-        """What is told. A terminal status in the document beats the event's name: a Timeout is told as one."""
+        """What people see. A terminal status in the document beats the event's name: a Timeout stays one."""
         subject = self.batch if self.about_batch else self.operation
         stated = subject.status if subject else ""
         implied = IMPLIED_STATUS.get(self.name, "")
@@ -154,7 +154,7 @@ class Event:
 
     @property
     def fingerprint(self) -> str:
-        """What happened, whoever reported it and however often: equal facts are told once."""
+        """What happened, whoever reported it and however often: equal facts count once."""
         whose = self.subject if self.about_batch else self.own_id  # a retry's facts are its own
         return json.dumps([whose, self.name, self.status, self._detail(), self.retry], ensure_ascii=False)
 

@@ -1,6 +1,6 @@
 """Faults of relay's own in what is pure: the same event meets them at every try, so trying again cannot help.
 
-Whoever handles an event does what needs no Redis under `handling`. What fails there is told as HandlingFailed; what
+Whoever handles an event does what needs no Redis under `handling`. What fails there is raised as HandlingFailed; what
 fails outside, because of Redis or after the event was made durable, stays as it is: the sender tries again.
 """
 

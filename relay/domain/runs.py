@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 GRAVITY = ("deadline", "overdue", "silent", "flat")  # the watchdog's rules, the gravest first
-FLAPPING = 3  # recoveries of one run; what comes and goes more often is told no more
+FLAPPING = 3  # recoveries of one run; what comes and goes more often is not reported any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """What was told of a run so far. Kept by the store as one text, empty at the start of each run."""
+    """The alarms of a run so far. Kept by the store as one text, empty at the start of each run."""
 
     open: Mapping[str, Alarm] = field(default_factory=dict)  # by rule
     episode: int = 0  # alarms so far
@@ -35,7 +35,7 @@ class Alarms:
 
     @property
     def shown(self) -> str:
-        """The rule that is told of: the newest, of several at once the gravest; empty if none holds."""
+        """The rule that messages show: the newest, of several at once the gravest; empty if none holds."""
         return max(self.open, key=lambda rule: (self.open[rule].at, -GRAVITY.index(rule)), default="")
 
     def dump(self) -> str:

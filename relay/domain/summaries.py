@@ -1,4 +1,4 @@
-"""What is told together: an operation's newest state in a few words, and what many of them amount to. Pure.
+"""Entries of digests: an operation's newest state in a few words, and what many of them amount to. Pure.
 
 An entry is plain data. A field that the event does not state is left out, so that a newer entry may be laid over an
 older one of the same run: id, name, type, priority, status, path (the tracking address), error, at, started,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from relay.domain.deliveries import Presentation
-from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event, Operation
 from relay.domain.facts import merge_documents
 
 Called = Literal["", "owner", "group"]
@@ -62,15 +62,14 @@ _CALLABLE = re.compile(r"[^@\s<>|]+@[^@\s<>|]+|(?=[A-Z]*\d)[UW][A-Z0-9]{2,20}") 
 def presentation_for(event: Event, *, low_wanted: bool = False) -> Presentation:
     """What this event does at a destination. `low_wanted`: a rule names the priority Low, which is then as Normal."""
     cell = _cell(event, low_wanted=low_wanted)
-    if event.about_batch:  # a batch has no priority: its message stands, and a member's mishap is told below it
-        return replace(
-            cell.presentation, new_message=True, thread_reply=cell.presentation.thread_reply or _is_mishap(event)
-        )
+    if event.about_batch:  # a batch has no priority: its message stays, and a member's failure is a reply below it
+        reply = cell.presentation.thread_reply or _unsuccessful_member(event) is not None
+        return replace(cell.presentation, new_message=True, thread_reply=reply)
     return cell.presentation
 
 
 def reply_in_batch_thread(event: Event) -> bool:
-    """Whether this event of one member is told in the thread of its batch: what failed or hangs, nothing else."""
+    """Whether this event of a member is a reply in the thread of its batch: what failed or hangs, nothing else."""
     return event.status in ("Failed", "Timeout") or (
         event.status == "Stalled" and _cell(event).presentation.thread_reply
     )
@@ -109,25 +108,28 @@ def _cell(event: Event, *, low_wanted: bool = False) -> Cell:
     row = MATRIX.get(status) if event.name in KNOWN_EVENTS else None
     if row is None:
         return SHOWN
-    stated = event.operation.priority if event.operation and (not event.about_batch or _is_mishap(event)) else ""
+    operation = _unsuccessful_member(event) if event.about_batch else event.operation
+    stated = operation.priority if operation else ""
     priority = "Normal" if stated not in PRIORITIES or (stated == "Low" and low_wanted) else stated
     return row[PRIORITIES.index(priority)]
 
 
 def _status(event: Event) -> str:
-    """The status that is told: of a batch whose member met with a mishap, the member's."""
-    return event.operation.status if event.operation and _is_mishap(event) else event.status
+    """The status that counts: of a batch one of whose members was unsuccessful, the member's."""
+    member = _unsuccessful_member(event)
+    return member.status if member else event.status
 
 
-def _is_mishap(event: Event) -> bool:
+def _unsuccessful_member(event: Event) -> Operation | None:
+    """The member that a batch reports to have ended without success."""
     member = event.operation if event.name == "batch.operation.completed" else None
-    return member is not None and member.status in UNSUCCESSFUL
+    return member if member and member.status in UNSUCCESSFUL else None
 
 
 def _document(event: Event, history: Iterable[Event]) -> Mapping[str, Any]:
     if event.about_batch:
-        own = event.operation.document if event.operation and _is_mishap(event) else {}
-        return {**(event.batch.document if event.batch else {}), **own}
+        member = _unsuccessful_member(event)
+        return {**(event.batch.document if event.batch else {}), **(member.document if member else {})}
     return merge_documents([*history, event])
 
 

@@ -1,7 +1,7 @@
-"""Whom an operation itself asks to be told, as far as the configuration allows. Pure.
+"""Whom an operation itself asks to notify, as far as the configuration allows. Pure.
 
 A sender may name people and conversations in `operation.notifications`. The event is signed, and still this is only
-data: nobody is told or called whom `dynamic_destinations` does not allow, and what is denied is explained.
+data: nobody is notified or called whom `dynamic_destinations` does not allow, and what is denied is explained.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ class DynamicDestinations(Section):
 
 @dataclass(frozen=True, slots=True)
 class DeniedRecipient:
-    """Somebody whom the operation asks for and who is not told."""
+    """Somebody whom the operation asks for and who is not notified."""
 
     channel: str
     address: str

@@ -164,7 +164,7 @@ def _widened(gates: tuple[Gate, ...], min_step: float) -> tuple[Gate, ...]:
 
 
 def _hold_reason(event: Event, recipient: Recipient) -> str:
-    """Why nobody is told of it there, where that is sure beforehand."""
+    """Why nobody there is notified, where that is certain before the store is asked."""
     destination = recipient.destination
     if destination.mode == "outcomes" and event.name not in OUTCOME_EVENTS:
         return Held.NO_OUTCOME

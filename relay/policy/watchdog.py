@@ -23,7 +23,7 @@ from relay.domain.runs import Alarm, Alarms, Run
 SOURCE = "relay"  # what relay's own events come from
 RHYTHM = 3  # silent for so many of the gaps that this run usually makes
 LEAST_OVERDUE = 600.0  # however short a run was planned
-SOON, SELDOM = 300.0, 3600.0  # seconds to the next look at a run at most, and at one of which all has been told
+SOON, SELDOM = 300.0, 3600.0  # seconds until a run is checked again, at most; and one with an open alarm
 
 
 def _patience(raw: object) -> object:

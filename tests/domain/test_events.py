@@ -1,14 +1,12 @@
 """parse: every spelling in which the Async Operations API, or something like it, tells one fact."""
 
-import json
 from typing import Any
 
 import pytest
 
-from relay.domain.facts import fill, merge_documents
+from relay.domain.facts import merge_documents
 from relay.domain.parsing import dump, load, parse
-from relay.domain.strict_json import decode
-from relay.errors import InvalidEvent, NotJson
+from relay.errors import InvalidEvent
 from tests.support import events
 from tests.support.events import RECEIVED, body, event_of, seed
 
@@ -134,28 +132,6 @@ def test_an_event_survives_the_store_unchanged() -> None:
         assert load(dump(event)) == event
 
 
-def test_what_is_known_fills_a_thin_document() -> None:
-    thin = at(seed("cancel-operation.response"), "")
-
-    filled = fill(thin, {"type": "DataEnrichment", "name": "Nightly", "priority": "High", "tenant": "t"})
-
-    assert filled.operation is not None
-    assert (filled.operation.type, filled.operation.name, filled.operation.priority) == (
-        "DataEnrichment",
-        "Nightly",
-        "High",
-    )
-    assert load(dump(filled)) == filled
-
-
-def test_newer_documents_are_laid_over_older_ones() -> None:
-    seen = merge_documents([events.started(), events.progress(40), events.completed(resultUrl="https://x")])
-
-    assert seen["operationName"] == "Comprehensive Customer Journey Analysis"
-    assert seen["progress"]["percentage"] == 100
-    assert seen["resultUrl"] == "https://x"
-
-
 @pytest.mark.parametrize(
     ("document", "field"),
     [
@@ -184,23 +160,3 @@ def test_what_is_no_event_names_the_field_at_fault(document: dict[str, Any], fie
         event_of(document)
 
     assert caught.value.field == field
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"", b"null", b"[]", b"1", b'"x"', b"{", b"{} {}", b"\xef\xbb\xbf{}", '{"a": "ä"}'.encode("latin-1"),
-        "{}".encode("utf-16"), b'{"a": NaN}', b'{"a": -Infinity}', b'{"a": 1e999}', b'{"a": 1, "a": 2}',
-        b'{"a": {"b": 1, "b": 1}}', b'{"a": "\\ud800"}', b'{"a": ' + b"9" * 400 + b"}", b'{"a": ' + b"9" * 5000 + b"}",
-        b'{"a":' * 33 + b"1" + b"}" * 33, b"[" * 100_000, b'{"a": 9223372036854775808}',
-    ],
-)  # fmt: skip
-def test_json_that_readers_could_differ_on_is_refused(raw: bytes) -> None:
-    with pytest.raises(NotJson):
-        decode(raw)
-
-
-def test_plain_json_is_read() -> None:
-    document = {"a": [1, 2.5, "ä\u0000", None, True, {"b": {}}], "big": 2**63 - 1}
-
-    assert decode(json.dumps(document).encode()) == document
