@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from relay.channels.slack.limits import validate
 from relay.cli.options import json_option, visible
 from relay.cli.template import Workspace, read_workspace, workspace_options
 from relay.configfile.validation import suggest
-from relay.dev.standins.slack_limits import validate
 from relay.errors import TemplateError
 from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import Case, problems, untranslated

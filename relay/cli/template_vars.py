@@ -12,7 +12,7 @@ import click
 from relay.cli.options import json_option, visible
 from relay.cli.template import read_workspace, workspace_options
 from relay.rendering.checks import history_of, sample_events
-from relay.rendering.formats import moment
+from relay.rendering.localized_values import moment
 from relay.rendering.translations import Catalogues
 from relay.rendering.undefined_names import values_of
 

@@ -19,7 +19,7 @@ from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.rendering.digests import TOGETHER
 from relay.rendering.fixtures import FIXTURES
-from relay.rendering.formats import STYLES, moment
+from relay.rendering.localized_values import STYLES, moment
 from relay.rendering.notices import WHISPERS
 from relay.rendering.template_set import GENERIC, Library
 from relay.rendering.translations import SHOWN_KEYS, SPOKEN, Catalogues, humanise

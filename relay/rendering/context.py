@@ -11,8 +11,8 @@ from relay.domain.facts import merge_documents
 from relay.domain.json_access import mapping, rows
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
-from relay.rendering.formats import Formats
 from relay.rendering.json_access import between, iso, number, text, time
+from relay.rendering.localized_values import Formats
 from relay.rendering.operations import address, operation
 from relay.rendering.texts import clean, line, safe_url
 

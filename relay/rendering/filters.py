@@ -8,7 +8,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 from markupsafe import Markup, escape
 
-from relay.rendering.formats import Formats
+from relay.rendering.localized_values import Formats
 from relay.rendering.texts import bound, cut, inert, line, safe_url
 from relay.rendering.translations import Language
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from relay.domain.json_access import finite, mapping
-from relay.rendering.formats import moment, ranged, seconds
+from relay.rendering.localized_values import moment, ranged, seconds
 from relay.rendering.texts import line
 
 

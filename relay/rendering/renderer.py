@@ -11,11 +11,11 @@ from markupsafe import Markup
 from relay.domain.deliveries import Kind
 from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
 from relay.errors import TemplateError
-from relay.rendering import email, slack
 from relay.rendering.checks import problems
 from relay.rendering.context import context, open_alarm
 from relay.rendering.digests import TOGETHER, counts
-from relay.rendering.formats import Formats
+from relay.rendering.formats import email, slack
+from relay.rendering.localized_values import Formats
 from relay.rendering.template_set import MODES, REQUIRED, Library
 from relay.rendering.texts import clean, line, safe_url
 from relay.rendering.translations import Catalogues

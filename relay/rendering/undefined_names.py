@@ -12,7 +12,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.rendering.checks import NOON
 from relay.rendering.context import context
-from relay.rendering.formats import Formats
+from relay.rendering.localized_values import Formats
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.template_set import PARTS, REQUIRED, SENTENCES, Library
 from relay.rendering.text_template import Source

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.dev.standins.slack_limits import text_size, validate
+from relay.channels.slack.limits import text_size, validate
 from tests.support.slack_blocks import (
     JSON,
     address,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.channels.slack.limits import text_size, validate
 from relay.channels.slack.messages import BUDGET, degraded_versions
-from relay.dev.standins.slack_limits import text_size, validate
 from relay.domain.text import boundary, length, truncate_mrkdwn
 
 WHOLE = ["👩‍🔬", "👍🏽", "🇩🇪", "e\u0301", "न\u0940", "⚪\ufe0f", "\u1112\u1161\u11ab"]

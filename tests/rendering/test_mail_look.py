@@ -10,10 +10,10 @@ import re
 import pytest
 
 from relay.channels.email.messages import Mailbox, compose
-from relay.dev.standins.slack_limits import validate
+from relay.channels.slack.limits import validate
 from relay.domain.deliveries import Notification
 from relay.rendering import Renderer
-from relay.rendering.email import MAX_DIGEST, MAX_HTML
+from relay.rendering.formats.email import MAX_DIGEST, MAX_HTML
 from tests.support import digests, samples
 from tests.support.golden import GOLDEN, agreed
 from tests.support.mails import (

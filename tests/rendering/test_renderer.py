@@ -21,10 +21,10 @@ from relay.domain.events import Event
 from relay.domain.text import length, truncate_mrkdwn
 from relay.errors import TemplateError
 from relay.rendering import Renderer, checks
-from relay.rendering.formats import Formats
+from relay.rendering.formats.slack import MAX_TOTAL
+from relay.rendering.localized_values import Formats
 from relay.rendering.renderer import message_of
 from relay.rendering.sandbox import COMPILED
-from relay.rendering.slack import MAX_TOTAL
 from relay.rendering.template_set import Library
 from relay.rendering.texts import clean, cut, inert, safe_url
 from relay.rendering.translations import Catalogues, languages

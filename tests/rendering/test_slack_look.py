@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relay.dev.standins.slack_limits import validate
+from relay.channels.slack.limits import validate
 from relay.domain.deliveries import Kind
 from relay.domain.events import Event
 from relay.domain.text import length

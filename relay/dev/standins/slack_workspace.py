@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
-from relay.dev.standins.slack_limits import RICH, validate
+from relay.channels.slack.limits import RICH, validate
 from relay.dev.standins.slack_records import (
     APP,
     BOT,
