@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from relay.channels.email.messages import Mailbox, compose
+from relay.channels.slack.page import page_of
 from relay.cli.options import read_event, refuse
 from relay.cli.template import USUAL, Workspace, read_workspace, workspace_options
 from relay.configfile.validation import suggest
-from relay.dev.standins.slack_page import page_of
 from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event
 from relay.domain.parsing import parse

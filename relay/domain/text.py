@@ -1,48 +1,20 @@
-"""Texts cut to a length without tearing apart what belongs together: a character as people see it, an entity, a link.
-Pure; for the wording and for the channels alike.
-"""
+"""Texts cut to a length without tearing apart a character as people see it. Pure."""
 
-import re
 import unicodedata
 
 ELLIPSIS = "…"
 
 _MARKS = ("Mn", "Me", "Mc", "Cf")  # accents, enclosing and vowel signs, joiners and zero-width marks
-_TOKEN = re.compile(r"<[^<>]*>|&(?:amp|lt|gt);|.", re.DOTALL)
-_FENCE = "```"
 
 
 def boundary(text: str, end: int) -> int:
     """The last place up to `end` at which the text can be cut: not before a mark that belongs to what stands there."""
-    while 0 < end < len(text) and _attached(text[:end], text[end]):
+    while 0 < end < len(text) and attached(text[:end], text[end]):
         end -= 1
     return end
 
 
-def length(text: str) -> int:
-    """In UTF-16 units: Slack does not say how it counts, and no way of counting gives more."""
-    return len(text) + sum(character > "\uffff" for character in text)
-
-
-def truncate_mrkdwn(text: str, limit: int) -> str:
-    """Slack's mrkdwn in at most `limit` characters, its end marked. A code block that is cut is closed."""
-    if length(text) <= limit:
-        return text
-    room = limit - len(ELLIPSIS) - (len(_FENCE) if _FENCE in text else 0)
-    tokens = _TOKEN.findall(text)
-    count = 0
-    for token in tokens:
-        room -= length(token)
-        if room < 0:
-            break
-        count += 1
-    while 0 < count < len(tokens) and len(tokens[count]) == 1 and _attached("".join(tokens[:count]), tokens[count]):
-        count -= 1
-    kept = "".join(tokens[:count]).rstrip() + ELLIPSIS
-    return kept + _FENCE if kept.count(_FENCE) % 2 else kept
-
-
-def _attached(before: str, character: str) -> bool:
+def attached(before: str, character: str) -> bool:
     """Whether the character is one with what stands before it: https://unicode.org/reports/tr29/, in its main lines."""
     if unicodedata.category(character) in _MARKS or "\U0001f3fb" <= character <= "\U0001f3ff":  # skin tones
         return True

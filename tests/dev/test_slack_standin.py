@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from relay.channels.slack.page import PAGE
 from relay.dev.standins.slack import Fault, SlackStandin
-from relay.dev.standins.slack_page import PAGE
 from tests.support.clock import Clock
 from tests.support.slack_blocks import JSON, block, plain
 

@@ -18,10 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.events import Event
-from relay.domain.text import length, truncate_mrkdwn
+from relay.domain.mrkdwn import TEXT_BUDGET, length, truncate_mrkdwn
 from relay.errors import TemplateError
 from relay.rendering import Renderer, checks
-from relay.rendering.formats.slack import MAX_TOTAL
 from relay.rendering.localized_values import Formats
 from relay.rendering.renderer import message_of
 from relay.rendering.sandbox import COMPILED
@@ -736,7 +735,7 @@ def test_a_message_stays_below_what_slack_takes_in_all(alone: Build) -> None:
     told = render(renderer, progress(long="w" * 5000))
 
     assert len(told["blocks"]) == 50
-    assert sum(length(text["text"]) for text in mrkdwn(told)) <= MAX_TOTAL + 50
+    assert sum(length(text["text"]) for text in mrkdwn(told)) <= TEXT_BUDGET + 50
 
 
 # Without templates

@@ -14,7 +14,7 @@ import pytest
 from relay.channels.slack.limits import validate
 from relay.domain.deliveries import Kind
 from relay.domain.events import Event
-from relay.domain.text import length
+from relay.domain.mrkdwn import length
 from relay.rendering import Renderer
 from relay.rendering.fixtures import FIXTURES
 from tests.support import samples, slacks

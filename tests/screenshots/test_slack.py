@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from relay.dev.standins.slack_page import page_of, still_page
+from relay.channels.slack.page import page_of, still_page
 from relay.dev.standins.slack_workspace import Workspace
 from relay.rendering import Renderer
 from relay.rendering.fixtures import FIXTURES
@@ -152,7 +152,7 @@ def test_the_pictures_of_the_documents(renderer: Renderer, browser: Browser) -> 
     }
     for name, (workspace, dark) in pictures.items():
         shot = browser.shot(
-            still_page(workspace), width=640, dark=dark, script="document.querySelector('nav').remove()"
+            still_page(workspace.snapshot()), width=640, dark=dark, script="document.querySelector('nav').remove()"
         )
         keep(name, shot.png)
 
@@ -162,7 +162,7 @@ def test_the_pictures_of_the_documents(renderer: Renderer, browser: Browser) -> 
 
 
 def test_a_reply_to_everybody_stands_in_the_channel_and_in_its_thread(renderer: Renderer, browser: Browser) -> None:
-    browser.show(still_page(story(renderer, "failed")), width=640)
+    browser.show(still_page(story(renderer, "failed").snapshot()), width=640)
 
     places = browser.ask("[...document.querySelectorAll('.also')].map((each) => each.textContent)")
     assert places == [

@@ -27,12 +27,13 @@ from relay.channels.slack.authority import EVERYONE, Authority, kind_of
 from relay.channels.slack.client import POST, UPDATE, Client
 from relay.channels.slack.directory import Directory, by_id
 from relay.channels.slack.errors import UNTHREADABLE, FailureKind, SlackError
-from relay.channels.slack.messages import degraded_versions, escape
+from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted
 from relay.channels.slack.people import People
 from relay.channels.slack.webhooks import Webhooks
 from relay.configfile.units import duration
 from relay.configfile.validation import is_off, keyed
 from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.domain.mrkdwn import escape_mrkdwn
 from relay.domain.presses import Person, Presser
 from relay.policy.presentation import OWNER
 
@@ -43,7 +44,6 @@ EDITS_A_MINUTE = 40  # of the 50 that Slack allows the whole workspace
 
 # Nothing becomes a link or a mention but what is written as one. An edit forgets these unless it is told again.
 LITERAL = {"parse": "none", "link_names": False}
-QUIET = {"unfurl_links": False, "unfurl_media": False}
 
 WHISPER = "chat.postEphemeral"
 
@@ -305,7 +305,7 @@ class Slack:
 
     async def post_ephemeral(self, conversation: str, user: str, text: str) -> None:
         """Say something that this person alone sees. SlackError if Slack does not take it."""
-        await self._client.call(WHISPER, {"channel": conversation, "user": user, "text": escape(text)})
+        await self._client.call(WHISPER, {"channel": conversation, "user": user, "text": escape_mrkdwn(text)})
 
     async def aclose(self) -> None:
         await self._directory.aclose()
@@ -322,7 +322,7 @@ class Slack:
 
     async def _post(self, notification: Notification, until: float) -> Receipt:
         root = notification.thread.get("ts", "") if notification.kind == "reply" else ""
-        place: dict[str, Any] = {"channel": notification.address} | LITERAL | QUIET
+        place: dict[str, Any] = {"channel": notification.address} | LITERAL | NO_PREVIEWS
         if root:
             place["channel"] = notification.thread.get("channel", notification.address)
             place |= {"thread_ts": root, "reply_broadcast": notification.broadcast}
@@ -344,28 +344,27 @@ class Slack:
         self, method: str, place: Mapping[str, Any], notification: Notification, until: float, mentions: str = ""
     ) -> Mapping[str, Any]:
         """One message, reduced for as long as Slack refuses what is in it."""
-        otherwise = escape(f"{notification.event}: {notification.subject}")
-        messages = degraded_versions(notification.content, mentions, otherwise)
+        otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
+        versions = degraded_versions(notification.content, mentions, otherwise)
         rich = notification.content.get("rich") if self._rich else None
         if rich:
-            messages = [degraded_versions({**notification.content, "blocks": rich}, mentions, otherwise)[0], *messages]
+            versions = [degraded_versions({**notification.content, "blocks": rich}, mentions, otherwise)[0], *versions]
         if method == POST:  # the whole workspace can read this: ids, nothing else
             ids = {"operation_id": notification.subject, "delivery_id": notification.delivery}
-            for message in messages[: 2 if rich else 1]:  # not where the words alone are left: it may be the fault
-                message["metadata"] = {"event_type": "relay_operation", "event_payload": ids}
-        while True:
-            message = messages.pop(0)
-            try:
-                return await self._client.call(method, {**place, **message}, address=notification.address, until=until)
-            except SlackError as error:
-                if error.meaning is not FailureKind.MESSAGE or not messages:
-                    raise
-                if rich and error.code == "invalid_blocks" and self._rich:
-                    self._rich = False  # it is the workspace that has not got them: not tried again
-                    log.warning("blocks.classic", why=str(error))
-                else:
-                    log.warning("message.reduced", subject=notification.subject, why=str(error))
-                rich = None
+            for version in versions[: 2 if rich else 1]:  # not where the words alone are left: it may be the fault
+                version["metadata"] = {"event_type": "relay_operation", "event_payload": ids}
+
+        def on_refusal(version: Message, error: SlackError) -> None:
+            if rich and version is versions[0] and error.code == "invalid_blocks" and self._rich:
+                self._rich = False  # it is the workspace that has not got them: not tried again
+                log.warning("blocks.classic", why=str(error))
+            else:
+                log.warning("message.reduced", subject=notification.subject, why=str(error))
+
+        async def post(version: Message) -> Mapping[str, Any]:
+            return await self._client.call(method, {**place, **version}, address=notification.address, until=until)
+
+        return await first_accepted(versions, post, on_refusal)
 
 
 def _link(home: str, place: Mapping[str, str], thread: str = "") -> str:

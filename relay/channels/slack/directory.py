@@ -13,10 +13,10 @@ from typing import Any
 import structlog
 
 from relay.channels.slack.errors import SlackError
-from relay.channels.slack.messages import escape
 from relay.channels.slack.people import EMAIL, GROUP_ID, USER_ID
 from relay.domain.deliveries import PERSON
 from relay.domain.json_access import mapping, rows
+from relay.domain.mrkdwn import escape_mrkdwn
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class Directory:
             if name in names:
                 return names[name]
         log.warning("mention.unresolved", name=written)
-        return escape(written)
+        return escape_mrkdwn(written)
 
     async def _names(self, key: str, look_up: Callable[[], Awaitable[tuple[Names, float]]]) -> Names:
         known = self._answers.get(key)

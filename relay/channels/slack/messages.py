@@ -5,45 +5,60 @@ message its looks and never its arrival.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
-from relay.domain.text import length, truncate_mrkdwn
+from relay.channels.slack.errors import FailureKind, SlackError
+from relay.domain.mrkdwn import TEXT_BUDGET, length, truncate_mrkdwn
 
-BUDGET = 9_000  # characters in all blocks: Slack refuses more at a length it does not publish, once at 11,341
-TEXT = 3_000
-LINE = 300
-LEAST = 40  # a text cut shorter than this says nothing
+MAX_SECTION = 3_000
+MAX_LINE = 300
+MIN_TEXT = 40  # a text cut shorter than this says nothing
+NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}  # of what links lead to
 
 Message = dict[str, Any]
+Answer = TypeVar("Answer")
 
 
 def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise: str = "") -> list[Message]:
     """The message in three degrees, the fullest first: as the templates made it, its words alone, one plain line.
 
     `content` has `text`, and may have `blocks` and `attachments`; all of it is mrkdwn, escaped already.
-    `mentions` go before everything else; `otherwise` is said if there is nothing to say.
+    `mentions` go before everything else; `otherwise` is the text of a message that has none.
     """
     text, blocks, attachments = (content.get(key) for key in ("text", "blocks", "attachments"))
     words = "\n".join(_texts([blocks, attachments])) or text or otherwise
     line = text or words
-    fitted, room = _fitted(_addressed(blocks or (), mentions), BUDGET)
-    full: Message = {"text": truncate_mrkdwn(_joined(mentions, line), TEXT), "blocks": fitted}
+    fitted, room = fit_blocks(_addressed(blocks or (), mentions), TEXT_BUDGET)
+    full: Message = {"text": truncate_mrkdwn(_joined(mentions, line), MAX_SECTION), "blocks": fitted}
     if attachments:
         full["attachments"] = []
-        for one in attachments:
-            blocks, room = _fitted(one.get("blocks") or (), room)
-            full["attachments"].append({**one, "blocks": blocks})
+        for attachment in attachments:
+            blocks, room = fit_blocks(attachment.get("blocks") or (), room)
+            full["attachments"].append({**attachment, "blocks": blocks})
     return [
         full,
-        {"text": truncate_mrkdwn(_joined(mentions, words), TEXT), "blocks": []},
-        {"text": truncate_mrkdwn(_joined(mentions, _plain(line)), LINE), "blocks": []},
+        {"text": truncate_mrkdwn(_joined(mentions, words), MAX_SECTION), "blocks": []},
+        {"text": truncate_mrkdwn(_joined(mentions, _plain(line)), MAX_LINE), "blocks": []},
     ]
 
 
-def escape(text: str) -> str:
-    """The text as Slack shows it, whatever is in it."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+async def first_accepted(
+    versions: Sequence[Message],
+    post: Callable[[Message], Awaitable[Answer]],
+    on_refusal: Callable[[Message, SlackError], None],
+) -> Answer:
+    """Slack's answer to the first of these versions that it takes. Raises what it says of the last one, and every
+    failure at once that is not about the message."""
+    *fuller, plainest = versions
+    for version in fuller:
+        try:
+            return await post(version)
+        except SlackError as error:
+            if error.meaning is not FailureKind.MESSAGE:
+                raise
+            on_refusal(version, error)
+    return await post(plainest)
 
 
 def _joined(mentions: str, text: str) -> str:
@@ -61,28 +76,28 @@ def _addressed(blocks: Sequence[Message], mentions: str) -> list[Message]:
     for index, block in enumerate(blocks):
         text = block.get("text")
         if block.get("type") == "section" and isinstance(text, Mapping) and text.get("type") == "mrkdwn":
-            named = {**block, "text": {**text, "text": truncate_mrkdwn(f"{mentions} {text.get('text', '')}", TEXT)}}
-            return [*blocks[:index], named, *blocks[index + 1 :]]
+            named = truncate_mrkdwn(f"{mentions} {text.get('text', '')}", MAX_SECTION)
+            return [*blocks[:index], {**block, "text": {**text, "text": named}}, *blocks[index + 1 :]]
     return [{"type": "section", "text": {"type": "mrkdwn", "text": mentions}}, *blocks]
 
 
-def _fitted(blocks: Sequence[Message], room: int) -> tuple[list[Message], int]:
+def fit_blocks(blocks: Sequence[Message], room: int) -> tuple[list[Message], int]:
     """The blocks there is room for, and what room is left. A long text is cut; what comes after may still fit."""
     fitted = []
     for block in blocks:
         text = block.get("text")
-        if _size(block) > room >= LEAST and block.get("type") == "section" and isinstance(text, Mapping):
+        if _text_size(block) > room >= MIN_TEXT and block.get("type") == "section" and isinstance(text, Mapping):
             shorter = {**block, "text": {**text, "text": truncate_mrkdwn(str(text.get("text", "")), room)}}
             shorter.pop("fields", None)
         else:
             shorter = block
-        if _size(shorter) <= room:
+        if _text_size(shorter) <= room:
             fitted.append(shorter)
-            room -= _size(shorter)
+            room -= _text_size(shorter)
     return fitted, room
 
 
-def _size(node: Any) -> int:
+def _text_size(node: Any) -> int:
     return sum(map(length, _texts(node)))
 
 

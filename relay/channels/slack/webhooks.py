@@ -14,14 +14,14 @@ from pydantic import SecretStr
 
 from relay.channels.slack.client import CONNECT_TIMEOUT
 from relay.channels.slack.directory import by_id
-from relay.channels.slack.errors import WEBHOOK, FailureKind, SlackError, refused, unanswered
-from relay.channels.slack.messages import degraded_versions, escape
+from relay.channels.slack.errors import WEBHOOK, SlackError, refused, unanswered
+from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted
 from relay.domain.deliveries import PERSON, Notification, Receipt
+from relay.domain.mrkdwn import escape_mrkdwn
 
 log = structlog.get_logger(__name__)
 
 MAX_ANSWER = 4096  # "ok", or one word about what is wrong
-QUIET = {"unfurl_links": False, "unfurl_media": False}
 
 
 class Webhooks:
@@ -44,17 +44,18 @@ class Webhooks:
     async def send(self, notification: Notification, until: float) -> Receipt:
         """Post it, reduced for as long as Slack refuses what is in it. `until` is on the loop's clock."""
         mentions = " ".join(dict.fromkeys(_called(notification.mentions)))
-        otherwise = escape(f"{notification.event}: {notification.subject}")
-        messages = degraded_versions(notification.content, mentions, otherwise)
-        while True:
-            message = {key: value for key, value in messages.pop(0).items() if value}
-            try:
-                await self._post(notification.address, message | QUIET, until)
-                return Receipt(f"{notification.address}, by its webhook")
-            except SlackError as error:
-                if error.meaning is not FailureKind.MESSAGE or not messages:
-                    raise
-                log.warning("message.reduced", subject=notification.subject, why=str(error))
+        otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
+        versions = degraded_versions(notification.content, mentions, otherwise)
+
+        async def post(version: Message) -> Receipt:
+            message = {key: value for key, value in version.items() if value}
+            await self._post(notification.address, message | NO_PREVIEWS, until)
+            return Receipt(f"{notification.address}, by its webhook")
+
+        def on_refusal(_version: Message, error: SlackError) -> None:
+            log.warning("message.reduced", subject=notification.subject, why=str(error))
+
+        return await first_accepted(versions, post, on_refusal)
 
     async def aclose(self) -> None:
         if self._session:
@@ -82,4 +83,4 @@ class Webhooks:
 def _called(mentions: Iterable[str]) -> Iterable[str]:
     """What goes before the message: ids call somebody, names are written as they stand."""
     for written in mentions:
-        yield by_id(written) or escape(written.strip().removeprefix(PERSON))
+        yield by_id(written) or escape_mrkdwn(written.strip().removeprefix(PERSON))

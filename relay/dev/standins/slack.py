@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientError, ClientSession, web
 
+from relay.channels.slack.page import live_page
 from relay.dev.standins.page_server import PageServer, news
 from relay.dev.standins.slack_calls import Fault, SlackCall, arguments_of
-from relay.dev.standins.slack_page import live_page
 from relay.dev.standins.slack_presses import button_of, press_payload
 from relay.dev.standins.slack_records import APP, GROUPS, TEAM, USERS, Conversation, Group, Json, Message, User
 from relay.dev.standins.slack_workspace import Workspace

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from relay.domain.text import ELLIPSIS, length, truncate_mrkdwn
+from relay.domain.mrkdwn import MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
+from relay.domain.text import ELLIPSIS
 from relay.rendering.texts import bound, line
 
 MAX_TEXT = 150
-MAX_BLOCKS = 50
-MAX_TOTAL = 9000
 LIMITS = {"header": 150, "section": 3000, "field": 2000, "context": 2000, "button": 75, "plan": 150}
 COUNTS = {"fields": 10, "elements": 10, "tasks": 50}
 MAX_ROWS = 100
@@ -41,7 +40,7 @@ def finish(content: dict[str, Any]) -> dict[str, Any]:
 
 def fallback(told: str) -> dict[str, Any]:
     """A message without any template."""
-    text = told.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = escape_mrkdwn(told)
     block = {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
     return finish({"text": text, "blocks": [block]})
 
@@ -49,7 +48,7 @@ def fallback(told: str) -> dict[str, Any]:
 def _fitted(blocks: list[Block]) -> list[Block]:
     """The blocks, each within its own limits and all within the message's."""
     blocks = blocks[:MAX_BLOCKS]
-    room = MAX_TOTAL
+    room = TEXT_BUDGET
     for block in blocks:
         for key, most in COUNTS.items():
             if isinstance(block.get(key), list):

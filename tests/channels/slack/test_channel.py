@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from relay.channels.slack.channel import Slack, SlackSettings
 from relay.dev.standins.slack import Fault, Group, Message, SlackStandin, User
 from relay.domain.deliveries import Notification
-from relay.domain.text import truncate_mrkdwn
+from relay.domain.mrkdwn import truncate_mrkdwn
 from relay.errors import DeliveryError
 from tests.support.clock import Clock
 

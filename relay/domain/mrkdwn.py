@@ -1,0 +1,40 @@
+"""Slack's mrkdwn, for wording and channel alike: escaped, counted as Slack may count, cut to a length. Pure."""
+
+import re
+
+from relay.domain.text import ELLIPSIS, attached
+
+# What one message may hold. The sum of all text is not documented: messages of 11,341 characters have been refused.
+TEXT_BUDGET = 9_000  # characters in all blocks together
+MAX_BLOCKS = 50
+
+_TOKEN = re.compile(r"<[^<>]*>|&(?:amp|lt|gt);|.", re.DOTALL)
+_FENCE = "```"
+
+
+def escape_mrkdwn(text: str) -> str:
+    """The text as Slack shows it, whatever is in it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def length(text: str) -> int:
+    """In UTF-16 units: Slack does not say how it counts, and no way of counting gives more."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def truncate_mrkdwn(text: str, limit: int) -> str:
+    """The text in at most `limit` characters, its end marked. A code block that is cut is closed."""
+    if length(text) <= limit:
+        return text
+    room = limit - len(ELLIPSIS) - (len(_FENCE) if _FENCE in text else 0)
+    tokens = _TOKEN.findall(text)
+    count = 0
+    for token in tokens:
+        room -= length(token)
+        if room < 0:
+            break
+        count += 1
+    while 0 < count < len(tokens) and len(tokens[count]) == 1 and attached("".join(tokens[:count]), tokens[count]):
+        count -= 1
+    kept = "".join(tokens[:count]).rstrip() + ELLIPSIS
+    return kept + _FENCE if kept.count(_FENCE) % 2 else kept
