@@ -15,7 +15,7 @@ from relay.channels import CHANNELS, Channel
 from relay.config import Config, load
 from relay.errors import ConfigError, Problem, TemplateError
 from relay.interactivity.buttons import enabled_actions
-from relay.rendering import IsolatedRenderer
+from relay.rendering import IsolatedRenderer, RenderOptions
 from relay.resources import resource_dir
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,8 @@ def build_renderer(config: Config) -> IsolatedRenderer:
     platform = config.platform
     home = urlsplit(platform.base_url).hostname
     hosts = {*platform.link_hosts, *([home] if home else [])} if platform.link_hosts else ()
-    return IsolatedRenderer([*own, resource_dir("templates")], base_url=platform.base_url, hosts=sorted(hosts))
+    options = RenderOptions(platform.base_url, hosts=tuple(sorted(hosts)))
+    return IsolatedRenderer([*own, resource_dir("templates")], options)
 
 
 def build_channels(config: Config) -> dict[str, Channel]:

@@ -13,7 +13,7 @@ from relay.cli.options import json_option, visible
 from relay.cli.template import Workspace, read_workspace, workspace_options
 from relay.configfile.validation import suggest
 from relay.errors import TemplateError
-from relay.rendering import IsolatedRenderer
+from relay.rendering import IsolatedRenderer, RenderOptions
 from relay.rendering.checks import Case, problems, untranslated
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.renderer import message_of
@@ -76,7 +76,7 @@ def faults_of(workspace: Workspace) -> list[str]:
         )
         return workspace.own is None or bool(own)
 
-    with contextlib.closing(IsolatedRenderer(workspace.directories, base_url=workspace.sample_url)) as renderer:
+    with contextlib.closing(IsolatedRenderer(workspace.directories, RenderOptions(workspace.sample_url))) as renderer:
         return faults + problems(
             renderer.render,
             library,

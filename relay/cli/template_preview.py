@@ -23,7 +23,7 @@ from relay.domain.parsing import parse
 from relay.domain.strict_json import decode
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
-from relay.rendering import IsolatedRenderer
+from relay.rendering import IsolatedRenderer, RenderOptions
 from relay.rendering.checks import history_of, kinds_of, sample_events
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.translations import languages
@@ -85,7 +85,7 @@ def preview(
             histories = _from_store(operation, config or USUAL)
         else:
             histories = _from_samples(workspace, message, view.fixture)
-        with contextlib.closing(IsolatedRenderer(workspace.directories, base_url=base_url)) as renderer:
+        with contextlib.closing(IsolatedRenderer(workspace.directories, RenderOptions(base_url))) as renderer:
             files = [
                 file
                 for name in histories

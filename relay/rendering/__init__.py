@@ -5,6 +5,6 @@ The built-in wording is in `templates/`; a directory of the user's own is search
 """
 
 from relay.rendering.isolated import IsolatedRenderer
-from relay.rendering.renderer import Renderer
+from relay.rendering.renderer import Renderer, RenderOptions
 
-__all__ = ["IsolatedRenderer", "Renderer"]
+__all__ = ["IsolatedRenderer", "RenderOptions", "Renderer"]

@@ -19,17 +19,16 @@ from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.rendering.digests import TOGETHER
 from relay.rendering.fixtures import FIXTURES
+from relay.rendering.formats import format_of
 from relay.rendering.localized_values import STYLES, moment
-from relay.rendering.notices import WHISPERS
+from relay.rendering.notices import NOTICES
 from relay.rendering.template_set import GENERIC, Library
 from relay.rendering.translations import SHOWN_KEYS, SPOKEN, Catalogues, humanise
 
-# What code says: of batches, of recommendations, for true and false, and for a template that failed.
-FELL_BACK = "Shown with relay's own wording: the template %(file)s failed."
-WORDS = ("Pending", "Medium", "yes", "no", FELL_BACK, *WHISPERS)
+# What code says: of batches, of recommendations, for true and false, and in its own sentences.
+WORDS = ("Pending", "Medium", "yes", "no", *NOTICES)
 NOON = datetime(2024, 1, 20, 12, tzinfo=UTC)  # for samples without a time of their own
 KINDS: tuple[Kind, ...] = get_args(Kind)
-KINDS_OF: dict[str, tuple[Kind, ...]] = {"email": ("each",)}  # of single events; a channel not named here has all
 USUAL = ("minimal", "typical")
 
 Render = Callable[..., dict[str, Any]]
@@ -114,7 +113,7 @@ def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
     """The kinds in which a channel tells such an event."""
     if event.name in TOGETHER:
         return tuple(kind for kind in KINDS if kind == event.name)
-    return KINDS_OF.get(channel) or tuple(kind for kind in KINDS if kind not in TOGETHER)
+    return format_of(channel).kinds
 
 
 def stem_of(name: str) -> str:

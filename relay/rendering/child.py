@@ -45,7 +45,7 @@ def main() -> None:
     settings = pickle.loads(read_frame(requests) or b"")  # noqa: S301 - from our parent
     COMPILED.update(marshal.loads(settings["compiled"]))  # noqa: S302 - from our parent, who has compiled most of it
     try:
-        renderer = Renderer([Path(folder) for folder in settings["directories"]], **settings["options"])
+        renderer = Renderer([Path(folder) for folder in settings["directories"]], settings["options"])
         renderer.library.complete()  # compiling counts towards no message
     except RelayError as error:
         write_frame(answers, json.dumps({"fault": str(error)}).encode())

@@ -11,8 +11,7 @@ from relay.domain.facts import merge_documents
 from relay.domain.json_access import mapping, rows
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
-from relay.rendering.json_access import between, iso, number, text, time
-from relay.rendering.localized_values import Formats
+from relay.rendering.localized_values import Localizer
 from relay.rendering.operations import address, operation
 from relay.rendering.texts import clean, line, safe_url
 
@@ -41,7 +40,7 @@ def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
 
 
 def context(
-    event: Event, history: Sequence[Event], formats: Formats, base_url: str, *, live: bool = False
+    event: Event, history: Sequence[Event], formats: Localizer, base_url: str, *, live: bool = False
 ) -> dict[str, Any]:
     """What one event, and what was known when it happened, give to a template.
 
@@ -133,7 +132,7 @@ def _artifact(row: Mapping[str, Any], event: Event, base_url: str) -> dict[str, 
     }
 
 
-def _recommendation(row: Mapping[str, Any], formats: Formats) -> dict[str, Any]:
+def _recommendation(row: Mapping[str, Any], formats: Localizer) -> dict[str, Any]:
     priority = text(row, "priority")
     return {
         **row,

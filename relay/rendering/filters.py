@@ -8,7 +8,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 from markupsafe import Markup, escape
 
-from relay.rendering.localized_values import Formats
+from relay.rendering.localized_values import Localizer
 from relay.rendering.texts import bound, cut, inert, line, safe_url
 from relay.rendering.translations import Language
 
@@ -84,7 +84,7 @@ def figures(context: Context, document: object, without: Iterable[str] = (), lim
     """The plain values of a document as `label` and `value`, told in the reader's language."""
     if not isinstance(document, Mapping):
         return []
-    formats: Formats = context["formats"]
+    formats: Localizer = context["formats"]
     told = [
         {"label": formats.language.label(key), "value": shorten(formats.amount(value), 200)}
         for key, value in document.items()
@@ -115,33 +115,33 @@ def _format(method: Callable[..., str]) -> Callable[..., Any]:
 
 
 def _language(context: Context) -> Language:
-    formats: Formats = context["formats"]
+    formats: Localizer = context["formats"]
     return formats.language
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "icon": icon, "symbol": symbol, "tone": tone, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
     "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound,
-    "num": _format(Formats.num), "pct": _format(Formats.pct), "duration": _format(Formats.duration),
-    "bytes": _format(Formats.bytes), "rate": _format(Formats.rate), "money": _format(Formats.money),
-    "amount": _format(Formats.amount), "localtime": _format(Formats.localtime),
+    "num": _format(Localizer.num), "pct": _format(Localizer.pct), "duration": _format(Localizer.duration),
+    "bytes": _format(Localizer.bytes), "rate": _format(Localizer.rate), "money": _format(Localizer.money),
+    "amount": _format(Localizer.amount), "localtime": _format(Localizer.localtime),
 }  # fmt: skip
 
 
-def helpers(mode: str, hosts: Collection[str] = ()) -> dict[str, Callable[..., Any]]:
+def helpers(escaping: str, hosts: Collection[str] = ()) -> dict[str, Callable[..., Any]]:
     """`link(url, text)`, `code(text)` and `pre(text)` in the markup of this kind of text."""
-    shapes = SHAPES[mode]
+    shapes = SHAPES[escaping]
 
     def shaped(shape: str, **parts: str) -> str:
         # Markup.format escapes every part; plain text needs none of it.
-        return shapes[shape].format(**parts) if mode == "text" else Markup(shapes[shape]).format(**parts)  # noqa: S704
+        return shapes[shape].format(**parts) if escaping == "text" else Markup(shapes[shape]).format(**parts)  # noqa: S704
 
     def link(url: object, text: object) -> str:
         """The text, leading to the address if that is a safe one, on one of the hosts where they are named."""
         target, shown = safe_url(url, hosts), shorten(text)
         if not target:
             return shown
-        return shaped("link", url=target, text=inert(shown) if mode == "mrkdwn" else shown)
+        return shaped("link", url=target, text=inert(shown) if escaping == "mrkdwn" else shown)
 
     def code(text: object) -> str:
         """An id or a name in a fixed-width font."""
@@ -154,6 +154,6 @@ def helpers(mode: str, hosts: Collection[str] = ()) -> dict[str, Callable[..., A
         return shaped("pre", text=shown) if shown else ""
 
     def unfenced(text: str) -> str:
-        return text.replace("`", "'") if mode == "mrkdwn" else text  # nothing else ends Slack's code
+        return text.replace("`", "'") if escaping == "mrkdwn" else text  # nothing else ends Slack's code
 
     return {"link": link, "code": code, "pre": pre}

@@ -9,20 +9,20 @@ The message is then made in relay's own wording, and says so. What is built in i
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markupsafe import escape
-
 from relay.domain.deliveries import Kind
 from relay.domain.events import Event
 from relay.errors import TemplateError
-from relay.rendering.checks import FELL_BACK, problems
+from relay.rendering.checks import problems
+from relay.rendering.formats import format_of
+from relay.rendering.notices import FELL_BACK
 from relay.rendering.process import BOUNDS, Bounds, Child, Ended
-from relay.rendering.renderer import Renderer
+from relay.rendering.renderer import DEFAULTS, Renderer, RenderOptions
 
 REST = 60.0  # seconds for which a file that ended the child is left alone
 
@@ -41,22 +41,17 @@ class IsolatedRenderer:
     def __init__(
         self,
         directories: Sequence[Path],
+        options: RenderOptions = DEFAULTS,
         *,
-        base_url: str = "",
-        default_timezone: str = "UTC",
-        hosts: Collection[str] = (),
         bounds: Bounds = BOUNDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._options: dict[str, Any] = {
-            "base_url": base_url, "default_timezone": default_timezone, "hosts": tuple(hosts),
-        }  # fmt: skip
-        self.renderer = Renderer(directories, **self._options)
+        self.renderer = Renderer(directories, options)
         self.faults: dict[str, str] = {}  # file of the user's own → what became of it; until it serves again
         self._built_in: Renderer | None = None
         self._clock = clock
         self._resting: dict[str, tuple[float, str]] = {}  # file → until when, and why
-        self._child = Child(directories, self._options, bounds)
+        self._child = Child(directories, options, bounds)
         # One thread: messages are made one after the other, and waiting for them holds up nobody else.
         self._queue = ThreadPoolExecutor(1, "templates")
 
@@ -93,8 +88,8 @@ class IsolatedRenderer:
             return Rendered(self.renderer.fallback(channel, event, language), fault)
         self.faults[own] = fault
         content = await asyncio.to_thread(self._plainly, (channel, kind, event, history), options)
-        text = self.renderer.catalogues.language(language).translations.gettext(FELL_BACK)
-        return Rendered(with_footnote(channel, content, text % {"file": own}), fault)
+        note = self.translated(FELL_BACK, language) % {"file": own}
+        return Rendered(format_of(channel).footnote(content, note), fault)
 
     def render(
         self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], **options: Any
@@ -142,23 +137,8 @@ class IsolatedRenderer:
         """In relay's own wording, whose templates are compiled when they are first needed."""
         try:
             if self._built_in is None:
-                self._built_in = Renderer(self.renderer.directories[-1:], **self._options)
+                self._built_in = Renderer(self.renderer.directories[-1:], self.renderer.options)
             return self._built_in.render(*arguments, **options)
         except Exception:  # noqa: BLE001 - a channel of the user's own may have no template but theirs
             channel, _, event, _ = arguments
             return self.renderer.fallback(channel, event, options["language"])
-
-
-def with_footnote(channel: str, content: dict[str, Any], note: str) -> dict[str, Any]:
-    """The message with a note at its foot."""
-    if channel == "slack":
-        block = {"type": "context", "elements": [{"type": "plain_text", "text": note, "emoji": False}]}
-        return content | {key: [*content[key][:49], block] for key in ("blocks", "rich") if content.get(key)}
-    if channel == "email":
-        shown = (
-            '<p style="margin: 0; padding: 12px 24px; font: 14px sans-serif; color: #57606A; '
-            f'background-color: #FFFFFF">{escape(note)}</p></body>'
-        )
-        head, _, tail = content["html"].rpartition("</body>")
-        return content | {"text": f"{content['text']}\n{note}\n", "html": f"{head}{shown}{tail}"}
-    return content | ({"text": f"{content['text']}\n{note}"} if isinstance(content.get("text"), str) else {})

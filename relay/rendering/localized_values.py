@@ -45,7 +45,7 @@ _MONEY = re.compile(rf"(US\$|[$€£¥])\s*(-?{_NUMBER})|(-?{_NUMBER})\s*([A-Z]{
 
 
 @dataclass(frozen=True, slots=True)
-class Formats:
+class Localizer:
     """How one reader reads. Each method takes what a document says, a number or a text, and gives a text."""
 
     language: Language

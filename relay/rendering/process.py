@@ -17,6 +17,7 @@ from typing import Any
 import relay
 from relay.errors import TemplateError
 from relay.rendering.child import MAX_ANSWER, TOO_BIG, read_frame, write_frame
+from relay.rendering.renderer import RenderOptions
 from relay.rendering.sandbox import COMPILED
 from relay.rendering.texts import line
 
@@ -44,7 +45,7 @@ class Ended(TemplateError):
 class Child:
     """The process, started when it is first asked. Not for several threads at a time."""
 
-    def __init__(self, directories: Sequence[Path], options: dict[str, Any], bounds: Bounds) -> None:
+    def __init__(self, directories: Sequence[Path], options: RenderOptions, bounds: Bounds) -> None:
         self._settings = {
             "directories": [str(directory.absolute()) for directory in directories], "options": options,
             "memory": bounds.memory, "seconds": bounds.seconds,

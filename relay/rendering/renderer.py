@@ -1,6 +1,7 @@
 """The renderer: from an event to what a channel sends, in one reader's language and zone."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from relay.errors import TemplateError
 from relay.rendering.checks import problems
 from relay.rendering.context import context, open_alarm
 from relay.rendering.digests import TOGETHER, counts
-from relay.rendering.formats import email, slack
-from relay.rendering.localized_values import Formats
-from relay.rendering.template_set import MODES, REQUIRED, Library
+from relay.rendering.formats import format_of
+from relay.rendering.localized_values import Localizer
+from relay.rendering.scope import MessageScope
+from relay.rendering.template_set import Library
 from relay.rendering.texts import clean, line, safe_url
 from relay.rendering.translations import Catalogues
 
@@ -31,27 +33,29 @@ BATCH_OF_STATUS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """What all messages of a renderer have in common. Plain data, since it crosses to the child process as well."""
+
+    base_url: str = ""  # where the platform is; its documents name addresses without it
+    default_timezone: str = "UTC"
+    hosts: tuple[str, ...] = ()  # where links may lead to, and to what is below them; none: anywhere
+
+
+DEFAULTS = RenderOptions()
+
+
 class Renderer:
     """Compiles every template when it is built, so that a fault shows then, with file and line. Holds no state."""
 
-    def __init__(
-        self,
-        directories: Sequence[Path],
-        *,
-        base_url: str = "",
-        default_timezone: str = "UTC",
-        hosts: Collection[str] = (),
-    ) -> None:
+    def __init__(self, directories: Sequence[Path], options: RenderOptions = DEFAULTS) -> None:
         """`directories` are searched in this order: the user's own first, the built-in one last.
 
-        `base_url` is where the platform is; its documents name addresses without it. `hosts`, and what is below them,
-        are where links may lead to; none: anywhere. TemplateError if a
-        template or a catalogue cannot be used.
+        TemplateError if a template or a catalogue cannot be used.
         """
         self.directories = tuple(directories)
-        self._base_url = base_url
-        self._timezone = default_timezone
-        self.library = Library(self.directories, hosts=hosts)
+        self.options = options
+        self.library = Library(self.directories, hosts=options.hosts)
         self.catalogues = Catalogues(self.directories)
 
     @property
@@ -73,57 +77,52 @@ class Renderer:
         unsubscribe: str = "",
         buttons: Sequence[Mapping[str, str]] = (),
     ) -> dict[str, Any]:
-        """The content of one notification; for a channel without a finish of its own, what its template says.
+        """The content of one notification, as the channel's format makes it (relay.rendering.formats).
 
-        slack: `text` and `blocks`. email: `subject` (says what happened), `topic` (the same for all mails about one
-        operation), `preheader`, `text` and `html`. `unsubscribe` is the address of the page where the reader ends it;
-        `buttons` stand under a live message, each an `action` and the `value` that comes back with a press.
-        TemplateError names file and line.
+        `unsubscribe` is the address of the page where the reader ends it; `buttons` stand under a live message, each an
+        `action` and the `value` that comes back with a press. TemplateError names file and line.
         """
-        formats = Formats(self.catalogues.language(language), ZoneInfo(timezone or self._timezone), now)
+        zone = ZoneInfo(timezone or self.options.default_timezone)
+        localizer = Localizer(self.catalogues.language(language), zone, now)
         name = message_of(event, kind, history)
-        values = context(event, history, formats, self._base_url, live=kind == "live") | {
+        values = context(event, history, localizer, self.options.base_url, live=kind == "live") | {
             "message": name,
             "kind": kind,
             # Tokens are ours, and of no use with a single character changed.
-            "buttons": [{**one, "value": Markup(one["value"])} for one in buttons],  # noqa: S704
+            "buttons": [{**button, "value": Markup(button["value"])} for button in buttons],  # noqa: S704
             "dest": {
                 "name": destination,
                 "channel": channel,
-                "language": formats.language.code,
+                "language": localizer.language.code,
                 "timezone": timezone,
                 "unsubscribe": safe_url(unsubscribe),
             },
         }
-        told = values | self.library.macros(MODES.get(channel, "text"), channel, values)
-        tree = self.library.message(channel, name, kind, destination)
-        content = tree.render(told)
-        field, why = REQUIRED.get(channel, ("", ""))
-        if field and field not in content:
-            raise TemplateError(f"{tree.file}:1: `{field}:` is missing: {why}")
+        scope = MessageScope(self.library, channel, name, destination, values)
+        format_ = format_of(channel)
+        template_values = scope.values(format_.escaping)
+        template = self.library.message(channel, name, kind, destination)
+        content = template.render(template_values)
+        for field, why in format_.required.items():
+            if field not in content:
+                raise TemplateError(f"{template.file}:1: `{field}:` is missing: {why}")
         try:
-            if channel == "slack":
-                return slack.finish(content)
-            if channel == "email":
-                html, text = (self.library.layout(channel, name, ending, destination) for ending in ("html", "txt"))
-                return email.finish(content, told, values | self.library.macros("html", channel, values), text, html)
+            return format_.finish(content, scope.fill_layout)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise TemplateError(f"{tree.file}: a field has another shape than it has in {channel}: {error!r}") from None
-        return content
+            fault = f"a field has another shape than it has in {channel}: {error!r}"
+            raise TemplateError(f"{template.file}: {fault}") from None
 
     def fallback(self, channel: str, event: Event, language: str) -> dict[str, Any]:
         """One plain line, made without any template, for when a template fails: the message itself never does."""
-        known = self.catalogues.language(language)
+        words = self.catalogues.language(language)
         about = event.batch if event.about_batch else event.operation
-        name = (about.name or about.id) if about else event.subject
+        topic = (about.name or about.id) if about else event.subject
         reason = event.error.get("message", "")
-        parts = [f"{known.label(event.status or event.name)}: {name}", reason if isinstance(reason, str) else ""]
+        parts = [f"{words.label(event.status or event.name)}: {topic}", reason if isinstance(reason, str) else ""]
         if event.name in TOGETHER:
-            name, parts = "relay", [counts(event, known)]
-        told = line(clean(" – ".join(part for part in parts if part)))
-        if channel == "slack":
-            return slack.fallback(told)
-        return email.fallback(told, name, known.code) if channel == "email" else {"text": told}
+            topic, parts = "relay", [counts(event, words)]
+        text = line(clean(" – ".join(part for part in parts if part)))
+        return format_of(channel).fallback(text, topic, words.code)
 
     def overriding_file(
         self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()

@@ -20,7 +20,7 @@ from relay.rendering import autoescape
 from relay.rendering.filters import FILTERS, helpers
 from relay.rendering.texts import inert
 
-Mode = Literal["mrkdwn", "html", "text"]
+Escaping = Literal["mrkdwn", "html", "text"]
 
 # Left out are those that format to any width (format, center, indent, wordwrap), reach attributes or
 # internals (attr, pprint, xmlattr), switch escaping off (safe) or promise what we say in our own way (truncate).
@@ -56,7 +56,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """A closed world: documents are data without methods of their own, operators work on numbers."""
 
     intercepted_binops = frozenset({"*", "**", "%", "+"})
-    mode: Mode = "text"
+    escaping: Escaping = "text"
     hosts: Collection[str] = ()  # where links may lead to; empty: anywhere
 
     def compile(
@@ -104,25 +104,25 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def unquoted(self, text: str) -> str:
         """Slack knows three entities only; the two for quotes can come from nothing but our own escaping."""
-        return text.replace("&#34;", '"').replace("&#39;", "'") if self.mode == "mrkdwn" else text
+        return text.replace("&#34;", '"').replace("&#39;", "'") if self.escaping == "mrkdwn" else text
 
 
-def environment(mode: Mode, loader: BaseLoader, hosts: Collection[str] = ()) -> Sandbox:
+def environment(escaping: Escaping, loader: BaseLoader, hosts: Collection[str] = ()) -> Sandbox:
     """The environment for one kind of text. All escape by themselves but `text`, where nothing is active."""
     sandbox = Sandbox(
         loader=loader,
-        autoescape=mode != "text",
+        autoescape=escaping != "text",
         undefined=Absent,
-        finalize=_finalize_mrkdwn if mode == "mrkdwn" else _finalize,
+        finalize=_finalize_mrkdwn if escaping == "mrkdwn" else _finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
         optimized=False,  # the optimizer would work out constants: `"x"|replace("x", …)` grows while it is compiled
         extensions=["jinja2.ext.i18n"],
     )
-    sandbox.mode, sandbox.hosts = mode, hosts
+    sandbox.escaping, sandbox.hosts = escaping, hosts
     sandbox.filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | autoescape.FILTERS
-    sandbox.globals = {"range": sandbox.globals["range"], **helpers(mode, hosts), **_gettext_functions()}
+    sandbox.globals = {"range": sandbox.globals["range"], **helpers(escaping, hosts), **_gettext_functions()}
     sandbox.newstyle_gettext = True  # type: ignore[attr-defined]
     sandbox.policies["ext.i18n.trimmed"] = True
     return sandbox

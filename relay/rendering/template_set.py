@@ -6,7 +6,7 @@ are compiled when they are first needed: all of them take a second, and most of 
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from jinja2 import FileSystemLoader, Template
 from jinja2.exceptions import TemplateError as JinjaError
@@ -14,24 +14,19 @@ from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import Markup
 
 from relay.errors import TemplateError
+from relay.rendering.formats import format_of
 from relay.rendering.message_template import MessageTemplate
-from relay.rendering.sandbox import Mode, Sandbox, environment
+from relay.rendering.sandbox import Escaping, Sandbox, environment
 from relay.rendering.text_template import Source, Values, fault
 from relay.rendering.texts import line
 from relay.resources import resource_dir
 
-# How a channel's texts escape what events say. A channel that is not named here sends plain text.
-MODES: dict[str, Mode] = {"slack": "mrkdwn", "email": "text"}
 GENERIC = "generic"
 SENTENCES = "sentences.j2"
 PARTS = "parts.j2"
 NO_CHANNELS = ("locales", "samples", "golden")
 NOT_UTF8 = "expected UTF-8; save it in that encoding"
 SHARED = (".j2", ".html", ".txt")
-REQUIRED = {
-    "slack": ("text", "it is what a phone shows and what a screen reader reads"),
-    "email": ("subject", "a mail needs one"),
-}
 
 Made = TypeVar("Made")
 
@@ -71,8 +66,8 @@ class Library:
         """TemplateError at the first fault of a user's file; with a list for them, every faulty file is noted there
         and left out."""
         self._loader = FileSystemLoader(list(directories))
-        self.environments: dict[Mode, Sandbox] = {
-            mode: environment(mode, self._loader, hosts) for mode in ("mrkdwn", "html", "text")
+        self.environments: dict[Escaping, Sandbox] = {
+            escaping: environment(escaping, self._loader, hosts) for escaping in get_args(Escaping)
         }
         self._built_in = len(directories) - 1
         self._levels: dict[str, int] = {}  # each file's name → the number of the directory that it is taken from
@@ -87,9 +82,9 @@ class Library:
             channel, _, file = name.partition("/")
             if file.endswith(".yaml") and "/" not in file:
                 self._add(channel, file.removesuffix(".yaml"), name)
-        for mode, name in self._plain_templates():
+        for escaping, name in self._plain_templates():
             if self._levels[name] not in self._later:
-                self._tried(self.template, mode, name)
+                self._tried(self.template, escaping, name)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -104,8 +99,8 @@ class Library:
         """Compile what was left for later, where no later message may be held up by it."""
         for trees in self._trees.values():
             dict(trees)
-        for mode, name in self._plain_templates():
-            self.template(mode, name)
+        for escaping, name in self._plain_templates():
+            self.template(escaping, name)
 
     def message(self, channel: str, name: str, kind: str, destination: str = "") -> MessageTemplate:
         """The file for this message: the user's before the built-in one, then the one for this destination, then the
@@ -129,14 +124,14 @@ class Library:
     def layout(self, channel: str, name: str, ending: str, destination: str = "") -> Template:
         """The message's own layout, else the channel's; of each, the one for this destination first."""
         stems = [f"{stem}@{destination}" if at else stem for stem in (name, "layout") for at in (destination, "")]
-        mode: Mode = "html" if ending == "html" else "text"
+        escaping: Escaping = "html" if ending == "html" else "text"
         names = [f"{channel}/{stem}.{ending}" for stem in stems]
-        return self.template(mode, next((each for each in names if each in self._levels), names[-1]))
+        return self.template(escaping, next((each for each in names if each in self._levels), names[-1]))
 
-    def template(self, mode: Mode, name: str) -> Template:
+    def template(self, escaping: Escaping, name: str) -> Template:
         """A template file, compiled. TemplateError names file and line."""
         try:
-            return self.environments[mode].get_template(name)
+            return self.environments[escaping].get_template(name)
         except TemplateSyntaxError as error:
             raise TemplateError(f"{error.filename or name}:{error.lineno}: {error.message}") from None
         except JinjaError as error:
@@ -146,10 +141,10 @@ class Library:
         except UnicodeDecodeError:
             raise TemplateError(f"{name}: {NOT_UTF8}") from None
 
-    def macros(self, mode: Mode, channel: str, values: Values) -> dict[str, Any]:
+    def macros(self, escaping: Escaping, channel: str, values: Values) -> dict[str, Any]:
         """`say`, the sentences that all channels share, and `parts`, the channel's own building blocks."""
-        say = self._macros(mode, SENTENCES, values, line)
-        parts = self._macros(mode, f"{channel}/{PARTS}", {**values, "say": say}, _lines)
+        say = self._macros(escaping, SENTENCES, values, line)
+        parts = self._macros(escaping, f"{channel}/{PARTS}", {**values, "say": say}, _lines)
         return {"say": say, "parts": parts}
 
     def sources(self) -> Iterator[Source]:
@@ -161,10 +156,10 @@ class Library:
             text, file, _ = self._loader.get_source(self.environments["text"], name)
             yield Source(Path(file or name), 0, text)
 
-    def _macros(self, mode: Mode, name: str, values: Values, tidy: Callable[[str], str]) -> dict[str, Any]:
+    def _macros(self, escaping: Escaping, name: str, values: Values, tidy: Callable[[str], str]) -> dict[str, Any]:
         if name not in self._levels:
             return {}
-        template = self.template(mode, name)
+        template = self.template(escaping, name)
         try:
             module = template.make_module(dict(values))
         except Exception as error:
@@ -172,13 +167,13 @@ class Library:
         found = {key: value for key, value in vars(module).items() if not key.startswith("_") and callable(value)}
         return {key: _tidied(macro, tidy) for key, macro in found.items()}
 
-    def _plain_templates(self) -> Iterator[tuple[Mode, str]]:
+    def _plain_templates(self) -> Iterator[tuple[Escaping, str]]:
         for name in sorted(self._levels):
             folder, _, file = name.rpartition("/")
             if name == SENTENCES:
-                yield from ((mode, name) for mode in self.environments)
+                yield from ((escaping, name) for escaping in self.environments)
             elif file == PARTS:
-                yield MODES.get(folder, "text"), name
+                yield format_of(folder).escaping, name
             elif file.endswith((".html", ".txt")) and folder:
                 yield ("html" if file.endswith(".html") else "text"), name
 
@@ -194,7 +189,7 @@ class Library:
             source, file, _ = self._loader.get_source(self.environments["text"], name)
         except UnicodeDecodeError:
             raise TemplateError(f"{name}: {NOT_UTF8}") from None
-        texts, addresses = self.environments[MODES.get(channel, "text")], self.environments["text"]
+        texts, addresses = self.environments[format_of(channel).escaping], self.environments["text"]
         return MessageTemplate(Path(file or name), source, texts, addresses, name=name)
 
     def _tried(self, make: Callable[..., Made], *arguments: Any) -> Made | None:

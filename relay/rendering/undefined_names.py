@@ -12,9 +12,10 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.rendering.checks import NOON
 from relay.rendering.context import context
-from relay.rendering.localized_values import Formats
+from relay.rendering.formats import format_of
+from relay.rendering.localized_values import Localizer
 from relay.rendering.sandbox import Sandbox
-from relay.rendering.template_set import PARTS, REQUIRED, SENTENCES, Library
+from relay.rendering.template_set import PARTS, SENTENCES, Library
 from relay.rendering.text_template import Source
 from relay.rendering.translations import SOURCE, Catalogues
 
@@ -38,15 +39,16 @@ def unknown_names(library: Library, values: Mapping[str, Any]) -> Iterator[str]:
         own = {name for file, names in macros.items() if (file.parent.name, file.name) == place for name in names}
         known = {*values, *PER_MESSAGE, *environment.globals, *source.names}
         yield from _of(source, environment, known, fields | ({"parts": own} if own else {}))
-    for channel, (field, why) in REQUIRED.items():
-        for tree in library.messages.get(channel, {}).values():
-            if field not in tree.fields:
-                yield f"{tree.file}:1: `{field}:` is missing: {why}"
+    for channel, templates in library.messages.items():
+        for template in templates.values():
+            for field, why in format_of(channel).required.items():
+                if field not in template.fields:
+                    yield f"{template.file}:1: `{field}:` is missing: {why}"
 
 
 def values_of(event: Event, history: tuple[Event, ...], catalogues: Catalogues, base_url: str = "") -> dict[str, Any]:
     """What templates get for this event, in the source language."""
-    return context(event, history, Formats(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at), base_url)
+    return context(event, history, Localizer(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at), base_url)
 
 
 def empty_values(catalogues: Catalogues) -> dict[str, Any]:

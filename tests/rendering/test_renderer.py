@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from relay.domain.events import Event
 from relay.domain.mrkdwn import TEXT_BUDGET, length, truncate_mrkdwn
 from relay.errors import TemplateError
-from relay.rendering import Renderer, checks
-from relay.rendering.localized_values import Formats
+from relay.rendering import Renderer, RenderOptions, checks
+from relay.rendering.localized_values import Localizer
 from relay.rendering.renderer import message_of
 from relay.rendering.sandbox import COMPILED
 from relay.rendering.template_set import Library
@@ -35,7 +35,7 @@ NOW = datetime(2024, 1, 20, 12, 3, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
-    return Renderer([BUILT_IN], base_url=samples.BASE_URL)
+    return Renderer([BUILT_IN], RenderOptions(samples.BASE_URL))
 
 
 Build = Callable[..., Renderer]
@@ -49,7 +49,7 @@ def alone(tmp_path: Path) -> Build:
         for name, text in files.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text, "utf-8")
-        return Renderer([tmp_path, *more], **options)
+        return Renderer([tmp_path, *more], RenderOptions(**options))
 
     return build
 
@@ -768,8 +768,8 @@ def test_the_plain_message_says_what_happened_to_what_and_why(renderer: Renderer
 # Numbers, times and amounts
 
 
-def formats(language: str, zone: str = "Europe/Berlin", now: datetime = NOW) -> Formats:
-    return Formats(Catalogues([BUILT_IN]).language(language), ZoneInfo(zone), now)
+def formats(language: str, zone: str = "Europe/Berlin", now: datetime = NOW) -> Localizer:
+    return Localizer(Catalogues([BUILT_IN]).language(language), ZoneInfo(zone), now)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 
-from relay.rendering import Renderer
+from relay.rendering import Renderer, RenderOptions
 from tests.support import digests, samples
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ Rule = tuple[tuple[str, ...], dict[str, str]]
 
 
 def renderer() -> Renderer:
-    return Renderer([ROOT / "templates"], base_url=samples.BASE_URL)
+    return Renderer([ROOT / "templates"], RenderOptions(samples.BASE_URL))
 
 
 def mail(renderer: Renderer, name: str, *, language: str = "en", change: Change = dict) -> dict[str, Any]:

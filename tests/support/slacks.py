@@ -8,7 +8,7 @@ from typing import Any
 
 from relay.domain.deliveries import Kind
 from relay.domain.events import Event
-from relay.rendering import Renderer
+from relay.rendering import Renderer, RenderOptions
 from tests.support import samples
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ Change = Callable[[Body], Body]
 
 
 def renderer() -> Renderer:
-    return Renderer([ROOT / "templates"], base_url=samples.BASE_URL)
+    return Renderer([ROOT / "templates"], RenderOptions(samples.BASE_URL))
 
 
 def bodies() -> dict[str, Body]:

@@ -1,13 +1,14 @@
 """The last step to a mail: one message becomes an HTML part and a text part, which say the same."""
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from css_inline import CSSInliner
-from jinja2 import Template
 from markupsafe import escape
 
-from relay.rendering.text_template import Values, render_text
+from relay.domain.deliveries import Kind
+from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
 from relay.rendering.texts import cut, line, plain
 
 MAX_SUBJECT = 200
@@ -26,38 +27,49 @@ _BLANK = re.compile(r"\n{3,}")
 _INLINER = CSSInliner(load_remote_stylesheets=False)
 
 
-def finish(
-    content: dict[str, Any], values: Values, html_values: Values, text: Template, html: Template
-) -> dict[str, Any]:
-    """`subject`, `topic`, `preheader`, `text` and `html`, made by the layouts from the message's fields."""
-    subject, preheader = (cut(line(content.get(name, "")), MAX_SUBJECT) for name in ("subject", "preheader"))
-    topic = cut(line(content.get("topic", subject)), MAX_SUBJECT)
-    mail = {**FIELDS, **content, "subject": plain(subject), "preheader": preheader}
-    if mail["days"]:
-        mail["days"] = _bars(mail["days"])
-    limit = MAX_DIGEST if mail["days"] else MAX_HTML
-    for rows in ROWS:
-        shown = {**mail, "sections": [_cut(section, rows) for section in mail["sections"]]}
-        page = _INLINER.inline(render_text(html, {**html_values, "mail": shown}, MAX_TEXT))
-        if len(page.encode()) <= limit:
-            break
-    return {
-        "subject": plain(subject),
-        "topic": plain(topic),
-        "preheader": plain(preheader),
-        "text": _BLANK.sub("\n\n", plain(render_text(text, {**values, "mail": shown}, MAX_TEXT))) + "\n",
-        "html": page,
-    }
+class EmailFormat(PlainFormat):
+    """`subject` (says what happened), `topic` (the same for all mails about one operation), `preheader`, `text` and
+    `html`, made by the layouts from the message's fields."""
 
+    required: ClassVar[Mapping[str, str]] = {"subject": "a mail needs one"}
+    kinds: ClassVar[tuple[Kind, ...]] = ("each",)
 
-def fallback(told: str, name: str, language: str) -> dict[str, Any]:
-    """A mail without any template."""
-    subject, topic = (cut(line(f"[relay] {said}"), MAX_SUBJECT) for said in (told, name))
-    html = (
-        f'<!DOCTYPE html><html lang="{escape(language)}"><head><meta charset="utf-8"><title>{escape(subject)}</title>'
-        f"</head><body><p>{escape(told)}</p></body></html>"
-    )
-    return {"subject": subject, "topic": topic, "preheader": "", "text": f"{plain(told)}\n", "html": html}
+    def finish(self, content: Content, fill_layout: FillLayout) -> Content:
+        subject, preheader = (cut(line(content.get(name, "")), MAX_SUBJECT) for name in ("subject", "preheader"))
+        topic = cut(line(content.get("topic", subject)), MAX_SUBJECT)
+        fields = {**FIELDS, **content, "subject": plain(subject), "preheader": preheader}
+        if fields["days"]:
+            fields["days"] = _bars(fields["days"])
+        limit = MAX_DIGEST if fields["days"] else MAX_HTML
+        for rows in ROWS:
+            mail = {**fields, "sections": [_cut(section, rows) for section in fields["sections"]]}
+            page = _INLINER.inline(fill_layout("html", {"mail": mail}, MAX_TEXT))
+            if len(page.encode()) <= limit:
+                break
+        text = fill_layout("txt", {"mail": mail}, MAX_TEXT)
+        return {
+            "subject": plain(subject),
+            "topic": plain(topic),
+            "preheader": plain(preheader),
+            "text": _BLANK.sub("\n\n", plain(text)) + "\n",
+            "html": page,
+        }
+
+    def fallback(self, text: str, topic: str, language: str) -> Content:
+        subject, topic = (cut(line(f"[relay] {words}"), MAX_SUBJECT) for words in (text, topic))
+        html = (
+            f'<!DOCTYPE html><html lang="{escape(language)}"><head><meta charset="utf-8">'
+            f"<title>{escape(subject)}</title></head><body><p>{escape(text)}</p></body></html>"
+        )
+        return {"subject": subject, "topic": topic, "preheader": "", "text": f"{plain(text)}\n", "html": html}
+
+    def footnote(self, content: Content, note: str) -> Content:
+        paragraph = (
+            '<p style="margin: 0; padding: 12px 24px; font: 14px sans-serif; color: #57606A; '
+            f'background-color: #FFFFFF">{escape(note)}</p></body>'
+        )
+        head, _, tail = content["html"].rpartition("</body>")
+        return content | {"text": f"{content['text']}\n{note}\n", "html": f"{head}{paragraph}{tail}"}
 
 
 def _cut(section: dict[str, Any], rows: int) -> dict[str, Any]:

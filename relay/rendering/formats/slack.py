@@ -1,18 +1,19 @@
 """The last step to a Slack message: Slack's limits, kept by cutting, and everything that would become active by itself.
 
-Limits: https://docs.slack.dev/reference/block-kit/blocks; the sum of all texts is limited too, by a rule that is not
-documented: messages of about 12,000 characters were refused.
+Limits: https://docs.slack.dev/reference/block-kit/blocks. Some are smaller here, where nobody reads as much.
 
 A block with `profile: rich` is one of the newer kinds, which not every Slack shows; one with `profile: classic` stands
 for it where they are not wanted. So one file makes both messages. The rows of a table are written as `cells:`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar
 
 from relay.domain.mrkdwn import MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
 from relay.domain.text import ELLIPSIS
+from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
+from relay.rendering.sandbox import Escaping
 from relay.rendering.texts import bound, line
 
 MAX_TEXT = 150
@@ -26,26 +27,42 @@ _LITERAL = (("&lt;", "‹"), ("&gt;", "›"), ("&amp;", "&"))
 Block = dict[str, Any]
 
 
-def finish(content: dict[str, Any]) -> dict[str, Any]:
+class SlackFormat(PlainFormat):
     """`text` and `blocks` ready for chat.postMessage and chat.update; with `rich`, other blocks to try first."""
-    made = [block for block in content.get("blocks", []) if isinstance(block, dict)]
-    profiles = [block.pop("profile", "") for block in made]
-    told = {**content, "text": _bound(truncate_mrkdwn(line(str(content["text"])), MAX_TEXT))}
+
+    escaping: ClassVar[Escaping] = "mrkdwn"
+    required: ClassVar[Mapping[str, str]] = {"text": "it is what a phone shows and what a screen reader reads"}
+
+    def finish(self, content: Content, fill_layout: FillLayout) -> Content:  # noqa: ARG002 - Slack has no layouts
+        return _finished(content)
+
+    def fallback(self, text: str, topic: str, language: str) -> Content:  # noqa: ARG002 - it says no more than the line
+        escaped = escape_mrkdwn(text)
+        return _finished({"text": escaped, "blocks": [{"type": "section", "text": _plain_text(escaped)}]})
+
+    def footnote(self, content: Content, note: str) -> Content:
+        block = {"type": "context", "elements": [_plain_text(note)]}
+        return content | {
+            key: [*content[key][: MAX_BLOCKS - 1], block] for key in ("blocks", "rich") if content.get(key)
+        }
+
+
+def _finished(content: Content) -> Content:
+    blocks = [block for block in content.get("blocks", []) if isinstance(block, dict)]
+    profiles = [block.pop("profile", "") for block in blocks]
+    message = {**content, "text": _bound(truncate_mrkdwn(line(str(content["text"])), MAX_TEXT))}
     if "rich" in profiles:  # copied, since a block of both may have to be cut in one of them alone
-        rich = [deepcopy(block) for block, profile in zip(made, profiles, strict=True) if profile != "classic"]
-        told["rich"] = _fitted(rich)
-    classic = [block for block, profile in zip(made, profiles, strict=True) if profile != "rich"]
-    return told | {"blocks": _fitted(classic)}
+        rich = [deepcopy(block) for block, profile in zip(blocks, profiles, strict=True) if profile != "classic"]
+        message["rich"] = _cut_blocks(rich)
+    classic = [block for block, profile in zip(blocks, profiles, strict=True) if profile != "rich"]
+    return message | {"blocks": _cut_blocks(classic)}
 
 
-def fallback(told: str) -> dict[str, Any]:
-    """A message without any template."""
-    text = escape_mrkdwn(told)
-    block = {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
-    return finish({"text": text, "blocks": [block]})
+def _plain_text(text: str) -> Block:
+    return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def _fitted(blocks: list[Block]) -> list[Block]:
+def _cut_blocks(blocks: list[Block]) -> list[Block]:
     """The blocks, each within its own limits and all within the message's."""
     blocks = blocks[:MAX_BLOCKS]
     room = TEXT_BUDGET
@@ -83,13 +100,13 @@ def _plan(block: Block, room: int) -> int:
 def _table(block: Block, room: int) -> int:
     """The rows there is room for; what is left out is marked by a row of its own."""
     rows: list[list[Block]] = []
-    written = block.get("rows", [])
-    for row in written:
+    all_rows = block.get("rows", [])
+    for row in all_rows:
         cells = row["cells"] if isinstance(row, dict) else row
         for cell in cells:
             cell["text"] = _literal(str(cell.get("text", "")), LIMITS["plan"])
         size = sum(length(cell["text"]) for cell in cells)
-        if room - size < len(cells) or (len(rows) == MAX_ROWS - 1 and len(written) > MAX_ROWS):
+        if room - size < len(cells) or (len(rows) == MAX_ROWS - 1 and len(all_rows) > MAX_ROWS):
             rows.append([{"type": "raw_text", "text": ELLIPSIS} for _ in cells])
             room -= len(cells)
             break
@@ -102,12 +119,12 @@ def _table(block: Block, room: int) -> int:
 def _texts(block: Block) -> Iterator[tuple[Block, int]]:
     """Each text object with the limit of its place."""
     kind = str(block.get("type"))
-    places = [(block.get("text"), LIMITS.get(kind, 3000))]
-    places += [(field, LIMITS["field"]) for field in block.get("fields", [])]
-    places += [(element, LIMITS["context"]) for element in block.get("elements", [])]
+    limited = [(block.get("text"), LIMITS.get(kind, 3000))]
+    limited += [(field, LIMITS["field"]) for field in block.get("fields", [])]
+    limited += [(element, LIMITS["context"]) for element in block.get("elements", [])]
     buttons = [*block.get("elements", []), block.get("accessory")]
-    places += [(button.get("text"), LIMITS["button"]) for button in buttons if isinstance(button, dict)]
-    for text, limit in places:
+    limited += [(button.get("text"), LIMITS["button"]) for button in buttons if isinstance(button, dict)]
+    for text, limit in limited:
         if isinstance(text, dict) and isinstance(text.get("text"), str):
             yield text, limit
 

@@ -1,0 +1,30 @@
+"""The format of a channel that brings none of its own: plain text, as its templates say it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
+
+from relay.domain.deliveries import Kind
+from relay.rendering.sandbox import Escaping
+from relay.rendering.text_template import Values
+
+Content = dict[str, Any]
+Ending = Literal["html", "txt"]
+FillLayout = Callable[[Ending, Values, int], str]
+"""A channel's layout with this ending, filled in with these fields; TemplateError beyond so many characters."""
+
+
+class PlainFormat:
+    """What relay.rendering.formats.Format asks for; a channel's own format overrides what is different there."""
+
+    escaping: ClassVar[Escaping] = "text"
+    required: ClassVar[Mapping[str, str]] = {}
+    kinds: ClassVar[tuple[Kind, ...]] = ("each", "live", "reply")
+
+    def finish(self, content: Content, fill_layout: FillLayout) -> Content:  # noqa: ARG002 - plain text has no layout
+        return content
+
+    def fallback(self, text: str, topic: str, language: str) -> Content:  # noqa: ARG002 - for those with more fields
+        return {"text": text}
+
+    def footnote(self, content: Content, note: str) -> Content:
+        return content | ({"text": f"{content['text']}\n{note}"} if isinstance(content.get("text"), str) else {})
