@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.channels.slack.channel import NewRoots
+from relay.channels.slack.settings import NewRoots
 from relay.cli.timeline import NOTED, facts_of
 from relay.cli.timeline_page import WHY, sentence_of
 from relay.dev.standins.slack import Fault

@@ -11,6 +11,7 @@ from relay.domain.facts import merge_documents
 from relay.domain.json_access import mapping, rows
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
+from relay.rendering.json_access import between, iso, number, text, time
 from relay.rendering.localized_values import Localizer
 from relay.rendering.operations import address, operation
 from relay.rendering.texts import clean, line, safe_url

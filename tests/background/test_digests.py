@@ -9,7 +9,8 @@ import pytest
 
 from relay.background.digests import Digests, at_hand
 from relay.channels import CHANNELS
-from relay.channels.slack.channel import Slack, SlackSettings
+from relay.channels.slack.channel import Slack
+from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.dev.standins.slack import SlackStandin
 from relay.domain.deliveries import Limit, Notification, Receipt, Target

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from relay.channels.slack.channel import SlackSettings
+from relay.channels.slack.settings import SlackSettings
 from tests.support.browser import Browser, needs_chromium
 from tests.support.inprocess import relay
 from tests.support.pressing import CONFIG, SIGNING_SECRET, scene

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from relay.channels import CHANNELS
-from relay.channels.slack.channel import Slack, SlackSettings
+from relay.channels.slack.channel import Slack
+from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker

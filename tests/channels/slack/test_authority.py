@@ -9,9 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.channels.slack.authority import UNDER_WAY, Authority, kind_of
-from relay.channels.slack.channel import Slack, SlackSettings
+from relay.channels.slack.channel import Slack
 from relay.channels.slack.errors import SlackError
 from relay.channels.slack.people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR, People
+from relay.channels.slack.settings import SlackSettings
 from relay.dev.standins.slack import Fault, SlackStandin, User
 from relay.domain.presses import Person, Presser
 from tests.support.clock import Clock

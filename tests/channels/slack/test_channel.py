@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 from pydantic import ValidationError
 
-from relay.channels.slack.channel import Slack, SlackSettings
+from relay.channels.slack.channel import Slack
+from relay.channels.slack.settings import SlackSettings
 from relay.dev.standins.slack import Fault, Group, Message, SlackStandin, User
 from relay.domain.deliveries import Notification
 from relay.domain.mrkdwn import truncate_mrkdwn

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.channels.slack.channel import Slack, SlackSettings
+from relay.channels.slack.channel import Slack
+from relay.channels.slack.settings import SlackSettings
 from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.deliveries import Notification
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
-from relay.channels.slack.channel import Slack, SlackSettings
+from relay.channels.slack.channel import Slack
+from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.deliveries import PERSON, Notification

@@ -1,0 +1,208 @@
+"""`channels.slack` in the configuration: how Slack is reached, and who may press a button there."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from relay.channels.slack.authority import EVERYONE, kind_of
+from relay.channels.slack.directory import by_id
+from relay.configfile.units import duration
+from relay.configfile.validation import keyed
+from relay.policy.presentation import OWNER
+
+MODES = ("live", "each", "outcomes", "digest")
+WEBHOOK_MODES = ("outcomes", "each", "digest")  # nothing posted by one can be edited
+EDITS_PER_MINUTE = 40  # of the 50 that Slack allows the whole workspace
+
+# What people write in place of the bot token, by how it begins, and what is said of it.
+OTHER_TOKENS = {
+    "http": "; an incoming webhook goes under webhooks",
+    "xapp-": ", and not an app-level token",
+    "xoxp-": ", and not a user token: messages would come from that person",
+    "xoxe": "; this one rotates and ends within 12 hours, so switch token rotation off, or make an app without it",
+    "xoxc-": ", and not one that a browser logs in with",
+    "xoxd-": ", and not one that a browser logs in with",
+    "bearer ": " alone, without the word Bearer",
+}
+
+_ID = re.compile(r"(?=.*\d)[CGDU][A-Z0-9]{2,30}")
+_NAME = re.compile(r"#[\w.-]{1,80}")
+_PLACEHOLDER = re.compile(r"\$\{|\.\.\.|\*\*|[<>\s]|change.?me|your.?token|^xox[a-z]-?x*$", re.IGNORECASE)
+
+
+def _seconds(written: object) -> float:
+    return duration(written)
+
+
+def _off(written: object) -> object:
+    """`off`, which is false in YAML, says that there is no cap."""
+    return None if written is False or written == "off" else keyed("{count: 20, per: 10m}, or off")(written)
+
+
+def _switched(written: object) -> object:
+    return "off" if written is False else written
+
+
+class NewRoots(BaseModel):
+    """How many new live messages a conversation gets; above that one message tells of the others together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: Annotated[int, Field(ge=1, le=1_000)] = 20
+    per: Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str), Field(ge=10, le=86_400)] = (
+        600.0
+    )
+
+
+def _everyone(written: object) -> object:
+    return (written,) if isinstance(written, str) else written
+
+
+def _named(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not kind_of(name.strip()):
+            raise ValueError(
+                f"{name} names nobody who could press a button; expected everyone, a user group such as @data-team, "
+                "an id such as U0123ABCD, or an e-mail address"
+            )
+    return names
+
+
+Names = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=254)], ...],
+    BeforeValidator(_everyone, json_schema_input_type=str | list[str]),
+    AfterValidator(_named),
+]
+
+
+class Actions(BaseModel):
+    """Who may press which button: ids, e-mail addresses and user groups, or `everyone` in the workspace."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    retry: Names = ()  # nobody
+    cancel: Names = ()
+    mute: Names = (EVERYONE,)
+
+
+class SlackSettings(BaseModel):
+    """`channels.slack` in the configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    token: SecretStr = SecretStr("")  # needed where there is no webhook
+    base_url: str = "https://slack.com/api/"
+    proxy: SecretStr = SecretStr("")  # https://user:password@proxy.example.com:3128
+    webhooks: dict[str, SecretStr] = Field(default_factory=dict)  # by conversation: what goes there needs no token
+    new_roots: Annotated[
+        NewRoots | None, BeforeValidator(_off, json_schema_input_type=NewRoots | Literal["off", False] | None)
+    ] = NewRoots()
+    profile: Literal["classic", "rich"] = "classic"  # rich: the newer blocks too, where the workspace has them
+    edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_PER_MINUTE  # of all live messages together
+    interactivity: Annotated[  # buttons under live messages
+        Literal["off", "http"], BeforeValidator(_switched, json_schema_input_type=Literal["off", "http", False])
+    ] = "off"
+    signing_secret: SecretStr = SecretStr("")  # of the app: what it says of a press is signed with it
+    actions: Actions = Actions()
+
+    @field_validator("token")
+    @classmethod
+    def _a_bot_token(cls, token: SecretStr) -> SecretStr:
+        written = token.get_secret_value()
+        for beginning, instead in OTHER_TOKENS.items():
+            if written.casefold().startswith(beginning):
+                raise ValueError(f"expected the app's bot token, xoxb-…{instead}")
+        if not written or not written.isascii() or _PLACEHOLDER.search(written):
+            raise ValueError("expected the Slack app's bot token, xoxb-…, found under OAuth & Permissions")
+        return token
+
+    @field_validator("base_url")
+    @classmethod
+    def _an_address(cls, written: str) -> str:
+        if not _is_address(written):
+            raise ValueError("expected an http(s) address such as https://slack.com/api/")
+        return written if written.endswith("/") else f"{written}/"
+
+    @field_validator("proxy")
+    @classmethod
+    def _a_proxy(cls, written: SecretStr) -> SecretStr:
+        if written.get_secret_value() and not _is_address(written.get_secret_value()):
+            raise ValueError("expected the proxy's address, http://host:port")
+        return written
+
+    @field_validator("webhooks")
+    @classmethod
+    def _their_addresses(cls, written: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for conversation, address in written.items():
+            conversation_of(conversation)
+            if not _is_address(address.get_secret_value()) or _PLACEHOLDER.search(address.get_secret_value()):
+                raise ValueError(f"{conversation}: expected a webhook's address, https://hooks.slack.com/services/…")
+        return written
+
+    @model_validator(mode="after")
+    def _some_way(self) -> Self:
+        if not self.token.get_secret_value() and not self.webhooks:
+            raise ValueError("expected token, the Slack app's bot token, xoxb-…, or webhooks")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_interactivity(self) -> Self:
+        secret = self.signing_secret.get_secret_value()
+        if self.interactivity == "http":
+            if not self.token.get_secret_value():
+                raise ValueError("interactivity needs token: an incoming webhook has no buttons")
+            if not secret.isascii() or len(secret) < 8 or _PLACEHOLDER.search(secret):
+                raise ValueError(
+                    "interactivity: http needs signing_secret, found in Slack under Basic Information, App Credentials"
+                )
+        return self
+
+    def modes_at(self, conversation: str) -> tuple[str, ...]:
+        """What is possible there, the default first; nothing without a token or a webhook."""
+        if conversation in self.webhooks:
+            return WEBHOOK_MODES
+        return MODES if self.token.get_secret_value() else ()
+
+    def warnings_for(self, conversation: str, mode: str, mentions: Iterable[str]) -> Iterator[str]:
+        """What a destination there asks for in vain."""
+        if conversation not in self.webhooks:
+            return
+        if mode not in self.modes_at(conversation):
+            yield f"an incoming webhook cannot edit: {conversation} gets outcomes only"
+        if names := [name for name in mentions if name != OWNER and not by_id(name)]:
+            yield (
+                f"an incoming webhook cannot look names up: {', '.join(names)} will stand in {conversation} as text "
+                "and call nobody; write ids such as U0123ABCD"
+            )
+
+
+def conversation_of(value: object) -> str:
+    """The one conversation that this names: `#name`, or an id (C…, G…, D…, or U… for a person). ValueError if none."""
+    name = value.strip() if isinstance(value, str) else ""
+    if _ID.fullmatch(name) or (_NAME.fullmatch(name) and name == name.lower()):
+        return name
+    likely = f"#{name.lstrip('#').lower()}"
+    hint = f'; did you mean "{likely}"?' if _NAME.fullmatch(likely) else ""
+    if value is None:
+        hint = "; put it in quotes, for without them a # begins a comment"
+    raise ValueError(f'expected one conversation: its name such as "#operations" or its id such as "C0123ABCD"{hint}')
+
+
+def _is_address(written: str) -> bool:
+    try:
+        address = urlsplit(written)
+        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return False
