@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.channels.slack.settings import NewRoots
+from relay.channels.slack.settings import NewMessageLimit
 from relay.cli.timeline import NOTED, facts_of
 from relay.cli.timeline_page import WHY, sentence_of
 from relay.dev.standins.slack import Fault
@@ -168,7 +168,9 @@ async def test_a_throttled_edit_of_the_rolling_message_holds_no_post(
     open_store: Callable[..., Store], clock: Clock
 ) -> None:
     async with flowing(open_store, clock, live=AT_ONCE) as flow:
-        slack = flow.config.channels["slack"].model_copy(update={"new_roots": NewRoots(count=1, per=600)})
+        slack = flow.config.channels["slack"].model_copy(
+            update={"new_message_limit": NewMessageLimit(count=1, per=600)}
+        )
         flow.config = flow.config.model_copy(update={"channels": {"slack": slack}})
         for number in range(2):
             await flow.send(told("operation.progress", 10, operationId=f"op-{number}"))
@@ -188,7 +190,9 @@ async def test_a_rolling_message_that_every_run_has_left_says_so(
     open_store: Callable[..., Store], clock: Clock
 ) -> None:
     async with flowing(open_store, clock, live=AT_ONCE) as flow:
-        slack = flow.config.channels["slack"].model_copy(update={"new_roots": NewRoots(count=1, per=600)})
+        slack = flow.config.channels["slack"].model_copy(
+            update={"new_message_limit": NewMessageLimit(count=1, per=600)}
+        )
         flow.config = flow.config.model_copy(update={"channels": {"slack": slack}})
         for number in range(2):
             await flow.send(told("operation.progress", 10, operationId=f"op-{number}"))

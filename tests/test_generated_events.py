@@ -32,7 +32,7 @@ CONFIG = parse_config(
     """
 sources: {ops: {signature: {secrets: {current: a-secret-of-enough-length}}}}
 channels:
-  slack: {token: xoxb-the-token-of-the-test, new_roots: {count: 5, per: 1m}}
+  slack: {token: xoxb-the-token-of-the-test, new_message_limit: {count: 5, per: 1m}}
   email: {host: 127.0.0.1, from: relay@example.com}
 quiet_hours: {from: "20:00", to: "07:00"}
 timezone: Europe/Berlin

@@ -145,7 +145,7 @@ class Targets:
         return Limits(*self._channels[channel].limits(address, self._config.channels.get(channel)))
 
     def _new_message_cap(self, channel: str) -> tuple[int, float] | None:
-        cap = getattr(self._config.channels.get(channel), "new_roots", None)
+        cap = getattr(self._config.channels.get(channel), "new_message_limit", None)
         return (cap.count, cap.per) if cap else None
 
 

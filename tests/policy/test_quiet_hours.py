@@ -134,8 +134,8 @@ def test_new_live_messages_are_capped_unless_it_is_off() -> None:
     given = event("2026-03-09T15:00")
 
     capped = found(given)
-    off = found(given, configured(TEXT.replace("abcdef}", "abcdef, new_roots: off}")))
-    own = found(given, configured(TEXT.replace("abcdef}", "abcdef, new_roots: {count: 5, per: 1m}}")))
+    off = found(given, configured(TEXT.replace("abcdef}", "abcdef, new_message_limit: off}")))
+    own = found(given, configured(TEXT.replace("abcdef}", "abcdef, new_message_limit: {count: 5, per: 1m}}")))
 
     assert (capped["team"].limits.new_message_cap, capped["own"].limits.new_message_cap) == ((20, 600.0), None)
     assert (off["team"].limits.new_message_cap, own["team"].limits.new_message_cap) == (None, (5, 60.0))

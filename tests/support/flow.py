@@ -28,7 +28,7 @@ RENDERER = IsolatedRenderer([TEMPLATES])
 
 CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
-channels: {slack: {token: xoxb-1-flow, base_url: "%s", new_roots: off}}
+channels: {slack: {token: xoxb-1-flow, base_url: "%s", new_message_limit: off}}
 destinations:
   team: {slack: "#team", mode: live, live: {%s}, mention: {%s}}
   room: {slack: "#room", mode: each}

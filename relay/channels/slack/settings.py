@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -42,20 +43,20 @@ _NAME = re.compile(r"#[\w.-]{1,80}")
 _PLACEHOLDER = re.compile(r"\$\{|\.\.\.|\*\*|[<>\s]|change.?me|your.?token|^xox[a-z]-?x*$", re.IGNORECASE)
 
 
-def _seconds(written: object) -> float:
-    return duration(written)
+def _seconds(raw: object) -> float:
+    return duration(raw)
 
 
-def _off(written: object) -> object:
-    """`off`, which is false in YAML, says that there is no cap."""
-    return None if written is False or written == "off" else keyed("{count: 20, per: 10m}, or off")(written)
+def _off_as_none(raw: object) -> object:
+    """`off`, which is false in YAML, says that there is no limit."""
+    return None if raw is False or raw == "off" else keyed("{count: 20, per: 10m}, or off")(raw)
 
 
-def _switched(written: object) -> object:
-    return "off" if written is False else written
+def _false_as_off(raw: object) -> object:
+    return "off" if raw is False else raw
 
 
-class NewRoots(BaseModel):
+class NewMessageLimit(BaseModel):
     """How many new live messages a conversation gets; above that one message tells of the others together."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,11 +67,11 @@ class NewRoots(BaseModel):
     )
 
 
-def _everyone(written: object) -> object:
-    return (written,) if isinstance(written, str) else written
+def _one_as_tuple(raw: object) -> object:
+    return (raw,) if isinstance(raw, str) else raw
 
 
-def _named(names: tuple[str, ...]) -> tuple[str, ...]:
+def _able_to_press(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if not kind_of(name.strip()):
             raise ValueError(
@@ -82,8 +83,8 @@ def _named(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Names = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=254)], ...],
-    BeforeValidator(_everyone, json_schema_input_type=str | list[str]),
-    AfterValidator(_named),
+    BeforeValidator(_one_as_tuple, json_schema_input_type=str | list[str]),
+    AfterValidator(_able_to_press),
 ]
 
 
@@ -106,59 +107,61 @@ class SlackSettings(BaseModel):
     base_url: str = "https://slack.com/api/"
     proxy: SecretStr = SecretStr("")  # https://user:password@proxy.example.com:3128
     webhooks: dict[str, SecretStr] = Field(default_factory=dict)  # by conversation: what goes there needs no token
-    new_roots: Annotated[
-        NewRoots | None, BeforeValidator(_off, json_schema_input_type=NewRoots | Literal["off", False] | None)
-    ] = NewRoots()
+    new_message_limit: Annotated[
+        NewMessageLimit | None,
+        BeforeValidator(_off_as_none, json_schema_input_type=NewMessageLimit | Literal["off", False] | None),
+        Field(validation_alias=AliasChoices("new_message_limit", "new_roots")),  # its old name is good for ever
+    ] = NewMessageLimit()
     profile: Literal["classic", "rich"] = "classic"  # rich: the newer blocks too, where the workspace has them
     edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_PER_MINUTE  # of all live messages together
     interactivity: Annotated[  # buttons under live messages
-        Literal["off", "http"], BeforeValidator(_switched, json_schema_input_type=Literal["off", "http", False])
+        Literal["off", "http"], BeforeValidator(_false_as_off, json_schema_input_type=Literal["off", "http", False])
     ] = "off"
     signing_secret: SecretStr = SecretStr("")  # of the app: what it says of a press is signed with it
     actions: Actions = Actions()
 
     @field_validator("token")
     @classmethod
-    def _a_bot_token(cls, token: SecretStr) -> SecretStr:
-        written = token.get_secret_value()
+    def _is_bot_token(cls, token: SecretStr) -> SecretStr:
+        text = token.get_secret_value()
         for beginning, instead in OTHER_TOKENS.items():
-            if written.casefold().startswith(beginning):
+            if text.casefold().startswith(beginning):
                 raise ValueError(f"expected the app's bot token, xoxb-…{instead}")
-        if not written or not written.isascii() or _PLACEHOLDER.search(written):
+        if not text or not text.isascii() or _PLACEHOLDER.search(text):
             raise ValueError("expected the Slack app's bot token, xoxb-…, found under OAuth & Permissions")
         return token
 
     @field_validator("base_url")
     @classmethod
-    def _an_address(cls, written: str) -> str:
-        if not _is_address(written):
+    def _is_address(cls, url: str) -> str:
+        if not is_address(url):
             raise ValueError("expected an http(s) address such as https://slack.com/api/")
-        return written if written.endswith("/") else f"{written}/"
+        return url if url.endswith("/") else f"{url}/"
 
     @field_validator("proxy")
     @classmethod
-    def _a_proxy(cls, written: SecretStr) -> SecretStr:
-        if written.get_secret_value() and not _is_address(written.get_secret_value()):
+    def _is_proxy(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not is_address(url.get_secret_value()):
             raise ValueError("expected the proxy's address, http://host:port")
-        return written
+        return url
 
     @field_validator("webhooks")
     @classmethod
-    def _their_addresses(cls, written: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for conversation, address in written.items():
+    def _are_addresses(cls, webhooks: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for conversation, url in webhooks.items():
             conversation_of(conversation)
-            if not _is_address(address.get_secret_value()) or _PLACEHOLDER.search(address.get_secret_value()):
+            if not is_address(url.get_secret_value()) or _PLACEHOLDER.search(url.get_secret_value()):
                 raise ValueError(f"{conversation}: expected a webhook's address, https://hooks.slack.com/services/…")
-        return written
+        return webhooks
 
     @model_validator(mode="after")
-    def _some_way(self) -> Self:
+    def _has_token_or_webhook(self) -> Self:
         if not self.token.get_secret_value() and not self.webhooks:
             raise ValueError("expected token, the Slack app's bot token, xoxb-…, or webhooks")
         return self
 
     @model_validator(mode="after")
-    def _whole_interactivity(self) -> Self:
+    def _interactivity_is_complete(self) -> Self:
         secret = self.signing_secret.get_secret_value()
         if self.interactivity == "http":
             if not self.token.get_secret_value():
@@ -200,9 +203,10 @@ def conversation_of(value: object) -> str:
     raise ValueError(f'expected one conversation: its name such as "#operations" or its id such as "C0123ABCD"{hint}')
 
 
-def _is_address(written: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether this is an http(s) address with a host."""
     try:
-        address = urlsplit(written)
-        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
     except ValueError:
         return False
