@@ -16,13 +16,28 @@ __all__ = ["CHANNELS", "Channel"]
 
 
 class Channel(Protocol):
-    """What relay needs of a channel. Built once by `app`, closed once, used by many attempts at a time."""
+    """What relay needs of a channel. Built once by `app`, closed once, used by many attempts at a time.
+
+    A class may have these members too; nobody who reads one asks which channel it is:
+
+    calls = True             messages can call people; without, a destination has no `mention`
+    renders = True           its templates make a message; without, it gets the event's own document
+    default_events = None    the events that a destination of mode `each` gets where no rule names them; None: all
+    unsubscribes = False     each message has one reader, who can end it: it gets a link, and its address may be
+                             suppressed
+    max_requested = 0        how many addresses one operation may ask for
+    requested_address(name, allowed) -> str
+                             the address that an operation may ask for by this name, given what dynamic_destinations
+                             lists for the channel; ValueError says why not
+    refusals(content) -> Iterator[str]
+                             what the other side would refuse of a message, or not show: for `relay template lint`
+    async gave_up(content, error)
+                             awaited before a delivery becomes a dead letter: for a channel that owes an answer
+    """
 
     Settings: ClassVar[type[BaseModel]]
     """Its table under `channels:` in the configuration. Where not every address can do all `modes`, it has two methods
-    more: `modes_at(address)`, and `warnings_for(address, mode, mentions)`, what a destination asks for in vain.
-    A channel that can call nobody says `calls = False`; one that wants the event's own document and no message
-    `renders = False`; one that owes somebody an answer has `gave_up(content, error)`, awaited before a dead letter."""
+    more: `modes_at(address)`, and `warnings_for(address, mode, mentions)`, what a destination asks for in vain."""
     modes: ClassVar[tuple[str, ...]]
     """The destination modes it can do, the first being the default."""
     max_concurrency: ClassVar[int]

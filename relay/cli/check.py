@@ -83,8 +83,11 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
 
 def _without_unsubscribing(config: Config) -> Iterator[Problem]:
     """Why the readers of mails cannot end them by one click."""
+    from relay.channels import CHANNELS  # noqa: PLC0415
+
     address = urlsplit(config.server.public_url)
-    if not any(destination.channel == "email" for destination in config.destinations.values()):
+    channels = {CHANNELS[destination.channel] for destination in config.destinations.values()}
+    if not any(getattr(channel, "unsubscribes", False) for channel in channels):
         return
     if not address.hostname:
         text = "empty, so mails have no unsubscribe link; expected how the outside reaches relay, https://…"

@@ -95,7 +95,7 @@ def preview(config: Path, name: str, address: str | None, file: Path | None, *, 
             print_json({"destination": name, "address": target.address, "digest": event.document,
                         "content": rendered.content, "fault": rendered.fault})  # fmt: skip
         else:
-            click.echo(visible(rendered.content["text"] if target.channel == "email" else _slack(rendered.content)))
+            click.echo(visible(_slack(rendered.content) if "blocks" in rendered.content else rendered.content["text"]))
         if rendered.fault:
             click.echo(visible(f"a template failed, so this is relay's own wording: {rendered.fault}"), err=True)
 

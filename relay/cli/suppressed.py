@@ -105,11 +105,16 @@ def remove(config: Path, address: str, destination: str | None, *, as_json: bool
 
 def _address(text: str) -> str:
     """As a destination would spell it. RelayError if it is none."""
-    try:
-        [address] = CHANNELS["email"].addresses(text)
-    except ValueError as error:
-        raise RelayError(str(error)) from None
-    return str(address)
+    faults = []
+    for channel in CHANNELS.values():
+        if getattr(channel, "unsubscribes", False):
+            try:
+                [address] = channel.addresses(text)
+            except ValueError as error:
+                faults.append(str(error))
+            else:
+                return str(address)
+    raise RelayError(faults[0])
 
 
 def _where(address: str, destination: str) -> str:

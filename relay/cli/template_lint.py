@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from relay.channels.slack.limits import validate
+from relay.channels import CHANNELS
 from relay.cli.options import json_option, visible
 from relay.cli.template import Workspace, read_workspace, workspace_options
 from relay.configfile.validation import suggest
@@ -20,8 +20,6 @@ from relay.rendering.renderer import message_of
 from relay.rendering.template_set import Library
 from relay.rendering.translations import Catalogues
 from relay.rendering.undefined_names import empty_values, file_of, unknown_names
-
-CLIPPED = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning only
 
 
 @click.command(short_help="Say what is wrong with the templates.")
@@ -67,7 +65,8 @@ def faults_of(workspace: Workspace) -> list[str]:
         file = library.message(
             case.channel, message_of(case.event, case.kind, case.history), case.kind, case.destination
         ).file
-        yield from (f"{file}: {fault}" for fault in _refused(case, content))
+        if refusals := getattr(CHANNELS.get(case.channel), "refusals", None):
+            yield from (f"{file}: {fault}" for fault in refusals(content))
 
     def concerns(case: Case) -> bool:
         """Messages that nothing of the author's has a part in are not theirs to mend."""
@@ -86,19 +85,6 @@ def faults_of(workspace: Workspace) -> list[str]:
             concerns=concerns,
             judge=judge,
         )
-
-
-def _refused(case: Case, content: dict[str, Any]) -> Iterator[str]:
-    """What the other side would not take, or not show."""
-    if case.channel == "slack":
-        for part in ("blocks", "rich"):
-            if part in content:
-                yield from (
-                    f"Slack would refuse it: {fault}"
-                    for fault in validate({"text": content["text"], "blocks": content[part]})
-                )
-    if case.channel == "email" and (size := len(content["html"].encode())) > CLIPPED:
-        yield f"{size // 1024} KB of HTML, clipped after {CLIPPED // 1024}: show fewer rows or shorter texts"
 
 
 def _unknown_destinations(library: Library, workspace: Workspace) -> Iterator[str]:

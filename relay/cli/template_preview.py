@@ -4,7 +4,7 @@ import contextlib
 import json
 import re
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from relay.channels import CHANNELS
 from relay.channels.email.messages import Mailbox, compose
 from relay.channels.slack.page import page_of
 from relay.cli.options import read_event, refuse
@@ -32,6 +33,7 @@ SENDER = Mailbox("relay@example.com", "relay")
 READER = "you@example.com"
 
 Histories = dict[str, tuple[Event, tuple[Event, ...]]]
+Documents = dict[str, str | bytes]  # by the endings of their files
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class View:
     "--event", "event_file", metavar="FILE.json", help="Tell this event instead, as it would be sent; - reads it."
 )
 @click.option("--operation", metavar="ID", help="Tell what a running relay knows of this operation or batch.")
-@click.option("--channel", type=click.Choice(["slack", "email"]), help="One channel only.")
+@click.option("--channel", type=click.Choice([*CHANNELS]), help="One channel only.")
 @click.option("--lang", "language", metavar="CODE", help="The language; else that of the destination.")
 @click.option("--timezone", metavar="ZONE", help="The reader's zone; else that of the destination.")
 @click.option("--kind", type=click.Choice(["each", "live", "reply"]), default="each", show_default=True,
@@ -77,7 +79,7 @@ def preview(
     workspace = read_workspace(config, templates)
     view = _view(workspace, language, timezone, options)
     base_url = workspace.base_url if event_file is not None or operation is not None else workspace.sample_url
-    channels = [channel] if channel else ["slack", "email"]
+    channels = [channel] if channel else [*CHANNELS]
     try:
         if event_file is not None:
             histories = _from_file(event_file)
@@ -172,25 +174,36 @@ def _write(
     )
     stem = ".".join(part for part in (name, *shown, view.language) if part)
     view.folder.mkdir(parents=True, exist_ok=True)
-    documents = _slack(content, event, view) if channel == "slack" else _mail(content, event, kind, view)
+    make = DOCUMENTS.get(channel)
+    documents = make(content, event, kind, view) if make else {f"{channel}.json": _json(content)}
     for ending, text in documents.items():
         file = view.folder / f"{stem}.{ending}"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
         yield file
 
 
-def _slack(content: dict[str, Any], event: Event, view: View) -> dict[str, str | bytes]:
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def _slack(content: dict[str, Any], event: Event, _kind: Kind, view: View) -> Documents:
     rich = content.get("rich") if view.profile == "rich" else None
     message = {"text": content["text"], "blocks": rich or content["blocks"]}
     return {
-        "slack.json": json.dumps(message, ensure_ascii=False, indent=2) + "\n",
+        "slack.json": _json(message),
         "slack.html": page_of([message], at=event.occurred_at.timestamp()),
     }
 
 
-def _mail(content: dict[str, Any], event: Event, kind: Kind, view: View) -> dict[str, str | bytes]:
+def _mail(content: dict[str, Any], event: Event, kind: Kind, view: View) -> Documents:
     notification = Notification(
         delivery="preview", destination=view.destination or "preview", address=READER, kind=kind, content=content,
         subject=event.subject, event=event.name, created_at=event.occurred_at, language=view.language,
     )  # fmt: skip
     return {"mail.html": content["html"], "mail.txt": content["text"], "eml": compose(notification, SENDER)}
+
+
+DOCUMENTS: Mapping[str, Callable[[dict[str, Any], Event, Kind, View], Documents]] = {
+    "slack": _slack,
+    "email": _mail,
+}  # of any other channel it is the content as JSON

@@ -63,7 +63,7 @@ def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
             name = f"{case.channel}/{case.sample}{at}.{case.fixture}.{case.language}"
             contents.setdefault(name, {})[case.kind] = case.told(renderer.render, workspace.reader.timezone)
     for name, kinds in contents.items():
-        if name.startswith("email/"):
+        if all("html" in content for content in kinds.values()):
             yield f"{name}.txt", "\n".join(_mail(content) for content in kinds.values())
         else:
             yield f"{name}.json", json.dumps(kinds, ensure_ascii=False, indent=2) + "\n"

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import structlog
 from aiohttp import web
 
+from relay.channels import CHANNELS
 from relay.domain.deliveries import Delivery
 from relay.domain.tokens import issue, redeem
 from relay.errors import InvalidSignature, StoreUnavailable
@@ -27,7 +28,6 @@ from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from relay.unsubscribe.page import POLICY, UNDO, language_of, page
 
 PURPOSE = "unsubscribe"
-CHANNELS = frozenset({"email"})  # whose messages have one reader each
 LIMIT = RateLimit(count=300, period=60.0)  # of one link: all mails of a list to one address have the same
 MAX_BODY = 4096
 BODY_TIMEOUT = 10.0  # seconds
@@ -61,7 +61,7 @@ class Unsubscribe:
     async def link(self, delivery: Delivery, language: str) -> str:
         """Where the reader of this delivery unsubscribes; '' if nowhere. Raises StoreUnavailable."""
         outside = self._public_url().rstrip("/")
-        if not outside or delivery.channel not in CHANNELS:
+        if not outside or not getattr(CHANNELS.get(delivery.channel), "unsubscribes", False):
             return ""
         token = issue(await self._suppressions.key(), PURPOSE, delivery.destination, delivery.address, language)
         return f"{outside}/unsubscribe/{token}"

@@ -6,7 +6,7 @@ A mail counts as delivered once the server has taken it; from there on it is the
 import asyncio
 import ipaddress
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -19,10 +19,12 @@ from relay.channels.email.pool import SIZE, Pool
 from relay.channels.email.session import Server, Timeouts
 from relay.configfile.validation import spelled
 from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.policy.presentation import MAILED_EVENTS
 
 log = structlog.get_logger(__name__)
 
 MAX_RECIPIENTS = 20
+MAX_SHOWN = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning only
 SUBMISSIONS = 465  # the port of `tls: tls` (RFC 8314 §3.3)
 
 
@@ -78,6 +80,9 @@ class Email:
     Settings = EmailSettings
     modes: ClassVar[tuple[str, ...]] = ("each", "digest")
     calls: ClassVar[bool] = False  # nobody is called in a mail: its reader has it
+    default_events: ClassVar[frozenset[str]] = MAILED_EVENTS
+    unsubscribes: ClassVar[bool] = True
+    max_requested: ClassVar[int] = 10
     max_concurrency: ClassVar[int] = SIZE  # one connection each
     timeout: ClassVar[float] = 600.0  # more than `Timeouts.submit` and `reply`: only here is it known what had left
 
@@ -103,6 +108,22 @@ class Email:
     def limits(address: str, settings: EmailSettings | None = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
         """None: mail servers say themselves when they want to be left alone."""
         return (), ()
+
+    @classmethod
+    def requested_address(cls, name: str, allowed: Iterable[str]) -> str:
+        """`allowed` are domains: exactly these, and none below them."""
+        try:
+            [address] = cls.addresses([name])
+        except ValueError:
+            raise ValueError("not an e-mail address") from None
+        if address.rpartition("@")[2].lower() not in {domain.lower() for domain in allowed}:
+            raise ValueError("dynamic_destinations.email_domains does not list its domain")
+        return address
+
+    @staticmethod
+    def refusals(content: Mapping[str, Any]) -> Iterator[str]:
+        if (size := len(content["html"].encode())) > MAX_SHOWN:
+            yield f"{size // 1024} KB of HTML, clipped after {MAX_SHOWN // 1024}: show fewer rows or shorter texts"
 
     async def send(self, notification: Notification) -> Receipt:
         mail = self._compose(notification)

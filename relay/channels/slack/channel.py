@@ -6,7 +6,7 @@ Its "channels" are called conversations throughout, since a channel is something
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import structlog
@@ -16,6 +16,7 @@ from relay.channels.slack.authority import Authority
 from relay.channels.slack.client import POST, UPDATE, Client
 from relay.channels.slack.directory import Directory
 from relay.channels.slack.errors import UNTHREADABLE, FailureKind, SlackError
+from relay.channels.slack.limits import validate
 from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted
 from relay.channels.slack.people import People
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, SlackSettings, conversation_of
@@ -50,6 +51,7 @@ class Slack:
     Settings: ClassVar[type[BaseModel]] = SlackSettings
     modes: ClassVar[tuple[str, ...]] = MODES
     max_concurrency: ClassVar = 16
+    max_requested: ClassVar = 1
     timeout: ClassVar[float] = 15.0
 
     def __init__(
@@ -83,6 +85,21 @@ class Slack:
             (Limit(f"slack:post:{address}", POST_PERIOD, POST_BURST),),
             (Limit("slack:edit", 60 / (edits - burst), burst, reserve=max(burst - 2, 0)),),
         )
+
+    @staticmethod
+    def requested_address(name: str, allowed: Iterable[str]) -> str:
+        """In the configuration's spelling, so that it is one conversation however the sender writes it."""
+        for conversation in allowed:
+            if conversation.lstrip("#").casefold() == name.lstrip("#").casefold():
+                return conversation
+        raise ValueError("dynamic_destinations.slack does not list it")
+
+    @staticmethod
+    def refusals(content: Mapping[str, Any]) -> Iterator[str]:
+        for key in ("blocks", "rich"):
+            if key in content:
+                for fault in validate({"text": content["text"], "blocks": content[key]}):
+                    yield f"Slack would refuse it: {fault}"
 
     async def send(self, notification: Notification) -> Receipt:
         until = asyncio.get_running_loop().time() + self._deadline
