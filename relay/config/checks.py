@@ -8,6 +8,7 @@ from relay.configfile.validation import nearest, suggest
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
 from relay.policy.presentation import KNOWN_EVENTS
+from relay.policy.recipients import KEYS
 from relay.policy.rules import fits
 from relay.policy.watchdog import SOURCE
 from relay.receiving import sources
@@ -40,20 +41,19 @@ def is_misspelt(section: str, document: Document) -> bool:
 def check_dynamic(config: Config, document: Document, channels: Channels) -> None:
     """What operations may ask for has to be possible, and spelled as destinations spell it."""
     allowed = config.dynamic_destinations
-    requested = {"email": allowed.email_domains, "slack": allowed.slack} if allowed else {}
-    for channel, key in (("email", "email_domains"), ("slack", "slack")):
-        if requested.get(channel) and channel not in config.channels:
+    for channel, listed in allowed.by_channel.items() if allowed else ():
+        key, settings = KEYS[channel], config.channels.get(channel)
+        if listed and settings is None:
             document.report(("dynamic_destinations", key), f"needs channels.{channel}, which is missing")
-    for index, conversation in enumerate(requested.get("slack", ())):
-        path: KeyPath = ("dynamic_destinations", "slack", index)
-        try:
-            channels["slack"].addresses(conversation)
-        except ValueError as error:
-            document.report(path, str(error))
-            continue
-        settings = config.channels.get("slack")
-        if settings and not modes_at(channels["slack"], settings, conversation):
-            document.report(path, f"channels.slack has no way to {conversation}")
+        for index, address in enumerate(listed if key == channel else ()):
+            path: KeyPath = ("dynamic_destinations", key, index)
+            try:
+                channels[channel].addresses(address)
+            except ValueError as error:
+                document.report(path, str(error))
+                continue
+            if settings and not modes_at(channels[channel], settings, address):
+                document.report(path, f"channels.{channel} has no way to {address}")
     for index, name in enumerate((allowed and allowed.mention) or ()):
         if name.strip().lstrip("@!").casefold() in ("here", "channel", "everyone"):
             document.report(("dynamic_destinations", "mention", index), "an operation never calls a whole conversation")

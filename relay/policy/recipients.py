@@ -15,7 +15,6 @@ from relay.domain.deliveries import PERSON
 from relay.domain.events import Audience, Event
 
 NAME = "dynamic"  # what such a destination is called; its address tells the rest
-MAX_ADDRESSES = 10
 MAX_MENTIONS = 5
 BY = "notifications of the operation"  # stands where a rule's name would
 
@@ -28,6 +27,14 @@ class DynamicDestinations(Section):
     email_domains: Annotated[tuple[Domain, ...], one_or_more] = ()  # exactly these, no domains below them
     slack: Texts = ()  # conversations, as destinations write them
     mention: Texts | None = None  # who may be called; left out: any person, by name. A group or a whole room never
+
+    @property
+    def by_channel(self) -> dict[str, tuple[str, ...]]:
+        """What is listed for each channel that an operation may name."""
+        return {channel: getattr(self, key) for channel, key in KEYS.items()}
+
+
+KEYS = {"email": "email_domains", "slack": "slack"}  # channel → its key; one of its own name lists addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +61,13 @@ def requested_recipients(
 
     `channels` by name are classes that follow relay.channels.Channel, `settings` those that are configured.
     """
-    granted: dict[str, list[str]] = {channel: [] for channel in _MOST}
+    granted: dict[str, list[str]] = {channel: [] for channel in KEYS}
     denied = []
     for channel, request in _requests(_audience(event)):
         address, why = _granted(channel, request, allowed, channels, settings)
-        if address and len(granted[channel]) >= _MOST[channel] and address not in granted[channel]:
-            why = f"only {_MOST[channel]} are told for an operation"
+        most = getattr(channels.get(channel), "max_requested", 0)
+        if address and len(granted[channel]) >= most and address not in granted[channel]:
+            why = f"only {most} are told for an operation"
         if why:
             denied.append(DeniedRecipient(channel, request, why))
         elif address not in granted[channel]:
@@ -86,8 +94,7 @@ def _audience(event: Event) -> Audience:
 
 def _requests(audience: Audience) -> Iterator[tuple[str, str]]:
     """Channel and address, as the sender writes it."""
-    yield from (("email", request) for request in audience.email)
-    yield from (("slack", request) for request in audience.slack)
+    yield from ((channel, request) for channel in KEYS for request in getattr(audience, channel))
 
 
 def _granted(
@@ -102,25 +109,12 @@ def _granted(
         return "", "dynamic_destinations is not configured"
     if channel not in channels or channel not in settings:
         return "", f"channels.{channel} is not configured"
-    return _CHECKS[channel](request, allowed, channels[channel])
-
-
-def _mail(request: str, allowed: DynamicDestinations, channel: Any) -> tuple[str, str]:
+    if not (requested_address := getattr(channels[channel], "requested_address", None)):
+        return "", f"no operation may ask for a recipient in {channel}"
     try:
-        [address] = channel.addresses([request])
-    except ValueError:
-        return "", "not an e-mail address"
-    domain = address.rpartition("@")[2].lower()
-    permitted = domain in {listed.lower() for listed in allowed.email_domains}
-    return (address, "") if permitted else ("", "dynamic_destinations.email_domains does not list its domain")
-
-
-def _conversation(request: str, allowed: DynamicDestinations, _channel: Any) -> tuple[str, str]:
-    """In the configuration's spelling, so that it is one conversation however the sender writes it."""
-    for conversation in allowed.slack:
-        if conversation.lstrip("#").casefold() == request.lstrip("#").casefold():
-            return conversation, ""
-    return "", "dynamic_destinations.slack does not list it"
+        return requested_address(request, allowed.by_channel[channel]), ""
+    except ValueError as error:
+        return "", str(error)
 
 
 def _bare(name: str) -> str:
@@ -128,5 +122,3 @@ def _bare(name: str) -> str:
 
 
 _EVERYBODY = frozenset({"here", "channel", "everyone"})
-_CHECKS = {"email": _mail, "slack": _conversation}
-_MOST = {"email": MAX_ADDRESSES, "slack": 1}

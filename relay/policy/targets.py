@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from relay.domain.deliveries import Digest, Each, Gate, Limits, Live, Presentation, Target
 from relay.domain.events import Event
 from relay.policy.destinations import Channels, Destination, DestinationOptions, modes_at, quiet_at, zone_at
-from relay.policy.presentation import MAILED_EVENTS, OUTCOME_EVENTS, presentation_for, reply_in_batch_thread
+from relay.policy.presentation import OUTCOME_EVENTS, presentation_for, reply_in_batch_thread
 from relay.policy.recipients import BY, NAME, DynamicDestinations, RequestedRecipients, requested_recipients
 from relay.policy.rules import Decision, Reached
 from relay.policy.schedules import windows
@@ -76,7 +76,8 @@ class Targets:
 
     def at(self, recipient: Recipient, event: Event) -> tuple[Target, ...]:
         """A target for each address of the recipient."""
-        destination, hold_reason = recipient.destination, _hold_reason(event, recipient)
+        destination = recipient.destination
+        hold_reason = _hold_reason(event, recipient, self._channels[destination.channel])
         presentation, how = _presentation(event, recipient), self._how(event, recipient)
         cap = self._new_message_cap(destination.channel) if isinstance(how, Live) else None
         return tuple(
@@ -163,11 +164,12 @@ def _widened(gates: tuple[Gate, ...], min_step: float) -> tuple[Gate, ...]:
     return tuple(dict.fromkeys(Gate(max(gate.increment, min_step), gate.interval) for gate in gates or (Gate(),)))
 
 
-def _hold_reason(event: Event, recipient: Recipient) -> str:
+def _hold_reason(event: Event, recipient: Recipient, channel: Any) -> str:
     """Why nobody there is notified, where that is certain before the store is asked."""
     destination = recipient.destination
     if destination.mode == "outcomes" and event.name not in OUTCOME_EVENTS:
         return Held.NO_OUTCOME
-    if (destination.channel, destination.mode) == ("email", "each") and event.name not in MAILED_EVENTS:
+    default_events = getattr(channel, "default_events", None)
+    if destination.mode == "each" and default_events is not None and event.name not in default_events:
         return "" if recipient.reached.named else Held.NOT_MAILED
     return ""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from relay.channels import CHANNELS
+from relay.channels.email.channel import Email
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Target
 from relay.domain.events import Audience, Event
@@ -16,7 +17,7 @@ from relay.domain.facts import facts, fill
 from relay.domain.parsing import dump, load
 from relay.errors import ConfigError
 from relay.policy.presentation import mentions_for
-from relay.policy.recipients import MAX_ADDRESSES, MAX_MENTIONS, mentions
+from relay.policy.recipients import MAX_MENTIONS, mentions
 from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from relay.store.suppressions import Suppressions
@@ -169,7 +170,7 @@ class TestGranting:
     def test_at_most_ten_addresses_are_told_for_an_operation(self) -> None:
         event = asking(email=[f"a{number}@example.com" for number in range(12)])
 
-        assert len(told(event, configured())) == MAX_ADDRESSES == 10
+        assert len(told(event, configured())) == Email.max_requested == 10
         assert refused(event, configured()) == ["only 10 are told for an operation"] * 2
 
     def test_at_most_one_conversation_is(self) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Limit
 from relay.errors import ConfigError
+from relay.policy.presentation import MAILED_EVENTS
 
 SECRETS = {"RELAY_WEBHOOK_SECRET": "kFv8-the-secret-of-the-platform", "SLACK_BOT_TOKEN": "xoxb-2048-abcdef"}
 
@@ -80,6 +81,7 @@ class Mail:
         sender: Annotated[str, Field(alias="from")] = "relay@localhost"
 
     modes: ClassVar[tuple[str, ...]] = ("each", "digest")
+    default_events: ClassVar[frozenset[str]] = MAILED_EVENTS
 
     @staticmethod
     def addresses(value: object) -> list[str]:
