@@ -1,13 +1,21 @@
-"""docs/adding-a-channel.md, done: its code and its template deliver an event."""
+"""docs/adding-a-channel.md, done to a copy of relay: the channel delivers, and what relay promises holds for it too."""
 
+import json
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.config import parse_config
+from relay.policy.recipients import DynamicDestinations, requested_recipients
 from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from relay.rendering import IsolatedRenderer
@@ -19,12 +27,75 @@ from tests.support.workers import worker_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "adding-a-channel.md").read_text("utf-8")
+CHANNEL, FORMAT = "relay/channels/teams.py", "relay/rendering/formats/teams.py"
+TABLES = {  # the files with the tables that the page names, and what each line needs
+    "relay/channels/__init__.py": ("CHANNELS", "from relay.channels.teams import Teams"),
+    "relay/rendering/formats/__init__.py": ("FORMATS", "from relay.rendering.formats.teams import TeamsFormat"),
+}
 
 
-def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    assert found
-    return found[1]
+def block(language: str, heading: str = "") -> str:
+    """The first block of code in this language below the heading."""
+    match = re.search(rf"```{language}\n(.*?)```", PAGE[PAGE.index(heading) :], re.DOTALL)
+    assert match
+    return match[1]
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {
+        str(file.relative_to(root)): file.read_bytes()
+        for folder in ("relay", "templates")
+        for file in (root / folder).rglob("*")
+        if file.is_file() and file.suffix != ".pyc"
+    }
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """relay with the page done to it."""
+    root = tmp_path_factory.mktemp("copy")
+    for folder in ("relay", "templates"):
+        copytree(
+            ROOT / folder, root / folder, ignore=lambda _, names: [name for name in names if name == "__pycache__"]
+        )
+    (root / CHANNEL).write_text(block("python", CHANNEL), "utf-8")
+    (root / FORMAT).write_text(block("python", FORMAT), "utf-8")
+    (root / "templates" / "teams").mkdir()
+    (root / "templates" / "teams" / "generic.yaml").write_text(block("yaml"), "utf-8")
+    for name, (table, needed) in TABLES.items():
+        [line] = re.findall(rf"^{table}: .*$", PAGE, re.MULTILINE)
+        text, count = re.subn(rf"^{table}: .*$", line, (root / name).read_text("utf-8"), flags=re.MULTILINE)
+        assert count == 1
+        (root / name).write_text(text.replace("\nfrom relay.", f"\n{needed}\nfrom relay.", 1), "utf-8")
+    return root
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Path]:
+    """A user's templates for the new channel."""
+    (tmp_path / "teams").mkdir()
+    yield tmp_path
+
+
+def run(copied: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    """A program of the copy's, in a fresh interpreter."""
+    environment = {**os.environ, "PYTHONPATH": str(copied), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-P", *map(str, arguments)]
+    return subprocess.run(command, env=environment, cwd=copied, capture_output=True, text=True, timeout=55, check=False)
+
+
+def answer(copied: Path, program: str, *arguments: object) -> Any:
+    done = run(copied, "-c", program, *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_no_file_is_touched_but_those_that_the_page_names(copied: Path) -> None:
+    before, after = files(ROOT), files(copied)
+
+    assert {name for name, content in before.items() if after.get(name) != content} == {*TABLES}
+    assert after.keys() - before.keys() == {CHANNEL, FORMAT, "templates/teams/generic.yaml"}
+    assert all(f"`{name}`" in PAGE or f"({name})" in PAGE for name in (*TABLES, CHANNEL, FORMAT))
 
 
 async def test_a_new_channel_is_one_file_one_folder_and_one_line(store: Store, clock: Clock, tmp_path: Path) -> None:
@@ -64,3 +135,131 @@ rules: [{{notify: [war-room]}}]
     assert (await Admin(store).ledger()).counts["delivered"] == 1
     text = cards[0]["attachments"][0]["content"]["body"][0]["text"]
     assert text.startswith("Läuft: Comprehensive Customer Journey Analysis.")
+
+
+@pytest.mark.parametrize(
+    ("template", "fault"),
+    [
+        ("text: '{{ oop.name }}'", "teams/generic.yaml:1: oop is unknown; did you mean op?"),
+        ("title: '{{ op.name or batch.name }}'", "teams/generic.yaml:1: `text:` is missing: a card shows nothing else"),
+    ],
+)
+def test_its_templates_are_linted(copied: Path, own: Path, template: str, fault: str) -> None:
+    (own / "teams" / "generic.yaml").write_text(template, "utf-8")
+
+    done = run(copied, "-m", "relay", "template", "lint", "--templates", own)
+
+    assert done.returncode == 1, done.stderr
+    assert fault in done.stdout
+
+
+def test_the_pages_own_template_has_no_fault(copied: Path, own: Path) -> None:
+    (own / "teams" / "generic.yaml").write_text(block("yaml"), "utf-8")
+
+    done = run(copied, "-m", "relay", "template", "lint", "--templates", own)
+
+    assert (done.returncode, done.stdout) == (0, f"{own}, {copied / 'templates'}: right\n")
+
+
+MESSAGE = """
+import asyncio, json, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from relay.rendering import IsolatedRenderer
+from relay.rendering.checks import sample_events
+
+async def message():
+    renderer = IsolatedRenderer([Path(sys.argv[1]), Path("templates")])
+    event = sample_events([Path("templates")])["operation.failed"]
+    rendered = await renderer.message(
+        "teams", "each", event, (event,), language=sys.argv[2], timezone="UTC", now=datetime.now(UTC))
+    await renderer.aclose()
+    return {"content": rendered.content, "fault": rendered.fault}
+
+print(json.dumps(asyncio.run(message())))
+"""
+
+
+def test_its_limits_are_kept(copied: Path, own: Path) -> None:
+    (own / "teams" / "operation.failed.yaml").write_text(
+        "text: '{% for number in range(500) %}{{ op.name }} {% endfor %}'", "utf-8"
+    )
+
+    rendered = answer(copied, MESSAGE, own, "en")
+
+    assert rendered["fault"] == ""
+    assert len(rendered["content"]["text"]) == 6_000
+    assert rendered["content"]["text"].endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("language", "note"),
+    [
+        ("en", "Shown with relay's own wording: the template teams/operation.failed.yaml failed."),
+        ("de", "Im Wortlaut von relay gezeigt: Die Vorlage teams/operation.failed.yaml ist fehlgeschlagen."),
+    ],
+)
+def test_a_message_whose_template_failed_says_so(copied: Path, own: Path, language: str, note: str) -> None:
+    (own / "teams" / "operation.failed.yaml").write_text("text: '{{ op.name.no.such.field }}'", "utf-8")
+
+    rendered = answer(copied, MESSAGE, own, language)
+
+    first, last = rendered["content"]["text"].rsplit("\n", 1)
+    assert first
+    assert last == note
+    assert rendered["fault"]
+
+
+REQUEST = """
+import json
+from datetime import UTC, datetime
+from relay.channels import CHANNELS
+from relay.config import parse_config
+from relay.domain.parsing import parse
+from relay.policy.recipients import requested_recipients
+
+config = parse_config('''
+sources: {ops: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+channels: {email: {host: localhost, from: relay@example.com}}
+destinations: {war-room: {teams: "https://example.com/workflow"}}
+dynamic_destinations: {email_domains: example.com}
+rules: []
+''', env={}, channels=CHANNELS)
+notifications = {"teams": "https://example.com/other", "email": "analyst@example.com"}
+body = {"event": "operation.failed", "operation": {"operationId": "op-1", "notifications": notifications}}
+event = parse(body, source="ops", received_at=datetime.now(UTC))
+print(json.dumps(dict(requested_recipients(event, config.dynamic_destinations, CHANNELS, config.channels).addresses)))
+"""
+
+
+def test_no_operation_asks_for_recipients_there_unless_its_class_allows_them(copied: Path) -> None:
+    assert answer(copied, REQUEST) == {"email": ["analyst@example.com"]}
+
+
+def test_a_class_that_allows_them_decides_which_and_how_many() -> None:
+    class Pager:
+        max_requested = 1
+
+        @staticmethod
+        def requested_address(name: str, allowed: Iterable[str]) -> str:
+            if name.partition("@")[2] not in allowed:
+                raise ValueError("nobody's pager")
+            return f"pager:{name}"
+
+    event = events.event_of(
+        events.body(
+            "operation.completed",
+            50,
+            status="Completed",
+            notifications={"email": ["a@example.com", "b@example.com", "c@example.org"]},
+        )
+    )
+    allowed = DynamicDestinations(email_domains=("example.com",))
+
+    requested = requested_recipients(event, allowed, {"email": Pager}, {"email": allowed})
+
+    assert requested.addresses == {"email": ("pager:a@example.com",)}
+    assert [(denied.address, denied.why) for denied in requested.refused] == [
+        ("b@example.com", "only 1 are told for an operation"),
+        ("c@example.org", "nobody's pager"),
+    ]
