@@ -17,7 +17,7 @@ from relay.rendering import IsolatedRenderer, RenderOptions
 from relay.rendering.checks import Case, problems, untranslated
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.renderer import message_of
-from relay.rendering.template_set import Library
+from relay.rendering.template_set import TemplateSet
 from relay.rendering.translations import Catalogues
 from relay.rendering.undefined_names import empty_values, file_of, unknown_names
 
@@ -49,7 +49,7 @@ def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
 def faults_of(workspace: Workspace) -> list[str]:
     """One line per fault, with file and line where they are known."""
     faults: list[str] = []
-    library = Library(workspace.directories, faults)
+    library = TemplateSet(workspace.directories, faults)
     try:
         catalogues = Catalogues(workspace.directories)
     except TemplateError as error:
@@ -87,7 +87,7 @@ def faults_of(workspace: Workspace) -> list[str]:
         )
 
 
-def _unknown_destinations(library: Library, workspace: Workspace) -> Iterator[str]:
+def _unknown_destinations(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
     """Files for a destination that the configuration does not have."""
     for trees in library.messages.values():
         for name, tree in trees.items():

@@ -61,7 +61,7 @@ def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
                 continue  # relay's own wording is relay's own to change
             at = f"@{case.destination}" if case.destination else ""
             name = f"{case.channel}/{case.sample}{at}.{case.fixture}.{case.language}"
-            contents.setdefault(name, {})[case.kind] = case.told(renderer.render, workspace.reader.timezone)
+            contents.setdefault(name, {})[case.kind] = case.rendered_by(renderer.render, workspace.reader.timezone)
     for name, kinds in contents.items():
         if all("html" in content for content in kinds.values()):
             yield f"{name}.txt", "\n".join(_mail(content) for content in kinds.values())

@@ -25,10 +25,10 @@ def harmless(environment: Environment, value: Any) -> Any:
 
 def mixed(environment: Environment, values: Iterable[Any]) -> list[Any]:
     """The values, all of them harmless if any is markup and so the whole will be."""
-    told = list(values)
-    if environment.autoescape and any(isinstance(value, Markup) for value in told):
-        return [harmless(environment, value) for value in told]
-    return told
+    items = list(values)
+    if environment.autoescape and any(isinstance(value, Markup) for value in items):
+        return [harmless(environment, value) for value in items]
+    return items
 
 
 @pass_context
@@ -36,25 +36,25 @@ def join(context: Context, values: Iterable[Any], separator: Any = "", attribute
     """The values in one text, with the separator between them; those that are None say nothing."""
     if attribute is not None:
         values = map(make_attrgetter(context.environment, attribute), values)
-    separator, *told = mixed(context.environment, [separator, *("" if value is None else value for value in values)])
+    separator, *items = mixed(context.environment, [separator, *("" if value is None else value for value in values)])
     if isinstance(separator, Markup):
-        return separator.join(told)
-    return str(separator).join(map(str, told))
+        return separator.join(items)
+    return str(separator).join(map(str, items))
 
 
 @pass_context
 def replace(context: Context, text: Any, old: str, new: Any, count: int = -1) -> str:
     """The text with `new` wherever it had `old`."""
     text, new = mixed(context.environment, [text if isinstance(text, Markup) else str(text), new])
-    told: str = text.replace(old, new if isinstance(new, Markup) else str(new), count)
-    return told
+    replaced: str = text.replace(old, new if isinstance(new, Markup) else str(new), count)
+    return replaced
 
 
 @pass_context
 def escaped(context: Context, value: Any) -> str:
     """What is printed anyway; for authors who are used to writing it."""
-    told: str = harmless(context.environment, value) if context.environment.autoescape else str(value)
-    return told
+    text: str = harmless(context.environment, value) if context.environment.autoescape else str(value)
+    return text
 
 
 FILTERS: dict[str, Callable[..., Any]] = {"join": join, "replace": replace, "e": escaped, "escape": escaped}

@@ -21,15 +21,15 @@ MAX_COUNTED = 50  # failures for which it is counted what waits for them; no mes
 
 def batch(event: Event, language: Language, base_url: str) -> dict[str, Any]:
     """The event's batch; its keys are there, and empty, for an event that has none."""
-    said = event.batch
-    document: Mapping[str, Any] = clean(said.document) if said else {}
+    own = event.batch
+    document: Mapping[str, Any] = clean(own.document) if own else {}
     members = _members(event, document, language)
     done = sum(member["status"] in TERMINAL for member in members)
     counts = Counter(COUNTS.get(member["status"], "waiting") for member in members)
     started = time(document, "batchStartTime", "startTime", "dateCreated")
     finished = time(document, "completionTime", "endTime") or event.occurred_at
     status = event.status if event.about_batch else text(document, "status")
-    key = clean(said.id) if said else ""
+    key = clean(own.id) if own else ""
     return {
         **dict.fromkeys(DOCUMENTED),
         **document,
@@ -56,13 +56,14 @@ def batch(event: Event, language: Language, base_url: str) -> dict[str, Any]:
 
 
 def _members(event: Event, document: Mapping[str, Any], language: Language) -> list[dict[str, Any]]:
-    """The operations in their order. The one this event is about has the status that it tells."""
-    told = event.operation
+    """The operations in their order. The one that this event is about has the status that the event gives it."""
+    operation = event.operation
     members: list[dict[str, Any]] = []
     for row in rows(document.get("operations")):
         key = text(row, "operationId", "id")
-        status = told.status if told and told.status and clean(told.id) == key else text(row, "status")
-        named = told.name if told and clean(told.id) == key else ""
+        own = operation if operation and clean(operation.id) == key else None
+        status = (own.status if own else "") or text(row, "status")
+        named = own.name if own else ""
         members.append({
             **row,
             "id": key,
@@ -94,12 +95,12 @@ def _blocked(key: str, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for name in member["waits_for"]:
             waiting.setdefault(name, []).append(member)
     reached, front = {key}, [key]
-    found = []
+    blocked = []
     while front:
         for member in waiting.get(front.pop(), []):
             if member["key"] not in reached:
                 reached.add(member["key"])
                 front.append(member["key"])
                 if member["status"] not in TERMINAL:
-                    found.append(member)
-    return found
+                    blocked.append(member)
+    return blocked

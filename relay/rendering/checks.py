@@ -17,13 +17,13 @@ from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.domain.parsing import parse
 from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson, TemplateError
-from relay.rendering.digests import TOGETHER
+from relay.rendering.digests import ROUND_UPS
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.formats import format_of
 from relay.rendering.localized_values import STYLES, moment
 from relay.rendering.notices import NOTICES
-from relay.rendering.template_set import GENERIC, Library
-from relay.rendering.translations import SHOWN_KEYS, SPOKEN, Catalogues, humanise
+from relay.rendering.template_set import GENERIC, TemplateSet
+from relay.rendering.translations import SHOWN_KEYS, WORDINGS, Catalogues, humanise
 
 # What code says: of batches, of recommendations, for true and false, and in its own sentences.
 WORDS = ("Pending", "Medium", "yes", "no", *NOTICES)
@@ -47,7 +47,7 @@ class Case:
     language: str
     destination: str = ""
 
-    def told(self, render: Render, timezone: str = "") -> dict[str, Any]:
+    def rendered_by(self, render: Render, timezone: str = "") -> dict[str, Any]:
         """What the renderer makes of it. TemplateError names file and line."""
         return render(
             self.channel, self.kind, self.event, self.history, language=self.language, timezone=timezone,
@@ -55,13 +55,13 @@ class Case:
         )  # fmt: skip
 
     def __str__(self) -> str:
-        place = f" for {self.destination}" if self.destination else ""
-        return f"told of {self.event.name}{place}, {self.fixture}, {self.kind}, {self.language}"
+        destination = f" for {self.destination}" if self.destination else ""
+        return f"told of {self.event.name}{destination}, {self.fixture}, {self.kind}, {self.language}"
 
 
 def problems(
     render: Render,
-    library: Library,
+    library: TemplateSet,
     catalogues: Catalogues,
     directories: Sequence[Path],
     *,
@@ -71,30 +71,30 @@ def problems(
 ) -> list[str]:
     """One line per fault, with file and line where they are known, in the cases that are asked about. `judge` finds
     what is wrong with a message that was made."""
-    found: dict[str, Case] = {}
+    faults: dict[str, Case] = {}
     try:
         for case in filter(concerns, cases(library, directories, catalogues.codes, fixtures)):
             try:
-                content = case.told(render)
+                content = case.rendered_by(render)
             except TemplateError as error:
-                found.setdefault(str(error), case)
+                faults.setdefault(str(error), case)
             else:
                 for fault in judge(case, content):
-                    found.setdefault(fault, case)
+                    faults.setdefault(fault, case)
     except TemplateError as error:
         return [str(error)]
-    return [*(f"{fault} ({case})" for fault, case in found.items()), *untranslated(library, catalogues)]
+    return [*(f"{fault} ({case})" for fault, case in faults.items()), *untranslated(library, catalogues)]
 
 
 def cases(
-    library: Library, directories: Sequence[Path], languages: Sequence[str], fixtures: Collection[str] = USUAL
+    library: TemplateSet, directories: Sequence[Path], languages: Sequence[str], fixtures: Collection[str] = USUAL
 ) -> Iterator[Case]:
     """Every message that these templates may have to make. TemplateError if a sample is none."""
     bodies = sample_bodies(directories)
-    stems = {stem_of(name) for trees in library.messages.values() for name in trees}
+    stems = {stem_of(name) for templates in library.messages.values() for name in templates}
     nameless = {stem for stem in stems if "." in stem and not stem.startswith(GENERIC)} - set(bodies)
-    destinations = {channel: {"", *(name.partition("@")[2] for name in trees)}
-                    for channel, trees in library.messages.items()}  # fmt: skip
+    destinations = {channel: {"", *(name.partition("@")[2] for name in templates)}
+                    for channel, templates in library.messages.items()}  # fmt: skip
     for fixture in fixtures:
         change = FIXTURES[fixture]
         events = {name: _parsed(change(body), name) for name, body in bodies.items()}
@@ -111,7 +111,7 @@ def cases(
 
 def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
     """The kinds in which a channel tells such an event."""
-    if event.name in TOGETHER:
+    if event.name in ROUND_UPS:
         return tuple(kind for kind in KINDS if kind == event.name)
     return format_of(channel).kinds
 
@@ -146,19 +146,19 @@ def history_of(event: Event, events: Collection[Event]) -> tuple[Event, ...]:
     return (*(other for other in earlier if other.occurred_at < event.occurred_at), event)
 
 
-def untranslated(library: Library, catalogues: Catalogues) -> Iterator[str]:
+def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
     """Each text that a language lacks, with the place that says it."""
-    said = [*messages(library)]
+    sources = [*messages(library)]
     for code in catalogues.codes:
-        for place, message in said:
+        for location, message in sources:
             for _, text in catalogues.untranslated(code, [message]):
-                yield f"{place}: no translation to {code} of {text!r}"
+                yield f"{location}: no translation to {code} of {text!r}"
 
 
-def messages(library: Library) -> Iterator[tuple[str, tuple[str | None, str]]]:
+def messages(library: TemplateSet) -> Iterator[tuple[str, tuple[str | None, str]]]:
     """The place and the (context, text) of all that is to be translated; the words that code brings come first."""
     patterns = {pattern for style in STYLES.values() for pattern in style}
-    words = {SPOKEN.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *SPOKEN, *SHOWN_KEYS)} | {*WORDS}
+    words = {WORDINGS.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *WORDINGS, *SHOWN_KEYS)} | {*WORDS}
     yield from (("relay", ("time", pattern)) for pattern in sorted(patterns))
     yield from (("relay", (None, word)) for word in sorted(words))
     for source in library.sources():
@@ -175,7 +175,7 @@ def _message(function: str, arguments: str | tuple[str | None, ...]) -> tuple[st
 
 def _parsed(body: dict[str, Any], name: str) -> Event:
     when = moment(body.get("timestamp")) or NOON
-    if body.get("event") in TOGETHER:  # made by relay itself, so it is no document of an operation
+    if body.get("event") in ROUND_UPS:  # made by relay itself, so it is no document of an operation
         return Event(id="", name=str(body["event"]), source="relay", occurred_at=when, received_at=when, document=body)
     return parse(body, source="sample", received_at=when, default_event=name if "." in name else "")
 

@@ -71,15 +71,15 @@ def _answer(renderer: Renderer, frame: bytes, seconds: float) -> bytes:
     signal.setitimer(signal.ITIMER_PROF, seconds)  # its signal has no handler: it ends the process, whatever it does
     try:
         answer: dict[str, Any] = {"content": renderer.render(*arguments, **options)}
-        told = json.dumps(answer).encode()
+        body = json.dumps(answer).encode()
     except Exception as error:  # noqa: BLE001 - templates are the users' code
         if _out_of_memory(error):
             os._exit(TOO_BIG)
-        told = json.dumps({"fault": str(error) or type(error).__name__}).encode()
+        body = json.dumps({"fault": str(error) or type(error).__name__}).encode()
     signal.setitimer(signal.ITIMER_PROF, 0)
-    if len(told) > MAX_ANSWER:
-        told = json.dumps({"fault": f"the message grows beyond {MAX_ANSWER} bytes"}).encode()
-    return told
+    if len(body) > MAX_ANSWER:
+        body = json.dumps({"fault": f"the message grows beyond {MAX_ANSWER} bytes"}).encode()
+    return body
 
 
 def _out_of_memory(error: BaseException | None) -> bool:

@@ -18,47 +18,47 @@ from relay.rendering.texts import clean, line, safe_url
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 OUTCOME_PARTS = ("results", "error", "cancellation")
-# What relay's own watchdog says, where it says nothing.
+# The alarm of an event that has none.
 STALLED = {"rule": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
            "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0}  # fmt: skip
-# What came of a button, likewise.
+# The result of a button, where none was pressed.
 ACTION = {"name": "", "user": "", "userName": "", "ok": False, "unknown": False, "detail": "", "newOperationId": ""}
 RECOVERED = {"rule": "", "seconds": None, "flapping": False}
 
 
 def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
-    """What relay's own watchdog last found and did not take back; nothing once the run is over.
+    """The watchdog's open alarm, if any; none once the run has ended.
 
-    Decided by the order in which relay learned of it all: the sender's clock may be another.
+    Decided by the order in which relay received the events, since the sender's clock may be wrong.
     """
-    found: Mapping[str, Any] = {}
+    alarm: Mapping[str, Any] = {}
     for other in (*history, event):
         if other.name in WATCH_EVENTS:
-            found = mapping(other.document.get("stalled"))
-        elif found.get("rule") == "silent":  # it is no more, before the watchdog says so
-            found = {}
-    return {} if event.terminal or event.about_batch else found
+            alarm = mapping(other.document.get("stalled"))
+        elif alarm.get("rule") == "silent":  # any event ends that alarm, before the watchdog reports it
+            alarm = {}
+    return {} if event.terminal or event.about_batch else alarm
 
 
 def context(
     event: Event, history: Sequence[Event], formats: Localizer, base_url: str, *, live: bool = False
 ) -> dict[str, Any]:
-    """What one event, and what was known when it happened, give to a template.
+    """The values that a template gets for one event, with all that was known when it happened.
 
-    `live`: the present state is shown, so a run is stalled for as long as its alarm stands.
+    `live`: the present state is shown, so a run is stalled for as long as its alarm is open.
 
     `op`, `batch`, `results`, `artifacts`, `recommendations`, `error`, `cancellation`, `phase`, `event`, `links`
     and `doc`, the whole body as it came. `formats` is for the filters.
     """
     earlier = [other for other in history if other.occurred_at <= event.occurred_at and other != event]
-    known = (*earlier, event)
-    merged = clean(_merged(event, known))
+    events = (*earlier, event)
+    merged = clean(_merged(event, events))
     language = formats.language
-    op = operation(event, known, merged, language, base_url)
+    op = operation(event, events, merged, language, base_url)
     alarm = clean(open_alarm(event, history) if live else mapping(event.document.get("stalled")))
     if live and alarm:
         op |= {"status": "Stalled", "status_label": language.label("Stalled")}
-        if event.name not in WATCH_EVENTS:  # an alarm stands, for instance overdue, and the run goes on
+        if event.name not in WATCH_EVENTS:  # the alarm, for instance overdue, stays open while the run goes on
             since, lasting = time(alarm, "since"), alarm.get("seconds")
             alarm |= {"percentage": op["percentage"], "phase": op["phase"], "lastEvent": iso(event.occurred_at),
                       "seconds": between(since, event.occurred_at) if since else lasting}  # fmt: skip
@@ -71,7 +71,7 @@ def context(
         "artifacts": [_artifact(row, event, base_url) for row in rows(outcome.get("artifacts"))],
         "recommendations": [_recommendation(row, formats) for row in rows(outcome.get("recommendations"))],
         "error": _error(mapping(merged.get("error"))),
-        "cancellation": _cancellation(mapping(merged.get("cancellation")), event, base_url) | _presser(event, known),
+        "cancellation": _cancellation(mapping(merged.get("cancellation")), event, base_url) | _presser(event, events),
         "phase": _phase(mapping(merged.get("phase"))),
         "digest": digest(event, language, base_url),
         "stalled": {**STALLED, **alarm},
@@ -94,18 +94,18 @@ def context(
     }
 
 
-def _merged(event: Event, known: Sequence[Event]) -> dict[str, Any]:
-    """All that is known; in a batch's event the operation speaks for itself alone."""
+def _merged(event: Event, events: Sequence[Event]) -> dict[str, Any]:
+    """The events' documents merged; in a batch's event, the document of its operation alone."""
     if event.about_batch:
         document = event.operation.document if event.operation else {}
         parts = {key: getattr(event, key) for key in ("results", "error") if getattr(event, key)}
         return {**document, **parts}
-    merged = merge_documents(known)
-    for key in OUTCOME_PARTS:  # an earlier attempt's failure is not this one's
-        told = [getattr(other, key) for other in known if other.status == event.status and getattr(other, key)]
-        merged[key] = told[-1] if told else {}
-    if event.operation and not merged["error"] and (said := event.operation.document.get("error")):
-        merged["error"] = said if isinstance(said, Mapping) else {"message": said}
+    merged = merge_documents(events)
+    for key in OUTCOME_PARTS:  # not the failure of an earlier attempt
+        values = [getattr(other, key) for other in events if other.status == event.status and getattr(other, key)]
+        merged[key] = values[-1] if values else {}
+    if event.operation and not merged["error"] and (error := event.operation.document.get("error")):
+        merged["error"] = error if isinstance(error, Mapping) else {"message": error}
     return {**merged, "phase": event.phase}
 
 
@@ -146,11 +146,11 @@ def _recommendation(row: Mapping[str, Any], formats: Localizer) -> dict[str, Any
 
 
 def _error(document: Mapping[str, Any]) -> dict[str, Any]:
-    said = document.get("message") or document.get("errorMessage") or document.get("detail")
+    message = document.get("message") or document.get("errorMessage") or document.get("detail")
     return {
         **document,
         "code": text(document, "code", "errorCode"),
-        "message": said.strip() if isinstance(said, str) else "",
+        "message": message.strip() if isinstance(message, str) else "",
         "phase": text(document, "phase"),
         "retryable": document.get("retryable") if isinstance(document.get("retryable"), bool) else None,
     }
@@ -159,7 +159,7 @@ def _error(document: Mapping[str, Any]) -> dict[str, Any]:
 def _cancellation(document: Mapping[str, Any], event: Event, base_url: str) -> dict[str, Any]:
     partial = mapping(document.get("partialResults"))
     urls = partial.get("downloadUrls")
-    listed = [one for one in urls if isinstance(one, str)] if isinstance(urls, list) else []
+    listed = [url for url in urls if isinstance(url, str)] if isinstance(urls, list) else []
     available = partial.get("available")
     return {
         **document,
@@ -173,16 +173,16 @@ def _cancellation(document: Mapping[str, Any], event: Event, base_url: str) -> d
 
 
 def _action(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What came of a button, and who pressed it: in Slack an id calls them, and is no text that anybody wrote."""
-    told = {**ACTION, **mapping(clean({key: document[key] for key in ACTION if key in document}))}
-    user = str(told["user"])
-    called = Markup(f"<@{user}>") if _USER.fullmatch(user) else ""  # noqa: S704 - an id and nothing else
-    return told | {"by": called}
+    """The result of a button, and who pressed it: a Slack id becomes a mention, as nobody but Slack wrote it."""
+    action = {**ACTION, **mapping(clean({key: document[key] for key in ACTION if key in document}))}
+    user = str(action["user"])
+    mention = Markup(f"<@{user}>") if _USER.fullmatch(user) else ""  # noqa: S704 - an id and nothing else
+    return action | {"by": mention}
 
 
-def _presser(event: Event, known: Sequence[Event]) -> dict[str, str]:
-    """Who cancelled by a button, in place of the token's user, and of the reason that says the same."""
-    pressed = [other.pressed for other in known if other.pressed and other.status == event.status]
+def _presser(event: Event, events: Sequence[Event]) -> dict[str, str]:
+    """Who cancelled by a button: instead of the user of relay's token, and of a reason that only repeats it."""
+    pressed = [other.pressed for other in events if other.pressed and other.status == event.status]
     if not pressed:
         return {}
     names = mapping(clean(pressed[-1]))

@@ -11,16 +11,16 @@ from relay.rendering.operations import address
 from relay.rendering.texts import clean, safe_url
 from relay.rendering.translations import Language
 
-TOGETHER = frozenset({"digest", "roundup"})  # events that tell of many operations
+ROUND_UPS = frozenset({"digest", "roundup"})  # events that tell of many operations
 FIGURES = ("completed", "failed", "overdue", "median")
 
 
 def digest(event: Event, language: Language, base_url: str) -> dict[str, Any]:
     """What the event's document tells (`summaries.build_digest`); every field is there for other events too."""
-    document: Mapping[str, Any] = clean(event.document) if event.name in TOGETHER else {}
+    document: Mapping[str, Any] = clean(event.document) if event.name in ROUND_UPS else {}
     totals, before = mapping(document.get("totals")), mapping(document.get("before"))
-    shown = [(section_of(one), _row(one, event, language, base_url)) for one in rows(document.get("entries"))]
-    groups = {name: [row for where, row in shown if where == name] for name in MAX_ROWS}
+    entries = [(section_of(entry), _row(entry, event, language, base_url)) for entry in rows(document.get("entries"))]
+    groups = {name: [row for where, row in entries if where == name] for name in MAX_ROWS}
     return {
         "kind": text(document, "kind"),
         "from": text(document, "from"),
@@ -41,35 +41,35 @@ def digest(event: Event, language: Language, base_url: str) -> dict[str, Any]:
 def counts(event: Event, language: Language) -> str:
     """A digest in one line without any template: `Completed: 41, Failed: 2, Stalled: 1, Running: 3`."""
     totals = mapping(event.document.get("totals"))
-    told = {"Completed": "completed", "Failed": "failed", "Stalled": "overdue", "Running": "running"}
-    parts = [(status, int(number(totals, name) or 0)) for status, name in told.items()]
+    figures = {"Completed": "completed", "Failed": "failed", "Stalled": "overdue", "Running": "running"}
+    parts = [(status, int(number(totals, name) or 0)) for status, name in figures.items()]
     return ", ".join(f"{language.label(status)}: {count}" for status, count in parts if count or status == "Completed")
 
 
-def _row(one: Mapping[str, Any], event: Event, language: Language, base_url: str) -> dict[str, Any]:
-    status = text(one, "status")
-    rule = "" if status in TERMINAL else text(one, "rule")
+def _row(entry: Mapping[str, Any], event: Event, language: Language, base_url: str) -> dict[str, Any]:
+    status = text(entry, "status")
+    rule = "" if status in TERMINAL else text(entry, "rule")
     status = "Stalled" if rule else status
-    priority = text(one, "priority")
+    priority = text(entry, "priority")
     return {
-        "id": text(one, "id"),
-        "name": text(one, "name", "id"),
+        "id": text(entry, "id"),
+        "name": text(entry, "name", "id"),
         "status": status,
         "status_label": language.label(status),
         "priority": priority,
         "priority_label": language.label(priority),
         "urgent": priority in ("High", "Critical"),
-        "type_label": language.label(text(one, "type")),
-        "url": safe_url(address(text(one, "path"), event, base_url)),
-        "error": text(one, "error") if status not in ("Completed", "Running") else "",
-        "at": text(one, "at"),
-        "started_at": text(one, "started"),
-        "duration": duration_of(one),
-        "percentage": None if status == "Completed" else number(one, "percentage"),
-        "phase": text(one, "phase"),
-        **{name: number(one, name) for name in ("variants", "anomalies", "records", "total")},
-        **{name: number(one, name) for name in ("done_count", "failed_count")},
-        "batch": one.get("batch") is True,
+        "type_label": language.label(text(entry, "type")),
+        "url": safe_url(address(text(entry, "path"), event, base_url)),
+        "error": text(entry, "error") if status not in ("Completed", "Running") else "",
+        "at": text(entry, "at"),
+        "started_at": text(entry, "started"),
+        "duration": duration_of(entry),
+        "percentage": None if status == "Completed" else number(entry, "percentage"),
+        "phase": text(entry, "phase"),
+        **{name: number(entry, name) for name in ("variants", "anomalies", "records", "total")},
+        **{name: number(entry, name) for name in ("done_count", "failed_count")},
+        "batch": entry.get("batch") is True,
         "rule": rule,
     }
 

@@ -64,11 +64,11 @@ def excerpt(value: object, limit: int = 500) -> str:
 def whole_lines(text: str, limit: int = 2500) -> str:
     """The lines from the top that fit into the limit together, none of them cut."""
     kept: list[str] = []
-    for each in text.split("\n"):
-        limit -= len(each) + 1
+    for row in text.split("\n"):
+        limit -= len(row) + 1
         if limit < 0:
             break
-        kept.append(each)
+        kept.append(row)
     shown = "\n".join(kept)
     return Markup(shown) if isinstance(text, Markup) else shown  # noqa: S704 - it was Markup before
 
@@ -85,22 +85,22 @@ def figures(context: Context, document: object, without: Iterable[str] = (), lim
     if not isinstance(document, Mapping):
         return []
     formats: Localizer = context["formats"]
-    told = [
+    rows = [
         {"label": formats.language.label(key), "value": shorten(formats.amount(value), 200)}
         for key, value in document.items()
         if key not in set(without) and isinstance(value, str | int | float) and value != ""
     ]
-    return told[:limit]
+    return rows[:limit]
 
 
 @pass_context
 def list_and(context: Context, values: Iterable[Any]) -> str:
     """`a, b and c`, leaving out what is empty."""
-    told = [value for value in values if value]
+    items = [value for value in values if value]
     finalize = context.environment.finalize
     if not context.eval_ctx.autoescape or finalize is None:
-        return format_list([str(value) for value in told], locale=_language(context).locale)
-    escaped = [str(escape(finalize(context, value))) for value in told]
+        return format_list([str(value) for value in items], locale=_language(context).locale)
+    escaped = [str(escape(finalize(context, value))) for value in items]
     return Markup(format_list(escaped, locale=_language(context).locale))  # noqa: S704 - each was escaped just now
 
 

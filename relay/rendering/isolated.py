@@ -21,10 +21,10 @@ from relay.errors import TemplateError
 from relay.rendering.checks import problems
 from relay.rendering.formats import format_of
 from relay.rendering.notices import FELL_BACK
-from relay.rendering.process import BOUNDS, Bounds, Child, Ended
+from relay.rendering.process import BOUNDS, Bounds, Child, ChildEnded
 from relay.rendering.renderer import DEFAULTS, Renderer, RenderOptions
 
-REST = 60.0  # seconds for which a file that ended the child is left alone
+AVOIDED_FOR = 60.0  # seconds for which a file that ended the child is left alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class IsolatedRenderer:
         self.faults: dict[str, str] = {}  # file of the user's own → what became of it; until it serves again
         self._built_in: Renderer | None = None
         self._clock = clock
-        self._resting: dict[str, tuple[float, str]] = {}  # file → until when, and why
+        self._avoided: dict[str, tuple[float, str]] = {}  # file → until when, and why
         self._child = Child(directories, options, bounds)
         # One thread: messages are made one after the other, and waiting for them holds up nobody else.
         self._queue = ThreadPoolExecutor(1, "templates")
@@ -71,39 +71,39 @@ class IsolatedRenderer:
         message: another wording is used then, and says so."""
         options |= {"language": language}
         destination = str(options.get("destination", ""))
-        own, fault = "", ""
+        file, fault = "", ""
         try:
-            own = self.renderer.overriding_file(channel, kind, event, destination, history)
-            if not own:
+            file = self.renderer.overriding_file(channel, kind, event, destination, history)
+            if not file:
                 return Rendered(self.renderer.render(channel, kind, event, history, **options))
             loop = asyncio.get_running_loop()
             content = await loop.run_in_executor(
-                self._queue, lambda: self._in_child(own, (channel, kind, event, history), options)
+                self._queue, lambda: self._in_child(file, (channel, kind, event, history), options)
             )
-            self.faults.pop(own, None)
+            self.faults.pop(file, None)
             return Rendered(content)
         except Exception as error:  # noqa: BLE001 - templates are the users' code
             fault = str(error) or type(error).__name__
-        if not own:
+        if not file:
             return Rendered(self.renderer.fallback(channel, event, language), fault)
-        self.faults[own] = fault
-        content = await asyncio.to_thread(self._plainly, (channel, kind, event, history), options)
-        note = self.translated(FELL_BACK, language) % {"file": own}
+        self.faults[file] = fault
+        content = await asyncio.to_thread(self._in_own_wording, (channel, kind, event, history), options)
+        note = self.translated(FELL_BACK, language) % {"file": file}
         return Rendered(format_of(channel).footnote(content, note), fault)
 
     def render(
         self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], **options: Any
     ) -> dict[str, Any]:
         """The same, waited for, and with TemplateError where a template fails: for the commands of its author."""
-        own = self.renderer.overriding_file(channel, kind, event, options.get("destination", ""), history)
-        if not own:
+        file = self.renderer.overriding_file(channel, kind, event, options.get("destination", ""), history)
+        if not file:
             return self.renderer.render(channel, kind, event, history, **options)
-        return self._queue.submit(self._in_child, own, (channel, kind, event, history), options).result()
+        return self._queue.submit(self._in_child, file, (channel, kind, event, history), options).result()
 
     def check(self) -> list[str]:
         """Every fault that shows when all messages are made from sample data in every language; none if empty."""
-        own = self.renderer
-        return problems(self.render, own.library, own.catalogues, own.directories)
+        renderer = self.renderer
+        return problems(self.render, renderer.library, renderer.catalogues, renderer.directories)
 
     async def aclose(self) -> None:
         """Let the messages under way be made, then end the child. Nothing more is rendered.
@@ -122,18 +122,18 @@ class IsolatedRenderer:
             self._queue.submit(self._child.end)
         self._queue.shutdown()
 
-    def _in_child(self, own: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
-        """TemplateError too while the file rests: one that is too slow must not hold up the other messages."""
-        if own in self._resting and self._clock() < self._resting[own][0]:
-            raise TemplateError(self._resting[own][1])
+    def _in_child(self, file: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+        """TemplateError too while the file is avoided: one that is too slow must not hold up the other messages."""
+        if file in self._avoided and self._clock() < self._avoided[file][0]:
+            raise TemplateError(self._avoided[file][1])
         try:
             return self._child.ask(arguments, options)
-        except Ended as error:
-            fault = f"{own}: {error}"
-            self._resting[own] = (self._clock() + REST, fault)
+        except ChildEnded as error:
+            fault = f"{file}: {error}"
+            self._avoided[file] = (self._clock() + AVOIDED_FOR, fault)
             raise TemplateError(fault) from None
 
-    def _plainly(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    def _in_own_wording(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
         """In relay's own wording, whose templates are compiled when they are first needed."""
         try:
             if self._built_in is None:

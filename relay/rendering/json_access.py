@@ -19,8 +19,8 @@ def text(document: object, *paths: str) -> str:
     """The first text or number on these paths as one line, or an empty one."""
     for path in paths:
         value = at(document, path)
-        if isinstance(value, str | int | float) and not isinstance(value, bool) and (told := line(str(value))):
-            return told
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and (words := line(str(value))):
+            return words
     return ""
 
 
@@ -31,7 +31,7 @@ def number(document: object, *paths: str) -> float | None:
 
 def time(document: object, *paths: str) -> datetime | None:
     """The first time on these paths, in UTC."""
-    return next((found for path in paths if (found := moment(at(document, path)))), None)
+    return next(filter(None, (moment(at(document, path)) for path in paths)), None)
 
 
 def span(document: object, *paths: str) -> float | str | None:
@@ -40,11 +40,11 @@ def span(document: object, *paths: str) -> float | str | None:
         value = number(document, path)
         if value is not None:
             return value
-        said = text(document, path)
-        if said and (found := seconds(said)) is not None:
-            return found
-        if said and ranged(said):
-            return said
+        words = text(document, path)
+        if words and (duration := seconds(words)) is not None:
+            return duration
+        if words and ranged(words):
+            return words
     return None
 
 

@@ -56,26 +56,26 @@ class Localizer:
         """`1,284,530.5`; at most two digits after the point."""
         number = _real(value)
         if number is None:
-            return _said(value)
+            return _text(value)
         return format_decimal(round(number, 2), locale=self.language.locale)
 
     def pct(self, value: object) -> str:
         """A whole percentage, never rounded up: 99.9 is `99%`."""
         number = _real(value)
         if number is None:
-            return _said(value)
+            return _text(value)
         return format_percent(math.floor(number) / 100, locale=self.language.locale)
 
     def duration(self, value: object) -> str:
         """`1 h 35 min` for seconds or for an English text; a range keeps its unit: `45–60 min`."""
         number = _real(value)
         if number is None:
-            told = ranged(value)
-            if told:
-                low, high, unit = told
+            interval = ranged(value)
+            if interval:
+                low, high, unit = interval
                 return f"{self.num(low)}–{self.num(high)} {unit}"
             number = seconds(value)
-        return _said(value) if number is None else _spoken(number)
+        return _text(value) if number is None else _spelled_out(number)
 
     def bytes(self, value: object) -> str:
         """`3.2 MB` for a number of bytes, in decimal units, or for an English text."""
@@ -83,23 +83,23 @@ class Localizer:
         if number is not None:
             power = min(int(math.log(number, 1000)), len(SIZES) - 1) if number >= 1 else 0
             return f"{self.num(round(number / 1000**power, 1))} {SIZES[power]}"
-        found = _SIZE.fullmatch(_said(value))
-        return f"{self.num(float(found[1]))} {found[2]}" if found else _said(value)
+        match = _SIZE.fullmatch(_text(value))
+        return f"{self.num(float(match[1]))} {match[2]}" if match else _text(value)
 
     def rate(self, value: object) -> str:
         """`1,890/min` for "1890 records/minute"; a number is per second."""
         number = _real(value)
         if number is not None:
             return f"{self.num(number)}/s"
-        found = _RATE.fullmatch(_said(value))
-        return f"{self.num(float(found[1]))}/{_UNITS[found[2].lower()]}" if found else _said(value)
+        match = _RATE.fullmatch(_text(value))
+        return f"{self.num(float(match[1]))}/{_UNITS[match[2].lower()]}" if match else _text(value)
 
     def money(self, value: object) -> str:
         """`$2.45` the way it is written here."""
-        found = _MONEY.fullmatch(_said(value))
-        if not found:
-            return _said(value)
-        sign, amount = (found[1], found[2]) if found[1] else (found[4], found[3])
+        match = _MONEY.fullmatch(_text(value))
+        if not match:
+            return _text(value)
+        sign, amount = (match[1], match[2]) if match[1] else (match[4], match[3])
         return format_currency(Decimal(amount), CURRENCIES.get(sign, sign), locale=self.language.locale)
 
     def amount(self, value: object) -> str:
@@ -108,14 +108,14 @@ class Localizer:
             return self.language.translations.gettext("yes" if value else "no")
         if _real(value) is not None:
             return self.num(value)
-        tellers: tuple[Callable[[object], str], ...] = (self.bytes, self.rate, self.money, self.duration)
-        return next((told for tell in tellers if (told := tell(value)) != _said(value)), _said(value))
+        localizers: tuple[Callable[[object], str], ...] = (self.bytes, self.rate, self.money, self.duration)
+        return next((text for localize in localizers if (text := localize(value)) != _text(value)), _text(value))
 
     def localtime(self, value: object, style: str = "short") -> str:
         """A time of the documents in the reader's zone, 24 hours: `15:40`, `20 Jan, 15:40`, or as the style says."""
         time = moment(value)
         if time is None:
-            return _said(value)
+            return _text(value)
         # A date without a time is that day everywhere.
         local = time.replace(tzinfo=self.zone) if value == str(time.date()) else time.astimezone(self.zone)
         now = self.now.astimezone(self.zone)
@@ -128,12 +128,12 @@ class Localizer:
 
 def seconds(value: object) -> float | None:
     """The seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
-    text = _said(value).strip()
-    if found := _CLOCK.fullmatch(text):
-        days, *rest = (float(part or 0) for part in found.groups())
+    text = _text(value).strip()
+    if match := _CLOCK.fullmatch(text):
+        days, *rest = (float(part or 0) for part in match.groups())
         return days * SECONDS["d"] + sum(part * size for part, size in zip(rest, (3600, 60, 1), strict=True))
-    if (found := _ISO.fullmatch(text)) and any(found.groups()):
-        parts = zip(found.groups(), SECONDS.values(), strict=True)
+    if (match := _ISO.fullmatch(text)) and any(match.groups()):
+        parts = zip(match.groups(), SECONDS.values(), strict=True)
         return sum(float(part) * size for part, size in parts if part)
     parts_found = list(_PART.finditer(text))
     if not parts_found or "".join(part[0] for part in parts_found) != text or any(part[2] for part in parts_found):
@@ -143,8 +143,8 @@ def seconds(value: object) -> float | None:
 
 def ranged(value: object) -> tuple[float, float, str] | None:
     """The bounds and the unit in "15-20 minutes"; None if it is no such text."""
-    found = _PART.fullmatch(_said(value).strip())
-    return (float(found[1]), float(found[2]), _UNITS[found[3].lower()]) if found and found[2] else None
+    match = _PART.fullmatch(_text(value).strip())
+    return (float(match[1]), float(match[2]), _UNITS[match[3].lower()]) if match and match[2] else None
 
 
 def moment(value: object) -> datetime | None:
@@ -158,7 +158,7 @@ def moment(value: object) -> datetime | None:
         return None
 
 
-def _spoken(number: float) -> str:
+def _spelled_out(number: float) -> str:
     whole = max(0, round(number))
     if whole >= 600:  # nobody waits for the seconds of a quarter of an hour
         whole -= whole % 60
@@ -177,5 +177,5 @@ def _real(value: object) -> float | None:
     return value
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     return "" if value is None else str(value)

@@ -143,17 +143,17 @@ class MessageTemplate:
         """The part of an object with `each:`, which gives any number of values; None for any other node."""
         if not isinstance(node, MappingNode):
             return None
-        each = next((value for key, value in node.value if key.value == "each"), None)
-        if each is None:
+        loop = next((value for key, value in node.value if key.value == "each"), None)
+        if loop is None:
             return None
-        if not isinstance(each, ScalarNode) or not (found := _EACH.fullmatch(each.value)):
-            raise self._fault(each, "expected `each: NAME in LIST`, for instance `each: file in artifacts`")
-        name, source = found.groups()
+        if not isinstance(loop, ScalarNode) or not (match := _EACH.fullmatch(loop.value)):
+            raise self._fault(loop, "expected `each: NAME in LIST`, for instance `each: file in artifacts`")
+        name, source = match.groups()
         try:
             items = self._texts.compile_expression(source, undefined_to_none=False)
         except TemplateSyntaxError as error:
-            raise self._fault(each, str(error)) from None
-        self.sources.append(Source(self.file, each.start_mark.line, f"{{{{ {source} }}}}", self._names))
+            raise self._fault(loop, str(error)) from None
+        self.sources.append(Source(self.file, loop.start_mark.line, f"{{{{ {source} }}}}", self._names))
         rest = MappingNode(node.tag, [pair for pair in node.value if pair[0].value != "each"], node.start_mark)
         outer, self._names = self._names, self._names | {name}
         part = self._mapping(rest)
@@ -163,7 +163,7 @@ class MessageTemplate:
             try:
                 repeated = list(items(**values) or ())  # an unknown name raises here
             except Exception as error:
-                raise self._fault(each, str(error)) from error
+                raise self._fault(loop, str(error)) from error
             return [part({**values, name: item}) for item in repeated[:MAX_REPEATS]]
 
         return render

@@ -27,20 +27,20 @@ SUMMARY_RECORDS = ("results.summary.recordsAnalyzed", "results.summary.recordsPr
 
 
 def operation(
-    event: Event, known: Sequence[Event], merged: Mapping[str, Any], language: Language, base_url: str
+    event: Event, events: Sequence[Event], merged: Mapping[str, Any], language: Language, base_url: str
 ) -> dict[str, Any]:
-    """`merged` is `events.view` of `known`, cleaned; `known` ends with the event."""
-    said = event.operation
-    status = (said.status if said and event.name in BATCH_EVENTS else event.status) or text(merged, "status")
-    kind = clean(said.type if said else "") or text(merged, "operationType")
-    priority = clean(said.priority if said else "") or text(merged, "priority")
-    key = clean(said.id if said else "")
-    own = {name: value for name, value in merged.items() if name not in ("results", "error", "cancellation", "batch")}
+    """`merged` is `merge_documents` of `events`, cleaned; `events` ends with the event."""
+    stated = event.operation
+    status = (stated.status if stated and event.name in BATCH_EVENTS else event.status) or text(merged, "status")
+    kind = clean(stated.type if stated else "") or text(merged, "operationType")
+    priority = clean(stated.priority if stated else "") or text(merged, "priority")
+    key = clean(stated.id if stated else "")
+    shown = {name: value for name, value in merged.items() if name not in ("results", "error", "cancellation", "batch")}
     return {
         **dict.fromkeys(DOCUMENTED),
-        **own,
+        **shown,
         "id": key,
-        "name": line(clean(said.name if said else "")) or text(merged, "operationName", "operationKey") or key,
+        "name": line(clean(stated.name if stated else "")) or text(merged, "operationName", "operationKey") or key,
         "description": text(merged, "operationDescription"),
         "type": kind,
         "type_label": language.label(kind),
@@ -59,7 +59,7 @@ def operation(
         "estimated_cost": text(merged, "resourcesAllocated.estimatedCost"),
         "tracking_url": address(text(merged, "trackingUrl"), event, base_url),
         **(progress := _progress(event, merged, status)),
-        **_times(event, known, merged, status),
+        **_times(event, events, merged, status),
         "plan": _plan(merged, status, progress["phase"]),
     }
 
@@ -89,46 +89,46 @@ def _progress(event: Event, merged: Mapping[str, Any], status: str) -> dict[str,
     names = [text(row, "phaseName", "name") for row in rows(merged.get("phases"))]
     completed = number(merged, "progress.phasesCompleted")
     total = number(merged, "progress.totalPhases") or len(names) or None
-    place: float | None = names.index(phase) + 1 if phase in names else None
-    if place is None and completed is not None:
-        place = completed if event.name == "operation.phase.completed" else completed + 1
-    if place and total and place > total:
-        place, total = (place, len(names)) if place <= len(names) else (None, total)
+    position: float | None = names.index(phase) + 1 if phase in names else None
+    if position is None and completed is not None:
+        position = completed if event.name == "operation.phase.completed" else completed + 1
+    if position and total and position > total:
+        position, total = (position, len(names)) if position <= len(names) else (None, total)
     return {
-        "percentage": percentage, "phase": phase, "phase_number": place, "phases_total": total,
+        "percentage": percentage, "phase": phase, "phase_number": position, "phases_total": total,
         "next_phase": names[names.index(phase) + 1] if phase in names[:-1] else "",
     }  # fmt: skip
 
 
 def _plan(merged: Mapping[str, Any], status: str, phase: str) -> list[dict[str, Any]]:
     """The phases, and how each one stands; what a document says of one is as old as the document."""
-    found = [(text(row, "phaseName", "name"), row) for row in rows(merged.get("phases"))]
-    names = [name for name, _ in found]
+    phases = [(text(row, "phaseName", "name"), row) for row in rows(merged.get("phases"))]
+    names = [name for name, _ in phases]
     here = names.index(phase) if phase in names else -1
-    told = []
-    for place, (name, row) in enumerate(found):
+    plan = []
+    for position, (name, row) in enumerate(phases):
         state = STATES.get(text(row, "status"), "pending")
-        if status == "Completed" or place < here:
+        if status == "Completed" or position < here:
             state = "complete"
-        elif place == here and (state != "complete" or status in TERMINAL):
+        elif position == here and (state != "complete" or status in TERMINAL):
             state = STATES.get(status, "in_progress")
-        elif (place > here >= 0 and state != "complete") or (status in TERMINAL and state == "in_progress"):
+        elif (position > here >= 0 and state != "complete") or (status in TERMINAL and state == "in_progress"):
             state = "pending"
-        told.append({"id": f"task-{place + 1}", "name": name, "state": state, "duration": span(row, "duration")})
-    return told
+        plan.append({"id": f"task-{position + 1}", "name": name, "state": state, "duration": span(row, "duration")})
+    return plan
 
 
-def _times(event: Event, known: Sequence[Event], merged: Mapping[str, Any], status: str) -> dict[str, Any]:
+def _times(event: Event, events: Sequence[Event], merged: Mapping[str, Any], status: str) -> dict[str, Any]:
     """When, since when and how long. Times are ISO 8601; spans are seconds, or the text of a range."""
     over = status in TERMINAL
     created = time(merged, "dateCreated", "retryAttemptDate")
-    begun = next((other.occurred_at for other in known if other.name == "operation.started"), None)
+    begun = next((other.occurred_at for other in events if other.name == "operation.started"), None)
     started = time(merged, "progress.startTime", "startTime", "startedAt") or begun or created
     finished = time(merged, "results.completionTime", "completionTime", "endTime", "cancellation.cancellationTime")
     finished = (finished or event.occurred_at) if over else None
     expected = time(merged, "progress.estimatedCompletion", "estimatedCompletion")
     deadline = time(merged, "timeoutAt")
-    moved = max((other.occurred_at for other in known[:-1] if other.name in PROGRESS_EVENTS), default=None)
+    moved = max((other.occurred_at for other in events[:-1] if other.name in PROGRESS_EVENTS), default=None)
     own = span(merged, "results.totalDuration", "totalDuration", "results.performance.totalExecutionTime", "duration")
     lasted = between(started, finished) if own is None else own
     elapsed = span(merged, "progress.elapsedTime")

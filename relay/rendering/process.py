@@ -38,7 +38,7 @@ class Bounds:
 BOUNDS = Bounds()
 
 
-class Ended(TemplateError):
+class ChildEnded(TemplateError):
     """The message has cost the child its life."""
 
 
@@ -92,7 +92,7 @@ class Child:
     def _exchange(self, request: bytes, patience: float) -> dict[str, Any]:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
-            raise Ended("its process is gone")
+            raise ChildEnded("its process is gone")
         late = threading.Event()
 
         def give_up() -> None:
@@ -110,13 +110,13 @@ class Child:
         finally:
             timer.cancel()
         if body is None:
-            raise self._farewell(patience if late.is_set() else 0.0)
+            raise self._why_ended(patience if late.is_set() else 0.0)
         answer = json.loads(body)
         if "fault" in answer:
             raise TemplateError(line(str(answer["fault"])))
         return dict(answer)
 
-    def _farewell(self, patience: float) -> Ended:
+    def _why_ended(self, patience: float) -> ChildEnded:
         """Why the child had to go, as far as its end tells."""
         process = self._process
         with contextlib.suppress(subprocess.TimeoutExpired, AttributeError):
@@ -124,9 +124,9 @@ class Child:
         status = process.poll() if process else None
         self.end()
         if patience:
-            return Ended(f"it gave no answer within {patience:g} s")
+            return ChildEnded(f"it gave no answer within {patience:g} s")
         if status == -signal.SIGPROF:
-            return Ended(f"it took more than {self._bounds.seconds:g} s of processor time")
+            return ChildEnded(f"it took more than {self._bounds.seconds:g} s of processor time")
         if status == TOO_BIG:
-            return Ended(f"it needed more than {self._bounds.memory // 2**20} MB of memory")
-        return Ended(f"its process ended with status {status}")
+            return ChildEnded(f"it needed more than {self._bounds.memory // 2**20} MB of memory")
+        return ChildEnded(f"its process ended with status {status}")

@@ -14,11 +14,11 @@ from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
 from relay.errors import TemplateError
 from relay.rendering.checks import problems
 from relay.rendering.context import context, open_alarm
-from relay.rendering.digests import TOGETHER, counts
+from relay.rendering.digests import ROUND_UPS, counts
 from relay.rendering.formats import format_of
 from relay.rendering.localized_values import Localizer
 from relay.rendering.scope import MessageScope
-from relay.rendering.template_set import Library
+from relay.rendering.template_set import TemplateSet
 from relay.rendering.texts import clean, line, safe_url
 from relay.rendering.translations import Catalogues
 
@@ -55,7 +55,7 @@ class Renderer:
         """
         self.directories = tuple(directories)
         self.options = options
-        self.library = Library(self.directories, hosts=options.hosts)
+        self.library = TemplateSet(self.directories, hosts=options.hosts)
         self.catalogues = Catalogues(self.directories)
 
     @property
@@ -119,7 +119,7 @@ class Renderer:
         topic = (about.name or about.id) if about else event.subject
         reason = event.error.get("message", "")
         parts = [f"{words.label(event.status or event.name)}: {topic}", reason if isinstance(reason, str) else ""]
-        if event.name in TOGETHER:
+        if event.name in ROUND_UPS:
             topic, parts = "relay", [counts(event, words)]
         text = line(clean(" – ".join(part for part in parts if part)))
         return format_of(channel).fallback(text, topic, words.code)

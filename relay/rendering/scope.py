@@ -5,7 +5,7 @@ from typing import Any
 
 from relay.rendering.formats.plain import Ending
 from relay.rendering.sandbox import Escaping
-from relay.rendering.template_set import Library
+from relay.rendering.template_set import TemplateSet
 from relay.rendering.text_template import Values, render_text
 
 
@@ -13,7 +13,7 @@ class MessageScope:
     """The values of one message, with the macros of its channel."""
 
     def __init__(
-        self, library: Library, channel: str, message: str, destination: str, values: Mapping[str, Any]
+        self, library: TemplateSet, channel: str, message: str, destination: str, values: Mapping[str, Any]
     ) -> None:
         self._library = library
         self._place = channel, message, destination

@@ -36,28 +36,28 @@ class Messages(Mapping[str, MessageTemplate]):
 
     def __init__(self, read: Callable[[str], MessageTemplate]) -> None:
         self._read = read
-        self._trees: dict[str, MessageTemplate | None] = {}
+        self._messages: dict[str, MessageTemplate | None] = {}
 
-    def add(self, name: str, tree: MessageTemplate | None = None) -> None:
-        self._trees[name] = tree
+    def add(self, name: str, template: MessageTemplate | None = None) -> None:
+        self._messages[name] = template
 
     def __getitem__(self, name: str) -> MessageTemplate:
-        tree = self._trees[name]
-        if tree is None:
-            tree = self._trees[name] = self._read(name)
-        return tree
+        template = self._messages[name]
+        if template is None:
+            template = self._messages[name] = self._read(name)
+        return template
 
     def __contains__(self, name: object) -> bool:
-        return name in self._trees
+        return name in self._messages
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._trees)
+        return iter(self._messages)
 
     def __len__(self) -> int:
-        return len(self._trees)
+        return len(self._messages)
 
 
-class Library:
+class TemplateSet:
     """The messages of every channel, their shared macros, and the layouts that mails are set in."""
 
     def __init__(
@@ -77,7 +77,7 @@ class Library:
         self._faults = faults
         builtin = [level for level, directory in enumerate(directories) if directory == resource_dir("templates")]
         self._later = () if faults is not None else tuple(builtin)  # levels whose files can wait
-        self._trees: dict[str, Messages] = {}
+        self._messages: dict[str, Messages] = {}
         for name in sorted(self._levels):
             channel, _, file = name.partition("/")
             if file.endswith(".yaml") and "/" not in file:
@@ -88,45 +88,45 @@ class Library:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        return tuple(self._trees)
+        return tuple(self._messages)
 
     @property
     def messages(self) -> Mapping[str, Mapping[str, MessageTemplate]]:
         """Per channel, the message files by their names without `.yaml`."""
-        return self._trees
+        return self._messages
 
     def complete(self) -> None:
         """Compile what was left for later, where no later message may be held up by it."""
-        for trees in self._trees.values():
-            dict(trees)
+        for templates in self._messages.values():
+            dict(templates)
         for escaping, name in self._plain_templates():
             self.template(escaping, name)
 
     def message(self, channel: str, name: str, kind: str, destination: str = "") -> MessageTemplate:
         """The file for this message: the user's before the built-in one, then the one for this destination, then the
         one for this kind; the one for everything unknown if there is none."""
-        trees: Mapping[str, MessageTemplate] = self._trees.get(channel, {})
+        templates: Mapping[str, MessageTemplate] = self._messages.get(channel, {})
         places = (f"@{destination}", "") if destination else ("",)
         for stem in (name, GENERIC):
-            wanted = [f"{stem}{part}{at}" for at in places for part in (f".{kind}", "")]
-            found = [each for each in wanted if each in trees]
-            if found:
-                return trees[min(found, key=lambda each: self._levels[f"{channel}/{each}.yaml"])]
+            candidates = [f"{stem}{part}{at}" for at in places for part in (f".{kind}", "")]
+            present = [candidate for candidate in candidates if candidate in templates]
+            if present:
+                return templates[min(present, key=lambda candidate: self._levels[f"{channel}/{candidate}.yaml"])]
         raise TemplateError(f"no template for {channel}: expected a file {channel}/{GENERIC}.yaml in {self._where()}")
 
     def overriding_file(self, channel: str, name: str, kind: str, destination: str = "") -> str:
         """The file of the user's own that has a part in this message; empty if everything in it is built in."""
         file = self.message(channel, name, kind, destination).name
-        shared = sorted(each for each in self._levels if each.endswith(SHARED))
-        takes_part = [file, *(each for each in shared if each.rpartition("/")[0] in ("", channel))]
-        return next((each for each in takes_part if self._levels[each] < self._built_in), "")
+        shared = sorted(file_name for file_name in self._levels if file_name.endswith(SHARED))
+        takes_part = [file, *(file_name for file_name in shared if file_name.rpartition("/")[0] in ("", channel))]
+        return next((file_name for file_name in takes_part if self._levels[file_name] < self._built_in), "")
 
     def layout(self, channel: str, name: str, ending: str, destination: str = "") -> Template:
         """The message's own layout, else the channel's; of each, the one for this destination first."""
         stems = [f"{stem}@{destination}" if at else stem for stem in (name, "layout") for at in (destination, "")]
         escaping: Escaping = "html" if ending == "html" else "text"
         names = [f"{channel}/{stem}.{ending}" for stem in stems]
-        return self.template(escaping, next((each for each in names if each in self._levels), names[-1]))
+        return self.template(escaping, next((candidate for candidate in names if candidate in self._levels), names[-1]))
 
     def template(self, escaping: Escaping, name: str) -> Template:
         """A template file, compiled. TemplateError names file and line."""
@@ -149,9 +149,9 @@ class Library:
 
     def sources(self) -> Iterator[Source]:
         """Every Jinja source with the place it stands at."""
-        for trees in self._trees.values():
-            for tree in trees.values():
-                yield from tree.sources
+        for templates in self._messages.values():
+            for template in templates.values():
+                yield from template.sources
         for name in sorted({name for _, name in self._plain_templates()}):
             text, file, _ = self._loader.get_source(self.environments["text"], name)
             yield Source(Path(file or name), 0, text)
@@ -164,8 +164,8 @@ class Library:
             module = template.make_module(dict(values))
         except Exception as error:
             raise fault(error, template) from error
-        found = {key: value for key, value in vars(module).items() if not key.startswith("_") and callable(value)}
-        return {key: _tidied(macro, tidy) for key, macro in found.items()}
+        macros = {key: value for key, value in vars(module).items() if not key.startswith("_") and callable(value)}
+        return {key: _tidied(macro, tidy) for key, macro in macros.items()}
 
     def _plain_templates(self) -> Iterator[tuple[Escaping, str]]:
         for name in sorted(self._levels):
@@ -178,13 +178,14 @@ class Library:
                 yield ("html" if file.endswith(".html") else "text"), name
 
     def _add(self, channel: str, stem: str, name: str) -> None:
-        tree = None
-        if self._levels[name] not in self._later and not (tree := self._tried(self._tree, name, channel)):
+        template = None
+        if self._levels[name] not in self._later and not (template := self._tried(self._message, name, channel)):
             return
-        trees = self._trees.setdefault(channel, Messages(lambda each: self._tree(f"{channel}/{each}.yaml", channel)))
-        trees.add(stem, tree)
+        lazily = Messages(lambda stem: self._message(f"{channel}/{stem}.yaml", channel))
+        templates = self._messages.setdefault(channel, lazily)
+        templates.add(stem, template)
 
-    def _tree(self, name: str, channel: str) -> MessageTemplate:
+    def _message(self, name: str, channel: str) -> MessageTemplate:
         try:
             source, file, _ = self._loader.get_source(self.environments["text"], name)
         except UnicodeDecodeError:
@@ -209,11 +210,11 @@ def _tidied(macro: Callable[..., Any], tidy: Callable[[str], str]) -> Callable[.
     """The macro without the white space its own layout brings; escaped text stays marked as such."""
 
     def call(*arguments: Any, **named: Any) -> Any:
-        told = macro(*arguments, **named)
-        return Markup(tidy(told)) if isinstance(told, Markup) else tidy(told)  # noqa: S704 - it was Markup before
+        text = macro(*arguments, **named)
+        return Markup(tidy(text)) if isinstance(text, Markup) else tidy(text)  # noqa: S704 - it was Markup before
 
     return call
 
 
 def _lines(text: str) -> str:
-    return "\n".join(stripped for each in text.split("\n") if (stripped := each.strip(" ")))
+    return "\n".join(stripped for row in text.split("\n") if (stripped := row.strip(" ")))

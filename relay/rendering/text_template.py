@@ -57,10 +57,10 @@ def render_text(template: Template, values: Values, limit: int = MAX_TEXT) -> st
 
 def fault(error: Exception, template: Template) -> TemplateError:
     """The error with file and line of the innermost template it came from; Jinja has put both into the traceback."""
-    place = str(template.filename)
+    location = str(template.filename)
     traceback = error.__traceback__
     while traceback:
         if "__jinja_exception__" in traceback.tb_frame.f_globals:
-            place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+            location = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
-    return TemplateError(f"{place}: {error}")
+    return TemplateError(f"{location}: {error}")

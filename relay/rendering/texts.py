@@ -63,7 +63,7 @@ def cut(text: str, limit: int) -> str:
 
 def inert(text: str) -> str:
     """Text in which Slack's formatting characters do nothing: a zero-width space follows each that could."""
-    return _FORMAT.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, text)
+    return _FORMAT.sub(lambda match: match[0] + ZERO_WIDTH_SPACE, text)
 
 
 def safe_url(url: object, hosts: Collection[str] = ()) -> str:
@@ -85,6 +85,6 @@ def safe_url(url: object, hosts: Collection[str] = ()) -> str:
     ):
         return ""
     host = (parts.hostname or "").lower()
-    if hosts and not any(host == one or host.endswith(f".{one}") for one in hosts):
+    if hosts and not any(host == allowed or host.endswith(f".{allowed}") for allowed in hosts):
         return ""
     return url

@@ -17,7 +17,7 @@ from relay.errors import TemplateError
 SOURCE = "en"  # the language the templates are written in: needs no catalogue
 
 # How the documents' own words are told; every other word is told as it is spelled, its camelCase undone.
-SPOKEN = {
+WORDINGS = {
     "Initiated": "Started", "Timeout": "Timed out", "Stalled": "No progress", "ProcessMiningAnalysis": "Process mining",
     "DataEnrichment": "Data enrichment", "ReportGeneration": "Report generation",
 }  # fmt: skip
@@ -41,7 +41,7 @@ class Language:
 
     def label(self, word: str) -> str:
         """A status, type, priority or key of a document in this language: `recordsLoaded` as "Records loaded"."""
-        spoken = SPOKEN.get(word) or humanise(word)
+        spoken = WORDINGS.get(word) or humanise(word)
         return self.translations.gettext(spoken) if spoken else ""
 
 
@@ -65,13 +65,13 @@ class Catalogues:
     def language(self, code: str) -> Language:
         """The nearest language there is: `de-AT` is German with Austrian numbers; one unknown is English."""
         base = re.split(r"[-_]", code)[0].lower()
-        known = self._languages.get(code) or self._languages.get(base)
-        if known is None:
+        nearest = self._languages.get(code) or self._languages.get(base)
+        if nearest is None:
             return self._languages[SOURCE]
         try:
-            return known if code == known.code else Language(code, _locale(code), known.translations)
+            return nearest if code == nearest.code else Language(code, _locale(code), nearest.translations)
         except (UnknownLocaleError, ValueError):
-            return known
+            return nearest
 
     def untranslated(self, code: str, messages: Iterable[tuple[str | None, str]]) -> list[tuple[str | None, str]]:
         """Those of these (context, text) that the language does not have. The source language lacks none."""
@@ -125,16 +125,16 @@ def _read(file: Path) -> Catalog:
     except (UnknownLocaleError, ValueError) as error:
         raise TemplateError(f"{file}: expected a folder named after a language, for instance de: {error}") from None
     for message in catalogue:
-        source, told = " ".join(_texts(message.id)), _texts(message.string)
-        if source and any(not placeholders(text) <= placeholders(source) for text in told):
+        source, translated = " ".join(_texts(message.id)), _texts(message.string)
+        if source and any(not placeholders(text) <= placeholders(source) for text in translated):
             raise TemplateError(f"{file}:{message.lineno}: a %(name)s that {source!r} does not have")
-        if source and any("%" in _VALUE.sub("", text) for text in told):  # a width would let it grow to any size
+        if source and any("%" in _VALUE.sub("", text) for text in translated):  # a width would let it grow to any size
             raise TemplateError(f"{file}:{message.lineno}: a % that is neither %(name)s nor %%")
     return catalogue
 
 
-def _texts(said: str | Iterable[str | None] | None) -> list[str]:
-    return [said] if isinstance(said, str) else [text or "" for text in said or ()]
+def _texts(texts: str | Iterable[str | None] | None) -> list[str]:
+    return [texts] if isinstance(texts, str) else [text or "" for text in texts or ()]
 
 
 def _complete(catalogue: Catalog, text: str, context: str | None) -> bool:

@@ -15,7 +15,7 @@ from relay.rendering.context import context
 from relay.rendering.formats import format_of
 from relay.rendering.localized_values import Localizer
 from relay.rendering.sandbox import Sandbox
-from relay.rendering.template_set import PARTS, SENTENCES, Library
+from relay.rendering.template_set import PARTS, SENTENCES, TemplateSet
 from relay.rendering.text_template import Source
 from relay.rendering.translations import SOURCE, Catalogues
 
@@ -25,7 +25,7 @@ PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "
 FORGIVING = ("default", "d")
 
 
-def unknown_names(library: Library, values: Mapping[str, Any]) -> Iterator[str]:
+def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[str]:
     """Each unknown variable, field, macro, filter and test with its place, and each message without what it needs.
 
     `values` is what templates get for an event that says nothing (`relay.rendering.context`).
@@ -35,10 +35,10 @@ def unknown_names(library: Library, values: Mapping[str, Any]) -> Iterator[str]:
     macros = {source.file: _macros(environment, source) for source in library.sources() if source.file.suffix == ".j2"}
     fields["say"] = {name for file, names in macros.items() if file.name == SENTENCES for name in names}
     for source in library.sources():
-        place = (source.file.parent.name, PARTS)
-        own = {name for file, names in macros.items() if (file.parent.name, file.name) == place for name in names}
-        known = {*values, *PER_MESSAGE, *environment.globals, *source.names}
-        yield from _of(source, environment, known, fields | ({"parts": own} if own else {}))
+        parts_file = (source.file.parent.name, PARTS)
+        own = {name for file, names in macros.items() if (file.parent.name, file.name) == parts_file for name in names}
+        known_names = {*values, *PER_MESSAGE, *environment.globals, *source.names}
+        yield from _of(source, environment, known_names, fields | ({"parts": own} if own else {}))
     for channel, templates in library.messages.items():
         for template in templates.values():
             for field, why in format_of(channel).required.items():
@@ -58,18 +58,18 @@ def empty_values(catalogues: Catalogues) -> dict[str, Any]:
 
 
 def _of(
-    source: Source, environment: Sandbox, known: Collection[str], fields: Mapping[str, Collection[str]]
+    source: Source, environment: Sandbox, names: Collection[str], fields: Mapping[str, Collection[str]]
 ) -> Iterator[str]:
     tree = environment.parse(source.text)
     undeclared = meta.find_undeclared_variables(tree)
     bound = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"} | {*source.names}
     excused = {id(node.node) for node in tree.find_all(nodes.Filter) if node.name in FORGIVING}
     excused |= {id(node.node) for node in tree.find_all(nodes.Test) if node.name in ("defined", "undefined")}
-    told: set[str] = set()
+    reported: set[str] = set()
     for node in tree.find_all((nodes.Name, nodes.Getattr, nodes.Filter, nodes.Test)):
         fault = ""
-        if isinstance(node, nodes.Name) and node.name in undeclared and node.name not in {*known, *bound}:
-            fault = _unknown(node.name, known)
+        if isinstance(node, nodes.Name) and node.name in undeclared and node.name not in {*names, *bound}:
+            fault = _unknown(node.name, names)
         elif isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and id(node) not in excused:
             name = node.node.name
             if name in fields and name not in bound and node.attr not in fields[name]:
@@ -79,13 +79,13 @@ def _of(
             fault = _unknown(node.name, environment.filters, "|")
         elif isinstance(node, nodes.Test) and node.name not in environment.tests:
             fault = _unknown(node.name, environment.tests, "is ")
-        if fault and fault not in told:
-            told.add(fault)
+        if fault and fault not in reported:
+            reported.add(fault)
             yield f"{source.file}:{source.line + node.lineno}: {fault}"
 
 
-def _unknown(name: str, known: Collection[str], before: str = "") -> str:
-    near = get_close_matches(name, known, 1)
+def _unknown(name: str, names: Collection[str], before: str = "") -> str:
+    near = get_close_matches(name, names, 1)
     hint = f"did you mean {before}{near[0]}?" if near else "`relay template vars` lists what there is"
     return f"{before}{name} is unknown; {hint}"
 
@@ -96,6 +96,6 @@ def _macros(environment: Sandbox, source: Source) -> tuple[str, ...]:
 
 def file_of(fault: str) -> tuple[str, int | None, str]:
     """The file, the line and the rest of a fault's line."""
-    place, _, rest = fault.partition(": ")
-    file, _, line = place.rpartition(":")
-    return (file, int(line), rest) if line.isdigit() and Path(file).suffix else (place, None, rest)
+    location, _, rest = fault.partition(": ")
+    file, _, line = location.rpartition(":")
+    return (file, int(line), rest) if line.isdigit() and Path(file).suffix else (location, None, rest)

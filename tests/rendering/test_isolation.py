@@ -15,7 +15,7 @@ import uvloop
 
 from relay.errors import TemplateError
 from relay.rendering import IsolatedRenderer, Renderer
-from relay.rendering.isolated import REST, Rendered
+from relay.rendering.isolated import AVOIDED_FOR, Rendered
 from relay.rendering.process import Bounds
 from tests.support import samples
 from tests.support.commands import relay as relay_command
@@ -286,7 +286,7 @@ async def test_a_child_that_was_ended_is_replaced(own: Build) -> None:
     os.kill(children()[0], signal.SIGKILL)
     lost = await message(renderer)
 
-    now[0] += REST
+    now[0] += AVOIDED_FOR
     again = await message(renderer)
 
     # Whether the loss shows depends on whether the end was seen before the message was asked for.
@@ -300,7 +300,7 @@ async def test_a_file_that_took_too_much_does_not_hold_up_the_others(own: Build)
     now = [1000.0]
     renderer = own(LOOPS, "mine", bounds=Bounds(seconds=0.3), clock=lambda: now[0])
     first = await message(renderer)
-    now[0] += REST - 1
+    now[0] += AVOIDED_FOR - 1
 
     second = await message(renderer)
 
@@ -314,7 +314,7 @@ async def test_a_file_is_tried_again_after_its_rest(own: Build, tmp_path: Path) 
     renderer = own(LOOPS, bounds=Bounds(seconds=0.3), clock=lambda: now[0])
     await message(renderer)
     (tmp_path / FILE).write_text("text: repaired\n")  # the next child reads it
-    now[0] += REST
+    now[0] += AVOIDED_FOR
 
     rendered = await message(renderer)
 

@@ -24,7 +24,7 @@ from relay.rendering import Renderer, RenderOptions, checks
 from relay.rendering.localized_values import Localizer
 from relay.rendering.renderer import message_of
 from relay.rendering.sandbox import COMPILED
-from relay.rendering.template_set import Library
+from relay.rendering.template_set import TemplateSet
 from relay.rendering.texts import clean, cut, inert, safe_url
 from relay.rendering.translations import Catalogues, languages
 from tests.support import samples
@@ -433,7 +433,7 @@ def test_a_field_of_another_shape_is_told_with_its_file(own: Build, channel: str
 
 def test_what_comes_with_relay_is_compiled_when_it_is_first_needed() -> None:
     COMPILED.clear()
-    library = Library([BUILT_IN])
+    library = TemplateSet([BUILT_IN])
     assert not COMPILED
 
     library.complete()

@@ -28,8 +28,8 @@ MAX_SHOWN = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning 
 SUBMISSIONS = 465  # the port of `tls: tls` (RFC 8314 §3.3)
 
 
-def _mailbox(written: object) -> object:
-    return mailbox(written) if isinstance(written, str) else written
+def _mailbox(raw: object) -> object:
+    return mailbox(raw) if isinstance(raw, str) else raw
 
 
 class EmailSettings(BaseModel):
@@ -51,10 +51,10 @@ class EmailSettings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_port(cls, written: Any) -> Any:
-        if isinstance(written, Mapping) and written.get("tls") == "tls":
-            return {"port": SUBMISSIONS, **written}
-        return written
+    def _usual_port(cls, raw: Any) -> Any:
+        if isinstance(raw, Mapping) and raw.get("tls") == "tls":
+            return {"port": SUBMISSIONS, **raw}
+        return raw
 
     @model_validator(mode="after")
     def _log_in_safely(self) -> Self:
@@ -98,11 +98,11 @@ class Email:
     def addresses(value: object) -> list[str]:
         """The recipients a destination names: one address or a list; each gets a mail of its own."""
         listed = [value] if isinstance(value, str) else value
-        if not isinstance(listed, list) or not all(isinstance(written, str) for written in listed):
+        if not isinstance(listed, list) or not all(isinstance(recipient, str) for recipient in listed):
             raise ValueError("expected an e-mail address or a list of them")
         if not 1 <= len(listed) <= MAX_RECIPIENTS:
             raise ValueError(f"expected 1 to {MAX_RECIPIENTS} addresses, found {len(listed)}; or use a mailing list")
-        return list(dict.fromkeys(address(written.strip(" ")) for written in listed))
+        return list(dict.fromkeys(address(recipient.strip(" ")) for recipient in listed))
 
     @staticmethod
     def limits(address: str, settings: EmailSettings | None = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
@@ -164,8 +164,8 @@ class Email:
             return await session.submit(recipient, mail, until)
 
     def _compose(self, notification: Notification, *, html: bool = True) -> bytes:
-        written = self._settings
-        return compose(notification, written.sender, written.reply_to, thread=written.thread, html=html)
+        settings = self._settings
+        return compose(notification, settings.sender, settings.reply_to, thread=settings.thread, html=html)
 
     def _until(self) -> float:
         return asyncio.get_running_loop().time() + self._timeouts.submit

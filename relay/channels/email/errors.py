@@ -101,14 +101,14 @@ class MailError(DeliveryError):
     @property
     def too_large(self) -> bool:
         """The server would take less of it: 552, unless that is a full mailbox (5.2.2)."""
-        said = _enhanced(str(self))
-        return said in ("5.3.4", "5.2.3") if said else self.code == TOO_LARGE and self.stage is not Stage.RCPT
+        enhanced = _enhanced(str(self))
+        return enhanced in ("5.3.4", "5.2.3") if enhanced else self.code == TOO_LARGE and self.stage is not Stage.RCPT
 
 
 def failed(stage: Stage, error: Exception, server: str) -> MailError:
     """What went wrong with `server` at this stage, as people and the queue need it."""
     code = error.code if isinstance(error, SMTPResponseException) else 0
-    untrusted = _cause(error)
+    untrusted = _distrust_of(error)
     if code in CREDENTIALS and stage is not Stage.DOT:
         answer, stage = Answer.NO, Stage.AUTH
     elif untrusted or isinstance(error, SMTPNotSupported):
@@ -130,7 +130,7 @@ def without_utf8(server: str, recipient: str) -> MailError:
     return MailError(text, Stage.MAIL, Verdict(permanent=True))
 
 
-def spoken(code: int, message: str) -> str:
+def one_line(code: int, message: str) -> str:
     """A server's reply on one line, harmless and not too long."""
     line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", f"{code} {message}").strip()
     line = line.encode("utf-8", "replace").decode()
@@ -139,21 +139,21 @@ def spoken(code: int, message: str) -> str:
 
 def _enhanced(text: str) -> str:
     """The enhanced code of a permanent refusal; '' where the server gives none."""
-    said = re.search(r"\b5\.\d\.\d{1,3}\b", text)
-    return said[0] if said else ""
+    match = re.search(r"\b5\.\d\.\d{1,3}\b", text)
+    return match[0] if match else ""
 
 
 def _bounce(stage: Stage, code: int, message: str) -> Bounce:
     """What this refusal says of its recipient. Without an enhanced code only the answer to RCPT is about them."""
-    said = _enhanced(message)
+    enhanced = _enhanced(message)
     if code // 100 != 5 or stage not in (Stage.RCPT, Stage.DATA, Stage.DOT):
         return ""
-    if said in NO_SUCH_ADDRESS:
+    if enhanced in NO_SUCH_ADDRESS:
         return "hard"
-    return "soft" if (stage is Stage.RCPT if not said else not said.startswith(NOT_THE_RECIPIENT)) else ""
+    return "soft" if (stage is Stage.RCPT if not enhanced else not enhanced.startswith(NOT_THE_RECIPIENT)) else ""
 
 
-def _cause(error: Exception) -> str:
+def _distrust_of(error: Exception) -> str:
     """Why the connection cannot be trusted, if that is what is wrong."""
     for fault in (error, error.__cause__):
         if isinstance(fault, ssl.SSLCertVerificationError):
@@ -166,7 +166,7 @@ def _cause(error: Exception) -> str:
 def _reason(error: Exception) -> str:
     match error:
         case SMTPResponseException() if 200 <= error.code < 600:
-            return f"it answered {spoken(error.code, error.message)}"
+            return f"it answered {one_line(error.code, error.message)}"
         case SMTPResponseException():
             return "it answered what is no SMTP"
         case TimeoutError():
@@ -176,4 +176,4 @@ def _reason(error: Exception) -> str:
         case ConnectionError():
             return "the connection broke"
         case _:
-            return spoken(0, str(error)).removeprefix("0 ") or type(error).__name__
+            return one_line(0, str(error)).removeprefix("0 ") or type(error).__name__

@@ -59,33 +59,33 @@ class Mailbox:
         return f"{name} <{self.address}>" if len(name) < WIDTH / 2 else f"{name}\r\n <{self.address}>"
 
 
-def mailbox(written: str) -> Mailbox:
+def mailbox(raw: str) -> Mailbox:
     """`Operations <relay@example.com>` or the address alone; ValueError says what was expected."""
-    displayed = _DISPLAYED.fullmatch(written.strip())
-    name, bare = displayed.groups() if displayed else ("", written.strip())
-    found = Mailbox(address(bare), unquote(_line(name)))
-    if not found.address.isascii():
-        raise ValueError(f"expected an address of ASCII letters, found {found.address!r}")
-    return found
+    displayed = _DISPLAYED.fullmatch(raw.strip())
+    name, bare = displayed.groups() if displayed else ("", raw.strip())
+    result = Mailbox(address(bare), unquote(_line(name)))
+    if not result.address.isascii():
+        raise ValueError(f"expected an address of ASCII letters, found {result.address!r}")
+    return result
 
 
-def address(written: str) -> str:
-    """The one address that `written` is, its domain in ASCII; ValueError says why it is none.
+def address(raw: str) -> str:
+    """The one address that `raw` is, its domain in ASCII; ValueError says why it is none.
 
     Only the grammar counts. The intranet's names are good, dotless and `.local` ones as well, which the library
     refuses; so it is shown each name one level deeper, where none is reserved.
     """
     try:
-        found = validate_email(f"{written}.net", check_deliverability=False, allow_quoted_local=False,
+        parsed = validate_email(f"{raw}.net", check_deliverability=False, allow_quoted_local=False,
                                allow_domain_literal=False, allow_display_name=False)  # fmt: skip
     except EmailNotValidError as error:
         reason = str(error).rstrip(".")
-        raise ValueError(f"expected one e-mail address such as analyst@example.com, found {written!r:.120}: "
+        raise ValueError(f"expected one e-mail address such as analyst@example.com, found {raw!r:.120}: "
                          f"{reason[:1].lower()}{reason[1:]}") from None  # fmt: skip
-    domain = found.ascii_domain.removesuffix(".net")
+    domain = parsed.ascii_domain.removesuffix(".net")
     if domain.rpartition(".")[2].isdigit():
-        raise ValueError(f"expected an e-mail address with the name of a host, found {written!r}")
-    return f"{found.local_part}@{domain}"
+        raise ValueError(f"expected an e-mail address with the name of a host, found {raw!r}")
+    return f"{parsed.local_part}@{domain}"
 
 
 def compose(
@@ -109,8 +109,8 @@ def compose(
     threaded = thread == "operation" and not round_up
     # No mail has this id. It stands for the operation, so that all mails about it become one thread.
     parent = f"<{root}@{domain}>" if threaded else ""
-    said = (threaded and content.get("topic")) or content.get("subject") or ""
-    subject = _line(str(said)) or _line(f"{notification.event}: {notification.subject}")
+    title = (threaded and content.get("topic")) or content.get("subject") or ""
+    subject = _line(str(title)) or _line(f"{notification.event}: {notification.subject}")
     subject = subject if len(subject) <= MAX_SUBJECT else f"{subject[: MAX_SUBJECT - 1]}…"
     link = notification.unsubscribe if _is_link(notification.unsubscribe) else ""
     headers = {
@@ -171,9 +171,9 @@ def _line(text: str) -> str:
     return _BREAKS.sub(" ", text).strip()
 
 
-def _is_link(written: str) -> bool:
+def _is_link(url: str) -> bool:
     """True for an address that stands in a header as it is: in one piece, and nothing that could end it."""
-    return bool(re.fullmatch(rf"https?://[!-;=?-~]{{1,{LONGEST}}}", written))
+    return bool(re.fullmatch(rf"https?://[!-;=?-~]{{1,{LONGEST}}}", url))
 
 
 def _as_it_is(line: str) -> bool:

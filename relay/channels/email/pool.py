@@ -30,7 +30,7 @@ class Pool:
         except TimeoutError as error:
             raise failed(Stage.CONNECT, error, str(self._server)) from None
         try:
-            session = self._kept() if not fresh else None
+            session = self._take_idle() if not fresh else None
             session = session or Session(self._server, self._timeouts)
             try:
                 if not session.used:
@@ -48,7 +48,7 @@ class Pool:
             self._retire(session)
         await asyncio.gather(*self._leaving)
 
-    def _kept(self) -> Session | None:
+    def _take_idle(self) -> Session | None:
         """The one used last, so that in quiet times the others come of age."""
         while self._idle:
             session, timer = self._idle.popitem()

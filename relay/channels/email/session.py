@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPResponseException, SMTPServerDisconnected
 
-from relay.channels.email.errors import Stage, failed, spoken, without_utf8
+from relay.channels.email.errors import Stage, failed, one_line, without_utf8
 from relay.channels.email.wire import Wire
 
 MECHANISMS = {"plain": SMTP.auth_plain, "login": SMTP.auth_login, "cram-md5": SMTP.auth_crammd5}  # the first offered
@@ -109,11 +109,11 @@ class Session:
             await self._command(Stage.DATA, "DATA", expected=3)
             self._wire.write(_stuffed(mail))
             async with asyncio.timeout(self._timeouts.command):
-                await self._wire.taken()
+                await self._wire.drained()
         async with self._dialogue():
             code, message = await self._finish()
         self._settled = True
-        return spoken(code, message)
+        return one_line(code, message)
 
     async def quit(self) -> None:
         """Take leave. Whether the server minds makes no difference any more."""

@@ -44,7 +44,7 @@ class Wire(SMTPProtocol):
         self.connection_made(self._below)  # now, since the greeting may come together with the end of the handshake
         self.transport = await loop.start_tls(self._below, self, context, server_hostname=host)
 
-    async def taken(self) -> None:
+    async def drained(self) -> None:
         """Until the system has all that was written. SMTPServerDisconnected if it never will."""
         while self.is_connected and self._held():  # noqa: ASYNC110 - nobody calls when a transport below is empty
             await asyncio.sleep(LOOK)
@@ -63,4 +63,4 @@ class Wire(SMTPProtocol):
     def _held(self) -> int:
         """Bytes, encrypted or not yet."""
         transports = {self._below, cast("asyncio.Transport | None", self.transport)} - {None}
-        return sum(each.get_write_buffer_size() for each in transports if each)
+        return sum(transport.get_write_buffer_size() for transport in transports if transport)

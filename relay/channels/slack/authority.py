@@ -61,11 +61,11 @@ class Authority:
         The questions build on each other. Where they take longer than a press can wait they are asked to the end all
         the same, and the next press of the same person has the answer, or waits for the rest.
         """
-        wanted = tuple(name.strip() for name in names)
-        if not presser.user or not wanted:
+        allowed = tuple(name.strip() for name in names)
+        if not presser.user or not allowed:
             return None
-        decision = self._decisions.get((presser, wanted)) or self._begin(presser, wanted)
-        return await asyncio.shield(decision) if decision else await self._decide(presser, wanted)
+        decision = self._decisions.get((presser, allowed)) or self._start_decision(presser, allowed)
+        return await asyncio.shield(decision) if decision else await self._decide(presser, allowed)
 
     async def aclose(self) -> None:
         decisions = list(self._decisions.values())
@@ -73,43 +73,43 @@ class Authority:
             decision.cancel()
         await asyncio.gather(*decisions, return_exceptions=True)
 
-    def _begin(self, presser: Presser, wanted: tuple[str, ...]) -> asyncio.Task[Person | None] | None:
+    def _start_decision(self, presser: Presser, allowed: tuple[str, ...]) -> asyncio.Task[Person | None] | None:
         """None if so many are under way that this one must end with its press."""
         if len(self._decisions) >= UNDER_WAY:
             return None
 
         def over(decision: asyncio.Task[Person | None]) -> None:
-            del self._decisions[presser, wanted]
+            del self._decisions[presser, allowed]
             if not decision.cancelled():
                 decision.exception()  # has been seen, also where no press waits any more
 
-        decision = self._decisions[presser, wanted] = asyncio.create_task(self._decide(presser, wanted))
+        decision = self._decisions[presser, allowed] = asyncio.create_task(self._decide(presser, allowed))
         decision.add_done_callback(over)
         return decision
 
-    async def _decide(self, presser: Presser, wanted: Sequence[str]) -> Person | None:
+    async def _decide(self, presser: Presser, allowed: Sequence[str]) -> Person | None:
         """Groups come first: without them it is not known who may, and nobody is asked about."""
-        home, groups = await asyncio.gather(self._people.home(), self._groups(wanted))
-        if len(groups) < len(_of_kind(wanted, "group", "handle")):
+        home, groups = await asyncio.gather(self._people.home(), self._groups(allowed))
+        if len(groups) < len(_of_kind(allowed, "group", "handle")):
             self._lines.warning(
-                log, "action.names_no_group", " ".join(wanted), names=list(wanted), ask="relay check --live"
+                log, "action.names_no_group", " ".join(allowed), names=list(allowed), ask="relay check --live"
             )
         members = await asyncio.gather(*map(self._people.members, groups))
         user = await self._people.user(presser.user)
-        if not _at_home(user, presser, home):
+        if not _is_full_member(user, presser, home):
             return None
-        if EVERYONE in wanted or presser.user in wanted or any(presser.user in group for group in members):
+        if EVERYONE in allowed or presser.user in allowed or any(presser.user in group for group in members):
             return Person(presser.user, _name(user))
-        owners = await asyncio.gather(*map(self._people.owner, _of_kind(wanted, "email")))
-        return Person(presser.user, _name(user)) if any(one.get("id") == presser.user for one in owners) else None
+        owners = await asyncio.gather(*map(self._people.owner, _of_kind(allowed, "email")))
+        return Person(presser.user, _name(user)) if any(owner.get("id") == presser.user for owner in owners) else None
 
     async def nobodies(self, names: Iterable[str]) -> list[str]:
         """Those of these names that stand for nobody in Slack. SlackError if Slack does not say."""
         if own := (await self._people.home()).user:  # as whoever presses: a scope that this takes is missed here
             await self._people.user(own)
-        return [name for name in names if not await self._stands(name.strip())]
+        return [name for name in names if not await self._names_somebody(name.strip())]
 
-    async def _stands(self, name: str) -> bool:
+    async def _names_somebody(self, name: str) -> bool:
         match kind_of(name):
             case "user":
                 return bool(await self._people.user(name))
@@ -132,7 +132,7 @@ def _of_kind(names: Iterable[str], *kinds: str) -> list[str]:
     return [name for name in names if kind_of(name) in kinds]
 
 
-def _at_home(user: User, presser: Presser, home: Home) -> bool:
+def _is_full_member(user: User, presser: Presser, home: Home) -> bool:
     """Whether it is a full member of the token's workspace, who pressed there, a button of this app.
 
     In an organisation of several workspaces a person is at home in some of them, and in the organisation.

@@ -32,7 +32,7 @@ POST_PERIOD, POST_BURST = 1.0, 3  # Slack takes about one message a second in a 
 # Nothing becomes a link or a mention but what is written as one. An edit forgets these unless it is told again.
 LITERAL = {"parse": "none", "link_names": False}
 
-WHISPER = "chat.postEphemeral"
+EPHEMERAL = "chat.postEphemeral"
 
 # What goes missing without a scope; without chat:write nothing works at all.
 SCOPES = {
@@ -109,14 +109,14 @@ class Slack:
             try:
                 return await self._edit(notification, until)
             except SlackError as error:
-                if error.meaning is not FailureKind.GONE:
+                if error.kind is not FailureKind.GONE:
                     raise
                 log.info("message.replaced", address=notification.address, subject=notification.subject, why=error.code)
         return await self._post(notification, until)
 
     async def check(self) -> str:
         """Who the token says we are, and what it does not allow. A webhook could be asked by a message alone."""
-        webhooks = self._webhooks.described
+        webhooks = self._webhooks.description
         if not self._token:
             return webhooks
         answer = await self._client.call("auth.test", {})
@@ -138,7 +138,7 @@ class Slack:
 
     async def post_ephemeral(self, conversation: str, user: str, text: str) -> None:
         """Say something that this person alone sees. SlackError if Slack does not take it."""
-        await self._client.call(WHISPER, {"channel": conversation, "user": user, "text": escape_mrkdwn(text)})
+        await self._client.call(EPHEMERAL, {"channel": conversation, "user": user, "text": escape_mrkdwn(text)})
 
     async def aclose(self) -> None:
         await self._directory.aclose()
@@ -148,33 +148,33 @@ class Slack:
         await self._webhooks.aclose()
 
     async def _edit(self, notification: Notification, until: float) -> Receipt:
-        place = {"channel": notification.thread.get("channel", notification.address), "ts": notification.thread["ts"]}
+        message = {"channel": notification.thread.get("channel", notification.address), "ts": notification.thread["ts"]}
         home = await self._directory.home()
-        await self._deliver(UPDATE, place | LITERAL, notification, until)
-        return Receipt(_link(home, place), place)
+        await self._deliver(UPDATE, message | LITERAL, notification, until)
+        return Receipt(_link(home, message), message)
 
     async def _post(self, notification: Notification, until: float) -> Receipt:
         root = notification.thread.get("ts", "") if notification.kind == "reply" else ""
-        place: dict[str, Any] = {"channel": notification.address} | LITERAL | NO_PREVIEWS
+        arguments: dict[str, Any] = {"channel": notification.address} | LITERAL | NO_PREVIEWS
         if root:
-            place["channel"] = notification.thread.get("channel", notification.address)
-            place |= {"thread_ts": root, "reply_broadcast": notification.broadcast}
+            arguments["channel"] = notification.thread.get("channel", notification.address)
+            arguments |= {"thread_ts": root, "reply_broadcast": notification.broadcast}
         # Looked up before posting: whatever happens to that, nothing has left yet.
         home, mentions = await asyncio.gather(self._directory.home(), self._directory.mentions(notification.mentions))
         try:
-            answer = await self._deliver(POST, place, notification, until, mentions)
+            answer = await self._deliver(POST, arguments, notification, until, mentions)
         except SlackError as error:
             if not root or error.code not in UNTHREADABLE:
                 raise
-            del place["thread_ts"], place["reply_broadcast"]  # its thread is gone or locked: told beside it
-            answer = await self._deliver(POST, place, notification, until, mentions)
-        posted = {"channel": str(answer.get("channel") or place["channel"]), "ts": str(answer.get("ts") or "")}
+            del arguments["thread_ts"], arguments["reply_broadcast"]  # its thread is gone or locked: told beside it
+            answer = await self._deliver(POST, arguments, notification, until, mentions)
+        posted = {"channel": str(answer.get("channel") or arguments["channel"]), "ts": str(answer.get("ts") or "")}
         # A reply leaves the lane's thread as it is: the next edit is the root's.
         thread = notification.thread if notification.kind == "reply" else posted if posted["ts"] else {}
-        return Receipt(_link(home, posted, str(place.get("thread_ts", ""))), thread)
+        return Receipt(_link(home, posted, str(arguments.get("thread_ts", ""))), thread)
 
     async def _deliver(
-        self, method: str, place: Mapping[str, Any], notification: Notification, until: float, mentions: str = ""
+        self, method: str, arguments: Mapping[str, Any], notification: Notification, until: float, mentions: str = ""
     ) -> Mapping[str, Any]:
         """One message, reduced for as long as Slack refuses what is in it."""
         otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
@@ -195,14 +195,14 @@ class Slack:
                 log.warning("message.reduced", subject=notification.subject, why=str(error))
 
         async def post(version: Message) -> Mapping[str, Any]:
-            return await self._client.call(method, {**place, **version}, address=notification.address, until=until)
+            return await self._client.call(method, {**arguments, **version}, address=notification.address, until=until)
 
         return await first_accepted(versions, post, on_refusal)
 
 
-def _link(home: str, place: Mapping[str, str], thread: str = "") -> str:
+def _link(home: str, message: Mapping[str, str], thread: str = "") -> str:
     """The message's permalink, made here: asking Slack for it would be one call more for every message."""
-    channel, ts = place["channel"], place["ts"]
+    channel, ts = message["channel"], message["ts"]
     if not home or not ts:
         return f"{channel}/{ts}"
     inside = f"?thread_ts={thread}&cid={channel}" if thread else ""

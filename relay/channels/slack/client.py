@@ -31,11 +31,11 @@ class Client:
     ) -> Mapping[str, Any]:
         """The answer. `until` is on the loop's clock; `address` is for the error's text: whom the call was about."""
         until = asyncio.get_running_loop().time() + self._deadline if until is None else until
-        written = method in (POST, UPDATE)  # Slack takes JSON where something is written, and only forms elsewhere
+        as_json = method in (POST, UPDATE)  # Slack takes JSON where something is written, and only forms elsewhere
         try:
             async with asyncio.timeout_at(until):
                 response = await self._web.api_call(
-                    method, json=dict(arguments) if written else None, data=None if written else dict(arguments)
+                    method, json=dict(arguments) if as_json else None, data=None if as_json else dict(arguments)
                 )
         # The causes go no further: they show what was sent and answered, and a proxy's address with its password.
         except SlackApiError as error:
@@ -67,16 +67,16 @@ class _Web(AsyncWebClient):
     async def _request(self, *, http_verb: str, api_url: str, req_args: dict[str, Any]) -> dict[str, Any]:
         if self.session is None:  # made in the loop it is used in; the library would make one for every call
             self.session = aiohttp.ClientSession(timeout=self._timeouts, cookie_jar=aiohttp.DummyCookieJar())
-        given = {key: value for key, value in req_args.items() if value is not None}
-        async with self.session.request(http_verb, api_url, allow_redirects=False, **given) as response:
+        arguments = {key: value for key, value in req_args.items() if value is not None}
+        async with self.session.request(http_verb, api_url, allow_redirects=False, **arguments) as response:
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise aiohttp.ClientPayloadError("the answer is too long")
         # Whoever answers may repeat the token to us; our texts and logs may not.
-        said = bytes(body).replace(self._secret, b"token")
-        return {"data": _parsed(said), "headers": response.headers, "status_code": response.status}
+        redacted = bytes(body).replace(self._secret, b"token")
+        return {"data": _parsed(redacted), "headers": response.headers, "status_code": response.status}
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:

@@ -51,10 +51,10 @@ class Directory:
         self._answers: dict[str, _Answer] = {}
         self._lookups: dict[str, asyncio.Task[None]] = {}
 
-    async def mentions(self, written: Iterable[str]) -> str:
+    async def mentions(self, names: Iterable[str]) -> str:
         """What to put before a message so that these are called; each one once, in their order."""
-        found = await asyncio.gather(*(self._find(name.strip()) for name in written))
-        return " ".join(dict.fromkeys(filter(None, found)))
+        mentions = await asyncio.gather(*(self._find(name.strip()) for name in names))
+        return " ".join(dict.fromkeys(filter(None, mentions)))
 
     async def home(self) -> str:
         """The workspace's address, which its permalinks begin with; empty while unknown."""
@@ -66,12 +66,12 @@ class Directory:
             lookup.cancel()
         await asyncio.gather(*lookups, return_exceptions=True)
 
-    async def _find(self, written: str) -> str:
-        if called := by_id(written):
+    async def _find(self, raw: str) -> str:
+        if called := by_id(raw):
             return called
-        if person := written.startswith(PERSON):
-            written = written.removeprefix(PERSON)
-        name = written.removeprefix("@").casefold()
+        if person := raw.startswith(PERSON):
+            raw = raw.removeprefix(PERSON)
+        name = raw.removeprefix("@").casefold()
         if EMAIL.fullmatch(name):
             lookups = [self._names(f"users.lookupByEmail {name}", lambda: self._by_email(name))]
         else:
@@ -80,18 +80,18 @@ class Directory:
         for names in await asyncio.gather(*lookups):
             if name in names:
                 return names[name]
-        log.warning("mention.unresolved", name=written)
-        return escape_mrkdwn(written)
+        log.warning("mention.unresolved", name=raw)
+        return escape_mrkdwn(raw)
 
     async def _names(self, key: str, look_up: Callable[[], Awaitable[tuple[Names, float]]]) -> Names:
-        known = self._answers.get(key)
-        if known is None or known.until <= self._clock():
+        answer = self._answers.get(key)
+        if answer is None or answer.until <= self._clock():
             lookup = self._lookups.get(key)
             if lookup is None:
                 lookup = self._lookups[key] = asyncio.create_task(self._refresh(key, look_up))
             await asyncio.wait({lookup}, timeout=self._patience)
-            known = self._answers.get(key)
-        return known.names if known else {}
+            answer = self._answers.get(key)
+        return answer.names if answer else {}
 
     async def _refresh(self, key: str, look_up: Callable[[], Awaitable[tuple[Names, float]]]) -> None:
         try:
@@ -139,9 +139,9 @@ class Directory:
         return {**displayed, **_named([(user.get("name"), user) for user in members], USER_ID, "<@{}>")}, KNOWN_FOR
 
 
-def by_id(written: str) -> str:
+def by_id(raw: str) -> str:
     """The mention, where the name is an id and no look-up is needed; else ''."""
-    person, name = written.startswith(PERSON), written.strip().removeprefix(PERSON)
+    person, name = raw.startswith(PERSON), raw.strip().removeprefix(PERSON)
     if USER_ID.fullmatch(name):
         return f"<@{name}>"
     if person:
@@ -151,9 +151,9 @@ def by_id(written: str) -> str:
 
 def _named(pairs: Sequence[tuple[object, object]], ids: re.Pattern[str], form: str) -> dict[str, str]:
     """Names to what Slack reads for them; a name that several have is nobody's."""
-    found: dict[str, set[str]] = {}
+    owners_by_name: dict[str, set[str]] = {}
     for name, owner in pairs:
         id_ = mapping(owner).get("id")
         if isinstance(name, str) and name and isinstance(id_, str) and ids.fullmatch(id_):
-            found.setdefault(name.casefold(), set()).add(form.format(id_))
-    return {name: owners.pop() for name, owners in found.items() if len(owners) == 1}
+            owners_by_name.setdefault(name.casefold(), set()).add(form.format(id_))
+    return {name: owners.pop() for name, owners in owners_by_name.items() if len(owners) == 1}

@@ -56,7 +56,7 @@ _CODES: Mapping[FailureKind, str] = {
     FailureKind.UNSENT: "request_timeout service_unavailable team_added_to_org update_failed streaming_state_conflict",
     FailureKind.UNKNOWN: "fatal_error internal_error rollup_error",
 }
-MEANINGS: Mapping[str, FailureKind] = {code: meaning for meaning, codes in _CODES.items() for code in codes.split()}
+KINDS: Mapping[str, FailureKind] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 
 # With these a reply finds no place in its thread, and is posted beside it.
 UNTHREADABLE = frozenset({
@@ -64,7 +64,7 @@ UNTHREADABLE = frozenset({
     "restricted_action_thread_locked", "restricted_action_non_threadable_channel",
 })  # fmt: skip
 
-# What a person can do about it, by code, else by meaning.
+# What a person can do about it, by code, else by kind.
 ADVICE: Mapping[str | FailureKind, str] = {
     "channel_not_found": "check its name; if it is private, invite the app there",
     "not_in_channel": "invite the app there, or grant it chat:write.public",
@@ -97,33 +97,31 @@ _NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, 
 class SlackError(DeliveryError):
     """A call that failed; `code` is Slack's own word for it, empty if it gave none."""
 
-    def __init__(
-        self, message: str, call: str, meaning: FailureKind, *, code: str = "", retry_after: float | None = None
-    ):
-        if meaning is FailureKind.THROTTLED:
+    def __init__(self, message: str, call: str, kind: FailureKind, *, code: str = "", retry_after: float | None = None):
+        if kind is FailureKind.THROTTLED:
             retry_after = retry_after or THROTTLED_FOR
         super().__init__(
             message,
-            permanent=meaning in (FailureKind.MESSAGE, FailureKind.GONE),
+            permanent=kind in (FailureKind.MESSAGE, FailureKind.GONE),
             retry_after=retry_after,
-            outcome_unknown=meaning is FailureKind.UNKNOWN and call in POSTS,
-            pause=_PAUSES.get(meaning, ""),
+            outcome_unknown=kind is FailureKind.UNKNOWN and call in POSTS,
+            pause=_PAUSES.get(kind, ""),
         )
-        self.meaning = meaning
+        self.kind = kind
         self.code = code
 
 
-def refused(call: str, place: str, status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> SlackError:
+def refused(call: str, address: str, status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> SlackError:
     """The meaning of an answer that is not Slack's "ok": `answer` is its JSON object, empty if it sent none."""
     code = _word(answer.get("error"))
-    meaning = _meaning(status, code, understood=answer.get("ok") is False)
-    said = ", ".join(filter(None, (code or f"HTTP {status}", *_details(answer))))
-    advice = ADVICE.get(code) or ADVICE.get(meaning) or ("" if code or not 300 <= status < 500 else ELSEWHERE)
-    text = f"Slack answered {call}{f' to {place}' if place else ''} with {said}{f': {advice}' if advice else ''}"
-    return SlackError(text, call, meaning, code=code, retry_after=_seconds(headers.get("Retry-After")))
+    kind = _kind_of(status, code, understood=answer.get("ok") is False)
+    reason = ", ".join(filter(None, (code or f"HTTP {status}", *_details(answer))))
+    advice = ADVICE.get(code) or ADVICE.get(kind) or ("" if code or not 300 <= status < 500 else ELSEWHERE)
+    text = f"Slack answered {call}{f' to {address}' if address else ''} with {reason}{f': {advice}' if advice else ''}"
+    return SlackError(text, call, kind, code=code, retry_after=_seconds(headers.get("Retry-After")))
 
 
-def unanswered(call: str, place: str, error: Exception) -> SlackError:
+def unanswered(call: str, address: str, error: Exception) -> SlackError:
     """The meaning of a call that got no answer: the connection failed, broke, or nothing came in time."""
     sent = not isinstance(error, _NO_CONNECTION)
     match error:
@@ -135,15 +133,15 @@ def unanswered(call: str, place: str, error: Exception) -> SlackError:
             reason = "no answer in time" if sent else "no connection in time"
         case _:
             reason = f"the connection broke before the answer was complete ({type(error).__name__})"
-    text = f"Slack did not answer {call}{f' to {place}' if place else ''}: {reason}"
+    text = f"Slack did not answer {call}{f' to {address}' if address else ''}: {reason}"
     return SlackError(text, call, FailureKind.UNKNOWN if sent else FailureKind.UNSENT)
 
 
-def _meaning(status: int, code: str, *, understood: bool) -> FailureKind:
+def _kind_of(status: int, code: str, *, understood: bool) -> FailureKind:
     if status == 429:
         return FailureKind.THROTTLED
-    if code in MEANINGS:
-        return MEANINGS[code]
+    if code in KINDS:
+        return KINDS[code]
     if status == 413:
         return FailureKind.MESSAGE
     # A plain no, a redirect or a 4xx is a refusal, even with a code we do not know. A 5xx is one only if it says so
@@ -151,26 +149,26 @@ def _meaning(status: int, code: str, *, understood: bool) -> FailureKind:
     return FailureKind.UNSENT if 300 <= status < 500 or (understood and status < 300) else FailureKind.UNKNOWN
 
 
-def _word(said: object) -> str:
+def _word(value: object) -> str:
     """Slack's code; what does not look like one is not repeated in our texts."""
-    return said if isinstance(said, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,80}", said) else ""
+    return value if isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,80}", value) else ""
 
 
 def _details(answer: Mapping[str, Any]) -> list[str]:
     """The scope that was missing, and where in the message the fault is."""
     needed = answer.get("needed")
-    found = [f"needs {needed[:80]}"] if isinstance(needed, str) and needed else []
+    details = [f"needs {needed[:80]}"] if isinstance(needed, str) and needed else []
     metadata = answer.get("response_metadata")
     messages = metadata.get("messages") if isinstance(metadata, Mapping) else None
     if isinstance(messages, list):
-        found += [re.sub(r"\s+", " ", message)[:120] for message in messages[:2] if isinstance(message, str)]
-    return found
+        details += [re.sub(r"\s+", " ", message)[:120] for message in messages[:2] if isinstance(message, str)]
+    return details
 
 
-def _seconds(said: str | None) -> float | None:
+def _seconds(header: str | None) -> float | None:
     """Retry-After; Slack gives whole seconds."""
     try:
-        seconds = float(said or "")
+        seconds = float(header or "")
     except ValueError:
         return None
     return max(seconds, 1.0) if math.isfinite(seconds) else None

@@ -55,7 +55,7 @@ async def first_accepted(
         try:
             return await post(version)
         except SlackError as error:
-            if error.meaning is not FailureKind.MESSAGE:
+            if error.kind is not FailureKind.MESSAGE:
                 raise
             on_refusal(version, error)
     return await post(plainest)

@@ -55,27 +55,29 @@ class People:
         self._lookups: dict[str, asyncio.Task[_Answer]] = {}
 
     async def home(self) -> Home:
-        home: Home = await self._known("auth.test", self._home)
+        home: Home = await self._remembered("auth.test", self._home)
         return home
 
     async def user(self, id_: str) -> User:
-        user: User = await self._known(f"users.info {id_}", partial(self._user, id_))
+        user: User = await self._remembered(f"users.info {id_}", partial(self._user, id_))
         return user
 
     async def owner(self, email: str) -> User:
         """Whose address it is: the workspace has verified that."""
         ask = partial(self._user_in, "users.lookupByEmail", {"email": email.casefold()})
-        user: User = await self._known(f"users.lookupByEmail {email.casefold()}", ask)
+        user: User = await self._remembered(f"users.lookupByEmail {email.casefold()}", ask)
         return user
 
     async def groups(self) -> Mapping[str, str]:
         """The ids of the user groups by their handles, in small letters."""
-        groups: Mapping[str, str] = await self._known("usergroups.list", self._groups)
+        groups: Mapping[str, str] = await self._remembered("usergroups.list", self._groups)
         return groups
 
     async def members(self, group: str) -> frozenset[str]:
         """The ids of those in the group (an id); nobody if there is no such group."""
-        members: frozenset[str] = await self._known(f"usergroups.users.list {group}", partial(self._members, group))
+        members: frozenset[str] = await self._remembered(
+            f"usergroups.users.list {group}", partial(self._members, group)
+        )
         return members
 
     async def aclose(self) -> None:
@@ -84,15 +86,15 @@ class People:
             lookup.cancel()
         await asyncio.gather(*lookups, return_exceptions=True)
 
-    async def _known(self, key: str, look_up: Callable[[], Awaitable[Any]]) -> Any:
-        known = self._answers.get(key)
-        if known is None or known.until <= self._clock():
+    async def _remembered(self, key: str, look_up: Callable[[], Awaitable[Any]]) -> Any:
+        answer = self._answers.get(key)
+        if answer is None or answer.until <= self._clock():
             if key not in self._lookups:
                 self._lookups[key] = asyncio.create_task(self._remember(key, look_up))
-            known = await asyncio.shield(self._lookups[key])
-        if known.error:
-            raise known.error.with_traceback(None)
-        return known.value
+            answer = await asyncio.shield(self._lookups[key])
+        if answer.error:
+            raise answer.error.with_traceback(None)
+        return answer.value
 
     async def _remember(self, key: str, look_up: Callable[[], Awaitable[Any]]) -> _Answer:
         try:
@@ -163,5 +165,5 @@ def _odd(method: str, expected: str) -> SlackError:
     return SlackError(f"Slack's answer to {method} lacks {expected}", method, FailureKind.UNSENT)
 
 
-def text(said: object) -> str:
-    return said if isinstance(said, str) else ""
+def text(value: object) -> str:
+    return value if isinstance(value, str) else ""

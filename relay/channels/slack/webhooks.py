@@ -37,13 +37,13 @@ class Webhooks:
         return conversation in self._addresses
 
     @property
-    def described(self) -> str:
+    def description(self) -> str:
         """Which there are; '' for none. Only a message would show whether they work."""
         return f"webhooks, not asked because that would post: {', '.join(self._addresses)}" if self._addresses else ""
 
     async def send(self, notification: Notification, until: float) -> Receipt:
         """Post it, reduced for as long as Slack refuses what is in it. `until` is on the loop's clock."""
-        mentions = " ".join(dict.fromkeys(_called(notification.mentions)))
+        mentions = " ".join(dict.fromkeys(_mentions_of(notification.mentions)))
         otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
         versions = degraded_versions(notification.content, mentions, otherwise)
 
@@ -80,7 +80,7 @@ class Webhooks:
             raise refused(WEBHOOK, conversation, response.status, response.headers, answer) from None
 
 
-def _called(mentions: Iterable[str]) -> Iterable[str]:
+def _mentions_of(mentions: Iterable[str]) -> Iterable[str]:
     """What goes before the message: ids call somebody, names are written as they stand."""
-    for written in mentions:
-        yield by_id(written) or escape_mrkdwn(written.strip().removeprefix(PERSON))
+    for name in mentions:
+        yield by_id(name) or escape_mrkdwn(name.strip().removeprefix(PERSON))
