@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import html5lib
 import pytest
 import uvloop
@@ -18,17 +17,10 @@ from relay.rendering import IsolatedRenderer, Renderer
 from relay.rendering.isolated import AVOIDED_FOR, Rendered
 from relay.rendering.process import Bounds
 from tests.support import samples
-from tests.support.commands import relay as relay_command
-from tests.support.events import body
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, post, running, surroundings
+from tests.support.isolation import FILE, LOOPS, NOTE, children
 
 BUILT_IN = Path(__file__).parents[2] / "templates"
-FILE = "slack/operation.failed.yaml"
-NOTE = f"Shown with relay's own wording: the template {FILE} failed."
 MB = 2**20
-
-LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 DOUBLING = (
     "{% macro m(x, n) %}{% if n %}{{ m(x ~ x, n - 1) }}{% else %}{{ x|length }}{% endif %}{% endmacro %}"
     "{{ m('x', 60) }}"
@@ -66,22 +58,6 @@ async def message(
         channel, "each", event, samples.history_of(name, events), language=language, timezone="Europe/Berlin",
         now=event.occurred_at, destination="analysts",
     )  # fmt: skip
-
-
-def children() -> list[int]:
-    """The processes that render for this one; zombies as their negative ids."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-            command = (entry / "cmdline").read_bytes()
-        except OSError:  # it has just ended
-            continue
-        if int(parent) == os.getpid() and (b"relay.rendering.child" in command or state == "Z"):
-            found.append(-int(entry.name) if state == "Z" else int(entry.name))
-    return found
 
 
 def note_of(rendered: Rendered) -> str:
@@ -360,62 +336,3 @@ async def test_a_channel_without_built_in_templates_gets_a_plain_line(own: Build
 
     assert rendered.content["text"].startswith("Failed: Comprehensive Customer Journey Analysis")
     assert "the template teams/generic.yaml failed" in rendered.content["text"]
-
-
-# A whole relay
-
-
-async def test_a_relay_tells_in_its_own_wording_says_so_and_reads_a_mended_file(
-    redis_server: RedisServer, tmp_path: Path
-) -> None:
-    file = tmp_path / "own" / FILE
-    file.parent.mkdir(parents=True)
-    file.write_text(f"text: |\n  {LOOPS}\n", "utf-8")
-    config = tmp_path / "stage.yaml"
-    config.write_text(f"templates: {tmp_path / 'own'}\n{CONFIG.read_text('utf-8')}", "utf-8")
-
-    async with surroundings(redis_server.url) as around, running(around, config) as relay:
-        host, port = relay.addresses[0]
-        await post(f"http://{host}:{port}", failed("op-1"))
-        [first] = await around.messages("#room", lambda messages: len(messages) == 1)
-        noticed = await readiness(f"http://{host}:{port}")
-        file.write_text("text: mine\n", "utf-8")
-        relay.reload()
-        await post(f"http://{host}:{port}", failed("op-2"))
-        _, second = await around.messages("#room", lambda messages: len(messages) == 2)
-        afterwards = await readiness(f"http://{host}:{port}")
-
-    assert first.text.startswith("Failed: ")
-    assert NOTE in str(first.blocks[-1])
-    assert noticed[f"template:{FILE}"] == (
-        f"failed, so relay's own wording is shown: {FILE}: it took more than 1 s of processor time"
-    )
-    assert second.text == "mine"
-    assert f"template:{FILE}" not in afterwards
-    assert children() == []
-
-
-async def test_what_a_relay_knows_of_an_operation_can_be_previewed(redis_server: RedisServer, tmp_path: Path) -> None:
-    async with surroundings(redis_server.url) as around, running(around) as relay:
-        host, port = relay.addresses[0]
-        await post(f"http://{host}:{port}", failed("op-7"))
-        await around.messages("#room", lambda messages: len(messages) == 1)
-
-        arguments = ("-c", CONFIG, "--channel", "slack", "--to", tmp_path)
-        done, unknown = [await relay_command("template", "preview", "--operation", key, *arguments, env=around.env)
-                         for key in ("op-7", "op-8")]  # fmt: skip
-
-    assert done.status == 0, done.err
-    assert "op-7" in (tmp_path / "operation.failed.en.slack.json").read_text("utf-8")
-    assert (unknown.status, unknown.err) == (1, "relay knows of no operation or batch op-8; ids are case-sensitive\n")
-
-
-def failed(key: str) -> dict[str, Any]:
-    return body("operation.failed", 50, operationId=key) | {"tenantId": "room"}
-
-
-async def readiness(url: str) -> dict[str, str]:
-    """What `/readyz` says of each part."""
-    async with aiohttp.ClientSession() as client, client.get(f"{url}/readyz") as response:
-        found: dict[str, str] = (await response.json())["checks"]
-        return found

@@ -1,0 +1,89 @@
+"""A message that Slack refuses loses its looks, and never its words."""
+
+import pytest
+
+from relay.channels.slack.channel import Slack
+from relay.dev.standins.slack import Fault, SlackStandin
+from relay.domain.mrkdwn import truncate_mrkdwn
+from tests.support.slack_channel import CONTENT, POST, UPDATE, decision, failing, notification, posted, section
+
+
+class TestRefusedMessages:
+    async def test_without_its_blocks_the_message_keeps_its_words(self, channel: Slack, slack: SlackStandin) -> None:
+        slack.script(POST, Fault(error="invalid_blocks"))
+
+        message = await posted(channel, slack, mentions=("@here",))
+
+        words = "🔴 *Failed* · Order-to-Cash Q3 EMEA\nSAP extractor did not answer for 300 s."
+        assert (message.text, message.blocks, message.metadata) == (f"<!here> {words}", [], {})
+
+    async def test_in_the_end_one_plain_line_is_left(self, channel: Slack, slack: SlackStandin) -> None:
+        slack.script(POST, Fault(error="msg_blocks_too_long"), Fault(error="msg_too_long"))
+
+        message = await posted(channel, slack, content={**CONTENT, "text": "Failed:\n\tOrder-to-Cash\x07 Q3"})
+
+        assert (message.text, message.blocks) == ("Failed: Order-to-Cash Q3", [])
+
+    async def test_a_message_refused_in_every_form_is_given_up_with_the_reason(
+        self, channel: Slack, slack: SlackStandin
+    ) -> None:
+        detail = {"response_metadata": {"messages": ["[ERROR] must be less than 3001 characters [/blocks/0/text]"]}}
+        slack.outages[POST] = Fault(error="invalid_blocks", extra=detail)
+
+        error = await failing(channel)
+
+        assert decision(error) == (True, "", False)
+        assert "invalid_blocks, [ERROR] must be less than 3001 characters [/blocks/0/text]" in str(error)
+        assert len(slack.called(POST)) == 3
+
+    async def test_an_edit_is_reduced_too(self, channel: Slack, slack: SlackStandin) -> None:
+        first = await channel.send(notification(kind="live"))
+        slack.script(UPDATE, Fault(error="block_mismatch"))
+
+        await channel.send(notification(kind="live", thread=first.thread))
+
+        (message,) = slack.messages("#process-mining")
+        assert (message.blocks, message.ts) == ([], first.thread["ts"])
+
+    async def test_only_a_refusal_of_the_message_reduces_it(self, channel: Slack, slack: SlackStandin) -> None:
+        slack.script(POST, Fault(error="invalid_blocks"), Fault(close=True, applied=True))
+
+        error = await failing(channel)
+
+        assert (error.outcome_unknown, len(slack.called(POST))) == (True, 2)
+
+    async def test_a_message_over_the_budget_is_cut_before_it_is_sent(
+        self, channel: Slack, slack: SlackStandin
+    ) -> None:
+        footer = {"type": "context", "elements": [{"type": "mrkdwn", "text": "op-7f3a91c2"}]}
+        blocks = [*(section(f"{number} {'x' * 2_990}") for number in range(4)), footer]
+
+        message = await posted(channel, slack, content={"text": "Failed", "blocks": blocks})
+
+        assert slack.violations == []
+        assert [block["type"] for block in message.blocks] == ["section", "section", "section", "context"]
+
+    async def test_attachments_count_in_the_budget(self, channel: Slack, slack: SlackStandin) -> None:
+        bars = [{"color": "#1A7F37", "blocks": [section("x" * 3_000) for _ in range(4)]}]
+
+        message = await posted(channel, slack, content={"text": "Completed", "attachments": bars})
+
+        assert (slack.violations, message.attachments[0]["color"]) == ([], "#1A7F37")
+
+
+class TestClip:
+    @pytest.mark.parametrize(
+        ("text", "limit", "kept"),
+        [
+            ("short", 5, "short"),
+            ("too long", 5, "too…"),
+            ("a &amp; b", 5, "a…"),
+            ("a &amp; b", 8, "a &amp;…"),
+            ("see <https://example.com|this> now", 20, "see…"),
+            ("<@U1> and <@U2>", 13, "<@U1> and…"),
+            ("😀😀😀", 4, "😀…"),
+            ("", 0, ""),
+        ],
+    )
+    def test_nothing_is_torn_apart(self, text: str, limit: int, kept: str) -> None:
+        assert truncate_mrkdwn(text, limit) == kept

@@ -1,0 +1,182 @@
+"""Who is called by a message, and that looking somebody up never costs one."""
+
+import asyncio
+
+import pytest
+
+from relay.channels.slack.channel import Slack
+from relay.dev.standins.slack import Fault, Group, SlackStandin, User
+from tests.support.clock import Clock
+from tests.support.slack_channel import (
+    CONTENT,
+    UPDATE,
+    Connect,
+    notification,
+    posted,
+    section,
+)
+
+
+class TestMentions:
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ("@analyst", "<@U0ANALYST1>"),
+            ("analyst", "<@U0ANALYST1>"),
+            ("@Analyst", "<@U0ANALYST1>"),
+            ("analyst@example.com", "<@U0ANALYST1>"),
+            ("ANALYST@example.com", "<@U0ANALYST1>"),
+            ("@data-team", "<!subteam^S0DATATEAM>"),
+            ("U0123ABCD", "<@U0123ABCD>"),
+            ("W0123ABCD", "<@W0123ABCD>"),
+            ("S0123ABCD", "<!subteam^S0123ABCD>"),
+            ("@here", "<!here>"),
+            ("@channel", "<!channel>"),
+        ],
+    )
+    async def test_who_is_written_is_called(self, written: str, read: str, channel: Slack, slack: SlackStandin) -> None:
+        message = await posted(channel, slack, mentions=(written,))
+
+        assert message.text == f"{read} {CONTENT['text']}"
+        assert message.blocks[0]["text"]["text"] == f"{read} 🔴 *Failed* · Order-to-Cash Q3 EMEA"
+        assert message.blocks[1:] == CONTENT["blocks"][1:]
+
+    @pytest.mark.parametrize(
+        ("written", "shown"),
+        [
+            ("@nobody", "@nobody"),
+            ("nobody@example.com", "nobody@example.com"),
+            ("@former", "@former"),
+            ("<!channel>", "&lt;!channel&gt;"),
+            ("<!subteam^S0123ABCD>", "&lt;!subteam^S0123ABCD&gt;"),
+            ("@everyone", "@everyone"),
+            ("SUPPORT", "SUPPORT"),
+        ],
+    )
+    async def test_who_is_not_found_is_named_and_not_called(
+        self, written: str, shown: str, channel: Slack, slack: SlackStandin
+    ) -> None:
+        message = await posted(channel, slack, mentions=(written,))
+
+        assert message.text == f"{shown} {CONTENT['text']}"
+
+    async def test_several_are_called_in_order_and_each_once(self, channel: Slack, slack: SlackStandin) -> None:
+        message = await posted(channel, slack, mentions=("@data-team", "@analyst", "analyst@example.com"))
+
+        assert message.text.startswith("<!subteam^S0DATATEAM> <@U0ANALYST1> Failed")
+
+    async def test_an_edit_calls_nobody(self, channel: Slack, slack: SlackStandin) -> None:
+        first = await channel.send(notification(kind="live", mentions=("@analyst",)))
+
+        await channel.send(notification(kind="live", mentions=("@analyst",), thread=first.thread))
+
+        (message,) = slack.messages("#process-mining")
+        assert "<@" not in message.text + message.blocks[0]["text"]["text"]
+
+    async def test_a_reply_calls(self, channel: Slack, slack: SlackStandin) -> None:
+        first = await channel.send(notification(kind="live"))
+
+        message = await posted(channel, slack, kind="reply", mentions=("@analyst",), thread=first.thread)
+
+        assert message.blocks[0]["text"]["text"].startswith("<@U0ANALYST1> ")
+
+    async def test_a_root_posted_anew_calls(self, channel: Slack, slack: SlackStandin) -> None:
+        gone = {"channel": "C0123ABCD", "ts": "1.000001"}
+
+        slack.script(UPDATE, Fault(error="message_not_found"))
+        message = await posted(channel, slack, kind="live", mentions=("@analyst",), thread=gone)
+
+        assert message.text.startswith("<@U0ANALYST1> ")
+
+    async def test_blocks_without_a_text_to_hold_them_get_one(self, channel: Slack, slack: SlackStandin) -> None:
+        header = {"type": "header", "text": {"type": "plain_text", "text": "Failed"}}
+
+        message = await posted(channel, slack, mentions=("@here",), content={"text": "Failed", "blocks": [header]})
+
+        assert message.blocks == [{"type": "section", "text": {"type": "mrkdwn", "text": "<!here>"}}, header]
+
+    async def test_the_longest_text_stays_within_its_limit(self, channel: Slack, slack: SlackStandin) -> None:
+        content = {"text": "Failed", "blocks": [section("x" * 3_000)]}
+
+        message = await posted(channel, slack, mentions=("@here",), content=content)
+
+        assert (len(message.blocks[0]["text"]["text"]), slack.violations) == (3_000, [])
+
+    async def test_an_ambiguous_display_name_calls_nobody(self, clock: Clock, connect: Connect) -> None:
+        twins = (User("U0000001", "sam"), User("U0000002", "SAM"))
+        async with SlackStandin(users=twins) as slack:
+            message = await posted(connect(base_url=slack.base_url), slack, mentions=("@sam",))
+
+        assert message.text.startswith("@sam ")
+
+    async def test_a_group_goes_before_a_person_of_the_same_name(self, connect: Connect) -> None:
+        async with SlackStandin(users=[User("U0000001", "ops")], groups=[Group("S0000001", "ops")]) as slack:
+            message = await posted(connect(base_url=slack.base_url), slack, mentions=("@ops",))
+
+        assert message.text.startswith("<!subteam^S0000001> ")
+
+    async def test_a_person_on_the_second_page_is_found(self, connect: Connect) -> None:
+        async with SlackStandin(users=[User(f"U{number:07}", f"person-{number}") for number in range(1_500)]) as slack:
+            message = await posted(connect(base_url=slack.base_url), slack, mentions=("@person-1400",))
+
+        assert message.text.startswith("<@U0001400> ")
+
+    async def test_names_are_looked_up_once_an_hour(self, channel: Slack, slack: SlackStandin, clock: Clock) -> None:
+        for seconds in (0, 3_599, 2):
+            clock.advance(seconds)
+            await channel.send(notification(mentions=("@analyst", "@data-team")))
+
+        assert (len(slack.called("users.list")), len(slack.called("usergroups.list"))) == (2, 2)
+
+    async def test_an_address_nobody_has_is_looked_up_once_a_day(
+        self, channel: Slack, slack: SlackStandin, clock: Clock
+    ) -> None:
+        for seconds in (0, 86_399, 2):
+            clock.advance(seconds)
+            await channel.send(notification(mentions=("nobody@example.com",)))
+
+        assert len(slack.called("users.lookupByEmail")) == 2
+
+    async def test_a_lookup_that_failed_is_repeated_after_five_minutes(
+        self, channel: Slack, slack: SlackStandin, clock: Clock
+    ) -> None:
+        slack.script("users.lookupByEmail", Fault(error="missing_scope", extra={"needed": "users:read.email"}))
+
+        texts = []
+        for seconds in (0, 299, 2):
+            clock.advance(seconds)
+            texts.append((await posted(channel, slack, mentions=("analyst@example.com",))).text.split()[0])
+
+        assert texts == ["analyst@example.com", "analyst@example.com", "<@U0ANALYST1>"]
+
+    async def test_what_was_known_stays_known_while_slack_does_not_answer(
+        self, channel: Slack, slack: SlackStandin, clock: Clock
+    ) -> None:
+        await channel.send(notification(mentions=("@analyst",)))
+        slack.outages |= {"users.list": Fault(status=429), "usergroups.list": Fault(status=500)}
+        clock.advance(7_200)
+
+        message = await posted(channel, slack, mentions=("@analyst",))
+
+        assert message.text.startswith("<@U0ANALYST1> ")
+
+    @pytest.mark.parametrize(
+        "body", [b"[]", b'{"ok": true}', b'{"ok": true, "members": [1, {"id": 5}], "usergroups": {}}']
+    )
+    async def test_an_odd_answer_to_a_lookup_costs_no_message(
+        self, body: bytes, channel: Slack, slack: SlackStandin
+    ) -> None:
+        slack.outages |= {"users.list": Fault(body=body), "usergroups.list": Fault(body=body)}
+
+        message = await posted(channel, slack, mentions=("@analyst",))
+
+        assert message.text.startswith("@analyst ")
+
+    async def test_a_lookup_that_hangs_delays_no_message_for_long(self, connect: Connect, slack: SlackStandin) -> None:
+        slack.outages["users.lookupByEmail"] = Fault(hang=True)
+        channel = connect(deadline=2.0)
+
+        async with asyncio.timeout(1.5):
+            message = await posted(channel, slack, mentions=("analyst@example.com",))
+
+        assert message.text.startswith("analyst@example.com ")

@@ -1,0 +1,188 @@
+"""New messages, live messages and replies, posted over real connections to a Slack that runs here."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from relay.channels.slack.channel import Slack
+from relay.dev.standins.slack import Fault, SlackStandin
+from tests.support.slack_channel import (
+    CONTENT,
+    POST,
+    UPDATE,
+    decision,
+    failing,
+    notification,
+    posted,
+    section,
+)
+
+
+class TestPosting:
+    async def test_an_event_becomes_one_message_with_its_blocks(self, channel: Slack, slack: SlackStandin) -> None:
+        await channel.send(notification())
+
+        (message,) = slack.messages("#process-mining")
+        assert (message.text, message.blocks) == (CONTENT["text"], CONTENT["blocks"])
+
+    async def test_links_are_not_unfurled_and_names_stay_names(self, channel: Slack, slack: SlackStandin) -> None:
+        await channel.send(notification())
+
+        (call,) = slack.called(POST)
+        switches = ("unfurl_links", "unfurl_media", "link_names", "parse")
+        assert [call[switch] for switch in switches] == [False, False, False, "none"]
+
+    async def test_metadata_holds_ids_and_nothing_else(self, channel: Slack, slack: SlackStandin) -> None:
+        message = await posted(channel, slack)
+
+        ids = {"operation_id": "op-7f3a91c2", "delivery_id": "d-1"}
+        assert message.metadata == {"event_type": "relay_operation", "event_payload": ids}
+
+    async def test_the_receipt_names_the_message_and_where_to_look(self, channel: Slack, slack: SlackStandin) -> None:
+        receipt = await channel.send(notification())
+
+        (message,) = slack.messages("#process-mining")
+        assert receipt.thread == {"channel": message.channel, "ts": message.ts}
+        assert receipt.detail == f"{slack.url}archives/{message.channel}/p{message.ts.replace('.', '')}"
+
+    async def test_the_permalink_leads_to_the_message(self, channel: Slack, slack: SlackStandin) -> None:
+        receipt = await channel.send(notification())
+
+        async with aiohttp.ClientSession() as session, session.get(receipt.detail) as page:
+            assert (page.status, page.content_type) == (200, "text/html")
+
+    async def test_the_workspace_is_asked_for_its_address_once(self, channel: Slack, slack: SlackStandin) -> None:
+        await channel.send(notification())
+        await channel.send(notification())
+
+        assert len(slack.called("auth.test")) == 1
+
+    async def test_without_the_workspaces_address_the_receipt_still_names_the_message(
+        self, channel: Slack, slack: SlackStandin
+    ) -> None:
+        slack.script("auth.test", Fault(error="fatal_error"))
+
+        receipt = await channel.send(notification())
+
+        assert receipt.detail == "/".join(receipt.thread.values())
+
+    async def test_a_message_without_blocks_is_sent_as_its_text(self, channel: Slack, slack: SlackStandin) -> None:
+        message = await posted(channel, slack, content={"text": "Completed: Enrichment"})
+
+        assert (message.text, message.blocks) == ("Completed: Enrichment", [])
+
+    async def test_a_message_that_says_nothing_names_its_event(self, channel: Slack, slack: SlackStandin) -> None:
+        message = await posted(channel, slack, content={}, subject="<!channel>")
+
+        assert message.text == "operation.failed: &lt;!channel&gt;"
+
+    async def test_many_at_a_time_are_all_delivered(self, channel: Slack, slack: SlackStandin) -> None:
+        await asyncio.gather(*(channel.send(notification(delivery=f"d-{number}")) for number in range(50)))
+
+        delivered = {message.metadata["event_payload"]["delivery_id"] for message in slack.messages("#process-mining")}
+        assert len(delivered) == 50
+
+
+class TestLiveMessage:
+    async def test_a_run_is_one_message_edited_in_place_and_its_outcome_a_reply(
+        self, channel: Slack, slack: SlackStandin
+    ) -> None:
+        thread = (await channel.send(notification(kind="live"))).thread
+        for percentage in range(5, 100, 5):
+            progress = {"text": f"{percentage} %", "blocks": [section(f"{percentage} %")]}
+            thread = (await channel.send(notification(kind="live", content=progress, thread=thread))).thread
+        await channel.send(notification(kind="reply", thread=thread))
+
+        root, reply = slack.messages("#process-mining")
+        assert (root.blocks, root.edited, len(root.revisions)) == ([section("95 %")], False, 19)
+        assert reply.thread_ts == root.ts
+        assert slack.violations == []
+
+    async def test_an_edit_carries_blocks_the_conversations_id_and_no_parsing(
+        self, channel: Slack, slack: SlackStandin
+    ) -> None:
+        first = await channel.send(notification(kind="live"))
+        await channel.send(notification(kind="live", thread=first.thread))
+
+        (edit,) = slack.called(UPDATE)
+        assert edit == {**first.thread, "parse": "none", "link_names": False, **CONTENT}
+
+    async def test_an_edit_leaves_thread_and_permalink_as_they_are(self, channel: Slack) -> None:
+        first = await channel.send(notification(kind="live"))
+        second = await channel.send(notification(kind="live", thread=first.thread))
+
+        assert second == first
+
+    async def test_a_deleted_message_is_posted_anew(self, channel: Slack, slack: SlackStandin) -> None:
+        first = await channel.send(notification(kind="live"))
+        slack.delete(slack.messages("#process-mining")[0])
+
+        second = await channel.send(notification(kind="live", thread=first.thread))
+
+        (message,) = slack.messages("#process-mining")
+        assert second.thread == {"channel": message.channel, "ts": message.ts} != first.thread
+
+    @pytest.mark.parametrize("code", ["message_not_found", "cant_update_message", "edit_window_closed"])
+    async def test_a_message_that_cannot_be_edited_is_posted_anew(
+        self, code: str, channel: Slack, slack: SlackStandin
+    ) -> None:
+        first = await channel.send(notification(kind="live"))
+        slack.script(UPDATE, Fault(error=code))
+
+        second = await channel.send(notification(kind="live", thread=first.thread))
+
+        assert second.thread["ts"] == slack.messages("#process-mining")[-1].ts != first.thread["ts"]
+
+    @pytest.mark.parametrize(
+        "fault", [Fault(close=True, applied=True), Fault(status=502), Fault(error="internal_error")]
+    )
+    async def test_an_edit_of_unknown_outcome_may_be_repeated(
+        self, fault: Fault, channel: Slack, slack: SlackStandin
+    ) -> None:
+        first = await channel.send(notification(kind="live"))
+        slack.script(UPDATE, fault)
+
+        error = await failing(channel, kind="live", thread=first.thread)
+
+        assert decision(error) == (False, "", False)
+
+
+class TestReplies:
+    async def test_a_reply_leaves_the_thread_to_the_root(self, channel: Slack, slack: SlackStandin) -> None:
+        root = await channel.send(notification(kind="live"))
+
+        receipt = await channel.send(notification(kind="reply", thread=root.thread))
+
+        assert receipt.thread == root.thread
+        assert receipt.detail.endswith(f"?thread_ts={root.thread['ts']}&cid={root.thread['channel']}")
+
+    async def test_a_reply_is_shown_in_the_conversation_too_if_it_is_to_be(
+        self, channel: Slack, slack: SlackStandin
+    ) -> None:
+        root = await channel.send(notification(kind="live"))
+
+        message = await posted(channel, slack, kind="reply", thread=root.thread, broadcast=True)
+
+        assert (message.thread_ts, message.broadcast) == (root.thread["ts"], True)
+
+    async def test_without_a_root_the_reply_is_a_message_of_its_own(self, channel: Slack, slack: SlackStandin) -> None:
+        receipt = await channel.send(notification(kind="reply"))
+
+        (message,) = slack.messages("#process-mining")
+        assert (message.thread_ts, receipt.thread) == ("", {})
+
+    @pytest.mark.parametrize(
+        "code",
+        ["thread_not_found", "message_not_found", "invalid_thread_ts", "cannot_reply_to_message", "thread_locked",
+         "restricted_action_thread_locked", "restricted_action_non_threadable_channel"],
+    )  # fmt: skip
+    async def test_where_no_reply_is_possible_the_outcome_is_told_beside_the_thread(
+        self, code: str, channel: Slack, slack: SlackStandin
+    ) -> None:
+        root = await channel.send(notification(kind="live"))
+        slack.script(POST, Fault(error=code))
+
+        message = await posted(channel, slack, kind="reply", thread=root.thread)
+
+        assert (message.text, message.thread_ts) == (CONTENT["text"], "")

@@ -1,0 +1,227 @@
+"""What events say stays text: in Slack, in links and wherever texts are put together or cut."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.domain.mrkdwn import TEXT_BUDGET, length, truncate_mrkdwn
+from relay.rendering import Renderer
+from relay.rendering.texts import clean, cut, inert, safe_url
+from tests.support import samples
+from tests.support.renderers import Build, only, progress, render, text_of
+
+# Escaping
+
+
+ACTIVE = re.compile(r"<[^>]*>")
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("kind", ["each", "live", "reply"])
+@pytest.mark.parametrize("name", sorted(samples.bodies()))
+def test_nothing_hostile_becomes_active_in_slack(renderer: Renderer, name: str, kind: Any, language: str) -> None:
+    events = samples.messages(samples.hostile)
+    history = samples.history_of(name, events)
+
+    told = render(renderer, events[name], kind=kind, history=history, language=language)
+
+    for text in strings(told):
+        active = ACTIVE.findall(text)
+        assert all(token.startswith(f"<{samples.BASE_URL}/api/tenant-1/project-1/async/") for token in active)
+        assert not re.search(r"[<>]", ACTIVE.sub("", text))
+        assert not re.search("[\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u0000-\u0009\u000b-\u001f]", text)
+        formatted = re.sub(r"```[^`]*```", "", text)  # in a block of code nothing is formatted
+        assert not re.search(r"\*bold\*|_italic_|~gone~|`code`|:tada:|\b49\b", formatted)
+        assert "&amp;amp;" not in text
+    assert not any(re.search(r"&(?!amp;|lt;|gt;)", text["text"]) for text in [told, *mrkdwn(told)])
+    assert "\n" not in told["text"]
+
+
+def strings(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in strings(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in strings(item)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_every_text_of_slack_is_verbatim_so_that_bare_addresses_and_names_stay_text(renderer: Renderer) -> None:
+    told = render(renderer, progress(operationName="see https://evil.example and @here"))
+
+    assert all(text["verbatim"] for text in mrkdwn(told))
+
+
+def mrkdwn(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, dict):
+        return [value] if value.get("type") == "mrkdwn" else [text for item in value.values() for text in mrkdwn(item)]
+    return [text for item in value for text in mrkdwn(item)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("{{ op.name }}", "&lt;!here&gt; &amp; \"it's\""),
+        ("{{ op.name ~ '!' }}", "&lt;!here&gt; &amp; \"it's\"!"),
+        ("{{ op.name|upper }}", "&lt;!HERE&gt; &amp; \"IT'S\""),
+        ("{{ [op.name]|join('') }}", "&lt;!here&gt; &amp; \"it's\""),
+        ("{% set x %}{{ op.name }}{% endset %}{{ x }}", "&lt;!here&gt; &amp; \"it's\""),
+        ("{% trans who=op.name %}by {{ who }}{% endtrans %}", "by &lt;!here&gt; &amp; \"it's\""),
+        ("{{ _('by %(who)s', who=op.name) }}", "by &lt;!here&gt; &amp; \"it's\""),
+        ("{{ [op.name, op.name]|list_and }}", "&lt;!here&gt; &amp; \"it's\" and &lt;!here&gt; &amp; \"it's\""),
+        ("{{ code(op.name) }}", "`&lt;!here&gt; &amp; \"it's\"`"),
+        ("{{ link('https://a.example/?b=1&c=2', op.name) }}",
+         "<https://a.example/?b=1&amp;c=2|&lt;!here&gt; &amp; \"it's\">"),
+        ("{{ link('javascript:alert(1)', op.name) }}", "&lt;!here&gt; &amp; \"it's\""),
+        ("<!date^1|{{ op.name }}>", "<!date^1|&lt;!here&gt; &amp; \"it's\">"),
+    ],
+)  # fmt: skip
+def test_slack_texts_escape_exactly_once(alone: Build, expression: str, told: str) -> None:
+    renderer = alone(only(expression))
+
+    assert text_of(renderer, progress(operationName='<!here> & "it\'s"')) == told
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{{ code('x') ~ op.name }}", "{{ op.name ~ code('x') ~ op.name }}", "{{ code('x') + op.name }}",
+        "{{ op.name + code('x') }}", "{{ [code('x'), op.name]|join(' ') }}", "{{ [op.name, 'y']|join(code('x')) }}",
+        "{{ [op.name]|join }}", "{{ [op]|join(code('x'), attribute='name') }}", "{{ op.name|e }}",
+        "{{ [op.name]|map('escape')|join }}", "{{ code('x')|replace('x', op.name) }}",
+        "{{ op.name|replace('b', code('x')) }}", "{% set x = op.name ~ '' %}{{ x ~ code('x') }}",
+        "{{ [op.name] }}", "{{ {'a': op.name} }}", "{{ _('Files') ~ op.name }}",
+    ],
+)  # fmt: skip
+def test_what_events_say_stays_inert_when_it_is_put_together_with_markup(alone: Build, expression: str) -> None:
+    renderer = alone(only(expression))
+
+    told = text_of(renderer, progress(operationName="*b* :tada: <!here>"))
+
+    assert "*b" not in told
+    assert "*`x`" not in told
+    assert ":tada:" not in told
+    assert "<!" not in told
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("{{ (op.name ~ ' & co')|upper }}", "A &lt; B &amp; CO"),
+        ("{{ ['', none, op.name, 1]|join('-') }}", "--a &lt; b-1"),
+        ("{{ [op, op]|join(' ', attribute='name') }}", "a &lt; b a &lt; b"),
+        ("{{ op.name|replace('a', 'x', 1) }}", "x &lt; b"),
+        ("{{ code('x') ~ ' ' ~ op.name }}", "`x` a &lt; b"),
+        ("{{ 1 + 2 }}{{ ([1] + [2])|length }}", "32"),
+    ],
+)
+def test_texts_are_put_together_as_ever(alone: Build, expression: str, told: str) -> None:
+    renderer = alone(only(expression))
+
+    assert text_of(renderer, progress(operationName="a < b")) == told
+
+
+def test_links_lead_to_the_allowed_hosts_alone(own: Build) -> None:
+    files = {"slack/operation.progress.yaml": """
+text: x
+blocks:
+  - type: section
+    text: {type: mrkdwn, text: "{{ link(op.first, 'one') }} {{ link(op.second, 'two') }}"}
+  - type: actions
+    elements:
+      - {type: button, text: {type: plain_text, text: A}, url: "{{ op.first }}"}
+      - {type: button, text: {type: plain_text, text: B}, url: "{{ op.second }}"}
+"""}  # fmt: skip
+    event = progress(first="https://files.example.com/a", second="https://example.com.evil.org/b")
+
+    told = render(own(files, hosts=("example.com",)), event)
+    anywhere = render(own(files), event)
+
+    assert told["blocks"][0]["text"]["text"] == "<https://files.example.com/a|one> two"
+    assert [button["url"] for button in told["blocks"][1]["elements"]] == ["https://files.example.com/a"]
+    assert len(anywhere["blocks"][1]["elements"]) == 2
+
+
+def test_an_address_field_holds_a_plain_safe_address_or_is_left_out(alone: Build) -> None:
+    renderer = alone({"slack/operation.progress.yaml": """
+text: x
+blocks:
+  - type: actions
+    elements:
+      - {type: button, text: {type: plain_text, text: A}, url: "{{ op.good }}"}
+      - {type: button, text: {type: plain_text, text: B}, url: "{{ op.bad }}"}
+"""})  # fmt: skip
+
+    told = render(renderer, progress(good="https://a.example/?b=1&c='2'", bad="javascript:alert(1)"))
+
+    assert [button["url"] for button in told["blocks"][0]["elements"]] == ["https://a.example/?b=1&c='2'"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.com", "http://localhost:8080/a", "HTTPS://EXAMPLE.com/ä?q=1#f", "https://192.0.2.1/x",
+     "https://xn--bcher-kva.example/", "https://a.example/x~y_z*(1)!"],
+)  # fmt: skip
+def test_an_ordinary_address_is_safe(url: str) -> None:
+    assert safe_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", None, 7, "javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "data:text/html,x",
+     "vbscript:x", "//evil.example", "/relative", "ftp://a.example", "https://", "https:///path",
+     "https://good.com@evil.example",
+     "https://user:secret@a.example", "https://a.example\\@evil.example", "https://a.example/ space",
+     "https://a.example/\nx", "https://a.example/>", "https://a.example|x", 'https://a.example/"x',
+     "https://a.example:port/", "https://аррӏе.example", "https://[::1", "https://-a.example", "https://a..example",
+     "https://a.example/" + "x" * 2000,
+     "\u202ehttps://a.example"],
+)  # fmt: skip
+def test_any_other_address_is_not(url: object) -> None:
+    assert safe_url(url) == ""
+
+
+def test_disguises_are_taken_out_of_every_text_and_key() -> None:
+    document = {"a\u202eb": ["x\u200by\ufeff", {"k": "one\r\ntwo\u2028three\x00\x1b[31m"}], "n": 5}
+
+    assert clean(document) == {"ab": ["xy", {"k": "one\ntwo\nthree[31m"}], "n": 5}
+
+
+@pytest.mark.parametrize("emoji", ["👩‍🔬", "🏳️‍🌈", "❤️‍🔥", "🇩🇪"])
+def test_emoji_of_several_parts_stay_whole(emoji: str) -> None:
+    assert clean(f"a {emoji} b") == f"a {emoji} b"
+
+
+@pytest.mark.parametrize(
+    "text", ["op-ff0e_84~00*x", "snake_case_name", "2*3", "12:30", "https://a.example/x_y", "AT&T"]
+)
+def test_ids_and_numbers_keep_every_character(text: str) -> None:
+    assert inert(text) == text
+
+
+@given(st.text(max_size=80), st.integers(2, 40))
+def test_a_cut_text_is_never_longer_than_its_limit(text: str, limit: int) -> None:
+    assert len(cut(text, limit)) <= limit
+
+
+LINK_OR_TEXT = st.sampled_from(["<https://a.example|a>", "&amp;", "&lt;", "𝔘🔬", "plain", " ", "é"])
+
+
+@given(st.lists(LINK_OR_TEXT, max_size=30).map("".join), st.integers(1, 80))
+def test_a_cut_never_tears_a_link_an_entity_or_a_character(text: str, limit: int) -> None:
+    told = truncate_mrkdwn(text, limit)
+
+    assert length(told) <= limit
+    assert re.fullmatch(r"(<https://a\.example\|a>|&amp;|&lt;|[^<>&])*", told)
+
+
+def test_a_message_stays_below_what_slack_takes_in_all(alone: Build) -> None:
+    block = "  - {type: section, text: {type: mrkdwn, text: '{{ op.long }}'}}\n"
+    renderer = alone({"slack/operation.progress.yaml": "text: x\nblocks:\n" + block * 60})
+
+    told = render(renderer, progress(long="w" * 5000))
+
+    assert len(told["blocks"]) == 50
+    assert sum(length(text["text"]) for text in mrkdwn(told)) <= TEXT_BUDGET + 50

@@ -1,0 +1,70 @@
+"""A whole relay whose user's template fails: it says so, and goes on."""
+
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.support.commands import relay as relay_command
+from tests.support.events import body
+from tests.support.isolation import FILE, LOOPS, NOTE, children
+from tests.support.redis_server import RedisServer
+from tests.support.stage import CONFIG, post, running, surroundings
+
+# A whole relay
+
+
+async def test_a_relay_tells_in_its_own_wording_says_so_and_reads_a_mended_file(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "own" / FILE
+    file.parent.mkdir(parents=True)
+    file.write_text(f"text: |\n  {LOOPS}\n", "utf-8")
+    config = tmp_path / "stage.yaml"
+    config.write_text(f"templates: {tmp_path / 'own'}\n{CONFIG.read_text('utf-8')}", "utf-8")
+
+    async with surroundings(redis_server.url) as around, running(around, config) as relay:
+        host, port = relay.addresses[0]
+        await post(f"http://{host}:{port}", failed("op-1"))
+        [first] = await around.messages("#room", lambda messages: len(messages) == 1)
+        noticed = await readiness(f"http://{host}:{port}")
+        file.write_text("text: mine\n", "utf-8")
+        relay.reload()
+        await post(f"http://{host}:{port}", failed("op-2"))
+        _, second = await around.messages("#room", lambda messages: len(messages) == 2)
+        afterwards = await readiness(f"http://{host}:{port}")
+
+    assert first.text.startswith("Failed: ")
+    assert NOTE in str(first.blocks[-1])
+    assert noticed[f"template:{FILE}"] == (
+        f"failed, so relay's own wording is shown: {FILE}: it took more than 1 s of processor time"
+    )
+    assert second.text == "mine"
+    assert f"template:{FILE}" not in afterwards
+    assert children() == []
+
+
+async def test_what_a_relay_knows_of_an_operation_can_be_previewed(redis_server: RedisServer, tmp_path: Path) -> None:
+    async with surroundings(redis_server.url) as around, running(around) as relay:
+        host, port = relay.addresses[0]
+        await post(f"http://{host}:{port}", failed("op-7"))
+        await around.messages("#room", lambda messages: len(messages) == 1)
+
+        arguments = ("-c", CONFIG, "--channel", "slack", "--to", tmp_path)
+        done, unknown = [await relay_command("template", "preview", "--operation", key, *arguments, env=around.env)
+                         for key in ("op-7", "op-8")]  # fmt: skip
+
+    assert done.status == 0, done.err
+    assert "op-7" in (tmp_path / "operation.failed.en.slack.json").read_text("utf-8")
+    assert (unknown.status, unknown.err) == (1, "relay knows of no operation or batch op-8; ids are case-sensitive\n")
+
+
+def failed(key: str) -> dict[str, Any]:
+    return body("operation.failed", 50, operationId=key) | {"tenantId": "room"}
+
+
+async def readiness(url: str) -> dict[str, str]:
+    """What `/readyz` says of each part."""
+    async with aiohttp.ClientSession() as client, client.get(f"{url}/readyz") as response:
+        found: dict[str, str] = (await response.json())["checks"]
+        return found

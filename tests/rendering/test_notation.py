@@ -1,0 +1,155 @@
+"""The notation of message templates, and what stops a faulty file."""
+
+from pathlib import Path
+
+import pytest
+
+from relay.errors import TemplateError
+from relay.rendering.sandbox import COMPILED
+from relay.rendering.template_set import TemplateSet
+from tests.support.renderers import BUILT_IN, Build, only, progress, render
+
+# The notation
+
+
+def test_an_object_with_an_empty_field_is_left_out_and_an_optional_field_alone(alone: Build) -> None:
+    renderer = alone({
+        "teams/generic.yaml": """
+title: x
+cards:
+  - {label: lost, value: "{{ op.cost }}"}
+  - {label: kept, value?: "{{ op.cost }}", on: true, share: 0.5, none: null}
+  - nested: {deep: {deeper: "{{ op.cost }}"}}
+empty?: [{label: "{{ op.cost }}"}]
+"""
+    })  # fmt: skip
+
+    told = render(renderer, progress(), "teams")
+
+    assert told == {"title": "x", "cards": [{"label": "kept", "on": True, "share": 0.5, "none": None}]}
+
+
+def test_each_repeats_an_object(alone: Build) -> None:
+    renderer = alone({"teams/generic.yaml": """
+rows:
+  - {name: first}
+  - each: phase in op.phases[:2]
+    name: "{{ phase.phaseName }}"
+    long?: "{% if phase.duration == '7 minutes' %}no{% endif %}"
+"""})  # fmt: skip
+
+    told = render(renderer, progress(), "teams")
+
+    assert told["rows"] == [
+        {"name": "first"}, {"name": "Data Loading & Validation", "long": "no"}, {"name": "Process Discovery"}
+    ]  # fmt: skip
+
+
+def test_data_can_not_become_structure(alone: Build) -> None:
+    renderer = alone({"teams/generic.yaml": 'a: "{{ op.name }}"'})
+    name = 'x"\nb: injected\n- {"c": 1}'
+
+    assert render(renderer, progress(operationName=name), "teams") == {"a": 'x" b: injected - {"c": 1}'}
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        ({"slack/x.yaml": "text: ok\nblocks:\n  - text: '{{ op.name'"}, r"slack/x\.yaml:3: "),
+        ({"slack/x.yaml": "text: |\n  one\n  {% if %}"}, r"slack/x\.yaml:3: "),
+        ({"slack/x.yaml": "text: [\n"}, r"slack/x\.yaml:2: "),
+        ({"slack/x.yaml": "text: a\ntext: b"}, r"slack/x\.yaml:2: text stands here twice"),
+        ({"slack/x.yaml": "- text"}, r"slack/x\.yaml:1: expected the fields of a message"),
+        ({"slack/x.yaml": "text: a\nrows:\n  - each: artifacts\n    a: b"}, r"slack/x\.yaml:3: expected `each: NAME"),
+        ({"slack/x.yaml": "text: a\nblocks:\n  - each: a in b c\n    a: b"}, r"slack/x\.yaml:3: "),
+        ({"slack/x.yaml": "text: '{{ op.name|center(99) }}'"}, r"slack/x\.yaml:1: No filter named 'center'"),
+        ({"sentences.j2": "{% macro x() %}\n{% endif %}"}, r"sentences\.j2:2: "),
+        ({"slack/parts.j2": "\n\n{{ 1 + }}"}, r"slack/parts\.j2:3: "),
+        ({"email/layout.html": "<p>\n{{ oh no }}"}, r"email/layout\.html:2: "),
+        ({"locales/de/messages.po": 'msgid "a"\nnonsense'}, r"locales/de/messages\.po:2: "),
+        ({"locales/de/messages.po": 'msgid "a %(b)s"\nmsgstr "%(c)s"'}, r"locales/de/messages\.po:1: "),
+        ({"locales/nolanguage/messages.po": ""}, r"locales/nolanguage/messages\.po: expected a folder named after"),
+        ({"slack/x.yaml": "text: a\nlevel: 010"}, r"slack/x\.yaml:2: expected a number, found 010; quote it"),
+        ({"slack/x.yaml": "text: a\nlevel: .inf"}, r"slack/x\.yaml:2: expected a number, found \.inf; quote it"),
+        ({"slack/x.yaml": "text: a\nblocks: &a\n  - *a"}, r"slack/x\.yaml:2: anchors and aliases .* not supported"),
+        ({"slack/x.yaml": "text: a\na: &a [x]\nb: [*a, *a]"}, r"slack/x\.yaml:2: anchors and aliases"),
+        ({"slack/x.yaml": f"text: a\nblocks: {'[' * 2000}"}, r"slack/x\.yaml:1: nested too deep"),
+        ({"slack/x.yaml": f"text: '{{{{ {'(' * 5000}1{')' * 5000} }}}}'"}, r"slack/x\.yaml:1: nested too deep"),
+        ({"slack/x.yaml": "text: '{% autoescape false %}{{ op.name }}{% endautoescape %}'"},
+         r"slack/x\.yaml:1: autoescape cannot be changed"),
+        ({"email/layout.html": "<p>\n{% autoescape 1 > 2 %}{{ op.name }}{% endautoescape %}"},
+         r"email/layout\.html:2: autoescape cannot be changed"),
+    ],
+)  # fmt: skip
+def test_a_fault_stops_the_start_and_names_file_and_line(alone: Build, files: dict[str, str], place: str) -> None:
+    with pytest.raises(TemplateError, match=place):
+        alone(files)
+
+
+def test_a_file_that_is_not_utf8_is_named(alone: Build, tmp_path: Path) -> None:
+    for name in ("slack/x.yaml", "sentences.j2"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"text: f\xfcr")
+
+        with pytest.raises(TemplateError, match=f"^{name}: expected UTF-8"):
+            alone({})
+
+        (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("channel", "template"),
+    [
+        ("slack", "text: a\nblocks: [{type: table, rows: [hello]}]"),
+        ("slack", "text: a\nblocks: [{type: plan, title: x, tasks: [hello]}]"),
+        ("slack", "text: a\nblocks: 5"),
+        ("email", "subject: a\nsections: [{title: x}]"),
+        ("email", "subject: a\nsections: 5"),
+        ("email", "subject: a\ndays: [x]"),
+    ],
+)
+def test_a_field_of_another_shape_is_told_with_its_file(own: Build, channel: str, template: str) -> None:
+    renderer = own({f"{channel}/operation.progress.yaml": template})
+
+    with pytest.raises(TemplateError, match=rf"{channel}/operation\.progress\.yaml: a field has another shape"):
+        render(renderer, progress(), channel=channel)
+
+
+def test_what_comes_with_relay_is_compiled_when_it_is_first_needed() -> None:
+    COMPILED.clear()
+    library = TemplateSet([BUILT_IN])
+    assert not COMPILED
+
+    library.complete()
+    compiled = len(COMPILED)
+    assert compiled > 500
+
+    sources = [*library.sources()]
+    assert len(sources) > 500
+    assert len(COMPILED) == compiled
+
+
+@pytest.mark.parametrize(
+    ("template", "place"),
+    [
+        ("text: a\nblocks:\n  - text: |\n      fine\n      {{ op.name + 1 }}", r"slack/operation\.progress\.yaml:5: "),
+        ("text: a\nblocks:\n  - each: x in opp\n    a: b", r"slack/operation\.progress\.yaml:3: 'opp' is undefined"),
+        ("text: '{{ op.cost }}'", r"slack/operation\.progress\.yaml: text is empty; write `text\?:`"),
+        ("text: '{{ say.nothing_such() }}'", r"slack/operation\.progress\.yaml:1: "),
+    ],
+)
+def test_a_fault_that_shows_late_names_file_and_line_too(alone: Build, template: str, place: str) -> None:
+    renderer = alone({"slack/operation.progress.yaml": template})
+
+    with pytest.raises(TemplateError, match=place):
+        render(renderer, progress())
+
+
+def test_a_fault_in_a_macro_is_placed_in_the_macro(alone: Build) -> None:
+    renderer = alone(
+        {"slack/parts.j2": "{% macro push(a, b, c) %}\n{{ nobody }}\n{% endmacro %}"}
+        | only("{{ parts.push(1, 2, 3) }}")
+    )
+
+    with pytest.raises(TemplateError, match=r"slack/parts\.j2:2: 'nobody' is undefined"):
+        render(renderer, progress())

@@ -1,0 +1,224 @@
+"""Files and languages of a user's own: which is taken, and what they may leave out."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po, write_po
+
+from relay.errors import TemplateError
+from relay.rendering import Renderer, checks
+from relay.rendering.translations import languages
+from tests.support import samples
+from tests.support.renderers import BUILT_IN, Build, only, progress, render, text_of
+
+# A user's own files
+
+
+def test_a_users_file_replaces_that_file_alone(own: Build) -> None:
+    renderer = own(only("mine: {{ op.name }}"))
+    started = samples.messages()["operation.started"]
+
+    assert text_of(renderer, progress()) == "mine: Comprehensive Customer Journey Analysis"
+    assert text_of(renderer, started).startswith("Started: Comprehensive Customer Journey Analysis")
+
+
+def test_a_template_may_be_for_one_kind_of_message(own: Build) -> None:
+    renderer = own({"slack/operation.progress.live.yaml": "text: live"})
+
+    assert text_of(renderer, progress(), kind="live") == "live"
+    assert text_of(renderer, progress(), kind="each") != "live"
+
+
+def test_an_event_relay_does_not_know_can_have_a_template(alone: Build) -> None:
+    renderer = alone({"slack/operation.paused.yaml": "text: 'paused: {{ doc.reason }}'"})
+
+    assert text_of(renderer, samples.messages()["operation.paused"]) == "paused: Maintenance"
+
+
+def test_the_wording_of_all_messages_is_replaced_with_the_sentences(own: Build) -> None:
+    sentences = (BUILT_IN / "sentences.j2").read_text("utf-8")
+    renderer = own({"sentences.j2": sentences.replace("%}{{ remaining }} left{%", "%}only {{ remaining }} to go{%")})
+
+    assert "only 15–20\N{NO-BREAK SPACE}min to go" in text_of(renderer, progress())
+
+
+def test_a_mail_of_ones_own_layout_keeps_its_content(own: Build) -> None:
+    renderer = own(
+        {"email/operation.progress.html": "<p style='x'>{{ mail.heading }}</p>{{ link('javascript:x', 'y') }}"}
+    )
+
+    told = render(renderer, progress(operationName="<b>"), "email")
+
+    assert "&lt;b&gt;" in told["html"]
+    assert "javascript" not in told["html"]
+    assert "67%" in told["text"]
+
+
+def test_a_new_channel_needs_a_folder_and_nothing_else(own: Build) -> None:
+    renderer = own({"teams/generic.yaml": "title: '{{ op.name }}'\nurl?: '{{ links.operation }}'\ncount: 3"})
+
+    told = render(renderer, progress(operationName='a "b" <c>'), "teams")
+
+    assert told == {"title": 'a "b" <c>', "count": 3}
+    assert renderer.fallback("teams", progress(), "en")["text"].startswith("Running: ")
+
+
+def test_a_channel_without_templates_is_named(renderer: Renderer) -> None:
+    with pytest.raises(TemplateError, match=r"no template for pager: expected a file pager/generic\.yaml"):
+        render(renderer, progress(), "pager")
+
+
+def test_a_third_language_is_one_folder(own: Build) -> None:
+    catalogue = 'msgid "Running"\nmsgstr "En cours"\n\nmsgctxt "time"\nmsgid "HH:mm"\nmsgstr "HH\'h\'mm"\n'
+    renderer = own(
+        {"locales/fr/messages.po": catalogue}
+        | only("{{ op.status_label }} {{ op.records_total|num }} {{ now|localtime }}")
+    )
+
+    assert renderer.languages == ("en", "fr", "de")
+    assert text_of(renderer, progress(), language="fr") == "En cours 187\u202f250 13h03"
+
+
+def test_a_users_translation_beats_the_built_in_one_message_by_message(own: Build) -> None:
+    renderer = own({"locales/de/messages.po": 'msgid "Running"\nmsgstr "In Arbeit"\n'})
+
+    told = text_of(renderer, progress(), language="de")
+
+    assert told.startswith("In Arbeit: ")
+    assert "noch 15–20\N{NO-BREAK SPACE}min" in told
+
+
+def test_a_variant_of_a_language_brings_its_own_numbers(own: Build) -> None:
+    renderer = own(only("{{ op.status_label }} {{ op.records_total|num }}"))
+
+    assert text_of(renderer, progress(), language="de-CH") == "Läuft 187’250"
+
+
+@pytest.mark.parametrize("language", ["", "tlh", "xx-YY"])
+def test_a_language_nobody_translated_is_english(renderer: Renderer, language: str) -> None:
+    assert text_of(renderer, progress(), language=language).startswith("Running: ")
+
+
+# Files of the user's own
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "destination", "told"),
+    [
+        (["completed"], "each", "analysts", "completed"),
+        (["completed"], "reply", "analysts", "completed"),  # although a reply is built in
+        (["completed", "completed.reply"], "reply", "analysts", "completed.reply"),
+        (["completed", "completed.reply"], "each", "analysts", "completed"),
+        (["completed", "completed@analysts"], "each", "analysts", "completed@analysts"),
+        (["completed", "completed@analysts"], "each", "team", "completed"),
+        (["completed.reply", "completed@analysts"], "reply", "analysts", "completed@analysts"),
+        (["completed@analysts", "completed.reply@analysts"], "reply", "analysts", "completed.reply@analysts"),
+        (["completed@analysts", "completed.reply@analysts"], "live", "analysts", "completed@analysts"),
+    ],
+)
+def test_the_closest_file_of_the_users_own_is_taken(
+    own: Build, files: list[str], kind: Any, destination: str, told: str
+) -> None:
+    renderer = own({f"slack/operation.{file}.yaml": f"text: '{file}'" for file in files})
+    event = samples.messages()["operation.completed"]
+
+    assert render(renderer, event, kind=kind, destination=destination)["text"] == told
+    assert renderer.overriding_file("slack", kind, event, destination) == f"slack/operation.{told}.yaml"
+
+
+def test_without_a_file_that_fits_the_built_in_one_is_taken(own: Build, renderer: Renderer) -> None:
+    event = samples.messages()["operation.completed"]
+    with_others = own({"slack/operation.completed@team.yaml": "text: other", "slack/operation.failed.yaml": "text: x"},
+                      base_url=samples.BASE_URL)  # fmt: skip
+
+    assert render(with_others, event) == render(renderer, event)
+    assert with_others.overriding_file("slack", "each", event, "analysts") == ""
+
+
+def test_a_mail_has_the_layout_that_is_closest(own: Build) -> None:
+    renderer = own(
+        {"email/layout@analysts.txt": "analysts: {{ mail.heading }}", "email/operation.failed.txt": "failed"}
+    )
+    events = samples.messages()
+
+    assert render(renderer, events["operation.completed"], "email")["text"].startswith("analysts: Comprehensive")
+    assert render(renderer, events["operation.failed"], "email")["text"] == "failed\n"
+    assert "analysts: " not in render(renderer, events["operation.completed"], "email", destination="team")["text"]
+
+
+def test_agreed_files_beside_the_templates_are_no_templates(own: Build) -> None:
+    renderer = own({"golden/email/operation.failed.typical.en.txt": "{{ what a mail says", "golden/x.yaml": "{{"})
+
+    assert "golden" not in renderer.library.channels
+
+
+# A language of the user's own
+
+
+def french(*, without: str = "") -> str:
+    """A whole French catalogue: some words are French, the others are marked as if they were."""
+    words = {
+        "Completed": "Terminé",
+        "Files": "Fichiers",
+        "Finished": "Fini",
+        "d MMMM y, HH:mm z": "d MMMM y 'à' HH:mm z",
+    }
+    library, german = (
+        Renderer([BUILT_IN]).library,
+        read_po(io.BytesIO((BUILT_IN / "locales/de/messages.po").read_bytes())),
+    )
+    catalogue = Catalog(locale="fr")
+    for message in german:
+        if message.id and message.id != without:
+            texts = message.id if isinstance(message.id, tuple) else (message.id,)
+            told = tuple(words.get(text, text if message.context == "time" else f"fr:{text}") for text in texts)
+            catalogue.add(message.id, told if len(told) > 1 else told[0], context=message.context)
+    for _, (context, text) in checks.messages(library):  # what German lacks, if anything
+        if catalogue.get(text, context) is None and text != without:
+            catalogue.add(text, words.get(text, f"fr:{text}"), context=context)
+    written = io.BytesIO()
+    write_po(written, catalogue)
+    return written.getvalue().decode()
+
+
+def test_a_whole_catalogue_is_all_that_a_third_language_needs(own: Build) -> None:
+    renderer = own({"locales/fr/messages.po": french()})
+
+    mail = render(renderer, samples.messages()["operation.completed"], "email", language="fr")
+
+    assert renderer.languages == ("en", "fr", "de")
+    assert "Terminé" in mail["subject"]
+    assert "187\u202f248" in mail["html"]
+    assert "187 248" in mail["text"]
+    assert "20 janvier 2024 à 13:03" in mail["text"]
+    assert "Fichiers" in mail["text"]
+    assert not [fault for fault in renderer.check() if "translation to fr" in fault]
+
+
+def test_a_language_of_the_users_own_may_be_configured(tmp_path: Path) -> None:
+    catalogue = tmp_path / "locales" / "fr" / "messages.po"
+    catalogue.parent.mkdir(parents=True)
+    catalogue.write_text(french(), "utf-8")
+
+    assert languages([tmp_path, BUILT_IN]) == ("en", "fr", "de")
+
+
+def test_what_a_third_language_lacks_is_told(own: Build) -> None:
+    renderer = own({"locales/fr/messages.po": french(without="Files")})
+
+    lacking = {fault.partition(": ")[2] for fault in renderer.check() if "translation to fr" in fault}
+
+    assert lacking == {"no translation to fr of 'Files'"}
+
+
+@pytest.mark.parametrize("told", ["100 % of it", "%(name)9s", "%(name)d", "%s", "%(name)999999999s"])
+def test_a_translation_that_could_grow_or_fail_is_refused(own: Build, told: str) -> None:
+    catalogue = (
+        f'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8"\n\nmsgid "%(name)s is late."\nmsgstr "{told}"\n'
+    )
+
+    with pytest.raises(TemplateError, match=r"locales/de/messages.po:4: a %"):
+        own({"locales/de/messages.po": catalogue})
