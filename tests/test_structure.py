@@ -30,6 +30,10 @@ PLANTED = {
     "a schema that stores": ("sandbox/schema/requests/fields.py", "from relay.sandbox.storage.state import State"),
     "a simulation with a Redis of its own": ("sandbox/simulation/views.py", "import redis.asyncio"),
     "a file of the sandbox that nobody listed": ("sandbox/leftover.py", "import json"),
+    "a command that lives off a stand-in": (
+        "cli/template_lint.py",
+        "from relay.dev.standins.slack_workspace import Workspace",
+    ),
     "a file that nobody listed": ("leftover.py", "import json"),
 }
 
