@@ -14,6 +14,7 @@ from relay.config import Config
 from relay.configfile.units import spoken
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
 from relay.domain.events import Event
+from relay.policy.destinations import zone_at
 from relay.policy.presentation import KNOWN_EVENTS
 from relay.policy.rules import decide
 from relay.policy.targets import Targets
@@ -33,27 +34,31 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
     destinations = []
     for recipient in targets.recipients(decision, requested):
         destination = recipient.destination
+        zone = zone_at(destination, config.destination_defaults)
         destinations.append({
             "destination": destination.name, "channel": destination.channel, "mode": destination.mode,
             "addresses": [*destination.addresses], "rules": recipient.reached.rules,
-            "holds": [*holds(event, targets.at(recipient, event)[0])],
+            "holds": [*holds(event, targets.at(recipient, event)[0], zone)],
         })  # fmt: skip
     rules = [asdict(trace) | {"matches": trace.matches} for trace in decision.traces]
     refused = [asdict(denied) for denied in requested.denied]
     return {"event": _stated(event), "rules": rules, "destinations": destinations, "refused": refused}
 
 
-def holds(event: Event, target: Target) -> Iterator[str]:
-    """What may hold a message back at this address, in sentences. What was told there before is not known here."""
+def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
+    """What may hold a message back at this address, in sentences, with the times of its zone.
+
+    What was sent there before is not known here.
+    """
     how = target.how
     if target.hold_reason:
         yield sentences(Held)[target.hold_reason]
         return
     if isinstance(how, Digest):
-        yield f"told together with everything else until {_local(how.windows[0].end, how.zone)}"
+        yield f"told together with everything else until {_local(how.windows[0].end, zone)}"
         return
     if how.quiet_window and not how.bypass_quiet_hours:
-        yield f"quiet hours: what would be a new message is told together at {_local(how.quiet_window.end, 'UTC')}"
+        yield f"quiet hours: what would be a new message is told together at {_local(how.quiet_window.end, zone)}"
     if event.name == "operation.progress" and how.gates:
         distance = " or ".join(_steps(gate) for gate in how.gates)
         yield f"progress waits until {distance} after the last that was told here; 100 % always passes"

@@ -259,7 +259,7 @@ def test_a_class_that_allows_them_decides_which_and_how_many() -> None:
     requested = requested_recipients(event, allowed, {"email": Pager}, {"email": allowed})
 
     assert requested.addresses == {"email": ("pager:a@example.com",)}
-    assert [(denied.address, denied.why) for denied in requested.refused] == [
+    assert [(denied.address, denied.why) for denied in requested.denied] == [
         ("b@example.com", "only 1 are told for an operation"),
         ("c@example.org", "nobody's pager"),
     ]

@@ -1,6 +1,8 @@
 """relay explain EVENT.json: each rule true or false, each destination with what holds it back."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,21 @@ def test_a_batch_event_is_told_by_the_batchs_name() -> None:
         "batch-567e8400-e29b-41d4-a716-446655440000",
         "Monthly Process Mining Pipeline",
     )
+
+
+def test_the_end_of_quiet_hours_is_read_off_the_clocks_of_the_destination() -> None:
+    config = configured(GOOD, ("Europe/Berlin", 'Europe/Berlin\nquiet_hours: {from: "20:00", to: "07:00"}'),
+                        ("mode: live", "mode: live\n    timezone: Asia/Tokyo"))  # fmt: skip
+    evening = datetime(2026, 7, 1, 18, 30, tzinfo=UTC)  # half past eight in Berlin, half past three in Tokyo
+
+    explanation = explanation_of(replace(failed(priority="High"), received_at=evening), config, CHANNELS)
+
+    holds = {destination["destination"]: destination["holds"][0] for destination in explanation["destinations"]}
+    sentence = "quiet hours: what would be a new message is told together at"
+    assert holds == {
+        "team": f"{sentence} 2026-07-02 07:00:00 JST",
+        "analysts": f"{sentence} 2026-07-02 07:00:00 CEST",
+    }
 
 
 def test_an_unknown_event_at_a_live_destination_is_told_beside_the_message(tmp_path: Path) -> None:
