@@ -7,7 +7,8 @@ from shutil import copytree
 
 import pytest
 
-from tools.structure import circles, floors, imports, rooms
+from tools.structure import circles, empty_names, floors, imports, rooms
+from tools.walk import room, walk
 
 ROOT = Path(__file__).parents[1]
 GUARD = Path(sys.executable).with_name("lint-imports")
@@ -76,3 +77,11 @@ def test_no_arrow_leads_up_and_none_in_a_circle() -> None:
     assert circles(between) == []
     height = floors(between)
     assert all(height[room] > height[below] for room, reached in between.items() for below in reached)
+
+
+def test_an_event_is_decided_in_one_room_which_asks_the_channels_alone() -> None:
+    assert set(walk(room).values()) == {"ingest > policy", "policy > channels", "ingest > store"}
+
+
+def test_a_name_says_what_it_holds() -> None:
+    assert len(empty_names(ROOT)) < 10

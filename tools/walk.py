@@ -100,6 +100,7 @@ def walk(name_of: Callable[[FrameType], str]) -> dict[tuple[str, str], str]:
     ingest = Ingest(cast("Store", AnsweringStore()), lambda: config, CHANNELS)
 
     async def run() -> dict[tuple[str, str], str]:
+        await ingest.ingest(event)  # what is made once for a configuration belongs to no event's way
         with followed(name_of) as calls:
             await ingest.ingest(event)
         return calls
@@ -111,6 +112,6 @@ if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     for title, name_of in (("rooms", room), ("modules", module)):
         calls = walk(name_of)
-        places = {place for call in calls.values() for place in call.split(" > ")}
-        print(f"{title}: {len(places)}, with {len(calls)} calls from one into another")
+        entered = {name for call in calls.values() for name in call.split(" > ")}
+        print(f"{title}: {len(entered)}, with {len(calls)} calls from one into another")
         print("".join(f"  {way:<45} {caller} > {callee}\n" for (caller, callee), way in calls.items()))

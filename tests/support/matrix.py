@@ -11,8 +11,8 @@ DOES = {
     "–": "-", "root": "S", "root, then edits": "S", "edit": "S",
     "edit and reply": "R", "edit and broadcast reply": "B",
 }  # fmt: skip
-CALLS = {None: "", "owner": "o", "group": "g"}
-_CELL = re.compile(rf"({'|'.join(sorted(DOES, key=len, reverse=True))})(?:, calls the (\w+))?(, passes quiet hours)?")
+MENTIONS = {None: "", "owner": "o", "group": "g"}
+_CELL = re.compile(rf"({'|'.join(sorted(DOES, key=len, reverse=True))})(?:, mentions the (\w+))?(, passes quiet hours)?")
 
 
 def _table() -> list[list[str]]:
@@ -24,11 +24,11 @@ def _table() -> list[list[str]]:
 
 
 def _code(text: str) -> tuple[str, bool]:
-    """`edit and reply, calls the owner` is `Ro`; and whether it passes quiet hours."""
+    """`edit and reply, mentions the owner` is `Ro`; and whether it passes quiet hours."""
     match = _CELL.fullmatch(text)
     assert match, f"{PAGE.name}: {text!r} says nothing that relay does"
     does, whom, passes = match.groups()
-    return DOES[does] + CALLS[whom], bool(passes)
+    return DOES[does] + MENTIONS[whom], bool(passes)
 
 
 _ROWS = [
