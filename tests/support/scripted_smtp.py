@@ -38,6 +38,9 @@ GOOD = {
     "noop": "250 2.0.0 OK", "rset": "250 2.0.0 OK", "mail": "250 2.1.0 OK", "rcpt": "250 2.1.5 OK",
     "data": "354 go ahead", "dot": "250 2.0.0 OK queued as 4F00", "quit": "221 2.0.0 bye",
 }  # fmt: skip
+# Bytes that the system takes for a server that does not read. Unless it is told, it lets that grow with the pace of the
+# first reads, to tens of megabytes: then a whole large mail may have left, and its end with it.
+RECEIVE_BUFFER = 65_536
 EXTENSIONS = ("SIZE 10000000", "AUTH PLAIN LOGIN", "ENHANCEDSTATUSCODES")
 
 
@@ -72,7 +75,9 @@ class ScriptedSmtp:
 
     async def __aenter__(self) -> Self:
         at_once = self._tls if self._implicit and not self._script["connect"] else None
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", ssl=at_once)
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)  # what it accepts inherits that
+        self._server = await asyncio.start_server(self._serve, sock=listening, ssl=at_once)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
