@@ -3,7 +3,7 @@
 It ends with a balanced ledger, and whatever was held back in it has its sentence for `relay explain`.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
 import pytest
 from redis.asyncio import Redis
@@ -12,8 +12,19 @@ from relay.cli.timeline_page import WHY
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support.clock import Clock
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import Stage, stage
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # around the hook of pytest-timeout, which then reads this mark
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test may take as long as it or the configuration says, and longer on a busy machine."""
+    mark = item.get_closest_marker("timeout")
+    given = item.config.getoption("timeout")
+    seconds = mark.args[0] if mark else item.config.getini("timeout") if given is None else given
+    item.add_marker(pytest.mark.timeout(patience(float(seconds))), append=False)
+    return (yield)
 
 
 @pytest.fixture(scope="session")

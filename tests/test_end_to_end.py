@@ -12,6 +12,7 @@ import pytest
 from relay.dev.standins.slack import Fault
 from relay.errors import ConfigError
 from tests.support.events import body, seed
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.stage import CONFIG, Stage, post, running, stage, surroundings
@@ -125,7 +126,9 @@ async def test_a_live_message_is_posted_once_edited_and_answered_in_its_thread(r
         | {"error": {"code": "X", "message": "<!channel> the extractor broke"}},
     ):
         await running_stage.post(tenant(event, "live"))
-        await running_stage.around.slack.wait_for(lambda: bool(running_stage.around.slack.messages("#team")))
+        await running_stage.around.slack.wait_for(
+            lambda: bool(running_stage.around.slack.messages("#team")), patience()
+        )
     messages = await running_stage.around.messages("#team", lambda found: len(found) == 2 and "Failed" in found[0].text)
     await running_stage.around.settled()
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.patience import patience
+
 COUNT = "from relay import metrics; metrics.events.labels('ops', 'accepted').inc()"
 SHOW = "import sys; from relay import metrics; print(metrics.exposition(metrics.shared(sys.argv[1])).decode())"
 
@@ -12,7 +14,7 @@ SHOW = "import sys; from relay import metrics; print(metrics.exposition(metrics.
 def run(program: str, directory: Path) -> str:
     env = os.environ | {"PROMETHEUS_MULTIPROC_DIR": f"{directory}"}
     command = [sys.executable, "-c", program, f"{directory}"]
-    return subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=30).stdout
+    return subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=patience()).stdout
 
 
 def test_the_counts_of_several_processes_are_added_up(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from relay.errors import RelayError
 from relay.shutdown import Shutdown, cancelled
+from tests.support.patience import patience
 
 HOUR = 3600.0
 
@@ -20,7 +21,7 @@ async def test_a_drain_is_cut_short_by_a_stop() -> None:
 
     shutdown.stop()
 
-    await asyncio.wait_for(draining, 20)
+    await asyncio.wait_for(draining, patience())
 
 
 async def test_a_stop_does_not_drain() -> None:
@@ -28,7 +29,7 @@ async def test_a_stop_does_not_drain() -> None:
     shutdown.stop()
     await shutdown.requested(None, [])
 
-    await asyncio.wait_for(shutdown.drained(HOUR, None, []), 20)
+    await asyncio.wait_for(shutdown.drained(HOUR, None, []), patience())
 
 
 async def test_a_loop_that_ends_by_itself_ends_relay() -> None:
@@ -36,7 +37,7 @@ async def test_a_loop_that_ends_by_itself_ends_relay() -> None:
         raise LookupError("of the loop")
 
     with pytest.raises(RelayError, match="ended by itself") as error:
-        await asyncio.wait_for(Shutdown(HOUR).requested(None, [asyncio.create_task(broken())]), 20)
+        await asyncio.wait_for(Shutdown(HOUR).requested(None, [asyncio.create_task(broken())]), patience())
 
     assert isinstance(error.value.__cause__, LookupError)
 
@@ -57,7 +58,7 @@ async def test_chains_end_side_by_side_and_their_steps_in_order_with_what_is_lef
 
     shutdown.stop()
     await shutdown.requested(None, [])
-    await asyncio.wait_for(shutdown.finish([requests, notices], [sends]), 20)
+    await asyncio.wait_for(shutdown.finish([requests, notices], [sends]), patience())
 
     assert ended == [("sends", True), ("requests", True), ("notices", True)]
 
@@ -85,6 +86,6 @@ async def test_a_task_that_swallows_its_first_cancellation_is_ended_all_the_same
     task = asyncio.create_task(stubborn())
     await asyncio.sleep(0)
 
-    await asyncio.wait_for(cancelled(task), 20)
+    await asyncio.wait_for(cancelled(task), patience())
 
     assert task.cancelled()

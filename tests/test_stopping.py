@@ -15,6 +15,7 @@ from relay.interactivity.endpoint import PATH
 from tests.chaos.test_kills import DURABLE
 from tests.support.events import body
 from tests.support.front import Front, receiving
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.scripted_smtp import SILENCE, ScriptedSmtp
@@ -100,7 +101,7 @@ async def test_at_the_end_idle_connections_are_closed_and_new_ones_refused(front
         await reply()
         place = front.runner.addresses[0]
 
-        await asyncio.wait_for(front.runner.cleanup(3600), 20)
+        await asyncio.wait_for(front.runner.cleanup(3600), patience())
 
         assert ((await reply()).status, (await unused()).status) == (0, 0)
         with pytest.raises(ConnectionRefusedError):
@@ -124,7 +125,7 @@ async def test_at_the_end_a_request_that_has_begun_is_read_and_answered(front: F
         write(request[cut:])
 
         answer = await reply()
-        await asyncio.wait_for(closing, 20)
+        await asyncio.wait_for(closing, patience())
 
     assert (answer.status, answer.headers["connection"]) == (202, "close")
     assert len(front.events) == 1
@@ -142,7 +143,7 @@ async def test_what_is_not_answered_in_time_is_cut_off() -> None:
         write(front.sender().raw(EVENT))
         await began.wait()
 
-        await asyncio.wait_for(front.runner.cleanup(0.1), 20)
+        await asyncio.wait_for(front.runner.cleanup(0.1), patience())
 
         assert (await reply()).status == 0
 
@@ -163,7 +164,7 @@ async def test_a_mail_a_whisper_and_an_upload_that_hang_cost_one_grace_together(
             [message] = await around.messages("#team", bool)
             await around.settled()
             assert await slack.press(message, "cancel") == 200  # who may not: relay says so to them alone
-            await slack.wait_for(lambda: bool(slack.called("chat.postEphemeral")))
+            await slack.wait_for(lambda: bool(slack.called("chat.postEphemeral")), patience())
             await post(relay.url, body("operation.failed", 50, status="Failed"))
             await smtp.heard(".")
             reader, writer = await asyncio.open_connection(*relay.url.removeprefix("http://").split(":"))

@@ -7,6 +7,7 @@ from shutil import copytree
 
 import pytest
 
+from tests.support.patience import patience
 from tools.structure import circles, empty_names, floors, imports, rooms
 from tools.walk import room, walk
 
@@ -41,7 +42,7 @@ PLANTED = {
 
 def guarded(root: Path) -> subprocess.CompletedProcess[str]:
     command = [GUARD, "--no-cache"]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=patience(100), check=False)
 
 
 @pytest.fixture(scope="module")

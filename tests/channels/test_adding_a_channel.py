@@ -23,6 +23,7 @@ from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
+from tests.support.patience import patience
 from tests.support.workers import worker_of
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +82,9 @@ def run(copied: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
     """A program of the copy's, in a fresh interpreter."""
     environment = {**os.environ, "PYTHONPATH": str(copied), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-P", *map(str, arguments)]
-    return subprocess.run(command, env=environment, cwd=copied, capture_output=True, text=True, timeout=55, check=False)
+    return subprocess.run(
+        command, env=environment, cwd=copied, capture_output=True, text=True, timeout=patience(), check=False
+    )
 
 
 def answer(copied: Path, program: str, *arguments: object) -> Any:

@@ -17,9 +17,10 @@ import aiohttp
 import pytest
 
 from tests.support.events import body
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
-from tests.support.stage import CONFIG, PATIENCE, Surroundings, post, surroundings
+from tests.support.stage import CONFIG, Surroundings, post, surroundings
 
 SEED = int(os.environ.get("RELAY_CHAOS_SEED") or random.SystemRandom().randrange(1 << 32))
 DURABLE = {"appendonly": "yes", "appendfsync": "always"}
@@ -48,7 +49,7 @@ class Load:
     async def more(self, answers: int) -> None:
         """Return when so many more events have been answered 2xx."""
         goal = len(self.acknowledged) + answers
-        async with asyncio.timeout(PATIENCE * 2), self._progress:
+        async with asyncio.timeout(patience()), self._progress:
             await self._progress.wait_for(lambda: len(self.acknowledged) >= goal)
 
     async def _send(self) -> None:
@@ -106,7 +107,7 @@ async def run(
                     await load.more(pick.randrange(1, 12))
                 else:  # in the middle of a delivery
                     seen = len(around.inbox.mails) + pick.randrange(1, 12)
-                    await around.inbox.wait_for(lambda goal=seen: len(around.inbox.mails) >= goal, PATIENCE * 2)
+                    await around.inbox.wait_for(lambda goal=seen: len(around.inbox.mails) >= goal, patience())
                 await kill(relay)
             await load.more(5)
         await check(around, load)

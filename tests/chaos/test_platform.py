@@ -12,10 +12,11 @@ from relay.platform import OperationsClient
 from relay.platform.models import Filters, RetryPolicy, StartOperation
 from relay.platform.registration import register, request
 from tests.chaos.test_kills import DURABLE
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.sandbox import TOKEN, SandboxProcess
-from tests.support.stage import CONFIG, PATIENCE, SECRET, Surroundings, surroundings
+from tests.support.stage import CONFIG, SECRET, Surroundings, surroundings
 
 SPEED = 60
 MINUTE = 60.0
@@ -64,7 +65,7 @@ async def ended(client: OperationsClient, operations: list[str]) -> dict[str, st
     """How each ended, once all have."""
     states = {}
     for operation in operations:
-        async with asyncio.timeout(PATIENCE * 3):
+        async with asyncio.timeout(patience(60)):
             async for now in client.watch(operation, every=0.2):
                 states[operation] = now.status
     return states

@@ -27,6 +27,7 @@ from tests.chaos.test_kills import DURABLE
 from tests.support import haproxy
 from tests.support.commands import Serving
 from tests.support.events import body
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Sender
 from tests.support.stage import CONFIG, SECRET, Surroundings, now, surroundings
@@ -84,7 +85,7 @@ class Traffic:
         await until(lambda: self.outcomes.total() >= goal)
 
     async def _send(self, numbers: "itertools.count[int]") -> None:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as client:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(patience())) as client:
             while not self._stop:
                 number = next(numbers)
                 event = body("operation.completed", 100, status="Completed", operationId=f"op-{number}")

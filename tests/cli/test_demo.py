@@ -10,6 +10,7 @@ import aiohttp
 
 from relay.dev.demo import Demo
 from tests.support.commands import ROOT, environment, relay
+from tests.support.patience import patience
 
 
 async def test_it_ends_with_0_once_every_message_has_arrived() -> None:
@@ -29,7 +30,7 @@ async def test_every_address_it_prints_answers_and_relays_own_says_what_this_is(
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout
-    async with asyncio.timeout(40), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(patience()), aiohttp.ClientSession() as session:
         names: dict[str, str] = {}
         while len(names) < 4:
             line = (await process.stdout.readline()).decode()
@@ -66,7 +67,7 @@ async def test_ctrl_c_ends_all_of_it_without_a_word_too_much() -> None:
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(patience()):
         while b"Customer Journey" not in (line := await process.stdout.readline()):
             assert line, "it ended early"
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.commands import Done, relay
 from tests.support.events import body
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
 
@@ -93,7 +94,7 @@ async def test_sent_now_it_arrives_and_a_second_time_there_is_nothing(running_st
 
     sent = await digest(running_stage, config, "send-now", "morning")
     mails = running_stage.around.inbox
-    await mails.wait_for(lambda: any(mail.recipient == "reader@example.com" for mail in mails.mails), 20)
+    await mails.wait_for(lambda: any(mail.recipient == "reader@example.com" for mail in mails.mails), patience())
     again = await digest(running_stage, config, "send-now", "morning")
 
     assert (sent.status, sent.out) == (0, "queued for reader@example.com\n")

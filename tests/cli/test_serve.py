@@ -18,6 +18,7 @@ import aiohttp
 import pytest
 
 from tests.support.commands import Serving, relay
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.sender import read_reply
 from tests.support.serving import alive, change, embedded, events, pids, started
@@ -136,7 +137,7 @@ async def test_the_private_redis_serves_from_the_webhook_to_the_commands(around:
     async with Serving(CONFIG, env) as serving:
         await post(serving.url, started())
         await around.messages("#room", lambda messages: len(messages) == 1)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(patience()):
             while (
                 "delivered" not in (explained := await relay("explain", ANALYSIS, "-c", CONFIG, "--json", env=env)).out
             ):

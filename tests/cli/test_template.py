@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.inprocess import REPOSITORY, relay
+from tests.support.patience import patience
 
 BUILT_IN = REPOSITORY / "templates"
 EVENT = REPOSITORY / "tests" / "data" / "event.json"
@@ -172,7 +173,7 @@ def test_the_page_shows_the_message_and_nothing_hostile_in_it(tmp_path: Path) ->
     shown = subprocess.run(
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
          "--virtual-time-budget=2000", "--dump-dom", page.as_uri()],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=patience(), check=True,
     ).stdout  # fmt: skip
 
     assert "<b>Failed</b>" in shown

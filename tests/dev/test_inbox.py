@@ -17,6 +17,7 @@ from relay.dev.standins.inbox import Inbox
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
 from tests.support.commands import ROOT, environment
+from tests.support.patience import patience
 from tests.support.ports import free_ports
 
 GREETING = {
@@ -157,7 +158,9 @@ async def test_answers_are_for_one_recipient_alone(inbox: Inbox, channel: Email)
 
 
 async def test_waiting_ends_with_the_mail_that_was_waited_for(inbox: Inbox, channel: Email) -> None:
-    waiting = asyncio.create_task(inbox.wait_for(lambda: any("lead" in mail.recipient for mail in inbox.mails)))
+    waiting = asyncio.create_task(
+        inbox.wait_for(lambda: any("lead" in mail.recipient for mail in inbox.mails), patience())
+    )
 
     await channel.send(notification())
     assert not waiting.done()

@@ -12,6 +12,7 @@ import pytest
 from relay.channels.slack.page import PAGE
 from relay.dev.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
+from tests.support.patience import patience
 from tests.support.slack_blocks import JSON, block, plain
 
 POST, UPDATE, HISTORY = "chat.postMessage", "chat.update", "conversations.history"
@@ -238,7 +239,7 @@ class TestFaults:
         slack.script(POST, Fault(hang=True))
         async with aiohttp.ClientSession() as session:
             hanging = asyncio.create_task(Client(slack, session)(POST, channel="#ops", text="x"))
-            await slack.wait_for(lambda: len(slack.calls) == 1)
+            await slack.wait_for(lambda: len(slack.calls) == 1, patience())
 
             await slack.stop()
 
@@ -261,7 +262,7 @@ class TestFaults:
         assert slack.violations == ["chat.postMessage: called 1.0 s before Retry-After had passed"]
 
     async def test_waiting_ends_when_the_predicate_holds(self, call: Client, slack: SlackStandin) -> None:
-        waiting = asyncio.create_task(slack.wait_for(lambda: len(slack.messages("#ops")) == 2))
+        waiting = asyncio.create_task(slack.wait_for(lambda: len(slack.messages("#ops")) == 2, patience()))
 
         for text in ("one", "two"):
             await call(POST, channel="#ops", text=text)

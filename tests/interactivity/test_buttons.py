@@ -12,6 +12,7 @@ from relay.interactivity.endpoint import PATH
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TWICE
 from tests.support import slacks
+from tests.support.patience import patience
 from tests.support.pressing import ANALYST, CANCEL, LEAD, RETRY, buttons, scene, threaded
 from tests.support.redis_server import RedisServer
 
@@ -132,7 +133,7 @@ async def test_the_button_of_an_earlier_run_does_nothing_to_the_present_one(redi
         old = buttons(await one.root())["cancel"]["value"]
         await one.tell("operation.started", about={"retryNumber": 1})
         message = await one.root(text="Started")
-        await one.around.slack.wait_for(lambda: buttons(message)["cancel"]["value"] != old)
+        await one.around.slack.wait_for(lambda: buttons(message)["cancel"]["value"] != old, patience())
         assert await one.press("cancel", value=old) == 200
         assert await one.whispers(1) == [(ANALYST, STALE)]
         assert one.asked(CANCEL) == []

@@ -14,6 +14,7 @@ from relay.receiving.receiver import make_app
 from relay.receiving.server import serve
 from tests.support.events import body
 from tests.support.front import Front, assert_problem, receiving
+from tests.support.patience import patience
 from tests.support.sender import read_reply, slowly
 
 
@@ -49,7 +50,7 @@ async def test_headers_that_stop_or_drip_are_given_up_without_an_answer() -> Non
 
 
 async def test_the_headers_of_later_requests_have_a_deadline_too() -> None:
-    async with receiving(header_timeout=0.2) as front:
+    async with receiving(header_timeout=patience(0.5)) as front:
         sender = front.sender()
         reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
 
@@ -111,7 +112,7 @@ async def test_a_sender_that_hangs_up_does_not_stop_what_was_begun() -> None:
         writer.transport.abort()
         go_on.set()
 
-        await asyncio.wait_for(finished.wait(), 5)
+        await asyncio.wait_for(finished.wait(), patience())
 
 
 async def test_a_flood_of_bad_signatures_costs_one_line_a_second(front: Front) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from relay.domain.events import OPERATION_EVENTS
 from relay.interactivity.endpoint import PATH
 from relay.rendering.notices import FORBIDDEN, TAKEN
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess
 from tests.support.stage import SECRET, running, surroundings
@@ -62,7 +63,7 @@ async def test_a_cancel_and_a_retry_of_a_real_platform_name_who_pressed(
 
             [root] = await around.messages("#team", bool)
             assert await slack.press(root, "cancel", LEAD) == 200
-            await slack.wait_for(lambda: bool(slack.workspace.whispers))
+            await slack.wait_for(lambda: bool(slack.workspace.whispers), patience())
             await around.settled()
             assert await state() in ("Initiated", "Running")  # the sandbox was not asked
 

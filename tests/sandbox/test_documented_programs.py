@@ -15,8 +15,8 @@ from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS
 from relay.sandbox.runner import Job, JobResult, Report, Runner
 from tests.support import sandbox, stage
 from tests.support.clock import Clock
-from tests.support.commands import SECONDS
 from tests.support.events import SEED
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN
 from tests.support.stage import Surroundings
@@ -95,7 +95,7 @@ async def run_workflow(there: Between, tmp_path: Path) -> str:
         NODE, tmp_path / "workflow.js", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     try:
-        out, _ = await asyncio.wait_for(process.communicate(), SECONDS)
+        out, _ = await asyncio.wait_for(process.communicate(), patience())
     finally:
         if process.returncode is None:
             process.kill()

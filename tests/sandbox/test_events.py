@@ -10,6 +10,7 @@ from relay.domain.strict_json import decode
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify
 from relay.sandbox.jobs.tasks import cancel_until_done
+from tests.support.patience import patience
 from tests.support.sandbox import ReceivedRequest, Stage, stage
 
 MINUTE = 60.0
@@ -240,7 +241,7 @@ async def test_a_receiver_that_gives_no_answer_holds_up_its_own_lane_alone(sandb
         await sandbox.worker.turn()
         assert await outbox.start_due() == 1
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience()):
         await connected.wait()
         while len(outbox.in_flight) > 1:
             await asyncio.wait(outbox.in_flight, return_when=asyncio.FIRST_COMPLETED)

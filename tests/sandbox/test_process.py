@@ -14,7 +14,8 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.browser import Browser, needs_chromium
-from tests.support.commands import SECONDS, relay
+from tests.support.commands import relay
+from tests.support.patience import patience
 from tests.support.post_server import PostServer
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess
@@ -24,7 +25,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
 def until(what: Callable[[], Any]) -> Any:
     """What `what` answers once it is something; the other side lives by its own clock."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + patience()
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
@@ -83,7 +84,7 @@ def test_the_page_shows_operations_and_fits(width: int, tmp_path: Path, running:
     page = subprocess.run(
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
          f"--window-size={width},900", "--virtual-time-budget=4000", "--dump-dom", running.page],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=patience(), check=True,
     ).stdout  # fmt: skip
     assert "Journey &lt;b&gt;bold&lt;/b&gt;" in page
     assert "ProcessMiningAnalysis · Normal" in page
@@ -130,7 +131,7 @@ def test_the_page_stays_at_the_project_that_was_chosen(tmp_path: Path) -> None:
 
 def test_where_the_page_opens_is_told_to_nobody_without_the_token(running: SandboxProcess) -> None:
     with pytest.raises(HTTPError, match="401"):
-        urlopen(f"{running.url}/sandbox.json", timeout=10)  # noqa: S310 - it is on loopback
+        urlopen(f"{running.url}/sandbox.json", timeout=patience())  # noqa: S310 - it is on loopback
 
 
 def test_the_page_needs_nothing_from_outside() -> None:

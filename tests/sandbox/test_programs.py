@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support.events import SEED
+from tests.support.patience import patience
 from tests.support.post_server import PostServer
 from tests.support.sandbox import TOKEN, SandboxProcess
 
@@ -50,7 +51,7 @@ async def workflow(speed: str, folder: Path, target: str) -> list[str]:
             NODE, "--require", timers, file, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         try:
-            out, _ = await asyncio.wait_for(process.communicate(), SECONDS + 60)
+            out, _ = await asyncio.wait_for(process.communicate(), SECONDS + patience())
         finally:
             if process.returncode is None:
                 process.kill()

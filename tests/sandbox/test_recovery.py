@@ -20,7 +20,7 @@ from relay.sandbox.storage.records import Operation
 from relay.sandbox.storage.state import PREFIX
 from relay.store.embedded.server import EmbeddedRedis
 from tests.support.clock import Clock
-from tests.support.commands import SECONDS
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, Stage
 
@@ -60,7 +60,7 @@ async def test_with_a_redis_of_its_own_it_goes_on_at_once_after_a_crash(tmp_path
     async with EmbeddedRedis(tmp_path) as own, Redis.from_url(own.url) as redis:  # as if it had been claimed just now
         await redis.zadd(f"{PREFIX}due", {f"operation:{started.operation_id}": clock() + LEASE})
 
-    async with serving(tmp_path, clock) as client, asyncio.timeout(SECONDS):
+    async with serving(tmp_path, clock) as client, asyncio.timeout(patience()):
         async for state in client.watch(started.operation_id, 0.02):  # its clock stands still: no lease ends
             found = state
 
@@ -113,7 +113,7 @@ async def test_it_ends_although_a_cancellation_was_lost(sandbox: Stage) -> None:
     await turning.wait()
 
     work.cancel()
-    await asyncio.wait([work], timeout=SECONDS)
+    await asyncio.wait([work], timeout=patience())
 
     assert work.cancelled()
     assert lost == 2

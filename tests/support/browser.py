@@ -26,11 +26,12 @@ from typing import Any, Self
 
 import pytest
 
+from tests.support.patience import patience
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
          "--disable-dev-shm-usage", "--remote-debugging-pipe")  # fmt: skip
-PATIENCE = 60.0  # seconds for one answer
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here to look at pages with")
 
@@ -134,7 +135,7 @@ class Browser:
             self._events.append(self._receive())
 
     def _receive(self) -> dict[str, Any]:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience()
         while b"\0" not in self._received:
             ready, _, _ = select([self._from], [], [], max(0, end - time.monotonic()))
             data = os.read(self._from, 1 << 20) if ready else b""

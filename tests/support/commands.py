@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.forked import ROOT, Forked, fork_server
+from tests.support.patience import patience
 from tests.support.running import RunningRelay
-
-SECONDS = 40.0  # within which every command ends, or the test has failed
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ async def relay_itself(*arguments: str | Path, env: Mapping[str, str], cwd: Path
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        out, err = await asyncio.wait_for(process.communicate(), SECONDS)
+        out, err = await asyncio.wait_for(process.communicate(), patience())
     except TimeoutError:
         process.kill()
         await process.communicate()
@@ -84,7 +83,7 @@ async def relay_on_terminal(*arguments: str | Path, env: Mapping[str, str], cwd:
 
 
 async def _run(arguments: Sequence[str | Path], env: Mapping[str, str], cwd: Path, streams: Sequence[int]) -> int:
-    return await fork_server().start([*map(str, arguments)], env, cwd, streams).wait(SECONDS)
+    return await fork_server().start([*map(str, arguments)], env, cwd, streams).wait(patience())
 
 
 class Serving(RunningRelay):

@@ -9,6 +9,7 @@ then with its exit status.
 """
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -78,8 +79,10 @@ class Forked:
         return self.returncode
 
     def send_signal(self, number: int) -> None:
+        """Harmless when it has ended."""
         if self.returncode is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 @cache

@@ -10,12 +10,12 @@ from relay.channels.email.channel import Email
 from relay.channels.email.session import Timeouts
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
+from tests.support.patience import patience
 from tests.support.scripted_smtp import ScriptedSmtp
 
 PASSWORD = "correct horse"
 Connect = Callable[..., Email]
 Smtp = Callable[..., ScriptedSmtp]
-IMPATIENT = Timeouts(command=1.0, reply=1.0, submit=10.0)
 
 MAIL = Notification(
     delivery="d-01",
@@ -28,6 +28,11 @@ MAIL = Notification(
     created_at=datetime(2024, 1, 20, 11, 40, tzinfo=UTC),
     language="de",
 )
+
+
+def impatient(seconds: float = 1.0) -> Timeouts:
+    """Of a client that gives up soon, though never before a good server on this machine has answered."""
+    return Timeouts(command=patience(seconds), reply=patience(seconds), submit=patience(10 * seconds))
 
 
 def settings(port: int, **changes: Any) -> Any:

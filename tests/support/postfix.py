@@ -11,6 +11,7 @@ from typing import Self
 import pytest
 
 from tests.support.certificates import Certificate
+from tests.support.patience import patience
 from tests.support.ports import free_ports
 
 POSTFIX = shutil.which("postfix", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
@@ -116,4 +117,4 @@ class Postfix:
 
     def _command(self, command: str) -> subprocess.CompletedProcess[str]:
         line = [POSTFIX, "-c", self._root / "configuration", command]
-        return subprocess.run(line, check=False, capture_output=True, text=True, timeout=30)
+        return subprocess.run(line, check=False, capture_output=True, text=True, timeout=patience())

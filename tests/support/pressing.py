@@ -11,6 +11,7 @@ from relay.app import Relay
 from relay.dev.standins.slack import Message
 from relay.interactivity.endpoint import PATH
 from tests.support import samples
+from tests.support.patience import patience
 from tests.support.platform import ScriptedPlatform, scripted_platform
 from tests.support.redis_server import RedisServer
 from tests.support.stage import Surroundings, post, running, surroundings
@@ -63,7 +64,7 @@ class Scene:
 
     async def whispers(self, count: int) -> list[tuple[str, str]]:
         slack = self.around.slack
-        await slack.wait_for(lambda: len(slack.workspace.whispers) >= count)
+        await slack.wait_for(lambda: len(slack.workspace.whispers) >= count, patience())
         return [(one["user"], one["text"]) for one in slack.workspace.whispers]
 
     async def press(self, action: str, user: str = ANALYST, **changes: Any) -> int:

@@ -33,9 +33,9 @@ from redis.retry import Retry
 
 from relay.store.embedded.binary import find_server
 from relay.store.embedded.server import ends_with_parent
+from tests.support.patience import patience
 
 OPTIONS = {"port": "0", "save": "", "appendonly": "no", "unixsocketperm": "700", "unixsocket": "redis.sock"}
-DEADLINE = 20.0  # seconds; far more than a start or a stop takes
 
 
 class RedisServer:
@@ -116,10 +116,10 @@ class RedisServer:
     def _end(self, by: signal.Signals) -> None:
         process, self._process = self._running, None
         process.send_signal(by)
-        process.wait(DEADLINE)
+        process.wait(patience())
 
     def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + patience()
         with Redis.from_url(self.url, retry=Retry(NoBackoff(), 0)) as client:
             while True:
                 try:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.support.forked import ROOT, Forked
+from tests.support.patience import patience
 
 LEASE = 1.0  # seconds: a crashed worker's deliveries are taken over soon
-START = 30.0
 
 
 class RunningRelay:
@@ -41,13 +41,17 @@ class RunningRelay:
         start = len(self.lines)
         self._process, log = await self._spawn()
         self._reader = asyncio.create_task(self._read(log))
-        found = await self.wait_for_line("relay.started", start)
+        try:
+            found = await self.wait_for_line("relay.started", start)
+        except BaseException:
+            await self.kill()  # who fails to enter never leaves: the process, and what connects to it, would stay
+            raise
         host, port = found["addresses"][0]
         self.url = f"http://{host}:{port}"
 
     async def wait_for_line(self, event: str, start: int = 0) -> dict[str, Any]:
         """The first log line of this event from number `start` on."""
-        async with asyncio.timeout(START), self._grown:
+        async with asyncio.timeout(patience()), self._grown:
             while True:
                 for line in self.lines[start:]:
                     if line.get("event") == event:
@@ -58,7 +62,7 @@ class RunningRelay:
 
     async def wait_until(self, holds: Callable[[list[dict[str, Any]]], bool]) -> None:
         """Return once this holds of the log's lines."""
-        async with asyncio.timeout(START), self._grown:
+        async with asyncio.timeout(patience()), self._grown:
             await self._grown.wait_for(lambda: holds(self.lines))
 
     async def kill(self) -> None:

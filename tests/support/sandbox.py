@@ -24,8 +24,9 @@ from relay.sandbox.service import SandboxWorker
 from relay.sandbox.storage.state import State
 from relay.store.embedded.server import ends_with_parent
 from tests.support.clock import Clock
-from tests.support.commands import ROOT, SECONDS, environment
+from tests.support.commands import ROOT, environment
 from tests.support.events import SEED
+from tests.support.patience import patience
 
 TOKEN = "sandbox-token"
 SCOPE = "/api/tenant-1/project-1/async"
@@ -192,7 +193,7 @@ class SandboxProcess:
         data = json.dumps(body).encode() if body is not None else None
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
         request = Request(f"{self.url}/api/{scope}/async{path}", data, headers)  # noqa: S310 - it is on loopback
-        with urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urlopen(request, timeout=patience()) as answer:  # noqa: S310
             return json.load(answer)
 
     def kill(self) -> None:
@@ -204,7 +205,7 @@ class SandboxProcess:
             with process:
                 process.send_signal(by)
                 try:
-                    process.wait(SECONDS)
+                    process.wait(patience())
                 except BaseException:
                     process.kill()
                     raise

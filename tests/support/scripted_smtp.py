@@ -19,6 +19,7 @@ from enum import Enum
 from typing import Any, Self
 
 from tests.support.certificates import Certificate
+from tests.support.patience import patience
 
 
 class Deed(Enum):
@@ -91,7 +92,7 @@ class ScriptedSmtp:
 
     async def heard(self, command: str, times: int = 1) -> None:
         """Until this command has come that often."""
-        async with asyncio.timeout(10), self._heard:
+        async with asyncio.timeout(patience()), self._heard:
             await self._heard.wait_for(lambda: self.commands.count(command) >= times)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

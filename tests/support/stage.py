@@ -13,13 +13,13 @@ from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.admin import Admin, Ledger
+from tests.support.patience import patience
 from tests.support.sender import Reply, Sender
 from tests.support.waiting import until
 
 CONFIG = Path(__file__).parents[1] / "data" / "stage.yaml"
 SECRET, TOKEN = "kFv8-the-secret-of-the-platform", "Tz4-the-token-of-the-callback"
 CALLBACKS = ("progress", "completion", "error", "batch-start", "operation-complete", "batch-complete")
-PATIENCE = 20.0
 
 
 def now() -> float:
@@ -54,12 +54,12 @@ class Surroundings:
 
     async def mails(self, count: int) -> list[Any]:
         """The mails, once there are at least so many."""
-        await self.inbox.wait_for(lambda: len(self.inbox.mails) >= count, PATIENCE)
+        await self.inbox.wait_for(lambda: len(self.inbox.mails) >= count, patience())
         return list(self.inbox.mails)
 
     async def messages(self, conversation: str, predicate: Callable[[list[Any]], bool]) -> list[Any]:
         """A conversation's messages, once the predicate holds of them."""
-        await self.slack.wait_for(lambda: predicate(self.slack.messages(conversation)), PATIENCE)
+        await self.slack.wait_for(lambda: predicate(self.slack.messages(conversation)), patience())
         return self.slack.messages(conversation)
 
 

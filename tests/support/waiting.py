@@ -5,13 +5,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 60.0  # seconds; far more than anything waited for takes
+from tests.support.patience import patience
+
 LOOK = 0.02  # seconds between two looks
 
 
 async def until(found: Callable[[], Any]) -> Any:
     """What `found` gives, awaited if it is to be, once that is something. TimeoutError if it never is."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience()):
         while True:
             something = found()
             if inspect.isawaitable(something):

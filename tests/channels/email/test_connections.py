@@ -10,7 +10,8 @@ import pytest
 
 from relay.channels.email.channel import Email
 from relay.channels.email.session import Timeouts
-from tests.support.mail_channel import IMPATIENT, MAIL, Connect, Smtp, channel, failing, settings
+from tests.support.mail_channel import MAIL, Connect, Smtp, channel, failing, impatient, settings
+from tests.support.patience import patience
 from tests.support.scripted_smtp import FIN, GOOD, RST, SILENCE, Reply
 
 
@@ -32,7 +33,7 @@ class TestConnections:
         self, ended: Reply, smtp: Smtp, connect: Connect
     ) -> None:
         async with smtp(mail=[GOOD["mail"], ended]) as server:
-            mails = connect(server, IMPATIENT)
+            mails = connect(server, impatient())
             await mails.send(MAIL)
 
             await mails.send(MAIL)
@@ -41,7 +42,7 @@ class TestConnections:
 
     async def test_one_with_an_answer_outstanding_is_not_kept(self, smtp: Smtp, connect: Connect) -> None:
         async with smtp(rcpt=[SILENCE]) as server:
-            mails = connect(server, IMPATIENT)
+            mails = connect(server, impatient())
             await failing(mails)
 
             await mails.send(MAIL)
@@ -58,7 +59,7 @@ class TestConnections:
         assert (len(server.taken), server.connections) == (20, 2)
 
     async def test_whoever_finds_none_free_has_sent_nothing_and_loses_no_attempt(self, smtp: Smtp) -> None:
-        hurried = Timeouts(command=5.0, submit=0.2, reply=5.0)
+        hurried = Timeouts(command=patience(), submit=patience(0.5), reply=patience())
         async with smtp(dot=[SILENCE]) as server, AsyncExitStack() as stack:
             mails = Email(settings(server.port, **server.settings), timeouts=hurried, connections=1)
             stack.push_async_callback(mails.aclose)

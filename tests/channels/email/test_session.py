@@ -11,11 +11,8 @@ import pytest
 from relay.channels.email.errors import MailError
 from relay.channels.email.session import Server, Session, Timeouts
 from relay.errors import DeliveryError
-from tests.support.mail_channel import IMPATIENT, MAIL, PASSWORD, Connect, Smtp, channel, failing, outcome
+from tests.support.mail_channel import MAIL, PASSWORD, Connect, Smtp, channel, failing, impatient, outcome
 from tests.support.scripted_smtp import CUT, EXTENSIONS, FIN, GOOD, RST, SILENCE, Reply, ScriptedSmtp
-
-SLOW_MACHINE = Timeouts(command=2.0, reply=2.0, submit=20.0)  # many dialogues at once, on few cores
-
 
 REPLIES: dict[str, Reply] = {
     "2xx": "250 2.0.0 OK", "4xx": "451 4.3.0 later", "5xx": "550 5.7.1 no", "421": "421 4.3.2 closing",
@@ -49,7 +46,7 @@ async def answered(smtp: Smtp, stage: str, reply: str) -> tuple[str, int]:
     script: dict[str, Any] = {} if (reply, stage) in {("2xx", "connect"), ("2xx", "ehlo")} else {stage: answers}
     refuse_first = {"rcpt": ["550 5.1.1 no such user"]} if stage == "rset" else {}
     async with smtp(**script | refuse_first) as server:
-        mails = channel(server, SLOW_MACHINE if reply == "silence" else None, username="relay", password=PASSWORD)
+        mails = channel(server, impatient(2.0) if reply == "silence" else None, username="relay", password=PASSWORD)
         if refuse_first:
             with pytest.raises(MailError):
                 await mails.send(MAIL)
@@ -117,7 +114,7 @@ class TestRefusals:
     ) -> None:
         long = replace(MAIL, content={**MAIL.content, "text": f"{'line' * 18}\n" * 100_000})
         async with smtp(body=[ended]) as server:
-            error = await failing(connect(server, IMPATIENT if ended is SILENCE else None), long)
+            error = await failing(connect(server, impatient() if ended is SILENCE else None), long)
 
         assert (outcome(error), "." in server.commands) == ("transient", False)
 

@@ -16,6 +16,7 @@ from relay.channels.slack.settings import SlackSettings
 from relay.dev.standins.slack import Fault, SlackStandin, User
 from relay.domain.presses import Person, Presser
 from tests.support.clock import Clock
+from tests.support.patience import patience
 
 ANALYST, LEAD = Presser("U0ANALYST1"), Presser("U0LEAD0001")
 JANA = Person("U0ANALYST1", "Jana Müller")
@@ -129,7 +130,7 @@ async def test_a_look_up_goes_on_for_the_next_press(channel: Slack, slack: Slack
     slack.outages["auth.test"] = Fault(hang=True)
     for _ in range(2):
         press = asyncio.create_task(channel.is_allowed(ANALYST, TEAM))
-        await slack.wait_for(lambda: bool(slack.called("auth.test")))
+        await slack.wait_for(lambda: bool(slack.called("auth.test")), patience())
         press.cancel()  # it has waited long enough
         await asyncio.wait([press])
         assert press.cancelled()
@@ -153,7 +154,9 @@ async def test_the_whole_decision_goes_on_for_the_next_press(channel: Slack, sla
     await asyncio.wait([press])
     released.set()
 
-    await slack.wait_for(lambda: bool(slack.called("users.info")))  # the last of what is asked, one after the other
+    await slack.wait_for(
+        lambda: bool(slack.called("users.info")), patience()
+    )  # the last of what is asked, one after the other
 
     assert await authority.find(ANALYST, TEAM) == JANA
     assert len(slack.called("users.info")) == 1

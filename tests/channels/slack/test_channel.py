@@ -7,6 +7,7 @@ import pytest
 from relay.channels.slack.channel import Slack
 from relay.dev.standins.slack import Fault, SlackStandin
 from relay.errors import DeliveryError
+from tests.support.patience import patience
 from tests.support.slack_channel import (
     Connect,
     notification,
@@ -56,10 +57,10 @@ class TestCheck:
 class TestClosing:
     async def test_closing_ends_lookups_that_still_run(self, connect: Connect, slack: SlackStandin) -> None:
         slack.outages["users.lookupByEmail"] = Fault(hang=True)
-        channel = connect(deadline=2.0)
+        channel = connect(deadline=patience(3.0))
         await channel.send(notification(mentions=("analyst@example.com",)))
 
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(patience(2.0)):  # before the look-up would have ended by itself
             await channel.aclose()
 
         assert len(slack.messages("#process-mining")) == 1

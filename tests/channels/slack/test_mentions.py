@@ -7,6 +7,7 @@ import pytest
 from relay.channels.slack.channel import Slack
 from relay.dev.standins.slack import Fault, Group, SlackStandin, User
 from tests.support.clock import Clock
+from tests.support.patience import patience
 from tests.support.slack_channel import (
     CONTENT,
     UPDATE,
@@ -174,9 +175,9 @@ class TestMentions:
 
     async def test_a_lookup_that_hangs_delays_no_message_for_long(self, connect: Connect, slack: SlackStandin) -> None:
         slack.outages["users.lookupByEmail"] = Fault(hang=True)
-        channel = connect(deadline=2.0)
+        channel = connect(deadline=patience(3.0))
 
-        async with asyncio.timeout(1.5):
+        async with asyncio.timeout(patience(2.0)):
             message = await posted(channel, slack, mentions=("analyst@example.com",))
 
         assert message.text.startswith("analyst@example.com ")

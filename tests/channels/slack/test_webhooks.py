@@ -18,6 +18,7 @@ from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.deliveries import PERSON, Notification
 from relay.errors import ConfigError, DeliveryError
 from tests.support import events
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.stage import SECRET as STAGE_SECRET
 from tests.support.stage import Stage, running, surroundings
@@ -180,7 +181,7 @@ class TestAnswers:
     async def test_no_answer_leaves_doubt(self, fault: Fault, slack: SlackStandin, connect: Connect) -> None:
         slack.script("webhook", fault)
 
-        assert outcome(await failing(connect(deadline=0.5))) == "unknown"
+        assert outcome(await failing(connect(deadline=patience(1.0)))) == "unknown"
 
     async def test_a_slack_that_is_not_there_costs_nothing_but_time(self, connect: Connect) -> None:
         error = await failing(connect(webhooks={"#ops": f"http://127.0.0.1:9/services/{SECRET}"}))

@@ -1,0 +1,19 @@
+"""How long a test waits before it gives up: far longer than anything takes, and longer still on a busy machine.
+
+It is no promise of relay's. It only ends a test that would hang, and so it costs nothing as long as all is well. A
+time that relay promises is written where it is tested, and does not stretch.
+"""
+
+import os
+
+PATIENCE = 45.0  # seconds on a machine at rest; less than pytest gives a whole test, so that the wait is what fails
+
+
+def busyness() -> float:
+    """How many ready processes share each processor, over the last minute; 1 if fewer than one does."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def patience(seconds: float = PATIENCE) -> float:
+    """So many seconds of a machine at rest, in seconds of this one as it is now."""
+    return seconds * busyness()
