@@ -58,7 +58,7 @@ class Load:
             operation = f"op-{self._number}"
             event = body("operation.completed", 100, status="Completed", operationId=operation)
             await self._until_taken(operation, event | {"eventId": f"evt-{operation}", "tenantId": "mail"})
-            await asyncio.sleep(0.01)  # the pace of the load, not a wait for something
+            await asyncio.sleep(0.03)  # the pace of the load, not a wait for something
 
     async def _until_taken(self, operation: str, event: dict[str, Any]) -> None:
         while True:
@@ -74,7 +74,7 @@ class Load:
                     self._progress.notify_all()
                 return
             assert status in (0, 503), f"unexpected answer {status}"
-            await asyncio.sleep(0.02)  # a sender's own back-off
+            await asyncio.sleep(0.1)  # a sender's own back-off
 
 
 async def check(around: Surroundings, load: Load) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.forked import ROOT, Forked, fork_server
+from tests.support.forked import ROOT, fork_server
 from tests.support.patience import patience
 from tests.support.running import RunningRelay
 
@@ -90,16 +90,6 @@ class Serving(RunningRelay):
     """`relay serve` itself, with its own lease and grace and with these arguments."""
 
     def __init__(self, config: Path, env: Mapping[str, str], *arguments: str) -> None:
-        super().__init__(config, env)
+        super().__init__(config, environment(env))
+        self._module = "relay"
         self._arguments = ["serve", "-c", str(config), *arguments]
-
-    async def _spawn(self) -> tuple[Forked, asyncio.StreamReader]:
-        ours, theirs = os.pipe()
-        log = asyncio.StreamReader(limit=2**20)
-        loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(log), os.fdopen(ours, "rb"))
-        with tempfile.TemporaryFile() as nothing:
-            streams = [nothing.fileno(), nothing.fileno(), theirs]
-            process = fork_server().start(self._arguments, environment(self._env), ROOT, streams)
-        os.close(theirs)
-        return process, log

@@ -48,12 +48,16 @@ class ForkServer:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
 
-    def start(self, arguments: Sequence[str], env: Mapping[str, str], cwd: Path, streams: Sequence[int]) -> "Forked":
-        """Start `relay …` on these streams: its standard input, output and errors."""
+    def start(
+        self, arguments: Sequence[str], env: Mapping[str, str], cwd: Path, streams: Sequence[int], module: str = "relay"
+    ) -> "Forked":
+        """Start `python -m MODULE …` on these streams: its standard input, output and errors."""
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self._folder / "sock"))
         socket.send_fds(connection, [b"\n"], streams)
-        connection.sendall(json.dumps({"arguments": arguments, "env": dict(env), "cwd": str(cwd)}).encode())
+        connection.sendall(
+            json.dumps({"module": module, "arguments": arguments, "env": dict(env), "cwd": str(cwd)}).encode()
+        )
         connection.shutdown(socket.SHUT_WR)
         return Forked(_read_number(connection), connection)
 
@@ -135,7 +139,7 @@ def _keep(connection: socket.socket) -> None:
 
 
 def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
-    """What `python -m relay` is after its start; leaves by SystemExit."""
+    """What `python -m MODULE` is after its start; leaves by SystemExit."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -146,7 +150,8 @@ def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     sys.argv[1:] = request["arguments"]
-    runpy.run_module("relay", run_name="__main__", alter_sys=True)
+    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    sys.exit()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ DOES = {
     "edit and reply": "R", "edit and broadcast reply": "B",
 }  # fmt: skip
 MENTIONS = {None: "", "owner": "o", "group": "g"}
-_CELL = re.compile(rf"({'|'.join(sorted(DOES, key=len, reverse=True))})(?:, mentions the (\w+))?(, passes quiet hours)?")
+_CELL = re.compile(
+    rf"({'|'.join(sorted(DOES, key=len, reverse=True))})(?:, mentions the (\w+))?(, passes quiet hours)?"
+)
 
 
 def _table() -> list[list[str]]:

@@ -4,12 +4,12 @@ import asyncio
 import json
 import os
 import signal
-import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from tests.support.forked import ROOT, Forked
+from tests.support.forked import ROOT, Forked, fork_server
 from tests.support.patience import patience
 
 LEASE = 1.0  # seconds: a crashed worker's deliveries are taken over soon
@@ -19,9 +19,10 @@ class RunningRelay:
     """`async with RunningRelay(config, env) as relay`; `lines` is its log, parsed, as it grows."""
 
     def __init__(self, config: Path, env: Mapping[str, str], *, lease: float = LEASE, grace: float = 10.0) -> None:
-        self._command = [sys.executable, "-m", "tests.support.serve", str(config), str(lease), str(grace)]
+        self._module = "tests.support.serve"
+        self._arguments = [str(config), str(lease), str(grace)]
         self._env = {**{key: value for key, value in os.environ.items() if not key.startswith("RELAY_")}, **env}
-        self._process: asyncio.subprocess.Process | Forked | None = None
+        self._process: Forked | None = None
         self._reader: asyncio.Task[None] | None = None
         self._grown = asyncio.Condition()
         self.lines: list[dict[str, Any]] = []
@@ -89,12 +90,16 @@ class RunningRelay:
         self._process.send_signal(number)
         return await self.wait()
 
-    async def _spawn(self) -> tuple[asyncio.subprocess.Process | Forked, asyncio.StreamReader]:
-        process = await asyncio.create_subprocess_exec(
-            *self._command, env=self._env, stderr=asyncio.subprocess.PIPE, cwd=ROOT, limit=2**20
-        )
-        assert process.stderr
-        return process, process.stderr
+    async def _spawn(self) -> tuple[Forked, asyncio.StreamReader]:
+        ours, theirs = os.pipe()
+        log = asyncio.StreamReader(limit=2**20)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(log), os.fdopen(ours, "rb"))
+        with tempfile.TemporaryFile() as nothing:
+            streams = [nothing.fileno(), nothing.fileno(), theirs]
+            process = fork_server().start(self._arguments, self._env, ROOT, streams, self._module)
+        os.close(theirs)
+        return process, log
 
     async def _read(self, log: asyncio.StreamReader) -> None:
         async for raw in log:
