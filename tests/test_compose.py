@@ -23,6 +23,8 @@ from tests.support.commands import ROOT, Serving, environment, relay
 from tests.support.ports import free_ports
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 COMPOSE = YAML(typ="safe", pure=True).load((ROOT / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")

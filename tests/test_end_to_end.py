@@ -173,6 +173,7 @@ async def test_a_dead_slack_never_delays_a_mail(running_stage: Stage) -> None:
     assert mail.recipient == "english@example.com"
 
 
+@pytest.mark.slow
 async def test_shuffled_progress_over_two_relay_processes_keeps_its_distance(redis_server: RedisServer) -> None:
     order = [*range(1, 101), *range(1, 101)]
     random.Random(7).shuffle(order)

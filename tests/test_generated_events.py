@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,8 @@ from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from relay.store.plan import accept_arguments
 from tests.support.events import RECEIVED, SEED, seed
+
+pytestmark = pytest.mark.slow
 
 # The same 300 each time, and the first that fails as it is: both keep the time bounded. More are others each time.
 EXAMPLES = int(os.environ.get("RELAY_TEST_EXAMPLES", "300"))

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.patience import patience
+
+pytestmark = pytest.mark.slow
 
 COUNT = "from relay import metrics; metrics.events.labels('ops', 'accepted').inc()"
 SHOW = "import sys; from relay import metrics; print(metrics.exposition(metrics.shared(sys.argv[1])).decode())"

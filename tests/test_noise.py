@@ -2,9 +2,13 @@
 
 from itertools import chain
 
+import pytest
+
 from benchmarks.noise.day import reports, runs
 from benchmarks.noise.simulation import Policy, simulate
 from tests.support.redis_server import RedisServer
+
+pytestmark = pytest.mark.slow
 
 RUNS = runs(5, 2, seed=1)
 

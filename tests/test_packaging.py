@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.commands import ROOT
 
+pytestmark = pytest.mark.slow
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCKS = {name: (ROOT / f"requirements/{name}.txt").read_text("utf-8") for name in ("run", "dev", "build", "lowest")}
 SHIPPED_CONFIG = {f"config/{name}" for name in ("demo.yaml", "relay.schema.json", "relay.yaml")}

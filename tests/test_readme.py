@@ -17,6 +17,8 @@ from click.testing import CliRunner
 from relay.cli import COMMANDS, main
 from tests.support.commands import ROOT, Serving, relay
 
+pytestmark = pytest.mark.slow
+
 README = (ROOT / "README.md").read_text("utf-8")
 GUIDE = (ROOT / "docs/templates.md").read_text("utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])

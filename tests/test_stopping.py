@@ -22,6 +22,8 @@ from tests.support.scripted_smtp import SILENCE, ScriptedSmtp
 from tests.support.sender import Reply, read_reply
 from tests.support.stage import post, surroundings
 
+pytestmark = pytest.mark.slow
+
 BUTTONS = Path(__file__).parent / "data" / "buttons.yaml"
 HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n"
 READYZ = b"GET /readyz HTTP/1.1\r\nHost: relay\r\n\r\n"

@@ -11,6 +11,8 @@ from tests.support.patience import patience
 from tools.structure import circles, empty_names, floors, imports, rooms
 from tools.walk import room, walk
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 GUARD = Path(sys.executable).with_name("lint-imports")
 

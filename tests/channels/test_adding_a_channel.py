@@ -26,6 +26,8 @@ from tests.support.clock import Clock
 from tests.support.patience import patience
 from tests.support.workers import worker_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "adding-a-channel.md").read_text("utf-8")
 CHANNEL, FORMAT = "relay/channels/teams.py", "relay/rendering/formats/teams.py"

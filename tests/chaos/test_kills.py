@@ -22,6 +22,8 @@ from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.stage import CONFIG, Surroundings, post, surroundings
 
+pytestmark = pytest.mark.slow
+
 SEED = int(os.environ.get("RELAY_CHAOS_SEED") or random.SystemRandom().randrange(1 << 32))
 DURABLE = {"appendonly": "yes", "appendfsync": "always"}
 KILLS_OF_RELAY, KILLS_OF_REDIS = 50, 20

@@ -12,6 +12,8 @@ from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.stage import CONFIG, Stage, post, running, surroundings
 
+pytestmark = pytest.mark.slow
+
 EVENT = body("operation.completed", 100, status="Completed") | {"tenantId": "mail"}
 
 

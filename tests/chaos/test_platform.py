@@ -18,6 +18,8 @@ from tests.support.running import RunningRelay
 from tests.support.sandbox import TOKEN, SandboxProcess
 from tests.support.stage import CONFIG, SECRET, Surroundings, surroundings
 
+pytestmark = pytest.mark.slow
+
 SPEED = 60
 MINUTE = 60.0
 # name → minutes until it starts, minutes that it takes, what becomes of it. relay is away from about minute 1 to 6.

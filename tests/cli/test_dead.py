@@ -21,6 +21,8 @@ from tests.support.events import body, completed
 from tests.support.stage import CONFIG, Stage
 from tests.support.targets import mail
 
+pytestmark = pytest.mark.slow
+
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 REFUSED = ("550 5.7.1 Mail like this is not wanted here, and none of this name has ever been seen on this side of the "
            "mail system")  # fmt: skip

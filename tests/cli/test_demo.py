@@ -7,10 +7,13 @@ import signal
 import sys
 
 import aiohttp
+import pytest
 
 from relay.dev.demo import Demo
 from tests.support.commands import ROOT, environment, relay
 from tests.support.patience import patience
+
+pytestmark = pytest.mark.slow
 
 
 async def test_it_ends_with_0_once_every_message_has_arrived() -> None:

@@ -11,6 +11,8 @@ from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
 
+pytestmark = pytest.mark.slow
+
 DIGEST = """
   morning: {email: [reader@example.com], mode: digest, at: "08:30", timezone: Europe/Berlin}
   digested: {slack: "#digested", mode: digest, days: mon}

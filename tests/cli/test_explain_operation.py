@@ -18,6 +18,8 @@ from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, stage
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 NOON = 1_705_749_600_000  # ms since the epoch
 

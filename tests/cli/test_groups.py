@@ -13,6 +13,8 @@ from relay.cli import main
 from tests.support.commands import relay_itself
 from tests.support.inprocess import relay
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("typed", "hint"),

@@ -16,6 +16,8 @@ from tests.support.inprocess import NEEDED, SHIPPED
 from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def env() -> dict[str, str]:

@@ -8,6 +8,8 @@ import pytest
 from tests.support.commands import ROOT, relay
 from tests.support.inprocess import NEEDED
 
+pytestmark = pytest.mark.slow
+
 
 async def test_init_then_check_says_only_what_is_missing_and_is_right_once_it_is_set(tmp_path: Path) -> None:
     first = await relay("init", env={}, cwd=tmp_path)

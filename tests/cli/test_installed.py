@@ -9,6 +9,8 @@ from relay.cli import COMMANDS
 from tests.support.commands import ROOT, Done, relay_itself
 from tests.support.inprocess import NEEDED, SHIPPED
 
+pytestmark = pytest.mark.slow
+
 # Run at the start of a process: the extras are not installed. A server on the PATH would do, so there is none either.
 WITHOUT = """
 import importlib.machinery, sys

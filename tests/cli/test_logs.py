@@ -17,6 +17,8 @@ from tests.support.commands import ROOT, environment, relay
 from tests.support.stage import CONFIG, Surroundings
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 async def log_of(around: Surroundings, *arguments: str, done: Callable[[str], bool], **env: str) -> list[str]:
     """The lines that `relay serve` writes until `done` holds of its log, and while it stops."""

@@ -8,6 +8,8 @@ from tests.support.inprocess import NEEDED, SHIPPED
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, stage
 
+pytestmark = pytest.mark.slow
+
 EVENT = ROOT / "tests/data/event.json"
 ALONE = [
     ("--help",),

@@ -25,6 +25,8 @@ from tests.support.serving import alive, change, embedded, events, pids, started
 from tests.support.stage import CONFIG, Surroundings, post
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 AS_TEXT = ("--log-format", "text")
 
 

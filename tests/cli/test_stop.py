@@ -16,6 +16,8 @@ from tests.support.serving import alive, change, embedded, events, pids, started
 from tests.support.stage import CONFIG, Surroundings, post
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 DRAIN = 20  # seconds, the most that may be configured: more than a stop without one takes, on a busy machine too
 
 

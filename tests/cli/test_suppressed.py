@@ -10,6 +10,8 @@ from tests.support.commands import Done, relay
 from tests.support.events import body
 from tests.support.stage import CONFIG, Stage
 
+pytestmark = pytest.mark.slow
+
 GONE = "gone@example.com"
 
 

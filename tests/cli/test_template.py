@@ -165,6 +165,7 @@ def test_a_message_is_written_for_both_channels(tmp_path: Path) -> None:
     assert "Fehlgeschlagen" in (tmp_path / "operation.failed.de.mail.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="there is no Chromium to show the page in")
 def test_the_page_shows_the_message_and_nothing_hostile_in_it(tmp_path: Path) -> None:
     relay("template", "preview", "operation.failed", "--fixture", "hostile", "--channel", "slack", "--to", tmp_path)

@@ -194,6 +194,7 @@ async def program(*words: str, **env: str) -> tuple[int | None, str]:
     return process.returncode, err.decode()
 
 
+@pytest.mark.slow
 async def test_its_health_check_asks_it_and_no_proxy(inbox: Inbox) -> None:
     [nobody] = free_ports(1)
     ports = ("--port", str(URL(inbox.url).port), "--smtp-port", str(inbox.smtp_port))

@@ -22,6 +22,8 @@ from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, stage
 
+pytestmark = pytest.mark.slow
+
 BROKEN = f"{keys.PREFIX}operation:{keys.operation('op-broken')}"
 
 

@@ -74,6 +74,7 @@ def test_buttons_are_off_unless_they_are_asked_for() -> None:
 # In a browser
 
 
+@pytest.mark.slow
 @needs_chromium
 async def test_the_stand_ins_page_presses_what_it_shows(redis_server: RedisServer) -> None:
     async with scene(redis_server) as one:

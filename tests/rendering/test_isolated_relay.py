@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.support.commands import relay as relay_command
 from tests.support.events import body
 from tests.support.isolation import FILE, LOOPS, NOTE, children
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, post, running, surroundings
+
+pytestmark = pytest.mark.slow
 
 # A whole relay
 

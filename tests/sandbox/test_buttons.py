@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from relay.domain.events import OPERATION_EVENTS
 from relay.interactivity.endpoint import PATH
 from relay.rendering.notices import FORBIDDEN, TAKEN
@@ -13,6 +15,8 @@ from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess
 from tests.support.stage import SECRET, running, surroundings
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 ANALYST, LEAD = "U0ANALYST1", "U0LEAD0001"
 SCOPE = "tenant-1/project-1"

@@ -15,6 +15,8 @@ from relay.sandbox.simulation.scenarios import CHANCES, OTHER, PHASES
 from tests.support.commands import ROOT, relay
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs/sandbox.md").read_text("utf-8")
 
 

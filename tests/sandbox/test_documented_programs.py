@@ -23,7 +23,7 @@ from tests.support.stage import Surroundings
 
 NODE = shutil.which("node") or ""
 MINUTE = 60.0
-pytestmark = pytest.mark.timeout(180)  # a whole relay at the pace that Slack allows
+pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]  # a whole relay at the pace that Slack allows
 NAME = "Advanced Customer Journey Analysis"
 CONFIG = """
 server: {host: 127.0.0.1, port: 0}

@@ -12,6 +12,8 @@ from relay.sandbox.api.routes import ROUTES
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 20
 
 

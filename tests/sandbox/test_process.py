@@ -20,6 +20,8 @@ from tests.support.post_server import PostServer
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
 

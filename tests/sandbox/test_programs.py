@@ -31,7 +31,7 @@ HURRY = f"const wait = setTimeout; globalThis.setTimeout = (act, time, ...rest) 
 SECONDS = 2 * 60 / HASTE + 45 * 60 / min(map(float, SPEEDS))  # two looks, and the work at the slowest
 ARTIFACTS = ["Process Mining Analysis Report (PDF)", "Process Model Visualization (SVG)",
              "Anomaly Detection Results (CSV)", "Predictive Models (ZIP)"]  # fmt: skip
-pytestmark = pytest.mark.timeout(SECONDS + 120)
+pytestmark = [pytest.mark.timeout(SECONDS + 120), pytest.mark.slow]
 
 
 def program(name: str, platform: str, target: str) -> str:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import chain, repeat
 from pathlib import Path
 
+import pytest
 from redis.asyncio import Redis
 
 from relay.platform import OperationsClient
@@ -23,6 +24,8 @@ from tests.support.clock import Clock
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, Stage
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_record_that_cannot_be_read_holds_up_no_other(sandbox: Stage, redis_server: RedisServer) -> None:

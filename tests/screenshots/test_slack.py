@@ -17,7 +17,7 @@ from tests.support import slacks
 from tests.support.browser import Browser, blank, keep, needs_chromium
 from tests.support.slacks import KINDS, LANGUAGES, NAMES
 
-pytestmark = [needs_chromium, pytest.mark.timeout(180)]
+pytestmark = [needs_chromium, pytest.mark.timeout(180), pytest.mark.slow]
 
 NOON = datetime(2026, 3, 9, 13, 5, tzinfo=UTC).timestamp()
 COLOURS = {False: "rgb(255, 255, 255)", True: "rgb(26, 29, 33)"}

