@@ -139,6 +139,7 @@ async def test_a_live_message_is_posted_once_edited_and_answered_in_its_thread(r
     assert running_stage.around.slack.violations == []
 
 
+@pytest.mark.slow
 async def test_slack_answers_429_then_500_then_ok(running_stage: Stage) -> None:
     slack = running_stage.around.slack
     slack.script("chat.postMessage", Fault(status=429, headers={"Retry-After": "3"}), Fault(status=500))
@@ -164,6 +165,7 @@ async def test_an_unknown_user_is_a_dead_letter_with_its_reason_and_the_rest_is_
     assert [mail.recipient for mail in running_stage.around.inbox.mails] == ["here@example.com"]
 
 
+@pytest.mark.slow
 async def test_a_dead_slack_never_delays_a_mail(running_stage: Stage) -> None:
     running_stage.around.slack.outages["*"] = Fault(hang=True)
 

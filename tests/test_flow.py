@@ -293,6 +293,7 @@ async def test_a_throttled_edit_holds_all_edits_and_no_post_and_then_shows_the_n
     assert (await brisk.ledger()).counts["superseded"] >= 2
 
 
+@pytest.mark.slow
 async def test_sixty_runs_at_once_stay_within_the_budget_and_every_end_is_shown_within_five_seconds(
     flow: Flow,
 ) -> None:

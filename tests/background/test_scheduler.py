@@ -262,6 +262,7 @@ async def test_two_instances_tell_once(relay: Watched, process: Callable[..., Wa
     assert (await Admin(relay.store).ledger()).counts["events"] == 3
 
 
+@pytest.mark.slow
 async def test_a_thousand_runs_are_watched_in_pages(relay: Watched) -> None:
     await asyncio.gather(*(relay.progress(40, operationId=f"op-{number}") for number in range(1000)))
     await relay.passes(16 * MINUTE, every=MINUTE)
@@ -334,6 +335,7 @@ async def test_one_run_that_cannot_be_told_costs_the_others_nothing(relay: Watch
     assert [event.subject for event in relay.told] == ["even", "odd"]
 
 
+@pytest.mark.slow
 async def test_a_silent_run_turns_orange_in_slack_and_blue_again_when_it_moves(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:

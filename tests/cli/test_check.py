@@ -15,6 +15,8 @@ from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:

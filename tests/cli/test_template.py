@@ -12,6 +12,8 @@ import pytest
 from tests.support.inprocess import REPOSITORY, relay
 from tests.support.patience import patience
 
+pytestmark = pytest.mark.slow
+
 BUILT_IN = REPOSITORY / "templates"
 EVENT = REPOSITORY / "tests" / "data" / "event.json"
 MESSAGE = "slack/operation.paused.yaml"

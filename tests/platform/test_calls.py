@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
@@ -79,6 +80,7 @@ async def test_a_completion_without_results_is_told_with_those_that_the_platform
 LIST = (200, {"operations": []})
 
 
+@pytest.mark.slow
 async def test_a_platform_that_does_not_answer_delays_a_message_by_two_seconds_and_the_next_not_at_all(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:

@@ -51,6 +51,7 @@ def spliced(good: bytes) -> st.SearchStrategy[bytes]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SIGNING)
 @settings(max_examples=250, deadline=None)
 @given(data=st.data())

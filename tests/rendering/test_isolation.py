@@ -19,6 +19,8 @@ from relay.rendering.process import Bounds
 from tests.support import samples
 from tests.support.isolation import FILE, LOOPS, NOTE, children
 
+pytestmark = pytest.mark.slow
+
 BUILT_IN = Path(__file__).parents[2] / "templates"
 MB = 2**20
 DOUBLING = (

@@ -123,6 +123,7 @@ def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone
     assert told["rows"] == [{"told": text} for text in ("a 2", "b 0", "c 0", "d 0", "e 0")]
 
 
+@pytest.mark.slow
 def test_the_largest_batch_that_is_accepted_is_rendered_soon(renderer: Renderer) -> None:
     members = [{"operationId": f"{n}", "status": "Failed", "dependencies": [f"{n - 1}"]} for n in range(14_000)]
     event = samples.event_of(

@@ -236,6 +236,7 @@ class TestWrongLinks:
 
 
 class TestStrangers:
+    @pytest.mark.slow
     async def test_junk_uses_up_nobodys_share(self, page: Page) -> None:
         junk = f"{page.url}unsubscribe/junk.junk"
         for _ in range(4):
@@ -272,6 +273,7 @@ class TestStrangers:
 
         writer.close()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("genuine", [True, False])
     async def test_requests_that_are_broken_off_are_no_fault_of_relay(self, genuine: bool, page: Page) -> None:
         before = REGISTRY.get_sample_value("relay_unexpected_errors_total")

@@ -14,6 +14,8 @@ from tests.support.mail_channel import MAIL, Connect, Smtp, channel, failing, im
 from tests.support.patience import patience
 from tests.support.scripted_smtp import FIN, GOOD, RST, SILENCE, Reply
 
+pytestmark = pytest.mark.slow
+
 
 class TestConnections:
     async def test_one_is_kept_for_the_next_mail(self, smtp: Smtp, connect: Connect) -> None:

@@ -14,6 +14,8 @@ from relay.errors import DeliveryError
 from tests.support.mail_channel import MAIL, PASSWORD, Connect, Smtp, channel, failing, impatient, outcome
 from tests.support.scripted_smtp import CUT, EXTENSIONS, FIN, GOOD, RST, SILENCE, Reply, ScriptedSmtp
 
+pytestmark = pytest.mark.slow
+
 REPLIES: dict[str, Reply] = {
     "2xx": "250 2.0.0 OK", "4xx": "451 4.3.0 later", "5xx": "550 5.7.1 no", "421": "421 4.3.2 closing",
     "garbage": "\x00\x01 HTTP/1.1 200 OK", "broken": b"250-one\r\ntwo\r\n", "64kB": b"250 " + b"x" * 65_536 + b"\r\n",
