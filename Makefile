@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run-ready
 DEV    := $(VENV)/.dev-ready
+export PYTHONDONTWRITEBYTECODE :=  # some machines set it; then every process of the tests would compile everything again
 SPREAD := -n 4 --dist worksteal  # over twice as many processes as small machines have cores: many tests wait
 
 .DEFAULT_GOAL := help
