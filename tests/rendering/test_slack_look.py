@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import pytest
@@ -18,10 +19,11 @@ from relay.domain.mrkdwn import length
 from relay.rendering import Renderer
 from relay.rendering.fixtures import FIXTURES
 from tests.support import samples, slacks
+from tests.support.faults import every_case
 from tests.support.golden import GOLDEN, agreed
 from tests.support.slacks import KINDS, LANGUAGES, NAMES
 
-ONE_OF_US = samples.BASE_URL + "/api/tenant-1/project-1/async/"
+PLATFORM = samples.BASE_URL + "/api/tenant-1/project-1/async/"
 NBSP = "\u00a0"
 
 
@@ -30,10 +32,9 @@ def renderer() -> Renderer:
     return slacks.renderer()
 
 
-def profiles(content: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    yield content["blocks"]
-    if "rich" in content:
-        yield content["rich"]
+def profiles(content: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The message's blocks by profile; not every message has a richer form."""
+    return {profile: content[profile] for profile in ("blocks", "rich") if profile in content}
 
 
 def texts(node: Any) -> Iterator[str]:
@@ -76,101 +77,103 @@ def test_nothing_is_agreed_that_nobody_says() -> None:
 # Slack takes it
 
 
-@pytest.mark.parametrize("fixture", FIXTURES)
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_slack_takes_every_message_in_both_profiles(renderer: Renderer, name: str, kind: Kind, fixture: str) -> None:
-    for language in LANGUAGES:
-        content = slacks.message(renderer, name, kind, language, FIXTURES[fixture])
+def test_slack_takes_every_message_in_both_profiles(renderer: Renderer, name: str) -> None:
+    with every_case() as case:
+        for kind, fixture, language in product(KINDS, FIXTURES, LANGUAGES):
+            content = slacks.message(renderer, name, kind, language, FIXTURES[fixture])
 
-        for blocks in profiles(content):
-            assert validate({"text": content["text"], "blocks": blocks}) == []
-            assert 1 <= len(blocks) <= 7
-            ids = [block["block_id"] for block in blocks if "block_id" in block]
-            assert len(ids) == len(set(ids))
-            assert not {"actions", "button"} & {block["type"] for block in blocks}
+            for profile, blocks in profiles(content).items():
+                with case(kind, fixture, language, profile):
+                    assert validate({"text": content["text"], "blocks": blocks}) == []
+                    assert 1 <= len(blocks) <= 7
+                    ids = [block["block_id"] for block in blocks if "block_id" in block]
+                    assert len(ids) == len(set(ids))
+                    assert not {"actions", "button"} & {block["type"] for block in blocks}
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_typical_message_is_short(renderer: Renderer, name: str, kind: Kind) -> None:
-    content = slacks.message(renderer, name, kind)
+def test_a_typical_message_is_short(renderer: Renderer, name: str) -> None:
+    with every_case() as case:
+        for kind in KINDS:
+            content = slacks.message(renderer, name, kind)
 
-    addresses = sum(length(address) for address in re.findall(r"<(http[^|]*)\|", str(content["blocks"])))
-    assert sum(map(length, texts(content["blocks"]))) - addresses <= 1_500
+            addresses = sum(length(address) for address in re.findall(r"<(http[^|]*)\|", str(content["blocks"])))
+            with case(kind):
+                assert sum(map(length, texts(content["blocks"]))) - addresses <= 1_500
 
 
-@pytest.mark.parametrize("fixture", FIXTURES)
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_what_a_phone_shows_is_one_plain_line_with_status_and_name(
-    renderer: Renderer, name: str, kind: Kind, fixture: str
-) -> None:
-    for language in LANGUAGES:
-        text = slacks.message(renderer, name, kind, language, FIXTURES[fixture])["text"]
+def test_what_a_phone_shows_is_one_plain_line_with_status_and_name(renderer: Renderer, name: str) -> None:
+    names = ("Comprehensive Customer", "Monthly Process", "Data Preparation", "Month-end", "AP invoices")
+    with every_case() as case:
+        for kind, fixture, language in product(KINDS, FIXTURES, LANGUAGES):
+            text = slacks.message(renderer, name, kind, language, FIXTURES[fixture])["text"]
 
-        label, _, rest = text.partition(": ")
-        assert re.fullmatch(r"[A-ZÜ][\w' ]{3,30}", label.replace(NBSP, " "))
-        assert rest
-        assert length(text) <= 150
-        assert not re.search(r"[<>\n▰▱]", text)
-        if fixture == "typical":
-            names = ("Comprehensive Customer", "Monthly Process", "Data Preparation", "Month-end", "AP invoices")
-            assert rest.startswith(names)
-            assert not re.search(r"[*_`]", text.replace("SOURCE_TIMEOUT", ""))
+            label, _, rest = text.partition(": ")
+            with case(kind, fixture, language):
+                assert re.fullmatch(r"[A-ZÜ][\w' ]{3,30}", label.replace(NBSP, " "))
+                assert rest
+                assert length(text) <= 150
+                assert not re.search(r"[<>\n▰▱]", text)
+                if fixture == "typical":
+                    assert rest.startswith(names)
+                    assert not re.search(r"[*_`]", text.replace("SOURCE_TIMEOUT", ""))
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_in_an_event_calls_anybody_or_leads_anywhere(renderer: Renderer, name: str, kind: Kind) -> None:
-    for language in LANGUAGES:
-        content = slacks.message(renderer, name, kind, language, FIXTURES["hostile"])
+def test_nothing_in_an_event_mentions_anybody_or_leads_anywhere(renderer: Renderer, name: str) -> None:
+    with every_case() as case:
+        for kind, language in product(KINDS, LANGUAGES):
+            content = slacks.message(renderer, name, kind, language, FIXTURES["hostile"])
 
-        for text in texts(content):
-            for token in re.findall(r"<[^>]*>?", text):
-                assert token.startswith(f"<{ONE_OF_US}")
-            assert "<!" not in text
-            assert "<@" not in text
-            assert not re.search(r"\*bold\*|_italic_|~gone~|:tada:", re.sub(r"```[^`]*```", "", text))
+            for text in texts(content):
+                with case(kind, language, repr(text)):
+                    for token in re.findall(r"<[^>]*>?", text):
+                        assert token.startswith(f"<{PLATFORM}")
+                    assert "<!" not in text
+                    assert "<@" not in text
+                    assert not re.search(r"\*bold\*|_italic_|~gone~|:tada:", re.sub(r"```[^`]*```", "", text))
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_too_long_is_cut_between_characters_and_linked(renderer: Renderer, name: str, kind: Kind) -> None:
-    content = slacks.message(renderer, name, kind, "en", FIXTURES["maximal"])
+def test_what_is_too_long_is_cut_between_characters_and_linked(renderer: Renderer, name: str) -> None:
+    with every_case() as case:
+        for kind in KINDS:
+            passages = list(texts(slacks.message(renderer, name, kind, "en", FIXTURES["maximal"])))
 
-    said = list(texts(content))
-    assert any("…" in text for text in said)
-    for text in said:
-        assert text.encode("utf-16", "strict")
-        assert not re.search(r"&[a-z]{0,3}…", text)
-        assert text.count("<") == text.count(">")
-        assert text.count("```") % 2 == 0
-    outcome = kind != "reply" or name.partition(".")[2] in ("completed", "failed", "timeout")
-    if outcome and name != "batch.operation.failed" and "links" in slacks_links(name):
-        assert "<https://" in "".join(said)
+            for text in passages:
+                with case(kind, repr(text)):
+                    assert text.encode("utf-16", "strict")
+                    assert not re.search(r"&[a-z]{0,3}…", text)
+                    assert text.count("<") == text.count(">")
+                    assert text.count("```") % 2 == 0
+            with case(kind):
+                assert any("…" in text for text in passages)
+                outcome = kind != "reply" or name.partition(".")[2] in ("completed", "failed", "timeout")
+                if outcome and name != "batch.operation.failed" and has_tracking_url(name):
+                    assert "<https://" in "".join(passages)
 
 
-def slacks_links(name: str) -> str:
+def has_tracking_url(name: str) -> bool:
     """Whether the event's document says where the run can be looked at."""
     body = slacks.bodies()[name]
-    about = body["batch"] if name.startswith("batch.") and "batch" in body else body["operation"]
-    return "links" if "trackingUrl" in about else ""
+    return "trackingUrl" in (body["batch"] if name.startswith("batch.") and "batch" in body else body["operation"])
 
 
 # What is known, and what is not
 
 
-@pytest.mark.parametrize("fixture", ["minimal", "empty"])
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("operation.")])
-def test_unknown_progress_is_not_told_as_none(renderer: Renderer, name: str, kind: Kind, fixture: str) -> None:
+def test_unknown_progress_is_not_shown_as_none(renderer: Renderer, name: str) -> None:
     event = samples.event_of(FIXTURES["minimal"](slacks.bodies()[name]))
+    with every_case() as case:
+        for kind in KINDS:
+            text = shown(rendered(renderer, event, kind))
 
-    told = rendered(renderer, event, kind)
-
-    assert not re.search(r"▱|0[ \u00a0]?%|100", shown(told))
-    assert "None" not in shown(told)
+            with case(kind):
+                assert not re.search(r"▱|0[ \u00a0]?%|100", text)
+                assert "None" not in text
 
 
 @pytest.mark.parametrize("status", ["Running", "Completed", "Failed"])
