@@ -1,0 +1,91 @@
+"""How much of a run a conversation in Slack sees: one message, few edits, one reply."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.support.flow import POST, UPDATE, Flow
+from tests.support.flow_events import OWNER, event_of, outcome_of
+
+PHASES = ("Load", "Discovery", "Conformance", "Enhancement", "Report")
+
+
+async def run(flow: Flow, *, hours: float = 1.0) -> None:
+    """360 events of one run: its start, its end, the ends of its phases, and progress every ten seconds."""
+    steps = 360 - 2 - len(PHASES) + 1
+    await flow.send(event_of("operation.started", 0, phase=PHASES[0], status="Initiated"))
+    for number in range(1, steps + 1):
+        await flow.wait(hours * 3600 / 360, step=2.0)
+        share = number / (steps + 1)
+        phase = PHASES[int(share * len(PHASES))]
+        if phase != (before := PHASES[int((number - 1) / (steps + 1) * len(PHASES))]):
+            finished = {"phase": {"phaseName": before, "status": "Completed"}}
+            await flow.send(event_of("operation.phase.completed", round(100 * share, 1), phase=before) | finished)
+        estimate = datetime.fromtimestamp(flow.clock() + 3600 * (1 - share) + number % 7, UTC).isoformat()
+        progress = event_of("operation.progress", round(100 * share, 1), phase=phase, status="Running")
+        progress["operation"]["progress"]["estimatedCompletion"] = estimate
+        await flow.send(progress)
+    await flow.send(outcome_of("Completed"))
+    await flow.wait(10)
+
+
+async def test_a_run_of_360_events_is_one_message_at_most_25_edits_and_one_reply(flow: Flow) -> None:
+    await run(flow)
+
+    posts, edits = flow.calls(POST), flow.calls(UPDATE)
+    assert (await flow.ledger()).counts["received"] == 360
+    assert [bool(arguments.get("thread_ts")) for _, arguments in posts] == [False, True]
+    assert 10 <= len(edits) <= 25
+    assert all(arguments["blocks"] and arguments["parse"] == "none" for _, arguments in edits)
+    assert {arguments["channel"] for _, arguments in edits} == {flow.messages()[0].channel}
+    assert flow.messages()[0].channel.startswith("C")
+    assert "Completed" in flow.messages()[0].text
+    assert flow.slack.violations == []
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Timeout", "Cancelled"])
+@pytest.mark.parametrize("seconds", [0, 30, 59])
+async def test_a_run_shorter_than_the_hold_is_exactly_one_message(flow: Flow, status: str, seconds: int) -> None:
+    await flow.send(event_of("operation.started", status="Initiated", priority="High"))
+    await flow.wait(seconds)
+    before = len(flow.messages())
+    await flow.send(outcome_of(status, priority="High", createdBy=OWNER))
+    await flow.wait(300, step=20)
+
+    assert before == 0
+    assert len(flow.messages()) == 1
+    assert flow.calls(UPDATE) == []
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Timeout", "Cancelled"])
+async def test_what_comes_after_the_end_changes_nothing(brisk: Flow, status: str) -> None:
+    await brisk.send(event_of("operation.progress", 40))
+    await brisk.wait(5)
+    await brisk.send(outcome_of(status))
+    await brisk.wait(5)
+    calls = len(brisk.slack.calls)
+    answer = await brisk.send(event_of("operation.progress", 80, status="Running"))
+    await brisk.wait(120, step=20)
+
+    assert answer.status == "late"
+    assert len(brisk.slack.calls) == calls
+
+
+async def test_an_estimate_that_moved_by_a_tenth_of_the_time_left_is_shown_and_a_flutter_is_not(flow: Flow) -> None:
+    def expecting(percentage: float, seconds: float) -> dict[str, Any]:
+        document = event_of("operation.progress", percentage, phase="Load")
+        due = datetime.fromtimestamp(started + seconds, UTC).isoformat()
+        document["operation"]["progress"]["estimatedCompletion"] = due
+        return document
+
+    started = flow.clock()
+    await flow.send(expecting(10, 3600))
+    await flow.wait(61)
+    flutter = await flow.send(expecting(11, 3600 + 300))
+    moved = await flow.send(expecting(12, 3600 + 400))
+    await flow.wait(20)
+
+    assert flutter.held == (("team", "increment"),)
+    assert moved.deliveries == 1
+    assert len(flow.calls(UPDATE)) == 1

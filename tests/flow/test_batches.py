@@ -1,0 +1,114 @@
+"""Batches: one message each, with the failures of their operations in its thread."""
+
+from itertools import pairwise
+
+import pytest
+
+from tests.support.flow import UPDATE, Flow
+from tests.support.flow_events import OWNER, batch_event, event_of, member_event, outcome_of
+
+
+async def test_a_batch_is_one_message_with_its_failures_in_the_thread(brisk: Flow) -> None:
+    await brisk.send(batch_event("batch.started"))
+    await brisk.wait(3)
+    for number, status in enumerate(["Completed", "Failed", "Completed", "Timeout", "Cancelled", "Completed"]):
+        await brisk.send(member_event(status, number))
+        await brisk.wait(3)
+    replies = len(brisk.replies())
+    await brisk.send(batch_event("batch.completed", batch={"status": "Completed"}))
+    await brisk.wait(10)
+
+    (root,) = brisk.roots()
+    assert replies == 3
+    assert {reply.thread_ts for reply in brisk.replies()} == {root.ts}
+    assert len(brisk.replies()) == 4  # the end of the batch itself
+
+
+async def test_a_batch_that_is_over_before_its_first_message_is_one_message(flow: Flow) -> None:
+    await flow.send(batch_event("batch.started"))
+    for number in range(3):
+        await flow.send(member_event("Completed", number))
+    await flow.send(batch_event("batch.completed", batch={"status": "Completed"}))
+    await flow.deliver()
+
+    assert [root.text.partition(":")[0] for root in flow.roots()] == ["Completed"]
+    assert flow.replies() == []
+
+
+async def test_the_edits_of_a_batch_are_a_minute_apart_but_for_its_end(flow: Flow) -> None:
+    await flow.send(batch_event("batch.started"))
+    await flow.wait(70)
+    for number in range(60):
+        await flow.send(member_event("Completed", number))
+        await flow.wait(5)
+    await flow.send(batch_event("batch.completed", batch={"status": "Completed"}))
+    await flow.wait(5)
+
+    at = [moment for moment, _ in flow.calls(UPDATE)]
+    assert len(at) == 6
+    assert all(later - earlier >= 60 for earlier, later in pairwise(at[:-1]))
+    assert flow.clock() - at[-1] <= 6
+
+
+async def test_the_operations_of_a_batch_have_no_message_of_their_own(brisk: Flow) -> None:
+    await brisk.send(batch_event("batch.started"))
+    await brisk.wait(3)
+    await brisk.send(event_of("operation.started", operationId="op-7", batchId="batch-1"))
+    await brisk.send({"event": "operation.progress", "operation": {"operationId": "op-7", "progress": 50}})  # thin
+    await brisk.send(outcome_of("Completed", operationId="op-7"))
+    await brisk.wait(10)
+
+    assert len(brisk.messages()) == 1
+    assert await brisk.held() == {"batch": 3}
+
+
+@pytest.mark.parametrize("first", ["operation", "batch"])
+async def test_a_failed_member_is_reported_once_whichever_event_comes_first(brisk: Flow, first: str) -> None:
+    await brisk.send(batch_event("batch.started"))
+    await brisk.wait(3)
+    own = outcome_of("Failed", operationId="op-7", priority="High", batchId="batch-1", createdBy=OWNER)
+    theirs = member_event("Failed", 7, priority="High", createdBy=OWNER)
+    for event in (own, theirs) if first == "operation" else (theirs, own):
+        await brisk.send(event)
+        await brisk.wait(3)
+
+    (root,) = brisk.roots()
+    (reply,) = brisk.replies()
+    assert (reply.thread_ts, reply.broadcast) == (root.ts, True)
+    assert (await brisk.ledger()).imbalance == 0
+
+
+async def test_a_failure_in_a_batch_that_is_still_held_brings_its_message_and_the_reply_below_it(flow: Flow) -> None:
+    await flow.send(batch_event("batch.started"))
+    await flow.send(outcome_of("Failed", operationId="op-7", priority="High", batchId="batch-1"))
+    await flow.wait(5)
+
+    (root,) = flow.roots()
+    (reply,) = flow.replies()
+    assert reply.thread_ts == root.ts
+
+
+async def test_a_member_whose_message_stands_already_keeps_it(brisk: Flow) -> None:
+    await brisk.send(event_of("operation.progress", 40, operationId="op-7", batchId="batch-1"))
+    await brisk.wait(3)
+    await brisk.send(batch_event("batch.started"))
+    await brisk.wait(3)
+    await brisk.send(outcome_of("Failed", operationId="op-7", batchId="batch-1"))
+    await brisk.wait(3)
+    await brisk.send(member_event("Failed", 7))
+    await brisk.wait(10)
+
+    own, group = brisk.roots()
+    assert "Failed" in own.text
+    assert [reply.thread_ts for reply in brisk.replies()] == [own.ts]
+    assert group.text
+
+
+async def test_a_member_that_waited_for_its_first_message_leaves_it_to_the_batch(flow: Flow) -> None:
+    await flow.send(event_of("operation.started", operationId="op-7", batchId="batch-1"))
+    await flow.send(batch_event("batch.started"))
+    await flow.send(event_of("operation.progress", 40, operationId="op-7"))
+    await flow.wait(120, step=10)
+
+    assert len(flow.messages()) == 1
+    assert (await flow.ledger()).imbalance == 0

@@ -1,0 +1,109 @@
+"""The one message of a run: kept over restarts, made once by several workers, begun anew where it is gone."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relay.dev.standins.slack import Fault
+from relay.policy.recipients import DynamicDestinations
+from relay.store import Store
+from tests.support.clock import Clock
+from tests.support.flow import POST, UPDATE, Flow, flowing
+from tests.support.flow_events import AT_ONCE, event_of, mentions_in, outcome_of
+
+
+async def test_a_live_message_that_the_operation_asked_for_is_kept_true_beside_the_message_of_a_rule(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    async with flowing(open_store, clock, live=AT_ONCE) as flow:
+        rule = flow.config.rules[1].model_copy(update={"events": ("operation.failed",)})
+        dynamic = DynamicDestinations(slack=("#room",))
+        flow.config = flow.config.model_copy(update={"rules": (rule,), "dynamic_destinations": dynamic})
+        requested: dict[str, Any] = {"notifications": {"slack": {"channel": "#room"}}}
+        await flow.send(event_of("operation.progress", 10, **requested))
+        await flow.wait(90)
+        await flow.send(outcome_of("Failed", **requested))
+        await flow.send(outcome_of("Failed", operationId="op-2", **requested))
+        await flow.wait(30)
+
+        live, outcome, other = flow.messages("#room")
+        assert [message.text.partition(":")[0] for message in (live, outcome, other)] == ["Failed"] * 3
+        assert [message.thread_ts for message in (live, outcome, other)] == [""] * 3
+        assert (await flow.held()) == {"told_beside": 1}
+
+
+async def test_a_restart_in_the_middle_keeps_the_message(brisk: Flow) -> None:
+    await brisk.send(event_of("operation.progress", 20))
+    await brisk.wait(2)
+    (root,) = brisk.roots()
+    brisk.restart()
+    await brisk.send(event_of("operation.progress", 60))
+    await brisk.wait(2)
+    brisk.restart()
+    await brisk.send(outcome_of("Completed"))
+    await brisk.wait(5)
+
+    assert [message.ts for message in brisk.roots()] == [root.ts]
+    assert {arguments["ts"] for _, arguments in brisk.calls(UPDATE)} == {root.ts}
+    assert [reply.thread_ts for reply in brisk.replies()] == [root.ts]
+
+
+async def test_two_workers_make_one_message_of_each_run(brisk: Flow) -> None:
+    brisk.start()
+    for percentage in range(0, 100, 20):
+        for number in range(5):
+            await brisk.send(event_of("operation.progress", percentage, operationId=f"op-{number}"))
+        await brisk.wait(4)
+    for number in range(5):
+        await brisk.send(outcome_of("Completed", operationId=f"op-{number}"))
+    await brisk.wait(15)
+
+    assert (len(brisk.roots()), len(brisk.replies())) == (5, 5)
+    assert {reply.thread_ts for reply in brisk.replies()} == {root.ts for root in brisk.roots()}
+
+
+@pytest.mark.parametrize("code", ["message_not_found", "cant_update_message", "edit_window_closed"])
+async def test_where_the_message_is_gone_a_new_one_tells_the_outcome_once(brisk: Flow, code: str) -> None:
+    await brisk.send(event_of("operation.progress", 20, priority="Critical"))
+    await brisk.wait(5)
+    brisk.slack.script(UPDATE, Fault(error=code))
+    await brisk.send(outcome_of("Failed", priority="Critical"))
+    await brisk.wait(60)
+
+    _, anew = brisk.messages()
+    assert "Failed" in anew.text
+    assert [mentions_in(arguments) for _, arguments in brisk.calls(POST)] == [[], ["<!subteam^S0DATATEAM>"]]
+    await brisk.send(event_of("operation.progress", 5, retryNumber=1))
+    await brisk.wait(20)
+    assert brisk.calls(UPDATE)[-1][1]["ts"] == anew.ts
+
+
+async def test_a_message_that_stands_stays_true_whatever_its_priority(brisk: Flow) -> None:
+    await brisk.send(outcome_of("Failed", priority="Low"))
+    await brisk.wait(5)
+    await brisk.send(event_of("operation.progress", 10, priority="Low", retryNumber=1))
+    await brisk.wait(5)
+    running = brisk.messages()[0].text
+    await brisk.send(outcome_of("Completed", priority="Low", retryNumber=1))
+    await brisk.wait(5)
+
+    assert "Running" in running
+    (message,) = brisk.messages()
+    assert "Completed" in message.text
+
+
+async def test_an_outcome_that_states_no_number_is_that_of_the_run_that_goes_on(brisk: Flow) -> None:
+    await brisk.send(outcome_of("Failed"))
+    await brisk.deliver()
+    await brisk.send(event_of("operation.progress", 10, retryNumber=1))
+    before = brisk.clock() - 60
+    brisk.clock.advance(5)
+    stale = {**outcome_of("Failed"), "timestamp": datetime.fromtimestamp(before, UTC).isoformat(), "eventId": "late"}
+
+    assert (await brisk.send(stale)).status == "duplicate"  # of the first run, as it happened before the second
+    assert (await brisk.send(outcome_of("Failed"))).status == "accepted"
+    await brisk.deliver()
+
+    assert [message.text.partition(":")[0] for message in brisk.roots()] == ["Failed"]

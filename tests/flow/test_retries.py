@@ -1,0 +1,105 @@
+"""Retries under a new id: they continue the message and the thread of the first attempt."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from relay.domain.parsing import parse
+from tests.support.flow import Flow
+from tests.support.flow_events import attempt_in, event_of, outcome_of
+
+
+async def test_a_retry_under_a_new_id_continues_the_originals_thread(brisk: Flow) -> None:
+    await brisk.send(event_of("operation.progress", 40))
+    await brisk.wait(3)
+    await brisk.send(outcome_of("Failed"))
+    await brisk.wait(3)
+    await brisk.send(event_of("operation.started", operationId="op-2", originalOperationId="op-1", retryNumber=1))
+    await brisk.wait(3)
+    retried = attempt_in(brisk.messages()[0].blocks)
+    await brisk.send({"event": "operation.progress", "operation": {"operationId": "op-2", "progress": 50}})  # thin
+    await brisk.wait(3)
+    await brisk.send(outcome_of("Completed", operationId="op-2"))
+    await brisk.wait(10)
+
+    (root,) = brisk.roots()
+    assert retried == 2
+    assert "Completed" in root.text
+    assert [reply.thread_ts for reply in brisk.replies()] == [root.ts, root.ts]
+
+
+async def test_a_retry_of_a_retry_is_led_to_the_first(brisk: Flow) -> None:
+    for name, original in (("op-1", ""), ("op-2", "op-1"), ("op-3", "op-2")):
+        more = {"originalOperationId": original} if original else {}
+        await brisk.send(event_of("operation.progress", 40, operationId=name, **more))
+        await brisk.wait(5)
+        await brisk.send(event_of("operation.failed", 40, operationId=name, status="Failed"))
+        await brisk.wait(5)
+
+    timelines = [await brisk.admin.timeline(name) for name in ("op-1", "op-2", "op-3")]
+    assert len(brisk.roots()) == 1
+    assert len(brisk.replies()) == 3
+    assert attempt_in(brisk.roots()[0].blocks) == 3
+    assert timelines[0] is not None
+    assert timelines[0] == timelines[1] == timelines[2]
+    assert timelines[0].facts["retry"] == "2"
+
+
+async def test_the_same_percentage_of_a_retry_is_a_fact_of_its_own_and_the_old_run_is_late(brisk: Flow) -> None:
+    await brisk.send(event_of("operation.progress", 40))
+    await brisk.send(outcome_of("Failed"))
+    again = await brisk.send(event_of("operation.progress", 40, operationId="op-2", originalOperationId="op-1"))
+    twice = await brisk.send(event_of("operation.progress", 40, operationId="op-2", originalOperationId="op-1"))
+    old = await brisk.send(event_of("operation.progress", 70))
+
+    assert [answer.status for answer in (again, twice, old)] == ["accepted", "duplicate", "late"]
+
+
+async def test_a_retry_whose_original_nobody_knows_begins_the_thread(brisk: Flow) -> None:
+    await brisk.send(event_of("operation.progress", 40, operationId="op-2", originalOperationId="op-1", retryNumber=1))
+    await brisk.wait(5)
+    await brisk.send(outcome_of("Completed", operationId="op-2"))
+    await brisk.wait(10)
+
+    assert (len(brisk.roots()), len(brisk.replies())) == (1, 1)
+    assert await brisk.admin.timeline("op-2") == await brisk.admin.timeline("op-1")
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_retry_that_was_heard_of_before_it_named_its_original_keeps_its_own_message(
+    brisk: Flow, *, together: bool
+) -> None:
+    thin = {"event": "operation.progress", "operation": {"operationId": "op-2", "progress": 5}}
+    full = event_of("operation.progress", 6, operationId="op-2", originalOperationId="op-1", retryNumber=1)
+    await brisk.send(outcome_of("Failed"))
+    await brisk.wait(5)
+    if together:  # both look up whose run it is before either is accepted
+        await asyncio.gather(brisk.send(thin), brisk.send(full))
+    else:
+        await brisk.send(thin)
+        await brisk.send(full)
+    await brisk.send(outcome_of("Completed", operationId="op-2"))
+    await brisk.wait(10)
+
+    assert [root.text.partition(":")[0] for root in brisk.roots()] == ["Failed", "Completed"]
+    assert (await brisk.ledger()).imbalance == 0
+    assert await brisk.store.redis.zcard("{relay}:watch") == 0
+
+
+async def test_a_thin_report_that_meets_the_one_that_names_the_original_follows_it(brisk: Flow) -> None:
+    thin = {"event": "operation.progress", "operation": {"operationId": "op-2", "progress": 50}}
+    full = event_of("operation.progress", 6, operationId="op-2", originalOperationId="op-1", retryNumber=1)
+    await brisk.send(outcome_of("Failed"))
+    await brisk.wait(5)
+    now = datetime.fromtimestamp(brisk.clock(), UTC)
+    looked_up_before = parse(thin, source="async-operations", received_at=now)
+    await brisk.send(full)
+    answer = await brisk.store.accept(looked_up_before, [])
+    await brisk.send(thin)
+    await brisk.send(outcome_of("Completed", operationId="op-2"))
+    await brisk.wait(10)
+
+    assert answer.status == "elsewhere"
+    assert [root.text.partition(":")[0] for root in brisk.roots()] == ["Completed"]
+    assert (await brisk.ledger()).counts["received"] == 4
