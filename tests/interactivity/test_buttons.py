@@ -78,7 +78,7 @@ STALLED = next(name for name in slacks.NAMES if name.startswith("operation.stall
 def test_slack_takes_every_message_with_buttons(name: str, actions: list[str], fixture: str) -> None:
     given = [{"action": action, "value": "-_." * 666} for action in actions]
     for language in slacks.LANGUAGES:
-        event, history = slacks.told(name, FIXTURES[fixture])
+        event, history = slacks.event_and_history(name, FIXTURES[fixture])
         content = RENDERER.render(
             "slack", "live", event, history, language=language, timezone="UTC", now=slacks.NOW, buttons=given
         )

@@ -1,6 +1,6 @@
 """The built-in wording: as it was agreed (tests/golden), within every limit, in both languages, readable by everyone.
 
-How mails look is in test_mail_look.py, how Slack messages do in test_slack_messages_look.py. RELAY_UPDATE_GOLDEN=1
+How mails look is in test_mail_look.py, how Slack messages do in test_slack_look.py. RELAY_UPDATE_GOLDEN=1
 writes what is said now into tests/golden; read the difference before you keep it.
 """
 

@@ -1,7 +1,7 @@
 """Every mail that relay sends, and how its HTML reads: in order, and in which colours, in both schemes."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "de")
 SINGLE = (*samples.bodies(), *samples.watchdog_bodies())
 NAMES = (*SINGLE, *digests.DIGESTS)
+CHANGES = {"typical": dict, "bare": samples.bare, "hostile": samples.hostile, "maximal": samples.maximal}
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 Rule = tuple[tuple[str, ...], dict[str, str]]
@@ -35,6 +36,11 @@ def mail(renderer: Renderer, name: str, *, language: str = "en", change: Change 
         "email", "each", events[name], samples.history_of(name, events), language=language, timezone="Europe/Berlin",
         now=datetime(2024, 1, 20, 13, 30, tzinfo=UTC), destination="analysts", unsubscribe=digests.UNSUBSCRIBE,
     )  # fmt: skip
+
+
+def changes_of(name: str) -> Iterable[str]:
+    """In which forms this mail can be had: a digest's documents are its own."""
+    return CHANGES if name in SINGLE else ["typical"]
 
 
 def document(html: str) -> Element:

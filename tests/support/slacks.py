@@ -67,7 +67,7 @@ def month_end(done: int, failed: int, running: int, later: int = 0) -> Body:
 NAMES = tuple(bodies())
 
 
-def told(name: str, change: Change = deepcopy) -> tuple[Event, tuple[Event, ...]]:
+def event_and_history(name: str, change: Change = deepcopy) -> tuple[Event, tuple[Event, ...]]:
     """The event that leads to this message, and what was known when it came."""
     events = {each: samples.event_of(change(body)) for each, body in bodies().items()}
     event = events[name]
@@ -79,9 +79,16 @@ def told(name: str, change: Change = deepcopy) -> tuple[Event, tuple[Event, ...]
 def message(
     renderer: Renderer, name: str, kind: Kind = "each", language: str = "en", change: Change = deepcopy
 ) -> dict[str, Any]:
-    event, history = told(name, change)
+    event, history = event_and_history(name, change)
     return renderer.render(
         "slack", kind, event, history, language=language, timezone="Europe/Berlin", now=NOW, destination="team"
+    )
+
+
+def rendered(renderer: Renderer, event: Event, kind: Kind, language: str = "en", *history: Event) -> dict[str, Any]:
+    """The message of an event that is none of these, at the time of that event."""
+    return renderer.render(
+        "slack", kind, event, (*history, event), language=language, timezone="Europe/Berlin", now=event.occurred_at
     )
 
 

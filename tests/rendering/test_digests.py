@@ -1,0 +1,98 @@
+"""Digests and round-ups, by mail and in Slack: what comes first, what is counted, and that Slack takes them.
+
+RELAY_UPDATE_GOLDEN=1 writes what it is now into tests/golden/digests; read the difference before you keep it.
+"""
+
+import json
+import re
+
+import pytest
+
+from relay.channels.slack.limits import validate
+from relay.rendering import Renderer
+from tests.support import digests, samples
+from tests.support.golden import agreed
+from tests.support.mails import LANGUAGES, document, mail
+
+
+def test_sixty_rows_of_a_digest_find_room(renderer: Renderer) -> None:
+    content = mail(renderer, "digest.maximal")
+
+    assert content["text"].count("\n- ") == 60
+    assert re.findall(r"^\+ (\d+) more$", content["text"], re.MULTILINE) == ["12", "15", "12"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_digest_tells_what_needs_attention_first(renderer: Renderer, language: str) -> None:
+    text = mail(renderer, "digest.daily", language=language)["text"]
+
+    order = {"en": ["3 need", "Completed: 41", "Needs attention", "\nCompleted\n", "Still running", "Runs per day",
+                    "12 progress updates were held back"],
+             "de": ["3 brauchen", "Abgeschlossen: 41", "Handlungsbedarf", "\nAbgeschlossen\n", "Noch laufend",
+                    "Läufe pro Tag", "12 Fortschrittsmeldungen wurden zurückgehalten"]}[language]  # fmt: skip
+    assert sorted(order, key=text.index) == order
+
+
+def test_the_bars_of_a_digest_are_told_to_those_who_do_not_see_them(renderer: Renderer) -> None:
+    html = document(mail(renderer, "digest.daily")["html"])
+
+    chart = next(table for table in html.iter("table") if table.get("role") == "img")
+    assert chart.get("aria-label", "").startswith("Tue 3: 44 completed; Wed 4: 36 completed, 5 failed; ")
+    rows = [[cell.get("width") for cell in row.iter("td") if "bar" in cell.get("class", "").split()]
+            for row in chart.findall("tbody/tr")]  # fmt: skip
+    assert rows[2] == ["92%", "3%", "5%"]  # the busiest day
+    assert rows[4] == ["100%"]  # no bar for no run
+    assert all(sum(int(str(width).rstrip("%")) for width in row) == 100 for row in rows)
+
+
+def test_an_empty_digest_is_one_line(renderer: Renderer) -> None:
+    text = mail(renderer, "digest.empty")["text"]
+
+    assert "\nNo runs last week; relay is receiving events\n" in text
+    assert "Completed" not in text
+    assert "Needs attention" not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", digests.DIGESTS)
+def test_slack_takes_every_digest_and_round_up(renderer: Renderer, name: str, language: str) -> None:
+    content = digests.render(renderer, "slack", name, language)
+
+    assert validate(content) == []
+    assert 1 <= len(content["blocks"]) <= 7
+    assert 0 < len(content["text"]) <= 150
+    assert not re.search(r"[*_<>`\n]|&amp;amp;", content["text"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_in_a_digest_mentions_anybody_or_leads_anywhere_in_slack(renderer: Renderer, language: str) -> None:
+    text = json.dumps(digests.render(renderer, "slack", "digest.hostile", language), ensure_ascii=False)
+
+    assert {token[: len(samples.BASE_URL) + 1] for token in re.findall(r"<[^>]*>?", text)} == {f"<{samples.BASE_URL}"}
+    assert not re.search(r"<[!@#]|\*bold\*|_italic_|~gone~|:tada:", text)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["digest.daily", "digest.weekly", "digest.empty", "roundup.quiet", "roundup.overflow"])
+def test_a_digest_in_slack_says_what_was_agreed(renderer: Renderer, name: str, language: str) -> None:
+    content = digests.render(renderer, "slack", name, language)
+
+    agreed(f"digests/{name}.{language}.json", json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+
+
+def test_what_a_digest_in_slack_leaves_out_is_counted(renderer: Renderer) -> None:
+    texts = [block["text"]["text"] for block in digests.render(renderer, "slack", "digest.hostile")["blocks"]
+             if "text" in block]  # fmt: skip
+
+    lists = [text.split("\n") for text in texts[1:]]
+    assert len(lists) == 3
+    for title, *rows, more in lists:
+        assert title.startswith("*")
+        assert len(rows) + int(re.fullmatch(r"\+ (\d+) more", more)[1]) == 40
+
+
+def test_rows_that_find_no_room_are_counted(renderer: Renderer) -> None:
+    text = mail(renderer, "digest.hostile")["text"]
+
+    left_out = [int(number) for number in re.findall(r"^\+ (\d+) more$", text, re.MULTILINE)]
+    assert text.count("\n- ") + sum(left_out) == 3 * 40

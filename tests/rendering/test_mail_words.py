@@ -1,0 +1,157 @@
+"""What mails say: in an inbox's list, and to who opens one, in the order of their questions."""
+
+import pytest
+
+from relay.rendering import Renderer
+from tests.support import digests, samples
+from tests.support.mails import CHANGES, LANGUAGES, SINGLE, document, mail
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_subject_is_one_line_that_says_what_happened_to_what(renderer: Renderer, name: str) -> None:
+    for change in CHANGES.values():
+        content = mail(renderer, name, language="de", change=change)
+
+        for line in (content["subject"], content["topic"]):
+            assert line.startswith("[relay] ")
+            assert len(line) <= 200
+            assert line.isprintable()
+        assert content["subject"] != content["topic"]
+
+
+@pytest.mark.parametrize("kind", ["operation", "batch"])
+def test_all_mails_about_one_run_have_one_topic(renderer: Renderer, kind: str) -> None:
+    topics = {mail(renderer, name)["topic"] for name in SINGLE if name.startswith(f"{kind}.")}
+
+    assert topics == {{"operation": "[relay] Comprehensive Customer Journey Analysis",
+                       "batch": "[relay] Monthly Process Mining Pipeline"}[kind]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "subject", "preheader"),
+    [
+        ("operation.completed", "en", "[relay] Completed: Comprehensive Customer Journey Analysis",
+         "Completed: 347 variants, 23 anomalies, 45 min."),
+        ("operation.completed", "de", "[relay] Abgeschlossen: Comprehensive Customer Journey Analysis",
+         "Abgeschlossen: 347 Varianten, 23 Auffälligkeiten, 45 min."),
+        ("operation.stalled.flat", "de", "[relay] Kein Fortschritt: Comprehensive Customer Journey Analysis",
+         "Kein Fortschritt: Seit 13:31 bei 67 % (32 min). Letztes Lebenszeichen 13:52. "
+         "Die Schätzung wurde 3 Mal verschoben."),
+        ("operation.recovered", "en", "[relay] Running again: Comprehensive Customer Journey Analysis",
+         "Running again after 32 min without progress."),
+        ("digest.daily", "en", "[relay] Daily digest 9 March: 41 completed, 2 failed, 1 overdue",
+         "3 need attention. Completed 41 (up 4 vs. Friday) · Failed 2 (down 1) · Overdue 1 (no change) · "
+         "Median time 38 min (up 3 min)"),
+        ("digest.daily", "de",
+         "[relay] Tagesübersicht 9. März: 41 abgeschlossen, 2 fehlgeschlagen, 1 überfällig",
+         "3 brauchen Aufmerksamkeit. Abgeschlossen 41 (4 mehr als am Freitag) · Fehlgeschlagen 2 (1 weniger) · "
+         "Überfällig 1 (unverändert) · Mittlere Dauer 38 min (3 min mehr)"),
+        ("digest.weekly", "en", "[relay] Weekly digest 9 March: 169 completed, 2 failed, 1 overdue",
+         "3 need attention. Completed 169 (down 11 vs. the week before) · Failed 2 (no change) · "
+         "Overdue 1 (down 3) · Median time 38 min (no change)"),
+        ("digest.weekly", "de",
+         "[relay] Wochenübersicht 9. März: 169 abgeschlossen, 2 fehlgeschlagen, 1 überfällig",
+         "3 brauchen Aufmerksamkeit. Abgeschlossen 169 (11 weniger als in der Vorwoche) · "
+         "Fehlgeschlagen 2 (unverändert) · Überfällig 1 (3 weniger) · Mittlere Dauer 38 min (unverändert)"),
+        ("digest.empty", "en", "[relay] Weekly digest 9 March: no runs",
+         "No runs last week; relay is receiving events"),
+        ("digest.empty", "de", "[relay] Wochenübersicht 9. März: keine Läufe",
+         "Keine Läufe in der letzten Woche; relay empfängt Ereignisse"),
+        ("roundup.quiet", "en", "[relay] While it was quiet: 3 completed, 1 failed",
+         "1 needs attention: 3 completed, 1 failed"),
+        ("roundup.overflow", "de", "[relay] 12 weitere Läufe: 10 abgeschlossen, 1 fehlgeschlagen, 1 läuft",
+         "1 braucht Aufmerksamkeit: 10 abgeschlossen, 1 fehlgeschlagen, 1 läuft"),
+    ],
+)  # fmt: skip
+def test_an_inbox_shows_the_gist(renderer: Renderer, name: str, language: str, subject: str, preheader: str) -> None:
+    content = mail(renderer, name, language=language)
+
+    assert (content["subject"], content["preheader"]) == (subject, preheader)
+
+
+def test_a_mail_of_a_failure_answers_in_the_order_of_the_questions(renderer: Renderer) -> None:
+    text = mail(renderer, "operation.failed")["text"]
+
+    order = ["Failed", "Comprehensive Customer", "Stopped in Machine", "Since 20 January 2024, 12:52 CET",
+             "SOURCE_TIMEOUT", "did not answer for 300 s", "temporary", "View error: https://"]  # fmt: skip
+    assert sorted(order, key=text.index) == order
+
+
+def test_a_mail_of_a_failure_says_what_it_holds_up(renderer: Renderer) -> None:
+    def in_batch(body: samples.Body) -> samples.Body:
+        if body["event"] != "operation.failed":
+            return body
+        members = [{"operationId": body["operation"]["operationId"], "operationKey": "a", "status": "Failed"},
+                   {"operationId": "b", "operationKey": "b", "status": "Pending", "dependencies": ["a"]},
+                   {"operationId": "c", "operationKey": "c", "status": "Pending", "dependencies": ["b"]}]  # fmt: skip
+        return body | {"batch": {"batchId": "batch-1", "operations": members}}
+
+    english, german = (
+        mail(renderer, "operation.failed", language=language, change=in_batch)["text"] for language in LANGUAGES
+    )
+
+    assert "\n2 later runs of this batch are waiting.\n" in english
+    assert "\n2 weitere Läufe dieses Batches warten.\n" in german
+
+
+def test_a_long_error_is_cut_at_500_characters_and_the_rest_is_linked(renderer: Renderer) -> None:
+    content = mail(renderer, "operation.failed", change=samples.maximal)
+    html = document(content["html"])
+
+    error = next(element for element in html.iter("div") if "error" in element.get("class", "").split())
+    assert len("".join(error.itertext())) == 500
+    assert "Read the whole error: https://mining.example.com/api/" in content["text"]
+    assert "Read the whole error" not in mail(renderer, "operation.failed")["text"]
+
+
+def test_a_file_says_until_when_it_can_be_had(renderer: Renderer) -> None:
+    def expiring(body: samples.Body) -> samples.Body:
+        for artifact in body.get("results", {}).get("artifacts", [])[:1]:
+            artifact["expiresAt"] = "2024-01-27T12:00:00Z"
+        return body
+
+    english, german = (
+        mail(renderer, "operation.completed", language=language, change=expiring)["text"] for language in LANGUAGES
+    )
+
+    assert "PDF, 3.2 MB, available until 27 January 2024, 13:00 CET" in english
+    assert "PDF, 3,2 MB, verfügbar bis 27. Januar 2024, 13:00 Uhr (MEZ)" in german
+    assert english.count("available until") == 1
+
+
+def test_a_mail_says_why_it_came_and_how_to_end_it(renderer: Renderer) -> None:
+    content = mail(renderer, "operation.completed", language="de")
+
+    assert "Ziel „analysts“" in content["text"]
+    assert f"Abbestellen: {digests.UNSUBSCRIBE}" in content["text"]
+    assert f'href="{digests.UNSUBSCRIBE}"' in content["html"]
+
+
+@pytest.mark.parametrize("address", ["", "javascript:alert(1)", "https://user@evil.example/"])
+def test_no_mail_offers_to_end_it_where_that_is_not_possible(renderer: Renderer, address: str) -> None:
+    event = samples.messages()["operation.completed"]
+    content = renderer.render(
+        "email", "each", event, (event,), language="en", timezone="UTC", now=event.occurred_at, unsubscribe=address
+    )
+
+    assert "Unsubscribe" not in content["text"] + content["html"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "english", "german"),
+    [
+        ("silent", "Last event 32 min ago, at 13:52. It is at 67%.",
+         "Letztes Ereignis vor 32 min, um 13:52 Uhr. Stand: 67 %."),
+        ("flat", "At 67% since 13:31 (32 min). Last sign of life 13:52.",
+         "Seit 13:31 bei 67 % (32 min). Letztes Lebenszeichen 13:52."),
+        ("overdue", "It was first expected to finish at 13:15 and is still running. It is at 67%.",
+         "Der Lauf sollte ursprünglich um 13:15 Uhr fertig sein und läuft noch. Stand: 67 %."),
+        ("deadline", "Its time limit passed at 14:15, but no end was reported. It is at 67%.",
+         "Das Zeitlimit ist um 14:15 Uhr abgelaufen, ein Ende wurde nicht gemeldet. Stand: 67 %."),
+    ],
+)  # fmt: skip
+def test_a_run_that_does_not_go_on_says_since_when(renderer: Renderer, rule: str, english: str, german: str) -> None:
+    texts = [mail(renderer, f"operation.stalled.{rule}", language=language)["text"] for language in LANGUAGES]
+
+    assert english in texts[0]
+    assert german in texts[1]

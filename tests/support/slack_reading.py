@@ -1,0 +1,30 @@
+"""What people read of a message in Slack."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+NBSP = "\u00a0"
+
+
+def profiles(content: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The message's blocks by profile; not every message has a richer form."""
+    return {profile: content[profile] for profile in ("blocks", "rich") if profile in content}
+
+
+def texts(node: Any) -> Iterator[str]:
+    """Every text that people read, in reading order."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("text", "title") and isinstance(value, str):
+                yield value
+            yield from texts(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from texts(item)
+
+
+def shown(content: dict[str, Any]) -> str:
+    """The message as it is read, without links' addresses."""
+    text = "\n".join(texts(content["blocks"])).replace(NBSP, " ")
+    return re.sub(r"<[^|>]+\|([^>]*)>", r"\1", text)
