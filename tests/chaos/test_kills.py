@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.events import body
 from tests.support.patience import patience
+from tests.support.ports import own_host
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.stage import CONFIG, Surroundings, post, surroundings
@@ -101,7 +102,7 @@ async def check(around: Surroundings, load: Load) -> None:
 async def run(
     server: RedisServer, kills: int, kill: Callable[[RunningRelay], Awaitable[None]], pick: random.Random
 ) -> None:
-    async with surroundings(server.url) as around, RunningRelay(CONFIG, around.env) as relay:
+    async with surroundings(server.url, RELAY_HOST=own_host()) as around, RunningRelay(CONFIG, around.env) as relay:
         load = Load(relay)
         async with load.sending():
             for _ in range(kills):

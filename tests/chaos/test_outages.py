@@ -8,6 +8,7 @@ import pytest
 
 from tests.chaos.test_kills import DURABLE, Load, check
 from tests.support.events import body
+from tests.support.ports import own_host
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.stage import CONFIG, Stage, post, running, surroundings
@@ -108,7 +109,10 @@ async def test_a_frozen_redis_is_answered_503_and_recovered_from() -> None:
 @pytest.mark.timeout(120)
 async def test_sigterm_under_load_exits_in_time_and_loses_or_doubles_nothing() -> None:
     with RedisServer(**DURABLE) as server:
-        async with surroundings(server.url) as around, RunningRelay(CONFIG, around.env, grace=10) as relay:
+        async with (
+            surroundings(server.url, RELAY_HOST=own_host()) as around,
+            RunningRelay(CONFIG, around.env, grace=10) as relay,
+        ):
             load = Load(relay)
             async with load.sending():
                 for _ in range(5):

@@ -9,10 +9,8 @@ import contextlib
 import itertools
 import json
 import math
-import random
 import signal
 import socket
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +26,7 @@ from tests.support import haproxy
 from tests.support.commands import Serving
 from tests.support.events import body
 from tests.support.patience import patience
+from tests.support.ports import own_host
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Sender
 from tests.support.stage import CONFIG, SECRET, Surroundings, now, surroundings
@@ -43,8 +42,8 @@ needs_haproxy = pytest.mark.skipif(not haproxy.BINARY, reason="haproxy is not in
 
 
 def free_place() -> str:
-    """host:port that nobody else takes: on Linux every address of 127/8 is ours, and nobody connects from this one."""
-    host = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.1" if sys.platform == "linux" else "127.0.0.1"
+    """host:port that nobody else takes, not even to connect from it."""
+    host = own_host()
     with socket.socket() as probe:
         probe.bind((host, 0))
         return f"{host}:{probe.getsockname()[1]}"

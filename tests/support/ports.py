@@ -3,6 +3,7 @@
 import contextlib
 import random
 import socket
+import sys
 
 NEVER_GIVEN_OUT = range(20_000, 32_000)  # below those that the system hands out, so that nobody gets one meanwhile
 
@@ -17,3 +18,12 @@ def free_ports(count: int) -> list[int]:
         if len(free) == count:
             return free
     raise AssertionError(f"no {count} free ports on 127.0.0.1 from {NEVER_GIVEN_OUT.start} on")
+
+
+def own_host() -> str:
+    """An address of this machine at which nobody else listens: on Linux all of 127/8 is ours.
+
+    Where a process is killed, no server of another test can take its port there and answer in its place.
+    """
+    dice = random.SystemRandom()  # `random` itself is seeded alike in all processes of a test run
+    return f"127.{dice.randrange(1, 255)}.{dice.randrange(256)}.1" if sys.platform == "linux" else "127.0.0.1"
