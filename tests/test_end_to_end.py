@@ -43,6 +43,7 @@ def tenant(document: dict[str, Any], name: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("source", ["progress", "completion", "error", "async-operations"])
 @pytest.mark.parametrize("name", TOLD)
+@pytest.mark.slow
 async def test_every_document_through_every_callback_is_told_rightly_in_both_languages(
     running_stage: Stage, name: str, source: str
 ) -> None:

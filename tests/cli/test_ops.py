@@ -191,6 +191,7 @@ async def passing(sandbox: Stage, redis_server: RedisServer, clock: Clock) -> As
         yield opened
 
 
+@pytest.mark.slow
 async def test_watch_tells_each_change_once_until_the_end(passing: Stage) -> None:
     stall = {"scenario": "stall", "stallFor": 30 * MINUTE}  # from minute 28 on, at 63 %
     id_ = (await passing.start(parameters={"sandbox": stall}, timeout=7200))["operationId"]
@@ -205,6 +206,7 @@ async def test_watch_tells_each_change_once_until_the_end(passing: Stage) -> Non
 
 
 @pytest.mark.parametrize(("scenario", "ended", "code"), [("success", "Completed", 0), ("failure", "Failed", 1)])
+@pytest.mark.slow
 async def test_watch_as_json_is_a_line_for_each_state_and_leaves_by_how_it_ended(
     passing: Stage, scenario: str, ended: str, code: int
 ) -> None:
@@ -238,6 +240,7 @@ async def test_what_is_wrong_is_said(sandbox: Stage, arguments: list[str], code:
     assert "Traceback" not in done.output
 
 
+@pytest.mark.slow
 async def test_a_wrong_token_and_a_platform_that_is_away_are_said_without_the_token(sandbox: Stage) -> None:
     wrong = await ops(sandbox, "list", PLATFORM_TOKEN="another-token")
     away = await ops(sandbox, "list", PLATFORM_URL="http://127.0.0.1:9")

@@ -26,6 +26,7 @@ def loads_or_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.slow
 def test_a_damaged_file_is_never_worse_than_refused(seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(50):
@@ -52,6 +53,7 @@ PLACES = [line for line in GOOD.splitlines() if ": " in line]
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(PLACES), VALUES)
+@pytest.mark.slow
 def test_any_value_anywhere_is_accepted_or_refused(place: str, value: object) -> None:
     key = place.partition(": ")[0]
 

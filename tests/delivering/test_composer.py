@@ -45,6 +45,7 @@ async def test_every_attempt_of_a_delivery_is_the_same_notification(
     assert (first.delivery, first.created_at) == (second.delivery, second.created_at)
 
 
+@pytest.mark.slow
 async def test_a_broken_template_still_tells(
     store: Store, wire: Wire, config: Config, clock: Clock, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from structlog.testing import capture_logs
 
 from relay.channels.email.channel import Email
@@ -54,6 +55,7 @@ async def test_a_failing_delivery_is_a_warning_and_a_dead_letter_an_error(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_while_redis_is_away_all_channels_together_say_so_once(
     redis_server: RedisServer, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
 ) -> None:

@@ -104,6 +104,7 @@ async def test_whoever_is_not_named_is_told_so_and_nothing_happens(redis_server:
 
 
 @pytest.mark.parametrize("method", ["auth.test", "users.info", "users.lookupByEmail"])
+@pytest.mark.slow
 async def test_a_slack_that_does_not_say_who_it_is_costs_nobody_three_seconds(
     method: str, redis_server: RedisServer
 ) -> None:

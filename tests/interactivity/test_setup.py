@@ -35,6 +35,7 @@ def test_relay_check_tells_who_may_press_what_and_what_slack_needs(tmp_path: Pat
     assert not [one for one in facts["warnings"] if one["path"].startswith(("platform", "channels"))]
 
 
+@pytest.mark.slow
 def test_relay_check_says_what_retry_and_cancel_lack(tmp_path: Path) -> None:
     file = tmp_path / "relay.yaml"
     file.write_text(CONFIG.read_text("utf-8").replace("tenant: tenant-1, project: project-1, ", ""))

@@ -131,6 +131,7 @@ async def test_another_project_is_not_asked_about(redis_server: RedisServer, tmp
         assert [one for one in platform.asked if "op-1" in one.path] == []
 
 
+@pytest.mark.slow
 async def test_what_no_webhook_told_is_told_after_a_start_with_its_results(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:

@@ -347,6 +347,7 @@ async def test_who_unsubscribed_is_not_told_by_the_next_operation_either(run: Ru
     assert (ledger.counts["held:unsubscribed"], len(run.stage.around.inbox.mails)) == (1, 0)
 
 
+@pytest.mark.slow
 async def test_the_refusal_is_explained_before_and_after(run: Run, tmp_path: Path) -> None:
     event = tmp_path / "event.json"
     event.write_text(

@@ -94,6 +94,7 @@ class TestWindows:
         days=st.frozensets(st.integers(0, 6), min_size=1),
     )
     @settings(max_examples=300, deadline=None)
+    @pytest.mark.slow
     def test_windows_tile_time(self, zone: str, now: float, clock: time, days: frozenset[int]) -> None:
         this, following = windows(now, clock, days, zone)
 

@@ -81,6 +81,7 @@ def test_data_can_not_become_structure(alone: Build) -> None:
          r"email/layout\.html:2: autoescape cannot be changed"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_fault_stops_the_start_and_names_file_and_line(alone: Build, files: dict[str, str], place: str) -> None:
     with pytest.raises(TemplateError, match=place):
         alone(files)

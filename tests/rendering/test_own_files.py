@@ -184,6 +184,7 @@ def french(*, without: str = "") -> str:
     return written.getvalue().decode()
 
 
+@pytest.mark.slow
 def test_a_whole_catalogue_is_all_that_a_third_language_needs(own: Build) -> None:
     renderer = own({"locales/fr/messages.po": french()})
 
@@ -206,6 +207,7 @@ def test_a_language_of_the_users_own_may_be_configured(tmp_path: Path) -> None:
     assert languages([tmp_path, BUILT_IN]) == ("en", "fr", "de")
 
 
+@pytest.mark.slow
 def test_what_a_third_language_lacks_is_told(own: Build) -> None:
     renderer = own({"locales/fr/messages.po": french(without="Files")})
 

@@ -218,6 +218,7 @@ def test_a_check_finds_what_is_not_translated(own: Build) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_check_tries_the_users_own_samples(own: Build) -> None:
     body = samples.bodies()["operation.paused"] | {"event": "operation.resumed", "note": "x"}
     renderer = own({

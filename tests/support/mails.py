@@ -1,14 +1,16 @@
 """Every mail that relay sends, and how its HTML reads: in order, and in which colours, in both schemes."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
 import html5lib
 
+from relay.domain.events import Event
 from relay.rendering import Renderer, RenderOptions
 from tests.support import digests, samples
 
@@ -26,21 +28,27 @@ def renderer() -> Renderer:
     return Renderer([ROOT / "templates"], RenderOptions(samples.BASE_URL))
 
 
+@cache
+def events_of(change: Change) -> dict[str, Event]:
+    """The event of every single mail."""
+    alarms = {name: samples.event_of(change(body)) for name, body in samples.watchdog_bodies().items()}
+    return {**samples.messages(change), **alarms}
+
+
 def mail(renderer: Renderer, name: str, *, language: str = "en", change: Change = dict) -> dict[str, Any]:
     """The mail of this name; `change` is applied to the documents of a single one."""
+    return {**_mail(renderer, name, language, change)}
+
+
+@cache
+def _mail(renderer: Renderer, name: str, language: str, change: Change) -> dict[str, Any]:
     if name in digests.DIGESTS:
         return digests.render(renderer, "email", name, language)
-    events = samples.messages(change)
-    events |= {each: samples.event_of(change(body)) for each, body in samples.watchdog_bodies().items()}
+    events = events_of(change)
     return renderer.render(
         "email", "each", events[name], samples.history_of(name, events), language=language, timezone="Europe/Berlin",
         now=datetime(2024, 1, 20, 13, 30, tzinfo=UTC), destination="analysts", unsubscribe=digests.UNSUBSCRIBE,
     )  # fmt: skip
-
-
-def changes_of(name: str) -> Iterable[str]:
-    """In which forms this mail can be had: a digest's documents are its own."""
-    return CHANGES if name in SINGLE else ["typical"]
 
 
 def document(html: str) -> Element:

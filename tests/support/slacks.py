@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,15 @@ def month_end(done: int, failed: int, running: int, later: int = 0) -> Body:
 NAMES = tuple(bodies())
 
 
+@cache
+def events_of(change: Change) -> dict[str, Event]:
+    """The event of every message."""
+    return {name: samples.event_of(change(body)) for name, body in bodies().items()}
+
+
 def event_and_history(name: str, change: Change = deepcopy) -> tuple[Event, tuple[Event, ...]]:
     """The event that leads to this message, and what was known when it came."""
-    events = {each: samples.event_of(change(body)) for each, body in bodies().items()}
+    events = events_of(change)
     event = events[name]
     if not name.startswith("operation.stalled"):
         events = {each: other for each, other in events.items() if "stalled" not in each}
@@ -79,6 +86,11 @@ def event_and_history(name: str, change: Change = deepcopy) -> tuple[Event, tupl
 def message(
     renderer: Renderer, name: str, kind: Kind = "each", language: str = "en", change: Change = deepcopy
 ) -> dict[str, Any]:
+    return deepcopy(_message(renderer, name, kind, language, change))
+
+
+@cache
+def _message(renderer: Renderer, name: str, kind: Kind, language: str, change: Change) -> dict[str, Any]:
     event, history = event_and_history(name, change)
     return renderer.render(
         "slack", kind, event, history, language=language, timezone="Europe/Berlin", now=NOW, destination="team"

@@ -55,6 +55,7 @@ class TestCheck:
 
 
 class TestClosing:
+    @pytest.mark.slow
     async def test_closing_ends_lookups_that_still_run(self, connect: Connect, slack: SlackStandin) -> None:
         slack.outages["users.lookupByEmail"] = Fault(hang=True)
         channel = connect(deadline=patience(3.0))

@@ -206,6 +206,7 @@ class TestConnections:
 
         assert (error.outcome_unknown, len(slack.called(POST))) == (True, 1)
 
+    @pytest.mark.slow
     async def test_an_answer_that_never_comes_is_not_waited_for(self, connect: Connect, slack: SlackStandin) -> None:
         slack.outages[POST] = Fault(hang=True)
 
@@ -214,6 +215,7 @@ class TestConnections:
         assert decision(error) == (False, "", True)
         assert str(error) == "Slack did not answer chat.postMessage to #process-mining: no answer in time"
 
+    @pytest.mark.slow
     async def test_all_steps_of_an_attempt_share_its_deadline(self, connect: Connect, slack: SlackStandin) -> None:
         slack.script(POST, Fault(error="invalid_blocks"), Fault(hang=True))
         started, deadline = asyncio.get_running_loop().time(), patience(1.0)
@@ -233,6 +235,7 @@ class TestConnections:
 
         assert (decision(error), slack.called(POST)) == ((False, "", False), [])
 
+    @pytest.mark.slow
     async def test_a_handshake_that_never_ends_sent_nothing(self, connect: Connect) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             port = silent.getsockname()[1]

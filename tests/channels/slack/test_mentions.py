@@ -173,6 +173,7 @@ class TestMentions:
 
         assert message.text.startswith("@analyst ")
 
+    @pytest.mark.slow
     async def test_a_lookup_that_hangs_delays_no_message_for_long(self, connect: Connect, slack: SlackStandin) -> None:
         slack.outages["users.lookupByEmail"] = Fault(hang=True)
         channel = connect(deadline=patience(3.0))

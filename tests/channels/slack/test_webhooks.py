@@ -178,6 +178,7 @@ class TestAnswers:
         assert "no_service: make a new webhook in Slack" in str(error)
 
     @pytest.mark.parametrize("fault", [Fault(close=True), Fault(hang=True)], ids=["close", "hang"])
+    @pytest.mark.slow
     async def test_no_answer_leaves_doubt(self, fault: Fault, slack: SlackStandin, connect: Connect) -> None:
         slack.script("webhook", fault)
 
