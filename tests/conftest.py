@@ -17,6 +17,12 @@ from tests.support.redis_server import RedisServer
 from tests.support.sandbox import Stage, stage
 
 
+@pytest.hookimpl(trylast=True)  # after they have been shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest begin first: at the end, nobody waits for one of them alone."""
+    items.sort(key=lambda item: "chaos" not in item.path.parts)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the hook of pytest-timeout, which then reads this mark
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """A test may take as long as it or the configuration says, and longer on a busy machine."""

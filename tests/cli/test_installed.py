@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from relay.cli import COMMANDS
-from tests.support.commands import ROOT, Done, relay_itself
+from tests.support.commands import ROOT, Done, environment, relay
+from tests.support.forked import ForkServer
 from tests.support.inprocess import NEEDED, SHIPPED
 
 pytestmark = pytest.mark.slow
@@ -42,10 +43,17 @@ RUNS = {
 NEED = {"serve": "relay[embedded]", "sandbox": "relay[embedded]", "demo": "relay[demo]"}
 
 
-async def run(name: str, folder: Path) -> Done:
+@pytest.fixture(scope="module")
+def without(tmp_path_factory: pytest.TempPathFactory) -> ForkServer:
+    """A process without the extras, which has imported every command that can do without."""
+    folder = tmp_path_factory.mktemp("site")
     (folder / "sitecustomize.py").write_text(WITHOUT, "utf-8")
-    env = {"PYTHONPATH": f"{folder}:{ROOT}", "PATH": "", "RELAY_DATA_DIR": str(folder / "data"), "RELAY_PORT": "0"}
-    return await relay_itself(*RUNS[name], env=NEEDED | env, cwd=folder)
+    return ForkServer(environment({"PYTHONPATH": f"{folder}:{ROOT}"}))
+
+
+async def run(name: str, folder: Path, without: ForkServer) -> Done:
+    env = {"PATH": "", "RELAY_DATA_DIR": str(folder / "data"), "RELAY_PORT": "0"}
+    return await relay(*RUNS[name], env=NEEDED | env, cwd=folder, server=without)
 
 
 def test_every_command_is_run_here() -> None:
@@ -53,8 +61,8 @@ def test_every_command_is_run_here() -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-async def test_a_command_works_or_says_what_to_install(name: str, tmp_path: Path) -> None:
-    done = await run(name, tmp_path)
+async def test_a_command_works_or_says_what_to_install(name: str, tmp_path: Path, without: ForkServer) -> None:
+    done = await run(name, tmp_path, without)
 
     assert "Traceback" not in done.err
     assert done.out or done.err
@@ -62,8 +70,8 @@ async def test_a_command_works_or_says_what_to_install(name: str, tmp_path: Path
     assert done.status == (1 if done.err else 0)
 
 
-async def test_check_warns_that_serve_will_find_no_redis(tmp_path: Path) -> None:
-    done = await run("check", tmp_path)
+async def test_check_warns_that_serve_will_find_no_redis(tmp_path: Path, without: ForkServer) -> None:
+    done = await run("check", tmp_path, without)
 
     assert "warning: " in done.out
     assert "relay[embedded]" in done.out

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.forked import ROOT, fork_server
+from tests.support.forked import ROOT, ForkServer, fork_server
 from tests.support.patience import patience
 from tests.support.running import RunningRelay
 
@@ -36,11 +36,13 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
     return {**inherited, "COLUMNS": "200", "NO_COLOR": "1", **env}
 
 
-async def relay(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT) -> Done:
+async def relay(
+    *arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT, server: ForkServer | None = None
+) -> Done:
     """Run `relay …` to its end, in a process that has imported relay already."""
     with tempfile.TemporaryFile() as nothing, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         streams = [file.fileno() for file in (nothing, out, err)]
-        status = await _run(arguments, environment(env), cwd, streams)
+        status = await _run(arguments, environment(env), cwd, streams, server)
         texts = [os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode() for file in (out, err)]
     return Done(status, *texts)
 
@@ -82,8 +84,14 @@ async def relay_on_terminal(*arguments: str | Path, env: Mapping[str, str], cwd:
     return Done(status, shown.decode().replace("\r\n", "\n"), "")
 
 
-async def _run(arguments: Sequence[str | Path], env: Mapping[str, str], cwd: Path, streams: Sequence[int]) -> int:
-    return await fork_server().start([*map(str, arguments)], env, cwd, streams).wait(patience())
+async def _run(
+    arguments: Sequence[str | Path],
+    env: Mapping[str, str],
+    cwd: Path,
+    streams: Sequence[int],
+    server: ForkServer | None = None,
+) -> int:
+    return await (server or fork_server()).start([*map(str, arguments)], env, cwd, streams).wait(patience())
 
 
 class Serving(RunningRelay):

@@ -37,12 +37,12 @@ NUMBER = struct.Struct("!q")
 class ForkServer:
     """The process, as a test's process sees it; it ends with that."""
 
-    def __init__(self) -> None:
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
         # Not pytest's tmp_path: that is too long for the path of a socket.
         self._folder = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))
         command = [sys.executable, "-m", __name__, str(self._folder / "sock")]
         process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
         weakref.finalize(self, _end, process, self._folder)
         assert process.stdout
@@ -109,7 +109,8 @@ def _read_number(connection: socket.socket) -> int:
 def serve(address: str) -> None:
     """Fork for each connection, until standard input ends: the kernel closes it, however the tests end."""
     for name in (*import_module("relay.cli").COMMANDS, "timeline", "explanation"):
-        import_module(f"relay.cli.{name}")
+        with contextlib.suppress(ImportError):  # of an extra that is not there: the command itself says so
+            import_module(f"relay.cli.{name}")
     gc.collect()
     gc.freeze()  # forks share these pages
     with socket.socket(socket.AF_UNIX) as listener:

@@ -1,7 +1,7 @@
 """Every mail that relay sends, and how its HTML reads: in order, and in which colours, in both schemes."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -49,6 +49,11 @@ def _mail(renderer: Renderer, name: str, language: str, change: Change) -> dict[
         "email", "each", events[name], samples.history_of(name, events), language=language, timezone="Europe/Berlin",
         now=datetime(2024, 1, 20, 13, 30, tzinfo=UTC), destination="analysts", unsubscribe=digests.UNSUBSCRIBE,
     )  # fmt: skip
+
+
+def changes_of(name: str) -> Iterable[str]:
+    """In which forms this mail can be had: a digest's documents are its own."""
+    return CHANGES if name in SINGLE else ["typical"]
 
 
 def document(html: str) -> Element:
