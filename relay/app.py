@@ -16,7 +16,7 @@ import structlog
 
 from relay import metrics
 from relay.background.scheduler import PERIOD
-from relay.background.schedulers import schedulers
+from relay.background.wiring import build_schedulers
 from relay.channels import CHANNELS
 from relay.config import Config
 from relay.coordinator import Coordinator
@@ -96,17 +96,17 @@ class Relay:
 
     async def run(self) -> None:
         """Serve until `stop`. EmbeddedRedisError if the private Redis cannot be had or kept."""
-        current, clock = self._coordinator, self._clock
-        config, renderer, channels = current.config, current.renderer, current.channels
+        coordinator, clock = self._coordinator, self._clock
+        config, renderer, channels = coordinator.config, coordinator.renderer, coordinator.channels
         outage = Outage(time.monotonic)  # how long it lasts is no matter of the calendar
-        current.log_warnings()
+        coordinator.log_warnings()
         # Closed in reverse: receiver and worker together, the loops, channels, the platform's client, store, Redis.
         async with contextlib.AsyncExitStack() as stack:
             embedded = await self._embedded(stack)
             name = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
             store = Store.open(embedded.url if embedded else config().redis.url, worker=name, lease=self._lease)
             stack.push_async_callback(store.aclose)
-            health = Health(store, config, clock=clock, notices=current.template_faults, outage=outage)
+            health = Health(store, config, clock=clock, notices=coordinator.template_faults, outage=outage)
             await health.prepare()
             stack.push_async_callback(cancelled, asyncio.create_task(health.watch()))
             lookups = Lookups(lambda: config().platform)
@@ -119,8 +119,8 @@ class Relay:
             interactivity = Interactivity(
                 config, renderer, CHANNELS, channels, key=suppressions.key, ingest=ingest, clock=clock
             )
-            current.open_channels({PLATFORM: Executor(lambda: lookups.client, report=interactivity.report)})
-            stack.push_async_callback(current.aclose)
+            coordinator.open_channels({PLATFORM: Executor(lambda: lookups.client, report=interactivity.report)})
+            stack.push_async_callback(coordinator.aclose)
             composer = Composer(
                 config,
                 renderer,
@@ -131,7 +131,7 @@ class Relay:
             )
             # In every role, since it is woken for each new delivery; it runs only where relay delivers.
             worker = Worker(store, channels, composer, config=config, clock=clock, outage=outage)
-            ticking = schedulers(
+            ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
             receiver = self._receiver(ingest, health, outage)
@@ -140,7 +140,7 @@ class Relay:
                 receiver.sources = self._sources()
                 health.resume()
 
-            current.subscribe(reloaded)
+            coordinator.subscribe(reloaded)
             presses = interactivity.endpoint(outage)
             app = make_app(receiver)
             app.add_routes(unsubscribe.routes())

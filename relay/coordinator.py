@@ -1,4 +1,4 @@
-"""The configuration of now, and what is made of it: templates and channels. A reload exchanges them.
+"""The current configuration, and what is made of it: templates and channels. A reload exchanges them.
 
 A file is taken whole or not at all, so a bad one changes nothing. What is being sent with the old settings ends as it
 began: old channels are closed when relay stops.
@@ -7,6 +7,7 @@ began: old channels are closed when relay stops.
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
@@ -39,7 +40,8 @@ def build_channels(config: Config) -> dict[str, Channel]:
 
 
 class Coordinator:
-    """`config()`, `renderer()` and `channels` are those of now: whoever needs them asks each time.
+    """`config()` and `renderer()` are the current ones: whoever needs them asks each time. `channels` is one dict for
+    good, changed in place.
 
     Raises ConfigError, or TemplateError, if there is nothing to start with.
     """
@@ -52,7 +54,7 @@ class Coordinator:
         self._closing: set[asyncio.Task[None]] = set()
         self._config = load(path, env=env, channels=CHANNELS)
         self._renderer = build_renderer(self._config)
-        self.channels: dict[str, Channel] = {}
+        self.channels: Final[dict[str, Channel]] = {}
 
     def config(self) -> Config:
         return self._config
@@ -67,7 +69,7 @@ class Coordinator:
 
     def open_channels(self, internal: Mapping[str, Channel]) -> None:
         """Make the channels: the configured ones, and these, which relay has for itself."""
-        self.channels |= {**build_channels(self._config), **internal}
+        self.channels.update({**build_channels(self._config), **internal})
 
     def subscribe(self, subscriber: Callable[[], None]) -> None:
         """Call this after each reload that was not refused."""

@@ -25,7 +25,8 @@ class Channel(Protocol):
     default_events = None    the events that a destination of mode `each` gets where no rule names them; None: all
     unsubscribes = False     each message has one reader, who can end it: it gets a link, and its address may be
                              suppressed
-    max_requested = 0        how many addresses one operation may ask for
+    max_requested = 0        how many addresses one operation may ask for; who may be asked for is a field of
+                             `Audience`, `DynamicDestinations` and `KEYS` (relay.policy.recipients) too
     requested_address(name, allowed) -> str
                              the address that an operation may ask for by this name, given what dynamic_destinations
                              lists for the channel; ValueError says why not

@@ -70,6 +70,9 @@ def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterato
     if event.name not in KNOWN_EVENTS:
         yield "no state of the operation: told at once, beside the live message"
         return
+    if live.update_only:
+        yield sentences(Held)[Held.SHOWN_BESIDE]
+        return
     if not presentation.new_message:
         yield "its priority is Low: no message is begun for it, only one that stands is kept up to date"
         return

@@ -30,10 +30,14 @@ def console(*, soft_wrap: bool = False) -> Console:
 
 
 def table(*headings: str, whole: Collection[str] = ()) -> Table:
-    """A table without rows. What is too long for its column is folded there, but for the columns kept `whole`."""
+    """A table without rows. What is too long for its column is folded there.
+
+    In the columns kept `whole` it is cut instead, and marked so.
+    """
     empty = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     for heading in headings:
-        empty.add_column(heading, no_wrap=heading in whole, overflow="fold")
+        cut = heading in whole
+        empty.add_column(heading, no_wrap=cut, overflow="ellipsis" if cut else "fold")
     return empty
 
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+_LARGEST = 1e300  # JSON's whole numbers have no end; a number beyond this cannot become a float
+
 
 def mapping(value: object) -> Mapping[str, Any]:
     """The object, or an empty one."""
@@ -17,4 +19,6 @@ def rows(value: object) -> list[Mapping[str, Any]]:
 
 def finite(value: object) -> float | None:
     """The number, if it is one that can be shown and calculated with."""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) <= _LARGEST and math.isfinite(value) else None

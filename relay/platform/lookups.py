@@ -39,7 +39,7 @@ class Lookups:
         return (await self.client.results(operation)).sent()
 
     async def document(self, operation: str) -> dict[str, Any]:
-        """Its state; where it says of a mishap only that it happened, with the error that its results name."""
+        """Its state; where it says of a failure only that it happened, with the error that its results name."""
         document = (await self.client.status(operation)).sent()
         if document["status"] in UNSUCCESSFUL and not document.get("error"):
             try:

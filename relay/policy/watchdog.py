@@ -18,7 +18,7 @@ from relay.configfile.validation import Duration, DurationText, Off, Section, of
 from relay.domain.events import Document, Event
 from relay.domain.facts import merge_documents
 from relay.domain.parsing import ENVELOPE, parse
-from relay.domain.runs import Alarm, Alarms, Run
+from relay.domain.runs import GRAVITY, Alarm, Alarms, Run
 
 SOURCE = "relay"  # what relay's own events come from
 RHYTHM = 3  # silent for so many of the gaps that this run usually makes
@@ -70,7 +70,7 @@ class Alert:
     name: str  # operation.stalled or operation.recovered
     parts: Document  # `stalled` and `recovered` of the event's body
     alarms: Alarms
-    depends: tuple[str, ...] = ()  # `heard`, `moved`: it is moot if that has changed
+    depends: tuple[str, ...] = ()  # `heard`, `moved`: the alert is outdated if that has changed
 
 
 def _silent(run: Run, settings: Watchdog) -> float | None:
@@ -99,10 +99,9 @@ def _deadline(run: Run, settings: Watchdog) -> float | None:
     return run.deadline + settings.deadline_grace
 
 
-# The gravest first (`GRAVITY`). Each gives the moment from which it holds.
-RULES: Mapping[str, Callable[[Run, Watchdog], float | None]] = {
-    "deadline": _deadline, "overdue": _overdue, "silent": _silent, "flat": _flat,
-}  # fmt: skip
+_MOMENTS = {"deadline": _deadline, "overdue": _overdue, "silent": _silent, "flat": _flat}
+# The gravest first. Each gives the moment from which it holds.
+RULES: Mapping[str, Callable[[Run, Watchdog], float | None]] = {name: _MOMENTS[name] for name in GRAVITY}
 # The field of the run that says since when.
 SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "heard", "flat": "moved"}
 DEPENDS = {"silent": ("heard",), "flat": ("moved",)}

@@ -89,14 +89,14 @@ def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
             )
         except Exception as error:  # noqa: BLE001 - a fault of ours must not become the sender's
             metrics.unexpected_errors.inc()
-            where = place(error)
+            where = location_of(error)
             lines.error(log, "request.failed", where, error=type(error).__name__, place=where)
             return problem(503, UNEXPECTED)
 
     return answer
 
 
-def place(error: BaseException) -> str:
+def location_of(error: BaseException) -> str:
     """File and line that raised the error: what a log may know of it. Its text might quote a payload."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from relay.receiving.connection import Guard, GuardedConnection, watched
-from relay.receiving.problems import RateLimitedLog, place
+from relay.receiving.problems import RateLimitedLog, location_of
 
 MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
 CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
@@ -112,7 +112,7 @@ class _Quiet(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         event = "request.malformed" if isinstance(error, HttpProcessingError) else "request.failed"
-        self._lines.warning(log, event, error=type(error).__name__, place=place(error) if error else "")
+        self._lines.warning(log, event, error=type(error).__name__, place=location_of(error) if error else "")
 
 
 class _Site(web.BaseSite):

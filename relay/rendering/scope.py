@@ -16,19 +16,19 @@ class MessageScope:
         self, library: TemplateSet, channel: str, message: str, destination: str, values: Mapping[str, Any]
     ) -> None:
         self._library = library
-        self._place = channel, message, destination
+        self._message = channel, message, destination
         self._values = values
         self._with_macros: dict[Escaping, Values] = {}
 
     def values(self, escaping: Escaping) -> Values:
         """What a template gets whose texts escape in this way."""
         if escaping not in self._with_macros:
-            channel, _, _ = self._place
+            channel, _, _ = self._message
             self._with_macros[escaping] = {**self._values, **self._library.macros(escaping, channel, self._values)}
         return self._with_macros[escaping]
 
     def fill_layout(self, ending: Ending, fields: Values, limit: int) -> str:
         """The layout with this ending, filled in with these fields too. TemplateError names file and line."""
-        channel, message, destination = self._place
+        channel, message, destination = self._message
         layout = self._library.layout(channel, message, ending, destination)
         return render_text(layout, {**self.values("html" if ending == "html" else "text"), **fields}, limit)

@@ -12,7 +12,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.rendering.checks import NOON
 from relay.rendering.context import context
-from relay.rendering.formats import format_of
+from relay.rendering.formats import FORMATS, format_of
 from relay.rendering.localized_values import Localizer
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.template_set import PARTS, SENTENCES, TemplateSet
@@ -39,7 +39,8 @@ def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[s
         own = {name for file, names in macros.items() if (file.parent.name, file.name) == parts_file for name in names}
         known_names = {*values, *PER_MESSAGE, *environment.globals, *source.names}
         yield from _of(source, environment, known_names, fields | ({"parts": own} if own else {}))
-    for channel, templates in library.messages.items():
+    channels = [*filter(library.messages.__contains__, FORMATS), *(library.messages.keys() - FORMATS.keys())]
+    for templates, channel in ((library.messages[channel], channel) for channel in channels):
         for template in templates.values():
             for field, why in format_of(channel).required.items():
                 if field not in template.fields:

@@ -11,7 +11,7 @@ import aiohttp
 import structlog
 
 from relay.errors import StoreUnavailable
-from relay.receiving.problems import place
+from relay.receiving.problems import location_of
 from relay.receiving.server import serve
 from relay.sandbox.api.server import ApiServer
 from relay.sandbox.context import SandboxContext
@@ -48,7 +48,7 @@ class SandboxWorker:
             except StoreUnavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - a broken record must not hold up those after it
-                log.error("sandbox.failed", record=record_name, error=type(error).__name__, place=place(error))
+                log.error("sandbox.failed", record=record_name, error=type(error).__name__, place=location_of(error))
         return len(due)
 
     async def _handle(self, kind: str, id_: str) -> None:
@@ -77,7 +77,7 @@ async def _repeat(turn: Callable[[], Awaitable[int]]) -> None:
             log.warning("sandbox.waiting", reason=str(error))
             pause = RETRY_PAUSE
         except Exception as error:  # noqa: BLE001 - the next turn may well succeed
-            log.error("sandbox.failed", error=type(error).__name__, place=place(error))
+            log.error("sandbox.failed", error=type(error).__name__, place=location_of(error))
             pause = RETRY_PAUSE
         await asyncio.sleep(pause)
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from relay.cli import explanation
 from relay.cli.explanation import explanation_of
+from relay.domain.deliveries import Live, Presentation, Target
 from relay.domain.events import Event
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, failed, progress, seed, started
@@ -116,14 +118,25 @@ def test_the_end_of_quiet_hours_is_read_off_the_clocks_of_the_destination() -> N
                         ("mode: live", "mode: live\n    timezone: Asia/Tokyo"))  # fmt: skip
     evening = datetime(2026, 7, 1, 18, 30, tzinfo=UTC)  # half past eight in Berlin, half past three in Tokyo
 
-    explanation = explanation_of(replace(failed(priority="High"), received_at=evening), config, CHANNELS)
+    destinations = explanation_of(replace(failed(priority="High"), received_at=evening), config, CHANNELS)[
+        "destinations"
+    ]
 
-    holds = {destination["destination"]: destination["holds"][0] for destination in explanation["destinations"]}
+    holds = {destination["destination"]: destination["holds"][0] for destination in destinations}
     sentence = "quiet hours: what would be a new message is told together at"
     assert holds == {
         "team": f"{sentence} 2026-07-02 07:00:00 JST",
         "analysts": f"{sentence} 2026-07-02 07:00:00 CEST",
     }
+
+
+def test_what_another_message_covers_is_explained_by_that_and_not_by_its_priority() -> None:
+    live = Live((), None, False, post_after=60.0, min_interval=15.0, update_only=True)
+    target = Target("team", "slack", "#team", presentation=Presentation(new_message=False), how=live)
+
+    assert [*explanation.holds(failed(priority="Critical"), target, "UTC")] == [
+        "another message tells it in the same conversation"
+    ]
 
 
 def test_an_unknown_event_at_a_live_destination_is_told_beside_the_message(tmp_path: Path) -> None:

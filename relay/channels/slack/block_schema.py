@@ -149,7 +149,7 @@ BLOCK_KINDS: Mapping[str, Fields] = {
     "context": {"elements*": _list(10, lambda value, at: typed(value, at, _CONTEXT, "element"))},
     "actions": {"elements*": _list(25, lambda value, at: typed(value, at, {"button": _BUTTON}, "element"))},
     "image": {**_IMAGE, "title": _text_object(2_000, "plain_text")},
-    "markdown": {"text*": text_check(MAX_TEXT)},  # all of them together: limits.SUMS
+    "markdown": {"text*": text_check(MAX_TEXT)},  # all of them together: _SUMS
     "rich_text": {"elements*": _any},
     "table": {"rows*": _table, "column_settings": _list(20, _COLUMN)},
     "data_table": {"rows*": _data_table, "caption": text_check(2_000), "page_size": _any},

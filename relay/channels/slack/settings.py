@@ -20,7 +20,7 @@ from pydantic import (
 from relay.channels.slack.authority import EVERYONE, kind_of
 from relay.channels.slack.directory import by_id
 from relay.configfile.units import duration
-from relay.configfile.validation import keyed
+from relay.configfile.validation import is_off, keyed
 from relay.policy.presentation import OWNER
 
 MODES = ("live", "each", "outcomes", "digest")
@@ -47,9 +47,9 @@ def _seconds(raw: object) -> float:
     return duration(raw)
 
 
-def _off_as_none(raw: object) -> object:
+def _limit_or_off(raw: object) -> object:
     """`off`, which is false in YAML, says that there is no limit."""
-    return None if raw is False or raw == "off" else keyed("{count: 20, per: 10m}, or off")(raw)
+    return None if is_off(raw) else keyed("{count: 20, per: 10m}, or off")(raw)
 
 
 def _false_as_off(raw: object) -> object:
@@ -109,7 +109,7 @@ class SlackSettings(BaseModel):
     webhooks: dict[str, SecretStr] = Field(default_factory=dict)  # by conversation: what goes there needs no token
     new_message_limit: Annotated[
         NewMessageLimit | None,
-        BeforeValidator(_off_as_none, json_schema_input_type=NewMessageLimit | Literal["off", False] | None),
+        BeforeValidator(_limit_or_off, json_schema_input_type=NewMessageLimit | Literal["off", False] | None),
         Field(validation_alias=AliasChoices("new_message_limit", "new_roots")),  # its old name is good for ever
     ] = NewMessageLimit()
     profile: Literal["classic", "rich"] = "classic"  # rich: the newer blocks too, where the workspace has them

@@ -17,7 +17,7 @@ class Fault:
 
     error   Slack's code, answered as {"ok": false}, with `extra` fields
     body    sent as it is, in place of JSON
-    taken   the call takes effect all the same, so that only its answer is lost
+    applied the call takes effect all the same, so that only its answer is lost
     close   the connection breaks without an answer
     hang    no answer ever comes
     """

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from relay.errors import StoreUnavailable
-from relay.receiving.problems import place
+from relay.receiving.problems import location_of
 from relay.sandbox.context import SandboxContext
 from relay.sandbox.engine.operations import Operations
 from relay.sandbox.runner import Job, JobResult, Runner, Stopped
@@ -111,7 +111,9 @@ class Jobs:
             fault = {"code": "INVALID_DATA", "message": str(error), "phase": progress.phase, "retryable": False}
             await self._operations.finish(operation.id, None, fault, "Failed")
         except Exception as error:  # noqa: BLE001 - a runner is foreign code
-            log.error("sandbox.job_failed", operation=operation.id, error=type(error).__name__, place=place(error))
+            log.error(
+                "sandbox.job_failed", operation=operation.id, error=type(error).__name__, place=location_of(error)
+            )
             fault = {"code": "RUNNER_FAILED", "message": f"The job ended with {type(error).__name__}",
                      "phase": progress.phase, "retryable": True}  # fmt: skip
             await self._operations.finish(operation.id, None, fault, "Failed")

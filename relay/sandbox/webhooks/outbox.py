@@ -14,7 +14,7 @@ import structlog
 from relay import __version__
 from relay.errors import StoreUnavailable
 from relay.policy.retry import RetryPolicy, delay
-from relay.receiving.problems import place
+from relay.receiving.problems import location_of
 from relay.receiving.signatures import sign
 from relay.sandbox.context import SandboxContext
 from relay.sandbox.schema.requests import Retrying
@@ -59,7 +59,7 @@ class Outbox:
         except StoreUnavailable as error:  # the claim comes due again
             log.warning("sandbox.unsettled", lane=lane, reason=str(error))
         except Exception as error:  # noqa: BLE001 - this one too, and the others go on
-            log.error("sandbox.failed", lane=lane, error=type(error).__name__, place=place(error))
+            log.error("sandbox.failed", lane=lane, error=type(error).__name__, place=location_of(error))
 
     async def _send_first(self, lane: str) -> None:
         state, now = self._context.state, self._context.clock()

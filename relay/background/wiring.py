@@ -15,7 +15,7 @@ from relay.store import Store
 from relay.store.reconciliation import ReconciliationState
 
 
-def schedulers(
+def build_schedulers(
     store: Store,
     ingest: Callable[[Event], Awaitable[Accepted]],
     config: Callable[[], Config],
