@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run-ready
 DEV    := $(VENV)/.dev-ready
 export PYTHONDONTWRITEBYTECODE :=  # some machines set it; then every process of the tests would compile everything again
-SPREAD := -n 4 --dist worksteal  # over twice as many processes as small machines have cores: many tests wait
+SPREAD := -n 4 --dist worksteal  # twice the cores of a small machine, since many tests mostly wait
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test quick lint lowest clean
@@ -24,7 +24,7 @@ run: $(RUN)      ## Serve with config/relay.yaml
 test: $(DEV)     ## Run the tests, on a real Redis and a real mail server
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
-quick: $(DEV)    ## Run those that start no program and no browser: for the hand, while you work
+quick: $(DEV)    ## Run the quick tests, while you work: they start no browser and none of relay's programs
 	$(BIN)/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
 
 lint: $(DEV)     ## Format, lint, types, import directions
@@ -34,10 +34,11 @@ lint: $(DEV)     ## Format, lint, types, import directions
 	$(BIN)/lint-imports
 
 LOWEST := .venv-lowest
-lowest:          ## Run the quick tests on the oldest versions that pyproject.toml allows
+lowest:          ## Run the quick tests, and those of mail and store, on the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/lowest.txt
 	$(LOWEST)/bin/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
+	$(LOWEST)/bin/python -m pytest $(SPREAD) -m slow $(addprefix tests/,channels/email store cli/test_check.py cli/test_serve.py) $(ARGS)
 
 clean:           ## Remove what setup made
 	rm -rf $(VENV) $(LOWEST)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.faults import every_case
+from tests.support.every_case import every_case
 
 
 def test_the_report_names_every_case_that_failed_and_why() -> None:
@@ -22,8 +22,12 @@ def test_without_a_case_it_fails() -> None:
         pass
 
 
-def test_an_error_says_in_which_case_it_came() -> None:
-    with pytest.raises(KeyError) as raised, every_case() as case, case("the second"):
-        raise KeyError("a bug")
+def test_an_error_in_one_case_hides_no_other() -> None:
+    with pytest.raises(pytest.fail.Exception) as failed, every_case() as case:
+        with case("first"):
+            raise KeyError("a bug")
+        with case("second"):
+            raise ValueError("another")
 
-    assert raised.value.__notes__ == ["in the case: the second"]
+    report = "2 of 2 cases failed\nfirst: KeyError: 'a bug'\nsecond: ValueError: another"
+    assert str(failed.value) == report

@@ -11,8 +11,6 @@ from tests.support.patience import patience
 from tools.structure import circles, empty_names, floors, imports, rooms
 from tools.walk import room, walk
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parents[1]
 GUARD = Path(sys.executable).with_name("lint-imports")
 
@@ -59,6 +57,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("file", "line"), PLANTED.values(), ids=PLANTED.keys())
+@pytest.mark.slow
 def test_the_guard_refuses(copied: Path, file: str, line: str) -> None:
     module = copied / "relay" / file
     before = module.read_bytes() if module.exists() else None
@@ -87,4 +86,5 @@ def test_an_event_is_decided_in_one_room_which_asks_the_channels_alone() -> None
 
 
 def test_a_name_says_what_it_holds() -> None:
-    assert len(empty_names(ROOT)) < 10
+    # All three are names of stored or printed fields.
+    assert sorted(name.split(" ")[1] for name in empty_names(ROOT)) == ["told", "told", "wanted"]

@@ -84,7 +84,7 @@ def list_(config: Path, *, as_json: bool, most: int, **filters: str | None) -> N
 @json_option
 @click.argument("name", metavar="ID")
 def show(config: Path, name: str, *, as_json: bool) -> None:
-    """Show one: why it is here, and the event it should have told; of a digest, all that it should have told."""
+    """Show one: why it is here, and the event that it was about; of a digest, all that it was about."""
 
     async def work(session: StoreSession) -> None:
         [entry] = await entries_named(session, [name])

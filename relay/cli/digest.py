@@ -107,9 +107,9 @@ def preview(config: Path, name: str, address: str | None, file: Path | None, *, 
 @json_option
 @destination_argument
 def send_now(config: Path, name: str, *, as_json: bool) -> None:
-    """Send now what the digest for DESTINATION holds so far. What comes in later is told at its usual time.
+    """Send now what the digest for DESTINATION holds so far. What comes in later is sent at its usual time.
 
-    Leaves with 1 if there is nothing to tell.
+    Leaves with 1 if there is nothing to send.
     """
 
     async def work(session: StoreSession) -> None:

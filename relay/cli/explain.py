@@ -28,7 +28,7 @@ def explain(subject: str, config: Path, source: str | None, *, every: bool, as_j
     relay is asked.
 
     With the id of an operation or batch instead, a running relay is asked what happened to it: what came, who was
-    told, each attempt with its answer. What repeats is counted, unless --all or --json is said.
+    notified, each attempt with its answer. What repeats is counted, unless --all or --json is given.
     """
     if subject == "-" or Path(subject).is_file():
         _explain_event(subject, config, source, as_json=as_json)

@@ -1,4 +1,4 @@
-"""What all rooms of the sandbox share."""
+"""What the rooms above the storage share: the sandbox's state, clock and settings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

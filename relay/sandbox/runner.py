@@ -1,6 +1,6 @@
 """Real jobs in the place of simulated ones: a runner is an object with phases and a `run`.
 
-A job is run at least once: if the process dies, another one begins it again, and no event is sent twice.
+A job is run at least once: if the process dies, another one begins it again, and what was reported stays reported.
 """
 
 from collections.abc import Mapping, Sequence

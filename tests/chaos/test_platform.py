@@ -13,6 +13,7 @@ from relay.platform.models import Filters, RetryPolicy, StartOperation
 from relay.platform.registration import register, request
 from tests.chaos.test_kills import DURABLE
 from tests.support.patience import busyness, patience
+from tests.support.ports import own_host
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.sandbox import TOKEN, SandboxProcess
@@ -37,9 +38,9 @@ MEANWHILE = {
 }
 
 
-def free_port() -> int:
+def free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
@@ -84,12 +85,13 @@ def shown(lines: list[dict[str, Any]]) -> set[str]:
 
 @pytest.mark.timeout(240)
 async def test_after_five_minutes_without_relay_everything_that_matters_has_been_told_once(tmp_path: Path) -> None:
+    host = own_host()  # where no other test's server takes the port while relay is away
     with (
         RedisServer(**DURABLE) as server,
         SandboxProcess("--speed", f"{SPEED / busyness():.0f}", "--data-dir", str(tmp_path / "sandbox")) as sandbox,
     ):
         async with (
-            surroundings(server.url, RELAY_PORT=str(free_port())) as around,
+            surroundings(server.url, RELAY_HOST=host, RELAY_PORT=str(free_port(host))) as around,
             OperationsClient(sandbox.url, tenant="t", project="p", token=TOKEN) as client,
             RunningRelay(configured(tmp_path, sandbox.url), around.env) as relay,
         ):

@@ -15,8 +15,6 @@ from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
@@ -75,6 +73,7 @@ def test_json_has_the_facts(right_facts: Result) -> None:
         ("https://relay.example.com", ""),
     ],
 )
+@pytest.mark.slow
 def test_mails_that_nobody_can_unsubscribe_from_are_warned_of(public_url: str, says: str, config: Path) -> None:
     change(config, 'public_url: ""', f'public_url: "{public_url}"')
 
@@ -192,6 +191,7 @@ def live(config: Path, slack: SlackStandin, inbox: Inbox) -> Path:
     return config
 
 
+@pytest.mark.slow
 async def test_live_asks_everyone(live: Path, redis_server: RedisServer) -> None:
     result = await relay_beside("check", "-c", live, "--live", "--json", env={"RELAY_REDIS_URL": redis_server.url})
 
@@ -202,6 +202,7 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer) -> None
     assert "Example" in facts["live"]["channels.slack"]
 
 
+@pytest.mark.slow
 async def test_live_says_who_refuses_and_asks_the_others_all_the_same(
     live: Path, slack: SlackStandin, redis_server: RedisServer
 ) -> None:
@@ -219,6 +220,7 @@ async def test_live_says_who_refuses_and_asks_the_others_all_the_same(
     assert result.output.endswith(f"{live}: 2 problems\n")
 
 
+@pytest.mark.slow
 async def test_live_says_that_the_private_redis_is_not_running(live: Path, tmp_path: Path) -> None:
     result = await relay_beside("check", "-c", live, "--live", env={"RELAY_DATA_DIR": str(tmp_path / "data")})
 
@@ -243,6 +245,7 @@ def with_buttons(live: Path, buttons: str = BUTTONS) -> int:
     return live.read_text("utf-8").splitlines().index("    actions:") + 1
 
 
+@pytest.mark.slow
 async def test_live_refuses_a_name_under_actions_that_is_no_group(live: Path, redis_server: RedisServer) -> None:
     line = with_buttons(live)
 
@@ -256,6 +259,7 @@ async def test_live_refuses_a_name_under_actions_that_is_no_group(live: Path, re
     assert result.output.endswith(f"{live}: 1 problem\n")
 
 
+@pytest.mark.slow
 async def test_live_takes_groups_addresses_and_everyone(live: Path, redis_server: RedisServer) -> None:
     with_buttons(live, BUTTONS.replace('"@analyst"', "everyone"))
 
@@ -268,6 +272,7 @@ async def test_live_takes_groups_addresses_and_everyone(live: Path, redis_server
 
 
 @pytest.mark.parametrize(("method", "scope"), [("usergroups.list", "usergroups:read"), ("users.info", "users:read")])
+@pytest.mark.slow
 async def test_live_says_which_scope_the_buttons_lack(
     method: str, scope: str, live: Path, slack: SlackStandin, redis_server: RedisServer
 ) -> None:
@@ -291,6 +296,7 @@ def test_a_name_under_actions_that_can_name_nobody_is_refused_with_its_line(conf
     )
 
 
+@pytest.mark.slow
 async def test_live_asks_the_platform_that_is_configured(live: Path, redis_server: RedisServer) -> None:
     listed = {"operations": [], "summary": {"totalOperations": 1247}}
     answers = {"GET /api/t/p/async/operations": [(200, listed), (401, {"detail": "The token is not known."})]}

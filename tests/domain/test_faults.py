@@ -22,8 +22,6 @@ from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, stage
 
-pytestmark = pytest.mark.slow
-
 BROKEN = f"{keys.PREFIX}operation:{keys.operation('op-broken')}"
 
 
@@ -83,6 +81,7 @@ async def test_rules_that_fail_on_an_event_are_told_before_anything_reaches_redi
     assert await store.known(events.event_of(body()).own_id) == {}
 
 
+@pytest.mark.slow
 async def test_an_event_that_relay_fails_on_is_kept_shown_and_replayed_once_it_is_mended(running_stage: Stage) -> None:
     sent = await broken(running_stage)
 
@@ -140,6 +139,7 @@ async def test_no_header_on_the_way_can_use_up_the_id_of_a_later_event(running_s
     assert [reply.document["status"] for reply in (first, named, second)] == ["accepted"] * 3
 
 
+@pytest.mark.slow
 async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running_stage: Stage) -> None:
     around = running_stage.around
     one, other = [tenant(body("operation.progress", 10, operationId=name)) for name in ("op-1", "op-2")]

@@ -15,7 +15,7 @@ from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request
 from relay.policy.rules import Rule, decide
-from tests.support.faults import every_case
+from tests.support.every_case import every_case
 from tests.support.platform import scripted_platform
 
 PLACE = "/api/t/p/async/webhooks"
@@ -158,13 +158,13 @@ def test_nothing_that_a_rule_matches_is_left_out(name: str) -> None:
     """Whatever a platform says of it, an event that reaches somebody is subscribed."""
     with every_case() as case:
         for status, condition in product(STATUSES, CONDITIONS):
-            operation = {"operationId": "op", "status": status, "priority": "High"}
-            body = {"event": name, "operation": operation, "batch": {"batchId": "b", "status": status}}
-            if name in ("batch.started", "batch.completed"):
-                del body["operation"]
-            event = parse(body, source="async-operations", received_at=datetime.now(UTC))
-            rule = made({"events": [name], **condition})
             with case(status, condition):
+                operation = {"operationId": "op", "status": status, "priority": "High"}
+                body = {"event": name, "operation": operation, "batch": {"batchId": "b", "status": status}}
+                if name in ("batch.started", "batch.completed"):
+                    del body["operation"]
+                event = parse(body, source="async-operations", received_at=datetime.now(UTC))
+                rule = made({"events": [name], **condition})
                 if decide(event, [rule]).reached:
                     assert name in events([rule], "async-operations", watched=False)
 

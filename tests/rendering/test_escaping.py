@@ -12,7 +12,7 @@ from relay.domain.mrkdwn import TEXT_BUDGET, length, truncate_mrkdwn
 from relay.rendering import Renderer
 from relay.rendering.texts import clean, cut, inert, safe_url
 from tests.support import samples
-from tests.support.faults import every_case
+from tests.support.every_case import every_case
 from tests.support.renderers import Build, only, progress, render, text_of
 
 # Escaping
@@ -30,18 +30,18 @@ def test_nothing_hostile_becomes_active_in_slack(renderer: Renderer, name: str) 
     history = samples.history_of(name, events)
     with every_case() as case:
         for kind, language in product(("each", "live", "reply"), ("en", "de")):
-            content = render(renderer, events[name], kind=kind, history=history, language=language)
-
-            for text in strings(content):
-                active = ACTIVE.findall(text)
-                formatted = re.sub(r"```[^`]*```", "", text)  # in a block of code nothing is formatted
-                with case(kind, language, repr(text)):
-                    assert all(token.startswith(f"<{PLATFORM}") for token in active)
-                    assert not re.search(r"[<>]", ACTIVE.sub("", text))
-                    assert not re.search(UNSEEN, text)
-                    assert not re.search(r"\*bold\*|_italic_|~gone~|`code`|:tada:|\b49\b", formatted)
-                    assert "&amp;amp;" not in text
             with case(kind, language):
+                content = render(renderer, events[name], kind=kind, history=history, language=language)
+
+                for text in strings(content):
+                    with case(kind, language, repr(text)):
+                        active = ACTIVE.findall(text)
+                        formatted = re.sub(r"```[^`]*```", "", text)  # in a block of code nothing is formatted
+                        assert all(token.startswith(f"<{PLATFORM}") for token in active)
+                        assert not re.search(r"[<>]", ACTIVE.sub("", text))
+                        assert not re.search(UNSEEN, text)
+                        assert not re.search(r"\*bold\*|_italic_|~gone~|`code`|:tada:|\b49\b", formatted)
+                        assert "&amp;amp;" not in text
                 passages = [content, *mrkdwn(content)]
                 assert not any(re.search(r"&(?!amp;|lt;|gt;)", passage["text"]) for passage in passages)
                 assert "\n" not in content["text"]

@@ -14,7 +14,7 @@ from relay.domain.mrkdwn import length
 from relay.rendering import Renderer
 from relay.rendering.fixtures import FIXTURES
 from tests.support import samples, slacks
-from tests.support.faults import every_case
+from tests.support.every_case import every_case
 from tests.support.golden import GOLDEN, agreed
 from tests.support.slack_reading import NBSP, profiles, texts
 from tests.support.slacks import KINDS, LANGUAGES, NAMES
@@ -42,10 +42,9 @@ def test_nothing_is_agreed_that_nobody_says() -> None:
 def test_slack_takes_every_message_in_both_profiles(renderer: Renderer, name: str) -> None:
     with every_case() as case:
         for kind, fixture, language in product(KINDS, FIXTURES, LANGUAGES):
-            content = slacks.message(renderer, name, kind, language, FIXTURES[fixture])
-
-            for profile, blocks in profiles(content).items():
-                with case(kind, fixture, language, profile):
+            with case(kind, fixture, language):
+                content = slacks.message(renderer, name, kind, language, FIXTURES[fixture])
+                for blocks in profiles(content).values():
                     assert validate({"text": content["text"], "blocks": blocks}) == []
                     assert 1 <= len(blocks) <= 7
                     ids = [block["block_id"] for block in blocks if "block_id" in block]
@@ -57,10 +56,10 @@ def test_slack_takes_every_message_in_both_profiles(renderer: Renderer, name: st
 def test_a_typical_message_is_short(renderer: Renderer, name: str) -> None:
     with every_case() as case:
         for kind in KINDS:
-            content = slacks.message(renderer, name, kind)
-
-            addresses = sum(length(address) for address in re.findall(r"<(http[^|]*)\|", str(content["blocks"])))
             with case(kind):
+                content = slacks.message(renderer, name, kind)
+
+                addresses = sum(length(address) for address in re.findall(r"<(http[^|]*)\|", str(content["blocks"])))
                 assert sum(map(length, texts(content["blocks"]))) - addresses <= 1_500
 
 
@@ -69,10 +68,10 @@ def test_what_a_phone_shows_is_one_plain_line_with_status_and_name(renderer: Ren
     names = ("Comprehensive Customer", "Monthly Process", "Data Preparation", "Month-end", "AP invoices")
     with every_case() as case:
         for kind, fixture, language in product(KINDS, FIXTURES, LANGUAGES):
-            text = slacks.message(renderer, name, kind, language, FIXTURES[fixture])["text"]
-
-            label, _, rest = text.partition(": ")
             with case(kind, fixture, language):
+                text = slacks.message(renderer, name, kind, language, FIXTURES[fixture])["text"]
+
+                label, _, rest = text.partition(": ")
                 assert re.fullmatch(r"[A-ZÜ][\w' ]{3,30}", label.replace(NBSP, " "))
                 assert rest
                 assert length(text) <= 150
@@ -101,15 +100,15 @@ def test_nothing_in_an_event_mentions_anybody_or_leads_anywhere(renderer: Render
 def test_what_is_too_long_is_cut_between_characters_and_linked(renderer: Renderer, name: str) -> None:
     with every_case() as case:
         for kind in KINDS:
-            passages = list(texts(slacks.message(renderer, name, kind, "en", FIXTURES["maximal"])))
-
-            for text in passages:
-                with case(kind, repr(text)):
-                    assert text.encode("utf-16", "strict")
-                    assert not re.search(r"&[a-z]{0,3}…", text)
-                    assert text.count("<") == text.count(">")
-                    assert text.count("```") % 2 == 0
             with case(kind):
+                passages = list(texts(slacks.message(renderer, name, kind, "en", FIXTURES["maximal"])))
+
+                for text in passages:
+                    with case(kind, repr(text)):
+                        assert text.encode("utf-16", "strict")
+                        assert not re.search(r"&[a-z]{0,3}…", text)
+                        assert text.count("<") == text.count(">")
+                        assert text.count("```") % 2 == 0
                 assert any("…" in text for text in passages)
                 outcome = kind != "reply" or name.partition(".")[2] in ("completed", "failed", "timeout")
                 if outcome and name != "batch.operation.failed" and has_tracking_url(name):

@@ -15,8 +15,6 @@ from relay.sandbox.simulation.scenarios import CHANCES, OTHER, PHASES
 from tests.support.commands import ROOT, relay
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 
-pytestmark = pytest.mark.slow
-
 PAGE = (ROOT / "docs/sandbox.md").read_text("utf-8")
 
 
@@ -28,6 +26,7 @@ def named(table: str) -> set[str]:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.slow
 async def test_the_commands_do_what_they_should(tmp_path: Path) -> None:
     serve = re.search(r"^relay sandbox (.*)$", PAGE, re.M)
     (block,) = re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S)

@@ -12,8 +12,6 @@ from relay.sandbox.api.routes import ROUTES
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 
-pytestmark = pytest.mark.slow
-
 EXAMPLES = 20
 
 
@@ -61,6 +59,7 @@ def existing(running: SandboxProcess) -> dict[str, str]:
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore")  # of a tool that is not ours
 @pytest.mark.parametrize("name", [route.name for route in ROUTES] + ["download"])
+@pytest.mark.slow
 def test_no_request_gets_an_answer_that_is_not_documented(
     operations: Mapping[str, Any], existing: dict[str, str], name: str
 ) -> None:

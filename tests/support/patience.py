@@ -10,8 +10,9 @@ PATIENCE = 45.0  # seconds on a machine at rest; less than pytest gives a whole 
 
 
 def busyness() -> float:
-    """How many ready processes share each processor, over the last minute; 1 if fewer than one does."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """How many ready processes share each processor, over the last minute; at least as many as run these tests."""
+    together = float(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return max(1.0, max(os.getloadavg()[0], together) / len(os.sched_getaffinity(0)))
 
 
 def patience(seconds: float = PATIENCE) -> float:

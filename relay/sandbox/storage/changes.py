@@ -1,4 +1,4 @@
-"""How the sandbox's memory changes: the words of a change, and the two scripts that move its queues."""
+"""How the sandbox's memory changes: the words of a change, and the scripts that move its queues."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

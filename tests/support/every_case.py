@@ -27,9 +27,8 @@ def every_case() -> Iterator[Case]:
             yield
         except AssertionError as error:
             faults.append(f"{names[-1]}: {error}")
-        except Exception as error:
-            error.add_note(f"in the case: {names[-1]}")
-            raise
+        except Exception as error:  # noqa: BLE001 - one that breaks must not hide the others
+            faults.append(f"{names[-1]}: {type(error).__name__}: {error}")
 
     yield case
     if not names:
