@@ -1,5 +1,6 @@
 """How relay talks to Redis: connections without hidden retries, scripts by digest, and honest durability."""
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,15 @@ from typing import Any, Literal
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoScriptError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    MovedError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+)
 
 from relay.errors import ConfigError, HandlingFailed, Problem, StoreUnavailable
 from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
@@ -50,6 +59,9 @@ def connect(url: str) -> Redis:
 # What Redis says of a command and the data it meets, the same at every try. All else (OOM, READONLY, MISCONF …) is how
 # Redis is just now, and passes.
 REPEATING = ("ERR", "WRONGTYPE")
+# What a server answers that stepped down, or cannot serve now. It keeps its connections, so nothing else would make us
+# ask anew which server the address leads to. MASTERDOWN is a ClusterDownError.
+STEPPED_DOWN = (ReadOnlyError, BusyLoadingError, ClusterDownError, MovedError)
 LINE = re.compile(r"@?user_script: ?(\d+):")  # how Lua begins an error of the script itself
 
 
@@ -60,6 +72,13 @@ def refusal(error: str, script: str = "") -> HandlingFailed | StoreUnavailable:
     word = error.partition(" ")[0]
     where = f"relay/store/scripts/{script}.lua" if script else "relay/store"
     return HandlingFailed(word, where) if word in REPEATING else StoreUnavailable(f"Redis refused: {error}")
+
+
+async def drop_connections(redis: Redis) -> None:
+    """Make every later call connect anew: those in use are dropped when they come back."""
+    await redis.connection_pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
+    with contextlib.suppress(RedisError, OSError):  # of a connection that is lost anyway
+        await redis.connection_pool.disconnect(inuse_connections=False)
 
 
 class Script:
@@ -101,6 +120,8 @@ class Scripts:
             except NoScriptError:
                 return await self._evaluate("EVAL", script.source, rest, replicas)
         except (RedisError, OSError, TimeoutError) as error:
+            if isinstance(error, STEPPED_DOWN):
+                await drop_connections(self._redis)
             raise _unavailable(error) from error
 
     async def _evaluate(self, command: str, script: str, rest: Sequence[Any], replicas: int) -> Any:
@@ -123,6 +144,16 @@ async def call(command: Any) -> Any:
         raise _unavailable(error) from error
 
 
+async def write(redis: Redis, command: Any) -> Any:
+    """`call` for a command that writes: a server that refuses because it stepped down is left."""
+    try:
+        return await call(command)
+    except StoreUnavailable as error:
+        if isinstance(error.__cause__, STEPPED_DOWN):
+            await drop_connections(redis)
+        raise
+
+
 def _unavailable(error: Exception) -> StoreUnavailable:
     if isinstance(error, AuthenticationError):  # what Redis says of it speaks of HELLO and AUTH, and of no setting
         shape = "redis.url (RELAY_REDIS_URL) is redis://:PASSWORD@HOST:PORT/0"
@@ -138,6 +169,8 @@ async def inspect(redis: Redis, requested: Durability, replicas: int) -> Promise
     fsync = await _setting(redis, "appendfsync")
     version = await call(redis.get(SCHEMA))
     problems = list(_problems(server, memory, replication, version))
+    if replication.get("role") == "slave":
+        await drop_connections(redis)
     if problems:
         raise ConfigError([Problem("redis", problem) for problem in problems])
     attached = int(replication.get("connected_slaves", 0))

@@ -17,7 +17,7 @@ from relay.errors import StoreUnavailable
 from relay.store import keys, plan
 from relay.store.batching import Batcher
 from relay.store.bundles import Bundles
-from relay.store.client import Durability, Promise, Scripts, call, connect, inspect, refusal
+from relay.store.client import Durability, Promise, Scripts, call, connect, inspect, refusal, write
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +96,7 @@ class Store:
 
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it."""
-        await call(self.redis.set(keys.PROBE, 1, px=60_000))
+        await write(self.redis, self.redis.set(keys.PROBE, 1, px=60_000))
 
     async def accept(self, event: Event, targets: Sequence[Target]) -> Accepted:
         """Make the event and all its deliveries durable, or recognise it. StoreUnavailable: nothing is promised.

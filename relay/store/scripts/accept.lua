@@ -1,7 +1,9 @@
+#!lua
 -- accept: identity, order, gates, deliveries and ledger of every event of a batch, in one step.
 -- KEYS[1] the ledger. ARGV from 3: window (ms), then four per event: delivery digest ('' if none), fact
 -- digest (16 bytes each), plan (JSON, see plan.py), body. Answers one array per event; a fault in one event
--- never touches its neighbours, and is not remembered: the sender's next try is accepted.
+-- never touches its neighbours, and is not remembered: the sender's next try is accepted. The flagless first line
+-- lets Redis refuse all of it before it begins where it takes no writes, full or a replica.
 local WINDOW = tonumber(ARGV[3])
 local BUCKET = math.floor(WINDOW / 2) -- three buckets cover the window, and a fourth is never needed
 local TERMINAL, RUNNING, INITIATED = 2, 1, 0

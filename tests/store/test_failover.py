@@ -1,0 +1,135 @@
+"""A server that steps down keeps its connections: they are dropped, so that the address leads to its successor."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from redis.asyncio import Redis
+
+from relay.config import parse_config
+from relay.errors import StoreUnavailable
+from relay.health import Health
+from relay.store import Store
+from tests.support import events
+from tests.support.address import Address, address
+from tests.support.clock import Clock
+from tests.support.ports import free_ports
+from tests.support.redis_server import RedisServer
+from tests.support.targets import room
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
+
+CONFIG = 'sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}\nrules: []'
+
+
+@dataclass
+class Pair:
+    """Two servers behind one address; the second follows the first until the failover."""
+
+    address: Address
+    first: Redis
+    second: Redis
+    ports: tuple[int, int]
+
+    async def demote(self, server: Redis, primary: int) -> None:
+        await server.execute_command("REPLICAOF", "127.0.0.1", primary)
+
+    async def fail_over(self) -> None:
+        """As an operator does before maintenance: no connection is closed by it."""
+        await self.second.execute_command("REPLICAOF", "NO", "ONE")
+        self.address.port = self.ports[1]
+        await self.demote(self.first, self.ports[1])
+        await self.synced(self.first)
+
+    async def synced(self, replica: Redis) -> None:
+        async def up() -> bool:
+            return bool((await replica.info("replication")).get("master_link_status") == "up")
+
+        await until(up)
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    ports = free_ports(2)
+    one, two = (RedisServer(port=str(port), repl_diskless_sync_delay="0") for port in ports)
+    with one, two:
+        async with address(ports[0]) as behind, Redis.from_url(one.url) as first, Redis.from_url(two.url) as second:
+            pair = Pair(behind, first, second, (ports[0], ports[1]))
+            await pair.demote(second, ports[0])
+            await pair.synced(second)
+            yield pair
+
+
+@pytest.fixture
+async def store(pair: Pair) -> AsyncIterator[Store]:
+    store = Store.open(pair.address.url, worker="w")
+    await store.prepare("memory")
+    yield store
+    await store.aclose()
+
+
+async def test_after_a_planned_failover_the_next_call_reaches_the_new_primary(pair: Pair, store: Store) -> None:
+    await store.accept(events.started(), [room()])
+    await pair.fail_over()
+
+    with pytest.raises(StoreUnavailable):
+        await store.accept(events.completed(), [room()])
+
+    assert (await store.accept(events.completed(), [room()])).status == "accepted"
+    assert await pair.second.dbsize() > 0
+
+
+async def test_a_claim_too_goes_to_the_new_primary(pair: Pair, store: Store) -> None:
+    await store.accept(events.completed(), [room()])
+    await pair.synced(pair.second)
+    await pair.fail_over()
+
+    with pytest.raises(StoreUnavailable):
+        await store.claim("slack", 1)
+
+    assert len((await store.claim("slack", 1)).deliveries) == 1
+
+
+async def test_the_watch_finds_the_new_primary_by_itself(pair: Pair, store: Store) -> None:
+    config = parse_config(CONFIG, env={}, channels={})
+    health = Health(store, lambda: config, clock=Clock())
+    await health.prepare()
+    await pair.fail_over()
+
+    await health.look()
+    refused = (await health.obstacle()) or ""
+    await health.look()
+
+    assert "read-only replica" not in refused
+    assert await health.obstacle() == ""
+    assert (await health.readiness()).ready
+
+
+async def test_an_inspection_that_meets_a_replica_drops_its_connections(pair: Pair, store: Store) -> None:
+    config = parse_config(CONFIG, env={}, channels={})
+    health = Health(store, lambda: config, clock=Clock())
+    await pair.fail_over()
+    health._fail(StoreUnavailable("a first look"))
+
+    await health.look()
+
+    await health.look()
+    assert (await health.readiness()).ready
+
+
+async def test_connections_in_use_are_dropped_when_they_come_back(pair: Pair, store: Store) -> None:
+    await asyncio.gather(*(store.ping() for _ in range(8)))
+    opened = pair.address.connections
+    await pair.fail_over()
+    await asyncio.gather(
+        *(store.accept(events.progress(number, operationId=f"op-{number}"), [room()]) for number in range(8)),
+        *(store.known(f"op-{number}") for number in range(8)),
+        return_exceptions=True,
+    )
+
+    answers = [(await store.accept(events.completed(operationId=f"op-{n}"), [room()])).status for n in range(8)]
+
+    assert answers == ["accepted"] * 8
+    assert pair.address.connections > opened
