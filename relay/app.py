@@ -107,6 +107,8 @@ class Relay:
             store = Store.open(embedded.url if embedded else config().redis.url, worker=name, lease=self._lease)
             stack.push_async_callback(store.aclose)
             health = Health(store, config, clock=clock, notices=coordinator.template_faults, outage=outage)
+            if embedded:
+                await store.take_over()  # nobody else can be in this directory: who held something is dead
             await health.prepare()
             stack.push_async_callback(cancelled, asyncio.create_task(health.watch()))
             lookups = Lookups(lambda: config().platform)

@@ -58,6 +58,7 @@ class Health:
         redis = self._config().redis
         try:
             promise = await self._store.prepare(redis.durability, redis.replicas)
+            await self._store.pulse()
         except StoreUnavailable as error:
             self._fail(error)
             return
@@ -90,6 +91,7 @@ class Health:
         self._looks += 1
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
+            await self._store.pulse()  # first, and whatever is wrong: others take over what a dead process held
             if self._trouble or self._store.promise.shortfall or housekeeping:
                 await self._inspect()
             if self._trouble:

@@ -71,6 +71,7 @@ class Dead(Reason):
     PAUSED_TOO_LONG = "paused_too_long", "its destination was unreachable for too long"
     OUTCOME_UNKNOWN = "outcome_unknown", "it may have arrived, so it was not repeated again"
     WORKER_CRASHED = "worker_crashed", "it ended every worker that took it"
+    UNREADABLE = "unreadable", "relay itself could not read it; a mended relay tells it after a replay"
     EXPIRED = "expired", "what it should tell is no longer known"
 
 

@@ -18,6 +18,7 @@ from prometheus_client import multiprocess
 from relay.channels import CHANNELS
 from relay.config import load
 from relay.errors import EmbeddedRedisError, RelayError
+from relay.store import Store
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, ends_with_parent, find_server
 
 log = structlog.get_logger(__name__)
@@ -76,6 +77,7 @@ class Supervisor:
                 embedded = EmbeddedRedis(self.config.data_dir, find_server(self._env.get("RELAY_REDIS_SERVER", "")))
                 self._env["RELAY_REDIS_URL"] = await embedded.start()
                 stack.push_async_callback(embedded.stop, FAREWELL)
+                await _take_over(embedded.url)
                 waiting.append(embedded.failed)
             # Each process counts for itself; a scrape of any of them adds up what all have written here.
             self._env["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-"))
@@ -131,6 +133,13 @@ class Supervisor:
         for child in self._children:
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(number)
+
+
+async def _take_over(url: str) -> None:
+    """Nobody else can be in this directory, and no process has started yet: who held something is dead."""
+    store = Store.open(url, worker="supervisor")
+    async with contextlib.aclosing(store):
+        await store.take_over()
 
 
 def _reserve(host: str, port: int) -> socket.socket:

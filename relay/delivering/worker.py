@@ -70,6 +70,8 @@ class Worker:
         self._wakes = {name: asyncio.Event() for name in channels}
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
         self._loops: list[asyncio.Task[None]] = []
+        self._settling: set[asyncio.Task[Any] | None] = set()  # those that tell Redis what became of their delivery
+        self._unsettled = 0  # how many of them have met a Redis that is away
         self._stopping = False
 
     def wake(self) -> None:
@@ -109,6 +111,9 @@ class Worker:
         wake, sending = self._wakes[channel], self._sending[channel]
         while not self._stopping:
             wake.clear()
+            if self._unsettled:  # a claim might take over what is known to have arrived
+                await asyncio.sleep(REDIS_PAUSE)
+                continue
             pause = IDLE
             free = self._channels[channel].max_concurrency - len(sending)
             if free > 0:
@@ -148,20 +153,25 @@ class Worker:
         """Renew the leases of what is being sent: a mail server may take minutes to answer."""
         while True:  # during a stop as well, until it is cancelled
             await asyncio.sleep(self._store.lease / 3)
-            for sending in self._sending.values():
-                for task, delivery in list(sending.items()):
-                    try:
-                        if not await self._store.extend(delivery) and not task.done():
-                            task.cancel()  # somebody else holds it now
-                    except StoreUnavailable:
-                        break
+            await self.keep_leases()
+
+    async def keep_leases(self) -> None:
+        """Renew all of them, in one step. Of what has its answer, Redis is being told anyway."""
+        under_way = [pair for sending in self._sending.values() for pair in sending.items()]
+        await asyncio.gather(*(self._keep_lease(*pair) for pair in under_way if pair[0] not in self._settling))
+
+    async def _keep_lease(self, task: asyncio.Task[None], delivery: Delivery) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            if not await self._store.extend(delivery) and task not in self._settling:
+                task.cancel()  # somebody else holds it now
 
     async def deliver(self, delivery: Delivery) -> None:
         """One attempt, from rendering to settling."""
         channel = self._channels[delivery.channel]
         try:
             notification = await self._composer.compose(delivery, renders=getattr(channel, "renders", True))
-        except StoreUnavailable:  # nothing has left: its lease lapses, and it is claimed again
+        except StoreUnavailable:  # nothing has left: it is claimed again once Redis is back
+            await self._until_stored(lambda: self._store.release(delivery))
             return
         except Exception as error:  # noqa: BLE001 - as below; else it would be claimed for ever, and nobody would know
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
@@ -170,7 +180,7 @@ class Worker:
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
         if self._stopping:  # nothing has left yet: another process may have it at once
-            await self._store.release(delivery)
+            await self._until_stored(lambda: self._store.release(delivery))
             return
         if not await self._until_stored(lambda: self._store.mark_sending(delivery)):
             return
@@ -232,15 +242,21 @@ class Worker:
                 await gave_up(delivery.event.document, str(error))
 
     async def _until_stored(self, step: Callable[[], Awaitable[bool]]) -> bool:
-        """Repeat a step while Redis is away. Past the lease another worker may own it: then it is theirs."""
-        deadline = time.monotonic() + self._store.lease * 4
-        while True:
-            try:
-                return await step()
-            except StoreUnavailable:
-                if time.monotonic() > deadline:
-                    return False
-                await asyncio.sleep(REDIS_PAUSE)
+        """Repeat a step for as long as Redis is away: what is known in here, nobody else could find out."""
+        task, waits = asyncio.current_task(), False
+        self._settling.add(task)
+        try:
+            while True:
+                try:
+                    return await step()
+                except StoreUnavailable as error:
+                    self._outage.failed(str(error))
+                    self._unsettled += not waits
+                    waits = True
+                    await asyncio.sleep(REDIS_PAUSE)
+        finally:
+            self._settling.discard(task)
+            self._unsettled -= waits
 
     def _report(self, delivery: Delivery, outcome: str, started: float, detail: str, **more: Any) -> None:
         metrics.attempts.labels(delivery.channel, delivery.destination, outcome).inc()

@@ -28,7 +28,7 @@ from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
 Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
 OLDEST = 7  # scripts with flags
-SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes")
+SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ they are hashed first.
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order
-    {relay}:leases                 zset    delivery id → ms at which the lease lapses
+    {relay}:leases                 zset    delivery id → ms at which the lease lapses; 0: its process is dead
+    {relay}:pulses                 zset    worker → ms of the last sign that its process lives
     {relay}:dead                   zset    delivery id → ms at which it died
     {relay}:seen:<bucket>:<shard>  set     16-byte digests of delivery ids and facts
     {relay}:rate:<limit>           string  GCRA: when the limit's next slot is free

@@ -98,6 +98,17 @@ class Store:
         """One small write: a full Redis, or one that became a read-only replica, refuses it."""
         await write(self.redis, self.redis.set(keys.PROBE, 1, px=60_000))
 
+    async def pulse(self) -> None:
+        """The sign that this process lives, to be given each second: without it for 4 s, what it holds is taken over.
+
+        One that gives none keeps what it holds until the lease lapses.
+        """
+        await self.scripts.run("pulse", ["beat", self._worker, int(self.lease * 1000)])
+
+    async def take_over(self) -> None:
+        """Make due what any process holds. Only for whoever knows that no other lives."""
+        await self.scripts.run("pulse", ["alone"])
+
     async def accept(self, event: Event, targets: Sequence[Target]) -> Accepted:
         """Make the event and all its deliveries durable, or recognise it. StoreUnavailable: nothing is promised.
 
@@ -152,11 +163,16 @@ class Store:
             except StoreUnavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
-                # Left alone, its lease lapses; claimed too often, it becomes a dead letter.
-                log.error("delivery.unreadable", delivery=row[0].decode(), error=type(error).__name__,
-                          place=own_line(error))  # fmt: skip
+                fault, place = type(error).__name__, own_line(error)
+                log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=place)
+                await self._put_aside(row[0].decode(), row[1].decode(), f"{fault} at {place}")
         self._claims[channel] = number + 1  # after the bundles: if Redis went away meanwhile, all is given again
         return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
+
+    async def _put_aside(self, name: str, lease: str, error: str) -> None:
+        """Give back what could not be read: another release may read it later. Too often, and it is a dead letter."""
+        request = {"verb": "unreadable", "id": name, "lease": lease, "error": error}
+        await self._settles.submit(json.dumps(request))
 
     async def mark_sending(self, delivery: Delivery) -> bool:
         """The mark before the first byte leaves. False: the lease is gone, so nothing may be sent."""

@@ -81,6 +81,24 @@ class TestFaults:
         assert all(facts["priority"] == "High" for facts in found)
 
 
+async def test_what_relay_cannot_read_waits_for_another_release_and_is_then_a_dead_letter_that_says_so(
+    store: Store, clock: Clock
+) -> None:
+    await store.accept(events.completed(), [mail()])
+    (body,) = await store.redis.keys("{relay}:event:*")
+    whole = await store.redis.hget(body, "body")
+    await store.redis.hset(body, "body", b"{}")
+    for _ in range(9):
+        assert await claim(store, "email") == []
+        clock.advance(store.lease)
+    (letter,) = await Admin(store).dead()
+    await store.redis.hset(body, "body", whole)
+    await Admin(store).replay([letter.id])
+
+    assert (letter.reason, letter.error[:8]) == ("unreadable", "KeyError")
+    assert (await claim_one(store, "email")).attempt == 1
+
+
 class TestDeadLetters:
     async def bury(self, store: Store) -> str:
         await accept(store, events.failed(), to=mail())

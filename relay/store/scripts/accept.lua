@@ -420,6 +420,7 @@ local function refresh(plan, target, key, seq)
     local urgency = field(waiting, 'urgent')
     if URGENCY[plan.urgency] < URGENCY[urgency] then urgency = plan.urgency end
     redis.call('HSET', delivery_key(waiting), 'seq', seq, 'name', plan.name, 'due', due, 'urgent', urgency)
+    redis.call('HDEL', delivery_key(waiting), 'lapsed') -- a late receipt is of an older state than this
     if target.passes then redis.call('HSET', delivery_key(waiting), 'passes', '1') end
     if target.loud then redis.call('HSET', delivery_key(waiting), 'loud', '1') end
     make_due(waiting)

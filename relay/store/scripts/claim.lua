@@ -13,8 +13,9 @@ local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its wor
 -- knows; an edit may be repeated freely, a new message once.
 local function reap(id)
   redis.call('ZREM', LEASES, id)
-  local d = redis.call('HMGET', delivery_key(id), 'sending', 'kind', 'lane', 'operation', 'destination')
+  local d = redis.call('HMGET', delivery_key(id), 'sending', 'kind', 'lane', 'operation', 'destination', 'lease')
   if not d[2] then return end
+  redis.call('HSET', delivery_key(id), 'lapsed', d[6]) -- its receipt may come yet
   note(d[4], 'lease lapsed', d[5], d[1] == '1' and 'outcome unknown' or 'not sent')
   if d[1] == '1' and not (converges(d[2]) and redis.call('HGET', thread_key(d[3]), 'posted')) then
     count('unknown_outcomes')
@@ -25,6 +26,7 @@ local function reap(id)
   requeue(id, now)
 end
 
+if redis.call('ZSCORE', PULSES, worker) then pulse(worker, lease_ms) end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 50)) do reap(id) end
 
 -- Obsolete once the run has ended.
@@ -157,6 +159,7 @@ local function take(id, d, set)
   redis.call('ZREM', set, id)
   redis.call('ZADD', LEASES, now + lease_ms, id)
   redis.call('HSET', delivery_key(id), 'lease', lease, 'claims', d.claims + 1)
+  redis.call('HDEL', delivery_key(id), 'lapsed')
   if converges(d.kind) then
     if not box then redis.call('HSET', delivery_key(id), 'seq', seq) end
     redis.call('HSET', thread_key(d.lane), 'flying', id)
@@ -187,6 +190,10 @@ local function claim(id, set)
   if why then
     if BOXED[d.kind] then seal(id, d.destination, d.address) end
     supersede(id, d.operation, d.destination, d.lane, why)
+    return nil
+  end
+  if d.claims >= MAX_CLAIMS and field(id, 'unreadable') then
+    bury(id, 'unreadable', field(id, 'error'))
     return nil
   end
   if d.claims >= MAX_CLAIMS then

@@ -201,3 +201,34 @@ local function create(id, spec)
   if converges(spec.kind) then redis.call('HSET', thread_key(spec.lane), 'waiting', id) end
   join_lane(id, spec.lane)
 end
+
+-- Signs of life, one a second from each process. A process without one for PULSE_LIFE is dead, and what it held comes
+-- back without waiting for the lease. Where nobody gave a sign, Redis was away: that time counts as PULSE_GAP, and who
+-- holds something may settle it first.
+local PULSES = P .. 'pulses'
+local PULSE_GAP, PULSE_LIFE = 2000, 4000
+
+-- The leases of this worker, or all of them, lapse: the claims to come take them back. For good, hence no time.
+local function lapse(worker)
+  for _, id in ipairs(redis.call('ZRANGE', LEASES, 0, -1)) do
+    local lease = field(id, 'lease') or ''
+    if not worker or lease:sub(1, #worker + 1) == worker .. ':' then redis.call('ZADD', LEASES, 0, id) end
+  end
+end
+
+local function pulse(worker, lease_ms)
+  local all = redis.call('ZRANGE', PULSES, 0, -1, 'WITHSCORES')
+  local away = #all > 0 and now - tonumber(all[#all]) - PULSE_GAP or 0
+  if away > 0 then
+    for i = 1, #all, 2 do redis.call('ZINCRBY', PULSES, away, all[i]) end
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '(0', '+inf')) do
+      redis.call('ZADD', LEASES, 'GT', now + lease_ms, id)
+    end
+  end
+  redis.call('ZADD', PULSES, now, worker)
+  redis.call('PEXPIRE', PULSES, 7 * DAY)
+  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', PULSES, '-inf', '(' .. now - PULSE_LIFE)) do
+    lapse(dead)
+    redis.call('ZREM', PULSES, dead)
+  end
+end

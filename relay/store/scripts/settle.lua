@@ -106,11 +106,25 @@ function verbs.bury(id, request)
   bury(id, request.reason, request.error)
 end
 
+-- Relay could not read what it claimed: it waits for another release, and is given up when it was claimed too often.
+function verbs.unreadable(id, request)
+  redis.call('HSET', delivery_key(id), 'error', request.error, 'unreadable', 1)
+  requeue(id, now + lease_ms)
+end
+
+-- The message stands, and the state that waits is newer: it is shown there, and not in a second message.
+local function adopt(request, operation)
+  local thread = thread_key(request.lane)
+  for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
+  redis.call('HSET', thread, 'posted', now, 'posted_seq', 0, 'posted_of', operation, 'sent', now)
+end
+
 -- A worker that had lost its lease says what it did. If it touched a live message, an old state may now stand
 -- over a newer one: show the present state once more.
 local function repair(request)
   if request.verb ~= 'complete' or not request.lane then return end
-  local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting', 'done')
+  local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting', 'done', 'posted', 'flying')
+  if t[1] and request.new and not t[4] and not t[5] then adopt(request, cjson.decode(t[1]).operation) end
   if not t[1] or t[2] or t[3] == request.lease then return end -- the last: only the answer to this had been lost
   local spec = cjson.decode(t[1])
   spec.due, spec.urgent = now, '1'
@@ -120,9 +134,16 @@ end
 
 local KEEPS_LEASE = {begin = true, extend = true}
 
+-- The lease is the worker's. Or it has lapsed, and nobody has begun since: then what has arrived need not be told again.
+local function holds(request)
+  local d = redis.call('HMGET', delivery_key(request.id), 'lease', 'lapsed', 'died')
+  if d[1] == request.lease then return true end
+  return request.verb == 'complete' and d[1] == '' and d[2] == request.lease and not d[3]
+end
+
 local function settle(text)
   local request = cjson.decode(text)
-  if field(request.id, 'lease') ~= request.lease then
+  if not holds(request) then
     repair(request)
     return 'stale'
   end

@@ -1,0 +1,175 @@
+"""Redis goes away in the middle of a delivery: what is known in here is settled before anything is claimed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from relay.config import Config
+from relay.delivering.worker import Worker
+from relay.domain.deliveries import Delivery
+from relay.errors import StoreUnavailable
+from relay.outage import Outage
+from relay.rendering import IsolatedRenderer
+from relay.store import Store
+from relay.store.admin import Admin
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.queue import claim, counts
+from tests.support.redis_server import RedisServer
+from tests.support.targets import mail, room
+from tests.support.waiting import until
+from tests.support.wire import Wire
+from tests.support.workers import worker_of
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RedisServer]:
+    with RedisServer(appendonly="yes", appendfsync="always") as server:
+        yield server
+
+
+@pytest.fixture
+async def own_store(server: RedisServer, clock: Clock) -> AsyncIterator[Store]:
+    store = Store.open(server.url, worker="w", clock=clock, lease=0.1)
+    yield store
+    assert (await Admin(store).ledger()).imbalance == 0
+    await store.aclose()
+
+
+@pytest.fixture
+def outage(clock: Clock) -> Outage:
+    return Outage(clock)
+
+
+@pytest.fixture
+async def running(
+    own_store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, outage: Outage
+) -> AsyncIterator[Worker]:
+    """A worker on a Redis that the test takes away."""
+    worker = worker_of(own_store, {"email": wire, "slack": wire}, config, renderer, outage=outage)
+    loop = asyncio.create_task(worker.run())
+    yield worker
+    await worker.stop(5)
+    loop.cancel()
+    await asyncio.wait([loop])
+
+
+async def test_what_arrived_before_an_outage_longer_than_the_lease_is_told_once(
+    server: RedisServer, own_store: Store, wire: Wire, clock: Clock, outage: Outage, *, running: Worker
+) -> None:
+    arrived = asyncio.Event()
+    wire.answers = [arrived] * 6
+    for number in range(6):
+        await own_store.accept(events.completed(operationId=f"op-{number}"), [mail()])
+    running.wake()
+    await until(lambda: len(wire.arrived) == 6)
+
+    server.kill()
+    arrived.set()
+    await until(lambda: outage.failures > 20)  # longer than four leases
+    clock.advance(10 * own_store.lease)
+    server.start()
+    await until(lambda: _delivered(own_store, 6))
+    clock.advance(10 * own_store.lease)
+
+    assert len(wire.arrived) == 6
+    assert await claim(own_store, "email") == []
+    assert "unknown_outcomes" not in await counts(own_store)
+
+
+async def test_while_a_receipt_waits_for_redis_nothing_is_claimed(
+    server: RedisServer, own_store: Store, wire: Wire, clock: Clock, outage: Outage, *, running: Worker
+) -> None:
+    """The claim of another channel would take the lapsed lease back."""
+    arrived = asyncio.Event()
+    wire.answers = [arrived]
+    await own_store.accept(events.completed(), [mail()])
+    running.wake()
+    await wire.called.wait()
+
+    server.kill()
+    arrived.set()
+    await until(lambda: outage.failures > 10)
+    clock.advance(10 * own_store.lease)
+    server.start()
+    await until(lambda: _delivered(own_store, 1))
+
+    timeline = await Admin(own_store).timeline(events.completed().subject)
+    assert timeline is not None
+    assert "lease lapsed" not in [line[1] for line in timeline.log]
+
+
+async def test_what_was_not_begun_is_given_back_and_costs_nothing(
+    store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
+) -> None:
+    blips = iter([StoreUnavailable("a blip")] * 20)
+
+    async def enrich(delivery: Delivery) -> Delivery:
+        if blip := next(blips, None):
+            raise blip
+        return delivery
+
+    worker = worker_of(store, {"slack": wire}, config, renderer, clock=clock, enrich=enrich)
+    await store.accept(events.completed(), [room()])
+    for _ in range(21):
+        await worker.run_once("slack")
+        clock.advance(1)
+
+    assert [notification.kind for notification in wire.arrived] == ["each"]
+    assert await Admin(store).dead() == []
+
+
+async def test_all_leases_are_renewed_in_one_step(
+    own_store: Store, wire: Wire, clock: Clock, running: Worker, server: RedisServer
+) -> None:
+    done = asyncio.Event()
+    wire.answers = [done] * 10
+    for number in range(10):
+        await own_store.accept(events.completed(operationId=f"op-{number}"), [mail()])
+    running.wake()
+    await until(lambda: len(wire.arrived) == 10)
+    before = await own_store.redis.zrange("{relay}:leases", 0, -1, withscores=True)
+    clock.advance(60)
+
+    before_it = await _steps(own_store)
+    await running.keep_leases()
+    steps = await _steps(own_store) - before_it
+
+    after = await own_store.redis.zrange("{relay}:leases", 0, -1, withscores=True)
+    done.set()
+    await until(lambda: _delivered(own_store, 10))
+    assert len(before) == 10
+    assert steps <= 3  # the worker's own looks at its two queues may come between
+    assert {score for _, score in after} == {(clock() + own_store.lease) * 1000 // 1}
+
+
+async def test_a_stop_while_redis_is_away_ends_in_time(
+    server: RedisServer, own_store: Store, wire: Wire, outage: Outage, *, running: Worker
+) -> None:
+    arrived = asyncio.Event()
+    wire.answers = [arrived]
+    await own_store.accept(events.completed(), [mail()])
+    running.wake()
+    await wire.called.wait()
+    server.kill()
+    arrived.set()
+    await until(lambda: outage.failures > 5)
+
+    async with asyncio.timeout(10):
+        await running.stop(0.5)
+    server.start()
+
+    assert len(wire.arrived) == 1
+
+
+async def _delivered(store: Store, count: int) -> bool:
+    return (await counts(store)).get("delivered", 0) == count
+
+
+async def _steps(store: Store) -> int:
+    """How many scripts have been run."""
+    statistics = await store.redis.info("commandstats")
+    return sum(statistics.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("evalsha", "eval"))

@@ -1,0 +1,185 @@
+"""Pulses: whose process is dead is known within seconds, and a Redis that was away is not taken for a dead process."""
+
+from collections.abc import Callable
+
+import pytest
+
+from relay.store import Store
+from relay.store.admin import Admin
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.queue import POSTED, accept, claim, claim_one, counts
+from tests.support.targets import mail, room, team
+
+
+@pytest.fixture
+async def pair(open_store: Callable[..., Store]) -> tuple[Store, Store]:
+    """The stores of two processes that live."""
+    one, two = open_store(), open_store()
+    for store in (one, two):
+        await store.pulse()
+    return one, two
+
+
+async def live(clock: Clock, seconds: int, *stores: Store) -> None:
+    """Let time pass in which these processes write their pulses each second."""
+    for _ in range(seconds):
+        clock.advance(1)
+        for store in stores:
+            await store.pulse()
+
+
+async def test_what_a_dead_process_held_is_claimed_after_four_seconds(pair: tuple[Store, Store], clock: Clock) -> None:
+    dead, alive = pair
+    await accept(dead, events.completed(), to=room())
+    await claim_one(dead)
+    await live(clock, 4, alive)
+    early = await claim(alive)
+    await live(clock, 1, alive)
+
+    again = await claim_one(alive)
+
+    assert early == []
+    assert (again.attempt, again.unknown) == (1, False)
+
+
+async def test_what_it_had_begun_to_send_is_unknown_as_ever(pair: tuple[Store, Store], clock: Clock) -> None:
+    dead, alive = pair
+    await accept(dead, events.completed(), to=mail())
+    await dead.mark_sending(await claim_one(dead, "email"))
+    await live(clock, 6, alive)
+
+    assert (await claim_one(alive, "email")).unknown
+    assert (await counts(alive))["unknown_outcomes"] == 1
+
+
+async def test_the_living_keep_theirs(pair: tuple[Store, Store], clock: Clock) -> None:
+    one, two = pair
+    await accept(one, events.completed(), to=room())
+    await claim_one(one)
+    await live(clock, 20, one, two)
+
+    assert await claim(two) == []
+
+
+async def test_claiming_is_a_sign_of_life_too(pair: tuple[Store, Store], clock: Clock) -> None:
+    one, two = pair
+    await accept(one, events.completed(), to=room())
+    await claim_one(one)
+    for _ in range(10):
+        await live(clock, 1, two)
+        await claim(one, "email")
+
+    assert await claim(two) == []
+
+
+async def test_after_redis_was_away_nobody_is_taken_for_dead_and_every_lease_is_prolonged(
+    pair: tuple[Store, Store], clock: Clock
+) -> None:
+    one, two = pair
+    await accept(one, events.completed(), to=room())
+    delivery = await claim_one(one)
+    await one.mark_sending(delivery)
+    clock.advance(10 * one.lease)
+
+    first = await claim(two)
+    await live(clock, 2, two)
+
+    assert first == await claim(two) == []
+    assert await one.complete(delivery, POSTED)
+    assert "unknown_outcomes" not in await counts(one)
+
+
+async def test_a_process_that_died_while_redis_was_away_is_found_dead_soon_after(
+    pair: tuple[Store, Store], clock: Clock
+) -> None:
+    dead, alive = pair
+    await accept(dead, events.completed(), to=room())
+    await claim_one(dead)
+    clock.advance(3600)
+    await live(clock, 4, alive)
+
+    assert len(await claim(alive)) == 1
+
+
+async def test_pulses_that_are_always_late_do_not_keep_the_dead_alive(pair: tuple[Store, Store], clock: Clock) -> None:
+    dead, alive = pair
+    await accept(dead, events.completed(), to=room())
+    await claim_one(dead)
+    for _ in range(3):
+        clock.advance(4)
+        await alive.pulse()
+
+    assert len(await claim(alive)) == 1
+
+
+async def test_a_receipt_is_taken_after_the_lease_has_lapsed_if_nobody_else_has_begun(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    slow, other = open_store(), open_store()
+    await accept(slow, events.completed(), to=mail())
+    delivery = await claim_one(slow, "email")
+    await slow.mark_sending(delivery)
+    clock.advance(slow.lease + 1)
+    await other.claim("slack", 1)  # takes the lease back, and has no use for the delivery
+
+    settled = await slow.complete(delivery, POSTED)
+
+    assert settled
+    assert await claim(other, "email") == []
+    assert (await counts(other))["delivered"] == 1
+
+
+async def test_the_thread_of_such_a_receipt_is_kept(open_store: Callable[..., Store], clock: Clock) -> None:
+    slow, other = open_store(), open_store()
+    await accept(slow, events.started(), to=team(post_after=0.0))
+    delivery = await claim_one(slow)
+    await slow.mark_sending(delivery)
+    clock.advance(slow.lease + 1)
+    await other.claim("email", 1)
+    await slow.complete(delivery, POSTED)
+    await accept(slow, events.completed(), to=team())
+
+    edit = next(one for one in await claim(other) if one.kind == "live")
+
+    assert edit.thread == {"channel": "C1", "ts": "1.1"}
+
+
+async def test_only_the_receipt_is_taken_so_late(open_store: Callable[..., Store], clock: Clock) -> None:
+    slow, other = open_store(), open_store()
+    await accept(slow, events.completed(), to=mail())
+    delivery = await claim_one(slow, "email")
+    clock.advance(slow.lease + 1)
+    await other.claim("slack", 1)
+
+    answers = [await slow.mark_sending(delivery), await slow.extend(delivery), await slow.release(delivery)]
+
+    assert answers == [False, False, False]
+    assert len(await claim(other, "email")) == 1
+
+
+async def test_who_knows_that_nobody_else_lives_takes_everything_over_at_once(
+    pair: tuple[Store, Store], open_store: Callable[..., Store]
+) -> None:
+    for number in range(60):
+        await accept(pair[number % 2], events.completed(operationId=f"op-{number}"), to=mail())
+    for store in pair:
+        for delivery in (await store.claim("email", 30)).deliveries:
+            await store.mark_sending(delivery)
+    heir = open_store()
+
+    await heir.take_over()
+    await heir.pulse()
+
+    assert len((await heir.claim("email", 60)).deliveries) + len((await heir.claim("email", 60)).deliveries) == 60
+    assert await Admin(heir).dead() == []
+
+
+async def test_a_full_redis_takes_pulses(store: Store) -> None:
+    await store.redis.config_set("maxmemory", 1)
+    try:
+        await store.pulse()
+    finally:
+        await store.redis.config_set("maxmemory", 0)
+
+    assert await store.redis.zcard("{relay}:pulses") == 1
