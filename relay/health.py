@@ -58,7 +58,7 @@ class Health:
         redis = self._config().redis
         try:
             promise = await self._store.prepare(redis.durability, redis.replicas)
-            await self._store.pulse()
+            await self._pulse()
         except StoreUnavailable as error:
             self._fail(error)
             return
@@ -91,7 +91,7 @@ class Health:
         self._looks += 1
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
-            await self._store.pulse()  # first, and whatever is wrong: others take over what a dead process held
+            await self._pulse()  # first, and whatever is wrong: others take over what a dead process held
             if self._trouble or self._store.promise.shortfall or housekeeping:
                 await self._inspect()
             if self._trouble:
@@ -105,6 +105,12 @@ class Health:
             return
         if not self._store.promise.shortfall:
             self._outage.worked()
+
+    async def _pulse(self) -> None:
+        """Say that this process lives."""
+        if step := await self._store.pulse():
+            metrics.clock_set_back.inc()
+            log.warning("redis.clock_set_back", seconds=step, meaning="what waits does not wait for longer than before")
 
     async def obstacle(self) -> str:
         """Why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""

@@ -40,6 +40,8 @@ clock_skew = Gauge(
     multiprocess_mode="livemostrecent",
 )
 
+clock_set_back = Counter("relay_redis_clock_set_back", "Times that the clock of Redis was set back by over 5 s.")
+
 ledger = Gauge("relay_ledger", "Where everything accepted is now.", ["place"], multiprocess_mode="livemostrecent")
 imbalance = Gauge(
     "relay_ledger_imbalance", "What the ledger does not account for; 0.", multiprocess_mode="livemostrecent"

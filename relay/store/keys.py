@@ -18,12 +18,14 @@ they are hashed first.
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order
+    {relay}:channels               set     the channels that had deliveries
     {relay}:leases                 zset    delivery id → ms at which the lease lapses; 0: its process is dead
     {relay}:pulses                 zset    worker → ms of the last sign that its process lives
     {relay}:dead                   zset    delivery id → ms at which it died
     {relay}:seen:<bucket>:<shard>  set     16-byte digests of delivery ids and facts
     {relay}:rate:<limit>           string  GCRA: when the limit's next slot is free
-    {relay}:pause:<scope>          hash    until, reason, since, probe; scope is limit:, lane:, destination: or channel:
+    {relay}:pause:<scope>          hash    until, at (ms at which it was written), reason, since, probe; scope is
+                                           limit:, lane:, destination: or channel:
     {relay}:claimed:<worker>:<ch>  string  the worker's last claim, to give it again if the answer was lost
     {relay}:quarantine             zset    id → ms; the bodies that were signed but made no sense
     {relay}:quarantined:<id>       hash    source, reason, headers, body, fault (1: relay itself failed on it)
@@ -42,7 +44,8 @@ they are hashed first.
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
     {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given; asked: ms
-                                           of the last reconciliation; reconciled: ms up to which new runs are known
+                                           of the last reconciliation; reconciled: ms up to which new runs are known;
+                                           latest: ms of the last pulse, by which a clock that is set back is noticed
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:schema                 string  the version of this layout

@@ -98,12 +98,14 @@ class Store:
         """One small write: a full Redis, or one that became a read-only replica, refuses it."""
         await write(self.redis, self.redis.set(keys.PROBE, 1, px=60_000))
 
-    async def pulse(self) -> None:
+    async def pulse(self) -> float:
         """The sign that this process lives, to be given each second: without it for 4 s, what it holds is taken over.
 
-        One that gives none keeps what it holds until the lease lapses.
+        One that gives none keeps what it holds until the lease lapses. Answers the seconds by which Redis's clock was
+        set back since anybody's last pulse, 0 if it was not; what waits has been put right then.
         """
-        await self.scripts.run("pulse", ["beat", self._worker, int(self.lease * 1000)])
+        step = await self.scripts.run("pulse", ["beat", self._worker, int(self.lease * 1000)])
+        return float(step) / 1000
 
     async def take_over(self) -> None:
         """Make due what any process holds. Only for whoever knows that no other lives."""

@@ -276,7 +276,7 @@ class TestDigests:
 
         lasting = [key for key in await store.redis.keys("*") if await store.redis.ttl(key) < 0]
 
-        assert {key.decode().split(":")[1] for key in lasting} <= {"ledger", "schema"}
+        assert {key.decode().split(":")[1] for key in lasting} <= {"ledger", "schema", "channels"}
         assert await store.redis.keys("{relay}:lane:*") + await store.redis.keys("{relay}:delivery:*") == []
 
 

@@ -146,13 +146,13 @@ class TestMemory:
 
         left = {key.decode().split(":")[1] for key in await store.redis.keys("*")}
 
-        assert left <= {"ledger", "operation", "log", "seen", "schema", "rate", "claimed", "thread"}
+        assert left <= {"ledger", "operation", "log", "seen", "schema", "rate", "claimed", "thread", "channels"}
 
     async def test_everything_that_stays_behind_expires(self, store: Store) -> None:
         await store.accept(events.completed(), [mail(), team()])
         await send(store)
         await send(store, "email")
-        forever = {"ledger", "schema"}
+        forever = {"ledger", "schema", "channels"}
 
         lasting = [key for key in await store.redis.keys("*") if await store.redis.ttl(key) < 0]
 

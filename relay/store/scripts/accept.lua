@@ -17,7 +17,7 @@ end
 local function seen(digest)
   if digest == '' then return false end
   local bucket = math.floor(now / BUCKET)
-  for age = 0, 2 do
+  for age = -1, 2 do -- the first for what came before the clock was set back
     if redis.call('SISMEMBER', shard(bucket - age, digest), digest) == 1 then return true end
   end
   return false
@@ -267,6 +267,7 @@ local function gate(key, plan, target)
   local told, at, eta, phase = nil, nil, nil, nil
   if mark then told, at, eta, phase = mark:match('^(%S*) (%S*) (%S*) (.*)$') end
   told, at, eta = tonumber(told), tonumber(at), tonumber(eta)
+  if at and at > now then at = nil end -- the clock was set back since: it begins anew
   local pass, reason = #target.gates == 0 or not mark or plan.percentage == 100, 'increment'
   for _, g in ipairs(target.gates) do
     local moved = g[1] == 0 or (plan.percentage and told and plan.percentage >= told + g[1])
@@ -399,16 +400,17 @@ end
 local function refresh(plan, target, key, seq)
   local thread = thread_key(target.lane)
   local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted', 'sent')
-  local waiting, flying, posted, sent = t[1], t[2], t[3], tonumber(t[4])
+  local waiting, flying, posted = t[1], t[2], t[3]
+  local sent = math.min(tonumber(t[4] or '0'), now) -- the clock may have been set back since; so below
   local spec = spec_of(plan, target, seq, 'live')
   local grouped = target.batch_lane == target.lane
     or target.batch_lane and redis.call('EXISTS', thread_key(target.batch_lane)) == 1
   if not plan.urgent then
     -- The end of a phase waits for the start of the next, which says more.
     local patience = plan.phase_end and plan.urgency == '' and target.min_interval or 0
-    if posted then spec.due = math.max(now + patience, (sent or 0) + target.min_interval)
+    if posted then spec.due = math.max(now + patience, sent + target.min_interval)
     elseif target.reply then spec.due = now
-    else spec.due = math.max(now, tonumber(redis.call('HGET', key, 'first')) + target.post_after) end
+    else spec.due = math.max(now, math.min(tonumber(redis.call('HGET', key, 'first')), now) + target.post_after) end
   end
   if not (waiting or flying or posted) and target.quiet and spec.due < target.quiet[2] and hush(plan, target) then
     return nil

@@ -55,14 +55,27 @@ local blocked = {} -- per limit: how many of this scan wait for it, so that they
 
 -- Looked at again after RECHECK at the latest: a pause may end early, by a success or a reload.
 local function paused(scope)
-  local till = tonumber(redis.call('HGET', P .. 'pause:' .. scope, 'until') or '0')
+  local key = P .. 'pause:' .. scope
+  local p = redis.call('HMGET', key, 'until', 'at')
+  if not p[1] then return 0 end
+  local till, at = tonumber(p[1]), tonumber(p[2] or '0')
+  if at > now then -- the clock was set back since: what was left of it begins now
+    till = till - (at - now)
+    redis.call('HSET', key, 'until', till, 'at', now)
+  end
   return math.min(math.max(till - now, 0), RECHECK)
 end
 
 -- The pause of something broken is over: this delivery goes ahead to probe, and the others wait for its success.
 local function probe(scope)
   local key = P .. 'pause:' .. scope
-  if redis.call('HGET', key, 'probe') then redis.call('HSET', key, 'until', now + lease_ms) end
+  if redis.call('HGET', key, 'probe') then redis.call('HSET', key, 'until', now + lease_ms, 'at', now) end
+end
+
+-- Never before now; and where it is later than a full burst makes it, the clock was set back: it begins anew.
+local function next_slot(limit)
+  local at = tonumber(redis.call('GET', P .. 'rate:' .. limit[1]) or '0')
+  return at > now + limit[2] * limit[3] + 1 and now or math.max(at, now)
 end
 
 -- GCRA: `at` is when the limit's next free slot would be if all of its burst were used. The last `reserve` of the
@@ -71,7 +84,7 @@ local function limited(limit, urgency)
   local name, period, burst = limit[1], limit[2], limit[3] - (urgency == '1' and 0 or limit[4] or 0)
   local wait = paused('limit:' .. name)
   if wait > 0 then return wait end
-  local at = math.max(tonumber(redis.call('GET', P .. 'rate:' .. name) or '0'), now)
+  local at = next_slot(limit)
   wait = math.max(0, at - (burst - 1) * period - now)
   if wait == 0 then return 0 end
   blocked[name] = (blocked[name] or -1) + 1
@@ -80,7 +93,7 @@ end
 
 local function spend(limit)
   local key = P .. 'rate:' .. limit[1]
-  local at = math.max(tonumber(redis.call('GET', key) or '0'), now) + limit[2]
+  local at = next_slot(limit) + limit[2]
   redis.call('SET', key, at, 'PX', math.ceil(at - now) + 1000)
 end
 

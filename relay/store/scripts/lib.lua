@@ -13,6 +13,7 @@ local KEEP_OPERATION = 30 * DAY -- after its last event
 local LOG_LENGTH = 200
 
 local LEDGER, LEASES, DEAD = P .. 'ledger', P .. 'leases', P .. 'dead'
+local CHANNELS = P .. 'channels'
 
 local function count(field, by) redis.call('HINCRBY', LEDGER, field, by or 1) end
 local function delivery_key(id) return P .. 'delivery:' .. id end
@@ -52,12 +53,22 @@ local function note(operation, ...)
   redis.call('PEXPIRE', log, KEEP_OPERATION)
 end
 
+-- A digest or a round-up is of a window, and due by the calendar.
+local BOXED = {digest = true, roundup = true}
+
+-- When it is due. One that was made in what is now the future waited behind others while the clock was set back.
+local function due_by_now(id, due, created, kind)
+  if created <= now or BOXED[kind] then return due end
+  redis.call('HSET', delivery_key(id), 'due', due - (created - now), 'created', now)
+  return due - (created - now)
+end
+
 -- In a lane only the head is due, so order holds and one is in flight.
 local function make_due(id)
-  local d = redis.call('HMGET', delivery_key(id), 'channel', 'urgent', 'due', 'lane', 'lease')
+  local d = redis.call('HMGET', delivery_key(id), 'channel', 'urgent', 'due', 'lane', 'lease', 'created', 'kind')
   if not d[1] or d[5] ~= '' or redis.call('LINDEX', lane_key(d[4]), 0) ~= id then return end -- a leased one is not due
   leave_queues(id, d[1], d[2])
-  redis.call('ZADD', due_key(d[1], d[2]), d[3], id)
+  redis.call('ZADD', due_key(d[1], d[2]), due_by_now(id, tonumber(d[3]), tonumber(d[6]), d[7]), id)
 end
 
 local function join_lane(id, lane)
@@ -196,6 +207,7 @@ local function create(id, spec)
     row[#row + 1] = spec[name]
   end
   redis.call('HSET', delivery_key(id), unpack(row))
+  redis.call('SADD', CHANNELS, spec.channel)
   count('accepted')
   count('pending')
   if converges(spec.kind) then redis.call('HSET', thread_key(spec.lane), 'waiting', id) end
@@ -230,5 +242,35 @@ local function pulse(worker, lease_ms)
   for _, dead in ipairs(redis.call('ZRANGEBYSCORE', PULSES, '-inf', '(' .. now - PULSE_LIFE)) do
     lapse(dead)
     redis.call('ZREM', PULSES, dead)
+  end
+end
+
+-- Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to, and not for `step` more.
+-- Here all that is in a queue; what is read key by key is set right where it is read. A crash of Redis in the middle
+-- does it again.
+local function step_back(step)
+  local function earlier(set)
+    local rows = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf', 'WITHSCORES')
+    for i = 1, #rows, 2 do redis.call('ZADD', set, rows[i + 1] - step, rows[i]) end
+    return rows
+  end
+  earlier(PULSES)
+  earlier(LEASES)
+  for _, channel in ipairs(redis.call('SMEMBERS', CHANNELS)) do
+    for _, urgency in ipairs(URGENCIES) do
+      local set = due_key(channel, urgency)
+      local rows = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf', 'WITHSCORES')
+      for i = 1, #rows, 2 do
+        local d = redis.call('HMGET', delivery_key(rows[i]), 'kind', 'created')
+        if d[1] and not BOXED[d[1]] then
+          local due = rows[i + 1] - step
+          redis.call('HSET', delivery_key(rows[i]), 'due', due, 'created', math.min(now, tonumber(d[2])))
+          redis.call('ZADD', set, due, rows[i])
+        end
+      end
+    end
+  end
+  for _, name in ipairs({'last', 'asked', 'reconciled'}) do
+    if tonumber(redis.call('HGET', P .. 'ticks', name) or '0') > now then redis.call('HSET', P .. 'ticks', name, now) end
   end
 end

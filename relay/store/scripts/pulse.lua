@@ -2,8 +2,18 @@
 -- pulse: a sign of life. KEYS[1] the ledger. ARGV from 3: verb, arguments.
 local verbs = {}
 
--- worker, lease (ms). What processes hold that gave none for long becomes due.
-function verbs.beat(worker, lease_ms) pulse(worker, tonumber(lease_ms)) end
+local SET_BACK = 5000 -- ms; less than that, and waiting is simpler
+
+-- worker, lease (ms). What processes hold that gave none for long becomes due. Answers the ms by which the clock was set
+-- back since the last sign of anybody, 0 if it was not.
+function verbs.beat(worker, lease_ms)
+  local latest = tonumber(redis.call('HGET', P .. 'ticks', 'latest') or '0')
+  local step = latest - now > SET_BACK and latest - now or 0
+  if step > 0 then step_back(step) end
+  redis.call('HSET', P .. 'ticks', 'latest', now)
+  pulse(worker, tonumber(lease_ms))
+  return step
+end
 
 -- For whoever knows that no other process lives: all that is leased lapses now.
 function verbs.alone()

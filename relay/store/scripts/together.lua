@@ -6,7 +6,6 @@ local BOX_KEPT = 40 * DAY -- longer than a dead letter, which needs its entries
 local ROLLING_INTERVAL = 15000
 local EPISODES = 6 -- after so many of the cap's periods another rolling message begins, where people see it
 local OF_BOX = {digest = 'digest', quiet = 'roundup'}
-local BOXED = {digest = true, roundup = true}
 
 local function box_key(box) return P .. 'box:' .. box end
 local function entries_key(box) return P .. 'entries:' .. box end
@@ -107,6 +106,7 @@ end
 local function over_cap(d, cap)
   local most, per, key = cap[1], cap[2], P .. 'roots:' .. d.channel .. '/' .. d.address
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - per)
+  redis.call('ZREMRANGEBYSCORE', key, '(' .. now, '+inf') -- from before the clock was set back
   if redis.call('ZSCORE', key, d.lane) then return false end
   if d.loud ~= '1' and redis.call('ZCARD', key) >= most then return true end
   redis.call('ZADD', key, now, d.lane)

@@ -1,0 +1,176 @@
+"""Redis's clock is set back: nothing waits for the time that was wrong to come again."""
+
+from collections.abc import Callable
+
+from structlog.testing import capture_logs
+
+from relay.config import parse_config
+from relay.domain.deliveries import Digest, Gate, Limit, Window
+from relay.health import Health
+from relay.store import Store
+from relay.store.queue import WINDOW, Pause
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.front import count
+from tests.support.queue import accept, claim, claim_one, send
+from tests.support.targets import mail, room, team
+
+BACK = 6 * 3600.0
+CONFIG = 'sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}\nrules: []'
+
+
+async def set_back(store: Store, clock: Clock, seconds: float = BACK) -> float:
+    """After a pulse by the wrong time, one by the right time; how far it says the clock was set back."""
+    await store.pulse()
+    clock.advance(-seconds)
+    return await store.pulse()
+
+
+async def test_the_step_is_noticed_once_and_to_the_second(store: Store, clock: Clock) -> None:
+    noticed = await set_back(store, clock)
+    clock.advance(1)
+
+    assert (noticed, await store.pulse()) == (BACK, 0.0)
+
+
+async def test_a_second_or_two_is_no_step(store: Store, clock: Clock) -> None:
+    assert await set_back(store, clock, 2) == 0.0
+
+
+async def test_what_waited_for_a_retry_waits_as_long_as_before(store: Store, clock: Clock) -> None:
+    await accept(store, events.completed(), to=mail())
+    delivery = await claim_one(store, "email")
+    await store.mark_sending(delivery)
+    await store.reschedule(delivery, 60, "451")
+    await set_back(store, clock)
+    clock.advance(59)
+    early = await claim(store, "email")
+    clock.advance(1)
+
+    assert early == []
+    assert (await claim_one(store, "email")).id == delivery.id
+
+
+async def test_a_rate_limit_begins_anew(store: Store, clock: Clock) -> None:
+    limited = room(new_limits=(Limit("post:#room", 1.0),))
+    await accept(store, *(events.completed(operationId=f"op-{n}") for n in range(7)), to=limited)
+    await claim(store)
+    await set_back(store, clock)
+
+    told = []
+    for _ in range(7):
+        told.append(len(await claim(store)))
+        clock.advance(1)
+
+    assert told == [0] + [1] * 6
+
+
+async def test_a_pause_lasts_no_longer_than_it_was_meant_to(store: Store, clock: Clock) -> None:
+    await accept(store, events.completed(), to=room())
+    delivery = await claim_one(store)
+    await store.mark_sending(delivery)
+    await store.reschedule(delivery, 60, "429", holds=[Pause("limit:post:#room", 60, "429")])
+    await set_back(store, clock)
+    await accept(store, events.completed(operationId="op-2"), to=room(new_limits=(Limit("post:#room", 1.0),)))
+    early = await claim(store)
+    clock.advance(59)
+    early += await claim(store)
+    clock.advance(6)
+
+    assert early == []
+    assert len(await claim(store)) == 2
+
+
+async def test_a_dead_workers_lease_lapses_as_soon_as_before(open_store: Callable[..., Store], clock: Clock) -> None:
+    dead, alive = open_store(), open_store()
+    await accept(dead, events.completed(), to=room())
+    await claim_one(dead)
+    await set_back(alive, clock)
+    for _ in range(int(dead.lease) + 1):
+        clock.advance(1)
+        await alive.pulse()
+
+    assert len(await claim(alive)) == 1
+
+
+async def test_a_dead_process_is_found_dead_as_soon_as_before(open_store: Callable[..., Store], clock: Clock) -> None:
+    dead, alive = open_store(), open_store()
+    await dead.pulse()
+    await accept(dead, events.completed(), to=room())
+    await claim_one(dead)
+    await set_back(alive, clock)
+    for _ in range(5):
+        clock.advance(1)
+        await alive.pulse()
+
+    assert len(await claim(alive)) == 1
+
+
+async def test_the_next_in_a_lane_follows_its_head(store: Store, clock: Clock) -> None:
+    await accept(store, events.progress(10), events.progress(20), to=room())
+    head = await claim_one(store)
+    await store.mark_sending(head)
+    await set_back(store, clock)
+    await store.dead_letter(head, "rejected", "no")
+
+    assert (await claim_one(store)).event.percentage == 20
+
+
+async def test_a_live_message_is_edited_as_soon_as_before(store: Store, clock: Clock) -> None:
+    live = team(min_interval=10.0, post_after=0.0)
+    await accept(store, events.progress(10), to=live)
+    await send(store)
+    await set_back(store, clock)
+    await accept(store, events.progress(20), to=live)
+    clock.advance(10)
+
+    assert (await claim_one(store)).event.percentage == 20
+
+
+async def test_progress_passes_its_gate_as_soon_as_before(store: Store, clock: Clock) -> None:
+    gated = room(gates=(Gate(10, 60.0),))
+    await accept(store, events.progress(10), to=gated)
+    await send(store)
+    await set_back(store, clock)
+    clock.advance(60)
+    await accept(store, events.progress(30), to=gated)
+
+    assert (await claim_one(store)).event.percentage == 30
+
+
+async def test_a_digest_is_sent_at_its_hour_by_the_right_clock(store: Store, clock: Clock) -> None:
+    start = clock() - 8 * 3600
+    day = Window(start, start + 86_400)
+    await accept(store, events.completed(), to=mail(destination="digest", how=Digest(windows=(day,))))
+    await set_back(store, clock)
+    clock.now = day.end - 1
+    early = await claim(store, "email")
+    clock.now = day.end
+
+    assert early == []
+    assert (await claim_one(store, "email")).kind == "digest"
+
+
+async def test_a_repetition_is_recognised_across_the_step(store: Store, clock: Clock) -> None:
+    half = WINDOW / 2
+    clock.now = (clock() // half + 1) * half + 60  # just inside the next half of a window
+    event = events.event_of(events.body(), id="evt-1")
+    await store.accept(event, [room()])
+    await set_back(store, clock)
+
+    assert (await store.accept(event, [room()])).status == "duplicate"
+
+
+async def test_it_is_told_in_the_log_and_counted(store: Store, clock: Clock) -> None:
+    config = parse_config(CONFIG, env={}, channels={})
+    health = Health(store, lambda: config, clock=clock)
+    await health.prepare()
+    before = count("redis_clock_set_back")
+    clock.advance(-BACK)
+
+    with capture_logs() as lines:
+        await health.look()
+        await health.look()
+
+    assert [(line["event"], line["seconds"]) for line in lines] == [("redis.clock_set_back", BACK)]
+    assert count("redis_clock_set_back") == before + 1
