@@ -106,10 +106,12 @@ class Relay:
             name = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
             store = Store.open(embedded.url if embedded else config().redis.url, worker=name, lease=self._lease)
             stack.push_async_callback(store.aclose)
-            health = Health(store, config, clock=clock, notices=coordinator.template_faults, outage=outage)
+            health = Health(store, config, clock=clock, notices=coordinator.template_faults, outage=outage,
+                            internal=(PLATFORM,))  # fmt: skip
             if embedded:
                 await store.take_over()  # nobody else can be in this directory: who held something is dead
             await health.prepare()
+            await health.warn()
             stack.push_async_callback(cancelled, asyncio.create_task(health.watch()))
             lookups = Lookups(lambda: config().platform)
             stack.push_async_callback(lookups.aclose)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -15,6 +15,7 @@ from relay.outage import Outage
 from relay.receiving.receiver import Readiness
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.queue import MAX_PAUSED
 from relay.store.runs import Runs
 
 log = structlog.get_logger(__name__)
@@ -36,14 +37,16 @@ class Health:
         clock: Callable[[], float],
         notices: Callable[[], Mapping[str, str]] = dict,
         outage: Outage | None = None,
+        internal: Collection[str] = (),
     ) -> None:
-        """`notices` are what else those who watch over relay should see."""
+        """`notices` are what else those who watch over relay should see; `internal` are relay's own channels."""
         self.admin = Admin(store)
         self._runs = Runs(store)
         self._store = store
         self._config = config
         self._clock = clock
         self._notices = notices
+        self._internal = internal
         self._outage = outage or Outage(clock)
         self._trouble = "not inspected yet"
         self._looks = 0
@@ -87,7 +90,7 @@ class Health:
                 log.error("health.failed", error=f"{type(error).__name__}: {error}")
 
     async def look(self) -> None:
-        """Notice a Redis that goes, comes back or changes; keep the gauges; drop dead letters of 30 days ago."""
+        """Notice a Redis that goes, comes back or changes; keep the gauges; give up and drop what is too old."""
         self._looks += 1
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
@@ -99,12 +102,35 @@ class Health:
             await self._store.probe()
             await self._measure()
             if housekeeping:
-                await self.admin.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
+                await self._clean_up()
         except StoreUnavailable as error:
             self._fail(error)
             return
         if not self._store.promise.shortfall:
             self._outage.worked()
+
+    async def _clean_up(self) -> None:
+        """Give up what has waited for too long, and drop what nobody wanted for too long."""
+        await self.admin.expire_parked(MAX_PAUSED)
+        await self.admin.expire_stranded(self._channels(), MAX_PAUSED)
+        await self.admin.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
+
+    def _channels(self) -> set[str]:
+        return {*self._config().channels, *self._internal}
+
+    async def warn(self) -> None:
+        """Say at the start what waits for a channel that was taken out of the configuration."""
+        with contextlib.suppress(StoreUnavailable):
+            for name, check in (await self._stranded()).items():
+                log.warning("channel.removed", channel=name.removeprefix("channel:"), reason=check)
+
+    async def _stranded(self) -> dict[str, str]:
+        stranded = await self.admin.stranded(self._channels())
+        return {
+            f"channel:{name}": f"{'1 delivery waits' if count == 1 else f'{count} deliveries wait'} for it, but the "
+            f"configuration has no channels.{name}; after {MAX_PAUSED / 86_400:g} days they become dead letters"
+            for name, count in stranded.items()
+        }
 
     async def _pulse(self) -> None:
         """Say that this process lives."""
@@ -127,7 +153,7 @@ class Health:
                     await self._inspect()
                 await self._store.ping()
                 await self._store.probe()
-                checks |= await self._paused() | await self._ticking() | await self._faults()
+                checks |= await self._paused() | await self._stranded() | await self._ticking() | await self._faults()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
         except StoreUnavailable as error:

@@ -69,6 +69,7 @@ class Dead(Reason):
     REJECTED = "rejected", "refused for good"
     RETRIES_EXHAUSTED = "retries_exhausted", "every attempt failed"
     PAUSED_TOO_LONG = "paused_too_long", "its destination was unreachable for too long"
+    CHANNEL_REMOVED = "channel_removed", "its channel is not configured any more"
     OUTCOME_UNKNOWN = "outcome_unknown", "it may have arrived, so it was not repeated again"
     WORKER_CRASHED = "worker_crashed", "it ended every worker that took it"
     UNREADABLE = "unreadable", "relay itself could not read it; a mended relay tells it after a replay"

@@ -11,13 +11,12 @@ from relay.domain.deliveries import Delivery, Limit
 from relay.errors import DeliveryError
 from relay.policy.retry import RetryPolicy, delay
 from relay.reasons import Dead
-from relay.store.queue import Pause
+from relay.store.queue import MAX_PAUSED, Pause
 
 Limits = tuple[Sequence[Limit], Sequence[Limit]]
 
 LIMIT_PAUSE = 30.0  # seconds of a throttle that names no time
 PROBE_PAUSE = 60.0  # seconds between two tries of a broken destination
-MAX_PAUSED = 3 * 86_400.0  # seconds
 LONGEST_WAIT = 86_400.0  # seconds, whatever the other side asks for
 
 

@@ -1,7 +1,7 @@
 """What an operator looks at and acts on: dead letters, the quarantine, the ledger, an operation's timeline."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from relay.store.queue import Store
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 KEEP_DEAD_DAYS = 30
+STEP, STEPS = 100, 100  # deliveries given up in one step, and steps in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,12 @@ class Admin:
         return sorted((load(row[field]) for field in docs), key=lambda event: event.occurred_at)
 
     async def queued(self, channels: Sequence[str]) -> dict[str, int]:
-        """Deliveries waiting in each channel's queue, due or not."""
+        """Deliveries waiting in each channel's queue, due or not, or for something that is paused."""
+        places = [name.decode() for name in await call(self._redis.zrange(keys.PARKING, 0, -1))]
         counts = {}
         for channel in channels:
             sets = [f"{keys.PREFIX}due:{channel}{queue}" for queue in ("", *keys.QUEUES)]
+            sets += [f"{keys.PREFIX}parked:{place}" for place in places if place.startswith(f"{channel} ")]
             counts[channel] = sum([int(await call(self._redis.zcard(name))) for name in sets])
         return counts
 
@@ -134,6 +137,31 @@ class Admin:
         """Forget these pauses: the configuration changed, so the reason may be gone."""
         if scopes:
             await call(self._redis.delete(*(f"{keys.PREFIX}pause:{scope}" for scope in scopes)))
+            await self._store.scripts.run("parking", ["look"])
+
+    async def stranded(self, configured: Collection[str]) -> dict[str, int]:
+        """The channels that had deliveries and are not configured any more, with the number that still wait."""
+        names = [name.decode() for name in await call(self._redis.smembers(keys.CHANNELS))]
+        counts = await self.queued(sorted(set(names) - set(configured)))
+        return {name: count for name, count in counts.items() if count}
+
+    async def expire_parked(self, max_age: float) -> int:
+        """Give up what has waited for something broken for more than `max_age` seconds; how many that were."""
+        return await self._give_up("expire", max_age)
+
+    async def expire_stranded(self, configured: Collection[str], max_age: float) -> int:
+        """Give up what has waited for so long in the queue of a channel that is not configured any more."""
+        names = [name.decode() for name in await call(self._redis.smembers(keys.CHANNELS))]
+        return sum([await self._give_up("removed", max_age, name) for name in sorted(set(names) - set(configured))])
+
+    async def _give_up(self, verb: str, max_age: float, *of: str) -> int:
+        total = 0
+        for _ in range(STEPS):
+            done = int(await self._store.scripts.run("parking", [verb, *of, int(max_age * 1000), STEP]))
+            total += done
+            if done < STEP:
+                break
+        return total
 
     async def dead(self, *, most: int = 100) -> list[DeadLetter]:
         """The dead letters, newest first."""

@@ -28,7 +28,8 @@ from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
 Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
 OLDEST = 7  # scripts with flags
-SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse")
+SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse", "parking")
+SHARED = ("lib", "parked", "together", "signs")  # in front of each, in this order
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +83,18 @@ async def drop_connections(redis: Redis) -> None:
 
 
 class Script:
-    """One Lua script with the shared part in front; sent by digest, and whole where the server forgot it."""
+    """One Lua script with the shared parts in front; sent by digest, and whole where the server forgot it."""
 
     def __init__(self, name: str) -> None:
         folder = files("relay.store") / "scripts"
-        parts = ("lib", "together", name)
-        self._parts = parts
-        library, bundles, body = ((folder / f"{part}.lua").read_text("utf-8") for part in parts)
-        library += bundles
+        *shared, body = ((folder / f"{part}.lua").read_text("utf-8") for part in (*SHARED, name))
         head, _, rest = body.partition("\n") if body.startswith("#!") else ("", "", body)
-        self.source = f"{head}\n{library}\n{rest}" if head else f"{library}\n{body}"
+        self.source = "\n".join([*([head] if head else []), *shared, rest])
         self.digest = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
-        first, shared = bool(head), bundles.count("\n")
-        self._starts = [*accumulate([first, library.count("\n") - shared, shared + 1 - first])]  # lines above each part
+        self._parts = (*SHARED, name)
+        before = accumulate((part.count("\n") + 1 for part in shared), initial=len([head] if head else []))
+        *starts, last = before
+        self._starts = [*starts, last - bool(head)]  # lines above each part; its own first line is the head
 
     def origin(self, line: int) -> str:
         """The file and line of this line of the whole, for instance `relay/store/scripts/accept.lua:49`."""

@@ -18,6 +18,8 @@ they are hashed first.
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order
+    {relay}:parked:<ch> <scope>    zset    delivery id → ms of its creation; what waits for this pause to end
+    {relay}:parking                zset    <ch> <scope> → ms at which to look whether it may go on; 0 is now
     {relay}:channels               set     the channels that had deliveries
     {relay}:leases                 zset    delivery id → ms at which the lease lapses; 0: its process is dead
     {relay}:pulses                 zset    worker → ms of the last sign that its process lives
@@ -66,6 +68,8 @@ QUEUES = (":urgent", ":stalled", ":phases")
 TICKS = PREFIX + "ticks"
 SCHEMA = PREFIX + "schema"
 SCHEMA_VERSION = "1"
+PARKING = PREFIX + "parking"
+CHANNELS = PREFIX + "channels"
 PROBE = PREFIX + "probe"
 
 

@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 WINDOW = 7 * 86_400.0  # seconds for which an id or fact is remembered: longer than any sender's retries
 LEASE = 30.0
+MAX_PAUSED = 3 * 86_400.0  # seconds that a delivery waits for something broken
 FACTS = (*LASTING, AUDIENCE, PRESSED, "tenant", "project", "batch")
 LINKS = ("original", "retry")  # of a retry under a new id: whose run it is, and which
 

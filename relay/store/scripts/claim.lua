@@ -6,7 +6,7 @@
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local quiet = cjson.decode(ARGV[8] or '{}')
 local SCAN = 200
-local RECHECK = 5000
+local PARKED_FROM = 1000 -- ms: a shorter pause is waited for in the queue
 local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its workers
 
 -- A lease ran out: its worker died or lost touch. Before the begin-marker nothing was sent. After it nobody
@@ -53,7 +53,6 @@ end
 
 local blocked = {} -- per limit: how many of this scan wait for it, so that they queue up behind each other
 
--- Looked at again after RECHECK at the latest: a pause may end early, by a success or a reload.
 local function paused(scope)
   local key = P .. 'pause:' .. scope
   local p = redis.call('HMGET', key, 'until', 'at')
@@ -63,7 +62,7 @@ local function paused(scope)
     till = till - (at - now)
     redis.call('HSET', key, 'until', till, 'at', now)
   end
-  return math.min(math.max(till - now, 0), RECHECK)
+  return math.max(till - now, 0)
 end
 
 -- The pause of something broken is over: this delivery goes ahead to probe, and the others wait for its success.
@@ -82,10 +81,8 @@ end
 -- burst are for outcomes: however many runs report their progress, an end is told at once.
 local function limited(limit, urgency)
   local name, period, burst = limit[1], limit[2], limit[3] - (urgency == '1' and 0 or limit[4] or 0)
-  local wait = paused('limit:' .. name)
-  if wait > 0 then return wait end
   local at = next_slot(limit)
-  wait = math.max(0, at - (burst - 1) * period - now)
+  local wait = math.max(0, at - (burst - 1) * period - now)
   if wait == 0 then return 0 end
   blocked[name] = (blocked[name] or -1) + 1
   return wait + blocked[name] * period
@@ -130,13 +127,22 @@ local function instead(id, d)
   return true
 end
 
+-- How long it waits (ms) and, where that is for something that is paused, for what.
 local function wait_of(d)
-  for _, limit in ipairs(d.calls[d.edit and 'edit' or 'new']) do
-    local wait = limited(limit, d.urgent)
+  local limits = d.calls[d.edit and 'edit' or 'new']
+  d.scopes = {'channel:' .. channel, 'destination:' .. d.destination .. '/' .. d.address}
+  local scopes = {d.scopes[1], d.scopes[2]}
+  for i, limit in ipairs(limits) do scopes[i + 2] = 'limit:' .. limit[1] end
+  for _, scope in ipairs(scopes) do
+    local wait = paused(scope)
+    if wait > 0 then return wait, scope end
+  end
+  local wait = paused('lane:' .. d.lane)
+  for _, limit in ipairs(wait == 0 and limits or {}) do
+    wait = limited(limit, d.urgent)
     if wait > 0 then return wait end
   end
-  d.scopes = {'channel:' .. channel, 'destination:' .. d.destination .. '/' .. d.address}
-  return math.max(paused(d.scopes[1]), paused(d.scopes[2]), paused('lane:' .. d.lane))
+  return wait
 end
 
 -- What is known of the operation up to this delivery, oldest first: a live message shows the present.
@@ -216,7 +222,11 @@ local function claim(id, set)
   d.edit = converges(d.kind) and redis.call('HGET', thread_key(d.lane), 'posted')
   d.calls, d.channel = cjson.decode(d.limits), channel
   if instead(id, d) then return nil end
-  local wait = wait_of(d)
+  local wait, scope = wait_of(d)
+  if scope and wait > PARKED_FROM then
+    park(id, set, channel, scope, d.created, now + wait)
+    return nil
+  end
   if wait > 0 then
     redis.call('HSET', delivery_key(id), 'due', now + wait)
     redis.call('ZADD', set, now + wait, id)
@@ -238,6 +248,7 @@ if last and last:sub(1, #token + 1) == token .. ' ' then
   end
 end
 
+reopen_places()
 local answer, ids = {''}, {}
 local sets = {}
 for i, urgency in ipairs(URGENCIES) do sets[i] = due_key(channel, urgency) end
@@ -252,6 +263,7 @@ for _, set in ipairs(sets) do
   end
 end
 if #ids > 0 then redis.call('SET', claimed, token .. ' ' .. table.concat(ids, ' '), 'PX', lease_ms) end
+sets[#sets + 1] = PARKING
 for _, set in ipairs(sets) do
   local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
   if first[2] and (answer[1] == '' or tonumber(first[2]) - now < answer[1]) then

@@ -35,7 +35,9 @@ local function keep(kept, destination, address)
 end
 
 local function resume(channel, destination, address)
-  redis.call('DEL', P .. 'pause:channel:' .. channel, P .. 'pause:destination:' .. destination .. '/' .. address)
+  for _, scope in ipairs({'channel:' .. channel, 'destination:' .. destination .. '/' .. address}) do
+    if redis.call('DEL', P .. 'pause:' .. scope) == 1 then look_at(place_of(channel, scope)) end
+  end
 end
 
 local verbs = {}

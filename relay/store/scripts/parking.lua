@@ -1,0 +1,40 @@
+#!lua flags=allow-oom
+-- parking: what waits for something broken, or for a channel that is gone, is given up in the end.
+-- KEYS[1] the ledger. ARGV from 3: verb, arguments. Answers how many were given up; `most` of them, and there are more.
+local verbs = {}
+
+-- All places are to be looked at: pauses were lifted.
+function verbs.look()
+  for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do look_at(place) end
+  return 0
+end
+
+-- What has waited for more than max_age (ms), the oldest of each place first.
+function verbs.expire(max_age, most)
+  local done = 0
+  for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do
+    local reason = redis.call('HGET', P .. 'pause:' .. place:match('^%S+ (.*)$'), 'reason')
+    local old = redis.call('ZRANGEBYSCORE', parked_key(place), '-inf', now - max_age, 'LIMIT', 0, most - done)
+    for _, id in ipairs(old) do bury(id, 'paused_too_long', reason or 'what it waited for was paused') end
+    done = done + #old
+  end
+  return done
+end
+
+-- Of a channel that is no longer configured, so that nobody claims from its queues. Without any it is forgotten.
+function verbs.removed(channel, max_age, most)
+  local done, left = 0, 0
+  for _, urgency in ipairs(URGENCIES) do
+    local set = due_key(channel, urgency)
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', now - max_age, 'LIMIT', 0, most - done)) do
+      bury(id, 'channel_removed', 'the configuration has no channels.' .. channel .. ' any more')
+      redis.call('ZREM', set, id)
+      done = done + 1
+    end
+    left = left + redis.call('ZCARD', set)
+  end
+  if left == 0 then redis.call('SREM', CHANNELS, channel) end
+  return done
+end
+
+return verbs[ARGV[3]](unpack(ARGV, 4))

@@ -1,0 +1,250 @@
+"""Parking: what waits for something broken costs nobody anything, comes back with it, and does not wait for ever."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from relay.config import parse_config
+from relay.domain.deliveries import Delivery
+from relay.health import HOUSEKEEPING, Health
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.queue import MAX_PAUSED, Pause
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.queue import POSTED, accept, claim, claim_one, counts, send
+from tests.support.targets import mail, room
+from tests.support.wire import Anywhere
+
+HOLD = Pause("destination:room/#room", 60, "is_archived", probe=True)
+DAY = 86_400.0
+CONFIG = """
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+channels: {slack: {}}
+destinations: {room: {slack: "#room", mode: each}}
+rules: []
+"""
+
+
+@pytest.fixture
+def health(store: Store, clock: Clock) -> Health:
+    config = parse_config(CONFIG, env={}, channels={"slack": Anywhere, "email": Anywhere})
+    return Health(store, lambda: config, clock=clock)
+
+
+async def fill(store: Store, first: int, last: int) -> None:
+    """A completion of each of these operations for the room."""
+    for number in range(first, last):
+        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
+
+
+async def fail(store: Store, delivery: Delivery, hold: Pause = HOLD) -> None:
+    await store.mark_sending(delivery)
+    await store.reschedule(delivery, hold.seconds, hold.reason, refund_attempt=True, holds=[hold])
+
+
+async def broken(store: Store, waiting: int) -> Delivery:
+    """The room is broken, and so many more deliveries wait for it; the one that found out."""
+    await fill(store, 0, 1)
+    delivery = await claim_one(store)
+    await fail(store, delivery)
+    await fill(store, 1, waiting + 1)
+    assert await claim(store) == []
+    return delivery
+
+
+async def due(store: Store) -> int:
+    return sum([await store.redis.zcard(f"{{relay}}:due:slack{queue}") for queue in ("", ":urgent")])
+
+
+async def parked(store: Store) -> int:
+    return int(await store.redis.zcard("{relay}:parked:slack destination:room/#room"))
+
+
+async def test_what_waits_for_a_broken_destination_is_looked_at_once(store: Store) -> None:
+    await broken(store, 10)
+
+    assert (await due(store), await parked(store)) == (1, 10)
+
+
+async def test_one_delivery_at_a_time_probes(store: Store, clock: Clock) -> None:
+    await broken(store, 5)
+    probes = []
+    for _ in range(4):
+        clock.advance(61)
+        probes += (found := await claim(store))
+        for delivery in found:
+            await fail(store, delivery)
+
+    assert len(probes) == 4
+
+
+async def test_a_probe_that_has_nothing_to_say_any_more_is_followed_by_another(store: Store, clock: Clock) -> None:
+    probe = await broken(store, 3)
+    await store.redis.zadd("{relay}:due:slack:urgent", {probe.id: clock() * 1000})
+    clock.advance(61)
+    await store.mark_sending(lost := await claim_one(store))
+    await store.dead_letter(lost, "rejected", "of its own")
+    found = []
+    for _ in range(40):
+        clock.advance(1)
+        found += await claim(store)
+
+    assert len(found) == 1
+
+
+async def test_the_success_of_the_probe_brings_the_others_back(store: Store, clock: Clock) -> None:
+    await broken(store, 10)
+    clock.advance(61)
+    await send(store)
+
+    assert len(await claim(store)) == 10
+    assert await parked(store) == 0
+
+
+async def test_many_come_back_in_steps_and_all_of_them(store: Store, clock: Clock) -> None:
+    await broken(store, 1200)
+    for _ in range(6):
+        await claim(store)
+    clock.advance(61)
+    await send(store)
+    told = 0
+    while found := (await store.claim("slack", 100)).deliveries:
+        told += len(found)
+        for delivery in found:
+            await store.mark_sending(delivery)
+            await store.complete(delivery, POSTED)
+
+    assert told == 1200
+    assert await store.redis.zcard("{relay}:parking") == 0
+
+
+async def test_a_reload_brings_them_back(store: Store, health: Health) -> None:
+    await broken(store, 10)
+
+    await health._resume()
+
+    assert len(await claim(store)) == 10
+
+
+async def test_the_end_of_a_throttle_brings_them_back(store: Store, clock: Clock) -> None:
+    await fill(store, 0, 1)
+    await fail(store, await claim_one(store), Pause("limit:edit", 30, "429"))
+    hold = Pause("channel:slack", 120, "invalid_auth", probe=True)
+    await fill(store, 1, 2)
+    await fail(store, await claim_one(store), hold)
+    await fill(store, 2, 6)
+    early = await claim(store)
+    clock.advance(31)
+    early += await claim(store)
+
+    assert early == []
+    assert await store.redis.zcard("{relay}:parked:slack channel:slack") >= 4
+
+
+async def test_claim_says_when_something_parked_is_to_be_looked_at(store: Store) -> None:
+    probe = await broken(store, 3)
+    await Admin(store).drop([probe.id])
+    await store.redis.delete("{relay}:due:slack:urgent")
+
+    next_due = (await store.claim("slack", 5)).next_due
+
+    assert next_due is not None
+    assert 60 <= next_due <= 62
+
+
+async def test_what_has_become_pointless_leaves_its_place(store: Store, clock: Clock) -> None:
+    await broken(store, 3)
+    (one, *_) = await store.redis.zrange("{relay}:parked:slack destination:room/#room", 0, 0)
+    await store.redis.hset("{relay}:delivery:" + one.decode(), "urgent", "1")
+    clock.advance(MAX_PAUSED + 1)
+
+    await Admin(store).expire_parked(MAX_PAUSED)
+
+    assert await parked(store) == 0
+    assert {letter.reason for letter in await Admin(store).dead()} == {"paused_too_long"}
+
+
+async def test_what_is_too_old_is_given_up_whatever_the_probes_say(store: Store, clock: Clock, health: Health) -> None:
+    await broken(store, 250)
+    for _ in range(3):
+        await claim(store)
+    clock.advance(MAX_PAUSED + 61)
+    await fill(store, 300, 310)
+    await claim(store)
+    for _ in range(HOUSEKEEPING):
+        await health.look()
+
+    ledger = await counts(store)
+    assert ledger["buried:paused_too_long"] >= 249
+    assert ledger["pending"] <= 11
+    assert (await Admin(store).dead(most=1))[0].error == "is_archived"
+
+
+async def test_parked_deliveries_count_as_queued(store: Store) -> None:
+    await broken(store, 10)
+
+    assert await Admin(store).queued(["slack", "email"]) == {"slack": 11, "email": 0}
+
+
+async def test_another_conversations_message_is_claimed_at_once_beside_many_parked_ones(store: Store) -> None:
+    await broken(store, 2000)
+    while await due(store) > 1:
+        await claim(store)
+    await accept(store, events.completed(operationId="op-well"), to=room(destination="other", address="#other"))
+
+    (delivery,) = await claim(store)
+
+    assert delivery.destination == "other"
+
+
+async def test_a_dead_letter_of_a_parked_one_may_be_told_again(store: Store, clock: Clock) -> None:
+    await broken(store, 1)
+    clock.advance(MAX_PAUSED + 1)
+    await Admin(store).expire_parked(MAX_PAUSED)
+    (letter,) = await Admin(store).dead()
+    await Admin(store).resume_all([HOLD.scope])
+    await Admin(store).replay([letter.id])
+
+    assert letter.id in [delivery.id for delivery in await claim(store)]
+
+
+class TestRemovedChannels:
+    async def test_its_queue_is_named(self, store: Store, health: Health) -> None:
+        await accept(store, events.completed(), to=mail())
+        await health.prepare()
+
+        checks = (await health.readiness()).checks
+
+        assert checks["channel:email"].startswith("1 delivery waits")
+
+    async def test_its_queue_is_given_up_after_the_maximum_age_and_not_before(
+        self, store: Store, clock: Clock, health: Health
+    ) -> None:
+        for number in range(120):
+            await accept(store, events.completed(operationId=f"op-{number}"), to=mail())
+        await accept(store, events.progress(1, operationId="op-1"), events.completed(operationId="op-9"), to=mail())
+        await health.prepare()
+        for _ in range(HOUSEKEEPING):
+            await health.look()
+        before = await counts(store)
+        clock.advance(timedelta(days=3, minutes=1).total_seconds())
+        for _ in range(HOUSEKEEPING):
+            await health.look()
+
+        assert "dead" not in before
+        assert {letter.reason for letter in await Admin(store).dead()} == {"channel_removed"}
+        assert (await counts(store))["pending"] == 0
+        assert "channel:email" not in (await health.readiness()).checks
+
+    async def test_a_configured_channels_queue_stays(
+        self, store: Store, clock: Clock, health: Health, open_store: Callable[..., Store]
+    ) -> None:
+        await fill(store, 0, 3)
+        clock.advance(40 * DAY)
+        await health.prepare()
+        for _ in range(HOUSEKEEPING):
+            await health.look()
+
+        assert (await counts(store))["pending"] == 3
