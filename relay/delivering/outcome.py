@@ -17,6 +17,7 @@ Limits = tuple[Sequence[Limit], Sequence[Limit]]
 
 LIMIT_PAUSE = 30.0  # seconds of a throttle that names no time
 PROBE_PAUSE = 60.0  # seconds between two tries of a broken destination
+LONG_THROTTLE = 300.0  # seconds from which on a throttle is shown, and one delivery alone asks whether it is over
 LONGEST_WAIT = 86_400.0  # seconds, whatever the other side asks for
 
 
@@ -91,7 +92,8 @@ def _pauses(
         case "limit":
             of_new, of_edit = limits(delivery.address)
             used = of_edit if delivery.edits else of_new
-            return tuple(Pause(f"limit:{limit.name}", seconds, text) for limit in used)
+            long = seconds > LONG_THROTTLE
+            return tuple(Pause(f"limit:{limit.name}", seconds, text, probe=long) for limit in used)
         case "destination":
             return (Pause(f"destination:{delivery.destination}/{delivery.address}", seconds, text, probe=True),)
         case "channel":

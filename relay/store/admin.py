@@ -125,8 +125,12 @@ class Admin:
         return counts
 
     async def pauses(self, scopes: Sequence[str]) -> dict[str, str]:
-        """The scopes (channel:<name>, destination:<name>/<address>) that are paused, with the reason."""
+        """The scopes (channel:<name>, destination:<name>/<address>) that are paused, with the reason.
+
+        Limits that are throttled for long (limit:<name>) are among them, unasked.
+        """
         reasons = {}
+        scopes = [*scopes, *await self._throttled()]
         for scope in scopes:
             reason = await call(self._redis.hget(f"{keys.PREFIX}pause:{scope}", "reason"))
             if reason is not None:  # until something arrives there, it is paused or being probed
@@ -134,10 +138,15 @@ class Admin:
         return reasons
 
     async def resume_all(self, scopes: Sequence[str]) -> None:
-        """Forget these pauses: the configuration changed, so the reason may be gone."""
+        """Forget these pauses and long throttles: the configuration changed, so the reason may be gone."""
+        scopes = [*scopes, *await self._throttled()]
         if scopes:
+            await call(self._redis.delete(keys.HOLDS))
             await call(self._redis.delete(*(f"{keys.PREFIX}pause:{scope}" for scope in scopes)))
             await self._store.scripts.run("parking", ["look"])
+
+    async def _throttled(self) -> list[str]:
+        return sorted(name.decode() for name in await call(self._redis.smembers(keys.HOLDS)))
 
     async def stranded(self, configured: Collection[str]) -> dict[str, int]:
         """The channels that had deliveries and are not configured any more, with the number that still wait."""

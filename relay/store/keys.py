@@ -13,13 +13,15 @@ they are hashed first.
                                            and where it is muted (mute:<lane>)
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines
     {relay}:delivery:<id>          hash    one delivery until it is delivered, superseded or dropped
-    {relay}:lane:<lane>            list    delivery ids in order; only the head is due
+    {relay}:lane:<lane>            list    delivery ids in order; only the head is due; the replies of one queue up in
+                                           <lane>/replies
     {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; t:* is the channel's own
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order
     {relay}:parked:<ch> <scope>    zset    delivery id → ms of its creation; what waits for this pause to end
     {relay}:parking                zset    <ch> <scope> → ms at which to look whether it may go on; 0 is now
+    {relay}:holds                  set     the scopes limit:<name> that are throttled for long
     {relay}:channels               set     the channels that had deliveries
     {relay}:leases                 zset    delivery id → ms at which the lease lapses; 0: its process is dead
     {relay}:pulses                 zset    worker → ms of the last sign that its process lives
@@ -68,6 +70,7 @@ QUEUES = (":urgent", ":stalled", ":phases")
 TICKS = PREFIX + "ticks"
 SCHEMA = PREFIX + "schema"
 SCHEMA_VERSION = "1"
+HOLDS = PREFIX + "holds"
 PARKING = PREFIX + "parking"
 CHANNELS = PREFIX + "channels"
 PROBE = PREFIX + "probe"

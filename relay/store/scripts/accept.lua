@@ -331,7 +331,8 @@ end
 
 local function spec_of(plan, target, seq, kind)
   return {operation = plan.operation, destination = target.destination, channel = target.channel,
-          address = target.address, kind = kind, name = plan.name, lane = target.lane, limits = target.limits,
+          address = target.address, kind = kind, name = plan.name, limits = target.limits,
+          lane = kind == 'reply' and replies_of(target.lane) or target.lane,
           event = kind == 'live' and '' or plan.event, urgent = plan.urgency, seq = seq, due = now,
           passes = target.passes, loud = target.loud}
 end
@@ -389,11 +390,15 @@ end
 local function tell_batch(plan, target, seq)
   if not target.batch_reply or not first_word(plan, target.batch_lane) then return nil end
   local spec = spec_of(plan, target, seq, 'reply')
-  spec.lane = target.batch_lane
+  spec.lane = replies_of(target.batch_lane)
   local references = speak(target.id .. '-batch', plan, target, spec)
   if references > 0 then hurry_root(target.batch_lane) end
   return references
 end
+
+-- A reply gives the edit that comes with it so long to be the first, and no longer. Where the message turns out to be
+-- gone, a new one tells everything, and the reply has nothing to add.
+local EDIT_FIRST = 3000 -- ms
 
 -- live: at most one delivery waits in the lane; it means "show the present state", so a newer event joins it.
 -- Answers the references to the event's body; nil if it is told after the quiet hours.
@@ -441,7 +446,9 @@ local function refresh(plan, target, key, seq)
       note(plan.operation, 'held', target.destination, 'muted')
       return 0
     end
-    return speak(target.id .. '-reply', plan, target, spec_of(plan, target, seq, 'reply'))
+    local beside = spec_of(plan, target, seq, 'reply')
+    beside.due = now + EDIT_FIRST
+    return speak(target.id .. '-reply', plan, target, beside)
   end
   return 0
 end
@@ -507,7 +514,7 @@ local function accept(delivery_digest, fact_digest, plan, body)
     elseif not reason then
       -- An event without a rank changes no state that a live message could show: it is told beside it.
       made = speak(target.id, plan, target, spec_of(plan, target, seq, target.live and 'reply' or 'each'))
-      if plan.rank == TERMINAL then hurry(target.lane) end
+      if plan.rank == TERMINAL then hurry(target.live and replies_of(target.lane) or target.lane) end
       if made == 0 then made = nil end
     elseif reason == 'batch' then
       made = tell_batch(plan, target, seq)

@@ -131,9 +131,8 @@ end
 local function wait_of(d)
   local limits = d.calls[d.edit and 'edit' or 'new']
   d.scopes = {'channel:' .. channel, 'destination:' .. d.destination .. '/' .. d.address}
-  local scopes = {d.scopes[1], d.scopes[2]}
-  for i, limit in ipairs(limits) do scopes[i + 2] = 'limit:' .. limit[1] end
-  for _, scope in ipairs(scopes) do
+  for i, limit in ipairs(limits) do d.scopes[i + 2] = 'limit:' .. limit[1] end
+  for _, scope in ipairs(d.scopes) do
     local wait = paused(scope)
     if wait > 0 then return wait, scope end
   end

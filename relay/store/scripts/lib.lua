@@ -17,8 +17,13 @@ local CHANNELS = P .. 'channels'
 
 local function count(field, by) redis.call('HINCRBY', LEDGER, field, by or 1) end
 local function delivery_key(id) return P .. 'delivery:' .. id end
-local function thread_key(lane) return P .. 'thread:' .. lane end
 local function lane_key(lane) return P .. 'lane:' .. lane end
+-- The replies of a lane queue up beside it: an outcome that calls people waits for the message that it stands under,
+-- and never for an edit of that. They share the lane's thread.
+local REPLIES = '/replies'
+local function replies_of(lane) return lane .. REPLIES end
+local function is_replies(lane) return lane:sub(-#REPLIES) == REPLIES end
+local function thread_key(lane) return P .. 'thread:' .. (is_replies(lane) and lane:sub(1, -#REPLIES - 1) or lane) end
 local function operation_key(operation) return P .. 'operation:' .. operation end
 
 -- The order in which what is due leaves: outcomes, stalled runs, failed phases, then everything else.
@@ -72,17 +77,56 @@ local function due_by_now(id, due, created, kind)
   return due - (created - now)
 end
 
+-- Whether the message that the replies of this lane stand under is still to come.
+local function rootless(lane)
+  if not is_replies(lane) then return false end
+  local t = redis.call('HMGET', thread_key(lane), 'posted', 'waiting', 'flying')
+  return not t[1] and (t[2] or t[3])
+end
+
 -- In a lane only the head is due, so order holds and one is in flight.
 local function make_due(id)
   local d = redis.call('HMGET', delivery_key(id), 'channel', 'urgent', 'due', 'lane', 'lease', 'created', 'kind')
   if not d[1] or d[5] ~= '' or redis.call('LINDEX', lane_key(d[4]), 0) ~= id then return end -- a leased one is not due
+  if rootless(d[4]) then return leave_queues(id, d[1]) end
   leave_queues(id, d[1], d[2])
   redis.call('ZADD', due_key(d[1], d[2]), due_by_now(id, tonumber(d[3]), tonumber(d[6]), d[7]), id)
+end
+
+-- What is urgent and due soon overtakes a head whose next try is a while off, whatever that tells.
+local OVERTAKEN = 5000 -- ms
+
+local function let_urgent_pass(lane)
+  local ids = redis.call('LRANGE', lane_key(lane), 0, 19)
+  local head = ids[1] and redis.call('HMGET', delivery_key(ids[1]), 'lease', 'due', 'channel')
+  if not ids[2] or not head[2] or head[1] ~= '' or tonumber(head[2]) <= now + OVERTAKEN then return end
+  for i = 2, #ids do
+    local d = redis.call('HMGET', delivery_key(ids[i]), 'urgent', 'due')
+    if d[1] == '1' and tonumber(d[2]) <= now + OVERTAKEN then
+      leave_queues(ids[1], head[3])
+      redis.call('LREM', lane_key(lane), 1, ids[i])
+      redis.call('LPUSH', lane_key(lane), ids[i])
+      return make_due(ids[i])
+    end
+  end
 end
 
 local function join_lane(id, lane)
   redis.call('RPUSH', lane_key(lane), id)
   make_due(id)
+  local head = field(id, 'urgent') == '1' and redis.call('LINDEX', lane_key(lane), 0)
+  if head and field(head, 'name') ~= 'operation.progress' then let_urgent_pass(lane) end -- progress ends (accept.lua, hurry)
+end
+
+-- What became of this delivery, which showed as much as the first reply says: that goes now, be it told or not.
+local function release_replies(id, lane)
+  local head = not is_replies(lane) and redis.call('LINDEX', lane_key(replies_of(lane)), 0)
+  if not head then return end
+  local reply = redis.call('HMGET', delivery_key(head), 'seq', 'attempts')
+  if reply[2] == '0' and tonumber(field(id, 'seq') or '-1') >= tonumber(reply[1]) then
+    redis.call('HSET', delivery_key(head), 'due', now)
+  end
+  make_due(head)
 end
 
 local function leave_lane(id, lane)
@@ -93,6 +137,7 @@ local function leave_lane(id, lane)
   end
   local head = redis.call('LINDEX', lane_key(lane), 0)
   if head then make_due(head) end
+  release_replies(id, lane)
 end
 
 -- These show what is so when they are sent: a newer one replaces an older one, and one that is repeated does no harm.
@@ -199,6 +244,8 @@ local function requeue(id, due)
     redis.call('HDEL', thread, 'flying')
   end
   make_due(id)
+  let_urgent_pass(d[2])
+  release_replies(id, d[2])
 end
 
 local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}

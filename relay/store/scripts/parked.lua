@@ -4,6 +4,8 @@
 local CHUNK = 500 -- so many come back in one step: a claim stays quick
 local RECHECK = 1000 -- ms; a place whose probe was lost sends the next one after so long
 
+local HOLDS = P .. 'holds' -- the limits that are throttled for long
+
 local function place_of(channel, scope) return channel .. ' ' .. scope end
 
 local function park(id, set, channel, scope, created, till)

@@ -13,9 +13,18 @@ local function pause(request)
     redis.call('HSET', key, 'until', math.max(till, p.probe and 0 or was), 'reason', p.reason, 'at', now)
     redis.call('HSETNX', key, 'since', now)
     if p.probe then redis.call('HSET', key, 'probe', 1) end
+    if p.probe and p.scope:match('^limit:') then redis.call('SADD', HOLDS, p.scope) end
     redis.call('PEXPIRE', key, ms + 7 * DAY)
     if not p.probe then redis.call('PEXPIRE', key, math.max(till, was) - now + 1000) end
   end
+end
+
+-- It is parked then, and comes back with the others, also where the throttle is lifted before its time.
+local function held_long(request)
+  for _, p in ipairs(request.pauses or {}) do
+    if p.probe and p.scope:match('^limit:') then return true end
+  end
+  return false
 end
 
 -- What the next digest compares itself with. One that is settled late does not replace a newer one.
@@ -40,6 +49,18 @@ local function resume(channel, destination, address)
   end
 end
 
+-- Long throttles end with what got through under them. Shorter ones end by the clock.
+local function lift_holds(channel, calls)
+  if redis.call('EXISTS', HOLDS) == 0 then return end
+  for _, limit in ipairs(calls) do
+    local scope = 'limit:' .. limit[1]
+    if redis.call('SREM', HOLDS, scope) == 1 then
+      redis.call('DEL', P .. 'pause:' .. scope)
+      look_at(place_of(channel, scope))
+    end
+  end
+end
+
 local verbs = {}
 
 -- The mark before the first byte leaves: from here on a crash leaves the outcome unknown.
@@ -58,7 +79,8 @@ end
 
 function verbs.complete(id, request)
   local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel', 'seq', 'kind', 'attempts',
-                       'address')
+                       'address', 'limits')
+  lift_holds(d[4], cjson.decode(d[9])[converges(d[6]) and not request.new and 'edit' or 'new'])
   if converges(d[6]) then
     local thread = thread_key(d[3])
     if request.new then redis.call('HSET', thread, 'posted', now, 'posted_seq', d[5], 'posted_of', d[1]) end
@@ -97,7 +119,7 @@ function verbs.reschedule(id, request)
       return bury(id, 'outcome_unknown', request.error)
     end
   end
-  requeue(id, now + request.delay)
+  requeue(id, now + (held_long(request) and 0 or request.delay))
 end
 
 function verbs.bury(id, request)
@@ -119,6 +141,7 @@ local function adopt(request, operation)
   local thread = thread_key(request.lane)
   for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
   redis.call('HSET', thread, 'posted', now, 'posted_seq', 0, 'posted_of', operation, 'sent', now)
+  release_replies(request.id, request.lane)
 end
 
 -- A worker that had lost its lease says what it did. If it touched a live message, an old state may now stand
