@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 WATCH = 1.0  # seconds between two looks at Redis
 HOUSEKEEPING = 60  # looks between two clean-ups
 PATIENCE = 2.0  # seconds that a probe waits for Redis
+STRENGTHS = ("memory", "fsync", "replicated")
 OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
 
 
@@ -49,6 +50,7 @@ class Health:
         self._internal = internal
         self._outage = outage or Outage(clock)
         self._trouble = "not inspected yet"
+        self._weakened = ""  # what `auto` could promise before and cannot any more
         self._looks = 0
         self._resuming: asyncio.Task[None] | None = None
 
@@ -58,7 +60,7 @@ class Health:
 
     async def prepare(self) -> None:
         """Inspect Redis. One that is away may come back; one that relay must not run on is a ConfigError."""
-        redis = self._config().redis
+        redis, before = self._config().redis, self._weakened or self._store.promise.durability
         try:
             promise = await self._store.prepare(redis.durability, redis.replicas)
             await self._pulse()
@@ -66,6 +68,10 @@ class Health:
             self._fail(error)
             return
         self._trouble = ""
+        weaker = STRENGTHS.index(promise.durability) < STRENGTHS.index(before)
+        if weaker and not self._weakened:
+            log.warning("durability.weakened", now=promise.durability, before=before)
+        self._weakened = before if weaker else ""
         if promise.shortfall:
             self._outage.failed(promise.shortfall)
 
@@ -160,6 +166,8 @@ class Health:
             checks["redis"] = str(error)
         if self._trouble:
             checks["redis"] = self._trouble
+        if self._weakened:
+            checks["durability"] += f", and it was {self._weakened}: this Redis no longer offers that"
         if self._store.promise.shortfall:
             checks["durability"] = self._store.promise.shortfall
         ready = checks["redis"] == "ok" and not self._store.promise.shortfall

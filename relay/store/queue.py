@@ -71,6 +71,7 @@ class Store:
         self._claims: dict[str, int] = {}  # by channel
         self._accepts: Batcher[plan.AcceptArguments, Accepted] = Batcher(self._accept_all, size=plan.size)
         self._known: Batcher[str, dict[str, str]] = Batcher(self._known_all)
+        self._begins: Batcher[str, bool] = Batcher(self._begin_all, most=128)
         self._settles: Batcher[str, bool] = Batcher(self._settle_all, most=128)
 
     @classmethod
@@ -178,7 +179,11 @@ class Store:
         await self._settles.submit(json.dumps(request))
 
     async def mark_sending(self, delivery: Delivery) -> bool:
-        """The mark before the first byte leaves. False: the lease is gone, so nothing may be sent."""
+        """The mark before the first byte leaves. False: the lease is gone, so nothing may be sent.
+
+        Where the durability is `replicated`, the replicas have it as well: after a failover the outcome is unknown, and
+        nobody takes the delivery for one that was never begun.
+        """
         return await self._settle("begin", delivery)
 
     async def extend(self, delivery: Delivery) -> bool:
@@ -243,10 +248,13 @@ class Store:
         request = {"verb": verb, "id": delivery.id, "lease": delivery.lease, **details}
         # Half a surrogate pair, as JSON from outside may hold, is nothing that Redis's JSON could read.
         text = json.dumps(request, ensure_ascii=False).encode("utf-8", "replace").decode()
-        return await self._settles.submit(text)
+        return await (self._begins if verb == "begin" else self._settles).submit(text)
 
-    async def _settle_all(self, requests: Sequence[str]) -> Sequence[bool]:
-        answers = await self.scripts.run("settle", [int(self.lease * 1000), *requests])
+    async def _begin_all(self, requests: Sequence[str]) -> Sequence[bool]:
+        return await self._settle_all(requests, self.promise.replicas)
+
+    async def _settle_all(self, requests: Sequence[str], replicas: int = 0) -> Sequence[bool]:
+        answers = await self.scripts.run("settle", [int(self.lease * 1000), *requests], replicas)
         for answer in answers:
             if answer.startswith(b"error"):  # its lease lapses, and it is tried again
                 log.error("settle.failed", error=answer.decode(errors="replace"))

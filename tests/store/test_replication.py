@@ -1,0 +1,151 @@
+"""`replicated`: what a failover may cost, with a real replica."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from redis.asyncio import Redis
+
+from relay.config import Config, parse_config
+from relay.errors import StoreUnavailable
+from relay.health import HOUSEKEEPING, Health
+from relay.store import Store
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.ports import free_ports
+from tests.support.queue import claim, claim_one
+from tests.support.redis_server import RedisServer
+from tests.support.targets import mail
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
+
+CONFIG = """
+redis: {url: "redis://127.0.0.1:1", durability: %s}
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+rules: []
+"""
+
+
+def configured(durability: str) -> Config:
+    return parse_config(CONFIG % durability, env={}, channels={})
+
+
+@dataclass
+class Pair:
+    primary: RedisServer
+    replica: RedisServer
+
+    async def promote(self) -> None:
+        """The primary is gone, and the replica takes its place."""
+        self.primary.kill()
+        async with Redis.from_url(self.replica.url) as redis:
+            await redis.execute_command("REPLICAOF", "NO", "ONE")
+
+    async def detach(self) -> None:
+        async with Redis.from_url(self.replica.url) as redis:
+            await redis.execute_command("REPLICAOF", "NO", "ONE")
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    (port,) = free_ports(1)
+    with RedisServer(port=str(port), repl_diskless_sync_delay="0") as primary, RedisServer() as replica:
+        async with Redis.from_url(replica.url) as redis:
+            await redis.execute_command("REPLICAOF", "127.0.0.1", port)
+
+            async def up() -> bool:
+                return bool((await redis.info("replication"))["master_link_status"] == "up")
+
+            await until(up)
+        yield Pair(primary, replica)
+        replica.resume()
+        if primary._process is None:
+            primary.start()
+
+
+@pytest.fixture
+async def store(pair: Pair, clock: Clock) -> AsyncIterator[Store]:
+    store = Store.open(pair.primary.url, worker="w", clock=clock)
+    assert (await store.prepare("replicated")).replicas == 1
+    yield store
+    await store.aclose()
+
+
+async def test_nothing_is_sent_before_the_replica_knows_that_it_is(pair: Pair, store: Store) -> None:
+    await store.accept(events.completed(), [mail()])
+    delivery = await claim_one(store, "email")
+    pair.replica.pause()
+
+    with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
+        await store.mark_sending(delivery)
+
+    pair.replica.resume()
+    assert await store.mark_sending(delivery)
+
+
+async def test_after_a_failover_what_was_begun_is_of_unknown_outcome(pair: Pair, store: Store, clock: Clock) -> None:
+    await store.accept(events.completed(), [mail()])
+    await store.mark_sending(await claim_one(store, "email"))
+    await pair.promote()
+    clock.advance(store.lease + 1)
+    successor = Store.open(pair.replica.url, worker="successor", clock=clock)
+
+    (again,) = await claim(successor, "email")
+
+    await successor.aclose()
+    assert again.unknown
+
+
+async def test_deliveries_that_begin_together_wait_once(store: Store) -> None:
+    for number in range(10):
+        await store.accept(events.completed(operationId=f"op-{number}"), [mail()])
+    deliveries = await claim(store, "email")
+    await store.extend(deliveries[0])  # from now on Redis knows the script
+    before = await waits(store)
+
+    await asyncio.gather(*(store.mark_sending(delivery) for delivery in deliveries))
+
+    assert len(deliveries) == 10
+    assert await waits(store) - before == 1
+
+
+async def test_settling_does_not_wait(pair: Pair, store: Store) -> None:
+    await store.accept(events.completed(), [mail()])
+    delivery = await claim_one(store, "email")
+    await store.mark_sending(delivery)
+    pair.replica.pause()
+
+    assert await store.reschedule(delivery, 60, "451")
+
+
+async def test_auto_that_becomes_weaker_says_so_and_stops_saying_so(pair: Pair, clock: Clock) -> None:
+    store = Store.open(pair.primary.url, worker="w", clock=clock)
+    health = Health(store, lambda: configured("auto"), clock=clock)
+    await health.prepare()
+    before = (await health.readiness()).checks["durability"]
+    await pair.detach()
+    for _ in range(HOUSEKEEPING):
+        await health.look()
+    weaker = await health.readiness()
+    port = (await store.redis.config_get("port"))["port"]
+    async with Redis.from_url(pair.replica.url) as redis:
+        await redis.execute_command("REPLICAOF", "127.0.0.1", port)
+
+    async def attached() -> bool:
+        return bool((await store.redis.info("replication"))["connected_slaves"])
+
+    await until(attached)
+    await health.prepare()
+    after = (await health.readiness()).checks["durability"]
+    await store.aclose()
+
+    assert (before, after) == ("replicated", "replicated")
+    assert weaker.checks["durability"] == "memory, and it was replicated: this Redis no longer offers that"
+    assert weaker.ready
+
+
+async def waits(store: Store) -> int:
+    statistics = await store.redis.info("commandstats")
+    return int(statistics["cmdstat_wait"]["calls"])
