@@ -51,6 +51,7 @@ class Health:
         self._outage = outage or Outage(clock)
         self._trouble = "not inspected yet"
         self._weakened = ""  # what `auto` could promise before and cannot any more
+        self._emptied: datetime | None = None  # when relay's data was found deleted
         self._looks = 0
         self._resuming: asyncio.Task[None] | None = None
 
@@ -139,10 +140,14 @@ class Health:
         }
 
     async def _pulse(self) -> None:
-        """Say that this process lives."""
+        """Say that this process lives; notice a clock that was set back, and data that was deleted."""
+        before = self._store.epoch
         if step := await self._store.pulse():
             metrics.clock_set_back.inc()
             log.warning("redis.clock_set_back", seconds=step, meaning="what waits does not wait for longer than before")
+        if before not in ("", self._store.epoch):
+            self._emptied = datetime.fromtimestamp(self._clock(), UTC)
+            log.error("redis.emptied", meaning="somebody deleted relay's data; what was queued is lost")
 
     async def obstacle(self) -> str:
         """Why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""
@@ -166,6 +171,11 @@ class Health:
             checks["redis"] = str(error)
         if self._trouble:
             checks["redis"] = self._trouble
+        if self._emptied:
+            checks["data"] = (
+                f"found deleted at {self._emptied:%Y-%m-%d %H:%M:%S} UTC (FLUSHALL, or another database): "
+                + ("what was queued is lost, and repetitions are not recognised; a reload ends this notice")
+            )
         if self._weakened:
             checks["durability"] += f", and it was {self._weakened}: this Redis no longer offers that"
         if self._store.promise.shortfall:
@@ -175,6 +185,7 @@ class Health:
 
     def resume(self) -> None:
         """Try paused channels and destinations again within seconds: the configuration changed."""
+        self._emptied = None
         self._resuming = asyncio.create_task(self._resume())
 
     async def _resume(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -93,15 +94,18 @@ class Supervisor:
 
     async def _keep_running(self, number: int) -> None:
         """Run one relay, again and again, until `stop`."""
-        command = (sys.executable, "-m", "relay", "serve", "-c", str(self._path), "--role", self._role, "--reuse-port",
-                   *self._options)  # fmt: skip
         first = True
         while not self._stopping.is_set():
             started = time.monotonic()
-            child = await asyncio.create_subprocess_exec(
-                # Without this one the private Redis is gone, and another may want the port: there is no time to drain.
-                *command, env=self._env, start_new_session=True, preexec_fn=ends_with_parent(signal.SIGINT)
-            )  # fmt: skip
+            try:
+                child = await asyncio.create_subprocess_exec(
+                    # Without this one the private Redis is gone, and another may want the port: no time to drain.
+                    *self._command(), env=self._env, start_new_session=True, preexec_fn=ends_with_parent(signal.SIGINT)
+                )  # fmt: skip
+            except (OSError, subprocess.SubprocessError) as error:  # no memory or no process left: the others go on
+                log.error("process.not_started", number=number, reason=str(error), again_in=RESTART_PAUSE)
+                await self._pause()
+                continue
             self._children.add(child)
             log.info("process.started", number=number, pid=child.pid)
             if self._stopping.is_set():  # it came too late to hear of it, and has nothing to drain
@@ -116,8 +120,15 @@ class Supervisor:
             first = False
             if not self._stopping.is_set():
                 log.error("process.ended", number=number, pid=child.pid, status=status, restart_in=RESTART_PAUSE)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), RESTART_PAUSE)
+                await self._pause()
+
+    def _command(self) -> tuple[str, ...]:
+        return (sys.executable, "-m", "relay", "serve", "-c", str(self._path), "--role", self._role, "--reuse-port",
+                *self._options)  # fmt: skip
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), RESTART_PAUSE)
 
     def _end(self, by: signal.Signals) -> None:
         self._stopping.set()

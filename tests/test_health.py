@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Accepted
@@ -101,3 +102,22 @@ async def test_it_says_so_when_no_process_keeps_time_and_stays_ready(store: Stor
     found = await health.readiness()
     assert found.checks["scheduler"].startswith("last ran 100 s ago")
     assert found.ready
+
+
+async def test_data_that_somebody_deletes_is_noticed_until_a_reload(store: Store, health: Health) -> None:
+    await health.prepare()
+    await health.look()
+    before = (await health.readiness()).checks
+    await store.redis.flushall()
+
+    with capture_logs() as lines:
+        await health.look()
+        await health.look()
+    found = await health.readiness()
+    health.resume()
+
+    assert "data" not in before
+    assert [line["event"] for line in lines] == ["redis.emptied"]
+    assert found.checks["data"].startswith("found deleted at 2024-01-20 11:20:00 UTC")
+    assert found.ready
+    assert "data" not in (await health.readiness()).checks

@@ -79,6 +79,8 @@ class Composer:
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:
         """As the templates say; if one fails, in relay's own wording: a template's fault never costs a message."""
+        buttons = await self._buttons(delivery) if self._buttons else ()
+        # Last of all: a reload closes the renderer of before as soon as it has done what it was asked for by then.
         rendered = await self._renderer().message(
             delivery.channel,
             delivery.kind,
@@ -89,7 +91,7 @@ class Composer:
             now=datetime.fromtimestamp(self._clock(), UTC),
             destination=delivery.destination,
             unsubscribe=unsubscribe,
-            buttons=await self._buttons(delivery) if self._buttons else (),
+            buttons=buttons,
         )
         if rendered.fault:
             log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)

@@ -52,6 +52,7 @@ they are hashed first.
                                            latest: ms of the last pulse, by which a clock that is set back is noticed
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
+    {relay}:epoch                  string  random, made with the first pulse: another one says that all was deleted
     {relay}:schema                 string  the version of this layout
 """
 

@@ -1,6 +1,7 @@
 """accept, claim, complete, reschedule, dead_letter: the verbs of the queue, each one atomic step in Redis."""
 
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -64,6 +65,7 @@ class Store:
         self.redis = redis
         self.lease = lease
         self.promise = Promise("memory")
+        self.epoch = ""  # names the data of this Redis, as of the last pulse; another one after FLUSHALL
         self._worker = worker
         self._window = int(window * 1000)
         self.scripts = Scripts(redis, clock)
@@ -106,7 +108,9 @@ class Store:
         One that gives none keeps what it holds until the lease lapses. Answers the seconds by which Redis's clock was
         set back since anybody's last pulse, 0 if it was not; what waits has been put right then.
         """
-        step = await self.scripts.run("pulse", ["beat", self._worker, int(self.lease * 1000)])
+        beat = ("beat", self._worker, int(self.lease * 1000), secrets.token_hex(8))
+        step, epoch = await self.scripts.run("pulse", beat)
+        self.epoch = epoch.decode()
         return float(step) / 1000
 
     async def take_over(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -132,3 +133,23 @@ async def test_a_process_that_does_not_end_is_killed(around: Surroundings) -> No
 
     assert stuck in [line["pid"] for line in lines if line["event"] == "process.killed"]
     assert not alive(stuck)
+
+
+async def test_a_process_that_cannot_be_started_is_tried_again_and_the_others_go_on(
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes = Supervisor(CONFIG, {**os.environ, **around.env}, role="all", count=2)
+    with capture_logs() as lines:
+        running = asyncio.create_task(processes.run())
+        await until(lambda: [line["event"] for line in lines].count("process.started") == 2)
+        first, second = (line["pid"] for line in lines if line["event"] == "process.started")
+        monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: "process.not_started" in [line["event"] for line in lines])
+        lives = alive(second) and not running.done()
+        monkeypatch.undo()
+        await until(lambda: [line["event"] for line in lines].count("process.started") == 3)
+        processes.stop()
+        await asyncio.wait_for(running, 30)
+
+    assert lives

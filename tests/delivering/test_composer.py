@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from relay.config import Config
+from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker
+from relay.domain.deliveries import Delivery
 from relay.errors import DeliveryError
 from relay.policy.presentation import presentation_for
 from relay.rendering import IsolatedRenderer
@@ -91,3 +93,23 @@ async def test_who_is_called_depends_on_status_and_priority(
     await worker.run_once("slack")
 
     assert wire.arrived[0].mentions == called
+
+
+async def test_a_reload_while_a_delivery_is_composed_costs_it_no_template(
+    config: Config, clock: Clock, tmp_path: Path
+) -> None:
+    (tmp_path / "slack").mkdir()
+    (tmp_path / "slack" / "operation.completed.yaml").write_text("text: 'in their own words'\n")
+    renderers = [IsolatedRenderer([tmp_path, TEMPLATES]), IsolatedRenderer([tmp_path, TEMPLATES])]
+    event = events.completed()
+    delivery = Delivery("d", "l", "room", "slack", "#room", "each", event, (event,), {}, 1, event.received_at)
+
+    async def reload(_delivery: Delivery) -> list[dict[str, str]]:
+        await renderers.pop(0).aclose()
+        return []
+
+    composer = Composer(lambda: config, lambda: renderers[0], clock=clock, buttons=reload)
+    notification = await composer.compose(delivery)
+    await renderers[0].aclose()
+
+    assert notification.content == {"text": "in their own words", "blocks": []}

@@ -52,6 +52,13 @@ os.execv({server!r}, [{server!r}, *sys.argv[1:]])
 """
 
 
+NEEDS_ROOM = """\
+#!/bin/sh
+if [ -e full ]; then echo "Error writing to the AOF file: No space left on device"; echo x >> tries; exit 1; fi
+exec "{server}" "$@"
+"""
+
+
 RUNS_ONCE = """\
 #!/bin/sh
 if [ -e ran ]; then echo "no second time"; exit 3; fi

@@ -8,6 +8,7 @@ import ctypes
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 from asyncio.subprocess import Process
@@ -40,6 +41,8 @@ aof-use-rdb-preamble no
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 LAST_LINES = 8
+LONGEST_PAUSE = 10.0  # seconds between two tries while the disk is full
+ROOM = 1 << 20  # bytes; on a disk with less the server's own log may not say any more that it was full
 FAREWELL = 2.0  # seconds for the server to end when relay does; killing it loses nothing, for every write is fsynced
 
 DAMAGED = re.compile(r"reading the append only file|AOF manifest|Unable to obtain the AOF file|is not the last file")
@@ -53,6 +56,7 @@ class EmbeddedRedis:
     Start it from the main thread: on Linux the server is told to end when the thread that started it ends, so a
     killed relay leaves nothing behind. An unexpected exit is followed by a restart after the next of `restart_delays`;
     one exit more than there are delays, all within `crash_window`, and `failed` is set instead. Times are seconds.
+    A full or failing disk is waited for, with pauses that grow up to LONGEST_PAUSE, and never counts.
     `url` stays the same throughout; while the server is down, clients get connection errors.
     """
 
@@ -175,25 +179,49 @@ class EmbeddedRedis:
     async def _supervise(self, process: Process) -> None:
         loop = asyncio.get_running_loop()
         exits: list[float] = []
+        refused = 0  # exits in a row because of the disk
         while True:
             status = await process.wait()
             now = loop.time()
+            refused = refused + 1 if self._unwritable() else 0
+            if refused:
+                exits = []
+                pause = min(LONGEST_PAUSE, self._restart_delays[-1] * 2 ** min(refused - 1, 10))
+                log.error(
+                    "redis.disk_full", pid=process.pid, status=status, reason=self._obituary(status), again_in=pause
+                )
+                await asyncio.sleep(pause)
+                process = await self._again(process)
+                continue
             exits = [at for at in exits if now - at < self._crash_window] + [now]
             obituary = self._obituary(status)
             log.error("redis.exited", pid=process.pid, status=status, reason=obituary)
             if len(exits) > len(self._restart_delays):
                 break
             await asyncio.sleep(self._restart_delays[len(exits) - 1])
-            try:
-                process = await self._spawn()
-                await self._ready(process)
-                log.info("redis.restarted", pid=process.pid)
-            except (EmbeddedRedisError, OSError) as error:  # ended again, which counts, or is slow, which does not
-                log.error("redis.restart_failed", reason=str(error))
+            process = await self._again(process)
         if not self.failed.done():  # an impatient reader may have cancelled it
             self.failed.set_result(
                 f"the embedded Redis ended {len(exits)} times within {self._crash_window:g} s: giving up. {obituary}"
             )
+
+    async def _again(self, process: Process) -> Process:
+        """One more try; the process that this one's end is to be waited for, the old one if there is none."""
+        try:
+            process = await self._spawn()
+            await self._ready(process)
+            log.info("redis.restarted", pid=process.pid)
+        except (EmbeddedRedisError, OSError) as error:  # ended again, which counts, or is slow, which does not
+            log.error("redis.restart_failed", reason=str(error))
+        return process
+
+    def _unwritable(self) -> bool:
+        """Whether the server ended because of the disk."""
+        if UNWRITABLE.search(self._words()):
+            return True
+        with suppress(OSError):
+            return shutil.disk_usage(self._directory.path).free < ROOM
+        return False
 
     async def _end(self) -> None:
         process = self._process
@@ -216,7 +244,7 @@ class EmbeddedRedis:
     def _obituary(self, status: int) -> str:
         cause = f"status {status}" if status >= 0 else f"signal {-status} ({signal.strsignal(-status)})"
         advice = ""
-        if UNWRITABLE.search(self._words()):
+        if self._unwritable():
             advice = f" It could not write: the disk of {self._directory.path} is full or failing."
         if DAMAGED.search(self._words()):
             manifest = self._directory.manifest

@@ -6,13 +6,15 @@ local SET_BACK = 5000 -- ms; less than that, and waiting is simpler
 
 -- worker, lease (ms). What processes hold that gave none for long becomes due. Answers the ms by which the clock was set
 -- back since the last sign of anybody, 0 if it was not.
-function verbs.beat(worker, lease_ms)
+-- And whose data this is: where it is not what it was, somebody has deleted everything.
+function verbs.beat(worker, lease_ms, epoch)
   local latest = tonumber(redis.call('HGET', P .. 'ticks', 'latest') or '0')
   local step = latest - now > SET_BACK and latest - now or 0
   if step > 0 then step_back(step) end
   redis.call('HSET', P .. 'ticks', 'latest', now)
   pulse(worker, tonumber(lease_ms))
-  return step
+  redis.call('SET', P .. 'epoch', epoch, 'NX')
+  return {step, redis.call('GET', P .. 'epoch')}
 end
 
 -- For whoever knows that no other process lives: all that is leased lapses now.

@@ -14,6 +14,7 @@ from relay.errors import EmbeddedRedisError
 from relay.store.embedded.server import EmbeddedRedis
 from tests.support.embedded import (
     EITHER_LOOP,
+    NEEDS_ROOM,
     RUNS_ONCE,
     SERVER,
     Run,
@@ -71,6 +72,27 @@ async def test_the_third_exit_in_a_row_is_reported_with_the_last_words(home: Pat
     assert "ended 3 times within 60 s" in reason
     assert f"{binary} ended with status 3" in reason
     assert "no second time" in reason
+
+
+async def test_a_full_disk_is_waited_for_and_relay_stays(home: Path, data_dir: Path) -> None:
+    binary = written(home / "redis-server", NEEDS_ROOM.format(server=SERVER))
+    async with EmbeddedRedis(data_dir, binary, restart_delays=(0.0, 0.001)) as server, client(server.url) as redis:
+        await redis.set("key", "value")
+        (data_dir / "full").touch()
+        with capture_logs() as lines:
+            killed = pid_of(server)
+            os.kill(killed, signal.SIGKILL)
+            await until(lambda: (data_dir / "tries").exists() and (data_dir / "tries").read_text().count("x") > 6)
+            (data_dir / "full").unlink()
+            await restarted(server, killed)
+
+        assert await redis.get("key") == "value"
+        assert not server.failed.done()
+
+    pauses = [line["again_in"] for line in lines if line["event"] == "redis.disk_full"]
+    assert pauses[:4] == [0.001, 0.002, 0.004, 0.008]
+    assert max(pauses) <= 10
+    assert "disk" in next(line["reason"] for line in lines if line["event"] == "redis.disk_full")
 
 
 async def test_exits_that_lie_apart_are_not_counted_together(data_dir: Path) -> None:
