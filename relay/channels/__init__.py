@@ -38,7 +38,9 @@ class Channel(Protocol):
 
     Settings: ClassVar[type[BaseModel]]
     """Its table under `channels:` in the configuration. Where not every address can do all `modes`, it has two methods
-    more: `modes_at(address)`, and `warnings_for(address, mode, mentions)`, what a destination asks for in vain."""
+    more: `modes_at(address)`, and `warnings_for(address, mode, mentions)`, what a destination asks for in vain. Where
+    some addresses have credentials of their own, `own_credential(address)` says which: a paused channel holds up none
+    of them, and their success says nothing about it."""
     modes: ClassVar[tuple[str, ...]]
     """The destination modes it can do, the first being the default."""
     max_concurrency: ClassVar[int]

@@ -39,6 +39,7 @@ class Limits:
     new: tuple[Limit, ...] = ()  # each new message
     edit: tuple[Limit, ...] = ()  # each edit of one
     new_message_cap: tuple[int, float] | None = None  # so many new live messages in so many seconds; one lists the rest
+    own_credential: bool = False  # what is wrong with the channel's does not concern this address
 
 
 @dataclass(frozen=True, slots=True)

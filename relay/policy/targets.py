@@ -60,7 +60,7 @@ class Targets:
         """The addresses of a digest, without an event that would reach them."""
         channel, how = destination.channel, Digest(zone_at(destination, self._config.destination_defaults))
         return tuple(
-            Target(destination.name, channel, address, limits=Limits(self._limits(channel, address).new), how=how)
+            Target(destination.name, channel, address, limits=replace(self._limits(channel, address), edit=()), how=how)
             for address in destination.addresses
         )
 
@@ -143,7 +143,10 @@ class Targets:
         )
 
     def _limits(self, channel: str, address: str) -> Limits:
-        return Limits(*self._channels[channel].limits(address, self._config.channels.get(channel)))
+        settings = self._config.channels.get(channel)
+        own = getattr(settings, "own_credential", None)
+        new, edit = self._channels[channel].limits(address, settings)
+        return Limits(new, edit, own_credential=bool(own and own(address)))
 
     def _new_message_cap(self, channel: str) -> tuple[int, float] | None:
         cap = getattr(self._config.channels.get(channel), "new_message_limit", None)

@@ -187,7 +187,8 @@ def limits_of(target: Target) -> str:
     """The limits of an address, as deliveries carry them."""
     limits = target.limits
     cap = {"cap": [limits.new_message_cap[0], limits.new_message_cap[1] * 1000]} if limits.new_message_cap else {}
-    return _json({"new": _limits(limits.new), "edit": _limits(limits.edit), **cap})
+    own = _if_any(own=limits.own_credential)
+    return _json({"new": _limits(limits.new), "edit": _limits(limits.edit), **cap, **own})
 
 
 def _limits(limits: Sequence[Limit]) -> list[list[Any]]:

@@ -1,13 +1,16 @@
 """Parking: what waits for something broken costs nobody anything, comes back with it, and does not wait for ever."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Delivery
 from relay.health import HOUSEKEEPING, Health
+from relay.policy.targets import Targets
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.queue import MAX_PAUSED, Pause
@@ -24,6 +27,16 @@ sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-
 channels: {slack: {}}
 destinations: {room: {slack: "#room", mode: each}}
 rules: []
+"""
+
+
+HOOKED = """
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+channels: {slack: {token: xoxb-1-x, webhooks: {"#ops": "https://hooks.slack.com/services/T0/B0/x1"}}}
+destinations:
+  ops: {slack: "#ops", mode: digest, at: "08:00"}
+  team: {slack: "#team", mode: digest, at: "08:00"}
+rules: [{name: all, events: ["*"], notify: [ops, team]}]
 """
 
 
@@ -208,6 +221,46 @@ async def test_a_dead_letter_of_a_parked_one_may_be_told_again(store: Store, clo
     await Admin(store).replay([letter.id])
 
     assert letter.id in [delivery.id for delivery in await claim(store)]
+
+
+class TestCredentials:
+    """An incoming webhook needs no token: what is wrong with that is no matter of its."""
+
+    REVOKED = Pause("channel:slack", 60, "token_revoked", probe=True)
+
+    async def webhook(self, store: Store, operation: str) -> None:
+        limits = replace(room().limits, own_credential=True)
+        target = replace(room(destination="hook", address="#hook"), limits=limits)
+        await accept(store, events.completed(operationId=operation), to=target)
+
+    async def test_it_does_not_wait_for_the_token(self, store: Store) -> None:
+        await fill(store, 0, 1)
+        await fail(store, await claim_one(store), self.REVOKED)
+        await self.webhook(store, "op-hook")
+
+        assert (await claim_one(store)).destination == "hook"
+
+    async def test_its_success_does_not_call_with_the_token_again(self, store: Store) -> None:
+        await fill(store, 0, 1)
+        await fail(store, await claim_one(store), self.REVOKED)
+        await fill(store, 1, 5)
+        await claim(store)
+        await self.webhook(store, "op-hook")
+        await send(store)
+
+        assert await claim(store) == []
+        assert await Admin(store).pauses(["channel:slack"]) == {"channel:slack": "token_revoked"}
+
+    def test_conversations_with_a_webhook_have_their_own(self) -> None:
+        config = parse_config(HOOKED, env={}, channels=CHANNELS)
+        targets = Targets(config, CHANNELS)
+        own = {
+            target.address: target.limits.own_credential
+            for name in config.destinations
+            for target in targets.for_digest(config.destinations[name])
+        }
+
+        assert own == {"#ops": True, "#team": False}
 
 
 class TestRemovedChannels:

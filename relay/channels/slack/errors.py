@@ -105,7 +105,7 @@ class SlackError(DeliveryError):
             permanent=kind in (FailureKind.MESSAGE, FailureKind.GONE),
             retry_after=retry_after,
             outcome_unknown=kind is FailureKind.UNKNOWN and call in POSTS,
-            pause=_PAUSES.get(kind, ""),
+            pause="destination" if call == WEBHOOK and kind is FailureKind.WORKSPACE else _PAUSES.get(kind, ""),
         )
         self.kind = kind
         self.code = code

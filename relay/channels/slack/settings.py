@@ -172,6 +172,10 @@ class SlackSettings(BaseModel):
                 )
         return self
 
+    def own_credential(self, conversation: str) -> bool:
+        """Whether it is posted to by a webhook, which needs no token."""
+        return conversation in self.webhooks
+
     def modes_at(self, conversation: str) -> tuple[str, ...]:
         """What is possible there, the default first; nothing without a token or a webhook."""
         if conversation in self.webhooks:

@@ -130,8 +130,9 @@ end
 -- How long it waits (ms) and, where that is for something that is paused, for what.
 local function wait_of(d)
   local limits = d.calls[d.edit and 'edit' or 'new']
-  d.scopes = {'channel:' .. channel, 'destination:' .. d.destination .. '/' .. d.address}
-  for i, limit in ipairs(limits) do d.scopes[i + 2] = 'limit:' .. limit[1] end
+  d.scopes = {'destination:' .. d.destination .. '/' .. d.address}
+  if not d.calls.own then table.insert(d.scopes, 1, 'channel:' .. channel) end
+  for _, limit in ipairs(limits) do d.scopes[#d.scopes + 1] = 'limit:' .. limit[1] end
   for _, scope in ipairs(d.scopes) do
     local wait = paused(scope)
     if wait > 0 then return wait, scope end

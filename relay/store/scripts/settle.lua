@@ -43,8 +43,11 @@ local function keep(kept, destination, address)
   redis.call('PEXPIRE', key, 60 * DAY)
 end
 
-local function resume(channel, destination, address)
-  for _, scope in ipairs({'channel:' .. channel, 'destination:' .. destination .. '/' .. address}) do
+-- own: it was sent with a credential of its own, which says nothing about the channel's.
+local function resume(channel, destination, address, own)
+  local scopes = {'destination:' .. destination .. '/' .. address}
+  if not own then scopes[2] = 'channel:' .. channel end
+  for _, scope in ipairs(scopes) do
     if redis.call('DEL', P .. 'pause:' .. scope) == 1 then look_at(place_of(channel, scope)) end
   end
 end
@@ -80,7 +83,8 @@ end
 function verbs.complete(id, request)
   local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel', 'seq', 'kind', 'attempts',
                        'address', 'limits')
-  lift_holds(d[4], cjson.decode(d[9])[converges(d[6]) and not request.new and 'edit' or 'new'])
+  local calls = cjson.decode(d[9])
+  lift_holds(d[4], calls[converges(d[6]) and not request.new and 'edit' or 'new'])
   if converges(d[6]) then
     local thread = thread_key(d[3])
     if request.new then redis.call('HSET', thread, 'posted', now, 'posted_seq', d[5], 'posted_of', d[1]) end
@@ -98,7 +102,7 @@ function verbs.complete(id, request)
   count('pending', -1)
   count('delivered')
   note(d[1], 'delivered', d[2], d[6], tonumber(d[7]), request.detail)
-  resume(d[4], d[2], d[8])
+  resume(d[4], d[2], d[8], calls.own)
   if request.kept and d[6] == 'digest' then keep(request.kept, d[2], d[8]) end
   redis.call('DEL', bounces_key(d[8]))
   leave_lane(id, d[3])

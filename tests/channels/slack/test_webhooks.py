@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
 from relay.channels.slack.channel import Slack
+from relay.channels.slack.errors import KINDS, WEBHOOK, refused
 from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.dev.standins.slack import Fault, SlackStandin
@@ -297,3 +298,9 @@ rules: [{{events: ["operation.*"], notify: [ops]}}]
         assert "<@U0ANALYST1>" in message.blocks[0]["text"]["text"]
         assert (ledger.counts["delivered"], ledger.counts["held:no_outcome"], ledger.imbalance) == (1, 4, 0)
         assert around.slack.violations == []
+
+
+def test_no_answer_to_a_webhook_stops_what_is_sent_with_the_token() -> None:
+    pauses = {refused(WEBHOOK, "#ops", 403, {}, {"ok": False, "error": code}).pause for code in KINDS}
+
+    assert pauses == {"", "limit", "destination"}
