@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from relay.domain.deliveries import Receipt
+from relay.domain.deliveries import Accepted, Receipt
 from relay.errors import HandlingFailed
 from relay.store import Store
 from relay.store.admin import Admin
@@ -52,6 +53,19 @@ class TestFaults:
         await store.mark_sending(delivery)
 
         assert await store.dead_letter(delivery, "rejected", "bad \ud800 text")
+
+    async def test_half_a_surrogate_pair_in_one_event_is_no_poison_for_those_that_travel_with_it(
+        self, store: Store
+    ) -> None:
+        poisoned = replace(events.completed(operationId="op-1"), source="a \ud800 source")
+        answers = await asyncio.gather(
+            store.accept(poisoned, [room()]),
+            *(store.accept(events.completed(operationId=f"op-{number}"), [room()]) for number in range(2, 6)),
+            return_exceptions=True,
+        )
+
+        assert isinstance(answers[0], HandlingFailed)
+        assert [answer.status for answer in answers[1:] if isinstance(answer, Accepted)] == ["accepted"] * 4
 
     async def test_an_event_that_redis_could_not_take_is_accepted_at_the_next_try(self, store: Store) -> None:
         event = events.completed()
