@@ -53,17 +53,7 @@ end
 
 local blocked = {} -- per limit: how many of this scan wait for it, so that they queue up behind each other
 
-local function paused(scope)
-  local key = P .. 'pause:' .. scope
-  local p = redis.call('HMGET', key, 'until', 'at')
-  if not p[1] then return 0 end
-  local till, at = tonumber(p[1]), tonumber(p[2] or '0')
-  if at > now then -- the clock was set back since: what was left of it begins now
-    till = till - (at - now)
-    redis.call('HSET', key, 'until', till, 'at', now)
-  end
-  return math.max(till - now, 0)
-end
+local function paused(scope) return math.max(paused_until(scope) - now, 0) end
 
 -- The pause of something broken is over: this delivery goes ahead to probe, and the others wait for its success.
 local function probe(scope)
@@ -228,7 +218,7 @@ local function claim(id, set)
     return nil
   end
   if wait > 0 then
-    redis.call('HSET', delivery_key(id), 'due', now + wait)
+    redis.call('HSET', delivery_key(id), 'due', now + wait, 'dated', now)
     redis.call('ZADD', set, now + wait, id)
     return nil
   end

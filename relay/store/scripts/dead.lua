@@ -9,7 +9,7 @@ for i = 4, #ARGV do
     count('dead', -1)
     if verb == 'replay' then
       count('pending')
-      redis.call('HSET', delivery_key(id), 'attempts', 0, 'claims', 0, 'unknowns', 0, 'due', now,
+      redis.call('HSET', delivery_key(id), 'attempts', 0, 'claims', 0, 'unknowns', 0, 'due', now, 'dated', now,
                  'created', now)
       redis.call('HDEL', delivery_key(id), 'reason', 'error', 'died', 'failing', 'unreadable')
       local waiting = converges(d[4]) and redis.call('HGET', thread_key(d[3]), 'waiting')

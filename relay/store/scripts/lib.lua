@@ -70,11 +70,12 @@ end
 -- A digest or a round-up is of a window, and due by the calendar.
 local BOXED = {digest = true, roundup = true}
 
--- When it is due. One that was made in what is now the future waited behind others while the clock was set back.
-local function due_by_now(id, due, created, kind)
-  if created <= now or BOXED[kind] then return due end
-  redis.call('HSET', delivery_key(id), 'due', due - (created - now), 'created', now)
-  return due - (created - now)
+-- When it is due. `dated` is when that was decided: what is now in the future was so before the clock was set back, and
+-- what was left of the wait then begins now.
+local function due_by_now(id, due, dated, kind)
+  if dated <= now or BOXED[kind] then return due end
+  redis.call('HSET', delivery_key(id), 'due', due - (dated - now), 'dated', now)
+  return due - (dated - now)
 end
 
 -- Whether the message that the replies of this lane stand under is still to come.
@@ -86,11 +87,11 @@ end
 
 -- In a lane only the head is due, so order holds and one is in flight.
 local function make_due(id)
-  local d = redis.call('HMGET', delivery_key(id), 'channel', 'urgent', 'due', 'lane', 'lease', 'created', 'kind')
+  local d = redis.call('HMGET', delivery_key(id), 'channel', 'urgent', 'due', 'lane', 'lease', 'dated', 'kind')
   if not d[1] or d[5] ~= '' or redis.call('LINDEX', lane_key(d[4]), 0) ~= id then return end -- a leased one is not due
   if rootless(d[4]) then return leave_queues(id, d[1]) end
   leave_queues(id, d[1], d[2])
-  redis.call('ZADD', due_key(d[1], d[2]), due_by_now(id, tonumber(d[3]), tonumber(d[6]), d[7]), id)
+  redis.call('ZADD', due_key(d[1], d[2]), due_by_now(id, tonumber(d[3]), tonumber(d[6] or '0'), d[7]), id)
 end
 
 -- What is urgent and due soon overtakes a head whose next try is a while off, whatever that tells.
@@ -232,7 +233,7 @@ end
 -- Back into the queue. A live delivery behind which a newer one already waits has nothing left to say.
 local function requeue(id, due)
   local d = redis.call('HMGET', delivery_key(id), 'kind', 'lane', 'operation', 'destination')
-  redis.call('HSET', delivery_key(id), 'lease', '', 'sending', '', 'due', due)
+  redis.call('HSET', delivery_key(id), 'lease', '', 'sending', '', 'due', due, 'dated', now)
   if not speak_for_itself(id) and converges(d[1]) then
     local thread = thread_key(d[2])
     local heir = redis.call('HGET', thread, 'waiting')
@@ -256,7 +257,7 @@ local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'nam
 local function create(id, spec)
   local urgency = spec.urgent == true and '1' or spec.urgent or ''
   local row = {'event', spec.event, 'urgent', urgency, 'seq', spec.seq, 'due', spec.due,
-               'created', spec.created or now, 'attempts', 0, 'claims', 0, 'unknowns', 0, 'lease', '', 'sending', '',
+               'created', spec.created or now, 'dated', now, 'attempts', 0, 'claims', 0, 'unknowns', 0, 'lease', '', 'sending', '',
                'passes', spec.passes and '1' or '', 'loud', spec.loud and '1' or ''}
   for _, name in ipairs(DELIVERY) do
     row[#row + 1] = name

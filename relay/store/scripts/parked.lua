@@ -6,6 +6,16 @@ local RECHECK = 1000 -- ms; a place whose probe was lost sends the next one afte
 
 local HOLDS = P .. 'holds' -- the limits that are throttled for long
 
+-- When it ends; 0 if there is none. Where the clock was set back since it was written, what was left of it begins now.
+local function paused_until(scope)
+  local key = P .. 'pause:' .. scope
+  local p = redis.call('HMGET', key, 'until', 'at')
+  local till, at = tonumber(p[1] or '0'), tonumber(p[2] or '0')
+  if at <= now then return till end
+  redis.call('HSET', key, 'until', till - (at - now), 'at', now)
+  return till - (at - now)
+end
+
 local function place_of(channel, scope) return channel .. ' ' .. scope end
 
 local function park(id, set, channel, scope, created, till)
@@ -13,7 +23,7 @@ local function park(id, set, channel, scope, created, till)
   redis.call('ZREM', set, id)
   redis.call('ZADD', parked_key(place), created, id)
   redis.call('HSET', delivery_key(id), 'parked', place)
-  redis.call('ZADD', PARKING, 'NX', till + RECHECK, place) -- later than the probe, which stays in the queue
+  redis.call('ZADD', PARKING, 'LT', till + RECHECK, place) -- later than the probe, which stays in the queue
 end
 
 local function look_at(place) redis.call('ZADD', PARKING, 'XX', 0, place) end
@@ -22,18 +32,19 @@ local function bring_back(place, most)
   for _, id in ipairs(redis.call('ZRANGE', parked_key(place), 0, most - 1)) do
     redis.call('ZREM', parked_key(place), id)
     redis.call('HDEL', delivery_key(id), 'parked')
+    redis.call('HSET', delivery_key(id), 'due', now, 'dated', now) -- it was due when it was parked
     make_due(id)
   end
 end
 
 -- The pause is over, or it is time for a probe.
 local function reopen(place)
-  local p = redis.call('HMGET', P .. 'pause:' .. place:match('^%S+ (.*)$'), 'until', 'probe')
-  local till = tonumber(p[1] or '0')
+  local scope = place:match('^%S+ (.*)$')
+  local till, probe = paused_until(scope), redis.call('HGET', P .. 'pause:' .. scope, 'probe')
   if till > now then return redis.call('ZADD', PARKING, till + RECHECK, place) end
-  bring_back(place, p[2] and 1 or CHUNK)
+  bring_back(place, probe and 1 or CHUNK)
   if redis.call('EXISTS', parked_key(place)) == 0 then return redis.call('ZREM', PARKING, place) end
-  redis.call('ZADD', PARKING, p[2] and now + RECHECK or 0, place)
+  redis.call('ZADD', PARKING, probe and now + RECHECK or 0, place)
 end
 
 local function reopen_places()

@@ -4,7 +4,7 @@ local verbs = {}
 
 local SET_BACK = 5000 -- ms; less than that, and waiting is simpler
 
--- worker, lease (ms). What processes hold that gave none for long becomes due. Answers the ms by which the clock was set
+-- worker, lease (ms), epoch. What processes hold that gave none for long becomes due. Answers the ms by which the clock was set
 -- back since the last sign of anybody, 0 if it was not.
 -- And whose data this is: where it is not what it was, somebody has deleted everything.
 function verbs.beat(worker, lease_ms, epoch)

@@ -9,7 +9,7 @@ local function pause(request)
   for _, p in ipairs(request.pauses or {}) do
     local ms = math.min(p.ms, DAY) -- whatever the other side asks for
     local key, till = P .. 'pause:' .. p.scope, now + ms
-    local was = math.min(tonumber(redis.call('HGET', key, 'until') or '0'), now + DAY)
+    local was = math.min(paused_until(p.scope), now + DAY)
     redis.call('HSET', key, 'until', math.max(till, p.probe and 0 or was), 'reason', p.reason, 'at', now)
     redis.call('HSETNX', key, 'since', now)
     if p.probe then redis.call('HSET', key, 'probe', 1) end

@@ -18,8 +18,9 @@ local function pulse(worker, lease_ms)
   local away = #all > 0 and now - tonumber(all[#all]) - PULSE_GAP or 0
   if away > 0 then
     for i = 1, #all, 2 do redis.call('ZINCRBY', PULSES, away, all[i]) end
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '(0', '+inf')) do
-      redis.call('ZADD', LEASES, 'GT', now + lease_ms, id)
+    local leases = redis.call('ZRANGEBYSCORE', LEASES, '(0', '+inf', 'WITHSCORES')
+    for i = 1, #leases, 2 do
+      redis.call('ZADD', LEASES, 'GT', math.min(leases[i + 1] + away, now + lease_ms), leases[i])
     end
   end
   redis.call('ZADD', PULSES, now, worker)
@@ -40,6 +41,7 @@ local function step_back(step)
     return rows
   end
   earlier(PULSES)
+  earlier(PARKING)
   earlier(LEASES)
   for _, channel in ipairs(redis.call('SMEMBERS', CHANNELS)) do
     for _, urgency in ipairs(URGENCIES) do
@@ -49,7 +51,7 @@ local function step_back(step)
         local d = redis.call('HMGET', delivery_key(rows[i]), 'kind', 'created')
         if d[1] and not BOXED[d[1]] then
           local due = rows[i + 1] - step
-          redis.call('HSET', delivery_key(rows[i]), 'due', due, 'created', math.min(now, tonumber(d[2])))
+          redis.call('HSET', delivery_key(rows[i]), 'due', due, 'dated', now, 'created', math.min(now, tonumber(d[2])))
           redis.call('ZADD', set, due, rows[i])
         end
       end
