@@ -12,7 +12,7 @@ import structlog
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.domain.facts import PRESSED, fill
+from relay.domain.facts import PRESSED, fill, number_member
 from relay.domain.faults import handling
 from relay.errors import NoRoom, StoreUnavailable
 from relay.policy.rules import decide
@@ -75,6 +75,8 @@ class Ingest:
     async def _decided(self, event: Event) -> Accepted:
         if not event.about_batch:
             event = await self._filled(event)
+        elif event.operation:
+            event = number_member(event, await self._store.known(event.own_id))
         with handling():
             config = self._config()
             targets = Targets(config, self._channels).of(decide(event, config.rules))

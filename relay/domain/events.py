@@ -4,7 +4,6 @@ The documents are those of the Async Operations API. Only what relay decides by 
 other field stays in `document`, where templates reach it under its own name.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -94,6 +93,7 @@ class Event:
     error: Document = field(default_factory=dict)
     cancellation: Document = field(default_factory=dict)
     document: Document = field(default_factory=dict)  # the whole body, as it came
+    restarts: int = 0  # of the operation's runs before: those that began without the platform counting a retry
     original: str = ""  # the run that this one retries under a new id: its messages and mails are continued
     member_of: str = ""  # the batch that the operation belongs to
     watch: Document = field(default_factory=dict)  # of the watchdog's: what it was decided by, so that it counts once
@@ -151,29 +151,3 @@ class Event:
     @property
     def retry(self) -> int:
         return self.operation.retry if self.operation and not self.about_batch else 0
-
-    @property
-    def fingerprint(self) -> str:
-        """What happened, whoever reported it and however often: equal facts count once."""
-        whose = self.subject if self.about_batch else self.own_id  # a retry's facts are its own
-        return json.dumps([whose, self.name, self.status, self._detail(), self.retry], ensure_ascii=False)
-
-    def _detail(self) -> str:
-        if self.action:
-            return self.id
-        match self.name:
-            case "operation.phase.completed":
-                return self.phase_name or f"{self.operation.phases_completed if self.operation else ''}"
-            case "operation.stalled" | "operation.recovered" if isinstance(part := self._alarm(), Mapping):
-                return " ".join(str(part.get(key, "")) for key in ("rule", "episode", "reminder"))
-            case "batch.operation.completed" if self.operation:
-                return f"{self.operation.id} {self.operation.status} {self.operation.retry}"
-            case name if IMPLIED_STATUS.get(name) not in (None, "Running"):
-                return ""
-        if self.percentage is not None:
-            return f"{self.percentage:g}"
-        # Without a percentage and a phase, nothing but the time tells two of these apart.
-        return self.phase_name or self.occurred_at.isoformat()
-
-    def _alarm(self) -> object:
-        return self.document.get(self.name.removeprefix("operation."))

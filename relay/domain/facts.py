@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from relay.domain.events import Audience, Document, Event
+from relay.domain.run_numbers import number_run, restarts_of
 
 LASTING = ("type", "name", "priority")
 AUDIENCE = "audience"
@@ -41,20 +42,22 @@ def audience_of(fact: str) -> Audience | None:
 
 def fill(event: Event, remembered: Mapping[str, str]) -> Event:
     """The event with what is remembered of its operation, wherever its own document is silent."""
-    operation = event.operation
+    operation, restarts = event.operation, 0
     if operation:
+        run, restarts = number_run(event, remembered)
         operation = replace(
             operation,
             type=operation.type or remembered.get("type", ""),
             name=operation.name or remembered.get("name", ""),
             priority=operation.priority or remembered.get("priority", ""),
             audience=operation.audience or audience_of(remembered.get(AUDIENCE, "")),
-            retry=_run(event, operation.retry, remembered),
+            retry=run,
         )
     tenant, project = event.tenant or remembered.get("tenant", ""), event.project or remembered.get("project", "")
     return replace(
         event,
         operation=operation,
+        restarts=restarts,
         tenant=tenant,
         project=project,
         original=remembered.get("original", event.original),  # of a chain of retries the first is remembered
@@ -63,22 +66,20 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
     )
 
 
+def number_member(event: Event, remembered: Mapping[str, str]) -> Event:
+    """A batch's event with the run of the member that it tells of, where that was started again under its own id."""
+    if event.operation is None or "restarts" not in remembered:
+        return event
+    restarts = restarts_of(event, remembered)
+    return replace(event, restarts=restarts, operation=replace(event.operation, retry=event.operation.retry + restarts))
+
+
 def _pressed(event: Event, record: str) -> Document:
     """Who pressed Cancel, if that is what ended the run: another reason is somebody else's."""
     if event.about_batch or event.status != "Cancelled" or not record:
         return {}
     pressed: Document = json.loads(record)
     return pressed if event.cancellation.get("reason") in (None, "", pressed["reason"]) else {}
-
-
-def _run(event: Event, stated: int, remembered: Mapping[str, str]) -> int:
-    """Which run the event is of. One that does not say is of the newest, unless it happened before that began."""
-    documents = (event.operation.document if event.operation else {}, event.document)
-    unstated = not any("retryNumber" in document for document in documents)
-    if unstated and "retry" not in remembered and {"runs", "began"} <= remembered.keys():
-        of_the_newest = event.occurred_at.timestamp() * 1000 >= float(remembered["began"])
-        return int(remembered["runs"]) if of_the_newest else stated
-    return max(stated, int(remembered.get("retry", 0)))
 
 
 def merge_documents(history: Iterable[Event]) -> dict[str, Any]:

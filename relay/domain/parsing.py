@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from relay.domain import fields
 from relay.domain.event_names import event_name
@@ -45,7 +46,7 @@ def parse(
     name = event_name(envelope, operation, batch, default_event)
     if name in ("batch.started", "batch.completed") and batch is None:
         raise InvalidEvent("batch.batchId", "expected the batch's id")
-    parts = {key: fields.part(envelope, key) for key in ("phase", "results", "error", "cancellation")}
+    parts: dict[str, Any] = {key: fields.part(envelope, key) for key in ("phase", "results", "error", "cancellation")}
     if envelope.get("operation") is None and operation is not None:  # a flat document is its own part
         for key, event in (("results", "operation.completed"), ("cancellation", "operation.cancelled")):
             if not parts[key] and name == event:
@@ -70,9 +71,10 @@ def parse(
 
 def dump(event: Event) -> str:
     """The event as one JSON line: what the store keeps."""
+    run = {"retry": f"{event.retry}"} if event.retry else {}  # which the document need not say
     return json.dumps(
         {"id": event.id, "source": event.source, "name": event.name, "received_at": event.received_at.isoformat(),
-         "known": facts(event), "document": event.document},
+         "known": facts(event) | run, "document": event.document},
         ensure_ascii=False, separators=(",", ":"),
     )  # fmt: skip
 

@@ -8,7 +8,9 @@ from typing import Any, cast
 from relay.domain.deliveries import Accepted, Delivery, Digest, Each, Kind, Limit, Live, Target, Window
 from relay.domain.events import Event
 from relay.domain.facts import facts
+from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump, load
+from relay.domain.run_numbers import begun
 from relay.domain.summaries import digest_baseline, summarize
 from relay.store.client import refusal
 from relay.store.keys import digest, lane, operation
@@ -25,6 +27,7 @@ RANKS = {
     "batch.started": 0,
     "batch.operation.completed": 1,
 }
+OVER = "2"  # the rank of an outcome
 OUTCOMES = frozenset({"operation.completed", "operation.failed", "operation.cancelled", "batch.completed"})
 UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
 # The kinds of deliveries that carry a bundle, and the kind of message each becomes. A rolling one is a round-up that is
@@ -38,12 +41,9 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
 
     Encoded here: what cannot be, fails its own event and not those that travel with it.
     """
-    fact = event.fingerprint
+    fact = fingerprint(event)
     unique = digest("event", fact, event.source, event.id, event.received_at.isoformat()).hex()
     terminal = event.name in OUTCOMES
-    stated = facts(event)
-    if event.original:  # facts of the new id, not of the original
-        del stated["original"], stated["retry"]
     plan: dict[str, Any] = {
         "operation": operation(event.subject),
         "subject": event.subject,
@@ -58,7 +58,7 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
         "phase_end": event.name == "operation.phase.completed",
         "urgent": terminal,
         "urgency": _urgency(event, terminal=terminal),
-        "facts": stated,
+        "facts": _facts(event),
         "targets": [_target(event, target, unique) for target in targets],
     }
     if event.about_batch:
@@ -70,21 +70,36 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     if event.original:
         plan |= {"own": operation(event.own_id), "stated": _stated_retry(event)}
     if event.operation and event.operation.status in UNSUCCESSFUL:
-        plan["member"] = digest("member", event.own_id, str(_stated_retry(event))).hex()
+        plan["member"] = digest("member", event.own_id, str(_stated_retry(event) + event.restarts)).hex()
     if event.operation and event.operation.estimate and not event.about_batch:
         plan["eta"] = int(event.operation.estimate.timestamp() * 1000)
     if terminal or event.name in RANKS:
-        plan["rank"] = 2 if terminal else RANKS[event.name]
+        plan["rank"] = int(OVER) if terminal else RANKS[event.name]
     if event.watch:
         plan["watch"] = dict(event.watch)
     elif event.name == "batch.operation.completed" and event.operation and event.operation.status != "Running":
         plan["over"] = [operation(event.own_id), _stated_retry(event)]
     elif not event.about_batch and plan.get("rank", 2) < 2:
         plan["run"] = _times(event)
-    plan |= _progress(event)
+    plan |= _begun(event) | _progress(event)
     producer = [event.producer] if event.producer else []
     sender_id = digest("delivery", event.source, event.id, *producer) if event.id else b""
     return sender_id, digest("fact", fact), _json(plan).encode(), dump(event).encode()
+
+
+def _facts(event: Event) -> dict[str, str]:
+    stated = facts(event)
+    if event.original:  # facts of the new id, not of the original
+        del stated["original"], stated["retry"]
+    if event.restarts and not event.about_batch:
+        stated["restarts"] = f"{event.restarts}"
+    return stated
+
+
+def _begun(event: Event) -> dict[str, int]:
+    """When the run began that a start tells of (ms). A retry under a new id is counted by its original."""
+    moment = None if event.original else begun(event)
+    return {"begun": int(moment.timestamp() * 1000)} if moment else {}
 
 
 def _progress(event: Event) -> dict[str, float]:

@@ -130,8 +130,9 @@ class Store:
         """The lasting facts stated so far about an operation: type, name, priority, tenant, project, batch.
 
         `since` says that it was heard of, however little was said; `runs` how often it was run again, and `began` when
-        the last of these runs did (ms). Of a retry under a new id, `original` and `retry` say whose run it is, and the
-        rest is the original's.
+        the last of these runs did (ms); `ended` when its outcome was (ms; absent while it goes on), and `restarts` how
+        many of the runs are starts after an outcome, which the platform does not count. Of a retry under a new id,
+        `original` and `retry` say whose run it is, and the rest is the original's.
         """
         facts = await self._known.submit(subject)
         if original := facts.get("original"):
@@ -139,7 +140,8 @@ class Store:
         return facts
 
     async def _known_all(self, subjects: Sequence[str]) -> Sequence[dict[str, str] | Exception]:
-        fields = [*(f"fact:{name}" for name in (*FACTS, *LINKS)), "retry", "first", "began"]
+        order = ("retry", "first", "began", "fact:restarts", "rank", "at")
+        fields = [*(f"fact:{name}" for name in (*FACTS, *LINKS)), *order]
         async with self.redis.pipeline(transaction=False) as pipeline:
             for subject in subjects:
                 pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject)}", fields)
@@ -271,6 +273,8 @@ class Store:
 
 
 def _lasting(row: Sequence[bytes | None]) -> dict[str, str]:
-    names = (*FACTS, *LINKS, "runs", "since", "began")
+    names = (*FACTS, *LINKS, "runs", "since", "began", "restarts", "rank", "ended")
     facts = {name: value.decode() for name, value in zip(names, row, strict=True) if value}
+    if facts.pop("rank", "") != plan.OVER:
+        facts.pop("ended", None)
     return {name: value for name, value in facts.items() if (name, value) != ("runs", "0")}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from relay.domain.identity import fingerprint
 from relay.domain.runs import FLAPPING, Alarm, Alarms, Run
 from relay.policy.watchdog import RULES, SELDOM, SOON, Alert, Watchdog, decide, event_of, next_look
 from tests.support import events
@@ -165,7 +166,7 @@ def test_the_event_is_about_all_that_is_known() -> None:
         "lastEvent": "2024-01-20T11:05:00+00:00", "firstEstimate": "", "estimateMoved": 0, "deadline": "",
         "reminder": 0, "episode": 1,
     }  # fmt: skip
-    assert event.fingerprint == event_of(news, of, history, NOW + 7).fingerprint
+    assert fingerprint(event) == fingerprint(event_of(news, of, history, NOW + 7))
 
 
 def test_each_episode_and_each_reminder_is_a_fact_of_its_own() -> None:
@@ -176,8 +177,8 @@ def test_each_episode_and_each_reminder_is_a_fact_of_its_own() -> None:
         of = run(subject=history[0].subject, heard=NOW - HOUR, alarms=Alarms({"silent": alarm}, episode=episode))
         news = decide(of, SETTINGS, NOW + 2 * HOUR)
         assert news
-        facts.add(event_of(replace(news, parts={"stalled": news.parts["stalled"] | {"reminder": reminder}}),
-                           of, history, NOW).fingerprint)  # fmt: skip
+        parts = {"stalled": news.parts["stalled"] | {"reminder": reminder}}
+        facts.add(fingerprint(event_of(replace(news, parts=parts), of, history, NOW)))
     assert len(facts) == 4
 
 

@@ -87,7 +87,7 @@ async def test_a_repeated_percentage_with_a_new_phase_is_a_move(store: Store, wa
     clock.advance(10 * MINUTE)
     document = events.body()
     document["operation"]["progress"]["currentPhase"] = "Report Generation"
-    assert (await store.accept(events.event_of(document, id="2"), [])).status == "duplicate"
+    assert (await store.accept(events.event_of(document, id="2"), [])).status == "accepted"
 
     run = await the_run(watch)
     assert (run.moved, run.phase) == (clock(), "Report Generation")

@@ -100,10 +100,23 @@ local function elsewhere(plan)
   return own[1] and not own[2]
 end
 
+-- A start that began after the outcome is of a new run, which has another number and so is another fact. Where the
+-- outcome came in after the run was looked up, it is looked up again.
+local function begins_anew(plan, was)
+  return plan.begun and was.rank == TERMINAL and plan.begun > was.at and plan.retry <= was.retry
+end
+
+-- A thinner report of progress that is known: the callback beside the webhook may name no phase.
+local function says_less(plan, was)
+  return plan.progress and plan.percentage and plan.phase == '' and not plan.phases and was.rank == RUNNING
+    and plan.percentage == was.percentage and plan.retry == was.retry
+end
+
 -- The batch says that this run of a member is over; its own end may never be told. One that was run again goes on.
 local function over_in_batch(member, run)
-  local own = redis.call('HMGET', operation_key(member), 'led', 'fact:retry')
+  local own = redis.call('HMGET', operation_key(member), 'led', 'fact:retry', 'fact:restarts')
   local operation = own[1] or member
+  run = run + (own[3] or 0)
   local known = tonumber(redis.call('HGET', operation_key(operation), 'retry') or '0')
   if (tonumber(own[2] or '') or run) >= known then unwatch(operation) end
 end
@@ -234,7 +247,11 @@ local function advance(key, plan, was, body)
       was = {}
     end
     -- Under its own id alone: what the original reports after a retry under another id began is of the original.
-    if not was.retry then redis.call('HSET', key, 'began', plan.own and '' or plan.at) end
+    -- A start after an outcome began when it says; its event may be dated later than the run's first progress.
+    if not was.retry then
+      local began = plan.facts.restarts and plan.begun and math.min(plan.begun, plan.at) or plan.at
+      redis.call('HSET', key, 'began', plan.own and '' or began)
+    end
     redis.call('HSET', key, 'rank', plan.rank, 'retry', plan.retry, 'status', plan.status, 'at', plan.at)
     if plan.percentage and plan.rank == RUNNING then
       redis.call('HSET', key, 'percentage', math.max(plan.percentage, was.percentage or 0))
@@ -456,8 +473,13 @@ end
 local function accept(delivery_digest, fact_digest, plan, body)
   count('received') -- writes first: a full Redis refuses here, with nothing done
   local key = operation_key(plan.operation)
+  local was = read(key)
+  if begins_anew(plan, was) then -- nothing is done yet
+    count('received', -1)
+    return {'elsewhere', 0}
+  end
   local resent = seen(delivery_digest)
-  if resent or seen(fact_digest) then
+  if resent or seen(fact_digest) or says_less(plan, was) then
     count('duplicates')
     if not resent then heard_again(key, plan) end
     return {'duplicate', 0}
@@ -470,7 +492,6 @@ local function accept(delivery_digest, fact_digest, plan, body)
     count('late')
     return {'late', 0}
   end
-  local was = read(key)
   local why = idle(key, plan)
   if why then
     count(why == 'late' and 'late' or 'duplicates')

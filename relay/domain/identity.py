@@ -1,0 +1,72 @@
+"""Which events are one fact, whoever reports them and however often. Pure."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from relay.domain.events import IMPLIED_STATUS, WATCH_EVENTS, Event
+from relay.domain.json_access import mapping
+
+# Where documents count what is done: an integer in one of these objects, or one of these fields of the operation.
+COUNTING = ("progress", "execution")
+COUNTS = ("processedRecords", "recordsProcessed", "totalRecords")
+
+
+def fingerprint(event: Event) -> str:
+    """What happened, as text: equal facts count once."""
+    whose = event.subject if event.about_batch else event.own_id  # a retry's facts are its own
+    return json.dumps([whose, event.name, event.status, _detail(event), event.retry], ensure_ascii=False)
+
+
+def _detail(event: Event) -> Any:
+    """What tells two facts of one name and status apart, within one run."""
+    if event.action:
+        return event.id
+    if event.name not in IMPLIED_STATUS:
+        return _by_itself(event)
+    operation = event.operation
+    match event.name:
+        case "operation.phase.completed":
+            return event.phase_name or f"{operation.phases_completed if operation else ''}"
+        case name if name in WATCH_EVENTS and isinstance(part := event.document.get(_part(name)), Mapping):
+            return " ".join(str(part.get(key, "")) for key in ("rule", "episode", "reminder"))
+        case "batch.operation.completed" if operation:
+            return f"{operation.id} {operation.status} {operation.retry}"
+        case name if IMPLIED_STATUS[name] != "Running":
+            return ""
+    return _progress(event)
+
+
+def _part(name: str) -> str:
+    return name.removeprefix("operation.")
+
+
+def _by_itself(event: Event) -> list[str]:
+    """Of an event whose name relay does not know, nothing but its sender can say that it is the same again."""
+    if event.id:
+        return [event.source, event.producer, event.id]
+    return [sha256(json.dumps(event.document, sort_keys=True).encode()).hexdigest()]
+
+
+def _progress(event: Event) -> list[Any]:
+    """How far the run is. One percentage lasts for several phases; without one the counts move, else only time does."""
+    operation = event.operation
+    phases = operation.phases_completed if operation and not event.about_batch else None
+    reached = [event.phase_name, phases]
+    if event.percentage is not None:
+        return [f"{event.percentage:g}", *reached]
+    return [*reached, _counts(event) or event.occurred_at.isoformat()]
+
+
+def _counts(event: Event) -> dict[str, int]:
+    if event.operation is None or event.about_batch:
+        return {}
+    document = event.operation.document
+    counts = {name: value for part in COUNTING for name, value in mapping(document.get(part)).items() if _whole(value)}
+    counts |= {name: document[name] for name in COUNTS if _whole(document.get(name))}
+    return dict(sorted(counts.items()))
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,202 @@
+"""Which reports are one fact, and which runs of one operation are two: people hear of each once, and of none never."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from relay.channels import CHANNELS
+from relay.config import parse_config
+from relay.domain.deliveries import Accepted
+from relay.ingest import Ingest
+from relay.policy.watchdog import Watchdog, decide, event_of
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.runs import Runs
+from tests.support import events
+from tests.support.targets import room
+
+CONFIG = """
+sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
+channels: {slack: {token: xoxb-1-identity}}
+destinations: {room: {slack: "#room", mode: each}}
+rules: [{name: all, events: ["operation.*", "batch.*", data.audited], notify: [room]}]
+"""
+Send = Callable[..., Awaitable[Accepted]]
+
+
+@pytest.fixture
+def send(store: Store) -> Send:
+    """A document goes the way of every event."""
+    config = parse_config(CONFIG, env={}, channels=CHANNELS)
+    ingest = Ingest(store, lambda: config, CHANNELS)
+
+    async def one(document: dict[str, Any], **of: Any) -> Accepted:
+        return await ingest.ingest(events.event_of(document, **of))
+
+    return one
+
+
+def progress(minute: int, percentage: float | None = None, **parts: Any) -> dict[str, Any]:
+    operation = {"operationId": "op-1", "status": "Running", "progress": {**parts}}
+    if percentage is not None:
+        operation["progress"]["percentage"] = percentage
+    return {"event": "operation.progress", "timestamp": f"2024-01-20T11:{minute:02}:00Z", "operation": operation}
+
+
+def outcome(minute: int, event: str = "operation.failed", **fields: Any) -> dict[str, Any]:
+    status = "Failed" if event == "operation.failed" else "Completed"
+    operation = {"operationId": "op-1", "status": status}
+    return {"event": event, "timestamp": f"2024-01-20T11:{minute:02}:00Z", "operation": operation, **fields}
+
+
+def start(minute: int, **operation: Any) -> dict[str, Any]:
+    return {
+        "event": "operation.started",
+        "timestamp": f"2024-01-20T11:{minute:02}:00Z",
+        "operation": {"operationId": "op-1", "status": "Initiated", **operation},
+    }
+
+
+async def statuses(send: Send, *documents: dict[str, Any], **of: Any) -> list[str]:
+    return [(await send(document, **of)).status for document in documents]
+
+
+async def test_one_percentage_lasts_for_several_phases(send: Send) -> None:
+    phases = [progress(minute, 45, currentPhase=phase) for minute, phase in enumerate(("Load", "Transform", "Write"))]
+
+    assert await statuses(send, *phases, phases[2]) == ["accepted"] * 3 + ["duplicate"]
+
+
+async def test_one_phase_name_lasts_for_several_phases(send: Send) -> None:
+    done = [progress(minute, 45, currentPhase="Load", phasesCompleted=minute) for minute in range(3)]
+
+    assert await statuses(send, *done) == ["accepted"] * 3
+
+
+@pytest.mark.parametrize("where", ["progress", "execution", "operation"])
+async def test_without_a_percentage_the_counts_are_the_progress(send: Send, where: str) -> None:
+    reports = [progress(minute, currentPhase="Load") for minute in range(3)]
+    for report, records in zip(reports, (10, 500, 4000), strict=True):
+        holder = report["operation"] if where == "operation" else report["operation"].setdefault(where, {})
+        holder["processedRecords"] = records
+    again = reports[2] | {"timestamp": "2024-01-20T11:30:00Z"}
+
+    assert await statuses(send, *reports, again) == ["accepted"] * 3 + ["duplicate"]
+
+
+async def test_with_nothing_but_a_phase_only_time_tells_reports_apart(send: Send) -> None:
+    reports = [progress(minute, currentPhase="Load") for minute in (1, 2)]
+
+    assert await statuses(send, *reports, reports[1]) == ["accepted", "accepted", "duplicate"]
+
+
+async def test_a_thinner_report_of_the_same_percentage_says_nothing_new(send: Send) -> None:
+    callback = {"operationId": "op-1", "status": "Running", "progress": 45}
+
+    answers = await statuses(send, progress(1, 45, currentPhase="Load", phasesCompleted=1), callback)
+
+    assert answers == ["accepted", "duplicate"]
+
+
+async def test_events_of_an_unknown_name_are_facts_by_their_id(send: Send) -> None:
+    def audited(number: int, note: str) -> dict[str, Any]:
+        return progress(1, 45, currentPhase="Load") | {
+            "event": "data.audited",
+            "eventId": f"evt-{number}",
+            "note": note,
+        }
+
+    answers = await statuses(send, audited(1, "first"), audited(2, "second"), audited(2, "second"))
+
+    assert answers == ["accepted", "accepted", "duplicate"]
+
+
+async def test_events_of_an_unknown_name_without_an_id_are_facts_by_their_whole_body(send: Send) -> None:
+    first, second = (progress(1, 45) | {"event": "data.audited", "note": note} for note in ("first", "second"))
+
+    assert await statuses(send, first, second, second) == ["accepted", "accepted", "duplicate"]
+
+
+async def test_a_start_after_the_outcome_is_a_new_run_of_which_all_is_told(send: Send, store: Store) -> None:
+    error = {"error": {"message": "disk full"}}
+    first = [start(1), progress(2, 50), outcome(3, **error)]
+    again = [start(10), progress(11, 20), outcome(12, error={"message": "no such table"})]
+
+    answers = await statuses(send, *first, *again, *first, *again)
+
+    assert answers == ["accepted"] * 6 + ["duplicate"] * 6
+    assert (await store.known("op-1"))["runs"] == "1"
+
+
+async def test_a_platform_that_counts_its_retries_goes_on_counting_after_a_start_anew(send: Send) -> None:
+    def counted(document: dict[str, Any], number: int) -> dict[str, Any]:
+        return document | {"operation": document["operation"] | {"retryNumber": number}}
+
+    runs = [counted(start(1), 0), counted(outcome(2), 0), counted(start(3), 0), counted(outcome(4), 0),
+            counted(start(5), 1), counted(progress(6, 5), 1), counted(outcome(7), 1)]  # fmt: skip
+
+    assert await statuses(send, *runs, *runs[2:]) == ["accepted"] * 7 + ["duplicate"] * 5
+
+
+async def test_a_start_that_comes_late_begins_nothing(send: Send) -> None:
+    assert await statuses(send, outcome(3), start(1)) == ["accepted", "late"]
+    redated = start(10, startTime="2024-01-20T11:01:00Z")  # sent again later, of the run that is over
+
+    assert await statuses(send, redated) == ["duplicate"]
+
+
+async def test_a_start_that_says_no_time_begins_nothing_after_the_outcome(send: Send) -> None:
+    undated = {"operationId": "op-1", "status": "Initiated"}
+
+    assert await statuses(send, outcome(3), {"event": "operation.started", "operation": undated}) == [
+        "accepted",
+        "late",
+    ]
+
+
+async def test_an_outcome_that_comes_in_while_the_start_is_looked_up_is_seen(send: Send, store: Store) -> None:
+    await statuses(send, start(1))
+    unaware = events.event_of(start(10))
+    await statuses(send, outcome(3))
+
+    assert (await store.accept(unaware, [room()])).status == "elsewhere"
+    assert await statuses(send, start(10)) == ["accepted"]
+
+
+async def test_two_reports_of_one_start_anew_are_one_run(send: Send, store: Store) -> None:
+    await statuses(send, start(1), outcome(3))
+
+    answers = await asyncio.gather(send(start(10)), send(start(10), source="other"))
+
+    assert sorted(answer.status for answer in answers) == ["accepted", "duplicate"]
+    assert (await Admin(store).ledger()).counts["events"] == 3
+
+
+async def test_a_member_of_a_batch_that_fails_again_after_a_start_anew_is_told_again(send: Send) -> None:
+    def told(minute: int) -> dict[str, Any]:
+        return outcome(minute) | {
+            "event": "batch.operation.completed",
+            "batch": {"batchId": "b", "status": "Running"},
+        }
+
+    answers = await statuses(send, start(1), outcome(2), told(2), start(10), outcome(12), told(12), told(12))
+
+    assert answers == ["accepted"] * 6 + ["duplicate"]
+
+
+async def test_the_watchdogs_alarm_of_a_run_begun_anew_is_of_that_run(send: Send, store: Store) -> None:
+    await statuses(send, start(1), outcome(3), start(10))
+    runs = Runs(store)
+    page = await runs.due(10)
+    (due,) = page.runs
+    alert = decide(due.run, Watchdog(), page.now + 3600)
+    assert alert
+    alarm = event_of(alert, due.run, await runs.history(due.operation), page.now + 3600)
+    config = parse_config(CONFIG, env={}, channels=CHANNELS)
+
+    accepted = await Ingest(store, lambda: config, CHANNELS).ingest(alarm)
+
+    assert (accepted.status, due.run.retry) == ("accepted", 1)
+    assert (await store.known("op-1"))["runs"] == "1"
