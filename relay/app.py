@@ -103,20 +103,17 @@ class Relay:
         # Closed in reverse: receiver and worker together, the loops, channels, the platform's client, store, Redis.
         async with contextlib.AsyncExitStack() as stack:
             embedded = await self._embedded(stack)
-            name = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
-            store = Store.open(embedded.url if embedded else config().redis.url, worker=name, lease=self._lease)
-            stack.push_async_callback(store.aclose)
+            store = await self._store(stack, embedded)
             health = Health(store, config, clock=clock, notices=coordinator.template_faults, outage=outage,
                             internal=(PLATFORM,))  # fmt: skip
-            if embedded:
-                await store.take_over()  # nobody else can be in this directory: who held something is dead
             await health.prepare()
             await health.warn()
             stack.push_async_callback(cancelled, asyncio.create_task(health.watch()))
             lookups = Lookups(lambda: config().platform)
             stack.push_async_callback(lookups.aclose)
 
-            unguarded = Ingest(store, config, CHANNELS, wake=lambda: worker.wake())  # noqa: PLW0108 - which is made below
+            wake: Callable[[], None] = lambda: worker.wake()  # noqa: E731, PLW0108 - which is made below
+            unguarded = Ingest(store, config, CHANNELS, wake, clock=clock)
             ingest = guarded(unguarded.ingest, health.obstacle)
             suppressions = Suppressions(store)
             unsubscribe = Unsubscribe(suppressions, lambda: config().server.public_url, clock, outage)
@@ -179,6 +176,14 @@ class Relay:
         await embedded.start()
         stack.push_async_callback(embedded.stop, FAREWELL)
         return embedded
+
+    async def _store(self, stack: contextlib.AsyncExitStack, embedded: EmbeddedRedis | None) -> Store:
+        name = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
+        store = Store.open(embedded.url if embedded else self.config.redis.url, worker=name, lease=self._lease)
+        stack.push_async_callback(store.aclose)
+        if embedded:
+            await store.take_over()  # nobody else can be in this directory: who held something is dead
+        return store
 
     def _receiver(self, ingest: IngestEvent, health: Health, outage: Outage) -> Receiver:
         server, directory = self.config.server, self._env.get("PROMETHEUS_MULTIPROC_DIR")

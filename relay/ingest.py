@@ -3,12 +3,14 @@
 The receiver, a replay from the quarantine and everything that makes events of its own go this one way.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
 
+from relay import metrics
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
@@ -17,10 +19,12 @@ from relay.domain.faults import handling
 from relay.errors import NoRoom, StoreUnavailable
 from relay.policy.rules import decide
 from relay.policy.targets import Targets
+from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
 
 log = structlog.get_logger(__name__)
 
+REMINDER = 3600.0  # seconds between two lines of one source that uses its ids for several events
 RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
 
 
@@ -53,11 +57,14 @@ class Ingest:
         config: Callable[[], Config],
         channels: Mapping[str, Any],
         wake: Callable[[], None] | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._config = config
         self._channels = channels
         self._wake = wake
+        self._lines = RateLimitedLog(clock, REMINDER)
 
     async def ingest(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted:
         """Make the event durable with everyone who should hear of it: these `targets`, or those that the rules name.
@@ -86,6 +93,8 @@ class Ingest:
         accepted = await self._store.accept(event, targets)
         if accepted.deliveries and self._wake:
             self._wake()
+        if accepted.id_reused:
+            self._reused(event)
         log.info(
             "event.received",
             source=event.source,
@@ -99,6 +108,12 @@ class Ingest:
             held=dict(accepted.held),
         )
         return accepted
+
+    def _reused(self, event: Event) -> None:
+        metrics.ids_reused.labels(event.source).inc()
+        self._lines.warning(log, "event.id_reused", event.source, source=event.source, event_id=event.id,
+                            meaning="its id had stood for another event; both are told, but an id should name one event"
+                            )  # fmt: skip
 
     async def _filled(self, event: Event) -> Event:
         """With the facts that earlier events gave of the operation, or of the one that it retries under a new id.

@@ -22,6 +22,11 @@ quarantined = Counter(
     "Genuine bodies that were set aside: invalid, or a fault of relay itself.",
     ["source", "reason"],
 )
+ids_reused = Counter(
+    "relay_ids_reused",
+    "Events under a delivery id that another event had before; they are told all the same.",
+    ["source"],
+)
 
 attempts = Counter(
     "relay_delivery_attempts", "Attempts to deliver, by their outcome.", ["channel", "destination", "outcome"]

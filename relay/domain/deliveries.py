@@ -112,6 +112,7 @@ class Accepted:
     status: Literal["accepted", "duplicate", "late", "elsewhere"]
     deliveries: int = 0  # addresses this event will reach
     held: tuple[tuple[str, str], ...] = ()  # (destination, reason)
+    id_reused: bool = False  # another fact came under the same delivery id before
 
 
 @dataclass(frozen=True, slots=True)

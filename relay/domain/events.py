@@ -105,6 +105,11 @@ class Event:
         return self.batch is not None and self.name.startswith("batch.")
 
     @property
+    def dated(self) -> bool:
+        """Whether it says when it happened; else that is when it was received."""
+        return self.occurred_at != self.received_at
+
+    @property
     def subject(self) -> str:
         """The id people and threads know it by: the batch's, the run's that is retried, else the operation's own."""
         if self.about_batch and self.batch:

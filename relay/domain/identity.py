@@ -56,7 +56,8 @@ def _progress(event: Event) -> list[Any]:
     reached = [event.phase_name, phases]
     if event.percentage is not None:
         return [f"{event.percentage:g}", *reached]
-    return [*reached, _counts(event) or event.occurred_at.isoformat()]
+    undated = event.id and not event.dated  # it would be another fact whenever it is sent again
+    return [*reached, _counts(event) or (event.id if undated else event.occurred_at.isoformat())]
 
 
 def _counts(event: Event) -> dict[str, int]:

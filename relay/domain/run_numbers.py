@@ -20,7 +20,7 @@ def begun(event: Event) -> datetime | None:
     document = event.operation.document
     progress = mapping(document.get("progress"))
     stated = fields.moment(*(part.get(name) for part in (progress, document) for name in _STARTED))
-    return stated or (event.occurred_at if event.occurred_at != event.received_at else None)
+    return stated or (event.occurred_at if event.dated else None)
 
 
 def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:

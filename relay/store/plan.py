@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -81,7 +82,7 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
         plan["over"] = [operation(event.own_id), _stated_retry(event)]
     elif not event.about_batch and plan.get("rank", 2) < 2:
         plan["run"] = _times(event)
-    plan |= _begun(event) | _progress(event)
+    plan |= _begun(event) | _progress(event) | _as_stated(event)
     producer = [event.producer] if event.producer else []
     sender_id = digest("delivery", event.source, event.id, *producer) if event.id else b""
     return sender_id, digest("fact", fact), _json(plan).encode(), dump(event).encode()
@@ -100,6 +101,16 @@ def _begun(event: Event) -> dict[str, int]:
     """When the run began that a start tells of (ms). A retry under a new id is counted by its original."""
     moment = None if event.original else begun(event)
     return {"begun": int(moment.timestamp() * 1000)} if moment else {}
+
+
+def _as_stated(event: Event) -> dict[str, str]:
+    """The fact as the document alone says it, where only the time of receipt decided of which run it is: what is sent
+    again is received again, and a run may have begun in between."""
+    stated = _stated_retry(event)
+    if event.dated or event.about_batch or not event.operation or event.retry == stated:
+        return {}
+    alone = replace(event, operation=replace(event.operation, retry=stated))
+    return {"as_stated": digest("fact", fingerprint(alone)).hex()}
 
 
 def _progress(event: Event) -> dict[str, float]:
@@ -219,11 +230,11 @@ def size(arguments: AcceptArguments) -> int:
 
 
 def accepted(answer: Sequence[Any]) -> Accepted | Exception:
-    status, rest = answer[0].decode(), answer[1:]
+    (status, _, reused), rest = answer[0].decode().partition(" "), answer[1:]
     if status == "error":
         return refusal(rest[0].decode(errors="replace"), "accept")
     pairs = [item.decode() for item in rest[1:]]
-    return Accepted(status, int(rest[0]), tuple(zip(pairs[::2], pairs[1::2], strict=True)))
+    return Accepted(status, int(rest[0]), tuple(zip(pairs[::2], pairs[1::2], strict=True)), bool(reused))
 
 
 def bundle_of(row: Sequence[Any]) -> str:

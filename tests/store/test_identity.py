@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from relay import metrics
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Accepted
@@ -200,3 +202,45 @@ async def test_the_watchdogs_alarm_of_a_run_begun_anew_is_of_that_run(send: Send
 
     assert (accepted.status, due.run.retry) == ("accepted", 1)
     assert (await store.known("op-1"))["runs"] == "1"
+
+
+async def test_an_id_that_comes_again_with_another_fact_is_told_and_counted(send: Send, store: Store) -> None:
+    before = reused()
+    first, second = progress(1, 10), progress(2, 20)
+
+    answers = [await send(document, id="wh_8f2c") for document in (first, first, second, second)]
+
+    assert [answer.status for answer in answers] == ["accepted", "duplicate", "accepted", "duplicate"]
+    assert [answer.id_reused for answer in answers] == [False, False, True, False]
+    assert reused() - before == 1
+
+
+async def test_a_registration_s_id_in_the_place_of_a_delivery_s_costs_nobody_a_message(send: Send) -> None:
+    runs = [outcome(1) | {"operation": {"operationId": f"op-{number}", "status": "Failed"}} for number in range(3)]
+
+    assert [(await send(run, id="wh_8f2c")).deliveries for run in runs] == [1, 1, 1]
+
+
+async def test_ids_that_are_used_again_and_again_are_logged_once_in_a_while(
+    send: Send, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(5):
+        await send(progress(number, 10 + number), id="wh_8f2c")
+
+    assert capsys.readouterr().out.count("event.id_reused") == 1
+
+
+@pytest.mark.parametrize("what", ["progress", "outcome"])
+async def test_what_is_sent_again_without_a_time_is_the_same_by_its_id(send: Send, what: str) -> None:
+    undated = progress(1, currentPhase="Load") if what == "progress" else outcome(1)
+    del undated["timestamp"]
+    first = await send(undated, id="evt-1", at=events.RECEIVED)
+    await statuses(send, start(50))  # the run began anew meanwhile
+
+    again = await send(undated, id="evt-1", at=events.RECEIVED + timedelta(hours=1))
+
+    assert (first.status, again.status) == ("accepted", "duplicate")
+
+
+def reused() -> float:
+    return metrics.ids_reused.labels("async-operations")._value.get()

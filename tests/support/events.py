@@ -57,5 +57,11 @@ def cancelled(**operation: Any) -> Event:
     return event_of(body("operation.cancelled", 67, **({"status": "Cancelled"} | operation)))
 
 
-def event_of(document: dict[str, Any], *, id: str = "", source: str = "async-operations") -> Event:  # noqa: A002
-    return parse(document, source=source, received_at=RECEIVED, delivery_id=id)
+def event_of(
+    document: dict[str, Any],
+    *,
+    id: str = "",  # noqa: A002
+    source: str = "async-operations",
+    at: datetime = RECEIVED,
+) -> Event:
+    return parse(document, source=source, received_at=at, delivery_id=id)

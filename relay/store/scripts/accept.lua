@@ -23,6 +23,10 @@ local function seen(digest)
   return false
 end
 
+local function from_hex(text)
+  return (text:gsub('..', function(byte) return string.char(tonumber(byte, 16)) end))
+end
+
 local remembered = {} -- by the event at hand
 
 local function remember(digest)
@@ -478,10 +482,12 @@ local function accept(delivery_digest, fact_digest, plan, body)
     count('received', -1)
     return {'elsewhere', 0}
   end
-  local resent = seen(delivery_digest)
-  if resent or seen(fact_digest) or says_less(plan, was) then
+  -- An id alone makes no repetition: some senders put their registration's into every event.
+  local used = seen(delivery_digest)
+  local told = seen(fact_digest) or used and plan.as_stated and seen(from_hex(plan.as_stated))
+  if told or says_less(plan, was) then
     count('duplicates')
-    if not resent then heard_again(key, plan) end
+    if not used then heard_again(key, plan) end
     return {'duplicate', 0}
   end
   if elsewhere(plan) then -- nothing is done yet
@@ -497,6 +503,7 @@ local function accept(delivery_digest, fact_digest, plan, body)
     count(why == 'late' and 'late' or 'duplicates')
     return {why, 0}
   end
+  local as = used and ' id reused' or ''
   numbered(plan)
   remember(delivery_digest)
   remember(fact_digest)
@@ -504,7 +511,7 @@ local function accept(delivery_digest, fact_digest, plan, body)
     count('late')
     if plan.retry == was.retry then heard_again(key, plan) end
     note(plan.operation, 'late', plan.name, plan.percentage or '')
-    return {'late', 0}
+    return {'late' .. as, 0}
   end
   if plan.rank and was.retry and plan.retry > was.retry then
     for _, target in ipairs(plan.targets) do keep_outcome(key, target) end
@@ -519,9 +526,9 @@ local function accept(delivery_digest, fact_digest, plan, body)
     count('accepted')
     count('held:no_rule')
     note(plan.operation, 'held', '', 'no_rule')
-    return {'accepted', 0, '', 'no_rule'}
+    return {'accepted' .. as, 0, '', 'no_rule'}
   end
-  local answer, references = {'accepted', 0}, 0
+  local answer, references = {'accepted' .. as, 0}, 0
   for _, target in ipairs(plan.targets) do
     local refused = target.held or suppressed(target.destination, target.address)
     local reason = refused or not target.windows
