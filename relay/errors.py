@@ -1,5 +1,6 @@
 """The whole error vocabulary. Each error says who can do something about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +45,19 @@ class InvalidEvent(RelayError):
         self.field = field
         self.message = message
         super().__init__(f"{field}: {message}")
+
+
+class AmbiguousId(InvalidEvent):
+    """An id that several tenants, projects or platforms use, where nothing says whose is meant (422).
+
+    `spaces` are theirs; each is shown as the options of a command that mean it.
+    """
+
+    def __init__(self, id_: str, spaces: Sequence[object]) -> None:
+        self.id = id_
+        self.spaces = spaces
+        message = f"{len(spaces)} operations or batches have the id {id_}; expected tenantId and projectId"
+        super().__init__("operation", message)
 
 
 class HandlingFailed(RelayError):

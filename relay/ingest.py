@@ -16,6 +16,7 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import PRESSED, fill, number_member
 from relay.domain.faults import handling
+from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
 from relay.policy.rules import decide
 from relay.policy.targets import Targets
@@ -69,7 +70,7 @@ class Ingest:
     async def ingest(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted:
         """Make the event durable with everyone who should hear of it: these `targets`, or those that the rules name.
 
-        Raises StoreUnavailable, and HandlingFailed.
+        Raises StoreUnavailable, HandlingFailed, and AmbiguousId.
         """
         if targets is not None:
             return await self._accepted(event, targets)
@@ -80,10 +81,7 @@ class Ingest:
         raise NoRoom(f"{event.subject}: whose run it is changed {RACES} times while it was looked up")
 
     async def _decided(self, event: Event) -> Accepted:
-        if not event.about_batch:
-            event = await self._filled(event)
-        elif event.operation:
-            event = number_member(event, await self._store.known(event.own_id))
+        event = await (self._placed_batch(event) if event.about_batch else self._filled(event))
         with handling():
             config = self._config()
             targets = Targets(config, self._channels).of(decide(event, config.rules))
@@ -121,13 +119,34 @@ class Ingest:
         Which run a retry is, its first event decides: the one its document names, and in any case one after the
         original's last.
         """
-        facts = await self._store.known(event.own_id)
+        facts = await self._known(event, event.own_id)
+        spaces = {event.own_id: facts.pop("space", "")}
         if facts and not facts.get("original"):  # it has a message of its own by now
             event = replace(event, original="")
         if event.original and not facts:
-            first = await self._store.known(event.original)
+            first = await self._known(event, event.original)
+            spaces[event.original] = first.pop("space", "")
             run = int(first.get("runs", 0)) + 1
             facts = {**first, "original": first.get("original", event.original), "retry": f"{run}"}
             facts[PRESSED] = ""  # of the run before
+        if "original_space" in facts:
+            spaces[facts["original"]] = facts.pop("original_space")
         with handling():
-            return fill(event, facts)
+            event = fill(event, facts)
+        if event.member_of and not event.watch:
+            spaces[event.member_of] = (await self._known(event, event.member_of)).get("space", "")
+        return placed(event, spaces)
+
+    async def _placed_batch(self, event: Event) -> Event:
+        """With whose the batch is, and of which run the member that it tells of."""
+        spaces = {event.subject: (await self._known(event, event.subject)).get("space", "")}
+        if event.operation:
+            facts = await self._known(event, event.own_id)
+            spaces[event.own_id] = facts.pop("space", "")
+            with handling():
+                event = number_member(event, facts)
+        return placed(event, spaces)
+
+    async def _known(self, event: Event, id_: str) -> dict[str, str]:
+        """What is known of this id of its. relay's own events are of an operation that was found before."""
+        return await self._store.known(id_, event.spaces if event.watch or event.action else Space.of_event(event))

@@ -54,7 +54,7 @@ BODY = {
 class AnsweringStore:
     """Where the way ends. Its steps count as the store's."""
 
-    async def known(self, _operation: str) -> dict[str, str]:
+    async def known(self, _operation: str, _space: object) -> dict[str, str]:
         return {}
 
     async def accept(self, _event: object, _targets: object) -> Accepted:

@@ -19,6 +19,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.domain.parsing import parse
+from relay.domain.spaces import Space
 from relay.errors import HandlingFailed, InvalidEvent, PlatformError
 from relay.platform.lookups import Lookups
 from relay.store.reconciliation import SilentRun
@@ -47,8 +48,8 @@ class RoundState(Protocol):
 
     async def turn(self, period: float) -> float | None: ...
     async def finished(self, at: float) -> None: ...
-    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> Sequence[SilentRun]: ...
-    async def unknown(self, operations: Sequence[str]) -> Sequence[str]: ...
+    async def unheard(self, seconds: float, most: int, space: Space) -> Sequence[SilentRun]: ...
+    async def unknown(self, operations: Sequence[str], space: Space) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,11 @@ class EventOrigin:
     source: str
     tenant: str = ""
     project: str = ""
+    platform: str = ""  # of the source
+
+    @property
+    def space(self) -> Space:
+        return Space(self.platform, self.tenant, self.project)
 
 
 class Reconciliation:
@@ -88,14 +94,14 @@ class Reconciliation:
             return
         quiet, self._starting = 0.0 if self._starting else QUIET, False
         try:
-            stale = await self._rounds.unheard(quiet, MOST, tenant=origin.tenant, project=origin.project)
+            stale = await self._rounds.unheard(quiet, MOST, origin.space)
             await self._compare_all(platform, origin, {run.operation: run for run in stale}, now)
         except PlatformError as error:  # no reason not to look for new ones
             log.warning("reconciliation.stopped", looking_at="runs that go on", error=str(error))
         try:
             # A relay that has never asked before notifies nobody of what happened before it.
             new = await platform.since(datetime.fromtimestamp(last - OVERLAP, UTC), LISTED) if last else ()
-            unknown = [*reversed(await self._rounds.unknown(new))]
+            unknown = [*reversed(await self._rounds.unknown(new, origin.space))]
             missed = await self._compare_all(platform, origin, dict.fromkeys(unknown[:MOST]), now)
             if len(unknown) <= MOST and not missed:  # else the next round goes on with what is unknown then
                 await self._rounds.finished(now)
@@ -151,7 +157,8 @@ def current_platform(lookups: Lookups, config: Config) -> tuple[PlatformState, E
     if not lookups.configured:
         return None
     source = REGISTERED if REGISTERED in config.sources else next(iter(config.sources))
-    return lookups, EventOrigin(source, config.platform.tenant, config.platform.project)
+    platform = config.sources[source].platform
+    return lookups, EventOrigin(source, config.platform.tenant, config.platform.project, platform)
 
 
 def _event(document: Mapping[str, Any], origin: EventOrigin, now: float) -> Event:
@@ -165,11 +172,12 @@ def _event(document: Mapping[str, Any], origin: EventOrigin, now: float) -> Even
         "operation": document,
         **{key: document[key] for key in ("error", "cancellation") if document.get(key)},
     }
-    event = parse(body, source=origin.source, received_at=fetched)
+    event = parse(body, source=origin.source, received_at=fetched, platform=origin.platform)
     if not event.terminal:
         return event
     with contextlib.suppress(InvalidEvent, TypeError):
-        ended = parse(body | {"timestamp": document.get("endTime")}, source=origin.source, received_at=fetched)
+        dated = body | {"timestamp": document.get("endTime")}
+        ended = parse(dated, source=origin.source, received_at=fetched, platform=origin.platform)
         return ended if ended.occurred_at <= fetched else event
     return event
 

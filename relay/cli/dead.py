@@ -219,7 +219,8 @@ def _show(entry: Entry, zone: str) -> None:
     shown = to_json(entry)
     lines = {"id": entry.id, "what": headline(entry), "why": why(entry)}
     if isinstance(entry, DeadLetter):
-        lines |= {"operation": entry.operation} if entry.operation else {}
+        whose = {"operation": entry.operation, "tenant": entry.tenant, "project": entry.project}
+        lines |= {name: value for name, value in whose.items() if value}
         lines |= {"since": f"{local(entry.died_at, zone)}, after {attempts(entry.attempts)}"}
         body = json.dumps(shown["body"]["document"], ensure_ascii=False, indent=2) if entry.body else ""
     else:

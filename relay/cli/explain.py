@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from relay.cli.options import config_option, json_option, read_event, refuse
+from relay.cli.options import config_option, json_option, read_event, refuse, space_options
 from relay.config import Config, load
 from relay.configfile.validation import suggest
 from relay.domain.parsing import parse
+from relay.domain.spaces import Space
 from relay.domain.strict_json import decode
 from relay.errors import RelayError
 
@@ -20,15 +21,17 @@ from relay.errors import RelayError
 @config_option
 @click.option("--source", metavar="NAME", help="The source that sends it; else the first that fixes no event.")
 @click.option("--all", "every", is_flag=True, help="Of an operation, each line; else what repeats is counted.")
+@space_options
 @json_option
-def explain(subject: str, config: Path, source: str | None, *, every: bool, as_json: bool) -> None:
+def explain(subject: str, config: Path, source: str | None, *, every: bool, as_json: bool, **whose: str) -> None:
     """Say whom an event reaches and why: each rule with its conditions, each destination with what holds it back.
 
     EVENT.json holds the event as it would be sent; - reads it from standard input. Nothing is sent, and no running
     relay is asked.
 
     With the id of an operation or batch instead, a running relay is asked what happened to it: what came, who was
-    notified, each attempt with its answer. What repeats is counted, unless --all or --json is given.
+    notified, each attempt with its answer. What repeats is counted, unless --all or --json is given. Where several
+    tenants, projects or platforms use the id, --tenant, --project and --platform say whose is meant.
     """
     if subject == "-" or Path(subject).is_file():
         _explain_event(subject, config, source, as_json=as_json)
@@ -37,7 +40,7 @@ def explain(subject: str, config: Path, source: str | None, *, every: bool, as_j
     else:
         from relay.cli.timeline import explain_operation  # noqa: PLC0415 - an event needs no store
 
-        explain_operation(subject, config, every=every, as_json=as_json)
+        explain_operation(subject, config, space=Space(**whose), every=every, as_json=as_json)
 
 
 def _explain_event(subject: str, path: Path, source: str | None, *, as_json: bool) -> None:
@@ -51,7 +54,9 @@ def _explain_event(subject: str, path: Path, source: str | None, *, as_json: boo
     name = _source(config, source)
     try:
         document = decode(read_event(subject))
-        event = parse(document, source=name, received_at=datetime.now(UTC), default_event=config.sources[name].event)
+        sender = config.sources[name]
+        event = parse(document, source=name, received_at=datetime.now(UTC), default_event=sender.event,
+                      platform=sender.platform)  # fmt: skip
     except (RelayError, OSError) as error:
         refuse(RelayError(f"{subject}: {error}"))
     explanation = explanation_of(event, config, CHANNELS)

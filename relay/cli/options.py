@@ -1,11 +1,15 @@
 """What the commands share: their common options, and how they refuse."""
 
+import contextlib
 import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+
+from relay.errors import AmbiguousId, RelayError
 
 CONFIG = "config/relay.yaml"  # where every command looks, unless RELAY_CONFIG or -c names another file
 
@@ -33,6 +37,26 @@ config_option = click.option(
 )  # fmt: skip
 NARROW = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"  # between a number and its unit
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+
+
+def space_options(command: Callable[..., None]) -> Callable[..., None]:
+    """--tenant, --project and --platform: whose operation it is, where several have its id."""
+    for name in ("platform", "project", "tenant"):
+        help_ = f"The operation's {name}, where others have the same id."
+        command = click.option(f"--{name}", default="", metavar="NAME", help=help_)(command)
+    return command
+
+
+@contextlib.contextmanager
+def which_one() -> Iterator[None]:
+    """An id that several operations have is answered with what says which."""
+    try:
+        yield
+    except AmbiguousId as error:
+        whose = "\n".join(f"  {space}" for space in error.spaces)
+        raise RelayError(
+            f"{len(error.spaces)} operations or batches have the id {error.id}; say which:\n{whose}"
+        ) from None
 
 
 def read_event(name: str) -> bytes:

@@ -15,12 +15,13 @@ import click
 from relay.channels import CHANNELS
 from relay.channels.email.messages import Mailbox, compose
 from relay.channels.slack.page import page_of
-from relay.cli.options import read_event, refuse
+from relay.cli.options import read_event, refuse, space_options, which_one
 from relay.cli.template import USUAL, Workspace, read_workspace, workspace_options
 from relay.configfile.validation import suggest
 from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event
 from relay.domain.parsing import parse
+from relay.domain.spaces import Space
 from relay.domain.strict_json import decode
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
@@ -56,6 +57,7 @@ class View:
     "--event", "event_file", metavar="FILE.json", help="Tell this event instead, as it would be sent; - reads it."
 )
 @click.option("--operation", metavar="ID", help="Tell what a running relay knows of this operation or batch.")
+@space_options
 @click.option("--channel", type=click.Choice([*CHANNELS]), help="One channel only.")
 @click.option("--lang", "language", metavar="CODE", help="The language; else that of the destination.")
 @click.option("--timezone", metavar="ZONE", help="The reader's zone; else that of the destination.")
@@ -77,6 +79,7 @@ def preview(
     and as a page, the mail as HTML, as text and as an .eml file. Nothing is sent.
     """
     workspace = read_workspace(config, templates)
+    whose = Space(*(options.pop(name) for name in ("platform", "tenant", "project")))
     view = _view(workspace, language, timezone, options)
     base_url = workspace.base_url if event_file is not None or operation is not None else workspace.sample_url
     channels = [channel] if channel else [*CHANNELS]
@@ -84,7 +87,7 @@ def preview(
         if event_file is not None:
             histories = _from_file(event_file)
         elif operation is not None:
-            histories = _from_store(operation, config or USUAL)
+            histories = _from_store(operation, whose, config or USUAL)
         else:
             histories = _from_samples(workspace, message, view.fixture)
         with contextlib.closing(IsolatedRenderer(workspace.directories, RenderOptions(base_url))) as renderer:
@@ -132,14 +135,15 @@ def _from_file(file: str) -> Histories:
     return {event.name: (event, (event,))}
 
 
-def _from_store(operation: str, config: Path) -> Histories:
+def _from_store(operation: str, whose: Space, config: Path) -> Histories:
     """The newest event that a running relay keeps of this operation, with the others."""
     from relay.cli.session import StoreSession, with_store  # noqa: PLC0415 - the other ways need no store
 
     events: list[Event] = []
 
     async def work(session: StoreSession) -> None:
-        events.extend(await session.admin.events(operation))
+        with which_one():
+            events.extend(await session.admin.events(operation, whose))
 
     with_store(config, work)
     if not events:

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from relay.cli.formatting import iso, print_json
+from relay.cli.options import which_one
 from relay.cli.session import StoreSession, with_store
 from relay.cli.timeline_page import show
 from relay.domain.runs import Alarms
+from relay.domain.spaces import Space
 from relay.errors import RelayError
 from relay.store.admin import Timeline
+from relay.store.queue import NOWHERE
 
 # What the store's scripts note of an operation, and what the values after it are called.
 NOTED = {
@@ -33,14 +36,18 @@ NOTED = {
 UNREAD = ("entry", "seq", "rank", "at", "phases", "id", "first", "last")  # the store's own
 
 
-def explain_operation(subject: str, config: Path, *, every: bool = False, as_json: bool) -> None:
-    """Print what is known of this operation or batch; leave with 1 if nothing is, or if no relay runs here.
+def explain_operation(
+    subject: str, config: Path, *, space: Space = NOWHERE, every: bool = False, as_json: bool
+) -> None:
+    """Print what is known of this operation or batch; leave with 1 if nothing is, or if no relay runs here, or if
+    several have this id, and `space` does not say which.
 
     `every` line, where otherwise those that repeat are counted.
     """
 
     async def work(session: StoreSession) -> None:
-        timeline = await session.admin.timeline(subject)
+        with which_one():
+            timeline = await session.admin.timeline(subject, space)
         if timeline is None:
             raise RelayError(
                 f"{subject} is neither a file nor an operation that this relay has heard of. "
@@ -60,7 +67,7 @@ def facts_of(timeline: Timeline) -> dict[str, Any]:
     stated = {key.removeprefix("fact:"): value for key, value in timeline.facts.items() if key not in UNREAD}
     return {
         "subject": timeline.subject,
-        **{key: stated.get(key, "") for key in ("name", "type", "priority", "tenant", "project", "status")},
+        **{key: stated.get(key, "") for key in ("name", "type", "priority", "platform", "tenant", "project", "status")},
         "percentage": _number(stated.get("percentage", "")),
         "retry": _number(stated.get("retry", "")),
         "first_event_at": _iso(timeline.facts.get("first")),

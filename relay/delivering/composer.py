@@ -75,6 +75,7 @@ class Composer:
             broadcast=delivery.kind == "reply" and presentation_for(delivery.event).broadcast,
             unsubscribe=link,
             unknown=delivery.unknown,
+            space=delivery.event.space(delivery.event.subject),
         )
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:

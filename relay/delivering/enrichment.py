@@ -46,7 +46,7 @@ class Enrichment:
         self._clock = clock
         self._patience = patience
         self._rests_until = 0.0
-        self._fetching: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
+        self._fetching: WeakValueDictionary[tuple[str, int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def complete(self, delivery: Delivery) -> Delivery:
         """The delivery with the results wherever it shows a completion that has none. Never raises."""
@@ -68,13 +68,14 @@ class Enrichment:
         )
 
     async def _results(self, event: Event) -> dict[str, Any]:
-        run = event.subject, event.retry
+        run = event.subject, event.retry, event.space(event.subject)
         lock = self._fetching.setdefault(run, asyncio.Lock())
         async with lock:  # the run's messages are made side by side
             cached = await self._cache.get(*run)
             if cached is not None:
                 return cached
-            return await self._cache.keep(*run, await self._fetched(event))
+            subject, number, space = run
+            return await self._cache.keep(subject, number, await self._fetched(event), space)
 
     async def _fetched(self, event: Event) -> dict[str, Any]:
         if event.operation is None or self._clock() < self._rests_until:

@@ -157,6 +157,7 @@ class Notification:
     broadcast: bool = False  # a reply that is shown in the conversation as well
     unsubscribe: str = ""  # the address of the page where its reader ends it; empty: there is none
     unknown: bool = False  # an earlier attempt may have arrived
+    space: str = ""  # of the subject's id, if another tenant had it first: a thread is of both (Event.space)
 
 
 @dataclass(frozen=True, slots=True)

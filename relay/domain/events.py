@@ -86,6 +86,7 @@ class Event:
     received_at: datetime
     tenant: str = ""
     project: str = ""
+    platform: str = ""  # the source's: sources of one platform share its tenants and ids
     operation: Operation | None = None
     batch: Batch | None = None
     phase: Document = field(default_factory=dict)
@@ -98,6 +99,7 @@ class Event:
     member_of: str = ""  # the batch that the operation belongs to
     watch: Document = field(default_factory=dict)  # of the watchdog's: what it was decided by, so that it counts once
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)
+    spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.spaces)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
 
     @property
@@ -119,6 +121,10 @@ class Event:
     @property
     def own_id(self) -> str:
         return self.operation.id if self.operation else ""
+
+    def space(self, id_: str) -> str:
+        """The name space that this id of its is kept in; '' for the first that used the id."""
+        return self.spaces.get(id_, "")
 
     @property
     def producer(self) -> str:

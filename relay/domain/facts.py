@@ -7,6 +7,7 @@ from typing import Any
 
 from relay.domain.events import Audience, Document, Event
 from relay.domain.run_numbers import number_run, restarts_of
+from relay.domain.spaces import Space
 
 LASTING = ("type", "name", "priority")
 AUDIENCE = "audience"
@@ -14,13 +15,13 @@ PRESSED = "pressed"
 
 
 def facts(event: Event) -> dict[str, str]:
-    """The lasting facts the event states about its operation: type, name, priority, tenant, project, batch,
-    audience.
+    """The lasting facts the event states about its operation: type, name, priority, platform, tenant, project,
+    batch, audience.
 
     Of a retry under a new id also the original's id and which run of it this is: they are facts of that new id.
     Later, thinner documents of the same operation may leave them out: a results document has no priority.
     """
-    stated = {"tenant": event.tenant, "project": event.project}
+    stated = {"platform": event.platform, "tenant": event.tenant, "project": event.project}
     if event.operation and not event.about_batch:
         stated |= {key: getattr(event.operation, key) for key in LASTING} | {"batch": event.member_of}
         if event.operation.audience:
@@ -53,13 +54,14 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
             audience=operation.audience or audience_of(remembered.get(AUDIENCE, "")),
             retry=run,
         )
-    tenant, project = event.tenant or remembered.get("tenant", ""), event.project or remembered.get("project", "")
+    whose = Space.of_event(event).filled(Space.of(remembered))
     return replace(
         event,
         operation=operation,
         restarts=restarts,
-        tenant=tenant,
-        project=project,
+        platform=whose.platform,
+        tenant=whose.tenant,
+        project=whose.project,
         original=remembered.get("original", event.original),  # of a chain of retries the first is remembered
         member_of=event.member_of or remembered.get("batch", ""),
         pressed=_pressed(event, remembered.get(PRESSED, "")),

@@ -16,7 +16,8 @@ COUNTS = ("processedRecords", "recordsProcessed", "totalRecords")
 def fingerprint(event: Event) -> str:
     """What happened, as text: equal facts count once."""
     whose = event.subject if event.about_batch else event.own_id  # a retry's facts are its own
-    return json.dumps([whose, event.name, event.status, _detail(event), event.retry], ensure_ascii=False)
+    space = [event.space(whose)] if event.space(whose) else []
+    return json.dumps([whose, event.name, event.status, _detail(event), event.retry, *space], ensure_ascii=False)
 
 
 def _detail(event: Event) -> Any:

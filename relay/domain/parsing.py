@@ -30,11 +30,13 @@ def parse(
     default_event: str = "",
     delivery_id: str = "",
     unsigned_id: str = "",
+    platform: str = "",
 ) -> Event:
     """The event that a body tells of; InvalidEvent names the field that keeps it from being one.
 
     `default_event` is what the address stands for, used when the body names no event.
     `delivery_id` is the transport's signed id (webhook-id); without one the body's eventId or CloudEvents' id serves.
+    `platform` is the name space of its source.
     `unsigned_id` serves where the body has none either; it must not be able to stand for another body.
     """
     envelope = _envelope(document)
@@ -59,6 +61,7 @@ def parse(
         received_at=received_at,
         tenant=fields.text(envelope, "tenantId", MAX_ID),
         project=fields.text(envelope, "projectId", MAX_ID),
+        platform=platform,
         operation=operation,
         batch=batch,
         document=document,
@@ -74,7 +77,7 @@ def dump(event: Event) -> str:
     run = {"retry": f"{event.retry}"} if event.retry else {}  # which the document need not say
     return json.dumps(
         {"id": event.id, "source": event.source, "name": event.name, "received_at": event.received_at.isoformat(),
-         "known": facts(event) | run, "document": event.document},
+         "known": facts(event) | run, "document": event.document, **({"spaces": event.spaces} if event.spaces else {})},
         ensure_ascii=False, separators=(",", ":"),
     )  # fmt: skip
 
@@ -86,7 +89,9 @@ def load(line: str | bytes) -> Event:
         stored["document"], source=stored["source"], delivery_id=stored["id"], default_event=stored["name"],
         received_at=datetime.fromisoformat(stored["received_at"]),
     )  # fmt: skip
-    return fill(replace(event, name=stored["name"], original=""), stored["known"])  # whose retry it is was decided then
+    return fill(
+        replace(event, name=stored["name"], original="", spaces=stored.get("spaces", {})), stored["known"]
+    )  # whose retry it is was decided then
 
 
 def _envelope(document: Document) -> Document:

@@ -54,16 +54,17 @@ class Button:
     destination: str
     address: str
     until: float
+    spaces: str = ""  # of its ids (Event.spaces, JSON), if another tenant had them first
 
     def token(self, key: bytes) -> str:
         facts = (self.action, self.operation, self.subject, str(self.run), self.destination, self.address)
-        return tokens.issue(key, PURPOSE, *facts, f"{self.until:.0f}")
+        return tokens.issue(key, PURPOSE, *facts, f"{self.until:.0f}", *filter(None, [self.spaces]))
 
     @classmethod
     def of(cls, key: bytes, token: str) -> "Button":
         """InvalidSignature for whatever relay did not make."""
-        action, operation, subject, run, destination, address, until = tokens.redeem(key, PURPOSE, token)
-        return cls(action, operation, subject, int(run), destination, address, float(until))
+        action, operation, subject, run, destination, address, until, *spaces = tokens.redeem(key, PURPOSE, token)
+        return cls(action, operation, subject, int(run), destination, address, float(until), *spaces)
 
 
 def interactive_settings(config: Config) -> InteractiveSettings | None:
@@ -92,12 +93,14 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
     if (delivery.channel, delivery.kind) != (CHANNEL, "live") or event.about_batch or not event.own_id:
         return
     until = delivery.created_at.timestamp() + GOOD_FOR
+    kept_in = {id_: event.space(id_) for id_ in (event.own_id, event.subject) if event.space(id_)}
+    spaces = json.dumps(kept_in, ensure_ascii=False) if kept_in else ""
     ours = event.tenant in ("", config.platform.tenant) and event.project in ("", config.platform.project)
     for action in OF_STATUS.get(event.status, ()):
         if action not in enabled_actions(config) or not (ours or action == MUTE):
             continue
         address = delivery.destination, delivery.address
-        token = Button(action, event.own_id, event.subject, event.retry, *address, until).token(key)
+        token = Button(action, event.own_id, event.subject, event.retry, *address, until, spaces).token(key)
         if len(token) <= tokens.LONGEST:  # no sender has such ids, but one may
             yield {"action": action, "value": token}
 
@@ -115,6 +118,7 @@ def action_requested(button: Button, handle: str, person: Person, now: datetime,
         "userName": handle,
         "realName": person.name,
         "press": once,
+        **({"spaces": json.loads(button.spaces)} if button.spaces else {}),
     }
     if button.action == MUTE:
         return _event(ACTION_DONE, action | {"ok": True}, now, press=True)
@@ -157,4 +161,5 @@ def _event(name: str, action: Mapping[str, Any], now: datetime, **marks: bool | 
     body = {"event": name, "timestamp": now.isoformat(), "operation": operation, "action": dict(action)}
     id_ = f"{name} {action['name']} {action['subject']} {action['run']} {action['press']}"
     event = parse(body, source=CHANNEL, received_at=now, delivery_id=id_)
-    return replace(event, action={"name": action["name"], "run": action["run"], **marks})
+    done = {"name": action["name"], "run": action["run"], **marks}
+    return replace(event, action=done, spaces=action.get("spaces", {}))

@@ -163,7 +163,8 @@ def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Ev
         document |= {key: value for key, value in origin if value}
     unchanged = {name: round(getattr(run, name) * 1000) for name in alert.depends}
     watch = {"was": run.alarms.dump(), "becomes": alert.alarms.dump(), "open": bool(alert.alarms.open), **unchanged}
-    return replace(parse(document, source=SOURCE, received_at=when), watch=watch)
+    spaces = history[-1].spaces if history else {}
+    return replace(parse(document, source=SOURCE, received_at=when), watch=watch, spaces=spaces)
 
 
 LEFT_OUT = {*ENVELOPE, "phase", "results", "error", "cancellation", "batch", "stalled", "recovered"}

@@ -219,7 +219,8 @@ class Receiver:
             with handling():
                 document = decode(signed.body)
                 ids = identity.ids(signed.body)
-                return parse(document, source=name, received_at=now, default_event=source.event, **ids)
+                return parse(document, source=name, received_at=now, default_event=source.event,
+                             platform=source.platform, **ids)  # fmt: skip
         except NotJson as error:
             raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
 

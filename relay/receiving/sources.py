@@ -154,9 +154,13 @@ class Signature(Section):
 
 
 class Source(Section):
-    """One sender. `event` is what its requests mean when their body names no event."""
+    """One sender. `event` is what its requests mean when their body names no event.
+
+    Sources of one `platform` tell of the same operations; ids of another platform are others.
+    """
 
     event: EventName = ""
+    platform: Annotated[str, Field(max_length=64)] = ""
     signature: Signature
     rate_limit: RateLimit | None = None
 

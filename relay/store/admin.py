@@ -8,11 +8,12 @@ from typing import Any
 
 from relay.domain.events import Event
 from relay.domain.parsing import dump, load
-from relay.errors import NoRoom
+from relay.domain.spaces import Space
+from relay.errors import AmbiguousId, NoRoom
 from relay.store import keys
 from relay.store.client import call
 from relay.store.plan import BUNDLE_KINDS
-from relay.store.queue import Store
+from relay.store.queue import NOWHERE, Store
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 KEEP_DEAD_DAYS = 30
@@ -35,6 +36,8 @@ class DeadLetter:
     error: str
     died_at: datetime
     body: str = ""
+    tenant: str = ""  # whose the operation is, where that is stated
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +94,44 @@ class Admin:
         row = await call(self._redis.hgetall(keys.LEDGER))
         return Ledger({name.decode(): int(count) for name, count in row.items()})
 
-    async def timeline(self, subject: str) -> Timeline | None:
-        """What happened to an operation or batch; None if it is not known (any more)."""
-        name = keys.operation(subject)
+    async def timeline(self, subject: str, space: Space = NOWHERE) -> Timeline | None:
+        """What happened to an operation or batch; None if it is not known (any more).
+
+        AmbiguousId if several have this id, and `space` does not say which.
+        """
+        subject, name = await self._named(subject, space)
         row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
-        if original := row.get(b"fact:original"):  # a retry under a new id: the original's timeline is its own
-            subject = original.decode()
-            name = keys.operation(subject)
-            row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
         lines = await call(self._redis.lrange(f"{keys.PREFIX}log:{name}", 0, -1))
-        if not row and not lines:
+        if not lines and row.keys() <= {b"apart"}:
             return None
         shown = {field.decode(): value.decode("utf-8", "replace") for field, value in row.items()
                  if not field.startswith((b"doc:", b"seq:", b"gate:"))}  # fmt: skip
         return Timeline(subject, shown, [json.loads(line) for line in lines])
 
-    async def events(self, subject: str) -> list[Event]:
-        """What is still kept of an operation or batch: the newest event of each name, oldest first."""
-        row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{keys.operation(subject)}"))
+    async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
+        """What is still kept of an operation or batch: the newest event of each name, oldest first.
+
+        AmbiguousId as of `timeline`.
+        """
+        _, name = await self._named(subject, space)
+        row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
         docs = [field for field in row if field.startswith(b"doc:")]
         docs.sort(key=lambda field: int(row.get(b"seq:" + field.removeprefix(b"doc:"), 0)))
         # Platforms write whole seconds: within one, the order in which the events came.
         return sorted((load(row[field]) for field in docs), key=lambda event: event.occurred_at)
+
+    async def _named(self, subject: str, space: Space) -> tuple[str, str]:
+        """The id and the name of the keys: of a retry under a new id the original's, whose timeline is its own."""
+        meant = [facts for facts in await self._store.spaces.all(subject) if Space.of(facts).may_be(space)]
+        if len(meant) > 1:
+            raise AmbiguousId(subject, [Space.of(facts) for facts in meant])
+        facts = meant[0] if meant else {}
+        if original := facts.get("original"):
+            first = await self._store.spaces.resolved(original, space.filled(Space.of(facts)))
+            return original, keys.operation(original, first.get("space", ""))
+        if not meant and space != NOWHERE:
+            return subject, ""  # there may be one with this id, but it is another's
+        return subject, keys.operation(subject, facts.get("space", ""))
 
     async def queued(self, channels: Sequence[str]) -> dict[str, int]:
         """Deliveries waiting in each channel's queue, due or not, or for something that is paused."""
@@ -183,11 +202,13 @@ class Admin:
         row = {key.decode(): value.decode("utf-8", "replace") for key, value in fields.items()}
         if not row.get("died"):
             return None
-        subject = await call(self._redis.hget(f"{keys.PREFIX}operation:{row['operation']}", "id"))
+        whose = ("id", "fact:tenant", "fact:project")
+        stated = await call(self._redis.hmget(f"{keys.PREFIX}operation:{row['operation']}", whose))
+        subject, tenant, project = ((value or b"").decode("utf-8", "replace") for value in stated)
         body = await call(self._redis.hget(f"{keys.PREFIX}event:{row['event']}", "body")) if row["event"] else None
         return DeadLetter(
             id=name,
-            operation=(subject or b"").decode("utf-8", "replace"),
+            operation=subject,
             destination=row["destination"],
             channel=row["channel"],
             address=row["address"],
@@ -198,6 +219,8 @@ class Admin:
             error=row.get("error", ""),
             died_at=_time(row["died"]),
             body=(body or b"").decode("utf-8", "replace"),
+            tenant=tenant,
+            project=project,
         )
 
     async def with_body(self, dead_letter: DeadLetter) -> DeadLetter:

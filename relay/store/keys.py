@@ -11,6 +11,8 @@ they are hashed first.
                                            what the watchdog goes by (watch:*), what buttons
                                            asked for (asked:<action>:<run>), who pressed Cancel (fact:pressed)
                                            and where it is muted (mute:<lane>)
+    {relay}:spaces:<op>            set     the other platforms, tenants and projects that use this id (JSON); the first
+                                           is marked apart
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines
     {relay}:delivery:<id>          hash    one delivery until it is delivered, superseded or dropped
     {relay}:lane:<lane>            list    delivery ids in order; only the head is due; the replies of one queue up in
@@ -86,14 +88,19 @@ def digest(*parts: str) -> bytes:
     return hashed.digest()
 
 
-def operation(subject: str) -> str:
-    """The name under which an operation's (or batch's) keys are found."""
-    return digest("operation", subject).hex()
+def operation(subject: str, space: str = "") -> str:
+    """The name under which an operation's (or batch's) keys are found; `space` for all but the first with this id."""
+    return digest("operation", subject, *filter(None, [space])).hex()
 
 
-def lane(subject: str, destination: str, address: str) -> str:
+def lane(subject: str, destination: str, address: str, space: str = "") -> str:
     """The name of the queue of one operation at one address."""
-    return digest("lane", subject, destination, address).hex()
+    return digest("lane", subject, destination, address, *filter(None, [space])).hex()
+
+
+def spaces(subject: str) -> str:
+    """Where the name spaces are kept that use this id beside the first one."""
+    return f"{PREFIX}spaces:{operation(subject)}"
 
 
 def bundle_id(kind: str, destination: str, address: str, window: Window) -> str:

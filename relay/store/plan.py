@@ -12,6 +12,7 @@ from relay.domain.facts import facts
 from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump, load
 from relay.domain.run_numbers import begun
+from relay.domain.spaces import Space
 from relay.domain.summaries import digest_baseline, summarize
 from relay.store.client import refusal
 from relay.store.keys import digest, lane, operation
@@ -46,7 +47,7 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     unique = digest("event", fact, event.source, event.id, event.received_at.isoformat()).hex()
     terminal = event.name in OUTCOMES
     plan: dict[str, Any] = {
-        "operation": operation(event.subject),
+        "operation": operation(event.subject, event.space(event.subject)),
         "subject": event.subject,
         "event": unique,
         "name": event.name,
@@ -69,7 +70,7 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     else:  # also where nobody is notified: a round-up that lists the run must not be behind
         plan["entry"] = summarize(event)
     if event.original:
-        plan |= {"own": operation(event.own_id), "stated": _stated_retry(event)}
+        plan |= {"own": operation(event.own_id, event.space(event.own_id)), "stated": _stated_retry(event)}
     if event.operation and event.operation.status in UNSUCCESSFUL:
         plan["member"] = digest("member", event.own_id, str(_stated_retry(event) + event.restarts)).hex()
     if event.operation and event.operation.estimate and not event.about_batch:
@@ -79,13 +80,21 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     if event.watch:
         plan["watch"] = dict(event.watch)
     elif event.name == "batch.operation.completed" and event.operation and event.operation.status != "Running":
-        plan["over"] = [operation(event.own_id), _stated_retry(event)]
+        plan["over"] = [operation(event.own_id, event.space(event.own_id)), _stated_retry(event)]
     elif not event.about_batch and plan.get("rank", 2) < 2:
         plan["run"] = _times(event)
-    plan |= _begun(event) | _progress(event) | _as_stated(event)
+    plan |= _begun(event) | _progress(event) | _as_stated(event) | _spaces(event)
     producer = [event.producer] if event.producer else []
-    sender_id = digest("delivery", event.source, event.id, *producer) if event.id else b""
+    whose = [space.dump()] if (space := Space.of_event(event)) != Space() else []
+    sender_id = digest("delivery", event.source, event.id, *producer, *whose) if event.id else b""
     return sender_id, digest("fact", fact), _json(plan).encode(), dump(event).encode()
+
+
+def _spaces(event: Event) -> dict[str, Any]:
+    """Of the ids that others had first, the plain name and the space in which this one is kept."""
+    ids = dict.fromkeys((event.subject, event.subject if event.about_batch else event.own_id))
+    spaces = [[operation(id_), event.space(id_)] for id_ in ids if event.space(id_)]
+    return {"spaces": spaces, "apart": bool(event.space(event.subject))} if spaces else {}
 
 
 def _facts(event: Event) -> dict[str, str]:
@@ -149,13 +158,14 @@ def _stated_retry(event: Event) -> int:
 
 
 def _target(event: Event, target: Target, unique: str) -> dict[str, Any]:
-    name = lane(event.subject, target.destination, target.address)
+    name = lane(event.subject, target.destination, target.address, event.space(event.subject))
     presentation = target.presentation
     return {
         **_if_any(
             held=target.hold_reason,
             loud=presentation.broadcast,
-            batch_lane=event.member_of and lane(event.member_of, target.destination, target.address),
+            batch_lane=event.member_of
+            and lane(event.member_of, target.destination, target.address, event.space(event.member_of)),
         ),
         "id": digest(unique, name).hex(),
         "lane": name,

@@ -14,18 +14,21 @@ from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.domain.events import Event
 from relay.domain.facts import AUDIENCE, LASTING, PRESSED
 from relay.domain.faults import handling, own_line
+from relay.domain.spaces import Space
 from relay.errors import StoreUnavailable
 from relay.store import keys, plan
 from relay.store.batching import Batcher
 from relay.store.bundles import Bundles
 from relay.store.client import Durability, Promise, Scripts, call, connect, inspect, refusal, write
+from relay.store.spaces import Spaces
 
 log = structlog.get_logger(__name__)
 
 WINDOW = 7 * 86_400.0  # seconds for which an id or fact is remembered: longer than any sender's retries
 LEASE = 30.0
 MAX_PAUSED = 3 * 86_400.0  # seconds that a delivery waits for something broken
-FACTS = (*LASTING, AUDIENCE, PRESSED, "tenant", "project", "batch")
+FACTS = (*LASTING, AUDIENCE, PRESSED, "platform", "tenant", "project", "batch")
+NOWHERE = Space()  # nothing is said of whose an id is
 LINKS = ("original", "retry")  # of a retry under a new id: whose run it is, and which
 
 
@@ -72,7 +75,8 @@ class Store:
         self.bundles = Bundles(redis, self.scripts)
         self._claims: dict[str, int] = {}  # by channel
         self._accepts: Batcher[plan.AcceptArguments, Accepted] = Batcher(self._accept_all, size=plan.size)
-        self._known: Batcher[str, dict[str, str]] = Batcher(self._known_all)
+        self._known: Batcher[tuple[str, str], dict[str, str]] = Batcher(self._known_all)
+        self.spaces = Spaces(redis, lambda id_, space: self._known.submit((id_, space)))
         self._begins: Batcher[str, bool] = Batcher(self._begin_all, most=128)
         self._settles: Batcher[str, bool] = Batcher(self._settle_all, most=128)
 
@@ -126,25 +130,38 @@ class Store:
             arguments = plan.accept_arguments(event, targets)
         return await self._accepts.submit(arguments)
 
-    async def known(self, subject: str) -> dict[str, str]:
-        """The lasting facts stated so far about an operation: type, name, priority, tenant, project, batch.
+    async def known(self, subject: str, space: Space | Mapping[str, str] = NOWHERE) -> dict[str, str]:
+        """The lasting facts stated so far about an operation: type, name, priority, platform, tenant, project, batch.
+
+        `space` says whose id it is, or for each id the name space that was decided before. AmbiguousId if it could
+        mean several. `space` and `original_space` are in the answer where another had the id, or the original's, first.
 
         `since` says that it was heard of, however little was said; `runs` how often it was run again, and `began` when
         the last of these runs did (ms); `ended` when its outcome was (ms; absent while it goes on), and `restarts` how
         many of the runs are starts after an outcome, which the platform does not count. Of a retry under a new id,
         `original` and `retry` say whose run it is, and the rest is the original's.
         """
-        facts = await self._known.submit(subject)
+        facts = await self._meant(subject, space)
         if original := facts.get("original"):
-            return {**await self._known.submit(original), **facts}
+            whose = space.filled(Space.of(facts)) if isinstance(space, Space) else space
+            first = await self._meant(original, whose)
+            kept_in = {"original_space": first.pop("space")} if "space" in first else {}
+            return {**first, **facts, **kept_in}
         return facts
 
-    async def _known_all(self, subjects: Sequence[str]) -> Sequence[dict[str, str] | Exception]:
-        order = ("retry", "first", "began", "fact:restarts", "rank", "at")
+    async def _meant(self, id_: str, space: Space | Mapping[str, str]) -> dict[str, str]:
+        if isinstance(space, Space):
+            return await self.spaces.resolved(id_, space)
+        facts = await self._known.submit((id_, space.get(id_, "")))
+        facts.pop("apart", None)
+        return facts | {"space": space[id_]} if space.get(id_) else facts
+
+    async def _known_all(self, subjects: Sequence[tuple[str, str]]) -> Sequence[dict[str, str] | Exception]:
+        order = ("retry", "first", "began", "fact:restarts", "apart", "rank", "at")
         fields = [*(f"fact:{name}" for name in (*FACTS, *LINKS)), *order]
         async with self.redis.pipeline(transaction=False) as pipeline:
-            for subject in subjects:
-                pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject)}", fields)
+            for subject, space in subjects:
+                pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject, space)}", fields)
             rows = await call(pipeline.execute(raise_on_error=False))
         return [refusal(str(row)) if isinstance(row, Exception) else _lasting(row) for row in rows]
 
@@ -273,7 +290,7 @@ class Store:
 
 
 def _lasting(row: Sequence[bytes | None]) -> dict[str, str]:
-    names = (*FACTS, *LINKS, "runs", "since", "began", "restarts", "rank", "ended")
+    names = (*FACTS, *LINKS, "runs", "since", "began", "restarts", "apart", "rank", "ended")
     facts = {name: value.decode() for name, value in zip(names, row, strict=True) if value}
     if facts.pop("rank", "") != plan.OVER:
         facts.pop("ended", None)

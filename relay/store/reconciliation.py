@@ -1,10 +1,11 @@
 """What reconciliation remembers: whose turn it is, up to when new runs are known, and which runs were not heard of."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from relay.store import keys
-from relay.store.client import call
+from relay.domain.spaces import Space
+from relay.errors import AmbiguousId
 from relay.store.queue import Store
 from relay.store.runs import Runs
 
@@ -36,15 +37,15 @@ class ReconciliationState:
         """A reconciliation is done: every run that began before this time is known."""
         await self._store.scripts.run("watch", ["finished", int(at * 1000)])
 
-    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> list[SilentRun]:
+    async def unheard(self, seconds: float, most: int, space: Space) -> list[SilentRun]:
         """Runs of this project that were silent for so long; those first that were not heard of or given out longest.
 
-        A run whose project is not known is given too.
+        A run whose platform, tenant or project is not known is given too.
         """
         silent: list[tuple[int, bytes, SilentRun, bool]] = []
         for page in range(PAGES):
             examined, *rows = await self._store.scripts.run(
-                "watch", ["unheard", page * PAGE, PAGE, int(seconds * 1000), tenant, project]
+                "watch", ["unheard", page * PAGE, PAGE, int(seconds * 1000), *astuple(space)]
             )
             silent += [_row(row) for row in rows]
             if int(examined) < PAGE:
@@ -54,13 +55,16 @@ class ReconciliationState:
             await self._store.scripts.run("watch", ["asked", *(name for _, name, _, _ in chosen)])
         return [await self._own(name, run) if again else run for _, name, run, again in chosen]
 
-    async def unknown(self, operations: Sequence[str]) -> list[str]:
-        """Those that relay never heard of, in the same order."""
-        async with self._store.redis.pipeline(transaction=False) as pipeline:
-            for name in operations:
-                pipeline.exists(f"{keys.PREFIX}operation:{keys.operation(name)}")
-            exists = await call(pipeline.execute())
-        return [name for name, there in zip(operations, exists, strict=True) if not there]
+    async def unknown(self, operations: Sequence[str], space: Space) -> list[str]:
+        """Those of this project that relay never heard of, in the same order."""
+        known = await asyncio.gather(*(self._is_known(name, space) for name in operations))
+        return [name for name, heard in zip(operations, known, strict=True) if not heard]
+
+    async def _is_known(self, operation: str, space: Space) -> bool:
+        try:
+            return (await self._store.spaces.resolved(operation, space)).keys() - {"space"} != set()
+        except AmbiguousId:  # of this project or of another that says less: it was heard of in any case
+            return True
 
     async def _own(self, name: bytes, run: SilentRun) -> SilentRun:
         """A run that was begun again under a new id goes by that id at the platform."""

@@ -18,15 +18,15 @@ class ResultsCache:
     def __init__(self, store: Store) -> None:
         self._redis = store.redis
 
-    async def get(self, subject: str, run: int) -> dict[str, Any] | None:
-        """The document; empty if it was asked for in vain; None if nobody has asked yet."""
-        text = await call(self._redis.get(_key(subject, run)))
+    async def get(self, subject: str, run: int, space: str = "") -> dict[str, Any] | None:
+        """It; empty if it was asked for in vain, None if nobody has asked yet; `space` as of `Event.space`."""
+        text = await call(self._redis.get(_key(subject, run, space)))
         return json.loads(text) if text else None
 
-    async def keep(self, subject: str, run: int, document: Mapping[str, Any]) -> dict[str, Any]:
+    async def keep(self, subject: str, run: int, document: Mapping[str, Any], space: str = "") -> dict[str, Any]:
         """The document that counts from now on: this one, unless another was first."""
         text = _bounded(document)
-        key = _key(subject, run)
+        key = _key(subject, run, space)
         await call(self._redis.set(key, text, nx=True, ex=KEPT))
         kept = await call(self._redis.get(key))
         counting: dict[str, Any] = json.loads(kept or text)
@@ -41,5 +41,5 @@ def _bounded(document: Mapping[str, Any]) -> bytes:
     return next(text for text in texts if len(text) <= LARGEST)
 
 
-def _key(subject: str, run: int) -> str:
-    return f"{keys.PREFIX}found:{keys.digest('found', subject, str(run)).hex()}"
+def _key(subject: str, run: int, space: str) -> str:
+    return f"{keys.PREFIX}found:{keys.digest('found', subject, str(run), *filter(None, [space])).hex()}"

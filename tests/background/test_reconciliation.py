@@ -22,6 +22,7 @@ from relay.background.reconciliation import (
 )
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.domain.spaces import Space
 from relay.errors import HandlingFailed, PlatformError
 from relay.platform.lookups import Lookups
 from relay.platform.settings import Platform
@@ -72,12 +73,12 @@ class Known:
     async def finished(self, at: float) -> None:
         self.done.append(at)
 
-    async def unheard(self, seconds: float, most: int, *, tenant: str, project: str) -> Sequence[SilentRun]:
-        assert (tenant, project) == ("t", "p")
+    async def unheard(self, seconds: float, most: int, space: Space) -> Sequence[SilentRun]:
+        assert space == Space("", "t", "p")
         self.periods[-1] = (self.periods[-1][0], seconds)
         return [one if isinstance(one, SilentRun) else SilentRun(one) for one in self.running[:most]]
 
-    async def unknown(self, operations: Sequence[str]) -> Sequence[str]:
+    async def unknown(self, operations: Sequence[str], space: Space) -> Sequence[str]:
         running = {one.operation if isinstance(one, SilentRun) else one for one in self.running}
         return [name for name in operations if name not in self.known | running]
 
@@ -210,8 +211,9 @@ async def test_a_few_are_asked_about_side_by_side() -> None:
 
 
 async def test_what_was_told_by_the_platform_as_well_is_told_once(store: Store) -> None:
-    await store.accept(events.progress(40), [mail()])
-    reported = events.completed()
+    ours = {"tenantId": "t", "projectId": "p"}
+    await store.accept(events.event_of(events.body(percentage=40) | ours), [mail()])
+    reported = events.event_of(events.body("operation.completed", 100, status="Completed") | ours)
     assert reported.operation
     taken = []
 

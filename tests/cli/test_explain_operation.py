@@ -127,6 +127,22 @@ async def test_an_operation_that_nobody_has_heard_of_is_refused_with_what_to_loo
     assert done.err.startswith("op-nowhere is neither a file nor an operation that this relay has heard of.")
 
 
+async def test_an_id_that_two_tenants_use_is_answered_with_what_says_which(running_stage: Stage) -> None:
+    for tenant in ("mail", "steps"):
+        await running_stage.post(event("started", 0, tenant, status="Initiated"))
+
+    unsaid, chosen = await explain(running_stage), await explain(running_stage, "--tenant", "steps")
+
+    assert (unsaid.status, unsaid.out) == (1, "")
+    assert unsaid.err.splitlines() == [
+        f"2 operations or batches have the id {ANALYSIS}; say which:",
+        "  --tenant mail --project project-1",
+        "  --tenant steps --project project-1",
+    ]
+    assert chosen.status == 0
+    assert "tenant steps, project project-1" in chosen.out
+
+
 async def test_without_a_running_relay_it_says_so(running_stage: Stage, tmp_path: Path) -> None:
     done = await explain(running_stage, RELAY_REDIS_URL="", STAGE_DATA=str(tmp_path))
 

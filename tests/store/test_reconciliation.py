@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable
 
 from relay.domain.events import Event
+from relay.domain.spaces import Space
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.reconciliation import ReconciliationState, SilentRun
 from tests.support import events
 from tests.support.clock import Clock
 
-OURS = {"tenant": "tenant-1", "project": "project-1"}
+OURS = Space("", "tenant-1", "project-1")
 
 
 async def test_one_process_in_each_period_has_the_turn_and_a_crash_leaves_it_to_the_next(
@@ -33,10 +34,10 @@ async def test_runs_that_go_on_and_were_silent_are_given_the_longest_silent_firs
         await store.accept(events.progress(40, operationId=name), [])
         clock.advance(60)
     await store.accept(events.completed(operationId="op-2"), [])
-    found = await ReconciliationState(store).unheard(60, 10, **OURS)
+    found = await ReconciliationState(store).unheard(60, 10, OURS)
     phase = events.progress(40).phase_name
     assert found == [SilentRun("op-1", 40, phase), SilentRun("op-3", 40, phase)]
-    assert [run.operation for run in await ReconciliationState(store).unheard(61, 10, **OURS)] == ["op-1"]
+    assert [run.operation for run in await ReconciliationState(store).unheard(61, 10, OURS)] == ["op-1"]
 
 
 async def test_runs_that_were_asked_about_in_vain_do_not_keep_the_others_waiting(store: Store, clock: Clock) -> None:
@@ -45,7 +46,7 @@ async def test_runs_that_were_asked_about_in_vain_do_not_keep_the_others_waiting
         clock.advance(1)
     given = []
     for _ in range(3):
-        [run] = await ReconciliationState(store).unheard(0, 1, **OURS)
+        [run] = await ReconciliationState(store).unheard(0, 1, OURS)
         given.append(run.operation)
         clock.advance(300)
     assert given == ["op-1", "op-2", "op-3"]
@@ -54,9 +55,9 @@ async def test_runs_that_were_asked_about_in_vain_do_not_keep_the_others_waiting
 async def test_runs_of_another_project_are_not_asked_about(store: Store, clock: Clock) -> None:
     await store.accept(events.progress(40), [])
     rounds = ReconciliationState(store)
-    assert await rounds.unheard(0, 10, tenant="tenant-1", project="project-2") == []
-    assert await rounds.unheard(0, 10, tenant="tenant-2", project="project-1") == []
-    assert len(await rounds.unheard(0, 10, **OURS)) == 1
+    assert await rounds.unheard(0, 10, Space("", "tenant-1", "project-2")) == []
+    assert await rounds.unheard(0, 10, Space("", "tenant-2", "project-1")) == []
+    assert len(await rounds.unheard(0, 10, OURS)) == 1
 
 
 async def test_a_run_that_was_begun_again_under_a_new_id_is_asked_for_by_that_id(store: Store, clock: Clock) -> None:
@@ -67,13 +68,13 @@ async def test_a_run_that_was_begun_again_under_a_new_id_is_asked_for_by_that_id
     intake = Ingest(store, lambda: None, {})  # type: ignore[arg-type, return-value]
     await take(events.failed(operationId="op-1"))
     await take(events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1))
-    assert [run.operation for run in await ReconciliationState(store).unheard(0, 10, **OURS)] == ["op-2"]
+    assert [run.operation for run in await ReconciliationState(store).unheard(0, 10, OURS)] == ["op-2"]
 
 
 async def test_many_runs_are_gone_through_page_by_page(store: Store, clock: Clock) -> None:
     names = [f"op-{number}" for number in range(1100)]
     await asyncio.gather(*(store.accept(events.progress(40, operationId=name), []) for name in names))
-    found = await ReconciliationState(store).unheard(0, 5000, **OURS)
+    found = await ReconciliationState(store).unheard(0, 5000, OURS)
     assert {run.operation for run in found} == {*names}
     assert len(found) == len(names)
 
@@ -81,5 +82,5 @@ async def test_many_runs_are_gone_through_page_by_page(store: Store, clock: Cloc
 async def test_ids_that_relay_never_heard_of_are_told_apart(store: Store, clock: Clock) -> None:
     await store.accept(events.completed(operationId="op-1"), [])
     await store.accept(events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1), [])
-    assert await ReconciliationState(store).unknown(["op-3", "op-1", "op-2", "op-4"]) == ["op-3", "op-4"]
-    assert await ReconciliationState(store).unknown([]) == []
+    assert await ReconciliationState(store).unknown(["op-3", "op-1", "op-2", "op-4"], OURS) == ["op-3", "op-4"]
+    assert await ReconciliationState(store).unknown([], OURS) == []

@@ -62,6 +62,7 @@ def event_of(
     *,
     id: str = "",  # noqa: A002
     source: str = "async-operations",
+    platform: str = "",
     at: datetime = RECEIVED,
 ) -> Event:
-    return parse(document, source=source, received_at=at, delivery_id=id)
+    return parse(document, source=source, received_at=at, delivery_id=id, platform=platform)

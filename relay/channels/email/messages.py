@@ -102,7 +102,7 @@ def compose(
     """
     content = notification.content
     domain = sender.domain
-    root = f"op.{_digest(notification.subject, 16)}"
+    root = f"op.{_digest(notification.space + notification.subject, 16)}"
     own = ".".join(part for part in (root, _label(notification.event), _digest(notification.delivery, 12)) if part)
     team = _label(notification.destination).lower() or "all"
     round_up = notification.event in ROUND_UPS

@@ -50,9 +50,10 @@ local function late(plan, was)
 end
 
 local function read(key)
-  local f = redis.call('HMGET', key, 'rank', 'retry', 'percentage', 'phases', 'at')
+  local f = redis.call('HMGET', key, 'rank', 'retry', 'percentage', 'phases', 'at', 'fact:platform', 'fact:tenant',
+                       'fact:project')
   return {rank = tonumber(f[1]), retry = tonumber(f[2]), percentage = tonumber(f[3]), phases = tonumber(f[4]),
-          at = tonumber(f[5])}
+          at = tonumber(f[5]), facts = {platform = f[6], tenant = f[7], project = f[8]}}
 end
 
 -- A retry starts afresh: what the failed run said must not show in the new one, nor hold back its progress.
@@ -92,6 +93,9 @@ local function lead(plan)
   redis.call('HSETNX', key, 'fact:original', plan.subject)
   redis.call('HSETNX', key, 'fact:retry', plan.retry)
   redis.call('HSETNX', key, 'led', plan.operation)
+  for _, name in ipairs({'platform', 'tenant', 'project'}) do -- another tenant's run of this id is not led there
+    if plan.facts[name] then redis.call('HSETNX', key, 'fact:' .. name, plan.facts[name]) end
+  end
   redis.call('PEXPIRE', key, KEEP_OPERATION)
 end
 
@@ -108,6 +112,24 @@ end
 -- outcome came in after the run was looked up, it is looked up again.
 local function begins_anew(plan, was)
   return plan.begun and was.rank == TERMINAL and plan.begun > was.at and plan.retry <= was.retry
+end
+
+-- Two tenants may begin with one id at the same moment, when nobody has it yet: the second one is looked up again.
+local function another_s(plan, was)
+  if plan.apart then return false end
+  for name, stated in pairs(was.facts) do
+    if stated and plan.facts[name] and plan.facts[name] ~= stated then return true end
+  end
+end
+
+-- Ids that others had first: these are marked, and live as long as the others do (relay/store/spaces.py).
+local function keep_apart(plan)
+  for _, id in ipairs(plan.spaces or {}) do
+    redis.call('SADD', P .. 'spaces:' .. id[1], id[2])
+    redis.call('HSET', operation_key(id[1]), 'apart', 1)
+    redis.call('PEXPIRE', P .. 'spaces:' .. id[1], KEEP_OPERATION)
+    redis.call('PEXPIRE', operation_key(id[1]), KEEP_OPERATION)
+  end
 end
 
 -- A thinner report of progress that is known: the callback beside the webhook may name no phase.
@@ -478,7 +500,7 @@ local function accept(delivery_digest, fact_digest, plan, body)
   count('received') -- writes first: a full Redis refuses here, with nothing done
   local key = operation_key(plan.operation)
   local was = read(key)
-  if begins_anew(plan, was) then -- nothing is done yet
+  if another_s(plan, was) or begins_anew(plan, was) then -- nothing is done yet
     count('received', -1)
     return {'elsewhere', 0}
   end
@@ -517,6 +539,7 @@ local function accept(delivery_digest, fact_digest, plan, body)
     for _, target in ipairs(plan.targets) do keep_outcome(key, target) end
   end
   local seq = advance(key, plan, was, body)
+  keep_apart(plan)
   describe(key, plan)
   if plan.over then over_in_batch(plan.over[1], plan.over[2]) end
   if plan.own then lead(plan) end

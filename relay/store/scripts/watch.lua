@@ -62,14 +62,15 @@ end
 
 -- The runs of one project among n, from place `from` on, that were not heard of for `quiet` ms. Answers {looked at,
 -- run …}, each with the ms since which it has waited. What moves between two pages, the next round sees.
-function verbs.unheard(from, n, quiet, tenant, project)
+function verbs.unheard(from, n, quiet, platform, tenant, project)
   local found = redis.call('ZRANGE', WATCH, from, from + n - 1)
   local answer = {#found}
   for _, operation in ipairs(found) do
     local o = redis.call('HMGET', operation_key(operation), 'watch:heard', 'watch:asked', 'fact:tenant', 'fact:project',
-                         'id', 'retry', 'percentage', 'watch:phase')
+                         'id', 'retry', 'percentage', 'watch:phase', 'fact:platform')
     local heard = tonumber(o[1] or '')
-    if heard and o[5] and now - heard >= tonumber(quiet) and (o[3] or tenant) == tenant and (o[4] or project) == project then
+    if heard and o[5] and now - heard >= tonumber(quiet) and (o[3] or tenant) == tenant and (o[4] or project) == project
+      and (o[9] or platform) == platform then
       answer[#answer + 1] = {operation, math.max(heard, tonumber(o[2] or '0')), o[5], o[6], o[7], o[8]}
     end
   end

@@ -1,0 +1,195 @@
+"""Tenants, projects and platforms may use the same ids: each has messages and facts of its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from relay.channels import CHANNELS
+from relay.config import parse_config
+from relay.domain.deliveries import Accepted
+from relay.domain.parsing import dump, load
+from relay.domain.spaces import Space
+from relay.errors import AmbiguousId
+from relay.ingest import Ingest
+from relay.policy.watchdog import Watchdog, decide, event_of
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.reconciliation import ReconciliationState
+from relay.store.runs import Runs
+from tests.support import events
+from tests.support.queue import claim
+
+CONFIG = """
+sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
+channels: {slack: {token: xoxb-1-spaces}}
+destinations: {team: {slack: "#team", mode: live, live: {post_after: 0s}}}
+rules: [{name: all, events: ["operation.*", "batch.*"], notify: [team]}]
+"""
+Send = Callable[..., Awaitable[Accepted]]
+EVENTS = {"Initiated": "operation.started", "Running": "operation.progress", "Failed": "operation.failed",
+          "Completed": "operation.completed"}  # fmt: skip
+
+
+@pytest.fixture
+def ingest(store: Store) -> Ingest:
+    config = parse_config(CONFIG, env={}, channels=CHANNELS)
+    return Ingest(store, lambda: config, CHANNELS)
+
+
+@pytest.fixture
+def send(ingest: Ingest) -> Send:
+    async def one(status: str, *, tenant: str = "", project: str = "", platform: str = "", **of: Any) -> Accepted:
+        event = events.event_of(document(status, tenant, project, **of), platform=platform)
+        return await ingest.ingest(event)
+
+    return one
+
+
+def document(status: str, tenant: str = "", project: str = "", **operation: Any) -> dict[str, Any]:
+    whose = {name: value for name, value in (("tenantId", tenant), ("projectId", project)) if value}
+    return {"event": EVENTS[status], "operation": {"operationId": "1042", "status": status, **operation}, **whose}
+
+
+@pytest.mark.parametrize(
+    "whose",
+    [
+        pytest.param(({"tenant": "acme"}, {"tenant": "globex"}), id="tenants"),
+        pytest.param(({"tenant": "acme", "project": "p1"}, {"tenant": "acme", "project": "p2"}), id="projects"),
+        pytest.param(({"platform": "east"}, {"platform": "west"}), id="platforms"),
+    ],
+)
+async def test_the_same_outcome_of_two_is_told_of_both(send: Send, store: Store, whose: Any) -> None:
+    answers = [await send("Completed", **one) for one in (*whose, *whose)]
+
+    assert [answer.status for answer in answers] == ["accepted", "accepted", "duplicate", "duplicate"]
+    assert [answer.deliveries for answer in answers] == [1, 1, 0, 0]
+    assert len({delivery.lane for delivery in await claim(store)}) == 2
+
+
+async def test_each_keeps_its_own_order(send: Send) -> None:
+    done = await send("Completed", tenant="acme")
+    running = [await send("Running", tenant="globex", progress=percentage) for percentage in (10, 20)]
+    late = await send("Running", tenant="acme", progress=10)
+
+    assert [answer.status for answer in (done, *running, late)] == ["accepted", "accepted", "accepted", "late"]
+
+
+async def test_two_that_begin_with_one_id_at_once_are_kept_apart(send: Send, store: Store) -> None:
+    answers = await asyncio.gather(*(send("Initiated", tenant=tenant) for tenant in ("acme", "globex", "initech")))
+
+    assert [answer.deliveries for answer in answers] == [1, 1, 1]
+    assert len(await store.spaces.all("1042")) == 3
+
+
+async def test_what_does_not_say_whose_it_is_joins_the_only_one_it_can_mean(send: Send) -> None:
+    await send("Initiated", tenant="acme", project="p1")
+
+    thin = [await send("Running", progress=10), await send("Running", tenant="acme", progress=20)]
+    again = await send("Running", tenant="acme", project="p1", progress=20)
+
+    assert [answer.status for answer in (*thin, again)] == ["accepted", "accepted", "duplicate"]
+
+
+async def test_what_says_more_joins_the_one_that_said_nothing_yet(send: Send, store: Store) -> None:
+    await send("Initiated")
+    await send("Running", tenant="acme", progress=10)
+
+    (one,) = await store.spaces.all("1042")
+    assert one["tenant"] == "acme"
+
+
+async def test_what_could_mean_two_is_refused_and_names_both(send: Send) -> None:
+    await send("Initiated", tenant="acme", project="p1")
+    await send("Initiated", tenant="globex")
+
+    with pytest.raises(AmbiguousId) as caught:
+        await send("Running", progress=10)
+
+    assert [f"{space}" for space in caught.value.spaces] == ["--tenant acme --project p1", "--tenant globex"]
+    assert caught.value.field == "operation"
+    assert (await send("Running", project="p1", tenant="acme", progress=10)).status == "accepted"
+
+
+async def test_the_members_of_two_batches_of_one_id_are_told_apart(send: Send, ingest: Ingest, store: Store) -> None:
+    def batch(tenant: str) -> dict[str, Any]:
+        return {"event": "batch.started", "tenantId": tenant, "batch": {"batchId": "b", "status": "Initiated"}}
+
+    for tenant in ("acme", "globex"):
+        assert (await ingest.ingest(events.event_of(batch(tenant)))).deliveries == 1
+    roots = {delivery.lane for delivery in await claim(store)}
+    for tenant in ("acme", "globex"):
+        await send("Failed", tenant=tenant, operationId=f"op-{tenant}", batchId="b")
+
+    assert len(roots) == 2
+    assert {delivery.lane for delivery in await claim(store)} <= roots
+
+
+async def test_a_retry_under_a_new_id_continues_the_run_of_its_own_tenant(send: Send, store: Store) -> None:
+    for tenant in ("acme", "globex"):
+        await send("Failed", tenant=tenant)
+        again = await send("Initiated", tenant=tenant, operationId="1043", originalOperationId="1042", retryNumber=1)
+        assert again.deliveries == 1
+
+    for tenant in ("acme", "globex"):
+        timeline = await Admin(store).timeline("1043", Space(tenant=tenant))
+        assert timeline
+        assert (timeline.subject, timeline.facts["fact:tenant"], timeline.facts["retry"]) == ("1042", tenant, "1")
+
+
+async def test_the_watchdog_and_reconciliation_look_at_both(send: Send, store: Store, ingest: Ingest) -> None:
+    for tenant in ("acme", "globex"):
+        await send("Running", tenant=tenant, project="p", progress=10)
+    runs = Runs(store)
+    page = await runs.due(10)
+
+    for due in page.runs:
+        alert = decide(due.run, Watchdog(), page.now + 3600)
+        assert alert
+        alarm = event_of(alert, due.run, await runs.history(due.operation), page.now)
+        assert (await ingest.ingest(alarm)).status == "accepted"
+    asked = ReconciliationState(store)
+    assert len(page.runs) == 2
+    assert len(await asked.unheard(0, 10, Space("", "globex", "p"))) == 1
+    assert await asked.unknown(["1042"], Space("", "globex", "p")) == []
+    assert await asked.unknown(["1042"], Space("", "initech", "p")) == ["1042"]
+
+
+async def test_what_is_known_of_an_id_is_shown_of_the_one_that_is_meant(send: Send, store: Store) -> None:
+    for tenant, percentage in (("acme", 10), ("globex", 20)):
+        await send("Running", tenant=tenant, progress=percentage)
+    admin = Admin(store)
+
+    with pytest.raises(AmbiguousId):
+        await admin.timeline("1042")
+    shown = await admin.timeline("1042", Space(tenant="globex"))
+    assert shown
+    assert shown.facts["percentage"] == "20"
+    assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
+    assert await admin.timeline("1042", Space(tenant="initech")) is None
+
+
+async def test_a_delivery_carries_whose_it_is(send: Send, store: Store) -> None:
+    for tenant in ("acme", "globex"):
+        await send("Running", tenant=tenant, progress=10)
+
+    spaces = {delivery.event.tenant: delivery.event.space("1042") for delivery in await claim(store)}
+
+    assert spaces == {"acme": "", "globex": '["","globex",""]'}
+    event = events.event_of(document("Running", "globex"), platform="west")
+    assert load(dump(event)) == event
+
+
+async def test_the_first_one_is_remembered_as_long_as_the_others(send: Send, store: Store, clock: Any) -> None:
+    await send("Initiated", tenant="acme")
+    await send("Initiated", tenant="globex")
+    before = await store.redis.keys("{relay}:operation:*")
+    for name in before:
+        await store.redis.pexpire(name, 60_000)
+
+    await send("Running", tenant="globex", progress=10)
+
+    assert [await store.redis.pttl(name) > 60_000 for name in before] == [True, True]
+    with pytest.raises(AmbiguousId):
+        await Admin(store).timeline("1042")
