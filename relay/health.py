@@ -202,12 +202,15 @@ class Health:
         return {scope: f"paused: {reason}" for scope, reason in (await self.admin.pauses(self._scopes())).items()}
 
     async def _ticking(self) -> dict[str, str]:
-        """Whether any process ticks; if none does, nobody hears of stalled runs, and no digest is sent."""
-        last = await self._runs.last_tick()
+        """Whether any process ticks, and does it well: else nobody hears of stalled runs, and no digest is sent."""
+        last, now = await self._runs.last_tick(), await self._store.time()
+        failed = {f"tick:{name}": f"failed {max(0.0, now - at):.0f} s ago: {fault}"
+                  for name, (at, fault) in (await self._runs.failed_ticks()).items()}  # fmt: skip
         if last is None:
-            return {"scheduler": "has not run yet: is there a process that delivers?"}
-        away = await self._store.time() - last
-        return {"scheduler": f"last ran {away:.0f} s ago, expected every {PERIOD:g} s"} if away > OVERDUE else {}
+            return failed | {"scheduler": "has not run yet: is there a process that delivers?"}
+        if now - last <= OVERDUE:
+            return failed
+        return failed | {"scheduler": f"last ran {now - last:.0f} s ago, expected every {PERIOD:g} s"}
 
     async def _faults(self) -> dict[str, str]:
         """The events that relay itself could not handle: each was refused, and waits for a mended relay."""

@@ -5,6 +5,7 @@ crash is made up for by the next one, of any process: nothing is remembered here
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -14,6 +15,7 @@ from relay import metrics
 from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.domain.faults import own_line
 from relay.errors import StoreUnavailable
 from relay.outage import Outage
 from relay.policy.watchdog import Watchdog, decide, event_of, next_look
@@ -39,8 +41,11 @@ class Scheduler:
         clock: Callable[[], float] = time.time,
         period: float = PERIOD,
         outage: Outage | None = None,
+        report: Callable[[str, str], Awaitable[None]] | None = None,
     ) -> None:
+        """`report` takes what went wrong with a tick, '' if nothing did, for all processes to see."""
         self._ticks = ticks
+        self._report = report
         self._outage = outage or Outage(clock)
         self._clock = clock
         self._period = period
@@ -54,17 +59,20 @@ class Scheduler:
     async def tick(self) -> None:
         """Everything once. One that fails or hangs costs the others nothing but time."""
         for name, tick in self._ticks.items():
-            outcome = "done"
+            outcome, fault = "done", ""
             try:
                 async with asyncio.timeout(LONGEST):
                     await tick(self._clock())
             except StoreUnavailable as error:
-                outcome = "failed"
-                self._outage.failed(str(error))
+                outcome, fault = "failed", str(error)
+                self._outage.failed(fault)
             except Exception as error:  # noqa: BLE001 - without this loop nothing becomes due: it outlives everything
-                outcome = "failed"
+                outcome, fault = "failed", f"{type(error).__name__} at {own_line(error)}"
                 log.warning("tick.failed", tick=name, error=f"{type(error).__name__}: {error}")
             metrics.ticks.labels(name, outcome).inc()
+            if self._report:
+                with contextlib.suppress(StoreUnavailable):  # Redis itself is what /readyz speaks of then
+                    await self._report(name, fault)
 
 
 class WatchdogTick:

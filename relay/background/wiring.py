@@ -13,6 +13,7 @@ from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.store import Store
 from relay.store.reconciliation import ReconciliationState
+from relay.store.runs import Runs
 
 
 def build_schedulers(
@@ -32,7 +33,8 @@ def build_schedulers(
     reconciliation = Reconciliation(lambda: current_platform(lookups, config()), ReconciliationState(store), ingest)
     due_by_time = {"watchdog": watchdog.tick, "digests": digests.tick}
     asking = {"reconciliation": reconciliation.tick}
+    report = Runs(store).report_tick
     return (
-        Scheduler(due_by_time, clock=clock, period=period, outage=outage),
-        Scheduler(asking, clock=clock, period=period, outage=outage),
+        Scheduler(due_by_time, clock=clock, period=period, outage=outage, report=report),
+        Scheduler(asking, clock=clock, period=period, outage=outage, report=report),
     )

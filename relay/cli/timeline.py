@@ -93,7 +93,7 @@ def _watched(facts: Mapping[str, str]) -> dict[str, Any] | None:
             {"rule": rule, "since": _iso(alarm.since * 1000), "told_at": _iso(alarm.at * 1000),
              "reminders": alarm.reminders} for rule, alarm in alarms.open.items()
         ],
-        "muted": alarms.flapping,
+        "muted": [rule for rule in alarms.ended if alarms.flapping(rule)],
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from relay.cli.folding import Line, Repeated, fold
 from relay.cli.formatting import local, there
 from relay.cli.options import visible
 from relay.cli.screen import show as show_page
+from relay.domain.runs import LONGER
 from relay.reasons import Dead, Held, Lapsed, Superseded, sentences
 
 COLOURS = {"delivered": "green", "failed": "yellow", "lease lapsed": "yellow", "dead": "red", "late": "dim",
@@ -45,8 +46,8 @@ def watch_lines(watched: Mapping[str, Any], zone: str = "") -> Iterator[str]:
     for alarm in watched["alarms"]:
         again = f", and {alarm['reminders']} times again" if alarm["reminders"] else ""
         yield f"{alarm['rule']} since {_at(alarm['since'], zone)}, told {_at(alarm['told_at'], zone)}{again}"
-    if watched["muted"]:
-        yield "stalled and recovered too often: the watchdog says no more of this run"
+    for rule in watched["muted"]:
+        yield f"{rule} too often, and well again: told only once it lasts {LONGER} times as long as ever"
 
 
 def _at(at: str, zone: str) -> str:

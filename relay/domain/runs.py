@@ -5,10 +5,12 @@ Times are seconds since the epoch.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 GRAVITY = ("deadline", "overdue", "silent", "flat")  # the watchdog's rules, the gravest first
-FLAPPING = 3  # recoveries of one run; what comes and goes more often is not reported any more
+FLAPPING = 3  # alarms of one rule that ended; what comes and goes more often is told after a much longer time alone
+LONGER = 4  # so many times the longest there was
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,15 @@ class Alarm:
     at: float  # when they heard of it
     since: float  # since when nothing was heard or moved, or when the run should have been over
     reminders: int = 0
+    last: bool = False  # they heard that relay will forget the run
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The alarms of one rule that are over."""
+
+    times: int = 0
+    longest: float = 0.0  # seconds from `Alarm.since` to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +37,15 @@ class Alarms:
 
     open: Mapping[str, Alarm] = field(default_factory=dict)  # by rule
     episode: int = 0  # alarms so far
-    recoveries: int = 0
+    ended: Mapping[str, Ended] = field(default_factory=dict)  # by rule
     resumed: float = 0.0  # when the last silence was over
 
-    @property
-    def flapping(self) -> bool:
-        return self.recoveries > FLAPPING
+    def flapping(self, rule: str) -> bool:
+        return self.ended.get(rule, Ended()).times > FLAPPING
+
+    def with_ended(self, rule: str, seconds: float) -> "Alarms":
+        was = self.ended.get(rule, Ended())
+        return replace(self, ended={**self.ended, rule: Ended(was.times + 1, max(was.longest, seconds))})
 
     @property
     def shown(self) -> str:
@@ -46,7 +60,20 @@ class Alarms:
         if not text:
             return cls()
         state = json.loads(text)
-        return cls(**state | {"open": {rule: Alarm(**alarm) for rule, alarm in state["open"].items()}})
+        if isinstance(earlier := state.get("recoveries"), int) and earlier:  # an older relay counted all in one
+            state.setdefault("ended", {"silent": {"times": earlier}})
+        state["open"] = {rule: Alarm(**_known(Alarm, alarm)) for rule, alarm in state.get("open", {}).items()}
+        state["ended"] = {rule: Ended(**_known(Ended, part)) for rule, part in state.get("ended", {}).items()}
+        return cls(**_known(cls, state))
+
+
+def _known(kind: type[Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored of this kind's fields: a newer relay may keep more. Raises TypeError for what is no number."""
+    own = {own.name: stored[own.name] for own in fields(kind) if own.name in stored}
+    for name, value in own.items():
+        if not isinstance(value, int | float | Mapping):
+            raise TypeError(name)
+    return own
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +92,4 @@ class Run:
     estimate_moves: int = 0
     deadline: float | None = None
     alarms: Alarms = Alarms()
+    kept: str | None = None  # the text that the alarms were read from, if it says more or less than they do

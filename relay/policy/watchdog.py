@@ -18,11 +18,13 @@ from relay.configfile.validation import Duration, DurationText, Off, Section, of
 from relay.domain.events import Document, Event
 from relay.domain.facts import merge_documents
 from relay.domain.parsing import ENVELOPE, parse
-from relay.domain.runs import GRAVITY, Alarm, Alarms, Run
+from relay.domain.runs import GRAVITY, LONGER, Alarm, Alarms, Run
 
 SOURCE = "relay"  # what relay's own events come from
+LEAST_GAPS = 3  # fewer are no rhythm
 RHYTHM = 3  # silent for so many of the gaps that this run usually makes
 LEAST_OVERDUE = 600.0  # however short a run was planned
+LEAVES = 29 * 86_400.0  # silent for so long: the store forgets the run a day later
 SOON, SELDOM = 300.0, 3600.0  # seconds until a run is checked again, at most; and one with an open alarm
 
 
@@ -76,14 +78,21 @@ class Alert:
 def _silent(run: Run, settings: Watchdog) -> float | None:
     if settings.silent is None:
         return None
-    return run.heard + max(settings.silent, RHYTHM * median(run.gaps) if run.gaps else 0.0)
+    usual = RHYTHM * median(run.gaps) if len(run.gaps) >= LEAST_GAPS else 0.0
+    return run.heard + max(settings.silent, usual, _unusual(run, "silent"))
 
 
 def _flat(run: Run, settings: Watchdog) -> float | None:
     """Where no percentage is reported nothing can be flat. After a silence, people first hear that it goes on."""
     if settings.flat is None or run.percentage is None:
         return None
-    return (run.moved if "flat" in run.alarms.open else max(run.moved, run.alarms.resumed)) + settings.flat
+    since = run.moved if "flat" in run.alarms.open else max(run.moved, run.alarms.resumed)
+    return since + max(settings.flat, _unusual(run, "flat"))
+
+
+def _unusual(run: Run, rule: str) -> float:
+    """What comes and goes all the time is told only once it lasts much longer than ever; then it may be for good."""
+    return LONGER * run.alarms.ended[rule].longest if run.alarms.flapping(rule) else 0.0
 
 
 def _overdue(run: Run, settings: Watchdog) -> float | None:
@@ -104,14 +113,13 @@ _MOMENTS = {"deadline": _deadline, "overdue": _overdue, "silent": _silent, "flat
 RULES: Mapping[str, Callable[[Run, Watchdog], float | None]] = {name: _MOMENTS[name] for name in GRAVITY}
 # The field of the run that says since when.
 SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "heard", "flat": "moved"}
+COMING_AND_GOING = ("silent", "flat")  # the rules that may be silenced by it; the others are by the clock
 DEPENDS = {"silent": ("heard",), "flat": ("moved",)}
 
 
 def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> Alert | None:
     """What to announce of this run now, if anything. In the grace after relay's own absence no alarm is raised."""
     was = run.alarms
-    if was.flapping:
-        return None
     silence = _silent(run, settings)
     if "silent" in was.open and (silence is None or silence > now):
         was = replace(was, resumed=now)
@@ -124,9 +132,12 @@ def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> 
         raised = {rule: Alarm(now, getattr(run, SINCE[rule])) for rule in fresh}
         return _stalled(run, replace(was, open=left | raised, episode=was.episode + 1), now)
     if over:
-        return _recovered(run, over, replace(was, open=left, recoveries=was.recoveries + 1), now)
+        return _recovered(run, over, replace(was, open=left), now)
     if was.open and not grace:
         alarm = was.open[was.shown]
+        if now - run.heard >= LEAVES and not alarm.last:
+            last = replace(alarm, reminders=alarm.reminders + 1, last=True)
+            return _stalled(run, replace(was, open={**was.open, was.shown: last}), now)
         due = sum(now - alarm.at >= after for after in settings.remind)
         if due > alarm.reminders:  # of several that fell due at once, one is enough
             return _stalled(run, replace(was, open={**was.open, was.shown: replace(alarm, reminders=due)}), now)
@@ -136,8 +147,6 @@ def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> 
 def next_look(run: Run, settings: Watchdog, now: float, grace_until: float = 0.0) -> float:
     """When something may be due if nothing happens until then; what happens may bring it forward."""
     was = run.alarms
-    if was.flapping:
-        return now + SELDOM
     moments = [moment for rule, of in RULES.items() if (moment := of(run, settings)) and rule not in was.open]
     if was.open:
         moments += [was.open[was.shown].at + after for after in settings.remind]
@@ -162,7 +171,8 @@ def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Ev
         origin = (("tenantId", event.tenant), ("projectId", event.project))
         document |= {key: value for key, value in origin if value}
     unchanged = {name: round(getattr(run, name) * 1000) for name in alert.depends}
-    watch = {"was": run.alarms.dump(), "becomes": alert.alarms.dump(), "open": bool(alert.alarms.open), **unchanged}
+    was = run.alarms.dump() if run.kept is None else run.kept
+    watch = {"was": was, "becomes": alert.alarms.dump(), "open": bool(alert.alarms.open), **unchanged}
     spaces = history[-1].spaces if history else {}
     return replace(parse(document, source=SOURCE, received_at=when), watch=watch, spaces=spaces)
 
@@ -187,11 +197,12 @@ def _stalled(run: Run, alarms: Alarms, now: float) -> Alert:
 
 def _recovered(run: Run, over: Sequence[str], alarms: Alarms, now: float) -> Alert:
     rule = min(over, key=[*RULES].index)
-    ended = {"silent": run.heard, "flat": run.moved}.get(rule, now)
-    seconds = max(0, round(ended - run.alarms.open[rule].since))
-    part = {"rule": rule, "seconds": seconds, "flapping": alarms.flapping, "episode": alarms.episode}
-    if alarms.flapping:
-        alarms = replace(alarms, open={})
+    ends = {"silent": run.heard, "flat": run.moved}
+    lasted = {name: max(0, round(ends.get(name, now) - run.alarms.open[name].since)) for name in over}
+    for name in over:
+        alarms = alarms.with_ended(name, lasted[name])
+    flapping = rule in COMING_AND_GOING and alarms.flapping(rule)
+    part = {"rule": rule, "seconds": lasted[rule], "flapping": flapping, "episode": alarms.episode}
     standing = {"stalled": _stalled_part(run, alarms, now)} if alarms.open else {}  # something else is still not right
     return Alert("operation.recovered", {"recovered": part, **standing}, alarms)
 
@@ -210,6 +221,7 @@ def _stalled_part(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:
         "estimateMoved": run.estimate_moves,
         "deadline": iso(run.deadline),
         "reminder": alarm.reminders,
+        "last": alarm.last,
         "episode": alarms.episode,
     }
 

@@ -20,7 +20,7 @@ _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 OUTCOME_PARTS = ("results", "error", "cancellation")
 # The alarm of an event that has none.
 STALLED = {"rule": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
-           "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0}  # fmt: skip
+           "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0, "last": False}  # fmt: skip
 # The result of a button, where none was pressed.
 ACTION = {"name": "", "user": "", "userName": "", "ok": False, "unknown": False, "detail": "", "newOperationId": ""}
 RECOVERED = {"rule": "", "seconds": None, "flapping": False}

@@ -51,7 +51,9 @@ they are hashed first.
     {relay}:stalled                set     <op> of each run that has an alarm
     {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given; asked: ms
                                            of the last reconciliation; reconciled: ms up to which new runs are known;
-                                           latest: ms of the last pulse, by which a clock that is set back is noticed
+                                           latest: ms of the last pulse, by which a clock that is set back is noticed;
+                                           back: ms at which relay was back from its last absence;
+                                           failed:<tick>: s since the epoch and why, of a tick that failed last
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:epoch                  string  random, made with the first pulse: another one says that all was deleted

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from relay.domain.events import Event
+from relay.domain.faults import own_line
 from relay.domain.parsing import load
 from relay.domain.runs import Alarms, Run
 from relay.store.client import call
 from relay.store.keys import PREFIX, TICKS
 from relay.store.queue import Store
+
+log = structlog.get_logger(__name__)
 
 AWAY = 120.0  # seconds without a tick of any process after which relay was away
 PAUSE = 20.0  # seconds for which a run that was given out is not given again: less than between two ticks
@@ -59,10 +64,25 @@ class Runs:
         last = await call(self._store.redis.hget(TICKS, "last"))
         return int(last) / 1000 if last else None
 
+    async def report_tick(self, name: str, fault: str) -> None:
+        """What went wrong with the newest tick of this name, of any process; '' for nothing."""
+        redis, kept = self._store.redis, f"failed:{name}"
+        moment = await self._store.time()
+        await call(redis.hset(TICKS, kept, f"{moment:.0f} {fault}") if fault else redis.hdel(TICKS, kept))
+
+    async def failed_ticks(self) -> dict[str, tuple[float, str]]:
+        """The ticks that failed last: when, by Redis's clock, and why."""
+        row = await call(self._store.redis.hgetall(TICKS))
+        failed = {name[7:].decode(): value.decode("utf-8", "replace") for name, value in row.items()
+                  if name.startswith(b"failed:")}  # fmt: skip
+        return {name: (float(text.partition(" ")[0]), text.partition(" ")[2]) for name, text in failed.items()}
+
     async def due(self, most: int) -> Page:
         """Runs that may be due, the longest waiting first."""
         now, looked, *rows = await self._store.scripts.run("watch", ["due", most, int(PAUSE * 1000), *FIELDS])
-        runs = [DueRun(name.decode(), int(ticket), run_of(values)) for name, ticket, values in rows]
+        runs = [
+            DueRun(name.decode(), int(ticket), run) for name, ticket, values in rows if (run := _read(name, values))
+        ]
         return Page(int(now) / 1000, runs, int(looked) >= most)
 
     async def check_again_at(self, times: Sequence[tuple[DueRun, float]]) -> None:
@@ -82,6 +102,8 @@ def run_of(values: Sequence[bytes | None]) -> Run:
     """A run from the texts of `FIELDS`."""
     text = dict(zip(FIELDS, ((value or b"").decode("utf-8", "replace") for value in values), strict=True))
 
+    alarms = _alarms(text["id"], text["watch:alarms"])
+
     def seconds(name: str) -> float | None:
         return float(text[name]) / 1000 if text[name] else None
 
@@ -97,5 +119,24 @@ def run_of(values: Sequence[bytes | None]) -> Run:
         planned=seconds("watch:planned") or 0.0,
         estimate_moves=int(text["watch:moves"] or 0),
         deadline=seconds("watch:deadline"),
-        alarms=Alarms.load(text["watch:alarms"]),
+        alarms=alarms,
+        kept=text["watch:alarms"],
     )
+
+
+def _read(name: bytes, values: Sequence[bytes | None]) -> Run | None:
+    """None for a row that cannot be read: that costs one run its watch, and not all of them."""
+    try:
+        return run_of(values)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is so at every tick
+        log.error("watchdog.unreadable", operation=name.decode(), error=type(error).__name__, place=own_line(error))
+        return None
+
+
+def _alarms(subject: str, text: str) -> Alarms:
+    """Alarms that cannot be read begin anew: people may hear of one twice, which is better than never."""
+    try:
+        return Alarms.load(text)
+    except (ValueError, TypeError, AttributeError) as error:
+        log.warning("watchdog.alarms_unreadable", subject=subject, error=type(error).__name__)
+        return Alarms()

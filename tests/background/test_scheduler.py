@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,16 @@ import pytest
 from aiohttp import ClientSession
 
 from relay.background.scheduler import Scheduler
+from relay.config import parse_config
 from relay.errors import StoreUnavailable
+from relay.health import Health
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.keys import TICKS, operation
 from relay.store.runs import Runs
+from tests.support import events
 from tests.support.clock import Clock
+from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.runs import HOUR, MINUTE, Watched, iso
@@ -200,6 +206,90 @@ async def test_a_run_that_comes_and_goes_is_told_four_times_and_then_no_more(rel
     assert (await Runs(relay.store).tick(0)).stalled == 0
 
 
+async def test_a_run_that_comes_and_goes_and_then_dies_is_told_past_its_deadline_and_after_a_much_longer_silence(
+    relay: Watched,
+) -> None:
+    deadline = iso(relay.clock() + 4 * HOUR)
+    for percentage in range(1, 19):  # its usual gap is a minute
+        await relay.progress(percentage, timeoutAt=deadline)
+        await relay.passes(16 * MINUTE if percentage > 14 else MINUTE)
+    await relay.progress(20, timeoutAt=deadline)  # the last sign of life
+    await relay.passes(MINUTE)
+    flapping = len(relay.told)
+    assert relay.words[-1] == "recovered silent flapping"
+
+    await relay.passes(3 * HOUR, every=MINUTE)
+
+    assert [word for word in relay.words[flapping:] if word != "stalled silent 1"] == [
+        "stalled silent",
+        "stalled deadline",
+    ]
+    died = next(event for event in relay.told[flapping:] if event.document["stalled"]["rule"] == "silent")
+    assert died.document["stalled"]["seconds"] == pytest.approx(4 * 16 * MINUTE, abs=2 * MINUTE)
+
+
+async def test_what_waited_long_in_a_queue_and_died_after_its_first_progress_is_told_in_a_quarter_of_an_hour(
+    relay: Watched,
+) -> None:
+    await relay.started()
+    await relay.passes(2 * HOUR, every=MINUTE)
+    told = len(relay.told)
+    await relay.progress(1)
+    await relay.passes(17 * MINUTE, every=MINUTE)
+
+    assert relay.words[told:] == ["recovered silent", "stalled silent"]
+
+
+async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> None:
+    for percentage in range(1, 3):
+        await relay.progress(percentage)
+        await relay.passes(MINUTE)
+    relay.clock.advance(6 * HOUR)
+    await relay.tick()
+    for percentage in range(3, 5):
+        await relay.progress(percentage)
+        await relay.passes(MINUTE)
+
+    gaps = await relay.store.redis.hget("{relay}:operation:" + operation(events.progress(1).subject), "watch:gaps")
+    assert gaps == b"60000 60000"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["{", '{"open": {"silent": {"at": "noon"}}}', '{"newer": 1, "open": {"silent": {"at": 1, "since": 1, "x": 2}}}'],
+)
+async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_watch(relay: Watched, damage: str) -> None:
+    for name in ("op-1", "op-2"):
+        await relay.progress(40, operationId=name)
+    await relay.store.redis.hset("{relay}:operation:" + operation("op-1"), "watch:alarms", damage)
+
+    await relay.passes(2 * HOUR, every=MINUTE)
+
+    told = [event.subject for event in relay.told if event.name == "operation.stalled"]
+    assert {"op-1", "op-2"} <= {*told}
+
+
+async def test_a_row_that_is_damaged_beyond_its_alarms_costs_that_run_alone(relay: Watched) -> None:
+    for name in ("op-1", "op-2"):
+        await relay.progress(40, operationId=name)
+    await relay.store.redis.hset("{relay}:operation:" + operation("op-1"), "watch:gaps", "none at all")
+
+    await relay.passes(20 * MINUTE, every=MINUTE)
+
+    assert [event.subject for event in relay.told] == ["op-2"]
+
+
+async def test_a_run_that_is_silent_for_29_days_is_told_a_last_time(process: Callable[..., Watched]) -> None:
+    relay = process(watchdog="{startup_grace: 0s}")  # the ticks of this test are an hour apart
+    await relay.progress(40)
+    await relay.passes(31 * 24 * HOUR, every=HOUR)
+
+    assert relay.words == ["stalled silent", "stalled silent 1", "stalled silent 2", "stalled silent 3",
+                           "stalled silent 4 last"]  # fmt: skip
+    assert relay.told[-1].document["stalled"]["seconds"] == pytest.approx(29 * 24 * HOUR, abs=HOUR)
+    assert await relay.store.redis.zcard("{relay}:watch") == 0
+
+
 async def test_a_silence_that_ends_leaves_the_other_alarm_standing(relay: Watched) -> None:
     begun = relay.clock()
     await relay.progress(40, startTime=iso(begun), estimatedCompletion=iso(begun + MINUTE))
@@ -304,6 +394,36 @@ async def test_a_tick_that_fails_costs_the_others_nothing_and_is_tried_again(clo
     await scheduler.tick()
 
     assert ticked == [clock() - 30, clock()]
+
+
+async def test_readyz_says_which_tick_failed_last_until_it_is_done_again(store: Store, clock: Clock) -> None:
+    faults: list[Exception] = [TypeError("of a stranger's document")]
+
+    async def tick(_now: float) -> None:
+        if faults:
+            raise faults[0]
+
+    health = Health(store, lambda: parse_config(GOOD, env=SECRETS, channels=CHANNELS), clock=clock)
+    await health.prepare()
+    scheduler = Scheduler({"watchdog": tick}, clock=clock, report=Runs(store).report_tick)
+    await scheduler.tick()
+    await store.redis.hset(TICKS, "failed:watchdog", f"{await store.time() - 12:.0f} {await fault_of(store)}")
+
+    failed = await health.readiness()
+    faults.clear()
+    await scheduler.tick()
+    done = await health.readiness()
+
+    assert failed.ready
+    assert re.fullmatch(
+        r"failed 1[23] s ago: TypeError at relay/background/scheduler\.py:\d+", failed.checks["tick:watchdog"]
+    )
+    assert "tick:watchdog" not in done.checks
+
+
+async def fault_of(store: Store) -> str:
+    ((_, fault),) = (await Runs(store).failed_ticks()).values()
+    return fault
 
 
 async def test_an_outage_of_redis_is_survived_and_followed_by_a_grace(clock: Clock) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from relay.domain.identity import fingerprint
-from relay.domain.runs import FLAPPING, Alarm, Alarms, Run
-from relay.policy.watchdog import RULES, SELDOM, SOON, Alert, Watchdog, decide, event_of, next_look
+from relay.domain.runs import FLAPPING, Alarm, Alarms, Ended, Run
+from relay.policy.watchdog import RULES, SOON, Alert, Watchdog, decide, event_of, next_look
 from tests.support import events
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -41,7 +41,8 @@ CASES = [
     pytest.param(run(moved=NOW - 20 * MINUTE), 10 * MINUTE, "stalled flat", id="the same for half an hour"),
     pytest.param(run(moved=NOW - 20 * MINUTE), 10 * MINUTE - 1, "", id="the same for not quite half an hour"),
     pytest.param(run(moved=NOW - 20 * MINUTE), 16 * MINUTE, "stalled silent", id="what is silent is not flat as well"),
-    pytest.param(run(gaps=(1200.0,)), 31 * MINUTE, "", id="flat is said only of events that repeat"),
+    pytest.param(run(gaps=(7200.0, 7200.0)), 15 * MINUTE, "stalled silent", id="two gaps are no rhythm"),
+    pytest.param(run(gaps=(1200.0,) * 3), 31 * MINUTE, "", id="flat is said only of events that repeat"),
     pytest.param(run(moved=NOW - HOUR, percentage=None), MINUTE, "", id="without a percentage nothing is flat"),
     pytest.param(run(estimate=NOW + MINUTE), 11 * MINUTE - 1, "", id="ten minutes are granted to the shortest plan"),
     pytest.param(run(estimate=NOW + MINUTE), 11 * MINUTE, "stalled overdue", id="and no more than they"),
@@ -138,15 +139,38 @@ def test_after_a_silence_people_first_hear_that_it_goes_on() -> None:
     assert rule_of(decide(goes_on, SETTINGS, NOW + 31 * MINUTE)) == "stalled flat"
 
 
-def test_what_comes_and_goes_is_told_no_more() -> None:
-    alarms = Alarms({"silent": Alarm(NOW - HOUR, NOW - HOUR)}, episode=FLAPPING + 1, recoveries=FLAPPING)
-
+def flapped(**changes: Any) -> Run:
+    """One whose longest of many silences was an hour; it goes on now."""
+    ended = {"silent": Ended(FLAPPING, 600.0)}
+    alarms = Alarms({"silent": Alarm(NOW - HOUR, NOW - HOUR)}, episode=FLAPPING + 1, ended=ended)
     news = decide(run(alarms=alarms), SETTINGS, NOW)
     assert news
     assert news.parts["recovered"]["flapping"]
-    later = run(alarms=news.alarms, deadline=NOW)
-    assert decide(later, SETTINGS, NOW + HOUR) is None
-    assert next_look(later, SETTINGS, NOW + HOUR) == NOW + HOUR + SELDOM
+    return run(alarms=news.alarms, **changes)
+
+
+def test_what_comes_and_goes_is_told_again_after_a_much_longer_time_alone() -> None:
+    assert decide(flapped(), SETTINGS, NOW + 4 * HOUR - 1) is None
+    news = decide(flapped(), SETTINGS, NOW + 4 * HOUR)
+    assert rule_of(news) == "stalled silent"
+    assert next_look(flapped(), SETTINGS, NOW + 4 * HOUR - MINUTE) == NOW + 4 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [({"deadline": NOW}, "deadline"), ({"estimate": NOW}, "overdue"), ({"moved": NOW - HOUR}, "flat")],
+)
+def test_what_comes_and_goes_silences_its_own_rule_alone(changes: dict[str, float], rule: str) -> None:
+    of = flapped(**changes)
+    of = replace(of, heard=NOW + 50 * MINUTE, alarms=replace(of.alarms, resumed=NOW))
+
+    assert rule_of(decide(of, SETTINGS, NOW + HOUR)) == f"stalled {rule}"
+
+
+def test_an_alarm_kept_by_an_older_relay_is_read() -> None:
+    kept = '{"open":{},"episode":5,"recoveries":4,"resumed":7.0}'
+
+    assert Alarms.load(kept) == Alarms(episode=5, ended={"silent": Ended(4, 0.0)}, resumed=7.0)
 
 
 def test_the_event_is_about_all_that_is_known() -> None:
@@ -164,7 +188,7 @@ def test_the_event_is_about_all_that_is_known() -> None:
     assert event.document["stalled"] == {
         "rule": "silent", "since": "2024-01-20T11:05:00+00:00", "seconds": 900, "percentage": 68.0, "phase": "",
         "lastEvent": "2024-01-20T11:05:00+00:00", "firstEstimate": "", "estimateMoved": 0, "deadline": "",
-        "reminder": 0, "episode": 1,
+        "reminder": 0, "last": False, "episode": 1,
     }  # fmt: skip
     assert fingerprint(event) == fingerprint(event_of(news, of, history, NOW + 7))
 
@@ -218,6 +242,6 @@ def test_however_time_passes_nothing_is_told_twice_and_what_is_kept_can_be_read_
 def test_silence_is_measured_by_the_runs_own_rhythm(of: Run, after: float) -> None:
     news = decide(of, SETTINGS, NOW + after)
 
-    patience = max(15 * MINUTE, 3 * median(of.gaps) if of.gaps else 0)
+    patience = max(15 * MINUTE, 3 * median(of.gaps) if len(of.gaps) >= 3 else 0)
     silent = NOW + after - of.heard >= patience
     assert (news is not None and "silent" in news.alarms.open) == silent

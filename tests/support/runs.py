@@ -86,6 +86,8 @@ def words_of(event: Event) -> str:
         words.append(str(part["reminder"]))
     if part.get("flapping"):
         words.append("flapping")
+    if part.get("last"):
+        words.append("last")
     return " ".join(words)
 
 

@@ -155,12 +155,21 @@ end
 
 local GAPS, ECHO = 15, 60000 -- the gaps of a run that are kept, and the ms within which a repetition is no sign of rhythm
 
+-- Whether relay was away after this moment, or is only just back (watch.lua, tick).
+local ABSENCE = 120000
+local function away_since(moment)
+  if now - moment < ABSENCE then return false end
+  local t = redis.call('HMGET', P .. 'ticks', 'last', 'back')
+  return t[1] and now - tonumber(t[1]) > ABSENCE or t[2] and moment < tonumber(t[2])
+end
+
 -- A sign of life, for the watchdog (relay/policy/watchdog.py). What is told again counts too, because a run that is stuck says
 -- the same over and over; but the webhook and the callback of one fact, a moment apart, say nothing of its rhythm.
-local function heard(key, plan, again)
+local function heard(key, plan, again, was)
   local w = redis.call('HMGET', key, 'watch:heard', 'watch:gaps')
   local last = tonumber(w[1] or '')
-  if last and not (again and now - last < ECHO) then
+  -- Neither the wait for the first progress is rhythm, nor a time in which relay itself was away.
+  if last and was.rank == RUNNING and not (again and now - last < ECHO) and not away_since(last) then
     local gaps = {now - last}
     for gap in (w[2] or ''):gmatch('%d+') do
       if #gaps < GAPS then gaps[#gaps + 1] = gap end
@@ -172,9 +181,9 @@ local function heard(key, plan, again)
 end
 
 -- A repetition, or what came late. A new phase at an old percentage is a move all the same.
-local function heard_again(key, plan)
+local function heard_again(key, plan, was)
   if not plan.run or not redis.call('ZSCORE', WATCH, plan.operation) then return end
-  heard(key, plan, true)
+  heard(key, plan, true, was)
   if plan.phase ~= '' and plan.at >= tonumber(redis.call('HGET', key, 'at') or '0')
     and plan.phase ~= redis.call('HGET', key, 'watch:phase') then
     redis.call('HSET', key, 'watch:moved', now, 'watch:phase', plan.phase)
@@ -187,12 +196,12 @@ local function observe(key, plan, was)
   if plan.rank == TERMINAL then return unwatch(plan.operation) end
   local run = plan.run
   if not run then
-    if redis.call('HEXISTS', key, 'watch:heard') == 1 then heard(key, plan) end
+    if redis.call('HEXISTS', key, 'watch:heard') == 1 then heard(key, plan, false, was) end
     return
   end
   local w = redis.call('HMGET', key, 'watch:heard', 'watch:phase', 'watch:estimate', 'watch:estimated', 'watch:planned',
                        'watch:deadline')
-  heard(key, plan)
+  heard(key, plan, false, was)
   if not w[1] or plan.phase_end or plan.phase ~= '' and plan.phase ~= (w[2] or '')
     or plan.percentage and plan.percentage > (was.percentage or -1) then
     redis.call('HSET', key, 'watch:moved', now)
@@ -509,7 +518,7 @@ local function accept(delivery_digest, fact_digest, plan, body)
   local told = seen(fact_digest) or used and plan.as_stated and seen(from_hex(plan.as_stated))
   if told or says_less(plan, was) then
     count('duplicates')
-    if not used then heard_again(key, plan) end
+    if not used then heard_again(key, plan, was) end
     return {'duplicate', 0}
   end
   if elsewhere(plan) then -- nothing is done yet
@@ -531,7 +540,7 @@ local function accept(delivery_digest, fact_digest, plan, body)
   remember(fact_digest)
   if late(plan, was) then
     count('late')
-    if plan.retry == was.retry then heard_again(key, plan) end
+    if plan.retry == was.retry then heard_again(key, plan, was) end
     note(plan.operation, 'late', plan.name, plan.percentage or '')
     return {'late' .. as, 0}
   end

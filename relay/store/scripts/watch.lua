@@ -10,7 +10,10 @@ function verbs.tick(gap, grace)
   local key = P .. 'ticks'
   local t = redis.call('HMGET', key, 'last', 'grace')
   local last, till = tonumber(t[1] or '0'), tonumber(t[2] or '0')
-  if now - last > tonumber(gap) then till = now + tonumber(grace) end
+  if now - last > tonumber(gap) then
+    till = now + tonumber(grace)
+    redis.call('HSET', key, 'back', now)
+  end
   redis.call('HSET', key, 'last', now, 'grace', till)
   -- With the watchdog off nobody looks at the runs; what is long forgotten leaves all the same.
   local old = now - KEEP_OPERATION
