@@ -12,6 +12,7 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
+from relay.domain.completion import completed
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import PRESSED, fill, number_member
@@ -89,6 +90,12 @@ class Ingest:
 
     async def _accepted(self, event: Event, targets: Sequence[Target]) -> Accepted:
         accepted = await self._store.accept(event, targets)
+        if accepted.status == "fuller":
+            kept = await self._store.kept(event)
+            if kept:
+                with handling():
+                    kept = completed(kept, event)
+            accepted = await self._store.accept(kept or event, targets, completes=True)
         if accepted.deliveries and self._wake:
             self._wake()
         if accepted.id_reused:

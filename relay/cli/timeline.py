@@ -20,6 +20,7 @@ from relay.store.queue import NOWHERE
 NOTED = {
     "accepted": ("event", "status", "percentage", "source"),
     "late": ("event", "percentage"),
+    "completed": ("event", "source"),
     "queued": ("destination", "address"),
     "held": ("destination", "reason", "address"),
     "digested": ("destination", "address"),

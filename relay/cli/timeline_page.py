@@ -25,6 +25,7 @@ WHY = {
 SENTENCES = {
     "accepted": "{summary}, from {source}",
     "late": "{summary} came late: something newer was known, so nobody is told",
+    "completed": "{event} again, from {source}: it says more, so what stands is completed",
     "queued": "queued for {address}",
     "held": "held: {why}",
     "digested": "in the digest for {address}",

@@ -106,10 +106,11 @@ class Target:
 class Accepted:
     """The store's answer to accept.
 
+    fuller: nothing was done, because the outcome is known but this says more of it (relay.domain.completion).
     elsewhere: nothing was done, because meanwhile it was decided whose run it is; it is to be looked up again.
     """
 
-    status: Literal["accepted", "duplicate", "late", "elsewhere"]
+    status: Literal["accepted", "duplicate", "late", "elsewhere", "fuller"]
     deliveries: int = 0  # addresses this event will reach
     held: tuple[tuple[str, str], ...] = ()  # (destination, reason)
     id_reused: bool = False  # another fact came under the same delivery id before

@@ -6,7 +6,7 @@ they are hashed first.
     {relay}:ledger                 hash    the counters; accepted = pending + held:* + delivered + superseded
                                            + digested + dead + dropped, at all times
     {relay}:operation:<op>         hash    what is known: order (rank, retry, percentage, phases, at, seq), facts
-                                           (fact:*), newest event of each name (doc:*, seq:*), gates (gate:<lane>),
+                                           (fact:*), newest event of each name (doc:*, seq:*, says:*), gates (gate:<lane>),
                                            its newest state in a few words (entry), whose run it is (led),
                                            what the watchdog goes by (watch:*), what buttons
                                            asked for (asked:<action>:<run>), who pressed Cancel (fact:pressed)
@@ -52,8 +52,8 @@ they are hashed first.
     {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given; asked: ms
                                            of the last reconciliation; reconciled: ms up to which new runs are known;
                                            latest: ms of the last pulse, by which a clock that is set back is noticed;
-                                           back: ms at which relay was back from its last absence;
-                                           failed:<tick>: s since the epoch and why, of a tick that failed last
+                                           back: ms at which relay was back from its last absence; failed:<tick>: when
+                                           (seconds) and why, of a tick that failed last
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:epoch                  string  random, made with the first pulse: another one says that all was deleted

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from relay.domain.completion import said
 from relay.domain.deliveries import Accepted, Delivery, Digest, Each, Kind, Limit, Live, Target, Window
 from relay.domain.events import Event
 from relay.domain.facts import facts
@@ -38,7 +39,7 @@ BUNDLE_KINDS: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "r
 KEPT_DAYS = 9
 
 
-def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments:
+def accept_arguments(event: Event, targets: Sequence[Target], *, completes: bool = False) -> AcceptArguments:
     """The plan is all that accept decides by; the body is kept as it is and never looked into by Redis.
 
     Encoded here: what cannot be, fails its own event and not those that travel with it.
@@ -84,6 +85,7 @@ def accept_arguments(event: Event, targets: Sequence[Target]) -> AcceptArguments
     elif not event.about_batch and plan.get("rank", 2) < 2:
         plan["run"] = _times(event)
     plan |= _begun(event) | _progress(event) | _as_stated(event) | _spaces(event)
+    plan |= _if_any(says=said(event), completes=completes)
     producer = [event.producer] if event.producer else []
     whose = [space.dump()] if (space := Space.of_event(event)) != Space() else []
     sender_id = digest("delivery", event.source, event.id, *producer, *whose) if event.id else b""

@@ -14,6 +14,7 @@ from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.domain.events import Event
 from relay.domain.facts import AUDIENCE, LASTING, PRESSED
 from relay.domain.faults import handling, own_line
+from relay.domain.parsing import load
 from relay.domain.spaces import Space
 from relay.errors import StoreUnavailable
 from relay.store import keys, plan
@@ -121,14 +122,23 @@ class Store:
         """Make due what any process holds. Only for whoever knows that no other lives."""
         await self.scripts.run("pulse", ["alone"])
 
-    async def accept(self, event: Event, targets: Sequence[Target]) -> Accepted:
+    async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool = False) -> Accepted:
         """Make the event and all its deliveries durable, or recognise it. StoreUnavailable: nothing is promised.
+
+        `completes`: it is a known outcome with what another report of it adds; live messages are brought up to date.
 
         HandlingFailed: nothing is promised either, and the next try would fail as well.
         """
         with handling():
-            arguments = plan.accept_arguments(event, targets)
+            arguments = plan.accept_arguments(event, targets, completes=completes)
         return await self._accepts.submit(arguments)
+
+    async def kept(self, event: Event) -> Event | None:
+        """The newest event of this name that is kept of its operation."""
+        name = keys.operation(event.subject, event.space(event.subject))
+        body = await call(self.redis.hget(f"{keys.PREFIX}operation:{name}", f"doc:{event.name}"))
+        with handling():
+            return load(body) if body else None
 
     async def known(self, subject: str, space: Space | Mapping[str, str] = NOWHERE) -> dict[str, str]:
         """The lasting facts stated so far about an operation: type, name, priority, platform, tenant, project, batch.

@@ -92,9 +92,11 @@ async def test_the_webhook_and_the_callback_of_one_completion_are_one_fact(store
     )
     callback = events.event_of(events.seed("operation-results.response"), id="other", source="completion")
 
-    answer = await store.accept(callback, [room()])
+    answers = [await store.accept(callback, [room()], completes=completes) for completes in (False, True, False)]
 
-    assert answer.status == "duplicate"
+    # It says more of it, the results; once that is kept too, it is nothing but a repetition.
+    assert [answer.status for answer in answers] == ["fuller", "duplicate", "duplicate"]
+    assert (await Admin(store).ledger()).counts["pending"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Which reports are one fact, and which runs of one operation are two: people hear of each once, and of none never."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,14 +11,18 @@ import pytest
 from relay import metrics
 from relay.channels import CHANNELS
 from relay.config import parse_config
-from relay.domain.deliveries import Accepted
+from relay.domain.deliveries import Accepted, Digest, Window
+from relay.domain.facts import merge_documents
 from relay.ingest import Ingest
 from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.runs import Runs
 from tests.support import events
-from tests.support.targets import room
+from tests.support.clock import Clock
+from tests.support.flow import Flow, flowing
+from tests.support.queue import claim
+from tests.support.targets import mail, room
 
 CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
@@ -25,6 +30,7 @@ channels: {slack: {token: xoxb-1-identity}}
 destinations: {room: {slack: "#room", mode: each}}
 rules: [{name: all, events: ["operation.*", "batch.*", data.audited], notify: [room]}]
 """
+CONFIGURED = parse_config(CONFIG, env={}, channels=CHANNELS)
 Send = Callable[..., Awaitable[Accepted]]
 
 
@@ -244,3 +250,75 @@ async def test_what_is_sent_again_without_a_time_is_the_same_by_its_id(send: Sen
 
 def reused() -> float:
     return metrics.ids_reused.labels("async-operations")._value.get()
+
+
+ERROR = {"code": "SOURCE_TIMEOUT", "message": "The extractor did not answer."}
+THIN = {"operationId": "op-1", "status": "Failed"}
+FULL = outcome(1, error=ERROR, operation={**THIN, "operationName": "Order-to-Cash"})
+
+
+@pytest.fixture
+async def live(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[Flow]:
+    async with flowing(open_store, clock, live="post_after: 0s, min_interval: 0s") as flow:
+        yield flow
+
+
+async def test_a_repeated_outcome_that_says_more_completes_the_message_that_stands(live: Flow) -> None:
+    await live.send(start(0))
+    await live.wait(10)
+    await live.send(THIN, source="errors")
+    await live.wait(10)
+    told = len(live.messages())
+
+    again = await live.send(FULL)
+    await live.wait(60)
+
+    assert again.status == "duplicate"
+    (root,) = live.roots()
+    assert "Order-to-Cash" in f"{root.text} {root.blocks}"
+    assert "The extractor did not answer." in f"{root.text} {root.blocks}"
+    assert len(live.messages()) == told
+
+
+async def test_a_repeated_outcome_that_says_the_same_or_less_edits_nothing(live: Flow) -> None:
+    await live.send(FULL)
+    await live.wait(10)
+    calls = len(live.slack.calls)
+
+    answers = [(await live.send(document, source="errors")).status for document in (FULL, THIN, FULL)]
+    await live.wait(60)
+
+    assert (answers, len(live.slack.calls)) == (["duplicate"] * 3, calls)
+
+
+async def test_a_report_adds_to_an_outcome_and_takes_nothing_from_it(live: Flow) -> None:
+    await live.send(FULL)
+    await live.send(outcome(1, error={"code": "OTHER", "phase": "Load"}), source="errors")
+
+    (kept,) = await live.admin.events("op-1")
+
+    assert kept.error == {**ERROR, "phase": "Load"}
+    assert kept.operation
+    assert kept.operation.name == "Order-to-Cash"
+
+
+async def test_what_is_still_queued_says_what_was_reported_meanwhile(store: Store, send: Send) -> None:
+    await send(outcome(1))
+    await send(FULL, source="errors")
+
+    (delivery,) = await claim(store)
+
+    assert [merged["error"] for merged in [merge_documents(delivery.history)]] == [ERROR]
+
+
+async def test_the_digest_that_is_open_says_it_too(store: Store) -> None:
+    window = Window(events.RECEIVED.timestamp() - 60, events.RECEIVED.timestamp() + 3600)
+    analysts = replace(mail(), how=Digest(windows=(window, Window(window.end, window.end + 3600))))
+    ingest = Ingest(store, lambda: CONFIGURED, CHANNELS)
+    first, fuller = events.event_of(outcome(1)), events.event_of(FULL, source="errors")
+    for event in (first, fuller):
+        await ingest.ingest(event, [analysts])
+
+    digest = await store.bundles.preview(analysts, window)
+
+    assert [entry["error"] for entry in digest.document["entries"]] == [ERROR["message"]]

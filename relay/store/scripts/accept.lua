@@ -59,7 +59,7 @@ end
 -- A retry starts afresh: what the failed run said must not show in the new one, nor hold back its progress.
 local function start_over(key)
   for _, name in ipairs(redis.call('HKEYS', key)) do
-    if name:match('^gate:') or name:match('^doc:') or name:match('^seq:') or name:match('^watch:')
+    if name:match('^gate:') or name:match('^doc:') or name:match('^says:') or name:match('^seq:') or name:match('^watch:')
       or name:match('^mute:') then
       redis.call('HDEL', key, name)
     end
@@ -268,6 +268,19 @@ local function muted(key, target)
   return target.live and redis.call('HEXISTS', key, 'mute:' .. target.lane) == 1
 end
 
+-- What an outcome says beside its status (relay/domain/completion.py), between spaces.
+local function says(plan) return ' ' .. table.concat(plan.says or {}, ' ') .. ' ' end
+
+-- Another report of a known outcome that says more of it than the first one did.
+local function fuller(key, plan, was)
+  if not plan.says or was.rank ~= TERMINAL or plan.retry ~= was.retry then return false end
+  local known = redis.call('HGET', key, 'says:' .. plan.name)
+  if not known then return false end
+  for _, word in ipairs(plan.says) do
+    if not known:find(' ' .. word .. ' ', 1, true) then return true end
+  end
+end
+
 local function advance(key, plan, was, body)
   if plan.watch then return alarm(key, plan, body) end
   if plan.action then return act(key, plan) end
@@ -293,6 +306,7 @@ local function advance(key, plan, was, body)
     end
     if plan.phases then redis.call('HSET', key, 'phases', math.max(plan.phases, was.phases or 0)) end
     redis.call('HSET', key, 'doc:' .. plan.name, body, 'seq:' .. plan.name, seq)
+    if plan.rank == TERMINAL then redis.call('HSET', key, 'says:' .. plan.name, says(plan)) end
   end
   observe(key, plan, was)
   redis.call('PEXPIRE', key, KEEP_OPERATION)
@@ -505,6 +519,27 @@ local function refresh(plan, target, key, seq)
   return 0
 end
 
+-- A known outcome, with what another report of it added: messages that stand are brought up to date, and what is queued
+-- reads it when it is sent. Nothing new is posted.
+local function complete(key, plan, body)
+  redis.call('HSET', key, 'doc:' .. plan.name, body, 'says:' .. plan.name, says(plan))
+  for name, value in pairs(plan.facts) do redis.call('HSETNX', key, 'fact:' .. name, value) end
+  describe(key, plan)
+  note(plan.operation, 'completed', plan.name, plan.sender)
+  local seq = tonumber(redis.call('HGET', key, 'seq'))
+  for _, target in ipairs(plan.targets) do
+    local t = redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted')
+    if target.live and not t[1] and (t[2] or t[3]) and not suppressed(target.destination, target.address) then
+      create(target.id, spec_of(plan, target, seq, 'live'))
+      note(plan.operation, 'queued', target.destination, target.address)
+    end
+    for _, window in ipairs(target.windows or {}) do
+      local box = box_id('digest', target.destination, target.address, window[1], window[2])
+      if not sealed(box) and redis.call('HEXISTS', entries_key(box), plan.operation) == 1 then put(box, plan.operation) end
+    end
+  end
+end
+
 local function accept(delivery_digest, fact_digest, plan, body)
   count('received') -- writes first: a full Redis refuses here, with nothing done
   local key = operation_key(plan.operation)
@@ -517,6 +552,13 @@ local function accept(delivery_digest, fact_digest, plan, body)
   local used = seen(delivery_digest)
   local told = seen(fact_digest) or used and plan.as_stated and seen(from_hex(plan.as_stated))
   if told or says_less(plan, was) then
+    if told and fuller(key, plan, was) then
+      if not plan.completes then -- it is put together with what is known, and comes again
+        count('received', -1)
+        return {'fuller', 0}
+      end
+      complete(key, plan, body)
+    end
     count('duplicates')
     if not used then heard_again(key, plan, was) end
     return {'duplicate', 0}
