@@ -11,7 +11,9 @@ from relay import metrics
 from relay.background.scheduler import PERIOD
 from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
+from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.outage import Outage
+from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.receiver import Readiness
 from relay.store import Store
 from relay.store.admin import Admin
@@ -24,7 +26,15 @@ WATCH = 1.0  # seconds between two looks at Redis
 HOUSEKEEPING = 60  # looks between two clean-ups
 PATIENCE = 2.0  # seconds that a probe waits for Redis
 STRENGTHS = ("memory", "fsync", "replicated")
+REMOVED = "destination_removed: the newest configuration does not have it; what is queued waits, and is dead in 3 days"
+OWN = (PLATFORM,)  # what buttons ask the platform for
 OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
+
+
+def known_addresses(config: Config) -> dict[str, tuple[str, ...]]:
+    """Who may be told, by destination; relay's own, and what operations may ask for, have any address."""
+    anywhere = dict.fromkeys((*OWN, *([DYNAMIC] if config.dynamic_destinations else [])), ("*",))
+    return anywhere | {name: destination.addresses for name, destination in config.destinations.items()}
 
 
 class Health:
@@ -53,6 +63,7 @@ class Health:
         self._weakened = ""  # what `auto` could promise before and cannot any more
         self._emptied: datetime | None = None  # when relay's data was found deleted
         self._looks = 0
+        self._announced: Config | None = None
         self._resuming: asyncio.Task[None] | None = None
 
     @property
@@ -107,6 +118,7 @@ class Health:
             if self._trouble:
                 return
             await self._store.probe()
+            await self._announce()
             await self._measure()
             if housekeeping:
                 await self._clean_up()
@@ -164,7 +176,8 @@ class Health:
                     await self._inspect()
                 await self._store.ping()
                 await self._store.probe()
-                checks |= await self._paused() | await self._stranded() | await self._ticking() | await self._faults()
+                checks |= await self._paused() | await self._stranded() | await self._removed()
+                checks |= await self._ticking() | await self._faults()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
         except StoreUnavailable as error:
@@ -182,6 +195,13 @@ class Health:
             checks["durability"] = self._store.promise.shortfall
         ready = checks["redis"] == "ok" and not self._store.promise.shortfall
         return Readiness(ready, checks)
+
+    async def _announce(self) -> None:
+        """After a start and after each reload: whoever read its file last knows who is to be told."""
+        config = self._config()
+        if config is not self._announced:
+            await self.admin.announce(known_addresses(config))
+            self._announced = config
 
     def resume(self) -> None:
         """Try paused channels and destinations again within seconds: the configuration changed."""
@@ -217,6 +237,11 @@ class Health:
         count = await self.admin.faults()
         which = "1 event waits" if count == 1 else f"{count} events wait"
         return {"quarantine": f"{which} because relay itself failed; see `relay dead list`"} if count else {}
+
+    async def _removed(self) -> dict[str, str]:
+        """What is queued for whom the newest configuration does not have any more."""
+        places = await self.admin.removed(await self._store.time())
+        return {f"destination:{name}/{address}": REMOVED for name, address in places}
 
     async def _measure(self) -> None:
         metrics.clock_skew.set(await self._store.time() - self._clock())

@@ -63,6 +63,12 @@ class Lapsed(Reason):
     UNKNOWN = "outcome unknown", "its worker died or was cut off while it was sending; it may have arrived"
 
 
+class Waiting(Reason):
+    """Of a delivery that is not sent now, whatever its turn."""
+
+    DESTINATION_REMOVED = "destination_removed", "the newest configuration does not have {address} there any more"
+
+
 class Dead(Reason):
     """Of a delivery that is not tried again by itself."""
 
@@ -73,6 +79,7 @@ class Dead(Reason):
     OUTCOME_UNKNOWN = "outcome_unknown", "it may have arrived, so it was not repeated again"
     WORKER_CRASHED = "worker_crashed", "it ended every worker that took it"
     UNREADABLE = "unreadable", "relay itself could not read it; a mended relay tells it after a replay"
+    DESTINATION_REMOVED = "destination_removed", "the newest configuration has not had its destination for three days"
     EXPIRED = "expired", "what it should tell is no longer known"
 
 

@@ -23,6 +23,7 @@ NOTED = {
     "completed": ("event", "source"),
     "queued": ("destination", "address"),
     "held": ("destination", "reason", "address"),
+    "waits": ("destination", "reason", "address"),
     "digested": ("destination", "address"),
     "superseded": ("destination", "reason"),
     "lease lapsed": ("destination", "reason"),

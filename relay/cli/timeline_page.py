@@ -13,14 +13,14 @@ from relay.cli.formatting import local, there
 from relay.cli.options import visible
 from relay.cli.screen import show as show_page
 from relay.domain.runs import LONGER
-from relay.reasons import Dead, Held, Lapsed, Superseded, sentences
+from relay.reasons import Dead, Held, Lapsed, Superseded, Waiting, sentences
 
 COLOURS = {"delivered": "green", "failed": "yellow", "lease lapsed": "yellow", "dead": "red", "late": "dim",
            "held": "dim", "superseded": "dim", "queued": "dim", "digested": "dim"}  # fmt: skip
 
 WHY = {
-    "held": sentences(Held), "superseded": sentences(Superseded), "lease lapsed": sentences(Lapsed),
-    "dead": sentences(Dead),
+    "held": sentences(Held), "waits": sentences(Waiting), "superseded": sentences(Superseded),
+    "lease lapsed": sentences(Lapsed), "dead": sentences(Dead),
 }  # fmt: skip
 SENTENCES = {
     "accepted": "{summary}, from {source}",
@@ -28,6 +28,7 @@ SENTENCES = {
     "completed": "{event} again, from {source}: it says more, so what stands is completed",
     "queued": "queued for {address}",
     "held": "held: {why}",
+    "waits": "waits: {why}",
     "digested": "in the digest for {address}",
     "superseded": "not sent: {why}",
     "lease lapsed": "{why}",

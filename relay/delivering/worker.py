@@ -206,7 +206,7 @@ class Worker:
         failure = failure_of(
             error,
             delivery,
-            policy=self._policy(delivery.destination),
+            policy=self._policy(delivery),
             limits=channel.limits,
             now=self._clock(),
             jitter=self._jitter,
@@ -230,9 +230,11 @@ class Worker:
         consequence = {"reason": failure.reason.value} if failure.reason else {"retry_in": failure.retry_in}
         self._report(delivery, failure.status, started, str(error), **consequence)
 
-    def _policy(self, name: str) -> RetryPolicy:
+    def _policy(self, delivery: Delivery) -> RetryPolicy:
+        if delivery.manners and delivery.manners.retry:
+            return RetryPolicy.model_validate(delivery.manners.retry)
         config = self._config()
-        destination = config.destinations.get(name)
+        destination = config.destinations.get(delivery.destination)
         return (destination and destination.retry) or config.retry
 
     async def _give_up(self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError) -> None:

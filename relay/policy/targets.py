@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from relay.domain.deliveries import Digest, Each, Gate, Limits, Live, Presentation, Target
+from relay.domain.deliveries import Digest, Each, Gate, Limits, Live, Manners, Presentation, Target
 from relay.domain.events import Event
 from relay.policy.destinations import Channels, Destination, DestinationOptions, modes_at, quiet_at, zone_at
 from relay.policy.presentation import OUTCOME_EVENTS, presentation_for, reply_in_batch_thread
 from relay.policy.recipients import BY, NAME, DynamicDestinations, RequestedRecipients, requested_recipients
+from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Decision, Reached
 from relay.policy.schedules import windows
 from relay.reasons import Held
@@ -31,6 +32,8 @@ class Configuration(Protocol):
     def dynamic_destinations(self) -> DynamicDestinations | None: ...
     @property
     def destination_defaults(self) -> DestinationOptions: ...
+    @property
+    def retry(self) -> RetryPolicy: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,14 @@ class Targets:
         """The addresses of a digest, without an event that would reach them."""
         channel, how = destination.channel, Digest(zone_at(destination, self._config.destination_defaults))
         return tuple(
-            Target(destination.name, channel, address, limits=replace(self._limits(channel, address), edit=()), how=how)
+            Target(
+                destination.name,
+                channel,
+                address,
+                limits=replace(self._limits(channel, address), edit=()),
+                how=how,
+                manners=self._manners(destination),
+            )
             for address in destination.addresses
         )
 
@@ -79,6 +89,7 @@ class Targets:
         destination = recipient.destination
         hold_reason = _hold_reason(event, recipient, self._channels[destination.channel])
         presentation, how = _presentation(event, recipient), self._how(event, recipient)
+        manners = self._manners(destination)
         cap = self._new_message_cap(destination.channel) if isinstance(how, Live) else None
         return tuple(
             Target(
@@ -89,6 +100,7 @@ class Targets:
                 limits=replace(self._limits(destination.channel, address), new_message_cap=cap),
                 hold_reason=hold_reason,
                 how=how,
+                manners=manners,
             )
             for address in destination.addresses
         )
@@ -140,6 +152,15 @@ class Targets:
             post_after=live.post_after,
             min_interval=live.batch_interval if event.about_batch else live.min_interval,
             update_only=recipient.update_only,
+        )
+
+    def _manners(self, destination: Destination) -> Manners:
+        defaults = self._config.destination_defaults
+        return Manners(
+            destination.language or defaults.language or "",
+            zone_at(destination, defaults),
+            destination.mention,
+            (destination.retry or self._config.retry).model_dump(),
         )
 
     def _limits(self, channel: str, address: str) -> Limits:

@@ -18,6 +18,7 @@ from relay.store.queue import NOWHERE, Store
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 KEEP_DEAD_DAYS = 30
 STEP, STEPS = 100, 100  # deliveries given up in one step, and steps in one go
+HELD_BACK = 180.0  # seconds; claim.lua looks at what it holds back each minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,26 @@ class Admin:
             if reason is not None:  # until something arrives there, it is paused or being probed
                 reasons[scope] = reason.decode("utf-8", "replace")
         return reasons
+
+    async def announce(self, addresses: Mapping[str, Sequence[str]]) -> None:
+        """Say which destinations there are, and their addresses (`*`: any): the newest configuration decides.
+
+        What is queued for others is held back by every process, also by one that still has them.
+        """
+        names: dict[Any, Any] = {f"{name}\0{address}": 1 for name, them in addresses.items() for address in them}
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.delete(keys.DESTINATIONS)
+            pipeline.hset(keys.DESTINATIONS, mapping=names)
+            await call(pipeline.execute())
+
+    async def removed(self, now: float) -> list[tuple[str, str]]:
+        """Destination and address of what was held back in the last minutes, because they are configured no more."""
+        row = await call(self._redis.hgetall(keys.REMOVED))
+        stale = [name for name, at in row.items() if now - int(at) / 1000 > HELD_BACK]
+        if stale:
+            await call(self._redis.hdel(keys.REMOVED, *stale))
+        places = sorted(name.decode("utf-8", "replace").partition("\0") for name in row.keys() - {*stale})
+        return [(destination, address) for destination, _, address in places]
 
     async def resume_all(self, scopes: Sequence[str]) -> None:
         """Forget these pauses and long throttles: the configuration changed, so the reason may be gone."""

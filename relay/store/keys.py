@@ -6,9 +6,9 @@ they are hashed first.
     {relay}:ledger                 hash    the counters; accepted = pending + held:* + delivered + superseded
                                            + digested + dead + dropped, at all times
     {relay}:operation:<op>         hash    what is known: order (rank, retry, percentage, phases, at, seq), facts
-                                           (fact:*), newest event of each name (doc:*, seq:*, says:*), gates (gate:<lane>),
-                                           its newest state in a few words (entry), whose run it is (led),
-                                           what the watchdog goes by (watch:*), what buttons
+                                           (fact:*), newest event of each name (doc:*, seq:*, says:*), gates
+                                           (gate:<lane>), its newest state in a few words (entry), whose run it is
+                                           (led), what the watchdog goes by (watch:*), what buttons
                                            asked for (asked:<action>:<run>), who pressed Cancel (fact:pressed)
                                            and where it is muted (mute:<lane>)
     {relay}:spaces:<op>            set     the other platforms, tenants and projects that use this id (JSON); the first
@@ -55,6 +55,9 @@ they are hashed first.
                                            back: ms at which relay was back from its last absence; failed:<tick>: when
                                            (seconds) and why, of a tick that failed last
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
+    {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1
+    {relay}:removed                hash    what is not in it, but has deliveries: the same → ms at which one was held
+                                           back
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:epoch                  string  random, made with the first pulse: another one says that all was deleted
     {relay}:schema                 string  the version of this layout
@@ -72,6 +75,8 @@ FAULTS = PREFIX + "faults"
 SUPPRESSED = PREFIX + "suppressed"
 KEY = PREFIX + "key"
 QUEUES = (":urgent", ":stalled", ":phases")
+DESTINATIONS = PREFIX + "destinations"
+REMOVED = PREFIX + "removed"
 TICKS = PREFIX + "ticks"
 SCHEMA = PREFIX + "schema"
 SCHEMA_VERSION = "1"

@@ -183,7 +183,28 @@ local function take(id, d, set)
     end
   end
   return {id, lease, d.destination, channel, d.address, d.kind, d.attempts, d.unknowns, d.created, body, known, thread,
-          d.lane}
+          d.lane, d.limits}
+end
+
+-- The newest configuration has no such destination, or not this address of it: perhaps a person was taken out. It waits,
+-- for a newer relay may have it; in the end it is a dead letter.
+local announced = redis.call('EXISTS', P .. 'destinations') == 1
+local REMOVED_RECHECK, REMOVED_KEPT = 60000, 3 * DAY
+local function removed(id, d, set)
+  if not announced then return false end
+  for _, name in ipairs({d.destination .. '\0' .. d.address, d.destination .. '\0*'}) do
+    if redis.call('HEXISTS', P .. 'destinations', name) == 1 then return false end
+  end
+  if redis.call('HSETNX', delivery_key(id), 'removed', now) == 1 then
+    note(d.operation, 'waits', d.destination, 'destination_removed', d.address)
+  elseif now - tonumber(field(id, 'removed')) > REMOVED_KEPT then
+    bury(id, 'destination_removed', 'the newest configuration has no ' .. d.destination .. ' with ' .. d.address)
+    return true
+  end
+  redis.call('HSET', P .. 'removed', d.destination .. '\0' .. d.address, now)
+  redis.call('HSET', delivery_key(id), 'due', now + REMOVED_RECHECK)
+  redis.call('ZADD', set, now + REMOVED_RECHECK, id)
+  return true
 end
 
 local function claim(id, set)
@@ -211,6 +232,7 @@ local function claim(id, set)
   end
   d.edit = converges(d.kind) and redis.call('HGET', thread_key(d.lane), 'posted')
   d.calls, d.channel = cjson.decode(d.limits), channel
+  if removed(id, d, set) then return nil end
   if instead(id, d) then return nil end
   local wait, scope = wait_of(d)
   if scope and wait > PARKED_FROM then

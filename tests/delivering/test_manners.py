@@ -1,0 +1,145 @@
+"""What a message needs of the configuration travels with it, and nobody is told whom the newest one does not have."""
+
+from collections.abc import Callable
+
+from relay.config import Config, parse_config
+from relay.delivering.worker import Worker
+from relay.domain.deliveries import Accepted
+from relay.errors import DeliveryError
+from relay.health import Health, known_addresses
+from relay.ingest import Ingest
+from relay.store import Store
+from relay.store.admin import Admin
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.configuration import CHANNELS
+from tests.support.flow import RENDERER
+from tests.support.wire import Wire
+from tests.support.workers import worker_of
+
+TOP = """
+sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
+channels: {slack: {token: xoxb-1-manners}}
+"""
+NEWER = (
+    TOP
+    + """
+destinations:
+  ops:
+    {slack: "#ops", mode: each, language: de,
+     timezone: Asia/Tokyo, mention: {failed: [U0123ABCD]}, retry: {max_retries: 0}}
+rules: [{name: all, events: ["operation.*"], notify: [ops]}]
+"""
+)
+OLDER = (
+    TOP
+    + """
+destinations: {room: {slack: "#room", mode: each}}
+rules: [{name: all, events: ["operation.*"], notify: [room]}]
+"""
+)
+DAY = 86_400
+
+
+def config_of(text: str) -> Config:
+    return parse_config(text, env={}, channels=CHANNELS)
+
+
+async def accepted(store: Store, config: Config) -> Accepted:
+    return await Ingest(store, lambda: config, CHANNELS).ingest(events.failed())
+
+
+def older(store: Store, wire: Wire, clock: Clock) -> Worker:
+    return worker_of(store, {"slack": wire}, config_of(OLDER), RENDERER, clock=clock)
+
+
+async def test_a_relay_with_an_older_file_tells_a_new_destination_as_the_newer_one_says(
+    store: Store, wire: Wire, clock: Clock
+) -> None:
+    await accepted(store, config_of(NEWER))
+
+    await older(store, wire, clock).run_once("slack")
+
+    (notification,) = wire.arrived
+    assert (notification.language, notification.mentions) == ("de", ("U0123ABCD",))
+    assert "Fehlgeschlagen" in notification.content["text"]
+
+
+async def test_its_retries_are_those_of_the_newer_one_too(store: Store, wire: Wire, clock: Clock) -> None:
+    wire.answers = [DeliveryError("503")]
+    await accepted(store, config_of(NEWER))
+
+    await older(store, wire, clock).run_once("slack")
+
+    (letter,) = await Admin(store).dead()
+    assert letter.reason == "retries_exhausted"
+
+
+async def test_what_is_queued_for_somebody_taken_out_is_held_back_and_shown(
+    store: Store, wire: Wire, clock: Clock
+) -> None:
+    await accepted(store, config_of(NEWER))
+    admin = Admin(store)
+    await admin.announce(known_addresses(config_of(OLDER)))
+    worker = worker_of(store, {"slack": wire}, config_of(NEWER), RENDERER, clock=clock)  # it still has them
+
+    for _ in range(3):
+        assert await worker.run_once("slack") == 0
+        clock.advance(60)
+
+    timeline = await admin.timeline(events.failed().subject)
+    assert timeline
+    assert [line[1:] for line in timeline.log if line[1] == "waits"] == [
+        ["waits", "ops", "destination_removed", "#ops"]
+    ]
+    assert await admin.removed(clock()) == [("ops", "#ops")]
+    assert (await admin.ledger()).counts["pending"] == 1
+
+    await admin.announce(known_addresses(config_of(NEWER)))
+    clock.advance(61)
+    assert await worker.run_once("slack") == 1
+    assert await admin.removed(clock() + 180) == []
+
+
+async def test_an_address_taken_out_of_a_destination_is_told_no_more_either(
+    store: Store, wire: Wire, clock: Clock
+) -> None:
+    await accepted(store, config_of(NEWER))
+    await Admin(store).announce({"ops": ("#other",)})
+
+    assert await older(store, wire, clock).run_once("slack") == 0
+
+
+async def test_after_three_days_it_is_a_dead_letter_with_that_reason(store: Store, wire: Wire, clock: Clock) -> None:
+    await accepted(store, config_of(NEWER))
+    await Admin(store).announce(known_addresses(config_of(OLDER)))
+    worker = older(store, wire, clock)
+
+    for _ in range(2):
+        await worker.run_once("slack")
+        clock.advance(3 * DAY + 60)
+        await worker.run_once("slack")
+
+    assert [letter.reason for letter in await Admin(store).dead()] == ["destination_removed"]
+    assert wire.arrived == []
+
+
+async def test_each_relay_announces_its_file_once_and_again_after_a_reload(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    files = [config_of(OLDER)]
+    store = open_store()
+    health = Health(store, lambda: files[-1], clock=clock)
+    await health.prepare()
+    await health.look()
+    first = await store.redis.hkeys("{relay}:destinations")
+    await Admin(store).announce({"ops": ("#ops",)})  # a newer relay started
+    await health.look()
+    between = await store.redis.hkeys("{relay}:destinations")
+
+    files.append(config_of(OLDER))
+    await health.look()
+
+    assert {b"room\0#room"} <= {*first}
+    assert between == [b"ops\0#ops"]
+    assert {*await store.redis.hkeys("{relay}:destinations")} == {*first}
