@@ -49,6 +49,7 @@ they are hashed first.
     {relay}:key                    string  32 bytes: what the links in mails are signed with
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
+    {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)
     {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given; asked: ms
                                            of the last reconciliation; reconciled: ms up to which new runs are known;
                                            latest: ms of the last pulse, by which a clock that is set back is noticed;

@@ -8,7 +8,7 @@ from relay.store import keys
 from relay.store.client import call
 from relay.store.queue import Store
 
-KEPT = 30 * 86_400  # seconds, as long as the operation itself
+KEPT = 3 * 86_400  # seconds, as long as the documents of a run that is over
 LARGEST = 256 * 1024  # bytes; what is larger is kept without its phases' details, or else not at all
 
 

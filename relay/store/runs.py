@@ -64,6 +64,10 @@ class Runs:
         last = await call(self._store.redis.hget(TICKS, "last"))
         return int(last) / 1000 if last else None
 
+    async def trim(self, most: int) -> int:
+        """Let the documents go of up to `most` runs that ended three days ago; how many were due."""
+        return int(await self._store.scripts.run("trim", [most]))
+
     async def report_tick(self, name: str, fault: str) -> None:
         """What went wrong with the newest tick of this name, of any process; '' for nothing."""
         redis, kept = self._store.redis, f"failed:{name}"

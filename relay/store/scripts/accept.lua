@@ -34,7 +34,8 @@ local function remember(digest)
   local key = shard(math.floor(now / BUCKET), digest)
   redis.call('SADD', key, digest)
   remembered[#remembered + 1] = {key, digest}
-  redis.call('PEXPIRE', key, 2 * WINDOW)
+  -- Looked for while three buckets are, this one and the two after it: up to 1.5 windows from now.
+  redis.call('PEXPIRE', key, (math.floor(now / BUCKET) + 3) * BUCKET - now)
 end
 
 -- Is this older than what is known? Terminal beats running, a percentage never goes back, inside one retry.
@@ -309,6 +310,13 @@ local function advance(key, plan, was, body)
     if plan.rank == TERMINAL then redis.call('HSET', key, 'says:' .. plan.name, says(plan)) end
   end
   observe(key, plan, was)
+  if plan.rank == TERMINAL then
+    local lanes = {}
+    for _, target in ipairs(plan.targets) do lanes[#lanes + 1] = target.live and target.lane or nil end
+    redis.call('HSET', key, 'lanes', table.concat(lanes, ' '))
+    redis.call('ZADD', OVER, now + KEEP_DOCUMENTS, plan.operation)
+    redis.call('PEXPIRE', OVER, KEEP_OPERATION) -- by then the newest of them is forgotten itself
+  end
   redis.call('PEXPIRE', key, KEEP_OPERATION)
   return seq
 end

@@ -10,6 +10,7 @@ end
 
 local DAY = 86400000
 local KEEP_OPERATION = 30 * DAY -- after its last event
+local KEEP_DOCUMENTS = 3 * DAY -- after the outcome; then order, facts and the summary are left (trim.lua)
 local LOG_LENGTH = 200
 
 local LEDGER, LEASES, DEAD = P .. 'ledger', P .. 'leases', P .. 'dead'
@@ -49,6 +50,9 @@ end
 
 -- The runs that the watchdog looks at, and those that it has found stalled.
 local WATCH, STALLED = P .. 'watch', P .. 'stalled'
+
+-- The runs that are over, each with the time at which its documents go.
+local OVER = P .. 'over'
 
 local function look_now(operation) redis.call('ZADD', WATCH, now, operation) end
 
@@ -205,8 +209,12 @@ local function speak_for_itself(id)
 end
 
 local function bury(id, reason, error)
-  local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel')
+  local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel', 'kind')
   leave_queues(id, d[4])
+  -- What it would show when it is replayed is made from the operation's documents.
+  if d[5] == 'live' and redis.call('EXISTS', operation_key(d[1])) == 1 then
+    redis.call('HSET', operation_key(d[1]), 'buried', now)
+  end
   speak_for_itself(id)
   redis.call('HSET', delivery_key(id), 'reason', reason, 'error', error, 'died', now, 'lease', '', 'sending', '')
   redis.call('ZADD', DEAD, now, id)

@@ -1,0 +1,100 @@
+"""What a finished run leaves in Redis, and for how long."""
+
+from collections.abc import Callable
+
+import pytest
+
+from relay.domain.deliveries import Receipt
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.keys import operation
+from relay.store.runs import Runs
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.queue import POSTED, claim, claim_one, send
+from tests.support.targets import room, team
+
+DAY = 86_400.0
+KEY = "{relay}:operation:" + operation(events.completed().subject)
+
+
+async def finished(store: Store) -> None:
+    for event in (events.started(), events.progress(40), events.completed()):
+        await store.accept(event, [team()])
+        await send(store, receipt=POSTED)
+
+
+async def documents(store: Store) -> set[bytes]:
+    return {name for name in await store.redis.hkeys(KEY) if name.startswith((b"doc:", b"seq:", b"watch:", b"gate:"))}
+
+
+async def test_three_days_after_its_end_the_documents_of_a_run_are_gone_and_its_facts_stay(
+    store: Store, clock: Clock
+) -> None:
+    await finished(store)
+    clock.advance(3 * DAY - 1)
+    assert await Runs(store).trim(100) == 0
+    assert await documents(store)
+    facts = await store.known(events.completed().subject)
+
+    clock.advance(1)
+    assert await Runs(store).trim(100) == 1
+
+    assert await documents(store) == set()
+    assert await store.known(events.completed().subject) == facts
+    assert (await store.accept(events.progress(80), [team()])).status == "late"
+    assert await Runs(store).trim(100) == 0
+    timeline = await Admin(store).timeline(events.completed().subject)
+    assert timeline
+    assert timeline.log[-1][1] == "late"
+
+
+async def test_what_is_queued_keeps_the_documents_that_it_is_made_from(store: Store, clock: Clock) -> None:
+    await store.accept(events.completed(), [team()])
+    clock.advance(3 * DAY)
+    await Runs(store).trim(100)
+
+    assert (await claim_one(store)).history[-1].name == "operation.completed"
+
+
+async def test_a_dead_letter_keeps_them_as_long_as_it_may_be_replayed(store: Store, clock: Clock) -> None:
+    await store.accept(events.completed(), [team()])
+    await store.dead_letter(await claim_one(store), "rejected", "archived")
+    clock.advance(29 * DAY)
+    await Runs(store).trim(100)
+    (letter,) = await Admin(store).dead()
+
+    await Admin(store).replay([letter.id])
+
+    assert [delivery.event.name for delivery in await claim(store)] == ["operation.completed"]
+
+
+async def test_a_run_that_began_anew_keeps_its_own(store: Store, clock: Clock) -> None:
+    await store.accept(events.failed(), [team()])
+    await store.accept(events.progress(10, retryNumber=1), [team()])
+    await claim(store)
+    clock.advance(4 * DAY)
+
+    await Runs(store).trim(100)
+
+    assert b"doc:operation.progress" in await documents(store)
+
+
+async def test_ids_and_facts_go_with_the_window_that_they_are_looked_for_in(open_store: Callable[..., Store]) -> None:
+    store = open_store(window=7 * DAY)
+    await store.accept(events.event_of(events.body(), id="evt-1"), [room()])
+
+    ages = [await store.redis.pttl(key) / 1000 for key in await store.redis.keys("{relay}:seen:*")]
+
+    assert len(ages) == 2
+    assert all(7 * DAY <= age <= 10.5 * DAY for age in ages)
+
+
+@pytest.mark.parametrize("receipt", [Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"})])
+async def test_a_thread_stands_after_the_documents_are_gone(store: Store, clock: Clock, receipt: Receipt) -> None:
+    await finished(store)
+    clock.advance(3 * DAY)
+    await Runs(store).trim(100)
+    await store.accept(events.started(retryNumber=1), [team()])
+
+    assert (await claim_one(store)).thread == receipt.thread
