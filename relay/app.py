@@ -113,7 +113,7 @@ class Relay:
             stack.push_async_callback(lookups.aclose)
 
             wake: Callable[[], None] = lambda: worker.wake()  # noqa: E731, PLW0108 - which is made below
-            unguarded = Ingest(store, config, CHANNELS, wake, clock=clock)
+            unguarded = Ingest(store, config, CHANNELS, wake, clock=clock, fullness=lambda: health.fullness)
             ingest = guarded(unguarded.ingest, health.obstacle)
             suppressions = Suppressions(store)
             unsubscribe = Unsubscribe(suppressions, lambda: config().server.public_url, clock, outage)

@@ -11,6 +11,7 @@ from relay import metrics
 from relay.background.scheduler import PERIOD
 from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
+from relay.ingest import CROWDED
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.outage import Outage
 from relay.policy.recipients import NAME as DYNAMIC
@@ -28,6 +29,7 @@ PATIENCE = 2.0  # seconds that a probe waits for Redis
 STRENGTHS = ("memory", "fsync", "replicated")
 REMOVED = "destination_removed: the newest configuration does not have it; what is queued waits, and is dead in 3 days"
 OWN = (PLATFORM,)  # what buttons ask the platform for
+FULL = 0.9  # of Redis's maxmemory: from here on nothing is taken
 OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
 
 
@@ -63,6 +65,7 @@ class Health:
         self._weakened = ""  # what `auto` could promise before and cannot any more
         self._emptied: datetime | None = None  # when relay's data was found deleted
         self._looks = 0
+        self.fullness = 0.0  # the part of Redis's maxmemory that is used
         self._announced: Config | None = None
         self._resuming: asyncio.Task[None] | None = None
 
@@ -117,6 +120,7 @@ class Health:
                 await self._inspect()
             if self._trouble:
                 return
+            self.fullness = await self._store.fullness()
             await self._store.probe()
             await self._announce()
             await self._measure()
@@ -165,7 +169,13 @@ class Health:
         """Why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""
         if self._trouble:
             await self._inspect()
-        return self._trouble or self._store.promise.shortfall
+        return self._trouble or self._store.promise.shortfall or self._full()
+
+    def _full(self) -> str:
+        """Why Redis takes no more, before it is full itself: what is queued needs room to be delivered."""
+        if self.fullness < FULL:
+            return ""
+        return f"Redis uses {self.fullness:.0%} of its maxmemory, more than {FULL:.0%}: no event is taken"
 
     async def readiness(self) -> Readiness:
         """Ready to accept, and what stands in the way of delivering (which does not make a 2xx less true)."""
@@ -193,7 +203,11 @@ class Health:
             checks["durability"] += f", and it was {self._weakened}: this Redis no longer offers that"
         if self._store.promise.shortfall:
             checks["durability"] = self._store.promise.shortfall
-        ready = checks["redis"] == "ok" and not self._store.promise.shortfall
+        if self.fullness >= CROWDED:
+            checks["memory"] = self._full() or (
+                f"Redis uses {self.fullness:.0%} of its maxmemory: progress that nobody waits for is answered 503"
+            )
+        ready = checks["redis"] == "ok" and not self._store.promise.shortfall and not self._full()
         return Readiness(ready, checks)
 
     async def _announce(self) -> None:

@@ -27,6 +27,7 @@ from relay.store import Store
 log = structlog.get_logger(__name__)
 
 REMINDER = 3600.0  # seconds between two lines of one source that uses its ids for several events
+CROWDED = 0.8  # of Redis's maxmemory: from here on progress that nobody waits for is left to its sender
 RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
 
 
@@ -61,11 +62,14 @@ class Ingest:
         wake: Callable[[], None] | None = None,
         *,
         clock: Callable[[], float] = time.time,
+        fullness: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """`fullness` is the part of Redis's memory that is used."""
         self._store = store
         self._config = config
         self._channels = channels
         self._wake = wake
+        self._fullness = fullness
         self._lines = RateLimitedLog(clock, REMINDER)
 
     async def ingest(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted:
@@ -86,6 +90,8 @@ class Ingest:
         with handling():
             config = self._config()
             targets = Targets(config, self._channels).of(decide(event, config.rules))
+        if self._fullness() >= CROWDED and event.name == "operation.progress" and all(to.hold_reason for to in targets):
+            raise NoRoom(f"Redis uses {self._fullness():.0%} of its maxmemory, and nobody waits for this progress")
         return await self._accepted(event, targets)
 
     async def _accepted(self, event: Event, targets: Sequence[Target]) -> Accepted:

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
+from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
 from relay.health import Health
-from relay.ingest import guarded
+from relay.ingest import Ingest, guarded
 from relay.store import Store
 from relay.store.keys import TICKS
 from relay.store.runs import Runs
@@ -22,6 +23,14 @@ CONFIG = """
 redis: {durability: fsync}
 sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
 rules: []
+"""
+
+
+LISTENING = """
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+channels: {slack: {token: xoxb-1-health}}
+destinations: {team: {slack: "#team"}}
+rules: [{name: critical, priorities: [Critical], events: ["operation.*"], notify: [team]}]
 """
 
 
@@ -89,6 +98,48 @@ async def test_a_full_redis_is_not_ready_and_says_so(store: Store, health: Healt
 
     assert not found.ready
     assert "maxmemory" in found.checks["redis"]
+
+
+async def test_at_nine_tenths_of_its_memory_nothing_is_taken_and_readyz_says_why(store: Store, health: Health) -> None:
+    await health.prepare()
+    await filled(store, 0.95)
+
+    await health.look()
+
+    with pytest.raises(StoreUnavailable, match="of its maxmemory"):
+        await guarded(take, health.obstacle)(events.completed())
+    found = await health.readiness()
+    assert (found.ready, found.checks["redis"]) == (False, "ok")
+    assert "no event is taken" in found.checks["memory"]
+    await store.redis.config_set("maxmemory", 0)
+    await health.look()
+    assert (await guarded(take, health.obstacle)(events.completed())).status == "accepted"
+
+
+async def test_at_eight_tenths_progress_that_nobody_waits_for_is_left_to_its_sender(
+    store: Store, health: Health
+) -> None:
+    await health.prepare()
+    config = parse_config(LISTENING, env={}, channels=CHANNELS)
+    ingest = Ingest(store, lambda: config, CHANNELS, fullness=lambda: health.fullness)
+    await filled(store, 0.85)
+
+    await health.look()
+
+    with pytest.raises(StoreUnavailable, match="nobody waits"):
+        await ingest.ingest(events.progress(40))
+    waited_for = events.progress(40, priority="Critical")
+    assert [(await ingest.ingest(event)).status for event in (waited_for, events.completed())] == ["accepted"] * 2
+    found = await health.readiness()
+    assert found.ready
+    assert "nobody waits" in found.checks["memory"]
+
+
+async def filled(store: Store, part: float) -> None:
+    """Let what Redis uses be this part of what it may use."""
+    await store.redis.setrange("filler", 64 << 20, "x")  # beside which the buffers of a connection are nothing
+    memory = await store.redis.info("memory")
+    await store.redis.config_set("maxmemory", int(memory["used_memory"] / part))
 
 
 async def test_it_says_so_when_no_process_keeps_time_and_stays_ready(store: Store, health: Health) -> None:

@@ -103,6 +103,13 @@ class Store:
     async def ping(self) -> None:
         await call(self.redis.ping())
 
+    async def fullness(self) -> float:
+        """Which part of its `maxmemory` this Redis uses; 0 where it has none."""
+        memory = await call(self.redis.info("memory"))
+        most = int(memory.get("maxmemory", 0))
+        used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
+        return used / most if most else 0.0
+
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it."""
         await write(self.redis, self.redis.set(keys.PROBE, 1, px=60_000))

@@ -22,6 +22,7 @@ import structlog
 from relay.errors import EmbeddedRedisError
 from relay.store.embedded.binary import find_server
 from relay.store.embedded.data_directory import DataDirectory, ask, pauses, running_url, server_info
+from relay.store.embedded.memory import maxmemory
 
 __all__ = ["EmbeddedRedis", "find_server", "running_url"]
 
@@ -239,7 +240,8 @@ class EmbeddedRedis:
 
     def _config(self) -> bytes:
         places = {"dir": self._directory.path, "logfile": self._directory.log, "unixsocket": self._directory.socket}
-        return (OPTIONS + "".join(f"{option} {_quoted(path)}\n" for option, path in places.items())).encode()
+        options = f"{OPTIONS}maxmemory {maxmemory()}\n"
+        return (options + "".join(f"{option} {_quoted(path)}\n" for option, path in places.items())).encode()
 
     def _obituary(self, status: int) -> str:
         cause = f"status {status}" if status >= 0 else f"signal {-status} ({signal.strsignal(-status)})"
