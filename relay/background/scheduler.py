@@ -88,7 +88,7 @@ class WatchdogTick:
     async def tick(self, _now: float) -> None:
         """Look at what may be due by Redis's own clock. Raises StoreUnavailable."""
         for _ in range(PAGES):
-            if await self._runs.trim(PAGE) < PAGE:
+            if await self._runs.trim(PAGE, self._config().retention) < PAGE:
                 break
         settings = self._config().watchdog
         pulse = await self._runs.tick(settings.startup_grace if settings else 0.0)

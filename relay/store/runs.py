@@ -15,6 +15,7 @@ from relay.store.queue import Store
 
 log = structlog.get_logger(__name__)
 
+RETENTION = 30 * 86_400.0
 AWAY = 120.0  # seconds without a tick of any process after which relay was away
 PAUSE = 20.0  # seconds for which a run that was given out is not given again: less than between two ticks
 # accept.lua keeps these; times are ms.
@@ -64,9 +65,12 @@ class Runs:
         last = await call(self._store.redis.hget(TICKS, "last"))
         return int(last) / 1000 if last else None
 
-    async def trim(self, most: int) -> int:
-        """Let the documents go of up to `most` runs that ended three days ago; how many were due."""
-        return int(await self._store.scripts.run("trim", [most]))
+    async def trim(self, most: int, retention: float = RETENTION) -> int:
+        """Let the documents go of up to `most` runs that ended three days ago; how many were due.
+
+        `retention`: seconds after its outcome for which the rest of a run is remembered.
+        """
+        return int(await self._store.scripts.run("trim", [most, int(retention * 1000)]))
 
     async def report_tick(self, name: str, fault: str) -> None:
         """What went wrong with the newest tick of this name, of any process; '' for nothing."""

@@ -49,6 +49,16 @@ async def test_three_days_after_its_end_the_documents_of_a_run_are_gone_and_its_
     assert timeline.log[-1][1] == "late"
 
 
+async def test_the_rest_of_a_run_stays_for_the_retention(store: Store, clock: Clock) -> None:
+    await finished(store)
+    clock.advance(3 * DAY)
+
+    await Runs(store).trim(100, retention=60 * DAY)
+
+    log = KEY.replace("operation:", "log:")
+    assert [await store.redis.ttl(key) / DAY for key in (KEY, log)] == pytest.approx([57, 57], abs=0.01)
+
+
 async def test_what_is_queued_keeps_the_documents_that_it_is_made_from(store: Store, clock: Clock) -> None:
     await store.accept(events.completed(), [team()])
     clock.advance(3 * DAY)

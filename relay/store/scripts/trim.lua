@@ -1,6 +1,8 @@
 #!lua flags=allow-oom
 -- trim: the documents of runs that ended three days ago go; order, facts and the summary stay as long as the operation.
--- It frees memory, so a full Redis runs it too. KEYS[1] the ledger. ARGV[3]: at most so many. Answers how many it saw.
+-- It frees memory, so a full Redis runs it too. KEYS[1] the ledger. ARGV from 3: at most so many, and how long
+-- after its outcome a run is remembered (ms). Answers how many it saw.
+local left = math.max(tonumber(ARGV[4]) - KEEP_DOCUMENTS, DAY)
 local LOG_KEPT = 20 -- lines of what happened that are left
 local PARTS = {'^doc:', '^seq:', '^says:', '^gate:', '^watch:'}
 
@@ -21,6 +23,7 @@ local function trim(operation)
   if redis.call('HGET', key, 'rank') ~= '2' then return end
   for lane in (redis.call('HGET', key, 'lanes') or ''):gmatch('%S+') do
     redis.call('HDEL', thread_key(lane), 'spec', 'interval')
+    redis.call('PEXPIRE', thread_key(lane), left)
   end
   for _, name in ipairs(redis.call('HKEYS', key)) do
     for _, part in ipairs(PARTS) do
@@ -29,6 +32,8 @@ local function trim(operation)
   end
   redis.call('HDEL', key, 'lanes', 'buried')
   redis.call('LTRIM', P .. 'log:' .. operation, -LOG_KEPT, -1)
+  redis.call('PEXPIRE', P .. 'log:' .. operation, left)
+  redis.call('PEXPIRE', key, left)
 end
 
 local over = redis.call('ZRANGEBYSCORE', OVER, '-inf', now, 'LIMIT', 0, ARGV[3])
