@@ -21,7 +21,8 @@ they are hashed first.
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order
-    {relay}:parked:<ch> <scope>    zset    delivery id → ms of its creation; what waits for this pause to end
+    {relay}:parked:<ch> <scope>    zset    delivery id → ms of its creation, or of the removal of whom it is for; what
+                                           waits for this pause to end
     {relay}:parking                zset    <ch> <scope> → ms at which to look whether it may go on; 0 is now
     {relay}:holds                  set     the scopes limit:<name> that are throttled for long
     {relay}:channels               set     the channels that had deliveries
@@ -31,7 +32,7 @@ they are hashed first.
     {relay}:seen:<bucket>:<shard>  set     16-byte digests of delivery ids and facts
     {relay}:rate:<limit>           string  GCRA: when the limit's next slot is free
     {relay}:pause:<scope>          hash    until, at (ms at which it was written), reason, since, probe; scope is
-                                           limit:, lane:, destination: or channel:
+                                           limit:, lane:, destination:, channel: or removed:
     {relay}:claimed:<worker>:<ch>  string  the worker's last claim, to give it again if the answer was lost
     {relay}:quarantine             zset    id → ms; the bodies that were signed but made no sense
     {relay}:quarantined:<id>       hash    source, reason, headers, body, fault (1: relay itself failed on it)

@@ -5,15 +5,19 @@ from collections.abc import Callable
 from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
 from relay.errors import DeliveryError
 from relay.health import Health, known_addresses
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.queue import MAX_PAUSED
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS
 from tests.support.flow import RENDERER
+from tests.support.queue import claim, counts
+from tests.support.targets import room
 from tests.support.wire import Wire
 from tests.support.workers import worker_of
 
@@ -122,6 +126,72 @@ async def test_after_three_days_it_is_a_dead_letter_with_that_reason(store: Stor
 
     assert [letter.reason for letter in await Admin(store).dead()] == ["destination_removed"]
     assert wire.arrived == []
+
+
+async def hold_back(store: Store, clock: Clock, *accepted: Event) -> None:
+    """Events of which nobody is told any more, each looked at by a claim."""
+    for event in accepted:
+        await store.accept(event, [room(destination="ops", address="#ops")])
+    await Admin(store).announce(known_addresses(config_of(OLDER)))
+    while await store.redis.zcount("{relay}:due:slack", 0, clock() * 1000):
+        assert await claim(store) == []
+
+
+async def test_what_is_held_back_leaves_the_queue_to_the_others(store: Store, clock: Clock) -> None:
+    await hold_back(store, clock, *(events.progress(number % 100, operationId=f"op-{number}") for number in range(300)))
+    clock.advance(60)
+    await store.accept(events.started(operationId="op-well"), [room()])
+
+    assert [delivery.destination for delivery in await claim(store)] == ["room"]
+    assert await store.redis.zcard("{relay}:due:slack") == 0
+    assert await Admin(store).removed(clock()) == [("ops", "#ops")]
+
+
+async def test_all_of_it_goes_on_within_a_minute_when_the_destination_is_back(store: Store, clock: Clock) -> None:
+    await hold_back(store, clock, *(events.progress(number % 100, operationId=f"op-{number}") for number in range(300)))
+    await Admin(store).announce(known_addresses(config_of(NEWER)))
+    clock.advance(60)
+
+    received = [delivery.id for _ in range(40) for delivery in await claim(store)]
+
+    assert len(received) == 300
+
+
+async def test_what_stands_behind_it_in_the_same_queue_is_given_up_with_it(store: Store, clock: Clock) -> None:
+    await hold_back(store, clock, *(events.progress(number) for number in range(5)))
+    clock.advance(3 * DAY + 60)
+    for _ in range(6):  # one claim brings the next to the front
+        await claim(store)
+        await Admin(store).expire_parked(MAX_PAUSED)
+
+    assert [letter.reason for letter in await Admin(store).dead()] == ["destination_removed"] * 5
+    assert await store.redis.keys("{relay}:parked:*") == []
+
+
+async def test_the_three_days_begin_anew_when_it_was_back(store: Store, clock: Clock) -> None:
+    await hold_back(store, clock, events.started())
+    clock.advance(2 * DAY)
+    await Admin(store).announce(known_addresses(config_of(NEWER)))
+    (delivery,) = await claim(store)
+    await store.reschedule(delivery, 60, "503")
+    await Admin(store).announce(known_addresses(config_of(OLDER)))
+    clock.advance(2 * DAY)
+    await claim(store)
+    await Admin(store).expire_parked(MAX_PAUSED)
+
+    assert (await counts(store))["pending"] == 1
+
+
+async def test_a_replayed_one_is_not_given_up_at_once(store: Store, clock: Clock) -> None:
+    await hold_back(store, clock, events.started())
+    clock.advance(3 * DAY + 60)
+    await claim(store)
+    await Admin(store).expire_parked(MAX_PAUSED)
+    (letter,) = await Admin(store).dead()
+    await Admin(store).replay([letter.id])
+    await claim(store)
+
+    assert (await counts(store))["pending"] == 1
 
 
 async def test_each_relay_announces_its_file_once_and_again_after_a_reload(

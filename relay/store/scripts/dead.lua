@@ -11,7 +11,7 @@ for i = 4, #ARGV do
       count('pending')
       redis.call('HSET', delivery_key(id), 'attempts', 0, 'claims', 0, 'unknowns', 0, 'due', now, 'dated', now,
                  'created', now)
-      redis.call('HDEL', delivery_key(id), 'reason', 'error', 'died', 'failing', 'unreadable')
+      redis.call('HDEL', delivery_key(id), 'reason', 'error', 'died', 'failing', 'unreadable', 'removed')
       local waiting = converges(d[4]) and redis.call('HGET', thread_key(d[3]), 'waiting')
       if waiting then
         supersede(id, d[1], d[2], d[3], 'newer state')

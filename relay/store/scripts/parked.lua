@@ -26,6 +26,15 @@ local function park(id, set, channel, scope, created, till)
   redis.call('ZADD', PARKING, 'LT', till + RECHECK, place) -- later than the probe, which stays in the queue
 end
 
+-- What waits because the newest configuration does not have whom it is for (claim.lua, removed).
+local REMOVED = 'removed:'
+local function removed_scope(destination, address) return REMOVED .. destination .. '/' .. address end
+
+local function bury_removed(id)
+  local d = redis.call('HMGET', delivery_key(id), 'destination', 'address')
+  bury(id, 'destination_removed', 'the newest configuration has no ' .. d[1] .. ' with ' .. d[2])
+end
+
 local function look_at(place) redis.call('ZADD', PARKING, 'XX', 0, place) end
 
 local function bring_back(place, most)

@@ -13,9 +13,12 @@ end
 function verbs.expire(max_age, most)
   local done = 0
   for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do
-    local reason = redis.call('HGET', P .. 'pause:' .. place:match('^%S+ (.*)$'), 'reason')
+    local scope = place:match('^%S+ (.*)$')
+    local reason = redis.call('HGET', P .. 'pause:' .. scope, 'reason') or 'what it waited for was paused'
     local old = redis.call('ZRANGEBYSCORE', parked_key(place), '-inf', now - max_age, 'LIMIT', 0, most - done)
-    for _, id in ipairs(old) do bury(id, 'paused_too_long', reason or 'what it waited for was paused') end
+    for _, id in ipairs(old) do
+      if scope:sub(1, #REMOVED) == REMOVED then bury_removed(id) else bury(id, 'paused_too_long', reason) end
+    end
     done = done + #old
   end
   return done
