@@ -291,6 +291,49 @@ class TestRemovedChannels:
         assert (await counts(store))["pending"] == 0
         assert "channel:email" not in (await health.readiness()).checks
 
+    async def test_so_is_what_stands_behind_another_of_its_run(
+        self, store: Store, clock: Clock, health: Health
+    ) -> None:
+        await accept(store, events.started(), events.completed(), to=mail())
+
+        await self.left_alone(store, clock, health)
+
+        assert (await counts(store))["pending"] == 0
+
+    async def test_so_is_what_was_parked_when_the_channel_was_taken_out(
+        self, store: Store, clock: Clock, health: Health
+    ) -> None:
+        await accept(store, events.completed(), to=mail())
+        delivery = await claim_one(store, "email")
+        await store.reschedule(delivery, 0, "451", holds=[Pause("channel:email", 7200, "451")])
+        assert await claim(store, "email") == []
+        assert await store.redis.zcard("{relay}:due:email:urgent") == 0
+
+        await self.left_alone(store, clock, health)
+
+        assert (await counts(store))["pending"] == 0
+
+    async def test_so_is_what_a_process_held_that_is_gone(self, store: Store, clock: Clock, health: Health) -> None:
+        await accept(store, events.completed(), to=mail())
+        await claim_one(store, "email")
+        await self.left_alone(store, clock, health, 0)
+        for _ in range(20):
+            clock.advance(2)
+            await store.pulse()
+
+        await self.left_alone(store, clock, health)
+
+        assert (await counts(store))["pending"] == 0
+
+    async def left_alone(self, store: Store, clock: Clock, health: Health, *waits: float) -> None:
+        """Seven days with housekeeping now and then, and claims of another channel alone."""
+        await health.prepare()
+        for wait in waits or (0, 60, 7200, 60, 3 * DAY, 60, 3 * DAY, 60, 60):
+            clock.advance(wait)
+            await claim(store)
+            for _ in range(HOUSEKEEPING):
+                await health.look()
+
     async def test_a_configured_channels_queue_stays(
         self, store: Store, clock: Clock, health: Health, open_store: Callable[..., Store]
     ) -> None:

@@ -24,9 +24,23 @@ function verbs.expire(max_age, most)
   return done
 end
 
+-- Whether anything of this channel is still to come: behind what was given up, parked, or held by a process.
+local function remains(channel)
+  for _, urgency in ipairs(URGENCIES) do
+    if redis.call('EXISTS', due_key(channel, urgency)) == 1 then return true end
+  end
+  for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do
+    if place:match('^%S+') == channel then return true end
+  end
+  for _, id in ipairs(redis.call('ZRANGE', LEASES, 0, -1)) do
+    if field(id, 'channel') == channel then return true end
+  end
+  return false
+end
+
 -- Of a channel that is no longer configured, so that nobody claims from its queues. Without any it is forgotten.
 function verbs.removed(channel, max_age, most)
-  local done, left = 0, 0
+  local done = 0
   for _, urgency in ipairs(URGENCIES) do
     local set = due_key(channel, urgency)
     for _, id in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', now - max_age, 'LIMIT', 0, most - done)) do
@@ -34,9 +48,8 @@ function verbs.removed(channel, max_age, most)
       redis.call('ZREM', set, id)
       done = done + 1
     end
-    left = left + redis.call('ZCARD', set)
   end
-  if left == 0 then redis.call('SREM', CHANNELS, channel) end
+  if not remains(channel) then redis.call('SREM', CHANNELS, channel) end
   return done
 end
 
