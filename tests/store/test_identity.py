@@ -21,8 +21,8 @@ from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.flow import Flow, flowing
-from tests.support.queue import claim
-from tests.support.targets import mail, room
+from tests.support.queue import POSTED, claim, claim_one
+from tests.support.targets import mail, room, team
 
 CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
@@ -309,6 +309,24 @@ async def test_what_is_still_queued_says_what_was_reported_meanwhile(store: Stor
     (delivery,) = await claim(store)
 
     assert [merged["error"] for merged in [merge_documents(delivery.history)]] == [ERROR]
+
+
+async def test_what_was_sent_before_it_was_reported_is_brought_up_to_date_though_its_receipt_comes_late(
+    store: Store, clock: Clock
+) -> None:
+    ingest, targets = Ingest(store, lambda: CONFIGURED, CHANNELS), [team(post_after=0.0)]
+    await ingest.ingest(events.event_of(outcome(1)), targets)
+    delivery = await claim_one(store)
+    await store.mark_sending(delivery)
+    clock.advance(store.lease + 1)
+    await claim(store, "email")  # takes the lease back
+    await ingest.ingest(events.event_of(FULL, source="errors"), targets)
+    await store.complete(delivery, POSTED)
+
+    edit = await claim_one(store)
+
+    assert edit.thread == POSTED.thread
+    assert merge_documents(edit.history)["error"] == ERROR
 
 
 async def test_the_digest_that_is_open_says_it_too(store: Store) -> None:

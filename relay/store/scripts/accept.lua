@@ -537,6 +537,7 @@ local function complete(key, plan, body)
   local seq = tonumber(redis.call('HGET', key, 'seq'))
   for _, target in ipairs(plan.targets) do
     local t = redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted')
+    if target.live and t[1] then redis.call('HDEL', delivery_key(t[1]), 'lapsed') end -- as in `refresh`
     if target.live and not t[1] and (t[2] or t[3]) and not suppressed(target.destination, target.address) then
       create(target.id, spec_of(plan, target, seq, 'live'))
       note(plan.operation, 'queued', target.destination, target.address)
