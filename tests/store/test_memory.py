@@ -1,10 +1,11 @@
 """What a finished run leaves in Redis, and for how long."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from relay.domain.deliveries import Receipt
+from relay.domain.deliveries import Delivery, Presentation, Receipt
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
@@ -65,6 +66,39 @@ async def test_what_is_queued_keeps_the_documents_that_it_is_made_from(store: St
     await Runs(store).trim(100)
 
     assert (await claim_one(store)).history[-1].name == "operation.completed"
+
+
+async def test_a_reply_that_waits_keeps_them_too(store: Store, clock: Clock) -> None:
+    await store.accept(events.started(), [team(post_after=0.0)])
+    await send(store)
+    await store.accept(events.failed(), [replace(team(), presentation=Presentation(thread_reply=True))])
+    edit, reply = await claim_with_reply(store, clock)
+    await store.mark_sending(edit)
+    await store.complete(edit, POSTED)
+    await store.release(reply)
+    clock.advance(3 * DAY)
+
+    await Runs(store).trim(100)
+
+    assert [event.name for event in (await claim_one(store)).history] == ["operation.started", "operation.failed"]
+
+
+async def claim_with_reply(store: Store, clock: Clock) -> list[Delivery]:
+    """The edit of the outcome, and the reply that waits for it for a while."""
+    first = await claim_one(store)
+    clock.advance(4)
+    return [first, await claim_one(store)]
+
+
+async def test_a_damaged_run_keeps_no_other_s_documents(store: Store, clock: Clock) -> None:
+    await finished(store)
+    await store.redis.zadd("{relay}:over", {"damaged": 0})
+    await store.redis.set("{relay}:operation:damaged", "of another type")
+    clock.advance(3 * DAY)
+
+    assert await Runs(store).trim(100) == 2
+    assert await documents(store) == set()
+    assert await Runs(store).trim(100) == 0
 
 
 async def test_a_dead_letter_keeps_them_as_long_as_it_may_be_replayed(store: Store, clock: Clock) -> None:

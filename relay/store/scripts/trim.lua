@@ -11,7 +11,7 @@ local function needed(key)
   local o = redis.call('HMGET', key, 'lanes', 'buried')
   if o[2] and now - tonumber(o[2]) < 30 * DAY then return tonumber(o[2]) + 30 * DAY end
   for lane in (o[1] or ''):gmatch('%S+') do
-    if redis.call('EXISTS', lane_key(lane)) == 1 then return now + DAY end
+    if redis.call('EXISTS', lane_key(lane), lane_key(replies_of(lane))) > 0 then return now + DAY end
   end
 end
 
@@ -37,5 +37,8 @@ local function trim(operation)
 end
 
 local over = redis.call('ZRANGEBYSCORE', OVER, '-inf', now, 'LIMIT', 0, ARGV[3])
-for _, operation in ipairs(over) do trim(operation) end
+for _, operation in ipairs(over) do
+  -- One that is damaged costs no other its turn; it leaves with its key.
+  if not pcall(trim, operation) then redis.call('ZREM', OVER, operation) end
+end
 return #over
