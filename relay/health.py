@@ -79,6 +79,7 @@ class Health:
         try:
             promise = await self._store.prepare(redis.durability, redis.replicas)
             await self._pulse()
+            await self._announce()
         except StoreUnavailable as error:
             self._fail(error)
             return
@@ -163,6 +164,7 @@ class Health:
             log.warning("redis.clock_set_back", seconds=step, meaning="what waits does not wait for longer than before")
         if before not in ("", self._store.epoch):
             self._emptied = datetime.fromtimestamp(self._clock(), UTC)
+            self._announced = None
             log.error("redis.emptied", meaning="somebody deleted relay's data; what was queued is lost")
 
     async def obstacle(self) -> str:
@@ -211,7 +213,10 @@ class Health:
         return Readiness(ready, checks)
 
     async def _announce(self) -> None:
-        """After a start and after each reload: whoever read its file last knows who is to be told."""
+        """After a start and after each reload: whoever read its file last knows who is to be told.
+
+        Before anything is claimed by that file, so that nobody hears who was taken out of it.
+        """
         config = self._config()
         if config is not self._announced:
             await self.admin.announce(known_addresses(config))
@@ -224,6 +229,7 @@ class Health:
 
     async def _resume(self) -> None:
         with contextlib.suppress(StoreUnavailable):
+            await self._announce()
             await self.admin.resume_all(self._scopes())
 
     def _scopes(self) -> list[str]:

@@ -49,6 +49,9 @@ def config_of(text: str) -> Config:
     return parse_config(text, env={}, channels=CHANNELS)
 
 
+KEPT = config_of(OLDER)
+
+
 async def accepted(store: Store, config: Config) -> Accepted:
     return await Ingest(store, lambda: config, CHANNELS).ingest(events.failed())
 
@@ -201,7 +204,6 @@ async def test_each_relay_announces_its_file_once_and_again_after_a_reload(
     store = open_store()
     health = Health(store, lambda: files[-1], clock=clock)
     await health.prepare()
-    await health.look()
     first = await store.redis.hkeys("{relay}:destinations")
     await Admin(store).announce({"ops": ("#ops",)})  # a newer relay started
     await health.look()
@@ -213,3 +215,28 @@ async def test_each_relay_announces_its_file_once_and_again_after_a_reload(
     assert {b"room\0#room"} <= {*first}
     assert between == [b"ops\0#ops"]
     assert {*await store.redis.hkeys("{relay}:destinations")} == {*first}
+
+
+async def test_a_reload_announces_before_anything_is_tried_again(store: Store, clock: Clock) -> None:
+    files = [config_of(NEWER)]
+    health = Health(store, lambda: files[-1], clock=clock)
+    await health.prepare()
+    await health.look()
+    before = await store.redis.hkeys("{relay}:destinations")
+    files.append(config_of(OLDER))
+
+    await health._resume()
+
+    assert b"ops\0#ops" in before
+    assert b"ops\0#ops" not in await store.redis.hkeys("{relay}:destinations")
+
+
+async def test_it_is_announced_again_when_somebody_has_deleted_everything(store: Store, clock: Clock) -> None:
+    health = Health(store, lambda: KEPT, clock=clock)
+    await health.prepare()
+    await health.look()
+    await store.redis.flushall()
+
+    await health.look()
+
+    assert b"room\0#room" in await store.redis.hkeys("{relay}:destinations")
