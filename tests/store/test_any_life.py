@@ -24,7 +24,7 @@ PAUSES = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(100))
 async def test_whatever_happens_all_of_it_gets_through_in_the_end(
     open_store: Callable[..., Store], clock: Clock, seed: int
 ) -> None:

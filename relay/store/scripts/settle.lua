@@ -157,7 +157,8 @@ local function repair(request)
   if not t[1] or t[2] or t[3] == request.lease then return end -- the last: only the answer to this had been lost
   local spec = cjson.decode(t[1])
   spec.due, spec.urgent = now, '1'
-  create(request.id .. '-repair-' .. now, spec)
+  -- A number and no time: two in one ms, or at a time that comes again, are two.
+  create(request.id .. '-repair-' .. redis.call('HINCRBY', thread_key(request.lane), 'repairs', 1), spec)
   note(spec.operation, 'repair', spec.destination)
 end
 
