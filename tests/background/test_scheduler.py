@@ -65,6 +65,45 @@ async def test_a_silent_run_is_told_once_and_its_recovery_with_the_time_it_took(
     assert relay.told[1].status == "Running"
 
 
+async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> None:
+    await relay.progress(40)
+    await relay.store.pulse()
+    relay.clock.advance(-6 * HOUR)
+    await relay.store.pulse()
+
+    await relay.passes(16 * MINUTE)
+
+    assert relay.words == ["stalled silent"]
+
+
+async def test_nor_does_the_grace_that_began_by_the_wrong_time(process: Callable[..., Watched], clock: Clock) -> None:
+    relay = process()
+    await relay.tick()  # its grace begins
+    await relay.progress(40)
+    await relay.store.pulse()
+    clock.advance(-6 * HOUR)
+    await relay.store.pulse()
+
+    await relay.passes(27 * MINUTE, every=MINUTE)
+
+    assert relay.words == ["stalled silent"]
+
+
+async def test_nor_is_what_came_in_before_and_after_it_no_rhythm(relay: Watched) -> None:
+    """relay was back from its last absence by the wrong time."""
+    await relay.store.pulse()
+    relay.clock.advance(-6 * HOUR)
+    await relay.store.pulse()
+    for percentage in range(10, 50, 10):
+        await relay.progress(percentage)
+        await relay.passes(10 * MINUTE, every=MINUTE)
+
+    await relay.passes(10 * MINUTE, every=MINUTE)
+    assert relay.words == []
+    await relay.passes(12 * MINUTE, every=MINUTE)
+    assert relay.words == ["stalled silent"]
+
+
 async def test_reminders_come_after_half_an_hour_two_and_twelve_hours_and_then_none(relay: Watched) -> None:
     await relay.progress(40)
 

@@ -169,8 +169,8 @@ end
 local function heard(key, plan, again, was)
   local w = redis.call('HMGET', key, 'watch:heard', 'watch:gaps')
   local last = tonumber(w[1] or '')
-  -- Neither the wait for the first progress is rhythm, nor a time in which relay itself was away.
-  if last and was.rank == RUNNING and not (again and now - last < ECHO) and not away_since(last) then
+  -- Neither the wait for the first progress is rhythm, nor a time in which relay itself was away or the clock set back.
+  if last and last <= now and was.rank == RUNNING and not (again and now - last < ECHO) and not away_since(last) then
     local gaps = {now - last}
     for gap in (w[2] or ''):gmatch('%d+') do
       if #gaps < GAPS then gaps[#gaps + 1] = gap end

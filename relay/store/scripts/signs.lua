@@ -43,6 +43,7 @@ local function step_back(step)
   earlier(PULSES)
   earlier(PARKING)
   earlier(LEASES)
+  earlier(WATCH)
   for _, channel in ipairs(redis.call('SMEMBERS', CHANNELS)) do
     for _, urgency in ipairs(URGENCIES) do
       local set = due_key(channel, urgency)
@@ -57,7 +58,9 @@ local function step_back(step)
       end
     end
   end
-  for _, name in ipairs({'last', 'asked', 'reconciled'}) do
+  for _, name in ipairs({'last', 'asked', 'reconciled', 'back'}) do
     if tonumber(redis.call('HGET', P .. 'ticks', name) or '0') > now then redis.call('HSET', P .. 'ticks', name, now) end
   end
+  local grace = tonumber(redis.call('HGET', P .. 'ticks', 'grace') or '0')
+  if grace > now then redis.call('HSET', P .. 'ticks', 'grace', grace - step) end
 end

@@ -28,7 +28,10 @@ function verbs.due(n, pause, ...)
   for _, operation in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', now, 'LIMIT', 0, n)) do
     answer[2] = answer[2] + 1
     local key = operation_key(operation)
-    local o = redis.call('HMGET', key, 'rank', 'watch:heard')
+    local o = redis.call('HMGET', key, 'rank', 'watch:heard', 'watch:moved')
+    for i, name in pairs({[2] = 'watch:heard', [3] = 'watch:moved'}) do -- the clock was set back since: it begins anew
+      if tonumber(o[i] or '0') > now then redis.call('HSET', key, name, now) end
+    end
     if o[1] and o[1] ~= '2' and o[2] and now - tonumber(o[2]) < KEEP_OPERATION then
       redis.call('ZADD', WATCH, again, operation)
       answer[#answer + 1] = {operation, again, redis.call('HMGET', key, ...)}
