@@ -21,7 +21,7 @@ from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.flow import Flow, flowing
-from tests.support.queue import POSTED, claim, claim_one
+from tests.support.queue import POSTED, claim, claim_one, counts
 from tests.support.targets import mail, room, team
 
 CONFIG = """
@@ -327,6 +327,26 @@ async def test_what_was_sent_before_it_was_reported_is_brought_up_to_date_though
 
     assert edit.thread == POSTED.thread
     assert merge_documents(edit.history)["error"] == ERROR
+
+
+async def test_what_is_under_way_while_more_is_reported_is_followed_by_an_edit_of_its_own(
+    store: Store, clock: Clock
+) -> None:
+    ingest, targets = Ingest(store, lambda: CONFIGURED, CHANNELS), [team(post_after=0.0)]
+    await ingest.ingest(events.event_of(outcome(1)), targets)
+    for number, document in enumerate((FULL, {**FULL, "results": {"rows": 3}})):
+        delivery = await claim_one(store)
+        await store.mark_sending(delivery)
+        await ingest.ingest(events.event_of(document, source=f"errors-{number}"), targets)
+        assert await store.complete(delivery, POSTED)
+        clock.advance(60)
+
+    edit = await claim_one(store)
+
+    assert merge_documents(edit.history)["results"] == {"rows": 3}
+    await store.complete(edit, POSTED)
+    assert (await counts(store))["pending"] == 0
+    assert await store.redis.keys("{relay}:lane:*") == []
 
 
 async def test_the_digest_that_is_open_says_it_too(store: Store) -> None:

@@ -539,7 +539,9 @@ local function complete(key, plan, body)
     local t = redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted')
     if target.live and t[1] then redis.call('HDEL', delivery_key(t[1]), 'lapsed') end -- as in `refresh`
     if target.live and not t[1] and (t[2] or t[3]) and not suppressed(target.destination, target.address) then
-      create(target.id, spec_of(plan, target, seq, 'live'))
+      -- Numbered: the plan is made from the outcome that is kept, and a delivery by its id may be under way.
+      local number = redis.call('HINCRBY', thread_key(target.lane), 'additions', 1)
+      create(target.id .. '-addition-' .. number, spec_of(plan, target, seq, 'live'))
       note(plan.operation, 'queued', target.destination, target.address)
     end
     for _, window in ipairs(target.windows or {}) do
