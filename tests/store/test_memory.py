@@ -5,17 +5,21 @@ from dataclasses import replace
 
 import pytest
 
+from relay.config import parse_config
 from relay.domain.deliveries import Delivery, Presentation, Receipt
+from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
 from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
+from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.queue import POSTED, claim, claim_one, send
 from tests.support.targets import room, team
 
 DAY = 86_400.0
+CONFIGURED = parse_config(GOOD, env=SECRETS, channels=CHANNELS)
 KEY = "{relay}:operation:" + operation(events.completed().subject)
 
 
@@ -58,6 +62,31 @@ async def test_the_rest_of_a_run_stays_for_the_retention(store: Store, clock: Cl
 
     log = KEY.replace("operation:", "log:")
     assert [await store.redis.ttl(key) / DAY for key in (KEY, log)] == pytest.approx([57, 57], abs=0.01)
+
+
+async def test_it_stays_longer_where_another_has_the_same_id_and_goes_on(store: Store, clock: Clock) -> None:
+    await finished(store)
+    await store.redis.hset(KEY, "apart", 1)
+    clock.advance(3 * DAY)
+
+    await Runs(store).trim(100, retention=7 * DAY)
+
+    assert await store.redis.ttl(KEY) / DAY == pytest.approx(30, abs=0.01)
+
+
+async def test_another_with_the_same_id_takes_nothing_from_the_retention(store: Store, clock: Clock) -> None:
+    mine, theirs = ({"tenantId": tenant} for tenant in ("mine", "theirs"))
+    ingest = Ingest(store, lambda: CONFIGURED, CHANNELS)
+    await store.accept(events.event_of(events.body("operation.completed", 100, status="Completed") | mine), [])
+    clock.advance(3 * DAY)
+    await Runs(store).trim(100, retention=60 * DAY)
+    before = await store.redis.ttl(KEY) / DAY
+
+    await ingest.ingest(events.event_of(events.body("operation.progress", 10) | theirs))
+
+    assert before == pytest.approx(57, abs=0.01)
+    assert await store.redis.hget(KEY, "apart") == b"1"
+    assert await store.redis.ttl(KEY) / DAY == pytest.approx(57, abs=0.01)
 
 
 async def test_what_is_queued_keeps_the_documents_that_it_is_made_from(store: Store, clock: Clock) -> None:

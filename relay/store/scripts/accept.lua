@@ -129,7 +129,9 @@ local function keep_apart(plan)
     redis.call('SADD', P .. 'spaces:' .. id[1], id[2])
     redis.call('HSET', operation_key(id[1]), 'apart', 1)
     redis.call('PEXPIRE', P .. 'spaces:' .. id[1], KEEP_OPERATION)
-    redis.call('PEXPIRE', operation_key(id[1]), KEEP_OPERATION)
+    if redis.call('PTTL', operation_key(id[1])) < KEEP_OPERATION then -- it may be kept for longer (trim.lua)
+      redis.call('PEXPIRE', operation_key(id[1]), KEEP_OPERATION)
+    end
   end
 end
 

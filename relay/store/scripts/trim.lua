@@ -33,7 +33,8 @@ local function trim(operation)
   redis.call('HDEL', key, 'lanes', 'buried')
   redis.call('LTRIM', P .. 'log:' .. operation, -LOG_KEPT, -1)
   redis.call('PEXPIRE', P .. 'log:' .. operation, left)
-  redis.call('PEXPIRE', key, left)
+  -- Another one's run of this id goes on, and is found by this key (accept.lua, keep_apart).
+  if redis.call('HEXISTS', key, 'apart') == 0 or redis.call('PTTL', key) < left then redis.call('PEXPIRE', key, left) end
 end
 
 local over = redis.call('ZRANGEBYSCORE', OVER, '-inf', now, 'LIMIT', 0, ARGV[3])
