@@ -1,7 +1,12 @@
-"""Random lives of the queue: processes die and return, pauses come and go, clocks are set back; nothing gets stuck."""
+"""Random lives of the queue: processes die and return, pauses and destinations come and go, clocks are set back.
+
+Nothing gets stuck.
+"""
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,12 +14,14 @@ from relay.domain.deliveries import Delivery
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.queue import MAX_PAUSED, Pause
+from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, claim, counts
 from tests.support.targets import mail, room, team
 
 STEPS = 200
+DESTINATIONS = ["team", "room", "analysts"]
 PAUSES = [
     Pause("destination:room/#room", 60, "is_archived", probe=True),
     Pause("channel:slack", 60, "token_revoked", probe=True),
@@ -36,6 +43,7 @@ async def test_whatever_happens_all_of_it_gets_through_in_the_end(
         await (_act if pick.random() < 0.65 else _befall)(pick.choice(stores), held, clock, pick)
         assert (await admin.ledger()).imbalance == 0
 
+    await admin.announce(dict.fromkeys(DESTINATIONS, ("*",)))
     for _ in range(600):  # now one process lives, and all is well
         clock.advance(7)
         await stores[0].pulse()
@@ -53,11 +61,21 @@ async def test_whatever_happens_all_of_it_gets_through_in_the_end(
 
 async def _act(store: Store, held: list[tuple[Store, Delivery]], _clock: Clock, pick: random.Random) -> None:
     """What senders and workers do."""
-    makers = [events.started, events.completed, events.failed, lambda **op: events.progress(pick.randrange(101), **op)]
+    fuller: dict[str, Any] = {"results": {f"rows-{pick.randrange(9)}": 1}}
+    makers = [
+        lambda **op: replace(events.completed(**op), **fuller),
+        events.started,
+        events.completed,
+        events.failed,
+        lambda **op: events.progress(pick.randrange(101), **op),
+    ]
     match pick.randrange(3):
         case 0:
-            event = pick.choice(makers)(operationId=f"op-{pick.randrange(6)}", retryNumber=pick.randrange(2))
-            await store.accept(event, pick.sample([team(post_after=0.0), room(), mail()], pick.randrange(4)))
+            operation = {"operationId": f"op-{pick.randrange(6)}", "retryNumber": pick.randrange(2)}
+            event = pick.choice(makers)(**operation)
+            targets = pick.sample([team(post_after=0.0), room(), mail()], pick.randrange(4))
+            if (await store.accept(event, targets)).status == "fuller":
+                await store.accept(await store.kept(event) or event, targets, completes=True)
         case 1:
             held += [(store, one) for one in await claim(store, pick.choice(["slack", "email"]))]
         case _ if held:
@@ -68,7 +86,7 @@ async def _act(store: Store, held: list[tuple[Store, Delivery]], _clock: Clock, 
 async def _befall(store: Store, held: list[tuple[Store, Delivery]], clock: Clock, pick: random.Random) -> None:
     """What happens to them."""
     admin = Admin(store)
-    match pick.randrange(6):
+    match pick.randrange(8):
         case 0 if held:
             held.pop(pick.randrange(len(held)))  # its process forgot it, or died
         case 1:
@@ -81,6 +99,10 @@ async def _befall(store: Store, held: list[tuple[Store, Delivery]], clock: Clock
             await admin.resume_all([pause.scope for pause in PAUSES[:2]])
         case 4:
             await store.take_over()
+        case 5:
+            await admin.announce(dict.fromkeys(pick.sample(DESTINATIONS, 2), ("*",)))
+        case 6:
+            await Runs(store).trim(100)
         case _:
             await admin.expire_parked(MAX_PAUSED)
 

@@ -12,7 +12,7 @@ from relay.store.queue import WINDOW, Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.front import count
-from tests.support.queue import accept, claim, claim_one, send
+from tests.support.queue import POSTED, accept, claim, claim_one, send
 from tests.support.targets import mail, room, team
 
 BACK = 6 * 3600.0
@@ -49,6 +49,19 @@ async def test_what_waited_for_a_retry_waits_as_long_as_before(store: Store, clo
 
     assert early == []
     assert (await claim_one(store, "email")).id == delivery.id
+
+
+async def test_what_became_urgent_while_it_stood_behind_another_is_due_at_once(store: Store, clock: Clock) -> None:
+    await accept(store, events.started(), to=team(post_after=0.0))
+    flying = await claim_one(store)
+    await store.mark_sending(flying)
+    await accept(store, events.progress(40), to=team(post_after=0.0))
+    clock.advance(5000)
+    await accept(store, events.completed(), to=team(post_after=0.0))
+    await set_back(store, clock)
+    await store.complete(flying, POSTED)
+
+    assert "live" in {delivery.kind for delivery in await claim(store)}
 
 
 async def test_a_rate_limit_begins_anew(store: Store, clock: Clock) -> None:

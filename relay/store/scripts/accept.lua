@@ -424,7 +424,7 @@ end
 local function hurry(lane)
   local head = redis.call('LINDEX', lane_key(lane), 0)
   if head and field(head, 'name') == 'operation.progress' and field(head, 'lease') == '' then
-    redis.call('HSET', delivery_key(head), 'due', now)
+    set_due(head, now)
     make_due(head)
   end
 end
@@ -457,7 +457,7 @@ end
 local function hurry_root(lane)
   local t = redis.call('HMGET', thread_key(lane), 'waiting', 'flying', 'posted')
   if t[1] and not t[2] and not t[3] and field(t[1], 'attempts') == '0' then
-    redis.call('HSET', delivery_key(t[1]), 'due', now)
+    set_due(t[1], now)
     make_due(t[1])
   end
 end
@@ -497,12 +497,13 @@ local function refresh(plan, target, key, seq)
     return nil
   end
   if waiting then
-    local was = tonumber(field(waiting, 'due'))
+    local was = due_of(waiting)
     local due = plan.urgent and now or math.min(was, math.max(spec.due, now))
     if tonumber(field(waiting, 'attempts')) > 0 and not plan.urgent then due = was end -- its back-off holds
     local urgency = field(waiting, 'urgent')
     if URGENCY[plan.urgency] < URGENCY[urgency] then urgency = plan.urgency end
-    redis.call('HSET', delivery_key(waiting), 'seq', seq, 'name', plan.name, 'due', due, 'urgent', urgency)
+    set_due(waiting, due)
+    redis.call('HSET', delivery_key(waiting), 'seq', seq, 'name', plan.name, 'urgent', urgency)
     redis.call('HDEL', delivery_key(waiting), 'lapsed') -- a late receipt is of an older state than this
     if target.passes then redis.call('HSET', delivery_key(waiting), 'passes', '1') end
     if target.loud then redis.call('HSET', delivery_key(waiting), 'loud', '1') end

@@ -95,7 +95,7 @@ local function instead(id, d)
   hours = hours and hours[1] <= now and now < hours[2] and hours
   if d.kind == 'rolling' then
     if hours then
-      redis.call('HSET', delivery_key(id), 'due', hours[2])
+      set_due(id, hours[2])
       make_due(id)
     end
     return hours
@@ -259,7 +259,7 @@ local function claim(id, set)
     return nil
   end
   if wait > 0 then
-    redis.call('HSET', delivery_key(id), 'due', now + wait, 'dated', now)
+    set_due(id, now + wait)
     redis.call('ZADD', set, now + wait, id)
     return nil
   end

@@ -74,12 +74,20 @@ end
 -- A digest or a round-up is of a window, and due by the calendar.
 local BOXED = {digest = true, roundup = true}
 
+-- When it is due, and that this was decided now.
+local function set_due(id, due) redis.call('HSET', delivery_key(id), 'due', due, 'dated', now) end
+
 -- When it is due. `dated` is when that was decided: what is now in the future was so before the clock was set back, and
 -- what was left of the wait then begins now.
 local function due_by_now(id, due, dated, kind)
   if dated <= now or BOXED[kind] then return due end
-  redis.call('HSET', delivery_key(id), 'due', due - (dated - now), 'dated', now)
+  set_due(id, due - (dated - now))
   return due - (dated - now)
+end
+
+local function due_of(id)
+  local d = redis.call('HMGET', delivery_key(id), 'due', 'dated', 'kind')
+  return due_by_now(id, tonumber(d[1]), tonumber(d[2] or '0'), d[3])
 end
 
 -- Whether the message that the replies of this lane stand under is still to come.
@@ -106,8 +114,7 @@ local function let_urgent_pass(lane)
   local head = ids[1] and redis.call('HMGET', delivery_key(ids[1]), 'lease', 'due', 'channel')
   if not ids[2] or not head[2] or head[1] ~= '' or tonumber(head[2]) <= now + OVERTAKEN then return end
   for i = 2, #ids do
-    local d = redis.call('HMGET', delivery_key(ids[i]), 'urgent', 'due')
-    if d[1] == '1' and tonumber(d[2]) <= now + OVERTAKEN then
+    if field(ids[i], 'urgent') == '1' and due_of(ids[i]) <= now + OVERTAKEN then
       leave_queues(ids[1], head[3])
       redis.call('LREM', lane_key(lane), 1, ids[i])
       redis.call('LPUSH', lane_key(lane), ids[i])
@@ -129,7 +136,7 @@ local function release_replies(id, lane)
   if not head then return end
   local reply = redis.call('HMGET', delivery_key(head), 'seq', 'attempts')
   if reply[2] == '0' and tonumber(field(id, 'seq') or '-1') >= tonumber(reply[1]) then
-    redis.call('HSET', delivery_key(head), 'due', now)
+    set_due(head, now)
   end
   make_due(head)
 end
@@ -229,10 +236,10 @@ end
 -- during each attempt would mean attempts without end, and repeats without a bound.
 local function inherit(heir, id, due)
   local was = redis.call('HMGET', delivery_key(id), 'attempts', 'unknowns', 'urgent')
-  local is = redis.call('HMGET', delivery_key(heir), 'attempts', 'unknowns', 'urgent', 'due')
+  local is = redis.call('HMGET', delivery_key(heir), 'attempts', 'unknowns', 'urgent')
   -- An outcome need not wait for the back-off of the progress that it replaces.
   if not (is[3] == '1' and was[3] ~= '1') then
-    redis.call('HSET', delivery_key(heir), 'due', math.max(tonumber(is[4]), due))
+    set_due(heir, math.max(due_of(heir), due))
   end
   redis.call('HSET', delivery_key(heir), 'attempts', math.max(tonumber(was[1]), tonumber(is[1])),
              'unknowns', math.max(tonumber(was[2]), tonumber(is[2])))

@@ -41,7 +41,7 @@ local function bring_back(place, most)
   for _, id in ipairs(redis.call('ZRANGE', parked_key(place), 0, most - 1)) do
     redis.call('ZREM', parked_key(place), id)
     redis.call('HDEL', delivery_key(id), 'parked')
-    redis.call('HSET', delivery_key(id), 'due', now, 'dated', now) -- it was due when it was parked
+    set_due(id, now) -- it was due when it was parked
     make_due(id)
   end
 end

@@ -96,7 +96,7 @@ function verbs.complete(id, request)
     local waiting = redis.call('HGET', thread, 'waiting')
     if waiting and field(waiting, 'urgent') ~= '1' then
       local apart = now + tonumber(redis.call('HGET', thread, 'interval') or '0')
-      redis.call('HSET', delivery_key(waiting), 'due', math.max(tonumber(field(waiting, 'due')), apart))
+      set_due(waiting, math.max(due_of(waiting), apart))
     end
   end
   count('pending', -1)
