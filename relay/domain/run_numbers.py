@@ -37,8 +37,8 @@ def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
         return runs + 1, runs + 1 - counted
     if not _says_its_run(event) and "retry" not in remembered and {"runs", "began"} <= remembered.keys():
         return (int(remembered["runs"]), restarts) if _of_the_newest(event, remembered) else (stated, 0)
-    known = restarts_of(event, remembered)
-    return counted + known, known
+    earlier = restarts_of(event, remembered)
+    return counted + earlier, earlier
 
 
 def restarts_of(event: Event, remembered: Mapping[str, str]) -> int:

@@ -136,11 +136,11 @@ class Admin:
 
     async def queued(self, channels: Sequence[str]) -> dict[str, int]:
         """Deliveries waiting in each channel's queue, due or not, or for something that is paused."""
-        places = [name.decode() for name in await call(self._redis.zrange(keys.PARKING, 0, -1))]
+        scopes = [name.decode() for name in await call(self._redis.zrange(keys.PARKING, 0, -1))]
         counts = {}
         for channel in channels:
             sets = [f"{keys.PREFIX}due:{channel}{queue}" for queue in ("", *keys.QUEUES)]
-            sets += [f"{keys.PREFIX}parked:{place}" for place in places if place.startswith(f"{channel} ")]
+            sets += [f"{keys.PREFIX}parked:{scope}" for scope in scopes if scope.startswith(f"{channel} ")]
             counts[channel] = sum([int(await call(self._redis.zcard(name))) for name in sets])
         return counts
 

@@ -207,9 +207,9 @@ class Store:
             except StoreUnavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
-                fault, place = type(error).__name__, own_line(error)
-                log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=place)
-                await self._put_aside(row[0].decode(), row[1].decode(), f"{fault} at {place}")
+                fault, line = type(error).__name__, own_line(error)
+                log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=line)
+                await self._put_aside(row[0].decode(), row[1].decode(), f"{fault} at {line}")
         self._claims[channel] = number + 1  # after the bundles: if Redis went away meanwhile, all is given again
         return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
 

@@ -57,8 +57,8 @@ class ReconciliationState:
 
     async def unknown(self, operations: Sequence[str], space: Space) -> list[str]:
         """Those of this project that relay never heard of, in the same order."""
-        known = await asyncio.gather(*(self._is_known(name, space) for name in operations))
-        return [name for name, heard in zip(operations, known, strict=True) if not heard]
+        heard_of = await asyncio.gather(*(self._is_known(name, space) for name in operations))
+        return [name for name, heard in zip(operations, heard_of, strict=True) if not heard]
 
     async def _is_known(self, operation: str, space: Space) -> bool:
         try:

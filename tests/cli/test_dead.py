@@ -152,7 +152,7 @@ async def test_a_digest_is_shown_with_all_that_it_would_have_told(running_stage:
     running_stage.around.inbox.answer("gone@example.com", REFUSED)
     now = await running_stage.around.store.time()
     window = Window(now - 86_400, now - 1)
-    target = mail("gone@example.com", destination="daily", how=Digest(windows=(window,)))
+    target = mail("gone@example.com", destination="pair", how=Digest(windows=(window,)))
     await running_stage.around.store.accept(completed(), [target])
     await running_stage.around.settled()
     [letter] = await running_stage.around.admin.dead()
@@ -162,7 +162,7 @@ async def test_a_digest_is_shown_with_all_that_it_would_have_told(running_stage:
     head, document = shown.out.split("\n\n", 1)
     assert f"{letter.id[:8]}  " in listed.out
     assert ", 1 attempt" not in listed.out
-    assert "digest → daily (gone@example.com)" in head
+    assert "digest → pair (gone@example.com)" in head
     assert "operation" not in head
     assert [row["status"] for row in json.loads(document)["entries"]] == ["Completed"]
 

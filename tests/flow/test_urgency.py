@@ -124,11 +124,7 @@ async def test_with_a_message_for_each_event_it_overtakes_whatever_waits_for_its
 
 
 async def test_a_long_throttle_is_shown_and_a_reload_lifts_it(brisk: Flow, clock: Clock) -> None:
-    config = parse_config(
-        'sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}\nrules: []',
-        env={}, channels={},
-    )  # fmt: skip
-    health = Health(brisk.store, lambda: config, clock=clock)
+    health = Health(brisk.store, lambda: brisk.config, clock=clock)
     await health.prepare()
     await brisk.send(event_of("operation.started"))
     await brisk.wait(2)

@@ -16,8 +16,8 @@ LIMITS = (  # of the container: https://docs.kernel.org/admin-guide/cgroup-v2.ht
 
 def maxmemory(physical: int | None = None, limits: tuple[Path, ...] = LIMITS) -> int:
     """Bytes that the embedded Redis may use; 0, no limit, where the machine does not say what it has."""
-    known = [physical if physical is not None else _physical(), *map(_limit, limits)]
-    least = min((size for size in known if size), default=0)
+    sizes = [physical if physical is not None else _physical(), *map(_limit, limits)]
+    least = min((size for size in sizes if size), default=0)
     return max(LEAST, int(least * SHARE)) if least else 0
 
 
