@@ -31,6 +31,7 @@ PAUSES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100))
 async def test_whatever_happens_all_of_it_gets_through_in_the_end(
     open_store: Callable[..., Store], clock: Clock, seed: int
