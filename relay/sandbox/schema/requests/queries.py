@@ -15,7 +15,7 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d")
 class Query(Request):
     """What may stand behind the `?`; here nothing. In text all values look alike, so none is strict."""
 
-    model_config = ConfigDict(strict=False, populate_by_name=False)
+    model_config = ConfigDict(strict=False, validate_by_name=False, validate_by_alias=True)
 
 
 def _end_of_day(raw: object) -> object:
