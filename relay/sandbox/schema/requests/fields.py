@@ -18,7 +18,13 @@ Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]{8,200}$")]
 
 class Request(BaseModel):
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", frozen=True, strict=True, allow_inf_nan=False
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
     )
 
 
