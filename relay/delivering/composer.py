@@ -12,7 +12,7 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
-from relay.domain.deliveries import Delivery, Manners, Notification
+from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
 from relay.policy.presentation import mentions_for, presentation_for
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
@@ -54,9 +54,9 @@ class Composer:
             delivery = await self._enrich(delivery)
         config = self._config()
         destination = config.destinations.get(delivery.destination)
-        manners = delivery.manners or Manners(mention=destination.mention if destination else {})
-        language = manners.language or (destination and destination.language) or config.language
-        timezone = manners.timezone or (destination and destination.timezone) or config.timezone
+        options = delivery.options or DeliveryOptions(mention=destination.mention if destination else {})
+        language = options.language or (destination and destination.language) or config.language
+        timezone = options.timezone or (destination and destination.timezone) or config.timezone
         link = await self._unsubscribe(delivery, language) if self._unsubscribe else ""
         requested = mentions(delivery.event, config.dynamic_destinations)
         content = await self._content(delivery, language, timezone, link) if renders else delivery.event.document
@@ -71,7 +71,7 @@ class Composer:
             created_at=delivery.created_at,
             language=language,
             thread=delivery.thread,
-            mentions=mentions_for(delivery.event, delivery.history, manners.mention, requested=requested),
+            mentions=mentions_for(delivery.event, delivery.history, options.mention, requested=requested),
             broadcast=delivery.kind == "reply" and presentation_for(delivery.event).broadcast,
             unsubscribe=link,
             unknown=delivery.unknown,

@@ -231,8 +231,8 @@ class Worker:
         self._report(delivery, failure.status, started, str(error), **consequence)
 
     def _policy(self, delivery: Delivery) -> RetryPolicy:
-        if delivery.manners and delivery.manners.retry:
-            return RetryPolicy.model_validate(delivery.manners.retry)
+        if delivery.options and delivery.options.retry:
+            return RetryPolicy.model_validate(delivery.options.retry)
         config = self._config()
         destination = config.destinations.get(delivery.destination)
         return (destination and destination.retry) or config.retry

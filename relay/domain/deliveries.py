@@ -43,7 +43,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class DeliveryOptions:
     """How a destination wants to be told, as it was configured when the event came: it travels with the delivery.
 
     Whoever sends it may have an older configuration, or a newer one.
@@ -113,7 +113,7 @@ class Target:
     limits: Limits = Limits()
     hold_reason: str = ""  # why nobody there is notified: the event is counted, and nothing else
     how: Each | Live | Digest = Each()
-    manners: Manners | None = field(default=None, compare=False)  # None: those of whoever sends it
+    options: DeliveryOptions | None = field(default=None, compare=False)  # None: those of whoever sends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class Delivery:
     created_at: datetime
     unknown: bool = False  # an earlier attempt may have arrived
     lane: str = ""  # the store's name of the queue it stands in
-    manners: Manners | None = None  # as of Target
+    options: DeliveryOptions | None = None  # as of Target
 
     @property
     def edits(self) -> bool:

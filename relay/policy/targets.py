@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from relay.domain.deliveries import Digest, Each, Gate, Limits, Live, Manners, Presentation, Target
+from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits, Live, Presentation, Target
 from relay.domain.events import Event
 from relay.policy.destinations import Channels, Destination, DestinationOptions, modes_at, quiet_at, zone_at
 from relay.policy.presentation import OUTCOME_EVENTS, presentation_for, reply_in_batch_thread
@@ -69,7 +69,7 @@ class Targets:
                 address,
                 limits=replace(self._limits(channel, address), edit=()),
                 how=how,
-                manners=self._manners(destination),
+                options=self._delivery_options(destination),
             )
             for address in destination.addresses
         )
@@ -89,7 +89,7 @@ class Targets:
         destination = recipient.destination
         hold_reason = _hold_reason(event, recipient, self._channels[destination.channel])
         presentation, how = _presentation(event, recipient), self._how(event, recipient)
-        manners = self._manners(destination)
+        options = self._delivery_options(destination)
         cap = self._new_message_cap(destination.channel) if isinstance(how, Live) else None
         return tuple(
             Target(
@@ -100,7 +100,7 @@ class Targets:
                 limits=replace(self._limits(destination.channel, address), new_message_cap=cap),
                 hold_reason=hold_reason,
                 how=how,
-                manners=manners,
+                options=options,
             )
             for address in destination.addresses
         )
@@ -154,9 +154,9 @@ class Targets:
             update_only=recipient.update_only,
         )
 
-    def _manners(self, destination: Destination) -> Manners:
+    def _delivery_options(self, destination: Destination) -> DeliveryOptions:
         defaults = self._config.destination_defaults
-        return Manners(
+        return DeliveryOptions(
             destination.language or defaults.language or "",
             zone_at(destination, defaults),
             destination.mention,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from relay.domain.completion import said
-from relay.domain.deliveries import Accepted, Delivery, Digest, Each, Kind, Limit, Live, Manners, Target, Window
+from relay.domain.deliveries import Accepted, Delivery, DeliveryOptions, Digest, Each, Kind, Limit, Live, Target, Window
 from relay.domain.events import Event
 from relay.domain.facts import facts
 from relay.domain.identity import fingerprint
@@ -222,24 +222,24 @@ def digest_baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def limits_of(target: Target) -> str:
-    """The limits of an address and the manners of its destination, as deliveries carry them."""
+    """The limits of an address and the options of its destination, as deliveries carry them."""
     limits = target.limits
     cap = {"cap": [limits.new_message_cap[0], limits.new_message_cap[1] * 1000]} if limits.new_message_cap else {}
     own = _if_any(own=limits.own_credential)
-    return _json({"new": _limits(limits.new), "edit": _limits(limits.edit), **cap, **own, **_manners(target)})
+    return _json({"new": _limits(limits.new), "edit": _limits(limits.edit), **cap, **own, **_delivery_options(target)})
 
 
-def _manners(target: Target) -> dict[str, Any]:
-    return {"manners": _if_any(**asdict(target.manners))} if target.manners else {}
+def _delivery_options(target: Target) -> dict[str, Any]:
+    return {"options": _if_any(**asdict(target.options))} if target.options else {}
 
 
-def _manners_of(limits: bytes) -> Manners | None:
+def _delivery_options_of(limits: bytes) -> DeliveryOptions | None:
     """What `limits_of` wrote; None where an older relay made the delivery."""
-    manners = json.loads(limits).get("manners")
-    if manners is None:
+    options = json.loads(limits).get("options")
+    if options is None:
         return None
-    mention = {moment: tuple(names) for moment, names in manners.get("mention", {}).items()}
-    return Manners(manners.get("language", ""), manners.get("timezone", ""), mention, manners.get("retry", {}))
+    mention = {moment: tuple(names) for moment, names in options.get("mention", {}).items()}
+    return DeliveryOptions(options.get("language", ""), options.get("timezone", ""), mention, options.get("retry", {}))
 
 
 def _limits(limits: Sequence[Limit]) -> list[list[Any]]:
@@ -291,5 +291,5 @@ def delivery(row: Sequence[Any], bundle: Event | None = None) -> Delivery:
         created_at=datetime.fromtimestamp(created / 1000, UTC),
         unknown=unknowns > 0,
         lane=row[12].decode(),
-        manners=_manners_of(row[13]),
+        options=_delivery_options_of(row[13]),
     )

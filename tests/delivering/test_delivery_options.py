@@ -23,7 +23,7 @@ from tests.support.workers import worker_of
 
 TOP = """
 sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
-channels: {slack: {token: xoxb-1-manners}}
+channels: {slack: {token: xoxb-1-options}}
 """
 NEWER = (
     TOP
