@@ -57,15 +57,21 @@ async def running(
     await asyncio.wait([loop])
 
 
+async def _sending(store: Store, wire: Wire, worker: Worker, count: int = 1) -> asyncio.Event:
+    """So many mails are on the wire; each arrives once the event is set."""
+    arrived = asyncio.Event()
+    wire.answers = [arrived] * count
+    for number in range(count):
+        await store.accept(events.completed(operationId=f"op-{number}"), [mail()])
+    worker.wake()
+    await until(lambda: len(wire.arrived) == count)
+    return arrived
+
+
 async def test_what_arrived_before_an_outage_longer_than_the_lease_is_told_once(
     server: RedisServer, own_store: Store, wire: Wire, clock: Clock, outage: Outage, *, running: Worker
 ) -> None:
-    arrived = asyncio.Event()
-    wire.answers = [arrived] * 6
-    for number in range(6):
-        await own_store.accept(events.completed(operationId=f"op-{number}"), [mail()])
-    running.wake()
-    await until(lambda: len(wire.arrived) == 6)
+    arrived = await _sending(own_store, wire, running, 6)
 
     server.kill()
     arrived.set()
@@ -84,11 +90,7 @@ async def test_while_a_receipt_waits_for_redis_nothing_is_claimed(
     server: RedisServer, own_store: Store, wire: Wire, clock: Clock, outage: Outage, *, running: Worker
 ) -> None:
     """The claim of another channel would take the lapsed lease back."""
-    arrived = asyncio.Event()
-    wire.answers = [arrived]
-    await own_store.accept(events.completed(), [mail()])
-    running.wake()
-    await wire.called.wait()
+    arrived = await _sending(own_store, wire, running)
 
     server.kill()
     arrived.set()
@@ -97,7 +99,7 @@ async def test_while_a_receipt_waits_for_redis_nothing_is_claimed(
     server.start()
     await until(lambda: _delivered(own_store, 1))
 
-    timeline = await Admin(own_store).timeline(events.completed().subject)
+    timeline = await Admin(own_store).timeline(events.completed(operationId="op-0").subject)
     assert timeline is not None
     assert "lease lapsed" not in [line[1] for line in timeline.log]
 
@@ -125,12 +127,7 @@ async def test_what_was_not_begun_is_given_back_and_costs_nothing(
 async def test_all_leases_are_renewed_in_one_step(
     own_store: Store, wire: Wire, clock: Clock, running: Worker, server: RedisServer
 ) -> None:
-    done = asyncio.Event()
-    wire.answers = [done] * 10
-    for number in range(10):
-        await own_store.accept(events.completed(operationId=f"op-{number}"), [mail()])
-    running.wake()
-    await until(lambda: len(wire.arrived) == 10)
+    done = await _sending(own_store, wire, running, 10)
     before = await own_store.redis.zrange("{relay}:leases", 0, -1, withscores=True)
     clock.advance(60)
 
@@ -149,11 +146,7 @@ async def test_all_leases_are_renewed_in_one_step(
 async def test_a_stop_while_redis_is_away_ends_in_time(
     server: RedisServer, own_store: Store, wire: Wire, outage: Outage, *, running: Worker
 ) -> None:
-    arrived = asyncio.Event()
-    wire.answers = [arrived]
-    await own_store.accept(events.completed(), [mail()])
-    running.wake()
-    await wire.called.wait()
+    arrived = await _sending(own_store, wire, running)
     server.kill()
     arrived.set()
     await until(lambda: outage.failures > 5)

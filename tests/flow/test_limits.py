@@ -1,7 +1,7 @@
 """What the limits of Slack and of a destination hold back, and how soon it is shown all the same."""
 
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -13,46 +13,43 @@ from tests.support.flow import UPDATE, Flow, flowing
 from tests.support.flow_events import AT_ONCE, event_of, outcome_of
 
 
-async def test_a_throttled_edit_of_the_rolling_message_holds_no_post(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
+@pytest.fixture
+async def capped(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[Flow]:
+    """One new message in ten minutes, above that a rolling one."""
     async with flowing(open_store, clock, live=AT_ONCE) as flow:
         slack = flow.config.channels["slack"].model_copy(
             update={"new_message_limit": NewMessageLimit(count=1, per=600)}
         )
         flow.config = flow.config.model_copy(update={"channels": {"slack": slack}})
-        for number in range(2):
-            await flow.send(event_of("operation.progress", 10, operationId=f"op-{number}"))
-            await flow.wait(5)
-        flow.slack.script(UPDATE, Fault(status=429, headers={"Retry-After": "30"}))
-        await flow.send(event_of("operation.progress", 10, operationId="op-2"))
-        await flow.wait(20)
-        await flow.send(outcome_of("Failed", operationId="op-3", priority="Critical"))
-        await flow.wait(5)
-
-        assert [root.text.partition(":")[0] for root in flow.roots()] == ["Running", "1 more run", "Failed"]
-        await flow.wait(40)
-        assert flow.roots()[1].text.startswith("2 more runs")
+        yield flow
 
 
-async def test_a_rolling_message_that_every_run_has_left_says_so(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    async with flowing(open_store, clock, live=AT_ONCE) as flow:
-        slack = flow.config.channels["slack"].model_copy(
-            update={"new_message_limit": NewMessageLimit(count=1, per=600)}
-        )
-        flow.config = flow.config.model_copy(update={"channels": {"slack": slack}})
-        for number in range(2):
-            await flow.send(event_of("operation.progress", 10, operationId=f"op-{number}"))
-            await flow.deliver()  # the first gets the message of its own
-        await flow.wait(610, step=10)
-        await flow.send(event_of("operation.progress", 20, operationId="op-1"))
-        await flow.wait(20)
+async def test_a_throttled_edit_of_the_rolling_message_holds_no_post(capped: Flow) -> None:
+    for number in range(2):
+        await capped.send(event_of("operation.progress", 10, operationId=f"op-{number}"))
+        await capped.wait(5)
+    capped.slack.script(UPDATE, Fault(status=429, headers={"Retry-After": "30"}))
+    await capped.send(event_of("operation.progress", 10, operationId="op-2"))
+    await capped.wait(20)
+    await capped.send(outcome_of("Failed", operationId="op-3", priority="Critical"))
+    await capped.wait(5)
 
-        rolling = next(root for root in flow.roots() if "more runs" in root.text)
-        assert rolling.text == "No more runs: each has a message of its own by now"
-        assert len(flow.roots()) == 3
+    assert [root.text.partition(":")[0] for root in capped.roots()] == ["Running", "1 more run", "Failed"]
+    await capped.wait(40)
+    assert capped.roots()[1].text.startswith("2 more runs")
+
+
+async def test_a_rolling_message_that_every_run_has_left_says_so(capped: Flow) -> None:
+    for number in range(2):
+        await capped.send(event_of("operation.progress", 10, operationId=f"op-{number}"))
+        await capped.deliver()  # the first gets the message of its own
+    await capped.wait(610, step=10)
+    await capped.send(event_of("operation.progress", 20, operationId="op-1"))
+    await capped.wait(20)
+
+    rolling = next(root for root in capped.roots() if "more runs" in root.text)
+    assert rolling.text == "No more runs: each has a message of its own by now"
+    assert len(capped.roots()) == 3
 
 
 async def test_a_throttled_edit_holds_all_edits_and_no_post_and_then_shows_the_newest(brisk: Flow) -> None:

@@ -1,0 +1,186 @@
+"""The watchdog's own life: restarts, two instances, outages, clocks that are set back, rows that are damaged."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.keys import operation
+from relay.store.runs import Runs
+from tests.support.clock import Clock
+from tests.support.redis_server import RedisServer
+from tests.support.runs import HOUR, MINUTE, Watched
+
+
+async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> None:
+    await relay.progress(40)
+    await relay.store.pulse()
+    relay.clock.advance(-6 * HOUR)
+    await relay.store.pulse()
+
+    await relay.passes(16 * MINUTE)
+
+    assert relay.words == ["stalled silent"]
+
+
+async def test_nor_does_the_grace_that_began_by_the_wrong_time(process: Callable[..., Watched], clock: Clock) -> None:
+    relay = process()
+    await relay.tick()  # its grace begins
+    await relay.progress(40)
+    await relay.store.pulse()
+    clock.advance(-6 * HOUR)
+    await relay.store.pulse()
+
+    await relay.passes(27 * MINUTE, every=MINUTE)
+
+    assert relay.words == ["stalled silent"]
+
+
+async def test_nor_is_what_came_in_before_and_after_it_no_rhythm(relay: Watched) -> None:
+    """relay was back from its last absence by the wrong time."""
+    await relay.store.pulse()
+    relay.clock.advance(-6 * HOUR)
+    await relay.store.pulse()
+    for percentage in range(10, 50, 10):
+        await relay.progress(percentage)
+        await relay.passes(10 * MINUTE, every=MINUTE)
+
+    await relay.passes(10 * MINUTE, every=MINUTE)
+    assert relay.words == []
+    await relay.passes(12 * MINUTE, every=MINUTE)
+    assert relay.words == ["stalled silent"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["{", '{"open": {"silent": {"at": "noon"}}}', '{"newer": 1, "open": {"silent": {"at": 1, "since": 1, "x": 2}}}'],
+)
+async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_watch(relay: Watched, damage: str) -> None:
+    for name in ("op-1", "op-2"):
+        await relay.progress(40, operationId=name)
+    await relay.store.redis.hset("{relay}:operation:" + operation("op-1"), "watch:alarms", damage)
+
+    await relay.passes(2 * HOUR, every=MINUTE)
+
+    told = [event.subject for event in relay.told if event.name == "operation.stalled"]
+    assert {"op-1", "op-2"} <= {*told}
+
+
+async def test_a_row_that_is_damaged_beyond_its_alarms_costs_that_run_alone(relay: Watched) -> None:
+    for name in ("op-1", "op-2"):
+        await relay.progress(40, operationId=name)
+    await relay.store.redis.hset("{relay}:operation:" + operation("op-1"), "watch:gaps", "none at all")
+
+    await relay.passes(20 * MINUTE, every=MINUTE)
+
+    assert [event.subject for event in relay.told] == ["op-2"]
+
+
+async def test_a_run_that_is_silent_for_29_days_is_told_a_last_time(process: Callable[..., Watched]) -> None:
+    relay = process(watchdog="{startup_grace: 0s}")  # the ticks of this test are an hour apart
+    await relay.progress(40)
+    await relay.passes(31 * 24 * HOUR, every=HOUR)
+
+    assert relay.words == ["stalled silent", "stalled silent 1", "stalled silent 2", "stalled silent 3",
+                           "stalled silent 4 last"]  # fmt: skip
+    assert relay.told[-1].document["stalled"]["seconds"] == pytest.approx(29 * 24 * HOUR, abs=HOUR)
+    assert await relay.store.redis.zcard("{relay}:watch") == 0
+
+
+async def test_a_restart_neither_forgets_nor_repeats(relay: Watched, process: Callable[..., Watched]) -> None:
+    await relay.progress(40)
+    await relay.passes(16 * MINUTE)
+
+    second = process()
+    await second.passes(31 * MINUTE)
+    await second.progress(41)
+    third = process()
+    await third.passes(MINUTE)
+
+    assert relay.words == ["stalled silent"]
+    assert second.words == ["stalled silent 1"]
+    assert third.words == ["recovered silent"]
+
+
+async def test_after_relay_was_away_nothing_is_found_wrong_for_ten_minutes(
+    relay: Watched, process: Callable[..., Watched]
+) -> None:
+    await relay.progress(40)
+    relay.clock.advance(3 * HOUR)
+
+    second = process()
+    await second.tick()
+    await second.passes(9 * MINUTE)
+    assert second.words == []
+    await second.passes(2 * MINUTE)
+    assert second.words == ["stalled silent"]
+
+
+async def test_a_run_that_speaks_within_the_grace_is_not_told(relay: Watched) -> None:
+    await relay.progress(40)
+    relay.clock.advance(3 * HOUR)
+    await relay.tick()
+    await relay.progress(41)
+    await relay.passes(14 * MINUTE)
+
+    assert relay.words == []
+
+
+async def test_two_instances_tell_once(relay: Watched, process: Callable[..., Watched]) -> None:
+    other = process()
+    await relay.progress(40)
+    for _ in range(46 * 2):
+        relay.clock.advance(30)
+        await asyncio.gather(relay.tick(), other.tick())
+
+    assert len(relay.told + other.told) == 2
+    assert (await Admin(relay.store).ledger()).counts["events"] == 3
+
+
+@pytest.mark.slow
+async def test_a_thousand_runs_are_watched_in_pages(relay: Watched) -> None:
+    await asyncio.gather(*(relay.progress(40, operationId=f"op-{number}") for number in range(1000)))
+    await relay.passes(16 * MINUTE, every=MINUTE)
+
+    assert len(relay.words) == 1000
+    assert (await Runs(relay.store).tick(0)).stalled == 1000
+
+
+async def test_off_is_off_but_the_pulse_goes_on(process: Callable[..., Watched], clock: Clock) -> None:
+    relay = process(watchdog="off")
+    await relay.progress(40)
+    await relay.passes(2 * HOUR, every=MINUTE)
+
+    assert relay.words == []
+    assert await Runs(relay.store).last_tick() == clock()
+
+
+async def test_an_outage_of_redis_is_survived_and_followed_by_a_grace(clock: Clock) -> None:
+    with RedisServer(appendonly="yes", appendfsync="always") as server:
+        store = Store.open(server.url, worker="w", clock=clock)
+        relay = Watched(store, clock)
+        await relay.tick()
+        await relay.progress(40)
+        await relay.passes(14 * MINUTE)
+        server.stop()
+        await relay.passes(3 * MINUTE)
+        server.start()
+        await relay.passes(10 * MINUTE)
+        assert relay.words == []
+        await relay.passes(MINUTE)
+        assert relay.words == ["stalled silent"]
+        await store.aclose()
+
+
+async def test_one_run_that_cannot_be_told_costs_the_others_nothing(relay: Watched) -> None:
+    await relay.progress(40, operationId="odd")
+    await relay.progress(40, operationId="even")
+    relay.refuses = "odd"
+    await relay.passes(16 * MINUTE)
+    assert [event.subject for event in relay.told] == ["even"]
+
+    relay.refuses = ""
+    await relay.passes(MINUTE)
+    assert [event.subject for event in relay.told] == ["even", "odd"]

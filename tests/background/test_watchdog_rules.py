@@ -1,0 +1,243 @@
+"""What the watchdog finds: alarms, reminders and recoveries over hours of a run."""
+
+from collections.abc import Callable
+
+import pytest
+
+from relay.store.keys import operation
+from relay.store.runs import Runs
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.runs import HOUR, MINUTE, Watched, iso
+
+
+async def test_a_silent_run_is_told_once_and_its_recovery_with_the_time_it_took(relay: Watched) -> None:
+    await relay.progress(40)
+    await relay.passes(14.5 * MINUTE)
+    assert relay.words == []
+
+    await relay.passes(MINUTE)
+    assert relay.words == ["stalled silent"]
+    stalled = relay.told[0]
+    assert (stalled.status, stalled.source, stalled.percentage) == ("Stalled", "relay", 40)
+    assert stalled.operation
+    assert stalled.operation.name == "Comprehensive Customer Journey Analysis"
+    assert (stalled.operation.type, stalled.operation.priority) == ("ProcessMiningAnalysis", "High")
+    assert (stalled.tenant, stalled.project) == ("tenant-1", "project-1")
+
+    await relay.passes(7.5 * MINUTE)
+    await relay.progress(41)
+    await relay.passes(MINUTE)
+
+    assert relay.words == ["stalled silent", "recovered silent"]
+    assert relay.told[1].document["recovered"]["seconds"] == 23 * MINUTE
+    assert relay.told[1].status == "Running"
+
+
+async def test_reminders_come_after_half_an_hour_two_and_twelve_hours_and_then_none(relay: Watched) -> None:
+    await relay.progress(40)
+
+    await relay.passes(16 * MINUTE)
+    await relay.passes(28 * MINUTE)
+    assert relay.words == ["stalled silent"]
+    await relay.passes(3 * MINUTE)
+    assert relay.words[1:] == ["stalled silent 1"]
+    await relay.passes(2 * HOUR)
+    assert relay.words[2:] == ["stalled silent 2"]
+    await relay.passes(14 * HOUR, every=MINUTE)
+    assert relay.words[3:] == ["stalled silent 3"]
+    await relay.passes(48 * HOUR, every=10 * MINUTE)
+    assert len(relay.words) == 4
+
+
+async def test_a_slow_reporter_is_silent_only_after_three_of_its_usual_gaps(relay: Watched) -> None:
+    for percentage in range(10, 60, 10):
+        await relay.progress(percentage)
+        await relay.passes(14 * MINUTE)
+    assert relay.words == []
+
+    await relay.passes(27 * MINUTE)
+    assert relay.words == []
+    await relay.passes(2 * MINUTE)
+    assert relay.words == ["stalled silent"]
+
+
+async def test_a_flat_run_says_the_same_over_and_over(relay: Watched) -> None:
+    await relay.progress(68)
+    for _ in range(14):
+        await relay.passes(2 * MINUTE)
+        assert (await relay.progress(68)).status == "duplicate"
+    assert relay.words == []
+    await relay.passes(2 * MINUTE)
+
+    assert relay.words == ["stalled flat"]
+    part = relay.told[0].document["stalled"]
+    assert (part["percentage"], part["seconds"]) == (68, 30 * MINUTE)
+
+    await relay.progress(69)
+    await relay.passes(MINUTE)
+    assert relay.words == ["stalled flat", "recovered flat"]
+
+
+async def test_a_phase_that_moves_is_not_flat(relay: Watched) -> None:
+    for number in range(20):
+        await relay.progress(68, phase=f"Phase {number}")
+        await relay.passes(3 * MINUTE)
+
+    assert relay.words == []
+
+
+async def test_a_run_without_percentages_is_never_flat(relay: Watched) -> None:
+    for number in range(20):
+        await relay.progress(None, resourceUsage={"cpu": number})
+        await relay.passes(3 * MINUTE)
+
+    assert relay.words == []
+
+
+async def test_an_older_percentage_is_a_sign_of_life_but_no_move(relay: Watched) -> None:
+    await relay.progress(68)
+    for percentage in range(50, 61):
+        await relay.passes(3 * MINUTE)
+        assert (await relay.progress(percentage)).status == "late"
+
+    assert relay.words == ["stalled flat"]
+
+
+async def test_an_estimate_that_slides_along_does_not_hide_that_the_run_is_overdue(relay: Watched) -> None:
+    begun = relay.clock()
+    for minute in range(0, 78, 6):  # planned for an hour, and always about to be done in another one
+        await relay.progress(minute / 2, startTime=iso(begun), estimatedCompletion=iso(begun + HOUR + minute * MINUTE))
+        await relay.passes(6 * MINUTE)
+
+    assert relay.words == ["stalled overdue"]
+    part = relay.told[0].document["stalled"]
+    assert part["firstEstimate"] == iso(begun + HOUR)
+    assert part["estimateMoved"] == 11
+    assert 12 * MINUTE <= part["seconds"] <= 13 * MINUTE
+
+
+async def test_a_run_past_its_deadline_without_a_timeout_is_told_and_a_new_deadline_recovers_it(relay: Watched) -> None:
+    begun = relay.clock()
+    for minute in range(0, 45, 3):
+        await relay.progress(minute, timeoutAt=iso(begun + 40 * MINUTE))
+        await relay.passes(3 * MINUTE)
+    assert relay.words == ["stalled deadline"]
+
+    await relay.progress(60, timeoutAt=iso(begun + 2 * HOUR))
+    await relay.passes(MINUTE)
+    assert relay.words == ["stalled deadline", "recovered deadline"]
+
+
+async def test_what_is_found_at_once_is_told_once_by_the_gravest(relay: Watched) -> None:
+    begun = relay.clock()
+    await relay.progress(40, startTime=iso(begun), estimatedCompletion=iso(begun + 60), timeoutAt=iso(begun + 120))
+    relay.clock.advance(20 * MINUTE)  # away: all of it falls due in the grace
+    await relay.passes(12 * MINUTE)
+
+    assert relay.words == ["stalled deadline"]
+
+
+@pytest.mark.parametrize("end", ["operation.completed", "operation.failed", "operation.cancelled"])
+async def test_an_end_ends_everything(relay: Watched, end: str) -> None:
+    await relay.progress(40)
+    await relay.passes(16 * MINUTE)
+    status = {"operation.completed": "Completed", "operation.failed": "Timeout", "operation.cancelled": "Cancelled"}[
+        end
+    ]
+    await relay.happens(relay.event(end, 40, status=status))
+    await relay.passes(20 * HOUR, every=10 * MINUTE)
+
+    assert relay.words == ["stalled silent"]
+    assert (await Runs(relay.store).tick(0)).stalled == 0
+    assert await relay.store.redis.zcard("{relay}:watch") == 0
+
+
+async def test_a_retry_starts_afresh(relay: Watched) -> None:
+    await relay.progress(40)
+    await relay.passes(16 * MINUTE)
+    await relay.happens(relay.event("operation.failed", 40, status="Failed"))
+    await relay.started(retryNumber=1)
+    await relay.passes(14 * MINUTE)
+    assert relay.words == ["stalled silent"]
+
+    await relay.passes(2 * MINUTE)
+    assert relay.words == ["stalled silent", "stalled silent"]
+    assert [event.retry for event in relay.told] == [0, 1]
+
+
+async def test_a_run_that_comes_and_goes_is_told_four_times_and_then_no_more(relay: Watched) -> None:
+    for percentage in range(1, 21):  # its usual gap is a minute
+        await relay.progress(percentage)
+        await relay.passes(16 * MINUTE if percentage > 14 else MINUTE)
+
+    assert relay.words == ["stalled silent", "recovered silent"] * 3 + ["stalled silent", "recovered silent flapping"]
+    assert (await Runs(relay.store).tick(0)).stalled == 0
+
+
+async def test_a_run_that_comes_and_goes_and_then_dies_is_told_past_its_deadline_and_after_a_much_longer_silence(
+    relay: Watched,
+) -> None:
+    deadline = iso(relay.clock() + 4 * HOUR)
+    for percentage in range(1, 19):  # its usual gap is a minute
+        await relay.progress(percentage, timeoutAt=deadline)
+        await relay.passes(16 * MINUTE if percentage > 14 else MINUTE)
+    await relay.progress(20, timeoutAt=deadline)  # the last sign of life
+    await relay.passes(MINUTE)
+    flapping = len(relay.told)
+    assert relay.words[-1] == "recovered silent flapping"
+
+    await relay.passes(3 * HOUR, every=MINUTE)
+
+    assert [word for word in relay.words[flapping:] if word != "stalled silent 1"] == [
+        "stalled silent",
+        "stalled deadline",
+    ]
+    died = next(event for event in relay.told[flapping:] if event.document["stalled"]["rule"] == "silent")
+    assert died.document["stalled"]["seconds"] == pytest.approx(4 * 16 * MINUTE, abs=2 * MINUTE)
+
+
+async def test_what_waited_long_in_a_queue_and_died_after_its_first_progress_is_told_in_a_quarter_of_an_hour(
+    relay: Watched,
+) -> None:
+    await relay.started()
+    await relay.passes(2 * HOUR, every=MINUTE)
+    told = len(relay.told)
+    await relay.progress(1)
+    await relay.passes(17 * MINUTE, every=MINUTE)
+
+    assert relay.words[told:] == ["recovered silent", "stalled silent"]
+
+
+async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> None:
+    for percentage in range(1, 3):
+        await relay.progress(percentage)
+        await relay.passes(MINUTE)
+    relay.clock.advance(6 * HOUR)
+    await relay.tick()
+    for percentage in range(3, 5):
+        await relay.progress(percentage)
+        await relay.passes(MINUTE)
+
+    gaps = await relay.store.redis.hget("{relay}:operation:" + operation(events.progress(1).subject), "watch:gaps")
+    assert gaps == b"60000 60000"
+
+
+async def test_a_silence_that_ends_leaves_the_other_alarm_standing(relay: Watched) -> None:
+    begun = relay.clock()
+    await relay.progress(40, startTime=iso(begun), estimatedCompletion=iso(begun + MINUTE))
+    await relay.passes(16 * MINUTE)
+    assert relay.words == ["stalled overdue", "stalled silent"]
+
+    await relay.progress(41)
+    await relay.passes(MINUTE)
+    assert relay.words[2:] == ["recovered silent"]
+    assert relay.told[2].document["stalled"]["rule"] == "overdue"
+
+
+async def test_a_rule_that_is_off_does_not_bark(process: Callable[..., Watched], clock: Clock) -> None:
+    relay = process(watchdog="{silent: off}")
+    await relay.progress(40)
+    await relay.passes(2 * HOUR, every=MINUTE)
+
+    assert relay.words == []
