@@ -38,6 +38,16 @@ class TestFaults:
 
         assert (await claim_one(store)).id == delivery.id
 
+    async def test_limits_that_are_damaged_cost_no_other_delivery_its_turn(self, store: Store) -> None:
+        await accept(store, events.completed(operationId="op-1"), to=room())
+        await accept(store, events.completed(operationId="op-2"), to=room())
+        [damaged] = [key async for key in store.redis.scan_iter("{relay}:delivery:*")][:1]
+        await store.redis.hset(damaged, "limits", "{")
+
+        assert len(await claim(store)) == 1
+        [letter] = await Admin(store).dead()
+        assert (letter.reason, letter.error) == ("unreadable", "its limits are damaged")
+
     async def test_no_pause_lasts_longer_than_a_day(self, store: Store, clock: Clock) -> None:
         await accept(store, events.completed(), to=room())
         delivery = await claim_one(store)

@@ -249,8 +249,13 @@ local function claim(id, set)
     bury(id, 'worker_crashed', 'claimed ' .. d.claims .. ' times, and each time its worker died before an attempt')
     return nil
   end
+  local readable, calls = pcall(cjson.decode, d.limits)
+  if not readable then -- an error here would end the claim of all others as well
+    bury(id, 'unreadable', 'its limits are damaged')
+    return nil
+  end
   d.edit = converges(d.kind) and redis.call('HGET', thread_key(d.lane), 'posted')
-  d.calls, d.channel = cjson.decode(d.limits), channel
+  d.calls, d.channel = calls, channel
   if removed(id, d, set) then return nil end
   if instead(id, d) then return nil end
   local wait, scope = wait_of(d)
