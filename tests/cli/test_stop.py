@@ -135,6 +135,23 @@ async def test_a_process_that_does_not_end_is_killed(around: Surroundings) -> No
     assert not alive(stuck)
 
 
+async def test_processes_that_have_just_begun_end_at_once_also_where_a_script_had_them_ignore_ctrl_c(
+    around: Surroundings,
+) -> None:
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        processes = Supervisor(CONFIG, {**os.environ, **around.env}, role="all", count=2)
+        with capture_logs() as lines:
+            running = asyncio.create_task(processes.run())
+            await until(lambda: [line["event"] for line in lines].count("process.started") == 2)
+            processes.stop()
+            await asyncio.wait_for(running, 60)
+    finally:
+        signal.signal(signal.SIGINT, ignored)
+
+    assert "process.killed" not in [line["event"] for line in lines]
+
+
 async def test_a_process_that_cannot_be_started_is_tried_again_and_the_others_go_on(
     around: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -271,12 +271,17 @@ class EmbeddedRedis:
 
 
 def ends_with_parent(by: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:
-    """A `preexec_fn` by which, on Linux, a child gets this signal when the thread that starts it ends."""
+    """A `preexec_fn` by which, on Linux, a child gets this signal when the thread that starts it ends.
+
+    It ends by it from its first moment, also where relay itself was started with the signal ignored, as a script's `&`
+    does with SIGINT.
+    """
     if sys.platform != "linux":
         return None  # there the server stays, and the next relay ends it
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def tie() -> None:
+        signal.signal(by, signal.SIG_DFL)
         prctl(PR_SET_PDEATHSIG, by)
         if os.getppid() != parent:  # it ended before it could be asked for
             os._exit(1)
