@@ -24,6 +24,7 @@ run: $(RUN)      ## Serve with config/relay.yaml
 test: $(DEV)     ## Run the tests, on a real Redis and a real mail server
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
+quick: SPREAD := -n 2 --dist worksteal  # these wait for nothing
 quick: $(DEV)    ## Run the quick tests, while you work: they start no browser and none of relay's programs
 	$(BIN)/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
 

@@ -78,6 +78,7 @@ async def test_a_row_that_is_damaged_beyond_its_alarms_costs_that_run_alone(rela
     assert [event.subject for event in relay.told] == ["op-2"]
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_silent_for_29_days_is_told_a_last_time(process: Callable[..., Watched]) -> None:
     relay = process(watchdog="{startup_grace: 0s}")  # the ticks of this test are an hour apart
     await relay.progress(40)
@@ -157,6 +158,7 @@ async def test_off_is_off_but_the_pulse_goes_on(process: Callable[..., Watched],
     assert await Runs(relay.store).last_tick() == clock()
 
 
+@pytest.mark.slow
 async def test_an_outage_of_redis_is_survived_and_followed_by_a_grace(clock: Clock) -> None:
     with RedisServer(appendonly="yes", appendfsync="always") as server:
         store = Store.open(server.url, worker="w", clock=clock)

@@ -34,6 +34,7 @@ async def test_a_silent_run_is_told_once_and_its_recovery_with_the_time_it_took(
     assert relay.told[1].status == "Running"
 
 
+@pytest.mark.slow
 async def test_reminders_come_after_half_an_hour_two_and_twelve_hours_and_then_none(relay: Watched) -> None:
     await relay.progress(40)
 

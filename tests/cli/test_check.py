@@ -41,6 +41,7 @@ def right_facts() -> Result:
     return relay("check", "-c", SHIPPED, "--json")
 
 
+@pytest.mark.slow
 def test_the_shipped_configuration_is_right_and_told_in_a_few_lines(right: Result) -> None:
     assert right.exit_code == 0, right.output
     assert "/webhooks/async-operations: hmac-sha256 current" in right.output
@@ -49,6 +50,7 @@ def test_the_shipped_configuration_is_right_and_told_in_a_few_lines(right: Resul
     assert right.output.endswith(f"{SHIPPED}: right\n")
 
 
+@pytest.mark.slow
 def test_a_warning_is_told_but_nothing_is_wrong(right: Result) -> None:
     place = f"warning: {SHIPPED}:31: sources.async-operations.signature.secrets.current: "
 
@@ -56,6 +58,7 @@ def test_a_warning_is_told_but_nothing_is_wrong(right: Result) -> None:
     assert f"{place}the secret has 16 bytes; 24 or more are better\n" in right.output
 
 
+@pytest.mark.slow
 def test_json_has_the_facts(right_facts: Result) -> None:
     facts = json.loads(right_facts.output)
 
@@ -84,6 +87,7 @@ def test_mails_that_nobody_can_unsubscribe_from_are_warned_of(public_url: str, s
     assert not says or says in found[0]
 
 
+@pytest.mark.slow
 def test_no_secret_is_shown(right: Result, right_facts: Result) -> None:
     shown = right.output + right_facts.output
 

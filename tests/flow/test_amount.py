@@ -30,6 +30,7 @@ async def run(flow: Flow, *, hours: float = 1.0) -> None:
     await flow.wait(10)
 
 
+@pytest.mark.slow
 async def test_a_run_of_360_events_is_one_message_at_most_25_edits_and_one_reply(flow: Flow) -> None:
     await run(flow)
 

@@ -21,6 +21,7 @@ NEEDED = {"STAGE_SECRET": "kFv8-the-secret-of-the-platform", "STAGE_SLACK": "htt
           "STAGE_PLATFORM": "https://mining.example.com"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_relay_check_tells_who_may_press_what_and_what_slack_needs(tmp_path: Path) -> None:
     file = tmp_path / "relay.yaml"
     file.write_text(CONFIG.read_text("utf-8").replace("port: 0", "port: 0, public_url: https://relay.example.com"))

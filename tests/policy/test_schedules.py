@@ -103,6 +103,7 @@ class TestWindows:
             assert window(moment, clock, days, zone) == this
         assert window(this.end, clock, days, zone) == following
 
+    @pytest.mark.slow
     def test_every_zone_tiles_a_whole_year(self) -> None:
         days = [date(2026, 1, 1) + timedelta(days=number) for number in range(365)]
         for zone in ZONES:

@@ -72,6 +72,7 @@ def test_no_altered_request_is_accepted_and_none_raises_anything_else(scheme: st
         altered.verify()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SIGNING)
 @settings(max_examples=100, deadline=None)
 @given(

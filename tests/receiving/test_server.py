@@ -49,6 +49,7 @@ async def test_headers_that_stop_or_drip_are_given_up_without_an_answer() -> Non
     assert [reply.status for reply in replies] == [0, 0, 0, 0]
 
 
+@pytest.mark.slow
 async def test_the_headers_of_later_requests_have_a_deadline_too() -> None:
     async with receiving(header_timeout=patience(0.5)) as front:
         sender = front.sender()

@@ -116,6 +116,7 @@ def test_a_field_of_another_shape_is_told_with_its_file(own: Build, channel: str
         render(renderer, progress(), channel=channel)
 
 
+@pytest.mark.slow
 def test_what_comes_with_relay_is_compiled_when_it_is_first_needed() -> None:
     COMPILED.clear()
     library = TemplateSet([BUILT_IN])

@@ -197,10 +197,12 @@ def test_the_plain_message_says_what_happened_to_what_and_why(renderer: Renderer
 # Trying it all out
 
 
+@pytest.mark.slow
 def test_the_built_in_templates_have_no_fault(renderer: Renderer) -> None:
     assert renderer.check() == []
 
 
+@pytest.mark.slow
 def test_a_check_finds_what_only_a_bare_event_shows(own: Build) -> None:
     renderer = own(only("{{ op.execution.workerNode }}"))
 
@@ -210,6 +212,7 @@ def test_a_check_finds_what_only_a_bare_event_shows(own: Build) -> None:
     assert "workerNode" in faults[0] or "None" in faults[0]
 
 
+@pytest.mark.slow
 def test_a_check_finds_what_is_not_translated(own: Build) -> None:
     renderer = own(only("{% trans %}A sentence of my own.{% endtrans %}"))
 

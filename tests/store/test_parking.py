@@ -116,6 +116,7 @@ async def test_the_success_of_the_probe_brings_the_others_back(store: Store, clo
     assert await parked(store) == 0
 
 
+@pytest.mark.slow
 async def test_many_come_back_in_steps_and_all_of_them(store: Store, clock: Clock) -> None:
     await broken(store, 1200)
     for _ in range(6):
@@ -201,6 +202,7 @@ async def test_parked_deliveries_count_as_queued(store: Store) -> None:
     assert await Admin(store).queued(["slack", "email"]) == {"slack": 11, "email": 0}
 
 
+@pytest.mark.slow
 async def test_another_conversations_message_is_claimed_at_once_beside_many_parked_ones(store: Store) -> None:
     await broken(store, 2000)
     while await due(store) > 1:
@@ -291,6 +293,7 @@ class TestRemovedChannels:
         assert (await counts(store))["pending"] == 0
         assert "channel:email" not in (await health.readiness()).checks
 
+    @pytest.mark.slow
     async def test_so_is_what_stands_behind_another_of_its_run(
         self, store: Store, clock: Clock, health: Health
     ) -> None:
@@ -300,6 +303,7 @@ class TestRemovedChannels:
 
         assert (await counts(store))["pending"] == 0
 
+    @pytest.mark.slow
     async def test_so_is_what_was_parked_when_the_channel_was_taken_out(
         self, store: Store, clock: Clock, health: Health
     ) -> None:
@@ -313,6 +317,7 @@ class TestRemovedChannels:
 
         assert (await counts(store))["pending"] == 0
 
+    @pytest.mark.slow
     async def test_so_is_what_a_process_held_that_is_gone(self, store: Store, clock: Clock, health: Health) -> None:
         await accept(store, events.completed(), to=mail())
         await claim_one(store, "email")

@@ -286,7 +286,7 @@ class TestSecrets:
             Fault(status=500, body=TOKEN.encode(), headers={"Content-Type": "text/plain"}),
             Fault(status=302, body=b"", headers={"Location": f"http://127.0.0.1/?token={TOKEN}"}),
             Fault(close=True),
-            Fault(hang=True),
+            pytest.param(Fault(hang=True), marks=pytest.mark.slow),
         ],
     )
     async def test_no_error_shows_the_token(self, fault: Fault, connect: Connect, slack: SlackStandin) -> None:
