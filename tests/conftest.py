@@ -3,6 +3,7 @@
 It ends with a balanced ledger, and whatever was held back in it has its sentence for `relay explain`.
 """
 
+import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
 import pytest
@@ -19,8 +20,16 @@ from tests.support.sandbox import Stage, stage
 
 @pytest.hookimpl(trylast=True)  # after they have been shuffled
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that ask for more time begin first: at the end, nobody waits for one of them alone."""
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    """Each process begins with its part of those that ask for more time: at the end, nobody waits for one of them."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))  # each gets as many of the list as the others
+    long = [item for item in items if item.get_closest_marker("timeout")]
+    rest = [item for item in items if not item.get_closest_marker("timeout")]
+    ends = [len(rest) * part // processes for part in range(processes + 1)]
+    items[:] = [
+        item
+        for part in range(processes)
+        for item in (*long[part::processes], *rest[ends[part] : ends[part + 1]])
+    ]  # fmt: skip
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the hook of pytest-timeout, which then reads this mark

@@ -33,6 +33,8 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
          "--disable-dev-shm-usage", "--remote-debugging-pipe")  # fmt: skip
 
+KEPT = os.environ.get("RELAY_SCREENSHOTS", "")  # a folder, or no picture is looked at by people
+
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here to look at pages with")
 
 # Chromium reads commands from descriptor 3 and answers on 4; nothing else may hand these on by accident.
@@ -86,9 +88,15 @@ class Browser:
         self.show(page, width=width, dark=dark)
         if script:
             self.ask(script)
+        return self.taken(width)
+
+    def taken(self, width: int) -> Shot:
+        """A picture of all of the page that is shown, in a window of this width."""
         size = self.ask("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
         clip = {"x": 0, "y": 0, "width": max(width, size[0]), "height": size[1], "scale": 1}
-        taken = self._call("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
+        taken = self._call(
+            "Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True, "optimizeForSpeed": not KEPT}
+        )
         return Shot(base64.b64decode(taken["data"]), *size)
 
     def measure(self, page: str | Path, *, width: int, dark: bool = False) -> int:
@@ -98,8 +106,7 @@ class Browser:
 
     def show(self, page: str | Path, *, width: int, dark: bool = False) -> None:
         """Open it in a low window of this width, and wait until all of it is there. Its clock is Berlin's."""
-        scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
-        self._call("Emulation.setEmulatedMedia", scheme)
+        self.prefer(dark=dark)
         metrics = {"width": width, "height": 200, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", metrics)
         if not isinstance(page, Path) and not page.startswith(("http://", "https://", "file://", "data:")):
@@ -110,6 +117,11 @@ class Browser:
         self._call("Page.navigate", {"url": page.absolute().as_uri() if isinstance(page, Path) else page})
         self._wait("Page.loadEventFired")
         self.ask("document.fonts.ready.then(() => 1)")
+
+    def prefer(self, *, dark: bool) -> None:
+        """From now on the reader's scheme is this one, on the page that is shown too."""
+        scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
+        self._call("Emulation.setEmulatedMedia", scheme)
 
     def ask(self, script: str) -> Any:
         """What this JavaScript expression says of the page, waited for if it is a promise."""
@@ -165,15 +177,18 @@ def blank(png: bytes) -> bool:
         length = int.from_bytes(png[place : place + 4])
         data += png[place + 8 : place + 8 + length] if png[place + 4 : place + 8] == b"IDAT" else b""
         place += 12 + length
-    return len(set(zlib.decompress(data))) < 12
+    shades: set[int] = set()
+    picture = zlib.decompressobj()
+    while len(shades) < 12 and (part := picture.decompress(picture.unconsumed_tail or data, 1 << 16)):
+        shades.update(part)
+    return len(shades) < 12
 
 
 def keep(name: str, png: bytes) -> None:
     """Leave the picture in $RELAY_SCREENSHOTS, for people who want to look at it."""
-    folder = os.environ.get("RELAY_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        Path(folder, name).write_bytes(png)
+    if KEPT:
+        Path(KEPT).mkdir(parents=True, exist_ok=True)
+        Path(KEPT, name).write_bytes(png)
 
 
 def _high(descriptor: int) -> int:
