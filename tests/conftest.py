@@ -3,6 +3,7 @@
 It ends with a balanced ledger, and whatever was held back in it has its sentence for `relay explain`.
 """
 
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
@@ -30,6 +31,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for part in range(processes)
         for item in (*long[part::processes], *rest[ends[part] : ends[part + 1]])
     ]  # fmt: skip
+
+
+def pytest_collection_finish() -> None:
+    """Six thousand tests stay until the end: the collector of garbage need not go through them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the hook of pytest-timeout, which then reads this mark

@@ -12,7 +12,7 @@ from relay.sandbox.api.routes import ROUTES
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 
-EXAMPLES = 20
+EXAMPLES = 12
 
 
 def test_the_document_is_valid_openapi() -> None:
