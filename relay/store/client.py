@@ -29,7 +29,7 @@ Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
 OLDEST = 7  # scripts with flags
 SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse", "parking", "trim")
-SHARED = ("lib", "parked", "together", "signs")  # in front of each, in this order
+SHARED = ("lib", "record", "parked", "together", "signs")  # in front of each, in this order
 
 
 @dataclass(frozen=True, slots=True)

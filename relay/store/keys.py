@@ -7,7 +7,9 @@ they are hashed first.
                                            + digested + dead + dropped, at all times
     {relay}:operation:<op>         hash    what is known: order (rank, retry, percentage, phases, at, seq), facts
                                            (fact:*), newest event of each name (doc:*, seq:*, says:*), gates
-                                           (gate:<lane>), its newest state in a few words (entry), whose run it is
+                                           (gate:<lane>), its newest state in a few words (entry), the digests of facts
+                                           and senders' ids (ids, 8 bytes each; many: there are more in ids:<op>),
+                                           when its expiry was last put off (kept), whose run it is
                                            (led), what the watchdog goes by (watch:*), what buttons
                                            asked for (asked:<action>:<run>), who pressed Cancel (fact:pressed)
                                            and where it is muted (mute:<lane>)
@@ -29,7 +31,7 @@ they are hashed first.
     {relay}:leases                 zset    delivery id → ms at which the lease lapses; 0: its process is dead
     {relay}:pulses                 zset    worker → ms of the last sign that its process lives
     {relay}:dead                   zset    delivery id → ms at which it died
-    {relay}:seen:<bucket>:<shard>  set     16-byte digests of delivery ids and facts
+    {relay}:ids:<op>               set     the digests of ids and facts that its `ids` has no room for
     {relay}:rate:<limit>           string  GCRA: when the limit's next slot is free
     {relay}:pause:<scope>          hash    until, at (ms at which it was written), reason, since, probe; scope is
                                            limit:, lane:, destination:, channel: or removed:

@@ -37,6 +37,7 @@ UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
 # edited.
 BUNDLE_KINDS: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
 KEPT_DAYS = 9
+ID = 8  # bytes by which an operation remembers a fact or a sender's id
 
 
 def accept_arguments(event: Event, targets: Sequence[Target], *, completes: bool = False) -> AcceptArguments:
@@ -45,10 +46,12 @@ def accept_arguments(event: Event, targets: Sequence[Target], *, completes: bool
     Encoded here: what cannot be, fails its own event and not those that travel with it.
     """
     fact = fingerprint(event)
-    unique = digest("event", fact, event.source, event.id, event.received_at.isoformat()).hex()
+    name = operation(event.subject, event.space(event.subject))
+    # Without the time: what failed half-way and is sent again makes the same deliveries.
+    unique = digest("event", name, fact).hex()
     terminal = event.name in OUTCOMES
     plan: dict[str, Any] = {
-        "operation": operation(event.subject, event.space(event.subject)),
+        "operation": name,
         "subject": event.subject,
         "event": unique,
         "name": event.name,
@@ -88,8 +91,8 @@ def accept_arguments(event: Event, targets: Sequence[Target], *, completes: bool
     plan |= _if_any(says=said(event), completes=completes)
     producer = [event.producer] if event.producer else []
     whose = [space.dump()] if (space := Space.of_event(event)) != Space() else []
-    sender_id = digest("delivery", event.source, event.id, *producer, *whose) if event.id else b""
-    return sender_id, digest("fact", fact), _json(plan).encode(), dump(event).encode()
+    sender_id = digest("delivery", event.source, event.id, *producer, *whose)[:ID] if event.id else b""
+    return sender_id, digest("fact", fact)[:ID], _json(plan).encode(), dump(event).encode()
 
 
 def _spaces(event: Event) -> dict[str, Any]:
@@ -121,7 +124,7 @@ def _as_stated(event: Event) -> dict[str, str]:
     if event.dated or event.about_batch or not event.operation or event.retry == stated:
         return {}
     alone = replace(event, operation=replace(event.operation, retry=stated))
-    return {"as_stated": digest("fact", fingerprint(alone)).hex()}
+    return {"as_stated": digest("fact", fingerprint(alone))[:ID].hex()}
 
 
 def _progress(event: Event) -> dict[str, float]:

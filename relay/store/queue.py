@@ -25,7 +25,6 @@ from relay.store.spaces import Spaces
 
 log = structlog.get_logger(__name__)
 
-WINDOW = 7 * 86_400.0  # seconds for which an id or fact is remembered: longer than any sender's retries
 LEASE = 30.0
 MAX_PAUSED = 3 * 86_400.0  # seconds that a delivery waits for something broken
 FACTS = (*LASTING, AUDIENCE, PRESSED, "platform", "tenant", "project", "batch")
@@ -62,7 +61,6 @@ class Store:
         redis: Redis,
         *,
         worker: str,
-        window: float = WINDOW,
         lease: float = LEASE,
         clock: Callable[[], float] | None = None,
     ) -> None:
@@ -71,7 +69,6 @@ class Store:
         self.promise = Promise("memory")
         self.epoch = ""  # names the data of this Redis, as of the last pulse; another one after FLUSHALL
         self._worker = worker
-        self._window = int(window * 1000)
         self.scripts = Scripts(redis, clock)
         self.bundles = Bundles(redis, self.scripts)
         self._claims: dict[str, int] = {}  # by channel
@@ -183,7 +180,7 @@ class Store:
         return [refusal(str(row)) if isinstance(row, Exception) else _lasting(row) for row in rows]
 
     async def _accept_all(self, requests: Sequence[plan.AcceptArguments]) -> Sequence[Accepted | Exception]:
-        flat: list[str | bytes | int] = [self._window]
+        flat: list[str | bytes | int] = []
         for request in requests:
             flat += request
         answers = await self.scripts.run("accept", flat, self.promise.replicas)

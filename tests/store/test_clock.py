@@ -8,7 +8,7 @@ from relay.config import parse_config
 from relay.domain.deliveries import Digest, Gate, Limit, Window
 from relay.health import Health
 from relay.store import Store
-from relay.store.queue import WINDOW, Pause
+from relay.store.queue import Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.front import count
@@ -165,8 +165,6 @@ async def test_a_digest_is_sent_at_its_hour_by_the_right_clock(store: Store, clo
 
 
 async def test_a_repetition_is_recognised_across_the_step(store: Store, clock: Clock) -> None:
-    half = WINDOW / 2
-    clock.now = (clock() // half + 1) * half + 60  # just inside the next half of a window
     event = events.event_of(events.body(), id="evt-1")
     await store.accept(event, [room()])
     await set_back(store, clock)

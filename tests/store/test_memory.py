@@ -1,6 +1,5 @@
 """What a finished run leaves in Redis, and for how long."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -16,7 +15,7 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.queue import POSTED, claim, claim_one, send
-from tests.support.targets import room, team
+from tests.support.targets import team
 
 DAY = 86_400.0
 CONFIGURED = parse_config(GOOD, env=SECRETS, channels=CHANNELS)
@@ -153,14 +152,16 @@ async def test_a_run_that_began_anew_keeps_its_own(store: Store, clock: Clock) -
     assert b"doc:operation.progress" in await documents(store)
 
 
-async def test_ids_and_facts_go_with_the_window_that_they_are_looked_for_in(open_store: Callable[..., Store]) -> None:
-    store = open_store(window=7 * DAY)
-    await store.accept(events.event_of(events.body(), id="evt-1"), [room()])
+async def test_ids_and_facts_go_with_their_operation(store: Store, clock: Clock) -> None:
+    for number in range(60):
+        await store.accept(events.event_of(events.body("operation.audited"), id=f"evt-{number}"), [])
+    clock.advance(DAY)
+    (many,) = await store.redis.keys("{relay}:ids:*")
+    await store.redis.pexpire(many, 60_000)
 
-    ages = [await store.redis.pttl(key) / 1000 for key in await store.redis.keys("{relay}:seen:*")]
+    await store.accept(events.event_of(events.body("operation.audited"), id="evt-60"), [])
 
-    assert len(ages) == 2
-    assert all(7 * DAY <= age <= 10.5 * DAY for age in ages)
+    assert await store.redis.pttl(many) / 1000 > 29 * DAY
 
 
 @pytest.mark.parametrize("receipt", [Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"})])

@@ -283,7 +283,7 @@ async def test_an_alarm_moves_nothing_of_the_run(store: Store, watch: Runs, cloc
     after = await store.redis.hgetall(_key())
 
     own = {name for name in after if after[name] != before.get(name)}
-    assert own == {b"watch:alarms", b"doc:operation.stalled", b"seq:operation.stalled", b"seq", b"entry"}
+    assert own == {b"watch:alarms", b"doc:operation.stalled", b"seq:operation.stalled", b"seq", b"entry", b"ids"}
     assert (await store.accept(events.progress(11), [])).status == "accepted"
 
 

@@ -187,6 +187,7 @@ async def test_the_first_one_is_remembered_as_long_as_the_others(send: Send, sto
     before = await store.redis.keys("{relay}:operation:*")
     for name in before:
         await store.redis.pexpire(name, 60_000)
+    clock.advance(86_400)
 
     await send("Running", tenant="globex", progress=10)
 

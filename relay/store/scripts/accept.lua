@@ -1,41 +1,55 @@
 #!lua
 -- accept: identity, order, gates, deliveries and ledger of every event of a batch, in one step.
--- KEYS[1] the ledger. ARGV from 3: window (ms), then four per event: delivery digest ('' if none), fact
--- digest (16 bytes each), plan (JSON, see plan.py), body. Answers one array per event; a fault in one event
--- never touches its neighbours, and is not remembered: the sender's next try is accepted. The flagless first line
--- lets Redis refuse all of it before it begins where it takes no writes, full or a replica.
-local WINDOW = tonumber(ARGV[3])
-local BUCKET = math.floor(WINDOW / 2) -- three buckets cover the window, and a fourth is never needed
+-- KEYS[1] the ledger. ARGV from 3: four per event: delivery digest ('' if none), fact digest (8 bytes each), plan (JSON,
+-- see plan.py), body. Answers one array per event; a fault in one event never touches its neighbours, and is not
+-- remembered: the sender's next try is accepted. The flagless first line lets Redis refuse all of it before it begins
+-- where it takes no writes, full or a replica.
+-- An event costs one read and one write of its operation's record (record.lua), whatever it changes there.
 local TERMINAL, RUNNING, INITIATED = 2, 1, 0
 local MINUTE = 60000
 
--- Digests live in small sets that Redis packs tightly: 21 bytes an event instead of 152 for a key each.
-local function shard(bucket, digest)
-  return P .. 'seen:' .. bucket .. ':' .. (string.byte(digest, 1) * 16 + math.floor(string.byte(digest, 2) / 16))
-end
+-- Read at once, before anything is decided.
+local FIELDS = {
+  'rank', 'retry', 'percentage', 'phases', 'at', 'seq', 'first', 'ids', 'many', 'kept', 'id', 'entry', 'began', 'apart', 'status',
+  'last', 'fact:platform', 'fact:tenant', 'fact:project', 'fact:original', 'fact:name', 'fact:type', 'fact:priority',
+  'fact:batch', 'watch:heard', 'watch:gaps', 'watch:moved', 'watch:phase', 'watch:estimate', 'watch:estimated',
+  'watch:planned', 'watch:deadline', 'watch:alarms',
+}
 
-local function seen(digest)
+-- What came before, in digests: those of facts and of the senders' ids. They live and die with the operation: the first
+-- few in its record, 8 bytes each, those of a run of hundreds of events in a set beside it.
+local DIGEST, FEW = 8, 32
+
+local function ids_key(o) return (o.key:gsub('operation:', 'ids:', 1)) end
+
+local function seen(o, digest)
   if digest == '' then return false end
-  local bucket = math.floor(now / BUCKET)
-  for age = -1, 2 do -- the first for what came before the clock was set back
-    if redis.call('SISMEMBER', shard(bucket - age, digest), digest) == 1 then return true end
+  local ids, from = o:get('ids') or '', 1
+  while true do
+    local place = ids:find(digest, from, true)
+    if not place then break end
+    if place % DIGEST == 1 then return true end
+    from = place + 1
   end
-  return false
+  return o:get('many') ~= false and redis.call('SISMEMBER', ids_key(o), digest) == 1
 end
 
 local function from_hex(text)
   return (text:gsub('..', function(byte) return string.char(tonumber(byte, 16)) end))
 end
 
-local remembered = {} -- by the event at hand
-
-local function remember(digest)
-  if digest == '' then return end
-  local key = shard(math.floor(now / BUCKET), digest)
-  redis.call('SADD', key, digest)
-  remembered[#remembered + 1] = {key, digest}
-  -- Looked for while three buckets are, this one and the two after it: up to 1.5 windows from now.
-  redis.call('PEXPIRE', key, (math.floor(now / BUCKET) + 3) * BUCKET - now)
+local function remember(o, ...)
+  for _, digest in ipairs({...}) do
+    local ids = o:get('ids') or ''
+    if digest == '' or seen(o, digest) then -- the same id of another fact
+    elseif #ids < FEW * DIGEST then
+      o:set('ids', ids .. digest)
+    else
+      redis.call('SADD', ids_key(o), digest)
+      if not o:get('many') then o.renewed = true end
+      o:set('many', 1)
+    end
+  end
 end
 
 -- Is this older than what is known? Terminal beats running, a percentage never goes back, inside one retry.
@@ -50,33 +64,40 @@ local function late(plan, was)
   return plan.at < was.at
 end
 
-local function read(key)
-  local f = redis.call('HMGET', key, 'rank', 'retry', 'percentage', 'phases', 'at', 'fact:platform', 'fact:tenant',
-                       'fact:project')
-  return {rank = tonumber(f[1]), retry = tonumber(f[2]), percentage = tonumber(f[3]), phases = tonumber(f[4]),
-          at = tonumber(f[5]), facts = {platform = f[6], tenant = f[7], project = f[8]}}
+local function fields_of(plan)
+  if not plan.progress or not plan.targets[1] then return FIELDS end
+  local fields = {unpack(FIELDS)}
+  for _, target in ipairs(plan.targets) do fields[#fields + 1] = 'gate:' .. target.lane end
+  return fields
+end
+
+local function read(o, plan)
+  o:read(fields_of(plan))
+  return {rank = o:number('rank'), retry = o:number('retry'), percentage = o:number('percentage'),
+          phases = o:number('phases'), at = o:number('at'),
+          facts = {platform = o:get('fact:platform'), tenant = o:get('fact:tenant'), project = o:get('fact:project')}}
 end
 
 -- A retry starts afresh: what the failed run said must not show in the new one, nor hold back its progress.
-local function start_over(key)
-  for _, name in ipairs(redis.call('HKEYS', key)) do
+local function start_over(o)
+  for _, name in ipairs(redis.call('HKEYS', o.key)) do
     if name:match('^gate:') or name:match('^doc:') or name:match('^says:') or name:match('^seq:') or name:match('^watch:')
       or name:match('^mute:') then
-      redis.call('HDEL', key, name)
+      o:set(name, nil)
     end
   end
-  redis.call('HDEL', key, 'percentage', 'phases', 'fact:pressed')
+  for _, name in ipairs({'percentage', 'phases', 'fact:pressed'}) do o:set(name, nil) end
 end
 
 -- An outcome that was not posted yet would vanish with the run that it ended. Waiting, it becomes a message of its
 -- own; under way, it keeps what it tells, and becomes one if it does not arrive (lib.lua, speak_for_itself).
-local function keep_outcome(key, target)
+local function keep_outcome(o, target)
   local thread = thread_key(target.lane)
   local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted')
   if t[3] then return end
   for role, id in pairs({waiting = t[1] or nil, flying = t[2] or nil}) do
     local d = redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event')
-    local body = d[1] == '1' and d[3] == '' and redis.call('HGET', key, 'doc:' .. d[2])
+    local body = d[1] == '1' and d[3] == '' and o:get('doc:' .. d[2])
     if body then
       redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
       redis.call('HSET', delivery_key(id), 'event', id)
@@ -90,23 +111,25 @@ end
 
 -- A retry under a new id continues what the original began: whatever names it later is led there (store.known).
 local function lead(plan)
-  local key = operation_key(plan.own)
-  redis.call('HSETNX', key, 'fact:original', plan.subject)
-  redis.call('HSETNX', key, 'fact:retry', plan.retry)
-  redis.call('HSETNX', key, 'led', plan.operation)
+  local own = operation_record(plan.own)
+  own:read({'fact:original', 'fact:retry', 'led', 'kept', 'fact:platform', 'fact:tenant', 'fact:project'})
+  own:set_once('fact:original', plan.subject)
+  own:set_once('fact:retry', plan.retry)
+  own:set_once('led', plan.operation)
   for _, name in ipairs({'platform', 'tenant', 'project'}) do -- another tenant's run of this id is not led there
-    if plan.facts[name] then redis.call('HSETNX', key, 'fact:' .. name, plan.facts[name]) end
+    if plan.facts[name] then own:set_once('fact:' .. name, plan.facts[name]) end
   end
-  redis.call('PEXPIRE', key, KEEP_OPERATION)
+  own:keep()
 end
 
 -- Whose run an id is, was looked up a moment ago. Meanwhile another event may have led it to its original, or begun a
 -- message of its own for it; planned anew, this one joins whichever was first, so that neither is left behind.
-local function elsewhere(plan)
+local function elsewhere(o, plan)
   if plan.action or plan.about_batch then return false end -- a batch is no run, even if one has the same id
-  if not plan.own then return redis.call('HEXISTS', operation_key(plan.operation), 'fact:original') == 1 end
-  local own = redis.call('HMGET', operation_key(plan.own), 'first', 'fact:original')
-  return own[1] and not own[2]
+  if not plan.own then return o:get('fact:original') ~= false end
+  local own = operation_record(plan.own)
+  own:read({'first', 'fact:original', 'fact:retry'})
+  return own:get('first') and not own:get('fact:original')
 end
 
 -- A start that began after the outcome is of a new run, which has another number and so is another fact. Where the
@@ -127,7 +150,8 @@ end
 local function keep_apart(plan)
   for _, id in ipairs(plan.spaces or {}) do
     redis.call('SADD', P .. 'spaces:' .. id[1], id[2])
-    redis.call('HSET', operation_key(id[1]), 'apart', 1)
+    operation_record(id[1]):set('apart', 1)
+    operation_record(id[1]):write()
     redis.call('PEXPIRE', P .. 'spaces:' .. id[1], KEEP_OPERATION)
     if redis.call('PTTL', operation_key(id[1])) < KEEP_OPERATION then -- it may be kept for longer (trim.lua)
       redis.call('PEXPIRE', operation_key(id[1]), KEEP_OPERATION)
@@ -143,16 +167,16 @@ end
 
 -- The batch says that this run of a member is over; its own end may never be told. One that was run again goes on.
 local function over_in_batch(member, run)
-  local own = redis.call('HMGET', operation_key(member), 'led', 'fact:retry', 'fact:restarts')
-  local operation = own[1] or member
-  run = run + (own[3] or 0)
-  local known = tonumber(redis.call('HGET', operation_key(operation), 'retry') or '0')
-  if (tonumber(own[2] or '') or run) >= known then unwatch(operation) end
+  local own = operation_record(member)
+  own:read({'led', 'fact:retry', 'fact:restarts'})
+  local operation = own:get('led') or member
+  run = run + (own:number('fact:restarts') or 0)
+  if (own:number('fact:retry') or run) >= (operation_record(operation):number('retry') or 0) then unwatch(operation) end
 end
 
 -- Which run of the original a retry is, was decided by its first event, also if two arrived at once.
 local function numbered(plan)
-  local known = plan.own and tonumber(redis.call('HGET', operation_key(plan.own), 'fact:retry'))
+  local known = plan.own and operation_record(plan.own):number('fact:retry')
   if known then plan.retry = math.max(known, plan.stated) end
 end
 
@@ -168,72 +192,81 @@ end
 
 -- A sign of life, for the watchdog (relay/policy/watchdog.py). What is told again counts too, because a run that is stuck says
 -- the same over and over; but the webhook and the callback of one fact, a moment apart, say nothing of its rhythm.
-local function heard(key, plan, again, was)
-  local w = redis.call('HMGET', key, 'watch:heard', 'watch:gaps')
-  local last = tonumber(w[1] or '')
+local function heard(o, plan, again, was)
+  local last = o:number('watch:heard')
   -- Neither the wait for the first progress is rhythm, nor a time in which relay itself was away or the clock set back.
   if last and last <= now and was.rank == RUNNING and not (again and now - last < ECHO) and not away_since(last) then
     local gaps = {now - last}
-    for gap in (w[2] or ''):gmatch('%d+') do
+    for gap in (o:get('watch:gaps') or ''):gmatch('%d+') do
       if #gaps < GAPS then gaps[#gaps + 1] = gap end
     end
-    redis.call('HSET', key, 'watch:gaps', table.concat(gaps, ' '))
+    o:set('watch:gaps', table.concat(gaps, ' '))
   end
-  redis.call('HSET', key, 'watch:heard', now)
-  if redis.call('SISMEMBER', STALLED, plan.operation) == 1 then look_now(plan.operation) end
+  o:set('watch:heard', now)
+  -- Whoever has no alarm is not among the stalled, so most need not be looked up.
+  if o:get('watch:alarms') and redis.call('SISMEMBER', STALLED, plan.operation) == 1 then look_now(plan.operation) end
 end
 
 -- A repetition, or what came late. A new phase at an old percentage is a move all the same.
-local function heard_again(key, plan, was)
-  if not plan.run or not redis.call('ZSCORE', WATCH, plan.operation) then return end
-  heard(key, plan, true, was)
-  if plan.phase ~= '' and plan.at >= tonumber(redis.call('HGET', key, 'at') or '0')
-    and plan.phase ~= redis.call('HGET', key, 'watch:phase') then
-    redis.call('HSET', key, 'watch:moved', now, 'watch:phase', plan.phase)
+local function heard_again(o, plan, was)
+  if not plan.run or was.rank == TERMINAL or not o:get('watch:heard') then return end
+  heard(o, plan, true, was)
+  if plan.phase ~= '' and plan.at >= (was.at or 0) and plan.phase ~= o:get('watch:phase') then
+    o:set('watch:moved', now)
+    o:set('watch:phase', plan.phase)
   end
 end
 
 -- What the watchdog goes by: the last move, the first estimate and how often it moved, the deadline. A run is looked
 -- at from its first event to its end.
-local function observe(key, plan, was)
+local function observe(o, plan, was)
   if plan.rank == TERMINAL then return unwatch(plan.operation) end
   local run = plan.run
+  local known, planned = o:get('watch:heard'), o:get('watch:estimate')
   if not run then
-    if redis.call('HEXISTS', key, 'watch:heard') == 1 then heard(key, plan, false, was) end
+    if known then heard(o, plan, false, was) end
     return
   end
-  local w = redis.call('HMGET', key, 'watch:heard', 'watch:phase', 'watch:estimate', 'watch:estimated', 'watch:planned',
-                       'watch:deadline')
-  heard(key, plan, false, was)
-  if not w[1] or plan.phase_end or plan.phase ~= '' and plan.phase ~= (w[2] or '')
+  heard(o, plan, false, was)
+  if not known or plan.phase_end or plan.phase ~= '' and plan.phase ~= (o:get('watch:phase') or '')
     or plan.percentage and plan.percentage > (was.percentage or -1) then
-    redis.call('HSET', key, 'watch:moved', now)
+    o:set('watch:moved', now)
   end
-  if plan.phase ~= '' then redis.call('HSET', key, 'watch:phase', plan.phase) end
-  if run.estimate and not w[3] then
-    redis.call('HSET', key, 'watch:estimate', run.estimate, 'watch:estimated', run.estimate,
-               'watch:planned', math.max(0, run.estimate - (run.started or now)))
-  elseif run.estimate and math.abs(run.estimate - tonumber(w[4])) >= math.max(ECHO, tonumber(w[5]) / 10) then
-    redis.call('HSET', key, 'watch:estimated', run.estimate)
-    redis.call('HINCRBY', key, 'watch:moves', 1)
+  if plan.phase ~= '' then o:set('watch:phase', plan.phase) end
+  if run.estimate and not planned then
+    o:set('watch:estimate', run.estimate)
+    o:set('watch:estimated', run.estimate)
+    o:set('watch:planned', math.max(0, run.estimate - (run.started or now)))
+  elseif run.estimate and math.abs(run.estimate - o:number('watch:estimated'))
+    >= math.max(ECHO, o:number('watch:planned') / 10) then
+    o:set('watch:estimated', run.estimate)
+    o:set('watch:moves', (o:number('watch:moves') or 0) + 1)
   end
-  if run.deadline then redis.call('HSET', key, 'watch:deadline', run.deadline) end
-  if not w[1] or run.estimate and not w[3] or run.deadline and run.deadline ~= tonumber(w[6] or '') then
+  local deadline = o:number('watch:deadline')
+  if run.deadline then o:set('watch:deadline', run.deadline) end
+  if not known or run.estimate and not planned or run.deadline and run.deadline ~= deadline then
     look_now(plan.operation)
   end
 end
 
 -- Optimistic check: drop the alarm if another process raised it or the run changed since it was read.
-local function moot(key, watch)
-  local w = redis.call('HMGET', key, 'watch:alarms', 'watch:heard', 'watch:moved')
-  return redis.call('EXISTS', key) == 0 or (w[1] or '') ~= watch.was
-    or watch.heard and tonumber(w[2] or '') ~= watch.heard or watch.moved and tonumber(w[3] or '') ~= watch.moved
+local function moot(o, watch)
+  return redis.call('EXISTS', o.key) == 0 or (o:get('watch:alarms') or '') ~= watch.was
+    or watch.heard and o:number('watch:heard') ~= watch.heard or watch.moved and o:number('watch:moved') ~= watch.moved
+end
+
+local function next_seq(o)
+  local seq = (o:number('seq') or 0) + 1
+  o:set('seq', seq)
+  return seq
 end
 
 -- Alarms are relay's own: they update the alarm state and never count as activity of the run.
-local function alarm(key, plan, body)
-  local seq = redis.call('HINCRBY', key, 'seq', 1)
-  redis.call('HSET', key, 'watch:alarms', plan.watch.becomes, 'doc:' .. plan.name, body, 'seq:' .. plan.name, seq)
+local function alarm(o, plan, body)
+  local seq = next_seq(o)
+  o:set('watch:alarms', plan.watch.becomes)
+  o:set('doc:' .. plan.name, body)
+  o:set('seq:' .. plan.name, seq)
   redis.call(plan.watch.open and 'SADD' or 'SREM', STALLED, plan.operation)
   return seq
 end
@@ -245,55 +278,54 @@ local function once(plan)
 end
 
 -- Why a press does nothing; nil if it does. The button of an earlier run must not reach the present one.
-local function idle(key, plan)
+local function idle(o, plan)
   if not (plan.action and plan.action.press) then return nil end
-  if plan.action.run < tonumber(redis.call('HGET', key, 'retry') or '0') then return 'late' end
-  return redis.call('HEXISTS', key, once(plan)) == 1 and 'duplicate' or nil
+  if plan.action.run < (o:number('retry') or 0) then return 'late' end
+  return o:get(once(plan)) and 'duplicate' or nil
 end
 
 -- What people ask for is no news from the run either. If nothing came of it, it may be asked for again.
 -- Who asked is remembered for the run's end, also where it may have been done although it seems refused.
-local function act(key, plan)
+local function act(o, plan)
   local action = plan.action
   if action.press then
-    redis.call('HSET', key, once(plan), now)
-    if action.pressed then redis.call('HSET', key, 'fact:pressed', action.pressed) end
+    o:set(once(plan), now)
+    if action.pressed then o:set('fact:pressed', action.pressed) end
   elseif not action.ok then
-    redis.call('HDEL', key, once(plan))
-    if action.name == 'cancel' and not action.unknown then redis.call('HDEL', key, 'fact:pressed') end
+    o:set(once(plan), nil)
+    if action.name == 'cancel' and not action.unknown then o:set('fact:pressed', nil) end
   end
-  redis.call('HSETNX', key, 'id', plan.subject)
-  redis.call('PEXPIRE', key, KEEP_OPERATION)
-  return redis.call('HINCRBY', key, 'seq', 1)
+  o:set_once('id', plan.subject)
+  o:keep()
+  return next_seq(o)
 end
 
-local function muted(key, target)
-  return target.live and redis.call('HEXISTS', key, 'mute:' .. target.lane) == 1
-end
+local function muted(o, target) return target.live and o:get('mute:' .. target.lane) end
 
 -- What an outcome says beside its status (relay/domain/completion.py), between spaces.
 local function says(plan) return ' ' .. table.concat(plan.says or {}, ' ') .. ' ' end
 
 -- Another report of a known outcome that says more of it than the first one did.
-local function fuller(key, plan, was)
+local function fuller(o, plan, was)
   if not plan.says or was.rank ~= TERMINAL or plan.retry ~= was.retry then return false end
-  local known = redis.call('HGET', key, 'says:' .. plan.name)
+  local known = o:get('says:' .. plan.name)
   if not known then return false end
   for _, word in ipairs(plan.says) do
     if not known:find(' ' .. word .. ' ', 1, true) then return true end
   end
 end
 
-local function advance(key, plan, was, body)
-  if plan.watch then return alarm(key, plan, body) end
-  if plan.action then return act(key, plan) end
-  local seq = redis.call('HINCRBY', key, 'seq', 1)
-  redis.call('HSETNX', key, 'first', now)
-  redis.call('HSET', key, 'id', plan.subject, 'last', now)
-  for name, value in pairs(plan.facts) do redis.call('HSET', key, 'fact:' .. name, value) end
+local function advance(o, plan, was, body)
+  if plan.watch then return alarm(o, plan, body) end
+  if plan.action then return act(o, plan) end
+  local seq = next_seq(o)
+  o:set_once('first', now)
+  o:set('id', plan.subject)
+  o:set('last', now)
+  for name, value in pairs(plan.facts) do o:set('fact:' .. name, value) end
   if plan.rank then
     if was.retry and plan.retry > was.retry then
-      start_over(key)
+      start_over(o)
       redis.call('SREM', STALLED, plan.operation)
       was = {}
     end
@@ -301,31 +333,35 @@ local function advance(key, plan, was, body)
     -- A start after an outcome began when it says; its event may be dated later than the run's first progress.
     if not was.retry then
       local began = plan.facts.restarts and plan.begun and math.min(plan.begun, plan.at) or plan.at
-      redis.call('HSET', key, 'began', plan.own and '' or began)
+      o:set('began', plan.own and '' or began)
     end
-    redis.call('HSET', key, 'rank', plan.rank, 'retry', plan.retry, 'status', plan.status, 'at', plan.at)
+    o:set('rank', plan.rank)
+    o:set('retry', plan.retry)
+    o:set('status', plan.status)
+    o:set('at', plan.at)
     if plan.percentage and plan.rank == RUNNING then
-      redis.call('HSET', key, 'percentage', math.max(plan.percentage, was.percentage or 0))
+      o:set('percentage', math.max(plan.percentage, was.percentage or 0))
     end
-    if plan.phases then redis.call('HSET', key, 'phases', math.max(plan.phases, was.phases or 0)) end
-    redis.call('HSET', key, 'doc:' .. plan.name, body, 'seq:' .. plan.name, seq)
-    if plan.rank == TERMINAL then redis.call('HSET', key, 'says:' .. plan.name, says(plan)) end
+    if plan.phases then o:set('phases', math.max(plan.phases, was.phases or 0)) end
+    o:set('doc:' .. plan.name, body)
+    o:set('seq:' .. plan.name, seq)
+    if plan.rank == TERMINAL then o:set('says:' .. plan.name, says(plan)) end
   end
-  observe(key, plan, was)
+  observe(o, plan, was)
   if plan.rank == TERMINAL then
     local lanes = {}
     for _, target in ipairs(plan.targets) do lanes[#lanes + 1] = target.live and target.lane or nil end
-    redis.call('HSET', key, 'lanes', table.concat(lanes, ' '))
+    o:set('lanes', table.concat(lanes, ' '))
     redis.call('ZADD', OVER, now + KEEP_DOCUMENTS, plan.operation)
     redis.call('PEXPIRE', OVER, KEEP_OPERATION) -- by then the newest of them is forgotten itself
   end
-  redis.call('PEXPIRE', key, KEEP_OPERATION)
+  o:keep()
   return seq
 end
 
 -- What would be told beside the message of a run that was muted there.
-local function silenced(key, plan, target)
-  return not plan.rank and not plan.action and muted(key, target) and 'muted' or nil
+local function silenced(o, plan, target)
+  return not plan.rank and not plan.action and muted(o, target) and 'muted' or nil
 end
 
 -- An estimate that moved by a tenth of the time that was left: the run will take noticeably longer, or shorter.
@@ -336,10 +372,10 @@ end
 
 -- Progress is told again only once it has moved far enough; the mark moves in the same step as the delivery
 -- is made, so two instances cannot both pass and a crash cannot move it without a delivery.
-local function gate(key, plan, target)
+local function gate(o, plan, target)
   if not plan.progress then return nil end
   local name = 'gate:' .. target.lane
-  local mark = redis.call('HGET', key, name)
+  local mark = o:get(name)
   local told, at, eta, phase = nil, nil, nil, nil
   if mark then told, at, eta, phase = mark:match('^(%S*) (%S*) (%S*) (.*)$') end
   told, at, eta = tonumber(told), tonumber(at), tonumber(eta)
@@ -352,16 +388,15 @@ local function gate(key, plan, target)
     if moved and waited then pass = true elseif moved then reason = 'interval' end
   end
   if not pass then return reason end
-  redis.call('HSET', key, name, (plan.percentage or told or '') .. ' ' .. now .. ' ' .. (plan.eta or '') .. ' '
-             .. plan.phase)
+  o:set(name, (plan.percentage or told or '') .. ' ' .. now .. ' ' .. (plan.eta or '') .. ' ' .. plan.phase)
 end
 
 -- The newest state in a few words: laid over what earlier events of this run said. A retry keeps its name alone. An
 -- event without a rank is no state: it must not take the place of one.
 local LASTING = {name = true, type = true, priority = true, path = true, batch = true, total = true}
-local function describe(key, plan)
+local function describe(o, plan)
   if not plan.entry then return end
-  local was = redis.call('HGET', key, 'entry')
+  local was = o:get('entry')
   if was and not plan.rank then return end
   if was then
     was = cjson.decode(was)
@@ -369,7 +404,7 @@ local function describe(key, plan)
       if plan.entry[name] == nil and (was.retry == plan.entry.retry or LASTING[name]) then plan.entry[name] = value end
     end
   end
-  redis.call('HSET', key, 'entry', cjson.encode(plan.entry))
+  o:set('entry', cjson.encode(plan.entry))
 end
 
 -- digest: the entry goes into the window at hand, or into the next one if that is being told already.
@@ -429,11 +464,14 @@ local function hurry(lane)
   end
 end
 
+-- The live message of a target: what waits, what is on its way, when it was posted and last edited, and whether its lane is
+-- known.
+local function thread_of(target) return redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted', 'sent', 'interval') end
+
 -- live: nobody is told of it here, and why: its priority is for the digest, or its batch speaks for it. A message
 -- that stands, or is on its way, is kept true all the same.
-local function left_out(plan, target)
+local function left_out(plan, target, t)
   if not target.live or not plan.rank then return nil end
-  local t = redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted')
   if t[2] or t[3] then return nil end
   local member = target.batch_lane and target.batch_lane ~= target.lane
   if member and redis.call('EXISTS', thread_key(target.batch_lane)) == 1 then
@@ -476,11 +514,33 @@ end
 -- gone, a new one tells everything, and the reply has nothing to add.
 local EDIT_FIRST = 3000 -- ms
 
+-- A delivery that waits shows this event as well. An outcome need not wait for the time that was planned, and what is
+-- looked at anew leaves whatever it was parked for.
+local function join(plan, target, waiting, seq, wanted)
+  local key = delivery_key(waiting)
+  local d = redis.call('HMGET', key, 'due', 'dated', 'kind', 'attempts', 'urgent', 'lapsed')
+  local was = due_by_now(waiting, tonumber(d[1]), tonumber(d[2] or '0'), d[3])
+  local due = plan.urgent and now or math.min(was, math.max(wanted, now))
+  if tonumber(d[4]) > 0 and not plan.urgent then due = was end -- its back-off holds
+  local urgency = URGENCY[plan.urgency] < URGENCY[d[5]] and plan.urgency or d[5]
+  local set = {'seq', seq, 'name', plan.name, 'urgent', urgency, 'due', due, 'dated', now}
+  for _, name in ipairs({'passes', 'loud'}) do
+    if target[name] then
+      set[#set + 1] = name
+      set[#set + 1] = '1'
+    end
+  end
+  redis.call('HSET', key, unpack(set))
+  if d[6] then redis.call('HDEL', key, 'lapsed') end -- a late receipt is of an older state than this
+  if due ~= was or urgency ~= d[5] then make_due(waiting) end
+  count('accepted')
+  count('superseded')
+end
+
 -- live: at most one delivery waits in the lane; it means "show the present state", so a newer event joins it.
 -- Answers the references to the event's body; nil if it is told after the quiet hours.
-local function refresh(plan, target, key, seq)
+local function refresh(plan, target, o, seq, t)
   local thread = thread_key(target.lane)
-  local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted', 'sent')
   local waiting, flying, posted = t[1], t[2], t[3]
   local sent = math.min(tonumber(t[4] or '0'), now) -- the clock may have been set back since; so below
   local spec = spec_of(plan, target, seq, 'live')
@@ -491,33 +551,21 @@ local function refresh(plan, target, key, seq)
     local patience = plan.phase_end and plan.urgency == '' and target.min_interval or 0
     if posted then spec.due = math.max(now + patience, sent + target.min_interval)
     elseif target.reply then spec.due = now
-    else spec.due = math.max(now, math.min(tonumber(redis.call('HGET', key, 'first')), now) + target.post_after) end
+    else spec.due = math.max(now, math.min(o:number('first'), now) + target.post_after) end
   end
   if not (waiting or flying or posted) and target.quiet and spec.due < target.quiet[2] and hush(plan, target) then
     return nil
   end
   if waiting then
-    local was = due_of(waiting)
-    local due = plan.urgent and now or math.min(was, math.max(spec.due, now))
-    if tonumber(field(waiting, 'attempts')) > 0 and not plan.urgent then due = was end -- its back-off holds
-    local urgency = field(waiting, 'urgent')
-    if URGENCY[plan.urgency] < URGENCY[urgency] then urgency = plan.urgency end
-    set_due(waiting, due)
-    redis.call('HSET', delivery_key(waiting), 'seq', seq, 'name', plan.name, 'urgent', urgency)
-    redis.call('HDEL', delivery_key(waiting), 'lapsed') -- a late receipt is of an older state than this
-    if target.passes then redis.call('HSET', delivery_key(waiting), 'passes', '1') end
-    if target.loud then redis.call('HSET', delivery_key(waiting), 'loud', '1') end
-    make_due(waiting)
-    count('accepted')
-    count('superseded')
+    join(plan, target, waiting, seq, spec.due)
   else
     create(target.id, spec)
   end
   redis.call('HSET', thread, 'spec', cjson.encode(spec), 'interval', target.min_interval)
-  redis.call('PEXPIRE', thread, KEEP_OPERATION)
+  if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
   local reply = target.reply and (not grouped or first_word(plan, target.batch_lane))
   if reply and (posted or flying) then
-    if muted(key, target) then
+    if muted(o, target) then
       count('accepted')
       count('held:muted')
       note(plan.operation, 'held', target.destination, 'muted')
@@ -532,12 +580,13 @@ end
 
 -- A known outcome, with what another report of it added: messages that stand are brought up to date, and what is queued
 -- reads it when it is sent. Nothing new is posted.
-local function complete(key, plan, body)
-  redis.call('HSET', key, 'doc:' .. plan.name, body, 'says:' .. plan.name, says(plan))
-  for name, value in pairs(plan.facts) do redis.call('HSETNX', key, 'fact:' .. name, value) end
-  describe(key, plan)
+local function complete(o, plan, body)
+  o:set('doc:' .. plan.name, body)
+  o:set('says:' .. plan.name, says(plan))
+  for name, value in pairs(plan.facts) do o:set_once('fact:' .. name, value) end
+  describe(o, plan)
   note(plan.operation, 'completed', plan.name, plan.sender)
-  local seq = tonumber(redis.call('HGET', key, 'seq'))
+  local seq = o:number('seq')
   for _, target in ipairs(plan.targets) do
     local t = redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted')
     if target.live and t[1] then redis.call('HDEL', delivery_key(t[1]), 'lapsed') end -- as in `refresh`
@@ -555,57 +604,53 @@ local function complete(key, plan, body)
 end
 
 local function accept(delivery_digest, fact_digest, plan, body)
-  count('received') -- writes first: a full Redis refuses here, with nothing done
-  local key = operation_key(plan.operation)
-  local was = read(key)
-  if another_s(plan, was) or begins_anew(plan, was) then -- nothing is done yet
-    count('received', -1)
-    return {'elsewhere', 0}
-  end
+  local o = operation_record(plan.operation)
+  local was = read(o, plan)
+  if another_s(plan, was) or begins_anew(plan, was) then return {'elsewhere', 0} end -- nothing is done yet
+  count('received')
   -- An id alone makes no repetition: some senders put their registration's into every event.
-  local used = seen(delivery_digest)
-  local told = seen(fact_digest) or used and plan.as_stated and seen(from_hex(plan.as_stated))
+  local used = seen(o, delivery_digest)
+  local told = seen(o, fact_digest) or used and plan.as_stated and seen(o, from_hex(plan.as_stated))
   if told or says_less(plan, was) then
-    if told and fuller(key, plan, was) then
+    if told and fuller(o, plan, was) then
       if not plan.completes then -- it is put together with what is known, and comes again
         count('received', -1)
         return {'fuller', 0}
       end
-      complete(key, plan, body)
+      complete(o, plan, body)
     end
     count('duplicates')
-    if not used then heard_again(key, plan, was) end
+    if not used then heard_again(o, plan, was) end
     return {'duplicate', 0}
   end
-  if elsewhere(plan) then -- nothing is done yet
+  if elsewhere(o, plan) then -- nothing is done yet
     count('received', -1)
     return {'elsewhere', 0}
   end
-  if plan.watch and moot(key, plan.watch) then -- not remembered: it may come true later
+  if plan.watch and moot(o, plan.watch) then -- not remembered: it may come true later
     count('late')
     return {'late', 0}
   end
-  local why = idle(key, plan)
+  local why = idle(o, plan)
   if why then
     count(why == 'late' and 'late' or 'duplicates')
     return {why, 0}
   end
   local as = used and ' id reused' or ''
   numbered(plan)
-  remember(delivery_digest)
-  remember(fact_digest)
+  remember(o, delivery_digest, fact_digest)
   if late(plan, was) then
     count('late')
-    if plan.retry == was.retry then heard_again(key, plan, was) end
+    if plan.retry == was.retry then heard_again(o, plan, was) end
     note(plan.operation, 'late', plan.name, plan.percentage or '')
     return {'late' .. as, 0}
   end
   if plan.rank and was.retry and plan.retry > was.retry then
-    for _, target in ipairs(plan.targets) do keep_outcome(key, target) end
+    for _, target in ipairs(plan.targets) do keep_outcome(o, target) end
   end
-  local seq = advance(key, plan, was, body)
+  local seq = advance(o, plan, was, body)
   keep_apart(plan)
-  describe(key, plan)
+  describe(o, plan)
   if plan.over then over_in_batch(plan.over[1], plan.over[2]) end
   if plan.own then lead(plan) end
   note(plan.operation, 'accepted', plan.name, plan.status, plan.percentage or '', plan.sender)
@@ -619,14 +664,15 @@ local function accept(delivery_digest, fact_digest, plan, body)
   local answer, references = {'accepted' .. as, 0}, 0
   for _, target in ipairs(plan.targets) do
     local refused = target.held or suppressed(target.destination, target.address)
+    local thread = target.live and plan.rank and thread_of(target)
     local reason = refused or not target.windows
-      and (left_out(plan, target) or silenced(key, plan, target) or gate(key, plan, target))
+      and (left_out(plan, target, thread) or silenced(o, plan, target) or gate(o, plan, target))
     local made = nil -- references to the body, or nil: nothing was queued here
     if target.windows and not reason then
       collect(plan, target)
       answer[2] = answer[2] + 1
     elseif not reason and target.live and plan.rank then
-      made = refresh(plan, target, key, seq)
+      made = refresh(plan, target, o, seq, thread)
     elseif not reason then
       -- An event without a rank changes no state that a live message could show: it is told beside it.
       made = speak(target.id, plan, target, spec_of(plan, target, seq, target.live and 'reply' or 'each'))
@@ -654,16 +700,35 @@ local function accept(delivery_digest, fact_digest, plan, body)
   return answer
 end
 
-local answers = {}
-for i = 4, #ARGV, 4 do
-  remembered = {}
-  local done, answer = pcall(function()
-    return accept(ARGV[i], ARGV[i + 1], cjson.decode(ARGV[i + 2]), ARGV[i + 3])
-  end)
-  if not done then
-    for _, one in ipairs(remembered) do redis.call('SREM', one[1], one[2]) end
+-- The records last: with them the event is remembered, and what went wrong before that is made again as if for the first
+-- time.
+local function one(delivery_digest, fact_digest, plan, body)
+  counts, lines = {}, {}
+  local answer = accept(delivery_digest, fact_digest, cjson.decode(plan), body)
+  for operation, noted in pairs(lines) do
+    local new = write_lines(operation, unpack(noted)) == #noted
+    if new or operation_record(operation).renewed then redis.call('PEXPIRE', P .. 'log:' .. operation, KEEP_OPERATION) end
+  end
+  for _, it in pairs(records) do
+    it:write()
+    if it.renewed and it.known.many then redis.call('PEXPIRE', ids_key(it), KEEP_OPERATION) end
+    it.renewed = nil
+  end
+  return answer
+end
+
+local answers, total = {}, {}
+for i = 3, #ARGV, 4 do
+  local done, answer = pcall(one, ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
+  if done then
+    for field, by in pairs(counts) do total[field] = (total[field] or 0) + by end
+  else
+    forget_records()
     answer = {'error', type(answer) == 'table' and answer.err or tostring(answer)}
   end
   answers[#answers + 1] = answer
+end
+for field, by in pairs(total) do
+  if by ~= 0 then redis.call('HINCRBY', LEDGER, field, by) end
 end
 return answers

@@ -16,7 +16,13 @@ local LOG_LENGTH = 200
 local LEDGER, LEASES, DEAD = P .. 'ledger', P .. 'leases', P .. 'dead'
 local CHANNELS = P .. 'channels'
 
-local function count(field, by) redis.call('HINCRBY', LEDGER, field, by or 1) end
+-- A script may put together what it counts and notes, and write it once at its end (accept.lua).
+local counts, lines = nil, nil
+
+local function count(field, by)
+  if not counts then return redis.call('HINCRBY', LEDGER, field, by or 1) end
+  counts[field] = (counts[field] or 0) + (by or 1)
+end
 local function delivery_key(id) return P .. 'delivery:' .. id end
 local function lane_key(lane) return P .. 'lane:' .. lane end
 -- The replies of a lane queue up beside it: an outcome that calls people waits for the message that it stands under,
@@ -64,11 +70,21 @@ end
 local function field(id, name) return redis.call('HGET', delivery_key(id), name) end
 
 -- One line of what happened to an operation; `relay explain` reads it.
-local function note(operation, ...)
+local function write_lines(operation, ...)
   local log = P .. 'log:' .. operation
-  redis.call('RPUSH', log, cjson.encode({now, ...}))
-  redis.call('LTRIM', log, -LOG_LENGTH, -1)
-  redis.call('PEXPIRE', log, KEEP_OPERATION)
+  local length = redis.call('RPUSH', log, ...)
+  if length > LOG_LENGTH then redis.call('LTRIM', log, -LOG_LENGTH, -1) end
+  return length
+end
+
+local function note(operation, ...)
+  local line = cjson.encode({now, ...})
+  if lines then
+    lines[operation] = lines[operation] or {}
+    table.insert(lines[operation], line)
+  elseif write_lines(operation, line) == 1 then
+    redis.call('PEXPIRE', P .. 'log:' .. operation, KEEP_OPERATION)
+  end
 end
 
 -- A digest or a round-up is of a window, and due by the calendar.
@@ -123,8 +139,13 @@ local function let_urgent_pass(lane)
   end
 end
 
-local function join_lane(id, lane)
-  redis.call('RPUSH', lane_key(lane), id)
+-- A new delivery that is alone there is due by what it says; for all else its state is read. `new` has its fields.
+local function join_lane(id, lane, new)
+  local alone = redis.call('RPUSH', lane_key(lane), id) == 1
+  if new and alone and not is_replies(lane) then
+    redis.call('ZADD', due_key(new.channel, new.urgency), new.due, id)
+    return
+  end
   make_due(id)
   local head = field(id, 'urgent') == '1' and redis.call('LINDEX', lane_key(lane), 0)
   if head and field(head, 'name') ~= 'operation.progress' then let_urgent_pass(lane) end -- progress ends (accept.lua, hurry)
@@ -176,13 +197,18 @@ local BOUNCES, BOUNCE_WINDOW = 3, 14 * DAY -- so many refusals within this time,
 local function suppression(destination, address) return destination .. ' ' .. address:lower() end
 local function bounces_key(address) return P .. 'bounces:' .. redis.sha1hex(address:lower()) end
 
+local anybody_suppressed = nil -- as far as this step knows
+
 local function suppress(destination, address, reason, detail)
+  anybody_suppressed = true
   local entry = {reason = reason, at = now, address = address, detail = detail}
   return redis.call('HSETNX', SUPPRESSED, suppression(destination, address), cjson.encode(entry))
 end
 
 -- Why nothing may go there; nil if it may.
 local function suppressed(destination, address)
+  if anybody_suppressed == nil then anybody_suppressed = redis.call('EXISTS', SUPPRESSED) == 1 end
+  if not anybody_suppressed then return nil end
   for _, entry in ipairs(redis.call('HMGET', SUPPRESSED, suppression(destination, address), suppression('*', address))) do
     if entry then return cjson.decode(entry).reason end
   end
@@ -266,6 +292,8 @@ end
 
 local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}
 
+local known_channels = {} -- in this step
+
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
 -- urgent ('1' to '3' as in URGENCIES, or true for '1'), seq, due; passes: quiet hours, loud: the cap on new messages;
 -- created, if its age does not count from now.
@@ -278,10 +306,12 @@ local function create(id, spec)
     row[#row + 1] = name
     row[#row + 1] = spec[name]
   end
-  redis.call('HSET', delivery_key(id), unpack(row))
-  redis.call('SADD', CHANNELS, spec.channel)
+  -- An event that failed half-way is made again, under the same ids.
+  local again = redis.call('HSET', delivery_key(id), unpack(row)) == 0
+  if not known_channels[spec.channel] then redis.call('SADD', CHANNELS, spec.channel) end
+  known_channels[spec.channel] = true
   count('accepted')
   count('pending')
   if converges(spec.kind) then redis.call('HSET', thread_key(spec.lane), 'waiting', id) end
-  join_lane(id, spec.lane)
+  if not (again and redis.call('LPOS', lane_key(spec.lane), id)) then join_lane(id, spec.lane, {channel = spec.channel, urgency = urgency, due = spec.due}) end
 end

@@ -47,7 +47,7 @@ end
 
 -- The operation's newest state goes in, over what the box knew of it. True if it is new there.
 local function put(box, operation)
-  return redis.call('HSET', entries_key(box), operation, redis.call('HGET', operation_key(operation), 'entry')) == 1
+  return redis.call('HSET', entries_key(box), operation, operation_record(operation):get('entry')) == 1
 end
 
 -- Not everything that a run did in quiet hours came by here: what passed them, or what no rule or gate let through. In

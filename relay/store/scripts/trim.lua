@@ -30,7 +30,8 @@ local function trim(operation)
       if name:match(part) then redis.call('HDEL', key, name) end
     end
   end
-  redis.call('HDEL', key, 'lanes', 'buried')
+  redis.call('HDEL', key, 'lanes', 'buried', 'kept')
+  redis.call('PEXPIRE', P .. 'ids:' .. operation, left)
   redis.call('LTRIM', P .. 'log:' .. operation, -LOG_KEPT, -1)
   redis.call('PEXPIRE', P .. 'log:' .. operation, left)
   -- Another one's run of this id goes on, and is found by this key (accept.lua, keep_apart).

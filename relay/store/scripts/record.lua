@@ -1,0 +1,80 @@
+-- Records: a hash that is read once and written once in a step, however many look at it. Behind lib.lua in front of every
+-- script. Nothing of a record is in Redis before `write`: an event that fails half-way has changed none.
+local records = {} -- by key
+
+local Record = {}
+Record.__index = Record
+
+local function record(key)
+  local it = records[key]
+  if not it then
+    it = setmetatable({key = key, known = {}, changed = {}}, Record)
+    records[key] = it
+  end
+  return it
+end
+
+local function operation_record(operation) return record(operation_key(operation)) end
+
+-- Read these fields at once.
+function Record:read(names)
+  local missing = {}
+  for _, name in ipairs(names) do
+    if self.known[name] == nil then missing[#missing + 1] = name end
+  end
+  if not missing[1] then return end
+  local values = redis.call('HMGET', self.key, unpack(missing))
+  for i, name in ipairs(missing) do self.known[name] = values[i] end
+end
+
+-- A text, or false.
+function Record:get(name)
+  local value = self.known[name]
+  if value == nil then
+    value = redis.call('HGET', self.key, name)
+    self.known[name] = value
+  end
+  return value
+end
+
+function Record:number(name) return tonumber(self:get(name) or '') end
+
+-- nil or false removes it.
+function Record:set(name, value)
+  if type(value) == 'number' then value = string.format('%.17g', value) end
+  value = value or false
+  if self.known[name] == value then return end
+  self.known[name] = value
+  self.changed[name] = true
+end
+
+function Record:set_once(name, value)
+  if not self:get(name) then self:set(name, value) end
+end
+
+-- It lives on for as long as an operation does. Said once a day: within one, no event costs a command for it.
+function Record:keep()
+  local kept = self:number('kept')
+  if kept and kept <= now and now - kept < DAY then return end
+  self:set('kept', now)
+  self.renewed = true
+end
+
+function Record:write()
+  local set, drop = {}, {}
+  for name in pairs(self.changed) do
+    local value = self.known[name]
+    if value then
+      set[#set + 1] = name
+      set[#set + 1] = value
+    else
+      drop[#drop + 1] = name
+    end
+  end
+  self.changed = {}
+  if set[1] then redis.call('HSET', self.key, unpack(set)) end
+  if drop[1] then redis.call('HDEL', self.key, unpack(drop)) end
+  if self.renewed then redis.call('PEXPIRE', self.key, KEEP_OPERATION) end
+end
+
+local function forget_records() records = {} end
