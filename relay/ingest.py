@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 REMINDER = 3600.0  # seconds between two lines of one source that uses its ids for several events
 CROWDED = 0.8  # of Redis's maxmemory: from here on progress that nobody waits for is left to its sender
+IDS = 10_000  # senders' ids that a process keeps in mind
 RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
 
 
@@ -71,6 +72,7 @@ class Ingest:
         self._wake = wake
         self._fullness = fullness
         self._lines = RateLimitedLog(clock, REMINDER)
+        self._ids: dict[tuple[str, str], str] = {}  # source and sender's id → the operation that had it last
 
     async def ingest(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted:
         """Make the event durable with everyone who should hear of it: these `targets`, or those that the rules name.
@@ -104,7 +106,7 @@ class Ingest:
             accepted = await self._store.accept(kept or event, targets, completes=True)
         if accepted.deliveries and self._wake:
             self._wake()
-        if accepted.id_reused:
+        if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
             self._reused(event)
         log.info(
             "event.received",
@@ -119,6 +121,20 @@ class Ingest:
             held=dict(accepted.held),
         )
         return accepted
+
+    def _of_another(self, event: Event) -> bool:
+        """Whether its id came with another operation before. (Within one, the store says so.)
+
+        What this process took last is enough: a sender that gives all its events one id does so all the time.
+        """
+        if not event.id:
+            return False
+        name = (event.source, event.id)
+        before = self._ids.pop(name, event.subject)
+        self._ids[name] = event.subject
+        if len(self._ids) > IDS:
+            del self._ids[next(iter(self._ids))]
+        return before != event.subject
 
     def _reused(self, event: Event) -> None:
         metrics.ids_reused.labels(event.source).inc()

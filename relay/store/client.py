@@ -201,7 +201,8 @@ def _problems(
         problems.append("this Redis is a read-only replica; use the address of its primary")
     if version is not None and version.decode() != SCHEMA_VERSION:
         problems.append(
-            f"the data is of layout {version.decode()}, this relay reads {SCHEMA_VERSION}; use another database"
+            f"the data is of layout {version.decode()}, this relay reads {SCHEMA_VERSION}: run the release that wrote "
+            "it with --role deliver until `relay dead list` and its queues are empty, then use an empty database"
         )
     return problems
 

@@ -108,7 +108,7 @@ def _facts(event: Event) -> dict[str, str]:
         del stated["original"], stated["retry"]
     if event.restarts and not event.about_batch:
         stated["restarts"] = f"{event.restarts}"
-    return stated
+    return {f"fact:{name}": value for name, value in stated.items()}
 
 
 def _begun(event: Event) -> dict[str, int]:

@@ -12,7 +12,7 @@ import pytest
 from relay.domain.deliveries import Gate, Receipt
 from relay.domain.events import Event
 from relay.domain.facts import fill
-from relay.errors import HandlingFailed, StoreUnavailable
+from relay.errors import ConfigError, HandlingFailed, StoreUnavailable
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
@@ -360,3 +360,14 @@ async def test_what_was_stated_once_is_known_of_thinner_documents(store: Store, 
         "since": f"{clock() * 1000:.0f}",
         "began": f"{event.occurred_at.timestamp() * 1000:.0f}",
     }
+
+
+async def test_data_of_an_older_layout_is_refused_and_the_way_on_is_told(store: Store) -> None:
+    await store.redis.set("{relay}:schema", "1")
+
+    with pytest.raises(ConfigError) as refused:
+        await store.prepare()
+
+    assert "the data is of layout 1, this relay reads 2: run the release that wrote it with --role deliver" in str(
+        refused.value
+    )

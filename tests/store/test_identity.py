@@ -222,9 +222,11 @@ async def test_an_id_that_comes_again_with_another_fact_is_told_and_counted(send
 
 
 async def test_a_registration_s_id_in_the_place_of_a_delivery_s_costs_nobody_a_message(send: Send) -> None:
+    before = reused()
     runs = [outcome(1) | {"operation": {"operationId": f"op-{number}", "status": "Failed"}} for number in range(3)]
 
     assert [(await send(run, id="wh_8f2c")).deliveries for run in runs] == [1, 1, 1]
+    assert reused() - before == 2
 
 
 async def test_ids_that_are_used_again_and_again_are_logged_once_in_a_while(

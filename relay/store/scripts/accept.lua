@@ -75,7 +75,8 @@ local function read(o, plan)
   o:read(fields_of(plan))
   return {rank = o:number('rank'), retry = o:number('retry'), percentage = o:number('percentage'),
           phases = o:number('phases'), at = o:number('at'),
-          facts = {platform = o:get('fact:platform'), tenant = o:get('fact:tenant'), project = o:get('fact:project')}}
+          facts = {['fact:platform'] = o:get('fact:platform'), ['fact:tenant'] = o:get('fact:tenant'),
+                   ['fact:project'] = o:get('fact:project')}}
 end
 
 -- A retry starts afresh: what the failed run said must not show in the new one, nor hold back its progress.
@@ -116,8 +117,8 @@ local function lead(plan)
   own:set_once('fact:original', plan.subject)
   own:set_once('fact:retry', plan.retry)
   own:set_once('led', plan.operation)
-  for _, name in ipairs({'platform', 'tenant', 'project'}) do -- another tenant's run of this id is not led there
-    if plan.facts[name] then own:set_once('fact:' .. name, plan.facts[name]) end
+  for _, name in ipairs({'fact:platform', 'fact:tenant', 'fact:project'}) do -- another tenant's run is not led there
+    if plan.facts[name] then own:set_once(name, plan.facts[name]) end
   end
   own:keep()
 end
@@ -180,7 +181,8 @@ local function numbered(plan)
   if known then plan.retry = math.max(known, plan.stated) end
 end
 
-local GAPS, ECHO = 15, 60000 -- the gaps of a run that are kept, and the ms within which a repetition is no sign of rhythm
+local GAPS = '^' .. ('%d+ '):rep(14) .. '%d+' -- of a run's gaps fifteen are kept
+local ECHO = 60000 -- the ms within which a repetition is no sign of rhythm
 
 -- Whether relay was away after this moment, or is only just back (watch.lua, tick).
 local ABSENCE = 120000
@@ -196,11 +198,9 @@ local function heard(o, plan, again, was)
   local last = o:number('watch:heard')
   -- Neither the wait for the first progress is rhythm, nor a time in which relay itself was away or the clock set back.
   if last and last <= now and was.rank == RUNNING and not (again and now - last < ECHO) and not away_since(last) then
-    local gaps = {now - last}
-    for gap in (o:get('watch:gaps') or ''):gmatch('%d+') do
-      if #gaps < GAPS then gaps[#gaps + 1] = gap end
-    end
-    o:set('watch:gaps', table.concat(gaps, ' '))
+    local gaps = o:get('watch:gaps')
+    gaps = now - last .. (gaps and gaps ~= '' and ' ' .. gaps or '')
+    o:set('watch:gaps', gaps:match(GAPS) or gaps)
   end
   o:set('watch:heard', now)
   -- Whoever has no alarm is not among the stalled, so most need not be looked up.
@@ -322,7 +322,7 @@ local function advance(o, plan, was, body)
   o:set_once('first', now)
   o:set('id', plan.subject)
   o:set('last', now)
-  for name, value in pairs(plan.facts) do o:set('fact:' .. name, value) end
+  for name, value in pairs(plan.facts) do o:set(name, value) end
   if plan.rank then
     if was.retry and plan.retry > was.retry then
       start_over(o)
@@ -332,7 +332,7 @@ local function advance(o, plan, was, body)
     -- Under its own id alone: what the original reports after a retry under another id began is of the original.
     -- A start after an outcome began when it says; its event may be dated later than the run's first progress.
     if not was.retry then
-      local began = plan.facts.restarts and plan.begun and math.min(plan.begun, plan.at) or plan.at
+      local began = plan.facts['fact:restarts'] and plan.begun and math.min(plan.begun, plan.at) or plan.at
       o:set('began', plan.own and '' or began)
     end
     o:set('rank', plan.rank)
@@ -583,7 +583,7 @@ end
 local function complete(o, plan, body)
   o:set('doc:' .. plan.name, body)
   o:set('says:' .. plan.name, says(plan))
-  for name, value in pairs(plan.facts) do o:set_once('fact:' .. name, value) end
+  for name, value in pairs(plan.facts) do o:set_once(name, value) end
   describe(o, plan)
   note(plan.operation, 'completed', plan.name, plan.sender)
   local seq = o:number('seq')

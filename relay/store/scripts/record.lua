@@ -18,16 +18,20 @@ local function operation_record(operation) return record(operation_key(operation
 
 -- Read these fields at once.
 function Record:read(names)
-  local missing = {}
-  for _, name in ipairs(names) do
-    if self.known[name] == nil then missing[#missing + 1] = name end
+  local known = self.known
+  if next(known) ~= nil then -- an event before it in this step has read most of them
+    local missing = {}
+    for i = 1, #names do
+      if known[names[i]] == nil then missing[#missing + 1] = names[i] end
+    end
+    if not missing[1] then return end
+    names = missing
   end
-  if not missing[1] then return end
-  local values = redis.call('HMGET', self.key, unpack(missing))
-  for i, name in ipairs(missing) do self.known[name] = values[i] end
+  local values = redis.call('HMGET', self.key, unpack(names))
+  for i = 1, #names do known[names[i]] = values[i] end
 end
 
--- A text, or false.
+-- A text, or a number that was set in this step; false where it is absent.
 function Record:get(name)
   local value = self.known[name]
   if value == nil then
@@ -41,7 +45,6 @@ function Record:number(name) return tonumber(self:get(name) or '') end
 
 -- nil or false removes it.
 function Record:set(name, value)
-  if type(value) == 'number' then value = string.format('%.17g', value) end
   value = value or false
   if self.known[name] == value then return end
   self.known[name] = value
@@ -61,12 +64,11 @@ function Record:keep()
 end
 
 function Record:write()
-  local set, drop = {}, {}
+  local known, set, drop, n = self.known, {}, {}, 0
   for name in pairs(self.changed) do
-    local value = self.known[name]
+    local value = known[name]
     if value then
-      set[#set + 1] = name
-      set[#set + 1] = value
+      set[n + 1], set[n + 2], n = name, value, n + 2
     else
       drop[#drop + 1] = name
     end
