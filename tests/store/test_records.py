@@ -1,4 +1,4 @@
-"""What an event costs Redis, and what becomes of one that fails half-way: its operation is read once and written last."""
+"""What an event costs Redis, and what becomes of one that fails half-way: its operation is written last."""
 
 import asyncio
 from dataclasses import replace
