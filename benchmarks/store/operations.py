@@ -10,7 +10,7 @@ from relay.store import Store
 from relay.store.runs import Runs
 from tests.support.redis_server import RedisServer
 
-IDS = "seen"  # the kind of key that holds nothing but ids of events; all other kinds are counted as the operation's
+IDS = "ids"  # the kind of key that holds nothing but ids of events; all other kinds are counted as the operation's
 DOCUMENTS_KEPT = 3 * 86_400 + 60  # seconds
 
 

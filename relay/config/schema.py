@@ -67,7 +67,7 @@ class Config(Section):
     data_dir: Path = Path("data")
     language: Language = "en"
     timezone: Timezone = "UTC"
-    retention: Annotated[Duration, Field(ge=604_800, le=31_536_000)] = 2_592_000.0  # after its outcome; ids: a week
+    retention: Annotated[Duration, Field(ge=604_800, le=31_536_000)] = 2_592_000.0  # after its outcome; its ids with it
     templates: Path | None = None
     platform: Platform = Platform()
     sources: Annotated[dict[Name, Source], Field(min_length=1)]

@@ -10,8 +10,8 @@ local MINUTE = 60000
 
 -- Read at once, before anything is decided.
 local FIELDS = {
-  'rank', 'retry', 'percentage', 'phases', 'at', 'seq', 'first', 'ids', 'many', 'kept', 'id', 'entry', 'began', 'apart', 'status',
-  'last', 'fact:platform', 'fact:tenant', 'fact:project', 'fact:original', 'fact:name', 'fact:type', 'fact:priority',
+  'rank', 'retry', 'percentage', 'phases', 'at', 'seq', 'first', 'ids', 'many', 'kept', 'id', 'entry', 'status',
+  'fact:platform', 'fact:tenant', 'fact:project', 'fact:original', 'fact:name', 'fact:type', 'fact:priority',
   'fact:batch', 'watch:heard', 'watch:gaps', 'watch:moved', 'watch:phase', 'watch:estimate', 'watch:estimated',
   'watch:planned', 'watch:deadline', 'watch:alarms',
 }
