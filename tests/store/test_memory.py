@@ -172,3 +172,25 @@ async def test_a_thread_stands_after_the_documents_are_gone(store: Store, clock:
     await store.accept(events.started(retryNumber=1), [team()])
 
     assert (await claim_one(store)).thread == receipt.thread
+
+
+async def test_what_came_is_known_again_after_the_documents_are_gone(store: Store, clock: Clock) -> None:
+    told = [events.event_of(events.body("operation.audited"), id=f"evt-{number}") for number in range(40)]
+    for event in (*told, events.completed()):
+        await store.accept(event, [])
+    clock.advance(3 * DAY)
+    await Runs(store).trim(100)
+
+    again = [(await store.accept(event, [])).status for event in (*told, events.completed())]
+
+    assert set(again) == {"duplicate"}
+
+
+async def test_a_run_that_is_over_is_small_once_its_documents_are_gone(store: Store, clock: Clock) -> None:
+    await finished(store)
+    clock.advance(3 * DAY)
+    await Runs(store).trim(100)
+
+    bytes_kept = {key: await store.redis.memory_usage(key) or 0 for key in await store.redis.keys("{relay}:*")}
+
+    assert sum(size for key, size in bytes_kept.items() if key.split(b":")[1] in (b"operation", b"thread")) < 1000

@@ -3,8 +3,34 @@
 -- It frees memory, so a full Redis runs it too. KEYS[1] the ledger. ARGV from 3: at most so many, and how long
 -- after its outcome a run is remembered (ms). Answers how many it saw.
 local left = math.max(tonumber(ARGV[4]) - KEEP_DOCUMENTS, DAY)
-local LOG_KEPT = 20 -- lines of what happened that are left
-local PARTS = {'^doc:', '^seq:', '^says:', '^gate:', '^watch:'}
+local LOG_KEPT = 10 -- lines of what happened that are left
+local PARTS = {'^doc:', '^seq:', '^says:', '^gate:', '^watch:', '^entry$', '^lanes$', '^buried$', '^kept$', '^ids$', '^many$'}
+local DIGEST = 8 -- bytes of an id or a fact (accept.lua)
+
+-- Without what is dropped, and made anew: a hash that once held something long keeps the form that takes three times the
+-- room.
+local function shrink(key, dropped)
+  local fields, left = redis.call('HGETALL', key), {}
+  for i = 1, #fields, 2 do
+    local keep = true
+    for _, part in ipairs(dropped) do
+      if fields[i]:match(part) then keep = false end
+    end
+    if keep then
+      left[#left + 1] = fields[i]
+      left[#left + 1] = fields[i + 1]
+    end
+  end
+  redis.call('DEL', key)
+  if left[1] then redis.call('HSET', key, unpack(left)) end
+end
+
+-- The digests move into the set beside the operation, where they take no more room than they are long.
+local function set_ids_apart(operation, ids)
+  local key = P .. 'ids:' .. operation
+  for digest in ids:gmatch(('.'):rep(DIGEST)) do redis.call('SADD', key, digest) end
+  redis.call('PEXPIRE', key, left)
+end
 
 -- Until when what is queued or dead may still be made from the documents; nil if nothing is.
 local function needed(key)
@@ -22,20 +48,17 @@ local function trim(operation)
   redis.call('ZREM', OVER, operation)
   if redis.call('HGET', key, 'rank') ~= '2' then return end
   for lane in (redis.call('HGET', key, 'lanes') or ''):gmatch('%S+') do
-    redis.call('HDEL', thread_key(lane), 'spec', 'interval')
+    shrink(thread_key(lane), {'^spec$', '^interval$'})
     redis.call('PEXPIRE', thread_key(lane), left)
   end
-  for _, name in ipairs(redis.call('HKEYS', key)) do
-    for _, part in ipairs(PARTS) do
-      if name:match(part) then redis.call('HDEL', key, name) end
-    end
-  end
-  redis.call('HDEL', key, 'lanes', 'buried', 'kept')
-  redis.call('PEXPIRE', P .. 'ids:' .. operation, left)
+  set_ids_apart(operation, redis.call('HGET', key, 'ids') or '')
+  local alive = redis.call('PTTL', key)
+  shrink(key, PARTS)
+  redis.call('HSET', key, 'many', 1)
   redis.call('LTRIM', P .. 'log:' .. operation, -LOG_KEPT, -1)
   redis.call('PEXPIRE', P .. 'log:' .. operation, left)
   -- Another one's run of this id goes on, and is found by this key (accept.lua, keep_apart).
-  if redis.call('HEXISTS', key, 'apart') == 0 or redis.call('PTTL', key) < left then redis.call('PEXPIRE', key, left) end
+  redis.call('PEXPIRE', key, redis.call('HEXISTS', key, 'apart') == 1 and math.max(alive, left) or left)
 end
 
 local over = redis.call('ZRANGEBYSCORE', OVER, '-inf', now, 'LIMIT', 0, ARGV[3])
