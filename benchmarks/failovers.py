@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,6 +58,7 @@ async def failovers(count: int, *, quick: bool = False) -> Report:
     async with watched(quick=quick) as group, surroundings(group.url, RELAY_HOST=own_host()) as around:
         with tempfile.TemporaryDirectory(prefix="relay-") as directory:
             async with RunningRelay(_configuration(directory), around.env) as relay:
+                around.inbox.mails = deque()  # all of them, however many
                 load = Load(relay)
                 async with load.sending():
                     await load.more(BETWEEN)

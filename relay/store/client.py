@@ -157,7 +157,8 @@ def _stepped_down(error: BaseException | None) -> bool:
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:
-    if isinstance(error, AuthenticationError):  # what Redis says of it speaks of HELLO and AUTH, and of no setting
+    # What Redis says of it speaks of HELLO and AUTH, and of no setting.
+    if isinstance(error, AuthenticationError) or isinstance(error.__cause__, AuthenticationError):
         shape = "redis.url (RELAY_REDIS_URL) is redis://:PASSWORD@HOST:PORT/0"
         return StoreUnavailable(f"Redis: it wants a password, or another one: {shape}")
     return StoreUnavailable(f"Redis: {error or type(error).__name__}")

@@ -48,8 +48,8 @@ class _Sentinels(Sentinel):
 
     async def views(self, name: str) -> list[dict[str, Any]]:
         """What each Sentinel that answers says of the primary."""
-        asked = (sentinel.sentinel_masters() for sentinel in self.sentinels)
-        answers = await asyncio.gather(*asked, return_exceptions=True)
+        questions = (sentinel.sentinel_masters() for sentinel in self.sentinels)
+        answers = await asyncio.gather(*questions, return_exceptions=True)
         return [answer[name] for answer in answers if isinstance(answer, dict) and name in answer]
 
     def _reason(self, name: str, error: str) -> str:
@@ -88,8 +88,8 @@ def parse(url: str) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
     """The Sentinels' addresses, the primary's name, and what is said of connections to it."""
     scheme, _, rest = url.partition(MARK)
     rest, _, query = rest.partition("?")
-    credentials, at, place = rest.rpartition("@")
-    listed, _, path = place.partition("/")
+    credentials, at, address = rest.rpartition("@")
+    listed, _, path = address.partition("/")
     name, _, db = path.partition("/")
     settings = dict(parse_url(f"{scheme}://{credentials}{at}/{db}?{query}"))
     matches = [HOST.fullmatch(host) for host in listed.split(",")]

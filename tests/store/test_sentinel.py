@@ -10,6 +10,7 @@ import pytest
 from relay.config import parse_config
 from relay.errors import StoreUnavailable
 from relay.health import Health
+from relay.shutdown import cancelled
 from relay.store import Store
 from relay.store.sentinel import parse
 from tests.support import events
@@ -93,8 +94,8 @@ async def used(group: Watched) -> AsyncIterator[Used]:
     tasks = [asyncio.create_task(used.health.watch()), *(asyncio.create_task(used.accept(n)) for n in range(4))]
     yield used
     used._stop = True
-    tasks[0].cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await cancelled(tasks[0])
+    await asyncio.gather(*tasks[1:])
     await store.aclose()
 
 
@@ -130,13 +131,7 @@ class TestConnecting:
     async def test_no_primary_is_one_sentence(self, group: Watched, name: str, away: int, reason: str) -> None:
         for sentinel in group.sentinels[:away]:
             sentinel.kill()
-        store = Store.open(group.url.replace(NAME, name), worker="w")
-
-        with pytest.raises(StoreUnavailable) as refusal:
-            await store.ping()
-
-        await store.aclose()
-        assert str(refusal.value) == reason
+        assert await refused(group.url.replace(NAME, name)) == reason
 
     async def test_who_finds_all_connections_taken_waits(self, group: Watched) -> None:
         store = Store.open(group.url, worker="w")
@@ -148,24 +143,35 @@ class TestConnecting:
 
     async def test_passwords_of_redis_and_of_the_sentinels(self) -> None:
         passwords = {"requirepass": "of-redis", "masterauth": "of-redis"}
-        more = f"requirepass of-sentinels\nsentinel sentinel-pass of-sentinels\nsentinel auth-pass {NAME} of-redis\n"
-        async with watched(password="of-redis", sentinel_password="of-sentinels", more=more, **passwords) as group:
-            places = group.url.removeprefix("redis+sentinel://")
-            refusals = []
-            for url in (f"redis+sentinel://:of-redis@{places}", f"{group.url}?sentinel_password=of-sentinels"):
-                stranger = Store.open(url, worker="w")
-                with pytest.raises(StoreUnavailable) as refusal:
-                    await stranger.ping()
-                await stranger.aclose()
-                refusals.append(str(refusal.value))
-            store = Store.open(f"redis+sentinel://:of-redis@{places}?sentinel_password=of-sentinels", worker="w")
+        more = (
+            "user relay on >of-sentinels -@all +@connection +sentinel|masters\nrequirepass of-all\n"
+            f"sentinel sentinel-pass of-all\nsentinel auth-pass {NAME} of-redis\n"
+        )
+        async with watched(password="of-redis", sentinel_password="of-all", more=more, **passwords) as group:
+            with_password = group.url.replace("://", "://:of-redis@")
+            user = "?sentinel_username=relay&sentinel_password="
+            store = Store.open(f"{with_password}{user}of-sentinels", worker="w")
             promise = await store.prepare("replicated")
             await store.aclose()
+            refusals = [
+                await refused(url)
+                for url in (with_password, f"{group.url}{user}of-sentinels", f"{with_password}{user}of-others")
+            ]
 
         assert promise.shortfall == ""
         assert "the Sentinels want a password" in refusals[0]
         assert "it wants a password" in refusals[1]
+        assert "the Sentinels want a password" in refusals[2]
         assert not [text for text in refusals if "of-" in text]
+
+
+async def refused(url: str) -> str:
+    """Why there is no primary here."""
+    store = Store.open(url, worker="w")
+    with pytest.raises(StoreUnavailable) as refusal:
+        await store.ping()
+    await store.aclose()
+    return str(refusal.value)
 
 
 @pytest.mark.slow
@@ -253,10 +259,7 @@ async def test_a_primary_that_lacks_replicas_is_left(group: Watched) -> None:
 @pytest.mark.slow
 async def test_nobody_there_is_said_without_the_objects_of_a_library() -> None:
     one, two = free_ports(2)
-    store = Store.open(f"redis+sentinel://:a-password@127.0.0.1:{one},127.0.0.1:{two}/mymaster", worker="w")
 
-    with pytest.raises(StoreUnavailable) as refusal:
-        await store.ping()
+    reason = await refused(f"redis+sentinel://:a-password@127.0.0.1:{one},127.0.0.1:{two}/mymaster")
 
-    await store.aclose()
-    assert str(refusal.value) == "Redis: none of the 2 Sentinels answers"
+    assert reason == "Redis: none of the 2 Sentinels answers"
