@@ -20,6 +20,7 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.queue import MAX_PAUSED
 from relay.store.runs import Runs
+from relay.store.sentinel import by_sentinels
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +118,7 @@ class Health:
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
             await self._pulse()  # first, and whatever is wrong: others take over what a dead process held
-            if self._trouble or self._store.promise.shortfall or housekeeping:
+            if self._trouble or self._store.promise.shortfall or housekeeping or by_sentinels(self._store.redis):
                 await self._inspect()
             if self._trouble:
                 return

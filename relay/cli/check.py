@@ -146,7 +146,7 @@ def _summary(config: Config) -> dict[str, list[str]]:
     """The configuration in words, a line for each thing, without a secret."""
     return {
         "listens": [f"{config.server.host}:{config.server.port} {config.server.public_url}".rstrip()],
-        "redis": ["the one at redis.url" if config.redis.url else f"a private one under {config.data_dir}"],
+        "redis": [_redis(config)],
         "sources": [
             f"/webhooks/{name}: {source.signature.scheme} {', '.join(source.signature.secrets)}".rstrip()
             for name, source in config.sources.items()
@@ -159,6 +159,13 @@ def _summary(config: Config) -> dict[str, list[str]]:
         **_buttons(config),
         "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],
     }
+
+
+def _redis(config: Config) -> str:
+    if not config.redis.url:
+        return f"a private one under {config.data_dir}"
+    sentinels = config.redis.url.partition("+sentinel://")[1]
+    return "the primary that the Sentinels at redis.url name" if sentinels else "the one at redis.url"
 
 
 def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 docs/configuration.md explains every key; `relay.config.loading` reads them from a file.
 """
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,8 +21,28 @@ from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
 from relay.receiving.sources import Source
 
+HOST = r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+SENTINELS = rf"rediss?\+sentinel://([^\s/?]*@)?{HOST}(,{HOST})*/[\w.-]+(/\d+)?(\?\S*)?"
+
+
+def _with_sentinels(url: str) -> str:
+    """The URL, unless it means Sentinels and is wrong: it may hold a password, so the fault does not repeat it."""
+    wrong_port = any(int(port) > 65535 for port in re.findall(r":(\d+)(?=[,/])", url))
+    if "+sentinel:" in url and (wrong_port or not re.fullmatch(SENTINELS, url, re.ASCII)):
+        raise ValueError(
+            "expected the Sentinels and the name of the primary that they watch, "
+            "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME; in a password, / and ? are %2F and %3F"
+        )
+    return url
+
+
 RedisUrl = Annotated[
-    str, spelled(r"((redis|rediss|unix)://\S+)?", "redis://, rediss:// or unix://, or nothing for a private Redis")
+    str,
+    AfterValidator(_with_sentinels),
+    spelled(
+        rf"((redis|rediss|unix)://\S+|{SENTINELS})?",
+        "redis://, rediss://, unix:// or redis+sentinel://, or nothing for a private Redis",
+    ),
 ]
 Size = Annotated[
     int,

@@ -24,9 +24,11 @@ from redis.exceptions import (
 
 from relay.errors import ConfigError, HandlingFailed, Problem, StoreUnavailable
 from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
+from relay.store.sentinel import MARK, connect_by_sentinels, successors_of
 
 Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
+LIMITS = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0, "max_connections": 16, "timeout": 5.0}
 OLDEST = 7  # scripts with flags
 SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse", "parking", "trim")
 SHARED = ("lib", "record", "parked", "together", "signs")  # in front of each, in this order
@@ -46,15 +48,10 @@ def connect(url: str) -> Redis:
 
     Whoever finds all connections taken waits for one, instead of failing beside a healthy Redis.
     """
-    pool = BlockingConnectionPool.from_url(
-        url,
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=5.0,
-        socket_connect_timeout=2.0,
-        max_connections=16,
-        timeout=5.0,
-    )
-    return Redis.from_pool(pool)
+    options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), **LIMITS}
+    if MARK in url:
+        return connect_by_sentinels(url, **options)
+    return Redis.from_pool(BlockingConnectionPool.from_url(url, **options))
 
 
 # What Redis says of a command and the data it meets, the same at every try. All else (OOM, READONLY, MISCONF …) is how
@@ -120,7 +117,7 @@ class Scripts:
             except NoScriptError:
                 return await self._evaluate("EVAL", script.source, rest, replicas)
         except (RedisError, OSError, TimeoutError) as error:
-            if isinstance(error, STEPPED_DOWN):
+            if _stepped_down(error):
                 await drop_connections(self._redis)
             raise _unavailable(error) from error
 
@@ -132,6 +129,7 @@ class Scripts:
                 pipeline.wait(replicas, int(REPLICA_TIMEOUT * 1000))
             answer, *confirmed = await pipeline.execute()
         if replicas and confirmed[0] < replicas:
+            await drop_connections(self._redis)  # a primary that was replaced may not know it yet
             raise StoreUnavailable(f"{confirmed[0]} of {replicas} replicas confirmed within {REPLICA_TIMEOUT:g} s")
         return answer
 
@@ -149,13 +147,18 @@ async def write(redis: Redis, command: Any) -> Any:
     try:
         return await call(command)
     except StoreUnavailable as error:
-        if isinstance(error.__cause__, STEPPED_DOWN):
+        if _stepped_down(error.__cause__):
             await drop_connections(redis)
         raise
 
 
+def _stepped_down(error: BaseException | None) -> bool:
+    return isinstance(error, STEPPED_DOWN) or "NOREPLICAS " in str(error)  # min-replicas-to-write
+
+
 def _unavailable(error: Exception) -> StoreUnavailable:
-    if isinstance(error, AuthenticationError):  # what Redis says of it speaks of HELLO and AUTH, and of no setting
+    # What Redis says of it speaks of HELLO and AUTH, and of no setting.
+    if isinstance(error, AuthenticationError) or isinstance(error.__cause__, AuthenticationError):
         shape = "redis.url (RELAY_REDIS_URL) is redis://:PASSWORD@HOST:PORT/0"
         return StoreUnavailable(f"Redis: it wants a password, or another one: {shape}")
     return StoreUnavailable(f"Redis: {error or type(error).__name__}")
@@ -180,8 +183,11 @@ async def inspect(redis: Redis, requested: Durability, replicas: int) -> Promise
     shortfall = ""
     if requested == "fsync" and not always:
         shortfall = "durability is fsync, but Redis does not run with appendonly yes and appendfsync always"
-    if requested == "replicated" and attached < replicas:
-        shortfall = f"durability is replicated to {replicas}, but {attached} replicas are attached"
+    if requested == "replicated":
+        successors, doubt = await successors_of(redis, replication)
+        replicas = max(replicas, successors)
+        short = f"durability is replicated to {replicas}, but {attached} replicas are attached"
+        shortfall = doubt or (short if attached < replicas else "")
     return Promise(requested, replicas if requested == "replicated" else 0, shortfall)
 
 

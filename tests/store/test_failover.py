@@ -14,6 +14,7 @@ from relay.store import Store
 from tests.support import events
 from tests.support.address import Address, address
 from tests.support.clock import Clock
+from tests.support.haproxy import BINARY, haproxy_before_redis
 from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
 from tests.support.targets import room
@@ -117,6 +118,37 @@ async def test_an_inspection_that_meets_a_replica_drops_its_connections(pair: Pa
 
     await health.look()
     assert (await health.readiness()).ready
+
+
+@pytest.mark.skipif(not BINARY, reason="there is no haproxy")
+async def test_behind_haproxy_as_documented_the_address_leads_to_whoever_is_the_primary(pair: Pair) -> None:
+    for server in (pair.first, pair.second):
+        await server.execute_command("ACL", "SETUSER", "relay", "on", ">PASSWORD", "~*", "+@all")
+    async with haproxy_before_redis(pair.ports) as url:
+        store = Store.open(url.replace("://", "://relay:PASSWORD@"), worker="w")
+        await until(lambda: _answers(store))
+        await store.prepare("replicated")
+        await store.accept(events.started(), [room()])
+        await pair.second.execute_command("REPLICAOF", "NO", "ONE")
+        await pair.demote(pair.first, pair.ports[1])
+
+        async def accepted() -> str:
+            try:
+                return (await store.accept(events.completed(), [room()])).status
+            except StoreUnavailable:
+                return ""
+
+        assert await until(accepted) == "accepted"
+        assert await pair.second.dbsize() > 0
+        await store.aclose()
+
+
+async def _answers(store: Store) -> bool:
+    try:
+        await store.probe()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 async def test_connections_in_use_are_dropped_when_they_come_back(pair: Pair, store: Store) -> None:

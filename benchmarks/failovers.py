@@ -1,0 +1,124 @@
+"""What failovers by Sentinel cost a relay under load: events lost, messages told twice, seconds until accepted again.
+
+    python -m benchmarks.failovers [FAILOVERS]
+
+A primary, two replicas and three Sentinels, `durability: replicated`, and one whole relay, to which six senders send
+events until each is answered 2xx. The failovers are in turn planned (SENTINEL FAILOVER) and by kill -9 of the primary,
+which is started again afterwards, as its supervisor would. The Sentinels call a primary down after 1 s.
+"""
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.test_kills import Load
+from tests.support.ports import own_host
+from tests.support.running import RunningRelay
+from tests.support.sentinels import Watched, watched
+from tests.support.stage import CONFIG, Surroundings, surroundings
+
+BETWEEN = 20  # events answered 2xx before a failover, and after it
+READERS = ("english@example.com", "german@example.com")
+
+
+@dataclass
+class Report:
+    """What was seen. `repeats` may not be more than `unknown`: the outcomes that nobody could know."""
+
+    acknowledged: int = 0
+    lost: int = 0
+    repeats: int = 0
+    unknown: int = 0
+    dead: int = 0
+    imbalance: int = 0
+    pauses: dict[str, list[float]] = field(default_factory=lambda: {"planned": [], "killed": []})
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.acknowledged} events acknowledged, {self.lost} lost; "
+            f"{self.repeats} messages told twice, of {self.unknown} unknown outcomes; {self.dead} dead letters"
+        ]
+        for kind, seconds in self.pauses.items():
+            if seconds:
+                middle, worst = statistics.median(seconds), max(seconds)
+                lines.append(
+                    f"{kind}: {len(seconds)} failovers, accepted again after {middle:.1f} s, worst {worst:.1f} s"
+                )
+        return "\n".join(lines)
+
+
+async def failovers(count: int, *, quick: bool = False) -> Report:
+    """`quick`: the Sentinels look around more often than they do by themselves."""
+    report = Report()
+    async with watched(quick=quick) as group, surroundings(group.url, RELAY_HOST=own_host()) as around:
+        with tempfile.TemporaryDirectory(prefix="relay-") as directory:
+            async with RunningRelay(_configuration(directory), around.env) as relay:
+                around.inbox.mails = deque()  # all of them, however many
+                load = Load(relay)
+                async with load.sending():
+                    await load.more(BETWEEN)
+                    for number in range(count):
+                        kind = "killed" if number % 2 else "planned"
+                        report.pauses[kind].append(await _one(group, load, kind))
+                await _count(report, around, load)
+    return report
+
+
+def _configuration(directory: str) -> Path:
+    config = Path(directory, "relay.yaml")
+    config.write_text(f"{CONFIG.read_text('utf-8')}\nredis: {{durability: replicated}}\n", "utf-8")
+    return config
+
+
+async def _one(group: Watched, load: Load, kind: str) -> float:
+    """One failover; the longest time without an event accepted."""
+    watching = asyncio.create_task(_longest_pause(load))
+    before = await group.primary()
+    if kind == "planned":
+        await group.fail_over()
+    else:
+        await group.kill_primary()
+        await group.replaced(before)
+    await load.more(BETWEEN)
+    watching.cancel()
+    [pause] = await asyncio.gather(watching)
+    if kind == "killed":
+        group.servers[before].start()
+    await group.settled()
+    await load.more(BETWEEN)
+    return pause
+
+
+async def _longest_pause(load: Load) -> float:
+    longest, last = 0.0, time.monotonic()
+    try:
+        while True:
+            await load.more(1)
+            now = time.monotonic()
+            longest, last = max(longest, now - last), now
+    except asyncio.CancelledError:
+        return longest
+
+
+async def _count(report: Report, around: Surroundings, load: Load) -> None:
+    """Once everything is told: what each reader has, against what was acknowledged."""
+    ledger = await around.settled()
+    mails = Counter((mail.recipient, mail.id) for mail in around.inbox.mails)
+    known = [await around.store.known(operation) for operation in load.acknowledged]
+    told = Counter(recipient for recipient, _ in mails)
+    report.acknowledged = len(load.acknowledged)
+    report.dead = ledger.counts.get("dead", 0)
+    untold = sum(max(0, ledger.counts["events"] - told[reader]) for reader in READERS)
+    report.lost = sum(not facts for facts in known) + max(0, untold - report.dead)
+    report.repeats = sum(count - 1 for count in mails.values())
+    report.unknown = ledger.counts.get("unknown_outcomes", 0)
+    report.imbalance = ledger.imbalance
+
+
+if __name__ == "__main__":
+    print(asyncio.run(failovers(int(sys.argv[1]) if len(sys.argv) > 1 else 20)))

@@ -1,0 +1,125 @@
+"""A primary that Sentinels name: each new connection asks them first, so a failover changes no setting of ours.
+
+    redis+sentinel://[user:password@]host:26379,host:26379/mymaster[/db]
+
+`rediss+sentinel` is TLS, to the Sentinels as well. User and password are those of Redis; Sentinels that want some have
+them as `?sentinel_username=` and `sentinel_password=`. What else stands there is as in any URL of redis-py.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import parse_url
+from redis.asyncio.sentinel import (
+    MasterNotFoundError,
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
+
+MARK = "+sentinel://"
+PORT = 26379
+ASKING = {"socket_timeout": 2.0, "socket_connect_timeout": 1.0}  # one that is away must not use up the caller's time
+LAG = 3  # seconds since a replica's last sign, from which on nobody waits for it
+HOST = re.compile(r"\[?([^\[\]]+?)\]?(?::(\d+))?")
+
+
+class _Sentinels(Sentinel):
+    """redis-py's, which says in our words why there is no primary: its own list addresses and objects."""
+
+    _down = False
+
+    async def discover_master(self, service_name: str) -> tuple[str, int]:
+        self._down = False
+        try:
+            host, port = await super().discover_master(service_name)
+        except MasterNotFoundError as error:
+            raise MasterNotFoundError(self._reason(service_name, str(error))) from None
+        return host, port
+
+    def check_master_state(self, state: dict[str, Any], service_name: str) -> bool:
+        well = bool(super().check_master_state(state, service_name))
+        self._down |= not well
+        return well
+
+    async def views(self, name: str) -> list[dict[str, Any]]:
+        """What each Sentinel that answers says of the primary."""
+        questions = (sentinel.sentinel_masters() for sentinel in self.sentinels)
+        answers = await asyncio.gather(*questions, return_exceptions=True)
+        return [answer[name] for answer in answers if isinstance(answer, dict) and name in answer]
+
+    def _reason(self, name: str, error: str) -> str:
+        if self._down:
+            return f"the Sentinels say that the primary {name} is down"
+        if "AuthenticationError" in error:
+            return "the Sentinels want a password, or another one: ?sentinel_password=… at the end of redis.url"
+        silent = error.count(" - ")  # one for each that could not be asked
+        if silent == len(self.sentinels):
+            return f"none of the {silent} Sentinels answers"
+        return f"the Sentinels that answer watch no primary called {name}"
+
+
+class _Pool(SentinelConnectionPool, BlockingConnectionPool):
+    """Asks the Sentinels for each new connection, and lets whoever finds all of them taken wait for one."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self.sentinel_manager.aclose()
+
+
+def connect_by_sentinels(url: str, **options: Any) -> Redis:
+    """A client of whichever server the Sentinels call the primary, each time that it connects."""
+    hosts, name, settings = parse(url)
+    secure = settings.pop("connection_class", None) is not None
+    tls = {"ssl": True} if secure else {}
+    asking = {key.removeprefix("sentinel_"): settings.pop(key) for key in [*settings] if key.startswith("sentinel_")}
+    asking |= {key: value for key, value in settings.items() if key.startswith("ssl_")} | tls
+    sentinels = _Sentinels(hosts, sentinel_kwargs={**asking, **ASKING, "retry": options["retry"]})  # type: ignore[no-untyped-call]
+    kind = SentinelManagedSSLConnection if secure else SentinelManagedConnection
+    pool = _Pool(name, sentinels, connection_class=kind, **settings, **options)  # type: ignore[no-untyped-call]
+    return Redis.from_pool(pool)
+
+
+def parse(url: str) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
+    """The Sentinels' addresses, the primary's name, and what is said of connections to it."""
+    scheme, _, rest = url.partition(MARK)
+    rest, _, query = rest.partition("?")
+    credentials, at, address = rest.rpartition("@")
+    listed, _, path = address.partition("/")
+    name, _, db = path.partition("/")
+    settings = dict(parse_url(f"{scheme}://{credentials}{at}/{db}?{query}"))
+    matches = [HOST.fullmatch(host) for host in listed.split(",")]
+    if not name or not all(matches):
+        raise ValueError("expected redis+sentinel://HOST:26379,HOST:26379/NAME")
+    return [(match[1], int(match[2] or PORT)) for match in matches if match], name, settings
+
+
+def by_sentinels(redis: Redis) -> bool:
+    """Whether Sentinels may replace the server that this client talks to, at any moment."""
+    return isinstance(redis.connection_pool, _Pool)
+
+
+async def successors_of(redis: Redis, replication: Mapping[str, Any]) -> tuple[int, str]:
+    """How many replicas could take over from the primary that said this of its replication, and why it may be deposed.
+
+    What only some of them confirmed is lost if another one is promoted. A planned failover promotes one while the
+    primary still takes writes, which the others go on to confirm: so a replica that left is done without only once
+    the Sentinels, asked after the primary, say that no failover is under way.
+    """
+    pool = redis.connection_pool
+    if not isinstance(pool, _Pool):
+        return 0, ""
+    rows = [row for name, row in replication.items() if name.startswith("slave") and isinstance(row, dict)]
+    successors = sum(row.get("state") == "online" and int(row.get("lag", 0)) <= LAG for row in rows)
+    states = await pool.sentinel_manager.views(pool.service_name)
+    if not states:
+        return successors, "none of the Sentinels answers, so a failover may be under way"
+    if any("failover_in_progress" in state["flags"] for state in states):
+        return successors, "a failover is under way"
+    if {(state["ip"], state["port"]) for state in states} != {pool.master_address}:
+        return successors, "the Sentinels do not agree yet which server is the primary"
+    return successors, ""

@@ -1,0 +1,265 @@
+"""Sentinels that name the primary: connecting by them, and what two kinds of failover cost, with real servers."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from relay.config import parse_config
+from relay.errors import StoreUnavailable
+from relay.health import Health
+from relay.shutdown import cancelled
+from relay.store import Store
+from relay.store.sentinel import parse
+from tests.support import events
+from tests.support.patience import patience
+from tests.support.ports import free_ports
+from tests.support.queue import claim, send
+from tests.support.sentinels import DOWN_AFTER, FAILOVER_TIMEOUT, NAME, Watched, watched
+from tests.support.targets import room
+from tests.support.waiting import until
+
+CONFIG = """
+redis: {url: "%s", durability: replicated}
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+rules: []
+"""
+
+
+def test_the_url_says_whom_to_ask_and_as_whom_to_speak_to_the_primary() -> None:
+    hosts, name, settings = parse("redis+sentinel://relay:a%2Fb@one:1,two,[::1]:3/mymaster/2?sentinel_password=c%40d")
+
+    assert hosts == [("one", 1), ("two", 26379), ("::1", 3)]
+    assert name == "mymaster"
+    assert settings == {"username": "relay", "password": "a/b", "db": 2, "sentinel_password": "c@d"}
+
+
+@pytest.fixture
+async def group() -> AsyncIterator[Watched]:
+    async with watched() as group:
+        yield group
+
+
+@dataclass
+class Used:
+    """A store that is watched over as in relay, and used all the time."""
+
+    store: Store
+    health: Health
+    acknowledged: list[str] = field(default_factory=list)
+    refusals: set[str] = field(default_factory=set)
+    longest: float = 0.0  # seconds from one accepted event to the next
+    _last: float = 0.0
+    _stop: bool = False
+
+    async def more(self, events_: int) -> None:
+        goal = len(self.acknowledged) + events_
+        await until(lambda: len(self.acknowledged) >= goal)
+
+    async def accept(self, sender: int) -> None:
+        number = 0
+        while not self._stop:
+            number += 1
+            name = f"op-{sender}-{number}"
+            try:
+                refusal = await self.health.obstacle()
+                if not refusal:
+                    await self.store.accept(events.completed(operationId=name), [room()])
+            except StoreUnavailable as error:
+                refusal = str(error)
+            if refusal:
+                self.refusals.add(refusal)
+                await asyncio.sleep(0.02)  # a sender's own back-off
+                continue
+            now = time.monotonic()
+            self.longest = max(self.longest, now - (self._last or now))
+            self._last = now
+            self.acknowledged.append(name)
+            await asyncio.sleep(0.005)  # the pace of the load, not a wait for something
+
+    async def missing(self) -> list[str]:
+        """Stops the senders; what was acknowledged, and is not known any more."""
+        self._stop = True
+        return [name for name in self.acknowledged if not await self.store.known(name)]
+
+
+@pytest.fixture
+async def used(group: Watched) -> AsyncIterator[Used]:
+    config = parse_config(CONFIG % group.url, env={}, channels={})
+    store = Store.open(group.url, worker="w")
+    used = Used(store, Health(store, lambda: config, clock=time.time))
+    await used.health.prepare()
+    tasks = [asyncio.create_task(used.health.watch()), *(asyncio.create_task(used.accept(n)) for n in range(4))]
+    yield used
+    used._stop = True
+    await cancelled(tasks[0])
+    await asyncio.gather(*tasks[1:])
+    await store.aclose()
+
+
+@pytest.mark.slow
+class TestConnecting:
+    async def test_a_store_works_by_them_and_all_replicas_have_to_confirm(self, group: Watched) -> None:
+        store = Store.open(f"{group.url}/3", worker="w")
+
+        promise = await store.prepare("replicated")
+        await store.accept(events.completed(), [room()])
+        await send(store)
+
+        assert (promise.durability, promise.replicas, promise.shortfall) == ("replicated", 2, "")
+        assert (await store.redis.info("keyspace")).keys() == {"db3"}
+        await store.aclose()
+
+    async def test_the_first_that_answers_decides_and_the_others_may_be_away(self, group: Watched) -> None:
+        for sentinel in group.sentinels[:2]:
+            sentinel.kill()
+        store = Store.open(group.url, worker="w")
+
+        assert (await store.prepare("replicated")).shortfall == ""
+        await store.aclose()
+
+    @pytest.mark.parametrize(
+        ("name", "away", "reason"),
+        [
+            ("other", 0, "Redis: the Sentinels that answer watch no primary called other"),
+            ("other", 1, "Redis: the Sentinels that answer watch no primary called other"),
+            (NAME, 3, "Redis: none of the 3 Sentinels answers"),
+        ],
+    )
+    async def test_no_primary_is_one_sentence(self, group: Watched, name: str, away: int, reason: str) -> None:
+        for sentinel in group.sentinels[:away]:
+            sentinel.kill()
+        assert await refused(group.url.replace(NAME, name)) == reason
+
+    async def test_who_finds_all_connections_taken_waits(self, group: Watched) -> None:
+        store = Store.open(group.url, worker="w")
+
+        await asyncio.gather(*(store.ping() for _ in range(100)))
+
+        assert len(store.redis.connection_pool._available_connections) <= 16
+        await store.aclose()
+
+    async def test_passwords_of_redis_and_of_the_sentinels(self) -> None:
+        passwords = {"requirepass": "of-redis", "masterauth": "of-redis"}
+        more = (
+            "user relay on >of-sentinels -@all +@connection +sentinel|masters\nrequirepass of-all\n"
+            f"sentinel sentinel-pass of-all\nsentinel auth-pass {NAME} of-redis\n"
+        )
+        async with watched(password="of-redis", sentinel_password="of-all", more=more, **passwords) as group:
+            with_password = group.url.replace("://", "://:of-redis@")
+            user = "?sentinel_username=relay&sentinel_password="
+            store = Store.open(f"{with_password}{user}of-sentinels", worker="w")
+            promise = await store.prepare("replicated")
+            await store.aclose()
+            refusals = [
+                await refused(url)
+                for url in (with_password, f"{group.url}{user}of-sentinels", f"{with_password}{user}of-others")
+            ]
+
+        assert promise.shortfall == ""
+        assert "the Sentinels want a password" in refusals[0]
+        assert "it wants a password" in refusals[1]
+        assert "the Sentinels want a password" in refusals[2]
+        assert not [text for text in refusals if "of-" in text]
+
+
+async def refused(url: str) -> str:
+    """Why there is no primary here."""
+    store = Store.open(url, worker="w")
+    with pytest.raises(StoreUnavailable) as refusal:
+        await store.ping()
+    await store.aclose()
+    return str(refusal.value)
+
+
+@pytest.mark.slow
+class TestFailingOver:
+    @pytest.mark.timeout(120)
+    async def test_a_planned_one_loses_nothing_that_was_acknowledged(self, group: Watched, used: Used) -> None:
+        """While the primary still takes writes, and a replica that is not promoted confirms them."""
+        await used.more(50)
+        await group.fail_over()
+        await used.more(50)
+
+        assert await used.missing() == []
+        assert "a failover is under way" in used.refusals
+
+    @pytest.mark.timeout(120)
+    async def test_a_primary_that_is_killed_takes_nothing_along(self, group: Watched, used: Used) -> None:
+        await used.more(50)
+        before = await group.kill_primary()
+        await group.replaced(before)
+        await used.more(50)
+
+        assert await used.missing() == []
+        # They call it down, agree on who replaces it, at the second try if they were divided; then relay looks.
+        assert used.longest < patience((DOWN_AFTER + 2 * FAILOVER_TIMEOUT) / 1000 + 5)
+
+    @pytest.mark.timeout(120)
+    async def test_a_replica_that_ends_is_done_without(self, group: Watched, used: Used) -> None:
+        await used.more(20)
+        primary = await group.primary()
+        replica = next(port for port in group.servers if port != primary)
+        group.servers[replica].kill()
+        await used.more(20)
+
+        assert used.store.promise.replicas == 1
+        assert used.store.promise.shortfall == ""
+
+    @pytest.mark.timeout(120)
+    async def test_what_was_accepted_is_delivered_by_the_new_primary(self, group: Watched) -> None:
+        store = Store.open(group.url, worker="w")
+        await store.prepare("replicated")
+        for number in range(5):
+            await store.accept(events.completed(operationId=f"op-{number}"), [room()])
+        before = await group.kill_primary()
+        await group.replaced(before)
+
+        async def claimed() -> list[str]:
+            try:
+                return [delivery.event.subject for delivery in await claim(store)]
+            except StoreUnavailable:
+                return []
+
+        assert sorted(await until(claimed)) == [f"op-{number}" for number in range(5)]
+        await store.aclose()
+
+    async def test_a_primary_whose_replicas_do_not_confirm_is_left_though_it_answers(self, group: Watched) -> None:
+        """They may follow another one by now, and relay's connections to this one stand."""
+        store = Store.open(group.url, worker="w")
+        await store.prepare("replicated")
+        primary = await group.primary()
+        for port, server in group.servers.items():
+            if port != primary:
+                server.pause()
+
+        with pytest.raises(StoreUnavailable, match="0 of 2 replicas confirmed"):
+            await store.accept(events.completed(), [room()])
+
+        assert not [one for one in store.redis.connection_pool._available_connections if one.is_connected]
+        await store.aclose()
+
+
+@pytest.mark.slow
+async def test_a_primary_that_lacks_replicas_is_left(group: Watched) -> None:
+    """min-replicas-to-write: the old side of a partition refuses, and the Sentinels are asked again."""
+    store = Store.open(group.url, worker="w")
+    await store.prepare("memory")
+    await store.redis.config_set("min-replicas-to-write", 3)
+
+    with pytest.raises(StoreUnavailable, match="NOREPLICAS"):
+        await store.accept(events.completed(), [room()])
+
+    assert not [one for one in store.redis.connection_pool._available_connections if one.is_connected]
+    await store.aclose()
+
+
+@pytest.mark.slow
+async def test_nobody_there_is_said_without_the_objects_of_a_library() -> None:
+    one, two = free_ports(2)
+
+    reason = await refused(f"redis+sentinel://:a-password@127.0.0.1:{one},127.0.0.1:{two}/mymaster")
+
+    assert reason == "Redis: none of the 2 Sentinels answers"
