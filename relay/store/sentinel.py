@@ -33,13 +33,20 @@ class _Sentinels(Sentinel):
 
     _down = False
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        self._asking = asyncio.Lock()
+
     async def discover_master(self, service_name: str) -> tuple[str, int]:
-        self._down = False
-        try:
-            host, port = await super().discover_master(service_name)
-        except MasterNotFoundError as error:
-            raise MasterNotFoundError(self._reason(service_name, str(error))) from None
-        return host, port
+        # One at a time: redis-py moves the Sentinel that answered to the front of its list, and two that do so at once
+        # lose one, whose connection nobody closes.
+        async with self._asking:
+            self._down = False
+            try:
+                host, port = await super().discover_master(service_name)
+            except MasterNotFoundError as error:
+                raise MasterNotFoundError(self._reason(service_name, str(error))) from None
+            return host, port
 
     def check_master_state(self, state: dict[str, Any], service_name: str) -> bool:
         well = bool(super().check_master_state(state, service_name))
@@ -78,7 +85,7 @@ def connect_by_sentinels(url: str, **options: Any) -> Redis:
     tls = {"ssl": True} if secure else {}
     asking = {key.removeprefix("sentinel_"): settings.pop(key) for key in [*settings] if key.startswith("sentinel_")}
     asking |= {key: value for key, value in settings.items() if key.startswith("ssl_")} | tls
-    sentinels = _Sentinels(hosts, sentinel_kwargs={**asking, **ASKING, "retry": options["retry"]})  # type: ignore[no-untyped-call]
+    sentinels = _Sentinels(hosts, sentinel_kwargs={**asking, **ASKING, "retry": options["retry"]})
     kind = SentinelManagedSSLConnection if secure else SentinelManagedConnection
     pool = _Pool(name, sentinels, connection_class=kind, **settings, **options)  # type: ignore[no-untyped-call]
     return Redis.from_pool(pool)
