@@ -41,6 +41,6 @@ class Report:
         yield "memory of the server, an operation", self.restart.memory, "bytes"
         yield "ids, an event", self.restart.ids, "bytes"
         yield "log as it grew", self.restart.log, "MB"
-        yield "start with it", self.restart.seconds, "s"
+        yield "start from it", self.restart.seconds, "s"
         yield "log when written anew", self.restart.rewritten_log, "MB"
-        yield "start with it", self.restart.rewritten_seconds, "s"
+        yield "start from that", self.restart.rewritten_seconds, "s"
