@@ -10,7 +10,8 @@ from relay.store import Store
 from relay.store.runs import Runs
 from tests.support.redis_server import RedisServer
 
-IDS = "ids"  # the kind of key that holds nothing but ids of events; all other kinds are counted as the operation's
+IDS = "ids"  # the kind of key, and the field of an operation, that holds ids of events; all else is the operation's
+OPERATION = b"{relay}:operation:"
 DOCUMENTS_KEPT = 3 * 86_400 + 60  # seconds
 
 
@@ -22,15 +23,21 @@ class OperationCost:
 
 
 async def usage(store: Store) -> Counter[str]:
-    """Bytes by kind of key, which is the first word of its name."""
+    """Bytes by kind of key, which is the first word of its name; the ids in the record of an operation count as ids."""
     keys = [key async for key in store.redis.scan_iter(count=1000)]
     async with store.redis.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.memory_usage(key, samples=0)
         sizes = await pipeline.execute()
+    operations = [key for key in keys if key.startswith(OPERATION)]
+    async with store.redis.pipeline(transaction=False) as pipeline:
+        for key in operations:
+            pipeline.hstrlen(key, IDS)
+        ids = sum(await pipeline.execute())
     kinds: Counter[str] = Counter()
     for key, size in zip(keys, sizes, strict=True):
         kinds[key.decode().split(":")[1]] += size or 0  # None: it has expired meanwhile
+    kinds.update({"operation": -ids, IDS: ids})
     return kinds
 
 
