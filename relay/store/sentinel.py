@@ -59,7 +59,7 @@ class _Sentinels(Sentinel):
             return "the Sentinels want a password, or another one: ?sentinel_password=… at the end of redis.url"
         silent = error.count(" - ")  # one for each that could not be asked
         if silent == len(self.sentinels):
-            return f"none of the {silent} Sentinels answers"
+            return f"none of the {silent} Sentinels answers" if silent > 1 else "the Sentinel does not answer"
         return f"the Sentinels that answer watch no primary called {name}"
 
 

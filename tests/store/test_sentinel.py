@@ -1,9 +1,11 @@
 """Sentinels that name the primary: connecting by them, and what two kinds of failover cost, with real servers."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +16,14 @@ from relay.shutdown import cancelled
 from relay.store import Store
 from relay.store.sentinel import parse
 from tests.support import events
+from tests.support.certificates import make_certificate
 from tests.support.patience import patience
 from tests.support.ports import free_ports
 from tests.support.queue import claim, send
-from tests.support.sentinels import DOWN_AFTER, FAILOVER_TIMEOUT, NAME, Watched, watched
+from tests.support.redis_server import RedisServer
+from tests.support.sentinels import DOWN_AFTER, FAILOVER_TIMEOUT, NAME, SentinelServer, Watched, watched
 from tests.support.targets import room
+from tests.support.tls_front import tls_front
 from tests.support.waiting import until
 
 CONFIG = """
@@ -263,3 +268,31 @@ async def test_nobody_there_is_said_without_the_objects_of_a_library() -> None:
     reason = await refused(f"redis+sentinel://:a-password@127.0.0.1:{one},127.0.0.1:{two}/mymaster")
 
     assert reason == "Redis: none of the 2 Sentinels answers"
+
+
+@pytest.mark.slow
+async def test_tls_to_the_sentinels_and_to_the_primary(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    primary, sentinel, *fronts = free_ports(4)
+    with RedisServer(port=str(primary)), SentinelServer(sentinel, fronts[0], quorum=1):
+        async with (
+            tls_front(fronts[0], primary, certificate.context) as before_redis,
+            tls_front(fronts[1], sentinel, certificate.context) as before_sentinel,
+        ):
+            store = Store.open(
+                f"rediss+sentinel://127.0.0.1:{fronts[1]}/{NAME}?ssl_ca_certs={certificate.authority}", worker="w"
+            )
+
+            async def prepared() -> bool:
+                with contextlib.suppress(StoreUnavailable):  # the Sentinel has not seen the primary yet
+                    return bool(await store.prepare("memory"))
+                return False
+
+            await until(prepared)
+            assert (await store.accept(events.completed(), [room()])).status == "accepted"
+            await store.aclose()
+            stranger = f"rediss+sentinel://127.0.0.1:{fronts[1]}/{NAME}"
+            assert await refused(stranger) == "Redis: the Sentinel does not answer"
+
+    assert before_redis.secured > 0
+    assert before_sentinel.secured > 0
