@@ -14,6 +14,7 @@ from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.shutdown import cancelled
 from relay.store import Store
+from relay.store.client import Promise
 from relay.store.sentinel import parse
 from tests.support import events
 from tests.support.certificates import make_certificate
@@ -170,6 +171,11 @@ class TestConnecting:
         assert not [text for text in refusals if "of-" in text]
 
 
+async def _alone(store: Store) -> bool:
+    """Whether one replica is enough now."""
+    return await store.prepare("replicated") == Promise("replicated", 1)
+
+
 async def refused(url: str) -> str:
     """Why there is no primary here."""
     store = Store.open(url, worker="w")
@@ -212,6 +218,23 @@ class TestFailingOver:
 
         assert used.store.promise.replicas == 1
         assert used.store.promise.shortfall == ""
+
+    @pytest.mark.timeout(120)
+    async def test_a_replica_that_comes_has_to_confirm_from_its_first_moment(self, group: Watched) -> None:
+        """Nobody has inspected Redis since: it could be promoted, and the other one's word would not count."""
+        primary = await group.primary()
+        late, _ = (port for port in group.servers if port != primary)
+        group.servers[late].kill()
+        store = Store.open(group.url, worker="w")
+        await until(lambda: _alone(store))
+        group.servers[late].start()
+        await group.settled()
+        group.servers[late].pause()
+
+        with pytest.raises(StoreUnavailable, match="1 of 2 replicas confirmed"):
+            await store.accept(events.completed(), [room()])
+
+        await store.aclose()
 
     @pytest.mark.timeout(120)
     async def test_what_was_accepted_is_delivered_by_the_new_primary(self, group: Watched) -> None:
