@@ -57,7 +57,7 @@ async def failovers(count: int, *, quick: bool = False) -> Report:
     report = Report()
     async with watched(quick=quick) as group, surroundings(group.url, RELAY_HOST=own_host()) as around:
         with tempfile.TemporaryDirectory(prefix="relay-") as directory:
-            async with RunningRelay(_configuration(directory), around.env) as relay:
+            async with RunningRelay(configuration(directory), around.env) as relay:
                 around.inbox.mails = deque()  # all of them, however many
                 load = Load(relay)
                 async with load.sending():
@@ -69,7 +69,8 @@ async def failovers(count: int, *, quick: bool = False) -> Report:
     return report
 
 
-def _configuration(directory: str) -> Path:
+def configuration(directory: str | Path) -> Path:
+    """The stage's, with a promise that a failover keeps."""
     config = Path(directory, "relay.yaml")
     config.write_text(f"{CONFIG.read_text('utf-8')}\nredis: {{durability: replicated}}\n", "utf-8")
     return config

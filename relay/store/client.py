@@ -24,7 +24,7 @@ from redis.exceptions import (
 
 from relay.errors import ConfigError, HandlingFailed, Problem, StoreUnavailable
 from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
-from relay.store.sentinel import MARK, connect_by_sentinels, successors_of
+from relay.store.sentinel import MARK, by_sentinels, connect_by_sentinels, doubt, successors
 
 Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
@@ -127,7 +127,10 @@ class Scripts:
             (pipeline.evalsha if command == "EVALSHA" else pipeline.eval)(script, 1, *rest)
             if replicas:
                 pipeline.wait(replicas, int(REPLICA_TIMEOUT * 1000))
+                if by_sentinels(self._redis):
+                    pipeline.info("replication")
             answer, *confirmed = await pipeline.execute()
+        replicas = max([replicas, *map(successors, confirmed[1:])])  # one may have come since the last inspection
         if replicas and confirmed[0] < replicas:
             await drop_connections(self._redis)  # a primary that was replaced may not know it yet
             raise StoreUnavailable(f"{confirmed[0]} of {replicas} replicas confirmed within {REPLICA_TIMEOUT:g} s")
@@ -184,10 +187,9 @@ async def inspect(redis: Redis, requested: Durability, replicas: int) -> Promise
     if requested == "fsync" and not always:
         shortfall = "durability is fsync, but Redis does not run with appendonly yes and appendfsync always"
     if requested == "replicated":
-        successors, doubt = await successors_of(redis, replication)
-        replicas = max(replicas, successors)
+        replicas = max(replicas, successors(replication) if by_sentinels(redis) else 0)
         short = f"durability is replicated to {replicas}, but {attached} replicas are attached"
-        shortfall = doubt or (short if attached < replicas else "")
+        shortfall = await doubt(redis) or (short if attached < replicas else "")
     return Promise(requested, replicas if requested == "replicated" else 0, shortfall)
 
 

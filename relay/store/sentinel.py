@@ -66,12 +66,19 @@ class _Sentinels(Sentinel):
             return "the Sentinels want a password, or another one: ?sentinel_password=… at the end of redis.url"
         silent = error.count(" - ")  # one for each that could not be asked
         if silent == len(self.sentinels):
-            return f"none of the {silent} Sentinels answers"
+            return f"none of the {silent} Sentinels answers" if silent > 1 else "the Sentinel does not answer"
         return f"the Sentinels that answer watch no primary called {name}"
 
 
 class _Pool(SentinelConnectionPool, BlockingConnectionPool):
     """Asks the Sentinels for each new connection, and lets whoever finds all of them taken wait for one."""
+
+    async def get_master_address(self) -> tuple[str, int]:
+        before = self.master_address
+        address: tuple[str, int] = await super().get_master_address()  # type: ignore[no-untyped-call]
+        if before not in (None, address):  # redis-py closes the idle ones; those in use would come back to the pool
+            await self.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
+        return address
 
     async def aclose(self) -> None:
         await super().aclose()
@@ -110,23 +117,29 @@ def by_sentinels(redis: Redis) -> bool:
     return isinstance(redis.connection_pool, _Pool)
 
 
-async def successors_of(redis: Redis, replication: Mapping[str, Any]) -> tuple[int, str]:
-    """How many replicas could take over from the primary that said this of its replication, and why it may be deposed.
+def successors(replication: Mapping[str, Any]) -> int:
+    """How many replicas could take over from the primary that says this of its replication.
 
-    What only some of them confirmed is lost if another one is promoted. A planned failover promotes one while the
-    primary still takes writes, which the others go on to confirm: so a replica that left is done without only once
-    the Sentinels, asked after the primary, say that no failover is under way.
+    All of them have to confirm: what only some have is lost if another one is promoted.
+    """
+    rows = [row for name, row in replication.items() if name.startswith("slave") and isinstance(row, dict)]
+    return sum(row.get("state") == "online" and int(row.get("lag", 0)) <= LAG for row in rows)
+
+
+async def doubt(redis: Redis) -> str:
+    """Why the primary may be replaced just now, '' if it is not. To be asked after `successors` of it.
+
+    A planned failover promotes one replica while the primary still takes writes, which the others go on to confirm. So
+    a replica that left is done without only once the Sentinels say that no failover is under way.
     """
     pool = redis.connection_pool
     if not isinstance(pool, _Pool):
-        return 0, ""
-    rows = [row for name, row in replication.items() if name.startswith("slave") and isinstance(row, dict)]
-    successors = sum(row.get("state") == "online" and int(row.get("lag", 0)) <= LAG for row in rows)
+        return ""
     states = await pool.sentinel_manager.views(pool.service_name)
     if not states:
-        return successors, "none of the Sentinels answers, so a failover may be under way"
+        return "none of the Sentinels answers, so a failover may be under way"
     if any("failover_in_progress" in state["flags"] for state in states):
-        return successors, "a failover is under way"
+        return "a failover is under way"
     if {(state["ip"], state["port"]) for state in states} != {pool.master_address}:
-        return successors, "the Sentinels do not agree yet which server is the primary"
-    return successors, ""
+        return "the Sentinels do not agree yet which server is the primary"
+    return ""

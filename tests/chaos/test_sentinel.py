@@ -1,8 +1,16 @@
-"""A whole relay while Sentinels replace its Redis: the benchmark of failovers, with as few as show both kinds."""
+"""A whole relay while Sentinels replace its Redis; the benchmark of failovers, with as few as show both kinds."""
+
+from pathlib import Path
 
 import pytest
 
-from benchmarks.failovers import failovers
+from benchmarks.failovers import configuration, failovers
+from tests.support.commands import Serving
+from tests.support.events import body
+from tests.support.sentinels import watched
+from tests.support.serving import events
+from tests.support.stage import post, surroundings
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -16,3 +24,24 @@ async def test_failovers_under_load_lose_nothing_and_repeat_only_the_unknown() -
     assert report.repeats <= report.unknown
     assert [len(seconds) for seconds in report.pauses.values()] == [1, 1]
     assert "0 lost" in str(report)
+
+
+@pytest.mark.timeout(120)
+async def test_two_processes_find_the_new_primary(tmp_path: Path) -> None:
+    async with (
+        watched() as group,
+        surroundings(group.url) as around,
+        Serving(configuration(tmp_path), around.env, "--processes", "2") as serving,
+    ):
+        await until(lambda: len(events(serving, "relay.started")) == 2)
+
+        async def taken(operation: str) -> bool:
+            event = body("operation.completed", 100, status="Completed", operationId=operation)
+            return (await post(serving.url, event | {"tenantId": "mail"})).status == 202
+
+        await until(lambda: taken("op-1"))
+        await group.fail_over()
+        await until(lambda: taken("op-2"))
+
+        assert {mail.recipient for mail in await around.mails(4)} == {"english@example.com", "german@example.com"}
+        assert await serving.stop() == 0

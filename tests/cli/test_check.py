@@ -14,6 +14,7 @@ from relay.dev.standins.slack import Fault, SlackStandin
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
+from tests.support.sentinels import NAME, watched
 
 
 @pytest.fixture
@@ -204,6 +205,27 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer) -> None
     assert set(facts["live"]) == {"redis", "channels.slack", "channels.email"}
     assert facts["live"]["redis"] == "answers; durability is memory"
     assert "Example" in facts["live"]["channels.slack"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_live_asks_the_primary_that_sentinels_name_and_shows_no_password(live: Path, as_json: bool) -> None:
+    change(live, "redis:\n", "redis:\n  durability: replicated\n")
+    async with watched(password="a-password", requirepass="a-password", masterauth="a-password",
+                       more=f"sentinel auth-pass {NAME} a-password\n") as group:  # fmt: skip
+        url = group.url.replace("://", "://:a-password@")
+        options = ["--json"] if as_json else []
+        right = await relay_beside("check", "-c", live, "--live", *options, env={"RELAY_REDIS_URL": url})
+        wrong = await relay_beside(
+            "check", "-c", live, "--live", *options, env={"RELAY_REDIS_URL": url.replace(NAME, "other")}
+        )
+
+    assert right.exit_code == 0
+    assert "answers; durability is replicated" in right.output
+    assert "the primary that the Sentinels at redis.url name" in right.output
+    assert wrong.exit_code == 1
+    assert "the Sentinels that answer watch no primary called other" in wrong.output
+    assert "a-password" not in right.output + wrong.output
 
 
 @pytest.mark.slow

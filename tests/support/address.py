@@ -20,7 +20,7 @@ class Address:
         except OSError:
             writer.close()
             return
-        await asyncio.gather(_copy(reader, to_server), _copy(from_server, writer))
+        await asyncio.gather(copy(reader, to_server), copy(from_server, writer))
 
 
 @contextlib.asynccontextmanager
@@ -35,7 +35,7 @@ async def address(port: int) -> AsyncIterator[Address]:
         server.close()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(65_536):
             writer.write(data)
