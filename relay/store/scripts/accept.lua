@@ -709,7 +709,7 @@ local function one(delivery_digest, fact_digest, plan, body)
     local new = write_lines(operation, unpack(noted)) == #noted
     if new or operation_record(operation).renewed then redis.call('PEXPIRE', P .. 'log:' .. operation, KEEP_OPERATION) end
   end
-  for _, it in pairs(records) do
+  for it in pairs(unwritten) do
     it:write()
     if it.renewed and it.known.many then redis.call('PEXPIRE', ids_key(it), KEEP_OPERATION) end
     it.renewed = nil

@@ -1,6 +1,7 @@
 -- Records: a hash that is read once and written once in a step, however many look at it. Behind lib.lua in front of every
 -- script. Nothing of a record is in Redis before `write`: an event that fails half-way has changed none.
 local records = {} -- by key
+local unwritten = {} -- those of them that changed since they were written
 
 local Record = {}
 Record.__index = Record
@@ -49,6 +50,7 @@ function Record:set(name, value)
   if self.known[name] == value then return end
   self.known[name] = value
   self.changed[name] = true
+  unwritten[self] = true
 end
 
 function Record:set_once(name, value)
@@ -74,9 +76,10 @@ function Record:write()
     end
   end
   self.changed = {}
+  unwritten[self] = nil
   if set[1] then redis.call('HSET', self.key, unpack(set)) end
   if drop[1] then redis.call('HDEL', self.key, unpack(drop)) end
   if self.renewed then redis.call('PEXPIRE', self.key, KEEP_OPERATION) end
 end
 
-local function forget_records() records = {} end
+local function forget_records() records, unwritten = {}, {} end
