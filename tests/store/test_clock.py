@@ -64,6 +64,15 @@ async def test_what_became_urgent_while_it_stood_behind_another_is_due_at_once(s
     assert "live" in {delivery.kind for delivery in await claim(store)}
 
 
+async def test_news_after_a_small_step_is_told_by_the_right_clock(store: Store, clock: Clock) -> None:
+    await accept(store, events.progress(10), to=team(post_after=0.0))
+    await set_back(store, clock, 4)  # no step that a pulse puts right
+
+    await accept(store, events.progress(20), to=team(post_after=0.0))
+
+    assert (await claim_one(store)).event.percentage == 20
+
+
 async def test_a_rate_limit_begins_anew(store: Store, clock: Clock) -> None:
     limited = room(new_limits=(Limit("post:#room", 1.0),))
     await accept(store, *(events.completed(operationId=f"op-{n}") for n in range(7)), to=limited)

@@ -12,6 +12,7 @@ from relay.store.admin import Admin
 from relay.store.keys import operation
 from relay.store.runs import Runs
 from tests.support import events
+from tests.support.bundles import digest, next_day, statuses
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.queue import POSTED, claim, claim_one, send
@@ -194,3 +195,15 @@ async def test_a_run_that_is_over_is_small_once_its_documents_are_gone(store: St
     bytes_kept = {key: await store.redis.memory_usage(key) or 0 for key in await store.redis.keys("{relay}:*")}
 
     assert sum(size for key, size in bytes_kept.items() if key.split(b":")[1] in (b"operation", b"thread")) < 1000
+
+
+async def test_a_digest_of_what_is_said_of_a_run_long_after_its_end_has_its_outcome(store: Store, clock: Clock) -> None:
+    await store.accept(events.failed(), [])
+    clock.advance(3 * DAY)
+    await Runs(store).trim(100)
+
+    await store.accept(events.event_of(events.body("operation.audited")), [digest(clock())])
+
+    next_day(clock)
+    (delivery,) = (await store.claim("email", 10)).deliveries
+    assert statuses(delivery) == {events.failed().subject: "Failed"}

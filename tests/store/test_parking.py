@@ -17,7 +17,7 @@ from relay.store.queue import MAX_PAUSED, Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts, send
-from tests.support.targets import mail, room
+from tests.support.targets import mail, room, team
 from tests.support.wire import Anywhere
 
 HOLD = Pause("destination:room/#room", 60, "is_archived", probe=True)
@@ -71,8 +71,8 @@ async def due(store: Store) -> int:
     return sum([await store.redis.zcard(f"{{relay}}:due:slack{queue}") for queue in ("", ":urgent")])
 
 
-async def parked(store: Store) -> int:
-    return int(await store.redis.zcard("{relay}:parked:slack destination:room/#room"))
+async def parked(store: Store, scope: str = "destination:room/#room") -> int:
+    return int(await store.redis.zcard(f"{{relay}}:parked:slack {scope}"))
 
 
 async def test_what_waits_for_a_broken_destination_is_looked_at_once(store: Store) -> None:
@@ -212,6 +212,20 @@ async def test_another_conversations_message_is_claimed_at_once_beside_many_park
     (delivery,) = await claim(store)
 
     assert delivery.destination == "other"
+
+
+async def test_a_live_message_with_news_is_looked_at_anew(store: Store, clock: Clock) -> None:
+    await accept(store, events.completed(operationId="op-other"), to=team())
+    hold = Pause("destination:team/#team", 60, "is_archived", probe=True)
+    await fail(store, await claim_one(store), hold)
+    await accept(store, events.progress(10), to=team())
+    clock.advance(5)
+    assert await claim(store) == []
+    before = await parked(store, "destination:team/#team")
+
+    await accept(store, events.progress(20), to=team())
+
+    assert (before, await parked(store, "destination:team/#team")) == (1, 0)
 
 
 async def test_a_dead_letter_of_a_parked_one_may_be_told_again(store: Store, clock: Clock) -> None:

@@ -392,12 +392,13 @@ local function gate(o, plan, target)
 end
 
 -- The newest state in a few words: laid over what earlier events of this run said. A retry keeps its name alone. An
--- event without a rank is no state: it must not take the place of one.
+-- event without a rank is no state: it must not take the place of one, nor of what is left of one (trim.lua).
 local LASTING = {name = true, type = true, priority = true, path = true, batch = true, total = true}
 local function describe(o, plan)
   if not plan.entry then return end
   local was = o:get('entry')
   if was and not plan.rank then return end
+  if not was and not plan.rank and o:get('status') then plan.entry.status = o:get('status') end
   if was then
     was = cjson.decode(was)
     for name, value in pairs(was) do
@@ -518,7 +519,7 @@ local EDIT_FIRST = 3000 -- ms
 -- looked at anew leaves whatever it was parked for.
 local function join(plan, target, waiting, seq, wanted)
   local key = delivery_key(waiting)
-  local d = redis.call('HMGET', key, 'due', 'dated', 'kind', 'attempts', 'urgent', 'lapsed')
+  local d = redis.call('HMGET', key, 'due', 'dated', 'kind', 'attempts', 'urgent', 'lapsed', 'parked')
   local was = due_by_now(waiting, tonumber(d[1]), tonumber(d[2] or '0'), d[3])
   local due = plan.urgent and now or math.min(was, math.max(wanted, now))
   if tonumber(d[4]) > 0 and not plan.urgent then due = was end -- its back-off holds
@@ -532,7 +533,7 @@ local function join(plan, target, waiting, seq, wanted)
   end
   redis.call('HSET', key, unpack(set))
   if d[6] then redis.call('HDEL', key, 'lapsed') end -- a late receipt is of an older state than this
-  if due ~= was or urgency ~= d[5] then make_due(waiting) end
+  if d[7] or due ~= tonumber(d[1]) or urgency ~= d[5] then make_due(waiting) end
   count('accepted')
   count('superseded')
 end
