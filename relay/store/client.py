@@ -24,7 +24,7 @@ from redis.exceptions import (
 
 from relay.errors import ConfigError, HandlingFailed, Problem, StoreUnavailable
 from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
-from relay.store.sentinel import MARK, by_sentinels, connect_by_sentinels, doubt, successors
+from relay.store.sentinel import MARK, by_sentinels, connect_by_sentinels, inspected, required
 
 Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
@@ -122,6 +122,7 @@ class Scripts:
             raise _unavailable(error) from error
 
     async def _evaluate(self, command: str, script: str, rest: Sequence[Any], replicas: int) -> Any:
+        replicas = required(self._redis, replicas)
         # WAIT covers the writes of its own connection only, so both travel in one pipeline on one connection.
         async with self._redis.pipeline(transaction=False) as pipeline:
             (pipeline.evalsha if command == "EVALSHA" else pipeline.eval)(script, 1, *rest)
@@ -130,7 +131,7 @@ class Scripts:
                 if by_sentinels(self._redis):
                     pipeline.info("replication")
             answer, *confirmed = await pipeline.execute()
-        replicas = max([replicas, *map(successors, confirmed[1:])])  # one may have come since the last inspection
+        replicas = required(self._redis, replicas, *confirmed[1:])  # one may have come since the last inspection
         if replicas and confirmed[0] < replicas:
             await drop_connections(self._redis)  # a primary that was replaced may not know it yet
             raise StoreUnavailable(f"{confirmed[0]} of {replicas} replicas confirmed within {REPLICA_TIMEOUT:g} s")
@@ -187,9 +188,9 @@ async def inspect(redis: Redis, requested: Durability, replicas: int) -> Promise
     if requested == "fsync" and not always:
         shortfall = "durability is fsync, but Redis does not run with appendonly yes and appendfsync always"
     if requested == "replicated":
-        replicas = max(replicas, successors(replication) if by_sentinels(redis) else 0)
+        replicas, doubt = await inspected(redis, replicas, replication)
         short = f"durability is replicated to {replicas}, but {attached} replicas are attached"
-        shortfall = await doubt(redis) or (short if attached < replicas else "")
+        shortfall = doubt or (short if attached < replicas else "")
     return Promise(requested, replicas if requested == "replicated" else 0, shortfall)
 
 

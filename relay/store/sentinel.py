@@ -73,6 +73,8 @@ class _Sentinels(Sentinel):
 class _Pool(SentinelConnectionPool, BlockingConnectionPool):
     """Asks the Sentinels for each new connection, and lets whoever finds all of them taken wait for one."""
 
+    required = 0  # replicas that have to confirm what is promised
+
     async def get_master_address(self) -> tuple[str, int]:
         before = self.master_address
         address: tuple[str, int] = await super().get_master_address()  # type: ignore[no-untyped-call]
@@ -117,24 +119,41 @@ def by_sentinels(redis: Redis) -> bool:
     return isinstance(redis.connection_pool, _Pool)
 
 
-def successors(replication: Mapping[str, Any]) -> int:
-    """How many replicas could take over from the primary that says this of its replication.
+def required(redis: Redis, replicas: int, *replications: Mapping[str, Any]) -> int:
+    """How many replicas have to confirm, of a promise that names so many, and after what the primary said of them.
 
-    All of them have to confirm: what only some have is lost if another one is promoted.
+    All that could take over: what only some have is lost if another one is promoted. So the number grows with each
+    replica that is seen, and none but `inspected` makes it smaller.
     """
+    pool = redis.connection_pool
+    if not replicas or not isinstance(pool, _Pool):
+        return replicas
+    pool.required = max([pool.required, *map(_successors, replications)])
+    return max(replicas, pool.required)
+
+
+async def inspected(redis: Redis, replicas: int, replication: Mapping[str, Any]) -> tuple[int, str]:
+    """As `required`, without the replicas that left, and why that number is in doubt.
+
+    A planned failover promotes one replica while the primary still takes writes, which the others go on to confirm. So
+    a replica that left is done without only once the Sentinels, asked afterwards, say that no failover is under way.
+    """
+    pool = redis.connection_pool
+    if not isinstance(pool, _Pool):
+        return replicas, ""
+    doubt = await _doubt(pool)
+    if not doubt:
+        pool.required = _successors(replication)
+    return required(redis, replicas, replication), doubt
+
+
+def _successors(replication: Mapping[str, Any]) -> int:
     rows = [row for name, row in replication.items() if name.startswith("slave") and isinstance(row, dict)]
     return sum(row.get("state") == "online" and int(row.get("lag", 0)) <= LAG for row in rows)
 
 
-async def doubt(redis: Redis) -> str:
-    """Why the primary may be replaced just now, '' if it is not. To be asked after `successors` of it.
-
-    A planned failover promotes one replica while the primary still takes writes, which the others go on to confirm. So
-    a replica that left is done without only once the Sentinels say that no failover is under way.
-    """
-    pool = redis.connection_pool
-    if not isinstance(pool, _Pool):
-        return ""
+async def _doubt(pool: _Pool) -> str:
+    """Why the primary may be replaced just now, '' if it is not."""
     states = await pool.sentinel_manager.views(pool.service_name)
     if not states:
         return "none of the Sentinels answers, so a failover may be under way"

@@ -234,7 +234,29 @@ class TestFailingOver:
 
         with pytest.raises(StoreUnavailable, match="1 of 2 replicas confirmed"):
             await store.accept(events.completed(), [room()])
+        group.servers[late].kill()  # or promoted: only the Sentinels know
+        with pytest.raises(StoreUnavailable, match="1 of 2 replicas confirmed"):
+            await store.accept(events.completed(), [room()])
 
+        await until(lambda: _alone(store))
+        assert (await store.accept(events.completed(), [room()])).status == "duplicate"
+        await store.aclose()
+
+    async def test_in_doubt_nothing_makes_do_with_fewer(self, group: Watched) -> None:
+        """An accept or a begin may be under way, and waits as `promise` says."""
+        store = Store.open(group.url, worker="w")
+        await store.prepare("replicated")
+        primary = await group.primary()
+        for sentinel in group.sentinels:
+            sentinel.kill()
+        group.servers[next(port for port in group.servers if port != primary)].kill()
+
+        promise = await store.prepare("replicated")
+
+        assert promise.replicas == 2
+        assert promise.shortfall == "none of the Sentinels answers, so a failover may be under way"
+        with pytest.raises(StoreUnavailable, match="1 of 2 replicas confirmed"):
+            await store.accept(events.completed(), [room()])
         await store.aclose()
 
     @pytest.mark.timeout(120)
