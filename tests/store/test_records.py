@@ -13,16 +13,25 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
 from tests.support import events
+from tests.support.clock import Clock
+from tests.support.queue import POSTED, claim, claim_one, send
 from tests.support.targets import mail, room, team
+
+
+async def fail_half_way(store: Store, event: Event, targets: list[Target]) -> None:
+    log = "{relay}:log:" + operation(event.subject)
+    kept = await store.redis.lrange(log, 0, -1)
+    await store.redis.set(log, "not a list")  # the last that is written before the operation's record
+    with pytest.raises(HandlingFailed):
+        await store.accept(event, targets)
+    await store.redis.delete(log)
+    if kept:
+        await store.redis.rpush(log, *kept)
 
 
 async def test_an_event_that_failed_half_way_makes_the_same_deliveries_when_it_is_sent_again(store: Store) -> None:
     first = events.completed()
-    log = "{relay}:log:" + operation(first.subject)
-    await store.redis.set(log, "not a list")  # the last that is written before the operation's record
-    with pytest.raises(HandlingFailed):
-        await store.accept(first, [room(), mail()])
-    await store.redis.delete(log)
+    await fail_half_way(store, first, [room(), mail()])
     again = replace(first, received_at=first.received_at + timedelta(minutes=1))
 
     assert (await store.accept(again, [room(), mail()])).deliveries == 2
@@ -31,8 +40,53 @@ async def test_an_event_that_failed_half_way_makes_the_same_deliveries_when_it_i
     assert (await Admin(store).ledger()).counts["pending"] == 2
 
 
-@pytest.mark.parametrize(("targets", "most"), [([], 4), ([team()], 8)], ids=["nobody", "live"])
-async def test_what_an_event_costs(store: Store, targets: list[Target], most: int) -> None:
+async def test_what_it_made_before_it_failed_is_counted_once(store: Store, clock: Clock) -> None:
+    targets = [team(post_after=0.0), room()]
+    await fail_half_way(store, events.completed(), targets)
+    await store.accept(events.completed(), targets)
+    clock.advance(2)
+    for delivery in await claim(store):
+        await store.mark_sending(delivery)
+        await store.complete(delivery, POSTED)
+
+    counts = (await Admin(store).ledger()).counts
+    assert (counts["pending"], counts["delivered"]) == (0, 2)
+
+
+async def test_what_it_made_before_it_failed_may_be_under_way_when_it_is_sent_again(store: Store, clock: Clock) -> None:
+    await store.accept(events.progress(10), [team(post_after=0.0)])
+    await send(store)
+    await fail_half_way(store, events.completed(), [team()])
+    clock.advance(2)
+    early = await claim_one(store)  # it knows nothing of the outcome
+    await store.mark_sending(early)
+    await store.accept(events.completed(), [team()])
+    await store.complete(early, POSTED)
+    clock.advance(2)
+
+    assert "operation.completed" in [delivery.event.name for delivery in await claim(store)]
+
+
+async def test_one_of_many_events_is_not_remembered_if_it_fails(store: Store) -> None:
+    for number in range(40):
+        await store.accept(events.event_of(events.body("operation.audited"), id=f"evt-{number}"), [])
+    await fail_half_way(store, events.completed(), [room()])
+
+    assert (await store.accept(events.completed(), [room()])).status == "accepted"
+
+
+async def test_a_dead_letter_stays_when_its_event_is_made_again(store: Store) -> None:
+    await fail_half_way(store, events.completed(), [room()])
+    delivery = await claim_one(store)
+    await store.dead_letter(delivery, "rejected", "no")
+    await store.accept(events.completed(), [room()])
+
+    assert [letter.id for letter in await Admin(store).dead()] == [delivery.id]
+    assert len(await claim(store)) == 1
+
+
+@pytest.mark.parametrize(("targets", "most"), [([], 4), ([team()], 8.5)], ids=["nobody", "live"])
+async def test_what_an_event_costs(store: Store, targets: list[Target], most: float) -> None:
     """Commands of Redis for each event in batches of 24; a repetition costs two."""
     batches = [[events.progress(7 * step, operationId=f"op-{number}") for number in range(24)] for step in range(8)]
 

@@ -45,7 +45,9 @@ local function remember(o, ...)
     elseif #ids < FEW * DIGEST then
       o:set('ids', ids .. digest)
     else
-      redis.call('SADD', ids_key(o), digest)
+      o.more = o.more or {} -- into the set with the record: an event that fails is not remembered
+      table.insert(o.more, digest)
+      unwritten[o] = true
       if not o:get('many') then o.renewed = true end
       o:set('many', 1)
     end
@@ -711,6 +713,8 @@ local function one(delivery_digest, fact_digest, plan, body)
     if new or operation_record(operation).renewed then redis.call('PEXPIRE', P .. 'log:' .. operation, KEEP_OPERATION) end
   end
   for it in pairs(unwritten) do
+    if it.more then redis.call('SADD', ids_key(it), unpack(it.more)) end
+    it.more = nil
     it:write()
     if it.renewed and it.known.many then redis.call('PEXPIRE', ids_key(it), KEEP_OPERATION) end
     it.renewed = nil
@@ -721,9 +725,8 @@ end
 local answers, total = {}, {}
 for i = 3, #ARGV, 4 do
   local done, answer = pcall(one, ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
-  if done then
-    for field, by in pairs(counts) do total[field] = (total[field] or 0) + by end
-  else
+  for field, by in pairs(counts) do total[field] = (total[field] or 0) + by end -- what it made before it failed is there
+  if not done then
     forget_records()
     answer = {'error', type(answer) == 'table' and answer.err or tostring(answer)}
   end

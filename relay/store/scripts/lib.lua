@@ -298,6 +298,10 @@ local known_channels = {} -- in this step
 -- urgent ('1' to '3' as in URGENCIES, or true for '1'), seq, due; passes: quiet hours, loud: the cap on new messages;
 -- created, if its age does not count from now.
 local function create(id, spec)
+  -- An event that failed half-way is made again, under the same ids. What has left with less than it says is another.
+  local was = redis.call('HMGET', delivery_key(id), 'lease', 'died')
+  local again = was[1] == '' and not was[2]
+  if was[1] and not again then return create(id .. '-again', spec) end
   local urgency = spec.urgent == true and '1' or spec.urgent or ''
   local row = {'event', spec.event, 'urgent', urgency, 'seq', spec.seq, 'due', spec.due,
                'created', spec.created or now, 'dated', now, 'attempts', 0, 'claims', 0, 'unknowns', 0, 'lease', '', 'sending', '',
@@ -306,12 +310,12 @@ local function create(id, spec)
     row[#row + 1] = name
     row[#row + 1] = spec[name]
   end
-  -- An event that failed half-way is made again, under the same ids.
-  local again = redis.call('HSET', delivery_key(id), unpack(row)) == 0
+  redis.call('HSET', delivery_key(id), unpack(row))
   if not known_channels[spec.channel] then redis.call('SADD', CHANNELS, spec.channel) end
   known_channels[spec.channel] = true
   count('accepted')
-  count('pending')
+  count(again and 'superseded' or 'pending')
   if converges(spec.kind) then redis.call('HSET', thread_key(spec.lane), 'waiting', id) end
-  if not (again and redis.call('LPOS', lane_key(spec.lane), id)) then join_lane(id, spec.lane, {channel = spec.channel, urgency = urgency, due = spec.due}) end
+  if again and redis.call('LPOS', lane_key(spec.lane), id) then return make_due(id) end
+  join_lane(id, spec.lane, {channel = spec.channel, urgency = urgency, due = spec.due})
 end
