@@ -37,7 +37,8 @@ async def test_two_processes_find_the_new_primary(tmp_path: Path) -> None:
 
         async def taken(operation: str) -> bool:
             event = body("operation.completed", 100, status="Completed", operationId=operation)
-            return (await post(serving.url, event | {"tenantId": "mail"})).status == 202
+            # 200: a try before it was taken, but its 503 said that no replica had confirmed it yet.
+            return (await post(serving.url, event | {"tenantId": "mail"})).status in (200, 202)
 
         await until(lambda: taken("op-1"))
         await group.fail_over()
