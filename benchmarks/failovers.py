@@ -8,6 +8,7 @@ which is started again afterwards, as its supervisor would. The Sentinels call a
 """
 
 import asyncio
+import contextlib
 import statistics
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from relay.store.admin import Ledger
 from tests.chaos.test_kills import Load
 from tests.support.ports import own_host
 from tests.support.running import RunningRelay
@@ -23,6 +25,7 @@ from tests.support.sentinels import Watched, watched
 from tests.support.stage import CONFIG, Surroundings, surroundings
 
 BETWEEN = 20  # events answered 2xx before a failover, and after it
+STANDSTILL = 5.0  # seconds without a mail after which there should be none left
 READERS = ("english@example.com", "german@example.com")
 
 
@@ -106,9 +109,20 @@ async def _longest_pause(load: Load) -> float:
         return longest
 
 
+async def _told(around: Surroundings) -> Ledger:
+    """The ledger, once nothing is pending: senders are faster than mails, so it may take minutes, but never stands."""
+    while (ledger := await around.ledger()).counts.get("pending", 0):
+        seen = len(around.inbox.mails)
+        with contextlib.suppress(TimeoutError):  # the last one has arrived, and is being settled
+            await around.inbox.wait_for(lambda seen=seen: len(around.inbox.mails) > seen, STANDSTILL)
+        if len(around.inbox.mails) == seen:
+            return await around.settled()
+    return ledger
+
+
 async def _count(report: Report, around: Surroundings, load: Load) -> None:
     """Once everything is told: what each reader has, against what was acknowledged."""
-    ledger = await around.settled()
+    ledger = await _told(around)
     mails = Counter((mail.recipient, mail.id) for mail in around.inbox.mails)
     known = [await around.store.known(operation) for operation in load.acknowledged]
     told = Counter(recipient for recipient, _ in mails)
