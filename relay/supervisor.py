@@ -50,6 +50,7 @@ class Supervisor:
         self._count = count
         self._options = options
         self._patience = patience
+        self.python = sys.executable
         self._stopping = asyncio.Event()
         self._refused = False
         self._children: set[Process] = set()
@@ -123,7 +124,7 @@ class Supervisor:
                 await self._pause()
 
     def _command(self) -> tuple[str, ...]:
-        return (sys.executable, "-m", "relay", "serve", "-c", str(self._path), "--role", self._role, "--reuse-port",
+        return (self.python, "-m", "relay", "serve", "-c", str(self._path), "--role", self._role, "--reuse-port",
                 *self._options)  # fmt: skip
 
     async def _pause(self) -> None:

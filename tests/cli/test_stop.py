@@ -152,19 +152,17 @@ async def test_processes_that_have_just_begun_end_at_once_also_where_a_script_ha
     assert "process.killed" not in [line["event"] for line in lines]
 
 
-async def test_a_process_that_cannot_be_started_is_tried_again_and_the_others_go_on(
-    around: Surroundings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_process_that_cannot_be_started_is_tried_again_and_the_others_go_on(around: Surroundings) -> None:
     processes = Supervisor(CONFIG, {**os.environ, **around.env}, role="all", count=2)
     with capture_logs() as lines:
         running = asyncio.create_task(processes.run())
         await until(lambda: [line["event"] for line in lines].count("process.started") == 2)
         first, second = (line["pid"] for line in lines if line["event"] == "process.started")
-        monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+        processes.python = "/nonexistent/python"
         os.kill(first, signal.SIGKILL)
         await until(lambda: "process.not_started" in [line["event"] for line in lines])
         lives = alive(second) and not running.done()
-        monkeypatch.undo()
+        processes.python = sys.executable
         await until(lambda: [line["event"] for line in lines].count("process.started") == 3)
         processes.stop()
         await asyncio.wait_for(running, 30)

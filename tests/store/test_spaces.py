@@ -16,6 +16,7 @@ from relay.ingest import Ingest
 from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.keys import operation
 from relay.store.reconciliation import ReconciliationState
 from relay.store.runs import Runs
 from tests.support import events
@@ -185,12 +186,14 @@ async def test_the_first_one_is_remembered_as_long_as_the_others(send: Send, sto
     await send("Initiated", tenant="acme")
     await send("Initiated", tenant="globex")
     before = await store.redis.keys("{relay}:operation:*")
+    await store.redis.sadd(f"{{relay}}:ids:{operation('1042')}", b"a digest")
+    before += await store.redis.keys("{relay}:ids:*")
     for name in before:
         await store.redis.pexpire(name, 60_000)
     clock.advance(86_400)
 
     await send("Running", tenant="globex", progress=10)
 
-    assert [await store.redis.pttl(name) > 60_000 for name in before] == [True, True]
+    assert [await store.redis.pttl(name) > 60_000 for name in before] == [True, True, True]
     with pytest.raises(AmbiguousId):
         await Admin(store).timeline("1042")

@@ -158,6 +158,7 @@ local function keep_apart(plan)
     redis.call('PEXPIRE', P .. 'spaces:' .. id[1], KEEP_OPERATION)
     if redis.call('PTTL', operation_key(id[1])) < KEEP_OPERATION then -- it may be kept for longer (trim.lua)
       redis.call('PEXPIRE', operation_key(id[1]), KEEP_OPERATION)
+      redis.call('PEXPIRE', P .. 'ids:' .. id[1], KEEP_OPERATION)
     end
   end
 end
@@ -469,7 +470,9 @@ end
 
 -- The live message of a target: what waits, what is on its way, when it was posted and last edited, and whether its lane is
 -- known.
-local function thread_of(target) return redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted', 'sent', 'interval') end
+local function thread_of(target)
+  return redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted', 'sent', 'interval')
+end
 
 -- live: nobody is told of it here, and why: its priority is for the digest, or its batch speaks for it. A message
 -- that stands, or is on its way, is kept true all the same.

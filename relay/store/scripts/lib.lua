@@ -10,7 +10,7 @@ end
 
 local DAY = 86400000
 local KEEP_OPERATION = 30 * DAY -- after its last event
-local KEEP_DOCUMENTS = 3 * DAY -- after the outcome; then order, facts and the summary are left (trim.lua)
+local KEEP_DOCUMENTS = 3 * DAY -- after the outcome; then order and facts are left (trim.lua)
 local LOG_LENGTH = 200
 
 local LEDGER, LEASES, DEAD = P .. 'ledger', P .. 'leases', P .. 'dead'

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- trim: the documents of runs that ended three days ago go; order, facts and the summary stay as long as the operation.
+-- trim: the documents of runs that ended three days ago go, and the summary with them; order, facts, ids and the end of
+-- the log stay as long as the operation.
 -- It frees memory, so a full Redis runs it too. KEYS[1] the ledger. ARGV from 3: at most so many, and how long
 -- after its outcome a run is remembered (ms). Answers how many it saw.
 local left = math.max(tonumber(ARGV[4]) - KEEP_DOCUMENTS, DAY)
@@ -10,19 +11,19 @@ local DIGEST = 8 -- bytes of an id or a fact (accept.lua)
 -- Without what is dropped, and made anew: a hash that once held something long keeps the form that takes three times the
 -- room.
 local function shrink(key, dropped)
-  local fields, left = redis.call('HGETALL', key), {}
+  local fields, kept = redis.call('HGETALL', key), {}
   for i = 1, #fields, 2 do
     local keep = true
     for _, part in ipairs(dropped) do
       if fields[i]:match(part) then keep = false end
     end
     if keep then
-      left[#left + 1] = fields[i]
-      left[#left + 1] = fields[i + 1]
+      kept[#kept + 1] = fields[i]
+      kept[#kept + 1] = fields[i + 1]
     end
   end
   redis.call('DEL', key)
-  if left[1] then redis.call('HSET', key, unpack(left)) end
+  if kept[1] then redis.call('HSET', key, unpack(kept)) end
 end
 
 -- The digests move into the set beside the operation, where they take no more room than they are long.
@@ -55,10 +56,10 @@ local function trim(operation)
   local alive = redis.call('PTTL', key)
   shrink(key, PARTS)
   redis.call('HSET', key, 'many', 1)
-  redis.call('LTRIM', P .. 'log:' .. operation, -LOG_KEPT, -1)
-  redis.call('PEXPIRE', P .. 'log:' .. operation, left)
   -- Another one's run of this id goes on, and is found by this key (accept.lua, keep_apart).
   redis.call('PEXPIRE', key, redis.call('HEXISTS', key, 'apart') == 1 and math.max(alive, left) or left)
+  redis.call('LTRIM', P .. 'log:' .. operation, -LOG_KEPT, -1)
+  redis.call('PEXPIRE', P .. 'log:' .. operation, left)
 end
 
 local over = redis.call('ZRANGEBYSCORE', OVER, '-inf', now, 'LIMIT', 0, ARGV[3])
