@@ -211,7 +211,8 @@ def _problems(
     if version is not None and version.decode() != SCHEMA_VERSION:
         problems.append(
             f"the data is of layout {version.decode()}, this relay reads {SCHEMA_VERSION}: run the release that wrote "
-            "it with --role deliver until `relay dead list` and its queues are empty, then use an empty database"
+            "it with --role deliver until `relay dead list` and its queues are empty, then use an empty database "
+            "(or data_dir)"
         )
     return problems
 
