@@ -31,7 +31,8 @@ REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is a
 LIMITS = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0, "max_connections": 16, "timeout": 5.0}
 OLDEST = 7  # scripts with flags
 SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse", "parking", "trim")
-SHARED = ("lib", "record", "parked", "together", "signs")  # in front of each, in this order
+SOURCES = files("relay.store") / "scripts"
+INCLUDE = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +81,36 @@ async def drop_connections(redis: Redis) -> None:
 
 
 class Script:
-    """One Lua script with the shared parts in front; sent by digest, and whole where the server forgot it."""
+    """One Lua script with what it includes; sent by digest, and whole where the server forgot it.
+
+    `--- @include "lanes"` stands for `scripts/include/lanes.lua`, once however often it is named.
+    """
 
     def __init__(self, name: str) -> None:
-        folder = files("relay.store") / "scripts"
-        *shared, body = ((folder / f"{part}.lua").read_text("utf-8") for part in (*SHARED, name))
-        head, _, rest = body.partition("\n") if body.startswith("#!") else ("", "", body)
-        self.source = "\n".join([*([head] if head else []), *shared, rest])
+        text = (SOURCES / f"{name}.lua").read_text("utf-8")
+        head, _, rest = text.partition("\n") if text.startswith("#!") else ("", "", text)
+        parts = [*_included(rest, {}).items(), (name, rest)]
+        self.source = "\n".join([*([head] if head else []), *(part for _, part in parts)])
         self.digest = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
-        self._parts = (*SHARED, name)
-        before = accumulate((part.count("\n") + 1 for part in shared), initial=len([head] if head else []))
-        *starts, last = before
+        self._parts = [part for part, _ in parts]
+        lines = (part.count("\n") + 1 for _, part in parts[:-1])
+        *starts, last = accumulate(lines, initial=len([head] if head else []))
         self._starts = [*starts, last - bool(head)]  # lines above each part; its own first line is the head
 
     def origin(self, line: int) -> str:
         """The file and line of this line of the whole, for instance `relay/store/scripts/accept.lua:49`."""
         start, part = max((start, part) for part, start in zip(self._parts, self._starts, strict=True) if start < line)
         return f"relay/store/scripts/{part}.lua:{line - start}"
+
+
+def _included(text: str, before: dict[str, str]) -> dict[str, str]:
+    """The parts that this text includes, each behind those that it includes itself; `before` are there already."""
+    for name in INCLUDE.findall(text):
+        if (part := f"include/{name}") not in before:
+            source = (SOURCES / f"{part}.lua").read_text("utf-8")
+            _included(source, before)
+            before[part] = source
+    return before
 
 
 class Scripts:

@@ -140,7 +140,7 @@ def _sender(event: Event) -> str:
 
 
 def _urgency(event: Event, *, terminal: bool) -> str:
-    """Its place among what is due (`URGENCIES` in lib.lua)."""
+    """Its place among what is due (`URGENCIES` in scripts/include/queues.lua)."""
     if terminal:
         return "1"
     if event.name == "operation.stalled":

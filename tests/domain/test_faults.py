@@ -93,14 +93,14 @@ async def test_an_event_that_relay_fails_on_is_kept_shown_and_replayed_once_it_i
         "1 event waits because relay itself failed; see `relay dead list`"
     )
     listed, shown = await dead(running_stage, "list"), await dead(running_stage, "show", name)
-    told = "relay itself failed on it: LuaError at relay/store/scripts/accept.lua:"
+    told = "relay itself failed on it: LuaError at relay/store/scripts/include/order.lua:"
     assert told in " ".join(listed.out.split())
     assert told in shown.out
     assert json.loads((await dead(running_stage, "show", name, "--json")).out)["fault"] is True
 
     unmended = await dead(running_stage, "replay", name)
     assert unmended.status == 1
-    assert "relay itself still fails on it: LuaError at relay/store/scripts/accept.lua:" in unmended.err
+    assert "relay itself still fails on it: LuaError at relay/store/scripts/include/order.lua:" in unmended.err
 
     await running_stage.around.store.redis.delete(BROKEN)
     mended = await dead(running_stage, "replay", name)

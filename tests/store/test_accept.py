@@ -20,7 +20,7 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room
 
-SCRIPT = Path("relay/store/scripts/accept.lua").read_text("utf-8").splitlines()
+SCRIPT = Path("relay/store/scripts/include/order.lua").read_text("utf-8").splitlines()
 
 
 async def test_an_event_reaches_every_target(store: Store) -> None:
@@ -222,7 +222,7 @@ async def test_what_the_script_cannot_do_with_one_event_is_told_with_its_place(s
 
     assert isinstance(answers[0], HandlingFailed)
     file, _, line = answers[0].where.partition(":")
-    assert (answers[0].kind, file) == ("LuaError", "relay/store/scripts/accept.lua")
+    assert (answers[0].kind, file) == ("LuaError", "relay/store/scripts/include/order.lua")
     assert "plan.retry < was.retry" in SCRIPT[int(line) - 1]
     assert getattr(answers[1], "status", None) == "accepted"
 

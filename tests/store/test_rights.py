@@ -114,7 +114,7 @@ async def test_a_whole_relay(server: RedisServer, administrator: Redis) -> None:
 
 
 async def test_every_command_of_the_scripts_is_among_them(administrator: Redis) -> None:
-    scripts = (ROOT / "relay" / "store" / "scripts").glob("*.lua")
+    scripts = (ROOT / "relay" / "store" / "scripts").rglob("*.lua")
     commands = {name.lower() for script in scripts for name in re.findall(r"call\(\s*'([A-Z]+)'", script.read_text())}
     allowed = {"time"}
     for category in ("read", "write"):

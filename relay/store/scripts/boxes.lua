@@ -1,5 +1,6 @@
 -- boxes: digests that are due without an event, and those that are sent before their time.
 -- KEYS[1] the ledger. ARGV from 3: verb, arguments.
+--- @include "bundles"
 local verbs = {}
 
 -- The window's digest is sent even if nothing comes in: a second call finds it there. Answers 1 if it was made.

@@ -3,28 +3,18 @@
 -- KEYS[1] the ledger. ARGV from 3: channel, n, lease (ms), worker, token.
 -- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see plan.py).
 -- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms).
+--- @include "leases"
+--- @include "limits"
+--- @include "removed"
+--- @include "overflow"
+--- @include "pulses"
+--- @include "watched"
+--- @include "suppressions"
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local quiet = cjson.decode(ARGV[8] or '{}')
 local SCAN = 200
 local PARKED_FROM = 1000 -- ms: a shorter pause is waited for in the queue
 local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its workers
-
--- A lease ran out: its worker died or lost touch. Before the begin-marker nothing was sent. After it nobody
--- knows; an edit may be repeated freely, a new message once.
-local function reap(id)
-  redis.call('ZREM', LEASES, id)
-  local d = redis.call('HMGET', delivery_key(id), 'sending', 'kind', 'lane', 'operation', 'destination', 'lease')
-  if not d[2] then return end
-  redis.call('HSET', delivery_key(id), 'lapsed', d[6]) -- its receipt may come yet
-  note(d[4], 'lease lapsed', d[5], d[1] == '1' and 'outcome unknown' or 'not sent')
-  if d[1] == '1' and not (converges(d[2]) and redis.call('HGET', thread_key(d[3]), 'posted')) then
-    count('unknown_outcomes')
-    if redis.call('HINCRBY', delivery_key(id), 'unknowns', 1) > 1 then
-      return bury(id, 'outcome_unknown', 'two attempts ended without an answer; it may have arrived')
-    end
-  end
-  requeue(id, now)
-end
 
 if redis.call('ZSCORE', PULSES, worker) then pulse(worker, lease_ms) end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 50)) do reap(id) end
@@ -32,7 +22,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0,
 -- Obsolete once the run has ended.
 local PASSING = {['operation.progress'] = true, ['operation.stalled'] = true, ['operation.recovered'] = true}
 
-local function outdated(id, kind, lane, seq, name, operation)
+local function stale_reason(id, kind, lane, seq, name, operation)
   local thread = redis.call('HMGET', thread_key(lane), 'waiting', 'posted_seq', 'posted_of')
   if converges(kind) and thread[1] and thread[1] ~= id then return 'newer state' end
   if BOXED[kind] or kind == 'rolling' and not redis.call('HGET', thread_key(lane), 'posted') then
@@ -51,8 +41,6 @@ local function outdated(id, kind, lane, seq, name, operation)
   end
 end
 
-local blocked = {} -- per limit: how many of this scan wait for it, so that they queue up behind each other
-
 local function paused(scope) return math.max(paused_until(scope) - now, 0) end
 
 -- The pause of something broken is over: this delivery goes ahead to probe, and the others wait for its success.
@@ -61,35 +49,12 @@ local function probe(scope)
   if redis.call('HGET', key, 'probe') then redis.call('HSET', key, 'until', now + lease_ms, 'at', now) end
 end
 
--- Never before now; and where it is later than a full burst makes it, the clock was set back: it begins anew.
-local function next_slot(limit)
-  local at = tonumber(redis.call('GET', P .. 'rate:' .. limit[1]) or '0')
-  return at > now + limit[2] * limit[3] + 1 and now or math.max(at, now)
-end
-
--- GCRA: `at` is when the limit's next free slot would be if all of its burst were used. The last `reserve` of the
--- burst are for outcomes: however many runs report their progress, an end is told at once.
-local function limited(limit, urgency)
-  local name, period, burst = limit[1], limit[2], limit[3] - (urgency == '1' and 0 or limit[4] or 0)
-  local at = next_slot(limit)
-  local wait = math.max(0, at - (burst - 1) * period - now)
-  if wait == 0 then return 0 end
-  blocked[name] = (blocked[name] or -1) + 1
-  return wait + blocked[name] * period
-end
-
-local function spend(limit)
-  local key = P .. 'rate:' .. limit[1]
-  local at = next_slot(limit) + limit[2]
-  redis.call('SET', key, at, 'PX', math.ceil(at - now) + 1000)
-end
-
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
                 'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed'}
 
 -- A new message that nobody wants now becomes an entry of what is told together later: in quiet hours, or above the cap
 -- on new messages. What may have arrived already is not begun anew by that; in quiet hours it is told again then.
-local function instead(id, d)
+local function divert(id, d)
   if d.edit or BOXED[d.kind] then return false end
   local hours = quiet[d.destination] or quiet['*']
   hours = hours and hours[1] <= now and now < hours[2] and hours
@@ -105,9 +70,9 @@ local function instead(id, d)
     local box = box_id('quiet', d.destination, d.address, hours[1], hours[2])
     if not sealed(box) then
       open_box(box, 'quiet', d, hours[1], hours[2])
-      put(box, d.operation)
+      add_entry(box, d.operation)
       keep_box(box, hours[2])
-      set_aside(id, d, 'quiet_hours')
+      move_to_bundle(id, d, 'quiet_hours')
       return true
     end
   end
@@ -118,7 +83,7 @@ local function instead(id, d)
 end
 
 -- How long it waits (ms) and, where that is for something that is paused, for what.
-local function wait_of(d)
+local function blocked_for(d)
   local limits = d.calls[d.edit and 'edit' or 'new']
   d.scopes = {'destination:' .. d.destination .. '/' .. d.address}
   if not d.calls.own then table.insert(d.scopes, 1, 'channel:' .. channel) end
@@ -153,7 +118,7 @@ local function history(d)
   return ordered, tonumber(all.seq or '0')
 end
 
-local function take(id, d, set)
+local function lease(id, d, set)
   local known, seq = history(d)
   local body = d.event ~= '' and redis.call('HGET', P .. 'event:' .. d.event, 'body') or ''
   local box = BOXED[d.kind] or d.kind == 'rolling'
@@ -186,46 +151,6 @@ local function take(id, d, set)
           d.lane, d.limits}
 end
 
--- The newest configuration has no such destination, or not this address of it: perhaps a person was taken out. A newer
--- relay may have it, so this waits like anything that is paused: parked, with one that looks each minute. Three days
--- after the first of them it is a dead letter, here or by housekeeping (parking.lua).
-local announced = redis.call('EXISTS', P .. 'destinations') == 1
-local REMOVED_RECHECK, REMOVED_KEPT = 60000, 3 * DAY
-
-local function configured(d)
-  for _, name in ipairs({d.destination .. '\0' .. d.address, d.destination .. '\0*'}) do
-    if redis.call('HEXISTS', P .. 'destinations', name) == 1 then return true end
-  end
-end
-
-local function removed(id, d, set)
-  local scope = removed_scope(d.destination, d.address)
-  local key = P .. 'pause:' .. scope
-  if not announced or configured(d) then
-    if not d.removed then return false end
-    redis.call('HDEL', delivery_key(id), 'removed')
-    if redis.call('DEL', key) == 1 then look_at(place_of(channel, scope)) end -- the others follow
-    return false
-  end
-  if not d.removed then
-    redis.call('HSET', delivery_key(id), 'removed', now)
-    note(d.operation, 'waits', d.destination, 'destination_removed', d.address)
-  end
-  redis.call('HSETNX', key, 'since', now)
-  local since = math.min(tonumber(redis.call('HGET', key, 'since')), now) -- the clock may have been set back
-  local from = math.max(since, tonumber(d.created))
-  redis.call('HSET', P .. 'removed', d.destination .. '\0' .. d.address, now)
-  local till = now + REMOVED_RECHECK - RECHECK -- it is looked at `RECHECK` after that
-  redis.call('HSET', key, 'until', till, 'at', now, 'since', since, 'reason', 'destination_removed', 'probe', 1)
-  redis.call('PEXPIRE', key, 7 * DAY)
-  if now - from > REMOVED_KEPT then
-    bury_removed(id)
-    return true
-  end
-  park(id, set, channel, scope, from, till)
-  return true
-end
-
 local function claim(id, set)
   local row = redis.call('HMGET', delivery_key(id), unpack(FIELDS))
   if not row[1] then
@@ -235,7 +160,7 @@ local function claim(id, set)
   local d = {}
   for i, name in ipairs(FIELDS) do d[name] = row[i] end
   d.seq, d.claims, d.attempts = tonumber(d.seq), tonumber(d.claims), tonumber(d.attempts)
-  local why = suppressed(d.destination, d.address) or outdated(id, d.kind, d.lane, d.seq, d.name, d.operation)
+  local why = suppressed(d.destination, d.address) or stale_reason(id, d.kind, d.lane, d.seq, d.name, d.operation)
   if why then
     if BOXED[d.kind] then seal(id, d.destination, d.address) end
     supersede(id, d.operation, d.destination, d.lane, why)
@@ -257,8 +182,8 @@ local function claim(id, set)
   d.edit = converges(d.kind) and redis.call('HGET', thread_key(d.lane), 'posted')
   d.calls, d.channel = calls, channel
   if removed(id, d, set) then return nil end
-  if instead(id, d) then return nil end
-  local wait, scope = wait_of(d)
+  if divert(id, d) then return nil end
+  local wait, scope = blocked_for(d)
   if scope and wait > PARKED_FROM then
     park(id, set, channel, scope, d.created, now + wait)
     return nil
@@ -268,7 +193,7 @@ local function claim(id, set)
     redis.call('ZADD', set, now + wait, id)
     return nil
   end
-  return take(id, d, set)
+  return lease(id, d, set)
 end
 
 -- The answer to an earlier call with this token was lost on its way: it is given again, nothing more is taken.

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- dead letters: replay or drop. KEYS[1] the ledger. ARGV from 3: verb, then ids. Answers the number done.
 -- A second replay of the same letter finds it no longer dead: it happens once.
+--- @include "outcomes"
 local verb, done = ARGV[3], 0
 for i = 4, #ARGV do
   local id = ARGV[i]

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- parking: what waits for something broken, or for a channel that is gone, is given up in the end.
 -- KEYS[1] the ledger. ARGV from 3: verb, arguments. Answers how many were given up; `most` of them, and there are more.
+--- @include "parking"
 local verbs = {}
 
 -- All places are to be looked at: pauses were lifted.

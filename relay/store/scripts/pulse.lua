@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
 -- pulse: a sign of life. KEYS[1] the ledger. ARGV from 3: verb, arguments.
+--- @include "pulses"
 local verbs = {}
 
 local SET_BACK = 5000 -- ms; less than that, and waiting is simpler

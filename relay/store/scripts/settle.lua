@@ -3,29 +3,11 @@
 -- KEYS[1] the ledger. ARGV from 3: lease (ms), then one JSON request each: {"verb", "id", "lease", …}.
 -- Answers 'ok', 'stale' where the lease is no longer the worker's, or an error that leaves the lease to lapse.
 -- Every verb may be repeated, and a fault in one request never touches its neighbours.
+--- @include "outcomes"
+--- @include "pauses"
+--- @include "overflow"
+--- @include "suppressions"
 local lease_ms = tonumber(ARGV[3])
-
-local function pause(request)
-  for _, p in ipairs(request.pauses or {}) do
-    local ms = math.min(p.ms, DAY) -- whatever the other side asks for
-    local key, till = P .. 'pause:' .. p.scope, now + ms
-    local was = math.min(paused_until(p.scope), now + DAY)
-    redis.call('HSET', key, 'until', math.max(till, p.probe and 0 or was), 'reason', p.reason, 'at', now)
-    redis.call('HSETNX', key, 'since', now)
-    if p.probe then redis.call('HSET', key, 'probe', 1) end
-    if p.probe and p.scope:match('^limit:') then redis.call('SADD', HOLDS, p.scope) end
-    redis.call('PEXPIRE', key, ms + 7 * DAY)
-    if not p.probe then redis.call('PEXPIRE', key, math.max(till, was) - now + 1000) end
-  end
-end
-
--- It is parked then, and comes back with the others, also where the throttle is lifted before its time.
-local function held_long(request)
-  for _, p in ipairs(request.pauses or {}) do
-    if p.probe and p.scope:match('^limit:') then return true end
-  end
-  return false
-end
 
 -- What the next digest compares itself with. One that is settled late does not replace a newer one.
 local function keep(kept, destination, address)
@@ -41,27 +23,6 @@ local function keep(kept, destination, address)
     if name:match('^[cf]:') and name:sub(3) < kept.oldest then redis.call('HDEL', key, name) end
   end
   redis.call('PEXPIRE', key, 60 * DAY)
-end
-
--- own: it was sent with a credential of its own, which says nothing about the channel's.
-local function resume(channel, destination, address, own)
-  local scopes = {'destination:' .. destination .. '/' .. address}
-  if not own then scopes[2] = 'channel:' .. channel end
-  for _, scope in ipairs(scopes) do
-    if redis.call('DEL', P .. 'pause:' .. scope) == 1 then look_at(place_of(channel, scope)) end
-  end
-end
-
--- Long throttles end with what got through under them. Shorter ones end by the clock.
-local function lift_holds(channel, calls)
-  if redis.call('EXISTS', HOLDS) == 0 then return end
-  for _, limit in ipairs(calls) do
-    local scope = 'limit:' .. limit[1]
-    if redis.call('SREM', HOLDS, scope) == 1 then
-      redis.call('DEL', P .. 'pause:' .. scope)
-      look_at(place_of(channel, scope))
-    end
-  end
 end
 
 local verbs = {}
@@ -90,7 +51,7 @@ function verbs.complete(id, request)
     if request.new then redis.call('HSET', thread, 'posted', now, 'posted_seq', d[5], 'posted_of', d[1]) end
     for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
     redis.call('HSET', thread, 'sent', now, 'done', request.lease)
-    if request.new then leave_list(d[3], d[1]) end
+    if request.new then remove_entry(d[3], d[1]) end
     redis.call('PEXPIRE', thread, KEEP_OPERATION)
     -- What came in meanwhile keeps its distance from this edit, unless it is the outcome.
     local waiting = redis.call('HGET', thread, 'waiting')

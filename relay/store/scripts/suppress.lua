@@ -1,6 +1,7 @@
 -- suppress: put an address on the list of those that are not written to, or take it off.
 -- KEYS[1] the ledger. ARGV from 3: add, destination or *, address, reason, detail; or remove, destination or *,
 -- address, and the reason that it must have ('' for any). Answers 1 if the list changed; a second call finds it done.
+--- @include "suppressions"
 local verb, destination, address, reason = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 if verb == 'add' then return suppress(destination, address, reason, ARGV[7]) end
 local name = suppression(destination, address)

@@ -3,6 +3,7 @@
 -- the log stay as long as the operation.
 -- It frees memory, so a full Redis runs it too. KEYS[1] the ledger. ARGV from 3: at most so many, and how long
 -- after its outcome a run is remembered (ms). Answers how many it saw.
+--- @include "watched"
 local left = math.max(tonumber(ARGV[4]) - KEEP_DOCUMENTS, DAY)
 local LOG_KEPT = 10 -- lines of what happened that are left
 local PARTS = {'^doc:', '^seq:', '^says:', '^gate:', '^watch:', '^entry$', '^lanes$', '^buried$', '^kept$', '^ids$', '^many$'}
@@ -56,7 +57,7 @@ local function trim(operation)
   local alive = redis.call('PTTL', key)
   shrink(key, PARTS)
   redis.call('HSET', key, 'many', 1)
-  -- Another one's run of this id goes on, and is found by this key (accept.lua, keep_apart).
+  -- Another one's run of this id goes on, and is found by this key (links.lua, keep_apart).
   redis.call('PEXPIRE', key, redis.call('HEXISTS', key, 'apart') == 1 and math.max(alive, left) or left)
   redis.call('LTRIM', P .. 'log:' .. operation, -LOG_KEPT, -1)
   redis.call('PEXPIRE', P .. 'log:' .. operation, left)

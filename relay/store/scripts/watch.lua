@@ -1,6 +1,7 @@
 -- watch: which runs the watchdog looks at now, and when again. What it makes of them, relay/policy/watchdog.py says.
 -- Without allow-oom: a full Redis takes no events, so it must not find the runs silent either.
 -- KEYS[1] the ledger. ARGV from 3: verb, arguments.
+--- @include "watched"
 local verbs = {}
 
 -- The pulse of all processes together. gap, grace (ms): after more than `gap` without a tick relay was away, and what

@@ -1,7 +1,9 @@
--- Signs of life, and of a clock that was set back. Behind lib.lua in front of every script.
+-- Signs of life, and of a clock that was set back.
 -- One a second from each process. A process without one for PULSE_LIFE is dead, and what it held comes
 -- back without waiting for the lease. Where nobody gave a sign, Redis was away: that time counts as PULSE_GAP, and who
 -- holds something may settle it first.
+--- @include "queues"
+--- @include "watched"
 local PULSES = P .. 'pulses'
 local PULSE_GAP, PULSE_LIFE = 2000, 4000
 

@@ -1,6 +1,7 @@
--- Parking: what waits for something broken. Behind lib.lua in front of every script.
+-- Parking: what waits for something broken.
 -- A delivery whose channel, destination or limit is paused for long leaves the queue, so that nobody looks at it again
 -- and again. {relay}:parking says when to look at each place: at the end of its pause, or at once when that is lifted.
+--- @include "outcomes"
 local CHUNK = 500 -- so many come back in one step: a claim stays quick
 local RECHECK = 1000 -- ms; a place whose probe was lost sends the next one after so long
 
@@ -26,7 +27,7 @@ local function park(id, set, channel, scope, created, till)
   redis.call('ZADD', PARKING, 'LT', till + RECHECK, place) -- later than the probe, which stays in the queue
 end
 
--- What waits because the newest configuration does not have whom it is for (claim.lua, removed).
+-- What waits because the newest configuration does not have whom it is for (removed.lua).
 local REMOVED = 'removed:'
 local function removed_scope(destination, address) return REMOVED .. destination .. '/' .. address end
 

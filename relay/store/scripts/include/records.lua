@@ -1,5 +1,5 @@
--- Records: a hash that is read once and written once in a step, however many look at it. Behind lib.lua in front of every
--- script. Nothing of a record is in Redis before `write`: an event that fails half-way has changed none.
+-- Records: a hash that is read once and written once in a step, however many look at it. Nothing of a record is in Redis before `write`: an event that fails half-way has changed none.
+--- @include "keys"
 local records = {} -- by key
 local unwritten = {} -- those of them that changed since they were written
 

@@ -1,7 +1,9 @@
--- Boxes: entries that are told together. Behind lib.lua in front of every script.
+-- Boxes: entries that are told together.
 -- A box is one stretch of time at one address: a digest's window, quiet hours, or new messages above the cap. The box of
 -- a digest or of quiet hours has a delivery of the same id, made with it and due at its end. Its first claim seals it:
 -- nothing joins it any more, so every attempt tells the same, and what comes later goes into the next one.
+--- @include "deliveries"
+--- @include "records"
 local BOX_KEPT = 40 * DAY -- longer than a dead letter, which needs its entries
 local ROLLING_INTERVAL = 15000
 local EPISODES = 6 -- after so many of the cap's periods another rolling message begins, where people see it
@@ -46,7 +48,7 @@ local function open_box(box, kind, where, from, to)
 end
 
 -- The operation's newest state goes in, over what the box knew of it. True if it is new there.
-local function put(box, operation)
+local function add_entry(box, operation)
   return redis.call('HSET', entries_key(box), operation, operation_record(operation):get('entry')) == 1
 end
 
@@ -70,66 +72,10 @@ local function seal(box, destination, address)
 end
 
 -- A queued delivery that becomes an entry of a box instead.
-local function set_aside(id, d, reason)
+local function move_to_bundle(id, d, reason)
   count('pending', -1)
   count('held:' .. reason)
   note(d.operation, 'held', d.destination, reason)
   leave_lane(id, d.lane)
   forget(id)
-end
-
--- The rolling message is like a live one: a delivery means "show what is in the box", and one at most waits.
-local function roll(box)
-  local b = redis.call('HMGET', box_key(box), 'destination', 'channel', 'address', 'limits')
-  local t = redis.call('HMGET', thread_key(box), 'waiting', 'posted', 'sent')
-  if not b[1] then return end
-  redis.call('HSET', box_key(box), 'to', now)
-  if t[1] then return end
-  local number = redis.call('HINCRBY', box_key(box), 'shown', 1)
-  local spec = {operation = box, destination = b[1], channel = b[2], address = b[3], kind = 'rolling', name = 'roundup',
-                lane = box, limits = b[4], event = '', urgent = '', seq = number,
-                due = t[2] and math.max(now, tonumber(t[3] or '0') + ROLLING_INTERVAL) or now}
-  create(box .. '-' .. number, spec)
-  redis.call('HSET', thread_key(box), 'spec', cjson.encode(spec), 'interval', ROLLING_INTERVAL)
-  redis.call('PEXPIRE', thread_key(box), KEEP_OPERATION)
-end
-
--- The run has a message of its own, or stands in a newer list.
-local function leave_list(lane, operation, but)
-  local box = redis.call('HGET', thread_key(lane), 'box')
-  if not box or box == but then return end
-  redis.call('HDEL', thread_key(lane), 'box')
-  if redis.call('HDEL', entries_key(box), operation) == 1 then roll(box) end
-end
-
--- Whether another new message would be one too many in its conversation; a lane that was let through once stays so.
-local function over_cap(d, cap)
-  local most, per, key = cap[1], cap[2], P .. 'roots:' .. d.channel .. '/' .. d.address
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - per)
-  redis.call('ZREMRANGEBYSCORE', key, '(' .. now, '+inf') -- from before the clock was set back
-  if redis.call('ZSCORE', key, d.lane) then return false end
-  if d.loud ~= '1' and redis.call('ZCARD', key) >= most then return true end
-  redis.call('ZADD', key, now, d.lane)
-  redis.call('PEXPIRE', key, math.ceil(per))
-  return false
-end
-
--- A new message above the cap: the run joins the list that one rolling message shows.
-local function overflow(id, d, cap)
-  local pointer = P .. 'overflow:' .. redis.sha1hex(d.destination .. '\0' .. d.address)
-  local box = redis.call('GET', pointer)
-  local b = box and redis.call('HMGET', box_key(box), 'from', 'added')
-  if not b or not b[2] or now - b[1] > EPISODES * cap[2] or now - b[2] > cap[2] then
-    box = box_id('overflow', d.destination, d.address, now, now)
-  end
-  redis.call('SET', pointer, box, 'PX', math.ceil(cap[2]))
-  redis.call('HSET', box_key(box), 'added', now)
-  describe_box(box, 'overflow', d, now, now)
-  put(box, d.operation)
-  keep_box(box, now)
-  leave_list(d.lane, d.operation, box)
-  redis.call('HSET', thread_key(d.lane), 'box', box)
-  redis.call('PEXPIRE', thread_key(d.lane), KEEP_OPERATION)
-  set_aside(id, d, 'overflow')
-  roll(box)
 end

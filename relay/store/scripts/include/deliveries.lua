@@ -1,0 +1,58 @@
+-- Deliveries: made, joined to their lane, and forgotten.
+--- @include "ledger"
+--- @include "lanes"
+
+-- These show what is so when they are sent: a newer one replaces an older one, and one that is repeated does no harm.
+local function converges(kind) return kind == 'live' or kind == 'rolling' end
+
+-- The delivery is over: its memory is freed, and the event's body with the last one that needed it.
+local function forget(id)
+  local d = redis.call('HMGET', delivery_key(id), 'channel', 'event', 'kind')
+  if d[1] then leave_queues(id, d[1]) end
+  redis.call('DEL', delivery_key(id))
+  if d[3] == 'digest' or d[3] == 'roundup' then -- that it was sealed is known a while longer than anybody comes late
+    redis.call('DEL', P .. 'entries:' .. id)
+    redis.call('PEXPIRE', P .. 'box:' .. id, 3 * DAY)
+  end
+  if d[2] and d[2] ~= '' and redis.call('HINCRBY', P .. 'event:' .. d[2], 'refs', -1) <= 0 then
+    redis.call('DEL', P .. 'event:' .. d[2])
+  end
+end
+
+local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}
+
+local known_channels = {} -- in this step
+
+-- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
+-- urgent ('1' to '3' as in URGENCIES, or true for '1'), seq, due; passes: quiet hours, loud: the cap on new messages;
+-- created, if its age does not count from now.
+local function create(id, spec)
+  -- An event that failed half-way is made again, under the same ids. What has left with less than it says is another.
+  local was = redis.call('HMGET', delivery_key(id), 'lease', 'died')
+  local again = was[1] == '' and not was[2]
+  if was[1] and not again then return create(id .. '-again', spec) end
+  local urgency = spec.urgent == true and '1' or spec.urgent or ''
+  local row = {'event', spec.event, 'urgent', urgency, 'seq', spec.seq, 'due', spec.due,
+               'created', spec.created or now, 'dated', now, 'attempts', 0, 'claims', 0, 'unknowns', 0, 'lease', '', 'sending', '',
+               'passes', spec.passes and '1' or '', 'loud', spec.loud and '1' or ''}
+  for _, name in ipairs(DELIVERY) do
+    row[#row + 1] = name
+    row[#row + 1] = spec[name]
+  end
+  redis.call('HSET', delivery_key(id), unpack(row))
+  if not known_channels[spec.channel] then redis.call('SADD', CHANNELS, spec.channel) end
+  known_channels[spec.channel] = true
+  count('accepted')
+  count(again and 'superseded' or 'pending')
+  if converges(spec.kind) then redis.call('HSET', thread_key(spec.lane), 'waiting', id) end
+  if again and redis.call('LPOS', lane_key(spec.lane), id) then return make_due(id) end
+  join_lane(id, spec.lane, {channel = spec.channel, urgency = urgency, due = spec.due})
+end
+
+local function supersede(id, operation, destination, lane, why)
+  count('pending', -1)
+  count('superseded')
+  note(operation, 'superseded', destination, why)
+  leave_lane(id, lane)
+  forget(id)
+end

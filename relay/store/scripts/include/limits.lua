@@ -1,0 +1,27 @@
+-- Rate limits.
+--- @include "parking"
+
+local blocked = {} -- per limit: how many of this scan wait for it, so that they queue up behind each other
+
+-- Never before now; and where it is later than a full burst makes it, the clock was set back: it begins anew.
+local function next_slot(limit)
+  local at = tonumber(redis.call('GET', P .. 'rate:' .. limit[1]) or '0')
+  return at > now + limit[2] * limit[3] + 1 and now or math.max(at, now)
+end
+
+-- GCRA: `at` is when the limit's next free slot would be if all of its burst were used. The last `reserve` of the
+-- burst are for outcomes: however many runs report their progress, an end is told at once.
+local function limited(limit, urgency)
+  local name, period, burst = limit[1], limit[2], limit[3] - (urgency == '1' and 0 or limit[4] or 0)
+  local at = next_slot(limit)
+  local wait = math.max(0, at - (burst - 1) * period - now)
+  if wait == 0 then return 0 end
+  blocked[name] = (blocked[name] or -1) + 1
+  return wait + blocked[name] * period
+end
+
+local function spend(limit)
+  local key = P .. 'rate:' .. limit[1]
+  local at = next_slot(limit) + limit[2]
+  redis.call('SET', key, at, 'PX', math.ceil(at - now) + 1000)
+end

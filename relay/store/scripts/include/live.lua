@@ -1,0 +1,78 @@
+-- Live messages: one for each operation at an address, which is kept true.
+--- @include "messages"
+--- @include "gates"
+--- @include "suppressions"
+
+-- The live message of a target: what waits, what is on its way, when it was posted and last edited, and whether its lane is
+-- known.
+local function thread_of(target)
+  return redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted', 'sent', 'interval')
+end
+
+-- A reply gives the edit that comes with it so long to be the first, and no longer. Where the message turns out to be
+-- gone, a new one tells everything, and the reply has nothing to add.
+local EDIT_FIRST = 3000 -- ms
+
+-- A delivery that waits shows this event as well. An outcome need not wait for the time that was planned, and what is
+-- looked at anew leaves whatever it was parked for.
+local function join(plan, target, waiting, seq, wanted)
+  local key = delivery_key(waiting)
+  local d = redis.call('HMGET', key, 'due', 'dated', 'kind', 'attempts', 'urgent', 'lapsed', 'parked')
+  local was = due_by_now(waiting, tonumber(d[1]), tonumber(d[2] or '0'), d[3])
+  local due = plan.urgent and now or math.min(was, math.max(wanted, now))
+  if tonumber(d[4]) > 0 and not plan.urgent then due = was end -- its back-off holds
+  local urgency = URGENCY[plan.urgency] < URGENCY[d[5]] and plan.urgency or d[5]
+  local set = {'seq', seq, 'name', plan.name, 'urgent', urgency, 'due', due, 'dated', now}
+  for _, name in ipairs({'passes', 'loud'}) do
+    if target[name] then
+      set[#set + 1] = name
+      set[#set + 1] = '1'
+    end
+  end
+  redis.call('HSET', key, unpack(set))
+  if d[6] then redis.call('HDEL', key, 'lapsed') end -- a late receipt is of an older state than this
+  if d[7] or due ~= tonumber(d[1]) or urgency ~= d[5] then make_due(waiting) end
+  count('accepted')
+  count('superseded')
+end
+
+-- live: at most one delivery waits in the lane; it means "show the present state", so a newer event joins it.
+-- Answers the references to the event's body; nil if it is told after the quiet hours.
+local function upsert_live(plan, target, o, seq, t)
+  local thread = thread_key(target.lane)
+  local waiting, flying, posted = t[1], t[2], t[3]
+  local sent = math.min(tonumber(t[4] or '0'), now) -- the clock may have been set back since; so below
+  local spec = spec_of(plan, target, seq, 'live')
+  local grouped = target.batch_lane == target.lane
+    or target.batch_lane and redis.call('EXISTS', thread_key(target.batch_lane)) == 1
+  if not plan.urgent then
+    -- The end of a phase waits for the start of the next, which says more.
+    local patience = plan.phase_end and plan.urgency == '' and target.min_interval or 0
+    if posted then spec.due = math.max(now + patience, sent + target.min_interval)
+    elseif target.reply then spec.due = now
+    else spec.due = math.max(now, math.min(o:number('first'), now) + target.post_after) end
+  end
+  if not (waiting or flying or posted) and target.quiet and spec.due < target.quiet[2] and hold_for_quiet_hours(plan, target) then
+    return nil
+  end
+  if waiting then
+    join(plan, target, waiting, seq, spec.due)
+  else
+    create(target.id, spec)
+  end
+  redis.call('HSET', thread, 'spec', cjson.encode(spec), 'interval', target.min_interval)
+  if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
+  local reply = target.reply and (not grouped or claim_batch_reply(plan, target.batch_lane))
+  if reply and (posted or flying) then
+    if muted(o, target) then
+      count('accepted')
+      count('held:muted')
+      note(plan.operation, 'held', target.destination, 'muted')
+      return 0
+    end
+    local beside = spec_of(plan, target, seq, 'reply')
+    beside.due = now + EDIT_FIRST
+    return enqueue(target.id .. '-reply', plan, target, beside)
+  end
+  return 0
+end

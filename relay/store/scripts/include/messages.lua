@@ -1,0 +1,70 @@
+-- New messages, and replies in the thread of the batch.
+--- @include "entries"
+--- @include "deliveries"
+--- @include "outcomes"
+
+local function spec_of(plan, target, seq, kind)
+  return {operation = plan.operation, destination = target.destination, channel = target.channel,
+          address = target.address, kind = kind, name = plan.name, limits = target.limits,
+          lane = kind == 'reply' and replies_of(target.lane) or target.lane,
+          event = kind == 'live' and '' or plan.event, urgent = plan.urgency, seq = seq, due = now,
+          passes = target.passes, loud = target.loud}
+end
+
+-- A new message, now or after the quiet hours. Answers how many references to the event's body that makes.
+local function enqueue(id, plan, target, spec)
+  if hold_for_quiet_hours(plan, target) then return 0 end
+  create(id, spec)
+  return 1
+end
+
+-- A terminal event does not wait for the retry of a progress message that it makes pointless.
+local function expedite(lane)
+  local head = redis.call('LINDEX', lane_key(lane), 0)
+  if head and field(head, 'name') == 'operation.progress' and field(head, 'lease') == '' then
+    set_due(head, now)
+    make_due(head)
+  end
+end
+
+-- live: nobody is told of it here, and why: its priority is for the digest, or its batch speaks for it. A message
+-- that stands, or is on its way, is kept true all the same.
+local function shown_elsewhere(plan, target, t)
+  if not target.live or not plan.rank then return nil end
+  if t[2] or t[3] then return nil end
+  local member = target.batch_lane and target.batch_lane ~= target.lane
+  if member and redis.call('EXISTS', thread_key(target.batch_lane)) == 1 then
+    if t[1] then
+      if field(t[1], 'urgent') == '1' then return nil end
+      supersede(t[1], plan.operation, target.destination, target.lane, 'told by its batch')
+    end
+    return 'batch'
+  end
+  if not target.root and not t[1] then return target.beside and 'told_beside' or 'low_priority' end
+end
+
+-- A mishap of one member is told in the thread of its batch once: by the operation's own event or by the batch's,
+-- whichever comes first.
+local function claim_batch_reply(plan, lane)
+  if not plan.member then return true end
+  return redis.call('HSETNX', thread_key(lane), 'told:' .. plan.member, now) == 1
+end
+
+-- The first message is due now: there is news below it.
+local function expedite_root(lane)
+  local t = redis.call('HMGET', thread_key(lane), 'waiting', 'flying', 'posted')
+  if t[1] and not t[2] and not t[3] and field(t[1], 'attempts') == '0' then
+    set_due(t[1], now)
+    make_due(t[1])
+  end
+end
+
+-- What an operation tells in its batch's thread; nil if that says it already, else as `speak`.
+local function reply_in_batch(plan, target, seq)
+  if not target.batch_reply or not claim_batch_reply(plan, target.batch_lane) then return nil end
+  local spec = spec_of(plan, target, seq, 'reply')
+  spec.lane = replies_of(target.batch_lane)
+  local references = enqueue(target.id .. '-batch', plan, target, spec)
+  if references > 0 then expedite_root(target.batch_lane) end
+  return references
+end

@@ -1,0 +1,43 @@
+-- What is for somebody whom the newest configuration does not have.
+--- @include "parking"
+--- @include "outcomes"
+
+-- The newest configuration has no such destination, or not this address of it: perhaps a person was taken out. A newer
+-- relay may have it, so this waits like anything that is paused: parked, with one that looks each minute. Three days
+-- after the first of them it is a dead letter, here or by housekeeping (parking.lua).
+local announced = redis.call('EXISTS', P .. 'destinations') == 1
+local REMOVED_RECHECK, REMOVED_KEPT = 60000, 3 * DAY
+
+local function configured(d)
+  for _, name in ipairs({d.destination .. '\0' .. d.address, d.destination .. '\0*'}) do
+    if redis.call('HEXISTS', P .. 'destinations', name) == 1 then return true end
+  end
+end
+
+local function removed(id, d, set)
+  local scope = removed_scope(d.destination, d.address)
+  local key = P .. 'pause:' .. scope
+  if not announced or configured(d) then
+    if not d.removed then return false end
+    redis.call('HDEL', delivery_key(id), 'removed')
+    if redis.call('DEL', key) == 1 then look_at(place_of(d.channel, scope)) end -- the others follow
+    return false
+  end
+  if not d.removed then
+    redis.call('HSET', delivery_key(id), 'removed', now)
+    note(d.operation, 'waits', d.destination, 'destination_removed', d.address)
+  end
+  redis.call('HSETNX', key, 'since', now)
+  local since = math.min(tonumber(redis.call('HGET', key, 'since')), now) -- the clock may have been set back
+  local from = math.max(since, tonumber(d.created))
+  redis.call('HSET', P .. 'removed', d.destination .. '\0' .. d.address, now)
+  local till = now + REMOVED_RECHECK - RECHECK -- it is looked at `RECHECK` after that
+  redis.call('HSET', key, 'until', till, 'at', now, 'since', since, 'reason', 'destination_removed', 'probe', 1)
+  redis.call('PEXPIRE', key, 7 * DAY)
+  if now - from > REMOVED_KEPT then
+    bury_removed(id)
+    return true
+  end
+  park(id, set, d.channel, scope, from, till)
+  return true
+end

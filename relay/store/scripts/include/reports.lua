@@ -1,0 +1,61 @@
+-- Reports of a known outcome: another one may say more of it; and the outcome of a run that is begun again.
+--- @include "live"
+--- @include "outcomes"
+
+-- What an outcome says beside its status (relay/domain/completion.py), between spaces.
+local function says(plan) return ' ' .. table.concat(plan.says or {}, ' ') .. ' ' end
+
+-- Another report of a known outcome that says more of it than the first one did.
+local function fuller(o, plan, was)
+  if not plan.says or was.rank ~= TERMINAL or plan.retry ~= was.retry then return false end
+  local known = o:get('says:' .. plan.name)
+  if not known then return false end
+  for _, word in ipairs(plan.says) do
+    if not known:find(' ' .. word .. ' ', 1, true) then return true end
+  end
+end
+
+-- A known outcome, with what another report of it added: messages that stand are brought up to date, and what is queued
+-- reads it when it is sent. Nothing new is posted.
+local function complete(o, plan, body)
+  o:set('doc:' .. plan.name, body)
+  o:set('says:' .. plan.name, says(plan))
+  for name, value in pairs(plan.facts) do o:set_once(name, value) end
+  update_summary(o, plan)
+  note(plan.operation, 'completed', plan.name, plan.sender)
+  local seq = o:number('seq')
+  for _, target in ipairs(plan.targets) do
+    local t = redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted')
+    if target.live and t[1] then redis.call('HDEL', delivery_key(t[1]), 'lapsed') end -- as in `refresh`
+    if target.live and not t[1] and (t[2] or t[3]) and not suppressed(target.destination, target.address) then
+      -- Numbered: the plan is made from the outcome that is kept, and a delivery by its id may be under way.
+      local number = redis.call('HINCRBY', thread_key(target.lane), 'additions', 1)
+      create(target.id .. '-addition-' .. number, spec_of(plan, target, seq, 'live'))
+      note(plan.operation, 'queued', target.destination, target.address)
+    end
+    for _, window in ipairs(target.windows or {}) do
+      local box = box_id('digest', target.destination, target.address, window[1], window[2])
+      if not sealed(box) and redis.call('HEXISTS', entries_key(box), plan.operation) == 1 then add_entry(box, plan.operation) end
+    end
+  end
+end
+
+-- An outcome that was not posted yet would vanish with the run that it ended. Waiting, it becomes a message of its
+-- own; under way, it keeps what it tells, and becomes one if it does not arrive (outcomes.lua, detach_outcome).
+local function detach_outcomes(o, target)
+  local thread = thread_key(target.lane)
+  local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted')
+  if t[3] then return end
+  for role, id in pairs({waiting = t[1] or nil, flying = t[2] or nil}) do
+    local d = redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event')
+    local body = d[1] == '1' and d[3] == '' and o:get('doc:' .. d[2])
+    if body then
+      redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
+      redis.call('HSET', delivery_key(id), 'event', id)
+      if role == 'waiting' then
+        detach_outcome(id)
+        redis.call('HDEL', thread, 'waiting')
+      end
+    end
+  end
+end
