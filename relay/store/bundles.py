@@ -1,6 +1,6 @@
 """Bundles (digests, quiet-hours round-ups, overflow lists) in Redis: read for the worker and people, sent on demand.
 
-The scripts put entries in (`scripts/include/bundles.lua`); a closed bundle never changes, so it may be read piece by piece.
+The scripts put entries in (`include/bundles.lua`); a closed bundle never changes, so it may be read piece by piece.
 """
 
 import json
