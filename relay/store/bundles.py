@@ -15,6 +15,7 @@ from relay.domain.deliveries import Digest, Target, Window
 from relay.domain.events import Event
 from relay.domain.summaries import build_digest
 from relay.store.client import Scripts, call
+from relay.store.cluster import whole_hash
 from relay.store.keys import PREFIX, bundle_id, digests
 from relay.store.plan import limits_of
 
@@ -74,12 +75,8 @@ class Bundles:
         return {name.decode(): value.decode("utf-8", "replace") for name, value in row.items()}
 
     async def _entries(self, bundle: str) -> list[dict[str, Any]]:
-        cursor, rows = 0, dict[bytes, bytes]()
-        while True:
-            cursor, some = await call(self._redis.hscan(f"{PREFIX}entries:{bundle}", cursor, count=SCAN))
-            rows |= some
-            if not cursor:
-                return [json.loads(value) for _, value in sorted(rows.items())]
+        rows = await call(whole_hash(self._redis, f"{PREFIX}entries:{bundle}", SCAN))
+        return [json.loads(value) for _, value in sorted(rows.items())]
 
 
 def event_of(bundle: str, fields: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Event:

@@ -20,7 +20,9 @@ from relay.errors import StoreUnavailable
 from relay.store import keys, plan
 from relay.store.batching import Batcher
 from relay.store.bundles import Bundles
-from relay.store.client import Durability, Promise, Scripts, call, connect, inspect, refusal, write
+from relay.store.client import Durability, Promise, Scripts, call, connect, refusal, write
+from relay.store.cluster import servers
+from relay.store.inspection import inspect
 from relay.store.spaces import Spaces
 
 log = structlog.get_logger(__name__)
@@ -101,11 +103,8 @@ class Store:
         await call(self.redis.ping())
 
     async def fullness(self) -> float:
-        """Which part of its `maxmemory` this Redis uses; 0 where it has none."""
-        memory = await call(self.redis.info("memory"))
-        most = int(memory.get("maxmemory", 0))
-        used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
-        return used / most if most else 0.0
+        """Which part of its `maxmemory` this Redis uses; 0 where it has none. Of a Cluster, the fullest primary's."""
+        return max([_fullness(await call(redis.info("memory"))) for _, redis in await call(servers(self.redis))])
 
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it."""
@@ -301,6 +300,12 @@ class Store:
         if pause.scope == "lane":
             return f"lane:{delivery.lane}"
         return pause.scope
+
+
+def _fullness(memory: Mapping[str, Any]) -> float:
+    most = int(memory.get("maxmemory", 0))
+    used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
+    return used / most if most else 0.0
 
 
 def _lasting(row: Sequence[bytes | None]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from relay.reasons import Held
 from relay.store import keys
 from relay.store.client import call
+from relay.store.cluster import whole_hash
 from relay.store.queue import Store
 
 EVERYWHERE = "*"
@@ -65,12 +66,8 @@ class Suppressions:
 
     async def all(self) -> list[Suppressed]:
         """The whole list, oldest first; read piece by piece, for a long one must not hold up a delivery."""
-        cursor, rows = 0, dict[bytes, bytes]()
-        while True:
-            cursor, some = await call(self._store.redis.hscan(keys.SUPPRESSED, cursor, count=500))
-            rows |= some
-            if not cursor:
-                return sorted(_entries(rows.items()), key=lambda entry: (entry.at, entry.destination, entry.address))
+        rows = await call(whole_hash(self._store.redis, keys.SUPPRESSED, 500))
+        return sorted(_entries(rows.items()), key=lambda entry: (entry.at, entry.destination, entry.address))
 
 
 def _entries(rows: Iterable[tuple[bytes, bytes]]) -> Iterable[Suppressed]:
