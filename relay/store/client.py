@@ -186,7 +186,8 @@ def _unavailable(error: Exception) -> StoreUnavailable:
     if isinstance(error, AuthenticationError) or isinstance(error.__cause__, AuthenticationError):
         shape = "redis.url (RELAY_REDIS_URL) is redis://:PASSWORD@HOST:PORT/0"
         return StoreUnavailable(f"Redis: it wants a password, or another one: {shape}")
-    if isinstance(error, (MovedError, AskError)):  # a Cluster's own client goes where these point
+    # A Cluster's own client goes where these point. MASTERDOWN is a ClusterDownError, too, and speaks of the master.
+    if isinstance(error, (MovedError, AskError)) or (isinstance(error, ClusterDownError) and "slot" in str(error)):
         shape = "redis.url (RELAY_REDIS_URL) is redis+cluster://HOST:6379,HOST:6379"
-        return StoreUnavailable(f"Redis: this is one node of a Cluster, and what it needs is at another: {shape}")
+        return StoreUnavailable(f"Redis: this is one node of a Cluster, and relay's data is not there: {shape}")
     return StoreUnavailable(f"Redis: {error or type(error).__name__}")

@@ -25,8 +25,8 @@ from relay.store.topology import Survey, Topology
 MARK = "+cluster://"
 PORT = 6379
 MOVING = 2.0  # seconds that a script waits for a slot that is being moved key by key
-PAUSE = 0.05  # between two tries
-LOST = (Disconnected, TooLate, OSError, TimeoutError, ClusterDownError)
+PAUSES = (0.02, 0.32)  # the first between two tries, and the longest: each is twice the one before
+LOST = (Disconnected, TooLate, OSError, TimeoutError)
 Result = TypeVar("Result")
 Act = Callable[[Redis], Awaitable[Result]]
 
@@ -90,6 +90,7 @@ class Cluster(Redis):
         """Do it where all keys of the slot are; wait a little while they are on their way from one node to another."""
         clock = asyncio.get_running_loop().time
         until = clock() + MOVING
+        pause, longest = PAUSES
         while True:
             try:
                 return await self.at(where, act)
@@ -97,7 +98,8 @@ class Cluster(Redis):
                 self._stale = True
                 if clock() >= until:
                     raise SlotMoving(where) from None
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
 
     async def _try(self, where: int, act: Act[Result]) -> Result:
         node = await self.owner(where)
@@ -111,6 +113,9 @@ class Cluster(Redis):
             self._survey.suspect((settings["host"], settings["port"]))
             self._stale = True
             raise
+        except ClusterDownError as error:
+            self._stale = True
+            raise Disconnected(f"the Cluster does not serve slot {where} now: {error}") from None
 
     async def _ask(self, error: AskError, args: Sequence[Any], options: dict[str, Any]) -> Any:
         # Together by one connection: the permission is for the next command there, whoever sends it.

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import AuthenticationError, ConnectionError, RedisError, ResponseError  # noqa: A004 - redis-py's
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as Disconnected
 
 from relay.store.addresses import Address, spelt
 
@@ -52,6 +53,7 @@ class Survey:
     async def ask(self, primaries: Iterable[Address]) -> Topology:
         failure: Exception | None = None
         order = self._order(primaries)
+        self._first = None
         for address in order:
             try:
                 async with asyncio.timeout(PATIENCE):
@@ -65,14 +67,16 @@ class Survey:
                 failure = failure or error
             else:
                 if topology := _read(answer, address):
-                    self._first = self._last = None
+                    self._last = None
                     return topology
+        if isinstance(failure, NoPermissionError):
+            raise RedisError(f"the user lacks +cluster|slots: {failure}")
         if isinstance(failure, (AuthenticationError, ResponseError)):
             raise failure
         if failure:
             reason = str(failure) or f"no answer within {PATIENCE:g} s"
-            raise ConnectionError(f"none of the {len(order)} known nodes of the Cluster answers: {reason}")
-        raise ConnectionError("no node of the Cluster has any slots")
+            raise Disconnected(f"none of the {len(order)} known nodes of the Cluster answers: {reason}")
+        raise Disconnected("no node of the Cluster has any slots")
 
     def _order(self, primaries: Iterable[Address]) -> list[Address]:
         others = [*primaries]

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import re
+import shlex
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from redis.exceptions import RedisError
@@ -16,15 +19,21 @@ from relay.store.cluster import MOVING, parse, whole_hash
 from relay.store.keys import PREFIX
 from relay.store.slots import SlotMoving
 from tests.support import events
-from tests.support.clusters import NODE_TIMEOUT, SLOT, Clustered, clustered
+from tests.support.certificates import make_certificate
+from tests.support.clusters import NODE_TIMEOUT, SLOT, Clustered, ClusterServer, clustered
+from tests.support.events import body
 from tests.support.load import load
 from tests.support.patience import patience
 from tests.support.ports import free_ports
 from tests.support.queue import claim, counts, send
 from tests.support.redis_server import RedisServer
+from tests.support.stage import Stage, running, surroundings
 from tests.support.targets import room
+from tests.support.tls_front import tls_front
 from tests.support.waiting import until
 
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "deployment.md"
+(RULE,) = re.findall(r"^ACL SETUSER relay .*$", DOCUMENTED.read_text("utf-8"), re.M)
 MOVED = f"slot {SLOT} is being moved to another node of the Cluster"
 
 
@@ -133,6 +142,41 @@ class TestConnecting:
 
 
 @pytest.mark.slow
+class TestAnswersThatAreLost:
+    """Nobody knows what became of the question: it is for the sender to repeat it, and for nobody below."""
+
+    async def test_a_script_runs_once(self, group: Clustered, store: Store) -> None:
+        owner = await group.owner()
+        (replica,) = await group.replicas(owner)
+        await store.prepare("replicated")
+        await store.accept(events.completed(operationId="op-1"), [room()])
+        before = await calls(owner, "evalsha")
+        replica.pause()
+        try:
+            accept = asyncio.create_task(store.accept(events.completed(operationId="op-2"), [room()]))
+            await until(lambda: blocked(owner))
+            await owner.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            with pytest.raises(StoreUnavailable):
+                await accept
+        finally:
+            replica.resume()
+
+        assert await calls(owner, "evalsha") - before == 1
+        assert (await store.accept(events.completed(operationId="op-2"), [room()])).status == "duplicate"
+
+    @pytest.mark.parametrize("together", [False, True])
+    async def test_a_plain_command_is_not_sent_again(self, group: Clustered, store: Store, together: bool) -> None:
+        owner = await group.owner()
+        waiting = asyncio.create_task(pop(store, together=together))
+        await until(lambda: blocked(owner))
+        await owner.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+        with pytest.raises(RedisError):
+            await waiting
+        assert not await blocked(owner)
+
+
+@pytest.mark.slow
 class TestWrongAddresses:
     """Each is one sentence for whoever is woken by it."""
 
@@ -168,6 +212,27 @@ async def refused(url: str) -> str:
         await store.prepare()
     await store.aclose()
     return str(refusal.value)
+
+
+async def pop(store: Store, *, together: bool) -> None:
+    """A plain command that is not answered."""
+    question = ("BLPOP", f"{PREFIX}nothing", 0)
+    if together:
+        async with store.redis.pipeline(transaction=False) as pipeline:
+            pipeline.execute_command(*question)
+            await pipeline.execute()
+    else:
+        await store.redis.execute_command(*question)
+
+
+async def calls(node: ClusterServer, command: str) -> int:
+    """How often the node was asked this."""
+    return int((await node.info("commandstats")).get(f"cmdstat_{command}", {}).get("calls", 0))
+
+
+async def blocked(node: ClusterServer) -> bool:
+    """Whether somebody waits there for an answer."""
+    return bool((await node.info("clients"))["blocked_clients"])
 
 
 async def contents(group: Clustered) -> dict[int, tuple[str, list[str]]]:
@@ -306,8 +371,7 @@ class TestMovingTheSlot:
 
 async def scans(group: Clustered, least: int) -> bool:
     """Whether the slot's owner was asked for so many pieces of a hash."""
-    statistics = await (await group.owner()).info("commandstats")
-    return bool(statistics.get("cmdstat_hscan", {}).get("calls", 0) >= least)
+    return await calls(await group.owner(), "hscan") >= least
 
 
 @pytest.mark.slow
@@ -366,3 +430,64 @@ class TestLosingAPrimary:
 
             assert len(await claim(store)) == 10
             await store.aclose()
+
+
+@pytest.mark.slow
+async def test_a_user_with_the_rights_of_the_docs_and_a_password() -> None:
+    async with clustered(primaries=2, replicas=0, password="of-all") as group:
+        rights = f"{RULE} +cluster|slots".replace("PASSWORD", "a-password")
+        for node in group.running:
+            await node.ask(*shlex.split(rights))
+        store = Store.open(group.url.replace(":of-all@", "relay:a-password@"), worker="w")
+        await store.prepare("memory")
+        await store.pulse()
+        await store.accept(events.completed(operationId="op-1"), [room()])
+        target = await group.another(await group.owner())
+        source = await group.begin_move(target)
+        await group.move_keys(source, target)
+        moved_away = await store.known("op-1")
+        await group.end_move(source, target)
+        await send(store)
+        for node in group.running:
+            await node.ask("ACL", "SETUSER", "relay", "-cluster|slots")
+        without = await refused(group.url.replace(":of-all@", "relay:a-password@"))
+        refusals = [entry for node in group.running for entry in await node.ask("ACL", "LOG")]
+        await store.aclose()
+
+    assert moved_away["name"]
+    assert {entry["object"] for entry in refusals} == {"cluster|slots"}
+    assert "the user lacks +cluster|slots" in without
+
+
+@pytest.mark.slow
+async def test_tls_to_every_node(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    (front,) = free_ports(1)
+    async with (
+        clustered(primaries=1, replicas=0, cluster_announce_port=str(front)) as group,
+        tls_front(front, group.ports[0], certificate.context) as before_redis,
+    ):
+        store = Store.open(f"rediss+cluster://127.0.0.1:{front}?ssl_ca_certs={certificate.authority}", worker="w")
+        status = (await store.accept(events.completed(), [room()])).status
+        await store.aclose()
+        stranger = await refused(f"rediss+cluster://127.0.0.1:{front}")
+
+    assert status == "accepted"
+    assert before_redis.secured > 0
+    assert "certificate verify failed" in stranger
+
+
+@pytest.mark.slow
+async def test_a_whole_relay(group: Clustered, redis_server: RedisServer) -> None:
+    async with (
+        surroundings(redis_server.url, RELAY_REDIS_URL=group.url) as around,
+        running(around) as relay,
+    ):
+        stage = Stage(around, relay)
+        for tenant in ("live", "room", "mail"):
+            for name, percentage, status in (("started", 0, "Running"), ("completed", 100, "Completed")):
+                event = body(f"operation.{name}", percentage, status=status, operationId=tenant) | {"tenantId": tenant}
+                assert (await stage.post(event)).status == 202
+        mails = await around.mails(4)
+
+    assert len(mails) == 4

@@ -33,10 +33,13 @@ SLOT = key_slot(b"{relay}:ledger")  # where relay's data is
 class ClusterServer(RedisServer):
     """One node. `ask` speaks to it as an administrator does; its id and its ports stay over a restart."""
 
-    def __init__(self, port: int, bus: int, **options: str) -> None:
-        super().__init__(port=str(port), cluster_port=str(bus), **OPTIONS | options)
-        self.port, self.bus = port, bus
+    def __init__(self, port: int, bus: int, *, password: str = "", **options: str) -> None:
+        secured = {"requirepass": password, "masterauth": password} if password else {}
+        super().__init__(port=str(port), cluster_port=str(bus), **OPTIONS | secured | options)
+        self.port, self.bus, self.password = port, bus, password
         self.id = ""
+        if password:
+            self.url = self.url.replace("unix://", f"unix://:{password}@")
 
     async def ask(self, *command: Any) -> Any:
         async with Redis.from_url(self.url, decode_responses=True) as redis:
@@ -82,7 +85,7 @@ class Clustered:
         await self.met()
         for number, node in enumerate(nodes[self.primaries :]):
             await self.follow(node, nodes[number % self.primaries])
-        await self.owner()
+        await until(lambda: self._agreed(SLOT))
 
     def stop(self) -> None:
         for node in self.running:
@@ -90,7 +93,10 @@ class Clustered:
 
     @property
     def url(self) -> str:
-        return "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.nodes)
+        password = self.options.get("password")
+        return f"redis+cluster://{f':{password}@' if password else ''}" + ",".join(
+            f"127.0.0.1:{port}" for port in self.nodes
+        )
 
     @property
     def ports(self) -> list[int]:
@@ -133,7 +139,8 @@ class Clustered:
             keys = await source.ask("CLUSTER", "GETKEYSINSLOT", slot, min(10, most - moved))
             if not keys:
                 break
-            await source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, "KEYS", *keys)
+            auth = ["AUTH", target.password] if target.password else []
+            await source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, *auth, "KEYS", *keys)
             moved += len(keys)
         return moved
 
