@@ -132,14 +132,17 @@ class Clustered:
         await source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
         return source
 
-    async def move_keys(self, source: ClusterServer, target: ClusterServer, most: int = 10**6, slot: int = SLOT) -> int:
-        """Move up to so many keys, a few at a time; how many that were."""
+    async def move_keys(
+        self, source: ClusterServer, target: ClusterServer, slot: int = SLOT, *, most: int = 10**6, but: str = ""
+    ) -> int:
+        """Move up to so many keys, a few at a time, and all `but` one; how many that were."""
+        auth = ["AUTH", target.password] if target.password else []
         moved = 0
         while moved < most:
-            keys = await source.ask("CLUSTER", "GETKEYSINSLOT", slot, min(10, most - moved))
+            keys = [key for key in await source.ask("CLUSTER", "GETKEYSINSLOT", slot, 11) if key != but]
             if not keys:
                 break
-            auth = ["AUTH", target.password] if target.password else []
+            keys = keys[: min(10, most - moved)]
             await source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, *auth, "KEYS", *keys)
             moved += len(keys)
         return moved
@@ -152,7 +155,7 @@ class Clustered:
     async def move(self, target: ClusterServer, slot: int = SLOT) -> None:
         """Key by key."""
         source = await self.begin_move(target, slot)
-        await self.move_keys(source, target, slot=slot)
+        await self.move_keys(source, target, slot)
         await self.end_move(source, target, slot)
 
     async def move_at_once(self, target: ClusterServer, slot: int = SLOT) -> None:
