@@ -18,7 +18,7 @@ from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.receiver import Readiness
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.cluster import is_cluster
+from relay.store.owners import is_cluster
 from relay.store.queue import MAX_PAUSED
 from relay.store.runs import Runs
 from relay.store.sentinel import by_sentinels

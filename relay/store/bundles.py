@@ -15,8 +15,8 @@ from relay.domain.deliveries import Digest, Target, Window
 from relay.domain.events import Event
 from relay.domain.summaries import build_digest
 from relay.store.client import Scripts, call
-from relay.store.cluster import whole_hash
 from relay.store.keys import PREFIX, bundle_id, digests
+from relay.store.owners import whole_hash
 from relay.store.plan import limits_of
 
 SCAN = 500  # entries read in one step

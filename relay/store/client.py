@@ -25,6 +25,7 @@ from redis.exceptions import (
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store import cluster, sentinel
 from relay.store.keys import PREFIX
+from relay.store.owners import at_owner
 from relay.store.succession import drop_connections, has_succession, required
 
 Durability = Literal["auto", "fsync", "replicated", "memory"]
@@ -136,7 +137,7 @@ class Scripts:
                 return await self._evaluate(redis, "EVAL", script.source, rest, replicas)
 
         try:
-            return await cluster.at_owner(self._redis, keys[0], evaluated)
+            return await at_owner(self._redis, keys[0], evaluated)
         except (RedisError, OSError, TimeoutError) as error:
             if _stepped_down(error):
                 await drop_connections(self._redis)

@@ -18,7 +18,7 @@ from redis.exceptions import TimeoutError as TooLate
 
 from relay.store.addresses import Address, spelt, split
 from relay.store.cluster_pipeline import ClusterPipeline
-from relay.store.slots import NOT_DONE, SlotMoving, slot, slot_of
+from relay.store.slots import EVERYWHERE, NOT_DONE, SlotMoving, slot_of, word
 from relay.store.succession import Succession, drop_connections
 from relay.store.topology import Survey, Topology
 
@@ -44,6 +44,9 @@ class Cluster(Redis):
         super().__init__(connection_pool=self._node(hosts[0]).connection_pool)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
+        if word(args) in EVERYWHERE:
+            answers = [await node.execute_command(*args, **options) for _, node in await self.primaries()]  # type: ignore[no-untyped-call]
+            return answers[0]
         where = slot_of(args)
         try:
             return await self.at(where, lambda node: node.execute_command(*args, **options))  # type: ignore[no-untyped-call]
@@ -164,37 +167,3 @@ def parse(url: str) -> tuple[list[Address], dict[str, Any]]:
     if path or not hosts or settings.pop("db", 0):
         raise ValueError("expected redis+cluster://HOST:6379,HOST:6379; a Cluster has one database")
     return hosts, settings
-
-
-def is_cluster(redis: Redis) -> bool:
-    return isinstance(redis, Cluster)
-
-
-async def servers(redis: Redis) -> list[tuple[str, Redis]]:
-    """All primaries, with their addresses; a single server itself, with none."""
-    return await redis.primaries() if isinstance(redis, Cluster) else [("", redis)]
-
-
-async def at_owner(redis: Redis, key: str, act: Act[Result]) -> Result:
-    """Do what needs every key of this key's slot, at the server that has them."""
-    return await redis.whole(slot(key), act) if isinstance(redis, Cluster) else await act(redis)
-
-
-async def whole_hash(redis: Redis, key: str, count: int) -> dict[bytes, bytes]:
-    """A hash, read piece by piece at one server: what it says of how far we are means nothing to another one."""
-    if not isinstance(redis, Cluster):
-        return await _scanned(redis, key, count)
-    try:
-        return await redis.at(slot(key), lambda node: _scanned(node, key, count))
-    except NOT_DONE:
-        raise SlotMoving(slot(key)) from None
-
-
-async def _scanned(redis: Redis, key: str, count: int) -> dict[bytes, bytes]:
-    some: Any
-    cursor, rows = 0, dict[bytes, bytes]()
-    while True:
-        cursor, some = await redis.hscan(key, cursor, count=count)
-        rows |= some
-        if not cursor:
-            return rows

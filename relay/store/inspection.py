@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 
 from relay.errors import ConfigError, Problem
 from relay.store.client import Durability, Promise, call
-from relay.store.cluster import servers
 from relay.store.keys import SCHEMA, SCHEMA_VERSION
+from relay.store.owners import servers
 from relay.store.sentinel import inspected
 from relay.store.succession import drop_connections, successors
 

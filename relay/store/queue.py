@@ -21,8 +21,8 @@ from relay.store import keys, plan
 from relay.store.batching import Batcher
 from relay.store.bundles import Bundles
 from relay.store.client import Durability, Promise, Scripts, call, connect, refusal, write
-from relay.store.cluster import servers
 from relay.store.inspection import inspect
+from relay.store.owners import servers
 from relay.store.spaces import Spaces
 
 log = structlog.get_logger(__name__)

@@ -10,6 +10,7 @@ from relay.store.keys import PREFIX
 
 NOT_DONE = (MovedError, AskError, TryAgainError)  # what a node answers that has not touched a key
 KEYLESS = ("PING", "TIME", "INFO", "CONFIG")  # asked of the node that has relay's own slot
+EVERYWHERE = ("FLUSHALL", "SCRIPT")  # asked of all primaries; what the first answers counts
 EVALUATING = ("EVAL", "EVALSHA")  # script and number of keys stand before the first key
 
 
@@ -24,9 +25,14 @@ def slot(key: str | bytes) -> int:
     return int(key_slot(key if isinstance(key, bytes) else key.encode()))
 
 
+def word(args: Sequence[Any]) -> str:
+    """What a command does."""
+    return str(args[0]).partition(" ")[0].upper()
+
+
 def slot_of(args: Sequence[Any]) -> int:
     """Of a command's first key."""
-    name = str(args[0]).partition(" ")[0].upper()
+    name = word(args)
     if name in KEYLESS:
         return slot(PREFIX)
     index = 3 if name in EVALUATING else 1

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from relay.reasons import Held
 from relay.store import keys
 from relay.store.client import call
-from relay.store.cluster import whole_hash
+from relay.store.owners import whole_hash
 from relay.store.queue import Store
 
 EVERYWHERE = "*"

@@ -15,8 +15,9 @@ from redis.exceptions import RedisError
 from relay.errors import ConfigError, StoreUnavailable
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.cluster import MOVING, parse, whole_hash
+from relay.store.cluster import MOVING, parse
 from relay.store.keys import LEDGER, PREFIX
+from relay.store.owners import whole_hash
 from relay.store.slots import SlotMoving
 from tests.support import events
 from tests.support.certificates import make_certificate

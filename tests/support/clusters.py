@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.crc import key_slot
+from redis.exceptions import ResponseError
 
 from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
@@ -203,6 +204,32 @@ class Clustered:
             return True
 
         await until(all_know)
+
+    async def fail_over(self) -> None:
+        """A planned failover of the slot's primary, as an operator asks for it."""
+        primary = await self.owner()
+        (replica, *_) = await self.replicas(primary)
+
+        async def over() -> bool:
+            """A replica gives up one that takes too long, on a busy machine, and has to be asked again."""
+            if await self.owner() is primary:
+                with contextlib.suppress(ResponseError):  # under way
+                    await replica.ask("CLUSTER", "FAILOVER")
+            return await self.owner() is not primary
+
+        await until(over)
+
+    async def settled(self) -> None:
+        """Once all that run know each other, and each primary has a replica that could take over."""
+
+        async def covered() -> bool:
+            replications = [await node.info("replication") for node in self.running]
+            waiting = [row for row in replications if row["role"] == "slave" and row["master_link_status"] != "up"]
+            alone = [row for row in replications if row["role"] == "master" and not row["connected_slaves"]]
+            return not waiting and not alone
+
+        await self.met()
+        await until(covered)
 
     async def replaced(self, before: ClusterServer, slot: int = SLOT) -> ClusterServer:
         """The new owner of the slot, once all agree that it is another."""
