@@ -61,7 +61,7 @@ class Cluster(Redis):
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: ARG002 - redis-py's
         if self._looking:
             self._looking.cancel()
-        for node in self._nodes.values():
+        for node in [*self._nodes.values()]:
             await node.aclose()
 
     async def owner(self, where: int) -> Redis:
