@@ -65,6 +65,7 @@ they are hashed first.
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:epoch                  string  random, made with the first pulse: another one says that all was deleted
     {relay}:schema                 string  the version of this layout
+    {relay}:never                          never there; each script names it, see relay/store/client.py
 """
 
 from hashlib import blake2b, sha1
