@@ -14,6 +14,7 @@ from relay.store import keys
 from relay.store.client import call
 from relay.store.plan import BUNDLE_KINDS
 from relay.store.queue import NOWHERE, Store
+from relay.store.records import documents_of, values_of
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 KEEP_DEAD_DAYS = 30
@@ -103,11 +104,10 @@ class Admin:
         subject, name = await self._named(subject, space)
         row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
         lines = await call(self._redis.lrange(f"{keys.PREFIX}log:{name}", 0, -1))
-        if not lines and row.keys() <= {b"apart"}:
+        facts = values_of("state", row.get(b"state")) | values_of("facts", row.get(b"facts"))
+        if not lines and facts.keys() <= {"apart"}:
             return None
-        shown = {field.decode(): value.decode("utf-8", "replace") for field, value in row.items()
-                 if not field.startswith((b"doc:", b"seq:", b"gate:"))}  # fmt: skip
-        return Timeline(subject, shown, [json.loads(line) for line in lines])
+        return Timeline(subject, facts, [json.loads(line) for line in lines])
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         """What is still kept of an operation or batch: the newest event of each name, oldest first.
@@ -116,10 +116,8 @@ class Admin:
         """
         _, name = await self._named(subject, space)
         row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
-        docs = [field for field in row if field.startswith(b"doc:")]
-        docs.sort(key=lambda field: int(row.get(b"seq:" + field.removeprefix(b"doc:"), 0)))
         # Platforms write whole seconds: within one, the order in which the events came.
-        return sorted((load(row[field]) for field in docs), key=lambda event: event.occurred_at)
+        return sorted((load(document) for document in documents_of(row)), key=lambda event: event.occurred_at)
 
     async def _named(self, subject: str, space: Space) -> tuple[str, str]:
         """The id and the name of the keys: of a retry under a new id the original's, whose timeline is its own."""
@@ -223,13 +221,12 @@ class Admin:
         row = {key.decode(): value.decode("utf-8", "replace") for key, value in fields.items()}
         if not row.get("died"):
             return None
-        whose = ("id", "fact:tenant", "fact:project")
-        stated = await call(self._redis.hmget(f"{keys.PREFIX}operation:{row['operation']}", whose))
-        subject, tenant, project = ((value or b"").decode("utf-8", "replace") for value in stated)
+        facts = await call(self._redis.hget(f"{keys.PREFIX}operation:{row['operation']}", "facts"))
+        stated = values_of("facts", facts)
         body = await call(self._redis.hget(f"{keys.PREFIX}event:{row['event']}", "body")) if row["event"] else None
         return DeadLetter(
             id=name,
-            operation=subject,
+            operation=stated.get("id", ""),
             destination=row["destination"],
             channel=row["channel"],
             address=row["address"],
@@ -240,8 +237,8 @@ class Admin:
             error=row.get("error", ""),
             died_at=_time(row["died"]),
             body=(body or b"").decode("utf-8", "replace"),
-            tenant=tenant,
-            project=project,
+            tenant=stated.get("fact:tenant", ""),
+            project=stated.get("fact:project", ""),
         )
 
     async def with_body(self, dead_letter: DeadLetter) -> DeadLetter:

@@ -5,14 +5,14 @@ they are hashed first.
 
     {relay}:ledger                 hash    the counters; accepted = pending + held:* + delivered + superseded
                                            + digested + dead + dropped, at all times
-    {relay}:operation:<op>         hash    what is known: order (rank, retry, percentage, phases, at, seq), facts
-                                           (fact:*), newest event of each name (doc:*, seq:*, says:*), gates
-                                           (gate:<lane>), its newest state in a few words (entry), the digests of facts
-                                           and senders' ids (ids, 8 bytes each; many: there are more in ids:<op>),
-                                           when its expiry was last put off (kept), whose run it is
-                                           (led), what the watchdog goes by (watch:*), what buttons
-                                           asked for (asked:<action>:<run>), who pressed Cancel (fact:pressed)
-                                           and where it is muted (mute:<lane>)
+    {relay}:operation:<op>         hash    what is known: three packed fields (relay/store/records.py): order and what
+                                           the watchdog goes by (state), facts and what lasts of its newest state in a
+                                           few words (facts), the rest of that (entry); the newest event of each name
+                                           (doc:*), what outcomes said (says:*), gates (gate:<lane>), the digests of
+                                           facts and senders' ids (ids, 8 bytes each; many in state: there are more in
+                                           ids:<op>), the lanes of the live messages that showed the outcome (lanes),
+                                           when one of them became a dead letter (buried), what buttons asked for
+                                           (asked:<action>:<run>) and where it is muted (mute:<lane>)
     {relay}:spaces:<op>            set     the other platforms, tenants and projects that use this id (JSON); the first
                                            is marked apart
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines

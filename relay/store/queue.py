@@ -16,11 +16,12 @@ from relay.domain.facts import AUDIENCE, LASTING, PRESSED
 from relay.domain.faults import handling, own_line
 from relay.domain.parsing import load
 from relay.domain.spaces import Space
-from relay.errors import StoreUnavailable
+from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store import keys, plan
 from relay.store.batching import Batcher
 from relay.store.bundles import Bundles
 from relay.store.client import Durability, Promise, Scripts, call, connect, inspect, refusal, write
+from relay.store.records import values_of
 from relay.store.spaces import Spaces
 
 log = structlog.get_logger(__name__)
@@ -171,13 +172,11 @@ class Store:
         return facts | {"space": space[id_]} if space.get(id_) else facts
 
     async def _known_all(self, subjects: Sequence[tuple[str, str]]) -> Sequence[dict[str, str] | Exception]:
-        order = ("retry", "first", "began", "fact:restarts", "apart", "rank", "at")
-        fields = [*(f"fact:{name}" for name in (*FACTS, *LINKS)), *order]
         async with self.redis.pipeline(transaction=False) as pipeline:
             for subject, space in subjects:
-                pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject, space)}", fields)
+                pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject, space)}", ("state", "facts"))
             rows = await call(pipeline.execute(raise_on_error=False))
-        return [refusal(str(row)) if isinstance(row, Exception) else _lasting(row) for row in rows]
+        return [refusal(str(row)) if isinstance(row, Exception) else _known(*row) for row in rows]
 
     async def _accept_all(self, requests: Sequence[plan.AcceptArguments]) -> Sequence[Accepted | Exception]:
         flat: list[str | bytes | int] = []
@@ -303,9 +302,20 @@ class Store:
         return pause.scope
 
 
-def _lasting(row: Sequence[bytes | None]) -> dict[str, str]:
-    names = (*FACTS, *LINKS, "runs", "since", "began", "restarts", "apart", "rank", "ended")
-    facts = {name: value.decode() for name, value in zip(names, row, strict=True) if value}
-    if facts.pop("rank", "") != plan.OVER:
-        facts.pop("ended", None)
-    return {name: value for name, value in facts.items() if (name, value) != ("runs", "0")}
+def _known(state: bytes | None, facts: bytes | None) -> dict[str, str] | Exception:
+    try:
+        with handling():
+            return _lasting(state, facts)
+    except HandlingFailed as error:  # one that is damaged costs no other its answer
+        return error
+
+
+def _lasting(state: bytes | None, packed: bytes | None) -> dict[str, str]:
+    order, stated = values_of("state", state), values_of("facts", packed)
+    facts = {name: value for name in (*FACTS, *LINKS, "restarts") if (value := stated.get(f"fact:{name}"))}
+    if order.get("rank") == plan.OVER:
+        facts["ended"] = order["at"]
+    if order.get("retry", "0") != "0":
+        facts["runs"] = order["retry"]
+    named = {"since": "first", "began": "began", "apart": "apart"}
+    return facts | {name: order[own] for name, own in named.items() if order.get(own)}

@@ -1,5 +1,6 @@
 """The runs that go on, as the watchdog sees them: what accept.lua keeps of each, read back."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,15 +13,13 @@ from relay.domain.runs import Alarms, Run
 from relay.store.client import call
 from relay.store.keys import PREFIX, TICKS
 from relay.store.queue import Store
+from relay.store.records import documents_of, values_of
 
 log = structlog.get_logger(__name__)
 
 RETENTION = 30 * 86_400.0
 AWAY = 120.0  # seconds without a tick of any process after which relay was away
 PAUSE = 20.0  # seconds for which a run that was given out is not given again: less than between two ticks
-# accept.lua keeps these; times are ms.
-FIELDS = ("id", "retry", "percentage", "watch:phase", "watch:heard", "watch:moved", "watch:gaps", "watch:estimate",
-          "watch:planned", "watch:moves", "watch:deadline", "watch:alarms")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +86,8 @@ class Runs:
 
     async def due(self, most: int) -> Page:
         """Runs that may be due, the longest waiting first."""
-        now, looked, *rows = await self._store.scripts.run("watch", ["due", most, int(PAUSE * 1000), *FIELDS])
-        runs = [
-            DueRun(name.decode(), int(ticket), run) for name, ticket, values in rows if (run := _read(name, values))
-        ]
+        now, looked, *rows = await self._store.scripts.run("watch", ["due", most, int(PAUSE * 1000)])
+        runs = [DueRun(name.decode(), int(ticket), run) for name, ticket, *row in rows if (run := _read(name, *row))]
         return Page(int(now) / 1000, runs, int(looked) >= most)
 
     async def check_again_at(self, times: Sequence[tuple[DueRun, float]]) -> None:
@@ -102,14 +99,12 @@ class Runs:
     async def history(self, operation: str) -> tuple[Event, ...]:
         """The newest event of each name in the run of this name (`DueRun.operation`), oldest first."""
         row = await call(self._store.redis.hgetall(f"{PREFIX}operation:{operation}"))
-        seqs = {name[4:]: int(value) for name, value in row.items() if name.startswith(b"seq:")}
-        return tuple(load(row[b"doc:" + name]) for name in sorted(seqs, key=seqs.__getitem__) if b"doc:" + name in row)
+        return tuple(load(document) for document in documents_of(row))
 
 
-def run_of(values: Sequence[bytes | None]) -> Run:
-    """A run from the texts of `FIELDS`."""
-    text = dict(zip(FIELDS, ((value or b"").decode("utf-8", "replace") for value in values), strict=True))
-
+def run_of(state: bytes | None, facts: bytes | None) -> Run:
+    """A run from these two fields of its operation (relay/store/records.py)."""
+    text = defaultdict(str, values_of("state", state) | values_of("facts", facts))
     alarms = _alarms(text["id"], text["watch:alarms"])
 
     def seconds(name: str) -> float | None:
@@ -132,10 +127,10 @@ def run_of(values: Sequence[bytes | None]) -> Run:
     )
 
 
-def _read(name: bytes, values: Sequence[bytes | None]) -> Run | None:
+def _read(name: bytes, state: bytes | None, facts: bytes | None) -> Run | None:
     """None for a row that cannot be read: that costs one run its watch, and not all of them."""
     try:
-        return run_of(values)
+        return run_of(state, facts)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is so at every tick
         log.error("watchdog.unreadable", operation=name.decode(), error=type(error).__name__, place=own_line(error))
         return None

@@ -14,12 +14,7 @@
 --- @include "entries"
 
 -- Read at once, before anything is decided.
-local FIELDS = {
-  'rank', 'retry', 'percentage', 'phases', 'at', 'seq', 'first', 'ids', 'many', 'kept', 'id', 'entry', 'status',
-  'fact:platform', 'fact:tenant', 'fact:project', 'fact:original', 'fact:name', 'fact:type', 'fact:priority',
-  'fact:batch', 'watch:heard', 'watch:gaps', 'watch:moved', 'watch:phase', 'watch:estimate', 'watch:estimated',
-  'watch:planned', 'watch:deadline', 'watch:alarms',
-}
+local FIELDS = {'state', 'facts', 'ids', 'entry'}
 
 local function fields_of(plan)
   if not plan.progress or not plan.targets[1] then return FIELDS end
@@ -190,7 +185,7 @@ local function one(delivery_digest, fact_digest, plan, body)
     if it.more then redis.call('SADD', ids_key(it), unpack(it.more)) end
     it.more = nil
     it:write()
-    if it.renewed and it.known.many then redis.call('PEXPIRE', ids_key(it), KEEP_OPERATION) end
+    if it.renewed and it:get('many') then redis.call('PEXPIRE', ids_key(it), KEEP_OPERATION) end
     it.renewed = nil
   end
   return answer

@@ -33,9 +33,9 @@ local function stale_reason(id, kind, lane, seq, name, operation)
   local own = (thread[3] or operation) == operation and not field(id, 'alone')
   if kind == 'reply' and own and tonumber(thread[2] or '-1') >= seq then return 'told by the message itself' end
   if not converges(kind) and PASSING[name] then
-    local o = redis.call('HMGET', operation_key(operation), 'rank', 'seq', 'watch:alarms')
-    if o[1] == '2' and tonumber(o[2]) > seq then return 'the run is over' end
-    if name == 'operation.stalled' and o[3] and redis.call('SISMEMBER', STALLED, operation) == 0 then
+    local o = operation_record(operation)
+    if o:get('rank') == TERMINAL and o:get('seq') > seq then return 'the run is over' end
+    if name == 'operation.stalled' and o:get('watch:alarms') and redis.call('SISMEMBER', STALLED, operation) == 0 then
       return 'it goes on again'
     end
   end
@@ -65,7 +65,7 @@ local function divert(id, d)
     end
     return hours
   end
-  if redis.call('HEXISTS', operation_key(d.operation), 'entry') == 0 then return false end
+  if not has_entry(operation_record(d.operation)) then return false end
   if hours and d.passes ~= '1' then
     local box = box_id('quiet', d.destination, d.address, hours[1], hours[2])
     if not sealed(box) then
@@ -102,20 +102,20 @@ end
 
 -- What is known of the operation up to this delivery, oldest first: a live message shows the present.
 local function history(d)
-  local flat, docs = redis.call('HGETALL', operation_key(d.operation)), {}
-  local all, seqs = {}, {}
-  for i = 1, #flat, 2 do all[flat[i]] = flat[i + 1] end
-  for name, value in pairs(all) do
-    local seq = name:match('^doc:') and tonumber(all['seq:' .. name:sub(5)])
+  local o, documents, seqs = operation_record(d.operation), {}, {}
+  local flat = o:read_all()
+  for i = 1, #flat, 2 do
+    local name = flat[i]:match('^doc:(.*)$')
+    local seq = name and o:get('seq:' .. name)
     if seq and (d.kind == 'live' or seq <= d.seq) then
       seqs[#seqs + 1] = seq
-      docs[seq] = value
+      documents[seq] = flat[i + 1]
     end
   end
   table.sort(seqs)
   local ordered = {}
-  for i, seq in ipairs(seqs) do ordered[i] = docs[seq] end
-  return ordered, tonumber(all.seq or '0')
+  for i, seq in ipairs(seqs) do ordered[i] = documents[seq] end
+  return ordered, o:get('seq') or 0
 end
 
 local function lease(id, d, set)

@@ -47,9 +47,23 @@ local function open_box(box, kind, where, from, to)
                created = to})
 end
 
--- The operation's newest state goes in, over what the box knew of it. True if it is new there.
+-- The newest state of an operation in a few words (entries.lua).
+local ENTRY = {}
+for name in pairs(PLACE) do
+  if name:sub(1, 6) == 'entry:' then ENTRY[name:sub(7)] = name end
+end
+
+local function has_entry(o) return o:get('entry:status') ~= false end
+
+local function entry_of(o)
+  local entry = {id = o:get('id')}
+  for name, packed in pairs(ENTRY) do entry[name] = o:get(packed) or nil end
+  return cjson.encode(entry)
+end
+
+-- It goes in, over what the box knew of the operation. True if it is new there.
 local function add_entry(box, operation)
-  return redis.call('HSET', entries_key(box), operation, operation_record(operation):get('entry')) == 1
+  return redis.call('HSET', entries_key(box), operation, entry_of(operation_record(operation))) == 1
 end
 
 -- Not everything that a run did in quiet hours came by here: what passed them, or what no rule or gate let through. In
@@ -58,8 +72,8 @@ local MOST_REFRESHED = 5000
 local function refresh_entries(box)
   for i, operation in ipairs(redis.call('HKEYS', entries_key(box))) do
     if i > MOST_REFRESHED then return end
-    local entry = redis.call('HGET', operation_key(operation), 'entry')
-    if entry then redis.call('HSET', entries_key(box), operation, entry) end
+    local o = operation_record(operation)
+    if has_entry(o) then redis.call('HSET', entries_key(box), operation, entry_of(o)) end
   end
 end
 

@@ -5,17 +5,15 @@
 -- event without a rank is no state: it must not take the place of one, nor of what is left of one (trim.lua).
 local LASTING = {name = true, type = true, priority = true, path = true, batch = true, total = true}
 local function update_summary(o, plan)
-  if not plan.entry then return end
-  local was = o:get('entry')
-  if was and not plan.rank then return end
-  if not was and not plan.rank and o:get('status') then plan.entry.status = o:get('status') end
-  if was then
-    was = cjson.decode(was)
-    for name, value in pairs(was) do
-      if plan.entry[name] == nil and (was.retry == plan.entry.retry or LASTING[name]) then plan.entry[name] = value end
-    end
+  local entry = plan.entry
+  local was = entry and has_entry(o)
+  if not entry or was and not plan.rank then return end
+  if not was and not plan.rank and o:get('status') then entry.status = o:get('status') end
+  local same = was and o:get('entry:retry') == entry.retry
+  for name, packed in pairs(ENTRY) do
+    local stated = entry[name]
+    if stated ~= nil or not (same or was and LASTING[name]) then o:set(packed, stated) end
   end
-  o:set('entry', cjson.encode(plan.entry))
 end
 
 -- digest: the entry goes into the window at hand, or into the next one if that is being told already.

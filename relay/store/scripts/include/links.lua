@@ -5,7 +5,7 @@
 -- A retry under a new id continues what the original began: whatever names it later is led there (store.known).
 local function link_retry(plan)
   local own = operation_record(plan.own)
-  own:read({'fact:original', 'fact:retry', 'led', 'kept', 'fact:platform', 'fact:tenant', 'fact:project'})
+  own:read({'state', 'facts'})
   own:set_once('fact:original', plan.subject)
   own:set_once('fact:retry', plan.retry)
   own:set_once('led', plan.operation)
@@ -21,7 +21,7 @@ local function must_retarget(o, plan)
   if plan.action or plan.about_batch then return false end -- a batch is no run, even if one has the same id
   if not plan.own then return o:get('fact:original') ~= false end
   local own = operation_record(plan.own)
-  own:read({'first', 'fact:original', 'fact:retry'})
+  own:read({'state', 'facts'})
   return own:get('first') and not own:get('fact:original')
 end
 
@@ -42,7 +42,7 @@ end
 -- The batch says that this run of a member is over; its own end may never be told. One that was run again goes on.
 local function over_in_batch(member, run)
   local own = operation_record(member)
-  own:read({'led', 'fact:retry', 'fact:restarts'})
+  own:read({'state', 'facts'})
   local operation = own:get('led') or member
   run = run + (own:number('fact:restarts') or 0)
   if (own:number('fact:retry') or run) >= (operation_record(operation):number('retry') or 0) then unwatch(operation) end

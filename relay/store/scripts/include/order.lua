@@ -2,8 +2,6 @@
 --- @include "records"
 --- @include "watched"
 
-local TERMINAL, RUNNING, INITIATED = 2, 1, 0
-
 -- Is this older than what is known? Terminal beats running, a percentage never goes back, inside one retry.
 local function late(plan, was)
   if not plan.rank or not was.rank then return false end
@@ -19,10 +17,10 @@ end
 -- A retry starts afresh: what the failed run said must not show in the new one, nor hold back its progress.
 local function reset_run(o)
   for _, name in ipairs(redis.call('HKEYS', o.key)) do
-    if name:match('^gate:') or name:match('^doc:') or name:match('^says:') or name:match('^seq:') or name:match('^watch:')
-      or name:match('^mute:') then
-      o:set(name, nil)
-    end
+    if name:match('^gate:') or name:match('^doc:') or name:match('^says:') or name:match('^mute:') then o:set(name, nil) end
+  end
+  for _, name in ipairs(PACKED.state) do
+    if name:match('^watch:') or name:match('^seq:') then o:set(name, nil) end
   end
   for _, name in ipairs({'percentage', 'phases', 'fact:pressed'}) do o:set(name, nil) end
 end
