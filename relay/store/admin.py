@@ -12,9 +12,10 @@ from relay.domain.spaces import Space
 from relay.errors import AmbiguousId, NoRoom
 from relay.store import keys
 from relay.store.client import call
+from relay.store.notes import line_of
 from relay.store.plan import BUNDLE_KINDS
 from relay.store.queue import NOWHERE, Store
-from relay.store.records import documents_of, values_of
+from relay.store.records import FIELDS, documents_of, values_in, values_of
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 KEEP_DEAD_DAYS = 30
@@ -104,10 +105,10 @@ class Admin:
         subject, name = await self._named(subject, space)
         row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
         lines = await call(self._redis.lrange(f"{keys.PREFIX}log:{name}", 0, -1))
-        facts = values_of("state", row.get(b"state")) | values_of("facts", row.get(b"facts"))
+        facts = values_in(row.get(field.encode()) for field in FIELDS)
         if not lines and facts.keys() <= {"apart"}:
             return None
-        return Timeline(subject, facts, [json.loads(line) for line in lines])
+        return Timeline(subject, facts, [line_of(line) for line in lines])
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         """What is still kept of an operation or batch: the newest event of each name, oldest first.

@@ -17,8 +17,11 @@ from relay.domain.spaces import Space
 from relay.domain.summaries import digest_baseline, summarize
 from relay.store.client import refusal
 from relay.store.keys import digest, lane, operation
+from relay.store.records import PACKED, pack
 
-AcceptArguments = tuple[bytes, bytes, bytes, bytes]  # delivery digest, fact digest, plan, body
+# As accept.lua takes them: delivery digest, fact digest, operation, lanes with gates, whether it is plain, plan,
+# facts, entry, body.
+AcceptArguments = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
 
 # An event's place in the life of its operation or batch; other names move nothing and are never late.
 RANKS = {
@@ -37,6 +40,9 @@ UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
 # edited.
 BUNDLE_KINDS: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
 KEPT_DAYS = 9
+# What a summary says beside what lasts, in the order of scripts/include/bundles.lua.
+ENTRY = ("status", "at", "retry", "percentage", "phase", "duration", "error", "rule", "variants", "anomalies",
+         "records", "done_count", "failed_count")  # fmt: skip
 ID = 8  # bytes by which an operation remembers a fact or a sender's id
 
 
@@ -51,28 +57,27 @@ def accept_arguments(event: Event, targets: Sequence[Target], *, completes: bool
     unique = digest("event", name, fact).hex()
     terminal = event.name in OUTCOMES
     plan: dict[str, Any] = {
-        "operation": name,
-        "subject": event.subject,
-        "event": unique,
         "name": event.name,
         "sender": _sender(event),
         "status": event.status,
-        "retry": event.retry,
         "at": int(event.occurred_at.timestamp() * 1000),
-        "phase": event.phase_name,
-        "progress": event.name == "operation.progress",
-        "phase_end": event.name == "operation.phase.completed",
-        "urgent": terminal,
-        "urgency": _urgency(event, terminal=terminal),
-        "facts": _facts(event),
-        "targets": [_target(event, target, unique) for target in targets],
     }
-    if event.about_batch:
-        plan["about_batch"] = True
-    if event.action:
-        plan["action"] = dict(event.action)
-    else:  # also where nobody is notified: a round-up that lists the run must not be behind
-        plan["entry"] = summarize(event)
+    plan |= _if_any(
+        retry=event.retry,
+        phase=event.phase_name,
+        progress=event.name == "operation.progress",
+        phase_end=event.name == "operation.phase.completed",
+        urgent=terminal,
+        urgency=_urgency(event, terminal=terminal),
+        targets=[_target(event, target, unique) for target in targets],
+        event=unique if targets else "",
+        about_batch=event.about_batch,
+        action=dict(event.action),
+        says=said(event),
+        completes=completes,
+    )
+    # Also where nobody is notified: a round-up that lists the run must not be behind.
+    summary = {} if event.action else summarize(event)
     if event.original:
         plan |= {"own": operation(event.own_id, event.space(event.own_id)), "stated": _stated_retry(event)}
     if event.operation and event.operation.status in UNSUCCESSFUL:
@@ -86,13 +91,16 @@ def accept_arguments(event: Event, targets: Sequence[Target], *, completes: bool
     elif event.name == "batch.operation.completed" and event.operation and event.operation.status != "Running":
         plan["over"] = [operation(event.own_id, event.space(event.own_id)), _stated_retry(event)]
     elif not event.about_batch and plan.get("rank", 2) < 2:
-        plan["run"] = _times(event)
+        plan |= {"run": 1} | _times(event)
     plan |= _begun(event) | _progress(event) | _as_stated(event) | _spaces(event)
-    plan |= _if_any(says=said(event), completes=completes)
     producer = [event.producer] if event.producer else []
     whose = [space.dump()] if (space := Space.of_event(event)) != Space() else []
     sender_id = digest("delivery", event.source, event.id, *producer, *whose)[:ID] if event.id else b""
-    return sender_id, digest("fact", fact)[:ID], _json(plan).encode(), dump(event).encode()
+    gates = " ".join(target["lane"] for target in plan["targets"]) if plan.get("progress") and targets else ""
+    plain = b"" if plan.keys() & {"says", "begun"} else b"1"
+    ids = sender_id, digest("fact", fact)[:ID], name.encode()
+    kept = _facts(event, summary), _entry(summary).encode(), dump(event).encode()
+    return *ids, gates.encode(), plain, _json(plan).encode(), *kept
 
 
 def _spaces(event: Event) -> dict[str, Any]:
@@ -102,13 +110,29 @@ def _spaces(event: Event) -> dict[str, Any]:
     return {"spaces": spaces, "apart": bool(event.space(event.subject))} if spaces else {}
 
 
-def _facts(event: Event) -> dict[str, str]:
+def _facts(event: Event, summary: Mapping[str, Any]) -> bytes:
+    """What it states that lasts, as the scripts keep it; of the summary True stands for what a fact says as well."""
     stated = facts(event)
     if event.original:  # facts of the new id, not of the original
         del stated["original"], stated["retry"]
     if event.restarts and not event.about_batch:
         stated["restarts"] = f"{event.restarts}"
-    return {f"fact:{name}": value for name, value in stated.items()}
+    values: dict[str, Any] = {f"fact:{name}": value for name, value in stated.items()}
+    values |= {f"entry:{name}": value == stated.get(name) or value for name, value in summary.items()}
+    values["id"] = event.subject
+    row = [values.get(name) for name in PACKED["facts"]]
+    while row[-1] is None:
+        row.pop()
+    return pack(tuple(row))
+
+
+def _entry(summary: Mapping[str, Any]) -> str:
+    """The rest of the summary: the number of the run, which of the values there are, and these."""
+    if not summary:
+        return ""
+    marks = "".join("1" if name in summary else "0" for name in ENTRY)
+    values = [summary.get(name, False) for name in ENTRY]
+    return f"{summary['retry']} {marks} {_json(values)}"
 
 
 def _begun(event: Event) -> dict[str, int]:
@@ -254,7 +278,7 @@ def _json(value: object) -> str:
 
 
 def size(arguments: AcceptArguments) -> int:
-    return len(arguments[2]) + len(arguments[3])
+    return sum(len(argument) for argument in arguments)
 
 
 def accepted(answer: Sequence[Any]) -> Accepted | Exception:

@@ -21,7 +21,7 @@ from relay.store import keys, plan
 from relay.store.batching import Batcher
 from relay.store.bundles import Bundles
 from relay.store.client import Durability, Promise, Scripts, call, connect, inspect, refusal, write
-from relay.store.records import values_of
+from relay.store.records import FIELDS, values_in
 from relay.store.spaces import Spaces
 
 log = structlog.get_logger(__name__)
@@ -174,9 +174,9 @@ class Store:
     async def _known_all(self, subjects: Sequence[tuple[str, str]]) -> Sequence[dict[str, str] | Exception]:
         async with self.redis.pipeline(transaction=False) as pipeline:
             for subject, space in subjects:
-                pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject, space)}", ("state", "facts"))
+                pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject, space)}", FIELDS)
             rows = await call(pipeline.execute(raise_on_error=False))
-        return [refusal(str(row)) if isinstance(row, Exception) else _known(*row) for row in rows]
+        return [refusal(str(row)) if isinstance(row, Exception) else _known(row) for row in rows]
 
     async def _accept_all(self, requests: Sequence[plan.AcceptArguments]) -> Sequence[Accepted | Exception]:
         flat: list[str | bytes | int] = []
@@ -302,20 +302,19 @@ class Store:
         return pause.scope
 
 
-def _known(state: bytes | None, facts: bytes | None) -> dict[str, str] | Exception:
+def _known(row: Sequence[bytes | None]) -> dict[str, str] | Exception:
     try:
         with handling():
-            return _lasting(state, facts)
+            return _lasting(values_in(row))
     except HandlingFailed as error:  # one that is damaged costs no other its answer
         return error
 
 
-def _lasting(state: bytes | None, packed: bytes | None) -> dict[str, str]:
-    order, stated = values_of("state", state), values_of("facts", packed)
-    facts = {name: value for name in (*FACTS, *LINKS, "restarts") if (value := stated.get(f"fact:{name}"))}
-    if order.get("rank") == plan.OVER:
-        facts["ended"] = order["at"]
-    if order.get("retry", "0") != "0":
-        facts["runs"] = order["retry"]
+def _lasting(values: Mapping[str, str]) -> dict[str, str]:
+    facts = {name: value for name in (*FACTS, *LINKS, "restarts") if (value := values.get(f"fact:{name}"))}
+    if values.get("rank") == plan.OVER:
+        facts["ended"] = values["at"]
+    if values.get("retry", "0") != "0":
+        facts["runs"] = values["retry"]
     named = {"since": "first", "began": "began", "apart": "apart"}
-    return facts | {name: order[own] for name, own in named.items() if order.get(own)}
+    return facts | {name: values[own] for name, own in named.items() if values.get(own)}

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.store.queue import Store
-from relay.store.records import values_of
+from relay.store.records import values_in
 from relay.store.runs import Runs
 
 PAGE, PAGES = 500, 40  # runs that are examined in one step, and steps in one reconciliation
@@ -75,8 +75,8 @@ class ReconciliationState:
 
 
 def _row(row: Sequence[bytes | None]) -> tuple[int, bytes, SilentRun, bool]:
-    name, since, state, facts = row
-    values = values_of("state", state) | values_of("facts", facts)
+    name, since, *packed = row
+    values = values_in(packed)
     percentage = float(values["percentage"]) if "percentage" in values else None
     run = SilentRun(values["id"], percentage, values.get("watch:phase", ""))
     return int(since or 0), name or b"", run, values.get("retry", "0") != "0"

@@ -13,7 +13,7 @@ from relay.domain.runs import Alarms, Run
 from relay.store.client import call
 from relay.store.keys import PREFIX, TICKS
 from relay.store.queue import Store
-from relay.store.records import documents_of, values_of
+from relay.store.records import documents_of, values_in
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +87,7 @@ class Runs:
     async def due(self, most: int) -> Page:
         """Runs that may be due, the longest waiting first."""
         now, looked, *rows = await self._store.scripts.run("watch", ["due", most, int(PAUSE * 1000)])
-        runs = [DueRun(name.decode(), int(ticket), run) for name, ticket, *row in rows if (run := _read(name, *row))]
+        runs = [DueRun(name.decode(), int(ticket), run) for name, ticket, *row in rows if (run := _read(name, row))]
         return Page(int(now) / 1000, runs, int(looked) >= most)
 
     async def check_again_at(self, times: Sequence[tuple[DueRun, float]]) -> None:
@@ -102,9 +102,9 @@ class Runs:
         return tuple(load(document) for document in documents_of(row))
 
 
-def run_of(state: bytes | None, facts: bytes | None) -> Run:
-    """A run from these two fields of its operation (relay/store/records.py)."""
-    text = defaultdict(str, values_of("state", state) | values_of("facts", facts))
+def run_of(row: Sequence[bytes | None]) -> Run:
+    """A run from the packed fields of its operation (relay/store/records.py)."""
+    text = defaultdict(str, values_in(row))
     alarms = _alarms(text["id"], text["watch:alarms"])
 
     def seconds(name: str) -> float | None:
@@ -127,10 +127,10 @@ def run_of(state: bytes | None, facts: bytes | None) -> Run:
     )
 
 
-def _read(name: bytes, state: bytes | None, facts: bytes | None) -> Run | None:
+def _read(name: bytes, row: Sequence[bytes | None]) -> Run | None:
     """None for a row that cannot be read: that costs one run its watch, and not all of them."""
     try:
-        return run_of(state, facts)
+        return run_of(row)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is so at every tick
         log.error("watchdog.unreadable", operation=name.decode(), error=type(error).__name__, place=own_line(error))
         return None

@@ -1,22 +1,8 @@
-"""The packed fields of an operation's record, written as the scripts write them."""
-
-import struct
-from collections.abc import Sequence
+"""The packed fields of an operation's record."""
 
 from relay.store import Store
 from relay.store.keys import operation
-from relay.store.records import PACKED, Value, unpack
-
-
-def pack(values: Sequence[Value]) -> bytes:
-    return b"".join(_packed(value) for value in values)
-
-
-def _packed(value: Value) -> bytes:
-    if isinstance(value, str):
-        text = value.encode()
-        return b"\xdb" + len(text).to_bytes(4) + text
-    return b"\xc0" if value is None else b"\xcb" + struct.pack(">d", value)
+from relay.store.records import PACKED, Value, pack, unpack
 
 
 async def read(store: Store, subject: str, name: str) -> Value:
@@ -32,7 +18,7 @@ async def write(store: Store, subject: str, name: str, value: Value) -> None:
     values = [*unpack(await store.redis.hget(key(subject), field) or b"")]
     values += [None] * (place + 1 - len(values))
     values[place] = value
-    await store.redis.hset(key(subject), field, pack(values))
+    await store.redis.hset(key(subject), field, pack(tuple(values)))
 
 
 def _place(name: str) -> tuple[str, int]:

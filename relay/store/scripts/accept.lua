@@ -1,7 +1,8 @@
 #!lua
 -- accept: identity, order, gates, deliveries and ledger of every event of a batch, in one step.
--- KEYS[1] the ledger. ARGV from 3: four per event: delivery digest ('' if none), fact digest (8 bytes each), plan (JSON,
--- see plan.py), body. Answers one array per event; a fault in one event never touches its neighbours, and is not
+-- KEYS[1] the ledger. ARGV from 3: nine per event: delivery digest ('' if none), fact digest (8 bytes each), operation,
+-- the lanes whose gates it may have to pass, 1 if it can say no more than another of its fact, plan (JSON, see plan.py),
+-- facts and entry (records.lua), body. Answers one array per event; a fault in one event never touches its neighbours, and is not
 -- remembered: the sender's next try is accepted. The flagless first line lets Redis refuse all of it before it begins
 -- where it takes no writes, full or a replica.
 -- An event costs one read and one write of its operation's record (records.lua), whatever it changes there.
@@ -13,52 +14,51 @@
 --- @include "reports"
 --- @include "entries"
 
--- Read at once, before anything is decided.
-local FIELDS = {'state', 'facts', 'ids', 'entry'}
+-- Read at once, before anything is decided; and the gates that progress may have to pass.
+local FIELDS = {'state', 'run', 'facts', 'ids', 'entry'}
 
-local function fields_of(plan)
-  if not plan.progress or not plan.targets[1] then return FIELDS end
+local function fields_of(gates)
+  if gates == '' then return FIELDS end
   local fields = {unpack(FIELDS)}
-  for _, target in ipairs(plan.targets) do fields[#fields + 1] = 'gate:' .. target.lane end
+  for lane in gates:gmatch('%S+') do fields[#fields + 1] = 'gate:' .. lane end
   return fields
 end
 
-local function read(o, plan)
-  o:read(fields_of(plan))
-  return {rank = o:number('rank'), retry = o:number('retry'), percentage = o:number('percentage'),
-          phases = o:number('phases'), at = o:number('at'),
-          facts = {['fact:platform'] = o:get('fact:platform'), ['fact:tenant'] = o:get('fact:tenant'),
-                   ['fact:project'] = o:get('fact:project')}}
+local NONE = {}
+
+-- What plan.py leaves out where it is empty.
+local function decoded(text, o, operation, facts, entry)
+  local plan = cjson.decode(text)
+  plan.operation, plan.packed, plan.entry, plan.as_known = operation, facts, entry, o:get('facts') == facts
+  plan.targets, plan.phase, plan.urgency = plan.targets or NONE, plan.phase or '', plan.urgency or ''
+  plan.retry = plan.retry or 0
+  return plan
 end
 
 local function advance(o, plan, was, body)
   if plan.watch then return record_alarm(o, plan, body) end
   if plan.action then return record_action(o, plan) end
-  local seq = next_seq(o)
+  local state, seq = o:values('state'), next_seq(o)
   o:set_once('first', now)
-  o:set('id', plan.subject)
-  o:set('last', now)
-  for name, value in pairs(plan.facts) do o:set(name, value) end
+  state[LAST] = now
+  state_facts(o, plan)
   if plan.rank then
     if was.retry and plan.retry > was.retry then
       reset_run(o)
       redis.call('SREM', STALLED, plan.operation)
-      was = {}
+      was = NONE
     end
     -- Under its own id alone: what the original reports after a retry under another id began is of the original.
     -- A start after an outcome began when it says; its event may be dated later than the run's first progress.
     if not was.retry then
-      local began = plan.facts['fact:restarts'] and plan.begun and math.min(plan.begun, plan.at) or plan.at
+      local began = states(plan, 'fact:restarts') and plan.begun and math.min(plan.begun, plan.at) or plan.at
       o:set('began', plan.own and '' or began)
     end
-    o:set('rank', plan.rank)
-    o:set('retry', plan.retry)
-    o:set('status', plan.status)
-    o:set('at', plan.at)
+    state[RANK], state[RETRY], state[STATUS], state[AT] = plan.rank, plan.retry, plan.status, plan.at
     if plan.percentage and plan.rank == RUNNING then
-      o:set('percentage', math.max(plan.percentage, was.percentage or 0))
+      state[PERCENTAGE] = math.max(plan.percentage, was.percentage or 0)
     end
-    if plan.phases then o:set('phases', math.max(plan.phases, was.phases or 0)) end
+    if plan.phases then state[PHASES] = math.max(plan.phases, was.phases or 0) end
     o:set('doc:' .. plan.name, body)
     o:set('seq:' .. plan.name, seq)
     if plan.rank == TERMINAL then o:set('says:' .. plan.name, says(plan)) end
@@ -75,14 +75,21 @@ local function advance(o, plan, was, body)
   return seq
 end
 
-local function accept(delivery_digest, fact_digest, plan, body)
-  local o = operation_record(plan.operation)
-  local was = read(o, plan)
-  if another_s(plan, was) or begins_anew(plan, was) then return {'elsewhere', 0} end -- nothing is done yet
+local function accept(delivery_digest, fact_digest, operation, gates, plain, text, facts, entry, body)
+  local o = operation_record(operation)
+  o:read(fields_of(gates))
+  local known, used = seen(o, fact_digest), seen(o, delivery_digest)
+  if known and used and plain == '1' then -- what cannot say more than it did: nothing else of it is looked at
+    count('received')
+    count('duplicates')
+    return {'duplicate', 0}
+  end
+  local plan = decoded(text, o, operation, facts, entry)
+  local was = order_of(o)
+  if another_s(o, plan) or begins_anew(plan, was) then return {'elsewhere', 0} end -- nothing is done yet
   count('received')
   -- An id alone makes no repetition: some senders put their registration's into every event.
-  local used = seen(o, delivery_digest)
-  local told = seen(o, fact_digest) or used and plan.as_stated and seen(o, from_hex(plan.as_stated))
+  local told = known or used and plan.as_stated and seen(o, from_hex(plan.as_stated))
   if told or says_less(plan, was) then
     if told and fuller(o, plan, was) then
       if not plan.completes then -- it is put together with what is known, and comes again
@@ -110,7 +117,7 @@ local function accept(delivery_digest, fact_digest, plan, body)
   end
   local as = used and ' id reused' or ''
   resolve_retry_number(plan)
-  remember(o, delivery_digest, fact_digest)
+  remember(o, used and '' or delivery_digest, known and '' or fact_digest)
   if late(plan, was) then
     count('late')
     if plan.retry == was.retry then record_repeat(o, plan, was) end
@@ -174,9 +181,9 @@ end
 
 -- The records last: with them the event is remembered, and what went wrong before that is made again as if for the first
 -- time.
-local function one(delivery_digest, fact_digest, plan, body)
-  counts, lines = {}, {}
-  local answer = accept(delivery_digest, fact_digest, cjson.decode(plan), body)
+local function one(...)
+  lines = {}
+  local answer = accept(...)
   for operation, noted in pairs(lines) do
     local new = write_lines(operation, unpack(noted)) == #noted
     if new or operation_record(operation).renewed then redis.call('PEXPIRE', P .. 'log:' .. operation, KEEP_OPERATION) end
@@ -191,17 +198,17 @@ local function one(delivery_digest, fact_digest, plan, body)
   return answer
 end
 
-local answers, total = {}, {}
-for i = 3, #ARGV, 4 do
-  local done, answer = pcall(one, ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
-  for field, by in pairs(counts) do total[field] = (total[field] or 0) + by end -- what it made before it failed is there
+counts = {} -- what an event made before it failed is there, and counts
+local answers = {}
+for i = 3, #ARGV, 9 do
+  local done, answer = pcall(one, unpack(ARGV, i, i + 8))
   if not done then
     forget_records()
     answer = {'error', type(answer) == 'table' and answer.err or tostring(answer)}
   end
   answers[#answers + 1] = answer
 end
-for field, by in pairs(total) do
+for field, by in pairs(counts) do
   if by ~= 0 then redis.call('HINCRBY', LEDGER, field, by) end
 end
 return answers

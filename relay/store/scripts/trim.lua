@@ -57,7 +57,7 @@ end
 
 local function trim(operation)
   local o = operation_record(operation)
-  o:read({'state', 'facts', 'entry', 'lanes', 'ids', 'buried'})
+  o:read({'state', 'run', 'facts', 'lanes', 'ids', 'buried'})
   local over = o:get('rank') == TERMINAL
   local wait = over and needed(o)
   if wait then return redis.call('ZADD', OVER, wait, operation) end

@@ -26,7 +26,7 @@ end
 -- What is left of this run's time; nil where it is over, or was never watched.
 local function look(operation)
   local o = operation_record(operation)
-  o:read({'state', 'facts'})
+  o:read({'state', 'run', 'facts'})
   for _, name in ipairs({'watch:heard', 'watch:moved'}) do -- the clock was set back since: it begins anew
     if (o:number(name) or 0) > now then o:set(name, now) end
   end
@@ -37,7 +37,7 @@ end
 
 -- Up to n runs that may be due; each is not given again for `pause` ms, so instances share the work, and what one that
 -- died has not seen to is seen to by the next. Answers {now, looked at, run …}, each with its name, the score to name
--- later, and the two fields that say all of it (records.lua).
+-- later, and the three fields that say all of it (records.lua).
 function verbs.due(n, pause)
   local again, answer = now + tonumber(pause), {now, 0}
   for _, operation in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', now, 'LIMIT', 0, n)) do
@@ -47,7 +47,7 @@ function verbs.due(n, pause)
       redis.call('ZADD', WATCH, again, operation)
     elseif o then
       redis.call('ZADD', WATCH, again, operation)
-      answer[#answer + 1] = {operation, again, o.known.state, o.known.facts}
+      answer[#answer + 1] = {operation, again, o.known.state, o.known.run, o.known.facts}
     else
       unwatch(operation)
     end
@@ -86,12 +86,12 @@ function verbs.unheard(from, n, quiet, platform, tenant, project)
   local answer = {#found}
   for _, operation in ipairs(found) do
     local o = operation_record(operation)
-    o:read({'state', 'facts'})
+    o:read({'state', 'run', 'facts'})
     local heard, id = o:number('watch:heard'), o:get('id')
     if heard and id and now - heard >= tonumber(quiet) and (o:get('fact:tenant') or tenant) == tenant
       and (o:get('fact:project') or project) == project and (o:get('fact:platform') or platform) == platform then
       local since = math.max(heard, o:number('watch:asked') or 0)
-      answer[#answer + 1] = {operation, since, o.known.state, o.known.facts}
+      answer[#answer + 1] = {operation, since, o.known.state, o.known.run, o.known.facts}
     end
   end
   return answer

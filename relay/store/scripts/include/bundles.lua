@@ -47,17 +47,40 @@ local function open_box(box, kind, where, from, to)
                created = to})
 end
 
--- The newest state of an operation in a few words (entries.lua).
-local ENTRY = {}
-for name in pairs(PLACE) do
-  if name:sub(1, 6) == 'entry:' then ENTRY[name:sub(7)] = name end
+-- The newest state of an operation in a few words (relay/domain/summaries.py), but for what lasts. plan.py has the same
+-- order, and `head` in entries.lua says what its text begins with.
+local ENTRY = {'status', 'at', 'retry', 'percentage', 'phase', 'duration', 'error', 'rule', 'variants', 'anomalies',
+               'records', 'done_count', 'failed_count'}
+
+local KEPT_APART = {'name', 'type', 'priority', 'path', 'batch', 'total', 'started'}
+
+local function entry_values(text)
+  local values = cjson.decode(text:match('%[.*$'))
+  for place = 1, #ENTRY do
+    if values[place] == false then values[place] = nil end
+  end
+  return values
 end
 
-local function has_entry(o) return o:get('entry:status') ~= false end
+local function entry_text(run, values)
+  local marks, all = {}, {}
+  for place = 1, #ENTRY do
+    local value = values[place]
+    marks[place], all[place] = value == nil and '0' or '1', value ~= nil and value
+  end
+  return string.format('%d %s ', run, table.concat(marks)) .. cjson.encode(all)
+end
+
+local function has_entry(o) return o:get('entry') ~= false end
 
 local function entry_of(o)
-  local entry = {id = o:get('id')}
-  for name, packed in pairs(ENTRY) do entry[name] = o:get(packed) or nil end
+  local entry, values = {id = o:get('id')}, entry_values(o:get('entry'))
+  for place, name in ipairs(ENTRY) do entry[name] = values[place] end
+  for _, name in ipairs(KEPT_APART) do
+    local value = o:get('entry:' .. name)
+    if value == true and name ~= 'batch' then value = o:get('fact:' .. name) end -- it says the same
+    if value then entry[name] = value end
+  end
   return cjson.encode(entry)
 end
 

@@ -3,17 +3,40 @@
 
 -- The newest state in a few words: laid over what earlier events of this run said. A retry keeps its name alone. An
 -- event without a rank is no state: it must not take the place of one, nor of what is left of one (trim.lua).
-local LASTING = {name = true, type = true, priority = true, path = true, batch = true, total = true}
-local function update_summary(o, plan)
-  local entry = plan.entry
-  local was = entry and has_entry(o)
-  if not entry or was and not plan.rank then return end
-  if not was and not plan.rank and o:get('status') then entry.status = o:get('status') end
-  local same = was and o:get('entry:retry') == entry.retry
-  for name, packed in pairs(ENTRY) do
-    local stated = entry[name]
-    if stated ~= nil or not (same or was and LASTING[name]) then o:set(packed, stated) end
+-- What lasts is among the facts; the rest is a text: number of the run, which of the values it states, and these.
+local LASTING, STARTED = PLACE['entry:name'], PLACE['entry:started']
+local AS_FACT = {[PLACE['entry:name']] = PLACE['fact:name'], [PLACE['entry:type']] = PLACE['fact:type'],
+                 [PLACE['entry:priority']] = PLACE['fact:priority']} -- true stands for what the fact says
+
+local function update_lasting(o, plan, same)
+  local facts, new = o:values('facts'), stated(plan)
+  for place = LASTING, STARTED do
+    local value, fact = new[place], AS_FACT[place]
+    if value == true and fact and facts[fact] ~= new[fact] then value = new[fact] end
+    if facts[place] ~= value and (value or place == STARTED and not same) then
+      facts[place] = value
+      o:touch('facts')
+    end
   end
+end
+
+local function update_summary(o, plan)
+  local entry, was = plan.entry, o:get('entry')
+  if entry == '' or was and not plan.rank then return end
+  local head = entry:sub(1, entry:find('[', 1, true) - 1) -- where it states what the last one did, it takes its place
+  if not was or was:sub(1, #head) ~= head then
+    local run, old_run = tonumber(head:match('%d+')), was and tonumber(was:match('%d+'))
+    local values, old = entry_values(entry), run == old_run and entry_values(was) or {}
+    for place = 1, #ENTRY do
+      if values[place] == nil then values[place] = old[place] end
+    end
+    if not was and not plan.rank and o:get('status') then values[1] = o:get('status') end
+    entry = entry_text(run, values)
+    update_lasting(o, plan, run == old_run)
+  elseif not plan.as_known then
+    update_lasting(o, plan, true)
+  end
+  o:set('entry', entry)
 end
 
 -- digest: the entry goes into the window at hand, or into the next one if that is being told already.
@@ -38,7 +61,7 @@ end
 -- In quiet hours a new message becomes an entry of what is told at their end. False if it may be sent.
 local function hold_for_quiet_hours(plan, target)
   local hours = not target.passes and target.quiet
-  if not hours or now >= hours[2] or not plan.entry then return false end
+  if not hours or now >= hours[2] or plan.entry == '' then return false end
   local box = box_id('quiet', target.destination, target.address, hours[1], hours[2])
   if sealed(box) then return false end
   add_entry(box, plan.operation)

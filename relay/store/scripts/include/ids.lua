@@ -23,13 +23,13 @@ local function from_hex(text)
   return (text:gsub('..', function(byte) return string.char(tonumber(byte, 16)) end))
 end
 
+-- One that is known already is ''.
 local function remember(o, ...)
+  local ids = o:get('ids') or ''
   for _, digest in ipairs({...}) do
-    local ids = o:get('ids') or ''
-    if digest == '' or seen(o, digest) then -- the same id of another fact
-    elseif #ids < FEW * DIGEST then
-      o:set('ids', ids .. digest)
-    else
+    if #ids < FEW * DIGEST then
+      ids = ids .. digest
+    elseif digest ~= '' then
       o.more = o.more or {} -- into the set with the record: an event that fails is not remembered
       table.insert(o.more, digest)
       unwritten[o] = true
@@ -37,4 +37,5 @@ local function remember(o, ...)
       o:set('many', 1)
     end
   end
+  o:set('ids', ids)
 end

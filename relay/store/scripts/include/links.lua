@@ -1,16 +1,16 @@
 -- Ids that lead to other operations: retries under a new id, members of batches, ids that several platforms use.
---- @include "records"
+--- @include "order"
 --- @include "watched"
 
 -- A retry under a new id continues what the original began: whatever names it later is led there (store.known).
 local function link_retry(plan)
   local own = operation_record(plan.own)
-  own:read({'state', 'facts'})
-  own:set_once('fact:original', plan.subject)
+  own:read({'state', 'run', 'facts'})
+  own:set_once('fact:original', states(plan, 'id'))
   own:set_once('fact:retry', plan.retry)
   own:set_once('led', plan.operation)
   for _, name in ipairs({'fact:platform', 'fact:tenant', 'fact:project'}) do -- another tenant's run is not led there
-    if plan.facts[name] then own:set_once(name, plan.facts[name]) end
+    if states(plan, name) then own:set_once(name, states(plan, name)) end
   end
   own:keep()
 end
@@ -19,9 +19,9 @@ end
 -- message of its own for it; planned anew, this one joins whichever was first, so that neither is left behind.
 local function must_retarget(o, plan)
   if plan.action or plan.about_batch then return false end -- a batch is no run, even if one has the same id
-  if not plan.own then return o:get('fact:original') ~= false end
+  if not plan.own then return not plan.as_known and o:get('fact:original') ~= false end
   local own = operation_record(plan.own)
-  own:read({'state', 'facts'})
+  own:read({'state', 'run', 'facts'})
   return own:get('first') and not own:get('fact:original')
 end
 
@@ -42,7 +42,7 @@ end
 -- The batch says that this run of a member is over; its own end may never be told. One that was run again goes on.
 local function over_in_batch(member, run)
   local own = operation_record(member)
-  own:read({'state', 'facts'})
+  own:read({'state', 'run', 'facts'})
   local operation = own:get('led') or member
   run = run + (own:number('fact:restarts') or 0)
   if (own:number('fact:retry') or run) >= (operation_record(operation):number('retry') or 0) then unwatch(operation) end

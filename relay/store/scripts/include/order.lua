@@ -2,6 +2,13 @@
 --- @include "records"
 --- @include "watched"
 
+-- What is known of the order of its events, before this one changes it.
+local function order_of(o)
+  local state = o:values('state')
+  return {rank = state[RANK] or nil, retry = tonumber(state[RETRY] or ''), percentage = state[PERCENTAGE] or nil,
+          phases = state[PHASES] or nil, at = state[AT] or nil}
+end
+
 -- Is this older than what is known? Terminal beats running, a percentage never goes back, inside one retry.
 local function late(plan, was)
   if not plan.rank or not was.rank then return false end
@@ -19,7 +26,7 @@ local function reset_run(o)
   for _, name in ipairs(redis.call('HKEYS', o.key)) do
     if name:match('^gate:') or name:match('^doc:') or name:match('^says:') or name:match('^mute:') then o:set(name, nil) end
   end
-  for _, name in ipairs(PACKED.state) do
+  for name in pairs(PLACE) do
     if name:match('^watch:') or name:match('^seq:') then o:set(name, nil) end
   end
   for _, name in ipairs({'percentage', 'phases', 'fact:pressed'}) do o:set(name, nil) end
@@ -31,11 +38,32 @@ local function begins_anew(plan, was)
   return plan.begun and was.rank == TERMINAL and plan.begun > was.at and plan.retry <= was.retry
 end
 
+-- What the event states of its facts, by their places in the record.
+local function stated(plan)
+  plan.facts = plan.facts or {cmsgpack.unpack(plan.packed)}
+  return plan.facts
+end
+
+local function states(plan, fact) return stated(plan)[PLACE[fact]] end
+
+-- Mostly an event states what is known, and nothing is looked at.
+local function state_facts(o, plan)
+  if plan.as_known then return end
+  local facts, new = o:values('facts'), stated(plan)
+  for place = 1, PLACE.led do
+    if new[place] and facts[place] ~= new[place] then
+      facts[place] = new[place]
+      o:touch('facts')
+    end
+  end
+end
+
 -- Two tenants may begin with one id at the same moment, when nobody has it yet: the second one is looked up again.
-local function another_s(plan, was)
-  if plan.apart then return false end
-  for name, stated in pairs(was.facts) do
-    if stated and plan.facts[name] and plan.facts[name] ~= stated then return true end
+local function another_s(o, plan)
+  if plan.apart or plan.as_known or not o:get('facts') then return false end
+  local facts, new = o:values('facts'), stated(plan)
+  for place = PLACE['fact:platform'], PLACE['fact:project'] do
+    if facts[place] and new[place] and facts[place] ~= new[place] then return true end
   end
 end
 
@@ -46,7 +74,8 @@ local function says_less(plan, was)
 end
 
 local function next_seq(o)
-  local seq = (o:number('seq') or 0) + 1
-  o:set('seq', seq)
-  return seq
+  local state = o:values('state')
+  state[SEQ] = (state[SEQ] or 0) + 1
+  o:touch('state')
+  return state[SEQ]
 end

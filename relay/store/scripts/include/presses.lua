@@ -25,7 +25,7 @@ local function record_action(o, plan)
     o:set(action_key(plan), nil)
     if action.name == 'cancel' and not action.unknown then o:set('fact:pressed', nil) end
   end
-  o:set_once('id', plan.subject)
+  o:set_once('id', states(plan, 'id'))
   o:keep()
   return next_seq(o)
 end

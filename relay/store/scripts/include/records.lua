@@ -3,32 +3,37 @@
 local records = {} -- by key
 local unwritten = {} -- those of them that changed since they were written
 
--- What is short stands together in three fields of an operation's record, packed value by value in this order, nil where
--- it is absent: one costs as little as all to read or write, and what seldom changes is seldom written.
--- relay/store/records.py has the same order, which may grow at its end alone.
+-- What is short stands together in packed fields of an operation's record, value by value in this order, nil where it is
+-- absent: one costs as little as all to read or write. By how often they change: with every event (state), a few times in
+-- a run (run), hardly ever (facts). relay/store/records.py has the same order, which may grow at its end alone.
 local PACKED = {
   state = {
-    'rank', 'retry', 'at', 'first', 'began', 'apart', 'percentage', 'phases', 'seq', 'last', 'kept', 'many', 'status',
-    'watch:heard', 'watch:moved', 'watch:gaps', 'watch:phase', 'watch:estimate', 'watch:estimated', 'watch:planned',
-    'watch:moves', 'watch:deadline', 'watch:alarms', 'watch:asked',
-    'seq:operation.started', 'seq:operation.progress', 'seq:operation.phase.completed', 'seq:operation.stalled',
-    'seq:operation.recovered', 'seq:operation.completed', 'seq:operation.failed', 'seq:operation.cancelled',
-    'seq:batch.started', 'seq:batch.operation.completed', 'seq:batch.completed',
+    'rank', 'retry', 'at', 'seq', 'last', 'percentage', 'phases', 'status', 'watch:heard', 'watch:moved', 'watch:gaps',
+    'watch:phase', 'seq:operation.progress',
+  },
+  run = {
+    'first', 'began', 'kept', 'apart', 'many', 'watch:estimate', 'watch:estimated', 'watch:planned', 'watch:moves',
+    'watch:deadline', 'watch:alarms', 'watch:asked', 'seq:operation.started', 'seq:operation.phase.completed',
+    'seq:operation.stalled', 'seq:operation.recovered', 'seq:operation.completed', 'seq:operation.failed',
+    'seq:operation.cancelled', 'seq:batch.started', 'seq:batch.operation.completed', 'seq:batch.completed',
   },
   facts = {
     'id', 'fact:platform', 'fact:tenant', 'fact:project', 'fact:original', 'fact:retry', 'fact:restarts', 'fact:type',
     'fact:name', 'fact:priority', 'fact:batch', 'fact:audience', 'fact:pressed', 'led', 'entry:name', 'entry:type',
     'entry:priority', 'entry:path', 'entry:batch', 'entry:total', 'entry:started',
   },
-  entry = {
-    'entry:status', 'entry:at', 'entry:retry', 'entry:percentage', 'entry:phase', 'entry:duration', 'entry:error',
-    'entry:rule', 'entry:variants', 'entry:anomalies', 'entry:records', 'entry:done_count', 'entry:failed_count',
-  },
 }
 local FIELD, PLACE = {}, {} -- of a packed value: the field that it is in, and its place there
 for field, names in pairs(PACKED) do
   for place, name in ipairs(names) do FIELD[name], PLACE[name] = field, place end
 end
+
+-- Places of what is looked at with every event: of the state, and of the run.
+local RANK, RETRY, AT, SEQ, LAST, PERCENTAGE, PHASES, STATUS = PLACE.rank, PLACE.retry, PLACE.at, PLACE.seq, PLACE.last,
+  PLACE.percentage, PLACE.phases, PLACE.status
+local HEARD, MOVED, GAPS, PHASE = PLACE['watch:heard'], PLACE['watch:moved'], PLACE['watch:gaps'], PLACE['watch:phase']
+local ESTIMATE, ESTIMATED, PLANNED, MOVES, DEADLINE, ALARMS = PLACE['watch:estimate'], PLACE['watch:estimated'],
+  PLACE['watch:planned'], PLACE['watch:moves'], PLACE['watch:deadline'], PLACE['watch:alarms']
 
 local TERMINAL, RUNNING, INITIATED = 2, 1, 0 -- the ranks
 
@@ -79,20 +84,26 @@ local function field_of(it, name)
   return value
 end
 
-local function values_of(it, field)
-  local values = it.packed[field]
+-- The values of a packed field, by place. Whoever changes them says so (`touch`).
+function Record:values(field)
+  local values = self.packed[field]
   if not values then
-    local text = field_of(it, field)
+    local text = field_of(self, field)
     values = text and {cmsgpack.unpack(text)} or {}
-    it.packed[field] = values
+    self.packed[field] = values
   end
   return values
+end
+
+function Record:touch(name)
+  self.changed[name] = true
+  unwritten[self] = true
 end
 
 -- What was set; false where it is absent.
 function Record:get(name)
   local field = FIELD[name]
-  if field then return values_of(self, field)[PLACE[name]] or false end
+  if field then return self:values(field)[PLACE[name]] or false end
   return field_of(self, name)
 end
 
@@ -103,16 +114,14 @@ function Record:set(name, value)
   value = value or false
   local field = FIELD[name]
   if field then
-    local values, place = values_of(self, field), PLACE[name]
+    local values, place = self:values(field), PLACE[name]
     if (values[place] or false) == value then return end
-    values[place] = value
-    self.changed[field] = true
-  else
-    if self.known[name] == value then return end
+    values[place] = value or nil
+    self:touch(field)
+  elseif self.known[name] ~= value then
     self.known[name] = value
-    self.changed[name] = true
+    self:touch(name)
   end
-  unwritten[self] = true
 end
 
 function Record:set_once(name, value)

@@ -20,7 +20,9 @@ end
 local function complete(o, plan, body)
   o:set('doc:' .. plan.name, body)
   o:set('says:' .. plan.name, says(plan))
-  for name, value in pairs(plan.facts) do o:set_once(name, value) end
+  for place = 1, PLACE.led do
+    if stated(plan)[place] then o:set_once(PACKED.facts[place], stated(plan)[place]) end
+  end
   update_summary(o, plan)
   note(plan.operation, 'completed', plan.name, plan.sender)
   local seq = o:number('seq')

@@ -1,0 +1,28 @@
+"""The lines of an operation's log, packed as the scripts pack them (`scripts/include/ledger.lua`)."""
+
+from typing import Any
+
+from relay.store.records import unpack
+
+# Each is one byte in a line, from 0x80 on: no text in UTF-8 consists of one of these. They may grow at their end alone.
+WORDS = (
+    "accepted", "late", "completed", "queued", "held", "waits", "digested", "superseded", "lease lapsed", "failed",
+    "delivered", "dead", "suppressed", "replayed", "dropped", "repair", "operation.started", "operation.progress",
+    "operation.phase.completed", "operation.completed", "operation.failed", "operation.cancelled",
+    "operation.stalled", "operation.recovered", "batch.started", "batch.operation.completed", "batch.completed",
+    "Initiated", "Queued", "Running", "Completed", "Failed", "Timeout", "Cancelled", "no_rule", "increment",
+    "interval", "quiet_hours", "batch", "low_priority", "told_beside", "newer state", "live", "reply", "each",
+)  # fmt: skip
+FIRST = 0x80
+
+
+def line_of(packed: bytes) -> list[Any]:
+    """[ms since the epoch, what, ...]."""
+    return [*unpack(packed, _text)]
+
+
+def _text(packed: bytes) -> str:
+    if len(packed) == 1 and packed[0] >= FIRST:
+        number = packed[0] - FIRST
+        return WORDS[number] if number < len(WORDS) else "?"  # a word of a newer relay
+    return packed.decode("utf-8", "replace")
