@@ -12,7 +12,7 @@ from relay.domain.spaces import Space
 from relay.errors import AmbiguousId, NoRoom
 from relay.store import keys
 from relay.store.client import call
-from relay.store.notes import line_of
+from relay.store.notes import lines_of
 from relay.store.plan import BUNDLE_KINDS
 from relay.store.queue import NOWHERE, Store
 from relay.store.records import FIELDS, documents_of, values_in, values_of
@@ -108,7 +108,7 @@ class Admin:
         facts = values_in(row.get(field.encode()) for field in FIELDS)
         if not lines and facts.keys() <= {"apart"}:
             return None
-        return Timeline(subject, facts, [line_of(line) for line in lines])
+        return Timeline(subject, facts, [line for packed in lines for line in lines_of(packed)])
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         """What is still kept of an operation or batch: the newest event of each name, oldest first.

@@ -14,11 +14,18 @@ WORDS = (
     "interval", "quiet_hours", "batch", "low_priority", "told_beside", "newer state", "live", "reply", "each",
 )  # fmt: skip
 FIRST = 0x80
+ACCEPTED = ("event", "status", "percentage", "source")  # the values of such a line
 
 
-def line_of(packed: bytes) -> list[Any]:
-    """[ms since the epoch, what, ...]."""
-    return [*unpack(packed, _text)]
+def lines_of(packed: bytes) -> list[list[Any]]:
+    """[ms since the epoch, what, ...], and behind it the line that says why nobody is told, where it has that."""
+    line = [*unpack(packed, _text)]
+    while line[-1] is None:
+        line.pop()
+    at, what, *values = line
+    if what == "accepted" and len(values) > len(ACCEPTED):
+        return [[at, what, *values[: len(ACCEPTED)]], [at, "held", "", *values[len(ACCEPTED) :]]]
+    return [line]
 
 
 def _text(packed: bytes) -> str:

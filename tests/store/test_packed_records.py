@@ -10,7 +10,7 @@ import pytest
 from relay.errors import HandlingFailed
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.notes import WORDS, line_of
+from relay.store.notes import WORDS, lines_of
 from relay.store.plan import ENTRY
 from relay.store.records import PACKED, pack, unpack, values_of
 from tests.support import events, records
@@ -41,7 +41,7 @@ def test_the_scripts_and_python_have_the_same_words() -> None:
 def test_a_word_of_a_newer_relay_is_no_other() -> None:
     line = b"\x01" + b"\xa1\x80" + b"\xa1\xff" + "\xa2\u00fc".encode("latin-1").replace(b"\xfc", "\u00fc".encode())
 
-    assert line_of(line) == [1, "accepted", "?", "\u00fc"]
+    assert lines_of(line) == [[1, "accepted", "?", "\u00fc"]]
 
 
 async def test_what_the_server_packs_is_read(store: Store) -> None:

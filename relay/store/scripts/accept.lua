@@ -132,12 +132,12 @@ local function accept(delivery_digest, fact_digest, operation, gates, plain, tex
   update_summary(o, plan)
   if plan.over then over_in_batch(plan.over[1], plan.over[2]) end
   if plan.own then link_retry(plan) end
-  note(plan.operation, 'accepted', plan.name, plan.status, plan.percentage or '', plan.sender)
+  local unheard = not plan.targets[1] and 'no_rule' or nil
+  note(plan.operation, 'accepted', plan.name, plan.status, plan.percentage or '', plan.sender, unheard)
   count('events')
-  if #plan.targets == 0 then
+  if unheard then
     count('accepted')
     count('held:no_rule')
-    note(plan.operation, 'held', '', 'no_rule')
     return {'accepted' .. as, 0, '', 'no_rule'}
   end
   local answer, references = {'accepted' .. as, 0}, 0

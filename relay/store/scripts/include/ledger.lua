@@ -34,10 +34,9 @@ local function write_lines(operation, ...)
   return length
 end
 
-local function note(operation, ...)
-  local values = {...}
-  for i = 1, #values do values[i] = CODES[values[i]] or values[i] end
-  local line = cmsgpack.pack(now, unpack(values))
+local function note(operation, what, a, b, c, d, e)
+  local line = cmsgpack.pack(now, CODES[what] or what, CODES[a] or a, CODES[b] or b, CODES[c] or c, CODES[d] or d,
+                             CODES[e] or e)
   if not lines then
     if write_lines(operation, line) == 1 then redis.call('PEXPIRE', P .. 'log:' .. operation, KEEP_OPERATION) end
     return
