@@ -5,14 +5,15 @@
 -- event without a rank is no state: it must not take the place of one, nor of what is left of one (trim.lua).
 -- What lasts is among the facts; the rest is a text: number of the run, which of the values it states, and these.
 local LASTING, STARTED = PLACE['entry:name'], PLACE['entry:started']
-local AS_FACT = {[PLACE['entry:name']] = PLACE['fact:name'], [PLACE['entry:type']] = PLACE['fact:type'],
-                 [PLACE['entry:priority']] = PLACE['fact:priority']} -- true stands for what the fact says
 
 local function update_lasting(o, plan, same)
-  local facts, new = o:values('facts'), stated(plan)
+  local facts, new, values = o:values('facts'), stated(plan), {}
+  for place = LASTING, STARTED do values[place] = new[place] end
+  for fact, place in pairs(IN_ENTRY) do
+    if values[place] == true and facts[fact] ~= new[fact] then values[place] = new[fact] end
+  end
   for place = LASTING, STARTED do
-    local value, fact = new[place], AS_FACT[place]
-    if value == true and fact and facts[fact] ~= new[fact] then value = new[fact] end
+    local value = values[place]
     if facts[place] ~= value and (value or place == STARTED and not same) then
       facts[place] = value
       o:touch('facts')

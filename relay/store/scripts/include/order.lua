@@ -46,12 +46,17 @@ end
 
 local function states(plan, fact) return stated(plan)[PLACE[fact]] end
 
+-- What of the newest state in a few words may stand as true, for the same as a fact (entries.lua).
+local IN_ENTRY = {[PLACE['fact:name']] = PLACE['entry:name'], [PLACE['fact:type']] = PLACE['entry:type'],
+                  [PLACE['fact:priority']] = PLACE['entry:priority']}
+
 -- Mostly an event states what is known, and nothing is looked at.
 local function state_facts(o, plan)
   if plan.as_known then return end
   local facts, new = o:values('facts'), stated(plan)
   for place = 1, PLACE.led do
     if new[place] and facts[place] ~= new[place] then
+      if facts[IN_ENTRY[place] or 0] == true then facts[IN_ENTRY[place]] = facts[place] end
       facts[place] = new[place]
       o:touch('facts')
     end
