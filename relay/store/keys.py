@@ -19,7 +19,9 @@ they are hashed first.
     {relay}:delivery:<id>          hash    one delivery until it is delivered, superseded or dropped
     {relay}:lane:<lane>            list    delivery ids in order; only the head is due; the replies of one queue up in
                                            <lane>/replies
-    {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; t:* is the channel's own
+    {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; name and seq of what was
+                                           claimed last, spec and interval for what is made without an event; t:* is the
+                                           channel's own
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order

@@ -22,9 +22,9 @@ def lines_of(packed: bytes) -> list[list[Any]]:
     line = [*unpack(packed, _text)]
     while line[-1] is None:
         line.pop()
-    at, what, *values = line
-    if what == "accepted" and len(values) > len(ACCEPTED):
-        return [[at, what, *values[: len(ACCEPTED)]], [at, "held", "", *values[len(ACCEPTED) :]]]
+    at, kind, *values = line
+    if kind == "accepted" and len(values) > len(ACCEPTED):
+        return [[at, kind, *values[: len(ACCEPTED)]], [at, "held", "", *values[len(ACCEPTED) :]]]
     return [line]
 
 

@@ -136,7 +136,7 @@ local function lease(id, d, set)
   redis.call('HDEL', delivery_key(id), 'lapsed')
   if converges(d.kind) then
     if not box then redis.call('HSET', delivery_key(id), 'seq', seq) end
-    redis.call('HSET', thread_key(d.lane), 'flying', id)
+    redis.call('HSET', thread_key(d.lane), 'flying', id, 'name', d.name, 'seq', box and d.seq or seq)
     redis.call('HDEL', thread_key(d.lane), 'waiting')
   end
   local thread, flat = {}, redis.call('HGETALL', thread_key(d.lane))

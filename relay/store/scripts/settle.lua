@@ -113,11 +113,11 @@ end
 -- over a newer one: show the present state once more.
 local function repair(request)
   if request.verb ~= 'complete' or not request.lane then return end
-  local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting', 'done', 'posted', 'flying')
-  if t[1] and request.new and not t[4] and not t[5] then adopt(request, cjson.decode(t[1]).operation) end
+  local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting', 'done', 'posted', 'flying', 'name', 'seq')
+  if t[1] and request.new and not t[4] and not t[5] then adopt(request, spec_from(t[1]).operation) end
   if not t[1] or t[2] or t[3] == request.lease then return end -- the last: only the answer to this had been lost
-  local spec = cjson.decode(t[1])
-  spec.due, spec.urgent = now, '1'
+  local spec = spec_from(t[1])
+  spec.due, spec.urgent, spec.name, spec.seq = now, '1', t[6], t[7]
   -- A number and no time: two in one ms, or at a time that comes again, are two.
   create(request.id .. '-repair-' .. redis.call('HINCRBY', thread_key(request.lane), 'repairs', 1), spec)
   note(spec.operation, 'repair', spec.destination)

@@ -49,6 +49,19 @@ local function create(id, spec)
   join_lane(id, spec.lane, {channel = spec.channel, urgency = urgency, due = spec.due})
 end
 
+-- What all deliveries of a live message have in common; kept with its thread, for one that is made without an event.
+local function standing_of(spec)
+  return cmsgpack.pack(spec.operation, spec.destination, spec.channel, spec.address, spec.kind, spec.lane, spec.limits,
+                       spec.passes, spec.loud)
+end
+
+local function spec_from(standing)
+  local spec = {event = ''}
+  spec.operation, spec.destination, spec.channel, spec.address, spec.kind, spec.lane, spec.limits, spec.passes, spec.loud =
+    cmsgpack.unpack(standing)
+  return spec
+end
+
 local function supersede(id, operation, destination, lane, why)
   count('pending', -1)
   count('superseded')

@@ -6,7 +6,7 @@
 -- The live message of a target: what waits, what is on its way, when it was posted and last edited, and whether its lane is
 -- known.
 local function thread_of(target)
-  return redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted', 'sent', 'interval')
+  return redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted', 'sent', 'interval', 'spec')
 end
 
 -- A reply gives the edit that comes with it so long to be the first, and no longer. Where the message turns out to be
@@ -60,7 +60,10 @@ local function upsert_live(plan, target, o, seq, t)
   else
     create(target.id, spec)
   end
-  redis.call('HSET', thread, 'spec', cjson.encode(spec), 'interval', target.min_interval)
+  local standing = standing_of(spec)
+  if t[6] ~= standing or tonumber(t[5]) ~= target.min_interval then
+    redis.call('HSET', thread, 'spec', standing, 'interval', target.min_interval)
+  end
   if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
   local reply = target.reply and (not grouped or claim_batch_reply(plan, target.batch_lane))
   if reply and (posted or flying) then
