@@ -130,8 +130,8 @@ def _entry(summary: Mapping[str, Any]) -> str:
     """The rest of the summary: the number of the run, which of the values there are, and these."""
     if not summary:
         return ""
-    marks = "".join("1" if name in summary else "0" for name in ENTRY)
-    values = [summary.get(name, False) for name in ENTRY]
+    marks = sum(1 << bit for bit, name in enumerate(ENTRY) if name in summary)
+    values = [summary.get(name, False) for name in ENTRY[: marks.bit_length()]]
     return f"{summary['retry']} {marks} {_json(values)}"
 
 

@@ -63,12 +63,14 @@ local function entry_values(text)
 end
 
 local function entry_text(run, values)
-  local marks, all = {}, {}
+  local marks, all, last = 0, {}, 0
   for place = 1, #ENTRY do
     local value = values[place]
-    marks[place], all[place] = value == nil and '0' or '1', value ~= nil and value
+    all[place] = value or false
+    if value ~= nil then marks, last = marks + 2 ^ (place - 1), place end
   end
-  return string.format('%d %s ', run, table.concat(marks)) .. cjson.encode(all)
+  for place = last + 1, #ENTRY do all[place] = nil end
+  return string.format('%d %d ', run, marks) .. cjson.encode(all)
 end
 
 local function has_entry(o) return o:get('entry') ~= false end
