@@ -50,9 +50,10 @@ local function create(id, spec)
 end
 
 -- What all deliveries of a live message have in common; kept with its thread, for one that is made without an event.
-local function standing_of(spec)
-  return cmsgpack.pack(spec.operation, spec.destination, spec.channel, spec.address, spec.kind, spec.lane, spec.limits,
-                       spec.passes, spec.loud)
+-- `where` has destination, channel, address, limits, passes and loud.
+local function standing_of(operation, kind, lane, where)
+  return cmsgpack.pack(operation, where.destination, where.channel, where.address, kind, lane, where.limits, where.passes,
+                       where.loud)
 end
 
 local function spec_from(standing)

@@ -22,8 +22,7 @@ local function gate(o, plan, target)
   local name = 'gate:' .. target.lane
   local mark = o:get(name)
   local told, at, eta, phase = nil, nil, nil, nil
-  if mark then told, at, eta, phase = mark:match('^(%S*) (%S*) (%S*) (.*)$') end
-  told, at, eta = tonumber(told), tonumber(at), tonumber(eta)
+  if mark then told, at, eta, phase = cmsgpack.unpack(mark) end
   if at and at > now then at = nil end -- the clock was set back since: it begins anew
   local pass, reason = #target.gates == 0 or not mark or plan.percentage == 100, 'increment'
   for _, g in ipairs(target.gates) do
@@ -33,5 +32,5 @@ local function gate(o, plan, target)
     if moved and waited then pass = true elseif moved then reason = 'interval' end
   end
   if not pass then return reason end
-  o:set(name, (plan.percentage or told or '') .. ' ' .. now .. ' ' .. (plan.eta or '') .. ' ' .. plan.phase)
+  o:set(name, cmsgpack.pack(plan.percentage or told, now, plan.eta, plan.phase))
 end

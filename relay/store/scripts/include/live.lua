@@ -15,6 +15,7 @@ local EDIT_FIRST = 3000 -- ms
 
 -- A delivery that waits shows this event as well. An outcome need not wait for the time that was planned, and what is
 -- looked at anew leaves whatever it was parked for.
+local SAYING = {'passes', 'loud'}
 local function join(plan, target, waiting, seq, wanted)
   local key = delivery_key(waiting)
   local d = redis.call('HMGET', key, 'due', 'dated', 'kind', 'attempts', 'urgent', 'lapsed', 'parked')
@@ -23,7 +24,7 @@ local function join(plan, target, waiting, seq, wanted)
   if tonumber(d[4]) > 0 and not plan.urgent then due = was end -- its back-off holds
   local urgency = URGENCY[plan.urgency] < URGENCY[d[5]] and plan.urgency or d[5]
   local set = {'seq', seq, 'name', plan.name, 'urgent', urgency, 'due', due, 'dated', now}
-  for _, name in ipairs({'passes', 'loud'}) do
+  for _, name in ipairs(SAYING) do
     if target[name] then
       set[#set + 1] = name
       set[#set + 1] = '1'
@@ -42,25 +43,27 @@ local function upsert_live(plan, target, o, seq, t)
   local thread = thread_key(target.lane)
   local waiting, flying, posted = t[1], t[2], t[3]
   local sent = math.min(tonumber(t[4] or '0'), now) -- the clock may have been set back since; so below
-  local spec = spec_of(plan, target, seq, 'live')
+  local due = now
   local grouped = target.batch_lane == target.lane
     or target.batch_lane and redis.call('EXISTS', thread_key(target.batch_lane)) == 1
   if not plan.urgent then
     -- The end of a phase waits for the start of the next, which says more.
     local patience = plan.phase_end and plan.urgency == '' and target.min_interval or 0
-    if posted then spec.due = math.max(now + patience, sent + target.min_interval)
-    elseif target.reply then spec.due = now
-    else spec.due = math.max(now, math.min(o:number('first'), now) + target.post_after) end
+    if posted then due = math.max(now + patience, sent + target.min_interval)
+    elseif target.reply then due = now
+    else due = math.max(now, math.min(o:number('first'), now) + target.post_after) end
   end
-  if not (waiting or flying or posted) and target.quiet and spec.due < target.quiet[2] and hold_for_quiet_hours(plan, target) then
+  if not (waiting or flying or posted) and target.quiet and due < target.quiet[2] and hold_for_quiet_hours(plan, target) then
     return nil
   end
   if waiting then
-    join(plan, target, waiting, seq, spec.due)
+    join(plan, target, waiting, seq, due)
   else
+    local spec = spec_of(plan, target, seq, 'live')
+    spec.due = due
     create(target.id, spec)
   end
-  local standing = standing_of(spec)
+  local standing = standing_of(plan.operation, 'live', target.lane, target)
   if t[6] ~= standing or tonumber(t[5]) ~= target.min_interval then
     redis.call('HSET', thread, 'spec', standing, 'interval', target.min_interval)
   end

@@ -13,7 +13,7 @@ local function refresh_rolling(box)
                 lane = box, limits = b[4], event = '', urgent = '', seq = number,
                 due = t[2] and math.max(now, tonumber(t[3] or '0') + ROLLING_INTERVAL) or now}
   create(box .. '-' .. number, spec)
-  redis.call('HSET', thread_key(box), 'spec', standing_of(spec), 'interval', ROLLING_INTERVAL)
+  redis.call('HSET', thread_key(box), 'spec', standing_of(box, 'rolling', box, spec), 'interval', ROLLING_INTERVAL)
   redis.call('PEXPIRE', thread_key(box), KEEP_OPERATION)
 end
 
