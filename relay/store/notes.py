@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from relay.store.records import unpack
+from relay.store.packing import unpack
 
 # Each is one byte in a line, from 0x80 on: no text in UTF-8 consists of one of these. They may grow at their end alone.
 WORDS = (

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 
 from relay.domain.completion import said
@@ -17,7 +18,8 @@ from relay.domain.spaces import Space
 from relay.domain.summaries import digest_baseline, summarize
 from relay.store.client import refusal
 from relay.store.keys import digest, lane, operation
-from relay.store.records import PACKED, pack
+from relay.store.packing import pack
+from relay.store.records import PACKED
 
 # As accept.lua takes them: delivery digest, fact digest, operation, lanes with gates, whether it is plain, plan,
 # facts, entry, body.
@@ -43,6 +45,7 @@ KEPT_DAYS = 9
 # What a summary says beside what lasts, in the order of scripts/include/bundles.lua.
 ENTRY = ("status", "at", "retry", "percentage", "phase", "duration", "error", "rule", "variants", "anomalies",
          "records", "done_count", "failed_count")  # fmt: skip
+_PACKED_FACTS = lru_cache(maxsize=4096)(pack)  # the same in every event of a run; each place has one type
 ID = 8  # bytes by which an operation remembers a fact or a sender's id
 
 
@@ -123,7 +126,7 @@ def _facts(event: Event, summary: Mapping[str, Any]) -> bytes:
     row = [values.get(name) for name in PACKED["facts"]]
     while row[-1] is None:
         row.pop()
-    return pack(tuple(row))
+    return _PACKED_FACTS(tuple(row))
 
 
 def _entry(summary: Mapping[str, Any]) -> str:

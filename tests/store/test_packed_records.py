@@ -11,8 +11,9 @@ from relay.errors import HandlingFailed
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.notes import WORDS, lines_of
+from relay.store.packing import pack, unpack
 from relay.store.plan import ENTRY
-from relay.store.records import PACKED, pack, unpack, values_of
+from relay.store.records import PACKED, values_of
 from tests.support import events, records
 
 SCRIPTS = files("relay.store") / "scripts/include"

@@ -2,7 +2,8 @@
 
 from relay.store import Store
 from relay.store.keys import operation
-from relay.store.records import PACKED, Value, pack, unpack
+from relay.store.packing import Value, pack, unpack
+from relay.store.records import PACKED
 
 
 async def read(store: Store, subject: str, name: str) -> Value:
