@@ -45,6 +45,10 @@ KEPT_DAYS = 9
 # What a summary says beside what lasts, in the order of scripts/include/bundles.lua.
 ENTRY = ("status", "at", "retry", "percentage", "phase", "duration", "error", "rule", "variants", "anomalies",
          "records", "done_count", "failed_count")  # fmt: skip
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: it is called with every event
+STATED, LASTING = (
+    [name.removeprefix(kind) for name in PACKED["facts"] if name.startswith(kind)] for kind in ("fact:", "entry:")
+)
 _PACKED_FACTS = lru_cache(maxsize=4096)(pack)  # the same in every event of a run; each place has one type
 ID = 8  # bytes by which an operation remembers a fact or a sender's id
 
@@ -120,10 +124,11 @@ def _facts(event: Event, summary: Mapping[str, Any]) -> bytes:
         del stated["original"], stated["retry"]
     if event.restarts and not event.about_batch:
         stated["restarts"] = f"{event.restarts}"
-    values: dict[str, Any] = {f"fact:{name}": value for name, value in stated.items()}
-    values |= {f"entry:{name}": value == stated.get(name) or value for name, value in summary.items()}
-    values["id"] = event.subject
-    row = [values.get(name) for name in PACKED["facts"]]
+    lasting = [summary.get(name) for name in LASTING]
+    same = [
+        True if value and value == stated.get(name) else value for name, value in zip(LASTING, lasting, strict=True)
+    ]
+    row = [event.subject, *map(stated.get, STATED), None, *same]  # the last but `same` is where its run is led
     while row[-1] is None:
         row.pop()
     return _PACKED_FACTS(tuple(row))
@@ -274,10 +279,6 @@ def _delivery_options_of(limits: bytes) -> DeliveryOptions | None:
 
 def _limits(limits: Sequence[Limit]) -> list[list[Any]]:
     return [[limit.name, limit.period * 1000, limit.burst, limit.reserve] for limit in limits]
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def size(arguments: AcceptArguments) -> int:
