@@ -40,19 +40,31 @@ local function complete(o, plan, body)
   end
 end
 
+-- Of an outcome that came while the first message was under way the reply is queued already, and tells it.
+local function has_reply(o, target, name)
+  local seq = o:number('seq:' .. name)
+  for _, id in ipairs(redis.call('LRANGE', lane_key(replies_of(target.lane)), 0, -1)) do
+    local reply = redis.call('HMGET', delivery_key(id), 'name', 'seq')
+    if reply[1] == name and tonumber(reply[2]) == seq then return true end
+  end
+end
+
 -- An outcome that was not posted yet would vanish with the run that it ended. Waiting, it becomes a message of its
 -- own; under way, it keeps what it tells, and becomes one if it does not arrive (outcomes.lua, detach_outcome).
 local function detach_outcomes(o, target)
   local thread = thread_key(target.lane)
   local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted')
   if t[3] then return end
-  for role, id in pairs({waiting = t[1] or nil, flying = t[2] or nil}) do
-    local d = redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event')
-    local body = d[1] == '1' and d[3] == '' and o:get('doc:' .. d[2])
+  local kept = nil -- one of the two is enough: an addition or a repair may wait behind what tells it
+  for i, id in ipairs({t[2], t[1]}) do
+    local d = id and redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event') or {}
+    local new = d[1] == '1' and d[3] == '' and d[2] ~= kept and not has_reply(o, target, d[2])
+    local body = new and o:get('doc:' .. d[2])
     if body then
+      kept = d[2]
       redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
       redis.call('HSET', delivery_key(id), 'event', id)
-      if role == 'waiting' then
+      if i == 2 then
         detach_outcome(id)
         redis.call('HDEL', thread, 'waiting')
       end
