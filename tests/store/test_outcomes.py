@@ -78,3 +78,27 @@ class TestOneMessage:
         await fast.reschedule(second, 0, "503")
 
         assert outcomes(await everything(fast, clock)) == ["reply"]
+
+
+class TestCalls:
+    async def test_an_outcome_calls_people_also_where_the_first_post_turns_out_to_have_arrived(
+        self, open_store: Callable[..., Store], clock: Clock
+    ) -> None:
+        slow, fast = open_store(), open_store()
+        await accept(slow, events.progress(10), to=team())
+        first = await claim_one(slow)
+        await slow.mark_sending(first)
+        clock.advance(slow.lease + 1)
+        assert [delivery.id for delivery in await claim(fast, "email")] == []  # which takes back what has lapsed
+        await fast.accept(events.progress(20), [team()])
+        await claim(fast, "email")
+        await accept(fast, events.failed(), to=team())
+        await slow.complete(first, POSTED)
+
+        sent = await everything(fast, clock)
+
+        assert [(one.kind, one.event.status, one.edits) for one in sent if one.kind == "reply"] == [
+            ("reply", "Failed", False)
+        ]
+        assert [one.edits for one in sent if one.kind == "live"] == [True]
+        assert await fast.redis.keys("{relay}:event:*") == []

@@ -102,10 +102,19 @@ function verbs.unreadable(id, request)
 end
 
 -- The message stands, and the state that waits is newer: it is shown there, and not in a second message.
-local function adopt(request, operation)
+local function adopt(request, spec)
   local thread = thread_key(request.lane)
+  local calls = redis.call('HGET', thread, 'calls')
   for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
-  redis.call('HSET', thread, 'posted', now, 'posted_seq', 0, 'posted_of', operation, 'sent', now)
+  redis.call('HSET', thread, 'posted', now, 'posted_seq', 0, 'posted_of', spec.operation, 'sent', now, 'calls', '')
+  -- An outcome in it would have called people as a new message. An edit calls nobody.
+  local body = calls and calls ~= '' and redis.call('HGET', operation_key(spec.operation), 'doc:' .. calls)
+  if body then
+    local id = request.id .. '-call'
+    redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
+    spec.kind, spec.name, spec.event, spec.lane, spec.due = 'reply', calls, id, replies_of(request.lane), now
+    create(id, spec)
+  end
   release_replies(request.id, request.lane)
 end
 
@@ -114,7 +123,7 @@ end
 local function repair(request)
   if request.verb ~= 'complete' or not request.lane then return end
   local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting', 'done', 'posted', 'flying')
-  if t[1] and request.new and not t[4] and not t[5] then adopt(request, cjson.decode(t[1]).operation) end
+  if t[1] and request.new and not t[4] and not t[5] then adopt(request, cjson.decode(t[1])) end
   if not t[1] or t[2] or t[3] == request.lease then return end -- the last: only the answer to this had been lost
   local spec = cjson.decode(t[1])
   spec.due, spec.urgent = now, '1'

@@ -50,7 +50,7 @@ local function trim(operation)
   redis.call('ZREM', OVER, operation)
   if redis.call('HGET', key, 'rank') ~= '2' then return end
   for lane in (redis.call('HGET', key, 'lanes') or ''):gmatch('%S+') do
-    shrink(thread_key(lane), {'^spec$', '^interval$'})
+    shrink(thread_key(lane), {'^spec$', '^interval$', '^calls$'})
     redis.call('PEXPIRE', thread_key(lane), left)
   end
   set_ids_apart(operation, redis.call('HGET', key, 'ids') or '')

@@ -60,10 +60,13 @@ local function upsert_live(plan, target, o, seq, t)
   else
     create(target.id, spec)
   end
-  redis.call('HSET', thread, 'spec', cjson.encode(spec), 'interval', target.min_interval)
-  if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
   local reply = target.reply and (not grouped or claim_batch_reply(plan, target.batch_lane))
-  if reply and (posted or flying) then
+  local beneath = reply and (posted or flying)
+  -- calls: what the message itself is to tell people, who may find it posted before by then (settle.lua, adopt).
+  redis.call('HSET', thread, 'spec', cjson.encode(spec), 'interval', target.min_interval,
+             'calls', reply and not beneath and plan.name or '')
+  if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
+  if beneath then
     if muted(o, target) then
       count('accepted')
       count('held:muted')
