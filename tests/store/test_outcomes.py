@@ -102,3 +102,16 @@ class TestCalls:
         ]
         assert [one.edits for one in sent if one.kind == "live"] == [True]
         assert await fast.redis.keys("{relay}:event:*") == []
+
+    async def test_what_the_message_does_not_show_is_told_beside_it_also_if_it_came_before_the_message(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await accept(store, events.progress(10), to=team(post_after=60))
+        await accept(store, events.event_of(events.body("operation.audited")), to=team(post_after=60))
+
+        clock.advance(60)
+        sent = await everything(store, clock)
+
+        assert sorted((one.kind, one.event.name) for one in sent) == [
+            ("live", "operation.progress"), ("reply", "operation.audited")
+        ]  # fmt: skip

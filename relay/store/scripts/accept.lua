@@ -152,7 +152,9 @@ local function accept(delivery_digest, fact_digest, plan, body)
       made = upsert_live(plan, target, o, seq, thread)
     elseif not reason then
       -- An event without a rank changes no state that a live message could show: it is told beside it.
-      made = enqueue(target.id, plan, target, spec_of(plan, target, seq, target.live and 'reply' or 'each'))
+      local spec = spec_of(plan, target, seq, target.live and 'reply' or 'each')
+      spec.alone = target.live
+      made = enqueue(target.id, plan, target, spec)
       if plan.rank == TERMINAL then expedite(target.live and replies_of(target.lane) or target.lane) end
       if made == 0 then made = nil end
     elseif reason == 'batch' then

@@ -25,7 +25,7 @@ local known_channels = {} -- in this step
 
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
 -- urgent ('1' to '3' as in URGENCIES, or true for '1'), seq, due; passes: quiet hours, loud: the cap on new messages;
--- created, if its age does not count from now.
+-- alone: the live message does not tell it; created, if its age does not count from now.
 local function create(id, spec)
   -- An event that failed half-way is made again, under the same ids. What has left with less than it says is another.
   local was = redis.call('HMGET', delivery_key(id), 'lease', 'died')
@@ -38,6 +38,10 @@ local function create(id, spec)
   for _, name in ipairs(DELIVERY) do
     row[#row + 1] = name
     row[#row + 1] = spec[name]
+  end
+  if spec.alone then
+    row[#row + 1] = 'alone'
+    row[#row + 1] = 1
   end
   redis.call('HSET', delivery_key(id), unpack(row))
   if not known_channels[spec.channel] then redis.call('SADD', CHANNELS, spec.channel) end
