@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 from itertools import accumulate
@@ -67,7 +68,7 @@ LINE = re.compile(r"@?user_script: ?(\d+):")  # how Lua begins an error of the s
 def refusal(error: str, script: str = "") -> HandlingFailed | StoreUnavailable:
     """What to raise where Redis refused one of many: whether another try can help decides. `error` is Redis's text."""
     if line := LINE.match(error):
-        return HandlingFailed("LuaError", Script(script).origin(int(line[1])))
+        return HandlingFailed("LuaError", script_of(script).origin(int(line[1])))
     word = error.partition(" ")[0]
     where = f"relay/store/scripts/{script}.lua" if script else "relay/store"
     return HandlingFailed(word, where) if word in REPEATING else StoreUnavailable(f"Redis refused: {error}")
@@ -103,6 +104,12 @@ class Script:
         return f"relay/store/scripts/{part}.lua:{line - start}"
 
 
+@cache
+def script_of(name: str) -> Script:
+    """Put together once in a process, however many stores it opens."""
+    return Script(name)
+
+
 def _included(text: str, before: dict[str, str]) -> dict[str, str]:
     """The parts that this text includes, each behind those that it includes itself; `before` are there already."""
     for name in INCLUDE.findall(text):
@@ -118,7 +125,7 @@ class Scripts:
 
     def __init__(self, redis: Redis, clock: Callable[[], float] | None = None) -> None:
         self._redis = redis
-        self._scripts = {name: Script(name) for name in SCRIPTS}
+        self._scripts = {name: script_of(name) for name in SCRIPTS}
         self._clock = clock  # seconds since the epoch, for tests; without it the scripts read Redis's own clock
 
     async def run(self, name: str, args: Sequence[str | bytes | int], replicas: int = 0) -> Any:
