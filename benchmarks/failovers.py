@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Report:
     unknown: int = 0
     dead: int = 0
     imbalance: int = 0
-    pauses: dict[str, list[float]] = field(default_factory=lambda: {"planned": [], "killed": []})
+    pauses: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # by what was done
 
     def __str__(self) -> str:
         lines = [
@@ -49,9 +49,7 @@ class Report:
         for kind, seconds in self.pauses.items():
             if seconds:
                 middle, worst = statistics.median(seconds), max(seconds)
-                lines.append(
-                    f"{kind}: {len(seconds)} failovers, accepted again after {middle:.1f} s, worst {worst:.1f} s"
-                )
+                lines.append(f"{kind}: {len(seconds)} times, accepted again after {middle:.1f} s, worst {worst:.1f} s")
         return "\n".join(lines)
 
 
@@ -68,7 +66,7 @@ async def failovers(count: int, *, quick: bool = False) -> Report:
                     for number in range(count):
                         kind = "killed" if number % 2 else "planned"
                         report.pauses[kind].append(await _one(group, load, kind))
-                await _count(report, around, load)
+                await count_all(report, around, load)
     return report
 
 
@@ -81,7 +79,7 @@ def configuration(directory: str | Path) -> Path:
 
 async def _one(group: Watched, load: Load, kind: str) -> float:
     """One failover; the longest time without an event accepted."""
-    watching = asyncio.create_task(_longest_pause(load))
+    watching = asyncio.create_task(longest_pause(load))
     before = await group.primary()
     if kind == "planned":
         await group.fail_over()
@@ -98,7 +96,7 @@ async def _one(group: Watched, load: Load, kind: str) -> float:
     return pause
 
 
-async def _longest_pause(load: Load) -> float:
+async def longest_pause(load: Load) -> float:
     longest, last = 0.0, time.monotonic()
     try:
         while True:
@@ -120,7 +118,7 @@ async def _told(around: Surroundings) -> Ledger:
     return ledger
 
 
-async def _count(report: Report, around: Surroundings, load: Load) -> None:
+async def count_all(report: Report, around: Surroundings, load: Load) -> None:
     """Once everything is told: what each reader has, against what was acknowledged."""
     ledger = await _told(around)
     mails = Counter((mail.recipient, mail.id) for mail in around.inbox.mails)

@@ -179,7 +179,8 @@ class Relay:
 
     async def _store(self, stack: contextlib.AsyncExitStack, embedded: EmbeddedRedis | None) -> Store:
         name = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
-        store = Store.open(embedded.url if embedded else self.config.redis.url, worker=name, lease=self._lease)
+        url, partitions = embedded.url if embedded else self.config.redis.url, self.config.redis.partitions
+        store = Store.open(url, worker=name, lease=self._lease, partitions=partitions)
         stack.push_async_callback(store.aclose)
         if embedded:
             await store.take_over()  # nobody else can be in this directory: who held something is dead

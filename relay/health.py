@@ -18,6 +18,7 @@ from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.receiver import Readiness
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.owners import is_cluster
 from relay.store.queue import MAX_PAUSED
 from relay.store.runs import Runs
 from relay.store.sentinel import by_sentinels
@@ -118,7 +119,8 @@ class Health:
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
             await self._pulse()  # first, and whatever is wrong: others take over what a dead process held
-            if self._trouble or self._store.promise.shortfall or housekeeping or by_sentinels(self._store.redis):
+            regrouping = by_sentinels(self._store.redis) or is_cluster(self._store.redis)
+            if self._trouble or self._store.promise.shortfall or housekeeping or regrouping:
                 await self._inspect()
             if self._trouble:
                 return

@@ -13,7 +13,7 @@ from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.ingest import Ingest, guarded
 from relay.store import Store
-from relay.store.keys import TICKS
+from relay.store.keys import PREFIX, TICKS
 from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
@@ -149,7 +149,7 @@ async def test_it_says_so_when_no_process_keeps_time_and_stays_ready(store: Stor
     await Runs(store).tick(0)
     assert "scheduler" not in (await health.readiness()).checks
 
-    await store.redis.hset(TICKS, "last", int((await store.time() - 100) * 1000))
+    await store.redis.hset(f"{PREFIX}{TICKS}", "last", int((await store.time() - 100) * 1000))
     found = await health.readiness()
     assert found.checks["scheduler"].startswith("last ran 100 s ago")
     assert found.ready

@@ -9,7 +9,7 @@ import pytest
 from relay.reasons import Dead, Held, Lapsed, Reason, Superseded
 
 ROOT = Path(__file__).parents[1] / "relay"
-SCRIPTS = "\n".join(file.read_text("utf-8") for file in sorted((ROOT / "store" / "scripts").glob("*.lua")))
+SCRIPTS = "\n".join(file.read_text("utf-8") for file in sorted((ROOT / "store" / "scripts").rglob("*.lua")))
 SOURCES = "\n".join(file.read_text("utf-8") for file in sorted(ROOT.rglob("*.py")) if file.name != "reasons.py")
 
 WRITTEN = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.store.lives import RUN, Lives, live_and_mail
-from benchmarks.store.servers import opened
+from benchmarks.store.servers import SMALL, opened
 from relay.store import Store
 from relay.store.runs import Runs
 from tests.support.redis_server import RedisServer
@@ -44,7 +44,7 @@ async def usage(store: Store) -> Counter[str]:
 async def operation_costs(operations: int, binary: Path | None) -> list[OperationCost]:
     """Runs of 21 events, all delivered: a live message, and a mail at the end."""
     half = len(RUN) // 2
-    with RedisServer(binary) as server:
+    with RedisServer(binary, **SMALL) as server:
         async with opened(server) as (store, clock):
             await Lives(store, clock, RUN[:half], operations, 1).tell(live_and_mail, deliver=True)
             running = _cost(f"runs, after {half} events", await usage(store), operations)

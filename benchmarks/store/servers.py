@@ -13,10 +13,11 @@ from tests.support.redis_server import RedisServer
 # As relay's own server has it (relay/store/embedded/server.py). The log is never written anew meanwhile: what it grew
 # by is what the events cost.
 OPTIONS = {"appendonly": "yes", "aof_use_rdb_preamble": "no", "auto_aof_rewrite_percentage": "0"}
+SMALL = {"hash_max_listpack_value": "128"}
 
 
 def logged(binary: Path | None, fsync: str) -> RedisServer:
-    return RedisServer(binary, appendfsync=fsync, **OPTIONS)
+    return RedisServer(binary, appendfsync=fsync, **OPTIONS, **SMALL)
 
 
 @asynccontextmanager

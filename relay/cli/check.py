@@ -164,8 +164,11 @@ def _summary(config: Config) -> dict[str, list[str]]:
 def _redis(config: Config) -> str:
     if not config.redis.url:
         return f"a private one under {config.data_dir}"
-    sentinels = config.redis.url.partition("+sentinel://")[1]
-    return "the primary that the Sentinels at redis.url name" if sentinels else "the one at redis.url"
+    several = {
+        "+sentinel://": "the primary that the Sentinels at redis.url name",
+        "+cluster://": "the Cluster of the nodes at redis.url",
+    }
+    return next((words for mark, words in several.items() if mark in config.redis.url), "the one at redis.url")
 
 
 def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:

@@ -11,8 +11,8 @@ from relay.errors import ConfigError, Problem, RelayError
 from relay.interactivity.buttons import enabled_actions
 from relay.platform.lookups import client_of, configured
 from relay.store import Store
-from relay.store.client import inspect
 from relay.store.embedded.server import running_url
+from relay.store.inspection import inspect
 
 PATIENCE = 15.0  # seconds for each of the other sides
 

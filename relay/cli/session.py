@@ -61,7 +61,7 @@ async def open_session(path: Path, env: Mapping[str, str]) -> AsyncIterator[Stor
         raise EmbeddedRedisError(
             f"no relay is running on {config.data_dir}, so its private Redis is not up; start `relay serve` first"
         )
-    store = Store.open(url, worker=f"command-{os.getpid()}")
+    store = Store.open(url, worker=f"command-{os.getpid()}", partitions=config.redis.partitions)
     try:
         await store.prepare(config.redis.durability, config.redis.replicas)
         yield StoreSession(config, store, Admin(store))

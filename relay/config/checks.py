@@ -63,8 +63,12 @@ def check(config: Config, document: Document) -> None:
     """What no single value shows."""
     if config.redis.durability == "replicated" and not config.redis.url:
         document.report(("redis", "durability"), "replicated needs the url of a Redis that has replicas")
-    if "+sentinel://" in config.redis.url and config.redis.durability == "auto":
-        text = "auto; with Sentinels, replicated alone keeps at a failover what was answered 2xx"
+    if config.redis.partitions > 1 and not config.redis.url:
+        document.report(("redis", "partitions"), "several partitions are for the url of a Redis Cluster")
+    several = {"+sentinel://": "with Sentinels", "+cluster://": "on a Cluster"}
+    where = next((where for mark, where in several.items() if mark in config.redis.url), "")
+    if where and config.redis.durability == "auto":
+        text = f"auto; {where}, replicated alone keeps at a failover what was answered 2xx"
         document.warn(("redis", "durability"), text)
     if config.templates and not config.templates.is_dir():
         document.report(("templates",), f"expected a directory; there is none at {config.templates.absolute()}")

@@ -22,26 +22,38 @@ from relay.policy.watchdog import Watchdog
 from relay.receiving.sources import Source
 
 HOST = r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
-SENTINELS = rf"rediss?\+sentinel://([^\s/?]*@)?{HOST}(,{HOST})*/[\w.-]+(/\d+)?(\?\S*)?"
+HOSTS = rf"([^\s/?]*@)?{HOST}(,{HOST})*"
+SENTINELS = rf"rediss?\+sentinel://{HOSTS}/[\w.-]+(/\d+)?(\?\S*)?"
+CLUSTER = rf"rediss?\+cluster://{HOSTS}/?(\?\S*)?"
+SHAPES = {
+    "+sentinel:": (
+        SENTINELS,
+        "expected the Sentinels and the name of the primary that they watch, "
+        "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME; in a password, / and ? are %2F and %3F",
+    ),
+    "+cluster:": (
+        CLUSTER,
+        "expected some nodes of the Cluster, redis+cluster://[USER:PASSWORD@]HOST:6379,HOST:6379; "
+        "it has no numbered databases, and in a password, / and ? are %2F and %3F",
+    ),
+}
 
 
-def _with_sentinels(url: str) -> str:
-    """The URL, unless it means Sentinels and is wrong: it may hold a password, so the fault does not repeat it."""
-    wrong_port = any(int(port) > 65535 for port in re.findall(r":(\d+)(?=[,/])", url))
-    if "+sentinel:" in url and (wrong_port or not re.fullmatch(SENTINELS, url, re.ASCII)):
-        raise ValueError(
-            "expected the Sentinels and the name of the primary that they watch, "
-            "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME; in a password, / and ? are %2F and %3F"
-        )
+def _of_several_hosts(url: str) -> str:
+    """The URL, unless it means several hosts and is wrong: it may hold a password, so the fault does not repeat it."""
+    wrong_port = any(int(port) > 65535 for port in re.findall(r":(\d+)(?=[,/?]|$)", url))
+    for mark, (pattern, fault) in SHAPES.items():
+        if mark in url and (wrong_port or not re.fullmatch(pattern, url, re.ASCII)):
+            raise ValueError(fault)
     return url
 
 
 RedisUrl = Annotated[
     str,
-    AfterValidator(_with_sentinels),
+    AfterValidator(_of_several_hosts),
     spelled(
-        rf"((redis|rediss|unix)://\S+|{SENTINELS})?",
-        "redis://, rediss://, unix:// or redis+sentinel://, or nothing for a private Redis",
+        rf"((redis|rediss|unix)://\S+|{SENTINELS}|{CLUSTER})?",
+        "redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or nothing for a private Redis",
     ),
 ]
 Size = Annotated[
@@ -78,6 +90,7 @@ class Redis(Section):
     url: Annotated[RedisUrl, Field(repr=False)] = ""  # it may hold a password
     durability: Literal["auto", "fsync", "replicated", "memory"] = "auto"
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
+    partitions: Annotated[int, Field(ge=1, le=256)] = 1
 
 
 class Config(Section):

@@ -24,12 +24,16 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most one call per `period` seconds under this name, a burst of `burst` calls, `reserve` of them urgent."""
+    """At most one call per `period` seconds under this name, a burst of `burst` calls, `reserve` of them urgent.
+
+    `shared`: more than one address of the channel is under it.
+    """
 
     name: str
     period: float
     burst: int = 1
     reserve: int = 0
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,12 @@ class Limits:
     edit: tuple[Limit, ...] = ()  # each edit of one
     new_message_cap: tuple[int, float] | None = None  # so many new live messages in so many seconds; one lists the rest
     own_credential: bool = False  # what is wrong with the channel's does not concern this address
+    together: bool = False  # all addresses of the channel are in one place of the store, for they share a limit
+
+    @classmethod
+    def of(cls, new: tuple[Limit, ...], edit: tuple[Limit, ...], **more: Any) -> "Limits":
+        """With the limits that a channel names for an address."""
+        return cls(new, edit, together=any(limit.shared for limit in (*new, *edit)), **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ class Accepted:
     deliveries: int = 0  # addresses this event will reach
     held: tuple[tuple[str, str], ...] = ()  # (destination, reason)
     id_reused: bool = False  # another fact came under the same delivery id before
+    letters: tuple[tuple[int, bytes], ...] = ()  # of the store alone: what other partitions are still to hear of it
 
 
 @dataclass(frozen=True, slots=True)

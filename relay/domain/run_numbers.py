@@ -42,7 +42,12 @@ def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
 
 
 def restarts_of(event: Event, remembered: Mapping[str, str]) -> int:
-    """How many starts after an outcome went before: what happened before the newest run began is of the one before."""
+    """How many starts after an outcome went before: what happened before the newest run began is of the one before.
+
+    The number of a retry under a new id includes those of its original.
+    """
+    if "original" in remembered:
+        return 0
     restarts = int(remembered.get("restarts", 0))
     return restarts if _of_the_newest(event, remembered) else max(0, restarts - 1)
 

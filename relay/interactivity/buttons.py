@@ -149,9 +149,9 @@ def action_targets(event: Event, config: Config, channels: Mapping[str, Any]) ->
     if event.name == ACTION_REQUESTED:
         return (Target(platform.CHANNEL, platform.CHANNEL, action["name"], how=Each(bypass_quiet_hours=True)),)
     address = action["address"]
-    new_limits, _ = channels[CHANNEL].limits(address, config.channels.get(CHANNEL))
+    limits = replace(Limits.of(*channels[CHANNEL].limits(address, config.channels.get(CHANNEL))), edit=())
     how = Live(bypass_quiet_hours=True)
-    return (Target(action["destination"], CHANNEL, address, limits=Limits(new_limits), how=how),)
+    return (Target(action["destination"], CHANNEL, address, limits=limits, how=how),)
 
 
 def _event(name: str, action: Mapping[str, Any], now: datetime, **marks: bool | str) -> Event:

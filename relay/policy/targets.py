@@ -167,7 +167,7 @@ class Targets:
         settings = self._config.channels.get(channel)
         own = getattr(settings, "own_credential", None)
         new, edit = self._channels[channel].limits(address, settings)
-        return Limits(new, edit, own_credential=bool(own and own(address)))
+        return Limits.of(new, edit, own_credential=bool(own and own(address)))
 
     def _new_message_cap(self, channel: str) -> tuple[int, float] | None:
         cap = getattr(self._config.channels.get(channel), "new_message_limit", None)

@@ -1,7 +1,10 @@
 """What an operator looks at and acts on: dead letters, the quarantine, the ledger, an operation's timeline."""
 
+import asyncio
 import json
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +15,15 @@ from relay.domain.spaces import Space
 from relay.errors import AmbiguousId, NoRoom
 from relay.store import keys
 from relay.store.client import call
+from relay.store.notes import lines_of
 from relay.store.plan import BUNDLE_KINDS
 from relay.store.queue import NOWHERE, Store
+from relay.store.records import FIELDS, documents_of, values_in, values_of
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 KEEP_DEAD_DAYS = 30
 STEP, STEPS = 100, 100  # deliveries given up in one step, and steps in one go
+NAME = re.compile("[0-9a-f]{2}")  # how the id of a delivery begins
 HELD_BACK = 180.0  # seconds; claim.lua looks at what it holds back each minute
 
 
@@ -90,10 +96,18 @@ class Admin:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._redis = store.redis
+        self._partitions = store.partitions
 
     async def ledger(self) -> Ledger:
-        row = await call(self._redis.hgetall(keys.LEDGER))
-        return Ledger({name.decode(): int(count) for name, count in row.items()})
+        counts = Counter[str]()
+        for row in await self._each(lambda key: self._redis.hgetall(key(keys.LEDGER))):
+            for name, count in row.items():
+                counts[name.decode()] += int(count)
+        return Ledger(counts)
+
+    async def _each(self, command: Callable[[Callable[[str], str]], Any]) -> list[Any]:
+        """What a plain command answers in each partition, given how a key is called there."""
+        return await asyncio.gather(*(call(command(partition.key)) for partition in self._partitions))
 
     async def timeline(self, subject: str, space: Space = NOWHERE) -> Timeline | None:
         """What happened to an operation or batch; None if it is not known (any more).
@@ -101,13 +115,17 @@ class Admin:
         AmbiguousId if several have this id, and `space` does not say which.
         """
         subject, name = await self._named(subject, space)
-        row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
-        lines = await call(self._redis.lrange(f"{keys.PREFIX}log:{name}", 0, -1))
-        if not lines and row.keys() <= {b"apart"}:
+        row = await self._operation(name)
+        logs = await self._each(lambda key: self._redis.lrange(key(f"log:{name}"), 0, -1))
+        lines = [line for log in logs for packed in log for line in lines_of(packed)]
+        facts = values_in(row.get(field.encode()) for field in FIELDS)
+        if not lines and facts.keys() <= {"apart"}:
             return None
-        shown = {field.decode(): value.decode("utf-8", "replace") for field, value in row.items()
-                 if not field.startswith((b"doc:", b"seq:", b"gate:"))}  # fmt: skip
-        return Timeline(subject, shown, [json.loads(line) for line in lines])
+        return Timeline(subject, facts, sorted(lines, key=lambda line: int(line[0])))
+
+    async def _operation(self, name: str) -> dict[bytes, bytes]:
+        """The record of the operation of this name; empty for ''."""
+        return dict(await call(self._redis.hgetall(self._partitions.of(name).key(f"operation:{name}")))) if name else {}
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         """What is still kept of an operation or batch: the newest event of each name, oldest first.
@@ -115,11 +133,9 @@ class Admin:
         AmbiguousId as of `timeline`.
         """
         _, name = await self._named(subject, space)
-        row = await call(self._redis.hgetall(f"{keys.PREFIX}operation:{name}"))
-        docs = [field for field in row if field.startswith(b"doc:")]
-        docs.sort(key=lambda field: int(row.get(b"seq:" + field.removeprefix(b"doc:"), 0)))
+        row = await self._operation(name)
         # Platforms write whole seconds: within one, the order in which the events came.
-        return sorted((load(row[field]) for field in docs), key=lambda event: event.occurred_at)
+        return sorted((load(document) for document in documents_of(row)), key=lambda event: event.occurred_at)
 
     async def _named(self, subject: str, space: Space) -> tuple[str, str]:
         """The id and the name of the keys: of a retry under a new id the original's, whose timeline is its own."""
@@ -136,12 +152,14 @@ class Admin:
 
     async def queued(self, channels: Sequence[str]) -> dict[str, int]:
         """Deliveries waiting in each channel's queue, due or not, or for something that is paused."""
-        scopes = [name.decode() for name in await call(self._redis.zrange(keys.PARKING, 0, -1))]
-        counts = {}
-        for channel in channels:
-            sets = [f"{keys.PREFIX}due:{channel}{queue}" for queue in ("", *keys.QUEUES)]
-            sets += [f"{keys.PREFIX}parked:{scope}" for scope in scopes if scope.startswith(f"{channel} ")]
-            counts[channel] = sum([int(await call(self._redis.zcard(name))) for name in sets])
+        counts = dict.fromkeys(channels, 0)
+        for partition in self._partitions:
+            parking = await call(self._redis.zrange(partition.key(keys.PARKING), 0, -1))
+            scopes = [name.decode() for name in parking]
+            for channel in channels:
+                sets = [f"due:{channel}{queue}" for queue in ("", *keys.QUEUES)]
+                sets += [f"parked:{scope}" for scope in scopes if scope.startswith(f"{channel} ")]
+                counts[channel] += sum([int(await call(self._redis.zcard(partition.key(name)))) for name in sets])
         return counts
 
     async def pauses(self, scopes: Sequence[str]) -> dict[str, str]:
@@ -151,10 +169,11 @@ class Admin:
         """
         reasons = {}
         scopes = [*scopes, *await self._throttled()]
-        for scope in scopes:
-            reason = await call(self._redis.hget(f"{keys.PREFIX}pause:{scope}", "reason"))
-            if reason is not None:  # until something arrives there, it is paused or being probed
-                reasons[scope] = reason.decode("utf-8", "replace")
+        for partition in self._partitions:
+            for scope in scopes:
+                reason = await call(self._redis.hget(partition.key(f"pause:{scope}"), "reason"))
+                if reason is not None:  # until something arrives there, it is paused or being probed
+                    reasons[scope] = reason.decode("utf-8", "replace")
         return reasons
 
     async def announce(self, addresses: Mapping[str, Sequence[str]]) -> None:
@@ -163,35 +182,44 @@ class Admin:
         What is queued for others is held back by every process, also by one that still has them.
         """
         names: dict[Any, Any] = {f"{name}\0{address}": 1 for name, them in addresses.items() for address in them}
-        async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.delete(keys.DESTINATIONS)
-            pipeline.hset(keys.DESTINATIONS, mapping=names)
-            await call(pipeline.execute())
+        for partition in self._partitions:
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.delete(partition.key(keys.DESTINATIONS))
+                pipeline.hset(partition.key(keys.DESTINATIONS), mapping=names)
+                await call(pipeline.execute())
 
     async def removed(self, now: float) -> list[tuple[str, str]]:
         """Destination and address of what was held back in the last minutes, because they are configured no more."""
-        row = await call(self._redis.hgetall(keys.REMOVED))
-        stale = [name for name, at in row.items() if now - int(at) / 1000 > HELD_BACK]
-        if stale:
-            await call(self._redis.hdel(keys.REMOVED, *stale))
-        places = sorted(name.decode("utf-8", "replace").partition("\0") for name in row.keys() - {*stale})
+        names = set[bytes]()
+        for partition in self._partitions:
+            row = await call(self._redis.hgetall(partition.key(keys.REMOVED)))
+            stale = [name for name, at in row.items() if now - int(at) / 1000 > HELD_BACK]
+            if stale:
+                await call(self._redis.hdel(partition.key(keys.REMOVED), *stale))
+            names |= row.keys() - {*stale}
+        places = sorted(name.decode("utf-8", "replace").partition("\0") for name in names)
         return [(destination, address) for destination, _, address in places]
 
     async def resume_all(self, scopes: Sequence[str]) -> None:
         """Forget these pauses and long throttles: the configuration changed, so the reason may be gone."""
         scopes = [*scopes, *await self._throttled()]
         if scopes:
-            await call(self._redis.delete(keys.HOLDS))
-            await call(self._redis.delete(*(f"{keys.PREFIX}pause:{scope}" for scope in scopes)))
-            await self._store.scripts.run("parking", ["look"])
+            await self._each(
+                lambda key: self._redis.delete(*map(key, (keys.HOLDS, *(f"pause:{name}" for name in scopes))))
+            )
+            await self._partitions.run("parking", ["look"])
 
     async def _throttled(self) -> list[str]:
-        return sorted(name.decode() for name in await call(self._redis.smembers(keys.HOLDS)))
+        return await self._members(keys.HOLDS)
+
+    async def _members(self, name: str) -> list[str]:
+        """Those of the sets of this name, of all partitions."""
+        sets = await self._each(lambda key: self._redis.smembers(key(name)))
+        return sorted({member.decode() for members in sets for member in members})
 
     async def stranded(self, configured: Collection[str]) -> dict[str, int]:
         """The channels that had deliveries and are not configured any more, with the number that still wait."""
-        names = [name.decode() for name in await call(self._redis.smembers(keys.CHANNELS))]
-        counts = await self.queued(sorted(set(names) - set(configured)))
+        counts = await self.queued(sorted({*await self._members(keys.CHANNELS)} - {*configured}))
         return {name: count for name, count in counts.items() if count}
 
     async def expire_parked(self, max_age: float) -> int:
@@ -200,36 +228,41 @@ class Admin:
 
     async def expire_stranded(self, configured: Collection[str], max_age: float) -> int:
         """Give up what has waited for so long in the queue of a channel that is not configured any more."""
-        names = [name.decode() for name in await call(self._redis.smembers(keys.CHANNELS))]
-        return sum([await self._give_up("removed", max_age, name) for name in sorted(set(names) - set(configured))])
+        names = sorted({*await self._members(keys.CHANNELS)} - {*configured})
+        return sum([await self._give_up("removed", max_age, name) for name in names])
 
     async def _give_up(self, verb: str, max_age: float, *of: str) -> int:
         total = 0
         for _ in range(STEPS):
-            done = int(await self._store.scripts.run("parking", [verb, *of, int(max_age * 1000), STEP]))
-            total += done
-            if done < STEP:
+            done = [
+                int(count) for count in await self._partitions.run("parking", [verb, *of, int(max_age * 1000), STEP])
+            ]
+            total += sum(done)
+            if max(done) < STEP:
                 break
         return total
 
     async def dead(self, *, most: int = 100) -> list[DeadLetter]:
         """The dead letters, newest first."""
-        ids = await call(self._redis.zrevrange(keys.DEAD, 0, most - 1))
-        dead_letters = [await self.dead_letter(name.decode()) for name in ids]
+        newest = await self._each(lambda key: self._redis.zrevrange(key(keys.DEAD), 0, most - 1, withscores=True))
+        died = sorted(((at, name) for ids in newest for name, at in ids), reverse=True)
+        dead_letters = [await self.dead_letter(name.decode()) for _, name in died[:most]]
         return [dead_letter for dead_letter in dead_letters if dead_letter]
 
     async def dead_letter(self, name: str) -> DeadLetter | None:
-        fields = await call(self._redis.hgetall(f"{keys.PREFIX}delivery:{name}"))
+        if not NAME.match(name):  # as somebody typed it
+            return None
+        where = self._partitions.of(name)
+        fields = await call(self._redis.hgetall(where.key(f"delivery:{name}")))
         row = {key.decode(): value.decode("utf-8", "replace") for key, value in fields.items()}
         if not row.get("died"):
             return None
-        whose = ("id", "fact:tenant", "fact:project")
-        stated = await call(self._redis.hmget(f"{keys.PREFIX}operation:{row['operation']}", whose))
-        subject, tenant, project = ((value or b"").decode("utf-8", "replace") for value in stated)
-        body = await call(self._redis.hget(f"{keys.PREFIX}event:{row['event']}", "body")) if row["event"] else None
+        facts = await call(self._redis.hget(where.key(f"operation:{row['operation']}"), "facts"))
+        stated = values_of("facts", facts)
+        body = await call(self._redis.hget(where.key(f"event:{row['event']}"), "body")) if row["event"] else None
         return DeadLetter(
             id=name,
-            operation=subject,
+            operation=stated.get("id", ""),
             destination=row["destination"],
             channel=row["channel"],
             address=row["address"],
@@ -240,8 +273,8 @@ class Admin:
             error=row.get("error", ""),
             died_at=_time(row["died"]),
             body=(body or b"").decode("utf-8", "replace"),
-            tenant=tenant,
-            project=project,
+            tenant=stated.get("fact:tenant", ""),
+            project=stated.get("fact:project", ""),
         )
 
     async def with_body(self, dead_letter: DeadLetter) -> DeadLetter:
@@ -261,11 +294,12 @@ class Admin:
     async def expire_dead(self, now: datetime) -> int:
         """Drop the dead letters that nobody wanted for 30 days."""
         oldest = now.timestamp() * 1000 - KEEP_DEAD_DAYS * 86_400_000
-        ids = await call(self._redis.zrangebyscore(keys.DEAD, "-inf", oldest, 0, 100))
-        return await self.drop([name.decode() for name in ids]) if ids else 0
+        old = await self._each(lambda key: self._redis.zrangebyscore(key(keys.DEAD), "-inf", oldest, 0, 100))
+        ids = [name.decode() for names in old for name in names]
+        return await self.drop(ids) if ids else 0
 
     async def _run(self, verb: str, ids: Sequence[str]) -> int:
-        return int(await self._store.scripts.run("dead", [verb, *ids]))
+        return sum(int(done) for done in await self._partitions.run("dead", [verb, *ids]))
 
     async def quarantine(
         self, source: str, body: bytes, headers: Mapping[str, str], reason: str, *, fault: bool = False

@@ -14,9 +14,11 @@ from redis.asyncio import Redis
 from relay.domain.deliveries import Digest, Target, Window
 from relay.domain.events import Event
 from relay.domain.summaries import build_digest
-from relay.store.client import Scripts, call
-from relay.store.keys import PREFIX, bundle_id, digests
-from relay.store.plan import limits_of
+from relay.store.client import call
+from relay.store.keys import bundle_id, digests
+from relay.store.owners import whole_hash
+from relay.store.partitions import Partition, Partitions
+from relay.store.plan import home_of, limits_of
 
 SCAN = 500  # entries read in one step
 
@@ -35,9 +37,9 @@ class Bundle:
 class Bundles:
     """Every failure is StoreUnavailable; every call may be repeated."""
 
-    def __init__(self, redis: Redis, scripts: Scripts) -> None:
+    def __init__(self, redis: Redis, partitions: Partitions) -> None:
         self._redis = redis
-        self._scripts = scripts
+        self._partitions = partitions
 
     async def event(self, bundle: str) -> Event:
         """What a claimed bundle holds, as the event of its delivery."""
@@ -46,40 +48,45 @@ class Bundles:
 
     async def preview(self, target: Target, window: Window) -> Event:
         """What this window's digest would say now; nothing is closed and nothing sent."""
-        bundle = bundle_id("digest", target.destination, target.address, window)
+        bundle, where = self._window(target, window)
         fields = {"kind": "digest", "from": window.start * 1000, "to": window.end * 1000, "zone": _zone(target)}
         fields |= await self._fields(bundle)
-        past = await call(self._redis.hgetall(digests(target.destination, target.address)))
+        past = await call(self._redis.hgetall(where.key(digests(target.destination, target.address))))
         fields |= {f"was:{name.decode()}": value.decode() for name, value in past.items()}
         return event_of(bundle, fields, await self._entries(bundle))
 
     async def describe(self, target: Target, window: Window) -> Bundle:
-        bundle = bundle_id("digest", target.destination, target.address, window)
-        count = int(await call(self._redis.hlen(f"{PREFIX}entries:{bundle}")))
-        closed = bool(await call(self._redis.hexists(f"{PREFIX}box:{bundle}", "sealed")))
+        bundle, where = self._window(target, window)
+        count = int(await call(self._redis.hlen(where.key(f"entries:{bundle}"))))
+        closed = bool(await call(self._redis.hexists(where.key(f"box:{bundle}"), "sealed")))
         return Bundle(target.destination, target.address, window, count, closed)
 
     async def schedule(self, target: Target, window: Window) -> bool:
         """Make this window's delivery, so that it is sent even if nothing comes in. False: there is one already."""
         limits = limits_of(target)
-        args = ("ensure", target.destination, target.channel, target.address, limits, _zone(target), *_ms(window))
-        return bool(await self._scripts.run("boxes", args))
+        home = home_of(target)
+        args = ("ensure", home, target.destination, target.channel, target.address, limits, _zone(target), *_ms(window))
+        return bool(await self._partitions.of(home).run("boxes", args))
 
     async def send_now(self, target: Target, window: Window) -> bool:
         """Send what the window at hand holds so far; what comes later is sent at its end. False: it holds nothing."""
-        return bool(await self._scripts.run("boxes", ("now", target.destination, target.address, *_ms(window))))
+        home = home_of(target)
+        args = ("now", home, target.destination, target.address, *_ms(window))
+        return bool(await self._partitions.of(home).run("boxes", args))
+
+    def _window(self, target: Target, window: Window) -> tuple[str, Partition]:
+        """The id of the digest of this window, and where it lives."""
+        bundle = bundle_id(home_of(target), "digest", target.destination, target.address, window)
+        return bundle, self._partitions.of(bundle)
 
     async def _fields(self, bundle: str) -> dict[str, Any]:
-        row = await call(self._redis.hgetall(f"{PREFIX}box:{bundle}"))
+        row = await call(self._redis.hgetall(self._partitions.of(bundle).key(f"box:{bundle}")))
         return {name.decode(): value.decode("utf-8", "replace") for name, value in row.items()}
 
     async def _entries(self, bundle: str) -> list[dict[str, Any]]:
-        cursor, rows = 0, dict[bytes, bytes]()
-        while True:
-            cursor, some = await call(self._redis.hscan(f"{PREFIX}entries:{bundle}", cursor, count=SCAN))
-            rows |= some
-            if not cursor:
-                return [json.loads(value) for _, value in sorted(rows.items())]
+        key = self._partitions.of(bundle).key(f"entries:{bundle}")
+        rows = await call(whole_hash(self._redis, key, SCAN))
+        return [json.loads(value) for _, value in sorted(rows.items())]
 
 
 def event_of(bundle: str, fields: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Event:

@@ -1,9 +1,9 @@
 """How relay talks to Redis: connections without hidden retries, scripts by digest, and honest durability."""
 
-import contextlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 from itertools import accumulate
@@ -13,6 +13,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     BusyLoadingError,
     ClusterDownError,
@@ -22,15 +23,16 @@ from redis.exceptions import (
     RedisError,
 )
 
-from relay.errors import ConfigError, HandlingFailed, Problem, StoreUnavailable
-from relay.store.keys import LEDGER, PREFIX, SCHEMA, SCHEMA_VERSION
-from relay.store.sentinel import MARK, by_sentinels, connect_by_sentinels, inspected, required
+from relay.errors import HandlingFailed, StoreUnavailable
+from relay.store import cluster, sentinel
+from relay.store.keys import PREFIX
+from relay.store.owners import at_owner
+from relay.store.succession import drop_connections, has_succession, required
 
 Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
 LIMITS = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0, "max_connections": 16, "timeout": 5.0}
-OLDEST = 7  # scripts with flags
-SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse", "parking", "trim")
+SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse", "parking", "trim", "letters")
 SOURCES = files("relay.store") / "scripts"
 INCLUDE = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)
 
@@ -50,8 +52,10 @@ def connect(url: str) -> Redis:
     Whoever finds all connections taken waits for one, instead of failing beside a healthy Redis.
     """
     options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), **LIMITS}
-    if MARK in url:
-        return connect_by_sentinels(url, **options)
+    if sentinel.MARK in url:
+        return sentinel.connect_by_sentinels(url, **options)
+    if cluster.MARK in url:
+        return cluster.connect_to_cluster(url, **options)
     return Redis.from_pool(BlockingConnectionPool.from_url(url, **options))
 
 
@@ -67,17 +71,10 @@ LINE = re.compile(r"@?user_script: ?(\d+):")  # how Lua begins an error of the s
 def refusal(error: str, script: str = "") -> HandlingFailed | StoreUnavailable:
     """What to raise where Redis refused one of many: whether another try can help decides. `error` is Redis's text."""
     if line := LINE.match(error):
-        return HandlingFailed("LuaError", Script(script).origin(int(line[1])))
+        return HandlingFailed("LuaError", script_of(script).origin(int(line[1])))
     word = error.partition(" ")[0]
     where = f"relay/store/scripts/{script}.lua" if script else "relay/store"
     return HandlingFailed(word, where) if word in REPEATING else StoreUnavailable(f"Redis refused: {error}")
-
-
-async def drop_connections(redis: Redis) -> None:
-    """Make every later call connect anew: those in use are dropped when they come back."""
-    await redis.connection_pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
-    with contextlib.suppress(RedisError, OSError):  # of a connection that is lost anyway
-        await redis.connection_pool.disconnect(inuse_connections=False)
 
 
 class Script:
@@ -103,6 +100,12 @@ class Script:
         return f"relay/store/scripts/{part}.lua:{line - start}"
 
 
+@cache
+def script_of(name: str) -> Script:
+    """Put together once in a process, however many stores it opens."""
+    return Script(name)
+
+
 def _included(text: str, before: dict[str, str]) -> dict[str, str]:
     """The parts that this text includes, each behind those that it includes itself; `before` are there already."""
     for name in INCLUDE.findall(text):
@@ -118,36 +121,48 @@ class Scripts:
 
     def __init__(self, redis: Redis, clock: Callable[[], float] | None = None) -> None:
         self._redis = redis
-        self._scripts = {name: Script(name) for name in SCRIPTS}
+        self._scripts = {name: script_of(name) for name in SCRIPTS}
         self._clock = clock  # seconds since the epoch, for tests; without it the scripts read Redis's own clock
 
-    async def run(self, name: str, args: Sequence[str | bytes | int], replicas: int = 0) -> Any:
-        """The script's answer; with `replicas`, only once that many of them have it too."""
+    async def run(
+        self, name: str, args: Sequence[str | bytes | int], replicas: int = 0, *, prefix: str = PREFIX
+    ) -> Any:
+        """The script's answer; with `replicas`, only once that many of them have it too.
+
+        `prefix` begins all keys that it may touch, with their hash tag.
+        """
         script = self._scripts[name]
-        rest = (LEDGER, PREFIX, int(self._clock() * 1000) if self._clock else 0, *args)
-        try:
+        # The second key never exists. While a Cluster moves the slot key by key, a part of what the script needs may be
+        # gone already; a key that is missing makes the server refuse it then, before it has begun.
+        keys = (f"{prefix}ledger", f"{prefix}never")
+        rest = (*keys, prefix, int(self._clock() * 1000) if self._clock else 0, *args)
+
+        async def evaluated(redis: Redis) -> Any:
             try:
-                return await self._evaluate("EVALSHA", script.digest, rest, replicas)
+                return await self._evaluate(redis, "EVALSHA", script.digest, rest, replicas)
             except NoScriptError:
-                return await self._evaluate("EVAL", script.source, rest, replicas)
+                return await self._evaluate(redis, "EVAL", script.source, rest, replicas)
+
+        try:
+            return await at_owner(self._redis, keys[0], evaluated)
         except (RedisError, OSError, TimeoutError) as error:
             if _stepped_down(error):
                 await drop_connections(self._redis)
             raise _unavailable(error) from error
 
-    async def _evaluate(self, command: str, script: str, rest: Sequence[Any], replicas: int) -> Any:
-        replicas = required(self._redis, replicas)
+    async def _evaluate(self, redis: Redis, command: str, script: str, rest: Sequence[Any], replicas: int) -> Any:
+        replicas = required(redis, replicas)
         # WAIT covers the writes of its own connection only, so both travel in one pipeline on one connection.
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            (pipeline.evalsha if command == "EVALSHA" else pipeline.eval)(script, 1, *rest)
+        async with redis.pipeline(transaction=False) as pipeline:
+            (pipeline.evalsha if command == "EVALSHA" else pipeline.eval)(script, 2, *rest)
             if replicas:
                 pipeline.wait(replicas, int(REPLICA_TIMEOUT * 1000))
-                if by_sentinels(self._redis):
+                if has_succession(redis):
                     pipeline.info("replication")
             answer, *confirmed = await pipeline.execute()
-        replicas = required(self._redis, replicas, *confirmed[1:])  # one may have come since the last inspection
+        replicas = required(redis, replicas, *confirmed[1:])  # one may have come since the last inspection
         if replicas and confirmed[0] < replicas:
-            await drop_connections(self._redis)  # a primary that was replaced may not know it yet
+            await drop_connections(redis)  # a primary that was replaced may not know it yet
             raise StoreUnavailable(f"{confirmed[0]} of {replicas} replicas confirmed within {REPLICA_TIMEOUT:g} s")
         return answer
 
@@ -179,61 +194,8 @@ def _unavailable(error: Exception) -> StoreUnavailable:
     if isinstance(error, AuthenticationError) or isinstance(error.__cause__, AuthenticationError):
         shape = "redis.url (RELAY_REDIS_URL) is redis://:PASSWORD@HOST:PORT/0"
         return StoreUnavailable(f"Redis: it wants a password, or another one: {shape}")
+    # A Cluster's own client goes where these point. MASTERDOWN is a ClusterDownError, too, and speaks of the master.
+    if isinstance(error, (MovedError, AskError)) or (isinstance(error, ClusterDownError) and "slot" in str(error)):
+        shape = "redis.url (RELAY_REDIS_URL) is redis+cluster://HOST:6379,HOST:6379"
+        return StoreUnavailable(f"Redis: this is one node of a Cluster, and relay's data is not there: {shape}")
     return StoreUnavailable(f"Redis: {error or type(error).__name__}")
-
-
-async def inspect(redis: Redis, requested: Durability, replicas: int) -> Promise:
-    """What this Redis can promise. Raises ConfigError for a Redis that relay must not run on."""
-    server, memory, persistence, replication = [
-        await call(redis.info(part)) for part in ("server", "memory", "persistence", "replication")
-    ]
-    fsync = await _setting(redis, "appendfsync")
-    version = await call(redis.get(SCHEMA))
-    problems = list(_problems(server, memory, replication, version))
-    if replication.get("role") == "slave":
-        await drop_connections(redis)
-    if problems:
-        raise ConfigError([Problem("redis", problem) for problem in problems])
-    attached = int(replication.get("connected_slaves", 0))
-    always = bool(persistence.get("aof_enabled")) and fsync == "always"
-    if requested == "auto":
-        requested = "replicated" if attached else "fsync" if always else "memory"
-    shortfall = ""
-    if requested == "fsync" and not always:
-        shortfall = "durability is fsync, but Redis does not run with appendonly yes and appendfsync always"
-    if requested == "replicated":
-        replicas, doubt = await inspected(redis, replicas, replication)
-        short = f"durability is replicated to {replicas}, but {attached} replicas are attached"
-        shortfall = doubt or (short if attached < replicas else "")
-    return Promise(requested, replicas if requested == "replicated" else 0, shortfall)
-
-
-def _problems(
-    server: Mapping[str, Any], memory: Mapping[str, Any], replication: Mapping[str, Any], version: bytes | None
-) -> Sequence[str]:
-    problems = []
-    if int(str(server.get("redis_version", "7")).partition(".")[0]) < OLDEST:
-        problems.append(f"this is Redis {server['redis_version']}; its scripts need {OLDEST}.0 or later")
-    policy = memory.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        problems.append(
-            f"maxmemory-policy is {policy}: Redis would delete queued messages when it is full; "
-            "set maxmemory-policy noeviction"
-        )
-    if replication.get("role") == "slave":
-        problems.append("this Redis is a read-only replica; use the address of its primary")
-    if version is not None and version.decode() != SCHEMA_VERSION:
-        problems.append(
-            f"the data is of layout {version.decode()}, this relay reads {SCHEMA_VERSION}: run the release that wrote "
-            "it with --role deliver until `relay dead list` and its queues are empty, then use an empty database "
-            "(or data_dir)"
-        )
-    return problems
-
-
-async def _setting(redis: Redis, name: str) -> str:
-    """A server setting, or '' where the server does not let us ask (managed ones forbid CONFIG)."""
-    try:
-        return str((await redis.config_get(name)).get(name, ""))
-    except RedisError:
-        return ""

@@ -1,25 +1,32 @@
 """Every key in Redis, and the digests they are named by.
 
-All keys carry one hash tag, so every script is one step on one node. Ids from outside never become part of a key:
-they are hashed first.
+All keys of a partition carry one hash tag, so every script is one step on one node. The tag is `{relay}` where there
+is one partition, and `{relay-0}`, `{relay-1}` … where there are several; what is of none of them stays under `{relay}`.
+Ids from outside never become part of a key: they are hashed first.
+
+A name says where it lives: its first two hex digits are its home, and the partition is this number modulo how many
+there are. An operation's are those of its id. A lane, a delivery and a bundle have those of their address, so that all
+messages there, whatever they are of, are made in one place (relay/store/letters.py).
 
     {relay}:ledger                 hash    the counters; accepted = pending + held:* + delivered + superseded
                                            + digested + dead + dropped, at all times
-    {relay}:operation:<op>         hash    what is known: order (rank, retry, percentage, phases, at, seq), facts
-                                           (fact:*), newest event of each name (doc:*, seq:*, says:*), gates
-                                           (gate:<lane>), its newest state in a few words (entry), the digests of facts
-                                           and senders' ids (ids, 8 bytes each; many: there are more in ids:<op>),
-                                           when its expiry was last put off (kept), whose run it is
-                                           (led), what the watchdog goes by (watch:*), what buttons
-                                           asked for (asked:<action>:<run>), who pressed Cancel (fact:pressed)
-                                           and where it is muted (mute:<lane>)
+    {relay}:operation:<op>         hash    what is known: three packed fields (relay/store/records.py): order and what
+                                           the watchdog goes by (state), facts and what lasts of its newest state in a
+                                           few words (facts), the rest of that (entry); the newest event of each name
+                                           (doc:*), what outcomes said (says:*), gates (gate:<lane>), the digests of
+                                           facts and senders' ids (ids, 8 bytes each; many in state: there are more in
+                                           ids:<op>), the lanes of the live messages that showed the outcome (lanes),
+                                           when one of them became a dead letter (buried), what buttons asked for
+                                           (asked:<action>:<run>) and where it is muted (mute:<lane>)
     {relay}:spaces:<op>            set     the other platforms, tenants and projects that use this id (JSON); the first
                                            is marked apart
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines
     {relay}:delivery:<id>          hash    one delivery until it is delivered, superseded or dropped
     {relay}:lane:<lane>            list    delivery ids in order; only the head is due; the replies of one queue up in
                                            <lane>/replies
-    {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; t:* is the channel's own
+    {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; name and seq of what was
+                                           claimed last, spec and interval for what is made without an event; t:* is the
+                                           channel's own
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order
@@ -62,32 +69,42 @@ they are hashed first.
     {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1
     {relay}:removed                hash    what is not in it, but has deliveries: the same → ms at which one was held
                                            back
+    {relay}:posted                 hash    partition → the number of the newest letter to it (relay/store/letters.py)
+    {relay}:letters:<partition>    list    the letters to it that are not applied there yet
+    {relay}:posting                set     the partitions for which there are letters
+    {relay}:received               hash    partition → the number of the newest letter from it that was applied
+    {relay}:unread                 list    letters that could not be applied; the last 1000
+    {relay}:partitions             string  how many partitions there are
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:epoch                  string  random, made with the first pulse: another one says that all was deleted
     {relay}:schema                 string  the version of this layout
+    {relay}:never                          never there; each script names it, see relay/store/client.py
 """
 
 from hashlib import blake2b, sha1
 
 from relay.domain.deliveries import Window
 
-PREFIX = "{relay}:"
-LEDGER = PREFIX + "ledger"
-DEAD = PREFIX + "dead"
+PREFIX = "{relay}:"  # of one partition, and of what is of none
+HOME = 2  # hex digits of a name that say where it lives, so there are at most 256 partitions
 QUARANTINE = PREFIX + "quarantine"
 FAULTS = PREFIX + "faults"
-SUPPRESSED = PREFIX + "suppressed"
 KEY = PREFIX + "key"
-QUEUES = (":urgent", ":stalled", ":phases")
-DESTINATIONS = PREFIX + "destinations"
-REMOVED = PREFIX + "removed"
-TICKS = PREFIX + "ticks"
 SCHEMA = PREFIX + "schema"
 SCHEMA_VERSION = "2"
-HOLDS = PREFIX + "holds"
-PARKING = PREFIX + "parking"
-CHANNELS = PREFIX + "channels"
-PROBE = PREFIX + "probe"
+PARTITIONS = PREFIX + "partitions"
+# Without the prefix of their partition:
+LEDGER = "ledger"
+DEAD = "dead"
+SUPPRESSED = "suppressed"
+QUEUES = (":urgent", ":stalled", ":phases")
+DESTINATIONS = "destinations"
+REMOVED = "removed"
+TICKS = "ticks"
+HOLDS = "holds"
+PARKING = "parking"
+CHANNELS = "channels"
+PROBE = "probe"
 
 
 def digest(*parts: str) -> bytes:
@@ -99,29 +116,46 @@ def digest(*parts: str) -> bytes:
     return hashed.digest()
 
 
+def home(channel: str, address: str) -> str:
+    """The home of what is sent to this address; of a channel whose addresses share limits, `address` is empty."""
+    return digest("home", channel, address.encode("utf-8", "replace").lower().decode()).hex()[:HOME]
+
+
+def at_home(home: str, name: str) -> str:
+    """The name, with this home."""
+    return home[:HOME] + name[HOME:]
+
+
+def partition(name: str, partitions: int) -> int:
+    """In which of so many partitions this name lives."""
+    return int(name[:HOME], 16) % partitions
+
+
+def prefix(number: int, partitions: int) -> str:
+    """What the keys of this partition begin with."""
+    return PREFIX if partitions == 1 else f"{{relay-{number}}}:"
+
+
 def operation(subject: str, space: str = "") -> str:
     """The name under which an operation's (or batch's) keys are found; `space` for all but the first with this id."""
-    return digest("operation", subject, *filter(None, [space])).hex()
+    first = digest("operation", subject).hex()
+    return at_home(first, digest("operation", subject, space).hex()) if space else first
 
 
-def lane(subject: str, destination: str, address: str, space: str = "") -> str:
-    """The name of the queue of one operation at one address."""
-    return digest("lane", subject, destination, address, *filter(None, [space])).hex()
+def lane(home: str, subject: str, destination: str, address: str, space: str = "") -> str:
+    """The name of the queue of one operation at one address, which has this home."""
+    return at_home(home, digest("lane", subject, destination, address, *filter(None, [space])).hex())
 
 
-def spaces(subject: str) -> str:
-    """Where the name spaces are kept that use this id beside the first one."""
-    return f"{PREFIX}spaces:{operation(subject)}"
-
-
-def bundle_id(kind: str, destination: str, address: str, window: Window) -> str:
+def bundle_id(home: str, kind: str, destination: str, address: str, window: Window) -> str:
     """The id of a bundle and of its delivery; the scripts make the same one."""
-    return _sha1(kind, destination, address, f"{window.start * 1000:.0f}", f"{window.end * 1000:.0f}")
+    name = _sha1(kind, destination, address, f"{window.start * 1000:.0f}", f"{window.end * 1000:.0f}")
+    return at_home(home, name)
 
 
 def digests(destination: str, address: str) -> str:
-    """Where the figures of an address's sent digests are kept."""
-    return f"{PREFIX}digests:{_sha1(destination, address)}"
+    """The key, without its prefix, of the figures of an address's sent digests."""
+    return f"digests:{_sha1(destination, address)}"
 
 
 def _sha1(*parts: str) -> str:

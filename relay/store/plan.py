@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 
 from relay.domain.completion import said
@@ -16,9 +17,13 @@ from relay.domain.run_numbers import begun
 from relay.domain.spaces import Space
 from relay.domain.summaries import digest_baseline, summarize
 from relay.store.client import refusal
-from relay.store.keys import digest, lane, operation
+from relay.store.keys import at_home, digest, home, lane, operation, partition
+from relay.store.packing import pack
+from relay.store.records import PACKED, documents_of, values_of
 
-AcceptArguments = tuple[bytes, bytes, bytes, bytes]  # delivery digest, fact digest, plan, body
+# As accept.lua takes them: delivery digest, fact digest, operation, lanes with gates, whether it is plain, plan,
+# facts, entry, body.
+AcceptArguments = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
 
 # An event's place in the life of its operation or batch; other names move nothing and are never late.
 RANKS = {
@@ -37,11 +42,23 @@ UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
 # edited.
 BUNDLE_KINDS: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
 KEPT_DAYS = 9
+# What a summary says beside what lasts, in the order of scripts/include/bundles.lua.
+ENTRY = ("status", "at", "retry", "percentage", "phase", "duration", "error", "rule", "variants", "anomalies",
+         "records", "done_count", "failed_count")  # fmt: skip
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: it is called with every event
+STATED, LASTING = (
+    [name.removeprefix(kind) for name in PACKED["facts"] if name.startswith(kind)] for kind in ("fact:", "entry:")
+)
+_PACKED_FACTS = lru_cache(maxsize=4096)(pack)  # the same in every event of a run; each place has one type
 ID = 8  # bytes by which an operation remembers a fact or a sender's id
 
 
-def accept_arguments(event: Event, targets: Sequence[Target], *, completes: bool = False) -> AcceptArguments:
+def accept_arguments(
+    event: Event, targets: Sequence[Target], *, completes: bool = False, partitions: int = 1, run: int | None = None
+) -> AcceptArguments:
     """The plan is all that accept decides by; the body is kept as it is and never looked into by Redis.
+
+    `run`: the number of this retry, where it was decided in another partition (`link`).
 
     Encoded here: what cannot be, fails its own event and not those that travel with it.
     """
@@ -51,28 +68,27 @@ def accept_arguments(event: Event, targets: Sequence[Target], *, completes: bool
     unique = digest("event", name, fact).hex()
     terminal = event.name in OUTCOMES
     plan: dict[str, Any] = {
-        "operation": name,
-        "subject": event.subject,
-        "event": unique,
         "name": event.name,
         "sender": _sender(event),
         "status": event.status,
-        "retry": event.retry,
         "at": int(event.occurred_at.timestamp() * 1000),
-        "phase": event.phase_name,
-        "progress": event.name == "operation.progress",
-        "phase_end": event.name == "operation.phase.completed",
-        "urgent": terminal,
-        "urgency": _urgency(event, terminal=terminal),
-        "facts": _facts(event),
-        "targets": [_target(event, target, unique) for target in targets],
     }
-    if event.about_batch:
-        plan["about_batch"] = True
-    if event.action:
-        plan["action"] = dict(event.action)
-    else:  # also where nobody is notified: a round-up that lists the run must not be behind
-        plan["entry"] = summarize(event)
+    plan |= _if_any(
+        retry=event.retry,
+        phase=event.phase_name,
+        progress=event.name == "operation.progress",
+        phase_end=event.name == "operation.phase.completed",
+        urgent=terminal,
+        urgency=_urgency(event, terminal=terminal),
+        targets=[_target(event, target, unique) for target in targets],
+        event=unique if targets else "",
+        about_batch=event.about_batch,
+        action=dict(event.action),
+        says=said(event),
+        completes=completes,
+    )
+    # Also where nobody is notified: a round-up that lists the run must not be behind.
+    summary = {} if event.action else summarize(event)
     if event.original:
         plan |= {"own": operation(event.own_id, event.space(event.own_id)), "stated": _stated_retry(event)}
     if event.operation and event.operation.status in UNSUCCESSFUL:
@@ -86,13 +102,45 @@ def accept_arguments(event: Event, targets: Sequence[Target], *, completes: bool
     elif event.name == "batch.operation.completed" and event.operation and event.operation.status != "Running":
         plan["over"] = [operation(event.own_id, event.space(event.own_id)), _stated_retry(event)]
     elif not event.about_batch and plan.get("rank", 2) < 2:
-        plan["run"] = _times(event)
+        plan |= {"run": 1} | _times(event)
     plan |= _begun(event) | _progress(event) | _as_stated(event) | _spaces(event)
-    plan |= _if_any(says=said(event), completes=completes)
+    if partitions > 1:
+        plan = _apart(plan, name, partitions, run)
     producer = [event.producer] if event.producer else []
     whose = [space.dump()] if (space := Space.of_event(event)) != Space() else []
     sender_id = digest("delivery", event.source, event.id, *producer, *whose)[:ID] if event.id else b""
-    return sender_id, digest("fact", fact)[:ID], _json(plan).encode(), dump(event).encode()
+    gates = " ".join(target["lane"] for target in plan["targets"]) if plan.get("progress") and targets else ""
+    plain = b"" if plan.keys() & {"says", "begun"} else b"1"
+    ids = sender_id, digest("fact", fact)[:ID], name.encode()
+    kept = _facts(event, summary), _entry(summary).encode(), dump(event).encode()
+    return *ids, gates.encode(), plain, _json(plan).encode(), *kept
+
+
+def _apart(plan: dict[str, Any], name: str, partitions: int, run: int | None) -> dict[str, Any]:
+    """With the partitions of all that does not live where the operation of this name does (include/abroad.lua)."""
+    here = partition(name, partitions)
+
+    def away(other: str) -> str:
+        return "" if (number := partition(other, partitions)) == here else f"{number}"
+
+    apart: dict[str, Any] = {"home": f"{here}"}
+    apart["targets"] = [target | _if_any(away=away(target["lane"])) for target in plan.get("targets", ())]
+    apart |= _if_any(spaces=[[own, space, *filter(None, [away(own)])] for own, space in plan.get("spaces", ())])
+    apart |= {"over": [*plan["over"], *filter(None, [away(plan["over"][0])])]} if "over" in plan else {}
+    apart |= {"own": None, "linked": True, "retry": run} if run is not None else {}
+    return {key: value for key, value in (plan | apart).items() if value not in (None, [])}
+
+
+def link(event: Event, partitions: int) -> tuple[str, str, bytes] | None:
+    """Of a retry under a new id that lives apart from its original: the name, what it is (JSON), and its facts."""
+    if not event.original:
+        return None
+    own, name = (operation(id_, event.space(id_)) for id_ in (event.own_id, event.subject))
+    where, here = partition(own, partitions), partition(name, partitions)
+    if where == here:
+        return None
+    stated = {"operation": name, "own": own, "retry": event.retry, "stated": _stated_retry(event), "home": f"{here}"}
+    return own, _json(stated), _facts(event, {})
 
 
 def _spaces(event: Event) -> dict[str, Any]:
@@ -102,13 +150,30 @@ def _spaces(event: Event) -> dict[str, Any]:
     return {"spaces": spaces, "apart": bool(event.space(event.subject))} if spaces else {}
 
 
-def _facts(event: Event) -> dict[str, str]:
+def _facts(event: Event, summary: Mapping[str, Any]) -> bytes:
+    """What it states that lasts, as the scripts keep it; of the summary True stands for what a fact says as well."""
     stated = facts(event)
     if event.original:  # facts of the new id, not of the original
         del stated["original"], stated["retry"]
     if event.restarts and not event.about_batch:
         stated["restarts"] = f"{event.restarts}"
-    return {f"fact:{name}": value for name, value in stated.items()}
+    lasting = [summary.get(name) for name in LASTING]
+    same = [
+        True if value and value == stated.get(name) else value for name, value in zip(LASTING, lasting, strict=True)
+    ]
+    row = [event.subject, *map(stated.get, STATED), None, *same]  # the last but `same` is where its run is led
+    while row[-1] is None:
+        row.pop()
+    return _PACKED_FACTS(tuple(row))
+
+
+def _entry(summary: Mapping[str, Any]) -> str:
+    """The rest of the summary: the number of the run, which of the values there are, and these."""
+    if not summary:
+        return ""
+    marks = sum(1 << bit for bit, name in enumerate(ENTRY) if name in summary)
+    values = [summary.get(name, False) for name in ENTRY[: marks.bit_length()]]
+    return f"{summary['retry']} {marks} {_json(values)}"
 
 
 def _begun(event: Event) -> dict[str, int]:
@@ -163,16 +228,17 @@ def _stated_retry(event: Event) -> int:
 
 
 def _target(event: Event, target: Target, unique: str) -> dict[str, Any]:
-    name = lane(event.subject, target.destination, target.address, event.space(event.subject))
+    where = home_of(target)
+    name = lane(where, event.subject, target.destination, target.address, event.space(event.subject))
     presentation = target.presentation
     return {
         **_if_any(
             held=target.hold_reason,
             loud=presentation.broadcast,
             batch_lane=event.member_of
-            and lane(event.member_of, target.destination, target.address, event.space(event.member_of)),
+            and lane(where, event.member_of, target.destination, target.address, event.space(event.member_of)),
         ),
-        "id": digest(unique, name).hex(),
+        "id": at_home(where, digest(unique, name).hex()),
         "lane": name,
         "destination": target.destination,
         "channel": target.channel,
@@ -183,6 +249,11 @@ def _target(event: Event, target: Target, unique: str) -> dict[str, Any]:
         "limits": limits_of(target),
         **_how(target.how),
     }
+
+
+def home_of(target: Target) -> str:
+    """The home of what is sent to this target."""
+    return home(target.channel, "" if target.limits.together else target.address)
 
 
 def _how(how: Each | Live | Digest) -> dict[str, Any]:
@@ -249,25 +320,42 @@ def _limits(limits: Sequence[Limit]) -> list[list[Any]]:
     return [[limit.name, limit.period * 1000, limit.burst, limit.reserve] for limit in limits]
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def size(arguments: AcceptArguments) -> int:
-    return len(arguments[2]) + len(arguments[3])
+    return sum(len(argument) for argument in arguments)
 
 
 def accepted(answer: Sequence[Any]) -> Accepted | Exception:
     (status, _, reused), rest = answer[0].decode().partition(" "), answer[1:]
     if status == "error":
         return refusal(rest[0].decode(errors="replace"), "accept")
-    pairs = [item.decode() for item in rest[1:]]
-    return Accepted(status, int(rest[0]), tuple(zip(pairs[::2], pairs[1::2], strict=True)), bool(reused))
+    deliveries, posted, *pairs = rest
+    held = tuple(zip(*[(item.decode() for item in pairs)] * 2, strict=True))
+    return Accepted(status, int(deliveries), held, bool(reused), _letters(posted.split()))
+
+
+def _letters(words: Sequence[bytes]) -> tuple[tuple[int, bytes], ...]:
+    return tuple((int(home), number) for home, number in zip(words[::2], words[1::2], strict=True))
 
 
 def bundle_of(row: Sequence[Any]) -> str:
     """The id of the bundle that a claimed delivery carries; '' for one of an event."""
     return row[12].decode() if row[5].decode() in BUNDLE_KINDS else ""
+
+
+def operation_of(row: Sequence[Any]) -> str:
+    """Of a claimed delivery whose operation lives in another partition: its name; '' for all others."""
+    return str(row[14].decode())
+
+
+def of_another_run(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> bool:
+    """Whether a live message is of an earlier run than the operation's record."""
+    run = values_of("state", fields.get(b"state")).get("retry", "")
+    return bool(row[5] == b"live" and fields) and run != row[16].decode()
+
+
+def documents(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> list[bytes]:
+    """What a claimed delivery is made from, oldest first: the newest event of each name in the operation's record."""
+    return documents_of(fields, int(row[15]) if row[15] else None)  # of a live message: all
 
 
 def delivery(row: Sequence[Any], bundle: Event | None = None) -> Delivery:

@@ -1,9 +1,11 @@
 """accept, claim, complete, reschedule, dead_letter: the verbs of the queue, each one atomic step in Redis."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -16,11 +18,16 @@ from relay.domain.facts import AUDIENCE, LASTING, PRESSED
 from relay.domain.faults import handling, own_line
 from relay.domain.parsing import load
 from relay.domain.spaces import Space
-from relay.errors import StoreUnavailable
+from relay.errors import ConfigError, HandlingFailed, Problem, StoreUnavailable
 from relay.store import keys, plan
 from relay.store.batching import Batcher
 from relay.store.bundles import Bundles
-from relay.store.client import Durability, Promise, Scripts, call, connect, inspect, refusal, write
+from relay.store.client import Durability, Promise, Scripts, call, connect, refusal, write
+from relay.store.inspection import inspect
+from relay.store.letters import Letters
+from relay.store.owners import servers
+from relay.store.partitions import Partition, Partitions
+from relay.store.records import FIELDS, values_in
 from relay.store.spaces import Spaces
 
 log = structlog.get_logger(__name__)
@@ -62,6 +69,8 @@ class Store:
         *,
         worker: str,
         lease: float = LEASE,
+        partitions: int = 1,
+        scripts: Scripts | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.redis = redis
@@ -69,14 +78,22 @@ class Store:
         self.promise = Promise("memory")
         self.epoch = ""  # names the data of this Redis, as of the last pulse; another one after FLUSHALL
         self._worker = worker
-        self.scripts = Scripts(redis, clock)
-        self.bundles = Bundles(redis, self.scripts)
-        self._claims: dict[str, int] = {}  # by channel
-        self._accepts: Batcher[plan.AcceptArguments, Accepted] = Batcher(self._accept_all, size=plan.size)
+        self.partitions = Partitions(scripts or Scripts(redis, clock), partitions)
+        self.bundles = Bundles(redis, self.partitions)
+        self._letters = Letters(self.partitions)
+        self._turn = 0
+        self._claims: dict[tuple[str, int], int] = {}  # by channel and partition
+        self._accepts: list[Batcher[plan.AcceptArguments, Accepted]] = [
+            Batcher(partial(self._accept_all, partition), size=plan.size) for partition in self.partitions
+        ]
         self._known: Batcher[tuple[str, str], dict[str, str]] = Batcher(self._known_all)
-        self.spaces = Spaces(redis, lambda id_, space: self._known.submit((id_, space)))
-        self._begins: Batcher[str, bool] = Batcher(self._begin_all, most=128)
-        self._settles: Batcher[str, bool] = Batcher(self._settle_all, most=128)
+        self.spaces = Spaces(redis, self.partitions, lambda id_, space: self._known.submit((id_, space)))
+        self._begins: list[Batcher[str, bool]] = [
+            Batcher(partial(self._begin_all, partition), most=128) for partition in self.partitions
+        ]
+        self._settles: list[Batcher[str, bool]] = [
+            Batcher(partial(self._settle_all, partition), most=128) for partition in self.partitions
+        ]
 
     @classmethod
     def open(cls, url: str, **options: Any) -> "Store":
@@ -87,9 +104,23 @@ class Store:
         """Check that this Redis may be relied on. ConfigError if not, StoreUnavailable if it is away."""
         self.promise = await inspect(self.redis, durability, replicas)
         await call(self.redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))
+        await self._agree_on_partitions()
         return self.promise
 
+    async def _agree_on_partitions(self) -> None:
+        """Names live where their number of partitions says: it is decided once."""
+        mine = len(self.partitions)
+        await call(self.redis.set(keys.PARTITIONS, mine, nx=True))
+        made = int(await call(self.redis.get(keys.PARTITIONS)))
+        if made != mine:
+            problem = (
+                f"the data is in {made} partitions, and redis.partitions is {mine}: set it to {made}, or use an empty "
+                "database once `relay dead list` and the queues are empty"
+            )
+            raise ConfigError([Problem("redis.partitions", problem)])
+
     async def aclose(self) -> None:
+        await self._letters.aclose()
         await self.redis.aclose()
 
     async def time(self) -> float:
@@ -101,15 +132,13 @@ class Store:
         await call(self.redis.ping())
 
     async def fullness(self) -> float:
-        """Which part of its `maxmemory` this Redis uses; 0 where it has none."""
-        memory = await call(self.redis.info("memory"))
-        most = int(memory.get("maxmemory", 0))
-        used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
-        return used / most if most else 0.0
+        """Which part of its `maxmemory` this Redis uses; 0 where it has none. Of a Cluster, the fullest primary's."""
+        return max([_fullness(await call(redis.info("memory"))) for _, redis in await call(servers(self.redis))])
 
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it."""
-        await write(self.redis, self.redis.set(keys.PROBE, 1, px=60_000))
+        for partition in self.partitions:
+            await write(self.redis, self.redis.set(partition.key(keys.PROBE), 1, px=60_000))
 
     async def pulse(self) -> float:
         """The sign that this process lives, to be given each second: without it for 4 s, what it holds is taken over.
@@ -118,13 +147,15 @@ class Store:
         set back since anybody's last pulse, 0 if it was not; what waits has been put right then.
         """
         beat = ("beat", self._worker, int(self.lease * 1000), secrets.token_hex(8))
-        step, epoch = await self.scripts.run("pulse", beat)
-        self.epoch = epoch.decode()
-        return float(step) / 1000
+        beats = await self.partitions.run("pulse", beat)
+        self.epoch = " ".join(epoch.decode() for _, epoch, *_ in beats)
+        for partition, (_, _, *homes) in zip(self.partitions, beats, strict=True):
+            self._letters.carry(partition, [int(home) for home in homes])
+        return max(float(step) for step, *_ in beats) / 1000
 
     async def take_over(self) -> None:
         """Make due what any process holds. Only for whoever knows that no other lives."""
-        await self.scripts.run("pulse", ["alone"])
+        await self.partitions.run("pulse", ["alone"])
 
     async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool = False) -> Accepted:
         """Make the event and all its deliveries durable, or recognise it. StoreUnavailable: nothing is promised.
@@ -134,13 +165,29 @@ class Store:
         HandlingFailed: nothing is promised either, and the next try would fail as well.
         """
         with handling():
-            arguments = plan.accept_arguments(event, targets, completes=completes)
-        return await self._accepts.submit(arguments)
+            linked = plan.link(event, len(self.partitions))
+        run = await self._link(*linked) if linked else None
+        if linked and run is None:
+            return Accepted("elsewhere")
+        with handling():
+            name = keys.operation(event.subject, event.space(event.subject))
+            arguments = plan.accept_arguments(
+                event, targets, completes=completes, partitions=len(self.partitions), run=run
+            )
+        partition = self.partitions.of(name)
+        accepted = await self._accepts[partition.number].submit(arguments)
+        held = await self._letters.send(partition, accepted.letters)
+        return replace(accepted, deliveries=accepted.deliveries - len(held), held=accepted.held + held, letters=())
+
+    async def _link(self, own: str, text: str, facts: bytes) -> int | None:
+        """The number of this run of the original; None where the id has begun something of its own meanwhile."""
+        number = await self.partitions.of(own).run("letters", ("link", text, facts), self.promise.replicas)
+        return None if number is None else int(number)
 
     async def kept(self, event: Event) -> Event | None:
         """The newest event of this name that is kept of its operation."""
         name = keys.operation(event.subject, event.space(event.subject))
-        body = await call(self.redis.hget(f"{keys.PREFIX}operation:{name}", f"doc:{event.name}"))
+        body = await call(self.redis.hget(self.partitions.of(name).key(f"operation:{name}"), f"doc:{event.name}"))
         with handling():
             return load(body) if body else None
 
@@ -171,19 +218,20 @@ class Store:
         return facts | {"space": space[id_]} if space.get(id_) else facts
 
     async def _known_all(self, subjects: Sequence[tuple[str, str]]) -> Sequence[dict[str, str] | Exception]:
-        order = ("retry", "first", "began", "fact:restarts", "apart", "rank", "at")
-        fields = [*(f"fact:{name}" for name in (*FACTS, *LINKS)), *order]
         async with self.redis.pipeline(transaction=False) as pipeline:
             for subject, space in subjects:
-                pipeline.hmget(f"{keys.PREFIX}operation:{keys.operation(subject, space)}", fields)
+                name = keys.operation(subject, space)
+                pipeline.hmget(self.partitions.of(name).key(f"operation:{name}"), FIELDS)
             rows = await call(pipeline.execute(raise_on_error=False))
-        return [refusal(str(row)) if isinstance(row, Exception) else _lasting(row) for row in rows]
+        return [refusal(str(row)) if isinstance(row, Exception) else _known(row) for row in rows]
 
-    async def _accept_all(self, requests: Sequence[plan.AcceptArguments]) -> Sequence[Accepted | Exception]:
+    async def _accept_all(
+        self, partition: Partition, requests: Sequence[plan.AcceptArguments]
+    ) -> Sequence[Accepted | Exception]:
         flat: list[str | bytes | int] = []
         for request in requests:
             flat += request
-        answers = await self.scripts.run("accept", flat, self.promise.replicas)
+        answers = await partition.run("accept", flat, self.promise.replicas)
         return [plan.accepted(answer) for answer in answers]
 
     async def claim(self, channel: str, most: int, quiet: Mapping[str, Window] = MappingProxyType({})) -> Claimed:
@@ -192,14 +240,35 @@ class Store:
         `quiet` has the destinations with quiet hours now (`*`: all that are not named), and these hours: new messages
         there are bundled until their end.
         """
+        deliveries, due, away = list[Delivery](), list[float](), list[StoreUnavailable]()
+        self._turn += 1
+        for number in range(len(self.partitions)):  # another one is the first each time
+            partition = self.partitions[(self._turn + number) % len(self.partitions)]
+            if len(deliveries) >= most:
+                due.append(0.0)  # it is asked next time
+                break
+            try:
+                claimed = await self._claim(partition, channel, most - len(deliveries), quiet)
+            except StoreUnavailable as error:
+                away.append(error)
+                continue
+            deliveries += claimed.deliveries
+            due += [] if claimed.next_due is None else [claimed.next_due]
+        if away and not deliveries:
+            raise away[0]
+        return Claimed(tuple(deliveries), min(due, default=None))
+
+    async def _claim(self, partition: Partition, channel: str, most: int, quiet: Mapping[str, Window]) -> Claimed:
         # The same token until an answer arrives: a claim whose answer was lost is given again, not forgotten.
-        number = self._claims.get(channel, 0)
+        number = self._claims.get((channel, partition.number), 0)
         args = (channel, most, int(self.lease * 1000), self._worker, str(number), plan.quiet_hours(quiet))
-        next_due, *rows = await self.scripts.run("claim", args)
+        next_due, *rows = await partition.run("claim", args)
         deliveries = []
         for row in rows:
             try:
                 bundle = plan.bundle_of(row)
+                if plan.operation_of(row) and not await self._fetched(row, partition):
+                    continue
                 deliveries.append(plan.delivery(row, await self.bundles.event(bundle) if bundle else None))
             except StoreUnavailable:
                 raise
@@ -207,13 +276,30 @@ class Store:
                 fault, line = type(error).__name__, own_line(error)
                 log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=line)
                 await self._put_aside(row[0].decode(), row[1].decode(), f"{fault} at {line}")
-        self._claims[channel] = number + 1  # after the bundles: if Redis went away meanwhile, all is given again
+        self._claims[channel, partition.number] = (
+            number + 1
+        )  # after the bundles: if Redis went away meanwhile, all is given again
         return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
+
+    async def _fetched(self, row: list[Any], partition: Partition) -> bool:
+        """Put into a claimed delivery what it is made from, where its operation lives elsewhere.
+
+        False: it is given back, for a new run has begun there, of which this partition is still to hear.
+        """
+        source = self.partitions.of(plan.operation_of(row))
+        fields = await call(self.redis.hgetall(source.key(f"operation:{plan.operation_of(row)}")))
+        if plan.of_another_run(row, fields):
+            await asyncio.wait(self._letters.carry(source, [partition.number]))
+            request = {"verb": "release", "id": row[0].decode(), "lease": row[1].decode()}
+            await self._settles[partition.number].submit(json.dumps(request))
+            return False
+        row[10] = plan.documents(row, fields)
+        return True
 
     async def _put_aside(self, name: str, lease: str, error: str) -> None:
         """Give back what could not be read: another release may read it later. Too often, and it is a dead letter."""
         request = {"verb": "unreadable", "id": name, "lease": lease, "error": error}
-        await self._settles.submit(json.dumps(request))
+        await self._settles[self.partitions.of(name).number].submit(json.dumps(request))
 
     async def mark_sending(self, delivery: Delivery) -> bool:
         """The mark before the first byte leaves. False: the lease is gone, so nothing may be sent.
@@ -285,13 +371,14 @@ class Store:
         request = {"verb": verb, "id": delivery.id, "lease": delivery.lease, **details}
         # Half a surrogate pair, as JSON from outside may hold, is nothing that Redis's JSON could read.
         text = json.dumps(request, ensure_ascii=False).encode("utf-8", "replace").decode()
-        return await (self._begins if verb == "begin" else self._settles).submit(text)
+        batchers = self._begins if verb == "begin" else self._settles
+        return await batchers[self.partitions.of(delivery.id).number].submit(text)
 
-    async def _begin_all(self, requests: Sequence[str]) -> Sequence[bool]:
-        return await self._settle_all(requests, self.promise.replicas)
+    async def _begin_all(self, partition: Partition, requests: Sequence[str]) -> Sequence[bool]:
+        return await self._settle_all(partition, requests, self.promise.replicas)
 
-    async def _settle_all(self, requests: Sequence[str], replicas: int = 0) -> Sequence[bool]:
-        answers = await self.scripts.run("settle", [int(self.lease * 1000), *requests], replicas)
+    async def _settle_all(self, partition: Partition, requests: Sequence[str], replicas: int = 0) -> Sequence[bool]:
+        answers = await partition.run("settle", [int(self.lease * 1000), *requests], replicas)
         for answer in answers:
             if answer.startswith(b"error"):  # its lease lapses, and it is tried again
                 log.error("settle.failed", error=answer.decode(errors="replace"))
@@ -303,9 +390,25 @@ class Store:
         return pause.scope
 
 
-def _lasting(row: Sequence[bytes | None]) -> dict[str, str]:
-    names = (*FACTS, *LINKS, "runs", "since", "began", "restarts", "apart", "rank", "ended")
-    facts = {name: value.decode() for name, value in zip(names, row, strict=True) if value}
-    if facts.pop("rank", "") != plan.OVER:
-        facts.pop("ended", None)
-    return {name: value for name, value in facts.items() if (name, value) != ("runs", "0")}
+def _fullness(memory: Mapping[str, Any]) -> float:
+    most = int(memory.get("maxmemory", 0))
+    used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
+    return used / most if most else 0.0
+
+
+def _known(row: Sequence[bytes | None]) -> dict[str, str] | Exception:
+    try:
+        with handling():
+            return _lasting(values_in(row))
+    except HandlingFailed as error:  # one that is damaged costs no other its answer
+        return error
+
+
+def _lasting(values: Mapping[str, str]) -> dict[str, str]:
+    facts = {name: value for name in (*FACTS, *LINKS, "restarts") if (value := values.get(f"fact:{name}"))}
+    if values.get("rank") == plan.OVER:
+        facts["ended"] = values["at"]
+    if values.get("retry", "0") != "0":
+        facts["runs"] = values["retry"]
+    named = {"since": "first", "began": "began", "apart": "apart"}
+    return facts | {name: values[own] for name, own in named.items() if values.get(own)}

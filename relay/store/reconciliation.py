@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.store.queue import Store
+from relay.store.records import values_in
 from relay.store.runs import Runs
 
 PAGE, PAGES = 500, 40  # runs that are examined in one step, and steps in one reconciliation
@@ -30,12 +31,12 @@ class ReconciliationState:
 
     async def turn(self, period: float) -> float | None:
         """For one process in each period the time given to the last `finished`, 0 if there was none; else None."""
-        answer = await self._store.scripts.run("watch", ["turn", int(period * 1000)])
+        answer = await self._store.partitions[0].run("watch", ["turn", int(period * 1000)])
         return int(answer) / 1000 if answer is not None else None
 
     async def finished(self, at: float) -> None:
         """A reconciliation is done: every run that began before this time is known."""
-        await self._store.scripts.run("watch", ["finished", int(at * 1000)])
+        await self._store.partitions[0].run("watch", ["finished", int(at * 1000)])
 
     async def unheard(self, seconds: float, most: int, space: Space) -> list[SilentRun]:
         """Runs of this project that were silent for so long; those first that were not heard of or given out longest.
@@ -44,15 +45,17 @@ class ReconciliationState:
         """
         silent: list[tuple[int, bytes, SilentRun, bool]] = []
         for page in range(PAGES):
-            examined, *rows = await self._store.scripts.run(
+            pages = await self._store.partitions.run(
                 "watch", ["unheard", page * PAGE, PAGE, int(seconds * 1000), *astuple(space)]
             )
-            silent += [_row(row) for row in rows]
-            if int(examined) < PAGE:
+            silent += [_row(row) for _, *rows in pages for row in rows]
+            if all(int(examined) < PAGE for examined, *_ in pages):
                 break
         chosen = sorted(silent, key=lambda row: row[0])[:most]
-        if chosen:
-            await self._store.scripts.run("watch", ["asked", *(name for _, name, _, _ in chosen)])
+        for partition in self._store.partitions:
+            theirs = [name for _, name, _, _ in chosen if self._store.partitions.of(name.decode()) is partition]
+            if theirs:
+                await partition.run("watch", ["asked", *theirs])
         return [await self._own(name, run) if again else run for _, name, run, again in chosen]
 
     async def unknown(self, operations: Sequence[str], space: Space) -> list[str]:
@@ -74,6 +77,8 @@ class ReconciliationState:
 
 
 def _row(row: Sequence[bytes | None]) -> tuple[int, bytes, SilentRun, bool]:
-    name, since, id_, retry, percentage, phase = ((value or b"") for value in row)
-    run = SilentRun(id_.decode(), float(percentage) if percentage else None, phase.decode("utf-8", "replace"))
-    return int(since), name, run, int(retry or 0) > 0
+    name, since, *packed = row
+    values = values_in(packed)
+    percentage = float(values["percentage"]) if "percentage" in values else None
+    run = SilentRun(values["id"], percentage, values.get("watch:phase", ""))
+    return int(since or 0), name or b"", run, values.get("retry", "0") != "0"

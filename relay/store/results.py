@@ -17,20 +17,25 @@ class ResultsCache:
 
     def __init__(self, store: Store) -> None:
         self._redis = store.redis
+        self._partitions = store.partitions
 
     async def get(self, subject: str, run: int, space: str = "") -> dict[str, Any] | None:
         """It; empty if it was asked for in vain, None if nobody has asked yet; `space` as of `Event.space`."""
-        text = await call(self._redis.get(_key(subject, run, space)))
+        text = await call(self._redis.get(self._key(subject, run, space)))
         return json.loads(text) if text else None
 
     async def keep(self, subject: str, run: int, document: Mapping[str, Any], space: str = "") -> dict[str, Any]:
         """The document that counts from now on: this one, unless another was first."""
         text = _bounded(document)
-        key = _key(subject, run, space)
+        key = self._key(subject, run, space)
         await call(self._redis.set(key, text, nx=True, ex=KEPT))
         kept = await call(self._redis.get(key))
         counting: dict[str, Any] = json.loads(kept or text)
         return counting
+
+    def _key(self, subject: str, run: int, space: str) -> str:
+        name = keys.digest("found", subject, str(run), *filter(None, [space])).hex()
+        return self._partitions.of(name).key(f"found:{name}")
 
 
 def _bounded(document: Mapping[str, Any]) -> bytes:
@@ -39,7 +44,3 @@ def _bounded(document: Mapping[str, Any]) -> bytes:
         json.dumps(candidate, ensure_ascii=False).encode("utf-8", "replace") for candidate in (document, brief, {})
     )
     return next(text for text in texts if len(text) <= LARGEST)
-
-
-def _key(subject: str, run: int, space: str) -> str:
-    return f"{keys.PREFIX}found:{keys.digest('found', subject, str(run), *filter(None, [space])).hex()}"

@@ -1,5 +1,6 @@
 """The runs that go on, as the watchdog sees them: what accept.lua keeps of each, read back."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,17 +11,15 @@ from relay.domain.faults import own_line
 from relay.domain.parsing import load
 from relay.domain.runs import Alarms, Run
 from relay.store.client import call
-from relay.store.keys import PREFIX, TICKS
+from relay.store.keys import TICKS
 from relay.store.queue import Store
+from relay.store.records import documents_of, values_in
 
 log = structlog.get_logger(__name__)
 
 RETENTION = 30 * 86_400.0
 AWAY = 120.0  # seconds without a tick of any process after which relay was away
 PAUSE = 20.0  # seconds for which a run that was given out is not given again: less than between two ticks
-# accept.lua keeps these; times are ms.
-FIELDS = ("id", "retry", "percentage", "watch:phase", "watch:heard", "watch:moved", "watch:gaps", "watch:estimate",
-          "watch:planned", "watch:moves", "watch:deadline", "watch:alarms")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,63 +52,69 @@ class Runs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._ticks = store.partitions[0].key(TICKS)
 
     async def tick(self, grace: float) -> Heartbeat:
         """The sign that relay is there; after an absence everyone waits for `grace` seconds."""
-        answer = await self._store.scripts.run("watch", ["tick", int(AWAY * 1000), int(grace * 1000)])
-        now, until, stalled = (int(number) for number in answer)
-        return Heartbeat(now / 1000, until / 1000, stalled)
+        answers = await self._store.partitions.run("watch", ["tick", int(AWAY * 1000), int(grace * 1000)])
+        now, until, stalled = ([int(number) for number in numbers] for numbers in zip(*answers, strict=True))
+        return Heartbeat(min(now) / 1000, max(until) / 1000, sum(stalled))
 
     async def last_tick(self) -> float | None:
         """When any process last ticked; None if none ever did."""
-        last = await call(self._store.redis.hget(TICKS, "last"))
+        last = await call(self._store.redis.hget(self._ticks, "last"))
         return int(last) / 1000 if last else None
 
     async def trim(self, most: int, retention: float = RETENTION) -> int:
-        """Let the documents go of up to `most` runs that ended three days ago; how many were due.
+        """Let the documents go of up to `most` runs of a partition that ended three days ago; how many were due in one.
 
         `retention`: seconds after its outcome for which the rest of a run is remembered.
         """
-        return int(await self._store.scripts.run("trim", [most, int(retention * 1000)]))
+        return max(int(done) for done in await self._store.partitions.run("trim", [most, int(retention * 1000)]))
 
     async def report_tick(self, name: str, fault: str) -> None:
         """What went wrong with the newest tick of this name, of any process; '' for nothing."""
         redis, kept = self._store.redis, f"failed:{name}"
         moment = await self._store.time()
-        await call(redis.hset(TICKS, kept, f"{moment:.0f} {fault}") if fault else redis.hdel(TICKS, kept))
+        await call(redis.hset(self._ticks, kept, f"{moment:.0f} {fault}") if fault else redis.hdel(self._ticks, kept))
 
     async def failed_ticks(self) -> dict[str, tuple[float, str]]:
         """The ticks that failed last: when, by Redis's clock, and why."""
-        row = await call(self._store.redis.hgetall(TICKS))
+        row = await call(self._store.redis.hgetall(self._ticks))
         failed = {name[7:].decode(): value.decode("utf-8", "replace") for name, value in row.items()
                   if name.startswith(b"failed:")}  # fmt: skip
         return {name: (float(text.partition(" ")[0]), text.partition(" ")[2]) for name, text in failed.items()}
 
     async def due(self, most: int) -> Page:
         """Runs that may be due, the longest waiting first."""
-        now, looked, *rows = await self._store.scripts.run("watch", ["due", most, int(PAUSE * 1000), *FIELDS])
+        pages = await self._store.partitions.run("watch", ["due", most, int(PAUSE * 1000)])
         runs = [
-            DueRun(name.decode(), int(ticket), run) for name, ticket, values in rows if (run := _read(name, values))
+            DueRun(name.decode(), int(ticket), run)
+            for _, _, *rows in pages
+            for name, ticket, *row in rows
+            if (run := _read(name, row))
         ]
-        return Page(int(now) / 1000, runs, int(looked) >= most)
+        now, looked = min(int(now) for now, *_ in pages), max(int(looked) for _, looked, *_ in pages)
+        return Page(now / 1000, runs, looked >= most)
 
     async def check_again_at(self, times: Sequence[tuple[DueRun, float]]) -> None:
         """When to look at these again; what happens meanwhile may bring it forward."""
-        if times:
-            flat = [part for run, at in times for part in (run.operation, run.ticket, int(at * 1000))]
-            await self._store.scripts.run("watch", ["again", *flat])
+        partitions = self._store.partitions
+        for partition in partitions:
+            theirs = [(run, at) for run, at in times if partitions.of(run.operation) is partition]
+            flat = [part for run, at in theirs for part in (run.operation, run.ticket, int(at * 1000))]
+            if flat:
+                await partition.run("watch", ["again", *flat])
 
     async def history(self, operation: str) -> tuple[Event, ...]:
         """The newest event of each name in the run of this name (`DueRun.operation`), oldest first."""
-        row = await call(self._store.redis.hgetall(f"{PREFIX}operation:{operation}"))
-        seqs = {name[4:]: int(value) for name, value in row.items() if name.startswith(b"seq:")}
-        return tuple(load(row[b"doc:" + name]) for name in sorted(seqs, key=seqs.__getitem__) if b"doc:" + name in row)
+        row = await call(self._store.redis.hgetall(self._store.partitions.of(operation).key(f"operation:{operation}")))
+        return tuple(load(document) for document in documents_of(row))
 
 
-def run_of(values: Sequence[bytes | None]) -> Run:
-    """A run from the texts of `FIELDS`."""
-    text = dict(zip(FIELDS, ((value or b"").decode("utf-8", "replace") for value in values), strict=True))
-
+def run_of(row: Sequence[bytes | None]) -> Run:
+    """A run from the packed fields of its operation (relay/store/records.py)."""
+    text = defaultdict(str, values_in(row))
     alarms = _alarms(text["id"], text["watch:alarms"])
 
     def seconds(name: str) -> float | None:
@@ -132,10 +137,10 @@ def run_of(values: Sequence[bytes | None]) -> Run:
     )
 
 
-def _read(name: bytes, values: Sequence[bytes | None]) -> Run | None:
+def _read(name: bytes, row: Sequence[bytes | None]) -> Run | None:
     """None for a row that cannot be read: that costs one run its watch, and not all of them."""
     try:
-        return run_of(values)
+        return run_of(row)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is so at every tick
         log.error("watchdog.unreadable", operation=name.decode(), error=type(error).__name__, place=own_line(error))
         return None

@@ -7,12 +7,10 @@ them as `?sentinel_username=` and `sentinel_password=`. What else stands there i
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import parse_url
+from redis.asyncio import Redis
 from redis.asyncio.sentinel import (
     MasterNotFoundError,
     Sentinel,
@@ -21,11 +19,12 @@ from redis.asyncio.sentinel import (
     SentinelManagedSSLConnection,
 )
 
+from relay.store.addresses import Address, split
+from relay.store.succession import Succession, required, successors
+
 MARK = "+sentinel://"
 PORT = 26379
 ASKING = {"socket_timeout": 2.0, "socket_connect_timeout": 1.0}  # one that is away must not use up the caller's time
-LAG = 3  # seconds since a replica's last sign, from which on nobody waits for it
-HOST = re.compile(r"\[?([^\[\]]+?)\]?(?::(\d+))?")
 
 
 class _Sentinels(Sentinel):
@@ -70,10 +69,8 @@ class _Sentinels(Sentinel):
         return f"the Sentinels that answer watch no primary called {name}"
 
 
-class _Pool(SentinelConnectionPool, BlockingConnectionPool):
-    """Asks the Sentinels for each new connection, and lets whoever finds all of them taken wait for one."""
-
-    required = 0  # replicas that have to confirm what is promised
+class _Pool(SentinelConnectionPool, Succession):
+    """Asks the Sentinels for each new connection."""
 
     async def get_master_address(self) -> tuple[str, int]:
         before = self.master_address
@@ -100,36 +97,18 @@ def connect_by_sentinels(url: str, **options: Any) -> Redis:
     return Redis.from_pool(pool)
 
 
-def parse(url: str) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
+def parse(url: str) -> tuple[list[Address], str, dict[str, Any]]:
     """The Sentinels' addresses, the primary's name, and what is said of connections to it."""
-    scheme, _, rest = url.partition(MARK)
-    rest, _, query = rest.partition("?")
-    credentials, at, address = rest.rpartition("@")
-    listed, _, path = address.partition("/")
+    hosts, path, settings = split(url, MARK, PORT)
     name, _, db = path.partition("/")
-    settings = dict(parse_url(f"{scheme}://{credentials}{at}/{db}?{query}"))
-    matches = [HOST.fullmatch(host) for host in listed.split(",")]
-    if not name or not all(matches):
+    if not name or not hosts:
         raise ValueError("expected redis+sentinel://HOST:26379,HOST:26379/NAME")
-    return [(match[1], int(match[2] or PORT)) for match in matches if match], name, settings
+    return hosts, name, settings | ({"db": int(db)} if db else {})
 
 
 def by_sentinels(redis: Redis) -> bool:
     """Whether Sentinels may replace the server that this client talks to, at any moment."""
     return isinstance(redis.connection_pool, _Pool)
-
-
-def required(redis: Redis, replicas: int, *replications: Mapping[str, Any]) -> int:
-    """How many replicas have to confirm, of a promise that names so many, and after what the primary said of them.
-
-    All that could take over: what only some have is lost if another one is promoted. So the number grows with each
-    replica that is seen, and none but `inspected` makes it smaller.
-    """
-    pool = redis.connection_pool
-    if not replicas or not isinstance(pool, _Pool):
-        return replicas
-    pool.required = max([pool.required, *map(_successors, replications)])
-    return max(replicas, pool.required)
 
 
 async def inspected(redis: Redis, replicas: int, replication: Mapping[str, Any]) -> tuple[int, str]:
@@ -139,17 +118,10 @@ async def inspected(redis: Redis, replicas: int, replication: Mapping[str, Any])
     a replica that left is done without only once the Sentinels, asked afterwards, say that no failover is under way.
     """
     pool = redis.connection_pool
-    if not isinstance(pool, _Pool):
-        return replicas, ""
-    doubt = await _doubt(pool)
-    if not doubt:
-        pool.required = _successors(replication)
+    doubt = await _doubt(pool) if isinstance(pool, _Pool) else ""
+    if isinstance(pool, Succession) and not doubt:
+        pool.required = successors(replication)
     return required(redis, replicas, replication), doubt
-
-
-def _successors(replication: Mapping[str, Any]) -> int:
-    rows = [row for name, row in replication.items() if name.startswith("slave") and isinstance(row, dict)]
-    return sum(row.get("state") == "online" and int(row.get("lag", 0)) <= LAG for row in rows)
 
 
 async def _doubt(pool: _Pool) -> str:

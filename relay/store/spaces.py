@@ -12,6 +12,7 @@ from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.store import keys
 from relay.store.client import call
+from relay.store.partitions import Partitions
 
 Facts = dict[str, str]
 MOST = 1000  # spaces of one id that are looked at where a document does not say which
@@ -20,8 +21,9 @@ MOST = 1000  # spaces of one id that are looked at where a document does not say
 class Spaces:
     """`facts` gives what is known under an id in one space, as the store keeps it. Failures are StoreUnavailable."""
 
-    def __init__(self, redis: Redis, facts: Callable[[str, str], Awaitable[Facts]]) -> None:
+    def __init__(self, redis: Redis, partitions: Partitions, facts: Callable[[str, str], Awaitable[Facts]]) -> None:
         self._redis = redis
+        self._partitions = partitions
         self._facts = facts
 
     async def resolved(self, id_: str, space: Space) -> Facts:
@@ -46,6 +48,7 @@ class Spaces:
         return await self._all(id_, first) if first.pop("apart", "") else [first] if first else []
 
     async def _all(self, id_: str, first: Facts) -> list[Facts]:
-        names = await call(self._redis.srandmember(keys.spaces(id_), MOST))
+        name = keys.operation(id_)
+        names = await call(self._redis.srandmember(self._partitions.of(name).key(f"spaces:{name}"), MOST))
         others = [(name.decode(), await self._facts(id_, name.decode())) for name in sorted(names)]
         return [*([first] if first else []), *(facts | {"space": name} for name, facts in others if facts)]

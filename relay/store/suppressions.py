@@ -6,13 +6,14 @@ nothing is sent after a reader has unsubscribed, except what is being sent at th
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from relay.reasons import Held
 from relay.store import keys
 from relay.store.client import call
+from relay.store.owners import whole_hash
 from relay.store.queue import Store
 
 EVERYWHERE = "*"
@@ -46,11 +47,15 @@ class Suppressions:
 
     async def add(self, address: str, destination: str = EVERYWHERE, *, reason: str = ADDED, detail: str = "") -> bool:
         """Write there no more. False: it was on the list already, and keeps its reason."""
-        return bool(await self._store.scripts.run("suppress", ["add", destination, address, reason, detail[:500]]))
+        return await self._everywhere(["add", destination, address, reason, detail[:500]])
 
     async def remove(self, address: str, destination: str, *, reason: str = "") -> bool:
         """Write there again, and forget its bounces. False: it was not on the list, or not for this `reason`."""
-        return bool(await self._store.scripts.run("suppress", ["remove", destination, address, reason]))
+        return await self._everywhere(["remove", destination, address, reason])
+
+    async def _everywhere(self, args: Sequence[str]) -> bool:
+        """Each partition has the whole list, but for what bounced in another one."""
+        return any(await self._store.partitions.run("suppress", args))
 
     async def find(self, address: str) -> list[Suppressed]:
         """Every entry of this address."""
@@ -60,17 +65,18 @@ class Suppressions:
     async def reason(self, destination: str, address: str) -> str:
         """Why nothing goes there, or ''."""
         fields = [f"{scope} {_folded(address)}" for scope in (destination, EVERYWHERE)]
-        rows = await call(self._store.redis.hmget(keys.SUPPRESSED, fields))
-        return next((json.loads(row)["reason"] for row in rows if row), "")
+        for partition in self._store.partitions:
+            rows = await call(self._store.redis.hmget(partition.key(keys.SUPPRESSED), fields))
+            if reason := next((json.loads(row)["reason"] for row in rows if row), ""):
+                return str(reason)
+        return ""
 
     async def all(self) -> list[Suppressed]:
         """The whole list, oldest first; read piece by piece, for a long one must not hold up a delivery."""
-        cursor, rows = 0, dict[bytes, bytes]()
-        while True:
-            cursor, some = await call(self._store.redis.hscan(keys.SUPPRESSED, cursor, count=500))
-            rows |= some
-            if not cursor:
-                return sorted(_entries(rows.items()), key=lambda entry: (entry.at, entry.destination, entry.address))
+        rows = dict[bytes, bytes]()
+        for partition in self._store.partitions:
+            rows = await call(whole_hash(self._store.redis, partition.key(keys.SUPPRESSED), 500)) | rows
+        return sorted(_entries(rows.items()), key=lambda entry: (entry.at, entry.destination, entry.address))
 
 
 def _entries(rows: Iterable[tuple[bytes, bytes]]) -> Iterable[Suppressed]:

@@ -13,7 +13,7 @@ from relay.config import parse_config
 from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.store import Store
-from relay.store.keys import TICKS
+from relay.store.keys import PREFIX, TICKS
 from relay.store.runs import Runs
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
@@ -51,7 +51,9 @@ async def test_readyz_says_which_tick_failed_last_until_it_is_done_again(store: 
     await health.prepare()
     scheduler = Scheduler({"watchdog": tick}, clock=clock, report=Runs(store).report_tick)
     await scheduler.tick()
-    await store.redis.hset(TICKS, "failed:watchdog", f"{await store.time() - 12:.0f} {await fault_of(store)}")
+    await store.redis.hset(
+        f"{PREFIX}{TICKS}", "failed:watchdog", f"{await store.time() - 12:.0f} {await fault_of(store)}"
+    )
 
     failed = await health.readiness()
     faults.clear()

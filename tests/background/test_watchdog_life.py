@@ -7,8 +7,8 @@ import pytest
 
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.keys import operation
 from relay.store.runs import Runs
+from tests.support import records
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
 from tests.support.runs import HOUR, MINUTE, Watched
@@ -60,7 +60,7 @@ async def test_nor_is_what_came_in_before_and_after_it_no_rhythm(relay: Watched)
 async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_watch(relay: Watched, damage: str) -> None:
     for name in ("op-1", "op-2"):
         await relay.progress(40, operationId=name)
-    await relay.store.redis.hset("{relay}:operation:" + operation("op-1"), "watch:alarms", damage)
+    await records.write(relay.store, "op-1", "watch:alarms", damage)
 
     await relay.passes(2 * HOUR, every=MINUTE)
 
@@ -71,7 +71,7 @@ async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_wat
 async def test_a_row_that_is_damaged_beyond_its_alarms_costs_that_run_alone(relay: Watched) -> None:
     for name in ("op-1", "op-2"):
         await relay.progress(40, operationId=name)
-    await relay.store.redis.hset("{relay}:operation:" + operation("op-1"), "watch:gaps", "none at all")
+    await records.write(relay.store, "op-1", "watch:gaps", "none at all")
 
     await relay.passes(20 * MINUTE, every=MINUTE)
 

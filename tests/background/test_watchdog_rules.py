@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.store.keys import operation
 from relay.store.runs import Runs
-from tests.support import events
+from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.runs import HOUR, MINUTE, Watched, iso
 
@@ -220,8 +219,7 @@ async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> Non
         await relay.progress(percentage)
         await relay.passes(MINUTE)
 
-    gaps = await relay.store.redis.hget("{relay}:operation:" + operation(events.progress(1).subject), "watch:gaps")
-    assert gaps == b"60000 60000"
+    assert await records.read(relay.store, events.progress(1).subject, "watch:gaps") == "60000 60000"
 
 
 async def test_a_silence_that_ends_leaves_the_other_alarm_standing(relay: Watched) -> None:

@@ -11,8 +11,10 @@ from click.testing import Result
 
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import Fault, SlackStandin
+from tests.support.clusters import clustered
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
 from tests.support.platform import scripted_platform
+from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
 from tests.support.sentinels import NAME, watched
 
@@ -226,6 +228,34 @@ async def test_live_asks_the_primary_that_sentinels_name_and_shows_no_password(l
     assert wrong.exit_code == 1
     assert "the Sentinels that answer watch no primary called other" in wrong.output
     assert "a-password" not in right.output + wrong.output
+
+
+@pytest.mark.slow
+async def test_live_asks_a_cluster_and_says_where_the_kinds_of_redis_are_mixed_up(
+    live: Path, redis_server: RedisServer
+) -> None:
+    change(live, "redis:\n", "redis:\n  durability: replicated\n")
+    (port,) = free_ports(1)
+
+    async def asked(url: str) -> Result:
+        return await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": url})
+
+    async with clustered(password="a-password") as group:
+        right = await asked(group.url)
+        stranger = await group.another(await group.owner())
+        plain = await asked(f"redis://:a-password@127.0.0.1:{stranger.port}/0")
+        wrong_password = await asked(group.url.replace("a-password", "another-one"))
+    with RedisServer(port=str(port)):
+        single = await asked(f"redis+cluster://:a-password@127.0.0.1:{port}")
+
+    assert right.exit_code == 0
+    assert "answers; durability is replicated" in right.output
+    assert "the Cluster of the nodes at redis.url" in right.output
+    assert "redis.url (RELAY_REDIS_URL) is redis+cluster://HOST:6379,HOST:6379" in plain.output
+    assert "it wants a password, or another one" in wrong_password.output
+    assert f"for one server write redis://127.0.0.1:{port}/0" in single.output
+    assert [result.exit_code for result in (plain, wrong_password, single)] == [1, 1, 1]
+    assert "a-password" not in right.output + plain.output + wrong_password.output + single.output
 
 
 @pytest.mark.slow

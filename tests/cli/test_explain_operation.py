@@ -205,7 +205,7 @@ def test_a_neighbour_that_dies_in_the_same_step_costs_an_attempt_no_next_try() -
 
 
 def test_everything_that_the_scripts_note_can_be_told() -> None:
-    scripts = "".join(path.read_text("utf-8") for path in (ROOT / "relay/store/scripts").glob("*.lua"))
+    scripts = "".join(path.read_text("utf-8") for path in (ROOT / "relay/store/scripts").rglob("*.lua"))
     notes = re.findall(r"\bnote\([^,()]+(?:\[\d\])?, '([^']+)'", scripts)
 
     assert len(notes) > 10

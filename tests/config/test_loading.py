@@ -39,7 +39,8 @@ FAULTS = [
     ("timezone: Europe/Berlin", "server: {public_url: relay.example.com}",
      "1: server.public_url: expected an address such as https://relay.example.com"),
     ("timezone: Europe/Berlin", "redis: {url: localhost:6379}",
-     "1: redis.url: expected redis://, rediss://, unix:// or redis+sentinel://, or nothing for a private Redis"),
+     "1: redis.url: expected redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, "
+     "or nothing for a private Redis"),
     ("timezone: Europe/Berlin", "redis: {durability: fsnc}", "1: redis.durability: did you mean fsync?"),
     ("timezone: Europe/Berlin", "redis: {durability: replicated}",
      "1: redis.durability: replicated needs the url of a Redis that has replicas"),

@@ -36,7 +36,8 @@ MISTAKES = [
     ("timezone: Europe/Berlin", "server: {public_url: relay.example.com}",
      "1: server.public_url: expected an address such as https://relay.example.com"),
     ("timezone: Europe/Berlin", "redis: {url: \"localhost:6379\"}",
-     "1: redis.url: expected redis://, rediss://, unix:// or redis+sentinel://, or nothing for a private Redis"),
+     "1: redis.url: expected redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, "
+     "or nothing for a private Redis"),
     ("timezone: Europe/Berlin", "language: german", "1: language: expected a language such as en, de or de-AT"),
     ("timezone: Europe/Berlin", "quiet_hours: 22-6",
      '1: quiet_hours: expected {from: "22:00", to: "07:00"}, or off'),

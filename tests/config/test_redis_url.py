@@ -1,4 +1,4 @@
-"""`redis.url`: which Redis, by its own address or by the Sentinels that name it."""
+"""`redis.url`: which Redis, by its own address, by the Sentinels that name it, or by some nodes of a Cluster."""
 
 import pytest
 
@@ -9,6 +9,12 @@ from tests.support.configuration import GOOD, SECRETS, configured, problems, war
 FAULT = (
     "relay.yaml:1: redis.url: expected the Sentinels and the name of the primary that they watch, "
     "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME; in a password, / and ? are %2F and %3F"
+)
+
+
+CLUSTER_FAULT = (
+    "relay.yaml:1: redis.url: expected some nodes of the Cluster, redis+cluster://[USER:PASSWORD@]HOST:6379,HOST:6379; "
+    "it has no numbered databases, and in a password, / and ? are %2F and %3F"
 )
 
 
@@ -51,20 +57,61 @@ def test_sentinels_that_are_misspelt_are_refused_with_what_is_expected(url: str)
     assert problems(with_url(url)) == [FAULT]
 
 
-def test_a_password_in_it_shows_nowhere() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+cluster://one:6379,two:6379,three:6379",
+        "redis+cluster://one/",
+        "redis+cluster://relay:s3%2Fcret@10.0.0.1:6379,[::1]:6380",
+        "rediss+cluster://:s3cret@one:6379?ssl_ca_certs=/etc/ssl/redis.pem",
+    ],
+)
+def test_a_cluster_is_taken(url: str) -> None:
+    assert configured(GOOD, with_url(url)).redis.url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+cluster://",
+        "redis+cluster://one:6379,",
+        "redis+cluster://one:6379/0",
+        "redis+cluster://one:6379;two:6379",
+        "redis+cluster://one:99999",
+        "redis+cluster://one:99999?ssl_check_hostname=no",
+        "redis+cluster://one:port",
+        "redis+cluster://relay:s3/cret@one:6379",
+        "unix+cluster:///tmp/socket",
+    ],
+)
+def test_a_cluster_that_is_misspelt_is_refused_with_what_is_expected(url: str) -> None:
+    assert problems(with_url(url)) == [CLUSTER_FAULT]
+
+
+@pytest.mark.parametrize(
+    ("good", "wrong"),
+    [
+        ("redis+sentinel://relay:SECRET@one:26379/mymaster?sentinel_password=SECRET", ("/mymaster", "")),
+        ("redis+sentinel://relay:SECRET@one:26379/mymaster?sentinel_password=SECRET", ("redis+", "reddis+")),
+        ("redis+sentinel://relay:SECRET@one:26379/mymaster?sentinel_password=SECRET", ("26379", "p")),
+        ("redis+cluster://relay:SECRET@one:6379", ("6379", "p")),
+        ("redis+cluster://relay:SECRET@one:6379", ("redis+", "reddis+")),
+    ],
+)
+def test_a_password_in_it_shows_nowhere(good: str, wrong: tuple[str, str]) -> None:
     secret = "a-secret-value-that-shows-nowhere"
-    good = f"redis+sentinel://relay:{secret}@one:26379/mymaster?sentinel_password={secret}"
-    shown = [repr(configured(env=SECRETS | {"RELAY_REDIS_URL": good}))]
-    for wrong in (good.replace("/mymaster", ""), good.replace("redis+", "reddis+"), good.replace("26379", "p")):
-        with pytest.raises(ConfigError) as refusal:
-            parse_config(GOOD, file="relay.yaml", env=SECRETS | {"RELAY_REDIS_URL": wrong}, channels={})
-        shown.append(str(refusal.value))
+    good = good.replace("SECRET", secret)
+    with pytest.raises(ConfigError) as refusal:
+        parse_config(GOOD, file="relay.yaml", env=SECRETS | {"RELAY_REDIS_URL": good.replace(*wrong)}, channels={})
 
-    assert not [text for text in shown if secret in text]
+    assert secret not in repr(configured(env=SECRETS | {"RELAY_REDIS_URL": good}))
+    assert secret not in str(refusal.value)
 
 
-def test_auto_is_warned_of_where_sentinels_may_replace_the_server() -> None:
-    url = "redis+sentinel://one:26379/mymaster"
-
-    assert "redis.durability: auto; with Sentinels" in "\n".join(warnings(configured(GOOD, with_url(url, "auto"))))
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [("redis+sentinel://one:26379/mymaster", "with Sentinels"), ("redis+cluster://one:6379", "on a Cluster")],
+)
+def test_auto_is_warned_of_where_a_replica_may_replace_the_server(url: str, where: str) -> None:
+    assert f"redis.durability: auto; {where}" in "\n".join(warnings(configured(GOOD, with_url(url, "auto"))))
     assert "redis.durability" not in "\n".join(warnings(configured(GOOD, with_url(url))))

@@ -16,7 +16,7 @@ from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
 from relay.ingest import Ingest
 from relay.store import Store, keys
 from relay.store.admin import QUARANTINE_LENGTH, Admin
-from tests.support import events
+from tests.support import events, records
 from tests.support.commands import Done, relay
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
@@ -49,7 +49,8 @@ async def checks(running: Stage) -> dict[str, str]:
 
 async def broken(running: Stage) -> dict[str, Any]:
     """An event for which what Redis has of its operation is no good: the script fails on it at every try."""
-    await running.around.store.redis.hset(BROKEN, mapping={"rank": 1, "retry": "none"})
+    for name, value in (("rank", 1), ("retry", "none")):
+        await records.write(running.around.store, "op-broken", name, value)
     return tenant(body("operation.progress", 10, operationId="op-broken"))
 
 

@@ -16,7 +16,7 @@ from relay.errors import ConfigError, HandlingFailed, StoreUnavailable
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
-from tests.support import events
+from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.targets import mail, room
 
@@ -212,7 +212,8 @@ async def test_a_fault_in_one_event_leaves_its_neighbours_alone(store: Store) ->
 
 async def test_what_the_script_cannot_do_with_one_event_is_told_with_its_place(store: Store) -> None:
     event = events.progress(10, operationId="op-broken")
-    await store.redis.hset("{relay}:operation:" + operation("op-broken"), mapping={"rank": 1, "retry": "none"})
+    await records.write(store, "op-broken", "rank", 1)
+    await records.write(store, "op-broken", "retry", "none")
 
     answers = await asyncio.gather(
         store.accept(event, [room()]),

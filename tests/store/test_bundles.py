@@ -258,7 +258,7 @@ class TestDigests:
 
     async def test_a_reader_who_unsubscribed_gets_no_digest(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(), [digest(clock())])
-        await store.scripts.run("suppress", ["add", "daily", "analyst@example.com", "unsubscribed", ""])
+        await store.partitions[0].run("suppress", ["add", "daily", "analyst@example.com", "unsubscribed", ""])
         next_day(clock)
 
         assert await send(store) == []
@@ -276,7 +276,7 @@ class TestDigests:
 
         lasting = [key for key in await store.redis.keys("*") if await store.redis.ttl(key) < 0]
 
-        assert {key.decode().split(":")[1] for key in lasting} <= {"ledger", "schema", "channels"}
+        assert {key.decode().split(":")[1] for key in lasting} <= {"ledger", "schema", "partitions", "channels"}
         assert await store.redis.keys("{relay}:lane:*") + await store.redis.keys("{relay}:delivery:*") == []
 
 

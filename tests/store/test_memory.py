@@ -10,8 +10,9 @@ from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
+from relay.store.records import PACKED, values_of
 from relay.store.runs import Runs
-from tests.support import events
+from tests.support import events, records
 from tests.support.bundles import digest, next_day, statuses
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
@@ -30,7 +31,9 @@ async def finished(store: Store) -> None:
 
 
 async def documents(store: Store) -> set[bytes]:
-    return {name for name in await store.redis.hkeys(KEY) if name.startswith((b"doc:", b"seq:", b"watch:", b"gate:"))}
+    row = await store.redis.hgetall(KEY)
+    packed = {name.encode() for field in PACKED for name in values_of(field, row.get(field.encode()))}
+    return {name for name in row.keys() | packed if name.startswith((b"doc:", b"seq:", b"watch:", b"gate:", b"entry"))}
 
 
 async def test_three_days_after_its_end_the_documents_of_a_run_are_gone_and_its_facts_stay(
@@ -66,7 +69,7 @@ async def test_the_rest_of_a_run_stays_for_the_retention(store: Store, clock: Cl
 
 async def test_it_stays_longer_where_another_has_the_same_id_and_goes_on(store: Store, clock: Clock) -> None:
     await finished(store)
-    await store.redis.hset(KEY, "apart", 1)
+    await records.write(store, events.completed().subject, "apart", 1)
     clock.advance(3 * DAY)
 
     await Runs(store).trim(100, retention=7 * DAY)
@@ -85,7 +88,7 @@ async def test_another_with_the_same_id_takes_nothing_from_the_retention(store: 
     await ingest.ingest(events.event_of(events.body("operation.progress", 10) | theirs))
 
     assert before == pytest.approx(57, abs=0.01)
-    assert await store.redis.hget(KEY, "apart") == b"1"
+    assert await records.read(store, events.completed().subject, "apart") == 1
     assert await store.redis.ttl(KEY) / DAY == pytest.approx(57, abs=0.01)
 
 

@@ -22,7 +22,7 @@ BARE = {
 
 def plan_of(target: Target, **operation: Any) -> dict[str, Any]:
     """The one target of a plan, without what is made from the event: its id and its lanes."""
-    plan = json.loads(accept_arguments(events.failed(**operation), [target])[2])
+    plan = json.loads(accept_arguments(events.failed(**operation), [target])[5])
     [planned] = plan["targets"]
     assert planned.pop("id") and planned.pop("lane")
     return dict(planned)

@@ -171,13 +171,25 @@ class TestMemory:
         left = {key.decode().split(":")[1] for key in await store.redis.keys("*")}
 
         # `over` is one set of names, by which the documents go later.
-        assert left <= {"ledger", "operation", "log", "seen", "schema", "rate", "claimed", "thread", "channels", "over"}
+        assert left <= {
+            "ledger",
+            "operation",
+            "log",
+            "seen",
+            "schema",
+            "partitions",
+            "rate",
+            "claimed",
+            "thread",
+            "channels",
+            "over",
+        }
 
     async def test_everything_that_stays_behind_expires(self, store: Store) -> None:
         await store.accept(events.completed(), [mail(), team()])
         await send(store)
         await send(store, "email")
-        forever = {"ledger", "schema", "channels"}
+        forever = {"ledger", "schema", "partitions", "channels"}
 
         lasting = [key for key in await store.redis.keys("*") if await store.redis.ttl(key) < 0]
 

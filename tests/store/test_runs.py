@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import pytest
@@ -12,9 +14,11 @@ from relay.domain.runs import Run
 from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.records import PACKED, values_of
 from relay.store.runs import DueRun, Runs
 from tests.support import events
 from tests.support.clock import Clock
+from tests.support.records import key
 from tests.support.targets import mail, team
 
 MINUTE, DAY = 60.0, 86_400.0
@@ -277,13 +281,13 @@ async def test_an_alarm_after_the_end_is_late(store: Store, watch: Runs, clock: 
 
 async def test_an_alarm_moves_nothing_of_the_run(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
-    before = await store.redis.hgetall(_key())
+    before = await _values(store)
     clock.advance(900)
     await store.accept(await alarm_of(watch, await the_look(watch), clock()), [])
-    after = await store.redis.hgetall(_key())
+    after = await _values(store)
 
-    own = {name for name in after if after[name] != before.get(name)}
-    assert own == {b"watch:alarms", b"doc:operation.stalled", b"seq:operation.stalled", b"seq", b"entry", b"ids"}
+    own = {name for name in after.keys() | before.keys() if after.get(name) != before.get(name)}
+    assert own == {"watch:alarms", "doc:operation.stalled", "seq:operation.stalled", "seq", "entry", "ids"}
     assert (await store.accept(events.progress(11), [])).status == "accepted"
 
 
@@ -349,7 +353,9 @@ def _at(time: str) -> float:
     return events.RECEIVED.replace(hour=int(time[:2]), minute=int(time[3:])).timestamp()
 
 
-def _key() -> str:
-    from relay.store.keys import operation
-
-    return f"{{relay}}:operation:{operation(events.progress(10).subject)}"
+async def _values(store: Store) -> dict[str, Any]:
+    row = {
+        name.decode(): value for name, value in (await store.redis.hgetall(key(events.progress(10).subject))).items()
+    }
+    packed = [values_of(field, row.pop(field, None)) for field in PACKED]
+    return reduce(or_, packed, row)

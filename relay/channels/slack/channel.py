@@ -83,7 +83,7 @@ class Slack:
         burst = max(edits // 4, 1)
         return (
             (Limit(f"slack:post:{address}", POST_PERIOD, POST_BURST),),
-            (Limit("slack:edit", 60 / (edits - burst), burst, reserve=max(burst - 2, 0)),),
+            (Limit("slack:edit", 60 / (edits - burst), burst, reserve=max(burst - 2, 0), shared=True),),
         )
 
     @staticmethod

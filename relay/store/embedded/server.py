@@ -38,6 +38,8 @@ save ""
 maxmemory-policy noeviction
 # So that any Redis >= 7.0 or Valkey reads what another one wrote.
 aof-use-rdb-preamble no
+# What is left of a finished run is a hash of a few values up to this long: 180 bytes less in the compact form.
+hash-max-listpack-value 128
 """
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html

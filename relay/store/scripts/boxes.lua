@@ -4,8 +4,8 @@
 local verbs = {}
 
 -- The window's digest is sent even if nothing comes in: a second call finds it there. Answers 1 if it was made.
-function verbs.ensure(destination, channel, address, limits, zone, from, to)
-  local box = box_id('digest', destination, address, tonumber(from), tonumber(to))
+function verbs.ensure(home, destination, channel, address, limits, zone, from, to)
+  local box = box_id(home, 'digest', destination, address, tonumber(from), tonumber(to))
   local b = redis.call('HMGET', box_key(box), 'sealed', 'taken', 'empty')
   if b[1] or b[2] or b[3] then return 0 end
   local where = {destination = destination, channel = channel, address = address, limits = limits}
@@ -16,11 +16,11 @@ end
 
 -- What the window at hand holds so far becomes a digest of its own, due now; the rest of the window is told at its end,
 -- if anything comes. Answers its id, or '' if the window holds nothing.
-function verbs.now(destination, address, from, to)
-  local box = box_id('digest', destination, address, tonumber(from), tonumber(to))
+function verbs.now(home, destination, address, from, to)
+  local box = box_id(home, 'digest', destination, address, tonumber(from), tonumber(to))
   if sealed(box) or redis.call('EXISTS', entries_key(box)) == 0 then return '' end
   local b = redis.call('HMGET', box_key(box), 'channel', 'limits', 'zone', 'held', 'from')
-  local own = box_id('digest', destination, address, tonumber(b[5]), now)
+  local own = box_id(home, 'digest', destination, address, tonumber(b[5]), now)
   redis.call('RENAME', entries_key(box), entries_key(own))
   redis.call('HSET', box_key(own), 'zone', b[3] or '', 'held', b[4] or 0)
   local where = {destination = destination, channel = b[1], address = address, limits = b[2]}

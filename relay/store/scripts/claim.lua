@@ -33,9 +33,9 @@ local function stale_reason(id, kind, lane, seq, name, operation)
   local own = (thread[3] or operation) == operation and not field(id, 'alone')
   if kind == 'reply' and own and tonumber(thread[2] or '-1') >= seq then return 'told by the message itself' end
   if not converges(kind) and PASSING[name] then
-    local o = redis.call('HMGET', operation_key(operation), 'rank', 'seq', 'watch:alarms')
-    if o[1] == '2' and tonumber(o[2]) > seq then return 'the run is over' end
-    if name == 'operation.stalled' and o[3] and redis.call('SISMEMBER', STALLED, operation) == 0 then
+    local o = operation_record(operation)
+    if o:get('rank') == TERMINAL and o:get('seq') > seq then return 'the run is over' end
+    if name == 'operation.stalled' and o:get('watch:alarms') and redis.call('SISMEMBER', STALLED, operation) == 0 then
       return 'it goes on again'
     end
   end
@@ -65,9 +65,9 @@ local function divert(id, d)
     end
     return hours
   end
-  if redis.call('HEXISTS', operation_key(d.operation), 'entry') == 0 then return false end
+  if not has_entry(operation_record(d.operation)) then return false end
   if hours and d.passes ~= '1' then
-    local box = box_id('quiet', d.destination, d.address, hours[1], hours[2])
+    local box = box_id(d.lane, 'quiet', d.destination, d.address, hours[1], hours[2])
     if not sealed(box) then
       open_box(box, 'quiet', d, hours[1], hours[2])
       add_entry(box, d.operation)
@@ -102,28 +102,28 @@ end
 
 -- What is known of the operation up to this delivery, oldest first: a live message shows the present.
 local function history(d)
-  local flat, docs = redis.call('HGETALL', operation_key(d.operation)), {}
-  local all, seqs = {}, {}
-  for i = 1, #flat, 2 do all[flat[i]] = flat[i + 1] end
-  for name, value in pairs(all) do
-    local seq = name:match('^doc:') and tonumber(all['seq:' .. name:sub(5)])
+  local o, documents, seqs = operation_record(d.operation), {}, {}
+  local flat = o:read_all()
+  for i = 1, #flat, 2 do
+    local name = flat[i]:match('^doc:(.*)$')
+    local seq = name and o:get('seq:' .. name)
     if seq and (d.kind == 'live' or seq <= d.seq) then
       seqs[#seqs + 1] = seq
-      docs[seq] = value
+      documents[seq] = flat[i + 1]
     end
   end
   table.sort(seqs)
   local ordered = {}
-  for i, seq in ipairs(seqs) do ordered[i] = docs[seq] end
-  return ordered, tonumber(all.seq or '0')
+  for i, seq in ipairs(seqs) do ordered[i] = documents[seq] end
+  return ordered, o:get('seq') or 0, o:get('away'), tostring(o:get('retry') or '')
 end
 
 local function lease(id, d, set)
-  local known, seq = history(d)
+  local known, seq, away, run = history(d)
   local body = d.event ~= '' and redis.call('HGET', P .. 'event:' .. d.event, 'body') or ''
   local box = BOXED[d.kind] or d.kind == 'rolling'
   if BOXED[d.kind] then seal(id, d.destination, d.address) end
-  if body == '' and #known == 0 and not box then
+  if body == '' and #known == 0 and not box and not away then
     bury(id, 'expired', 'what it should tell was forgotten 30 days after the last event')
     return nil
   end
@@ -136,7 +136,7 @@ local function lease(id, d, set)
   redis.call('HDEL', delivery_key(id), 'lapsed')
   if converges(d.kind) then
     if not box then redis.call('HSET', delivery_key(id), 'seq', seq) end
-    redis.call('HSET', thread_key(d.lane), 'flying', id)
+    redis.call('HSET', thread_key(d.lane), 'flying', id, 'name', d.name, 'seq', box and d.seq or seq)
     redis.call('HDEL', thread_key(d.lane), 'waiting')
   end
   local thread, flat = {}, redis.call('HGETALL', thread_key(d.lane))
@@ -148,7 +148,7 @@ local function lease(id, d, set)
     end
   end
   return {id, lease, d.destination, channel, d.address, d.kind, d.attempts, d.unknowns, d.created, body, known, thread,
-          d.lane, d.limits}
+          d.lane, d.limits, away and d.operation or '', d.kind == 'live' and '' or d.seq, run}
 end
 
 local function claim(id, set)

@@ -102,10 +102,20 @@ function verbs.unreadable(id, request)
 end
 
 -- The message stands, and the state that waits is newer: it is shown there, and not in a second message.
-local function adopt(request, operation)
+local function adopt(request, spec)
   local thread = thread_key(request.lane)
+  local calls = redis.call('HGET', thread, 'calls')
   for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
-  redis.call('HSET', thread, 'posted', now, 'posted_seq', 0, 'posted_of', operation, 'sent', now)
+  redis.call('HSET', thread, 'posted', now, 'posted_seq', 0, 'posted_of', spec.operation, 'sent', now, 'calls', '')
+  -- An outcome in it would have called people as a new message. An edit calls nobody.
+  if calls and calls ~= '' then
+    local o, id = operation_record(spec.operation), request.id .. '-call'
+    local body = o:get('doc:' .. calls)
+    if body then redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1) end
+    spec.kind, spec.name, spec.event, spec.lane = 'reply', calls, body and id or '', replies_of(request.lane)
+    spec.due, spec.seq, spec.urgent = now, o:number('seq') or 0, '1'
+    if body or o:get('away') then create(id, spec) end -- else its documents are gone
+  end
   release_replies(request.id, request.lane)
 end
 
@@ -113,11 +123,11 @@ end
 -- over a newer one: show the present state once more.
 local function repair(request)
   if request.verb ~= 'complete' or not request.lane then return end
-  local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting', 'done', 'posted', 'flying')
-  if t[1] and request.new and not t[4] and not t[5] then adopt(request, cjson.decode(t[1]).operation) end
+  local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting', 'done', 'posted', 'flying', 'name', 'seq')
+  if t[1] and request.new and not t[4] and not t[5] then adopt(request, spec_from(t[1])) end
   if not t[1] or t[2] or t[3] == request.lease then return end -- the last: only the answer to this had been lost
-  local spec = cjson.decode(t[1])
-  spec.due, spec.urgent = now, '1'
+  local spec = spec_from(t[1])
+  spec.due, spec.urgent, spec.name, spec.seq = now, '1', t[6], t[7]
   -- A number and no time: two in one ms, or at a time that comes again, are two.
   create(request.id .. '-repair-' .. redis.call('HINCRBY', thread_key(request.lane), 'repairs', 1), spec)
   note(spec.operation, 'repair', spec.destination)

@@ -3,22 +3,26 @@
 -- the log stay as long as the operation.
 -- It frees memory, so a full Redis runs it too. KEYS[1] the ledger. ARGV from 3: at most so many, and how long
 -- after its outcome a run is remembered (ms). Answers how many it saw.
+--- @include "records"
 --- @include "watched"
 local left = math.max(tonumber(ARGV[4]) - KEEP_DOCUMENTS, DAY)
+local WAITED_ELSEWHERE = 7 * DAY -- longer than anything waits (relay/store/queue.py, MAX_PAUSED)
 local LOG_KEPT = 10 -- lines of what happened that are left
-local PARTS = {'^doc:', '^seq:', '^says:', '^gate:', '^watch:', '^entry$', '^lanes$', '^buried$', '^kept$', '^ids$', '^many$'}
-local DIGEST = 8 -- bytes of an id or a fact (accept.lua)
+local PARTS = {'^doc:', '^says:', '^gate:', '^entry', '^lanes$', '^buried$', '^ids$', '^watch:', '^seq:', '^kept$', '^followers$'}
+local DIGEST = 8 -- bytes of an id or a fact (ids.lua)
+
+local function matches(name, patterns)
+  for _, pattern in ipairs(patterns) do
+    if name:match(pattern) then return true end
+  end
+end
 
 -- Without what is dropped, and made anew: a hash that once held something long keeps the form that takes three times the
 -- room.
 local function shrink(key, dropped)
   local fields, kept = redis.call('HGETALL', key), {}
   for i = 1, #fields, 2 do
-    local keep = true
-    for _, part in ipairs(dropped) do
-      if fields[i]:match(part) then keep = false end
-    end
-    if keep then
+    if not matches(fields[i], dropped) then
       kept[#kept + 1] = fields[i]
       kept[#kept + 1] = fields[i + 1]
     end
@@ -35,30 +39,43 @@ local function set_ids_apart(operation, ids)
 end
 
 -- Until when what is queued or dead may still be made from the documents; nil if nothing is.
-local function needed(key)
-  local o = redis.call('HMGET', key, 'lanes', 'buried')
-  if o[2] and now - tonumber(o[2]) < 30 * DAY then return tonumber(o[2]) + 30 * DAY end
-  for lane in (o[1] or ''):gmatch('%S+') do
+local function needed(o)
+  local buried = o:number('buried')
+  if buried and now - buried < 30 * DAY then return buried + 30 * DAY end
+  local apart = (o:number('last') or 0) + WAITED_ELSEWHERE
+  if o:get('followers') and apart > now then return apart end -- another partition has its lanes
+  for lane in (o:get('lanes') or ''):gmatch('%S+') do
     if redis.call('EXISTS', lane_key(lane), lane_key(replies_of(lane))) > 0 then return now + DAY end
   end
 end
 
+-- What is left of an operation's record: its order and facts, and that its ids are kept beside it.
+local function forget_course(o)
+  for name in pairs(PLACE) do
+    if matches(name, PARTS) then o:set(name, nil) end
+  end
+  o:set('many', 1)
+  o:write()
+end
+
 local function trim(operation)
-  local key = operation_key(operation)
-  local wait = redis.call('HGET', key, 'rank') == '2' and needed(key)
+  local o = operation_record(operation)
+  o:read({'state', 'run', 'facts', 'lanes', 'ids', 'buried'})
+  local over = o:get('rank') == TERMINAL
+  local wait = over and needed(o)
   if wait then return redis.call('ZADD', OVER, wait, operation) end
   redis.call('ZREM', OVER, operation)
-  if redis.call('HGET', key, 'rank') ~= '2' then return end
-  for lane in (redis.call('HGET', key, 'lanes') or ''):gmatch('%S+') do
-    shrink(thread_key(lane), {'^spec$', '^interval$'})
+  if not over then return end
+  for lane in (o:get('lanes') or ''):gmatch('%S+') do
+    shrink(thread_key(lane), {'^spec$', '^interval$', '^name$', '^seq$', '^done$', '^sent$', '^calls$'})
     redis.call('PEXPIRE', thread_key(lane), left)
   end
-  set_ids_apart(operation, redis.call('HGET', key, 'ids') or '')
-  local alive = redis.call('PTTL', key)
-  shrink(key, PARTS)
-  redis.call('HSET', key, 'many', 1)
+  set_ids_apart(operation, o:get('ids') or '')
+  local alive = redis.call('PTTL', o.key)
+  forget_course(o)
+  shrink(o.key, PARTS)
   -- Another one's run of this id goes on, and is found by this key (links.lua, keep_apart).
-  redis.call('PEXPIRE', key, redis.call('HEXISTS', key, 'apart') == 1 and math.max(alive, left) or left)
+  redis.call('PEXPIRE', o.key, o:get('apart') and math.max(alive, left) or left)
   redis.call('LTRIM', P .. 'log:' .. operation, -LOG_KEPT, -1)
   redis.call('PEXPIRE', P .. 'log:' .. operation, left)
 end

@@ -1,6 +1,7 @@
 -- watch: which runs the watchdog looks at now, and when again. What it makes of them, relay/policy/watchdog.py says.
 -- Without allow-oom: a full Redis takes no events, so it must not find the runs silent either.
 -- KEYS[1] the ledger. ARGV from 3: verb, arguments.
+--- @include "records"
 --- @include "watched"
 local verbs = {}
 
@@ -22,20 +23,31 @@ function verbs.tick(gap, grace)
   return {now, till, redis.call('SCARD', STALLED)}
 end
 
--- Up to n runs that may be due, with the named fields; each is not given again for `pause` ms, so instances share the
--- work, and what one that died has not seen to is seen to by the next. Answers {now, looked at, run …}.
-function verbs.due(n, pause, ...)
+-- What is left of this run's time; nil where it is over, or was never watched.
+local function look(operation)
+  local o = operation_record(operation)
+  o:read({'state', 'run', 'facts'})
+  for _, name in ipairs({'watch:heard', 'watch:moved'}) do -- the clock was set back since: it begins anew
+    if (o:number(name) or 0) > now then o:set(name, now) end
+  end
+  o:write()
+  local rank, heard = o:get('rank'), o:number('watch:heard')
+  return rank and rank ~= TERMINAL and heard and now - heard < KEEP_OPERATION and o
+end
+
+-- Up to n runs that may be due; each is not given again for `pause` ms, so instances share the work, and what one that
+-- died has not seen to is seen to by the next. Answers {now, looked at, run …}, each with its name, the score to name
+-- later, and the three fields that say all of it (records.lua).
+function verbs.due(n, pause)
   local again, answer = now + tonumber(pause), {now, 0}
   for _, operation in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', now, 'LIMIT', 0, n)) do
     answer[2] = answer[2] + 1
-    local key = operation_key(operation)
-    local o = redis.call('HMGET', key, 'rank', 'watch:heard', 'watch:moved')
-    for i, name in pairs({[2] = 'watch:heard', [3] = 'watch:moved'}) do -- the clock was set back since: it begins anew
-      if tonumber(o[i] or '0') > now then redis.call('HSET', key, name, now) end
-    end
-    if o[1] and o[1] ~= '2' and o[2] and now - tonumber(o[2]) < KEEP_OPERATION then
+    local readable, o = pcall(look, operation)
+    if not readable then -- it costs no other its turn
       redis.call('ZADD', WATCH, again, operation)
-      answer[#answer + 1] = {operation, again, redis.call('HMGET', key, ...)}
+    elseif o then
+      redis.call('ZADD', WATCH, again, operation)
+      answer[#answer + 1] = {operation, again, o.known.state, o.known.run, o.known.facts}
     else
       unwatch(operation)
     end
@@ -68,17 +80,18 @@ function verbs.finished(at)
 end
 
 -- The runs of one project among n, from place `from` on, that were not heard of for `quiet` ms. Answers {looked at,
--- run …}, each with the ms since which it has waited. What moves between two pages, the next round sees.
+-- run …}, each with the ms since which it has waited and what it is. What moves between two pages, the next round sees.
 function verbs.unheard(from, n, quiet, platform, tenant, project)
   local found = redis.call('ZRANGE', WATCH, from, from + n - 1)
   local answer = {#found}
   for _, operation in ipairs(found) do
-    local o = redis.call('HMGET', operation_key(operation), 'watch:heard', 'watch:asked', 'fact:tenant', 'fact:project',
-                         'id', 'retry', 'percentage', 'watch:phase', 'fact:platform')
-    local heard = tonumber(o[1] or '')
-    if heard and o[5] and now - heard >= tonumber(quiet) and (o[3] or tenant) == tenant and (o[4] or project) == project
-      and (o[9] or platform) == platform then
-      answer[#answer + 1] = {operation, math.max(heard, tonumber(o[2] or '0')), o[5], o[6], o[7], o[8]}
+    local o = operation_record(operation)
+    o:read({'state', 'run', 'facts'})
+    local heard, id = o:number('watch:heard'), o:get('id')
+    if heard and id and now - heard >= tonumber(quiet) and (o:get('fact:tenant') or tenant) == tenant
+      and (o:get('fact:project') or project) == project and (o:get('fact:platform') or platform) == platform then
+      local since = math.max(heard, o:number('watch:asked') or 0)
+      answer[#answer + 1] = {operation, since, o.known.state, o.known.run, o.known.facts}
     end
   end
   return answer
@@ -87,8 +100,11 @@ end
 -- The platform is asked about these: others come first next time, also where it does not know them any more.
 function verbs.asked(...)
   for _, operation in ipairs({...}) do
-    local key = operation_key(operation)
-    if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'watch:asked', now) end
+    local o = operation_record(operation)
+    if o:get('state') then
+      o:set('watch:asked', now)
+      o:write()
+    end
   end
 end
 

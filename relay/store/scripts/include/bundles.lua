@@ -15,8 +15,10 @@ local function digests_key(destination, address)
   return P .. 'digests:' .. redis.sha1hex(destination .. '\0' .. address)
 end
 
-local function box_id(kind, destination, address, from, to)
-  return redis.sha1hex(table.concat({kind, destination, address, string.format('%d', from), string.format('%d', to)}, '\0'))
+-- It lives where the lane does (relay/store/keys.py, home).
+local function box_id(lane, kind, destination, address, from, to)
+  local parts = {kind, destination, address, string.format('%d', from), string.format('%d', to)}
+  return lane:sub(1, 2) .. redis.sha1hex(table.concat(parts, '\0')):sub(3)
 end
 
 local function sealed(box) return redis.call('HEXISTS', box_key(box), 'sealed') == 1 end
@@ -47,9 +49,48 @@ local function open_box(box, kind, where, from, to)
                created = to})
 end
 
--- The operation's newest state goes in, over what the box knew of it. True if it is new there.
+-- The newest state of an operation in a few words (relay/domain/summaries.py), but for what lasts. plan.py has the same
+-- order, and `head` in entries.lua says what its text begins with.
+local ENTRY = {'status', 'at', 'retry', 'percentage', 'phase', 'duration', 'error', 'rule', 'variants', 'anomalies',
+               'records', 'done_count', 'failed_count'}
+
+local KEPT_APART = {'name', 'type', 'priority', 'path', 'batch', 'total', 'started'}
+
+local function entry_values(text)
+  local values = cjson.decode(text:match('%[.*$'))
+  for place = 1, #ENTRY do
+    if values[place] == false then values[place] = nil end
+  end
+  return values
+end
+
+local function entry_text(run, values)
+  local marks, all, last = 0, {}, 0
+  for place = 1, #ENTRY do
+    local value = values[place]
+    all[place] = value or false
+    if value ~= nil then marks, last = marks + 2 ^ (place - 1), place end
+  end
+  for place = last + 1, #ENTRY do all[place] = nil end
+  return string.format('%d %d ', run, marks) .. cjson.encode(all)
+end
+
+local function has_entry(o) return o:get('entry') ~= false end
+
+local function entry_of(o)
+  local entry, values = {id = o:get('id')}, entry_values(o:get('entry'))
+  for place, name in ipairs(ENTRY) do entry[name] = values[place] end
+  for _, name in ipairs(KEPT_APART) do
+    local value = o:get('entry:' .. name)
+    if value == true and name ~= 'batch' then value = o:get('fact:' .. name) end -- it says the same
+    if value then entry[name] = value end
+  end
+  return cjson.encode(entry)
+end
+
+-- It goes in, over what the box knew of the operation. True if it is new there.
 local function add_entry(box, operation)
-  return redis.call('HSET', entries_key(box), operation, operation_record(operation):get('entry')) == 1
+  return redis.call('HSET', entries_key(box), operation, entry_of(operation_record(operation))) == 1
 end
 
 -- Not everything that a run did in quiet hours came by here: what passed them, or what no rule or gate let through. In
@@ -58,8 +99,8 @@ local MOST_REFRESHED = 5000
 local function refresh_entries(box)
   for i, operation in ipairs(redis.call('HKEYS', entries_key(box))) do
     if i > MOST_REFRESHED then return end
-    local entry = redis.call('HGET', operation_key(operation), 'entry')
-    if entry then redis.call('HSET', entries_key(box), operation, entry) end
+    local o = operation_record(operation)
+    if has_entry(o) then redis.call('HSET', entries_key(box), operation, entry_of(o)) end
   end
 end
 

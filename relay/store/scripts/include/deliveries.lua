@@ -25,7 +25,7 @@ local known_channels = {} -- in this step
 
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
 -- urgent ('1' to '3' as in URGENCIES, or true for '1'), seq, due; passes: quiet hours, loud: the cap on new messages;
--- created, if its age does not count from now.
+-- alone: the live message does not tell it; created, if its age does not count from now.
 local function create(id, spec)
   -- An event that failed half-way is made again, under the same ids. What has left with less than it says is another.
   local was = redis.call('HMGET', delivery_key(id), 'lease', 'died')
@@ -39,6 +39,10 @@ local function create(id, spec)
     row[#row + 1] = name
     row[#row + 1] = spec[name]
   end
+  if spec.alone then
+    row[#row + 1] = 'alone'
+    row[#row + 1] = 1
+  end
   redis.call('HSET', delivery_key(id), unpack(row))
   if not known_channels[spec.channel] then redis.call('SADD', CHANNELS, spec.channel) end
   known_channels[spec.channel] = true
@@ -47,6 +51,20 @@ local function create(id, spec)
   if converges(spec.kind) then redis.call('HSET', thread_key(spec.lane), 'waiting', id) end
   if again and redis.call('LPOS', lane_key(spec.lane), id) then return make_due(id) end
   join_lane(id, spec.lane, {channel = spec.channel, urgency = urgency, due = spec.due})
+end
+
+-- What all deliveries of a live message have in common; kept with its thread, for one that is made without an event.
+-- `where` has destination, channel, address, limits, passes and loud.
+local function standing_of(operation, kind, lane, where)
+  return cmsgpack.pack(operation, where.destination, where.channel, where.address, kind, lane, where.limits, where.passes,
+                       where.loud)
+end
+
+local function spec_from(standing)
+  local spec = {event = ''}
+  spec.operation, spec.destination, spec.channel, spec.address, spec.kind, spec.lane, spec.limits, spec.passes, spec.loud =
+    cmsgpack.unpack(standing)
+  return spec
 end
 
 local function supersede(id, operation, destination, lane, why)

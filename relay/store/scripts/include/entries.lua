@@ -1,33 +1,58 @@
 -- The newest state in a few words, and where it is collected.
 --- @include "bundles"
+--- @include "order"
+local update_summary, add_to_digest, hold_for_quiet_hours
+do -- the rest is of this file alone
 
 -- The newest state in a few words: laid over what earlier events of this run said. A retry keeps its name alone. An
 -- event without a rank is no state: it must not take the place of one, nor of what is left of one (trim.lua).
-local LASTING = {name = true, type = true, priority = true, path = true, batch = true, total = true}
-local function update_summary(o, plan)
-  if not plan.entry then return end
-  local was = o:get('entry')
-  if was and not plan.rank then return end
-  if not was and not plan.rank and o:get('status') then plan.entry.status = o:get('status') end
-  if was then
-    was = cjson.decode(was)
-    for name, value in pairs(was) do
-      if plan.entry[name] == nil and (was.retry == plan.entry.retry or LASTING[name]) then plan.entry[name] = value end
+-- What lasts is among the facts; the rest is a text: number of the run, which of the values it states, and these.
+local LASTING, STARTED = PLACE['entry:name'], PLACE['entry:started']
+
+local function update_lasting(o, plan, same)
+  local facts, new, values = o:values('facts'), stated(plan), {}
+  for place = LASTING, STARTED do values[place] = new[place] end
+  for fact, place in pairs(IN_ENTRY) do
+    if values[place] == true and facts[fact] ~= new[fact] then values[place] = new[fact] end
+  end
+  for place = LASTING, STARTED do
+    local value = values[place]
+    if facts[place] ~= value and (value or place == STARTED and not same) then
+      facts[place] = value
+      o:touch('facts')
     end
   end
-  o:set('entry', cjson.encode(plan.entry))
+end
+
+function update_summary(o, plan)
+  local entry, was = plan.entry, o:get('entry')
+  if entry == '' or was and not plan.rank then return end
+  local head = entry:sub(1, entry:find('[', 1, true) - 1) -- where it states what the last one did, it takes its place
+  if not was or was:sub(1, #head) ~= head then
+    local run, old_run = tonumber(head:match('%d+')), was and tonumber(was:match('%d+'))
+    local values, old = entry_values(entry), run == old_run and entry_values(was) or {}
+    for place = 1, #ENTRY do
+      if values[place] == nil then values[place] = old[place] end
+    end
+    if not was and not plan.rank and o:get('status') then values[1] = o:get('status') end
+    entry = entry_text(run, values)
+    update_lasting(o, plan, run == old_run)
+  elseif not plan.as_known then
+    update_lasting(o, plan, true)
+  end
+  o:set('entry', entry)
 end
 
 -- digest: the entry goes into the window at hand, or into the next one if that is being told already.
-local function add_to_digest(plan, target)
+function add_to_digest(plan, target)
   local from, to = now, now -- for clocks that are further apart than windows: told at once, never lost
   for _, window in ipairs(target.windows) do
-    if not sealed(box_id('digest', target.destination, target.address, window[1], window[2])) then
+    if not sealed(box_id(target.lane, 'digest', target.destination, target.address, window[1], window[2])) then
       from, to = window[1], window[2]
       break
     end
   end
-  local box = box_id('digest', target.destination, target.address, from, to)
+  local box = box_id(target.lane, 'digest', target.destination, target.address, from, to)
   local new = add_entry(box, plan.operation)
   redis.call('HSET', box_key(box), 'zone', target.zone)
   open_box(box, 'digest', target, from, to)
@@ -38,10 +63,10 @@ local function add_to_digest(plan, target)
 end
 
 -- In quiet hours a new message becomes an entry of what is told at their end. False if it may be sent.
-local function hold_for_quiet_hours(plan, target)
+function hold_for_quiet_hours(plan, target)
   local hours = not target.passes and target.quiet
-  if not hours or now >= hours[2] or not plan.entry then return false end
-  local box = box_id('quiet', target.destination, target.address, hours[1], hours[2])
+  if not hours or now >= hours[2] or plan.entry == '' then return false end
+  local box = box_id(target.lane, 'quiet', target.destination, target.address, hours[1], hours[2])
   if sealed(box) then return false end
   add_entry(box, plan.operation)
   open_box(box, 'quiet', target, hours[1], hours[2])
@@ -49,4 +74,6 @@ local function hold_for_quiet_hours(plan, target)
   count('held:quiet_hours')
   note(plan.operation, 'held', target.destination, 'quiet_hours')
   return true
+end
+
 end

@@ -1,11 +1,13 @@
 -- What is told of progress.
 --- @include "records"
 --- @include "presses"
+local silenced, gate
+do -- the rest is of this file alone
 
 local MINUTE = 60000
 
 -- What would be told beside the message of a run that was muted there.
-local function silenced(o, plan, target)
+function silenced(o, plan, target)
   return not plan.rank and not plan.action and muted(o, target) and 'muted' or nil
 end
 
@@ -17,13 +19,12 @@ end
 
 -- Progress is told again only once it has moved far enough; the mark moves in the same step as the delivery
 -- is made, so two instances cannot both pass and a crash cannot move it without a delivery.
-local function gate(o, plan, target)
+function gate(o, plan, target)
   if not plan.progress then return nil end
   local name = 'gate:' .. target.lane
   local mark = o:get(name)
   local told, at, eta, phase = nil, nil, nil, nil
-  if mark then told, at, eta, phase = mark:match('^(%S*) (%S*) (%S*) (.*)$') end
-  told, at, eta = tonumber(told), tonumber(at), tonumber(eta)
+  if mark then told, at, eta, phase = cmsgpack.unpack(mark) end
   if at and at > now then at = nil end -- the clock was set back since: it begins anew
   local pass, reason = #target.gates == 0 or not mark or plan.percentage == 100, 'increment'
   for _, g in ipairs(target.gates) do
@@ -33,5 +34,7 @@ local function gate(o, plan, target)
     if moved and waited then pass = true elseif moved then reason = 'interval' end
   end
   if not pass then return reason end
-  o:set(name, (plan.percentage or told or '') .. ' ' .. now .. ' ' .. (plan.eta or '') .. ' ' .. plan.phase)
+  o:set(name, cmsgpack.pack(plan.percentage or told, now, plan.eta, plan.phase))
+end
+
 end

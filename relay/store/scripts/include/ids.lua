@@ -1,13 +1,15 @@
 -- Identity: what came before is known by the digests of facts and of the senders' ids.
 --- @include "records"
+local ids_key, seen, from_hex, remember
+do -- the rest is of this file alone
 
 -- What came before, in digests: those of facts and of the senders' ids. They live and die with the operation: the first
 -- few in its record, 8 bytes each, those of a run of hundreds of events in a set beside it.
 local DIGEST, FEW = 8, 32
 
-local function ids_key(o) return (o.key:gsub('operation:', 'ids:', 1)) end
+function ids_key(o) return (o.key:gsub('operation:', 'ids:', 1)) end
 
-local function seen(o, digest)
+function seen(o, digest)
   if digest == '' then return false end
   local ids, from = o:get('ids') or '', 1
   while true do
@@ -19,17 +21,17 @@ local function seen(o, digest)
   return o:get('many') ~= false and redis.call('SISMEMBER', ids_key(o), digest) == 1
 end
 
-local function from_hex(text)
+function from_hex(text)
   return (text:gsub('..', function(byte) return string.char(tonumber(byte, 16)) end))
 end
 
-local function remember(o, ...)
+-- One that is known already is ''.
+function remember(o, ...)
+  local ids = o:get('ids') or ''
   for _, digest in ipairs({...}) do
-    local ids = o:get('ids') or ''
-    if digest == '' or seen(o, digest) then -- the same id of another fact
-    elseif #ids < FEW * DIGEST then
-      o:set('ids', ids .. digest)
-    else
+    if #ids < FEW * DIGEST then
+      ids = ids .. digest
+    elseif digest ~= '' then
       o.more = o.more or {} -- into the set with the record: an event that fails is not remembered
       table.insert(o.more, digest)
       unwritten[o] = true
@@ -37,4 +39,7 @@ local function remember(o, ...)
       o:set('many', 1)
     end
   end
+  o:set('ids', ids)
+end
+
 end

@@ -1,16 +1,18 @@
 -- Ids that lead to other operations: retries under a new id, members of batches, ids that several platforms use.
---- @include "records"
+--- @include "order"
 --- @include "watched"
+--- @include "letters"
 
 -- A retry under a new id continues what the original began: whatever names it later is led there (store.known).
 local function link_retry(plan)
   local own = operation_record(plan.own)
-  own:read({'fact:original', 'fact:retry', 'led', 'kept', 'fact:platform', 'fact:tenant', 'fact:project'})
-  own:set_once('fact:original', plan.subject)
+  own:read({'state', 'run', 'facts'})
+  own:set_once('fact:original', states(plan, 'id'))
   own:set_once('fact:retry', plan.retry)
   own:set_once('led', plan.operation)
+  if plan.home then own:set_once('led_home', plan.home) end
   for _, name in ipairs({'fact:platform', 'fact:tenant', 'fact:project'}) do -- another tenant's run is not led there
-    if plan.facts[name] then own:set_once(name, plan.facts[name]) end
+    if states(plan, name) then own:set_once(name, states(plan, name)) end
   end
   own:keep()
 end
@@ -18,34 +20,43 @@ end
 -- Whose run an id is, was looked up a moment ago. Meanwhile another event may have led it to its original, or begun a
 -- message of its own for it; planned anew, this one joins whichever was first, so that neither is left behind.
 local function must_retarget(o, plan)
-  if plan.action or plan.about_batch then return false end -- a batch is no run, even if one has the same id
-  if not plan.own then return o:get('fact:original') ~= false end
+  if plan.action or plan.about_batch or plan.linked then return false end -- a batch is no run, even if one has the same id
+  if not plan.own then return not plan.as_known and o:get('fact:original') ~= false end
   local own = operation_record(plan.own)
-  own:read({'first', 'fact:original', 'fact:retry'})
+  own:read({'state', 'run', 'facts'})
   return own:get('first') and not own:get('fact:original')
 end
 
 -- Ids that others had first: these are marked, and live as long as the others do (relay/store/spaces.py).
+local function mark_apart(operation, space)
+  redis.call('SADD', P .. 'spaces:' .. operation, space)
+  operation_record(operation):set('apart', 1)
+  operation_record(operation):write()
+  redis.call('PEXPIRE', P .. 'spaces:' .. operation, KEEP_OPERATION)
+  if redis.call('PTTL', operation_key(operation)) < KEEP_OPERATION then -- it may be kept for longer (trim.lua)
+    redis.call('PEXPIRE', operation_key(operation), KEEP_OPERATION)
+    redis.call('PEXPIRE', P .. 'ids:' .. operation, KEEP_OPERATION)
+  end
+end
+
 local function keep_apart(plan)
   for _, id in ipairs(plan.spaces or {}) do
-    redis.call('SADD', P .. 'spaces:' .. id[1], id[2])
-    operation_record(id[1]):set('apart', 1)
-    operation_record(id[1]):write()
-    redis.call('PEXPIRE', P .. 'spaces:' .. id[1], KEEP_OPERATION)
-    if redis.call('PTTL', operation_key(id[1])) < KEEP_OPERATION then -- it may be kept for longer (trim.lua)
-      redis.call('PEXPIRE', operation_key(id[1]), KEEP_OPERATION)
-      redis.call('PEXPIRE', P .. 'ids:' .. id[1], KEEP_OPERATION)
-    end
+    if id[3] then post(id[3], 'apart', id) else mark_apart(id[1], id[2]) end
   end
 end
 
 -- The batch says that this run of a member is over; its own end may never be told. One that was run again goes on.
+local function run_is_over(operation, run)
+  if run >= (operation_record(operation):number('retry') or 0) then unwatch(operation) end
+end
+
 local function over_in_batch(member, run)
   local own = operation_record(member)
-  own:read({'led', 'fact:retry', 'fact:restarts'})
+  own:read({'state', 'run', 'facts'})
   local operation = own:get('led') or member
-  run = run + (own:number('fact:restarts') or 0)
-  if (own:number('fact:retry') or run) >= (operation_record(operation):number('retry') or 0) then unwatch(operation) end
+  run = own:number('fact:retry') or run + (own:number('fact:restarts') or 0)
+  if own:get('led_home') then return post(own:get('led_home'), 'over', {operation, run}) end
+  run_is_over(operation, run)
 end
 
 -- Which run of the original a retry is, was decided by its first event, also if two arrived at once.

@@ -2,11 +2,14 @@
 --- @include "messages"
 --- @include "gates"
 --- @include "suppressions"
+local thread_of, upsert_live
+do -- the rest is of this file alone
 
 -- The live message of a target: what waits, what is on its way, when it was posted and last edited, and whether its lane is
 -- known.
-local function thread_of(target)
-  return redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted', 'sent', 'interval')
+function thread_of(target)
+  return redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted', 'sent', 'interval', 'spec',
+                    'calls')
 end
 
 -- A reply gives the edit that comes with it so long to be the first, and no longer. Where the message turns out to be
@@ -15,6 +18,7 @@ local EDIT_FIRST = 3000 -- ms
 
 -- A delivery that waits shows this event as well. An outcome need not wait for the time that was planned, and what is
 -- looked at anew leaves whatever it was parked for.
+local SAYING = {'passes', 'loud'}
 local function join(plan, target, waiting, seq, wanted)
   local key = delivery_key(waiting)
   local d = redis.call('HMGET', key, 'due', 'dated', 'kind', 'attempts', 'urgent', 'lapsed', 'parked')
@@ -23,7 +27,7 @@ local function join(plan, target, waiting, seq, wanted)
   if tonumber(d[4]) > 0 and not plan.urgent then due = was end -- its back-off holds
   local urgency = URGENCY[plan.urgency] < URGENCY[d[5]] and plan.urgency or d[5]
   local set = {'seq', seq, 'name', plan.name, 'urgent', urgency, 'due', due, 'dated', now}
-  for _, name in ipairs({'passes', 'loud'}) do
+  for _, name in ipairs(SAYING) do
     if target[name] then
       set[#set + 1] = name
       set[#set + 1] = '1'
@@ -38,32 +42,40 @@ end
 
 -- live: at most one delivery waits in the lane; it means "show the present state", so a newer event joins it.
 -- Answers the references to the event's body; nil if it is told after the quiet hours.
-local function upsert_live(plan, target, o, seq, t)
+function upsert_live(plan, target, o, seq, t)
   local thread = thread_key(target.lane)
   local waiting, flying, posted = t[1], t[2], t[3]
   local sent = math.min(tonumber(t[4] or '0'), now) -- the clock may have been set back since; so below
-  local spec = spec_of(plan, target, seq, 'live')
+  local due = now
   local grouped = target.batch_lane == target.lane
     or target.batch_lane and redis.call('EXISTS', thread_key(target.batch_lane)) == 1
   if not plan.urgent then
     -- The end of a phase waits for the start of the next, which says more.
     local patience = plan.phase_end and plan.urgency == '' and target.min_interval or 0
-    if posted then spec.due = math.max(now + patience, sent + target.min_interval)
-    elseif target.reply then spec.due = now
-    else spec.due = math.max(now, math.min(o:number('first'), now) + target.post_after) end
+    if posted then due = math.max(now + patience, sent + target.min_interval)
+    elseif target.reply then due = now
+    else due = math.max(now, math.min(o:number('first'), now) + target.post_after) end
   end
-  if not (waiting or flying or posted) and target.quiet and spec.due < target.quiet[2] and hold_for_quiet_hours(plan, target) then
+  if not (waiting or flying or posted) and target.quiet and due < target.quiet[2] and hold_for_quiet_hours(plan, target) then
     return nil
   end
   if waiting then
-    join(plan, target, waiting, seq, spec.due)
+    join(plan, target, waiting, seq, due)
   else
+    local spec = spec_of(plan, target, seq, 'live')
+    spec.due = due
     create(target.id, spec)
   end
-  redis.call('HSET', thread, 'spec', cjson.encode(spec), 'interval', target.min_interval)
-  if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
   local reply = target.reply and (not grouped or claim_batch_reply(plan, target.batch_lane))
-  if reply and (posted or flying) then
+  local beneath = reply and (posted or flying)
+  -- calls: what the message itself is to tell people, who may find it posted before by then (settle.lua, adopt).
+  local calls = reply and not beneath and plan.name or ''
+  local standing = standing_of(plan.operation, 'live', target.lane, target)
+  if t[6] ~= standing or tonumber(t[5]) ~= target.min_interval or (t[7] or '') ~= calls then
+    redis.call('HSET', thread, 'spec', standing, 'interval', target.min_interval, 'calls', calls)
+  end
+  if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
+  if beneath then
     if muted(o, target) then
       count('accepted')
       count('held:muted')
@@ -75,4 +87,6 @@ local function upsert_live(plan, target, o, seq, t)
     return enqueue(target.id .. '-reply', plan, target, beside)
   end
   return 0
+end
+
 end

@@ -2,7 +2,12 @@
 --- @include "records"
 --- @include "watched"
 
-local TERMINAL, RUNNING, INITIATED = 2, 1, 0
+-- What is known of the order of its events, before this one changes it.
+local function order_of(o)
+  local state = o:values('state')
+  return {rank = state[RANK] or nil, retry = tonumber(state[RETRY] or ''), percentage = state[PERCENTAGE] or nil,
+          phases = state[PHASES] or nil, at = state[AT] or nil}
+end
 
 -- Is this older than what is known? Terminal beats running, a percentage never goes back, inside one retry.
 local function late(plan, was)
@@ -19,10 +24,10 @@ end
 -- A retry starts afresh: what the failed run said must not show in the new one, nor hold back its progress.
 local function reset_run(o)
   for _, name in ipairs(redis.call('HKEYS', o.key)) do
-    if name:match('^gate:') or name:match('^doc:') or name:match('^says:') or name:match('^seq:') or name:match('^watch:')
-      or name:match('^mute:') then
-      o:set(name, nil)
-    end
+    if name:match('^gate:') or name:match('^doc:') or name:match('^says:') or name:match('^mute:') then o:set(name, nil) end
+  end
+  for name in pairs(PLACE) do
+    if name:match('^watch:') or name:match('^seq:') then o:set(name, nil) end
   end
   for _, name in ipairs({'percentage', 'phases', 'fact:pressed'}) do o:set(name, nil) end
 end
@@ -33,11 +38,37 @@ local function begins_anew(plan, was)
   return plan.begun and was.rank == TERMINAL and plan.begun > was.at and plan.retry <= was.retry
 end
 
+-- What the event states of its facts, by their places in the record.
+local function stated(plan)
+  plan.facts = plan.facts or {cmsgpack.unpack(plan.packed)}
+  return plan.facts
+end
+
+local function states(plan, fact) return stated(plan)[PLACE[fact]] end
+
+-- What of the newest state in a few words may stand as true, for the same as a fact (entries.lua).
+local IN_ENTRY = {[PLACE['fact:name']] = PLACE['entry:name'], [PLACE['fact:type']] = PLACE['entry:type'],
+                  [PLACE['fact:priority']] = PLACE['entry:priority']}
+
+-- Mostly an event states what is known, and nothing is looked at.
+local function state_facts(o, plan)
+  if plan.as_known then return end
+  local facts, new = o:values('facts'), stated(plan)
+  for place = 1, PLACE.led do
+    if new[place] and facts[place] ~= new[place] then
+      if facts[IN_ENTRY[place] or 0] == true then facts[IN_ENTRY[place]] = facts[place] end
+      facts[place] = new[place]
+      o:touch('facts')
+    end
+  end
+end
+
 -- Two tenants may begin with one id at the same moment, when nobody has it yet: the second one is looked up again.
-local function another_s(plan, was)
-  if plan.apart then return false end
-  for name, stated in pairs(was.facts) do
-    if stated and plan.facts[name] and plan.facts[name] ~= stated then return true end
+local function another_s(o, plan)
+  if plan.apart or plan.as_known or not o:get('facts') then return false end
+  local facts, new = o:values('facts'), stated(plan)
+  for place = PLACE['fact:platform'], PLACE['fact:project'] do
+    if facts[place] and new[place] and facts[place] ~= new[place] then return true end
   end
 end
 
@@ -48,7 +79,17 @@ local function says_less(plan, was)
 end
 
 local function next_seq(o)
-  local seq = (o:number('seq') or 0) + 1
-  o:set('seq', seq)
-  return seq
+  local state = o:values('state')
+  state[SEQ] = (state[SEQ] or 0) + 1
+  o:touch('state')
+  return state[SEQ]
+end
+
+-- Over: its documents are needed for a while, and for as long as something of these lanes is queued (trim.lua).
+local function keep_lanes(o, operation, targets)
+  local lanes = {}
+  for _, target in ipairs(targets) do lanes[#lanes + 1] = target.live and target.lane or nil end
+  o:set('lanes', table.concat(lanes, ' '))
+  redis.call('ZADD', OVER, now + KEEP_DOCUMENTS, operation)
+  redis.call('PEXPIRE', OVER, KEEP_OPERATION) -- by then the newest of them is forgotten itself
 end

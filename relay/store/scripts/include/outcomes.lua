@@ -1,5 +1,7 @@
 -- What becomes of a delivery that did not arrive: it is tried again, or buried.
 --- @include "deliveries"
+--- @include "letters"
+--- @include "records"
 
 -- A live delivery that carries an outcome of its own (reports.lua, detach_outcomes) and did not arrive: the message
 -- belongs to the next run by now, so the outcome becomes one beside it.
@@ -17,6 +19,8 @@ local function bury(id, reason, error)
   -- What it would show when it is replayed is made from the operation's documents.
   if d[5] == 'live' and redis.call('EXISTS', operation_key(d[1])) == 1 then
     redis.call('HSET', operation_key(d[1]), 'buried', now)
+    local home = operation_record(d[1]):get('away')
+    if home then post(home, 'buried', {d[1]}) end
   end
   detach_outcome(id)
   redis.call('HSET', delivery_key(id), 'reason', reason, 'error', error, 'died', now, 'lease', '', 'sending', '')

@@ -1,8 +1,10 @@
 -- New messages above the cap: the runs in a list that one rolling message shows.
 --- @include "bundles"
+local refresh_rolling, remove_entry, over_cap, overflow
+do -- the rest is of this file alone
 
 -- The rolling message is like a live one: a delivery means "show what is in the box", and one at most waits.
-local function refresh_rolling(box)
+function refresh_rolling(box)
   local b = redis.call('HMGET', box_key(box), 'destination', 'channel', 'address', 'limits')
   local t = redis.call('HMGET', thread_key(box), 'waiting', 'posted', 'sent')
   if not b[1] then return end
@@ -13,12 +15,12 @@ local function refresh_rolling(box)
                 lane = box, limits = b[4], event = '', urgent = '', seq = number,
                 due = t[2] and math.max(now, tonumber(t[3] or '0') + ROLLING_INTERVAL) or now}
   create(box .. '-' .. number, spec)
-  redis.call('HSET', thread_key(box), 'spec', cjson.encode(spec), 'interval', ROLLING_INTERVAL)
+  redis.call('HSET', thread_key(box), 'spec', standing_of(box, 'rolling', box, spec), 'interval', ROLLING_INTERVAL)
   redis.call('PEXPIRE', thread_key(box), KEEP_OPERATION)
 end
 
 -- The run has a message of its own, or stands in a newer list.
-local function remove_entry(lane, operation, but)
+function remove_entry(lane, operation, but)
   local box = redis.call('HGET', thread_key(lane), 'box')
   if not box or box == but then return end
   redis.call('HDEL', thread_key(lane), 'box')
@@ -26,7 +28,7 @@ local function remove_entry(lane, operation, but)
 end
 
 -- Whether another new message would be one too many in its conversation; a lane that was let through once stays so.
-local function over_cap(d, cap)
+function over_cap(d, cap)
   local most, per, key = cap[1], cap[2], P .. 'roots:' .. d.channel .. '/' .. d.address
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - per)
   redis.call('ZREMRANGEBYSCORE', key, '(' .. now, '+inf') -- from before the clock was set back
@@ -38,12 +40,12 @@ local function over_cap(d, cap)
 end
 
 -- A new message above the cap: the run joins the list that one rolling message shows.
-local function overflow(id, d, cap)
+function overflow(id, d, cap)
   local pointer = P .. 'overflow:' .. redis.sha1hex(d.destination .. '\0' .. d.address)
   local box = redis.call('GET', pointer)
   local b = box and redis.call('HMGET', box_key(box), 'from', 'added')
   if not b or not b[2] or now - b[1] > EPISODES * cap[2] or now - b[2] > cap[2] then
-    box = box_id('overflow', d.destination, d.address, now, now)
+    box = box_id(d.lane, 'overflow', d.destination, d.address, now, now)
   end
   redis.call('SET', pointer, box, 'PX', math.ceil(cap[2]))
   redis.call('HSET', box_key(box), 'added', now)
@@ -55,4 +57,6 @@ local function overflow(id, d, cap)
   redis.call('PEXPIRE', thread_key(d.lane), KEEP_OPERATION)
   move_to_bundle(id, d, 'overflow')
   refresh_rolling(box)
+end
+
 end

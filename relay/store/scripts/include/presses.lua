@@ -1,5 +1,7 @@
 -- Buttons that people press.
 --- @include "order"
+local press_rejected, mark_press, record_action, muted
+do -- the rest is of this file alone
 
 -- A button does its thing once: for the run, or where it silences, for the run and the address.
 local function action_key(plan)
@@ -8,7 +10,7 @@ local function action_key(plan)
 end
 
 -- Why a press does nothing; nil if it does. The button of an earlier run must not reach the present one.
-local function press_rejected(o, plan)
+function press_rejected(o, plan)
   if not (plan.action and plan.action.press) then return nil end
   if plan.action.run < (o:number('retry') or 0) then return 'late' end
   return o:get(action_key(plan)) and 'duplicate' or nil
@@ -16,7 +18,7 @@ end
 
 -- What people ask for is no news from the run either. If nothing came of it, it may be asked for again.
 -- Who asked is remembered for the run's end, also where it may have been done although it seems refused.
-local function record_action(o, plan)
+function mark_press(o, plan)
   local action = plan.action
   if action.press then
     o:set(action_key(plan), now)
@@ -25,9 +27,15 @@ local function record_action(o, plan)
     o:set(action_key(plan), nil)
     if action.name == 'cancel' and not action.unknown then o:set('fact:pressed', nil) end
   end
-  o:set_once('id', plan.subject)
+end
+
+function record_action(o, plan)
+  mark_press(o, plan)
+  o:set_once('id', states(plan, 'id'))
   o:keep()
   return next_seq(o)
 end
 
-local function muted(o, target) return target.live and o:get('mute:' .. target.lane) end
+function muted(o, target) return target.live and o:get('mute:' .. target.lane) end
+
+end

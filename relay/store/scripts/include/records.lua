@@ -3,13 +3,48 @@
 local records = {} -- by key
 local unwritten = {} -- those of them that changed since they were written
 
+-- What is short stands together in packed fields of an operation's record, value by value in this order, nil where it is
+-- absent: one costs as little as all to read or write. By how often they change: with every event (state), a few times in
+-- a run (run), hardly ever (facts). relay/store/records.py has the same order, which may grow at its end alone.
+local PACKED = {
+  state = {
+    'rank', 'retry', 'at', 'seq', 'last', 'percentage', 'phases', 'status', 'watch:heard', 'watch:moved', 'watch:gaps',
+    'watch:phase', 'seq:operation.progress',
+  },
+  run = {
+    'first', 'began', 'kept', 'apart', 'many', 'watch:estimate', 'watch:estimated', 'watch:planned', 'watch:moves',
+    'watch:deadline', 'watch:alarms', 'watch:asked', 'seq:operation.started', 'seq:operation.phase.completed',
+    'seq:operation.stalled', 'seq:operation.recovered', 'seq:operation.completed', 'seq:operation.failed',
+    'seq:operation.cancelled', 'seq:batch.started', 'seq:batch.operation.completed', 'seq:batch.completed', 'away',
+    'followers',
+  },
+  facts = {
+    'id', 'fact:platform', 'fact:tenant', 'fact:project', 'fact:original', 'fact:retry', 'fact:restarts', 'fact:type',
+    'fact:name', 'fact:priority', 'fact:batch', 'fact:audience', 'fact:pressed', 'led', 'entry:name', 'entry:type',
+    'entry:priority', 'entry:path', 'entry:batch', 'entry:total', 'entry:started', 'led_home',
+  },
+}
+local FIELD, PLACE = {}, {} -- of a packed value: the field that it is in, and its place there
+for field, names in pairs(PACKED) do
+  for place, name in ipairs(names) do FIELD[name], PLACE[name] = field, place end
+end
+
+-- Places of what is looked at with every event: of the state, and of the run.
+local RANK, RETRY, AT, SEQ, LAST, PERCENTAGE, PHASES, STATUS = PLACE.rank, PLACE.retry, PLACE.at, PLACE.seq, PLACE.last,
+  PLACE.percentage, PLACE.phases, PLACE.status
+local HEARD, MOVED, GAPS, PHASE = PLACE['watch:heard'], PLACE['watch:moved'], PLACE['watch:gaps'], PLACE['watch:phase']
+local ESTIMATE, ESTIMATED, PLANNED, MOVES, DEADLINE, ALARMS = PLACE['watch:estimate'], PLACE['watch:estimated'],
+  PLACE['watch:planned'], PLACE['watch:moves'], PLACE['watch:deadline'], PLACE['watch:alarms']
+
+local TERMINAL, RUNNING, INITIATED = 2, 1, 0 -- the ranks
+
 local Record = {}
 Record.__index = Record
 
 local function record(key)
   local it = records[key]
   if not it then
-    it = setmetatable({key = key, known = {}, changed = {}}, Record)
+    it = setmetatable({key = key, known = {}, changed = {}, packed = {}}, Record)
     records[key] = it
   end
   return it
@@ -32,14 +67,57 @@ function Record:read(names)
   for i = 1, #names do known[names[i]] = values[i] end
 end
 
--- A text, or a number that was set in this step; false where it is absent.
-function Record:get(name)
-  local value = self.known[name]
+-- All of them, as Redis answers it.
+function Record:read_all()
+  local flat, known = redis.call('HGETALL', self.key), self.known
+  for i = 1, #flat, 2 do
+    if known[flat[i]] == nil then known[flat[i]] = flat[i + 1] end
+  end
+  return flat
+end
+
+local function field_of(it, name)
+  local value = it.known[name]
   if value == nil then
-    value = redis.call('HGET', self.key, name)
-    self.known[name] = value
+    value = redis.call('HGET', it.key, name)
+    it.known[name] = value
   end
   return value
+end
+
+-- The values of a packed field, by place. Whoever changes them says so (`touch`).
+function Record:values(field)
+  local values = self.packed[field]
+  if not values then
+    local text = field_of(self, field)
+    values = text and {cmsgpack.unpack(text)} or {}
+    self.packed[field] = values
+  end
+  return values
+end
+
+-- A packed field as it stands: a text, nil where it is empty.
+function Record:packed_field(field)
+  local values, last = self:values(field), #PACKED[field]
+  while last > 0 and not values[last] do last = last - 1 end
+  return last > 0 and cmsgpack.pack(unpack(values, 1, last)) or nil
+end
+
+function Record:set_field(field, text)
+  self.packed[field] = text and {cmsgpack.unpack(text)} or {}
+  self:touch(field)
+end
+
+function Record:touch(name)
+  self.changed[name] = true
+  unwritten[self] = true
+end
+
+-- What was set; false where it is absent.
+function Record:get(name)
+  local field = FIELD[name]
+  if field then return self:values(field)[PLACE[name]] or false end
+  return field_of(self, name)
 end
 
 function Record:number(name) return tonumber(self:get(name) or '') end
@@ -47,10 +125,16 @@ function Record:number(name) return tonumber(self:get(name) or '') end
 -- nil or false removes it.
 function Record:set(name, value)
   value = value or false
-  if self.known[name] == value then return end
-  self.known[name] = value
-  self.changed[name] = true
-  unwritten[self] = true
+  local field = FIELD[name]
+  if field then
+    local values, place = self:values(field), PLACE[name]
+    if (values[place] or false) == value then return end
+    values[place] = value or nil
+    self:touch(field)
+  elseif self.known[name] ~= value then
+    self.known[name] = value
+    self:touch(name)
+  end
 end
 
 function Record:set_once(name, value)
@@ -59,26 +143,33 @@ end
 
 -- It lives on for as long as an operation does. Said once a day: within one, no event costs a command for it.
 function Record:keep()
-  local kept = self:number('kept')
+  local kept = self:get('kept')
   if kept and kept <= now and now - kept < DAY then return end
   self:set('kept', now)
   self.renewed = true
 end
 
 function Record:write()
-  local known, set, drop, n = self.known, {}, {}, 0
+  local set, drop, n = {}, nil, 0
   for name in pairs(self.changed) do
-    local value = known[name]
+    local value
+    if PACKED[name] then
+      value = self:packed_field(name) or false
+      self.known[name] = value
+    else
+      value = self.known[name]
+    end
     if value then
       set[n + 1], set[n + 2], n = name, value, n + 2
     else
+      drop = drop or {}
       drop[#drop + 1] = name
     end
   end
   self.changed = {}
   unwritten[self] = nil
-  if set[1] then redis.call('HSET', self.key, unpack(set)) end
-  if drop[1] then redis.call('HDEL', self.key, unpack(drop)) end
+  if n > 0 then redis.call('HSET', self.key, unpack(set)) end
+  if drop then redis.call('HDEL', self.key, unpack(drop)) end
   if self.renewed then redis.call('PEXPIRE', self.key, KEEP_OPERATION) end
 end
 

@@ -1,12 +1,14 @@
 -- Reports of a known outcome: another one may say more of it; and the outcome of a run that is begun again.
 --- @include "live"
 --- @include "outcomes"
+local says, fuller, complete, refresh_outcome, outcomes_of, detach_outcomes
+do -- the rest is of this file alone
 
 -- What an outcome says beside its status (relay/domain/completion.py), between spaces.
-local function says(plan) return ' ' .. table.concat(plan.says or {}, ' ') .. ' ' end
+function says(plan) return ' ' .. table.concat(plan.says or {}, ' ') .. ' ' end
 
 -- Another report of a known outcome that says more of it than the first one did.
-local function fuller(o, plan, was)
+function fuller(o, plan, was)
   if not plan.says or was.rank ~= TERMINAL or plan.retry ~= was.retry then return false end
   local known = o:get('says:' .. plan.name)
   if not known then return false end
@@ -15,18 +17,22 @@ local function fuller(o, plan, was)
   end
 end
 
--- A known outcome, with what another report of it added: messages that stand are brought up to date, and what is queued
--- reads it when it is sent. Nothing new is posted.
-local function complete(o, plan, body)
+-- A known outcome, with what another report of it added.
+function complete(o, plan, body)
   o:set('doc:' .. plan.name, body)
   o:set('says:' .. plan.name, says(plan))
-  for name, value in pairs(plan.facts) do o:set_once(name, value) end
+  for place = 1, PLACE.led do
+    if stated(plan)[place] then o:set_once(PACKED.facts[place], stated(plan)[place]) end
+  end
   update_summary(o, plan)
   note(plan.operation, 'completed', plan.name, plan.sender)
-  local seq = o:number('seq')
-  for _, target in ipairs(plan.targets) do
+end
+
+-- Messages that stand are brought up to date, and what is queued reads it when it is sent. Nothing new is posted.
+function refresh_outcome(plan, targets, seq)
+  for _, target in ipairs(targets) do
     local t = redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted')
-    if target.live and t[1] then redis.call('HDEL', delivery_key(t[1]), 'lapsed') end -- as in `refresh`
+    if target.live and t[1] then redis.call('HDEL', delivery_key(t[1]), 'lapsed') end -- live.lua, join
     if target.live and not t[1] and (t[2] or t[3]) and not suppressed(target.destination, target.address) then
       -- Numbered: the plan is made from the outcome that is kept, and a delivery by its id may be under way.
       local number = redis.call('HINCRBY', thread_key(target.lane), 'additions', 1)
@@ -34,28 +40,54 @@ local function complete(o, plan, body)
       note(plan.operation, 'queued', target.destination, target.address)
     end
     for _, window in ipairs(target.windows or {}) do
-      local box = box_id('digest', target.destination, target.address, window[1], window[2])
+      local box = box_id(target.lane, 'digest', target.destination, target.address, window[1], window[2])
       if not sealed(box) and redis.call('HEXISTS', entries_key(box), plan.operation) == 1 then add_entry(box, plan.operation) end
     end
   end
 end
 
+local OUTCOMES = {'operation.completed', 'operation.failed', 'operation.cancelled', 'batch.completed'}
+
+-- The outcomes that are known of this run: name → event and its number.
+function outcomes_of(o)
+  local outcomes = {}
+  for _, name in ipairs(OUTCOMES) do
+    local body = o:get('doc:' .. name)
+    outcomes[name] = body and {body, o:number('seq:' .. name)} or nil
+  end
+  return outcomes
+end
+
+-- Of an outcome that came while the first message was under way the reply is queued already, and tells it.
+local function has_reply(target, name, seq)
+  for _, id in ipairs(redis.call('LRANGE', lane_key(replies_of(target.lane)), 0, -1)) do
+    local reply = redis.call('HMGET', delivery_key(id), 'name', 'seq')
+    if reply[1] == name and tonumber(reply[2]) == seq then return true end
+  end
+end
+
 -- An outcome that was not posted yet would vanish with the run that it ended. Waiting, it becomes a message of its
 -- own; under way, it keeps what it tells, and becomes one if it does not arrive (outcomes.lua, detach_outcome).
-local function detach_outcomes(o, target)
+-- outcomes: as of `outcomes_of`.
+function detach_outcomes(outcomes, target)
   local thread = thread_key(target.lane)
   local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted')
   if t[3] then return end
-  for role, id in pairs({waiting = t[1] or nil, flying = t[2] or nil}) do
-    local d = redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event')
-    local body = d[1] == '1' and d[3] == '' and o:get('doc:' .. d[2])
+  local kept = nil -- one of the two is enough: an addition or a repair may wait behind what tells it
+  for i, id in ipairs({t[2], t[1]}) do
+    local d = id and redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event') or {}
+    local known = d[1] == '1' and d[3] == '' and d[2] ~= kept and outcomes[d[2]]
+    local body = known and not has_reply(target, d[2], known[2]) and known[1]
     if body then
+      kept = d[2]
       redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
       redis.call('HSET', delivery_key(id), 'event', id)
-      if role == 'waiting' then
+      if i == 2 then
         detach_outcome(id)
         redis.call('HDEL', thread, 'waiting')
       end
     end
   end
+end
+
 end

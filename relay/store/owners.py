@@ -1,0 +1,42 @@
+"""What is done at the server that has a key, be it the only one or one of a Cluster's."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from relay.store.cluster import Act, Cluster, Result
+from relay.store.slots import NOT_DONE, SlotMoving, slot
+
+
+def is_cluster(redis: Redis) -> bool:
+    return isinstance(redis, Cluster)
+
+
+async def servers(redis: Redis) -> list[tuple[str, Redis]]:
+    """All primaries, with their addresses; a single server itself, with none."""
+    return await redis.primaries() if isinstance(redis, Cluster) else [("", redis)]
+
+
+async def at_owner(redis: Redis, key: str, act: Act[Result]) -> Result:
+    """Do what needs every key of this key's slot, at the server that has them."""
+    return await redis.whole(slot(key), act) if isinstance(redis, Cluster) else await act(redis)
+
+
+async def whole_hash(redis: Redis, key: str, count: int) -> dict[bytes, bytes]:
+    """A hash, read piece by piece at one server: what it says of how far we are means nothing to another one."""
+    if not isinstance(redis, Cluster):
+        return await _scanned(redis, key, count)
+    try:
+        return await redis.at(slot(key), lambda node: _scanned(node, key, count))
+    except NOT_DONE:
+        raise SlotMoving(slot(key)) from None
+
+
+async def _scanned(redis: Redis, key: str, count: int) -> dict[bytes, bytes]:
+    some: Any
+    cursor, rows = 0, dict[bytes, bytes]()
+    while True:
+        cursor, some = await redis.hscan(key, cursor, count=count)
+        rows |= some
+        if not cursor:
+            return rows

@@ -1,0 +1,140 @@
+#!lua flags=allow-oom
+-- letters: what crosses partitions. KEYS[1] the ledger. ARGV from 3: verb, arguments.
+--- @include "abroad"
+--- @include "links"
+--- @include "order"
+--- @include "presses"
+--- @include "steps"
+local verbs = {}
+
+-- The oldest letters to this partition, up to `most`.
+function verbs.read(to, most) return redis.call('LRANGE', letters_key(to), 0, tonumber(most) - 1) end
+
+-- What was applied there up to this number is done here.
+function verbs.strike(to, number)
+  local key = letters_key(to)
+  while true do
+    local head = redis.call('LINDEX', key, 0)
+    if not head then return redis.call('SREM', POSTING, to) end
+    local letter = cmsgpack.unpack(head)
+    if tonumber(letter[1]) > tonumber(number) then return end
+    redis.call('LPOP', key)
+    if letter[5] == 1 then
+      count('accepted', -1)
+      count('pending', -1)
+    end
+  end
+end
+
+local function take_words(o, words)
+  o:set_field('facts', words.facts)
+  o:set('entry', words.entry)
+end
+
+-- What this partition knows of an operation that lives in another: enough to tell it. Documents stay there.
+local function follow(o, letter)
+  local plan = letter.plan
+  o:read({'state', 'run'})
+  local run = o:number('retry')
+  if run and letter.run and letter.run > run then
+    for _, target in ipairs(letter.targets) do detach_outcomes(letter.outcomes or {}, target) end
+    reset_run(o)
+    redis.call('SREM', STALLED, plan.operation)
+  end
+  o:set('away', letter.home)
+  o:set('seq', math.max(letter.seq, o:number('seq') or 0))
+  o:set_once('first', letter.first)
+  o:set('retry', letter.run)
+  take_words(o, letter.words)
+  if plan.watch then
+    o:set('watch:alarms', plan.watch.becomes)
+    redis.call(plan.watch.open and 'SADD' or 'SREM', STALLED, plan.operation)
+  elseif plan.action then
+    mark_press(o, plan)
+  elseif plan.rank then
+    o:set('rank', plan.rank)
+    if plan.rank == TERMINAL then
+      unwatch(plan.operation)
+      keep_lanes(o, plan.operation, letter.targets)
+    end
+  end
+  o:keep()
+end
+
+local apply = {}
+
+function apply.event(letter, body)
+  local plan = letter.plan
+  local o = operation_record(plan.operation)
+  follow(o, letter)
+  plan.targets = letter.targets
+  for _, target in ipairs(plan.targets) do
+    target.away = nil
+    target.passed = true
+  end
+  return tell(o, plan, letter.seq, body, {})
+end
+
+function apply.report(letter)
+  local o = operation_record(letter.plan.operation)
+  take_words(o, letter.words)
+  refresh_outcome(letter.plan, letter.targets, letter.seq)
+end
+
+function apply.member(over) over_in_batch(over[1], over[2]) end
+
+function apply.over(over) run_is_over(over[1], over[2]) end
+
+function apply.apart(id) mark_apart(id[1], id[2]) end
+
+-- A dead letter there may be replayed, and is made from the documents here.
+function apply.buried(of)
+  if redis.call('EXISTS', operation_key(of[1])) == 1 then operation_record(of[1]):set('buried', now) end
+end
+
+local function applied(letter)
+  begin_step()
+  local told, held = apply[letter[2]](letter[3], letter[4])
+  end_step()
+  return held or {}
+end
+
+-- The letters from this partition, in order; those that were applied before are left out. Answers the number of the last,
+-- then for each that was applied now its number, what went wrong, and of whom nobody is told (destination, reason, …).
+function verbs.apply(from, ...)
+  begin_counting()
+  local last, answer = tonumber(redis.call('HGET', P .. 'received', from) or '0'), {}
+  for _, text in ipairs({...}) do
+    local letter = cmsgpack.unpack(text)
+    if tonumber(letter[1]) > last then
+      last = tonumber(letter[1])
+      local done, held = pcall(applied, letter)
+      if done then
+        answer[#answer + 1] = {letter[1], '', unpack(held)}
+      else
+        forget_records()
+        answer[#answer + 1] = {letter[1], letter[2] .. ': ' .. (type(held) == 'table' and held.err or tostring(held))}
+        redis.call('RPUSH', P .. 'unread', text)
+        redis.call('LTRIM', P .. 'unread', -1000, -1)
+      end
+    end
+  end
+  write_counts()
+  redis.call('HSET', P .. 'received', from, string.format('%.0f', last))
+  return {string.format('%.0f', last), unpack(answer)}
+end
+
+-- An id leads to another operation (links.lua): decided here once, before the event is accepted there. Answers the number
+-- of the run, or false where the id has begun something of its own.
+function verbs.link(text, facts)
+  local plan = cjson.decode(text)
+  plan.packed = facts
+  if must_retarget(nil, plan) then return false end
+  begin_step()
+  link_retry(plan)
+  end_step()
+  resolve_retry_number(plan)
+  return plan.retry
+end
+
+return verbs[ARGV[3]](unpack(ARGV, 4))

@@ -1,0 +1,498 @@
+"""A Cluster of real servers: scripts at the owner of their slot, slots that move under load, primaries that die."""
+
+import asyncio
+import contextlib
+import re
+import shlex
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from redis.exceptions import RedisError
+
+from relay.errors import ConfigError, StoreUnavailable
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.cluster import MOVING, parse
+from relay.store.keys import LEDGER, PREFIX
+from relay.store.owners import whole_hash
+from relay.store.slots import SlotMoving
+from tests.support import events
+from tests.support.certificates import make_certificate
+from tests.support.clusters import NODE_TIMEOUT, SLOT, Clustered, ClusterServer, clustered
+from tests.support.events import body
+from tests.support.load import load
+from tests.support.patience import patience
+from tests.support.ports import free_ports
+from tests.support.queue import claim, counts, send
+from tests.support.redis_server import RedisServer
+from tests.support.stage import Stage, running, surroundings
+from tests.support.targets import room
+from tests.support.tls_front import tls_front
+from tests.support.waiting import until
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "deployment.md"
+(RULE,) = re.findall(r"^ACL SETUSER relay .*$", DOCUMENTED.read_text("utf-8"), re.M)
+MOVED = f"slot {SLOT} is being moved to another node of the Cluster"
+
+
+def test_the_url_says_whom_to_ask_and_as_whom_to_speak_to_all() -> None:
+    hosts, settings = parse("redis+cluster://relay:a%2Fb@one:1,two,[::1]:3?client_name=c%40d")
+
+    assert hosts == [("one", 1), ("two", 6379), ("::1", 3)]
+    assert settings == {"username": "relay", "password": "a/b", "client_name": "c@d"}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Clustered]:
+    """For tests that leave it whole: every slot at one primary, every node up."""
+    group = Clustered.of()
+    with ThreadPoolExecutor(1) as thread:  # a loop of its own: that of the first test ends before this does
+        try:
+            thread.submit(asyncio.run, group.start()).result()
+            yield group
+        finally:
+            group.stop()
+
+
+@pytest.fixture
+async def group(shared: Clustered) -> Clustered:
+    for node in shared.running:
+        if (await node.info("replication"))["role"] == "master":
+            await node.ask("FLUSHALL")
+            await node.ask("CLUSTER", "SETSLOT", SLOT, "STABLE")  # where a test failed half-way
+    return shared
+
+
+@pytest.fixture
+async def store(group: Clustered) -> AsyncIterator[Store]:
+    store = Store.open(group.url, worker="w")
+    yield store
+    await store.aclose()
+
+
+@pytest.mark.slow
+class TestConnecting:
+    async def test_a_store_lives_at_the_owner_of_its_slot(self, group: Clustered, store: Store) -> None:
+        promise = await store.prepare("replicated")
+        await store.pulse()
+        await store.accept(events.completed(operationId="op-1"), [room()])
+        await send(store)
+        holders = {port: keys for port, (_, keys) in (await contents(group)).items() if keys}
+
+        assert (promise.durability, promise.replicas, promise.shortfall) == ("replicated", 1, "")
+        assert (await counts(store))["delivered"] == 1
+        assert holders.keys() == {(await group.owner()).port}
+        assert all(key.startswith(PREFIX) for keys in holders.values() for key in keys)
+
+    async def test_every_answer_for_the_watch_comes_from_all_primaries(self, group: Clustered, store: Store) -> None:
+        fullest = await group.another(await group.owner())
+        await fullest.ask("CONFIG", "SET", "maxmemory", (await fullest.info("memory"))["used_memory"] * 2)
+
+        fullness = await store.fullness()
+        await fullest.ask("CONFIG", "SET", "maxmemory", 0)
+        await store.ping()
+        await store.probe()
+
+        assert 0.4 < fullness < 0.7
+        assert await store.time() > 0
+
+    async def test_a_primary_without_replicas_is_named(self, group: Clustered, store: Store) -> None:
+        promise = await store.prepare("replicated", 2)
+
+        assert promise.shortfall.split("; ") == [
+            f"durability is replicated to 2, but 1 replicas are attached to 127.0.0.1:{port}"
+            for port in group.ports[:3]
+        ]
+
+    async def test_one_that_evicts_is_named(self, group: Clustered, store: Store) -> None:
+        evicting = await group.another(await group.owner())
+        await evicting.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        try:
+            with pytest.raises(ConfigError, match=f"127.0.0.1:{evicting.port}: maxmemory-policy is allkeys-lru"):
+                await store.prepare()
+        finally:
+            await evicting.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+    async def test_all_but_one_host_of_the_url_may_be_away(self, group: Clustered) -> None:
+        gone = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
+        store = Store.open(f"redis+cluster://{gone},127.0.0.1:{group.ports[0]}", worker="w")
+
+        assert (await store.accept(events.completed(), [room()])).status == "accepted"
+        await store.aclose()
+
+    async def test_who_finds_all_connections_taken_waits(self, store: Store) -> None:
+        await asyncio.gather(*(store.ping() for _ in range(100)))
+
+    async def test_commands_that_travel_together_go_to_the_owner_of_each_slot(self, store: Store) -> None:
+        async with store.redis.pipeline(transaction=False) as pipeline:
+            for number in range(20):
+                pipeline.set(f"{{relay-{number}}}:a", number)
+            for number in range(20):
+                pipeline.get(f"{{relay-{number}}}:a")
+            answers = await pipeline.execute()
+        async with store.redis.pipeline(transaction=True) as pipeline:
+            pipeline.set("{relay-1}:a", 1)
+            pipeline.set("{relay-2}:a", 1)
+            with pytest.raises(RedisError, match="a transaction has one slot"):
+                await pipeline.execute()
+
+        assert answers == [True] * 20 + [b"%d" % number for number in range(20)]
+
+
+@pytest.mark.slow
+class TestAnswersThatAreLost:
+    """Nobody knows what became of the question: it is for the sender to repeat it, and for nobody below."""
+
+    async def test_a_script_runs_once(self, group: Clustered, store: Store) -> None:
+        owner = await group.owner()
+        (replica,) = await group.replicas(owner)
+        await store.prepare("replicated")
+        await store.accept(events.completed(operationId="op-1"), [room()])
+        before = await calls(owner, "evalsha")
+        replica.pause()
+        try:
+            accept = asyncio.create_task(store.accept(events.completed(operationId="op-2"), [room()]))
+            await until(lambda: blocked(owner))
+            await owner.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            with pytest.raises(StoreUnavailable):
+                await accept
+        finally:
+            replica.resume()
+
+        assert await calls(owner, "evalsha") - before == 1
+        assert (await store.accept(events.completed(operationId="op-2"), [room()])).status == "duplicate"
+
+    @pytest.mark.parametrize("together", [False, True])
+    async def test_a_plain_command_is_not_sent_again(self, group: Clustered, store: Store, together: bool) -> None:
+        owner = await group.owner()
+        waiting = asyncio.create_task(pop(store, together=together))
+        await until(lambda: blocked(owner))
+        await owner.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+        with pytest.raises(RedisError):
+            await waiting
+        assert not await blocked(owner)
+
+
+@pytest.mark.slow
+class TestWrongAddresses:
+    """Each is one sentence for whoever is woken by it."""
+
+    async def test_of_a_cluster_that_is_a_single_server(self) -> None:
+        (port,) = free_ports(1)
+        with RedisServer(port=str(port)):
+            reason = await refused(f"redis+cluster://127.0.0.1:{port}")
+
+        expected = f"127.0.0.1:{port} is no node of a Cluster; for one server write redis://127.0.0.1:{port}/0"
+        assert reason == f"Redis: {expected}"
+
+    async def test_of_a_single_server_that_is_a_node_of_a_cluster(self, group: Clustered) -> None:
+        stranger = await group.another(await group.owner())
+
+        reason = await refused(f"redis://127.0.0.1:{stranger.port}/0")
+
+        assert "one node of a Cluster" in reason
+        assert "redis.url (RELAY_REDIS_URL) is redis+cluster://HOST:6379,HOST:6379" in reason
+
+    async def test_nobody_there(self) -> None:
+        one, two = free_ports(2)
+
+        reason = await refused(f"redis+cluster://:a-password@127.0.0.1:{one},127.0.0.1:{two}")
+
+        assert reason.startswith("Redis: none of the 2 known nodes of the Cluster answers: ")
+        assert "a-password" not in reason
+
+
+async def refused(url: str) -> str:
+    """Why relay cannot use the Redis at this address."""
+    store = Store.open(url, worker="w")
+    with pytest.raises(StoreUnavailable) as refusal:
+        await store.prepare()
+    await store.aclose()
+    return str(refusal.value)
+
+
+async def pop(store: Store, *, together: bool) -> None:
+    """A plain command that is not answered."""
+    question = ("BLPOP", f"{PREFIX}nothing", 0)
+    if together:
+        async with store.redis.pipeline(transaction=False) as pipeline:
+            pipeline.execute_command(*question)
+            await pipeline.execute()
+    else:
+        await store.redis.execute_command(*question)
+
+
+async def calls(node: ClusterServer, command: str) -> int:
+    """How often the node was asked this."""
+    return int((await node.info("commandstats")).get(f"cmdstat_{command}", {}).get("calls", 0))
+
+
+async def blocked(node: ClusterServer) -> bool:
+    """Whether somebody waits there for an answer."""
+    return bool((await node.info("clients"))["blocked_clients"])
+
+
+async def contents(group: Clustered) -> dict[int, tuple[str, list[str]]]:
+    """Of each primary, by its port: a digest of all that it holds, and the names of its keys."""
+    primaries = [node for node in group.running if (await node.info("replication"))["role"] == "master"]
+    return {node.port: (await node.ask("DEBUG", "DIGEST"), sorted(await node.ask("KEYS", "*"))) for node in primaries}
+
+
+@pytest.mark.slow
+class TestMovingTheSlot:
+    @pytest.mark.timeout(120)
+    async def test_key_by_key_under_load(self, group: Clustered) -> None:
+        async with load(group.url) as using:
+            await using.more(100)
+            source = await group.owner()
+            target = await group.another(source)
+            await group.move(target)
+            await using.more(100)
+            await group.move(source)
+            await using.more(100)
+            await using.end()
+            ledger = await Admin(using.store).ledger()
+
+        assert using.repeated == set()
+        assert (ledger.imbalance, ledger.counts["delivered"]) == (0, len(using.sent))
+        assert using.unknown == set()
+
+    @pytest.mark.timeout(120)
+    async def test_at_once_under_load(self, group: Clustered) -> None:
+        async with load(group.url) as using:
+            await using.more(100)
+            await group.move_at_once(await group.another(await group.owner()))
+            await using.more(100)
+            await using.end()
+
+        assert (using.repeated, using.unknown) == (set(), set())
+
+    async def test_a_script_waits_for_a_move_that_ends_soon(self, group: Clustered, store: Store) -> None:
+        await store.accept(events.completed(operationId="op-1"), [room()])
+        target = await group.another(await group.owner())
+        source = await group.begin_move(target)
+        accept = asyncio.create_task(store.accept(events.completed(operationId="op-2"), [room()]))
+        await group.move_keys(source, target)
+        await group.end_move(source, target)
+
+        assert (await accept).status == "accepted"
+
+    @pytest.mark.timeout(60)
+    @pytest.mark.parametrize("left", ["ledger", "channels"])
+    async def test_half_way_nothing_is_done_and_afterwards_all_goes_on(
+        self, group: Clustered, store: Store, left: str
+    ) -> None:
+        for number in range(10):
+            await store.accept(events.completed(operationId=f"op-{number}"), [room()])
+        target = await group.another(await group.owner())
+        source = await group.begin_move(target)
+        moved = await group.move_keys(source, target, but=f"{PREFIX}{left}")
+        before = await contents(group)
+        begun = time.monotonic()
+
+        with pytest.raises(StoreUnavailable, match=MOVED):
+            await store.accept(events.completed(operationId="op-10"), [room()])
+        waited = time.monotonic() - begun
+        with pytest.raises(StoreUnavailable, match=MOVED):
+            await store.claim("slack", 20)
+
+        assert moved > 10
+        assert await source.ask("CLUSTER", "COUNTKEYSINSLOT", SLOT) == 1
+        assert MOVING <= waited < patience(MOVING + 1)
+        assert await contents(group) == before
+        await group.move_keys(source, target)
+        await group.end_move(source, target)
+        assert (await store.accept(events.completed(operationId="op-10"), [room()])).status == "accepted"
+        assert len(await claim(store)) == 11
+
+    @pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
+    async def test_half_way_plain_reads_find_what_has_moved_and_what_has_not(
+        self, group: Clustered, store: Store, part: float
+    ) -> None:
+        admin = Admin(store)
+        for number in range(10):
+            await store.accept(events.completed(operationId=f"op-{number}"), [room()])
+        kept = await admin.quarantine("ops", b"{", {}, "no JSON")
+        target = await group.another(await group.owner())
+        source = await group.begin_move(target)
+        await group.move_keys(source, target, most=int(await source.ask("DBSIZE") * part))
+
+        known = await asyncio.gather(*(store.known(f"op-{number}") for number in range(11)))
+        ledger, timeline, quarantined = await admin.ledger(), await admin.timeline("op-3"), await admin.quarantined()
+        await store.probe()
+        await group.move_keys(source, target)
+        await group.end_move(source, target)
+
+        assert [bool(facts) for facts in known] == [True] * 10 + [False]
+        assert ledger.counts["accepted"] == 10
+        assert timeline is not None
+        assert [body.id for body in quarantined] == [kept]
+
+    async def test_half_way_a_transaction_is_refused_as_a_whole(self, group: Clustered, store: Store) -> None:
+        await store.accept(events.completed(operationId="op-1"), [room()])
+        target = await group.another(await group.owner())
+        source = await group.begin_move(target)
+        await group.move_keys(source, target, most=5)
+        before = await contents(group)
+
+        with pytest.raises(StoreUnavailable, match=MOVED):
+            await Admin(store).announce({"room": ("*",)})
+
+        assert await contents(group) == before
+        await group.move_keys(source, target)
+        await group.end_move(source, target)
+
+    async def test_a_long_hash_is_read_at_one_server(self, group: Clustered, store: Store) -> None:
+        """Another server would take the cursor for one of its own, and leave entries out."""
+        key = f"{PREFIX}entries:box"
+        await store.redis.hset(key, mapping={f"entry-{number}": "x" * 100 for number in range(5_000)})
+        target = await group.another(await group.owner())
+        reading = asyncio.create_task(whole_hash(store.redis, key, 1))
+        await until(lambda: scans(group, 20))
+        await group.move(target)
+        with contextlib.suppress(SlotMoving):
+            assert len(await reading) == 5_000
+
+        assert len(await whole_hash(store.redis, key, 500)) == 5_000
+
+    @pytest.mark.timeout(120)
+    async def test_to_a_node_that_was_added_under_load(self) -> None:
+        async with clustered() as group, load(group.url) as using:
+            await using.more(100)
+            added = await group.add()
+            await group.add(follows=added)
+            await group.move(added)
+            await using.more(100)
+            await using.end()
+            moved_to = await group.owner()
+
+        assert moved_to is added
+        assert (using.repeated, using.unknown) == (set(), set())
+
+
+async def scans(group: Clustered, least: int) -> bool:
+    """Whether the slot's owner was asked for so many pieces of a hash."""
+    return await calls(await group.owner(), "hscan") >= least
+
+
+@pytest.mark.slow
+class TestLosingAPrimary:
+    @pytest.mark.timeout(120)
+    async def test_one_that_is_killed_takes_nothing_along(self) -> None:
+        async with clustered() as group:
+            primary = await group.owner()
+            await group.add(follows=primary)
+            async with load(group.url) as using:
+                await using.more(100)
+                primary.kill()
+                await group.replaced(primary)
+                await using.more(100)
+                await using.end()
+                forgotten = [name for name in using.acknowledged if not await using.store.known(name)]
+                ledger = await Admin(using.store).ledger()
+
+        assert forgotten == []
+        assert using.repeated == set()
+        assert ledger.imbalance == 0
+        assert using.longest < patience(NODE_TIMEOUT / 1000 * 2 + 4)
+
+    @pytest.mark.timeout(120)
+    async def test_a_planned_failover_loses_nothing(self) -> None:
+        async with clustered(primaries=3) as group, load(group.url) as using:
+            await using.more(100)
+            primary = await group.owner()
+            (replica,) = await group.replicas(primary)
+            await replica.ask("CLUSTER", "FAILOVER")
+            await group.replaced(primary)
+            await using.more(100)
+            await using.end()
+
+        assert using.repeated == set()
+
+    @pytest.mark.timeout(120)
+    async def test_one_that_hands_over_its_slot_just_then(self) -> None:
+        """Valkey's replicas know that a slot is being moved: the new primary refuses as the old one did."""
+        async with clustered() as group:
+            store = Store.open(group.url, worker="w")
+            for number in range(10):
+                await store.accept(events.completed(operationId=f"op-{number}"), [room()])
+            target = await group.another(await group.owner())
+            source = await group.begin_move(target)
+            await group.move_keys(source, target, but=LEDGER)
+            source.kill()
+            successor = await group.replaced(source)
+            with contextlib.suppress(StoreUnavailable):  # by the connection to the old one
+                await store.ping()
+
+            with pytest.raises(StoreUnavailable, match=MOVED):
+                await store.claim("slack", 20)
+            await group.move_keys(successor, target)
+            await group.end_move(successor, target)
+
+            assert len(await claim(store)) == 10
+            await store.aclose()
+
+
+@pytest.mark.slow
+async def test_a_user_with_the_rights_of_the_docs_and_a_password() -> None:
+    async with clustered(primaries=2, replicas=0, password="of-all") as group:
+        rights = f"{RULE} +cluster|slots".replace("PASSWORD", "a-password")
+        for node in group.running:
+            await node.ask(*shlex.split(rights))
+        store = Store.open(group.url.replace(":of-all@", "relay:a-password@"), worker="w")
+        await store.prepare("memory")
+        await store.pulse()
+        await store.accept(events.completed(operationId="op-1"), [room()])
+        target = await group.another(await group.owner())
+        source = await group.begin_move(target)
+        await group.move_keys(source, target)
+        moved_away = await store.known("op-1")
+        await group.end_move(source, target)
+        await send(store)
+        for node in group.running:
+            await node.ask("ACL", "SETUSER", "relay", "-cluster|slots")
+        without = await refused(group.url.replace(":of-all@", "relay:a-password@"))
+        refusals = [entry for node in group.running for entry in await node.ask("ACL", "LOG")]
+        await store.aclose()
+
+    assert moved_away["name"]
+    assert {entry["object"] for entry in refusals} == {"cluster|slots"}
+    assert "the user lacks +cluster|slots" in without
+
+
+@pytest.mark.slow
+async def test_tls_to_every_node(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    (front,) = free_ports(1)
+    async with (
+        clustered(primaries=1, replicas=0, cluster_announce_port=str(front)) as group,
+        tls_front(front, group.ports[0], certificate.context) as before_redis,
+    ):
+        store = Store.open(f"rediss+cluster://127.0.0.1:{front}?ssl_ca_certs={certificate.authority}", worker="w")
+        status = (await store.accept(events.completed(), [room()])).status
+        await store.aclose()
+        stranger = await refused(f"rediss+cluster://127.0.0.1:{front}")
+
+    assert status == "accepted"
+    assert before_redis.secured > 0
+    assert "certificate verify failed" in stranger
+
+
+@pytest.mark.slow
+async def test_a_whole_relay(group: Clustered, redis_server: RedisServer) -> None:
+    async with (
+        surroundings(redis_server.url, RELAY_REDIS_URL=group.url) as around,
+        running(around) as relay,
+    ):
+        stage = Stage(around, relay)
+        for tenant in ("live", "room", "mail"):
+            for name, percentage, status in (("started", 0, "Running"), ("completed", 100, "Completed")):
+                event = body(f"operation.{name}", percentage, status=status, operationId=tenant) | {"tenantId": tenant}
+                assert (await stage.post(event)).status == 202
+        mails = await around.mails(4)
+
+    assert len(mails) == 4

@@ -1,0 +1,117 @@
+"""Outcomes that meet a run begun again, or a first post whose receipt comes late: told once, and calling people."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from relay.domain.deliveries import Delivery
+from relay.domain.events import Event
+from relay.store import Store
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.queue import POSTED, accept, claim, claim_one, counts
+from tests.support.targets import team
+
+
+async def everything(store: Store, clock: Clock) -> list[Delivery]:
+    """What is sent until nothing waits."""
+    sent = []
+    for _ in range(10):
+        for delivery in await claim(store):
+            await store.mark_sending(delivery)
+            await store.complete(delivery, POSTED)
+            sent.append(delivery)
+        clock.advance(20)
+    assert (await counts(store))["pending"] == 0
+    return sent
+
+
+def outcomes(sent: list[Delivery]) -> list[str]:
+    """The messages, be they new or replies, that tell that the run failed."""
+    return [delivery.kind for delivery in sent if delivery.event.status == "Failed" and not delivery.edits]
+
+
+@pytest.fixture
+def again() -> Event:
+    """The run has begun anew."""
+    return events.progress(10, retryNumber=1)
+
+
+class TestOneMessage:
+    async def test_an_outcome_that_came_during_the_first_post_has_its_reply(
+        self, store: Store, clock: Clock, again: Event
+    ) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.failed(), again, to=team())
+        await store.complete(flying, POSTED)
+
+        assert outcomes(await everything(store, clock)) == ["reply"]
+
+    async def test_so_has_one_whose_first_post_is_under_way_while_another_report_adds_to_it(
+        self, store: Store, clock: Clock, again: Event
+    ) -> None:
+        await accept(store, events.failed(), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        fuller = replace(events.failed(), error={"message": "no answer", "stack": "…"})
+        await store.accept(fuller, [team()], completes=True)
+        await accept(store, again, to=team())
+        await store.reschedule(flying, 0, "503")
+
+        assert outcomes(await everything(store, clock)) == ["reply"]
+
+    async def test_so_has_one_that_a_stale_worker_has_repaired(
+        self, open_store: Callable[..., Store], clock: Clock, again: Event
+    ) -> None:
+        slow, fast = open_store(), open_store()
+        await accept(slow, events.failed(), to=team())
+        first = await claim_one(slow)
+        await slow.mark_sending(first)
+        clock.advance(slow.lease + 1)
+        second = await claim_one(fast)
+        await fast.mark_sending(second)
+        await slow.complete(first, POSTED)  # another one has it by now, so the message is to be repaired
+        await accept(fast, again, to=team())
+        await fast.reschedule(second, 0, "503")
+
+        assert outcomes(await everything(fast, clock)) == ["reply"]
+
+
+class TestCalls:
+    async def test_an_outcome_calls_people_also_where_the_first_post_turns_out_to_have_arrived(
+        self, open_store: Callable[..., Store], clock: Clock
+    ) -> None:
+        slow, fast = open_store(), open_store()
+        await accept(slow, events.progress(10), to=team())
+        first = await claim_one(slow)
+        await slow.mark_sending(first)
+        clock.advance(slow.lease + 1)
+        assert [delivery.id for delivery in await claim(fast, "email")] == []  # which takes back what has lapsed
+        await fast.accept(events.progress(20), [team()])
+        await claim(fast, "email")
+        await accept(fast, events.failed(), to=team())
+        await slow.complete(first, POSTED)
+
+        sent = await everything(fast, clock)
+
+        assert [(one.kind, one.event.status, one.edits) for one in sent if one.kind == "reply"] == [
+            ("reply", "Failed", False)
+        ]
+        assert [one.edits for one in sent if one.kind == "live"] == [True]
+        assert await fast.redis.keys("{relay}:event:*") == []
+
+    async def test_what_the_message_does_not_show_is_told_beside_it_also_if_it_came_before_the_message(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await accept(store, events.progress(10), to=team(post_after=60))
+        await accept(store, events.event_of(events.body("operation.audited")), to=team(post_after=60))
+
+        clock.advance(60)
+        sent = await everything(store, clock)
+
+        assert sorted((one.kind, one.event.name) for one in sent) == [
+            ("live", "operation.progress"), ("reply", "operation.audited")
+        ]  # fmt: skip

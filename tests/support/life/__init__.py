@@ -1,0 +1,22 @@
+"""A random life of the store: what senders, workers, operators and accidents do, and what must come of it."""
+
+from relay.store import Store
+from tests.support.clock import Clock
+from tests.support.life.accidents import befall
+from tests.support.life.ending import end_well
+from tests.support.life.leaks import leaked
+from tests.support.life.verdict import Verdict
+from tests.support.life.world import World
+
+
+async def faults_of(store: Store, clock: Clock, seed: int, steps: int, partitions: int = 1) -> list[str]:
+    """Live it, and say what is wrong with it in the end. `store` is any on the Redis that it happens in."""
+    world = World(store.redis, clock, seed, **({"partitions": partitions} if partitions > 1 else {}))
+    for _ in range(steps):
+        await world.step(befall)
+    dead = await end_well(world)
+    verdict = Verdict(world.record, [*dead, *world.record.dropped])
+    return [*verdict.untold(), *verdict.repeated(), *await leaked(store)]
+
+
+__all__ = ["faults_of"]
