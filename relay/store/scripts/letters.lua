@@ -66,8 +66,8 @@ local apply = {}
 function apply.event(letter, body)
   local plan = letter.plan
   local o = operation_record(plan.operation)
-  follow(o, letter)
   plan.targets = letter.targets
+  follow(o, letter)
   for _, target in ipairs(plan.targets) do
     target.away = nil
     target.passed = true
@@ -132,6 +132,7 @@ function verbs.link(text, facts)
   if must_retarget(nil, plan) then return false end
   begin_step()
   link_retry(plan)
+  keep_apart(plan)
   end_step()
   resolve_retry_number(plan)
   return plan.retry
