@@ -22,6 +22,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0,
 -- Obsolete once the run has ended.
 local PASSING = {['operation.progress'] = true, ['operation.stalled'] = true, ['operation.recovered'] = true}
 
+local function is_stalled(o, operation)
+  if o:get('away') then return o:get('watch:alarms') end -- as its own partition told (letters.lua, follow)
+  return not o:get('watch:alarms') or redis.call('SISMEMBER', STALLED, operation) == 1
+end
+
 local function stale_reason(id, kind, lane, seq, name, operation)
   local thread = redis.call('HMGET', thread_key(lane), 'waiting', 'posted_seq', 'posted_of')
   if converges(kind) and thread[1] and thread[1] ~= id then return 'newer state' end
@@ -35,7 +40,7 @@ local function stale_reason(id, kind, lane, seq, name, operation)
   if not converges(kind) and PASSING[name] then
     local o = operation_record(operation)
     if o:get('rank') == TERMINAL and o:get('seq') > seq then return 'the run is over' end
-    if name == 'operation.stalled' and o:get('watch:alarms') and redis.call('SISMEMBER', STALLED, operation) == 0 then
+    if name == 'operation.stalled' and not is_stalled(o, operation) then
       return 'it goes on again'
     end
   end
