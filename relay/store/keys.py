@@ -64,7 +64,9 @@ messages there, whatever they are of, are made in one place (relay/store/letters
                                            of the last reconciliation; reconciled: ms up to which new runs are known;
                                            latest: ms of the last pulse, by which a clock that is set back is noticed;
                                            back: ms at which relay was back from its last absence; failed:<tick>: when
-                                           (seconds) and why, of a tick that failed last
+                                           (seconds) and why, of a tick that failed last; left: how many runs left
+                                           with an open alarm since the last tick; step, stepped: by how many ms the
+                                           clock was set back last, and when by the new one
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1
     {relay}:removed                hash    what is not in it, but has deliveries: the same → ms at which one was held
