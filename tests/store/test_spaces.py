@@ -197,3 +197,21 @@ async def test_the_first_one_is_remembered_as_long_as_the_others(send: Send, sto
     assert [await store.redis.pttl(name) > 60_000 for name in before] == [True, True, True]
     with pytest.raises(AmbiguousId):
         await Admin(store).timeline("1042")
+
+
+async def test_of_thousands_with_one_id_each_is_found_by_what_is_said_of_it(send: Send, store: Store) -> None:
+    """One is said to be of a project alone, and is the only one of its project."""
+    await send("Initiated", tenant="first", project="p-first")
+    name = operation("1042")
+    others = [Space("", f"tenant-{number}", f"p-{number}") for number in range(3000)]
+    await store.redis.sadd(f"{{relay}}:spaces:{name}", *(space.dump() for space in others))  # they were forgotten
+    await send("Initiated", tenant="acme", project="p1")
+    await send("Initiated", tenant="globex", project="p2")
+
+    thin = [await send("Running", project="p1", progress=percentage) for percentage in (10, 20)]
+
+    assert [answer.status for answer in thin] == ["accepted", "accepted"]
+    assert {facts["tenant"] for facts in await store.spaces.all("1042")} == {"first", "acme", "globex"}
+    for _ in range(3):
+        with pytest.raises(AmbiguousId):
+            await send("Running", progress=30)
