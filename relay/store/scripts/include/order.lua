@@ -32,6 +32,19 @@ local function reset_run(o)
   for _, name in ipairs({'percentage', 'phases', 'fact:pressed'}) do o:set(name, nil) end
 end
 
+-- When the runs before the newest began, oldest first: number of the run, how many starts after an outcome that includes,
+-- and the ms (relay/domain/run_numbers.py). Those of ids that are run again and again: what is repeated of a run is told
+-- by them from what is new.
+local STARTS = 8
+local function remember_start(o, was)
+  local began = o:number('began')
+  if not began then return end -- of a retry under a new id, which says its run
+  local starts, start = o:get('starts'), string.format('%d:%d:%.0f', was.retry, o:number('fact:restarts') or 0, began)
+  starts = starts and starts .. ' ' .. start or start
+  local _, more = starts:gsub(' ', ' ')
+  o:set('starts', more < STARTS and starts or starts:match(' (.*)$'))
+end
+
 -- A start that began after the outcome is of a new run, which has another number and so is another fact. Where the
 -- outcome came in after the run was looked up, it is looked up again.
 local function begins_anew(plan, was)
@@ -55,7 +68,8 @@ local function state_facts(o, plan)
   if plan.as_known then return end
   local facts, new = o:values('facts'), stated(plan)
   for place = 1, PLACE.led do
-    if new[place] and facts[place] ~= new[place] then
+    -- What an earlier run adds late does not count the starts since.
+    if new[place] and facts[place] ~= new[place] and (plan.rank or place ~= PLACE['fact:restarts']) then
       if facts[IN_ENTRY[place] or 0] == true then facts[IN_ENTRY[place]] = facts[place] end
       facts[place] = new[place]
       o:touch('facts')
