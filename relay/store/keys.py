@@ -25,7 +25,8 @@ messages there, whatever they are of, are made in one place (relay/store/letters
     {relay}:lane:<lane>            list    delivery ids in order; only the head is due; the replies of one queue up in
                                            <lane>/replies
     {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; name and seq of what was
-                                           claimed last, spec and interval for what is made without an event; t:* is the
+                                           claimed last, spec and interval for what is made without an event; doubt:
+                                           its message may have arrived, and the delivery is gone; t:* is the
                                            channel's own
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are

@@ -117,6 +117,7 @@ local function move_to_bundle(id, d, reason)
   count('pending', -1)
   count('held:' .. reason)
   note(d.operation, 'held', d.destination, reason)
+  keep_doubt(id, d.lane)
   leave_lane(id, d.lane)
   forget(id)
 end
