@@ -3,6 +3,9 @@
 local refresh_rolling, remove_entry, over_cap, overflow
 do -- the rest is of this file alone
 
+local ROLLING_INTERVAL = 15000
+local EPISODES = 6 -- after so many of the cap's periods another rolling message begins, where people see it
+
 -- The rolling message is like a live one: a delivery means "show what is in the box", and one at most waits.
 function refresh_rolling(box)
   local b = redis.call('HMGET', box_key(box), 'destination', 'channel', 'address', 'limits')
