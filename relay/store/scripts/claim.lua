@@ -123,13 +123,22 @@ local function history(d)
   return ordered, o:get('seq') or 0, o:get('away'), tostring(o:get('retry') or '')
 end
 
+-- An event that failed half-way may have left deliveries without what they tell. Its sender sends it again, which makes
+-- them whole; a dead letter is told anew by that as well, but somebody would have looked after it in vain.
+local HALF_MADE, AGAIN = 900000, 10000 -- ms: how long one waits for that, and how often it is looked at
+
 local function lease(id, d, set)
   local known, seq, away, run = history(d)
   local body = d.event ~= '' and redis.call('HGET', P .. 'event:' .. d.event, 'body') or ''
   local box = BOXED[d.kind] or d.kind == 'rolling'
   if BOXED[d.kind] then seal(id, d.destination, d.address) end
+  if body == '' and (d.event ~= '' or #known == 0) and not box and not away and now - d.created < HALF_MADE then
+    set_due(id, now + AGAIN)
+    redis.call('ZADD', set, now + AGAIN, id)
+    return nil
+  end
   if body == '' and #known == 0 and not box and not away then
-    bury(id, 'expired', 'what it should tell was forgotten 30 days after the last event')
+    bury(id, 'expired', 'what it should tell was forgotten 30 days after the last event, or never came in whole')
     return nil
   end
   for _, limit in ipairs(d.calls[d.edit and 'edit' or 'new']) do spend(limit) end

@@ -43,7 +43,7 @@ end
 
 function verbs.complete(id, request)
   local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel', 'seq', 'kind', 'attempts',
-                       'address', 'limits')
+                       'address', 'limits', 'unknowns')
   local calls = cjson.decode(d[9])
   lift_holds(d[4], calls[converges(d[6]) and not request.new and 'edit' or 'new'])
   if converges(d[6]) then
@@ -51,6 +51,7 @@ function verbs.complete(id, request)
     if request.new then redis.call('HSET', thread, 'posted', now, 'posted_seq', d[5], 'posted_of', d[1]) end
     for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
     redis.call('HSET', thread, 'sent', now, 'done', request.lease)
+    if d[10] ~= '0' then redis.call('HDEL', thread, 'doubt') end
     if request.new then remove_entry(d[3], d[1]) end
     redis.call('PEXPIRE', thread, KEEP_OPERATION)
     -- What came in meanwhile keeps its distance from this edit, unless it is the outcome.

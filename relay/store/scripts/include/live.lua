@@ -9,7 +9,7 @@ do -- the rest is of this file alone
 -- known.
 function thread_of(target)
   return redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted', 'sent', 'interval', 'spec',
-                    'calls')
+                    'calls', 'doubt')
 end
 
 -- A reply gives the edit that comes with it so long to be the first, and no longer. Where the message turns out to be
@@ -63,7 +63,7 @@ function upsert_live(plan, target, o, seq, t, body)
     join(plan, target, waiting, seq, due)
   else
     local spec = spec_of(plan, target, seq, 'live')
-    spec.due = due
+    spec.due, spec.unknowns = due, not posted and t[8] and 1 or nil
     create(target.id, spec)
   end
   local reply = target.reply and (not grouped or claim_batch_reply(plan, target.batch_lane))
