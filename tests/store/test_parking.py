@@ -8,7 +8,7 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
-from relay.domain.deliveries import Delivery
+from relay.domain.deliveries import Delivery, Window
 from relay.health import HOUSEKEEPING, Health
 from relay.policy.targets import Targets
 from relay.store import Store
@@ -212,6 +212,50 @@ async def test_another_conversations_message_is_claimed_at_once_beside_many_park
     (delivery,) = await claim(store)
 
     assert delivery.destination == "other"
+
+
+class TestCrowds:
+    """More is due than one claim looks at when the room breaks."""
+
+    async def crowd(self, store: Store, waiting: int) -> None:
+        await fill(store, 0, 1)
+        delivery = await claim_one(store)
+        await fill(store, 1, waiting + 1)
+        await fail(store, delivery)
+
+    async def test_what_comes_next_in_another_conversation_is_claimed_at_once(self, store: Store) -> None:
+        await self.crowd(store, 600)
+        await accept(store, events.completed(operationId="op-well"), to=room(destination="other", address="#other"))
+
+        found = [delivery.destination for _ in range(2) for delivery in await claim(store)]
+
+        assert found == ["other"]
+
+    async def test_all_of_it_is_parked_in_few_claims(self, store: Store) -> None:
+        await self.crowd(store, 600)
+
+        assert [(await store.claim("slack", 20)).next_due == 0 for _ in range(2)] == [True, False]
+        assert (await due(store), await parked(store)) == (1, 600)
+
+    async def test_nobody_waits_for_a_throttle_of_something_else(self, store: Store) -> None:
+        await self.crowd(store, 250)
+        await claim(store)
+        for number in range(250):
+            await accept(store, events.completed(operationId=f"op-mail-{number}"), to=mail())
+        (delivery,) = (await store.claim("email", 1)).deliveries
+        await fail(store, delivery, Pause("channel:email", 0.5, "451"))
+
+        assert (await store.claim("email", 20)).deliveries == ()
+        assert await parked(store, "channel:email") == 0
+
+    async def test_quiet_hours_bundle_it_all_the_same(self, store: Store, clock: Clock) -> None:
+        await self.crowd(store, 450)
+        quiet = {"room": Window(clock() - 60, clock() + 3600)}
+        for _ in range(6):
+            await store.claim("slack", 20, quiet)
+
+        assert (await counts(store))["held:quiet_hours"] == 450
+        assert await parked(store) == 0
 
 
 async def test_a_live_message_with_news_is_looked_at_anew(store: Store, clock: Clock) -> None:
