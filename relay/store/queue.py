@@ -167,7 +167,7 @@ class Store:
         with handling():
             linked = plan.link(event, len(self.partitions))
         run = await self._link(*linked) if linked else None
-        if linked and run is None:
+        if linked and run != event.retry:  # it has another number by now, or is no retry
             return Accepted("elsewhere")
         with handling():
             name = keys.operation(event.subject, event.space(event.subject))
