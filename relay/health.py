@@ -26,6 +26,7 @@ from relay.store.sentinel import by_sentinels
 log = structlog.get_logger(__name__)
 
 WATCH = 1.0  # seconds between two looks at Redis
+MOST_PARKED = 10_000  # deliveries that wait one by one for something broken
 HOUSEKEEPING = 60  # looks between two clean-ups
 PATIENCE = 2.0  # seconds that a probe waits for Redis
 STRENGTHS = ("memory", "fsync", "replicated")
@@ -137,7 +138,8 @@ class Health:
             self._outage.worked()
 
     async def _clean_up(self) -> None:
-        """Give up what has waited for too long, and drop what nobody wanted for too long."""
+        """Bundle too much that waits, give up what has waited for too long, drop what nobody wanted for too long."""
+        await self.admin.bundle_backlog(MOST_PARKED)
         await self.admin.expire_parked(MAX_PAUSED)
         await self.admin.expire_stranded(self._channels(), MAX_PAUSED)
         await self.admin.expire_dead(datetime.fromtimestamp(self._clock(), UTC))

@@ -66,7 +66,8 @@ class Ledger:
 
     accepted = pending + held + delivered + superseded + digested + dead + dropped. What goes into a digest counts as
     digested when it is put there; the digest itself is a delivery of its own and counts like any other. So do what
-    quiet hours or the cap on new messages hold (held:quiet_hours, held:overflow) and the round-up that shows it.
+    quiet hours, the cap on new messages or a long wait hold (held:quiet_hours, held:overflow, held:backlog) and the
+    round-up that shows it.
     """
 
     counts: Mapping[str, int]
@@ -227,21 +228,23 @@ class Admin:
         counts = await self.queued(sorted({*await self._members(keys.CHANNELS)} - {*configured}))
         return {name: count for name, count in counts.items() if count}
 
+    async def bundle_backlog(self, kept: int) -> int:
+        """Of more than `kept` that wait for one broken thing, put the oldest into a round-up; how many that were."""
+        return await self._in_steps("gather", kept)
+
     async def expire_parked(self, max_age: float) -> int:
         """Give up what has waited for something broken for more than `max_age` seconds; how many that were."""
-        return await self._give_up("expire", max_age)
+        return await self._in_steps("expire", int(max_age * 1000))
 
     async def expire_stranded(self, configured: Collection[str], max_age: float) -> int:
         """Give up what has waited for so long in the queue of a channel that is not configured any more."""
         names = sorted({*await self._members(keys.CHANNELS)} - {*configured})
-        return sum([await self._give_up("removed", max_age, name) for name in names])
+        return sum([await self._in_steps("removed", name, int(max_age * 1000)) for name in names])
 
-    async def _give_up(self, verb: str, max_age: float, *of: str) -> int:
+    async def _in_steps(self, verb: str, *of: str | int) -> int:
         total = 0
         for _ in range(STEPS):
-            done = [
-                int(count) for count in await self._partitions.run("parking", [verb, *of, int(max_age * 1000), STEP])
-            ]
+            done = [int(count) for count in await self._partitions.run("parking", [verb, *of, STEP])]
             total += sum(done)
             if max(done) < STEP:
                 break

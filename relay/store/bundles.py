@@ -1,4 +1,4 @@
-"""Bundles (digests, quiet-hours round-ups, overflow lists) in Redis: read for the worker and people, sent on demand.
+"""Bundles (digests, round-ups, overflow lists) in Redis: read for the worker and people, sent on demand.
 
 The scripts put entries in (`include/bundles.lua`); a closed bundle never changes, so it may be read piece by piece.
 """
@@ -21,6 +21,7 @@ from relay.store.partitions import Partition, Partitions
 from relay.store.plan import home_of, limits_of
 
 SCAN = 500  # entries read in one step
+REFRESHED = ("quiet", "backlog")  # the kinds that tell of a run as it is when they are sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Bundles:
     async def event(self, bundle: str) -> Event:
         """What a claimed bundle holds, as the event of its delivery."""
         fields = await self._fields(bundle)
-        if fields.get("kind") == "quiet" and "refreshed" not in fields:
+        if fields.get("kind") in REFRESHED and "refreshed" not in fields:
             await self._refresh(bundle)
         return event_of(bundle, fields, await self._entries(bundle))
 

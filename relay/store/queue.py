@@ -80,7 +80,7 @@ class Store:
         self._worker = worker
         self.partitions = Partitions(scripts or Scripts(redis, clock), partitions)
         self.bundles = Bundles(redis, self.partitions)
-        self._letters = Letters(self.partitions)
+        self._letters = Letters(self.partitions, lambda: self.promise.replicas)
         self._turn = 0
         self._claims: dict[tuple[str, int], int] = {}  # by channel and partition
         self._accepts: list[Batcher[plan.AcceptArguments, Accepted]] = [

@@ -8,7 +8,7 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
-from relay.domain.deliveries import Delivery
+from relay.domain.deliveries import Delivery, Window
 from relay.health import HOUSEKEEPING, Health
 from relay.policy.targets import Targets
 from relay.store import Store
@@ -214,6 +214,50 @@ async def test_another_conversations_message_is_claimed_at_once_beside_many_park
     assert delivery.destination == "other"
 
 
+class TestCrowds:
+    """More is due than one claim looks at when the room breaks."""
+
+    async def crowd(self, store: Store, waiting: int) -> None:
+        await fill(store, 0, 1)
+        delivery = await claim_one(store)
+        await fill(store, 1, waiting + 1)
+        await fail(store, delivery)
+
+    async def test_what_comes_next_in_another_conversation_is_claimed_at_once(self, store: Store) -> None:
+        await self.crowd(store, 600)
+        await accept(store, events.completed(operationId="op-well"), to=room(destination="other", address="#other"))
+
+        found = [delivery.destination for _ in range(2) for delivery in await claim(store)]
+
+        assert found == ["other"]
+
+    async def test_all_of_it_is_parked_in_few_claims(self, store: Store) -> None:
+        await self.crowd(store, 600)
+
+        assert [(await store.claim("slack", 20)).next_due == 0 for _ in range(2)] == [True, False]
+        assert (await due(store), await parked(store)) == (1, 600)
+
+    async def test_nobody_waits_for_a_throttle_of_something_else(self, store: Store) -> None:
+        await self.crowd(store, 250)
+        await claim(store)
+        for number in range(250):
+            await accept(store, events.completed(operationId=f"op-mail-{number}"), to=mail())
+        (delivery,) = (await store.claim("email", 1)).deliveries
+        await fail(store, delivery, Pause("channel:email", 0.5, "451"))
+
+        assert (await store.claim("email", 20)).deliveries == ()
+        assert await parked(store, "channel:email") == 0
+
+    async def test_quiet_hours_bundle_it_all_the_same(self, store: Store, clock: Clock) -> None:
+        await self.crowd(store, 450)
+        quiet = {"room": Window(clock() - 60, clock() + 3600)}
+        for _ in range(6):
+            await store.claim("slack", 20, quiet)
+
+        assert (await counts(store))["held:quiet_hours"] == 450
+        assert await parked(store) == 0
+
+
 async def test_a_live_message_with_news_is_looked_at_anew(store: Store, clock: Clock) -> None:
     await accept(store, events.completed(operationId="op-other"), to=team())
     hold = Pause("destination:team/#team", 60, "is_archived", probe=True)
@@ -363,3 +407,92 @@ class TestRemovedChannels:
             await health.look()
 
         assert (await counts(store))["pending"] == 3
+
+
+class TestBacklog:
+    """More waits for the room than anybody reads message by message."""
+
+    async def gathered(self, store: Store, clock: Clock, waiting: int, kept: int) -> int:
+        await broken(store, 1)
+        for number in range(2, waiting + 1):
+            clock.advance(0.01)
+            await fill(store, number, number + 1)
+        assert await claim(store) == []
+        return await Admin(store).bundle_backlog(kept)
+
+    async def recovered(self, store: Store, clock: Clock) -> list[Delivery]:
+        clock.advance(61)
+        found = [await send(store)]
+        while found_now := await claim(store):
+            found += found_now
+            for delivery in found_now:
+                await store.mark_sending(delivery)
+                await store.complete(delivery, POSTED)
+        return found
+
+    async def test_only_so_many_wait_one_by_one(self, store: Store, clock: Clock) -> None:
+        moved = await self.gathered(store, clock, 180, 20)
+
+        assert moved == 160
+        assert await parked(store) == 20
+        assert (await counts(store))["held:backlog"] == 160
+
+    async def test_the_oldest_are_told_in_one_round_up_when_the_room_works_again(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await self.gathered(store, clock, 10, 4)
+
+        found = await self.recovered(store, clock)
+
+        (roundup,) = [delivery for delivery in found if delivery.kind == "roundup"]
+        assert roundup.event.document["kind"] == "backlog"
+        assert {row["id"] for row in roundup.event.document["entries"]} == {f"op-{number}" for number in range(1, 7)}
+        assert {one.event.subject for one in found} >= {"op-0", *(f"op-{number}" for number in range(7, 11))}
+
+    async def test_it_shows_each_run_as_it_is_by_then(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.completed(operationId="op-0"), to=room())
+        await fail(store, await claim_one(store))
+        await accept(store, events.progress(10, operationId="op-1"), to=room())
+        assert await claim(store) == []
+        assert await Admin(store).bundle_backlog(0) == 1
+        await accept(store, events.completed(operationId="op-1"), to=mail())
+
+        (roundup,) = [one for one in await self.recovered(store, clock) if one.kind == "roundup"]
+
+        assert [row["status"] for row in roundup.event.document["entries"]] == ["Completed"]
+
+    async def test_what_comes_later_joins_it_until_it_is_sent(self, store: Store, clock: Clock) -> None:
+        await self.gathered(store, clock, 5, 2)
+        await fill(store, 20, 25)
+        assert await claim(store) == []
+        assert await Admin(store).bundle_backlog(2) == 6  # the round-up waits as well
+        first = await self.recovered(store, clock)
+        await fill(store, 30, 31)
+        await fail(store, await claim_one(store))
+        await fill(store, 31, 33)
+        assert await claim(store) == []
+        assert await Admin(store).bundle_backlog(0) == 2
+
+        second = await self.recovered(store, clock)
+
+        assert [sum(one.kind == "roundup" for one in found) for found in (first, second)] == [1, 1]
+
+    async def test_edits_of_messages_that_stand_stay(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(1), to=team(post_after=0.0))
+        await send(store)
+        clock.advance(60)
+        await accept(store, events.progress(20), to=team())
+        await fail(store, await claim_one(store), Pause("destination:team/#team", 60, "is_archived", probe=True))
+        await accept(store, events.progress(30), to=team())
+        clock.advance(3)
+        assert await claim(store) == []
+
+        assert await Admin(store).bundle_backlog(0) == 0
+
+    async def test_housekeeping_does_it(self, store: Store, health: Health, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("relay.health.MOST_PARKED", 2)
+        await broken(store, 5)
+        for _ in range(HOUSEKEEPING):
+            await health.look()
+
+        assert (await parked(store), (await counts(store))["held:backlog"]) == (2, 3)

@@ -78,6 +78,11 @@ def overflow() -> Event:
     return told("overflow", datetime(2026, 3, 9, 7, 20, tzinfo=UTC), [*ATTENTION[:1], *DONE, *more, *RUNNING])
 
 
+def backlog() -> Event:
+    """What waited for a conversation that was broken."""
+    return told("backlog", datetime(2026, 3, 8, 19, 0, tzinfo=UTC), [*ATTENTION[:1], *DONE])
+
+
 def maximal() -> Event:
     """As many rows as there can be, of ordinary text."""
     rows = [each for group, count in ((ATTENTION, 42), (DONE, 25), (RUNNING, 32)) for each in several(count, group[0])]
@@ -92,7 +97,8 @@ def hostile() -> Event:
 
 
 DIGESTS = {"digest.daily": daily, "digest.weekly": weekly, "digest.empty": empty, "roundup.quiet": quiet,
-           "roundup.overflow": overflow, "digest.maximal": maximal, "digest.hostile": hostile}  # fmt: skip
+           "roundup.overflow": overflow, "roundup.backlog": backlog, "digest.maximal": maximal,
+           "digest.hostile": hostile}  # fmt: skip
 
 
 def render(renderer: Renderer, channel: str, name: str, language: str = "en") -> dict[str, Any]:

@@ -4,6 +4,7 @@
 -- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see plan.py).
 -- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms).
 --- @include "leases"
+--- @include "crowds"
 --- @include "limits"
 --- @include "removed"
 --- @include "overflow"
@@ -12,8 +13,6 @@
 --- @include "suppressions"
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local quiet = cjson.decode(ARGV[8] or '{}')
-local SCAN = 200
-local PARKED_FROM = 1000 -- ms: a shorter pause is waited for in the queue
 local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its workers
 
 if redis.call('ZSCORE', PULSES, worker) then pulse(worker, lease_ms) end
@@ -21,6 +20,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0,
 
 -- Obsolete once the run has ended.
 local PASSING = {['operation.progress'] = true, ['operation.stalled'] = true, ['operation.recovered'] = true}
+
+local function is_stalled(o, operation)
+  if o:get('away') then return o:get('watch:alarms') end -- as its own partition told (letters.lua, follow)
+  return not o:get('watch:alarms') or redis.call('SISMEMBER', STALLED, operation) == 1
+end
 
 local function stale_reason(id, kind, lane, seq, name, operation)
   local thread = redis.call('HMGET', thread_key(lane), 'waiting', 'posted_seq', 'posted_of')
@@ -35,13 +39,11 @@ local function stale_reason(id, kind, lane, seq, name, operation)
   if not converges(kind) and PASSING[name] then
     local o = operation_record(operation)
     if o:get('rank') == TERMINAL and o:get('seq') > seq then return 'the run is over' end
-    if name == 'operation.stalled' and o:get('watch:alarms') and redis.call('SISMEMBER', STALLED, operation) == 0 then
+    if name == 'operation.stalled' and not is_stalled(o, operation) then
       return 'it goes on again'
     end
   end
 end
-
-local function paused(scope) return math.max(paused_until(scope) - now, 0) end
 
 -- The pause of something broken is over: this delivery goes ahead to probe, and the others wait for its success.
 local function probe(scope)
@@ -85,9 +87,7 @@ end
 -- How long it waits (ms) and, where that is for something that is paused, for what.
 local function blocked_for(d)
   local limits = d.calls[d.edit and 'edit' or 'new']
-  d.scopes = {'destination:' .. d.destination .. '/' .. d.address}
-  if not d.calls.own then table.insert(d.scopes, 1, 'channel:' .. channel) end
-  for _, limit in ipairs(limits) do d.scopes[#d.scopes + 1] = 'limit:' .. limit[1] end
+  d.scopes = scopes_of(channel, d.destination, d.address, d.calls.own, limits)
   for _, scope in ipairs(d.scopes) do
     local wait = paused(scope)
     if wait > 0 then return wait, scope end
@@ -223,7 +223,7 @@ local answer, ids = {''}, {}
 local sets = {}
 for i, urgency in ipairs(URGENCIES) do sets[i] = due_key(channel, urgency) end
 for _, set in ipairs(sets) do
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, SCAN)) do
+  for _, id in ipairs(candidates(set, channel, quiet)) do
     if #ids >= n then break end
     local taken = claim(id, set)
     if taken then

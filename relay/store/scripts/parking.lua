@@ -1,7 +1,9 @@
 #!lua flags=allow-oom
--- parking: what waits for something broken, or for a channel that is gone, is given up in the end.
--- KEYS[1] the ledger. ARGV from 3: verb, arguments. Answers how many were given up; `most` of them, and there are more.
+-- parking: what waits for something broken, or for a channel that is gone, is told together where it is too much, and
+-- given up in the end.
+-- KEYS[1] the ledger. ARGV from 3: verb, arguments. Answers with how many that was done; `most` of them, and there are more.
 --- @include "parking"
+--- @include "backlog"
 local verbs = {}
 
 -- All places are to be looked at: pauses were lifted.
@@ -21,6 +23,20 @@ function verbs.expire(max_age, most)
       if scope:sub(1, #REMOVED) == REMOVED then bury_removed(id) else bury(id, 'paused_too_long', reason) end
     end
     done = done + #old
+  end
+  return done
+end
+
+-- So many wait in each place; the oldest of the others go into a round-up. LOOKED: where none of these can, they wait.
+local LOOKED = 2000
+function verbs.gather(kept, most)
+  local done = 0
+  for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do
+    local excess = math.min(redis.call('ZCARD', parked_key(place)) - kept, most - done)
+    for _, id in ipairs(excess > 0 and redis.call('ZRANGE', parked_key(place), 0, LOOKED - 1) or {}) do
+      if excess <= 0 then break end
+      if move_to_backlog(id) then done, excess = done + 1, excess - 1 end
+    end
   end
   return done
 end

@@ -111,7 +111,8 @@ local function adopt(request, spec)
   -- An outcome in it would have called people as a new message. An edit calls nobody.
   if calls and calls ~= '' then
     local o, id = operation_record(spec.operation), request.id .. '-call'
-    local body = o:get('doc:' .. calls) or redis.call('HGET', thread, 'call')
+    local run, call = (redis.call('HGET', thread, 'call') or ''):match('^(%d+) (.*)$')
+    local body = o:get('doc:' .. calls) or run and tonumber(run) == o:number('retry') and call
     if body then -- else its documents are gone
       redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
       spec.kind, spec.name, spec.event, spec.lane = 'reply', calls, id, replies_of(request.lane)

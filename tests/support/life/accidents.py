@@ -41,6 +41,7 @@ async def befall(world: World, process: Process) -> None:
             kept = pick.sample(sorted(ADDRESSES), pick.choice([3, 6]))
             await admin.announce({name: ADDRESSES[name] for name in kept})
         case 11:
+            await admin.bundle_backlog(pick.choice([0, 2, 10]))
             await admin.expire_parked(MAX_PAUSED)
         case 12:
             await _look_at_the_dead(world, admin)

@@ -1,11 +1,11 @@
 -- Boxes: entries that are told together.
--- A box is one stretch of time at one address: a digest's window, quiet hours, or new messages above the cap. The box of
--- a digest or of quiet hours has a delivery of the same id, made with it and due at its end. Its first claim seals it:
+-- A box is one stretch of time at one address: a digest's window, quiet hours, the backlog of something broken, or new
+-- messages above the cap. All but the last have a delivery of the same id, made with it and due at its end. Its first claim seals it:
 -- nothing joins it any more, so every attempt tells the same, and what comes later goes into the next one.
 --- @include "deliveries"
 --- @include "records"
 local BOX_KEPT = 40 * DAY -- longer than a dead letter, which needs its entries
-local OF_BOX = {digest = 'digest', quiet = 'roundup'}
+local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup'}
 
 local function box_key(box) return P .. 'box:' .. box end
 local function entries_key(box) return P .. 'entries:' .. box end
@@ -95,7 +95,7 @@ local seal
 do
 
 -- Not everything that a run did in quiet hours came by here: what passed them, or what no rule or gate let through. In
--- the morning it is told as it is then. Of more runs than anybody reads the rest stays as it was put in.
+-- the morning it is told as it is then; so is a backlog. Of more runs than anybody reads the rest stays as it was put in.
 local MOST_REFRESHED = 5000
 local function refresh_entries(box)
   for i, operation in ipairs(redis.call('HKEYS', entries_key(box))) do
@@ -108,7 +108,7 @@ end
 -- What the digests before amounted to becomes part of the box, so that it is the same at every attempt.
 function seal(box, destination, address)
   if redis.call('HSETNX', box_key(box), 'sealed', now) == 0 then return end
-  if redis.call('HGET', box_key(box), 'kind') == 'quiet' then refresh_entries(box) end
+  if redis.call('HGET', box_key(box), 'kind') ~= 'digest' then refresh_entries(box) end
   local past = redis.call('HGETALL', digests_key(destination, address))
   for i = 1, #past, 2 do redis.call('HSET', box_key(box), 'was:' .. past[i], past[i + 1]) end
 end

@@ -74,7 +74,7 @@ function upsert_live(plan, target, o, seq, t, body)
   if t[6] ~= standing or tonumber(t[5]) ~= target.min_interval or (t[7] or '') ~= calls then
     redis.call('HSET', thread, 'spec', standing, 'interval', target.min_interval, 'calls', calls)
     -- Its documents are in another partition, where a new run may have begun by then.
-    if calls ~= '' and o:get('away') then redis.call('HSET', thread, 'call', body) end
+    if calls ~= '' and o:get('away') then redis.call('HSET', thread, 'call', plan.retry .. ' ' .. body) end
   end
   if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
   if beneath then

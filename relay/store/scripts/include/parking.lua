@@ -19,13 +19,24 @@ end
 
 local function place_of(channel, scope) return channel .. ' ' .. scope end
 
-local function park(id, set, channel, scope, created, till)
+local STRETCH = 1000 -- so many go into one command
+
+-- created: of each of them.
+local function park_many(ids, set, channel, scope, created, till)
   local place = place_of(channel, scope)
-  redis.call('ZREM', set, id)
-  redis.call('ZADD', parked_key(place), created, id)
-  redis.call('HSET', delivery_key(id), 'parked', place)
+  for first = 1, #ids, STRETCH do
+    local last, rows = math.min(first + STRETCH - 1, #ids), {}
+    for i = first, last do
+      rows[#rows + 1], rows[#rows + 2] = created[i], ids[i]
+      redis.call('HSET', delivery_key(ids[i]), 'parked', place)
+    end
+    redis.call('ZREM', set, unpack(ids, first, last))
+    redis.call('ZADD', parked_key(place), unpack(rows))
+  end
   redis.call('ZADD', PARKING, 'LT', till + RECHECK, place) -- later than the probe, which stays in the queue
 end
+
+local function park(id, set, channel, scope, created, till) park_many({id}, set, channel, scope, {created}, till) end
 
 -- What waits because the newest configuration does not have whom it is for (removed.lua).
 local REMOVED = 'removed:'
