@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -112,11 +113,15 @@ class WatchdogTick:
     ) -> tuple[DueRun, float] | None:
         """When to check again; None where the check raised an alarm, or failed and is soon tried again."""
         try:
-            alert = decide(due.run, settings, now, grace=now < grace_until)
+            run, history = due.run, await self._runs.history(due.operation) if due.run.batch else ()
+            if run.batch:
+                run = replace(run, heard=max(run.heard, await self._runs.members_heard(history, now)), phase="")
+            alert = decide(run, settings, now, grace=now < grace_until)
             if alert:
-                await self._ingest(event_of(alert, due.run, await self._runs.history(due.operation), now))
+                history = history or await self._runs.history(due.operation)
+                await self._ingest(event_of(alert, due.run, history, now))
                 return None  # accepted or outdated: either way the store sets the next check
-            return due, next_look(due.run, settings, now, grace_until)
+            return due, next_look(run, settings, now, grace_until)
         except StoreUnavailable:
             return None  # the tick's next step meets it too, and reports it
         except Exception as error:  # noqa: BLE001 - one run's documents must not cost the others their watch

@@ -92,4 +92,5 @@ class Run:
     estimate_moves: int = 0
     deadline: float | None = None
     alarms: Alarms = Alarms()
+    batch: bool = False  # several operations submitted together: what is heard of its members is its life as well
     kept: str | None = None  # the text that the alarms were read from, if it says more or less than they do

@@ -151,7 +151,8 @@ def next_look(run: Run, settings: Watchdog, now: float, grace_until: float = 0.0
     if was.open:
         moments += [was.open[was.shown].at + after for after in settings.remind]
     coming = [moment for moment in (*moments, grace_until) if moment > now]
-    return min((*coming, now + (SELDOM if was.open else SOON)))  # of a stalled one, whatever happens is seen at once
+    # What happens to a stalled run is seen at once, but not what happens to the members of a batch.
+    return min((*coming, now + (SELDOM if was.open and not run.batch else SOON)))
 
 
 def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Event:
@@ -159,9 +160,12 @@ def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Ev
 
     InvalidEvent if what its documents say together makes no sense.
     """
-    merged = {name: value for name, value in merge_documents(history).items() if name not in LEFT_OUT}
+    stated = merge_documents(history)
+    merged = {name: value for name, value in stated.items() if name not in LEFT_OUT}
     own = next((event.own_id for event in reversed(history) if event.own_id), run.subject)
-    if own != run.subject:
+    if run.batch:
+        merged, own = _as_operation(stated.get("batch", {})), run.subject
+    elif own != run.subject:
         merged["originalOperationId"] = run.subject
     status = "Stalled" if alert.name == "operation.stalled" else "Running"
     operation = {**merged, "operationId": own, "status": status, "retryNumber": run.retry}
@@ -173,8 +177,15 @@ def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Ev
     unchanged = {name: round(getattr(run, name) * 1000) for name in alert.depends}
     was = run.alarms.dump() if run.kept is None else run.kept
     watch = {"was": was, "becomes": alert.alarms.dump(), "open": bool(alert.alarms.open), **unchanged}
+    watch |= {"batch": True} if run.batch else {}
     spaces = history[-1].spaces if history else {}
     return replace(parse(document, source=SOURCE, received_at=when), watch=watch, spaces=spaces)
+
+
+def _as_operation(batch: Document) -> dict[str, Any]:
+    """A batch by the words of an operation: its name, and where people look."""
+    named = {"operationName": batch.get("batchName"), "trackingUrl": batch.get("trackingUrl")}
+    return {key: value for key, value in named.items() if value}
 
 
 LEFT_OUT = {*ENVELOPE, "phase", "results", "error", "cancellation", "batch", "stalled", "recovered"}

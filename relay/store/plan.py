@@ -100,9 +100,13 @@ def accept_arguments(
         plan["rank"] = int(OVER) if terminal else RANKS[event.name]
     if event.watch:
         plan["watch"] = dict(event.watch)
+        if event.watch.get("batch"):  # its message goes on to show what is done: the alarm stands below it
+            del plan["rank"]
     elif event.name == "batch.operation.completed" and event.operation and event.operation.status != "Running":
         plan["over"] = [operation(event.own_id, event.space(event.own_id)), _stated_retry(event)]
-    elif not event.about_batch and plan.get("rank", 2) < 2:
+    if event.name == "batch.started":  # one of which members' ends alone are reported may never report its own
+        plan["run"] = 1
+    elif not event.watch and not event.about_batch and plan.get("rank", 2) < 2:
         plan |= {"run": 1} | _times(event)
     plan |= _begun(event) | _progress(event) | _as_stated(event) | _spaces(event)
     if partitions > 1:

@@ -6,19 +6,22 @@ from dataclasses import dataclass
 
 import structlog
 
-from relay.domain.events import Event
+from relay.domain.events import TERMINAL, Event
 from relay.domain.faults import own_line
+from relay.domain.json_access import rows
 from relay.domain.parsing import load
 from relay.domain.runs import Alarms, Run
 from relay.store.client import call
-from relay.store.keys import TICKS
+from relay.store.keys import TICKS, operation
+from relay.store.plan import OVER
 from relay.store.queue import Store
-from relay.store.records import documents_of, values_in
+from relay.store.records import documents_of, values_in, values_of
 
 log = structlog.get_logger(__name__)
 
 RETENTION = 30 * 86_400.0
 AWAY = 120.0  # seconds without a tick of any process after which relay was away
+MOST_MEMBERS = 1000  # of a batch that are asked about
 PAUSE = 20.0  # seconds for which a run that was given out is not given again: less than between two ticks
 
 
@@ -115,6 +118,35 @@ class Runs:
         row = await call(self._store.redis.hgetall(self._store.partitions.of(operation).key(f"operation:{operation}")))
         return tuple(load(document) for document in documents_of(row))
 
+    async def members_heard(self, history: Sequence[Event], now: float) -> float:
+        """When any member of the batch that these events are of was heard of last; `now` where all are over.
+
+        Looked up, and not kept with the batch: so it costs their events nothing.
+        """
+        members = {member: over for event in history for member, over in _members(event)}
+        if not members:
+            return 0.0
+        own = history[-1].space(history[-1].subject)
+        names = [[operation(member, space) for space in dict.fromkeys((own, ""))] for member in members]
+        async with self._store.redis.pipeline(transaction=False) as pipeline:
+            for name in (name for pair in names for name in pair):
+                pipeline.hget(self._store.partitions.of(name).key(f"operation:{name}"), "state")
+            packed = iter(await call(pipeline.execute()))
+        states = [[values_of("state", next(packed)) for _ in pair] for pair in names]
+        meant = [next(filter(None, pair), {}) for pair in states]  # another tenant's may have the plain name
+        if all(over or state.get("rank") == OVER for over, state in zip(members.values(), meant, strict=True)):
+            return now
+        return max(float(state.get(name, 0)) / 1000 for state in meant for name in ("last", "watch:heard"))
+
+
+def _members(event: Event) -> list[tuple[str, bool]]:
+    """The batch's members, as far as one event names them, and whether it says that they are over."""
+    listed = rows(event.batch.document.get("operations"))[:MOST_MEMBERS] if event.batch else []
+    members = [(row.get("operationId"), row.get("status") in TERMINAL) for row in listed]
+    if event.operation:
+        members.append((event.own_id, event.operation.terminal))
+    return [(member, over) for member, over in members if isinstance(member, str) and member]
+
 
 def run_of(row: Sequence[bytes | None]) -> Run:
     """A run from the packed fields of its operation (relay/store/records.py)."""
@@ -137,6 +169,7 @@ def run_of(row: Sequence[bytes | None]) -> Run:
         estimate_moves=int(text["watch:moves"] or 0),
         deadline=seconds("watch:deadline"),
         alarms=alarms,
+        batch=bool(text["seq:batch.started"] or text["seq:batch.operation.completed"]),
         kept=text["watch:alarms"],
     )
 

@@ -192,10 +192,13 @@ async def test_an_alarm_that_could_not_be_delivered_in_time_is_not_told_of_a_run
     assert (await Admin(store).ledger()).counts["superseded"] == 1
 
 
-async def test_batches_are_not_watched(store: Store, watch: Runs) -> None:
-    await store.accept(events.event_of(events.seed("submit-batch.response") | {"event": "batch.started"}), [])
+async def test_a_batch_is_watched_until_its_end_and_known_as_one(store: Store, watch: Runs) -> None:
+    submitted = events.seed("submit-batch.response")
+    await store.accept(events.event_of(submitted | {"event": "batch.started"}), [])
+    assert (await the_run(watch)).batch
 
-    assert (await watch.due(10)).runs == []
+    await store.accept(events.event_of(submitted | {"event": "batch.completed"}), [])
+    assert await store.redis.zcard("{relay}:watch") == 0
 
 
 async def test_after_thirty_days_nobody_looks(store: Store, watch: Runs, clock: Clock) -> None:

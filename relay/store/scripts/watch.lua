@@ -125,7 +125,7 @@ function verbs.finished(at)
   redis.call('HSET', P .. 'ticks', 'reconciled', at)
 end
 
--- The runs of one project among n, from place `from` on, that were not heard of for `quiet` ms. Answers {looked at,
+-- The runs, but no batches, of one project among n, from place `from` on, that were not heard of for `quiet` ms. Answers {looked at,
 -- run …}, each with the ms since which it has waited and what it is. What moves between two pages, the next round sees.
 function verbs.unheard(from, n, quiet, platform, tenant, project)
   local found = redis.call('ZRANGE', WATCH, from, from + n - 1)
@@ -134,7 +134,8 @@ function verbs.unheard(from, n, quiet, platform, tenant, project)
     local o = operation_record(operation)
     o:read({'state', 'run', 'facts'})
     local heard, id = o:number('watch:heard'), o:get('id')
-    if heard and id and now - heard >= tonumber(quiet) and (o:get('fact:tenant') or tenant) == tenant
+    local batch = o:get('seq:batch.started') or o:get('seq:batch.operation.completed')
+    if heard and id and not batch and now - heard >= tonumber(quiet) and (o:get('fact:tenant') or tenant) == tenant
       and (o:get('fact:project') or project) == project and (o:get('fact:platform') or platform) == platform then
       local since = math.max(heard, o:number('watch:asked') or 0)
       answer[#answer + 1] = {operation, since, o.known.state, o.known.run, o.known.facts}

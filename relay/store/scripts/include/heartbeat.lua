@@ -82,8 +82,10 @@ function record_alarm(o, plan, body)
   o:set('kept', now)
   o.renewed = true
   o:set('watch:alarms', plan.watch.becomes)
-  o:set('doc:' .. plan.name, body)
-  o:set('seq:' .. plan.name, seq)
+  if plan.rank then -- else no message is made from it (plan.py)
+    o:set('doc:' .. plan.name, body)
+    o:set('seq:' .. plan.name, seq)
+  end
   redis.call(plan.watch.open and 'SADD' or 'SREM', STALLED, plan.operation)
   return seq
 end

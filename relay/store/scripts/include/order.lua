@@ -11,6 +11,7 @@ end
 
 -- Is this older than what is known? Terminal beats running, a percentage never goes back, inside one retry.
 local function late(plan, was)
+  if plan.watch and was.rank == TERMINAL then return true end
   if not plan.rank or not was.rank then return false end
   if plan.retry ~= was.retry then return plan.retry < was.retry end
   if plan.rank < TERMINAL and was.rank == TERMINAL then return true end

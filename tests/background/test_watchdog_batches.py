@@ -1,0 +1,138 @@
+"""A batch that goes silent: told below its message, once, and withdrawn when it or a member of it is heard of again."""
+
+from typing import Any
+
+from relay.config import parse_config
+from relay.domain.events import Event
+from relay.domain.spaces import Space
+from relay.store.admin import Admin
+from relay.store.reconciliation import ReconciliationState
+from relay.store.runs import Runs
+from tests.support import events
+from tests.support.configuration import CHANNELS, GOOD, SECRETS
+from tests.support.queue import send
+from tests.support.runs import HOUR, MINUTE, Watched, iso
+
+MEMBERS = ("op-1", "op-2", "op-3")
+
+
+def batch(relay: Watched, name: str, **parts: Any) -> Event:
+    document = {
+        "batchId": "b-1",
+        "batchName": "Month end",
+        "trackingUrl": "https://app.example.com/batches/b-1",
+        "operations": [{"operationId": member, "status": "Pending"} for member in MEMBERS],
+    }
+    return events.event_of({"event": name, "timestamp": iso(relay.clock()), "batch": document, **parts})
+
+
+def member_done(relay: Watched, member: str) -> Event:
+    return batch(relay, "batch.operation.completed", operation={"operationId": member, "status": "Completed"})
+
+
+async def test_a_silent_batch_is_told_once_and_withdrawn_when_it_goes_on(relay: Watched) -> None:
+    await relay.happens(batch(relay, "batch.started"))
+    await relay.passes(16 * MINUTE)
+    await relay.happens(member_done(relay, "op-1"))
+    await relay.passes(MINUTE)
+
+    assert relay.words == ["stalled silent", "recovered silent"]
+    stalled = relay.told[0]
+    assert (stalled.subject, stalled.status) == ("b-1", "Stalled")
+    assert stalled.operation is not None
+    assert stalled.operation.name == "Month end"
+    assert stalled.operation.document["trackingUrl"] == "https://app.example.com/batches/b-1"
+
+
+async def test_its_members_events_are_its_life(relay: Watched) -> None:
+    await relay.happens(batch(relay, "batch.started"))
+    for percentage in range(10, 60, 10):
+        await relay.progress(percentage, operationId="op-2", batchId="b-1")
+        await relay.passes(10 * MINUTE)
+
+    assert relay.words == []
+    await relay.ends(operationId="op-2", batchId="b-1")
+    await relay.passes(16 * MINUTE)
+    assert [(event.subject, words) for event, words in zip(relay.told, relay.words, strict=True)] == [
+        ("b-1", "stalled silent")
+    ]
+
+
+async def test_a_member_that_is_heard_of_withdraws_its_alarm(relay: Watched) -> None:
+    await relay.happens(batch(relay, "batch.started"))
+    await relay.passes(16 * MINUTE)
+    await relay.progress(10, operationId="op-3", batchId="b-1")
+    await relay.passes(6 * MINUTE)
+
+    assert relay.words == ["stalled silent", "recovered silent"]
+
+
+async def test_reminders_and_the_end(relay: Watched) -> None:
+    await relay.happens(batch(relay, "batch.started"))
+    await relay.passes(HOUR)
+    await relay.happens(batch(relay, "batch.completed", status="Completed"))
+    await relay.passes(3 * HOUR, every=MINUTE)
+
+    assert relay.words == ["stalled silent", "stalled silent 1"]
+    assert await relay.store.redis.exists("{relay}:watch", "{relay}:stalled") == 0
+
+
+async def test_it_stands_below_the_message_of_the_batch_which_goes_on_to_show_what_is_done(relay: Watched) -> None:
+    told = GOOD.replace("[operation.*]\n    priorities: [High, Critical]", '["operation.*", "batch.*"]')
+    relay.config = parse_config(told + "watchdog: {}\n", env=SECRETS, channels=CHANNELS)
+    await relay.happens(batch(relay, "batch.started"))
+    relay.clock.advance(60)
+    root = await send(relay.store)
+    await relay.passes(16 * MINUTE)
+
+    alarm = await send(relay.store)
+
+    assert (root.kind, root.event.name) == ("live", "batch.started")
+    assert (alarm.kind, alarm.event.name, alarm.lane) == ("reply", "operation.stalled", root.lane + "/replies")
+    assert alarm.thread == {"channel": "C1", "ts": "1.1"}
+    assert [event.name for event in await Runs(relay.store).history(await due_name(relay))] == ["batch.started"]
+    assert (await Admin(relay.store).ledger()).imbalance == 0
+
+
+async def due_name(relay: Watched) -> str:
+    (name,) = await relay.store.redis.zrange("{relay}:watch", 0, -1)
+    return str(name.decode())
+
+
+async def test_an_alarm_after_its_end_is_late(relay: Watched) -> None:
+    """Two processes may look at once: one is told of the end, and the other was slower."""
+    await relay.happens(batch(relay, "batch.started"))
+    await relay.passes(15 * MINUTE)
+    await relay.passes(30)
+    (alarm,) = relay.told
+    await relay.happens(batch(relay, "batch.completed", status="Completed"))
+
+    assert (await relay.happens(alarm)).status in ("late", "duplicate")
+    assert relay.words == ["stalled silent"]
+
+
+async def test_one_whose_members_are_all_over_hangs_no_more_though_its_end_is_not_told(relay: Watched) -> None:
+    await relay.happens(batch(relay, "batch.started"))
+    for member in MEMBERS:
+        await relay.progress(50, operationId=member, batchId="b-1")
+        await relay.ends(operationId=member, batchId="b-1")
+    await relay.passes(HOUR)
+
+    assert relay.words == []
+
+
+async def test_one_that_reports_the_ends_of_its_members_alone_is_not_watched(relay: Watched) -> None:
+    await relay.happens(member_done(relay, "op-1"))
+    await relay.passes(HOUR)
+
+    assert relay.words == []
+
+
+async def test_a_batch_is_no_operation_that_the_platform_could_be_asked_about(relay: Watched) -> None:
+    await relay.happens(batch(relay, "batch.started"))
+    await relay.progress(10, operationId="op-9")
+    relay.clock.advance(HOUR)
+
+    silent = await ReconciliationState(relay.store).unheard(600.0, 10, Space("", "tenant-1", "project-1"))
+
+    assert [run.operation for run in silent] == ["op-9"]
