@@ -75,7 +75,7 @@ async def open_store(redis_server: RedisServer, clock: Clock) -> AsyncIterator[C
 
     await open_one().redis.flushall()
     yield open_one
-    ledger = await Admin(opened[0]).ledger()
+    ledger = await Admin(opened[-1]).ledger()
     assert ledger.imbalance == 0
     assert {name.removeprefix("held:") for name in ledger.counts if name.startswith("held:")} <= set(WHY["held"])
     for store in opened:

@@ -126,7 +126,12 @@ class Admin:
         subject, name = await self._named(subject, space)
         row = await self._operation(name)
         logs = await self._each(lambda key: self._redis.lrange(key(f"log:{name}"), 0, -1))
-        lines = [line for log in logs for packed in log for line in lines_of(packed)]
+        own = (
+            self._partitions.of(name).number if name else 0
+        )  # first: what others did at the same moment follows from it
+        lines = [
+            line for log in (logs[own], *logs[:own], *logs[own + 1 :]) for packed in log for line in lines_of(packed)
+        ]
         facts = values_in(row.get(field.encode()) for field in FIELDS)
         if not lines and facts.keys() <= {"apart"}:
             return None

@@ -44,7 +44,23 @@ class Bundles:
     async def event(self, bundle: str) -> Event:
         """What a claimed bundle holds, as the event of its delivery."""
         fields = await self._fields(bundle)
+        if fields.get("kind") == "quiet" and "refreshed" not in fields:
+            await self._refresh(bundle)
         return event_of(bundle, fields, await self._entries(bundle))
+
+    async def _refresh(self, bundle: str) -> None:
+        """Bring the entries up to date whose operations live elsewhere."""
+        where = self._partitions.of(bundle)
+        names = [name.decode() for name in await call(self._redis.hkeys(where.key(f"entries:{bundle}")))]
+        words: list[str | bytes] = []
+        for partition in self._partitions:
+            theirs = [name for name in names if partition is not where and self._partitions.of(name) is partition]
+            flat = iter(await partition.run("letters", ("words", *theirs)) if theirs else ())
+            words += [
+                part for name, facts, entry in zip(theirs, flat, flat, strict=False) for part in (name, facts, entry)
+            ]
+        if words:
+            await where.run("letters", ("refresh", bundle, *words))
 
     async def preview(self, target: Target, window: Window) -> Event:
         """What this window's digest would say now; nothing is closed and nothing sent."""

@@ -50,7 +50,7 @@ messages there, whatever they are of, are made in one place (relay/store/letters
                                            of reason, at, address, detail
     {relay}:bounces:<sha1>         zset    of an address: the deliveries that its server refused → ms; for 14 days
     {relay}:box:<id>               hash    a bundle: kind (digest, quiet, overflow), from, to,
-                                           sealed, held, was:* (the digests before); the id is its delivery's
+                                           sealed, held, refreshed, was:* (the digests before); the id is its delivery's
     {relay}:entries:<id>           hash    operation → its newest state in a few words (JSON, relay/domain/summaries.py)
     {relay}:digests:<sha1>         hash    of a destination's address: last (the newest digest's figures), and how many
                                            runs a day completed and failed (c:<day>, f:<day>)

@@ -9,7 +9,6 @@ from relay.store import keys
 from relay.store.client import Scripts
 
 MOST = 256
-PATIENCE = 0.5  # seconds that those that answer wait for one that does not
 QUIET = ("claim", "pulse")  # scripts that make nothing due which was not
 Result = TypeVar("Result")
 
@@ -37,9 +36,11 @@ class Partition:
 class Partitions(Sequence[Partition]):
     """All of them; the first also has what the others need not have."""
 
-    def __init__(self, scripts: Scripts, number: int) -> None:
+    def __init__(self, scripts: Scripts, number: int, patience: float | None = None) -> None:
+        """`patience`: seconds that those that answer wait for one that does not; None where all are on one server."""
         if not 1 <= number <= MOST:
             raise ValueError(f"{number} partitions; there can be 1 to {MOST}")
+        self.patience = patience
         self.away: dict[int, str] = {}  # those that did not answer the last pulse, and why
         self._all = [Partition(scripts, index, number) for index in range(number)]
 
@@ -74,8 +75,8 @@ class Partitions(Sequence[Partition]):
         """As `each`, and why it failed in those that were thought to be there."""
         tasks = {partition.number: asyncio.ensure_future(act(partition)) for partition in self.present}
         try:
-            await some_done(tasks.values())
-            outcomes = {number: outcome_of(task) for number, task in tasks.items()}
+            await self.some_done(tasks.values())
+            outcomes = {number: self.outcome_of(task) for number, task in tasks.items()}
         finally:
             for task in tasks.values():
                 task.cancel()
@@ -84,19 +85,21 @@ class Partitions(Sequence[Partition]):
             raise failures[0]
         return outcomes
 
+    async def some_done(self, tasks: Collection[asyncio.Future[Any]]) -> None:
+        """Wait for all; but once one is done, not for long."""
+        _, pending = await asyncio.wait(tasks, timeout=self.patience)
+        if len(pending) == len(tasks):
+            await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
 
-async def some_done(tasks: Collection[asyncio.Future[Any]]) -> None:
-    """Wait for all; but once one is done, not for long."""
-    _, pending = await asyncio.wait(tasks, timeout=PATIENCE)
-    if len(pending) == len(tasks):
-        await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+    def outcome_of(self, task: asyncio.Future[Any]) -> Any:
+        """What it gave, or the StoreUnavailable with which it failed, or that it has not ended."""
+        if not task.done():
+            return self.silence
+        try:
+            return task.result()
+        except StoreUnavailable as error:
+            return error
 
-
-def outcome_of(task: asyncio.Future[Any]) -> Any:
-    """What it gave, or the StoreUnavailable with which it failed, or that it has not ended."""
-    if not task.done():
-        return StoreUnavailable(f"Redis: no answer within {PATIENCE:g} s")
-    try:
-        return task.result()
-    except StoreUnavailable as error:
-        return error
+    @property
+    def silence(self) -> StoreUnavailable:
+        return StoreUnavailable(f"Redis: no answer within {self.patience:g} s")

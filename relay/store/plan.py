@@ -140,7 +140,8 @@ def link(event: Event, partitions: int) -> tuple[str, str, bytes] | None:
     if where == here:
         return None
     stated = {"operation": name, "own": own, "retry": event.retry, "stated": _stated_retry(event), "home": f"{here}"}
-    return own, _json(stated), _facts(event, {})
+    space = event.space(event.own_id)
+    return own, _json(stated | _if_any(spaces=space and [[operation(event.own_id), space]])), _facts(event, {})
 
 
 def _spaces(event: Event) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.errors import StoreUnavailable
 from relay.store.letters import Letters
-from relay.store.partitions import Partitions, outcome_of, some_done
+from relay.store.partitions import Partitions
 
 
 class Pulses:
@@ -28,10 +28,10 @@ class Pulses:
             self._under_way[partition.number] = asyncio.create_task(beat)
         tasks = dict(sorted(self._under_way.items()))  # others may give one meanwhile
         # One that was late the last time is not waited for again.
-        await some_done([tasks[partition.number] for partition in fresh] or [*tasks.values()])
+        await self._partitions.some_done([tasks[partition.number] for partition in fresh] or [*tasks.values()])
         answers, away = dict[int, Any](), dict[int, str]()
         for number, task in tasks.items():
-            outcome = outcome_of(task)
+            outcome = self._partitions.outcome_of(task)
             if not isinstance(outcome, StoreUnavailable):
                 answers[number] = outcome
             elif task.done():

@@ -25,7 +25,7 @@ from relay.store.client import Durability, Promise, Scripts, call, connect, refu
 from relay.store.cluster import Act
 from relay.store.inspection import inspect
 from relay.store.letters import Letters
-from relay.store.owners import at_owner
+from relay.store.owners import at_owner, is_cluster
 from relay.store.partitions import Partition, Partitions
 from relay.store.pulses import Pulses
 from relay.store.records import FIELDS, values_in
@@ -35,7 +35,8 @@ from relay.store.turns import Turns
 log = structlog.get_logger(__name__)
 
 LEASE = 30.0
-FETCH = 0.4  # seconds that a claim waits for what lives in another partition; less than it is waited for itself
+PATIENCE = 0.5  # seconds that a Cluster's nodes which answer wait for one that does not
+FETCH = 0.8  # the part of it for what a claim needs from other partitions: less than the claim itself has
 LATER = 1000  # ms until what could not be fetched is claimed again
 MAX_PAUSED = 3 * 86_400.0  # seconds that a delivery waits for something broken
 FACTS = (*LASTING, AUDIENCE, PRESSED, "platform", "tenant", "project", "batch")
@@ -81,7 +82,9 @@ class Store:
         self.lease = lease
         self.promise = Promise("memory")
         self._worker = worker
-        self.partitions = Partitions(scripts or Scripts(redis, clock), partitions)
+        self.partitions = Partitions(
+            scripts or Scripts(redis, clock), partitions, PATIENCE if is_cluster(redis) and partitions > 1 else None
+        )
         self.bundles = Bundles(redis, self.partitions)
         self._letters = Letters(self.partitions, lambda: self.promise.replicas)
         self._pulses = Pulses(self.partitions, self._letters, worker, lease)
@@ -199,7 +202,7 @@ class Store:
         with handling():
             linked = plan.link(event, len(self.partitions))
         run = await self._link(*linked) if linked else None
-        if linked and run is None:
+        if linked and run != event.retry:  # it has another number by now, or is no retry
             return Accepted("elsewhere")
         with handling():
             name = keys.operation(event.subject, event.space(event.subject))
@@ -323,12 +326,17 @@ class Store:
     async def _read(self, partition: Partition, row: list[Any]) -> Delivery | None:
         """A claimed delivery; None for one that was given back."""
         try:
-            bundle = plan.bundle_of(row)
-            if plan.operation_of(row) and not await self._fetched(row, partition):
-                return None
-            return plan.delivery(row, await self.bundles.event(bundle) if bundle else None)
-        except StoreUnavailable:
-            raise
+            async with asyncio.timeout(self.partitions.patience and self.partitions.patience * FETCH):
+                bundle = plan.bundle_of(row)
+                if plan.operation_of(row) and not await self._fetched(row, partition):
+                    return None
+                return plan.delivery(row, await self.bundles.event(bundle) if bundle else None)
+        except (StoreUnavailable, TimeoutError):
+            if len(self.partitions) == 1:
+                raise
+            # What it is made from may live in another partition, which is away: its neighbours do not wait for that.
+            await self._give_back(partition, row, delay=LATER)
+            return None
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
             fault, line = type(error).__name__, own_line(error)
             log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=line)
@@ -338,23 +346,20 @@ class Store:
     async def _fetched(self, row: list[Any], partition: Partition) -> bool:
         """Put into a claimed delivery what it is made from, where its operation lives elsewhere.
 
-        False: it is given back. That partition is away, or a new run has begun there, of which this one is still to
-        hear.
+        False: it is given back, for a new run has begun there, of which this partition is still to hear.
         """
         source = self.partitions.of(plan.operation_of(row))
-        release = {"verb": "release", "id": row[0].decode(), "lease": row[1].decode()}
-        try:
-            async with asyncio.timeout(FETCH):
-                fields = await call(self.redis.hgetall(source.key(f"operation:{plan.operation_of(row)}")))
-        except (StoreUnavailable, TimeoutError):  # its neighbours do not wait for that
-            await self._settles[partition.number].submit(json.dumps(release | {"delay": LATER}))
-            return False
+        fields = await call(self.redis.hgetall(source.key(f"operation:{plan.operation_of(row)}")))
         if plan.of_another_run(row, fields):
             await asyncio.wait(self._letters.carry(source, [partition.number]))
-            await self._settles[partition.number].submit(json.dumps(release))
+            await self._give_back(partition, row)
             return False
         row[10] = plan.documents(row, fields)
         return True
+
+    async def _give_back(self, partition: Partition, row: list[Any], **details: int) -> None:
+        request = {"verb": "release", "id": row[0].decode(), "lease": row[1].decode(), **details}
+        await self._settles[partition.number].submit(json.dumps(request))
 
     async def _put_aside(self, name: str, lease: str, error: str) -> None:
         """Give back what could not be read: another release may read it later. Too often, and it is a dead letter."""

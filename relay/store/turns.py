@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from relay.errors import StoreUnavailable
-from relay.store.partitions import PATIENCE, Partition, Partitions
+from relay.store.partitions import Partition, Partitions
 
 
 @dataclass(slots=True)
@@ -40,7 +39,7 @@ class Turns:
             if number in without:
                 continue
             if turn.late and not turn.late.done():
-                rest.append(PATIENCE)
+                rest.append(self._partitions.patience or 0.0)
             elif idle and clock < turn.until and turn.changes == partition.changes:
                 rest.append(turn.until - clock)
             else:
@@ -54,7 +53,7 @@ class Turns:
         turn.changes, turn.late = partition.changes, None
         task = asyncio.ensure_future(question())
         try:
-            await asyncio.wait([task], timeout=PATIENCE if len(self._turns) > 1 else None)
+            await asyncio.wait([task], timeout=self._partitions.patience)
         except asyncio.CancelledError:
             task.cancel()
             raise
@@ -62,7 +61,7 @@ class Turns:
             return task.result()
         turn.late = task
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        raise StoreUnavailable(f"Redis: no answer within {PATIENCE:g} s")
+        raise self._partitions.silence
 
     def rest(self, partition: Partition, seconds: float) -> None:
         """Nothing is due there for so long."""

@@ -18,7 +18,7 @@ QUICK, ALL = 10, 200
 LIVES = [*range(QUICK), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(QUICK, ALL))]
 
 
-@pytest.mark.parametrize("partitions", [1])
+@pytest.mark.parametrize("partitions", [1, 4])
 @pytest.mark.parametrize("seed", LIVES)
 async def test_whatever_happens_all_of_it_gets_through_in_the_end(
     open_store: Callable[..., Store], clock: Clock, seed: int, partitions: int

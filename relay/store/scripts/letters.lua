@@ -71,8 +71,8 @@ local apply = {}
 function apply.event(letter, body)
   local plan = letter.plan
   local o = operation_record(plan.operation)
-  follow(o, letter)
   plan.targets = letter.targets
+  follow(o, letter)
   for _, target in ipairs(plan.targets) do
     target.away = nil
     target.passed = true
@@ -129,6 +129,33 @@ function verbs.apply(from, ...)
   return {string.format('%.0f', last), unpack(answer)}
 end
 
+-- What is to be said of these operations now: for each what lasts, and its newest state in a few words.
+function verbs.words(...)
+  local all = {}
+  for _, operation in ipairs({...}) do
+    local words = words_of(operation_record(operation))
+    all[#all + 1] = words.facts or ''
+    all[#all + 1] = words.entry or ''
+  end
+  return all
+end
+
+-- In the morning all is told as it is then (bundles.lua, refresh_entries), of other partitions' operations too: once, so
+-- that each attempt tells the same. Three arguments each: its name, and its words.
+function verbs.refresh(box, ...)
+  if redis.call('HSETNX', box_key(box), 'refreshed', now) == 0 then return end
+  local args = {...}
+  begin_step()
+  for i = 1, #args, 3 do
+    local o = operation_record(args[i])
+    if args[i + 2] ~= '' then
+      take_words(o, {facts = args[i + 1], entry = args[i + 2]})
+      redis.call('HSET', entries_key(box), args[i], entry_of(o))
+    end
+  end
+  end_step()
+end
+
 -- An id leads to another operation (links.lua): decided here once, before the event is accepted there. Answers the number
 -- of the run, or false where the id has begun something of its own.
 function verbs.link(text, facts)
@@ -137,6 +164,7 @@ function verbs.link(text, facts)
   if must_retarget(nil, plan) then return false end
   begin_step()
   link_retry(plan)
+  keep_apart(plan)
   end_step()
   resolve_retry_number(plan)
   return plan.retry

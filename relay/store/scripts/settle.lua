@@ -110,11 +110,13 @@ local function adopt(request, spec)
   -- An outcome in it would have called people as a new message. An edit calls nobody.
   if calls and calls ~= '' then
     local o, id = operation_record(spec.operation), request.id .. '-call'
-    local body = o:get('doc:' .. calls)
-    if body then redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1) end
-    spec.kind, spec.name, spec.event, spec.lane = 'reply', calls, body and id or '', replies_of(request.lane)
-    spec.due, spec.seq, spec.urgent = now, o:number('seq') or 0, '1'
-    if body or o:get('away') then create(id, spec) end -- else its documents are gone
+    local body = o:get('doc:' .. calls) or redis.call('HGET', thread, 'call')
+    if body then -- else its documents are gone
+      redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
+      spec.kind, spec.name, spec.event, spec.lane = 'reply', calls, id, replies_of(request.lane)
+      spec.due, spec.seq, spec.urgent = now, o:number('seq') or 0, '1'
+      create(id, spec)
+    end
   end
   release_replies(request.id, request.lane)
 end

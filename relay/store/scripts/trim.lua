@@ -67,7 +67,7 @@ local function trim(operation)
   redis.call('ZREM', OVER, operation)
   if not over then return end
   for lane in (o:get('lanes') or ''):gmatch('%S+') do
-    shrink(thread_key(lane), {'^spec$', '^interval$', '^name$', '^seq$', '^done$', '^sent$', '^calls$'})
+    shrink(thread_key(lane), {'^spec$', '^interval$', '^name$', '^seq$', '^done$', '^sent$', '^calls?$'})
     redis.call('PEXPIRE', thread_key(lane), left)
   end
   set_ids_apart(operation, o:get('ids') or '')

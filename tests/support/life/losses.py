@@ -1,7 +1,7 @@
 """A process's store whose calls and answers get lost, and which keeps a record of what Redis did all the same."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -13,15 +13,22 @@ from relay.errors import StoreUnavailable
 from relay.store import Store, plan
 from relay.store.admin import Ledger
 from relay.store.client import Scripts
-from relay.store.keys import PREFIX
-from tests.support.life.record import Record
+from relay.store.keys import PREFIX, operation
+from tests.support.life.record import Letter, Record
+
+Applied = Callable[[Letter, Mapping[str, str]], None]
+
+
+def batched(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return zip(words[::2], words[1::2], strict=True)
 
 
 class LossyScripts(Scripts):
     """Every call may be lost on its way there, or its answer on the way back. After each, the ledger must add up."""
 
-    def __init__(self, redis: Redis, clock: Callable[[], float], pick: Random, losses: float) -> None:
+    def __init__(self, redis: Redis, clock: Callable[[], float], pick: Random, losses: float, applied: Applied) -> None:
         super().__init__(redis, clock)
+        self._applied = applied
         self._pick = pick
         self.losses = losses
         self.ledgers: dict[str, Mapping[str, int]] = {}  # of each partition, after the newest call there
@@ -37,6 +44,10 @@ class LossyScripts(Scripts):
         if self._pick.random() < self.losses:
             raise StoreUnavailable("lost on its way there")
         answer = self.answers[name] = await super().run(name, args, replicas, prefix=prefix)
+        if args[:1] == ("apply",):
+            for number, _, *held in answer[1:]:
+                words = [word.decode() for word in held]
+                self._applied((int(args[1]), int(prefix[len("{relay-") : -2]), number), dict(batched(words)))
         if self._pick.random() < self.losses:
             raise StoreUnavailable("the answer was lost")
         return answer
@@ -70,7 +81,7 @@ class LifeStore(Store):
         **options: Any,
     ) -> None:
         """`meanwhile` is what others do between the look at what is known of an event and its accept."""
-        self.scripts = LossyScripts(redis, clock, pick, losses)
+        self.scripts = LossyScripts(redis, clock, pick, losses, record.applied)
         super().__init__(redis, clock=clock, scripts=self.scripts, **options)
         self._meanwhile = meanwhile
         self._record = record
@@ -85,7 +96,14 @@ class LifeStore(Store):
                 accepted = await super().accept(event, targets, completes=completes)
             finally:
                 if "accept" in self.scripts.answers:
-                    answer = accepted or plan.accepted(self.scripts.answers["accept"][0])
+                    answer = plan.accepted(self.scripts.answers["accept"][0])
                     assert isinstance(answer, Accepted), answer
-                    self._record.accepted(event, targets, answer)
+                    self._told(event, targets, answer, accepted)
             return accepted
+
+    def _told(self, event: Event, targets: Sequence[Target], answer: Accepted, whole: Accepted | None) -> None:
+        """What Redis answered; what is still to be heard of in other partitions is told by these."""
+        source = self.partitions.of(operation(event.subject, event.space(event.subject))).number
+        self._record.accepted(event, targets, whole or answer)
+        for home, number in answer.letters:
+            self._record.written((source, home, number), event)

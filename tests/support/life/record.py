@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -14,6 +14,7 @@ from relay.domain.summaries import summarize
 from relay.store.admin import DeadLetter
 
 Lane = tuple[str, str, str, str]  # subject, its space, destination, address
+Letter = tuple[int, int, bytes]  # from which partition to which, and its number
 Fact = tuple[str, str, str, str]  # subject, its space, fingerprint, time
 BUNDLES = ("digest", "roundup")
 
@@ -71,6 +72,8 @@ class Record:
     replays: Counter[str] = field(default_factory=Counter)
     dropped: list[DeadLetter] = field(default_factory=list)
     arrivals: int = 0
+    letters: dict[Letter, Fact] = field(default_factory=dict)  # what each is about
+    results: dict[Letter, Mapping[str, str]] = field(default_factory=dict)  # destination → why nobody is told, or later
 
     def accepted(self, event: Event, targets: Sequence[Target], answer: Accepted) -> None:
         """What Redis did with an event, whoever got the answer."""
@@ -104,6 +107,19 @@ class Record:
             reason = held.get(target.destination, "")
             if reason in ("", "quiet_hours"):
                 self.expected.append(Expected(event, target, position, reason))
+
+    def written(self, letter: Letter, event: Event) -> None:
+        self.letters[letter] = fact_of(load(dump(event)))
+        self.applied(letter, self.results.get(letter, {}))
+
+    def applied(self, letter: Letter, held: Mapping[str, str]) -> None:
+        """What another partition made of an event: of these destinations nobody is told, or not now."""
+        self.results[letter] = held
+        fact = self.letters.get(letter)
+        for i, expected in enumerate(self.expected):
+            if fact_of(expected.event) == fact and expected.target.destination in held:
+                self.expected[i] = replace(expected, held=held[expected.target.destination])
+        self.expected = [one for one in self.expected if one.held in ("", "quiet_hours")]
 
     def suppressed(self, address: str, *, ends: bool) -> None:
         """From now on nothing is sent there, or it is again."""

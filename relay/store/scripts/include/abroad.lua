@@ -4,7 +4,7 @@
 --- @include "letters"
 --- @include "telling"
 --- @include "links"
-local post_event, post_report, at_home, begin_again, end_in_batch
+local words_of, post_event, post_report, at_home, begin_again, end_in_batch
 do -- the rest is of this file alone
 
 local CARRIED = {'operation', 'event', 'name', 'retry', 'rank', 'phase', 'progress', 'phase_end', 'percentage', 'urgent',
@@ -17,7 +17,7 @@ local function carried(plan)
 end
 
 -- What lasts of the operation, and its newest state in a few words.
-local function words_of(o)
+function words_of(o)
   return {facts = o:packed_field('facts'), entry = o:get('entry') or nil}
 end
 

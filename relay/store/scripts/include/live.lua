@@ -42,7 +42,7 @@ end
 
 -- live: at most one delivery waits in the lane; it means "show the present state", so a newer event joins it.
 -- Answers the references to the event's body; nil if it is told after the quiet hours.
-function upsert_live(plan, target, o, seq, t)
+function upsert_live(plan, target, o, seq, t, body)
   local thread = thread_key(target.lane)
   local waiting, flying, posted = t[1], t[2], t[3]
   local sent = math.min(tonumber(t[4] or '0'), now) -- the clock may have been set back since; so below
@@ -73,6 +73,8 @@ function upsert_live(plan, target, o, seq, t)
   local standing = standing_of(plan.operation, 'live', target.lane, target)
   if t[6] ~= standing or tonumber(t[5]) ~= target.min_interval or (t[7] or '') ~= calls then
     redis.call('HSET', thread, 'spec', standing, 'interval', target.min_interval, 'calls', calls)
+    -- Its documents are in another partition, where a new run may have begun by then.
+    if calls ~= '' and o:get('away') then redis.call('HSET', thread, 'call', body) end
   end
   if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
   if beneath then

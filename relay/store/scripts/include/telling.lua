@@ -16,7 +16,7 @@ end
 
 -- One target of this partition. Answers the references to the event's body that this makes, nil where nothing is queued;
 -- and why nobody is told of it.
-local function tell_target(o, plan, target, seq)
+local function tell_target(o, plan, target, seq, body)
   local refused = target.held or suppressed(target.destination, target.address)
   local thread = target.live and plan.rank and thread_of(target)
   local reason = refused or not target.windows and (shown_elsewhere(plan, target, thread)
@@ -35,7 +35,7 @@ local function tell_target(o, plan, target, seq)
   end
   local made = nil
   if target.live and plan.rank then
-    made = upsert_live(plan, target, o, seq, thread)
+    made = upsert_live(plan, target, o, seq, thread, body)
   else
     -- An event without a rank changes no state that a live message could show: it is told beside it.
     local spec = spec_of(plan, target, seq, target.live and 'reply' or 'each')
@@ -64,7 +64,7 @@ function tell(o, plan, seq, body, away)
         table.insert(away[target.away], target)
       end
     else
-      made, reason = tell_target(o, plan, target, seq)
+      made, reason = tell_target(o, plan, target, seq, body)
     end
     if reason then
       held[#held + 1] = target.destination

@@ -1,0 +1,96 @@
+"""Letters between partitions: carried by anybody, applied once and in order, and nobody waits for one that is away."""
+
+from collections.abc import Callable
+
+import pytest
+
+from relay.store import Store
+from relay.store.plan import home_of
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.partitions import OP, PARTITIONS, Away, number, source_of, waiting
+from tests.support.queue import claim, counts, send
+from tests.support.targets import room
+from tests.support.waiting import until
+
+
+@pytest.fixture
+async def store(open_store: Callable[..., Store]) -> Store:
+    store = open_store(partitions=PARTITIONS)
+    await store.prepare()
+    return store
+
+
+async def carried(store: Store) -> None:
+    async def none_waits() -> bool:
+        return not await waiting(store)
+
+    await until(none_waits)
+
+
+async def test_a_sender_does_not_wait_for_a_partition_that_is_away(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The letter stays, counts as pending, and is carried after the next pulse of any process."""
+    home = Away(store.partitions[number(home_of(room()))], monkeypatch)
+    home.leave()
+
+    accepted = await store.accept(events.completed(operationId=OP), [room()])
+    meanwhile = (await waiting(store), (await counts(store))["pending"])
+    home.come_back()
+    await store.pulse()
+    await carried(store)
+
+    assert (accepted.status, meanwhile) == ("accepted", (1, 1))
+    assert (await counts(store))["pending"] == 1
+    assert [delivery.kind for delivery in await claim(store)] == ["each"]
+
+
+async def test_one_that_is_brought_again_is_applied_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Away(store.partitions[number(home_of(room()))], monkeypatch)
+    home.leave()
+    await store.accept(events.completed(operationId=OP), [room()])
+    home.come_back()
+    letters = await source_of(store).run("letters", ("read", home.partition.number, 64))
+    for _ in range(2):
+        await home.partition.run("letters", ("apply", source_of(store).number, *letters))
+    await store.pulse()
+    await carried(store)
+
+    assert len(letters) == 1
+    assert (await counts(store))["pending"] == 1
+
+
+async def test_they_are_applied_in_the_order_in_which_they_were_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Away(store.partitions[number(home_of(room()))], monkeypatch)
+    home.leave()
+    for percentage in range(0, 100, 10):
+        await store.accept(events.progress(percentage, operationId=OP), [room()])
+    home.come_back()
+    await store.accept(events.progress(99, operationId=OP), [room()])
+    told = [(await send(store)).event.percentage for _ in range(11)]
+
+    assert told == [*range(0, 100, 10), 99]
+
+
+async def test_one_that_cannot_be_applied_keeps_no_other_back(store: Store) -> None:
+    source, home = source_of(store), store.partitions[number(home_of(room()))]
+    broken = b"\x95\xa11\xa7unknown\xa0\xa0\x00"  # a verb that nobody knows
+    await store.redis.rpush(source.key(f"letters:{home.number}"), broken)
+    await store.accept(events.completed(operationId=OP), [room()])
+
+    assert await store.redis.lrange(home.key("unread"), 0, -1) == [broken]
+    assert len(await claim(store)) == 1
+
+
+async def test_numbers_grow_also_where_redis_forgot_the_newest(store: Store, clock: Clock) -> None:
+    source, home = source_of(store), store.partitions[number(home_of(room()))]
+    await store.accept(events.progress(10, operationId=OP), [room()])
+    await store.redis.delete(source.key("posted"))
+    clock.advance(0.001)
+    await store.accept(events.progress(20, operationId=OP), [room()])
+
+    assert [(await send(store)).event.percentage for _ in range(2)] == [10, 20]
+    assert await store.redis.llen(home.key("unread")) == 0

@@ -1,0 +1,273 @@
+"""Several partitions: an operation is decided on in its own, and told where its addresses live."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from relay.domain.deliveries import Delivery
+from relay.domain.events import Event
+from relay.errors import ConfigError
+from relay.ingest import Ingest
+from relay.policy.watchdog import Watchdog, decide, event_of
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.keys import operation
+from relay.store.plan import home_of
+from relay.store.queue import Pause
+from relay.store.runs import Runs
+from relay.store.suppressions import Suppressions
+from tests.support import events
+from tests.support.bundles import digest, next_day, night, statuses
+from tests.support.clock import Clock
+from tests.support.partitions import OP, PARTITIONS, Away, apart_from, number, source_of
+from tests.support.queue import POSTED, claim, claim_one, send
+from tests.support.targets import mail, room, team
+
+
+@pytest.fixture
+async def store(open_store: Callable[..., Store]) -> Store:
+    store = open_store(partitions=PARTITIONS)
+    await store.prepare()
+    return store
+
+
+async def deliver(store: Store, delivery: Delivery) -> None:
+    await store.mark_sending(delivery)
+    await store.complete(delivery, POSTED)
+
+
+def history(delivery: Delivery) -> list[str]:
+    return [event.name for event in delivery.history]
+
+
+async def noticed(store: Store, clock: Clock) -> Event:
+    """What the watchdog finds at the one run that it looks at."""
+    (look,) = (await Runs(store).due(10)).runs
+    news = decide(look.run, Watchdog(), clock())
+    assert news
+    return event_of(news, look.run, await Runs(store).history(look.operation), clock())
+
+
+class TestTelling:
+    async def test_a_message_is_made_from_the_documents_where_the_operation_lives(self, store: Store) -> None:
+        await store.accept(events.started(operationId=OP), [])
+        await store.accept(events.completed(operationId=OP), [team()])
+
+        delivery = await claim_one(store)
+
+        assert (delivery.kind, history(delivery)) == ("live", ["operation.started", "operation.completed"])
+
+    async def test_what_nobody_was_told_of_is_shown_as_well(self, store: Store) -> None:
+        """The live message is queued, and what comes then goes to nobody."""
+        await store.accept(events.started(operationId=OP), [team(post_after=60.0)])
+        await store.accept(events.progress(40, operationId=OP), [])
+        await store.accept(events.failed(operationId=OP), [team()])
+
+        assert history(await claim_one(store)) == ["operation.started", "operation.progress", "operation.failed"]
+
+    async def test_the_sender_learns_of_whom_nobody_is_told_there(self, store: Store) -> None:
+        await Suppressions(store).add("analyst@example.com")
+
+        accepted = await store.accept(events.completed(operationId=OP), [mail(), room()])
+
+        assert (accepted.deliveries, accepted.held) == (1, (("analysts", "suppressed"),))
+
+    async def test_the_reply_that_calls_people_is_of_the_outcome(self, store: Store) -> None:
+        calling = replace(team(), presentation=replace(team().presentation, thread_reply=True))
+        await store.accept(events.started(operationId=OP), [team()])
+        await send(store)
+        await store.accept(events.failed(operationId=OP), [calling])
+
+        kinds = {delivery.kind: delivery.event.name for delivery in await claim(store)}
+
+        assert kinds == {"live": "operation.failed"} | ({"reply": "operation.failed"} if "reply" in kinds else {})
+
+    async def test_a_run_that_begins_again_leaves_the_outcome_before_a_message_of_its_own(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await store.accept(events.failed(operationId=OP), [team()])
+        await store.accept(events.started(operationId=OP, retryNumber=1), [team()])
+
+        told = []
+        for _ in range(2):
+            clock.advance(1)
+            for delivery in await claim(store):
+                told.append(delivery.event.name)
+                await deliver(store, delivery)
+
+        assert sorted(told) == ["operation.failed", "operation.started"]
+
+    async def test_a_live_message_waits_for_the_letter_of_a_new_run(
+        self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else it would show the new run, and the outcome of the one before were told by nothing."""
+        home = Away(store.partitions[number(home_of(team()))], monkeypatch)
+        await store.accept(events.failed(operationId=OP), [team()])
+        home.leave()
+        await store.accept(events.started(operationId=OP, retryNumber=1), [team()])
+        home.come_back()
+
+        first = await claim(store)  # brings the letter
+        clock.advance(1)  # its limit
+        told = [delivery.event.name for delivery in [*first, *await claim(store)]]
+
+        assert first == []
+        assert "operation.failed" in told
+
+    async def test_another_report_of_an_outcome_brings_the_message_up_to_date(self, store: Store, clock: Clock) -> None:
+        ingest = Ingest(store, lambda: None, {}, clock=clock)  # type: ignore[arg-type, return-value]
+        await ingest.ingest(events.completed(operationId=OP), [team()])
+        await send(store)
+        fuller = replace(events.completed(operationId=OP), id="another", results={"rows": 5})
+
+        accepted = await ingest.ingest(fuller, [team()])
+        (edit,) = await claim(store)
+
+        assert accepted.status == "duplicate"
+        assert (edit.edits, edit.event.results) == (True, {"rows": 5})
+
+    async def test_in_the_morning_a_run_is_told_as_it_is_then(self, store: Store, clock: Clock) -> None:
+        at_night = night(clock(), room())
+        await store.accept(events.started(operationId=OP), [at_night])
+        await store.accept(events.completed(operationId=OP), [])
+        clock.advance(8 * 3600)
+
+        assert statuses(await claim_one(store)) == {OP: "Completed"}
+
+    async def test_a_digest_says_the_newest_state(self, store: Store, clock: Clock) -> None:
+        for event in (events.started(operationId=OP), events.failed(operationId=OP)):
+            await store.accept(event, [digest(clock())])
+        next_day(clock)
+
+        assert statuses(await claim_one(store, "email")) == {OP: "Failed"}
+
+    async def test_what_is_above_the_cap_is_listed(self, store: Store) -> None:
+        capped = team(new_message_cap=(1, 600.0), new_limits=())
+        for id_ in (OP, apart_from(operation(OP), home_of(team()), name="b")):
+            await store.accept(events.completed(operationId=id_), [capped])
+
+        assert sorted([one.kind for one in await claim(store)] + [one.kind for one in await claim(store)]) == [
+            "live", "roundup"
+        ]  # fmt: skip
+
+    async def test_an_alarm_of_a_run_that_goes_on_again_is_not_told(self, store: Store, clock: Clock) -> None:
+        """The end of the alarm is told to nobody; whoever was told of the run learns of it all the same."""
+        await store.accept(events.progress(10, operationId=OP), [])
+        clock.advance(900)
+        await store.accept(await noticed(store, clock), [room()])
+        await store.accept(events.progress(20, operationId=OP), [])
+        clock.advance(30)
+        await store.accept(await noticed(store, clock), [])
+
+        assert await claim(store) == []
+
+
+class TestOtherOperations:
+    async def test_a_retry_under_a_new_id_continues_the_message_of_the_original(
+        self, store: Store, clock: Clock
+    ) -> None:
+        ingest = Ingest(store, lambda: None, {}, clock=clock)  # type: ignore[arg-type, return-value]
+        again = apart_from(operation(OP), name="again")
+        await ingest.ingest(events.failed(operationId=OP), [team()])
+        await send(store)
+        for event in (events.started, events.completed):
+            filled = await ingest._filled(event(operationId=again, originalOperationId=OP))
+            assert (filled.subject, filled.retry) == (OP, 1)
+            await store.accept(filled, [team()])
+
+        assert (await claim_one(store)).event.subject == OP
+        assert (await store.known(again))["original"] == OP
+
+    async def test_an_id_that_has_a_message_of_its_own_by_now_is_looked_up_again(self, store: Store) -> None:
+        again = apart_from(operation(OP), name="again")
+        planned = replace(events.started(operationId=again), original=OP)
+        await store.accept(events.started(operationId=again), [team()])
+
+        assert (await store.accept(planned, [team()])).status == "elsewhere"
+
+    async def test_a_batch_ends_the_watch_over_its_member(self, store: Store) -> None:
+        batch = apart_from(operation(OP), name="batch")
+        await store.accept(events.started(operationId=OP), [])
+        watched = await store.redis.zcard(source_of(store).key("watch"))
+        document = events.body("batch.operation.completed", 100, operationId=OP, status="Completed")
+        await store.accept(events.event_of(document | {"batchId": batch}), [])
+
+        assert (watched, await store.redis.zcard(source_of(store).key("watch"))) == (1, 0)
+
+
+class TestPeople:
+    async def test_the_story_of_an_operation_is_told_as_one(self, store: Store) -> None:
+        await store.accept(events.completed(operationId=OP), [room()])
+        await send(store)
+
+        story = await Admin(store).timeline(OP)
+
+        assert story
+        assert [line[1] for line in story.log] == ["accepted", "queued", "delivered"]
+
+    async def test_dead_letters_are_listed_replayed_and_made_from_what_is_kept(self, store: Store) -> None:
+        admin = Admin(store)
+        for id_ in (OP, apart_from(operation(OP), name="another")):
+            await store.accept(events.completed(operationId=id_), [team(new_limits=()), mail()])
+        for channel in ("slack", "email"):
+            for delivery in await claim(store, channel):
+                await store.mark_sending(delivery)
+                await store.dead_letter(delivery, "rejected", "550")
+        listed = await admin.dead()
+        await Runs(store).trim(100)
+
+        assert len(listed) == 4
+        assert await admin.replay([letter.id for letter in listed]) == 4
+        assert len([*await claim(store), *await claim(store, "email")]) == 4
+        assert (await admin.ledger()).imbalance == 0
+
+    async def test_whoever_wants_no_mail_gets_none_from_any_partition(self, store: Store) -> None:
+        suppressions, addresses = Suppressions(store), [f"{count}@example.com" for count in range(8)]
+        for address in addresses:
+            await store.accept(events.completed(operationId=OP), [mail(address)])
+            await suppressions.add(address)
+
+        assert await claim(store, "email") == []
+        assert sorted(entry.address for entry in await suppressions.all()) == sorted(addresses)
+        assert await suppressions.remove(addresses[0], "*")
+        assert await suppressions.reason("analysts", addresses[0]) == ""
+
+    async def test_pauses_of_any_partition_are_shown_and_lifted(self, store: Store) -> None:
+        admin = Admin(store)
+        await store.accept(events.completed(operationId=OP), [room()])
+        delivery = await claim_one(store)
+        await store.mark_sending(delivery)
+        held = Pause("destination:room/#room", 60, "is_archived", probe=True)
+        await store.reschedule(delivery, 60, "is_archived", holds=[held])
+        shown = await admin.pauses(["destination:room/#room"])
+        await admin.resume_all(["destination:room/#room"])
+
+        assert shown == {"destination:room/#room": "is_archived"}
+        assert await admin.pauses(["destination:room/#room"]) == {}
+
+
+class TestClaiming:
+    async def test_no_more_is_claimed_than_is_asked_for_and_every_partition_has_its_turn(self, store: Store) -> None:
+        addresses = [f"{count}@example.com" for count in range(40)]
+        await store.accept(events.completed(operationId=OP), [mail(address) for address in addresses])
+        claimed = [(await store.claim("email", 10)).deliveries for _ in range(4)]
+
+        assert [len(deliveries) for deliveries in claimed] == [10] * 4
+        assert {delivery.address for deliveries in claimed for delivery in deliveries} == {*addresses}
+
+    async def test_one_partition_that_is_away_keeps_no_other_back(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        addresses = [f"{count}@example.com" for count in range(40)]
+        await store.accept(events.completed(operationId=OP), [mail(address) for address in addresses])
+        away = store.partitions[number(home_of(mail(addresses[0])))]
+        Away(away, monkeypatch).leave()
+        there = {address for address in addresses if number(home_of(mail(address))) != away.number}
+
+        assert {delivery.address for delivery in (await store.claim("email", 40)).deliveries} == there
+
+
+async def test_the_number_of_partitions_is_decided_once(open_store: Callable[..., Store], store: Store) -> None:
+    with pytest.raises(ConfigError, match=r"in 4 partitions, and redis\.partitions is 1: set it to 4"):
+        await open_store().prepare()
