@@ -50,9 +50,9 @@ async def _ask_redis(config: Config) -> str:
     url = config.redis.url or await running_url(config.data_dir)
     if not url:
         return "the private one is not running; relay serve starts it"
-    store = Store.open(url, worker="check")
+    store = Store.open(url, worker="check", partitions=config.redis.partitions)
     try:
-        promise = await inspect(store.redis, config.redis.durability, config.redis.replicas)
+        promise = await inspect(store.redis, store.partitions, config.redis.durability, config.redis.replicas)
     finally:
         await store.aclose()
     if promise.shortfall:

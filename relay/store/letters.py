@@ -66,9 +66,12 @@ class Letters:
         try:
             while True:
                 self._again.discard(pair)
-                letters = await source.run("letters", ("read", home.number, MOST))
+                # Only what no failover can take back is carried, and only what none can is struck: one that was
+                # applied elsewhere before it was lost here would have its number again.
+                replicas = self._replicas()
+                letters = await source.run("letters", ("read", home.number, MOST, int(replicas > 0)), replicas)
                 if letters:
-                    last, *applied = await home.run("letters", ("apply", source.number, *letters), self._replicas())
+                    last, *applied = await home.run("letters", ("apply", source.number, *letters), replicas)
                     for number, fault, *held in applied:
                         self._applied(pair, number, fault, held)
                     await source.run("letters", ("strike", home.number, last))
