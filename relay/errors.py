@@ -56,7 +56,7 @@ class AmbiguousId(InvalidEvent):
     def __init__(self, id_: str, spaces: Sequence[object]) -> None:
         self.id = id_
         self.spaces = spaces
-        message = f"{len(spaces)} operations or batches have the id {id_}; expected tenantId and projectId"
+        message = f"at least {len(spaces)} operations or batches have the id {id_}; expected tenantId and projectId"
         super().__init__("operation", message)
 
 

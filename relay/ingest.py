@@ -163,7 +163,9 @@ class Ingest:
         with handling():
             event = fill(event, facts)
         if event.member_of and not event.watch:
-            spaces[event.member_of] = (await self._known(event, event.member_of)).get("space", "")
+            batch = await self._known(event, event.member_of)
+            event = replace(event, batch_unheard=not batch)
+            spaces[event.member_of] = batch.get("space", "")
         return placed(event, spaces)
 
     async def _placed_batch(self, event: Event) -> Event:

@@ -55,6 +55,9 @@ queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"],
 
 ticks = Counter("relay_ticks", "What the scheduler did, by its outcome.", ["tick", "outcome"])
 reconciled = Counter("relay_reconciled_events", "News that never arrived here, and that the platform told when asked.")
+left_stalled = Counter(
+    "relay_runs_left_stalled", "Runs that were forgotten after 30 days with an open alarm, of which nobody was told."
+)
 stalled_runs = Gauge(
     "relay_stalled_runs", "Runs that the watchdog has an alarm for.", multiprocess_mode="livemostrecent"
 )

@@ -93,6 +93,11 @@ class WatchdogTick:
         settings = self._config().watchdog
         pulse = await self._runs.tick(settings.startup_grace if settings else 0.0)
         metrics.stalled_runs.set(pulse.stalled)
+        if pulse.left:
+            metrics.left_stalled.inc(pulse.left)
+            log.warning("watchdog.left_stalled", runs=pulse.left,
+                        meaning="silent for 30 days with an open alarm; relay was away, or its watchdog is off, and "
+                        "nobody was told that it watches them no more")  # fmt: skip
         if settings is None:
             return
         for _ in range(PAGES):

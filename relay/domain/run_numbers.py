@@ -2,12 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from relay.domain import fields
 from relay.domain.events import Event
 from relay.domain.json_access import mapping
 
 _STARTED = ("startTime", "startedAt", "retryAttemptDate")  # not dateCreated, which all runs of an id may share
+
+
+class _Start(NamedTuple):
+    """A run's number, how many starts after an outcome that includes, and when it began (ms)."""
+
+    run: int
+    restarts: int
+    began: int
 
 
 def begun(event: Event) -> datetime | None:
@@ -26,7 +35,8 @@ def begun(event: Event) -> datetime | None:
 def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
     """The event's run, counted from 0, and how many starts more than the platform counts that includes.
 
-    `remembered` are the operation's facts as `Store.known` gives them: retry, runs, began, ended, restarts.
+    `remembered` are the operation's facts as `Store.known` gives them: retry, runs, began, starts, ended,
+    restarts.
     """
     stated = event.operation.retry if event.operation else 0
     counted = max(stated, int(remembered.get("retry", 0)))
@@ -35,21 +45,44 @@ def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
     restarts = int(remembered.get("restarts", 0))
     if _starts_anew(event, remembered) and counted + restarts <= (runs := int(remembered.get("runs", 0))):
         return runs + 1, runs + 1 - counted
-    if not _says_its_run(event) and "retry" not in remembered and {"runs", "began"} <= remembered.keys():
-        return (int(remembered["runs"]), restarts) if _of_the_newest(event, remembered) else (stated, 0)
+    counts_starts = "runs" in remembered and not remembered.keys().isdisjoint(("began", "starts"))
+    if counts_starts and not _says_its_run(event) and "retry" not in remembered:
+        if start := _run_of(event, remembered):
+            return start.run, start.restarts
+        if "began" in remembered:
+            return stated, 0
     earlier = restarts_of(event, remembered)
     return counted + earlier, earlier
 
 
 def restarts_of(event: Event, remembered: Mapping[str, str]) -> int:
-    """How many starts after an outcome went before: what happened before the newest run began is of the one before.
+    """How many starts after an outcome went before: what happened before a run began is of the one before.
 
     The number of a retry under a new id includes those of its original.
     """
     if "original" in remembered:
         return 0
-    restarts = int(remembered.get("restarts", 0))
-    return restarts if _of_the_newest(event, remembered) else max(0, restarts - 1)
+    if start := _run_of(event, remembered):
+        return start.restarts
+    if oldest := next(iter(_starts(remembered)), None):  # it is older than all that is remembered
+        return max(0, oldest.restarts - 1)
+    return int(remembered.get("restarts", 0))
+
+
+def _run_of(event: Event, remembered: Mapping[str, str]) -> _Start | None:
+    """The newest run that had begun when it happened; None where that is not remembered."""
+    moment = int((begun(event) or event.occurred_at).timestamp() * 1000)
+    return next((start for start in reversed(_starts(remembered)) if start.began <= moment), None)
+
+
+def _starts(remembered: Mapping[str, str]) -> list[_Start]:
+    """When the runs under the id itself began, as far as it is known, oldest first (`remember_start`, order.lua)."""
+    rows = [map(int, text.split(":")) for text in remembered.get("starts", "").split()]
+    starts = [_Start(run, restarts, began) for run, restarts, began in rows]
+    if "began" not in remembered:  # the newest is a retry under a new id
+        return starts
+    newest = _Start(*(int(float(remembered.get(name, 0))) for name in ("runs", "restarts", "began")))
+    return [*starts, newest]
 
 
 def _starts_anew(event: Event, remembered: Mapping[str, str]) -> bool:
@@ -58,12 +91,6 @@ def _starts_anew(event: Event, remembered: Mapping[str, str]) -> bool:
     if moment is None or "ended" not in remembered or "original" in remembered:
         return False
     return int(moment.timestamp() * 1000) > int(remembered["ended"])
-
-
-def _of_the_newest(event: Event, remembered: Mapping[str, str]) -> bool:
-    """Whether it happened since the newest run began."""
-    moment = begun(event) or event.occurred_at
-    return int(moment.timestamp() * 1000) >= float(remembered.get("began", "-inf"))
 
 
 def _says_its_run(event: Event) -> bool:

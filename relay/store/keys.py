@@ -25,7 +25,8 @@ messages there, whatever they are of, are made in one place (relay/store/letters
     {relay}:lane:<lane>            list    delivery ids in order; only the head is due; the replies of one queue up in
                                            <lane>/replies
     {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; name and seq of what was
-                                           claimed last, spec and interval for what is made without an event; t:* is the
+                                           claimed last, spec and interval for what is made without an event; doubt:
+                                           its message may have arrived, and the delivery is gone; t:* is the
                                            channel's own
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
@@ -65,7 +66,9 @@ messages there, whatever they are of, are made in one place (relay/store/letters
                                            of the last reconciliation; reconciled: ms up to which new runs are known;
                                            latest: ms of the last pulse, by which a clock that is set back is noticed;
                                            back: ms at which relay was back from its last absence; failed:<tick>: when
-                                           (seconds) and why, of a tick that failed last
+                                           (seconds) and why, of a tick that failed last; left: how many runs left
+                                           with an open alarm since the last tick; step, stepped: by how many ms the
+                                           clock was set back last, and when by the new one
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1
     {relay}:removed                hash    what is not in it, but has deliveries: the same → ms at which one was held

@@ -5,7 +5,7 @@ letter; so it may be carried by anybody, any number of times: the partition that
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
@@ -24,8 +24,10 @@ Held = tuple[tuple[str, str], ...]  # destination and reason
 class Letters:
     """One carrier for each pair of partitions; whoever asks while it is under way has the next round."""
 
-    def __init__(self, partitions: Partitions) -> None:
+    def __init__(self, partitions: Partitions, replicas: Callable[[], int]) -> None:
+        """`replicas` that must have a letter before it is struck where it was written."""
         self._partitions = partitions
+        self._replicas = replicas
         self._under_way: dict[Pair, asyncio.Task[None]] = {}
         self._again: set[Pair] = set()
         self._awaited: dict[tuple[Pair, bytes], asyncio.Future[Held]] = {}
@@ -66,7 +68,7 @@ class Letters:
                 self._again.discard(pair)
                 letters = await source.run("letters", ("read", home.number, MOST))
                 if letters:
-                    last, *applied = await home.run("letters", ("apply", source.number, *letters))
+                    last, *applied = await home.run("letters", ("apply", source.number, *letters), self._replicas())
                     for number, fault, *held in applied:
                         self._applied(pair, number, fault, held)
                     await source.run("letters", ("strike", home.number, last))

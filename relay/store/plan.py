@@ -84,6 +84,7 @@ def accept_arguments(
         event=unique if targets else "",
         about_batch=event.about_batch,
         action=dict(event.action),
+        batch=operation(event.member_of) if event.batch_unheard and targets else "",
         says=said(event),
         completes=completes,
     )
@@ -127,6 +128,7 @@ def _apart(plan: dict[str, Any], name: str, partitions: int, run: int | None) ->
     apart["targets"] = [target | _if_any(away=away(target["lane"])) for target in plan.get("targets", ())]
     apart |= _if_any(spaces=[[own, space, *filter(None, [away(own)])] for own, space in plan.get("spaces", ())])
     apart |= {"over": [*plan["over"], *filter(None, [away(plan["over"][0])])]} if "over" in plan else {}
+    apart |= {"batch": None} if away(plan.get("batch", name)) else {}  # what is known of it is not in this partition
     apart |= {"own": None, "linked": True, "retry": run} if run is not None else {}
     return {key: value for key, value in (plan | apart).items() if value not in (None, [])}
 

@@ -80,7 +80,7 @@ class Store:
         self._worker = worker
         self.partitions = Partitions(scripts or Scripts(redis, clock), partitions)
         self.bundles = Bundles(redis, self.partitions)
-        self._letters = Letters(self.partitions)
+        self._letters = Letters(self.partitions, lambda: self.promise.replicas)
         self._turn = 0
         self._claims: dict[tuple[str, int], int] = {}  # by channel and partition
         self._accepts: list[Batcher[plan.AcceptArguments, Accepted]] = [
@@ -197,10 +197,11 @@ class Store:
         `space` says whose id it is, or for each id the name space that was decided before. AmbiguousId if it could
         mean several. `space` and `original_space` are in the answer where another had the id, or the original's, first.
 
-        `since` says that it was heard of, however little was said; `runs` how often it was run again, and `began` when
-        the last of these runs did (ms); `ended` when its outcome was (ms; absent while it goes on), and `restarts` how
-        many of the runs are starts after an outcome, which the platform does not count. Of a retry under a new id,
-        `original` and `retry` say whose run it is, and the rest is the original's.
+        `since` says that it was heard of, however little was said; `runs` how often it was run again, `began` when the
+        last of these runs did (ms) and `starts` when those before did (relay.domain.run_numbers); `ended` when its
+        outcome was (ms; absent while it goes on), and `restarts` how many of the runs are starts after an outcome,
+        which the platform does not count. Of a retry under a new id, `original` and `retry` say whose run it is, and
+        the rest is the original's.
         """
         facts = await self._meant(subject, space)
         if original := facts.get("original"):
@@ -410,5 +411,5 @@ def _lasting(values: Mapping[str, str]) -> dict[str, str]:
         facts["ended"] = values["at"]
     if values.get("retry", "0") != "0":
         facts["runs"] = values["retry"]
-    named = {"since": "first", "began": "began", "apart": "apart"}
+    named = {"since": "first", "began": "began", "starts": "starts", "apart": "apart"}
     return facts | {name: values[own] for name, own in named.items() if values.get(own)}

@@ -24,11 +24,15 @@ PAUSE = 20.0  # seconds for which a run that was given out is not given again: l
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Redis's time, until when nothing may be found wrong, and how many runs are stalled."""
+    """Redis's time, until when nothing may be found wrong, and how many runs are stalled.
+
+    `left`: those that were forgotten since the last tick with an open alarm, and without a last word to anybody.
+    """
 
     now: float
     grace_until: float
     stalled: int
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,8 @@ class Runs:
     async def tick(self, grace: float) -> Heartbeat:
         """The sign that relay is there; after an absence everyone waits for `grace` seconds."""
         answers = await self._store.partitions.run("watch", ["tick", int(AWAY * 1000), int(grace * 1000)])
-        now, until, stalled = ([int(number) for number in numbers] for numbers in zip(*answers, strict=True))
-        return Heartbeat(min(now) / 1000, max(until) / 1000, sum(stalled))
+        now, until, stalled, left = ([int(number) for number in numbers] for numbers in zip(*answers, strict=True))
+        return Heartbeat(min(now) / 1000, max(until) / 1000, sum(stalled), sum(left))
 
     async def last_tick(self) -> float | None:
         """When any process last ticked; None if none ever did."""

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from relay.store import Store
 from relay.store.admin import Admin
@@ -23,6 +25,20 @@ async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> No
     await relay.passes(16 * MINUTE)
 
     assert relay.words == ["stalled silent"]
+
+
+async def test_nor_does_it_put_off_what_is_said_of_an_alarm_again(relay: Watched) -> None:
+    await relay.progress(40)
+    await relay.passes(16 * MINUTE)
+    await relay.store.pulse()
+    relay.clock.advance(-6 * HOUR)
+    await relay.store.pulse()
+
+    await relay.passes(31 * MINUTE)
+    await relay.progress(41)
+    await relay.passes(MINUTE)
+
+    assert relay.words == ["stalled silent", "stalled silent 1", "recovered silent"]
 
 
 async def test_nor_does_the_grace_that_began_by_the_wrong_time(process: Callable[..., Watched], clock: Clock) -> None:
@@ -88,6 +104,44 @@ async def test_a_run_that_is_silent_for_29_days_is_told_a_last_time(process: Cal
                            "stalled silent 4 last"]  # fmt: skip
     assert relay.told[-1].document["stalled"]["seconds"] == pytest.approx(29 * 24 * HOUR, abs=HOUR)
     assert await relay.store.redis.zcard("{relay}:watch") == 0
+
+
+async def test_what_relay_was_away_for_is_told_a_last_time_once_it_is_back(process: Callable[..., Watched]) -> None:
+    relay = process(watchdog="{remind: off, startup_grace: 0s}")
+    await relay.progress(40)
+    await relay.passes(16 * MINUTE)
+    relay.clock.advance(40 * 24 * HOUR)
+
+    await relay.passes(2 * MINUTE)
+
+    assert relay.words == ["stalled silent", "stalled silent 1 last"]
+    assert relay.told[-1].document["stalled"]["seconds"] == pytest.approx(40 * 24 * HOUR, abs=HOUR)
+
+
+async def test_a_run_with_an_alarm_is_known_until_its_last_word(relay: Watched) -> None:
+    """Its record was last renewed up to a day before its last event."""
+    await relay.progress(40)
+    (record,) = await relay.store.redis.keys("{relay}:operation:*")
+    await relay.store.redis.pexpire(record, 29 * 86_400_000)
+
+    await relay.passes(16 * MINUTE)
+
+    assert await relay.store.redis.pttl(record) > 29.9 * 86_400_000
+
+
+async def test_what_leaves_with_an_alarm_and_no_word_is_logged_and_counted(relay: Watched) -> None:
+    await relay.progress(40)
+    await relay.passes(16 * MINUTE)
+    await relay.store.redis.delete(*await relay.store.redis.keys("{relay}:operation:*"))
+    before = REGISTRY.get_sample_value("relay_runs_left_stalled_total") or 0.0
+    relay.clock.advance(31 * 24 * HOUR)
+
+    with capture_logs() as lines:
+        await relay.passes(2 * MINUTE)
+
+    assert [line["runs"] for line in lines if line["event"] == "watchdog.left_stalled"] == [1]
+    assert REGISTRY.get_sample_value("relay_runs_left_stalled_total") == before + 1
+    assert await relay.store.redis.exists("{relay}:watch", "{relay}:stalled") == 0
 
 
 async def test_a_restart_neither_forgets_nor_repeats(relay: Watched, process: Callable[..., Watched]) -> None:

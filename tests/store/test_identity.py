@@ -67,6 +67,13 @@ def start(minute: int, **operation: Any) -> dict[str, Any]:
     }
 
 
+def member_run(minute: int, *, fails: bool) -> list[dict[str, Any]]:
+    """A run of a batch's member, whose outcome the batch tells as well."""
+    ended = outcome(minute + 1, "operation.failed" if fails else "operation.completed")
+    told = ended | {"event": "batch.operation.completed", "batch": {"batchId": "b", "status": "Running"}}
+    return [start(minute), ended, told]
+
+
 async def statuses(send: Send, *documents: dict[str, Any], **of: Any) -> list[str]:
     return [(await send(document, **of)).status for document in documents]
 
@@ -192,6 +199,39 @@ async def test_a_member_of_a_batch_that_fails_again_after_a_start_anew_is_told_a
     answers = await statuses(send, start(1), outcome(2), told(2), start(10), outcome(12), told(12), told(12))
 
     assert answers == ["accepted"] * 6 + ["duplicate"]
+
+
+async def test_what_a_batch_repeats_of_an_earlier_run_of_a_member_is_the_same_after_several_starts(send: Send) -> None:
+    runs = [part for minute in (1, 11, 21, 31) for part in member_run(minute, fails=minute == 1)]
+
+    assert await statuses(send, *runs) == ["accepted"] * 12
+    assert await statuses(send, *runs) == ["duplicate"] * 12
+
+
+async def test_so_it_is_after_a_retry_under_a_new_id(send: Send) -> None:
+    retry = {"operationId": "op-2", "originalOperationId": "op-1", "status": "Initiated"}
+    runs = [part for minute in (1, 11) for part in member_run(minute, fails=minute == 1)]
+    anew = {"event": "operation.started", "timestamp": "2024-01-20T11:20:00Z", "operation": retry}
+
+    assert await statuses(send, *runs, anew) == ["accepted"] * 7
+    assert await statuses(send, *runs) == ["duplicate"] * 6
+
+
+async def test_what_an_earlier_run_adds_late_does_not_take_the_newest_back(send: Send) -> None:
+    runs = [part for minute in (1, 11, 21) for part in (start(minute), outcome(minute + 1))]
+    audit = {"event": "data.audited", "timestamp": "2024-01-20T11:12:30Z", "operation": {"operationId": "op-1"}}
+    numbered = progress(31, 40) | {"retryNumber": 0}
+
+    assert await statuses(send, *runs, start(30), audit) == ["accepted"] * 8
+    assert await statuses(send, numbered, numbered) == ["accepted", "duplicate"]
+
+
+async def test_of_an_id_that_is_started_again_and_again_the_last_starts_are_known(send: Send, store: Store) -> None:
+    runs = [part for minute in range(0, 60, 3) for part in (start(minute), outcome(minute + 1))]
+
+    assert await statuses(send, *runs) == ["accepted"] * 40
+    assert await statuses(send, *runs[-16:]) == ["duplicate"] * 16
+    assert len((await store.known("op-1"))["starts"].split()) == 8
 
 
 async def test_the_watchdogs_alarm_of_a_run_begun_anew_is_of_that_run(send: Send, store: Store) -> None:

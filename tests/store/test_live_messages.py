@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.domain.deliveries import Gate
+from relay.domain.deliveries import Gate, Receipt, Window
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.queue import Pause
@@ -176,6 +176,67 @@ class TestLiveMessages:
         assert posts == 2
         (letter,) = await Admin(store).dead()
         assert letter.reason == "outcome_unknown"
+
+    async def test_what_was_set_aside_in_quiet_hours_and_may_have_arrived_is_begun_anew_with_the_mark(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await accept(store, events.progress(10), to=team())
+        await self._fail(store, clock, unknown=True)
+        hours = {"*": Window(clock(), clock() + 8 * 3600)}
+        aside = await store.claim("slack", 5, hours)
+        clock.advance(9 * 3600)
+        (roundup,) = await claim(store)
+        await store.complete(roundup, Receipt("ok"))
+
+        await accept(store, events.progress(20), to=team())
+        clock.advance(20)
+        anew = await send(store)
+        await accept(store, events.progress(30), to=team())
+        clock.advance(20)
+
+        assert (aside.deliveries, anew.unknown, anew.thread) == ((), True, {})
+        edit = await claim_one(store)
+        assert (edit.unknown, edit.thread) == (False, POSTED.thread)
+
+    async def test_so_is_what_stands_behind_or_comes_after_a_dead_letter(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        await self._fail(store, clock, unknown=True)
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.progress(20), to=team())
+        await store.reschedule(flying, 0, "reset", unknown=True)
+        clock.advance(20)
+        behind = await claim_one(store)
+        await store.dead_letter(behind, "rejected", "no")
+        await accept(store, events.progress(30), to=team())
+        clock.advance(20)
+
+        assert (behind.unknown, (await claim_one(store)).unknown) == (True, True)
+
+    async def test_so_is_a_dead_letter_that_is_sent_again(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        await self._fail(store, clock, unknown=True)
+        await self._fail(store, clock, unknown=True)
+        (letter,) = await Admin(store).dead()
+
+        await Admin(store).replay([letter.id])
+
+        assert (await send(store)).unknown is True
+
+    async def test_what_certainly_did_not_arrive_is_begun_anew_without_it(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(10), to=team())
+        await self._fail(store, clock, unknown=False)
+        await store.dead_letter(await claim_one(store), "rejected", "no")
+        await accept(store, events.progress(20), to=team())
+        clock.advance(20)
+
+        assert (await claim_one(store)).unknown is False
+
+    async def _fail(self, store: Store, clock: Clock, *, unknown: bool) -> None:
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await store.reschedule(flying, 0, "reset", unknown=unknown)
+        clock.advance(2)
 
     async def test_a_newer_state_keeps_the_back_off_of_the_one_it_replaces(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())

@@ -12,7 +12,7 @@ from relay.domain.events import Event
 from relay.errors import HandlingFailed
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.keys import operation
+from relay.store.keys import home, lane, operation
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, claim, claim_one, send
@@ -93,6 +93,54 @@ async def test_a_dead_letter_stays_when_its_event_is_made_again(store: Store) ->
 
     assert [letter.id for letter in await Admin(store).dead()] == [delivery.id]
     assert len(await claim(store)) == 1
+
+
+async def fail_at_the_second(store: Store, event: Event, first: Target) -> None:
+    """The first target's delivery is made, but neither the event's body nor its operation's record is written."""
+    second = mail(address="broken@example.com")
+    broken = "{relay}:lane:" + lane(home("email", second.address), event.subject, second.destination, second.address)
+    await store.redis.set(broken, "not a list")
+    with pytest.raises(HandlingFailed):
+        await store.accept(event, [first, second])
+    await store.redis.delete(broken)
+
+
+@pytest.mark.parametrize("target", [room(), team(post_after=0.0)], ids=["each", "live"])
+async def test_what_it_made_before_it_failed_waits_for_the_event_to_be_sent_again(
+    store: Store, clock: Clock, target: Target
+) -> None:
+    await fail_at_the_second(store, events.completed(), target)
+    early = await claim(store)
+    clock.advance(60)
+    await store.accept(events.completed(), [target])
+
+    (delivery,) = await claim(store)
+
+    assert (early, delivery.event.name) == ([], "operation.completed")
+    assert await Admin(store).dead() == []
+
+
+async def test_nor_is_what_was_told_before_told_in_its_place(store: Store, clock: Clock) -> None:
+    await store.accept(events.progress(10), [room()])
+    await send(store)
+    clock.advance(2)
+
+    await fail_at_the_second(store, events.completed(), room())
+
+    assert await claim(store) == []
+
+
+async def test_what_is_never_sent_again_is_a_dead_letter_and_told_if_it_is_after_all(
+    store: Store, clock: Clock
+) -> None:
+    await fail_at_the_second(store, events.completed(), room())
+    for _ in range(100):
+        assert await claim(store) == []
+        clock.advance(10)
+
+    assert [letter.reason for letter in await Admin(store).dead()] == ["expired"]
+    await store.accept(events.completed(), [room()])
+    assert [delivery.event.name for delivery in await claim(store)] == ["operation.completed"]
 
 
 @pytest.mark.parametrize(("sender", "repeated"), [("evt", 1.2), ("", 2.2)], ids=["ids", "none"])

@@ -20,6 +20,7 @@ from relay.store.keys import operation
 from relay.store.reconciliation import ReconciliationState
 from relay.store.runs import Runs
 from tests.support import events
+from tests.support.clock import Clock
 from tests.support.queue import claim
 
 CONFIG = """
@@ -114,17 +115,59 @@ async def test_what_could_mean_two_is_refused_and_names_both(send: Send) -> None
 
 
 async def test_the_members_of_two_batches_of_one_id_are_told_apart(send: Send, ingest: Ingest, store: Store) -> None:
-    def batch(tenant: str) -> dict[str, Any]:
-        return {"event": "batch.started", "tenantId": tenant, "batch": {"batchId": "b", "status": "Initiated"}}
-
     for tenant in ("acme", "globex"):
-        assert (await ingest.ingest(events.event_of(batch(tenant)))).deliveries == 1
+        assert (await ingest.ingest(events.event_of(batch_started(tenant)))).deliveries == 1
     roots = {delivery.lane for delivery in await claim(store)}
     for tenant in ("acme", "globex"):
         await send("Failed", tenant=tenant, operationId=f"op-{tenant}", batchId="b")
 
     assert len(roots) == 2
     assert {delivery.lane for delivery in await claim(store)} <= roots
+
+
+async def test_two_batches_that_begin_with_one_id_at_once_have_messages_of_their_own(
+    ingest: Ingest, store: Store
+) -> None:
+    begun = [batch_started("acme"), batch_started("globex"), batch_started("initech")]
+    answers = await asyncio.gather(*(ingest.ingest(events.event_of(document)) for document in begun))
+
+    assert [answer.deliveries for answer in answers] == [1, 1, 1]
+    assert len({delivery.lane for delivery in await claim(store)}) == 3
+
+
+async def test_a_batch_that_begins_while_another_tenants_member_is_looked_up_does_not_tell_of_it(
+    ingest: Ingest, store: Store, clock: Clock
+) -> None:
+    member = events.event_of(document("Failed", "globex", operationId="op-globex", batchId="b"))
+    early = Between(store.redis, worker="slow", clock=clock)
+    early.meanwhile = lambda: ingest.ingest(events.event_of(batch_started("acme")))
+    config = parse_config(CONFIG, env={}, channels=CHANNELS)
+
+    accepted = await Ingest(early, lambda: config, CHANNELS).ingest(member)
+
+    assert accepted.deliveries == 1
+    deliveries = await claim(store)
+    assert {(delivery.kind, delivery.event.subject) for delivery in deliveries} == {
+        ("live", "b"),
+        ("live", "op-globex"),
+    }
+    assert len({delivery.lane for delivery in deliveries}) == 2
+
+
+def batch_started(tenant: str) -> dict[str, Any]:
+    return {"event": "batch.started", "tenantId": tenant, "batch": {"batchId": "b", "status": "Initiated"}}
+
+
+class Between(Store):
+    """A process of which another one is faster, between its look at what is known of an event and its accept."""
+
+    meanwhile: Callable[[], Awaitable[Any]] | None = None
+
+    async def accept(self, event: Any, targets: Any, *, completes: bool = False) -> Accepted:
+        if meanwhile := self.meanwhile:
+            self.meanwhile = None
+            await meanwhile()
+        return await super().accept(event, targets, completes=completes)
 
 
 async def test_a_retry_under_a_new_id_continues_the_run_of_its_own_tenant(send: Send, store: Store) -> None:
@@ -197,3 +240,21 @@ async def test_the_first_one_is_remembered_as_long_as_the_others(send: Send, sto
     assert [await store.redis.pttl(name) > 60_000 for name in before] == [True, True, True]
     with pytest.raises(AmbiguousId):
         await Admin(store).timeline("1042")
+
+
+async def test_of_thousands_with_one_id_each_is_found_by_what_is_said_of_it(send: Send, store: Store) -> None:
+    """One is said to be of a project alone, and is the only one of its project."""
+    await send("Initiated", tenant="first", project="p-first")
+    name = operation("1042")
+    others = [Space("", f"tenant-{number}", f"p-{number}") for number in range(3000)]
+    await store.redis.sadd(f"{{relay}}:spaces:{name}", *(space.dump() for space in others))  # they were forgotten
+    await send("Initiated", tenant="acme", project="p1")
+    await send("Initiated", tenant="globex", project="p2")
+
+    thin = [await send("Running", project="p1", progress=percentage) for percentage in (10, 20)]
+
+    assert [answer.status for answer in thin] == ["accepted", "accepted"]
+    assert {facts["tenant"] for facts in await store.spaces.all("1042")} == {"first", "acme", "globex"}
+    for _ in range(3):
+        with pytest.raises(AmbiguousId):
+            await send("Running", progress=30)

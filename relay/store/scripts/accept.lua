@@ -40,11 +40,13 @@ local function advance(o, plan, was, body)
   if plan.watch then return record_alarm(o, plan, body) end
   if plan.action then return record_action(o, plan) end
   local state, seq = o:values('state'), next_seq(o)
+  local new_run = plan.rank and was.retry and plan.retry > was.retry
   o:set_once('first', now)
   state[LAST] = now
+  if new_run then remember_start(o, was) end
   state_facts(o, plan)
   if plan.rank then
-    if was.retry and plan.retry > was.retry then
+    if new_run then
       reset_run(o)
       redis.call('SREM', STALLED, plan.operation)
       was = NONE

@@ -21,6 +21,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0,
 -- Obsolete once the run has ended.
 local PASSING = {['operation.progress'] = true, ['operation.stalled'] = true, ['operation.recovered'] = true}
 
+local function is_stalled(o, operation)
+  if o:get('away') then return o:get('watch:alarms') end -- as its own partition told (letters.lua, follow)
+  return not o:get('watch:alarms') or redis.call('SISMEMBER', STALLED, operation) == 1
+end
+
 local function stale_reason(id, d)
   local kind, seq, thread = d.kind, d.seq, d.thread
   if converges(kind) and thread.waiting and thread.waiting ~= id then return 'newer state' end
@@ -34,7 +39,7 @@ local function stale_reason(id, d)
   if not converges(kind) and PASSING[d.name] then
     local o = operation_record(d.operation)
     if o:get('rank') == TERMINAL and o:get('seq') > seq then return 'the run is over' end
-    if d.name == 'operation.stalled' and o:get('watch:alarms') and redis.call('SISMEMBER', STALLED, d.operation) == 0 then
+    if d.name == 'operation.stalled' and not is_stalled(o, d.operation) then
       return 'it goes on again'
     end
   end
@@ -107,13 +112,22 @@ local function history(d)
   return ordered, o:get('seq') or 0, o:get('away'), tostring(o:get('retry') or '')
 end
 
+-- An event that failed half-way may have left deliveries without what they tell. Its sender sends it again, which makes
+-- them whole; a dead letter is told anew by that as well, but somebody would have looked after it in vain.
+local HALF_MADE, AGAIN = 900000, 10000 -- ms: how long one waits for that, and how often it is looked at
+
 local function lease(id, d, set)
   local known, seq, away, run = history(d)
   local body = d.event ~= '' and redis.call('HGET', P .. 'event:' .. d.event, 'body') or ''
   local box = BOXED[d.kind] or d.kind == 'rolling'
   if BOXED[d.kind] then seal(id, d.destination, d.address) end
+  if body == '' and (d.event ~= '' or #known == 0) and not box and not away and now - d.created < HALF_MADE then
+    set_due(id, now + AGAIN)
+    redis.call('ZADD', set, now + AGAIN, id)
+    return nil
+  end
   if body == '' and #known == 0 and not box and not away then
-    bury(id, 'expired', 'what it should tell was forgotten 30 days after the last event')
+    bury(id, 'expired', 'what it should tell was forgotten 30 days after the last event, or never came in whole')
     return nil
   end
   for _, limit in ipairs(d.calls[d.edit and 'edit' or 'new']) do spend(limit) end

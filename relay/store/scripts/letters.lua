@@ -39,7 +39,6 @@ local function follow(o, letter)
   if run and letter.run and letter.run > run then
     for _, target in ipairs(letter.targets) do detach_outcomes(letter.outcomes or {}, target) end
     reset_run(o)
-    redis.call('SREM', STALLED, plan.operation)
   end
   o:set('away', letter.home)
   o:set('seq', math.max(letter.seq, o:number('seq') or 0))
@@ -47,14 +46,12 @@ local function follow(o, letter)
   o:set('retry', letter.run)
   take_words(o, letter.words)
   if plan.watch then
-    o:set('watch:alarms', plan.watch.becomes)
-    redis.call(plan.watch.open and 'SADD' or 'SREM', STALLED, plan.operation)
+    o:set('watch:alarms', plan.watch.open and plan.watch.becomes or nil)
   elseif plan.action then
     mark_press(o, plan)
   elseif plan.rank then
     o:set('rank', plan.rank)
     if plan.rank == TERMINAL then
-      unwatch(plan.operation)
       keep_lanes(o, plan.operation, letter.targets)
     end
   end

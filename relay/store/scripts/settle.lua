@@ -52,6 +52,7 @@ local function record_message(request, d)
   end
   for name, value in pairs(request.thread) do set('t:' .. name, value) end
   redis.call('HSET', thread, unpack(row))
+  if d.unknowns ~= '0' then redis.call('HDEL', thread, 'doubt') end
   if request.new then remove_entry(d.lane, d.operation) end
   redis.call('PEXPIRE', thread, KEEP_OPERATION)
   -- What came in meanwhile keeps its distance from this edit, unless it is the outcome.
@@ -115,7 +116,8 @@ local function adopt(request, spec)
   -- An outcome in it would have called people as a new message. An edit calls nobody.
   if calls and calls ~= '' then
     local o, id = operation_record(spec.operation), request.id .. '-call'
-    local body = o:get('doc:' .. calls) or redis.call('HGET', thread, 'call')
+    local run, call = (redis.call('HGET', thread, 'call') or ''):match('^(%d+) (.*)$')
+    local body = o:get('doc:' .. calls) or run and tonumber(run) == o:number('retry') and call
     if body then -- else its documents are gone
       redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
       spec.kind, spec.name, spec.event, spec.lane = 'reply', calls, id, replies_of(request.lane)
@@ -142,8 +144,8 @@ end
 
 local KEEPS_LEASE = {begin = true, extend = true}
 
-local FIELDS = {'lease', 'lapsed', 'died', 'sending', 'attempts', 'operation', 'destination', 'channel', 'address', 'kind',
-                'lane', 'seq', 'event', 'limits'}
+local FIELDS = {'lease', 'lapsed', 'died', 'sending', 'attempts', 'unknowns', 'operation', 'destination', 'channel', 'address',
+                'kind', 'lane', 'seq', 'event', 'limits'}
 
 -- The delivery, if the lease is the worker's. Or it has lapsed, and nobody has begun since: then what has arrived need not
 -- be told again.

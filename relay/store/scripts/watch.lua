@@ -5,9 +5,29 @@
 --- @include "watched"
 local verbs = {}
 
+-- The moments in the text of alarms, in seconds.
+local MOMENTS = {['"at":'] = true, ['"since":'] = true, ['"resumed":'] = true}
+local JITTER = 5000 -- ms: clocks are put right by so little all the time
+
+-- Whether an alarm of this run is open, and nobody has heard yet that relay will forget it.
+local function owes_a_word(operation)
+  if redis.call('SISMEMBER', STALLED, operation) == 0 then return false end
+  local alarms = operation_record(operation):get('watch:alarms')
+  return alarms and not alarms:find('"last":true', 1, true)
+end
+
+-- It is looked at no more. Where its alarm is open and nobody is told, it is counted for the next tick to say.
+local function leave(operation)
+  if redis.call('SISMEMBER', STALLED, operation) == 1 then
+    local alarms = operation_record(operation):get('watch:alarms')
+    if not alarms or owes_a_word(operation) then redis.call('HINCRBY', P .. 'ticks', 'left', 1) end
+  end
+  unwatch(operation)
+end
+
 -- The pulse of all processes together. gap, grace (ms): after more than `gap` without a tick relay was away, and what
--- came in meanwhile may be on its way still. Answers the ms until which nothing may be found wrong, and the number of
--- stalled runs.
+-- came in meanwhile may be on its way still. Answers the ms until which nothing may be found wrong, the number of stalled
+-- runs, and how many left with an open alarm since the tick before.
 function verbs.tick(gap, grace)
   local key = P .. 'ticks'
   local t = redis.call('HMGET', key, 'last', 'grace')
@@ -19,20 +39,46 @@ function verbs.tick(gap, grace)
   redis.call('HSET', key, 'last', now, 'grace', till)
   -- With the watchdog off nobody looks at the runs; what is long forgotten leaves all the same.
   local old = now - KEEP_OPERATION
-  for _, operation in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', old, 'LIMIT', 0, 1000)) do unwatch(operation) end
-  return {now, till, redis.call('SCARD', STALLED)}
+  for _, operation in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', old, 'LIMIT', 0, 1000)) do
+    if owes_a_word(operation) then check_now(operation) else leave(operation) end
+  end
+  local left = tonumber(redis.call('HGET', key, 'left') or '0')
+  redis.call('HDEL', key, 'left')
+  return {now, till, redis.call('SCARD', STALLED), left}
 end
 
--- What is left of this run's time; nil where it is over, or was never watched.
+-- A moment of before the clock was set back, by the right clock; by how much it was, the pulse knows (pulses.lua). What
+-- that does not account for is as of now.
+local function dated(moment)
+  if moment <= now then return moment end
+  local t = redis.call('HMGET', P .. 'ticks', 'step', 'stepped')
+  local known = t[2] and now < t[2] + t[1] and moment - now > JITTER
+  return known and math.min(now, moment - t[1]) or now
+end
+
+-- When it was heard of, when it moved, and since when people know of its alarms (relay/domain/runs.py; here their text).
+local function set_right(o)
+  for _, name in ipairs({'watch:heard', 'watch:moved'}) do
+    if o:get(name) then o:set(name, dated(o:number(name))) end
+  end
+  local alarms = o:get('watch:alarms')
+  if not alarms then return end
+  o:set('watch:alarms', (alarms:gsub('("%l+":)(%d+%.?%d*)', function(name, seconds)
+    local moment = MOMENTS[name] and seconds * 1000 or 0
+    if moment > now then return name .. string.format('%.3f', dated(moment) / 1000) end
+  end)))
+end
+
+-- What is left of this run's time; nil where it is over, or was never watched. One with an alarm is told a last time
+-- before it leaves, also where relay was away when that was due (relay/policy/watchdog.py, LEAVES).
 local function look(operation)
   local o = operation_record(operation)
   o:read({'state', 'run', 'facts'})
-  for _, name in ipairs({'watch:heard', 'watch:moved'}) do -- the clock was set back since: it begins anew
-    if (o:number(name) or 0) > now then o:set(name, now) end
-  end
+  set_right(o)
   o:write()
   local rank, heard = o:get('rank'), o:number('watch:heard')
-  return rank and rank ~= TERMINAL and heard and now - heard < KEEP_OPERATION and o
+  if not rank or rank == TERMINAL or not heard then return nil end
+  return (now - heard < KEEP_OPERATION or owes_a_word(operation)) and o
 end
 
 -- Up to n runs that may be due; each is not given again for `pause` ms, so instances share the work, and what one that
@@ -49,7 +95,7 @@ function verbs.due(n, pause)
       redis.call('ZADD', WATCH, again, operation)
       answer[#answer + 1] = {operation, again, o.known.state, o.known.run, o.known.facts}
     else
-      unwatch(operation)
+      leave(operation)
     end
   end
   return answer

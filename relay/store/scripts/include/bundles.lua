@@ -5,8 +5,6 @@
 --- @include "deliveries"
 --- @include "records"
 local BOX_KEPT = 40 * DAY -- longer than a dead letter, which needs its entries
-local ROLLING_INTERVAL = 15000
-local EPISODES = 6 -- after so many of the cap's periods another rolling message begins, where people see it
 local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup'}
 
 local function box_key(box) return P .. 'box:' .. box end
@@ -93,6 +91,9 @@ local function add_entry(box, operation)
   return redis.call('HSET', entries_key(box), operation, entry_of(operation_record(operation))) == 1
 end
 
+local seal
+do
+
 -- Not everything that a run did in quiet hours came by here: what passed them, or what no rule or gate let through. In
 -- the morning it is told as it is then; so is a backlog. Of more runs than anybody reads the rest stays as it was put in.
 local MOST_REFRESHED = 5000
@@ -105,11 +106,13 @@ local function refresh_entries(box)
 end
 
 -- What the digests before amounted to becomes part of the box, so that it is the same at every attempt.
-local function seal(box, destination, address)
+function seal(box, destination, address)
   if redis.call('HSETNX', box_key(box), 'sealed', now) == 0 then return end
   if redis.call('HGET', box_key(box), 'kind') ~= 'digest' then refresh_entries(box) end
   local past = redis.call('HGETALL', digests_key(destination, address))
   for i = 1, #past, 2 do redis.call('HSET', box_key(box), 'was:' .. past[i], past[i + 1]) end
+end
+
 end
 
 -- A queued delivery that becomes an entry of a box instead.
@@ -117,6 +120,7 @@ local function move_to_bundle(id, d, reason)
   count('pending', -1)
   count('held:' .. reason)
   note(d.operation, 'held', d.destination, reason)
+  keep_doubt(id, d.lane)
   leave_lane(id, d.lane)
   forget(id)
 end

@@ -30,7 +30,8 @@ local known_channels = {} -- in this step
 
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
 -- urgent ('1' to '3' as in URGENCIES, or true for '1'), seq, due; passes: quiet hours, loud: the cap on new messages;
--- alone: the live message does not tell it; created, if its age does not count from now.
+-- alone: the live message does not tell it; unknowns: as many attempts at its message may have arrived already; created, if
+-- its age does not count from now.
 local function create(id, spec)
   -- An event that failed half-way is made again, under the same ids. What has left with less than it says is another.
   local was = redis.call('HMGET', delivery_key(id), 'lease', 'died')
@@ -38,7 +39,8 @@ local function create(id, spec)
   if was[1] and not again then return create(id .. '-again', spec) end
   local urgency = spec.urgent == true and '1' or spec.urgent or ''
   local row = {'event', spec.event, 'urgent', urgency, 'seq', spec.seq, 'due', spec.due,
-               'created', spec.created or now, 'dated', now, 'attempts', 0, 'claims', 0, 'unknowns', 0, 'lease', '', 'sending', '',
+               'created', spec.created or now, 'dated', now, 'attempts', 0, 'claims', 0, 'unknowns', spec.unknowns or 0,
+               'lease', '', 'sending', '',
                'passes', spec.passes and '1' or '', 'loud', spec.loud and '1' or ''}
   for _, name in ipairs(DELIVERY) do
     row[#row + 1] = name
@@ -72,7 +74,19 @@ local function spec_from(standing)
   return spec
 end
 
+-- The first message of a lane may have arrived, and its delivery leaves: whatever begins the message anew says so.
+local function keep_doubt(id, lane)
+  local d = redis.call('HMGET', delivery_key(id), 'kind', 'unknowns')
+  if not converges(d[1]) or tonumber(d[2]) == 0 then return end
+  local t = redis.call('HMGET', thread_key(lane), 'posted', 'waiting')
+  if t[1] then return end
+  redis.call('HSET', thread_key(lane), 'doubt', 1)
+  redis.call('PEXPIRE', thread_key(lane), KEEP_OPERATION)
+  if t[2] and t[2] ~= id and field(t[2], 'unknowns') == '0' then redis.call('HSET', delivery_key(t[2]), 'unknowns', 1) end
+end
+
 local function supersede(id, operation, destination, lane, why)
+  keep_doubt(id, lane)
   count('pending', -1)
   count('superseded')
   note(operation, 'superseded', destination, why)

@@ -75,9 +75,12 @@ function alarm_outdated(o, watch)
     or watch.heard and o:number('watch:heard') ~= watch.heard or watch.moved and o:number('watch:moved') ~= watch.moved
 end
 
--- Alarms are relay's own: they update the alarm state and never count as activity of the run.
+-- Alarms are relay's own: they update the alarm state and never count as activity of the run. Its record lives on from
+-- here all the same: it was renewed up to a day before the last event, and is needed until the run is told a last time.
 function record_alarm(o, plan, body)
   local seq = next_seq(o)
+  o:set('kept', now)
+  o.renewed = true
   o:set('watch:alarms', plan.watch.becomes)
   o:set('doc:' .. plan.name, body)
   o:set('seq:' .. plan.name, seq)

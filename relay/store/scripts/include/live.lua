@@ -9,7 +9,7 @@ do -- the rest is of this file alone
 -- known.
 function thread_of(target)
   return redis.call('HMGET', thread_key(target.lane), 'waiting', 'flying', 'posted', 'sent', 'interval', 'spec',
-                    'calls')
+                    'calls', 'doubt')
 end
 
 -- A reply gives the edit that comes with it so long to be the first, and no longer. Where the message turns out to be
@@ -63,7 +63,7 @@ function upsert_live(plan, target, o, seq, t, body)
     join(plan, target, waiting, seq, due)
   else
     local spec = spec_of(plan, target, seq, 'live')
-    spec.due = due
+    spec.due, spec.unknowns = due, not posted and t[8] and 1 or nil
     create(target.id, spec)
   end
   local reply = target.reply and (not grouped or claim_batch_reply(plan, target.batch_lane))
@@ -74,7 +74,7 @@ function upsert_live(plan, target, o, seq, t, body)
   if t[6] ~= standing or tonumber(t[5]) ~= target.min_interval or (t[7] or '') ~= calls then
     redis.call('HSET', thread, 'spec', standing, 'interval', target.min_interval, 'calls', calls)
     -- Its documents are in another partition, where a new run may have begun by then.
-    if calls ~= '' and o:get('away') then redis.call('HSET', thread, 'call', body) end
+    if calls ~= '' and o:get('away') then redis.call('HSET', thread, 'call', plan.retry .. ' ' .. body) end
   end
   if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
   if beneath then

@@ -32,6 +32,22 @@ local function reset_run(o)
   for _, name in ipairs({'percentage', 'phases', 'fact:pressed'}) do o:set(name, nil) end
 end
 
+-- When the runs before the newest began, oldest first: number of the run, how many starts after an outcome that includes,
+-- and the ms (relay/domain/run_numbers.py). Those of ids that are run again and again: what is repeated of a run is told
+-- by them from what is new.
+local remember_start
+do
+local STARTS = 8
+function remember_start(o, was)
+  local began = o:number('began')
+  if not began then return end -- of a retry under a new id, which says its run
+  local starts, start = o:get('starts'), string.format('%d:%d:%.0f', was.retry, o:number('fact:restarts') or 0, began)
+  starts = starts and starts .. ' ' .. start or start
+  local _, more = starts:gsub(' ', ' ')
+  o:set('starts', more < STARTS and starts or starts:match(' (.*)$'))
+end
+end
+
 -- A start that began after the outcome is of a new run, which has another number and so is another fact. Where the
 -- outcome came in after the run was looked up, it is looked up again.
 local function begins_anew(plan, was)
@@ -55,7 +71,8 @@ local function state_facts(o, plan)
   if plan.as_known then return end
   local facts, new = o:values('facts'), stated(plan)
   for place = 1, PLACE.led do
-    if new[place] and facts[place] ~= new[place] then
+    -- What an earlier run adds late does not count the starts since.
+    if new[place] and facts[place] ~= new[place] and (plan.rank or place ~= PLACE['fact:restarts']) then
       if facts[IN_ENTRY[place] or 0] == true then facts[IN_ENTRY[place]] = facts[place] end
       facts[place] = new[place]
       o:touch('facts')
@@ -63,13 +80,22 @@ local function state_facts(o, plan)
   end
 end
 
--- Two tenants may begin with one id at the same moment, when nobody has it yet: the second one is looked up again.
-local function another_s(o, plan)
-  if plan.apart or plan.as_known or not o:get('facts') then return false end
+local another_s
+do
+local function of_another(o, plan)
+  if not o:get('facts') then return false end
   local facts, new = o:values('facts'), stated(plan)
   for place = PLACE['fact:platform'], PLACE['fact:project'] do
     if facts[place] and new[place] and facts[place] ~= new[place] then return true end
   end
+end
+
+-- Two tenants may begin with one id at the same moment, when nobody has it yet: the second one is looked up again. So is
+-- the member of a batch that nobody had heard of, where another tenant's of this id has begun since.
+function another_s(o, plan)
+  return not plan.apart and not plan.as_known and of_another(o, plan)
+    or plan.batch and of_another(operation_record(plan.batch), plan)
+end
 end
 
 -- A thinner report of progress that is known: the callback beside the webhook may name no phase.

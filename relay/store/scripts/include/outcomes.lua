@@ -22,6 +22,7 @@ local function bury(id, reason, error)
     local home = operation_record(d[1]):get('away')
     if home then post(home, 'buried', {d[1]}) end
   end
+  keep_doubt(id, d[3])
   detach_outcome(id)
   redis.call('HSET', delivery_key(id), 'reason', reason, 'error', error, 'died', now, 'lease', '', 'sending', '')
   redis.call('ZADD', DEAD, now, id)

@@ -3,16 +3,19 @@
 local refresh_rolling, remove_entry, over_cap, overflow
 do -- the rest is of this file alone
 
+local ROLLING_INTERVAL = 15000
+local EPISODES = 6 -- after so many of the cap's periods another rolling message begins, where people see it
+
 -- The rolling message is like a live one: a delivery means "show what is in the box", and one at most waits.
 function refresh_rolling(box)
   local b = redis.call('HMGET', box_key(box), 'destination', 'channel', 'address', 'limits')
-  local t = redis.call('HMGET', thread_key(box), 'waiting', 'posted', 'sent')
+  local t = redis.call('HMGET', thread_key(box), 'waiting', 'posted', 'sent', 'doubt')
   if not b[1] then return end
   redis.call('HSET', box_key(box), 'to', now)
   if t[1] then return end
   local number = redis.call('HINCRBY', box_key(box), 'shown', 1)
   local spec = {operation = box, destination = b[1], channel = b[2], address = b[3], kind = 'rolling', name = 'roundup',
-                lane = box, limits = b[4], event = '', urgent = '', seq = number,
+                lane = box, limits = b[4], event = '', urgent = '', seq = number, unknowns = not t[2] and t[4] and 1 or nil,
                 due = t[2] and math.max(now, tonumber(t[3] or '0') + ROLLING_INTERVAL) or now}
   create(box .. '-' .. number, spec)
   redis.call('HSET', thread_key(box), 'spec', standing_of(box, 'rolling', box, spec), 'interval', ROLLING_INTERVAL)

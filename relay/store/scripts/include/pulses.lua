@@ -63,6 +63,7 @@ local function step_back(step)
   for _, name in ipairs({'last', 'asked', 'reconciled', 'back'}) do
     if tonumber(redis.call('HGET', P .. 'ticks', name) or '0') > now then redis.call('HSET', P .. 'ticks', name, now) end
   end
+  redis.call('HSET', P .. 'ticks', 'step', step, 'stepped', now)
   local grace = tonumber(redis.call('HGET', P .. 'ticks', 'grace') or '0')
   if grace > now then redis.call('HSET', P .. 'ticks', 'grace', grace - step) end
 end
