@@ -1,5 +1,6 @@
 """A batch that goes silent: told below its message, once, and withdrawn when it or a member of it is heard of again."""
 
+import json
 from typing import Any
 
 from relay.config import parse_config
@@ -136,3 +137,25 @@ async def test_a_batch_is_no_operation_that_the_platform_could_be_asked_about(re
     silent = await ReconciliationState(relay.store).unheard(600.0, 10, Space("", "tenant-1", "project-1"))
 
     assert [run.operation for run in silent] == ["op-9"]
+
+
+async def test_the_digest_shows_it_as_stalled_and_then_as_it_goes_on(relay: Watched) -> None:
+    told = GOOD.replace("[operation.*]\n    priorities: [High, Critical]", '["operation.*", "batch.*"]')
+    daily = told.replace(
+        "    email: [analyst@example.com, lead@example.com]\n", "    email: [a@example.com]\n    mode: digest\n"
+    )
+    daily = daily.replace("notify: [team]\n", "notify: [analysts]\n")
+    relay.config = parse_config(daily + "watchdog: {}\n", env=SECRETS, channels=CHANNELS)
+    await relay.happens(batch(relay, "batch.started"))
+    await relay.passes(16 * MINUTE)
+    stalled = await entries(relay)
+    await relay.progress(10, operationId="op-3", batchId="b-1")
+    await relay.passes(6 * MINUTE)
+
+    assert [(entry["name"], entry["status"], entry["total"]) for entry in stalled] == [("Month end", "Stalled", 3)]
+    assert ("Month end", "Running") in [(entry["name"], entry["status"]) for entry in await entries(relay)]
+
+
+async def entries(relay: Watched) -> list[dict[str, Any]]:
+    (box,) = await relay.store.redis.keys("{relay}:entries:*")
+    return [json.loads(entry) for entry in await relay.store.redis.hvals(box)]

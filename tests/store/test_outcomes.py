@@ -115,3 +115,25 @@ class TestCalls:
         assert sorted((one.kind, one.event.name) for one in sent) == [
             ("live", "operation.progress"), ("reply", "operation.audited")
         ]  # fmt: skip
+
+
+class TestInABatch:
+    async def test_what_a_message_would_have_called_people_to_ends_with_the_run_that_it_is_of(
+        self, store: Store, clock: Clock
+    ) -> None:
+        """The first post tells the outcome of the run before and arrives late; the next one's is told by the batch."""
+        await accept(store, events.failed(batchId="b-1"), to=team())
+        late = await claim_one(store)
+        await store.mark_sending(late)
+        started = events.event_of({"event": "batch.started", "batch": {"batchId": "b-1", "status": "Initiated"}})
+        await accept(store, started, to=team())
+        clock.advance(store.lease + 1)
+        await claim(store, "email")  # which takes back what has lapsed
+        await accept(store, events.failed(retryNumber=1, batchId="b-1"), to=team())
+        sent = await everything(store, clock)
+        await store.complete(late, POSTED)
+
+        assert sorted((one.event.name, one.event.retry, one.kind) for one in sent) == [
+            ("batch.started", 0, "live"), ("operation.failed", 0, "reply"), ("operation.failed", 1, "reply")
+        ]  # fmt: skip
+        assert outcomes(await everything(store, clock)) == []

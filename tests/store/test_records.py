@@ -1,12 +1,13 @@
 """What an event costs Redis, and what becomes of one that fails half-way: its operation is written last."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from relay.domain.deliveries import Target
+from relay.domain.deliveries import Limit, Target
 from relay.domain.events import Event
 from relay.errors import HandlingFailed
 from relay.store import Store
@@ -16,6 +17,15 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, claim, claim_one, send
 from tests.support.targets import mail, room, team
+
+
+async def commands(store: Store) -> int:
+    """Those since the last reset, but for the calls of scripts and what a new connection says."""
+    calls = {
+        name.removeprefix("cmdstat_"): row["calls"] for name, row in (await store.redis.info("commandstats")).items()
+    }
+    others = ("eval", "evalsha", "client|setinfo", "hello", "info", "config|resetstat")
+    return sum(number for name, number in calls.items() if name not in others)
 
 
 async def fail_half_way(store: Store, event: Event, targets: list[Target]) -> None:
@@ -152,8 +162,39 @@ async def test_what_an_event_costs(
         await store.redis.config_resetstat()
         for batch in batches:
             await asyncio.gather(*(store.accept(event, targets) for event in batch))
-        calls = {name: row["calls"] for name, row in (await store.redis.info("commandstats")).items()}
-        return sum(calls[name] for name in calls if name.startswith("cmdstat_") and "eval" not in name) / (8 * 24)
+        return await commands(store) / (8 * 24)
 
     assert await cost() < most
     assert await cost() < repeated
+
+
+def own_room(number: int) -> Target:
+    return room(address=f"#room-{number}")
+
+
+def own_team(number: int) -> Target:
+    limits = (Limit(f"post:#team-{number}", 0.001),)
+    return team(address=f"#team-{number}", post_after=0.0, new_limits=limits, edit_limits=(Limit("edit", 0.001, 1000),))
+
+
+@pytest.mark.parametrize(
+    ("target", "percentages", "most"),
+    [(own_room, (10,), 20.0), (own_team, (10,), 29.5), (own_team, (10, 40), 25.5)],
+    ids=["each", "live", "edit"],
+)
+async def test_what_a_delivery_costs(
+    store: Store, clock: Clock, target: Callable[[int], Target], percentages: Sequence[int], most: float
+) -> None:
+    """Commands of Redis from the claim to the receipt, where 24 are claimed and settled together."""
+    for percentage in percentages:
+        for number in range(24):
+            await store.accept(events.progress(percentage, operationId=f"op-{number}"), [target(number)])
+        clock.advance(60)
+        await store.redis.config_resetstat()
+        claimed = (await store.claim("slack", 24)).deliveries
+        await asyncio.gather(*map(store.mark_sending, claimed))
+        await asyncio.gather(*(store.complete(delivery, POSTED) for delivery in claimed))
+        cost = await commands(store) / 24
+
+    assert len(claimed) == 24
+    assert cost < most

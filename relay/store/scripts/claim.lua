@@ -26,33 +26,27 @@ local function is_stalled(o, operation)
   return not o:get('watch:alarms') or redis.call('SISMEMBER', STALLED, operation) == 1
 end
 
-local function stale_reason(id, kind, lane, seq, name, operation)
-  local thread = redis.call('HMGET', thread_key(lane), 'waiting', 'posted_seq', 'posted_of')
-  if converges(kind) and thread[1] and thread[1] ~= id then return 'newer state' end
-  if BOXED[kind] or kind == 'rolling' and not redis.call('HGET', thread_key(lane), 'posted') then
-    local empty = redis.call('EXISTS', entries_key(lane)) == 0
-    return empty and redis.call('HGET', box_key(lane), 'empty') ~= 'send' and 'nothing to tell' or nil
+local function stale_reason(id, d)
+  local kind, seq, thread = d.kind, d.seq, d.thread
+  if converges(kind) and thread.waiting and thread.waiting ~= id then return 'newer state' end
+  if BOXED[kind] or kind == 'rolling' and not thread.posted then
+    local empty = redis.call('EXISTS', entries_key(d.lane)) == 0
+    return empty and redis.call('HGET', box_key(d.lane), 'empty') ~= 'send' and 'nothing to tell' or nil
   end
   -- In a batch's thread the root is not about its members; and an outcome of an earlier run is no part of this one's.
-  local own = (thread[3] or operation) == operation and not field(id, 'alone')
-  if kind == 'reply' and own and tonumber(thread[2] or '-1') >= seq then return 'told by the message itself' end
-  if not converges(kind) and PASSING[name] then
-    local o = operation_record(operation)
+  local own = (thread.posted_of or d.operation) == d.operation and not d.alone
+  if kind == 'reply' and own and tonumber(thread.posted_seq or '-1') >= seq then return 'told by the message itself' end
+  if not converges(kind) and PASSING[d.name] then
+    local o = operation_record(d.operation)
     if o:get('rank') == TERMINAL and o:get('seq') > seq then return 'the run is over' end
-    if name == 'operation.stalled' and not is_stalled(o, operation) then
+    if d.name == 'operation.stalled' and not is_stalled(o, d.operation) then
       return 'it goes on again'
     end
   end
 end
 
--- The pause of something broken is over: this delivery goes ahead to probe, and the others wait for its success.
-local function probe(scope)
-  local key = P .. 'pause:' .. scope
-  if redis.call('HGET', key, 'probe') then redis.call('HSET', key, 'until', now + lease_ms, 'at', now) end
-end
-
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
-                'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed'}
+                'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed'}
 
 -- A new message that nobody wants now becomes an entry of what is told together later: in quiet hours, or above the cap
 -- on new messages. What may have arrived already is not begun anew by that; in quiet hours it is told again then.
@@ -67,7 +61,8 @@ local function divert(id, d)
     end
     return hours
   end
-  if not has_entry(operation_record(d.operation)) then return false end
+  local cap = d.kind == 'live' and d.attempts == 0 and d.calls.cap
+  if not (hours or cap) or not has_entry(operation_record(d.operation)) then return false end
   if hours and d.passes ~= '1' then
     local box = box_id(d.lane, 'quiet', d.destination, d.address, hours[1], hours[2])
     if not sealed(box) then
@@ -78,8 +73,7 @@ local function divert(id, d)
       return true
     end
   end
-  local cap = d.calls.cap
-  if d.kind ~= 'live' or not cap or d.attempts > 0 or not over_cap(d, cap) then return false end
+  if not cap or not over_cap(d, cap) then return false end
   overflow(id, d, cap)
   return true
 end
@@ -137,27 +131,31 @@ local function lease(id, d, set)
     return nil
   end
   for _, limit in ipairs(d.calls[d.edit and 'edit' or 'new']) do spend(limit) end
-  for _, scope in ipairs(d.scopes) do probe(scope) end
+  for _, scope in ipairs(d.scopes) do probe(scope, lease_ms) end
   local lease = worker .. ':' .. token .. ':' .. id
   redis.call('ZREM', set, id)
-  redis.call('ZADD', LEASES, now + lease_ms, id)
-  redis.call('HSET', delivery_key(id), 'lease', lease, 'claims', d.claims + 1)
-  redis.call('HDEL', delivery_key(id), 'lapsed')
+  local shown = converges(d.kind) and not box and seq or d.seq
+  redis.call('HSET', delivery_key(id), 'lease', lease, 'claims', d.claims + 1, 'seq', shown)
+  if d.lapsed then redis.call('HDEL', delivery_key(id), 'lapsed') end
   if converges(d.kind) then
-    if not box then redis.call('HSET', delivery_key(id), 'seq', seq) end
-    redis.call('HSET', thread_key(d.lane), 'flying', id, 'name', d.name, 'seq', box and d.seq or seq)
-    redis.call('HDEL', thread_key(d.lane), 'waiting')
+    redis.call('HSET', thread_key(d.lane), 'flying', id, 'name', d.name, 'seq', shown)
+    if d.thread.waiting then redis.call('HDEL', thread_key(d.lane), 'waiting') end
   end
-  local thread, flat = {}, redis.call('HGETALL', thread_key(d.lane))
-  for i = 1, #flat, 2 do
-    local name = flat[i]:match('^t:(.*)$')
-    if name then
-      thread[#thread + 1] = name
-      thread[#thread + 1] = flat[i + 1]
+  local thread = {}
+  for name, value in pairs(d.thread) do
+    if name:sub(1, 2) == 't:' then
+      thread[#thread + 1] = name:sub(3)
+      thread[#thread + 1] = value
     end
   end
   return {id, lease, d.destination, channel, d.address, d.kind, d.attempts, d.unknowns, d.created, body, known, thread,
           d.lane, d.limits, away and d.operation or '', d.kind == 'live' and '' or d.seq, run}
+end
+
+local function read_thread(lane)
+  local thread, flat = {}, redis.call('HGETALL', thread_key(lane))
+  for i = 1, #flat, 2 do thread[flat[i]] = flat[i + 1] end
+  return thread
 end
 
 local function claim(id, set)
@@ -169,7 +167,8 @@ local function claim(id, set)
   local d = {}
   for i, name in ipairs(FIELDS) do d[name] = row[i] end
   d.seq, d.claims, d.attempts = tonumber(d.seq), tonumber(d.claims), tonumber(d.attempts)
-  local why = suppressed(d.destination, d.address) or stale_reason(id, d.kind, d.lane, d.seq, d.name, d.operation)
+  d.thread = read_thread(d.lane)
+  local why = suppressed(d.destination, d.address) or stale_reason(id, d)
   if why then
     if BOXED[d.kind] then seal(id, d.destination, d.address) end
     supersede(id, d.operation, d.destination, d.lane, why)
@@ -188,7 +187,7 @@ local function claim(id, set)
     bury(id, 'unreadable', 'its limits are damaged')
     return nil
   end
-  d.edit = converges(d.kind) and redis.call('HGET', thread_key(d.lane), 'posted')
+  d.edit = converges(d.kind) and d.thread.posted
   d.calls, d.channel = calls, channel
   if removed(id, d, set) then return nil end
   if divert(id, d) then return nil end
@@ -232,7 +231,13 @@ for _, set in ipairs(sets) do
     end
   end
 end
-if #ids > 0 then redis.call('SET', claimed, token .. ' ' .. table.concat(ids, ' '), 'PX', lease_ms) end
+write_spent()
+if #ids > 0 then
+  local leases = {}
+  for _, id in ipairs(ids) do leases[#leases + 1], leases[#leases + 2] = now + lease_ms, id end
+  redis.call('ZADD', LEASES, unpack(leases))
+  redis.call('SET', claimed, token .. ' ' .. table.concat(ids, ' '), 'PX', lease_ms)
+end
 sets[#sets + 1] = PARKING
 for _, set in ipairs(sets) do
   local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')

@@ -7,6 +7,7 @@
 --- @include "pauses"
 --- @include "overflow"
 --- @include "suppressions"
+--- @include "steps"
 local lease_ms = tonumber(ARGV[3])
 
 -- What the next digest compares itself with. One that is settled late does not replace a newer one.
@@ -28,56 +29,58 @@ end
 local verbs = {}
 
 -- The mark before the first byte leaves: from here on a crash leaves the outcome unknown.
-function verbs.begin(id)
-  if field(id, 'sending') ~= '1' then redis.call('HINCRBY', delivery_key(id), 'attempts', 1) end
-  redis.call('HSET', delivery_key(id), 'sending', '1')
-  redis.call('ZADD', LEASES, now + lease_ms, id)
+function verbs.begin(id, _, d)
+  redis.call('HSET', delivery_key(id), 'sending', '1', 'attempts', d.attempts + (d.sending == '1' and 0 or 1))
 end
 
-function verbs.extend(id) redis.call('ZADD', LEASES, now + lease_ms, id) end
+function verbs.extend() end
 
 function verbs.release(id, request)
   redis.call('HINCRBY', delivery_key(id), 'claims', -1)
   requeue(id, now + (request.delay or 0))
 end
 
-function verbs.complete(id, request)
-  local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'channel', 'seq', 'kind', 'attempts',
-                       'address', 'limits', 'unknowns')
-  local calls = cjson.decode(d[9])
-  lift_holds(d[4], calls[converges(d[6]) and not request.new and 'edit' or 'new'])
-  if converges(d[6]) then
-    local thread = thread_key(d[3])
-    if request.new then redis.call('HSET', thread, 'posted', now, 'posted_seq', d[5], 'posted_of', d[1]) end
-    for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
-    redis.call('HSET', thread, 'sent', now, 'done', request.lease)
-    if d[10] ~= '0' then redis.call('HDEL', thread, 'doubt') end
-    if request.new then remove_entry(d[3], d[1]) end
-    redis.call('PEXPIRE', thread, KEEP_OPERATION)
-    -- What came in meanwhile keeps its distance from this edit, unless it is the outcome.
-    local waiting = redis.call('HGET', thread, 'waiting')
-    if waiting and field(waiting, 'urgent') ~= '1' then
-      local apart = now + tonumber(redis.call('HGET', thread, 'interval') or '0')
-      set_due(waiting, math.max(due_of(waiting), apart))
-    end
+-- The message stands as this delivery showed it.
+local function record_message(request, d)
+  local thread = thread_key(d.lane)
+  local row = {'sent', now, 'done', request.lease}
+  local function set(name, value) row[#row + 1], row[#row + 2] = name, value end
+  if request.new then
+    set('posted', now)
+    set('posted_seq', d.seq)
+    set('posted_of', d.operation)
   end
-  count('pending', -1)
-  count('delivered')
-  note(d[1], 'delivered', d[2], d[6], tonumber(d[7]), request.detail)
-  resume(d[4], d[2], d[8], calls.own)
-  if request.kept and d[6] == 'digest' then keep(request.kept, d[2], d[8]) end
-  redis.call('DEL', bounces_key(d[8]))
-  leave_lane(id, d[3])
-  forget(id)
+  for name, value in pairs(request.thread) do set('t:' .. name, value) end
+  redis.call('HSET', thread, unpack(row))
+  if d.unknowns ~= '0' then redis.call('HDEL', thread, 'doubt') end
+  if request.new then remove_entry(d.lane, d.operation) end
+  redis.call('PEXPIRE', thread, KEEP_OPERATION)
+  -- What came in meanwhile keeps its distance from this edit, unless it is the outcome.
+  local t = redis.call('HMGET', thread, 'waiting', 'interval')
+  if t[1] and field(t[1], 'urgent') ~= '1' then
+    set_due(t[1], math.max(due_of(t[1]), now + tonumber(t[2] or '0')))
+  end
 end
 
-function verbs.reschedule(id, request)
+function verbs.complete(id, request, d)
+  local calls, live = cjson.decode(d.limits), converges(d.kind)
+  lift_holds(d.channel, calls[live and not request.new and 'edit' or 'new'])
+  if live then record_message(request, d) end
+  count('pending', -1)
+  count('delivered')
+  note(d.operation, 'delivered', d.destination, d.kind, tonumber(d.attempts), request.detail)
+  resume(d.channel, d.destination, d.address, calls.own)
+  if request.kept and d.kind == 'digest' then keep(request.kept, d.destination, d.address) end
+  leave_lane(id, d.lane, not live)
+  if d.lease == '' then forget(id) else forget(id, d.event, d.kind) end -- a lapsed one is queued again
+end
+
+function verbs.reschedule(id, request, d)
   local key = delivery_key(id)
-  local d = redis.call('HMGET', key, 'operation', 'destination', 'attempts')
   pause(request)
   redis.call('HSET', key, 'error', request.error, 'claims', 0)
   redis.call('HSETNX', key, 'failing', now)
-  note(d[1], 'failed', d[2], tonumber(d[3]), request.error, request.delay)
+  note(d.operation, 'failed', d.destination, tonumber(d.attempts), request.error, request.delay)
   if request.free then redis.call('HINCRBY', key, 'attempts', -1) end
   if request.unknown then
     count('unknown_outcomes')
@@ -88,10 +91,12 @@ function verbs.reschedule(id, request)
   requeue(id, now + (held_long(request) and 0 or request.delay))
 end
 
-function verbs.bury(id, request)
+function verbs.bury(id, request, d)
   if request.bounce then
-    local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'address')
-    if bounce(id, d[3], request.bounce, request.error) == 1 then note(d[1], 'suppressed', d[2], d[3], request.error) end
+    resumed = {}
+    if bounce(id, d.address, request.bounce, request.error) == 1 then
+      note(d.operation, 'suppressed', d.destination, d.address, request.error)
+    end
   end
   bury(id, request.reason, request.error)
 end
@@ -139,28 +144,44 @@ end
 
 local KEEPS_LEASE = {begin = true, extend = true}
 
--- The lease is the worker's. Or it has lapsed, and nobody has begun since: then what has arrived need not be told again.
-local function holds(request)
-  local d = redis.call('HMGET', delivery_key(request.id), 'lease', 'lapsed', 'died')
-  if d[1] == request.lease then return true end
-  return request.verb == 'complete' and d[1] == '' and d[2] == request.lease and not d[3]
+local FIELDS = {'lease', 'lapsed', 'died', 'sending', 'attempts', 'unknowns', 'operation', 'destination', 'channel', 'address',
+                'kind', 'lane', 'seq', 'event', 'limits'}
+
+-- The delivery, if the lease is the worker's. Or it has lapsed, and nobody has begun since: then what has arrived need not
+-- be told again.
+local function held(request)
+  local row, d = redis.call('HMGET', delivery_key(request.id), unpack(FIELDS)), {}
+  for i, name in ipairs(FIELDS) do d[name] = row[i] end
+  if d.lease == request.lease then return d end
+  return request.verb == 'complete' and d.lease == '' and d.lapsed == request.lease and not d.died and d
 end
+
+local leased, settled = {}, {} -- since now, with the time at which it lapses; and no more
 
 local function settle(text)
   local request = cjson.decode(text)
-  if not holds(request) then
+  local d = held(request)
+  if not d then
     repair(request)
     return 'stale'
   end
-  verbs[request.verb](request.id, request)
-  -- Last: if anything above fails, the lease lapses and the delivery is found again.
-  if not KEEPS_LEASE[request.verb] then redis.call('ZREM', LEASES, request.id) end
+  verbs[request.verb](request.id, request, d)
+  if KEEPS_LEASE[request.verb] then
+    leased[#leased + 1], leased[#leased + 2] = now + lease_ms, request.id
+  else
+    settled[#settled + 1] = request.id
+  end
   return 'ok'
 end
 
+begin_counting()
 local answers = {}
 for i = 4, #ARGV do
   local done, answer = pcall(settle, ARGV[i])
   answers[#answers + 1] = done and answer or 'error: ' .. (type(answer) == 'table' and answer.err or tostring(answer))
 end
+write_counts()
+-- Last: if anything above fails, the leases lapse and the deliveries are found again.
+if leased[1] then redis.call('ZADD', LEASES, unpack(leased)) end
+if settled[1] then redis.call('ZREM', LEASES, unpack(settled)) end
 return answers

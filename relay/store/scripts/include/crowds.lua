@@ -3,13 +3,30 @@
 -- in a moment, and the newest, which stand behind it, are looked at meanwhile.
 --- @include "parking"
 local PARKED_FROM = 1000 -- ms: a shorter pause is waited for in the queue
-local paused, scopes_of, candidates
+local paused, probe, scopes_of, candidates
 do -- the rest is of this file alone
 
 local SCAN, NEWEST = 200, 50 -- so many are looked at closely, and so many of these are the newest
 local MANY = 1000 -- so many are parked in one step: a claim stays quick
 
-function paused(scope) return math.max(paused_until(scope) - now, 0) end
+local pauses = {} -- as far as this step knows
+
+function paused(scope)
+  local it = pauses[scope]
+  if not it then
+    local till, probed = paused_until(scope)
+    it = {wait = math.max(till - now, 0), probed = probed}
+    pauses[scope] = it
+  end
+  return it.wait
+end
+
+-- The pause of something broken is over: one delivery goes ahead, and the others wait for its success, or so long.
+function probe(scope, ms)
+  if not pauses[scope].probed then return end
+  redis.call('HSET', P .. 'pause:' .. scope, 'until', now + ms, 'at', now)
+  pauses[scope].wait = ms
+end
 
 -- What must work for it to be sent, the widest first. limits: of the call that it would make.
 function scopes_of(channel, destination, address, own, limits)

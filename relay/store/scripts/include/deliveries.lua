@@ -6,17 +6,22 @@
 local function converges(kind) return kind == 'live' or kind == 'rolling' end
 
 -- The delivery is over: its memory is freed, and the event's body with the last one that needed it.
-local function forget(id)
-  local d = redis.call('HMGET', delivery_key(id), 'channel', 'event', 'kind')
-  if d[1] then leave_queues(id, d[1]) end
-  redis.call('DEL', delivery_key(id))
-  if d[3] == 'digest' or d[3] == 'roundup' then -- that it was sealed is known a while longer than anybody comes late
-    redis.call('DEL', P .. 'entries:' .. id)
+-- event, kind: its own, of one that a worker holds, which is in no queue.
+local function forget(id, event, kind)
+  if not kind then
+    local d = redis.call('HMGET', delivery_key(id), 'channel', 'event', 'kind')
+    event, kind = d[2], d[3]
+    if d[1] then leave_queues(id, d[1]) end
+  end
+  local gone = {delivery_key(id)}
+  if kind == 'digest' or kind == 'roundup' then -- that it was sealed is known a while longer than anybody comes late
+    gone[2] = P .. 'entries:' .. id
     redis.call('PEXPIRE', P .. 'box:' .. id, 3 * DAY)
   end
-  if d[2] and d[2] ~= '' and redis.call('HINCRBY', P .. 'event:' .. d[2], 'refs', -1) <= 0 then
-    redis.call('DEL', P .. 'event:' .. d[2])
+  if event and event ~= '' and redis.call('HINCRBY', P .. 'event:' .. event, 'refs', -1) <= 0 then
+    gone[#gone + 1] = P .. 'event:' .. event
   end
+  redis.call('DEL', unpack(gone))
 end
 
 local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}

@@ -5,7 +5,8 @@ local update_summary, add_to_digest, hold_for_quiet_hours
 do -- the rest is of this file alone
 
 -- The newest state in a few words: laid over what earlier events of this run said. A retry keeps its name alone. An
--- event without a rank is no state: it must not take the place of one, nor of what is left of one (trim.lua).
+-- event without a rank is no state, but for a batch's alarm: it must not take the place of one, nor of what is left of one
+-- (trim.lua).
 -- What lasts is among the facts; the rest is a text: number of the run, which of the values it states, and these.
 local LASTING, STARTED = PLACE['entry:name'], PLACE['entry:started']
 
@@ -26,7 +27,7 @@ end
 
 function update_summary(o, plan)
   local entry, was = plan.entry, o:get('entry')
-  if entry == '' or was and not plan.rank then return end
+  if entry == '' or was and not plan.rank and not plan.watch then return end
   local head = entry:sub(1, entry:find('[', 1, true) - 1) -- where it states what the last one did, it takes its place
   if not was or was:sub(1, #head) ~= head then
     local run, old_run = tonumber(head:match('%d+')), was and tonumber(was:match('%d+'))

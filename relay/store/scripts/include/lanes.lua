@@ -57,13 +57,15 @@ local function release_replies(id, lane)
   make_due(head)
 end
 
-local function leave_lane(id, lane)
+-- apart: it is no live message, so nothing stands under it.
+local function leave_lane(id, lane, apart)
   redis.call('LREM', lane_key(lane), 1, id)
-  local thread = thread_key(lane)
-  for _, role in ipairs({'waiting', 'flying'}) do
-    if redis.call('HGET', thread, role) == id then redis.call('HDEL', thread, role) end
+  if not apart then
+    local roles = redis.call('HMGET', thread_key(lane), 'waiting', 'flying')
+    if roles[1] == id then redis.call('HDEL', thread_key(lane), 'waiting') end
+    if roles[2] == id then redis.call('HDEL', thread_key(lane), 'flying') end
   end
   local head = redis.call('LINDEX', lane_key(lane), 0)
   if head then make_due(head) end
-  release_replies(id, lane)
+  if not apart then release_replies(id, lane) end
 end

@@ -3,9 +3,15 @@
 
 local blocked = {} -- per limit: how many of this scan wait for it, so that they queue up behind each other
 
+local slots, spent = {}, {} -- as far as this step knows; of those that it has spent
+
 -- Never before now; and where it is later than a full burst makes it, the clock was set back: it begins anew.
 local function next_slot(limit)
-  local at = tonumber(redis.call('GET', P .. 'rate:' .. limit[1]) or '0')
+  local at = slots[limit[1]]
+  if not at then
+    at = tonumber(redis.call('GET', P .. 'rate:' .. limit[1]) or '0')
+    slots[limit[1]] = at
+  end
   return at > now + limit[2] * limit[3] + 1 and now or math.max(at, now)
 end
 
@@ -21,7 +27,12 @@ local function limited(limit, urgency)
 end
 
 local function spend(limit)
-  local key = P .. 'rate:' .. limit[1]
-  local at = next_slot(limit) + limit[2]
-  redis.call('SET', key, at, 'PX', math.ceil(at - now) + 1000)
+  slots[limit[1]] = next_slot(limit) + limit[2]
+  spent[limit[1]] = true
+end
+
+local function write_spent()
+  for name in pairs(spent) do
+    redis.call('SET', P .. 'rate:' .. name, slots[name], 'PX', math.ceil(slots[name] - now) + 1000)
+  end
 end

@@ -7,14 +7,14 @@ local RECHECK = 1000 -- ms; a place whose probe was lost sends the next one afte
 
 local HOLDS = P .. 'holds' -- the limits that are throttled for long
 
--- When it ends; 0 if there is none. Where the clock was set back since it was written, what was left of it begins now.
+-- When it ends, 0 if there is none, and whether it is probed then. Where the clock was set back since it was written, what was left of it begins now.
 local function paused_until(scope)
   local key = P .. 'pause:' .. scope
-  local p = redis.call('HMGET', key, 'until', 'at')
+  local p = redis.call('HMGET', key, 'until', 'at', 'probe')
   local till, at = tonumber(p[1] or '0'), tonumber(p[2] or '0')
-  if at <= now then return till end
+  if at <= now then return till, p[3] end
   redis.call('HSET', key, 'until', till - (at - now), 'at', now)
-  return till - (at - now)
+  return till - (at - now), p[3]
 end
 
 local function place_of(channel, scope) return channel .. ' ' .. scope end
@@ -61,7 +61,7 @@ end
 -- The pause is over, or it is time for a probe.
 local function reopen(place)
   local scope = place:match('^%S+ (.*)$')
-  local till, probe = paused_until(scope), redis.call('HGET', P .. 'pause:' .. scope, 'probe')
+  local till, probe = paused_until(scope)
   if till > now then return redis.call('ZADD', PARKING, till + RECHECK, place) end
   bring_back(place, probe and 1 or CHUNK)
   if redis.call('EXISTS', parked_key(place)) == 0 then return redis.call('ZREM', PARKING, place) end

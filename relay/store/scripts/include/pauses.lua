@@ -1,7 +1,12 @@
 -- What is known to fail for everybody, and for how long.
 --- @include "parking"
+--- @include "suppressions"
+
+local throttled = nil -- whether any limit is for long, and
+local resumed = {} -- what was lifted; as far as this step knows
 
 local function pause(request)
+  throttled, resumed = nil, {}
   for _, p in ipairs(request.pauses or {}) do
     local ms = math.min(p.ms, DAY) -- whatever the other side asks for
     local key, till = P .. 'pause:' .. p.scope, now + ms
@@ -23,18 +28,25 @@ local function held_long(request)
   return false
 end
 
+-- What got through says that all it needs works, and that this address takes it (suppressions.lua, bounce).
 -- own: it was sent with a credential of its own, which says nothing about the channel's.
 local function resume(channel, destination, address, own)
-  local scopes = {'destination:' .. destination .. '/' .. address}
+  local scopes, lifted = {'destination:' .. destination .. '/' .. address}, {}
   if not own then scopes[2] = 'channel:' .. channel end
   for _, scope in ipairs(scopes) do
-    if redis.call('DEL', P .. 'pause:' .. scope) == 1 then look_at(place_of(channel, scope)) end
+    if not resumed[scope] then lifted[#lifted + 1] = P .. 'pause:' .. scope end
+    resumed[scope] = true
   end
+  if not lifted[1] then return end
+  lifted[#lifted + 1] = bounces_key(address)
+  if redis.call('DEL', unpack(lifted)) == 0 then return end
+  for _, scope in ipairs(scopes) do look_at(place_of(channel, scope)) end
 end
 
 -- Long throttles end with what got through under them. Shorter ones end by the clock.
 local function lift_holds(channel, calls)
-  if redis.call('EXISTS', HOLDS) == 0 then return end
+  if throttled == nil then throttled = redis.call('EXISTS', HOLDS) == 1 end
+  if not throttled then return end
   for _, limit in ipairs(calls) do
     local scope = 'limit:' .. limit[1]
     if redis.call('SREM', HOLDS, scope) == 1 then

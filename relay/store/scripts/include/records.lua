@@ -73,13 +73,14 @@ function Record:read_all()
   for i = 1, #flat, 2 do
     if known[flat[i]] == nil then known[flat[i]] = flat[i + 1] end
   end
+  self.whole = true
   return flat
 end
 
 local function field_of(it, name)
   local value = it.known[name]
   if value == nil then
-    value = redis.call('HGET', it.key, name)
+    value = not it.whole and redis.call('HGET', it.key, name)
     it.known[name] = value
   end
   return value

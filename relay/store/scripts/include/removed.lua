@@ -8,10 +8,15 @@
 local announced = redis.call('EXISTS', P .. 'destinations') == 1
 local REMOVED_RECHECK, REMOVED_KEPT = 60000, 3 * DAY
 
+local known_places = {} -- in this step
+
 local function configured(d)
-  for _, name in ipairs({d.destination .. '\0' .. d.address, d.destination .. '\0*'}) do
-    if redis.call('HEXISTS', P .. 'destinations', name) == 1 then return true end
+  local place, any = d.destination .. '\0' .. d.address, d.destination .. '\0*'
+  if known_places[place] == nil then
+    local row = redis.call('HMGET', P .. 'destinations', place, any)
+    known_places[place] = (row[1] or row[2]) and true or false
   end
+  return known_places[place]
 end
 
 local function removed(id, d, set)

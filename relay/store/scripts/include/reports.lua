@@ -71,8 +71,10 @@ end
 -- outcomes: as of `outcomes_of`.
 function detach_outcomes(outcomes, target)
   local thread = thread_key(target.lane)
-  local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted')
+  local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted', 'calls')
   if t[3] then return end
+  -- What the message would have called people to was of this run, and whatever is left of that says it.
+  if t[4] and t[4] ~= '' then redis.call('HSET', thread, 'calls', '') end
   local kept = nil -- one of the two is enough: an addition or a repair may wait behind what tells it
   for i, id in ipairs({t[2], t[1]}) do
     local d = id and redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event') or {}
