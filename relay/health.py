@@ -282,7 +282,13 @@ class Health:
 
     async def _faults(self) -> dict[str, str]:
         """The events that relay itself could not handle: each was refused, and waits for a mended relay."""
-        count = await self.admin.faults()
+        try:
+            async with asyncio.timeout(self._store.partitions.patience):
+                count = await self.admin.faults()
+        except (StoreUnavailable, TimeoutError):
+            if len(self._store.partitions) == 1:
+                raise
+            return {}  # the node that has the quarantine is away
         which = "1 event waits" if count == 1 else f"{count} events wait"
         return {"quarantine": f"{which} because relay itself failed; see `relay dead list`"} if count else {}
 

@@ -207,23 +207,23 @@ class Admin:
             if reason is not None  # until something arrives there, it is paused or being probed
         }
 
-    async def announce(self, addresses: Mapping[str, Sequence[str]], known: Collection[int] = ()) -> set[int]:
+    async def announce(self, addresses: Mapping[str, Sequence[str]], aware: Collection[int] = ()) -> set[int]:
         """Say which destinations there are, and their addresses (`*`: any): the newest configuration decides.
 
         What is queued for others is held back by every process, also by one that still has them. Answers the partitions
-        that know it now; `known` are those that did before.
+        that know it now; `aware` are those that did before.
         """
         names: dict[Any, Any] = {f"{name}\0{address}": 1 for name, them in addresses.items() for address in them}
 
         async def say(partition: Partition) -> int:
-            if partition.number not in known:
+            if partition.number not in aware:
                 async with self._redis.pipeline(transaction=True) as pipeline:
                     pipeline.delete(partition.key(keys.DESTINATIONS))
                     pipeline.hset(partition.key(keys.DESTINATIONS), mapping=names)
                     await call(pipeline.execute())
             return partition.number
 
-        return {*known, *await self._of_each(say)}
+        return {*aware, *await self._of_each(say)}
 
     async def removed(self, now: float) -> list[tuple[str, str]]:
         """Destination and address of what was held back in the last minutes, because they are configured no more."""
@@ -275,7 +275,7 @@ class Admin:
         return sum([await self._in_steps("removed", name, int(max_age * 1000)) for name in names])
 
     async def _in_steps(self, verb: str, *of: str | int) -> int:
-        total, args = 0, [verb, *of, STEP]
+        total, args = 0, (verb, *of, STEP)
         for _ in range(STEPS):
             done = await self._of_each(lambda partition: partition.run("parking", args))
             total += sum(map(int, done))

@@ -78,8 +78,8 @@ class Cluster(Redis):
     async def owners(self, slots: Iterable[int]) -> dict[int, tuple[str, Redis]]:
         """The primaries of these slots now, with their addresses; of those that any has."""
         await self._look()
-        found = {where: self._topology.owner(where) for where in slots}
-        return {where: (spelt(address), self._node(address)) for where, address in found.items() if address}
+        addresses = {where: self._topology.owner(where) for where in slots}
+        return {where: (spelt(address), self._node(address)) for where, address in addresses.items() if address}
 
     async def primaries(self) -> list[tuple[str, Redis]]:
         """All that have slots now, with their addresses."""

@@ -18,11 +18,11 @@ async def owners(redis: Redis, prefixes: Mapping[int, str]) -> list[tuple[str, R
     if not isinstance(redis, Cluster):
         return [("", redis, [*prefixes])]
     slots = {number: slot(prefix) for number, prefix in prefixes.items()}
-    found = dict[str, tuple[str, Redis, list[int]]]()
+    homes = dict[str, tuple[str, Redis, list[int]]]()
     for where, (address, node) in (await redis.owners(slots.values())).items():
         theirs = [number for number, own in slots.items() if own == where]
-        found.setdefault(address, (address, node, []))[2].extend(theirs)
-    return [*found.values()]
+        homes.setdefault(address, (address, node, []))[2].extend(theirs)
+    return [*homes.values()]
 
 
 async def at_owner(redis: Redis, key: str, act: Act[Result]) -> Result:

@@ -292,8 +292,8 @@ class Store:
         """
         turns = self._turns.setdefault(channel, Turns(self.partitions))
         deliveries, due, failures = list[Delivery](), list[float](), dict[Partition, StoreUnavailable]()
-        asked = turns.now(idle, without)
-        for partition in asked:
+        turn = turns.now(idle, without)
+        for partition in turn:
             if len(deliveries) >= most:
                 due.append(0.0)  # it is asked next time
                 break
@@ -308,7 +308,7 @@ class Store:
             deliveries += claimed.deliveries
             due += [] if claimed.next_due is None else [claimed.next_due]
             turns.rest(partition, idle if claimed.next_due is None else min(idle, claimed.next_due))
-        if failures and len(failures) == len(asked) and turns.next_due is None:
+        if failures and len(failures) == len(turn) and turns.next_due is None:
             raise next(iter(failures.values()))
         for partition in failures:
             turns.rest(partition, idle)
