@@ -211,7 +211,7 @@ class Health:
                 await self._store.ping()
                 away = self._store.away | await self._store.probe()
                 checks |= await self._paused() | await self._stranded() | await self._removed()
-                checks |= await self._ticking() | await self._faults()
+                checks |= await self._ticking() | await self._faults() | await self._unread()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
         except StoreUnavailable as error:
@@ -291,6 +291,15 @@ class Health:
             return {}  # the node that has the quarantine is away
         which = "1 event waits" if count == 1 else f"{count} events wait"
         return {"quarantine": f"{which} because relay itself failed; see `relay dead list`"} if count else {}
+
+    async def _unread(self) -> dict[str, str]:
+        count = await self.admin.unread()
+        lost = f"{count} could not be applied, and count as dead: of these nobody was told; the log says why"
+        return (
+            {"letters": f"{lost} (letter.unreadable), and Redis keeps them (LRANGE {{relay-N}}:unread)"}
+            if count
+            else {}
+        )
 
     async def _removed(self) -> dict[str, str]:
         """What is queued for whom the newest configuration does not have any more."""

@@ -256,6 +256,12 @@ class Admin:
         sets = await self._each(lambda key: self._redis.smembers(key(name)))
         return sorted({member.decode() for members in sets for member in members})
 
+    async def unread(self) -> int:
+        """Letters between partitions that could not be applied: somebody was not told."""
+        if len(self._partitions) == 1:
+            return 0
+        return sum(map(int, await self._each(lambda key: self._redis.llen(key("unread")))))
+
     async def stranded(self, configured: Collection[str]) -> dict[str, int]:
         """The channels that had deliveries and are not configured any more, with the number that still wait."""
         counts = await self.queued(sorted({*await self._members(keys.CHANNELS)} - {*configured}))

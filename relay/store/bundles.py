@@ -45,7 +45,7 @@ class Bundles:
     async def event(self, bundle: str) -> Event:
         """What a claimed bundle holds, as the event of its delivery."""
         fields = await self._fields(bundle)
-        if fields.get("kind") in REFRESHED and "refreshed" not in fields:
+        if len(self._partitions) > 1 and fields.get("kind") in REFRESHED and "refreshed" not in fields:
             await self._refresh(bundle)
         return event_of(bundle, fields, await self._entries(bundle))
 
@@ -53,15 +53,14 @@ class Bundles:
         """Bring the entries up to date whose operations live elsewhere."""
         where = self._partitions.of(bundle)
         names = [name.decode() for name in await call(self._redis.hkeys(where.key(f"entries:{bundle}")))]
-        words: list[str | bytes] = []
         for partition in self._partitions:
             theirs = [name for name in names if partition is not where and self._partitions.of(name) is partition]
-            flat = iter(await partition.run("letters", ("words", *theirs)) if theirs else ())
-            words += [
-                part for name, facts, entry in zip(theirs, flat, flat, strict=False) for part in (name, facts, entry)
-            ]
-        if words:
-            await where.run("letters", ("refresh", bundle, *words))
+            for first in range(0, len(theirs), SCAN):
+                page = theirs[first : first + SCAN]
+                words = await partition.run("letters", ("words", *page))
+                rows = zip(page, words[::2], words[1::2], strict=True)
+                await where.run("letters", ("refresh", bundle, *(word for row in rows for word in row)))
+        await where.run("letters", ("refresh", bundle))
 
     async def preview(self, target: Target, window: Window) -> Event:
         """What this window's digest would say now; nothing is closed and nothing sent."""

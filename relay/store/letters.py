@@ -42,10 +42,13 @@ class Letters:
             return ()
         keys = [((source.number, home), number) for home, number in letters]
         answers = [self._awaited.setdefault(key, asyncio.get_running_loop().create_future()) for key in keys]
-        carried = self.carry(source, dict.fromkeys(home for home, _ in letters))
-        await asyncio.wait(carried, timeout=PATIENCE)
-        for key in keys:
-            self._awaited.pop(key, None)
+        homes = [home for home in dict.fromkeys(home for home, _ in letters) if home not in self._partitions.away]
+        try:
+            if homes:
+                await asyncio.wait(self.carry(source, homes), timeout=PATIENCE)
+        finally:
+            for key in keys:
+                self._awaited.pop(key, None)
         return tuple(pair for answer in answers if answer.done() for pair in answer.result())
 
     async def aclose(self) -> None:

@@ -145,7 +145,13 @@ def link(event: Event, partitions: int) -> tuple[str, str, bytes] | None:
     where, here = partition(own, partitions), partition(name, partitions)
     if where == here:
         return None
-    stated = {"operation": name, "own": own, "retry": event.retry, "stated": _stated_retry(event), "home": f"{here}"}
+    stated = {
+        "operation": name,
+        "own": own,
+        "retry": event.retry,
+        "stated": _stated_retry(event),
+        "led_home": f"{here}",
+    }
     space = event.space(event.own_id)
     return own, _json(stated | _if_any(spaces=space and [[operation(event.own_id), space]])), _facts(event, {})
 
@@ -354,10 +360,11 @@ def operation_of(row: Sequence[Any]) -> str:
     return str(row[14].decode())
 
 
-def of_another_run(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> bool:
-    """Whether a live message is of an earlier run than the operation's record."""
-    run = values_of("state", fields.get(b"state")).get("retry", "")
-    return bool(row[5] == b"live" and fields) and run != row[16].decode()
+def is_behind(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> bool:
+    """Whether more has become of the run than the partition of a live message has heard: a new run, or its end."""
+    state = values_of("state", fields.get(b"state"))
+    run, known = int(state.get("retry", -1)), int(row[16] or -1)
+    return bool(row[5] == b"live") and (run > known or (run == known and state.get("rank") == OVER != f"{row[17]}"))
 
 
 def documents(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> list[bytes]:

@@ -38,6 +38,8 @@ LEASE = 30.0
 PATIENCE = 0.5  # seconds that a Cluster's nodes which answer wait for one that does not
 FETCH = 0.8  # the part of it for what a claim needs from other partitions: less than the claim itself has
 LATER = 1000  # ms until what could not be fetched is claimed again
+BEHIND = 100  # ms after which what has news on its way is looked at again
+FORGOTTEN = "what it should tell was forgotten 30 days after the last event"
 MAX_PAUSED = 3 * 86_400.0  # seconds that a delivery waits for something broken
 FACTS = (*LASTING, AUDIENCE, PRESSED, "platform", "tenant", "project", "batch")
 NOWHERE = Space()  # nothing is said of whose an id is
@@ -125,7 +127,8 @@ class Store:
         """Which layout the data has, and that names live where their number of partitions says: it is decided once."""
         await call(self.redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))
         mine = len(self.partitions)
-        await call(self.redis.set(keys.PARTITIONS, mine, nx=True))
+        there = await call(self.redis.exists(f"{keys.PREFIX}{keys.LEDGER}"))  # of a relay that knew of one alone
+        await call(self.redis.set(keys.PARTITIONS, 1 if there else mine, nx=True))
         made = int(await call(self.redis.get(keys.PARTITIONS)))
         if made != mine:
             problem = (
@@ -332,9 +335,10 @@ class Store:
                 if plan.operation_of(row) and not await self._fetched(row, partition):
                     return None
                 return plan.delivery(row, await self.bundles.event(bundle) if bundle else None)
-        except (StoreUnavailable, TimeoutError):
+        except (StoreUnavailable, TimeoutError) as error:
             if len(self.partitions) == 1:
                 raise
+            log.warning("delivery.waits", delivery=row[0].decode(), error=str(error) or "no answer in time")
             # What it is made from may live in another partition, which is away: its neighbours do not wait for that.
             await self._give_back(partition, row, delay=LATER)
             return None
@@ -347,19 +351,26 @@ class Store:
     async def _fetched(self, row: list[Any], partition: Partition) -> bool:
         """Put into a claimed delivery what it is made from, where its operation lives elsewhere.
 
-        False: it is given back, for a new run has begun there, of which this partition is still to hear.
+        False: it is given back, for this partition is still to hear of a new run, or of the end of this one; or it is
+        dead, because nothing is left there.
         """
         source = self.partitions.of(plan.operation_of(row))
         fields = await call(self.redis.hgetall(source.key(f"operation:{plan.operation_of(row)}")))
-        if plan.of_another_run(row, fields):
+        if plan.is_behind(row, fields):
             await asyncio.wait(self._letters.carry(source, [partition.number]))
-            await self._give_back(partition, row)
+            await self._give_back(partition, row, delay=BEHIND)
             return False
         row[10] = plan.documents(row, fields)
+        if not row[9] and not row[10]:
+            await self._let_go(partition, row, "bury", reason="expired", error=FORGOTTEN)
+            return False
         return True
 
-    async def _give_back(self, partition: Partition, row: list[Any], **details: int) -> None:
-        request = {"verb": "release", "id": row[0].decode(), "lease": row[1].decode(), **details}
+    async def _give_back(self, partition: Partition, row: list[Any], delay: int) -> None:
+        await self._let_go(partition, row, "release", delay=delay)
+
+    async def _let_go(self, partition: Partition, row: list[Any], verb: str, **details: int | str) -> None:
+        request = {"verb": verb, "id": row[0].decode(), "lease": row[1].decode(), **details}
         await self._settles[partition.number].submit(json.dumps(request))
 
     async def _put_aside(self, name: str, lease: str, error: str) -> None:

@@ -7,13 +7,14 @@ import pytest
 
 from relay.store import Store
 from relay.store.client import Promise
+from relay.store.admin import Admin
+from relay.store.keys import operation
 from relay.store.plan import home_of
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.partitions import OP, PARTITIONS, Away, number, source_of, waiting
+from tests.support.partitions import OP, PARTITIONS, Away, carried, number, source_of, waiting
 from tests.support.queue import claim, counts, send
 from tests.support.targets import room
-from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -21,13 +22,6 @@ async def store(open_store: Callable[..., Store]) -> Store:
     store = open_store(partitions=PARTITIONS)
     await store.prepare()
     return store
-
-
-async def carried(store: Store) -> None:
-    async def none_waits() -> bool:
-        return not await waiting(store)
-
-    await until(none_waits)
 
 
 async def test_a_sender_does_not_wait_for_a_partition_that_is_away(
@@ -79,12 +73,30 @@ async def test_they_are_applied_in_the_order_in_which_they_were_written(
 
 async def test_one_that_cannot_be_applied_keeps_no_other_back(store: Store) -> None:
     source, home = source_of(store), store.partitions[number(home_of(room()))]
-    broken = b"\x95\xa11\xa7unknown\xa0\xa0\x00"  # a verb that nobody knows
+    broken = b"1 0 \xa7unknown\xa0\xa0"  # a verb that nobody knows
     await store.redis.rpush(source.key(f"letters:{home.number}"), broken)
     await store.accept(events.completed(operationId=OP), [room()])
 
     assert await store.redis.lrange(home.key("unread"), 0, -1) == [broken]
-    assert len(await claim(store)) == 1
+    assert (len(await claim(store)), await Admin(store).unread()) == (1, 1)
+
+
+async def test_what_is_no_letter_keeps_no_other_back(store: Store) -> None:
+    source, home = source_of(store), store.partitions[number(home_of(room()))]
+    await store.redis.rpush(source.key(f"letters:{home.number}"), b"garbage")
+    await store.accept(events.completed(operationId=OP), [room()])
+
+    assert await store.redis.lrange(home.key("unread"), 0, -1) == [b"garbage"]
+    assert (len(await claim(store)), await waiting(store)) == (1, 0)
+
+
+async def test_whom_a_letter_that_cannot_be_applied_was_for_counts_as_dead(store: Store) -> None:
+    home = store.partitions[number(home_of(room()))]
+    await store.redis.set(home.key(f"operation:{operation(OP)}"), "not a hash")
+    await store.accept(events.completed(operationId=OP), [room()])
+    ledger = await Admin(store).ledger()
+
+    assert (ledger.counts["accepted"], ledger.counts["dead"], ledger.imbalance) == (1, 1, 0)
 
 
 async def test_numbers_grow_also_where_redis_forgot_the_newest(store: Store, clock: Clock) -> None:

@@ -1,5 +1,6 @@
 """Several partitions: an operation is decided on in its own, and told where its addresses live."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.bundles import digest, next_day, night, statuses
 from tests.support.clock import Clock
-from tests.support.partitions import OP, PARTITIONS, Away, apart_from, number, source_of
+from tests.support.partitions import OP, PARTITIONS, Away, apart_from, carried, number, source_of
 from tests.support.queue import POSTED, claim, claim_one, send
 from tests.support.targets import mail, room, team
 
@@ -134,6 +135,63 @@ class TestTelling:
         clock.advance(8 * 3600)
 
         assert statuses(await claim_one(store)) == {OP: "Completed"}
+
+    async def test_a_night_of_many_runs_is_told_as_well(self, store: Store, clock: Clock) -> None:
+        """More than one step of a script could take."""
+        at_night, ids = night(clock(), room()), [f"op-{count}" for count in range(3_000)]
+        for first in range(0, len(ids), 500):
+            page = ids[first : first + 500]
+            await asyncio.gather(*(store.accept(events.completed(operationId=id_), [at_night]) for id_ in page))
+        clock.advance(8 * 3600)
+
+        assert len(statuses(await claim_one(store))) == len(ids)
+
+    async def test_a_live_message_waits_for_the_letter_of_the_end(
+        self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else the first message would tell it, and a reply below would tell it again."""
+        home = Away(store.partitions[number(home_of(team()))], monkeypatch)
+        calling = replace(team(), presentation=replace(team().presentation, thread_reply=True))
+        await store.accept(events.started(operationId=OP), [team(post_after=0.0)])
+        home.leave()
+        await store.accept(events.failed(operationId=OP), [calling])
+        home.come_back()
+
+        first = await claim(store)  # brings the letter
+        clock.advance(1)  # its limit
+        told = [(one.kind, one.event.name) for one in await claim(store)]
+
+        assert (first, told) == ([], [("live", "operation.failed")])
+
+    async def test_a_message_of_what_the_operation_has_lost_is_told_all_the_same(self, store: Store) -> None:
+        """Its partition came back with older data: what there is, is told."""
+        await store.accept(events.started(operationId=OP), [])
+        before = await store.redis.dump(source_of(store).key(f"operation:{operation(OP)}"))
+        await store.accept(events.started(operationId=OP, retryNumber=1), [team(post_after=0.0)])
+        await store.redis.restore(source_of(store).key(f"operation:{operation(OP)}"), 0, before, replace=True)
+
+        assert history(await claim_one(store)) == ["operation.started"]
+
+    async def test_what_should_be_told_of_a_forgotten_operation_is_dead(self, store: Store) -> None:
+        await store.accept(events.started(operationId=OP), [team(post_after=0.0)])
+        await store.redis.delete(source_of(store).key(f"operation:{operation(OP)}"))
+
+        assert await claim(store) == []
+        assert [letter.reason for letter in await Admin(store).dead()] == ["expired"]
+
+    async def test_an_alarm_of_a_member_whose_batch_says_that_it_is_over_is_not_told(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await store.accept(events.progress(10, operationId=OP), [])
+        clock.advance(900)
+        await store.accept(await noticed(store, clock), [room()])
+        document = events.body("batch.operation.completed", 100, operationId=OP, status="Completed")
+        batch = apart_from(operation(OP), name="batch")
+        await store.accept(events.event_of(document | {"batchId": batch}), [])
+        await store.pulse()  # the end of the alarm is a letter that a letter brings
+        await carried(store)
+
+        assert await claim(store) == []
 
     async def test_a_digest_says_the_newest_state(self, store: Store, clock: Clock) -> None:
         for event in (events.started(operationId=OP), events.failed(operationId=OP)):

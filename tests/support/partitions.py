@@ -10,6 +10,7 @@ from relay.store.keys import operation, partition
 from relay.store.partitions import Partition
 from relay.store.plan import home_of
 from tests.support.targets import mail, room, team
+from tests.support.waiting import until
 
 PARTITIONS = 4
 
@@ -34,6 +35,15 @@ def source_of(store: Store, id_: str = OP) -> Partition:
 async def waiting(store: Store) -> int:
     """Letters that are not applied yet."""
     return sum([await store.redis.llen(key) for key in await store.redis.keys("*:letters:*")])
+
+
+async def carried(store: Store) -> None:
+    """Once all letters are applied."""
+
+    async def none_waits() -> bool:
+        return not await waiting(store)
+
+    await until(none_waits)
 
 
 class Away:

@@ -109,7 +109,7 @@ local function history(d)
   table.sort(seqs)
   local ordered = {}
   for i, seq in ipairs(seqs) do ordered[i] = documents[seq] end
-  return ordered, o:get('seq') or 0, o:get('away'), tostring(o:get('retry') or '')
+  return ordered, o:get('seq') or 0, o:get('away'), tostring(o:get('retry') or ''), o:get('rank') or -1
 end
 
 -- An event that failed half-way may have left deliveries without what they tell. Its sender sends it again, which makes
@@ -117,7 +117,7 @@ end
 local HALF_MADE, AGAIN = 900000, 10000 -- ms: how long one waits for that, and how often it is looked at
 
 local function lease(id, d, set)
-  local known, seq, away, run = history(d)
+  local known, seq, away, run, rank = history(d)
   local body = d.event ~= '' and redis.call('HGET', P .. 'event:' .. d.event, 'body') or ''
   local box = BOXED[d.kind] or d.kind == 'rolling'
   if BOXED[d.kind] then seal(id, d.destination, d.address) end
@@ -149,7 +149,7 @@ local function lease(id, d, set)
     end
   end
   return {id, lease, d.destination, channel, d.address, d.kind, d.attempts, d.unknowns, d.created, body, known, thread,
-          d.lane, d.limits, away and d.operation or '', d.kind == 'live' and '' or d.seq, run}
+          d.lane, d.limits, away and d.operation or '', d.kind == 'live' and '' or d.seq, run, rank}
 end
 
 local function read_thread(lane)

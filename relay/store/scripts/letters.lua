@@ -7,10 +7,20 @@
 --- @include "steps"
 local verbs = {}
 
+local MOST_BYTES = 4194304 -- in one step
+
+-- Its number, whether somebody is to hear of it, and the rest. What is no letter has none of them.
+local function opened(text) return text:match('^(%d+) ([01]) (.*)$') end
+
 -- The oldest letters to this partition, up to `most`. With `confirm` '1' it writes something: WAIT goes by the last
 -- write of whoever asks, so that it says of the letters, too, whether the replicas have them.
 function verbs.read(to, most, confirm)
-  local letters = redis.call('LRANGE', letters_key(to), 0, tonumber(most) - 1)
+  local letters, bytes = {}, 0
+  for _, text in ipairs(redis.call('LRANGE', letters_key(to), 0, tonumber(most) - 1)) do
+    bytes = bytes + #text
+    if letters[1] and bytes > MOST_BYTES then break end
+    letters[#letters + 1] = text
+  end
   if letters[1] and confirm == '1' then redis.call('HSET', P .. 'ticks', 'carried', now) end
   return letters
 end
@@ -21,10 +31,10 @@ function verbs.strike(to, number)
   while true do
     local head = redis.call('LINDEX', key, 0)
     if not head then return redis.call('SREM', POSTING, to) end
-    local letter = cmsgpack.unpack(head)
-    if tonumber(letter[1]) > tonumber(number) then return end
+    local own, telling = opened(head)
+    if own and tonumber(own) > tonumber(number) then return end
     redis.call('LPOP', key)
-    if letter[5] == 1 then
+    if telling == '1' then
       count('accepted', -1)
       count('pending', -1)
     end
@@ -79,6 +89,7 @@ end
 
 function apply.report(letter)
   local o = operation_record(letter.plan.operation)
+  if not o:get('away') then return end -- nobody was told of it here
   take_words(o, letter.words)
   refresh_outcome(letter.plan, letter.targets, letter.seq)
 end
@@ -94,36 +105,52 @@ function apply.buried(of)
   if redis.call('EXISTS', operation_key(of[1])) == 1 then operation_record(of[1]):set('buried', now) end
 end
 
-local function applied(letter)
+-- Its end is no news to the others: the run that has an alarm is over, as its batch says.
+function apply.calm(of)
+  local o = operation_record(of[1])
+  if o:get('away') then o:set('watch:alarms', nil) end
+end
+
+-- Answers of whom nobody is told: destination, reason, …
+local function applied(rest)
   begin_step()
-  local told, held = apply[letter[2]](letter[3], letter[4])
+  local verb, content, body = cmsgpack.unpack(rest)
+  local told, held = apply[verb](content, body)
   end_step()
   return held or {}
 end
 
 -- The letters from this partition, in order; those that were applied before are left out. Answers the number of the last,
 -- then for each that was applied now its number, what went wrong, and of whom nobody is told (destination, reason, …).
+-- What went wrong is kept in `unread`, and counts as dead if somebody was to hear of it.
 function verbs.apply(from, ...)
   begin_counting()
   local last, answer = tonumber(redis.call('HGET', P .. 'received', from) or '0'), {}
   for _, text in ipairs({...}) do
-    local letter = cmsgpack.unpack(text)
-    if tonumber(letter[1]) > last then
-      last = tonumber(letter[1])
-      local done, held = pcall(applied, letter)
+    local number, telling, rest = opened(text)
+    if not number or tonumber(number) > last then
+      last = number and tonumber(number) or last
+      local done, held = pcall(applied, rest)
       if done then
-        answer[#answer + 1] = {letter[1], '', unpack(held)}
+        local row = {number, ''}
+        for _, word in ipairs(held) do row[#row + 1] = word end
+        answer[#answer + 1] = row
       else
         forget_records()
-        answer[#answer + 1] = {letter[1], letter[2] .. ': ' .. (type(held) == 'table' and held.err or tostring(held))}
+        answer[#answer + 1] = {number or '', type(held) == 'table' and held.err or tostring(held)}
         redis.call('RPUSH', P .. 'unread', text)
-        redis.call('LTRIM', P .. 'unread', -1000, -1)
+        if telling == '1' then
+          count('accepted')
+          count('dead')
+        end
       end
     end
   end
   write_counts()
   redis.call('HSET', P .. 'received', from, string.format('%.0f', last))
-  return {string.format('%.0f', last), unpack(answer)}
+  local all = {string.format('%.0f', last)}
+  for _, row in ipairs(answer) do all[#all + 1] = row end
+  return all
 end
 
 -- What is to be said of these operations now: for each what lasts, and its newest state in a few words.

@@ -125,6 +125,7 @@ local function adopt(request, spec)
       create(id, spec)
     end
   end
+  redis.call('HDEL', thread, 'call')
   release_replies(request.id, request.lane)
 end
 

@@ -30,8 +30,8 @@ function post(to, verb, content, body, telling)
     count('pending')
   end
   local number = next_number(to)
-  local letter = {number, verb, content, body or '', telling and 1 or 0}
-  redis.call('RPUSH', letters_key(to), cmsgpack.pack(letter))
+  local letter = number .. (telling and ' 1 ' or ' 0 ') .. cmsgpack.pack(verb, content, body or '')
+  redis.call('RPUSH', letters_key(to), letter)
   redis.call('SADD', POSTING, to)
   posted[#posted + 1] = to
   posted[#posted + 1] = number

@@ -10,7 +10,7 @@ local function link_retry(plan)
   own:set_once('fact:original', states(plan, 'id'))
   own:set_once('fact:retry', plan.retry)
   own:set_once('led', plan.operation)
-  if plan.home then own:set_once('led_home', plan.home) end
+  if plan.led_home then own:set_once('led_home', plan.led_home) end
   for _, name in ipairs({'fact:platform', 'fact:tenant', 'fact:project'}) do -- another tenant's run is not led there
     if states(plan, name) then own:set_once(name, states(plan, name)) end
   end
@@ -47,7 +47,10 @@ end
 
 -- The batch says that this run of a member is over; its own end may never be told. One that was run again goes on.
 local function run_is_over(operation, run)
-  if run >= (operation_record(operation):number('retry') or 0) then unwatch(operation) end
+  local o = operation_record(operation)
+  if run < (o:number('retry') or 0) then return end
+  unwatch(operation)
+  for home in (o:get('followers') or ''):gmatch('%S+') do post(home, 'calm', {operation}) end
 end
 
 local function over_in_batch(member, run)

@@ -73,9 +73,9 @@ function upsert_live(plan, target, o, seq, t, body)
   local standing = standing_of(plan.operation, 'live', target.lane, target)
   if t[6] ~= standing or tonumber(t[5]) ~= target.min_interval or (t[7] or '') ~= calls then
     redis.call('HSET', thread, 'spec', standing, 'interval', target.min_interval, 'calls', calls)
-    -- Its documents are in another partition, where a new run may have begun by then.
-    if calls ~= '' and o:get('away') then redis.call('HSET', thread, 'call', plan.retry .. ' ' .. body) end
   end
+  -- Its documents are in another partition, where a new run may have begun by then.
+  if calls ~= '' and o:get('away') then redis.call('HSET', thread, 'call', plan.retry .. ' ' .. body) end
   if not t[5] or o.renewed then redis.call('PEXPIRE', thread, KEEP_OPERATION) end
   if beneath then
     if muted(o, target) then
