@@ -70,10 +70,12 @@ async def failovers(count: int, *, quick: bool = False) -> Report:
     return report
 
 
-def configuration(directory: str | Path) -> Path:
-    """The stage's, with a promise that a failover keeps."""
+def configuration(directory: str | Path, *, durability: str = "replicated", partitions: int = 1) -> Path:
+    """The stage's, with a promise that a failover keeps, unless another is named."""
     config = Path(directory, "relay.yaml")
-    config.write_text(f"{CONFIG.read_text('utf-8')}\nredis: {{durability: replicated}}\n", "utf-8")
+    config.write_text(
+        f"{CONFIG.read_text('utf-8')}\nredis: {{durability: {durability}, partitions: {partitions}}}\n", "utf-8"
+    )
     return config
 
 

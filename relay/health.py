@@ -33,6 +33,8 @@ STRENGTHS = ("memory", "fsync", "replicated")
 REMOVED = "destination_removed: the newest configuration does not have it; what is queued waits, and is dead in 3 days"
 OWN = (PLATFORM,)  # what buttons ask the platform for
 FULL = 0.9  # of Redis's maxmemory: from here on nothing is taken
+BEARABLE = 0.5  # the part of the partitions that may be away; with more, another relay can hardly be worse off
+PARTLY = "events of operations that live there are answered 503, so that their senders try again; all others go on"
 OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
 
 
@@ -40,6 +42,10 @@ def known_addresses(config: Config) -> dict[str, tuple[str, ...]]:
     """Who may be told, by destination; relay's own, and what operations may ask for, have any address."""
     anywhere = dict.fromkeys((*OWN, *([DYNAMIC] if config.dynamic_destinations else [])), ("*",))
     return anywhere | {name: destination.addresses for name, destination in config.destinations.items()}
+
+
+def _reasons(away: Mapping[int, str]) -> str:
+    return "; ".join(dict.fromkeys(away.values()))
 
 
 class Health:
@@ -56,7 +62,7 @@ class Health:
         internal: Collection[str] = (),
     ) -> None:
         """`notices` are what else those who watch over relay should see; `internal` are relay's own channels."""
-        self.admin = Admin(store)
+        self.admin = Admin(store, partial=True)
         self._runs = Runs(store)
         self._store = store
         self._config = config
@@ -70,6 +76,8 @@ class Health:
         self._looks = 0
         self.fullness = 0.0  # the part of Redis's maxmemory that is used
         self._announced: Config | None = None
+        self._aware: set[int] = set()  # the partitions that know it
+        self._away: dict[int, str] = {}  # those that take nothing, and why, as of the last look
         self._resuming: asyncio.Task[None] | None = None
 
     @property
@@ -126,7 +134,7 @@ class Health:
             if self._trouble:
                 return
             self.fullness = await self._store.fullness()
-            await self._store.probe()
+            self._notice(self._store.away | await self._store.probe())
             await self._announce()
             await self._measure()
             if housekeeping:
@@ -136,6 +144,15 @@ class Health:
             return
         if not self._store.promise.shortfall:
             self._outage.worked()
+
+    def _notice(self, away: Mapping[int, str]) -> None:
+        """Say when one of several partitions goes, and when all are back. The others go on."""
+        metrics.partitions_away.set(len(away))
+        if away.keys() - self._away.keys():
+            log.warning("partitions.away", partitions=sorted(away), reason=_reasons(away), meaning=PARTLY)
+        elif self._away and not away:
+            log.warning("partitions.returned")
+        self._away = {**away}
 
     async def _clean_up(self) -> None:
         """Bundle too much that waits, give up what has waited for too long, drop what nobody wanted for too long."""
@@ -163,11 +180,10 @@ class Health:
 
     async def _pulse(self) -> None:
         """Say that this process lives; notice a clock that was set back, and data that was deleted."""
-        before = self._store.epoch
         if step := await self._store.pulse():
             metrics.clock_set_back.inc()
             log.warning("redis.clock_set_back", seconds=step, meaning="what waits does not wait for longer than before")
-        if before not in ("", self._store.epoch):
+        if self._store.emptied:
             self._emptied = datetime.fromtimestamp(self._clock(), UTC)
             self._announced = None
             log.error("redis.emptied", meaning="somebody deleted relay's data; what was queued is lost")
@@ -187,12 +203,13 @@ class Health:
     async def readiness(self) -> Readiness:
         """Ready to accept, and what stands in the way of delivering (which does not make a 2xx less true)."""
         checks = {"redis": "ok", "durability": self._store.promise.durability, **self._notices()}
+        away: Mapping[int, str] = {}
         try:
             async with asyncio.timeout(PATIENCE):
                 if self._trouble:
                     await self._inspect()
                 await self._store.ping()
-                await self._store.probe()
+                away = self._store.away | await self._store.probe()
                 checks |= await self._paused() | await self._stranded() | await self._removed()
                 checks |= await self._ticking() | await self._faults()
         except TimeoutError:
@@ -214,7 +231,12 @@ class Health:
             checks["memory"] = self._full() or (
                 f"Redis uses {self.fullness:.0%} of its maxmemory: progress that nobody waits for is answered 503"
             )
+        partitions = len(self._store.partitions)
+        if away and partitions > 1:
+            numbers = ", ".join(map(str, sorted(away)))
+            checks["partitions"] = f"{len(away)} of {partitions} are away ({numbers}): {_reasons(away)}; {PARTLY}"
         ready = checks["redis"] == "ok" and not self._store.promise.shortfall and not self._full()
+        ready = ready and len(away) <= partitions * BEARABLE
         return Readiness(ready, checks)
 
     async def _announce(self) -> None:
@@ -224,8 +246,9 @@ class Health:
         """
         config = self._config()
         if config is not self._announced:
-            await self.admin.announce(known_addresses(config))
-            self._announced = config
+            self._announced, self._aware = config, set()
+        if len(self._aware) < len(self._store.partitions):
+            self._aware = await self.admin.announce(known_addresses(config), self._aware)
 
     def resume(self) -> None:
         """Try paused channels and destinations again within seconds: the configuration changed."""
@@ -259,7 +282,13 @@ class Health:
 
     async def _faults(self) -> dict[str, str]:
         """The events that relay itself could not handle: each was refused, and waits for a mended relay."""
-        count = await self.admin.faults()
+        try:
+            async with asyncio.timeout(self._store.partitions.patience):
+                count = await self.admin.faults()
+        except (StoreUnavailable, TimeoutError):
+            if len(self._store.partitions) == 1:
+                raise
+            return {}  # the node that has the quarantine is away
         which = "1 event waits" if count == 1 else f"{count} events wait"
         return {"quarantine": f"{which} because relay itself failed; see `relay dead list`"} if count else {}
 
@@ -270,6 +299,8 @@ class Health:
 
     async def _measure(self) -> None:
         metrics.clock_skew.set(await self._store.time() - self._clock())
+        if self._away:  # sums over the others would look as if much had been told
+            return
         ledger = await self.admin.ledger()
         for name, count in ledger.counts.items():
             metrics.ledger.labels(name).set(count)

@@ -51,6 +51,9 @@ ledger = Gauge("relay_ledger", "Where everything accepted is now.", ["place"], m
 imbalance = Gauge(
     "relay_ledger_imbalance", "What the ledger does not account for; 0.", multiprocess_mode="livemostrecent"
 )
+partitions_away = Gauge(
+    "relay_partitions_away", "Partitions of the store that take nothing now; 0.", multiprocess_mode="livemostrecent"
+)
 queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"], multiprocess_mode="livemostrecent")
 
 ticks = Counter("relay_ticks", "What the scheduler did, by its outcome.", ["tick", "outcome"])

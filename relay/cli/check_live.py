@@ -13,6 +13,8 @@ from relay.platform.lookups import client_of, configured
 from relay.store import Store
 from relay.store.embedded.server import running_url
 from relay.store.inspection import inspect
+from relay.store.owners import owners
+from relay.store.slots import slot
 
 PATIENCE = 15.0  # seconds for each of the other sides
 
@@ -50,14 +52,25 @@ async def _ask_redis(config: Config) -> str:
     url = config.redis.url or await running_url(config.data_dir)
     if not url:
         return "the private one is not running; relay serve starts it"
-    store = Store.open(url, worker="check")
+    store = Store.open(url, worker="check", partitions=config.redis.partitions)
     try:
-        promise = await inspect(store.redis, config.redis.durability, config.redis.replicas)
+        promise = await inspect(store.redis, store.partitions, config.redis.durability, config.redis.replicas)
+        places = await _places(store)
     finally:
         await store.aclose()
-    if promise.shortfall:
-        raise RelayError(promise.shortfall)
-    return f"answers; durability is {promise.durability}"
+    if shortfall := promise.shortfall or "; ".join(dict.fromkeys(promise.short.values())):
+        raise RelayError(shortfall)
+    return "; ".join([f"answers; durability is {promise.durability}", *places])
+
+
+async def _places(store: Store) -> list[str]:
+    """Which node of a Cluster has which partitions, each with its slot."""
+    prefixes = {partition.number: partition.prefix for partition in store.partitions}
+    return [
+        f"{address} has {', '.join(f'{number} (slot {slot(prefixes[number])})' for number in theirs)}"
+        for address, _, theirs in sorted(await owners(store.redis, prefixes), key=lambda home: home[0])
+        if address
+    ]
 
 
 async def _ask_platform(config: Config) -> str:

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
@@ -71,7 +72,7 @@ class Worker:
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
         self._loops: list[asyncio.Task[None]] = []
         self._settling: set[asyncio.Task[Any] | None] = set()  # those that tell Redis what became of their delivery
-        self._unsettled = 0  # how many of them have met a Redis that is away
+        self._unsettled = Counter[int]()  # how many of them have met a Redis that is away, by partition
         self._stopping = False
 
     def wake(self) -> None:
@@ -111,14 +112,16 @@ class Worker:
         wake, sending = self._wakes[channel], self._sending[channel]
         while not self._stopping:
             wake.clear()
-            if self._unsettled:  # a claim might take over what is known to have arrived
+            # There a claim might take over what is known to have arrived.
+            unsettled = [partition for partition, count in self._unsettled.items() if count]
+            if len(unsettled) == len(self._store.partitions):
                 await asyncio.sleep(REDIS_PAUSE)
                 continue
             pause = IDLE
             free = self._channels[channel].max_concurrency - len(sending)
             if free > 0:
                 try:
-                    claimed = await self._store.claim(channel, free, self._quiet())
+                    claimed = await self._store.claim(channel, free, self._quiet(), idle=IDLE, without=unsettled)
                 except StoreUnavailable as error:
                     self._outage.failed(str(error))
                     await asyncio.sleep(REDIS_PAUSE)
@@ -171,18 +174,18 @@ class Worker:
         try:
             notification = await self._composer.compose(delivery, renders=getattr(channel, "renders", True))
         except StoreUnavailable:  # nothing has left: it is claimed again once Redis is back
-            await self._until_stored(lambda: self._store.release(delivery))
+            await self._until_stored(delivery, lambda: self._store.release(delivery, REDIS_PAUSE))
             return
         except Exception as error:  # noqa: BLE001 - as below; else it would be claimed for ever, and nobody would know
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
-            if await self._until_stored(lambda: self._store.mark_sending(delivery)):
+            if await self._until_stored(delivery, lambda: self._store.mark_sending(delivery)):
                 fault = DeliveryError(f"unexpected {type(error).__name__} before it was sent")
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
         if self._stopping:  # nothing has left yet: another process may have it at once
-            await self._until_stored(lambda: self._store.release(delivery))
+            await self._until_stored(delivery, lambda: self._store.release(delivery))
             return
-        if not await self._until_stored(lambda: self._store.mark_sending(delivery)):
+        if not await self._until_stored(delivery, lambda: self._store.mark_sending(delivery)):
             return
         started = time.monotonic()
         try:
@@ -199,7 +202,7 @@ class Worker:
             await self._failed(delivery, channel, fault, started)
         else:
             # The proof is kept trying: losing it here would repeat a message that arrived.
-            await self._until_stored(lambda: self._store.complete(delivery, receipt))
+            await self._until_stored(delivery, lambda: self._store.complete(delivery, receipt))
             self._report(delivery, "delivered", started, receipt.detail)
 
     async def _failed(self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float) -> None:
@@ -215,9 +218,12 @@ class Worker:
             reason = failure.reason
             # First, for it may be told twice: whoever waits for an answer must not wait for ever.
             await self._give_up(delivery, channel, error)
-            await self._until_stored(lambda: self._store.dead_letter(delivery, reason, str(error), bounce=error.bounce))
+            await self._until_stored(
+                delivery, lambda: self._store.dead_letter(delivery, reason, str(error), bounce=error.bounce)
+            )
         else:
             await self._until_stored(
+                delivery,
                 lambda: self._store.reschedule(
                     delivery,
                     failure.retry_in,
@@ -225,7 +231,7 @@ class Worker:
                     refund_attempt=failure.refund_attempt,
                     unknown=failure.unknown,
                     holds=failure.pauses,
-                )
+                ),
             )
         consequence = {"reason": failure.reason.value} if failure.reason else {"retry_in": failure.retry_in}
         self._report(delivery, failure.status, started, str(error), **consequence)
@@ -243,9 +249,10 @@ class Worker:
             with contextlib.suppress(DeliveryError):  # Redis is away: it is found dead, with its reason
                 await gave_up(delivery.event.document, str(error))
 
-    async def _until_stored(self, step: Callable[[], Awaitable[bool]]) -> bool:
+    async def _until_stored(self, delivery: Delivery, step: Callable[[], Awaitable[bool]]) -> bool:
         """Repeat a step for as long as Redis is away: what is known in here, nobody else could find out."""
         task, waits = asyncio.current_task(), False
+        partition = self._store.partitions.of(delivery.id).number
         self._settling.add(task)
         try:
             while True:
@@ -253,12 +260,12 @@ class Worker:
                     return await step()
                 except StoreUnavailable as error:
                     self._outage.failed(str(error))
-                    self._unsettled += not waits
+                    self._unsettled[partition] += not waits
                     waits = True
                     await asyncio.sleep(REDIS_PAUSE)
         finally:
             self._settling.discard(task)
-            self._unsettled -= waits
+            self._unsettled[partition] -= waits
 
     def _report(self, delivery: Delivery, outcome: str, started: float, detail: str, **more: Any) -> None:
         metrics.attempts.labels(delivery.channel, delivery.destination, outcome).inc()

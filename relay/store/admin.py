@@ -4,9 +4,10 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from relay.domain.events import Event
@@ -16,6 +17,7 @@ from relay.errors import AmbiguousId, NoRoom
 from relay.store import keys
 from relay.store.client import call
 from relay.store.notes import lines_of
+from relay.store.partitions import Partition, Result
 from relay.store.plan import BUNDLE_KINDS
 from relay.store.queue import NOWHERE, Store
 from relay.store.records import FIELDS, documents_of, values_in, values_of
@@ -94,7 +96,9 @@ class Timeline:
 class Admin:
     """Reads the store for people. Bounded queries only: nothing here may slow a delivery down."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, partial: bool = False) -> None:
+        """`partial`: partitions that are away are left out; else StoreUnavailable says that one is."""
+        self._partial = partial
         self._store = store
         self._redis = store.redis
         self._partitions = store.partitions
@@ -108,7 +112,12 @@ class Admin:
 
     async def _each(self, command: Callable[[Callable[[str], str]], Any]) -> list[Any]:
         """What a plain command answers in each partition, given how a key is called there."""
-        return await asyncio.gather(*(call(command(partition.key)) for partition in self._partitions))
+        return await self._of_each(lambda partition: call(command(partition.key)))
+
+    async def _of_each(self, act: Callable[[Partition], Awaitable[Result]]) -> list[Result]:
+        if self._partial:
+            return [*(await self._partitions.each(act)).values()]
+        return await asyncio.gather(*map(act, self._partitions))
 
     async def timeline(self, subject: str, space: Space = NOWHERE) -> Timeline | None:
         """What happened to an operation or batch; None if it is not known (any more).
@@ -158,51 +167,75 @@ class Admin:
 
     async def queued(self, channels: Sequence[str]) -> dict[str, int]:
         """Deliveries waiting in each channel's queue, due or not, or for something that is paused."""
-        counts = dict.fromkeys(channels, 0)
-        for partition in self._partitions:
+        if not channels:
+            return {}
+
+        async def count(partition: Partition) -> list[int]:
             parking = await call(self._redis.zrange(partition.key(keys.PARKING), 0, -1))
             scopes = [name.decode() for name in parking]
-            for channel in channels:
-                sets = [f"due:{channel}{queue}" for queue in ("", *keys.QUEUES)]
-                sets += [f"parked:{scope}" for scope in scopes if scope.startswith(f"{channel} ")]
-                counts[channel] += sum([int(await call(self._redis.zcard(partition.key(name)))) for name in sets])
-        return counts
+            sets = [
+                [f"due:{channel}{queue}" for queue in ("", *keys.QUEUES)]
+                + [f"parked:{scope}" for scope in scopes if scope.startswith(f"{channel} ")]
+                for channel in channels
+            ]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for name in chain(*sets):
+                    pipeline.zcard(partition.key(name))
+                sizes = iter(await call(pipeline.execute()))
+            return [sum(int(next(sizes)) for _ in names) for names in sets]
+
+        counts = await self._of_each(count)
+        return dict(zip(channels, map(sum, zip(*counts, strict=True)), strict=True))
 
     async def pauses(self, scopes: Sequence[str]) -> dict[str, str]:
         """The scopes (channel:<name>, destination:<name>/<address>) that are paused, with the reason.
 
         Limits that are throttled for long (limit:<name>) are among them, unasked.
         """
-        reasons = {}
         scopes = [*scopes, *await self._throttled()]
-        for partition in self._partitions:
-            for scope in scopes:
-                reason = await call(self._redis.hget(partition.key(f"pause:{scope}"), "reason"))
-                if reason is not None:  # until something arrives there, it is paused or being probed
-                    reasons[scope] = reason.decode("utf-8", "replace")
-        return reasons
 
-    async def announce(self, addresses: Mapping[str, Sequence[str]]) -> None:
+        async def ask(partition: Partition) -> list[Any]:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for scope in scopes:
+                    pipeline.hget(partition.key(f"pause:{scope}"), "reason")
+                return list(await call(pipeline.execute()))
+
+        return {
+            scope: reason.decode("utf-8", "replace")
+            for answers in (await self._of_each(ask) if scopes else [])
+            for scope, reason in zip(scopes, answers, strict=True)
+            if reason is not None  # until something arrives there, it is paused or being probed
+        }
+
+    async def announce(self, addresses: Mapping[str, Sequence[str]], aware: Collection[int] = ()) -> set[int]:
         """Say which destinations there are, and their addresses (`*`: any): the newest configuration decides.
 
-        What is queued for others is held back by every process, also by one that still has them.
+        What is queued for others is held back by every process, also by one that still has them. Answers the partitions
+        that know it now; `aware` are those that did before.
         """
         names: dict[Any, Any] = {f"{name}\0{address}": 1 for name, them in addresses.items() for address in them}
-        for partition in self._partitions:
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.delete(partition.key(keys.DESTINATIONS))
-                pipeline.hset(partition.key(keys.DESTINATIONS), mapping=names)
-                await call(pipeline.execute())
+
+        async def say(partition: Partition) -> int:
+            if partition.number not in aware:
+                async with self._redis.pipeline(transaction=True) as pipeline:
+                    pipeline.delete(partition.key(keys.DESTINATIONS))
+                    pipeline.hset(partition.key(keys.DESTINATIONS), mapping=names)
+                    await call(pipeline.execute())
+            return partition.number
+
+        return {*aware, *await self._of_each(say)}
 
     async def removed(self, now: float) -> list[tuple[str, str]]:
         """Destination and address of what was held back in the last minutes, because they are configured no more."""
-        names = set[bytes]()
-        for partition in self._partitions:
+
+        async def held_back(partition: Partition) -> set[bytes]:
             row = await call(self._redis.hgetall(partition.key(keys.REMOVED)))
             stale = [name for name, at in row.items() if now - int(at) / 1000 > HELD_BACK]
             if stale:
                 await call(self._redis.hdel(partition.key(keys.REMOVED), *stale))
-            names |= row.keys() - {*stale}
+            return {*row} - {*stale}
+
+        names = {name for theirs in await self._of_each(held_back) for name in theirs}
         places = sorted(name.decode("utf-8", "replace").partition("\0") for name in names)
         return [(destination, address) for destination, _, address in places]
 
@@ -213,7 +246,7 @@ class Admin:
             await self._each(
                 lambda key: self._redis.delete(*map(key, (keys.HOLDS, *(f"pause:{name}" for name in scopes))))
             )
-            await self._partitions.run("parking", ["look"])
+            await self._of_each(lambda partition: partition.run("parking", ["look"]))
 
     async def _throttled(self) -> list[str]:
         return await self._members(keys.HOLDS)
@@ -242,11 +275,11 @@ class Admin:
         return sum([await self._in_steps("removed", name, int(max_age * 1000)) for name in names])
 
     async def _in_steps(self, verb: str, *of: str | int) -> int:
-        total = 0
+        total, args = 0, (verb, *of, STEP)
         for _ in range(STEPS):
-            done = [int(count) for count in await self._partitions.run("parking", [verb, *of, STEP])]
-            total += sum(done)
-            if max(done) < STEP:
+            done = await self._of_each(lambda partition: partition.run("parking", args))
+            total += sum(map(int, done))
+            if max(map(int, done)) < STEP:
                 break
         return total
 
@@ -307,7 +340,8 @@ class Admin:
         return await self.drop(ids) if ids else 0
 
     async def _run(self, verb: str, ids: Sequence[str]) -> int:
-        return sum(int(done) for done in await self._partitions.run("dead", [verb, *ids]))
+        done = await self._of_each(lambda partition: partition.run("dead", [verb, *ids]))
+        return sum(map(int, done))
 
     async def quarantine(
         self, source: str, body: bytes, headers: Mapping[str, str], reason: str, *, fault: bool = False

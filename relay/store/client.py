@@ -1,8 +1,8 @@
 """How relay talks to Redis: connections without hidden retries, scripts by digest, and honest durability."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -44,6 +44,7 @@ class Promise:
     durability: Durability
     replicas: int = 0
     shortfall: str = ""
+    short: Mapping[int, str] = field(default_factory=dict)  # of several partitions, those of which this is not true
 
 
 def connect(url: str) -> Redis:

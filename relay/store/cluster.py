@@ -8,7 +8,7 @@ command that this is for, fails where all connections are taken, and builds tran
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
@@ -74,6 +74,12 @@ class Cluster(Redis):
             self._stale = True
             raise Disconnected(f"no node of the Cluster has slot {where}")
         return self._node(address)
+
+    async def owners(self, slots: Iterable[int]) -> dict[int, tuple[str, Redis]]:
+        """The primaries of these slots now, with their addresses; of those that any has."""
+        await self._look()
+        addresses = {where: self._topology.owner(where) for where in slots}
+        return {where: (spelt(address), self._node(address)) for where, address in addresses.items() if address}
 
     async def primaries(self) -> list[tuple[str, Redis]]:
         """All that have slots now, with their addresses."""

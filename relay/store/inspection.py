@@ -8,14 +8,17 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from relay.errors import ConfigError, Problem
+from relay.errors import ConfigError, Problem, StoreUnavailable
 from relay.store.client import Durability, Promise, call
 from relay.store.keys import SCHEMA, SCHEMA_VERSION
-from relay.store.owners import servers
+from relay.store.owners import owners
+from relay.store.partitions import Partitions
 from relay.store.sentinel import inspected
 from relay.store.succession import drop_connections, successors
 
 OLDEST = 7  # scripts with flags
+PATIENCE = 1.0  # seconds that one of several primaries may take to describe itself
+Home = tuple[str, Redis, list[int]]  # of partitions: address, client, and their numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class _Server:
 
     where: str
     redis: Redis
+    partitions: Sequence[int]
     software: Mapping[str, Any]
     memory: Mapping[str, Any]
     replication: Mapping[str, Any]
@@ -38,49 +42,77 @@ class _Server:
         return f"{self.where}: " if self.where else ""
 
 
-async def inspect(redis: Redis, requested: Durability, replicas: int) -> Promise:
-    """What this Redis can promise. Raises ConfigError for one that relay must not run on."""
-    looked_at = await asyncio.gather(*(_look(where, server) for where, server in await call(servers(redis))))
-    version = await call(redis.get(SCHEMA))
+async def inspect(redis: Redis, partitions: Partitions, requested: Durability, replicas: int) -> Promise:
+    """What this Redis can promise. Raises ConfigError for one that relay must not run on.
+
+    Of a Cluster, each primary that has a partition is looked at. One that falls short, or is silent, is so for its
+    own partitions alone, as long as there are others.
+    """
+    prefixes = {partition.number: partition.prefix for partition in partitions.present}
+    looked_at, short = await _answering(await call(owners(redis, prefixes)), len(partitions))
     problems = [problem for server in looked_at for problem in _problems(server)]
-    problems += _of_another_layout(version)
-    for server in looked_at:
-        if server.replication.get("role") == "slave":
-            await drop_connections(server.redis)
+    problems += _of_another_layout(await _layout(redis, len(partitions)))
     if problems:
         raise ConfigError([Problem("redis", problem) for problem in problems])
     always = all(server.fsync for server in looked_at)
     if requested == "auto":
         requested = "replicated" if all(server.replicas for server in looked_at) else "fsync" if always else "memory"
-    if requested == "replicated":
-        return await _replicated(looked_at, replicas)
-    shortfall = ""
-    if requested == "fsync" and not always:
-        where = next(server.where for server in looked_at if not server.fsync)
-        shortfall = (
-            f"durability is fsync, but {where or 'Redis'} does not run with appendonly yes and appendfsync always"
-        )
-    return Promise(requested, 0, shortfall)
-
-
-async def _replicated(looked_at: Sequence[_Server], replicas: int) -> Promise:
-    shortfalls, required = [], replicas
+    shortfalls, lacking, required = list[str](), dict[int, str](), replicas
     for server in looked_at:
-        own, doubt = await inspected(server.redis, replicas, server.replication)
-        if server.replicas < own:
-            primary = f" to {server.where}" if server.where else ""
-            doubt = doubt or f"durability is replicated to {own}, but {server.replicas} replicas are attached{primary}"
-        shortfalls += [doubt] if doubt else []
-        required = replicas if server.where else own  # of a Cluster's primaries each goes by its own number
-    return Promise("replicated", required, "; ".join(shortfalls))
+        own, shortfall = await _falls_short(server, requested, replicas)
+        # Of a Cluster's primaries each goes by its own number.
+        required = replicas if server.where else own
+        if shortfall:
+            shortfalls.append(shortfall)
+            lacking |= dict.fromkeys(server.partitions, shortfall)
+    required = required if requested == "replicated" else 0
+    if len(shortfalls) == len(looked_at):
+        return Promise(requested, required, "; ".join(shortfalls), short)
+    return Promise(requested, required, "", short | lacking)
 
 
-async def _look(where: str, redis: Redis) -> _Server:
-    software, memory, persistence, replication = [
-        await call(redis.info(part)) for part in ("server", "memory", "persistence", "replication")
-    ]
-    fsync = bool(persistence.get("aof_enabled")) and await _setting(redis, "appendfsync") == "always"
-    return _Server(where, redis, software, memory, replication, fsync)
+async def _answering(servers: Sequence[Home], partitions: int) -> tuple[list[_Server], dict[int, str]]:
+    """The primaries that answer; for the partitions of the others why they are not there."""
+    outcomes = await asyncio.gather(*(_look(*server, partitions) for server in servers), return_exceptions=True)
+    answering, short = list[_Server](), dict[int, str]()
+    for (where, redis, theirs), outcome in zip(servers, outcomes, strict=True):
+        replica = isinstance(outcome, _Server) and outcome.replication.get("role") == "slave"
+        if replica:
+            await drop_connections(redis)
+        if replica and where:
+            short |= dict.fromkeys(theirs, f"{where} is a read-only replica, and not yet or no longer a primary")
+        elif isinstance(outcome, _Server):
+            answering.append(outcome)
+        elif isinstance(outcome, (StoreUnavailable, TimeoutError)):
+            short |= dict.fromkeys(theirs, str(outcome) or f"{where}: no answer within {PATIENCE:g} s")
+        else:
+            raise outcome
+    if not answering:
+        raise StoreUnavailable(next(iter(short.values()), "no node of the Cluster has relay's slots"))
+    return answering, short
+
+
+async def _falls_short(server: _Server, requested: Durability, replicas: int) -> tuple[int, str]:
+    """How many replicas have to confirm, and what this one does not keep of the promise, '' if nothing."""
+    if requested != "replicated":
+        name = server.where or "Redis"
+        lacks = requested == "fsync" and not server.fsync
+        fault = f"durability is fsync, but {name} does not run with appendonly yes and appendfsync always"
+        return 0, fault if lacks else ""
+    own, doubt = await inspected(server.redis, replicas, server.replication)
+    if server.replicas >= own or doubt:
+        return own, doubt
+    primary = f" to {server.where}" if server.where else ""
+    return own, f"durability is replicated to {own}, but {server.replicas} replicas are attached{primary}"
+
+
+async def _look(where: str, redis: Redis, theirs: Sequence[int], partitions: int) -> _Server:
+    async with asyncio.timeout(PATIENCE if partitions > 1 else None):
+        software, memory, persistence, replication = [
+            await call(redis.info(part)) for part in ("server", "memory", "persistence", "replication")
+        ]
+        fsync = bool(persistence.get("aof_enabled")) and await _setting(redis, "appendfsync") == "always"
+    return _Server(where, redis, theirs, software, memory, replication, fsync)
 
 
 def _problems(server: _Server) -> Iterator[str]:
@@ -97,11 +129,22 @@ def _problems(server: _Server) -> Iterator[str]:
         yield f"{server.prefix}this Redis is a read-only replica; use the address of its primary"
 
 
-def _of_another_layout(version: bytes | None) -> list[str]:
-    if version is None or version.decode() == SCHEMA_VERSION:
+async def _layout(redis: Redis, partitions: int) -> str:
+    """'' where that is not known: nobody has begun there, or the node that knows is away, and others are not."""
+    try:
+        version = await call(redis.get(SCHEMA))
+    except StoreUnavailable:
+        if partitions == 1:
+            raise
+        return ""
+    return version.decode() if version else ""
+
+
+def _of_another_layout(version: str) -> list[str]:
+    if version in ("", SCHEMA_VERSION):
         return []
     return [
-        f"the data is of layout {version.decode()}, this relay reads {SCHEMA_VERSION}: run the release that wrote "
+        f"the data is of layout {version}, this relay reads {SCHEMA_VERSION}: run the release that wrote "
         "it with --role deliver until `relay dead list` and its queues are empty, then use an empty database "
         "(or data_dir)"
     ]

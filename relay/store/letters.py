@@ -25,7 +25,7 @@ class Letters:
     """One carrier for each pair of partitions; whoever asks while it is under way has the next round."""
 
     def __init__(self, partitions: Partitions, replicas: Callable[[], int]) -> None:
-        """`replicas` that must have a letter before it is struck where it was written."""
+        """`replicas` that must have a letter before it is carried, and what it led to before it is struck."""
         self._partitions = partitions
         self._replicas = replicas
         self._under_way: dict[Pair, asyncio.Task[None]] = {}
@@ -66,15 +66,20 @@ class Letters:
         try:
             while True:
                 self._again.discard(pair)
-                letters = await source.run("letters", ("read", home.number, MOST))
+                # Only what no failover can take back is carried, and only what none can is struck: one that was
+                # applied elsewhere before it was lost here would have its number again.
+                replicas = self._replicas()
+                letters = await source.run("letters", ("read", home.number, MOST, int(replicas > 0)), replicas)
                 if letters:
-                    last, *applied = await home.run("letters", ("apply", source.number, *letters), self._replicas())
+                    last, *applied = await home.run("letters", ("apply", source.number, *letters), replicas)
                     for number, fault, *held in applied:
                         self._applied(pair, number, fault, held)
                     await source.run("letters", ("strike", home.number, last))
                 elif pair not in self._again:
                     return
         except StoreUnavailable as error:
+            if not self._partitions.away.keys().isdisjoint(pair):  # as is known, and said
+                return
             log.warning("letters.waiting", source=pair[0], partition=pair[1], error=str(error))
 
     def _applied(self, pair: Pair, number: bytes, fault: bytes, held: Sequence[bytes]) -> None:

@@ -1,5 +1,6 @@
 """What is done at the server that has a key, be it the only one or one of a Cluster's."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio import Redis
@@ -12,9 +13,16 @@ def is_cluster(redis: Redis) -> bool:
     return isinstance(redis, Cluster)
 
 
-async def servers(redis: Redis) -> list[tuple[str, Redis]]:
-    """All primaries, with their addresses; a single server itself, with none."""
-    return await redis.primaries() if isinstance(redis, Cluster) else [("", redis)]
+async def owners(redis: Redis, prefixes: Mapping[int, str]) -> list[tuple[str, Redis, list[int]]]:
+    """The primaries of these slots: address, client, and whose they are. A single server has no address."""
+    if not isinstance(redis, Cluster):
+        return [("", redis, [*prefixes])]
+    slots = {number: slot(prefix) for number, prefix in prefixes.items()}
+    homes = dict[str, tuple[str, Redis, list[int]]]()
+    for where, (address, node) in (await redis.owners(slots.values())).items():
+        theirs = [number for number, own in slots.items() if own == where]
+        homes.setdefault(address, (address, node, []))[2].extend(theirs)
+    return [*homes.values()]
 
 
 async def at_owner(redis: Redis, key: str, act: Act[Result]) -> Result:

@@ -1,13 +1,16 @@
 """The parts of the store, each of which is one step for its scripts: one, or several on the nodes of a Cluster."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from typing import Any, TypeVar
 
+from relay.errors import StoreUnavailable
 from relay.store import keys
 from relay.store.client import Scripts
 
 MOST = 256
+QUIET = ("claim", "pulse")  # scripts that make nothing due which was not
+Result = TypeVar("Result")
 
 
 class Partition:
@@ -16,6 +19,7 @@ class Partition:
     def __init__(self, scripts: Scripts, number: int, partitions: int) -> None:
         self.number = number
         self.prefix = keys.prefix(number, partitions)
+        self.changes = 0  # by this process: something may be due since
         self._scripts = scripts
 
     def key(self, name: str) -> str:
@@ -23,15 +27,21 @@ class Partition:
 
     async def run(self, script: str, args: Sequence[str | bytes | int], replicas: int = 0) -> Any:
         """The script's answer (`Scripts.run`)."""
-        return await self._scripts.run(script, args, replicas, prefix=self.prefix)
+        try:
+            return await self._scripts.run(script, args, replicas, prefix=self.prefix)
+        finally:  # also where the answer was lost
+            self.changes += script not in QUIET
 
 
 class Partitions(Sequence[Partition]):
     """All of them; the first also has what the others need not have."""
 
-    def __init__(self, scripts: Scripts, number: int) -> None:
+    def __init__(self, scripts: Scripts, number: int, patience: float | None = None) -> None:
+        """`patience`: seconds that those that answer wait for one that does not; None where all are on one server."""
         if not 1 <= number <= MOST:
             raise ValueError(f"{number} partitions; there can be 1 to {MOST}")
+        self.patience = patience
+        self.away: dict[int, str] = {}  # those that did not answer the last pulse, and why
         self._all = [Partition(scripts, index, number) for index in range(number)]
 
     def __getitem__(self, index: Any) -> Any:
@@ -43,10 +53,53 @@ class Partitions(Sequence[Partition]):
     def __iter__(self) -> Iterator[Partition]:
         return iter(self._all)
 
+    @property
+    def present(self) -> list[Partition]:
+        """Those that are not known to be away; all where none is left."""
+        return [partition for partition in self._all if partition.number not in self.away] or self._all
+
     def of(self, name: str) -> Partition:
         """Where an operation, a lane, a delivery or a bundle of this name lives."""
         return self._all[keys.partition(name, len(self._all))]
 
     async def run(self, script: str, args: Sequence[str | bytes | int]) -> list[Any]:
-        """What each of them answers."""
+        """What each of them answers; StoreUnavailable if one does not."""
         return await asyncio.gather(*(partition.run(script, args) for partition in self._all))
+
+    async def each(self, act: Callable[[Partition], Awaitable[Result]]) -> dict[int, Result]:
+        """What it gives, by number, in each that is there; StoreUnavailable if none is."""
+        outcomes = await self.outcomes(act)
+        return {number: outcome for number, outcome in outcomes.items() if not isinstance(outcome, StoreUnavailable)}
+
+    async def outcomes(self, act: Callable[[Partition], Awaitable[Result]]) -> dict[int, Result | StoreUnavailable]:
+        """As `each`, and why it failed in those that were thought to be there."""
+        tasks = {partition.number: asyncio.ensure_future(act(partition)) for partition in self.present}
+        try:
+            await self.some_done(tasks.values())
+            outcomes = {number: self.outcome_of(task) for number, task in tasks.items()}
+        finally:
+            for task in tasks.values():
+                task.cancel()
+        failures = [outcome for outcome in outcomes.values() if isinstance(outcome, StoreUnavailable)]
+        if len(failures) == len(outcomes):
+            raise failures[0]
+        return outcomes
+
+    async def some_done(self, tasks: Collection[asyncio.Future[Any]]) -> None:
+        """Wait for all; but once one is done, not for long."""
+        _, pending = await asyncio.wait(tasks, timeout=self.patience)
+        if len(pending) == len(tasks):
+            await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+
+    def outcome_of(self, task: asyncio.Future[Any]) -> Any:
+        """What it gave, or the StoreUnavailable with which it failed, or that it has not ended."""
+        if not task.done():
+            return self.silence
+        try:
+            return task.result()
+        except StoreUnavailable as error:
+            return error
+
+    @property
+    def silence(self) -> StoreUnavailable:
+        return StoreUnavailable(f"Redis: no answer within {self.patience:g} s")

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -23,16 +22,22 @@ from relay.store import keys, plan
 from relay.store.batching import Batcher
 from relay.store.bundles import Bundles
 from relay.store.client import Durability, Promise, Scripts, call, connect, refusal, write
+from relay.store.cluster import Act
 from relay.store.inspection import inspect
 from relay.store.letters import Letters
-from relay.store.owners import servers
+from relay.store.owners import at_owner, is_cluster
 from relay.store.partitions import Partition, Partitions
+from relay.store.pulses import Pulses
 from relay.store.records import FIELDS, values_in
 from relay.store.spaces import Spaces
+from relay.store.turns import Turns
 
 log = structlog.get_logger(__name__)
 
 LEASE = 30.0
+PATIENCE = 0.5  # seconds that a Cluster's nodes which answer wait for one that does not
+FETCH = 0.8  # the part of it for what a claim needs from other partitions: less than the claim itself has
+LATER = 1000  # ms until what could not be fetched is claimed again
 MAX_PAUSED = 3 * 86_400.0  # seconds that a delivery waits for something broken
 FACTS = (*LASTING, AUDIENCE, PRESSED, "platform", "tenant", "project", "batch")
 NOWHERE = Space()  # nothing is said of whose an id is
@@ -76,18 +81,23 @@ class Store:
         self.redis = redis
         self.lease = lease
         self.promise = Promise("memory")
-        self.epoch = ""  # names the data of this Redis, as of the last pulse; another one after FLUSHALL
         self._worker = worker
-        self.partitions = Partitions(scripts or Scripts(redis, clock), partitions)
+        self.partitions = Partitions(
+            scripts or Scripts(redis, clock), partitions, PATIENCE if is_cluster(redis) and partitions > 1 else None
+        )
         self.bundles = Bundles(redis, self.partitions)
         self._letters = Letters(self.partitions, lambda: self.promise.replicas)
-        self._turn = 0
+        self._pulses = Pulses(self.partitions, self._letters, worker, lease)
+        self._agreed = False
+        self._turns: dict[str, Turns] = {}  # by channel
         self._claims: dict[tuple[str, int], int] = {}  # by channel and partition
         self._accepts: list[Batcher[plan.AcceptArguments, Accepted]] = [
             Batcher(partial(self._accept_all, partition), size=plan.size) for partition in self.partitions
         ]
-        self._known: Batcher[tuple[str, str], dict[str, str]] = Batcher(self._known_all)
-        self.spaces = Spaces(redis, self.partitions, lambda id_, space: self._known.submit((id_, space)))
+        self._known: list[Batcher[str, dict[str, str]]] = [
+            Batcher(partial(self._known_all, partition)) for partition in self.partitions
+        ]
+        self.spaces = Spaces(redis, self.partitions, self._known_of)
         self._begins: list[Batcher[str, bool]] = [
             Batcher(partial(self._begin_all, partition), most=128) for partition in self.partitions
         ]
@@ -102,13 +112,18 @@ class Store:
 
     async def prepare(self, durability: Durability = "auto", replicas: int = 1) -> Promise:
         """Check that this Redis may be relied on. ConfigError if not, StoreUnavailable if it is away."""
-        self.promise = await inspect(self.redis, durability, replicas)
-        await call(self.redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))
-        await self._agree_on_partitions()
-        return self.promise
+        promise = await inspect(self.redis, self.partitions, durability, replicas)
+        try:
+            await self._agree()
+        except StoreUnavailable:
+            if not self._agreed or len(self.partitions) == 1:
+                raise
+        self.promise = promise
+        return promise
 
-    async def _agree_on_partitions(self) -> None:
-        """Names live where their number of partitions says: it is decided once."""
+    async def _agree(self) -> None:
+        """Which layout the data has, and that names live where their number of partitions says: it is decided once."""
+        await call(self.redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))
         mine = len(self.partitions)
         await call(self.redis.set(keys.PARTITIONS, mine, nx=True))
         made = int(await call(self.redis.get(keys.PARTITIONS)))
@@ -118,40 +133,60 @@ class Store:
                 "database once `relay dead list` and the queues are empty"
             )
             raise ConfigError([Problem("redis.partitions", problem)])
+        self._agreed = True
 
     async def aclose(self) -> None:
+        await self._pulses.aclose()
         await self._letters.aclose()
+        for turns in self._turns.values():
+            await turns.aclose()
         await self.redis.aclose()
 
     async def time(self) -> float:
         """Redis's clock, seconds since the epoch: leases and due times go by it."""
-        seconds, micros = await call(self.redis.time())
+        seconds, micros = await self._at(self.partitions.present[0], lambda redis: redis.time())
         return float(seconds) + float(micros) / 1e6
 
     async def ping(self) -> None:
-        await call(self.redis.ping())
+        await self._at(self.partitions.present[0], lambda redis: redis.ping())
 
     async def fullness(self) -> float:
         """Which part of its `maxmemory` this Redis uses; 0 where it has none. Of a Cluster, the fullest primary's."""
-        return max([_fullness(await call(redis.info("memory"))) for _, redis in await call(servers(self.redis))])
+        memories = await self.partitions.each(lambda partition: self._at(partition, lambda redis: redis.info("memory")))
+        return max(map(_fullness, memories.values()))
 
-    async def probe(self) -> None:
-        """One small write: a full Redis, or one that became a read-only replica, refuses it."""
-        for partition in self.partitions:
-            await write(self.redis, self.redis.set(partition.key(keys.PROBE), 1, px=60_000))
+    async def _at(self, partition: Partition, act: Act[Any]) -> Any:
+        """Ask the server where this partition is."""
+        return await call(at_owner(self.redis, partition.key(keys.LEDGER), act))
+
+    async def probe(self) -> dict[int, str]:
+        """One small write in each partition: a full Redis, or one that became a read-only replica, refuses it.
+
+        Those that do, and why; StoreUnavailable if all do.
+        """
+        outcomes = await self.partitions.outcomes(
+            lambda partition: write(self.redis, self.redis.set(partition.key(keys.PROBE), 1, px=60_000))
+        )
+        return {number: str(why) for number, why in outcomes.items() if isinstance(why, StoreUnavailable)}
+
+    @property
+    def away(self) -> dict[int, str]:
+        """The partitions that take nothing now, and why: as of the last pulse and the last inspection."""
+        return {**self.promise.short, **self.partitions.away}
+
+    @property
+    def emptied(self) -> bool:
+        """Whether the last pulse found that somebody had deleted data (FLUSHALL)."""
+        return self._pulses.emptied
 
     async def pulse(self) -> float:
         """The sign that this process lives, to be given each second: without it for 4 s, what it holds is taken over.
 
         One that gives none keeps what it holds until the lease lapses. Answers the seconds by which Redis's clock was
-        set back since anybody's last pulse, 0 if it was not; what waits has been put right then.
+        set back since anybody's last pulse, 0 if it was not; what waits has been put right then. Partitions that do not
+        answer in time are `away` from then on; StoreUnavailable if none does.
         """
-        beat = ("beat", self._worker, int(self.lease * 1000), secrets.token_hex(8))
-        beats = await self.partitions.run("pulse", beat)
-        self.epoch = " ".join(epoch.decode() for _, epoch, *_ in beats)
-        for partition, (_, _, *homes) in zip(self.partitions, beats, strict=True):
-            self._letters.carry(partition, [int(home) for home in homes])
-        return max(float(step) for step, *_ in beats) / 1000
+        return await self._pulses.give()
 
     async def take_over(self) -> None:
         """Make due what any process holds. Only for whoever knows that no other lives."""
@@ -175,6 +210,8 @@ class Store:
                 event, targets, completes=completes, partitions=len(self.partitions), run=run
             )
         partition = self.partitions.of(name)
+        if why := self.promise.short.get(partition.number):
+            raise StoreUnavailable(why)
         accepted = await self._accepts[partition.number].submit(arguments)
         held = await self._letters.send(partition, accepted.letters)
         return replace(accepted, deliveries=accepted.deliveries - len(held), held=accepted.held + held, letters=())
@@ -214,15 +251,18 @@ class Store:
     async def _meant(self, id_: str, space: Space | Mapping[str, str]) -> dict[str, str]:
         if isinstance(space, Space):
             return await self.spaces.resolved(id_, space)
-        facts = await self._known.submit((id_, space.get(id_, "")))
+        facts = await self._known_of(id_, space.get(id_, ""))
         facts.pop("apart", None)
         return facts | {"space": space[id_]} if space.get(id_) else facts
 
-    async def _known_all(self, subjects: Sequence[tuple[str, str]]) -> Sequence[dict[str, str] | Exception]:
+    async def _known_of(self, id_: str, space: str) -> dict[str, str]:
+        name = keys.operation(id_, space)
+        return await self._known[self.partitions.of(name).number].submit(name)
+
+    async def _known_all(self, partition: Partition, names: Sequence[str]) -> Sequence[dict[str, str] | Exception]:
         async with self.redis.pipeline(transaction=False) as pipeline:
-            for subject, space in subjects:
-                name = keys.operation(subject, space)
-                pipeline.hmget(self.partitions.of(name).key(f"operation:{name}"), FIELDS)
+            for name in names:
+                pipeline.hmget(partition.key(f"operation:{name}"), FIELDS)
             rows = await call(pipeline.execute(raise_on_error=False))
         return [refusal(str(row)) if isinstance(row, Exception) else _known(row) for row in rows]
 
@@ -235,28 +275,44 @@ class Store:
         answers = await partition.run("accept", flat, self.promise.replicas)
         return [plan.accepted(answer) for answer in answers]
 
-    async def claim(self, channel: str, most: int, quiet: Mapping[str, Window] = MappingProxyType({})) -> Claimed:
+    async def claim(
+        self,
+        channel: str,
+        most: int,
+        quiet: Mapping[str, Window] = MappingProxyType({}),
+        *,
+        idle: float = 0.0,
+        without: Collection[int] = (),
+    ) -> Claimed:
         """Lease up to `most` due deliveries of one channel.
 
         `quiet` has the destinations with quiet hours now (`*`: all that are not named), and these hours: new messages
-        there are bundled until their end.
+        there are bundled until their end. `idle`: seconds for which a partition that has nothing due need not be asked,
+        though another process may have changed something there. `without`: the partitions that are left alone.
         """
-        deliveries, due, away = list[Delivery](), list[float](), list[StoreUnavailable]()
-        self._turn += 1
-        for number in range(len(self.partitions)):  # another one is the first each time
-            partition = self.partitions[(self._turn + number) % len(self.partitions)]
+        turns = self._turns.setdefault(channel, Turns(self.partitions))
+        deliveries, due, failures = list[Delivery](), list[float](), dict[Partition, StoreUnavailable]()
+        turn = turns.now(idle, without)
+        for partition in turn:
             if len(deliveries) >= most:
                 due.append(0.0)  # it is asked next time
                 break
+            question = partial(self._claim, partition, channel, most - len(deliveries), quiet)
             try:
-                claimed = await self._claim(partition, channel, most - len(deliveries), quiet)
+                claimed = await turns.ask(partition, question)
             except StoreUnavailable as error:
-                away.append(error)
+                failures[partition] = error
                 continue
+            # After the bundles: if Redis went away meanwhile, all is given again.
+            self._claims[channel, partition.number] = self._claims.get((channel, partition.number), 0) + 1
             deliveries += claimed.deliveries
             due += [] if claimed.next_due is None else [claimed.next_due]
-        if away and not deliveries:
-            raise away[0]
+            turns.rest(partition, idle if claimed.next_due is None else min(idle, claimed.next_due))
+        if failures and len(failures) == len(turn) and turns.next_due is None:
+            raise next(iter(failures.values()))
+        for partition in failures:
+            turns.rest(partition, idle)
+        due += [] if turns.next_due is None else [turns.next_due]
         return Claimed(tuple(deliveries), min(due, default=None))
 
     async def _claim(self, partition: Partition, channel: str, most: int, quiet: Mapping[str, Window]) -> Claimed:
@@ -264,23 +320,29 @@ class Store:
         number = self._claims.get((channel, partition.number), 0)
         args = (channel, most, int(self.lease * 1000), self._worker, str(number), plan.quiet_hours(quiet))
         next_due, *rows = await partition.run("claim", args)
-        deliveries = []
-        for row in rows:
-            try:
+        read = await asyncio.gather(*(self._read(partition, row) for row in rows))
+        deliveries = [delivery for delivery in read if delivery]
+        return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
+
+    async def _read(self, partition: Partition, row: list[Any]) -> Delivery | None:
+        """A claimed delivery; None for one that was given back."""
+        try:
+            async with asyncio.timeout(self.partitions.patience and self.partitions.patience * FETCH):
                 bundle = plan.bundle_of(row)
                 if plan.operation_of(row) and not await self._fetched(row, partition):
-                    continue
-                deliveries.append(plan.delivery(row, await self.bundles.event(bundle) if bundle else None))
-            except StoreUnavailable:
+                    return None
+                return plan.delivery(row, await self.bundles.event(bundle) if bundle else None)
+        except (StoreUnavailable, TimeoutError):
+            if len(self.partitions) == 1:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
-                fault, line = type(error).__name__, own_line(error)
-                log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=line)
-                await self._put_aside(row[0].decode(), row[1].decode(), f"{fault} at {line}")
-        self._claims[channel, partition.number] = (
-            number + 1
-        )  # after the bundles: if Redis went away meanwhile, all is given again
-        return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
+            # What it is made from may live in another partition, which is away: its neighbours do not wait for that.
+            await self._give_back(partition, row, delay=LATER)
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
+            fault, line = type(error).__name__, own_line(error)
+            log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=line)
+            await self._put_aside(row[0].decode(), row[1].decode(), f"{fault} at {line}")
+            return None
 
     async def _fetched(self, row: list[Any], partition: Partition) -> bool:
         """Put into a claimed delivery what it is made from, where its operation lives elsewhere.
@@ -291,11 +353,14 @@ class Store:
         fields = await call(self.redis.hgetall(source.key(f"operation:{plan.operation_of(row)}")))
         if plan.of_another_run(row, fields):
             await asyncio.wait(self._letters.carry(source, [partition.number]))
-            request = {"verb": "release", "id": row[0].decode(), "lease": row[1].decode()}
-            await self._settles[partition.number].submit(json.dumps(request))
+            await self._give_back(partition, row)
             return False
         row[10] = plan.documents(row, fields)
         return True
+
+    async def _give_back(self, partition: Partition, row: list[Any], **details: int) -> None:
+        request = {"verb": "release", "id": row[0].decode(), "lease": row[1].decode(), **details}
+        await self._settles[partition.number].submit(json.dumps(request))
 
     async def _put_aside(self, name: str, lease: str, error: str) -> None:
         """Give back what could not be read: another release may read it later. Too often, and it is a dead letter."""
@@ -313,9 +378,9 @@ class Store:
     async def extend(self, delivery: Delivery) -> bool:
         return await self._settle("extend", delivery)
 
-    async def release(self, delivery: Delivery) -> bool:
-        """Give an unsent delivery back at once (SIGTERM)."""
-        return await self._settle("release", delivery)
+    async def release(self, delivery: Delivery, delay: float = 0.0) -> bool:
+        """Give an unsent delivery back: due at once (SIGTERM), or after so many seconds."""
+        return await self._settle("release", delivery, delay=int(delay * 1000))
 
     async def complete(self, delivery: Delivery, receipt: Receipt) -> bool:
         """It arrived. What the receipt says of the thread is kept for the lane's next delivery."""

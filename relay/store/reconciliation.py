@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
@@ -45,9 +46,7 @@ class ReconciliationState:
         """
         silent: list[tuple[int, bytes, SilentRun, bool]] = []
         for page in range(PAGES):
-            pages = await self._store.partitions.run(
-                "watch", ["unheard", page * PAGE, PAGE, int(seconds * 1000), *astuple(space)]
-            )
+            pages = await self._page(page, seconds, space)
             silent += [_row(row) for _, *rows in pages for row in rows]
             if all(int(examined) < PAGE for examined, *_ in pages):
                 break
@@ -57,6 +56,11 @@ class ReconciliationState:
             if theirs:
                 await partition.run("watch", ["asked", *theirs])
         return [await self._own(name, run) if again else run for _, name, run, again in chosen]
+
+    async def _page(self, page: int, seconds: float, space: Space) -> list[Any]:
+        """Of those partitions that are not away."""
+        args = ["unheard", page * PAGE, PAGE, int(seconds * 1000), *astuple(space)]
+        return [*(await self._store.partitions.each(lambda partition: partition.run("watch", args))).values()]
 
     async def unknown(self, operations: Sequence[str], space: Space) -> list[str]:
         """Those of this project that relay never heard of, in the same order."""

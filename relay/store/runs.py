@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -12,6 +13,7 @@ from relay.domain.parsing import load
 from relay.domain.runs import Alarms, Run
 from relay.store.client import call
 from relay.store.keys import TICKS
+from relay.store.partitions import Partition
 from relay.store.queue import Store
 from relay.store.records import documents_of, values_in
 
@@ -56,42 +58,51 @@ class Runs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._ticks = store.partitions[0].key(TICKS)
+
+    async def _each(self, script: str, args: Sequence[str | int]) -> list[Any]:
+        """What those partitions answer that are not away: of their runs nobody hears meanwhile."""
+        return [*(await self._store.partitions.each(lambda partition: partition.run(script, args))).values()]
 
     async def tick(self, grace: float) -> Heartbeat:
         """The sign that relay is there; after an absence everyone waits for `grace` seconds."""
-        answers = await self._store.partitions.run("watch", ["tick", int(AWAY * 1000), int(grace * 1000)])
+        answers = await self._each("watch", ["tick", int(AWAY * 1000), int(grace * 1000)])
         now, until, stalled, left = ([int(number) for number in numbers] for numbers in zip(*answers, strict=True))
         return Heartbeat(min(now) / 1000, max(until) / 1000, sum(stalled), sum(left))
 
     async def last_tick(self) -> float | None:
         """When any process last ticked; None if none ever did."""
-        last = await call(self._store.redis.hget(self._ticks, "last"))
-        return int(last) / 1000 if last else None
+        redis = self._store.redis
+        lasts = await self._store.partitions.each(lambda partition: call(redis.hget(partition.key(TICKS), "last")))
+        return max((int(last) / 1000 for last in lasts.values() if last), default=None)
 
     async def trim(self, most: int, retention: float = RETENTION) -> int:
         """Let the documents go of up to `most` runs of a partition that ended three days ago; how many were due in one.
 
         `retention`: seconds after its outcome for which the rest of a run is remembered.
         """
-        return max(int(done) for done in await self._store.partitions.run("trim", [most, int(retention * 1000)]))
+        return max(int(done) for done in await self._each("trim", [most, int(retention * 1000)]))
 
     async def report_tick(self, name: str, fault: str) -> None:
         """What went wrong with the newest tick of this name, of any process; '' for nothing."""
-        redis, kept = self._store.redis, f"failed:{name}"
-        moment = await self._store.time()
-        await call(redis.hset(self._ticks, kept, f"{moment:.0f} {fault}") if fault else redis.hdel(self._ticks, kept))
+        redis, kept, moment = self._store.redis, f"failed:{name}", await self._store.time()
+
+        async def report(partition: Partition) -> None:
+            key = partition.key(TICKS)
+            await call(redis.hset(key, kept, f"{moment:.0f} {fault}") if fault else redis.hdel(key, kept))
+
+        await self._store.partitions.each(report)
 
     async def failed_ticks(self) -> dict[str, tuple[float, str]]:
         """The ticks that failed last: when, by Redis's clock, and why."""
-        row = await call(self._store.redis.hgetall(self._ticks))
-        failed = {name[7:].decode(): value.decode("utf-8", "replace") for name, value in row.items()
-                  if name.startswith(b"failed:")}  # fmt: skip
+        redis = self._store.redis
+        rows = await self._store.partitions.each(lambda partition: call(redis.hgetall(partition.key(TICKS))))
+        failed = {name[7:].decode(): value.decode("utf-8", "replace") for row in rows.values()
+                  for name, value in row.items() if name.startswith(b"failed:")}  # fmt: skip
         return {name: (float(text.partition(" ")[0]), text.partition(" ")[2]) for name, text in failed.items()}
 
     async def due(self, most: int) -> Page:
         """Runs that may be due, the longest waiting first."""
-        pages = await self._store.partitions.run("watch", ["due", most, int(PAUSE * 1000)])
+        pages = await self._each("watch", ["due", most, int(PAUSE * 1000)])
         runs = [
             DueRun(name.decode(), int(ticket), run)
             for _, _, *rows in pages
@@ -104,11 +115,14 @@ class Runs:
     async def check_again_at(self, times: Sequence[tuple[DueRun, float]]) -> None:
         """When to look at these again; what happens meanwhile may bring it forward."""
         partitions = self._store.partitions
-        for partition in partitions:
+
+        async def check(partition: Partition) -> None:
             theirs = [(run, at) for run, at in times if partitions.of(run.operation) is partition]
             flat = [part for run, at in theirs for part in (run.operation, run.ticket, int(at * 1000))]
             if flat:
                 await partition.run("watch", ["again", *flat])
+
+        await partitions.each(check)
 
     async def history(self, operation: str) -> tuple[Event, ...]:
         """The newest event of each name in the run of this name (`DueRun.operation`), oldest first."""

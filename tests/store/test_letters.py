@@ -1,10 +1,12 @@
 """Letters between partitions: carried by anybody, applied once and in order, and nobody waits for one that is away."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
 from relay.store import Store
+from relay.store.client import Promise
 from relay.store.plan import home_of
 from tests.support import events
 from tests.support.clock import Clock
@@ -94,3 +96,24 @@ async def test_numbers_grow_also_where_redis_forgot_the_newest(store: Store, clo
 
     assert [(await send(store)).event.percentage for _ in range(2)] == [10, 20]
     assert await store.redis.llen(home.key("unread")) == 0
+
+
+async def test_where_replicas_confirm_none_is_carried_before_they_have_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failover could take back what others had applied already, and give its number to another letter."""
+    home = Away(store.partitions[number(home_of(room()))], monkeypatch)
+    home.leave()
+    await store.accept(events.completed(operationId=OP), [room()])
+    home.come_back()
+    confirmed = store.promise
+    store.promise = Promise("replicated", 1)  # and this server has none
+    await store.pulse()
+    await asyncio.wait(store._letters.carry(source_of(store), [home.partition.number]))
+    meanwhile = (await waiting(store), await claim(store))
+    store.promise = confirmed
+    await store.pulse()
+    await carried(store)
+
+    assert meanwhile == (1, [])
+    assert len(await claim(store)) == 1

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from relay.config import parse_config
@@ -20,13 +20,15 @@ from tests.support.targets import mail
 from tests.support.waiting import until
 
 SENDERS = 4
+# They live in all partitions, each in another one than most of what it is told of.
+READERS = [f"reader-{number}@example.com" for number in range(40)]
 PACE = 0.005  # seconds between two events of a sender
 BACK_OFF = 0.02  # seconds until what was refused is sent again
 CONFIG = """
-redis: {url: "%s", durability: %s}
+redis: {url: "%s", partitions: %s, durability: %s}
 sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
 channels: {email: {host: localhost, from: relay@example.com}}
-destinations: {analysts: {email: analyst@example.com}}
+destinations: {analysts: {email: [%s]}}
 rules: []
 """
 
@@ -55,6 +57,14 @@ class Load:
         self._ending = True
         await until(lambda: {*self.acknowledged} <= self.sent.keys())
 
+    def __str__(self) -> str:
+        lost = {*self.acknowledged} - self.sent.keys()
+        return (
+            f"{len(self.acknowledged)} events acknowledged, {len(lost)} lost; "
+            f"{len(self.repeated)} told twice, {len(self.unknown)} unknown outcomes; "
+            f"accepted again after {self.longest:.1f} s at most"
+        )
+
     @property
     def repeated(self) -> set[str]:
         """What was sent on more than once without an unknown outcome."""
@@ -78,7 +88,7 @@ class Load:
     async def work(self) -> None:
         while True:
             try:
-                deliveries = (await self.store.claim("email", 20)).deliveries
+                deliveries = (await self.store.claim("email", 20, idle=1.0)).deliveries
             except StoreUnavailable:
                 deliveries = ()
             await asyncio.gather(*map(self._deliver, deliveries))
@@ -88,7 +98,8 @@ class Load:
         refusal = await self.health.obstacle()
         if not refusal:
             try:
-                await self.store.accept(events.completed(operationId=name), [mail()])
+                reader = READERS[sum(map(ord, name)) % len(READERS)]
+                await self.store.accept(events.completed(operationId=name), [mail(reader)])
             except StoreUnavailable as error:
                 refusal = str(error)
         if refusal:
@@ -98,25 +109,23 @@ class Load:
     async def _deliver(self, delivery: Delivery) -> None:
         if delivery.unknown:
             self.unknown.add(delivery.event.subject)
-        if await self._stored(self.store.mark_sending(delivery)):
+        if await self._until_stored(lambda: self.store.mark_sending(delivery)):
             self.sent[delivery.event.subject] += 1
-            for _ in range(500):
-                if await self._stored(self.store.complete(delivery, POSTED)) is not None:
-                    break
-                await asyncio.sleep(BACK_OFF)
+            await self._until_stored(lambda: self.store.complete(delivery, POSTED))
 
-    async def _stored(self, change: Awaitable[bool]) -> bool | None:
-        """None where the store did not take it."""
-        try:
-            return await change
-        except StoreUnavailable:
-            return None
+    async def _until_stored(self, change: Callable[[], Awaitable[bool]]) -> bool:
+        for _ in range(500):
+            try:
+                return await change()
+            except StoreUnavailable:
+                await asyncio.sleep(BACK_OFF)
+        return False
 
 
 @contextlib.asynccontextmanager
-async def load(url: str, durability: str = "replicated") -> AsyncIterator[Load]:
-    config = parse_config(CONFIG % (url, durability), env={}, channels={"email": Mail})
-    store = Store.open(url, worker="w")
+async def load(url: str, durability: str = "replicated", partitions: int = 1) -> AsyncIterator[Load]:
+    config = parse_config(CONFIG % (url, partitions, durability, ", ".join(READERS)), env={}, channels={"email": Mail})
+    store = Store.open(url, worker="w", partitions=partitions)
     using = Load(store, Health(store, lambda: config, clock=time.time))
     await using.health.prepare()
     workers = [asyncio.create_task(using.health.watch()), asyncio.create_task(using.work())]

@@ -64,9 +64,9 @@ class Surroundings:
 
 
 @asynccontextmanager
-async def surroundings(redis_url: str, **env: str) -> AsyncIterator[Surroundings]:
+async def surroundings(redis_url: str, *, partitions: int = 1, **env: str) -> AsyncIterator[Surroundings]:
     async with SlackStandin() as slack, Inbox() as inbox:
-        store = Store.open(redis_url, worker="test")
+        store = Store.open(redis_url, worker="test", partitions=partitions)
         await store.redis.flushall()
         variables = {
             "RELAY_REDIS_URL": redis_url,

@@ -7,8 +7,13 @@
 --- @include "steps"
 local verbs = {}
 
--- The oldest letters to this partition, up to `most`.
-function verbs.read(to, most) return redis.call('LRANGE', letters_key(to), 0, tonumber(most) - 1) end
+-- The oldest letters to this partition, up to `most`. With `confirm` '1' it writes something: WAIT goes by the last
+-- write of whoever asks, so that it says of the letters, too, whether the replicas have them.
+function verbs.read(to, most, confirm)
+  local letters = redis.call('LRANGE', letters_key(to), 0, tonumber(most) - 1)
+  if letters[1] and confirm == '1' then redis.call('HSET', P .. 'ticks', 'carried', now) end
+  return letters
+end
 
 -- What was applied there up to this number is done here.
 function verbs.strike(to, number)

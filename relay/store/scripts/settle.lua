@@ -36,9 +36,9 @@ end
 
 function verbs.extend(id) redis.call('ZADD', LEASES, now + lease_ms, id) end
 
-function verbs.release(id)
+function verbs.release(id, request)
   redis.call('HINCRBY', delivery_key(id), 'claims', -1)
-  requeue(id, now)
+  requeue(id, now + (request.delay or 0))
 end
 
 function verbs.complete(id, request)

@@ -1,0 +1,165 @@
+"""Partitions on the nodes of a Cluster: what is away takes its own events along, and nobody else's."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from redis.crc import key_slot
+
+from benchmarks.failovers import configuration
+from relay.delivering.worker import IDLE
+from relay.errors import StoreUnavailable
+from relay.store import Store
+from relay.store.keys import PREFIX, operation, partition
+from relay.store.plan import home_of
+from tests.support import events
+from tests.support.clusters import Clustered, ClusterServer, clustered
+from tests.support.events import body
+from tests.support.patience import patience
+from tests.support.queue import POSTED
+from tests.support.stage import Stage, running, surroundings
+from tests.support.targets import mail
+from tests.support.waiting import until
+
+PARTITIONS = 16
+EVENTS = 64
+READERS = ("english@example.com", "german@example.com")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+async def group() -> AsyncIterator[Clustered]:
+    async with clustered(replicas=0) as group:
+        yield group
+
+
+@pytest.fixture
+async def store(group: Clustered) -> AsyncIterator[Store]:
+    store = Store.open(group.url, worker="w", partitions=PARTITIONS)
+    await store.prepare("memory")
+    await store.pulse()
+    yield store
+    await store.aclose()
+
+
+async def at(group: Clustered, node: ClusterServer, store: Store) -> set[int]:
+    """The partitions that this node has."""
+    owners = {part.number: await group.owner(key_slot(part.prefix.encode())) for part in store.partitions}
+    return {number for number, owner in owners.items() if owner is node}
+
+
+def whose(name: str) -> int:
+    return partition(operation(name), PARTITIONS)
+
+
+def address_in(numbers: set[int]) -> str:
+    """Of a mailbox that lives in one of these partitions."""
+    addresses = (f"reader-{number}@example.com" for number in range(1000))
+    return next(to for to in addresses if partition(home_of(mail(to)), PARTITIONS) in numbers)
+
+
+async def taken(store: Store, name: str, to: str) -> bool:
+    with contextlib.suppress(StoreUnavailable):
+        return (await store.accept(events.completed(operationId=name), [mail(to)])).status == "accepted"
+    return False
+
+
+async def sent(store: Store, count: int) -> list[str]:
+    """The operations of so many deliveries, each claimed and settled as a worker does it."""
+    names = list[str]()
+
+    async def some() -> bool:
+        for delivery in (await store.claim("email", 20, idle=IDLE)).deliveries:
+            assert await store.mark_sending(delivery)
+            assert await store.complete(delivery, POSTED)
+            names.append(delivery.event.subject)
+        return len(names) >= count
+
+    await until(some)
+    return sorted(names)
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("how", ["killed", "hanging"])
+async def test_the_others_are_taken_and_told(group: Clustered, store: Store, number: int, how: str) -> None:
+    node = group.running[number]
+    gone = await at(group, node, store)
+    to = address_in({*range(PARTITIONS)} - gone)
+    node.kill() if how == "killed" else node.pause()
+    names = [f"op-{count}" for count in range(EVENTS)]
+    with contextlib.suppress(StoreUnavailable):
+        await store.pulse()
+    begun = time.monotonic()
+    answers = dict(zip(names, await asyncio.gather(*(taken(store, name, to) for name in names)), strict=True))
+    told = await sent(store, sum(answers.values()))
+    seconds = time.monotonic() - begun
+    if how == "hanging":
+        node.resume()
+    print(
+        f"{how}: {len(gone)} of {PARTITIONS} partitions away; {sum(answers.values())} of {EVENTS} events taken and told"
+    )
+
+    assert {name for name, yes in answers.items() if not yes} == {name for name in names if whose(name) in gone}
+    assert told == sorted(name for name, yes in answers.items() if yes)
+    assert 0 < len(told) < EVENTS
+    assert seconds < patience(15)
+
+
+@pytest.mark.parametrize("how", ["killed", "hanging"])
+async def test_a_whole_relay_goes_on_and_says_what_is_away(tmp_path: Path, how: str) -> None:
+    """Of the node that also has what belongs to no partition."""
+    async with (
+        clustered(replicas=0, appendonly="yes", appendfsync="always") as group,
+        surroundings(group.url, partitions=PARTITIONS) as around,
+        running(around, configuration(tmp_path, durability="fsync", partitions=PARTITIONS)) as relay,
+    ):
+        stage = Stage(around, relay)
+        node = await group.owner(key_slot(PREFIX.encode()))
+        gone = await at(group, node, around.store)
+        assert not {partition(home_of(mail(to)), PARTITIONS) for to in READERS} & gone
+        node.kill() if how == "killed" else node.pause()
+        missing = await until(lambda: checks(stage, "partitions"))
+        names = [f"op-{number}" for number in range(EVENTS)]
+        begun = time.monotonic()
+        statuses = await asyncio.gather(*(status(stage, name) for name in names))
+        mails = await around.mails(2 * statuses.count(202))
+        seconds = time.monotonic() - begun
+        ready = await readiness(stage)
+        node.start() if how == "killed" else node.resume()
+        await until(lambda: well(stage))
+        again = [await status(stage, name) for name in names]
+        every_mail = await around.mails(2 * EVENTS)
+    took = f"{statuses.count(202)} of {EVENTS} answered 202, {len(mails)} mails within {seconds:.1f} s; {missing}"
+    print(f"{how}: {took}")
+
+    assert dict(zip(names, statuses, strict=True)) == {name: 503 if whose(name) in gone else 202 for name in names}
+    assert (missing.partition(":")[0]) == f"5 of 16 are away ({', '.join(map(str, sorted(gone)))})"
+    assert ready == 200
+    assert {*again} == {200, 202}
+    assert len(every_mail) == 2 * EVENTS
+    assert seconds < patience(15)
+
+
+async def status(stage: Stage, name: str) -> int:
+    event = body("operation.completed", 100, status="Completed", operationId=name) | {"tenantId": "mail"}
+    return (await stage.post(event | {"eventId": f"evt-{name}"})).status
+
+
+async def readiness(stage: Stage, **query: str) -> int:
+    async with ClientSession() as client, client.get(f"{stage.url}/readyz", params=query) as response:
+        return response.status
+
+
+async def checks(stage: Stage, name: str) -> str:
+    """What /readyz says of it, '' if nothing."""
+    async with ClientSession() as client, client.get(f"{stage.url}/readyz?verbose") as response:
+        return str((await response.json())["checks"].get(name, ""))
+
+
+async def well(stage: Stage) -> bool:
+    return await readiness(stage) == 200 and not await checks(stage, "partitions")
