@@ -1,10 +1,11 @@
 """What a Cluster's life costs a relay under load: events lost, messages told twice, seconds until accepted again.
 
-    python -m benchmarks.cluster [ROUNDS]
+    python -m benchmarks.cluster [ROUNDS [PARTITIONS]]
 
 Three primaries with two replicas each, `durability: replicated`, and one whole relay, to which six senders send events
-until each is answered 2xx. In each round the primary that has relay's slot is killed and started again, and hands over
-as planned; then the slot is moved key by key, at once, and to a node that is added. `cluster-node-timeout` is 1 s.
+until each is answered 2xx. In each round the primary that has relay's own slot is killed and started again, and hands
+over as planned; then the slot of one partition is moved key by key, and at once, and those of every fourth go to a node
+that is added. `cluster-node-timeout` is 1 s.
 """
 
 import asyncio
@@ -12,7 +13,9 @@ import contextlib
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+
+from redis.crc import key_slot
 
 from benchmarks.failovers import BETWEEN, Report, configuration, count_all, longest_pause
 from relay.errors import StoreUnavailable
@@ -23,28 +26,34 @@ from tests.support.running import RunningRelay
 from tests.support.stage import Surroundings, surroundings
 from tests.support.waiting import until
 
+Disturbance = Callable[[Clustered, Sequence[int]], Awaitable[None]]
 
-async def disturbances(rounds: int) -> Report:
+
+async def disturbances(rounds: int, partitions: int = 1) -> Report:
     report = Report()
-    async with clustered(replicas=2) as group, surroundings(group.url, RELAY_HOST=own_host()) as around:
+    async with (
+        clustered(replicas=2) as group,
+        surroundings(group.url, partitions=partitions, RELAY_HOST=own_host()) as around,
+    ):
+        slots = [key_slot(partition.prefix.encode()) for partition in around.store.partitions]
         with tempfile.TemporaryDirectory(prefix="relay-") as directory:
-            async with RunningRelay(configuration(directory), around.env) as relay:
+            async with RunningRelay(configuration(directory, partitions=partitions), around.env) as relay:
                 around.inbox.mails = deque()  # all of them, however many
                 load = Load(relay)
                 async with load.sending():
                     await load.more(BETWEEN)
                     for _ in range(rounds):
                         for name, disturbance in DISTURBANCES.items():
-                            report.pauses[name].append(await _one(group, load, disturbance))
+                            report.pauses[name].append(await _one(group, load, slots, disturbance))
                 await until(lambda: _answers(around))
                 await count_all(report, around, load)
     return report
 
 
-async def _one(group: Clustered, load: Load, disturbance: Callable[[Clustered], Awaitable[None]]) -> float:
+async def _one(group: Clustered, load: Load, slots: Sequence[int], disturbance: Disturbance) -> float:
     """One disturbance; the longest time without an event accepted."""
     watching = asyncio.create_task(longest_pause(load))
-    await disturbance(group)
+    await disturbance(group, slots)
     await load.more(BETWEEN)
     watching.cancel()
     [pause] = await asyncio.gather(watching)
@@ -53,25 +62,30 @@ async def _one(group: Clustered, load: Load, disturbance: Callable[[Clustered], 
     return pause
 
 
-async def _kill(group: Clustered) -> None:
+async def _kill(group: Clustered, _slots: Sequence[int]) -> None:
     primary = await group.owner()
     primary.kill()
     await group.replaced(primary)
     primary.start()
 
 
-async def _move(group: Clustered) -> None:
-    await group.move(await group.another(await group.owner()))
+async def _fail_over(group: Clustered, _slots: Sequence[int]) -> None:
+    await group.fail_over()
 
 
-async def _move_at_once(group: Clustered) -> None:
-    await group.move_at_once(await group.another(await group.owner()))
+async def _move(group: Clustered, slots: Sequence[int]) -> None:
+    await group.move(await group.another(await group.owner(slots[0])), slots[0])
 
 
-async def _add(group: Clustered) -> None:
+async def _move_at_once(group: Clustered, slots: Sequence[int]) -> None:
+    await group.move_at_once(await group.another(await group.owner(slots[0])), slots[0])
+
+
+async def _add(group: Clustered, slots: Sequence[int]) -> None:
     added = await group.add()
     await group.add(follows=added)
-    await group.move(added)
+    for slot in slots[::4]:
+        await group.move(added, slot)
 
 
 async def _answers(around: Surroundings) -> bool:
@@ -82,13 +96,14 @@ async def _answers(around: Surroundings) -> bool:
     return False
 
 
-DISTURBANCES: dict[str, Callable[[Clustered], Awaitable[None]]] = {
+DISTURBANCES: dict[str, Disturbance] = {
     "primary killed": _kill,
-    "planned failover": Clustered.fail_over,
+    "planned failover": _fail_over,
     "slot moved key by key": _move,
     "slot moved at once": _move_at_once,
     "slot moved to a node that was added": _add,
 }
 
 if __name__ == "__main__":
-    print(asyncio.run(disturbances(int(sys.argv[1]) if len(sys.argv) > 1 else 3)))
+    rounds, partitions = [*map(int, sys.argv[1:]), *(3, 1)[len(sys.argv) - 1 :]]
+    print(asyncio.run(disturbances(rounds, partitions)))
