@@ -54,11 +54,9 @@ ID = 8  # bytes by which an operation remembers a fact or a sender's id
 
 
 def accept_arguments(
-    event: Event, targets: Sequence[Target], *, completes: bool = False, partitions: int = 1, run: int | None = None
+    event: Event, targets: Sequence[Target], *, completes: bool = False, partitions: int = 1
 ) -> AcceptArguments:
     """The plan is all that accept decides by; the body is kept as it is and never looked into by Redis.
-
-    `run`: the number of this retry, where it was decided in another partition (`link`).
 
     Encoded here: what cannot be, fails its own event and not those that travel with it.
     """
@@ -110,7 +108,7 @@ def accept_arguments(
         plan |= {"run": 1} | _times(event)
     plan |= _begun(event) | _progress(event) | _as_stated(event) | _spaces(event)
     if partitions > 1:
-        plan = _apart(plan, name, partitions, run)
+        plan = _apart(plan, name, partitions)
     producer = [event.producer] if event.producer else []
     whose = [space.dump()] if (space := Space.of_event(event)) != Space() else []
     sender_id = digest("delivery", event.source, event.id, *producer, *whose)[:ID] if event.id else b""
@@ -121,7 +119,7 @@ def accept_arguments(
     return *ids, gates.encode(), plain, _json(plan).encode(), *kept
 
 
-def _apart(plan: dict[str, Any], name: str, partitions: int, run: int | None) -> dict[str, Any]:
+def _apart(plan: dict[str, Any], name: str, partitions: int) -> dict[str, Any]:
     """With the partitions of all that does not live where the operation of this name does (include/abroad.lua)."""
     here = partition(name, partitions)
 
@@ -133,7 +131,7 @@ def _apart(plan: dict[str, Any], name: str, partitions: int, run: int | None) ->
     apart |= _if_any(spaces=[[own, space, *filter(None, [away(own)])] for own, space in plan.get("spaces", ())])
     apart |= {"over": [*plan["over"], *filter(None, [away(plan["over"][0])])]} if "over" in plan else {}
     apart |= {"batch": None} if away(plan.get("batch", name)) else {}  # what is known of it is not in this partition
-    apart |= {"own": None, "linked": True, "retry": run} if run is not None else {}
+    apart |= {"own": None, "linked": True} if away(plan.get("own", name)) else {}  # `link` was first
     return {key: value for key, value in (plan | apart).items() if value not in (None, [])}
 
 

@@ -204,14 +204,11 @@ class Store:
         """
         with handling():
             linked = plan.link(event, len(self.partitions))
-        run = await self._link(*linked) if linked else None
-        if linked and run != event.retry:  # it has another number by now, or is no retry
+        if linked and not await self._link(*linked):
             return Accepted("elsewhere")
         with handling():
             name = keys.operation(event.subject, event.space(event.subject))
-            arguments = plan.accept_arguments(
-                event, targets, completes=completes, partitions=len(self.partitions), run=run
-            )
+            arguments = plan.accept_arguments(event, targets, completes=completes, partitions=len(self.partitions))
         partition = self.partitions.of(name)
         if why := self.promise.short.get(partition.number):
             raise StoreUnavailable(why)
@@ -219,10 +216,9 @@ class Store:
         held = await self._letters.send(partition, accepted.letters)
         return replace(accepted, deliveries=accepted.deliveries - len(held), held=accepted.held + held, letters=())
 
-    async def _link(self, own: str, text: str, facts: bytes) -> int | None:
-        """The number of this run of the original; None where the id has begun something of its own meanwhile."""
-        number = await self.partitions.of(own).run("letters", ("link", text, facts), self.promise.replicas)
-        return None if number is None else int(number)
+    async def _link(self, own: str, text: str, facts: bytes) -> bool:
+        """Lead this id to its original. False: by now it has begun something of its own, or is another run."""
+        return bool(await self.partitions.of(own).run("letters", ("link", text, facts), self.promise.replicas))
 
     async def kept(self, event: Event) -> Event | None:
         """The newest event of this name that is kept of its operation."""

@@ -83,7 +83,25 @@ class Runs:
 
         `retention`: seconds after its outcome for which the rest of a run is remembered.
         """
-        return max(int(done) for done in await self._each("trim", [most, int(retention * 1000)]))
+        args = (most, int(retention * 1000))
+
+        async def trim(partition: Partition) -> int:
+            done, *elsewhere = await partition.run("trim", args)
+            lanes = {name.decode(): [lane.decode() for lane in row] for name, *row in elsewhere}
+            free = [name for name in lanes if not await self._queued(lanes[name])]
+            if free:
+                await partition.run("trim", (0, args[1], *free))
+            return int(done)
+
+        return max((await self._store.partitions.each(trim)).values())
+
+    async def _queued(self, lanes: Sequence[str]) -> bool:
+        """Whether something waits in one of these, wherever they are."""
+        for lane in lanes:
+            keys = [self._store.partitions.of(lane).key(f"lane:{lane}{queue}") for queue in ("", "/replies")]
+            if await call(self._store.redis.exists(*keys)):
+                return True
+        return False
 
     async def report_tick(self, name: str, fault: str) -> None:
         """What went wrong with the newest tick of this name, of any process; '' for nothing."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from relay.store import Store
-from relay.store.client import Promise
 from relay.store.admin import Admin
+from relay.store.client import Promise
 from relay.store.keys import operation
 from relay.store.plan import home_of
 from tests.support import events

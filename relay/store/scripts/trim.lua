@@ -2,11 +2,11 @@
 -- trim: the documents of runs that ended three days ago go, and the summary with them; order, facts, ids and the end of
 -- the log stay as long as the operation.
 -- It frees memory, so a full Redis runs it too. KEYS[1] the ledger. ARGV from 3: at most so many, and how long
--- after its outcome a run is remembered (ms). Answers how many it saw.
+-- after its outcome a run is remembered (ms); then runs that go now, whatever others have. Answers how many it saw, then for
+-- each that other partitions may have something of its name and its lanes (relay/store/runs.py looks there).
 --- @include "records"
 --- @include "watched"
 local left = math.max(tonumber(ARGV[4]) - KEEP_DOCUMENTS, DAY)
-local WAITED_ELSEWHERE = 7 * DAY -- longer than anything waits (relay/store/queue.py, MAX_PAUSED)
 local LOG_KEPT = 10 -- lines of what happened that are left
 local PARTS = {'^doc:', '^says:', '^gate:', '^entry', '^lanes$', '^buried$', '^ids$', '^watch:', '^seq:', '^kept$', '^followers$'}
 local DIGEST = 8 -- bytes of an id or a fact (ids.lua)
@@ -42,8 +42,6 @@ end
 local function needed(o)
   local buried = o:number('buried')
   if buried and now - buried < 30 * DAY then return buried + 30 * DAY end
-  local apart = (o:number('last') or 0) + WAITED_ELSEWHERE
-  if o:get('followers') and apart > now then return apart end -- another partition has its lanes
   for lane in (o:get('lanes') or ''):gmatch('%S+') do
     if redis.call('EXISTS', lane_key(lane), lane_key(replies_of(lane))) > 0 then return now + DAY end
   end
@@ -58,11 +56,19 @@ local function forget_course(o)
   o:write()
 end
 
-local function trim(operation)
+local elsewhere = {} -- those that other partitions may have something of
+
+local function trim(operation, free)
   local o = operation_record(operation)
   o:read({'state', 'run', 'facts', 'lanes', 'ids', 'buried'})
   local over = o:get('rank') == TERMINAL
   local wait = over and needed(o)
+  if over and not wait and not free and o:get('followers') then
+    local lanes = {operation}
+    for lane in (o:get('lanes') or ''):gmatch('%S+') do lanes[#lanes + 1] = lane end
+    elsewhere[#elsewhere + 1] = lanes
+    wait = now + DAY
+  end
   if wait then return redis.call('ZADD', OVER, wait, operation) end
   redis.call('ZREM', OVER, operation)
   if not over then return end
@@ -85,4 +91,5 @@ for _, operation in ipairs(over) do
   -- One that is damaged costs no other its turn; it leaves with its key.
   if not pcall(trim, operation) then redis.call('ZREM', OVER, operation) end
 end
-return #over
+for i = 5, #ARGV do pcall(trim, ARGV[i], true) end
+return {#over, unpack(elsewhere)}

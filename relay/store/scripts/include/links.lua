@@ -24,7 +24,8 @@ local function must_retarget(o, plan)
   if not plan.own then return not plan.as_known and o:get('fact:original') ~= false end
   local own = operation_record(plan.own)
   own:read({'state', 'run', 'facts'})
-  return own:get('first') and not own:get('fact:original')
+  if not own:get('fact:original') then return own:get('first') end
+  return math.max(own:number('fact:retry') or 0, plan.stated) ~= plan.retry -- its first event decided which run it is
 end
 
 -- Ids that others had first: these are marked, and live as long as the others do (relay/store/spaces.py).
@@ -60,10 +61,4 @@ local function over_in_batch(member, run)
   run = own:number('fact:retry') or run + (own:number('fact:restarts') or 0)
   if own:get('led_home') then return post(own:get('led_home'), 'over', {operation, run}) end
   run_is_over(operation, run)
-end
-
--- Which run of the original a retry is, was decided by its first event, also if two arrived at once.
-local function resolve_retry_number(plan)
-  local known = plan.own and operation_record(plan.own):number('fact:retry')
-  if known then plan.retry = math.max(known, plan.stated) end
 end
