@@ -71,7 +71,8 @@ function verbs.complete(id, request, d)
   note(d.operation, 'delivered', d.destination, d.kind, tonumber(d.attempts), request.detail)
   resume(d.channel, d.destination, d.address, calls.own)
   if request.kept and d.kind == 'digest' then keep(request.kept, d.destination, d.address) end
-  leave_lane(id, d.lane, not live)
+  -- A reply in the lane of messages was one (outcomes.lua, detach_outcome), and others may stand under it.
+  leave_lane(id, d.lane, not live and (d.kind ~= 'reply' or is_replies(d.lane)))
   if d.lease == '' then forget(id) else forget(id, d.event, d.kind) end -- a lapsed one is queued again
 end
 

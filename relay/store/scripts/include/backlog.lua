@@ -14,16 +14,15 @@ local function backlog_box(d)
   return box
 end
 
--- What stays as it is: what no quiet hours hold either (somebody who pressed a button waits for it), bundles, edits, of which there is one for each message that stands, and what has no entry.
+-- What stays as it is: bundles, edits, of which there is one for each message that stands, what buttons asked for, and what
+-- has no entry.
 local function move_to_backlog(id)
   local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'channel', 'address', 'kind', 'lane', 'limits',
-                       'created', 'passes')
-  local passes = d[9]
+                       'created', 'name')
   d = {operation = d[1], destination = d[2], channel = d[3], address = d[4], kind = d[5], lane = d[6], limits = d[7],
-       created = tonumber(d[8])}
-  if passes == '1' or BOXED[d.kind] or d.kind == 'rolling' or d.kind == 'live' and redis.call('HGET', thread_key(d.lane), 'posted') then
-    return false
-  end
+       created = tonumber(d[8]), name = d[9]}
+  if BOXED[d.kind] or d.kind == 'rolling' or (d.name or ''):match('^operation%.action%.') then return false end
+  if d.kind == 'live' and redis.call('HGET', thread_key(d.lane), 'posted') then return false end
   if not has_entry(operation_record(d.operation)) then return false end
   local box = backlog_box(d)
   add_entry(box, d.operation)
