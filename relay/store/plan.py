@@ -361,8 +361,8 @@ def operation_of(row: Sequence[Any]) -> str:
 def is_behind(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> bool:
     """Whether more has become of the run than the partition of a live message has heard: a new run, or its end."""
     state = values_of("state", fields.get(b"state"))
-    run, known = int(state.get("retry", -1)), int(row[16] or -1)
-    return bool(row[5] == b"live") and (run > known or (run == known and state.get("rank") == OVER != f"{row[17]}"))
+    run, told_of = int(state.get("retry", -1)), int(row[16] or -1)
+    return bool(row[5] == b"live") and (run > told_of or (run == told_of and state.get("rank") == OVER != f"{row[17]}"))
 
 
 def documents(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> list[bytes]:
