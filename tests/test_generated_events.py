@@ -25,6 +25,7 @@ from relay.errors import InvalidEvent, NotJson
 from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from relay.store.plan import accept_arguments
+from relay.store.records import values_of
 from tests.support.events import RECEIVED, SEED, seed
 
 pytestmark = pytest.mark.slow
@@ -170,8 +171,9 @@ def carried(event: Event) -> Event:
     """Through everything that stands between the signature and the store, and back. Raises nothing."""
     targets = Targets(CONFIG, CHANNELS).of(decide(event, CONFIG.rules))
     assert len(targets) == len({(target.destination, target.address) for target in targets})
-    _, _, plan, body = accept_arguments(event, targets)
-    assert json.loads(plan)["subject"] == event.subject
+    *_, plan, facts, _entry, body = accept_arguments(event, targets, partitions=4)
+    assert json.loads(plan)["name"] == event.name
+    assert values_of("facts", facts)["id"] == event.subject
     kept = load(body)
     merge_documents([event, kept])
     return kept

@@ -359,10 +359,21 @@ def operation_of(row: Sequence[Any]) -> str:
 
 
 def is_behind(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> bool:
-    """Whether more has become of the run than the partition of a live message has heard: a new run, or its end."""
+    """Whether more has become of the run than the partition of a live message had heard: a new run, or its end."""
+    run, rank = _course(fields)
+    heard = int(row[16] or -1)
+    return bool(row[5] == b"live") and (run > heard or (run == heard and rank == int(OVER) != row[17]))
+
+
+def has_heard(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> bool:
+    """Whether that partition has heard of more since the delivery was claimed, given what it knows of the operation."""
+    return _course(fields) != (int(row[16] or -1), row[17])
+
+
+def _course(fields: Mapping[bytes, bytes]) -> tuple[int, int]:
+    """The number of the run, and its rank; -1 where nothing is known."""
     state = values_of("state", fields.get(b"state"))
-    run, told_of = int(state.get("retry", -1)), int(row[16] or -1)
-    return bool(row[5] == b"live") and (run > told_of or (run == told_of and state.get("rank") == OVER != f"{row[17]}"))
+    return int(state.get("retry", -1)), int(state.get("rank", -1))
 
 
 def documents(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> list[bytes]:

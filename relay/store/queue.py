@@ -350,9 +350,10 @@ class Store:
         False: it is given back, for this partition is still to hear of a new run, or of the end of this one; or it is
         dead, because nothing is left there.
         """
-        source = self.partitions.of(plan.operation_of(row))
-        fields = await call(self.redis.hgetall(source.key(f"operation:{plan.operation_of(row)}")))
-        if plan.is_behind(row, fields):
+        name = plan.operation_of(row)
+        source = self.partitions.of(name)
+        fields = await call(self.redis.hgetall(source.key(f"operation:{name}")))
+        if plan.is_behind(row, fields) and await self._news(row, source, partition):
             await asyncio.wait(self._letters.carry(source, [partition.number]))
             await self._give_back(partition, row, delay=BEHIND)
             return False
@@ -361,6 +362,13 @@ class Store:
             await self._let_go(partition, row, "bury", reason="expired", error=FORGOTTEN)
             return False
         return True
+
+    async def _news(self, row: list[Any], source: Partition, partition: Partition) -> bool:
+        """Whether what the partition had not heard is on its way, or there by now. Else it is told without."""
+        if await call(self.redis.llen(source.key(f"letters:{partition.number}"))):
+            return True
+        course = await call(self.redis.hgetall(partition.key(f"operation:{plan.operation_of(row)}")))
+        return plan.has_heard(row, course)
 
     async def _give_back(self, partition: Partition, row: list[Any], delay: int) -> None:
         await self._let_go(partition, row, "release", delay=delay)

@@ -13,7 +13,7 @@ import pytest
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
 from relay.sandbox.service import sandbox
-from relay.store.keys import TICKS
+from relay.store.keys import PREFIX, TICKS
 from tests.support.events import body, seed
 from tests.support.patience import patience
 from tests.support.platform import scripted_platform
@@ -174,7 +174,7 @@ async def test_what_no_webhook_told_is_told_after_a_start_with_its_results(
 
 async def first_round(around: Surroundings) -> None:
     """Return when relay has asked the platform, of which it knew nothing yet."""
-    await until(lambda: around.store.redis.hget(TICKS, "reconciled"))
+    await until(lambda: around.store.redis.hget(f"{PREFIX}{TICKS}", "reconciled"))
 
 
 def play(name: str, **sandbox: Any) -> StartOperation:

@@ -172,6 +172,16 @@ class TestTelling:
 
         assert history(await claim_one(store)) == ["operation.started"]
 
+    async def test_a_message_waits_for_no_letter_that_will_not_come(self, store: Store) -> None:
+        await store.accept(events.started(operationId=OP), [team(post_after=0.0)])
+        record = source_of(store).key(f"operation:{operation(OP)}")
+        other = apart_from(home_of(team()), name="other")
+        await store.accept(events.completed(operationId=other), [])
+        over = await store.redis.hget(source_of(store, other).key(f"operation:{operation(other)}"), "state")
+        await store.redis.hset(record, "state", over)
+
+        assert [delivery.kind for delivery in await claim(store)] == ["live"]
+
     async def test_what_should_be_told_of_a_forgotten_operation_is_dead(self, store: Store) -> None:
         await store.accept(events.started(operationId=OP), [team(post_after=0.0)])
         await store.redis.delete(source_of(store).key(f"operation:{operation(OP)}"))

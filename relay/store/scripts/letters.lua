@@ -59,16 +59,14 @@ local function follow(o, letter)
   o:set('seq', math.max(letter.seq, o:number('seq') or 0))
   o:set_once('first', letter.first)
   o:set('retry', letter.run)
+  o:set('rank', letter.rank)
   take_words(o, letter.words)
   if plan.watch then
     o:set('watch:alarms', plan.watch.open and plan.watch.becomes or nil)
   elseif plan.action then
     mark_press(o, plan)
-  elseif plan.rank then
-    o:set('rank', plan.rank)
-    if plan.rank == TERMINAL then
-      keep_lanes(o, plan.operation, letter.targets)
-    end
+  elseif plan.rank == TERMINAL then
+    keep_lanes(o, plan.operation, letter.targets)
   end
   o:keep()
 end

@@ -41,6 +41,7 @@ function post_event(o, plan, seq, body, away, outcomes)
   add_followers(o, all, away)
   local follow = plan.rank == TERMINAL or plan.watch or outcomes
   local letter = {plan = carried(plan), seq = seq, first = o:get('first') or now, run = o:number('retry'),
+                  rank = o:get('rank') or nil,
                   words = words_of(o), outcomes = outcomes, home = plan.home}
   for home in pairs(all) do
     if away[home] or follow then
