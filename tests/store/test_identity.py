@@ -402,3 +402,17 @@ async def test_the_digest_that_is_open_says_it_too(store: Store) -> None:
     digest = await store.bundles.preview(analysts, window)
 
     assert [entry["error"] for entry in digest.document["entries"]] == [ERROR["message"]]
+
+
+async def test_what_another_report_adds_to_an_outcome_does_not_hide_a_later_one(store: Store) -> None:
+    window = Window(events.RECEIVED.timestamp() - 60, events.RECEIVED.timestamp() + 3600)
+    analysts = replace(mail(), how=Digest(windows=(window, Window(window.end, window.end + 3600))))
+    ingest = Ingest(store, lambda: CONFIGURED, CHANNELS)
+    first, fuller = events.event_of(outcome(1)), events.event_of(FULL, source="errors")
+    later = replace(events.cancelled(operationId=first.own_id), occurred_at=first.occurred_at)
+    for event in (first, later, fuller):
+        await ingest.ingest(event, [analysts])
+
+    digest = await store.bundles.preview(analysts, window)
+
+    assert [entry["status"] for entry in digest.document["entries"]] == ["Cancelled"]

@@ -30,6 +30,8 @@ async def end_well(world: World) -> list[DeadLetter]:
     for work in late:  # what was on its way all the time
         await work.arrive_late()
     await _drain(world, last)
+    world.clock.advance(60)
+    await _claimed(world, last)  # who finds nothing there any more, forgets the places where something waited
     return [await admin.with_body(letter) for letter in await admin.dead(most=1000)]
 
 
@@ -37,14 +39,20 @@ async def _drain(world: World, last: Process) -> None:
     """Until nothing is pending, from one due time to the next."""
     for _ in range(ROUNDS):
         await last.store.pulse()
-        waits = []
-        for channel in QUEUES:
-            claimed = await last.store.claim(channel, 20, world.quiet())
-            for delivery in claimed.deliveries:
-                await world.work(last, delivery).deliver()
-            waits += [claimed.next_due] if claimed.next_due is not None else []
+        waits = await _claimed(world, last)
         if not last.store.scripts.pending:
             return
         leased = await world.redis.keys("*:leases")
         world.clock.advance(1 if leased else max(1, min(waits, default=1)))
     raise AssertionError(f"stuck: {last.store.scripts.ledgers}")
+
+
+async def _claimed(world: World, last: Process) -> list[float]:
+    """Deliver what is due; the seconds until more is."""
+    waits = []
+    for channel in QUEUES:
+        claimed = await last.store.claim(channel, 20, world.quiet())
+        for delivery in claimed.deliveries:
+            await world.work(last, delivery).deliver()
+        waits += [claimed.next_due] if claimed.next_due is not None else []
+    return waits

@@ -17,6 +17,16 @@ function fuller(o, plan, was)
   end
 end
 
+local OUTCOMES = {'operation.completed', 'operation.failed', 'operation.cancelled', 'batch.completed'}
+
+-- Another outcome may have followed it, and is what is so now.
+local function is_newest(o, name)
+  for _, other in ipairs(OUTCOMES) do
+    if (o:number('seq:' .. other) or 0) > (o:number('seq:' .. name) or 0) then return false end
+  end
+  return true
+end
+
 -- A known outcome, with what another report of it added.
 function complete(o, plan, body)
   o:set('doc:' .. plan.name, body)
@@ -24,7 +34,7 @@ function complete(o, plan, body)
   for place = 1, PLACE.led do
     if stated(plan)[place] then o:set_once(PACKED.facts[place], stated(plan)[place]) end
   end
-  update_summary(o, plan)
+  if is_newest(o, plan.name) then update_summary(o, plan) end
   note(plan.operation, 'completed', plan.name, plan.sender)
 end
 
@@ -45,8 +55,6 @@ function refresh_outcome(plan, targets, seq)
     end
   end
 end
-
-local OUTCOMES = {'operation.completed', 'operation.failed', 'operation.cancelled', 'batch.completed'}
 
 -- The outcomes that are known of this run: name → event and its number.
 function outcomes_of(o)
