@@ -26,8 +26,9 @@ messages there, whatever they are of, are made in one place (relay/store/letters
                                            <lane>/replies
     {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; name and seq of what was
                                            claimed last, spec and interval for what is made without an event; doubt:
-                                           its message may have arrived, and the delivery is gone; t:* is the
-                                           channel's own
+                                           its message may have arrived, and the delivery is gone; calls: the event
+                                           that the message itself tells people of, and call its run and body where
+                                           the operation lives elsewhere; t:* is the channel's own
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order
@@ -68,7 +69,8 @@ messages there, whatever they are of, are made in one place (relay/store/letters
                                            back: ms at which relay was back from its last absence; failed:<tick>: when
                                            (seconds) and why, of a tick that failed last; left: how many runs left
                                            with an open alarm since the last tick; step, stepped: by how many ms the
-                                           clock was set back last, and when by the new one
+                                           clock was set back last, and when by the new one; carried: ms at which
+                                           letters were read (letters.lua)
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1
     {relay}:removed                hash    what is not in it, but has deliveries: the same → ms at which one was held
