@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -258,3 +259,17 @@ async def test_of_thousands_with_one_id_each_is_found_by_what_is_said_of_it(send
     for _ in range(3):
         with pytest.raises(AmbiguousId):
             await send("Running", progress=30)
+
+
+async def test_two_retries_of_one_new_id_that_begin_at_once_are_kept_apart(store: Store) -> None:
+    """Both were looked up when nobody had the id."""
+    first = [events.event_of(document("Failed", tenant, operationId=f"op-{tenant}")) for tenant in ("acme", "globex")]
+    for event in first:
+        await store.accept(event, [])
+    planned = [
+        replace(event, original=event.own_id, operation=replace(event.operation, id="again"))
+        for event in first
+        if event.operation
+    ]
+
+    assert [(await store.accept(event, [])).status for event in planned] == ["accepted", "elsewhere"]

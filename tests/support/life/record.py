@@ -64,7 +64,6 @@ class Record:
     attempts: list[Attempt] = field(default_factory=list)
     entries: dict[tuple[str, ...], int] = field(default_factory=dict)  # what a bundle says of a state → position
     endings: dict[tuple[str, str], int] = field(default_factory=dict)  # newest outcome of each operation
-    ended_in_batch: set[tuple[str, str]] = field(default_factory=set)  # of which their batch said so
     recoveries: dict[tuple[str, str], int] = field(default_factory=dict)  # and its newest sign that it goes on
     numbers: dict[tuple[str, str, str], int] = field(default_factory=dict)  # of each run under a new id
     members: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)  # tenant, own id → operation
@@ -97,9 +96,7 @@ class Record:
         if event.terminal:
             self.endings[operation] = position
         if event.name == "batch.operation.completed":
-            member = self.members.get((event.tenant, event.own_id), operation)
-            self.endings[member] = position
-            self.ended_in_batch.add(member)
+            self.endings[self.members.get((event.tenant, event.own_id), operation)] = position
         if event.status not in TERMINAL and event.name != "operation.stalled":
             self.recoveries[operation] = position
         if event.document.get("action", {}).get("name") == "mute":

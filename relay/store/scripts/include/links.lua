@@ -24,6 +24,10 @@ local function must_retarget(o, plan)
   if not plan.own then return not plan.as_known and o:get('fact:original') ~= false end
   local own = operation_record(plan.own)
   own:read({'state', 'run', 'facts'})
+  for _, name in ipairs({'fact:platform', 'fact:tenant', 'fact:project'}) do -- somebody else had the id first
+    local known, stated_now = own:get(name), states(plan, name)
+    if known and stated_now and known ~= stated_now then return true end
+  end
   if not own:get('fact:original') then return own:get('first') end
   return math.max(own:number('fact:retry') or 0, plan.stated) ~= plan.retry -- its first event decided which run it is
 end
