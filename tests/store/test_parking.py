@@ -477,6 +477,26 @@ class TestBacklog:
 
         assert [sum(one.kind == "roundup" for one in found) for found in (first, second)] == [1, 1]
 
+    @pytest.mark.parametrize("dropped", [True, False])
+    async def test_what_comes_after_it_was_given_up_is_told_in_another(
+        self, store: Store, clock: Clock, dropped: bool
+    ) -> None:
+        await self.gathered(store, clock, 5, 0)
+        assert await claim(store) == []  # it waits as well
+        clock.advance(MAX_PAUSED + 60)
+        assert await Admin(store).expire_parked(MAX_PAUSED) == 1
+        if dropped:
+            assert await Admin(store).drop([letter.id for letter in await Admin(store).dead()]) == 1
+        await fill(store, 20, 21)
+        await fail(store, await claim_one(store))
+        await fill(store, 21, 23)
+        assert await claim(store) == []
+        assert await Admin(store).bundle_backlog(0) == 3
+
+        (roundup,) = [one for one in await self.recovered(store, clock) if one.kind == "roundup"]
+
+        assert len(roundup.event.document["entries"]) == 3
+
     async def test_edits_of_messages_that_stand_stay(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(1), to=team(post_after=0.0))
         await send(store)

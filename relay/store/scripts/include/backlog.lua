@@ -3,11 +3,18 @@
 --- @include "bundles"
 local BACKLOG_OPEN = DAY -- then the next one begins: none is given up with what has only just come into it
 
+-- Whether it takes more: it is not told yet, and neither given up nor dropped.
+local function takes_more(box)
+  if not box or sealed(box) then return false end
+  local d = redis.call('HMGET', delivery_key(box), 'kind', 'died')
+  return d[1] and not d[2]
+end
+
 -- The round-up of this address that is open. The first delivery in it says since when it tells.
 local function backlog_box(d)
   local pointer = P .. 'backlog:' .. redis.sha1hex(d.destination .. '\0' .. d.address)
   local box = redis.call('GET', pointer)
-  if box and not sealed(box) then return box end
+  if takes_more(box) then return box end
   box = box_id(d.lane, 'backlog', d.destination, d.address, d.created, now)
   redis.call('SET', pointer, box, 'PX', BACKLOG_OPEN)
   open_box(box, 'backlog', d, d.created, now)
