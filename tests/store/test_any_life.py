@@ -4,8 +4,8 @@
 event that was accepted was told, held, collected or is dead, nothing is stuck, and no key is left that nobody needs.
 """
 
-import os
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 from structlog.testing import capture_logs
@@ -16,13 +16,10 @@ from tests.support.life import faults_of
 
 STEPS = 250
 QUICK, ALL = 10, 200
-# Of several partitions they are lived on demand. They are not repeatable from their seed: letters are carried beside
-# what the dice decide.
-SEVERAL = int(os.environ.get("RELAY_TEST_LIVES", "0"))
+PARTITIONS = (1, 4)
 LIVES = [
-    *((seed, 1) for seed in range(QUICK)),
-    *(pytest.param(seed, 1, marks=pytest.mark.slow) for seed in range(QUICK, ALL)),
-    *(pytest.param(seed, 4, marks=pytest.mark.slow) for seed in range(SEVERAL)),
+    *product(range(QUICK), PARTITIONS),
+    *(pytest.param(*life, marks=pytest.mark.slow) for life in product(range(QUICK, ALL), PARTITIONS)),
 ]
 
 
