@@ -2,10 +2,12 @@
 
 Without, in this module:
 - rich: structlog imports it for tracebacks in colour, and relay logs no tracebacks. 5 MB, 25 ms.
-- the garbage collector, while relay is imported: next to nothing of that is ever garbage. 50 ms, and no full
+- the garbage collector, while relay is imported: next to nothing of that is ever garbage. 35 ms, and no full
   collection has to look at it again, so that a busy relay pauses for less.
 
 Without, elsewhere:
+- pydantic's validators of what is only a part of something, or of a document of the platform's that never comes
+  (`defer_build` in relay/configfile/validation.py and relay/platform/models.py). 40 ms.
 - a supervisor does without all that its processes work with (relay/supervisor/__init__.py), the store's client among
   it (relay/store/__init__.py): 24 MB instead of 81.
 
