@@ -31,6 +31,8 @@ SECRETS = {
 }
 GIVE_UP = 60.0  # seconds to the first 2xx
 LOOK_AGAIN = 0.005  # seconds between two looks
+LONGEST_SETTLING = 60  # looks, a second each
+CALM = 0.05  # seconds of CPU in one
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -39,7 +41,7 @@ class Start:
     checkout: str
     processes: int
     ready: float  # seconds
-    started: float  # seconds of CPU that it took
+    started: float  # seconds of CPU until there is nothing to do
     rss: Sequence[float]  # MB of each process, the one that was started first
     idle: float  # percent of a core
 
@@ -51,7 +53,7 @@ class Start:
 def measure(processes: int, redis: str, idle: float, checkout: Path = ROOT) -> Start:
     """One start, and so many seconds of nothing."""
     with _serving(processes, redis, checkout) as (pid, ready):
-        _settle()
+        _settle(pid)
         family = _family(pid)
         before = sum(map(_cpu, family))
         time.sleep(idle)
@@ -103,9 +105,14 @@ def _ready(port: int) -> bool:
     return False
 
 
-def _settle() -> None:
+def _settle(pid: int) -> None:
     """The first answer may come before another process listens, and before what can wait is done."""
-    time.sleep(3)
+    for _ in range(LONGEST_SETTLING):
+        before = {member: _cpu(member) for member in _family(pid)}
+        time.sleep(1)
+        if before.keys() == set(_family(pid)) and sum(map(_cpu, before)) - sum(before.values()) < CALM:
+            return
+    raise SystemExit("relay does not come to rest")
 
 
 def _family(pid: int) -> list[int]:
@@ -115,7 +122,7 @@ def _family(pid: int) -> list[int]:
 
 def _cpu(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return sum(map(int, fields[11:15])) / TICKS  # with the children that have ended
 
 
 def _rss(pid: int) -> float:
