@@ -53,6 +53,8 @@ async def befall(world: World, process: Process) -> None:
 
 async def _set_clock_back(world: World, process: Process) -> None:
     await process.store.pulse()
+    if process.store.away:
+        return  # in a second every partition would have had a sign, and knows by its time that the clock was set back
     step = world.pick.choice(STEPS_BACK)
     world.set_back += step
     world.clock.advance(-step)

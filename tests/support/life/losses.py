@@ -83,6 +83,7 @@ class LifeStore(Store):
         """`meanwhile` is what others do between the look at what is known of an event and its accept."""
         self.scripts = LossyScripts(redis, clock, pick, losses, record.applied)
         super().__init__(redis, clock=clock, scripts=self.scripts, **options)
+        self._letters.patience = None  # how busy the machine is decides nothing
         self._meanwhile = meanwhile
         self._record = record
         self._accepting = asyncio.Lock()
