@@ -14,7 +14,7 @@ from relay.domain.runs import Alarms
 from relay.domain.spaces import Space
 from relay.errors import RelayError
 from relay.store.admin import Timeline
-from relay.store.queue import NOWHERE
+from relay.store.spaces import NOWHERE
 
 # What the store's scripts note of an operation, and what the values after it are called.
 NOTED = {

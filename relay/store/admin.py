@@ -15,12 +15,13 @@ from relay.domain.parsing import dump, load
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId, NoRoom
 from relay.store import keys
+from relay.store.bundles import BUNDLE_KINDS
 from relay.store.client import call
 from relay.store.notes import lines_of
 from relay.store.partitions import Partition, Result
-from relay.store.plan import BUNDLE_KINDS
-from relay.store.queue import NOWHERE, Store
+from relay.store.queue import Store
 from relay.store.records import FIELDS, documents_of, values_in, values_of
+from relay.store.spaces import NOWHERE
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 KEEP_DEAD_DAYS = 30

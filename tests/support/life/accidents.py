@@ -9,7 +9,7 @@ from relay.domain.presses import Person
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, Button, action_requested, action_targets
 from relay.store.admin import Admin
-from relay.store.queue import MAX_PAUSED
+from relay.store.settling import MAX_PAUSED
 from relay.store.suppressions import EVERYWHERE, Suppressions
 from tests.support.life.settings import ADDRESSES, CONFIG, READER
 from tests.support.life.workers import PAUSED
