@@ -11,9 +11,9 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
 from relay.store import Store, accepting
-from relay.store.admin import Ledger
 from relay.store.client import Scripts
 from relay.store.keys import PREFIX, operation
+from relay.store.ledger import Ledger
 from tests.support.life.record import Letter, Record
 
 Applied = Callable[[Letter, Mapping[str, str]], None]
