@@ -13,8 +13,8 @@ from relay.cli.timeline_page import show
 from relay.domain.runs import Alarms
 from relay.domain.spaces import Space
 from relay.errors import RelayError
-from relay.store.admin import Timeline
-from relay.store.queue import NOWHERE
+from relay.store.spaces import NOWHERE
+from relay.store.timelines import Timeline
 
 # What the store's scripts note of an operation, and what the values after it are called.
 NOTED = {

@@ -11,7 +11,7 @@ from relay.cli.folding import Repeated, fold
 from relay.cli.timeline import NOTED, facts_of
 from relay.cli.timeline_page import sentence_of, watch_lines
 from relay.domain.runs import Alarm, Alarms
-from relay.store.admin import Timeline
+from relay.store.timelines import Timeline
 from tests.support.commands import ROOT, Done, relay, relay_on_terminal
 from tests.support.events import body
 from tests.support.redis_server import RedisServer

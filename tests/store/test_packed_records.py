@@ -12,8 +12,7 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.notes import WORDS, lines_of
 from relay.store.packing import pack, unpack
-from relay.store.plan import ENTRY
-from relay.store.records import PACKED, values_of
+from relay.store.records import ENTRY, PACKED, values_of
 from tests.support import events, records
 
 SCRIPTS = files("relay.store") / "scripts/include"

@@ -27,7 +27,7 @@ end
 
 local NONE = {}
 
--- What plan.py leaves out where it is empty.
+-- What plan.py and target_plan.py leave out where it is empty.
 local function decoded(text, o, operation, facts, entry)
   local plan = cjson.decode(text)
   plan.operation, plan.packed, plan.entry, plan.as_known = operation, facts, entry, o:get('facts') == facts
