@@ -221,7 +221,7 @@ class Receiver:
                 document = decode(signed.body)
                 ids = identity.ids(signed.body)
                 return parse(document, source=name, received_at=now, default_event=source.event,
-                             platform=source.platform, **ids)  # fmt: skip
+                             platform=source.platform, raw=signed.body, **ids)  # fmt: skip
         except NotJson as error:
             raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
 
