@@ -11,7 +11,7 @@ from relay.errors import AmbiguousId
 from relay.store import keys
 from relay.store.client import call
 from relay.store.everywhere import Everywhere
-from relay.store.notes import lines_of
+from relay.store.notes import lines_of, open_lines
 from relay.store.records import FIELDS, documents_of, values_in
 from relay.store.spaces import Spaces
 
@@ -39,9 +39,9 @@ class Timelines:
         logs = await self._everywhere.each(lambda key: self._redis.lrange(key(f"log:{name}"), 0, -1))
         # First: what others did at the same moment follows from it.
         own = self._everywhere.partitions.of(name).number if name else 0
-        lines = [
-            line for log in (logs[own], *logs[:own], *logs[own + 1 :]) for packed in log for line in lines_of(packed)
-        ]
+        counting = [line for line in open_lines(row.get(b"tallies", b"")) if line not in logs[own]]  # else closed since
+        all_logs = (logs[own], counting, *logs[:own], *logs[own + 1 :])
+        lines = [line for log in all_logs for packed in log for line in lines_of(packed)]
         facts = values_in(row.get(field.encode()) for field in FIELDS)
         if not lines and facts.keys() <= {"apart"}:
             return None

@@ -13,6 +13,7 @@ from relay.store.client import LIMITS
 from relay.store.succession import drop_connections
 from relay.store.wire import WiredPool
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -26,6 +27,10 @@ async def pool(redis_server: RedisServer) -> AsyncIterator[WiredPool]:
 async def connections(redis_server: RedisServer) -> int:
     async with Redis.from_url(redis_server.url) as redis:
         return len(await redis.client_list()) - 1
+
+
+async def waiting(redis: Redis) -> bool:
+    return any(row["cmd"] == "blpop" for row in await redis.client_list())
 
 
 async def test_calls_that_are_under_way_together_get_their_own_answers(pool: WiredPool) -> None:
@@ -71,8 +76,7 @@ async def test_a_connection_that_is_lost_fails_what_is_under_way_and_the_next_ca
 ) -> None:
     under_way = [asyncio.ensure_future(pool.call(("BLPOP", "nothing", 0))) for _ in range(3)]
     async with Redis.from_url(redis_server.url) as redis:
-        while not [row for row in await redis.client_list() if row["cmd"] == "blpop"]:
-            await asyncio.sleep(0)
+        await until(lambda: waiting(redis))
         await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
     outcomes = await asyncio.gather(*under_way, return_exceptions=True)
@@ -105,8 +109,7 @@ async def test_one_that_is_dropped_answers_what_it_was_asked_and_is_asked_no_mor
     [own] = await pool.call(("CLIENT", "ID"))
     under_way = asyncio.ensure_future(pool.call(("BLPOP", "list", 0)))
     async with Redis.from_url(redis_server.url) as redis:
-        while not [row for row in await redis.client_list() if row["cmd"] == "blpop"]:
-            await asyncio.sleep(0)
+        await until(lambda: waiting(redis))
         await drop_connections(Redis(connection_pool=pool))
         await redis.rpush("list", "late")
 
