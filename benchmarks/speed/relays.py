@@ -1,0 +1,90 @@
+"""relay as a subject: its configuration, its processes, and what its ledger says afterwards."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.peers import Started, answering
+from benchmarks.speed.processes import Measured
+from benchmarks.speed.requests import SECRET
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.embedded.server import running_url
+from tests.support.forked import ROOT
+from tests.support.ports import free_ports
+
+NOBODY = {"name": "another tenant's", "events": ["operation.*"], "tenants": ["nobody"], "notify": ["team"]}
+EVERYBODY = {"name": "all", "events": ["operation.*"], "notify": ["team"]}
+TEAM: Mapping[str, Any] = {"team": {"slack": "#team", "mode": "live"}}
+SETTLED = 200  # looks at the ledger until two are the same
+
+
+class Relay(Started):
+    """A relay that serves."""
+
+    def __init__(self, process: Measured, url: str, redis: str) -> None:
+        super().__init__(process, url)
+        self.redis = redis
+
+    def ledger(self) -> Counter[str]:
+        """Once what was under way has been counted."""
+        return asyncio.run(_ledger(self.redis))
+
+
+def configuration(port: int, rules: Sequence[Mapping[str, Any]] = (NOBODY,), **changes: Any) -> dict[str, Any]:
+    """As it is by default, but for addresses and for the age of signatures: they were made before the run."""
+    signature = {"scheme": "standard-webhooks", "secrets": {"current": SECRET.decode()}, "tolerance": "12h"}
+    return {
+        "server": {"host": "127.0.0.1", "port": port, "drain": "0s"},
+        "sources": {"platform": {"signature": signature}},
+        "channels": {"slack": {"token": "xoxb-7Qm2-benchmark", "base_url": "http://127.0.0.1:9/api/"}},
+        "destinations": TEAM,
+        "rules": [*rules],
+        **changes,
+    }
+
+
+def strangers(count: int) -> list[dict[str, Any]]:
+    """So many rules, of which none wants the events that are sent."""
+    return [
+        {"name": f"rule {number}", "events": ["operation.*"], "tenants": [f"customer-{number}"], "notify": ["team"]}
+        for number in range(count)
+    ]
+
+
+@contextmanager
+def relay(
+    directory: Path, settings: Mapping[str, Any] | None = None, *, role: str = "all", processes: int = 1
+) -> Iterator[Relay]:
+    """`relay serve` with its private Redis, on disk before each answer; `settings` are changes of `configuration`."""
+    [port] = free_ports(1)
+    data = directory / "data"
+    config = directory / "relay.yaml"
+    made = configuration(port, **{"data_dir": str(data), **(settings or {})})
+    config.write_text(json.dumps(made))  # which is YAML, too
+    command = [
+        sys.executable, "-m", "relay", "serve", "-c", config, "--log-format", "json",
+        "--role", role, "--processes", f"{processes}",
+    ]  # fmt: skip
+    with Measured(command, log=directory / "relay.log", cwd=ROOT) as process:
+        started = answering(process, f"http://127.0.0.1:{port}", "/readyz")
+        url = made.get("redis", {}).get("url") or asyncio.run(running_url(data))
+        yield Relay(process, started.url, url)
+
+
+async def _ledger(url: str) -> Counter[str]:
+    store = Store.open(url, worker="benchmark")
+    async with aclosing(store):
+        admin, before = Admin(store), Counter[str]()
+        for _ in range(SETTLED):
+            found = Counter((await admin.ledger()).counts)
+            if found["received"] == before["received"] and before:
+                break
+            before = found
+            await asyncio.sleep(0.1)
+        return found
