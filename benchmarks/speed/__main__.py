@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.speed import ingest
+from benchmarks.speed import burst, ingest, latency
 from benchmarks.speed.findings import Bounds, Findings
 from benchmarks.speed.machine import described, install
 from benchmarks.speed.report import write
 
 PARTS: Mapping[str, Callable[[Bounds], Findings]] = {
     "ingest": ingest.measure,
+    "latency": latency.measure,
+    "burst": burst.measure,
 }
 RESULTS = Path(__file__).parents[1] / "results"
 

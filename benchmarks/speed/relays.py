@@ -14,6 +14,7 @@ from benchmarks.speed.processes import Measured
 from benchmarks.speed.requests import SECRET
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.client import connect
 from relay.store.embedded.server import running_url
 from tests.support.forked import ROOT
 from tests.support.ports import free_ports
@@ -34,6 +35,10 @@ class Relay(Started):
     def ledger(self) -> Counter[str]:
         """Once what was under way has been counted."""
         return asyncio.run(_ledger(self.redis))
+
+    def evaluations(self) -> int:
+        """Scripts that its Redis has run, in all."""
+        return asyncio.run(_evaluations(self.redis))
 
 
 def configuration(port: int, rules: Sequence[Mapping[str, Any]] = (NOBODY,), **changes: Any) -> dict[str, Any]:
@@ -88,3 +93,12 @@ async def _ledger(url: str) -> Counter[str]:
             before = found
             await asyncio.sleep(0.1)
         return found
+
+
+async def _evaluations(url: str) -> int:
+    redis = connect(url)
+    try:
+        rows = await redis.info("commandstats")
+    finally:
+        await redis.aclose()
+    return sum(row["calls"] for name, row in rows.items() if name.startswith(("cmdstat_eval", "cmdstat_fcall")))

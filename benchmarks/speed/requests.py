@@ -6,6 +6,7 @@ an event comes long after the one before it. What is new is new: no two ids are 
 
 import base64
 import hmac
+import itertools
 import json
 import time
 from collections.abc import Iterable, Iterator
@@ -50,6 +51,18 @@ def events() -> Iterator[tuple[str, bytes]]:
         first += ACTIVE
 
 
+def failures(conversations: int = 0) -> Iterator[tuple[str, bytes]]:
+    """Id and body of one failed operation after another; if there are several conversations, each asks for its own."""
+    asked = {"notifications": {"slack": {"channel": "#ops-@@"}}} if conversations else {}
+    made = document("operation.failed", 67, status="Failed", operationId="@@", operationName="Journey of @@", **asked)
+    made["error"] = {"code": "SOURCE_TIMEOUT", "message": "The extractor did not answer for 300 s."}
+    pieces = json.dumps(made, separators=(",", ":")).encode().split(b"@@")
+    for number in itertools.count():
+        name = b"op-%09d" % number
+        names = [name, name, *([b"%d" % (number % conversations)] if conversations else [])]
+        yield f"msg-{number:09}-f", b"".join(part for pair in zip(pieces, [*names, b""], strict=True) for part in pair)
+
+
 def repeated(pairs: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
     """Each event once more, ACTIVE requests after it came first."""
     while part := list(islice(pairs, ACTIVE)):
@@ -68,7 +81,7 @@ def signed(message_id: str, content: bytes, path: str = PATH) -> bytes:
 
 def alert(message_id: str, content: bytes) -> bytes:
     """An alert of the same size, which is like no other."""
-    labels = {"alertname": "OperationFailed", "event": message_id, "operation": message_id.rpartition("-")[0]}
+    labels = {"alertname": "OperationFailed", "event": message_id, "operation": f"op-{message_id.split('-')[1]}"}
     text = json.dumps([{"labels": labels, "annotations": {"text": ""}}])
     text = json.dumps([{"labels": labels, "annotations": {"text": "x" * (len(content) - len(text))}}])
     return HEAD % (ALERTS.encode(), len(text), b"") + text.encode()

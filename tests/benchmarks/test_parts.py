@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import ingest
+from benchmarks.speed import burst, ingest, latency
 from benchmarks.speed.findings import BASE, Bounds, Findings
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(not shutil.which("wrk"), reason="there is no wrk"),
+    pytest.mark.timeout(300),
 ]
+NEEDS_WRK = pytest.mark.skipif(not shutil.which("wrk"), reason="there is no wrk")
+TELLERS = {"relay, Slack", "relay, mail"}
 
 
 def check(found: Findings, *figures: str) -> None:
@@ -23,9 +24,24 @@ def check(found: Findings, *figures: str) -> None:
             assert samples[0][figure] > 0, (subject, figure)
 
 
+@NEEDS_WRK
 def test_ingest(tmp_path: Path) -> None:
     found = ingest.measure(Bounds(tmp_path, rounds=1, scale=0, only=("mixed",)))
 
     check(found, "rate", "p50", "app_us", "app_mb")
     assert all(samples[0]["redis_us"] > 0 for subject, samples in found.rounds.items() if subject != BASE)
     assert [*tmp_path.glob("*.bin")] == []
+
+
+def test_latency(tmp_path: Path) -> None:
+    found = latency.measure(Bounds(tmp_path, rounds=1, scale=0, only=("relay",)))
+
+    check(found, "p50", "p99", "answer_p50", "half_p50", "half_rate", "app_us", "scripts")
+    assert found.rounds.keys() == TELLERS
+
+
+def test_burst(tmp_path: Path) -> None:
+    found = burst.measure(Bounds(tmp_path, rounds=1, scale=0, only=("relay",)))
+
+    check(found, "rate", "taken", "app_mb", "redis_mb")
+    assert found.rounds.keys() == TELLERS
