@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.speed import burst, ingest, latency
+from benchmarks.speed import burst, growth, idle, ingest, latency, storm
 from benchmarks.speed.findings import Bounds, Findings
 from benchmarks.speed.machine import described, install
 from benchmarks.speed.report import write
@@ -20,6 +20,9 @@ PARTS: Mapping[str, Callable[[Bounds], Findings]] = {
     "ingest": ingest.measure,
     "latency": latency.measure,
     "burst": burst.measure,
+    "storm": storm.measure,
+    "growth": growth.measure,
+    "idle": idle.measure,
 }
 RESULTS = Path(__file__).parents[1] / "results"
 

@@ -19,6 +19,10 @@ def alerts(subject: peers.Started, answered: int) -> list[str]:
     return _agree("taken", peers.alerts_taken(subject.url), answered)
 
 
+def received(subject: peers.Started, answered: int) -> list[str]:
+    return _agree("received", _ledger(subject)["received"], answered)
+
+
 def new(subject: peers.Started, answered: int) -> list[str]:
     ledger = _ledger(subject)
     twice = [f"{ledger['duplicates']} new events counted as duplicates"] if ledger["duplicates"] else []

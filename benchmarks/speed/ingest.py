@@ -110,6 +110,8 @@ def _measure(
         used = subject.usage().since(before)
         others = busy() - busy_before - (own() - own_before) - used.app_cpu - used.redis_cpu
         faults += [f"{bad.refused} refused, {bad.broken} broken" for bad in (warm, made) if bad.refused or bad.broken]
+        if made.ended:
+            faults.append(f"{FASTEST} requests a second were too few, so some came twice")
         faults += check(subject, warm.requests + made.requests)
     if not made.requests:  # it was busy with what the warm-up brought
         return {"rate": 0.0, "others": others / made.seconds}

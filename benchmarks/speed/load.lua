@@ -2,6 +2,7 @@
 -- Each stands there after its length in eight digits. At the end it stops, or begins again if AGAIN is 1.
 local file, again
 place = 0 -- where the next one begins; global, for `done` to get
+ended = 0
 local threads = {}
 
 function setup(thread) threads[#threads + 1] = thread end
@@ -18,7 +19,8 @@ function request()
   local length = file:read(8)
   if not length then
     if not again then
-      wrk.thread:stop()
+      ended = 1
+      wrk.thread:stop() -- which it does soon
     end
     file:seek('set', 0)
     length, place = file:read(8), 0
@@ -30,8 +32,8 @@ end
 function done(summary, latency)
   local errors = summary.errors
   print(string.format(
-    '{"requests":%d,"seconds":%f,"p50":%f,"p99":%f,"max":%f,"refused":%d,"broken":%d,"place":%d}',
+    '{"requests":%d,"seconds":%f,"p50":%f,"p99":%f,"max":%f,"refused":%d,"broken":%d,"place":%d,"ended":%d}',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
     latency.max / 1e3, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
-    threads[1]:get('place')))
+    threads[1]:get('place'), threads[1]:get('ended')))
 end

@@ -36,9 +36,14 @@ class Relay(Started):
         """Once what was under way has been counted."""
         return asyncio.run(_ledger(self.redis))
 
+    def memory(self) -> int:
+        """Bytes that its Redis has allocated."""
+        return int(asyncio.run(_info(self.redis, "memory"))["used_memory"])
+
     def evaluations(self) -> int:
         """Scripts that its Redis has run, in all."""
-        return asyncio.run(_evaluations(self.redis))
+        rows = asyncio.run(_info(self.redis, "commandstats"))
+        return sum(row["calls"] for name, row in rows.items() if name.startswith(("cmdstat_eval", "cmdstat_fcall")))
 
 
 def configuration(port: int, rules: Sequence[Mapping[str, Any]] = (NOBODY,), **changes: Any) -> dict[str, Any]:
@@ -95,10 +100,10 @@ async def _ledger(url: str) -> Counter[str]:
         return found
 
 
-async def _evaluations(url: str) -> int:
+async def _info(url: str, section: str) -> dict[str, Any]:
     redis = connect(url)
     try:
-        rows = await redis.info("commandstats")
+        found: dict[str, Any] = await redis.info(section)
+        return found
     finally:
         await redis.aclose()
-    return sum(row["calls"] for name, row in rows.items() if name.startswith(("cmdstat_eval", "cmdstat_fcall")))

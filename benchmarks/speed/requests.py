@@ -51,13 +51,41 @@ def events() -> Iterator[tuple[str, bytes]]:
         first += ACTIVE
 
 
-def failures(conversations: int = 0) -> Iterator[tuple[str, bytes]]:
+def progress(operations: int) -> Iterator[tuple[str, bytes]]:
+    """Id and body of one report after another, of so many operations that run at once."""
+    for step in itertools.count():
+        before, between, after = _pieces("operation.progress", min(step, 99), "Running")
+        for operation in range(operations):
+            name = b"op-%09d" % operation
+            yield f"msg-{operation:09}-{step}", before + name + between + name + after
+
+
+def starts(first: int) -> Iterator[tuple[str, bytes]]:
+    """Id and body of the first event of one operation after another."""
+    before, between, after = _pieces("operation.started", 0, "Initiated")
+    for operation in itertools.count(first):
+        name = b"op-%09d" % operation
+        yield f"msg-{operation:09}-s", before + name + between + name + after
+
+
+def failures(
+    conversations: int = 0, first: int = 0, priority: str = "High", tenant: str = "tenant-1"
+) -> Iterator[tuple[str, bytes]]:
     """Id and body of one failed operation after another; if there are several conversations, each asks for its own."""
     asked = {"notifications": {"slack": {"channel": "#ops-@@"}}} if conversations else {}
-    made = document("operation.failed", 67, status="Failed", operationId="@@", operationName="Journey of @@", **asked)
+    made = document(
+        "operation.failed",
+        67,
+        status="Failed",
+        operationId="@@",
+        operationName="Journey of @@",
+        priority=priority,
+        **asked,
+    )
+    made["tenantId"] = tenant
     made["error"] = {"code": "SOURCE_TIMEOUT", "message": "The extractor did not answer for 300 s."}
     pieces = json.dumps(made, separators=(",", ":")).encode().split(b"@@")
-    for number in itertools.count():
+    for number in itertools.count(first):
         name = b"op-%09d" % number
         names = [name, name, *([b"%d" % (number % conversations)] if conversations else [])]
         yield f"msg-{number:09}-f", b"".join(part for pair in zip(pieces, [*names, b""], strict=True) for part in pair)

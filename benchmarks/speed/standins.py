@@ -41,9 +41,16 @@ class Heard:
             time.sleep(LOOK)
         return len(self) >= number
 
+    def await_each(self, expected: set[str], seconds: float) -> list[str]:
+        """The faults, once all of these are told of, or so many seconds later."""
+        end = time.perf_counter() + seconds
+        while expected - self.moments.keys() and time.perf_counter() < end:
+            time.sleep(LOOK)
+        return self.faults(expected)
+
     def faults(self, expected: set[str]) -> list[str]:
         """What is missing of these, and what came twice."""
-        lost, twice = expected - self.moments.keys(), [name for name, times in self.moments.items() if len(times) > 1]
+        lost, twice = expected - self.moments.keys(), [name for name in expected if len(self.moments.get(name, ())) > 1]
         said = [f"{len(lost)} of {len(expected)} not told, such as {min(lost)}"] if lost else []
         return [*said, *([f"{len(twice)} told twice, such as {min(twice)}"] if twice else [])]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import burst, ingest, latency
+from benchmarks.speed import burst, growth, idle, ingest, latency, storm
 from benchmarks.speed.findings import BASE, Bounds, Findings
 
 pytestmark = [
@@ -45,3 +45,28 @@ def test_burst(tmp_path: Path) -> None:
 
     check(found, "rate", "taken", "app_mb", "redis_mb")
     assert found.rounds.keys() == TELLERS
+
+
+@NEEDS_WRK
+def test_storm(tmp_path: Path) -> None:
+    found = storm.measure(Bounds(tmp_path, rounds=1, scale=0))
+
+    check(found, "events", "own", "own_slowest", "same", "same_slowest")
+
+
+@NEEDS_WRK
+def test_growth(tmp_path: Path) -> None:
+    found = growth.measure(Bounds(tmp_path, scale=0))
+
+    *steps, again = (samples[0] for samples in found.rounds.values())
+    assert found.faults == []
+    assert [step["known"] for step in steps] == sorted({step["known"] for step in steps})
+    assert all(step["bytes"] > 0 for step in steps)
+    assert again["known"] == steps[-1]["known"]
+    assert again["ready"] > 0
+
+
+def test_idle(tmp_path: Path) -> None:
+    found = idle.measure(Bounds(tmp_path, rounds=1, scale=0, only=("relay",)))
+
+    check(found, "ready", "app_mb", "processes")
