@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.speed import burst, growth, idle, ingest, latency, storm
+from benchmarks.speed import burst, growth, idle, ingest, latency, storm, width
 from benchmarks.speed.findings import Bounds, Findings
 from benchmarks.speed.machine import described, install
 from benchmarks.speed.report import write
@@ -23,6 +23,7 @@ PARTS: Mapping[str, Callable[[Bounds], Findings]] = {
     "storm": storm.measure,
     "growth": growth.measure,
     "idle": idle.measure,
+    "width": width.measure,
 }
 RESULTS = Path(__file__).parents[1] / "results"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from benchmarks.speed import accounts, load, requests
 from benchmarks.speed.findings import Bounds, Chart, Column, Findings
-from benchmarks.speed.ingest import FASTEST
 from benchmarks.speed.relays import Relay, relay
 from benchmarks.speed.statistics import Sample
+from benchmarks.speed.turn import FASTEST
 
 STEPS, SECONDS = 4, 4
 MOST = 1_000_000  # operations

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from benchmarks.speed import accounts, load, peers, requests
 from benchmarks.speed.findings import BASE, Bounds, Chart, Column, Findings, Measure, interleaved
-from benchmarks.speed.processes import busy, own
 from benchmarks.speed.relays import EVERYBODY, relay, strangers
 from benchmarks.speed.statistics import Sample
+from benchmarks.speed.turn import FASTEST, WARM_UP, taken
 
-WARM_UP, SECONDS = 1, 4
-FASTEST = 18_000  # requests a second that are prepared for who must not be sent one twice
+SECONDS = 4
 
 Start = Callable[[Path], AbstractContextManager[peers.Started]]
 
@@ -101,23 +100,5 @@ def _subjects(files: dict[str, Path], seconds: int) -> dict[str, Measure]:
 def _measure(
     directory: Path, faults: list[str], *, start: Start, file: Path, seconds: int, check: accounts.Check
 ) -> Sample:
-    again = check in (accounts.nothing, accounts.duplicates)
     with start(directory) as subject:
-        address = subject.url + (requests.ALERTS if check is accounts.alerts else requests.PATH)
-        warm = load.load(address, file, WARM_UP, again=again)
-        before, busy_before, own_before = subject.usage(), busy(), own()
-        made = load.load(address, file, seconds, start=warm.place, again=again)
-        used = subject.usage().since(before)
-        others = busy() - busy_before - (own() - own_before) - used.app_cpu - used.redis_cpu
-        faults += [f"{bad.refused} refused, {bad.broken} broken" for bad in (warm, made) if bad.refused or bad.broken]
-        if made.ended:
-            faults.append(f"{FASTEST} requests a second were too few, so some came twice")
-        faults += check(subject, warm.requests + made.requests)
-    if not made.requests:  # it was busy with what the warm-up brought
-        return {"rate": 0.0, "others": others / made.seconds}
-    return {
-        "rate": made.rate, "p50": made.p50, "p99": made.p99,
-        "app_us": used.app_cpu / made.requests * 1e6, "redis_us": used.redis_cpu / made.requests * 1e6,
-        "cpu_us": (used.app_cpu + used.redis_cpu) / made.requests * 1e6,
-        "app_mb": used.app_memory, "redis_mb": used.redis_memory, "others": others / made.seconds,
-    }  # fmt: skip
+        return taken(subject, faults, file, seconds, check)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.peers import Started, answering
-from benchmarks.speed.processes import Measured
+from benchmarks.speed.processes import Measured, Usage, usage_of
 from benchmarks.speed.requests import SECRET
 from relay.store import Store
 from relay.store.admin import Admin
@@ -28,13 +28,18 @@ SETTLED = 200  # looks at the ledger until two are the same
 class Relay(Started):
     """A relay that serves."""
 
-    def __init__(self, process: Measured, url: str, redis: str) -> None:
+    def __init__(self, process: Measured, url: str, redis: str, partitions: int = 1) -> None:
         super().__init__(process, url)
         self.redis = redis
+        self.servers: Sequence[int] = ()  # processes of Redis that are not its own, but do what it asks for
+        self._partitions = partitions
+
+    def usage(self) -> Usage:
+        return sum(map(usage_of, self.servers), super().usage())
 
     def ledger(self) -> Counter[str]:
         """Once what was under way has been counted."""
-        return asyncio.run(_ledger(self.redis))
+        return asyncio.run(_ledger(self.redis, self._partitions))
 
     def memory(self) -> int:
         """Bytes that its Redis has allocated."""
@@ -83,12 +88,12 @@ def relay(
     ]  # fmt: skip
     with Measured(command, log=directory / "relay.log", cwd=ROOT) as process:
         started = answering(process, f"http://127.0.0.1:{port}", "/readyz")
-        url = made.get("redis", {}).get("url") or asyncio.run(running_url(data))
-        yield Relay(process, started.url, url)
+        redis = made.get("redis") or {"url": asyncio.run(running_url(data))}
+        yield Relay(process, started.url, redis["url"], redis.get("partitions", 1))
 
 
-async def _ledger(url: str) -> Counter[str]:
-    store = Store.open(url, worker="benchmark")
+async def _ledger(url: str, partitions: int) -> Counter[str]:
+    store = Store.open(url, worker="benchmark", partitions=partitions)
     async with aclosing(store):
         admin, before = Admin(store), Counter[str]()
         for _ in range(SETTLED):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import burst, growth, idle, ingest, latency, storm
+from benchmarks.speed import burst, growth, idle, ingest, latency, storm, width
 from benchmarks.speed.findings import BASE, Bounds, Findings
 
 pytestmark = [
@@ -70,3 +70,10 @@ def test_idle(tmp_path: Path) -> None:
     found = idle.measure(Bounds(tmp_path, rounds=1, scale=0, only=("relay",)))
 
     check(found, "ready", "app_mb", "processes")
+
+
+@NEEDS_WRK
+def test_width(tmp_path: Path) -> None:
+    found = width.measure(Bounds(tmp_path, rounds=1, scale=0, only=("of 2",)))
+
+    check(found, "rate", "app_us", "redis_us", "busiest_us")
