@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--scale", type=float, default=1.0, help="length of each turn: 0.1 only shows that it works (1)"
     )
     parser.add_argument("--only", nargs="+", default=(), metavar="WORD", help="subjects whose name has one of these")
+    parser.add_argument(
+        "--beside", type=Path, metavar="DIR", help="another checkout, whose relay takes turns with this one's"
+    )
     parser.add_argument("--into", type=Path, default=RESULTS, help="folder for the report (benchmarks/results)")
     given = parser.parse_args(arguments)
     if unknown := {*given.parts} - {*PARTS}:
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in given.parts or PARTS:
             began = time.monotonic()
             print(name, flush=True)
-            found.append(PARTS[name](Bounds(Path(directory), given.rounds, given.scale, given.only)))
+            found.append(PARTS[name](Bounds(Path(directory), given.rounds, given.scale, given.only, given.beside)))
             print(f"  {time.monotonic() - began:.0f} s", flush=True)
             page = write(given.into, machine, found)  # after each part: what is measured is not lost
     print(page.read_text("utf-8"))

@@ -1,9 +1,10 @@
 """What a part of the benchmark hands to the report, and what it is told."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.speed.relays import CHECKOUT
 from benchmarks.speed.statistics import Rounds, Sample, middle, ratio
 
 BASE = "bare aiohttp"
@@ -18,6 +19,7 @@ class Bounds:
     rounds: int = 2
     scale: float = 1.0
     only: Sequence[str] = ()
+    beside: Path | None = None  # another checkout, whose relay takes turns with this one's
 
     def seconds(self, wanted: int) -> int:
         return max(1, round(wanted * self.scale))
@@ -75,6 +77,8 @@ Measure = Callable[[Path, list[str]], Sample]
 def interleaved(findings: Findings, subjects: Mapping[str, Measure], bounds: Bounds) -> None:
     """Every subject once in each round, from the first to the last and then back; one that fails ends alone."""
     subjects = {name: measure for name, measure in subjects.items() if bounds.wants(name)}
+    if bounds.beside:
+        subjects = dict(_doubled(subjects, bounds.beside.resolve()))
     findings.rounds |= {subject: [] for subject in subjects}
     for number in range(bounds.rounds):
         for subject in [*subjects] if number % 2 == 0 else reversed([*subjects]):
@@ -87,6 +91,25 @@ def interleaved(findings: Findings, subjects: Mapping[str, Measure], bounds: Bou
                 found.append(f"did not run: {error}")
             findings.faults += [f"{subject}, round {number + 1}: {fault}" for fault in found]
             print(f"  {findings.name} {number + 1}/{bounds.rounds}  {subject}  {_brief(findings, subject)}", flush=True)
+
+
+def _doubled(subjects: Mapping[str, Measure], checkout: Path) -> Iterator[tuple[str, Measure]]:
+    """Each, and after each relay the other checkout's."""
+
+    def there(measure: Measure) -> Measure:
+        def measured(directory: Path, faults: list[str]) -> Sample:
+            ours = CHECKOUT.set(checkout)
+            try:
+                return measure(directory, faults)
+            finally:
+                CHECKOUT.reset(ours)
+
+        return measured
+
+    for name, measure in subjects.items():
+        yield name, measure
+        if name.startswith("relay"):
+            yield f"{name} ({checkout.name})", there(measure)
 
 
 def _brief(findings: Findings, subject: str) -> str:

@@ -1,7 +1,7 @@
 """How many signed events are taken, and what one costs, with 64 connections that are kept and never wait."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.speed import accounts, load, peers, requests
 from benchmarks.speed.findings import BASE, Bounds, Chart, Column, Findings, Measure, interleaved
 from benchmarks.speed.relays import EVERYBODY, relay, strangers
+from benchmarks.speed.standins import Standins
 from benchmarks.speed.statistics import Sample
 from benchmarks.speed.turn import FASTEST, WARM_UP, taken
 
@@ -77,14 +78,13 @@ def _subjects(files: dict[str, Path], seconds: int) -> dict[str, Measure]:
     def rules(count: int) -> Start:
         return partial(relay, settings={"rules": strangers(count)})
 
-    heard = partial(relay, settings={"rules": [EVERYBODY]})
     two = partial(relay, processes=2)
     subjects = {
         "nginx, 204": of(peers.nginx, "few", accounts.nothing),
         BASE: of(peers.bare, "few", accounts.nothing),
         "Alertmanager": of(peers.alertmanager, "alerts", accounts.alerts),
         "relay, new": of(relay, "new", accounts.new),
-        "relay, new, heard": of(heard, "new", accounts.new),
+        "relay, new, heard": of(_heard, "new", accounts.new),
         "relay, duplicates": of(relay, "few", accounts.duplicates),
         "relay, mixed": of(relay, "mixed", accounts.mixed),
         "relay, new, 2 processes": of(two, "new", accounts.new),
@@ -102,3 +102,12 @@ def _measure(
 ) -> Sample:
     with start(directory) as subject:
         return taken(subject, faults, file, seconds, check)
+
+
+@contextmanager
+def _heard(directory: Path) -> Iterator[peers.Started]:
+    """With a Slack that takes what the live destination posts meanwhile."""
+    with Standins() as standins:
+        slack = {"token": "xoxb-7Qm2-benchmark", "base_url": f"http://127.0.0.1:{standins.slack_port}/api/"}
+        with relay(directory, {"rules": [EVERYBODY], "channels": {"slack": slack}}) as subject:
+            yield subject

@@ -57,6 +57,7 @@ class Measured:
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 self._command, env=self._env, cwd=self._cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                start_new_session=True,
                 preexec_fn=ends_with_parent(),  # noqa: PLW1509 - it makes two system calls, no more
             )  # fmt: skip
         return self
@@ -69,6 +70,8 @@ class Measured:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        with suppress(ProcessLookupError):  # what it left behind in its group
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     @property
     def pid(self) -> int:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ NOBODY = {"name": "another tenant's", "events": ["operation.*"], "tenants": ["no
 EVERYBODY = {"name": "all", "events": ["operation.*"], "notify": ["team"]}
 TEAM: Mapping[str, Any] = {"team": {"slack": "#team", "mode": "live"}}
 SETTLED = 200  # looks at the ledger until two are the same
+CHECKOUT: ContextVar[Path] = ContextVar("CHECKOUT", default=ROOT)  # whose relay it is
 
 
 class Relay(Started):
@@ -72,6 +74,11 @@ def strangers(count: int) -> list[dict[str, Any]]:
     ]
 
 
+def knows(setting: str) -> bool:
+    """Whether its configuration has such a key."""
+    return f'"{setting}"' in (CHECKOUT.get() / "config" / "relay.schema.json").read_text("utf-8")
+
+
 @contextmanager
 def relay(
     directory: Path, settings: Mapping[str, Any] | None = None, *, role: str = "all", processes: int = 1
@@ -82,11 +89,13 @@ def relay(
     config = directory / "relay.yaml"
     made = configuration(port, **{"data_dir": str(data), **(settings or {})})
     config.write_text(json.dumps(made))  # which is YAML, too
+    checkout = CHECKOUT.get()
+    python = checkout / ".venv" / "bin" / "python"
     command = [
-        sys.executable, "-m", "relay", "serve", "-c", config, "--log-format", "json",
+        python if python.exists() else sys.executable, "-m", "relay", "serve", "-c", config, "--log-format", "json",
         "--role", role, "--processes", f"{processes}",
     ]  # fmt: skip
-    with Measured(command, log=directory / "relay.log", cwd=ROOT) as process:
+    with Measured(command, log=directory / "relay.log", cwd=checkout) as process:
         started = answering(process, f"http://127.0.0.1:{port}", "/readyz")
         redis = made.get("redis") or {"url": asyncio.run(running_url(data))}
         yield Relay(process, started.url, redis["url"], redis.get("partitions", 1))

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import peers, requests
-from benchmarks.speed.relays import relay
+from benchmarks.speed.relays import knows, relay
 from benchmarks.speed.standins import Heard, Standins
-from relay.channels.slack.settings import SlackSettings
 
 CONVERSATIONS = 1_000
 UNLIMITED = "posts_per_second"  # where this can be set, one conversation is enough
@@ -53,7 +52,7 @@ def tellers() -> dict[str, Teller]:
 def slack_settings(port: int) -> Mapping[str, Any]:
     """With no limit but how fast it is: one conversation where that can be said, else a thousand of them."""
     channel = {"token": "xoxb-7Qm2-benchmark", "base_url": f"http://127.0.0.1:{port}/api/", "new_message_limit": "off"}
-    if UNLIMITED in SlackSettings.model_fields:
+    if knows(UNLIMITED):
         return {
             "channels": {"slack": {**channel, UNLIMITED: 10_000}},
             "destinations": {"team": {"slack": "#team", "mode": "each"}},
@@ -94,7 +93,7 @@ def _alerts() -> Iterator[bytes]:
 
 
 def _in_slack() -> Iterator[bytes]:
-    spread = 0 if UNLIMITED in SlackSettings.model_fields else CONVERSATIONS
+    spread = 0 if knows(UNLIMITED) else CONVERSATIONS
     return (requests.signed(*pair) for pair in requests.failures(spread))
 
 
