@@ -77,8 +77,12 @@ async def _look_at_the_dead(world: World, admin: Admin) -> None:
 async def _unsubscribe(world: World, process: Process) -> None:
     """A reader wants no mail any more, or thinks better of it."""
     suppressions = Suppressions(process.store)
-    world.record.suppressed(READER, ends=(ends := world.pick.random() < 0.6))
-    await (suppressions.remove(READER, EVERYWHERE) if ends else suppressions.add(READER))
+    if world.pick.random() < 0.6:
+        await suppressions.remove(READER, EVERYWHERE)
+        world.record.suppressed(READER, ends=True)  # as soon as that is certain
+    else:
+        world.record.suppressed(READER, ends=False)  # as soon as it may be so
+        await suppressions.add(READER)
 
 
 async def _press(world: World, process: Process) -> None:

@@ -67,7 +67,7 @@ class Record:
     recoveries: dict[tuple[str, str], int] = field(default_factory=dict)  # and its newest sign that it goes on
     numbers: dict[tuple[str, str, str], int] = field(default_factory=dict)  # of each run under a new id
     members: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)  # tenant, own id → operation
-    unread: dict[str, float] = field(default_factory=dict)  # address → position from which mails reach it again
+    unread: dict[str, float] = field(default_factory=dict)  # address → position after which mails reach it again
     muted: set[Lane] = field(default_factory=set)
     replays: Counter[str] = field(default_factory=Counter)
     dropped: list[DeadLetter] = field(default_factory=list)

@@ -106,7 +106,7 @@ class Verdict:
 
     def _pointless(self, expected: Expected) -> bool:
         """Progress and alarms of a run that is over, an alarm of one that goes on, or nobody reads it."""
-        if expected.position < self._record.unread.get(expected.target.address, 0):
+        if expected.position <= self._record.unread.get(expected.target.address, 0):
             return True
         operation, event = fact_of(expected.event)[:2], expected.event
         if event.name == "operation.stalled" and self._record.recoveries.get(operation, -1) > expected.position:
