@@ -108,7 +108,7 @@ class Ingest:
             self._wake()
         if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
             self._reused(event)
-        log.info(
+        log.debug(
             "event.received",
             source=event.source,
             event_id=event.id,

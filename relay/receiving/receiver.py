@@ -258,9 +258,10 @@ def _permission(request: web.BaseRequest, entrance: _Entrance) -> Mapping[str, s
 def _expect_plain_json(request: web.BaseRequest) -> None:
     """Compressed bodies are refused unread, so there is nothing to explode. No content type means JSON."""
     headers = request.headers
-    encodings = [value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING, ())]
-    if any(encoding not in ("", "identity") for encoding in encodings):
-        raise HttpProblem(415, "Send the body without a content encoding.")
+    if hdrs.CONTENT_ENCODING in headers:
+        encodings = {value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING)}
+        if encodings - {"", "identity"}:
+            raise HttpProblem(415, "Send the body without a content encoding.")
     media = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
         raise HttpProblem(415, "Send the body as application/json.")
