@@ -33,6 +33,7 @@ from relay.platform.lookups import Lookups
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.server import serve
 from relay.receiving.sources import Source
+from relay.rendering import precompiled
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
@@ -164,6 +165,9 @@ class Relay:
                 durability=health.durability,
                 config=config().digest,
             )
+
+            if self._delivers:  # now that relay is ready: the first message must hold up no event
+                stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
 
             await self._shutdown.requested(embedded, loops)
             receiver.probes.stopping = True
