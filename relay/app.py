@@ -149,7 +149,9 @@ class Relay:
             if self._receives and interactivity.signing_secret():
                 app.add_routes(presses.routes())
             # Before anything is claimed: a taken port must cost no delivery its time.
-            runner = await serve(app, config().server.host, config().server.port, reuse_port=self._reuse_port)
+            runner = await serve(
+                app, config().server.host, config().server.port, reuse_port=self._reuse_port, direct=receiver
+            )
             loops = [asyncio.create_task(part.run()) for part in (worker, *ticking) if self._delivers]
             for loop in loops:
                 stack.push_async_callback(cancelled, loop)
@@ -168,7 +170,7 @@ class Relay:
                 stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
 
             await self._shutdown.requested(embedded, loops)
-            receiver.stopping = True
+            receiver.probes.stopping = True
             runner.leave()
             await self._shutdown.drained(config().server.drain, embedded, loops)
         log.info("relay.stopped")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
 QUIET = ("slack_sdk", "aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would log tokens and bodies
-LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}  # relay has nothing to say below
+# One line for each event is of debug: `relay explain` has it, and the metrics count it.
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 level_option = click.option(
     "--log-level", "level", type=click.Choice(list(LEVELS)), default="info", show_default=True,
