@@ -19,9 +19,9 @@ from relay.receiving.receiver import Readiness
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.owners import is_cluster
-from relay.store.queue import MAX_PAUSED
 from relay.store.runs import Runs
 from relay.store.sentinel import by_sentinels
+from relay.store.settling import MAX_PAUSED
 
 log = structlog.get_logger(__name__)
 

@@ -21,8 +21,9 @@ from relay.errors import EmbeddedRedisError, RelayError
 from relay.ingest import Ingest
 from relay.receiving.identity import EventIdentity
 from relay.store import Store
-from relay.store.admin import Admin, Quarantined
+from relay.store.admin import Admin
 from relay.store.embedded.server import running_url
+from relay.store.quarantine import Quarantined
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
 from relay.ingest import Ingest
 from relay.store import Store, keys
-from relay.store.admin import QUARANTINE_LENGTH, Admin
+from relay.store.admin import Admin
+from relay.store.quarantine import QUARANTINE_LENGTH
 from tests.support import events, records
 from tests.support.commands import Done, relay
 from tests.support.events import body
