@@ -80,7 +80,7 @@ def _told_meanwhile(directory: Path, standins: Standins, teller: Teller, count: 
 
 def _used(usage: Callable[[], Usage], trial: Trial, count: int) -> tuple[Usage, int]:
     """From the first message on, so that the start is not in it; and how many messages that was for."""
-    trial.heard.await_(1, FIRST)
+    trial.heard.reaches(1, FIRST)
     before, already = usage(), len(trial.heard)
-    trial.heard.await_(count, 60.0)
+    trial.heard.reaches(count, 60.0)
     return usage().since(before), len(trial.heard) - already

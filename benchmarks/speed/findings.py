@@ -47,11 +47,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars of one figure, the longest is the whole width."""
+    """Bars of one figure, but for those subjects that would dwarf the others."""
 
     figure: str
     title: str
     form: str = ",.0f"
+    without: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -71,7 +72,8 @@ class Findings:
         return [[subject, *(_cell(self.rounds, subject, column) for column in self.columns)] for subject in self.rounds]
 
     def bars(self, chart: Chart) -> list[tuple[str, float]]:
-        values = ((subject, middle(samples, chart.figure)) for subject, samples in self.rounds.items())
+        shown = {subject: samples for subject, samples in self.rounds.items() if subject not in chart.without}
+        values = ((subject, middle(samples, chart.figure)) for subject, samples in shown.items())
         return [(subject, value) for subject, value in values if value is not None]
 
 

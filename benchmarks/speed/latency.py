@@ -25,25 +25,25 @@ relay has its default, with an fsync before each answer and before each message.
 accepting it included."""
 
 COLUMNS = (
-    Column("p50 ms", "p50", ".1f"),
-    Column("p99 ms", "p99", ".1f"),
-    Column("max ms", "p100", ".1f"),
-    Column("answer p50 ms", "answer_p50", ".1f"),
-    Column("answer p99 ms", "answer_p99", ".1f"),
+    Column("p50 ms", "p50", ",.1f"),
+    Column("p99 ms", "p99", ",.1f"),
+    Column("max ms", "p100", ",.1f"),
+    Column("answer p50 ms", "answer_p50", ",.1f"),
+    Column("answer p99 ms", "answer_p99", ",.1f"),
     Column("app µs", "app_us"),
     Column("Redis µs", "redis_us"),
     Column("scripts", "scripts", ".2f"),
     Column("half: per s", "half_rate"),
-    Column("p50 ms", "half_p50", ".1f"),
-    Column("p99 ms", "half_p99", ".1f"),
+    Column("p50 ms", "half_p50", ",.1f"),
+    Column("p99 ms", "half_p99", ",.1f"),
 )
 
 
 def measure(bounds: Bounds) -> Findings:
     findings = Findings(
         "latency", "From a failure to the message", TEXT, COLUMNS,
-        (Chart("p50", "From POST to message at 50/s, median, ms", ".1f"),
-         Chart("p99", "From POST to message at 50/s, p99, ms", ".1f")),
+        (Chart("p50", "From POST to message at 50/s, median, ms", ",.1f"),
+         Chart("p99", "From POST to message at 50/s, p99, ms", ",.1f")),
     )  # fmt: skip
     findings.left_out += [name for name in peers.missing() if name != "nginx"]
     subjects: dict[str, Measure] = {

@@ -81,7 +81,7 @@ def _turn(directory: Path, faults: list[str], *, file: Path, seconds: int) -> Sa
                 faults += [f"{failure.name} was not answered 2xx"] * sent.refused
                 due[failure] = sent.due[0]
             made = storm.result()
-        faults += standins.slack.await_each({failure.name for failure in due}, PATIENCE)
+        faults += standins.slack.wait_for({failure.name for failure in due}, PATIENCE)
         used = subject.usage()
         faults += accounts.received(subject, made.requests + len(due))
         faults += [f"{made.refused} refused, {made.broken} broken"] * bool(made.refused or made.broken)

@@ -44,7 +44,7 @@ class Trial:
         self._sent += count
         self._refused += sent.refused
         if told:
-            self.heard.await_(self._sent, PATIENCE)
+            self.heard.reaches(self._sent, PATIENCE)
         pairs = [(due, self.heard.moments[name][0]) for due, name in zip(sent.due, names, strict=True)
                  if name in self.heard.moments]  # fmt: skip
         return Phase(sent, [moment for _, moment in pairs], [moment - due for due, moment in pairs])

@@ -78,6 +78,10 @@ def test_the_longest_bar_is_the_whole_width() -> None:
     assert texts == ["Taken & kept", "bare", "200", "relay", "50", "off", "0"]
 
 
+def test_a_chart_leaves_out_who_would_dwarf_the_others() -> None:
+    assert [subject for subject, _ in findings().bars(Chart("rate", "Taken", without=[BASE]))] == ["relay"]
+
+
 def test_a_chart_of_nothing_is_a_chart() -> None:
     ElementTree.fromstring(bars("Nothing", []))  # noqa: S314
 
