@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from benchmarks.speed import peers
+from benchmarks.speed import accounts, peers
 from benchmarks.speed.findings import Bounds, Chart, Column, Findings, Measure, interleaved
 from benchmarks.speed.relays import Relay
 from benchmarks.speed.standins import Standins
@@ -62,7 +62,7 @@ def _turn(directory: Path, faults: list[str], *, teller: Teller, bounds: Bounds)
         used, scripts = subject.usage().since(before), _scripts(subject) - scripts
         half = trial.send(bounds.count(PROBE)).told_per_second / 2
         faster = trial.send(min(bounds.count(int(half * HALF_SECONDS)), MOST), half)
-        faults += trial.faults()
+        faults += [*trial.faults(), *accounts.told(subject, trial.sent)]
     return {
         **_milliseconds("", steady.waits, (50, 99, 100)), **_milliseconds("answer_", steady.sent.waits, (50, 99)),
         **_milliseconds("half_", faster.waits, (50, 99)), "half_rate": half,

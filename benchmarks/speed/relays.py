@@ -111,7 +111,7 @@ def _settled(read: Callable[[], Counter[str]], between: float) -> Counter[str]:
     before: Counter[str] = Counter()
     for _ in range(LOOKS):
         found = read()
-        if found["received"] and found["received"] == before["received"]:
+        if found and found == before:
             break
         before = found
         pause(between)
