@@ -15,7 +15,7 @@ from relay.ingest import CROWDED
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.outage import Outage
 from relay.policy.recipients import NAME as DYNAMIC
-from relay.receiving.receiver import Readiness
+from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.owners import is_cluster

@@ -48,6 +48,7 @@ class StoreSession:
                 received_at=datetime.fromtimestamp(self.clock(), UTC),
                 default_event=source.event if source else "",
                 platform=source.platform if source else "",
+                raw=kept.body,
                 **EventIdentity.from_quarantine(kept.headers).ids(kept.body),
             )
         return await Ingest(self.store, lambda: self.config, CHANNELS).ingest(event)

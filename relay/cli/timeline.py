@@ -11,10 +11,9 @@ from relay.cli.options import which_one
 from relay.cli.session import StoreSession, with_store
 from relay.cli.timeline_page import show
 from relay.domain.runs import Alarms
-from relay.domain.spaces import Space
+from relay.domain.spaces import NOWHERE, Space
 from relay.errors import RelayError
 from relay.store.notes import Counted
-from relay.store.spaces import NOWHERE
 from relay.store.timelines import Timeline
 
 # What the store's scripts note of an operation, and what the values after it are called.

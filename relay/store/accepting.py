@@ -39,6 +39,8 @@ class Accepting:
         if why := self._promise().short.get(partition.number):
             raise StoreUnavailable(why)
         answer = await self._batchers[partition.number].submit(arguments)
+        if not answer.letters:
+            return answer
         held = await self._letters.send(partition, answer.letters)
         return replace(answer, deliveries=answer.deliveries - len(held), held=answer.held + held, letters=())
 

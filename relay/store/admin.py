@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from relay.domain.events import Event
-from relay.domain.spaces import Space
+from relay.domain.spaces import NOWHERE, Space
 from relay.store.backlog import Backlog
 from relay.store.dead_letters import DeadLetter, DeadLetters
 from relay.store.destinations import Destinations
@@ -12,7 +12,6 @@ from relay.store.everywhere import Everywhere
 from relay.store.ledger import Ledger, ledger_of
 from relay.store.quarantine import Quarantine, Quarantined
 from relay.store.queue import Store
-from relay.store.spaces import NOWHERE
 from relay.store.timelines import Timeline, Timelines
 
 

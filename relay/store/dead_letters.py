@@ -84,7 +84,7 @@ class DeadLetters:
         if dead_letter.kind not in BUNDLE_KINDS:
             return dead_letter
         bundle = dead_letter.id.partition("-")[0]  # of a rolling message's deliveries each has a number behind it
-        return replace(dead_letter, body=dump(await self._bundles.event(bundle)))
+        return replace(dead_letter, body=dump(await self._bundles.event(bundle)).decode())
 
     async def replay(self, ids: Sequence[str]) -> int:
         return await self._run("replay", ids)

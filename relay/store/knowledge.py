@@ -14,6 +14,7 @@ from relay.errors import HandlingFailed
 from relay.store import keys
 from relay.store.batching import Batcher
 from relay.store.client import call, refusal
+from relay.store.owners import answers_at_owner
 from relay.store.partitions import Partition, Partitions
 from relay.store.records import FIELDS, OVER, values_in
 from relay.store.spaces import Spaces
@@ -54,10 +55,9 @@ class Knowledge:
         return await self._batchers[self._partitions.of(name).number].submit(name)
 
     async def _facts_of_all(self, partition: Partition, names: Sequence[str]) -> Sequence[dict[str, str] | Exception]:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.hmget(partition.key(f"operation:{name}"), FIELDS)
-            rows = await call(pipeline.execute(raise_on_error=False))
+        key = partition.key("operation:")
+        questions = [("HMGET", key + name, *FIELDS) for name in names]
+        rows = await call(answers_at_owner(self._redis, partition.key(keys.LEDGER), questions))
         return [refusal(str(row)) if isinstance(row, Exception) else _facts_in(row) for row in rows]
 
     async def kept(self, event: Event) -> Event | None:

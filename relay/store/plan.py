@@ -3,34 +3,24 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic_core import to_json
+
 from relay.domain.completion import said
 from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump
-from relay.domain.spaces import Space
+from relay.domain.spaces import NOWHERE, Space
 from relay.domain.summaries import summarize
 from relay.store.abroad import apart
 from relay.store.keys import digest, operation
-from relay.store.records import OVER, entry_of, packed_facts, to_json
-from relay.store.run_plan import (
-    ID,
-    OUTCOMES,
-    RANKS,
-    as_stated,
-    begun_at,
-    progress_of,
-    stated_retry,
-    times_of,
-    urgency_of,
-)
-from relay.store.target_plan import if_any, target_plan
+from relay.store.records import entry_of, packed_facts
+from relay.store.run_plan import ID, OUTCOMES, run_plan, urgency_of
+from relay.store.target_plan import target_plan
 
 # As accept.lua takes them: delivery digest, fact digest, operation, lanes with gates, whether it is plain, plan,
 # facts, entry, body.
 AcceptArguments = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
-
-UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
 
 
 def accept_arguments(
@@ -40,67 +30,60 @@ def accept_arguments(
 
     Encoded here: what cannot be, fails its own event and not those that travel with it.
     """
-    fact = fingerprint(event)
-    name = operation(event.subject, event.space(event.subject))
+    fact, subject = fingerprint(event), event.subject
+    name = operation(subject, event.space(subject))
     # Without the time: what failed half-way and is sent again makes the same deliveries.
-    unique = digest("event", name, fact).hex()
-    terminal = event.name in OUTCOMES
+    unique = digest("event", name, fact).hex() if targets else ""
+    terminal, progress = event.name in OUTCOMES, event.name == "operation.progress"
     plan: dict[str, Any] = {
         "name": event.name,
         "sender": _sender(event),
         "status": event.status,
         "at": int(event.occurred_at.timestamp() * 1000),
     }
-    plan |= if_any(
-        retry=event.retry,
-        phase=event.phase_name,
-        progress=event.name == "operation.progress",
-        phase_end=event.name == "operation.phase.completed",
-        urgent=terminal,
-        urgency=urgency_of(event, terminal=terminal),
-        targets=[target_plan(event, target, unique) for target in targets],
-        event=unique if targets else "",
-        about_batch=event.about_batch,
-        action=dict(event.action),
-        batch=operation(event.member_of) if event.batch_unheard and targets else "",
-        says=said(event),
-        completes=completes,
+    said_of = said(event)
+    stated = (
+        ("retry", event.retry),
+        ("phase", event.phase_name),
+        ("progress", progress),
+        ("phase_end", event.name == "operation.phase.completed"),
+        ("urgent", terminal),
+        ("urgency", urgency_of(event, terminal=terminal)),
+        ("targets", [target_plan(event, target, unique) for target in targets]),
+        ("event", unique),
+        ("about_batch", event.about_batch),
+        ("action", event.action),
+        ("batch", operation(event.member_of) if event.batch_unheard and targets else ""),
+        ("says", said_of),
+        ("completes", completes),
     )
+    plan |= {key: value for key, value in stated if value}  # scripts take as absent what is left out
     # Also where nobody is notified: a round-up that lists the run must not be behind.
     summary = {} if event.action else summarize(event)
-    if event.original:
-        plan |= {"own": operation(event.own_id, event.space(event.own_id)), "stated": stated_retry(event)}
-    if event.operation and event.operation.status in UNSUCCESSFUL:
-        plan["member"] = digest("member", event.own_id, str(stated_retry(event) + event.restarts)).hex()
-    if event.operation and event.operation.estimate and not event.about_batch:
-        plan["eta"] = int(event.operation.estimate.timestamp() * 1000)
-    if terminal or event.name in RANKS:
-        plan["rank"] = int(OVER) if terminal else RANKS[event.name]
-    if event.watch:
-        plan["watch"] = dict(event.watch)
-        if event.watch.get("batch"):  # its message goes on to show what is done: the alarm stands below it
-            del plan["rank"]
-    elif event.name == "batch.operation.completed" and event.operation and event.operation.status != "Running":
-        plan["over"] = [operation(event.own_id, event.space(event.own_id)), stated_retry(event)]
-    if event.name == "batch.started":  # one of which members' ends alone are reported may never report its own
-        plan["run"] = 1
-    elif not event.watch and not event.about_batch and plan.get("rank", 2) < 2:
-        plan |= {"run": 1} | times_of(event)
-    plan |= begun_at(event) | progress_of(event) | as_stated(event) | _spaces(event)
+    plan |= run_plan(event, terminal=terminal)
+    if event.spaces:
+        plan |= _spaces(event)
     if partitions > 1:
         plan = apart(plan, name, partitions)
-    producer = [event.producer] if event.producer else []
-    whose = [space.dump()] if (space := Space.of_event(event)) != Space() else []
-    sender_id = digest("delivery", event.source, event.id, *producer, *whose)[:ID] if event.id else b""
-    gates = " ".join(target["lane"] for target in plan["targets"]) if plan.get("progress") and targets else ""
-    plain = b"" if plan.keys() & {"says", "begun"} else b"1"
-    ids = sender_id, digest("fact", fact)[:ID], name.encode()
-    kept = packed_facts(event, summary), entry_of(summary).encode(), dump(event).encode()
-    return *ids, gates.encode(), plain, to_json(plan).encode(), *kept
+    sender_id = _sender_id(event) if event.id else b""
+    gates = " ".join(target["lane"] for target in plan["targets"]).encode() if progress and targets else b""
+    plain = b"" if said_of or "begun" in plan else b"1"
+    kept = packed_facts(event, summary), entry_of(summary), dump(event)
+    return sender_id, digest("fact", fact)[:ID], name.encode(), gates, plain, to_json(plan), *kept
 
 
 def size(arguments: AcceptArguments) -> int:
     return sum(len(argument) for argument in arguments)
+
+
+def _sender_id(event: Event) -> bytes:
+    """The sender's id as it is remembered: its own, and of whom it speaks."""
+    parts = ["delivery", event.source, event.id]
+    if event.producer:
+        parts.append(event.producer)
+    if (space := Space.of_event(event)) != NOWHERE:
+        parts.append(space.dump())
+    return digest(*parts)[:ID]
 
 
 def _spaces(event: Event) -> dict[str, Any]:

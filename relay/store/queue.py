@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.domain.events import Event
-from relay.domain.spaces import Space
+from relay.domain.spaces import NOWHERE, Space
 from relay.errors import StoreUnavailable
 from relay.store import keys
 from relay.store.accepting import Accepting
@@ -24,7 +24,6 @@ from relay.store.owners import at_owner, is_cluster
 from relay.store.partitions import Partition, Partitions
 from relay.store.pulses import Pulses
 from relay.store.settling import Pause, Settling
-from relay.store.spaces import NOWHERE
 
 LEASE = 30.0
 PATIENCE = 0.5  # seconds that a Cluster's nodes which answer wait for one that does not

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from pydantic_core import to_json as to_bytes
+
 from relay.domain.events import Event
 from relay.domain.facts import facts
 from relay.store.packing import Value, pack, unpack
@@ -33,11 +35,13 @@ OVER = "2"  # the rank of an outcome
 # What a summary says beside what lasts, in the order of scripts/include/bundles.lua.
 ENTRY = ("status", "at", "retry", "percentage", "phase", "duration", "error", "rule", "variants", "anomalies",
          "records", "done_count", "failed_count")  # fmt: skip
+_ENTRY_BITS = [(name, 1 << bit) for bit, name in enumerate(ENTRY)]
 STATED, LASTING = (
     [name.removeprefix(kind) for name in PACKED["facts"] if name.startswith(kind)] for kind in ("fact:", "entry:")
 )
 _PACKED_FACTS = lru_cache(maxsize=4096)(pack)  # the same in every event of a run; each place has one type
-to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: it is called with every event
+
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once
 
 
 @lru_cache(maxsize=4096)  # facts are the same in every event of a run
@@ -91,10 +95,13 @@ def packed_facts(event: Event, summary: Mapping[str, Any]) -> bytes:
     return _PACKED_FACTS(tuple(row))
 
 
-def entry_of(summary: Mapping[str, Any]) -> str:
+def entry_of(summary: Mapping[str, Any]) -> bytes:
     """The rest of the summary: the number of the run, which of the values there are, and these."""
     if not summary:
-        return ""
-    marks = sum(1 << bit for bit, name in enumerate(ENTRY) if name in summary)
+        return b""
+    marks = 0
+    for name, bit in _ENTRY_BITS:
+        if name in summary:
+            marks |= bit
     values = [summary.get(name, False) for name in ENTRY[: marks.bit_length()]]
-    return f"{summary['retry']} {marks} {to_json(values)}"
+    return b"%d %d %s" % (summary["retry"], marks, to_bytes(values))

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from relay.domain.deliveries import DeliveryOptions, Digest, Each, Limit, Live, Target, Window
+from relay.domain.deliveries import DeliveryOptions, Digest, Each, Limit, Limits, Live, Target, Window
 from relay.domain.events import Event
 from relay.store.keys import at_home, digest, home, lane
 from relay.store.records import to_json
+
+MOST_KEPT = 16_384  # addresses; about 700 bytes each
+_KEPT: dict[tuple[int, int], tuple[Limits, DeliveryOptions | None, str]] = {}
 
 
 def target_plan(event: Event, target: Target, unique: str) -> dict[str, Any]:
@@ -67,7 +70,20 @@ def quiet_hours(windows: Mapping[str, Window]) -> str:
 
 
 def limits_of(target: Target) -> str:
-    """The limits of an address and the options of its destination, as deliveries carry them."""
+    """The limits of an address and the options of its destination, as deliveries carry them.
+
+    Both are the same objects for all events of a configuration (relay/policy/serving.py), so what they make is kept by
+    their identity: 0.2 µs a target instead of 12. They are kept with it, so no others can have their ids.
+    """
+    key = id(target.limits), id(target.options)
+    if key not in _KEPT:
+        if len(_KEPT) >= MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[key] = target.limits, target.options, _limits_of(target)
+    return _KEPT[key][2]
+
+
+def _limits_of(target: Target) -> str:
     limits = target.limits
     cap = {"cap": [limits.new_message_cap[0], limits.new_message_cap[1] * 1000]} if limits.new_message_cap else {}
     own = if_any(own=limits.own_credential)

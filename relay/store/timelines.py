@@ -6,14 +6,14 @@ from typing import Any
 
 from relay.domain.events import Event
 from relay.domain.parsing import load
-from relay.domain.spaces import Space
+from relay.domain.spaces import NOWHERE, Space
 from relay.errors import AmbiguousId
 from relay.store import keys
 from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.notes import lines_of, open_lines
 from relay.store.records import FIELDS, documents_of, values_in
-from relay.store.spaces import NOWHERE, Spaces
+from relay.store.spaces import Spaces
 
 
 @dataclass(frozen=True, slots=True)

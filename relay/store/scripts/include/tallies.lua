@@ -9,6 +9,7 @@ do -- the rest is of this file alone
 local MOST = 4 -- of them are open at once, of progress that takes turns: in the wrong order, or from two senders
 local HEAD = 6 -- values before what is the same: the first time, what, how many, ms to the last, lowest and highest percentage
 local LIMIT = 1000 -- destinations in a line
+local LATE, HELD = 'late progress', 'held progress'
 
 -- What was noted of this operation by the event at hand is counted, if nobody hears of it.
 function count_event(operation) lines[operation].counts = true end
@@ -16,7 +17,7 @@ function count_event(operation) lines[operation].counts = true end
 -- What a line counts, its percentage, and what is the same of all that it counts; nil if it is more than that.
 local function alike(noted)
   local _, what, _, status, percentage, sender, unheard = unpack(noted[1], 1, LINE)
-  if what == 'late' then return 'late progress', tonumber(noted[1][4]), '' end
+  if what == 'late' then return LATE, tonumber(noted[1][4]), '' end
   local same, n = {status, sender}, 2
   if unheard then same, n = {status, sender, '', unheard}, 5 end
   if #noted > LIMIT then return nil end
@@ -25,7 +26,7 @@ local function alike(noted)
     if held[2] ~= 'held' then return nil end
     same[n + 1], same[n + 2], same[n + 3], n = held[3], held[4], held[5], n + 3
   end
-  return 'held progress', tonumber(percentage), packed_line(same, n)
+  return HELD, tonumber(percentage), packed_line(same, n)
 end
 
 local function open_lines(o)
