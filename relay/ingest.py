@@ -156,7 +156,7 @@ class Ingest:
         facts = await self._known(event, event.own_id)
         spaces = {event.own_id: facts.pop("space", "")}
         if facts and not facts.get("original"):  # it has a message of its own by now
-            event = replace(event, original="")
+            event = event.changed(original="")
         if event.original and not facts:
             first = await self._known(event, event.original)
             spaces[event.original] = first.pop("space", "")
