@@ -10,6 +10,8 @@ from relay.rendering.texts import line
 
 def at(document: object, path: str) -> Any:
     """What stands at `progress.startTime`, or None."""
+    if "." not in path:
+        return mapping(document).get(path)
     for key in path.split("."):
         document = mapping(document).get(key)
     return document
@@ -19,19 +21,29 @@ def text(document: object, *paths: str) -> str:
     """The first text or number on these paths as one line, or an empty one."""
     for path in paths:
         value = at(document, path)
-        if isinstance(value, str | int | float) and not isinstance(value, bool) and (words := line(str(value))):
+        if value is None or value is True or value is False:
+            continue
+        if isinstance(value, (str, int, float)) and (words := line(str(value))):
             return words
     return ""
 
 
 def number(document: object, *paths: str) -> float | None:
     """The first finite number on these paths."""
-    return next((value for path in paths if (value := finite(at(document, path))) is not None), None)
+    for path in paths:
+        value = at(document, path)
+        if value is not None and (value := finite(value)) is not None:
+            return value
+    return None
 
 
 def time(document: object, *paths: str) -> datetime | None:
     """The first time on these paths, in UTC."""
-    return next(filter(None, (moment(at(document, path)) for path in paths)), None)
+    for path in paths:
+        value = at(document, path)
+        if value is not None and (found := moment(value)):
+            return found
+    return None
 
 
 def span(document: object, *paths: str) -> float | str | None:

@@ -21,26 +21,38 @@ _JOINER = re.compile(
 # What Slack reads as bold, italics, strike-through, code, an emoji's name or, at a line's start, a quotation.
 # Inside a word it reads nothing, so that ids stay as they are and can be copied.
 _FORMAT = re.compile(r"(?<![^\W_])[*_~]|[*_~](?![^\W_])|`|:(?=[a-z0-9_+'-]+:)|^>", re.MULTILINE)
-_UNIT = re.compile(r"(?<=\d) (?=(?:d|h|min|s|[KMGTP]?B)\b)|(?<=\d [dh]) (?=\d)")
+_ACTIVE = re.compile("[*_~`:>]")  # a text without any of these needs no closer look
+# Each alternative begins at the space, which is found 5 times as fast as the digit before it.
+_UNIT = re.compile(r" (?:(?<=\d )(?=(?:d|h|min|s|[KMGTP]?B)\b)|(?<=\d [dh] )(?=\d))")
+_BLANKS = re.compile(r"[ \t\n]+")
+_UNSAFE = re.compile(r"[\s\\<>|\"`\x00-\x1f\x7f]")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?", re.IGNORECASE)
 
 
 def clean(value: Any) -> Any:
     """The document without what disguises it, in every text and key. Line breaks stay, as `\\n`."""
     if isinstance(value, str):
-        if value.isascii() and value.isprintable():
-            return value
-        return _JOINER.sub("", _HIDDEN.sub("", _LINE_ENDS.sub("\n", value).replace("\t", " ")))
-    if isinstance(value, Mapping):
+        return value if value.isascii() and value.isprintable() else _undisguised(value)
+    if isinstance(value, dict):
         return {clean(key): clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [clean(item) for item in value]
+    if value is None or isinstance(value, (int, float)):
+        return value
+    if isinstance(value, Mapping):  # asked last: that takes longer than to clean a text
+        return {clean(key): clean(item) for key, item in value.items()}
     return value
+
+
+def _undisguised(text: str) -> str:
+    return _JOINER.sub("", _HIDDEN.sub("", _LINE_ENDS.sub("\n", text).replace("\t", " ")))
 
 
 def line(text: str) -> str:
     """The text as one line. No-break spaces stay what they are."""
-    return re.sub(r"[ \t\n]+", " ", text).strip()
+    if "\n" in text or "  " in text or "\t" in text:
+        text = _BLANKS.sub(" ", text)
+    return str.strip(text)
 
 
 def bound(text: str) -> str:
@@ -63,6 +75,8 @@ def cut(text: str, limit: int) -> str:
 
 def inert(text: str) -> str:
     """Text in which Slack's formatting characters do nothing: a zero-width space follows each that could."""
+    if not _ACTIVE.search(text):
+        return text
     return _FORMAT.sub(lambda match: match[0] + ZERO_WIDTH_SPACE, text)
 
 
@@ -71,7 +85,7 @@ def safe_url(url: object, hosts: Collection[str] = ()) -> str:
 
     With `hosts`, it must be one of them or below one of them.
     """
-    if not isinstance(url, str) or len(url) > MAX_URL or re.search(r"[\s\\<>|\"`\x00-\x1f\x7f]", url):
+    if not isinstance(url, str) or len(url) > MAX_URL or _UNSAFE.search(url):
         return ""
     try:
         parts = urlsplit(url)
