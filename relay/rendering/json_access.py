@@ -41,8 +41,8 @@ def time(document: object, *paths: str) -> datetime | None:
     """The first time on these paths, in UTC."""
     for path in paths:
         value = at(document, path)
-        if value is not None and (found := moment(value)):
-            return found
+        if value is not None and (when := moment(value)):
+            return when
     return None
 
 

@@ -73,6 +73,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
             code = COMPILED[key] = super().compile(source, name, filename)
         return code
 
+    def tree(self, source: str) -> nodes.Template:
+        """A template's nodes, with all that this environment makes of them. TemplateSyntaxError if it is none."""
+        tree: nodes.Template = autoescape.Rewriter().visit(self.parse(source))
+        return tree
+
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         tree: nodes.Template = autoescape.Rewriter().visit(source)
         return super()._generate(tree.set_environment(self), *args, **kwargs)  # type: ignore[arg-type]
