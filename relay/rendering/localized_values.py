@@ -13,15 +13,15 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_datetime
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_currency
 
+from relay.rendering.locale_patterns import LocalePatterns
 from relay.rendering.translations import SOURCE, Language
 
 SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
 CURRENCIES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 SIZES = ("B", "KB", "MB", "GB", "TB", "PB")
-BRITISH = Locale("en", "GB")  # plain English is American to the CLDR, which knows no CET there
+BRITISH = LocalePatterns(Locale("en", "GB"))  # plain English is American to the CLDR, which knows no CET there
 # The patterns of a time that is today, this year, or neither. They are messages: each language has its own.
 STYLES = {
     "short": ("HH:mm", "d MMM, HH:mm", "d MMM y, HH:mm"),
@@ -57,14 +57,14 @@ class Localizer:
         number = _real(value)
         if number is None:
             return _text(value)
-        return format_decimal(round(number, 2), locale=self.language.locale)
+        return self.language.patterns.decimal(round(number, 2))
 
     def pct(self, value: object) -> str:
         """A whole percentage, never rounded up: 99.9 is `99%`."""
         number = _real(value)
         if number is None:
             return _text(value)
-        return format_percent(math.floor(number) / 100, locale=self.language.locale)
+        return self.language.patterns.percent(math.floor(number))
 
     def duration(self, value: object) -> str:
         """`1 h 35 min` for seconds or for an English text; a range keeps its unit: `45–60 min`."""
@@ -122,8 +122,8 @@ class Localizer:
         today, this_year, other = STYLES[style]
         pattern = today if local.date() == now.date() else this_year if local.year == now.year else other
         pattern = self.language.translations.pgettext("time", pattern)
-        locale = BRITISH if self.language.code == SOURCE else self.language.locale
-        return format_datetime(local, pattern, tzinfo=self.zone, locale=locale)
+        patterns = BRITISH if self.language.code == SOURCE else self.language.patterns
+        return patterns.time(local, pattern)
 
 
 def seconds(value: object) -> float | None:

@@ -46,13 +46,17 @@ def written(node: nodes.Node, scope: Scope) -> str:
     return _operation(node, scope)
 
 
-def is_call(node: nodes.Node, scope: Scope) -> bool:
-    """Whether it is text of the templates' own, and in need of no escaping: a macro's, or a translation's."""
+def own_text(node: nodes.Node, scope: Scope) -> str:
+    """The source of what gives text of the templates' own, in need of no escaping: a macro's, or a translation's.
+    '' for anything else."""
     if not isinstance(node, nodes.Call):
-        return False
+        return ""
     if isinstance(node.node, nodes.Name):
-        return node.node.name in scope.macros or node.node.name in GETTEXT
-    return _module(node.node, scope) != ""
+        if node.node.name in GETTEXT:
+            return _translation(node, scope)
+        return f"m_{node.node.name}(v{_arguments(node, scope, 'l_')})" if node.node.name in scope.macros else ""
+    module = _module(node.node, scope)
+    return f"{module}(v{_arguments(node, scope, 'l_')})" if module else ""
 
 
 def _operation(node: nodes.Node, scope: Scope) -> str:
@@ -121,23 +125,16 @@ def _test(node: nodes.Test, scope: Scope) -> str:
 def _call(node: nodes.Call, scope: Scope) -> str:
     if node.dyn_args or node.dyn_kwargs:
         raise NotDirect("a call with arguments from a list")
-    if isinstance(node.node, nodes.Name):
-        name = node.node.name
-        if name in GETTEXT:
-            return f"markup({translation(node, scope)})"
-        if name in scope.macros:
-            return f"m_{name}(v{_arguments(node, scope, 'l_')})"
-        if name in HELPERS:
-            return f"g_{name}({_arguments(node, scope).removeprefix(', ')})"
-        raise NotDirect(f"{name}()")
-    if module := _module(node.node, scope):
-        return f"{module}(v{_arguments(node, scope, 'l_')})"
+    if text := own_text(node, scope):
+        return f"markup({text})"
+    if isinstance(node.node, nodes.Name) and node.node.name in HELPERS:
+        return f"g_{node.node.name}({_arguments(node, scope).removeprefix(', ')})"
     if isinstance(node.node, nodes.Getattr) and node.node.attr in ALLOWED_METHODS[str] and not node.kwargs:
         return f"{written(node.node.node, scope)}.{node.node.attr}({_arguments(node, scope).removeprefix(', ')})"
     raise NotDirect("a call of something else than a macro")
 
 
-def translation(node: nodes.Call, scope: Scope) -> str:
+def _translation(node: nodes.Call, scope: Scope) -> str:
     """`_("…")` and `{% trans %}`: the text in the reader's language, the values in it escaped."""
     method = GETTEXT[node.node.name] if isinstance(node.node, nodes.Name) else ""
     texts = ", ".join(written(argument, scope) for argument in node.args)

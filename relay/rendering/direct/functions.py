@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from jinja2 import nodes
 
-from relay.rendering.direct.expressions import is_call, translation, written
-from relay.rendering.direct.names import GETTEXT, NotDirect, Scope
+from relay.rendering.direct.expressions import own_text, written
+from relay.rendering.direct.names import NotDirect, Scope
 
 
 class Writer:
@@ -24,7 +24,7 @@ class Writer:
         self._blocks = 0
 
     def macro(self, node: nodes.Macro) -> str:
-        """`def m_NAME(v, …)`: gives the macro's text, marked as such."""
+        """`def m_NAME(v, …)`: gives the macro's text."""
         names = [argument.name for argument in node.args]
         scope = self._scope({*names})
         if any(name.name == "varargs" for body in node.body for name in body.find_all(nodes.Name)):
@@ -37,7 +37,7 @@ class Writer:
             for name, value in zip(names[required:], node.defaults, strict=True)
         ]
         lines = [*defaults, *self._body(node.body, scope)]
-        return self._function(f"m_{node.name}", ", ".join(["v", *signature]), scope, lines, "markup(''.join(o))")
+        return self._function(f"m_{node.name}", ", ".join(["v", *signature]), scope, lines, "''.join(o)")
 
     def text(self, name: str, body: Sequence[nodes.Node]) -> str:
         """`def NAME(v)`: gives the text."""
@@ -92,10 +92,8 @@ class Writer:
         for part in node.nodes:
             if isinstance(part, nodes.TemplateData):
                 yield repr(self._data(part.data))
-            elif isinstance(part, nodes.Call) and isinstance(part.node, nodes.Name) and part.node.name in GETTEXT:
-                yield translation(part, scope)
-            elif is_call(part, scope):
-                yield written(part, scope)
+            elif text := own_text(part, scope):
+                yield text
             else:
                 yield f"e({written(part, scope)})"
 

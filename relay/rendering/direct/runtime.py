@@ -5,6 +5,7 @@ hand it; for others it raises, and the message is left to Jinja.
 """
 
 import html
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -24,6 +25,8 @@ MISSING: Final = object()  # an argument that was not given
 # Without Markup's own `__new__`, which looks for `__html__` first.
 marked: Callable[[str], Markup] = partial(str.__new__, Markup)
 
+_ACTIVE = re.compile("[&<>'\"*_~`:]")  # what is escaped or made inert; most texts hold none of it
+
 serialized_text = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\u00a0": "&nbsp;"})
 serialized_value = str.maketrans({"&": "&amp;", '"': "&quot;", "\u00a0": "&nbsp;"})
 
@@ -34,11 +37,10 @@ def escape_text(value: Any) -> str:
 
 
 def escape_mrkdwn(value: Any) -> str:
-    kind = type(value)
-    if kind is str:
+    if isinstance(value, str):
+        if type(value) is Markup or not _ACTIVE.search(value):
+            return value
         return escape(inert(value))
-    if kind is Markup:
-        return value  # type: ignore[no-any-return]
     if value is None:
         return ""
     return escape(inert(str(value)) if isinstance(value, (list, tuple, dict)) else value)

@@ -73,9 +73,7 @@ class Wording:
                 source, _ = self._library.source(name)
                 data = serialized if escaping == "html" else str
                 own = _macros(environment, source, functions, modules, data=data)
-                functions |= {
-                    f"{module}_{macro}": _tidied(own[f"m_{macro}"], tidy, escaping) for macro in own["macros"]
-                }
+                functions |= {f"{module}_{macro}": _tidied(own[f"m_{macro}"], tidy) for macro in own["macros"]}
                 modules[module] = own["macros"]
             self._functions[escaping, channel] = functions, modules
         return DirectTexts(environment, *self._functions[escaping, channel])
@@ -140,8 +138,6 @@ def _macros(
     return own
 
 
-def _tidied(macro: Callable[..., str], tidy: Callable[[str], str], escaping: Escaping) -> Callable[..., str]:
+def _tidied(macro: Callable[..., str], tidy: Callable[[str], str]) -> Callable[..., str]:
     """As `TemplateSet.macros` gives them."""
-    if escaping == "text":
-        return lambda v, *arguments, **named: tidy(macro(v, *arguments, **named))
-    return lambda v, *arguments, **named: marked(tidy(macro(v, *arguments, **named)))
+    return lambda v, *arguments, **named: tidy(macro(v, *arguments, **named))
