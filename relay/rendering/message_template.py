@@ -48,8 +48,6 @@ class Texts(Protocol):
 
     def items(self, source: str) -> Callable[[Values], Any]: ...
 
-    def unquoted(self, text: str) -> str: ...
-
 
 @lru_cache(256)
 def _composed(source: str) -> Node | None:
@@ -187,13 +185,10 @@ class MessageTemplate:
         line = node.start_mark.line + (node.style in ("|", ">"))
         self.sources.append(Source(self.file, line, source, self._names))
         texts = self._addresses if address else self._texts
-        made, hosts, unquoted = texts.text(source, self.file, line), texts.hosts, texts.unquoted
-
-        def render(values: Values) -> Any:
-            text = made(values)
-            return (safe_url(text, hosts) if address else unquoted(text)) or EMPTY
-
-        return render
+        made, hosts = texts.text(source, self.file, line), texts.hosts
+        if address:
+            return lambda values: safe_url(made(values), hosts) or EMPTY
+        return lambda values: made(values) or EMPTY
 
     def _fault(self, node: Node, message: str) -> TemplateError:
         return TemplateError(f"{self.file}:{node.start_mark.line + 1}: {message}")

@@ -13,7 +13,7 @@ from relay.domain.deliveries import Kind
 from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
 from relay.errors import TemplateError
 from relay.rendering.checks import problems
-from relay.rendering.context import context, open_alarm
+from relay.rendering.context import Context, open_alarm
 from relay.rendering.digests import ROUND_UPS, counts
 from relay.rendering.direct.wording import Wording
 from relay.rendering.formats import format_of
@@ -122,27 +122,27 @@ class Renderer:
         destination: str = "",
         unsubscribe: str = "",
         buttons: Sequence[Mapping[str, str]] = (),
-    ) -> dict[str, Any]:
+    ) -> Context:
         zone = ZoneInfo(timezone or self.options.default_timezone)
         localizer = Localizer(self.catalogues.language(language), zone, now)
-        return context(event, history, localizer, self.options.base_url, live=kind == "live") | {
-            "message": message_of(event, kind, history),
-            "kind": kind,
-            # Tokens are ours, and of no use with a single character changed.
-            "buttons": [{**button, "value": Markup(button["value"])} for button in buttons],  # noqa: S704
-            "dest": {
-                "name": destination,
-                "channel": channel,
-                "language": localizer.language.code,
-                "timezone": timezone,
-                "unsubscribe": safe_url(unsubscribe),
-            },
+        values = Context(event, history, localizer, self.options.base_url, live=kind == "live")
+        values["message"] = message_of(event, kind, history)
+        values["kind"] = kind
+        # Tokens are ours, and of no use with a single character changed.
+        values["buttons"] = [{**button, "value": Markup(button["value"])} for button in buttons]  # noqa: S704
+        values["dest"] = {
+            "name": destination,
+            "channel": channel,
+            "language": localizer.language.code,
+            "timezone": timezone,
+            "unsubscribe": safe_url(unsubscribe),
         }
+        return values
 
     def _in_sandbox(
         self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], **options: Any
     ) -> dict[str, Any]:
-        values = self._values(channel, kind, event, history, **options)
+        values = self._values(channel, kind, event, history, **options).complete()
         name, destination = values["message"], options["destination"]
         scope = MessageScope(self.library, channel, name, destination, values)
         format_ = format_of(channel)

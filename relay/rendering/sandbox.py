@@ -109,7 +109,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def unquoted(self, text: str) -> str:
         """Slack knows three entities only; the two for quotes can come from nothing but our own escaping."""
-        return text.replace("&#34;", '"').replace("&#39;", "'") if self.escaping == "mrkdwn" else text
+        if self.escaping != "mrkdwn" or "&#3" not in text:
+            return text
+        return text.replace("&#34;", '"').replace("&#39;", "'")
 
 
 def environment(escaping: Escaping, loader: BaseLoader, hosts: Collection[str] = ()) -> Sandbox:

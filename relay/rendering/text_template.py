@@ -33,13 +33,13 @@ class JinjaTexts:
 
     def __init__(self, environment: Sandbox) -> None:
         self.hosts = environment.hosts
-        self.unquoted = environment.unquoted
         self._environment = environment
 
     def text(self, source: str, file: Path, line: int) -> Text:
         """The text that stands `line` lines down in the file. TemplateError names file and line."""
         template = compile_text(self._environment, source, file, line)
-        return lambda values: render_text(template, values)
+        unquoted = self._environment.unquoted
+        return lambda values: unquoted(render_text(template, values))
 
     def items(self, source: str) -> Callable[[dict[str, Any]], Any]:
         """What is repeated. Jinja's TemplateSyntaxError if it is no expression; an unknown name raises when asked."""

@@ -41,7 +41,7 @@ class Wording:
 
         def fill_layout(ending: Ending, fields: Values, limit: int) -> str:
             layout = self._library.layout_file(channel, name, ending, destination)
-            return self.layout(layout, channel, ending)({**values, **fields}, limit)
+            return self.layout(layout, channel, ending)(values | dict(fields), limit)
 
         return format_.finish(content, fill_layout)
 
@@ -84,14 +84,15 @@ class DirectTexts:
 
     def __init__(self, environment: Sandbox, functions: Functions, modules: Mapping[str, Collection[str]]) -> None:
         self.hosts = environment.hosts
-        self.unquoted = environment.unquoted
+        self._unquoted = environment.unquoted
         self._environment = environment
         self._functions = functions
         self._modules = modules
 
     def text(self, source: str, file: Path, line: int) -> Text:  # noqa: ARG002 - Jinja tells where something is wrong
         made = self._made(Writer((), self._modules).text("text", self._environment.tree(source).body))
-        return lambda values: _within(made(values), MAX_TEXT)
+        unquoted = self._unquoted
+        return lambda values: unquoted(_within(made(values), MAX_TEXT))
 
     def items(self, source: str) -> Callable[[Values], Any]:
         output = self._environment.tree(f"{{{{ {source} }}}}").body[0]
