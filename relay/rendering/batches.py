@@ -74,7 +74,7 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
             "duration": span(row, "duration", "totalDuration"),
             "blocks": 0,
             "blocked_by": [],
-            "waits_for": [str(name) for name in row.get("dependencies") or () if isinstance(name, str)],
+            "waits_for": _texts(row.get("dependencies")),
         })  # fmt: skip
     names = {member["key"]: member["name"] for member in members}
     for member in members:
@@ -86,6 +86,10 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
         for other in blocked:
             other["blocked_by"].append(member["name"])
     return members
+
+
+def _texts(value: object) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list | tuple) else []
 
 
 def _blocked(key: str, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
