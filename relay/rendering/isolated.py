@@ -21,6 +21,7 @@ from relay.domain.events import Event
 from relay.errors import TemplateError
 from relay.rendering.checks import problems
 from relay.rendering.formats import format_of
+from relay.rendering.long_events import is_long
 from relay.rendering.notices import FELL_BACK
 from relay.rendering.process import BOUNDS, Bounds, Child, ChildEnded
 from relay.rendering.renderer import DEFAULTS, Renderer, RenderOptions
@@ -127,10 +128,12 @@ class IsolatedRenderer:
     async def _in_wording(
         self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], options: dict[str, Any]
     ) -> dict[str, Any]:
-        """At once if it is known how, which takes less than a millisecond. Compiling its file, or leaving the message
-        to Jinja, would hold up everything else."""
+        """At once if that takes no more than a millisecond. A long message, compiling its file, or leaving it to Jinja
+        would hold up everything else, so a thread does that."""
         file = self.renderer.file(channel, kind, event, options.get("destination", ""), history)
-        content = self.renderer.directly(channel, kind, event, history, **options) if file in self._known else None
+        content = None
+        if file in self._known and not is_long(event, history):
+            content = self.renderer.directly(channel, kind, event, history, **options)
         if content is None:
             render = partial(self.renderer.render, channel, kind, event, history, **options)
             content = await asyncio.to_thread(render)
