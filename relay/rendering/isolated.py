@@ -35,6 +35,7 @@ class Rendered:
 
     content: dict[str, Any]
     fault: str = ""
+    own: bool = False  # relay's own wording throughout, which prints links as they are
 
 
 class IsolatedRenderer:
@@ -78,7 +79,7 @@ class IsolatedRenderer:
         try:
             file = self.renderer.overriding_file(channel, kind, event, destination, history)
             if not file:
-                return Rendered(await self._in_wording(channel, kind, event, history, options))
+                return Rendered(await self._in_wording(channel, kind, event, history, options), own=True)
             loop = asyncio.get_running_loop()
             content = await loop.run_in_executor(
                 self._queue, lambda: self._in_child(file, (channel, kind, event, history), options)
