@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ _HIDDEN = re.compile(  # bidi marks and overrides, zero-width and tag characters
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]|[\x00-\x08\x0e-\x1f\x7f-\x9f]"
 )
+_HIDDEN_PRINTABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164]")  # those that Python calls printable
 _JOINER = re.compile(
     "(?<![\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])\u200d|\u200d(?![\u2600-\u27bf\U0001f000-\U0001faff])"
 )
@@ -34,7 +36,12 @@ def clean(value: Any) -> Any:
     if isinstance(value, str):
         return value if value.isascii() and value.isprintable() else _undisguised(value)
     if isinstance(value, dict):
-        return {clean(key): clean(item) for key, item in value.items()}
+        # What most of it is, clean texts under clean keys, is seen to be so here: half as many calls.
+        return {
+            key if key.__class__ is str and key.isascii() and key.isprintable() else clean(key):
+            item if item.__class__ is str and item.isascii() and item.isprintable() else clean(item)
+            for key, item in value.items()
+        }  # fmt: skip
     if isinstance(value, (list, tuple)):
         return [clean(item) for item in value]
     if value is None or isinstance(value, (int, float)):
@@ -45,6 +52,8 @@ def clean(value: Any) -> Any:
 
 
 def _undisguised(text: str) -> str:
+    if text.isprintable() and not _HIDDEN_PRINTABLE.search(text):  # most of what is not ASCII
+        return text
     return _JOINER.sub("", _HIDDEN.sub("", _LINE_ENDS.sub("\n", text).replace("\t", " ")))
 
 
@@ -85,20 +94,19 @@ def safe_url(url: object, hosts: Collection[str] = ()) -> str:
 
     With `hosts`, it must be one of them or below one of them.
     """
-    if not isinstance(url, str) or len(url) > MAX_URL or _UNSAFE.search(url):
-        return ""
+    return url if isinstance(url, str) and len(url) <= MAX_URL and _is_safe(url, tuple(hosts)) else ""
+
+
+@lru_cache(1024)  # each stands in several places of a message, and in every edit of it
+def _is_safe(url: str, hosts: tuple[str, ...]) -> bool:
+    if _UNSAFE.search(url):
+        return False
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises if it is no number
     except ValueError:
-        return ""
-    if (
-        parts.scheme.lower() not in ("http", "https")
-        or "@" in parts.netloc
-        or not _HOST.fullmatch(parts.hostname or "")
-    ):
-        return ""
+        return False
     host = (parts.hostname or "").lower()
-    if hosts and not any(host == allowed or host.endswith(f".{allowed}") for allowed in hosts):
-        return ""
-    return url
+    if parts.scheme.lower() not in ("http", "https") or "@" in parts.netloc or not _HOST.fullmatch(host):
+        return False
+    return not hosts or any(host == allowed or host.endswith(f".{allowed}") for allowed in hosts)

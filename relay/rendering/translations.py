@@ -97,6 +97,7 @@ class Catalogues:
         return _language(code, translations)
 
 
+@lru_cache(1024)
 def humanise(word: str) -> str:
     """`recordsProcessed` as "Records processed"; a word with spaces is somebody's own and stays."""
     if not word or " " in word:
