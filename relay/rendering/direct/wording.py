@@ -92,7 +92,14 @@ class DirectTexts:
     def text(self, source: str, file: Path, line: int) -> Text:  # noqa: ARG002 - Jinja tells where something is wrong
         made = self._made(Writer((), self._modules).text("text", self._environment.tree(source).body))
         unquoted = self._unquoted
-        return lambda values: unquoted(_within(made(values), MAX_TEXT))
+
+        def text(values: Values) -> str:
+            text = made(values)
+            if len(text) <= MAX_TEXT and "\n" not in text:  # most are of one line
+                return unquoted(text.strip())
+            return unquoted(_within(text, MAX_TEXT))
+
+        return text
 
     def items(self, source: str) -> Callable[[Values], Any]:
         output = self._environment.tree(f"{{{{ {source} }}}}").body[0]

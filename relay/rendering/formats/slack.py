@@ -51,11 +51,23 @@ def _finished(content: Content) -> Content:
     blocks = [block for block in content.get("blocks", []) if isinstance(block, dict)]
     profiles = [block.pop("profile", "") for block in blocks]
     message = {**content, "text": _bound(truncate_mrkdwn(line(str(content["text"])), MAX_TEXT))}
-    if "rich" in profiles:  # copied, since a block of both may have to be cut in one of them alone
-        rich = [_copied(block) for block, profile in zip(blocks, profiles, strict=True) if profile != "classic"]
-        message["rich"] = _cut_blocks(rich)
+    if "rich" not in profiles:
+        return message | {"blocks": _cut_blocks(blocks)}
+    rich = [block for block, profile in zip(blocks, profiles, strict=True) if profile != "classic"]
     classic = [block for block, profile in zip(blocks, profiles, strict=True) if profile != "rich"]
-    return message | {"blocks": _cut_blocks(classic)}
+    if len(blocks) <= MAX_BLOCKS and _letters(blocks) + MAX_ROWS <= TEXT_BUDGET:  # there is room for both in one
+        _cut_blocks(blocks)
+        return message | {"rich": rich, "blocks": classic}
+    # Copied, since a block of both may have to be cut in one of them alone.
+    return message | {"rich": _cut_blocks(_copied(rich)), "blocks": _cut_blocks(classic)}
+
+
+def _letters(node: Any) -> int:
+    """No fewer characters than are shown of it."""
+    if isinstance(node, str):
+        return length(node)
+    items = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return sum(map(_letters, items))
 
 
 def _copied(node: Any) -> Any:
