@@ -15,6 +15,7 @@ from relay.errors import TemplateError
 from relay.rendering.checks import problems
 from relay.rendering.context import Context, open_alarm
 from relay.rendering.digests import ROUND_UPS, counts
+from relay.rendering.direct.names import NotDirect
 from relay.rendering.direct.wording import Wording
 from relay.rendering.formats import format_of
 from relay.rendering.localized_values import Localizer
@@ -64,6 +65,7 @@ class Renderer:
         self.catalogues = Catalogues(self.directories)
         built_in = self.directories[-1] == resource_dir("templates")
         self._wording = Wording(self.library) if built_in and not sandboxed else None
+        self._jinjas: set[str] = set()  # built-in files, for instance of a channel of the user's own, left to Jinja
         self.fell_back = 0  # messages that were begun directly and made by Jinja
 
     @property
@@ -100,14 +102,20 @@ class Renderer:
     ) -> dict[str, Any] | None:
         """The same, made by relay.rendering.direct; None where Jinja has to make it, or to tell what is wrong."""
         destination = options.get("destination", "")
-        if self._wording is None or self.overriding_file(channel, kind, event, destination, history):
+        file = self.file(channel, kind, event, destination, history)
+        if self._wording is None or file in self._jinjas:
+            return None
+        if self.overriding_file(channel, kind, event, destination, history):
             return None
         try:
             values = self._values(channel, kind, event, history, **options)
             return self._wording.render(channel, values["message"], kind, destination, values)
-        except Exception:  # noqa: BLE001 - what it is Jinja tells, with file and line
-            self.fell_back += 1
-            return None
+        except NotDirect:  # tried once
+            self._jinjas.add(file)
+        except Exception:  # noqa: BLE001, S110 - what it is Jinja tells, with file and line
+            pass
+        self.fell_back += 1
+        return None
 
     def _values(
         self,

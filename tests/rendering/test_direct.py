@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,3 +92,17 @@ def test_a_message_that_a_file_of_the_users_has_a_part_in_is_made_in_the_sandbox
     assert renderer.directly("slack", "each", event, (event,)) is None
     assert renderer.fell_back == 0
     assert render(renderer, event)["text"].startswith("Mine: ")
+
+
+def test_a_built_in_file_that_does_what_is_not_written_directly_is_left_to_jinja(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of a channel which somebody has added."""
+    (tmp_path / "slack").mkdir()
+    (tmp_path / "slack" / "operation.failed.yaml").write_text('text: "{{ op.name|title|wordcount }} words"')
+    monkeypatch.setattr("relay.rendering.renderer.resource_dir", lambda _name: tmp_path)
+    renderer = Renderer([tmp_path])
+    event = samples.messages()["operation.failed"]
+
+    assert [render(renderer, event)["text"] for _ in range(2)] == ["4 words"] * 2
+    assert renderer.fell_back == 1

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from relay.rendering.direct.names import NotDirect
 from relay.rendering.filters import SIGNS, tone
 
 TONES = (*map(tone, SIGNS), tone(""), "plain")
@@ -32,7 +33,7 @@ class Styled(NamedTuple):
 
 
 def inlined(source: str, inline: Callable[[str], str]) -> Styled:
-    """The layout with the styles in its elements. ValueError if it cannot be inlined in this way."""
+    """The layout with the styles in its elements. NotDirect if it cannot be inlined in this way."""
     macros = "".join(_MACRO.findall(source))
     source = (
         _MACRO.sub("", source).rstrip().replace("</body>", f"{macros}</body>")
@@ -40,7 +41,7 @@ def inlined(source: str, inline: Callable[[str], str]) -> Styled:
     tags: list[re.Match[str]] = list(_TAG.finditer(source))
     pages = [_START_TAG.split(inline(_marked(source, tags, name))) for name in TONES]
     if len({len(pieces) for pieces in pages}) > 1:
-        raise ValueError("the layout has other elements where a class is another one")
+        raise NotDirect("the layout has other elements where a class is another one")
     parts: list[dict[str, str]] = []
     return Styled("".join(_piece(same, tags, parts) for same in zip(*pages, strict=True)), parts)
 
