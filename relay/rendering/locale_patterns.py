@@ -7,7 +7,7 @@ for everything that messages show (`tests/rendering/test_locale_patterns.py`), a
 import re
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from babel import Locale
 from babel.dates import format_datetime, parse_pattern
@@ -24,10 +24,6 @@ class LocalePatterns:
 
     def __init__(self, locale: Locale) -> None:
         self._locale = locale
-        self._marks = str.maketrans(
-            {",": locale.number_symbols["latn"]["group"], ".": locale.number_symbols["latn"]["decimal"]}
-        )
-        self._plain = all(self._grouped(number) == format_decimal(number, locale=locale) for number in PROBES)
         self.percent = lru_cache(256)(self._percent)
         self._shape = lru_cache(64)(self._compiled)
 
@@ -41,6 +37,15 @@ class LocalePatterns:
         """The time, in a zone, by a pattern of the CLDR."""
         write = self._shape(pattern)
         return write(local) if write else format_datetime(local, pattern, tzinfo=local.tzinfo, locale=self._locale)
+
+    @cached_property
+    def _plain(self) -> bool:
+        return all(self._grouped(number) == format_decimal(number, locale=self._locale) for number in PROBES)
+
+    @cached_property
+    def _marks(self) -> dict[int, str]:
+        symbols = self._locale.number_symbols["latn"]
+        return str.maketrans({",": symbols["group"], ".": symbols["decimal"]})
 
     def _grouped(self, number: float) -> str:
         text = f"{number:,}" if isinstance(number, int) else f"{number:,.2f}".rstrip("0").rstrip(".")
