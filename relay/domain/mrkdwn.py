@@ -31,7 +31,7 @@ def truncate_mrkdwn(text: str, limit: int) -> str:
     tokens = _TOKEN.findall(text)
     count = 0
     for token in tokens:
-        room -= length(token)
+        room -= length(token) if len(token) > 1 or token > "\uffff" else 1  # noqa: S105 - a piece of text
         if room < 0:
             break
         count += 1

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -128,7 +129,11 @@ class Localizer:
 
 def seconds(value: object) -> float | None:
     """The seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
-    text = _text(value).strip()
+    return _seconds(_text(value).strip())
+
+
+@lru_cache(512)  # phases keep their durations from edit to edit
+def _seconds(text: str) -> float | None:
     if match := _CLOCK.fullmatch(text):
         days, *rest = (float(part or 0) for part in match.groups())
         return days * SECONDS["d"] + sum(part * size for part, size in zip(rest, (3600, 60, 1), strict=True))
