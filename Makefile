@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=  # some machines set it; then every process of
 SPREAD := -n 4 --dist worksteal  # twice the cores of a small machine, since many tests mostly wait
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test quick lint lowest clean
+.PHONY: help setup demo run test quick lint lowest bench clean
 
 help:            ## Say what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ lowest:          ## Run the quick tests, and those of mail and store, on the old
 	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/lowest.txt
 	$(LOWEST)/bin/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
 	$(LOWEST)/bin/python -m pytest $(SPREAD) -m slow $(addprefix tests/,channels/email store cli/test_check.py cli/test_serve.py) $(ARGS)
+
+bench: $(DEV)    ## Measure it beside its peers, side by side, in ten minutes: a page with charts in benchmarks/results
+	$(BIN)/python -m benchmarks.speed $(ARGS)
 
 clean:           ## Remove what setup made
 	rm -rf $(VENV) $(LOWEST)

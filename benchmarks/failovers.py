@@ -17,7 +17,7 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from relay.store.admin import Ledger
+from relay.store.ledger import Ledger
 from tests.chaos.test_kills import Load
 from tests.support.ports import own_host
 from tests.support.running import RunningRelay

@@ -33,6 +33,7 @@ from relay.platform.lookups import Lookups
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.server import serve
 from relay.receiving.sources import Source
+from relay.rendering import precompiled
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
@@ -148,7 +149,9 @@ class Relay:
             if self._receives and interactivity.signing_secret():
                 app.add_routes(presses.routes())
             # Before anything is claimed: a taken port must cost no delivery its time.
-            runner = await serve(app, config().server.host, config().server.port, reuse_port=self._reuse_port)
+            runner = await serve(
+                app, config().server.host, config().server.port, reuse_port=self._reuse_port, direct=receiver
+            )
             loops = [asyncio.create_task(part.run()) for part in (worker, *ticking) if self._delivers]
             for loop in loops:
                 stack.push_async_callback(cancelled, loop)
@@ -163,8 +166,11 @@ class Relay:
                 config=config().digest,
             )
 
+            if self._delivers:  # now that relay is ready: the first message must hold up no event
+                stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
+
             await self._shutdown.requested(embedded, loops)
-            receiver.stopping = True
+            receiver.probes.stopping = True
             runner.leave()
             await self._shutdown.drained(config().server.drain, embedded, loops)
         log.info("relay.stopped")

@@ -15,13 +15,13 @@ from relay.ingest import CROWDED
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.outage import Outage
 from relay.policy.recipients import NAME as DYNAMIC
-from relay.receiving.receiver import Readiness
+from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.owners import is_cluster
-from relay.store.queue import MAX_PAUSED
 from relay.store.runs import Runs
 from relay.store.sentinel import by_sentinels
+from relay.store.settling import MAX_PAUSED
 
 log = structlog.get_logger(__name__)
 

@@ -19,8 +19,7 @@ from relay.domain.facts import PRESSED, fill, number_member
 from relay.domain.faults import handling
 from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
-from relay.policy.rules import decide
-from relay.policy.targets import Targets
+from relay.policy.routing import Routing
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
 
@@ -69,6 +68,7 @@ class Ingest:
         self._store = store
         self._config = config
         self._channels = channels
+        self._routing: Routing | None = None  # of the configuration that was current last
         self._wake = wake
         self._fullness = fullness
         self._lines = RateLimitedLog(clock, REMINDER)
@@ -90,11 +90,16 @@ class Ingest:
     async def _decided(self, event: Event) -> Accepted:
         event = await (self._placed_batch(event) if event.about_batch else self._filled(event))
         with handling():
-            config = self._config()
-            targets = Targets(config, self._channels).of(decide(event, config.rules))
+            targets = self._targets(event)
         if self._fullness() >= CROWDED and event.name == "operation.progress" and all(to.hold_reason for to in targets):
             raise NoRoom(f"Redis uses {self._fullness():.0%} of its maxmemory, and nobody waits for this progress")
         return await self._accepted(event, targets)
+
+    def _targets(self, event: Event) -> tuple[Target, ...]:
+        config = self._config()
+        if self._routing is None or self._routing.config is not config:
+            self._routing = Routing(config, self._channels)
+        return self._routing.of(event)
 
     async def _accepted(self, event: Event, targets: Sequence[Target]) -> Accepted:
         accepted = await self._store.accept(event, targets)
@@ -108,7 +113,7 @@ class Ingest:
             self._wake()
         if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
             self._reused(event)
-        log.info(
+        log.debug(
             "event.received",
             source=event.source,
             event_id=event.id,

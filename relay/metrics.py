@@ -4,11 +4,28 @@ With several processes, the program sets PROMETHEUS_MULTIPROC_DIR before this mo
 registry that `shared` makes.
 """
 
+from collections.abc import Callable
+
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
-__all__ = ["CONTENT_TYPE_LATEST", "REGISTRY", "CollectorRegistry", "exposition", "shared"]
+__all__ = ["CONTENT_TYPE_LATEST", "REGISTRY", "CollectorRegistry", "Prepared", "exposition", "shared"]
+
+
+class Prepared:
+    """Counts under labels that are known, and a last one that each call names: each is looked up once."""
+
+    def __init__(self, counter: Counter, *labels: str) -> None:
+        self._counter, self._labels = counter, labels
+        self._counts: dict[str, Callable[[], None]] = {}
+
+    def __call__(self, last: str) -> None:
+        count = self._counts.get(last)
+        if count is None:
+            count = self._counts[last] = self._counter.labels(*self._labels, last).inc
+        count()
+
 
 events = Counter("relay_events", "Requests to a source, by what became of them.", ["source", "outcome"])
 signatures_verified = Counter(

@@ -37,7 +37,7 @@ async def front() -> AsyncIterator[Front]:
 
 
 def drain(front: Front) -> None:
-    front.receiver.stopping = True
+    front.receiver.probes.stopping = True
     front.runner.leave()
 
 

@@ -1,7 +1,7 @@
 """Through which rooms and modules one event goes from `Ingest.ingest` to the store: `python -m tools.walk`.
 
-Followed while it happens: a completed operation, with a rule of each kind, and every step into another room is written
-down. What all rooms speak of (events, errors, metrics) is no room that an event stays in.
+Followed while it happens: a completed operation, the first event of its kind, with a rule of each kind. Every step into
+another room is written down. What all rooms speak of (events, errors, metrics) is no room that an event stays in.
 """
 
 import asyncio
@@ -96,11 +96,15 @@ def followed(name_of: Callable[[FrameType], str]) -> Iterator[dict[tuple[str, st
 
 def walk(name_of: Callable[[FrameType], str]) -> dict[tuple[str, str], str]:
     config = parse_config(CONFIG, env={}, channels=CHANNELS)
-    event = parse(BODY, source="platform", received_at=datetime(2024, 1, 20, 11, 40, tzinfo=UTC))
+    received = datetime(2024, 1, 20, 11, 40, tzinfo=UTC)
+    other, event = (
+        parse(BODY | {"event": name}, source="platform", received_at=received)
+        for name in ("operation.failed", "operation.completed")
+    )
     ingest = Ingest(cast("Store", AnsweringStore()), lambda: config, CHANNELS)
 
     async def run() -> dict[tuple[str, str], str]:
-        await ingest.ingest(event)  # what is made once for a configuration belongs to no event's way
+        await ingest.ingest(other)  # what is made once for a configuration belongs to no event's way
         with followed(name_of) as calls:
             await ingest.ingest(event)
         return calls

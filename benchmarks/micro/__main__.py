@@ -1,30 +1,19 @@
-"""Print what a message costs before it is sent: made by relay.rendering.direct, and by Jinja in the sandbox beside it.
-
-The two take turns, and the least of all rounds counts. Some seconds on a machine that does nothing else.
-"""
+"""Run the modules beside this one that are named, or all of them: each prints what it measured."""
 
 import argparse
-from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 
-from benchmarks.micro.rendering import STEPS, Step, ways
-from benchmarks.micro.timing import least
+MODULES = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser("python -m benchmarks.micro", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30, help="how often each is measured (30)")
-    parser.add_argument("--calls", type=int, default=10, help="how often each is called in a round (10)")
-    parser.add_argument("--only", default="", help="the steps whose name holds this text")
-    given = parser.parse_args(arguments)
-
-    def row(step: Step) -> str:
-        own, jinja = least(ways(step), given.rounds, given.calls)
-        return f"| {step.name} | {own:,.0f} | {jinja:,.0f} | {jinja / own:.1f} |"
-
-    print("| µs of CPU | relay's own functions | Jinja in the sandbox | ratio |\n|---|---|---|---|")
-    for step in STEPS:
-        if given.only in step.name:
-            print(row(step), flush=True)
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.micro", description=__doc__)
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(MODULES)}", default=MODULES)
+    for name in parser.parse_args().modules:
+        if name not in MODULES:
+            parser.error(f"there is no {name}; there are {', '.join(MODULES)}")
+        import_module(f"benchmarks.micro.{name}").main()
 
 
 if __name__ == "__main__":

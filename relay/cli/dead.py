@@ -23,7 +23,8 @@ from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
 from relay.cli.session import StoreSession, with_store
 from relay.errors import HandlingFailed, InvalidEvent, NotJson
-from relay.store.admin import DeadLetter, Quarantined
+from relay.store.dead_letters import DeadLetter
+from relay.store.quarantine import Quarantined
 
 NOTHING = "Nothing is dead, nothing is quarantined."
 NO_MATCH = "Nothing that is dead or quarantined is meant by these filters."

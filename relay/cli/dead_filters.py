@@ -15,7 +15,7 @@ from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
 from relay.reasons import Dead, sentences
-from relay.store.admin import DeadLetter
+from relay.store.dead_letters import DeadLetter
 
 QUARANTINED, FAULT = "quarantined", "fault"  # what a body in the quarantine has in place of a reason
 

@@ -16,7 +16,8 @@ from relay.cli.screen import table
 from relay.cli.session import StoreSession
 from relay.errors import RelayError
 from relay.reasons import Dead, sentences
-from relay.store.admin import QUARANTINE_LENGTH, DeadLetter, Quarantined
+from relay.store.dead_letters import DeadLetter
+from relay.store.quarantine import QUARANTINE_LENGTH, Quarantined
 
 Entry = DeadLetter | Quarantined  # of `relay dead list`
 

@@ -20,7 +20,9 @@ from relay.errors import RelayError
 @click.argument("subject", metavar="EVENT.json|OPERATION_ID")
 @config_option
 @click.option("--source", metavar="NAME", help="The source that sends it; else the first that fixes no event.")
-@click.option("--all", "every", is_flag=True, help="Of an operation, each line; else what repeats is counted.")
+@click.option(
+    "--all", "every", is_flag=True, help="Of an operation, each line that is kept; else what repeats is counted."
+)
 @space_options
 @json_option
 def explain(subject: str, config: Path, source: str | None, *, every: bool, as_json: bool, **whose: str) -> None:
@@ -30,8 +32,9 @@ def explain(subject: str, config: Path, source: str | None, *, every: bool, as_j
     relay is asked.
 
     With the id of an operation or batch instead, a running relay is asked what happened to it: what came, who was
-    notified, each attempt with its answer. What repeats is counted, unless --all or --json is given. Where several
-    tenants, projects or platforms use the id, --tenant, --project and --platform say whose is meant.
+    notified, each attempt with its answer. What repeats is counted, unless --all or --json is given; progress that
+    nobody is notified of is kept by its number alone. Where several tenants, projects or platforms use the id,
+    --tenant, --project and --platform say whose is meant.
     """
     if subject == "-" or Path(subject).is_file():
         _explain_event(subject, config, source, as_json=as_json)

@@ -7,22 +7,29 @@ from typing import Any
 Line = Mapping[str, Any]
 
 ORDINARY = ("accepted", "queued", "held", "digested", "superseded", "delivered")  # whatever else happened is shown
-VARIES = ("at", "percentage", "receipt")  # among lines that say the same
+VARIES = ("at", "percentage", "receipt", "count", "until", "lowest_percentage")  # among lines that say the same
 FEW = 3  # as many of a kind are shown one by one
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """Lines of one kind, in their order; others happened in between."""
+    """Lines of one kind, in their order; others happened in between. Some may stand for several themselves."""
 
     lines: tuple[Line, ...]
 
     @property
     def line(self) -> dict[str, Any]:
-        """The first of them, with what the last says, and all percentages from the first to the last."""
-        percentages = [line["percentage"] for line in self.lines if line.get("percentage") is not None]
-        span = {"percentages": f"{percentages[0]:g} % … {percentages[-1]:g} %"} if percentages else {}
-        return {**self.lines[-1], **span, "at": self.lines[0]["at"]}
+        """The first of them, with what the last says, how many there were, and all percentages from first to last."""
+        last = self.lines[-1]
+        ends = [(line.get("lowest_percentage", line["percentage"]), line["percentage"])
+                for line in self.lines if line.get("percentage") is not None]  # fmt: skip
+        return {
+            **last,
+            **({"lowest_percentage": ends[0][0], "percentage": ends[-1][1]} if ends else {}),
+            "at": self.lines[0]["at"],
+            "count": sum(line.get("count", 1) for line in self.lines),
+            "until": last.get("until", last["at"]),
+        }
 
 
 def fold(lines: Sequence[Line]) -> list[Line | Repeated]:

@@ -4,17 +4,20 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
-import structlog
-from structlog.typing import EventDict, Processor
 
-from relay.cli.screen import plain
+from relay.cli.lean import structlog
+from relay.cli.terminal import plain
 from relay.domain.faults import own_line
 
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor
+
 QUIET = ("slack_sdk", "aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would log tokens and bodies
-LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}  # relay has nothing to say below
+# One line for each event is of debug: `relay explain` has it, and the metrics count it.
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 level_option = click.option(
     "--log-level", "level", type=click.Choice(list(LEVELS)), default="info", show_default=True,
@@ -48,7 +51,7 @@ def form_of(chosen: str | None) -> str:
     return chosen or ("text" if sys.stderr.isatty() else "json")
 
 
-def _without_traceback(_logger: Any, _method: str, line: EventDict) -> EventDict:
+def _without_traceback(_logger: Any, _method: str, line: "EventDict") -> "EventDict":
     """An error by its class and place, as relay tells its own: its text and its traceback could hold payloads."""
     raised = line.pop("exc_info", None)
     line.pop("stack_info", None)

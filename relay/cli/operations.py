@@ -13,7 +13,8 @@ from rich.text import Text
 from relay.cli.formatting import local
 from relay.cli.options import visible
 from relay.cli.screen import console as screen
-from relay.cli.screen import plain, show
+from relay.cli.screen import show
+from relay.cli.terminal import plain
 from relay.platform.models import Batch, Operation, Page, Results
 
 COLOURS = {"Completed": "green", "Failed": "red", "Timeout": "yellow", "Cancelled": "dim", "Running": "blue"}

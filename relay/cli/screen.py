@@ -1,20 +1,15 @@
 """What commands print for people: whole lines where nobody looks, no colours where nobody wants any."""
 
-import os
 import sys
 from collections.abc import Collection
-from typing import TextIO
 
 import click
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from relay.cli.terminal import plain
+
 WIDEST = 10_000  # columns of what is no terminal: nothing is cut or wrapped there
-
-
-def plain(stream: TextIO) -> bool:
-    """Whether text alone is wanted there: it is no terminal, or one without colours (https://no-color.org)."""
-    return not stream.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
 
 
 def console(*, soft_wrap: bool = False) -> Console:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-import structlog
 
+from relay.cli.lean import collecting_nothing, structlog
 from relay.cli.logs import configure, form_of, log_options
 from relay.cli.options import config_option, refuse
 from relay.errors import ConfigError, RelayError, TemplateError
@@ -39,8 +39,8 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
     help="How many processes share the port and the Redis.",
 )  # fmt: skip
 @log_options
-@click.option("--reuse-port", is_flag=True, hidden=True)
-def serve(config: Path, role: "Role", processes: int, *, level: str, form: str | None, reuse_port: bool) -> None:
+@click.option("--supervised", "line", type=int, default=None, hidden=True)  # the number of its end of the line
+def serve(config: Path, role: "Role", processes: int, *, level: str, form: str | None, line: int | None) -> None:
     """Receive and deliver until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
     Both stop with grace: what is being sent is finished, and all is over within 30 s. SIGTERM first lets load balancers
@@ -51,19 +51,13 @@ def serve(config: Path, role: "Role", processes: int, *, level: str, form: str |
     configure(machine=form == "json", level=level)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload: its default is to end us
     try:
-        logs = ("--log-level", level, "--log-format", form)
-        service = _service(config, role, processes, logs, reuse_port=reuse_port)
+        if processes > 1:
+            logs = ("--log-level", level, "--log-format", form)
+            _supervise(config, role, processes, logs)
+        else:
+            _serve_alone(config, role, line)
     except RelayError as error:
         _end(error, form)
-    try:
-        run_loop(_serve(service, alone=not reuse_port))
-    except RelayError as error:
-        _end(error, form)
-    except OSError as error:
-        address = f"{service.config.server.host}:{service.config.server.port}"
-        in_use = "it is taken; stop what listens there, or choose another port (server.port, RELAY_PORT)"
-        reason = in_use if error.errno == errno.EADDRINUSE else error.strerror
-        _end(RelayError(f"relay cannot serve on {address}: {reason}"), form)
 
 
 def _end(error: RelayError, form: str) -> NoReturn:
@@ -75,18 +69,42 @@ def _end(error: RelayError, form: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def _service(
-    path: Path, role: "Role", processes: int, logs: Sequence[str], *, reuse_port: bool
-) -> "Supervisor | Relay":
-    from relay.app import Relay  # noqa: PLC0415 - `--help` and the sandbox need none of it
-    from relay.supervisor import Supervisor  # noqa: PLC0415
+def _supervise(path: Path, role: "Role", processes: int, logs: Sequence[str]) -> None:
+    from relay.supervisor import AlreadySaid, Supervisor  # noqa: PLC0415 - and nothing of what its processes need
 
-    if processes > 1:
-        return Supervisor(path, dict(os.environ), role=role, count=processes, options=logs)
-    return Relay(path, dict(os.environ), role=role, reuse_port=reuse_port)
+    supervisor = Supervisor(path, dict(os.environ), role=role, count=processes, options=logs)
+    try:
+        asyncio.run(_serve(supervisor))
+    except AlreadySaid:
+        raise SystemExit(1) from None
+    except OSError as error:
+        raise _unavailable(supervisor.address, error) from None
 
 
-async def _serve(service: "Supervisor | Relay", *, alone: bool) -> None:
+def _serve_alone(path: Path, role: "Role", line: int | None) -> None:
+    """`line` leads to the supervisor, where there is one."""
+    with collecting_nothing():
+        from relay.app import Relay  # noqa: PLC0415 - `--help` and the supervisor need none of it
+        from relay.supervisor.inside import orders  # noqa: PLC0415
+
+    env = dict(os.environ)
+    if line is not None:
+        env |= orders(line, path, env)
+    service = Relay(path, env, role=role, reuse_port=line is not None)
+    try:
+        run_loop(_serve(service, alone=line is None))
+    except OSError as error:
+        server = service.config.server
+        raise _unavailable(f"{server.host}:{server.port}", error) from None
+
+
+def _unavailable(address: str, error: OSError) -> RelayError:
+    in_use = "it is taken; stop what listens there, or choose another port (server.port, RELAY_PORT)"
+    reason = in_use if error.errno == errno.EADDRINUSE else error.strerror
+    return RelayError(f"relay cannot serve on {address}: {reason}")
+
+
+async def _serve(service: "Supervisor | Relay", *, alone: bool = True) -> None:
     loop = asyncio.get_running_loop()
 
     def drain() -> None:

@@ -21,8 +21,9 @@ from relay.errors import EmbeddedRedisError, RelayError
 from relay.ingest import Ingest
 from relay.receiving.identity import EventIdentity
 from relay.store import Store
-from relay.store.admin import Admin, Quarantined
+from relay.store.admin import Admin
 from relay.store.embedded.server import running_url
+from relay.store.quarantine import Quarantined
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class StoreSession:
                 received_at=datetime.fromtimestamp(self.clock(), UTC),
                 default_event=source.event if source else "",
                 platform=source.platform if source else "",
+                raw=kept.body,
                 **EventIdentity.from_quarantine(kept.headers).ids(kept.body),
             )
         return await Ingest(self.store, lambda: self.config, CHANNELS).ingest(event)

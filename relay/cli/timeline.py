@@ -11,10 +11,10 @@ from relay.cli.options import which_one
 from relay.cli.session import StoreSession, with_store
 from relay.cli.timeline_page import show
 from relay.domain.runs import Alarms
-from relay.domain.spaces import Space
+from relay.domain.spaces import NOWHERE, Space
 from relay.errors import RelayError
-from relay.store.admin import Timeline
-from relay.store.queue import NOWHERE
+from relay.store.notes import Counted
+from relay.store.timelines import Timeline
 
 # What the store's scripts note of an operation, and what the values after it are called.
 NOTED = {
@@ -44,7 +44,7 @@ def explain_operation(
     """Print what is known of this operation or batch; leave with 1 if nothing is, or if no relay runs here, or if
     several have this id, and `space` does not say which.
 
-    `every` line, where otherwise those that repeat are counted.
+    `every` line that is kept, where otherwise those that repeat are counted.
     """
 
     async def work(session: StoreSession) -> None:
@@ -65,7 +65,11 @@ def explain_operation(
 
 
 def facts_of(timeline: Timeline) -> dict[str, Any]:
-    """The operation and its timeline as plain data. Times are ISO 8601 in UTC, delays seconds; '' is not stated."""
+    """The operation and its timeline as plain data. Times are ISO 8601 in UTC, delays seconds; '' is not stated.
+
+    A line that stands for several has their `count`, `until` when they came, and with a percentage (the highest)
+    the `lowest_percentage`.
+    """
     stated = {key.removeprefix("fact:"): value for key, value in timeline.facts.items() if key not in UNREAD}
     return {
         "subject": timeline.subject,
@@ -101,10 +105,14 @@ def _watched(facts: Mapping[str, str]) -> dict[str, Any] | None:
 
 def _timeline(log: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
     for number, (at, kind, *values) in enumerate(log):
+        counted = values.pop() if values and isinstance(values[-1], Counted) else None
         names = NOTED.get(kind, [f"value_{index}" for index in range(len(values))])
         line = {"at": _iso(at), "what": kind, **dict(zip(names, values, strict=False))}
         if line.get("percentage") == "":
             line["percentage"] = None
+        if counted:
+            line |= {"count": counted.times, "until": _iso(counted.until)}
+            line |= {"lowest_percentage": counted.lowest} if "percentage" in line else {}
         if kind == "failed":
             # One that becomes a dead letter in the same step has no next try. Time and destination alone would not
             # tell: it may be another address of the same destination.

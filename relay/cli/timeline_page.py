@@ -76,7 +76,7 @@ def show(facts: Mapping[str, Any], zone: str, *, every: bool) -> None:
         show_page(Text(f"\n{day}", "bold"))
         show_page(_table(shown, zone))
     if counted:
-        show_page(Text("\nWhat repeats is counted; --all shows each.", "dim"))
+        show_page(Text("\nWhat repeats is counted; --all shows each line that is kept.", "dim"))
 
 
 def sentence_of(line: Mapping[str, Any], zone: str = "") -> str:
@@ -95,8 +95,8 @@ def sentence_of(line: Mapping[str, Any], zone: str = "") -> str:
 
 
 def _event(line: Mapping[str, Any]) -> str:
-    percentage = line.get("percentage")
-    reached = line.get("percentages", "" if percentage is None else f"{percentage:g} %")
+    span = [line.get("lowest_percentage"), line.get("percentage")]
+    reached = " … ".join(f"{percentage:g} %" for percentage in dict.fromkeys(span) if percentage is not None)
     parts = (line.get("event"), line.get("status"), reached)
     return ", ".join(part for part in parts if part)
 
@@ -117,13 +117,18 @@ def _table(lines: Iterable[Line | Repeated], zone: str) -> Table:
         line = item.line if isinstance(item, Repeated) else item
         at, destination = _local(line, zone), line.get("destination")
         text = sentence_of(line, zone)
-        if isinstance(item, Repeated):
-            text = f"{len(item.lines)} × {text}, until {_local(item.lines[-1], zone):%H:%M:%S}"
+        if line.get("count", 1) > 1:
+            text = f"{line['count']} × {text}, until {_until(line, zone)}"
         sentence = Text(visible(text), COLOURS.get(line["what"], ""))
         marked = Text.assemble((visible(f"→ {destination}: "), "bold"), sentence) if destination else sentence
         rows.add_row("" if at == before else f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}", marked)
         before = at
     return rows
+
+
+def _until(line: Mapping[str, Any], zone: str) -> str:
+    first, last = (there(datetime.fromisoformat(line[time]), zone) for time in ("at", "until"))
+    return f"{last:%H:%M:%S}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M:%S}"
 
 
 def _local(line: Mapping[str, Any], zone: str) -> datetime:

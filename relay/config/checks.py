@@ -9,7 +9,7 @@ from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
 from relay.policy.presentation import KNOWN_EVENTS
 from relay.policy.recipients import KEYS
-from relay.policy.rules import fits
+from relay.policy.rules import known_events
 from relay.policy.watchdog import SOURCE
 from relay.receiving import sources
 from relay.rendering.translations import languages
@@ -104,7 +104,7 @@ def _check_rules(config: Config, document: Document) -> None:
         if names.setdefault(rule.name, index) != index:
             document.report(("rules", index, "name"), f"the name of rules[{names[rule.name]}]; give each its own")
         for position, pattern in enumerate(rule.events):
-            if any(fits(pattern, event) for event in KNOWN_EVENTS):
+            if known_events(pattern):
                 continue
             path = ("rules", index, "events", position)
             if "*" in pattern:  # it reaches known events only, so it would never hold

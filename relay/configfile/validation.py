@@ -59,7 +59,8 @@ EXPECTED: Mapping[str, str] = {
 class Section(BaseModel):
     """A part of the configuration: never changed once it is loaded, and no key unknown to us."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Whatever holds it builds its validator anew, as a part of its own: one by itself would hardly ever be used.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 # A lone text stands for a list of one.

@@ -11,7 +11,7 @@ from relay.domain.deliveries import Delivery, Limit
 from relay.errors import DeliveryError
 from relay.policy.retry import RetryPolicy, delay
 from relay.reasons import Dead
-from relay.store.queue import MAX_PAUSED, Pause
+from relay.store.settling import MAX_PAUSED, Pause
 
 Limits = tuple[Sequence[Limit], Sequence[Limit]]
 

@@ -29,4 +29,4 @@ def completed(kept: Event, other: Event) -> Event:
     operation = kept.operation
     if operation and other.operation:
         operation = replace(operation, name=operation.name or other.operation.name)
-    return replace(kept, operation=operation, document={**kept.document, **parts}, **parts)  # type: ignore[arg-type]
+    return replace(kept, operation=operation, document={**kept.document, **parts}, raw=b"", **parts)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ other field stays in `document`, where templates reach it under its own name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,14 @@ IMPLIED_STATUS = {
     "batch.started": "Initiated", "batch.operation.completed": "Running", "batch.completed": "Completed",
 }  # fmt: skip
 _GOES_ON = frozenset(("batch.operation.completed", *WATCH_EVENTS))  # they tell of something that is not over
+
+
+def _differs(part: object, values: Mapping[str, Any]) -> bool:
+    for name, value in values.items():
+        own = getattr(part, name)
+        if own is not value and own != value:
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,10 @@ class Operation:
     @property
     def terminal(self) -> bool:
         return self.status in TERMINAL
+
+    def changed(self, **values: Any) -> "Operation":
+        """As `Event.changed`."""
+        return replace(self, **values) if _differs(self, values) else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +115,11 @@ class Event:
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)
     spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.spaces)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
+    raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
+
+    def changed(self, **values: Any) -> "Event":
+        """With these values; itself where it has them, as most events of a run do."""
+        return replace(self, **values) if _differs(self, values) else self
 
     @property
     def about_batch(self) -> bool:

@@ -46,8 +46,7 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
     operation, restarts = event.operation, 0
     if operation:
         run, restarts = number_run(event, remembered)
-        operation = replace(
-            operation,
+        operation = operation.changed(
             type=operation.type or remembered.get("type", ""),
             name=operation.name or remembered.get("name", ""),
             priority=operation.priority or remembered.get("priority", ""),
@@ -55,8 +54,7 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
             retry=run,
         )
     whose = Space.of_event(event).filled(Space.of(remembered))
-    return replace(
-        event,
+    return event.changed(
         operation=operation,
         restarts=restarts,
         platform=whose.platform,

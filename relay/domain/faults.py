@@ -5,8 +5,6 @@ fails outside, because of Redis or after the event was made durable, stays as it
 """
 
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from relay.errors import HandlingFailed, RelayError
@@ -14,15 +12,20 @@ from relay.errors import HandlingFailed, RelayError
 HERE = Path(__file__).parents[1]
 
 
-@contextmanager
-def handling() -> Iterator[None]:
+class _Handling:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, RelayError):
+            raise HandlingFailed(type(error).__name__, own_line(error)) from error
+
+
+_HANDLING = _Handling()  # it holds nothing: one is enough for all
+
+
+def handling() -> _Handling:
     """What nobody expected in here becomes HandlingFailed; relay's own errors pass."""
-    try:
-        yield
-    except RelayError:
-        raise
-    except Exception as error:
-        raise HandlingFailed(type(error).__name__, own_line(error)) from error
+    return _HANDLING
 
 
 def own_line(error: BaseException) -> str:

@@ -11,13 +11,14 @@ from relay.domain.json_access import mapping
 # Where documents count what is done: an integer in one of these objects, or one of these fields of the operation.
 COUNTING = ("progress", "execution")
 COUNTS = ("processedRecords", "recordsProcessed", "totalRecords")
+_encoded = json.JSONEncoder(ensure_ascii=False).encode  # made once
 
 
 def fingerprint(event: Event) -> str:
     """What happened, as text: equal facts count once."""
     whose = event.subject if event.about_batch else event.own_id  # a retry's facts are its own
     space = [event.space(whose)] if event.space(whose) else []
-    return json.dumps([whose, event.name, event.status, _detail(event), event.retry, *space], ensure_ascii=False)
+    return _encoded([whose, event.name, event.status, _detail(event), event.retry, *space])
 
 
 def _detail(event: Event) -> Any:

@@ -5,13 +5,13 @@ What states less than all three means the only operation that it can mean; where
 
 import json
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from relay.domain.events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(NamedTuple):
     """A platform, tenant and project, each as far as it is stated."""
 
     platform: str = ""
@@ -31,17 +31,15 @@ class Space:
         return cls(*json.loads(text))
 
     def dump(self) -> str:
-        return json.dumps(astuple(self), ensure_ascii=False, separators=(",", ":"))
+        return _dumped(self)
 
     def may_be(self, other: "Space") -> bool:
         """Whether nothing that both state differs."""
-        return all(
-            not own or not theirs or own == theirs for own, theirs in zip(*map(astuple, (self, other)), strict=True)
-        )
+        return all(not own or not theirs or own == theirs for own, theirs in zip(self, other, strict=True))
 
     def filled(self, other: "Space") -> "Space":
         """With what the other states where this one is silent."""
-        return Space(*(own or theirs for own, theirs in zip(*map(astuple, (self, other)), strict=True)))
+        return Space(self.platform or other.platform, self.tenant or other.tenant, self.project or other.project)
 
     def __str__(self) -> str:
         """As the options of a command say it."""
@@ -49,6 +47,14 @@ class Space:
         return " ".join(f"--{name} {value}" for name, value in stated.items() if value) or "no tenant or project stated"
 
 
+NOWHERE = Space()  # nothing is said of whose an id is
+
+
 def placed(event: Event, spaces: Mapping[str, str]) -> Event:
     """The event with the name spaces of its ids, as the store keeps them: '' for the first that used an id."""
-    return replace(event, spaces={**event.spaces, **{id_: space for id_, space in spaces.items() if space}})
+    return event.changed(spaces={**event.spaces, **{id_: space for id_, space in spaces.items() if space}})
+
+
+@lru_cache(maxsize=1024)  # there are few, and each is in many events
+def _dumped(space: Space) -> str:
+    return json.dumps(space, ensure_ascii=False, separators=(",", ":"))

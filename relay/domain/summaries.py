@@ -14,7 +14,6 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from relay.domain.events import PRIORITIES, TERMINAL, Document, Event
-from relay.domain.facts import merge_documents
 from relay.domain.json_access import finite, mapping, rows
 
 Entry = Mapping[str, Any]
@@ -31,12 +30,13 @@ _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
 
 def summarize(event: Event) -> dict[str, Any]:
     """What this event alone says of its operation or batch."""
-    facts = _of_batch(event) if event.about_batch else _of_operation(event)
-    watched = event.document.get("stalled")
-    rule = watched.get("rule") if isinstance(watched, Mapping) else None
-    if event.name in ("operation.stalled", "operation.recovered") or event.terminal:
-        facts["rule"] = str(rule or "") if not event.terminal else ""
-    facts |= {"id": event.subject, "status": event.status, "at": event.occurred_at.isoformat(), "retry": event.retry}
+    facts, status = _of_batch(event) if event.about_batch else _of_operation(event), event.status
+    terminal = status in TERMINAL
+    if terminal or event.name in ("operation.stalled", "operation.recovered"):
+        watched = event.document.get("stalled")
+        rule = watched.get("rule") if isinstance(watched, Mapping) else None
+        facts["rule"] = str(rule or "") if not terminal else ""
+    facts |= {"id": event.subject, "status": status, "at": event.occurred_at.isoformat(), "retry": event.retry}
     entry = {key: _text(value, LENGTHS[key]) if key in LENGTHS else value for key, value in facts.items()}
     return {key: value for key, value in entry.items() if value not in ("", None) or key in ("rule", "status")}
 
@@ -129,10 +129,10 @@ def digest_baseline(document: Document) -> dict[str, Any]:
 
 
 def _of_operation(event: Event) -> dict[str, Any]:
-    operation, document = event.operation, merge_documents([event])
-    results = mapping(document.get("results"))
+    operation = event.operation
+    document = operation.document if operation else {}
+    results, error = event.results, event.error
     summary = mapping(results.get("summary"))
-    error = document.get("error")
     return {
         "name": operation.name if operation else "",
         "type": operation.type if operation else "",
@@ -141,8 +141,8 @@ def _of_operation(event: Event) -> dict[str, Any]:
         "started": _started(document, mapping(document.get("progress"))),
         "duration": _number(results, "totalDuration", "duration") if event.terminal else None,
         "percentage": event.percentage,
-        "phase": event.phase_name or mapping(error).get("phase"),
-        "error": (error if isinstance(error, str) else mapping(error).get("message")) if event.terminal else "",
+        "phase": event.phase_name or error.get("phase"),
+        "error": error.get("message") if event.terminal else "",
         "variants": _number(summary, "processVariants"),
         "anomalies": _number(summary, "anomaliesDetected"),
         "records": _number(summary, *_RECORDS),
@@ -227,7 +227,7 @@ def _number(document: Document, *keys: str) -> float | None:
 def _text(value: object, most: int) -> str:
     """One line of at most so many characters that Redis can keep."""
     line = " ".join(value.split()) if isinstance(value, str) else ""
-    return line.encode("utf-8", "replace").decode()[:most]
+    return (line if line.isascii() else line.encode("utf-8", "replace").decode())[:most]
 
 
 def _moment(value: object) -> datetime | None:

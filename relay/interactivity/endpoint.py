@@ -92,7 +92,7 @@ class Interactions:
             raise HttpProblem(404, "There are no buttons: channels.slack.interactivity is off.")
         until = asyncio.get_running_loop().time() + WITHIN
         body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
-        self._verify(SignedRequest(body, request_body.headers(request), None), secret)
+        self._verify(SignedRequest(body, request_body.Headers(request), None), secret)
         if wait := self._limiter.wait(PATH, LIMIT, self._clock()):
             raise HttpProblem(429, "Too many presses.", headers={"Retry-After": f"{wait:.0f}"})
         payload = _payload(body)

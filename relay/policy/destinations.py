@@ -80,9 +80,13 @@ class QuietHours(Section):
             raise ValueError("from and to are the same on every day, so nothing would ever be told")
         return self
 
+    @property
+    def clock(self) -> Quiet:
+        return Quiet(self.begin, self.end, self.days)
+
     def now(self, moment: float, zone: str) -> Window | None:
         """The quiet hours that this moment (seconds since the epoch) is in."""
-        return quiet(moment, Quiet(self.begin, self.end, self.days), zone)
+        return quiet(moment, self.clock, zone)
 
     def lets_pass(self, event: Event) -> bool:
         member = event.name == "batch.operation.completed" and event.operation

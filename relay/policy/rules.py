@@ -1,11 +1,13 @@
 """Which destinations an event reaches, and why, and why not. Pure.
 
-All rules contribute. Every condition is traced with what it accepts and what the event states, so the answer to
-"why did nobody hear of it?" is the decision itself and not a second account of it.
+All rules contribute. Here every condition is traced with what it accepts and what the event states, so the answer to
+"why did nobody hear of it?" is a decision itself and not a second account of it. For what is received, where nobody
+asks why, `relay.policy.matching` asks all rules at once; a test holds the two together.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -14,9 +16,7 @@ from pydantic.alias_generators import to_camel
 from relay.configfile.validation import Duration, Section, Texts, known_name, one_or_more, spelled
 from relay.domain.deliveries import Gate
 from relay.domain.events import PRIORITIES, STATUSES, Event
-from relay.policy.presentation import (
-    KNOWN_EVENTS,
-)
+from relay.policy.presentation import KNOWN_EVENTS
 
 MATCHED_STATUSES = (*dict.fromkeys((*STATUSES, "Stalled")),)  # what a platform says, and what relay finds by itself
 
@@ -47,8 +47,9 @@ class Rule(Section):
     @property
     def gate(self) -> Gate | None:
         """What progress must do to pass; None if all of it passes."""
-        gate = Gate(self.min_progress_increment, self.min_interval)
-        return gate if gate != Gate() else None
+        if not (self.min_progress_increment or self.min_interval):
+            return None
+        return Gate(self.min_progress_increment, self.min_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +107,22 @@ STATED: Mapping[str, Callable[[Event], str]] = {
 def decide(event: Event, rules: Iterable[Rule]) -> Decision:
     """Who hears of this event. Its gates hold for progress only, and it is the store that asks them."""
     traces: list[Trace] = []
-    reasons: dict[str, list[Rule]] = {}
+    matching: list[Rule] = []
     for rule in rules:
         trace = Trace(rule.name, tuple(_conditions(event, rule)), rule.notify)
         traces.append(trace)
-        for destination in dict.fromkeys(rule.notify) if trace.matches else ():
+        if trace.matches:
+            matching.append(rule)
+    return Decision(event, tuple(traces), reached_by(event, matching))
+
+
+def reached_by(event: Event, matching: Iterable[Rule]) -> tuple[Reached, ...]:
+    """Where these rules lead, all of which the event matches."""
+    reasons: dict[str, list[Rule]] = {}
+    for rule in matching:
+        for destination in dict.fromkeys(rule.notify):
             reasons.setdefault(destination, []).append(rule)
-    reached = tuple(_reached(event, destination, because) for destination, because in reasons.items())
-    return Decision(event, tuple(traces), reached)
+    return tuple(_reached(event, destination, because) for destination, because in reasons.items())
 
 
 def fits(pattern: str, event: str) -> bool:
@@ -135,6 +144,12 @@ def fits(pattern: str, event: str) -> bool:
             return False
         position = start + len(part)
     return True
+
+
+@lru_cache(maxsize=1024)  # a large configuration repeats a few patterns
+def known_events(pattern: str) -> tuple[str, ...]:
+    """The events that relay knows and this pattern fits."""
+    return tuple(name for name in sorted(KNOWN_EVENTS) if fits(pattern, name))
 
 
 def _conditions(event: Event, rule: Rule) -> Iterable[Condition]:

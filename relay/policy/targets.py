@@ -3,37 +3,21 @@
 Rules and the operation's own requests first give recipients; one pass then makes their targets.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits, Live, Presentation, Target
+from relay.domain.deliveries import Digest, Each, Gate, Live, Presentation, Target, Window
 from relay.domain.events import Event
-from relay.policy.destinations import Channels, Destination, DestinationOptions, modes_at, quiet_at, zone_at
+from relay.policy.destinations import Channels, Destination, modes_at
 from relay.policy.presentation import OUTCOME_EVENTS, presentation_for, reply_in_batch_thread
-from relay.policy.recipients import BY, NAME, DynamicDestinations, RequestedRecipients, requested_recipients
-from relay.policy.retry import RetryPolicy
+from relay.policy.recipients import BY, NAME, RequestedRecipients, requested_recipients
 from relay.policy.rules import Decision, Reached
-from relay.policy.schedules import windows
+from relay.policy.serving import Configuration, Service, Serving
 from relay.reasons import Held
 
 UPDATE_ONLY = Presentation(new_message=False)
 _FREQUENT = frozenset({"operation.progress", "operation.phase.completed"})  # would repeat a denial too often
-
-
-class Configuration(Protocol):
-    """The part of `relay.config.Config` that decides over targets."""
-
-    @property
-    def channels(self) -> Mapping[str, Any]: ...
-    @property
-    def destinations(self) -> Mapping[str, Destination]: ...
-    @property
-    def dynamic_destinations(self) -> DynamicDestinations | None: ...
-    @property
-    def destination_defaults(self) -> DestinationOptions: ...
-    @property
-    def retry(self) -> RetryPolicy: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +35,39 @@ class Targets:
     def __init__(self, config: Configuration, channels: Channels) -> None:
         self._config = config
         self._channels = channels
+        self._serving = Serving(config, channels)
+        self._live: dict[tuple[str, str], Destination] | None = None  # by channel and address
 
     def of(self, decision: Decision) -> tuple[Target, ...]:
         """Everyone who should hear of the event, and whom its operation asks for in vain, which is counted."""
-        requested = self.requested(decision.event)
-        recipients = self.recipients(decision, requested)
-        reached = [target for recipient in recipients for target in self.at(recipient, decision.event)]
-        return (*reached, *self._denied(decision.event, requested))
+        return self.reached(decision.event, decision.reached)
+
+    def reached(self, event: Event, reached: tuple[Reached, ...]) -> tuple[Target, ...]:
+        """The same, of those whom the rules reach."""
+        if self._config.dynamic_destinations is None:  # nothing is granted, and nothing that is denied is counted
+            return tuple(target for recipient in self._by_rule(reached) for target in self.at(recipient, event))
+        requested = self.requested(event)
+        recipients = self._recipients(reached, requested)
+        targets = [target for recipient in recipients for target in self.at(recipient, event)]
+        return (*targets, *self._denied(event, requested))
+
+    def stretch(self, now: float) -> Window:
+        """How long around this moment targets stay as they are."""
+        return self._serving.stretch(now)
 
     def for_digest(self, destination: Destination) -> tuple[Target, ...]:
         """The addresses of a digest, without an event that would reach them."""
-        channel, how = destination.channel, Digest(zone_at(destination, self._config.destination_defaults))
+        service = self._serving.of(destination)
         return tuple(
             Target(
                 destination.name,
-                channel,
+                destination.channel,
                 address,
-                limits=replace(self._limits(channel, address), edit=()),
-                how=how,
-                options=self._delivery_options(destination),
+                limits=replace(limits, edit=()),
+                how=Digest(service.zone),
+                options=service.options,
             )
-            for address in destination.addresses
+            for address, limits in service.addresses
         )
 
     def requested(self, event: Event) -> RequestedRecipients:
@@ -81,29 +77,34 @@ class Targets:
 
     def recipients(self, decision: Decision, requested: RequestedRecipients) -> tuple[Recipient, ...]:
         """By the rules in their order, then by request what they do not reach yet."""
-        by_rule = [Recipient(self._config.destinations[reached.destination], reached) for reached in decision.reached]
-        return (*by_rule, *self._by_request(by_rule, requested))
+        return self._recipients(decision.reached, requested)
 
     def at(self, recipient: Recipient, event: Event) -> tuple[Target, ...]:
         """A target for each address of the recipient."""
         destination = recipient.destination
+        service = self._serving.of(destination)
         hold_reason = _hold_reason(event, recipient, self._channels[destination.channel])
-        presentation, how = _presentation(event, recipient), self._how(event, recipient)
-        options = self._delivery_options(destination)
-        cap = self._new_message_cap(destination.channel) if isinstance(how, Live) else None
+        presentation, how = _presentation(event, recipient), _how(event, recipient, service)
         return tuple(
             Target(
                 destination.name,
                 destination.channel,
                 address,
                 presentation=presentation,
-                limits=replace(self._limits(destination.channel, address), new_message_cap=cap),
+                limits=limits,
                 hold_reason=hold_reason,
                 how=how,
-                options=options,
+                options=service.options,
             )
-            for address in destination.addresses
+            for address, limits in service.addresses
         )
+
+    def _recipients(self, reached: tuple[Reached, ...], requested: RequestedRecipients) -> tuple[Recipient, ...]:
+        by_rule = self._by_rule(reached)
+        return (*by_rule, *self._by_request(by_rule, requested))
+
+    def _by_rule(self, decision: tuple[Reached, ...]) -> list[Recipient]:
+        return [Recipient(self._config.destinations[reached.destination], reached) for reached in decision]
 
     def _by_request(self, by_rule: Iterable[Recipient], requested: RequestedRecipients) -> Iterator[Recipient]:
         """What a rule reaches is not reached twice; its live message alone is updated by a request as well."""
@@ -123,9 +124,13 @@ class Targets:
 
     def _requested_destination(self, channel: str, address: str) -> Destination:
         """A live conversation that has a name keeps it: else one operation would have two messages there."""
-        for destination in self._config.destinations.values():
-            if destination.channel == channel and destination.mode == "live" and address in destination.addresses:
-                return destination.model_copy(update={"addresses": (address,)})
+        if self._live is None:
+            self._live = {}
+            for destination in self._config.destinations.values():
+                for named in destination.addresses if destination.mode == "live" else ():
+                    self._live.setdefault((destination.channel, named), destination)
+        if live := self._live.get((channel, address)):
+            return live.model_copy(update={"addresses": (address,)})
         mode = modes_at(self._channels[channel], self._config.channels[channel], address)[0]
         return Destination(name=NAME, channel=channel, addresses=(address,), mode=mode)
 
@@ -134,51 +139,32 @@ class Targets:
             for denied in requested.denied:
                 yield Target(NAME, denied.channel, denied.address, hold_reason=Held.NOT_ALLOWED)
 
-    def _how(self, event: Event, recipient: Recipient) -> Each | Live | Digest:
-        destination, defaults, gates = recipient.destination, self._config.destination_defaults, recipient.reached.gates
-        now = event.received_at.timestamp()
-        if destination.mode == "digest":
-            zone = zone_at(destination, defaults)
-            return Digest(zone, windows(now, destination.at, destination.days, zone))
-        hours = destination.quiet_hours or defaults.quiet_hours
-        quiet_window, bypass = quiet_at(destination, defaults, now), bool(hours and hours.lets_pass(event))
-        if destination.mode != "live":
-            return Each(gates, quiet_window, bypass)
-        live = destination.live
-        return Live(
-            _widened(gates, live.min_step),
-            quiet_window,
-            bypass,
-            post_after=live.post_after,
-            min_interval=live.batch_interval if event.about_batch else live.min_interval,
-            update_only=recipient.update_only,
-        )
-
-    def _delivery_options(self, destination: Destination) -> DeliveryOptions:
-        defaults = self._config.destination_defaults
-        return DeliveryOptions(
-            destination.language or defaults.language or "",
-            zone_at(destination, defaults),
-            destination.mention,
-            (destination.retry or self._config.retry).model_dump(),
-        )
-
-    def _limits(self, channel: str, address: str) -> Limits:
-        settings = self._config.channels.get(channel)
-        own = getattr(settings, "own_credential", None)
-        new, edit = self._channels[channel].limits(address, settings)
-        return Limits.of(new, edit, own_credential=bool(own and own(address)))
-
-    def _new_message_cap(self, channel: str) -> tuple[int, float] | None:
-        cap = getattr(self._config.channels.get(channel), "new_message_limit", None)
-        return (cap.count, cap.per) if cap else None
-
 
 def _presentation(event: Event, recipient: Recipient) -> Presentation:
     if recipient.update_only:
         return UPDATE_ONLY
     presentation = presentation_for(event, low_wanted=recipient.reached.low_wanted)
-    return replace(presentation, batch_reply=reply_in_batch_thread(event))
+    return replace(presentation, batch_reply=True) if reply_in_batch_thread(event) else presentation
+
+
+def _how(event: Event, recipient: Recipient, service: Service) -> Each | Live | Digest:
+    destination, gates = recipient.destination, recipient.reached.gates
+    now = event.received_at.timestamp()
+    if service.digest:
+        return Digest(service.zone, service.digest.at(now)[0])
+    quiet_window, _ = service.quiet.at(now)
+    bypass = bool(service.hours and service.hours.lets_pass(event))
+    if destination.mode != "live":
+        return Each(gates, quiet_window, bypass)
+    live = destination.live
+    return Live(
+        _widened(gates, live.min_step),
+        quiet_window,
+        bypass,
+        post_after=live.post_after,
+        min_interval=live.batch_interval if event.about_batch else live.min_interval,
+        update_only=recipient.update_only,
+    )
 
 
 def _widened(gates: tuple[Gate, ...], min_step: float) -> tuple[Gate, ...]:

@@ -1,8 +1,12 @@
-"""One connection of the HTTP server: aiohttp's, with a deadline for headers, a limit, and an orderly end."""
+"""One connection of the HTTP server: aiohttp's, with a deadline for headers, a limit, and an orderly end.
+
+Deadlines are looked at together, in sweeps: a timer for each request would cost more than its headers.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, cast
 
 import structlog
@@ -32,18 +36,29 @@ class Guard:
     def quiet(self) -> bool:
         return not self.connections and not self.answering
 
+    async def sweep(self) -> None:
+        """Until it is cancelled: give up who is late, at the latest a tenth of its time, or a second, after that."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(min(1.0, self.header_timeout / 10))
+            late = clock() - self.header_timeout
+            for connection in [*self.connections]:
+                if connection.waiting_since < late:
+                    connection.give_up()
+
 
 class GuardedConnection(web.RequestHandler):
     """One connection. Its deadline runs from the first byte of a request, or from connecting, to the last header."""
 
-    __slots__ = ("_answering", "_asking", "_deadline", "_guard")
+    __slots__ = ("_answering", "_asking", "_clock", "_guard", "waiting_since")
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._guard = guard
         self._asking = False  # a part of a request's headers is there
         self._answering = False
-        self._deadline: asyncio.TimerHandle | None = None
+        self._clock = self._loop.time
+        self.waiting_since = inf  # for headers; on the loop's clock
 
     @property
     def leaving(self) -> bool:
@@ -56,25 +71,24 @@ class GuardedConnection(web.RequestHandler):
             cast("asyncio.Transport", transport).abort()  # uvloop's own is no subclass
             return
         super().connection_made(transport)
-        self._expect_headers()
+        self.waiting_since = self._clock()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._guard.connections.discard(self)
         self._guard.changed.set()
-        self._relax()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._asking = not self._answering
-        if self._deadline is None and self._asking:
-            self._expect_headers()
+        if self._asking and self.waiting_since == inf:
+            self.waiting_since = self._clock()
         super().data_received(data)
 
     def begin(self) -> None:
         """The headers are complete; from here the handler watches the time."""
         self._asking, self._answering = False, True
         self._guard.answering += 1
-        self._relax()
+        self.waiting_since = inf
 
     def end(self) -> None:
         """The answer is made; nothing is awaited until it is on its way."""
@@ -94,16 +108,8 @@ class GuardedConnection(web.RequestHandler):
             return problem(400, "This is not a valid HTTP/1.1 request.", close=True)
         return problem(503, UNEXPECTED, close=True)
 
-    def _expect_headers(self) -> None:
-        self._deadline = asyncio.get_running_loop().call_later(self._guard.header_timeout, self._give_up)
-
-    def _relax(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _give_up(self) -> None:
-        self._deadline = None
+    def give_up(self) -> None:
+        self.waiting_since = inf
         if self.transport is not None:
             self._guard.lines.warning(log, "connection.too_slow", seconds=self._guard.header_timeout)
             self.transport.abort()

@@ -2,12 +2,15 @@
 
 Nothing in a body is read, logged or counted before its signature is found genuine, and 2xx is said only after the
 event and its deliveries are durable. Every other answer is a problem document (`relay.receiving.problems`).
+
+What depends on the configuration alone is made when it is read (`_Entrance`).
 """
 
+import json
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from aiohttp import hdrs, web
@@ -20,13 +23,15 @@ from relay.domain.parsing import parse
 from relay.domain.strict_json import decode
 from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
-from relay.receiving import handshakes, openapi, request_body
+from relay.receiving import handshakes, request_body
+from relay.receiving.answers import answer, label
 from relay.receiving.identity import EventIdentity
-from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering
+from relay.receiving.probes import Probes, Readiness
+from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.schemes import SCHEMES, SignedRequest
 from relay.receiving.signatures import verify
-from relay.receiving.sources import RateLimit, Signature, Source
+from relay.receiving.sources import RateLimit, Source
 
 OUTCOMES: Mapping[int, str] = {
     400: "malformed", 401: "unsigned", 404: "unknown_source", 405: "wrong_method", 408: "too_slow", 413: "too_large",
@@ -34,29 +39,28 @@ OUTCOMES: Mapping[int, str] = {
 }  # fmt: skip
 UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
 NOT_DURABLE = "The event could not be made durable. Send it again: it is told once."
-ROOT = """\
-This is relay, the webhook target for long-running operations: it tells people in Slack and by e-mail what happens to \
-them. Events are sent with POST to /webhooks/{source}; /healthz and /readyz say how it is.
-"""
 NOT_HANDLED = (
     "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
     "Sending it again does not help."
 )
+WEBHOOKS = "/webhooks/"
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """Whether events can be accepted and delivered; `checks` says of each part what is the matter, or "ok"."""
+class _Entrance:
+    """A source as it is configured now, with the bytes of its secrets and its counters."""
 
-    ready: bool
-    checks: Mapping[str, str]
+    def __init__(self, name: str, source: Source) -> None:
+        self.name, self.source = name, source
+        self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
+        self.count = metrics.Prepared(metrics.events, name)
+        self.verified = metrics.Prepared(metrics.signatures_verified, name)
 
 
 class Receiver:
-    """The addresses that senders and probes see. Set `sources` to reload them, `stopping` to be asked no more.
+    """The addresses that senders and probes see. Set `sources` to reload them, `probes.stopping` to be asked no more.
 
     ingest      makes an event durable with its deliveries; raises StoreUnavailable, and HandlingFailed
     quarantine  keeps (source, body, headers, reason) of a genuine request that is no event, or with `fault` of one
@@ -80,93 +84,95 @@ class Receiver:
         public_url: str = "",
         outage: Outage | None = None,
     ) -> None:
+        self._entrances: Mapping[str, _Entrance] = {}
         self.sources = sources
-        self.stopping = False
+        self.probes = Probes(readiness, registry, public_url)
         self._ingest = ingest
         self._quarantine = quarantine
-        self._readiness = readiness
         self._clock = clock
         self._max_body = max_body
         self._body_timeout = body_timeout
-        self._registry = registry
-        self._public_url = public_url
         self._limiter = RateLimiter()
         self._lines = RateLimitedLog(clock)
+        self._answering: Any = answering()  # it asks nothing of a request
         self._outage = outage or Outage(clock)
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        return {name: entrance.source for name, entrance in self._entrances.items()}
+
+    @sources.setter
+    def sources(self, sources: Mapping[str, Source]) -> None:
+        self._entrances = {name: _Entrance(name, source) for name, source in sources.items()}
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.route("*", "/webhooks/{source}", self.receive, expect_handler=request_body.expect_later),
-            web.get("/", self.root),
-            web.get("/healthz", self.healthz),
-            web.get("/readyz", self.readyz),
-            web.get("/metrics", self.metrics),
-            web.get("/openapi.json", self.openapi),
+            web.route("*", f"{WEBHOOKS}{{source}}", self._routed, expect_handler=request_body.expect_later),
+            *self.probes.routes(),
         ]
 
-    async def receive(self, request: web.Request) -> web.Response:
+    def takes(self, method: str, path: str) -> bool:
+        """Whether a request is to one of the sources, spelled plainly, so that it may be given to `receive` itself."""
+        return method == hdrs.METH_POST and path.startswith(WEBHOOKS) and _name_in(path) in self._entrances
+
+    async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request that it `takes`: as the application would, which is left out.
+
+        An event costs a tenth of what the ways through aiohttp's application, its middlewares and its answers cost.
+        """
+        return label(await self._answering(request, self._received))
+
+    async def _received(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await self._receive(request, _name_in(request.path_qs))
+
+    async def _routed(self, request: web.Request) -> web.StreamResponse:
+        return await self._receive(request, request.match_info["source"])
+
+    async def _receive(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
         """One event in. The order of the steps is part of the promise: see the module's docstring."""
-        name = request.match_info["source"]
-        label = name if name in self.sources else ""  # what a stranger made up is no label, and not logged
-        if request.method == hdrs.METH_OPTIONS and label and (permission := self._permission(request, name)):
+        entrance = self._entrances.get(name)
+        if request.method == hdrs.METH_OPTIONS and entrance and (permission := _permission(request, entrance)):
             return web.Response(headers=permission)
         try:
-            signed, source = await self._verified(request, name)
+            signed, entrance = await self._verified(request, entrance)
             if challenge := handshakes.challenge(signed):
-                metrics.events.labels(label, "challenge").inc()
+                entrance.count("challenge")
                 return web.json_response({"challenge": challenge}, headers={handshakes.HEADER: challenge})
-            event, accepted = await self._ingested(signed, name, source)
+            event, accepted = await self._ingested(signed, entrance)
         except HttpProblem as refusal:
-            reason = str(refusal.__cause__ or "") or str(refusal)
-            fault = isinstance(refusal.__cause__, HandlingFailed)
-            metrics.events.labels(label, "fault" if fault else OUTCOMES[refusal.status]).inc()
-            key = f"{label} {refusal.status}"
-            if isinstance(refusal.__cause__, StoreUnavailable) and not isinstance(refusal.__cause__, NoRoom):
-                self._outage.failed(reason)
-            else:
-                self._lines.warning(log, "event.refused", key, source=label, status=refusal.status, reason=reason)
+            self._refused(refusal, entrance.name if entrance else "")  # what a stranger made up is not logged
             raise
-        metrics.events.labels(label, accepted.status).inc()
-        answer: dict[str, object] = {"status": accepted.status, "eventId": event.id or None}
-        if accepted.status != "accepted":
-            return web.json_response(answer)
-        return web.json_response(answer | {"deliveries": accepted.deliveries}, status=202)
+        entrance.count(accepted.status)
+        deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
+        body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
+        return answer(request, 202 if accepted.status == "accepted" else 200, body.encode())
 
-    async def root(self, _request: web.Request) -> web.Response:
-        return web.Response(text=ROOT)
+    def _refused(self, refusal: HttpProblem, source: str) -> None:
+        reason = str(refusal.__cause__ or "") or str(refusal)
+        fault = isinstance(refusal.__cause__, HandlingFailed)
+        metrics.events.labels(source, "fault" if fault else OUTCOMES[refusal.status]).inc()
+        if isinstance(refusal.__cause__, StoreUnavailable) and not isinstance(refusal.__cause__, NoRoom):
+            self._outage.failed(reason)
+        else:
+            key = f"{source} {refusal.status}"
+            self._lines.warning(log, "event.refused", key, source=source, status=refusal.status, reason=reason)
 
-    async def healthz(self, _request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
-
-    async def readyz(self, _request: web.Request) -> web.Response:
-        stopping = Readiness(ready=False, checks={"server": "stopping"})
-        readiness = stopping if self.stopping else await self._readiness()
-        answer = {"ready": readiness.ready, "checks": dict(readiness.checks)}
-        return web.json_response(answer, status=200 if readiness.ready else 503)
-
-    async def metrics(self, _request: web.Request) -> web.Response:
-        headers = {"Content-Type": metrics.CONTENT_TYPE_LATEST}
-        return web.Response(body=metrics.exposition(self._registry), headers=headers)
-
-    async def openapi(self, request: web.Request) -> web.Response:
-        served = [resource.canonical for resource in request.app.router.resources()]
-        return web.json_response(openapi.document(served, self._public_url))
-
-    async def _verified(self, request: web.Request, name: str) -> tuple[SignedRequest, Source]:
-        """The request, once it is known to be genuine and may be read, and its source as it was then."""
-        source = self.sources.get(name)
-        if source is None:
+    async def _verified(self, request: web.BaseRequest, entrance: _Entrance | None) -> tuple[SignedRequest, _Entrance]:
+        """The request, once it is known to be genuine and may be read, and what it came by."""
+        if entrance is None:
             raise HttpProblem(404, "No source has this name.")
         if request.method != hdrs.METH_POST:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
         _expect_plain_json(request)
         body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
-        signed = SignedRequest(body, request_body.headers(request), _query_token(request))
-        self._verify(signed, name, source.signature)
-        self._admit(name, source.rate_limit)
-        return signed, source
+        signed = SignedRequest(body, request_body.Headers(request), _query_token(request))
+        self._verify(signed, entrance)
+        if entrance.source.rate_limit:
+            self._admit(entrance.name, entrance.source.rate_limit)
+        return signed, entrance
 
-    async def _ingested(self, signed: SignedRequest, name: str, source: Source) -> tuple[Event, Accepted]:
+    async def _ingested(self, signed: SignedRequest, entrance: _Entrance) -> tuple[Event, Accepted]:
+        name, source = entrance.name, entrance.source
         try:
             identity = EventIdentity.of(source.signature.scheme, signed)
         except ValueError as error:
@@ -186,30 +192,25 @@ class Receiver:
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
 
-    def _permission(self, request: web.Request, name: str) -> Mapping[str, str]:
-        origin = request.headers.get("WebHook-Request-Origin", "")
-        return handshakes.permission(origin, self.sources[name].rate_limit)
-
-    def _verify(self, signed: SignedRequest, name: str, signature: Signature) -> None:
-        secrets = {key: secret.get_secret_value().encode() for key, secret in signature.secrets.items()}
+    def _verify(self, signed: SignedRequest, entrance: _Entrance) -> None:
+        signature = entrance.source.signature
         try:
             key = verify(
                 signature.scheme,
                 signed,
-                secrets,
+                entrance.secrets,
                 header=signature.header or None,
                 tolerance=signature.tolerance,
                 now=self._clock(),
             )
         except InvalidSignature as error:
-            metrics.signatures_refused.labels(name).inc()
+            metrics.signatures_refused.labels(entrance.name).inc()
             challenge = {"WWW-Authenticate": SCHEMES[signature.scheme].challenge}
             raise HttpProblem(401, UNSIGNED, headers=challenge) from error
-        metrics.signatures_verified.labels(name, key).inc()
+        entrance.verified(key)
 
-    def _admit(self, name: str, limit: RateLimit | None) -> None:
-        wait = self._limiter.wait(name, limit, self._clock()) if limit else 0.0
-        if limit and wait:
+    def _admit(self, name: str, limit: RateLimit) -> None:
+        if wait := self._limiter.wait(name, limit, self._clock()):
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
 
@@ -220,7 +221,7 @@ class Receiver:
                 document = decode(signed.body)
                 ids = identity.ids(signed.body)
                 return parse(document, source=name, received_at=now, default_event=source.event,
-                             platform=source.platform, **ids)  # fmt: skip
+                             platform=source.platform, raw=signed.body, **ids)  # fmt: skip
         except NotJson as error:
             raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
 
@@ -242,21 +243,30 @@ def make_app(receiver: Receiver) -> web.Application:
 
 
 async def _label(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers[hdrs.SERVER] = HEADERS["Server"]  # aiohttp would tell its version, and Python's
-    for header, value in HEADERS.items():
-        response.headers.setdefault(header, value)
+    label(response)
 
 
-def _expect_plain_json(request: web.Request) -> None:
+def _name_in(path: str) -> str:
+    """The source that a path names, which begins with WEBHOOKS; none of which has a `%` or a `/` in its name."""
+    return path[len(WEBHOOKS) :].partition("?")[0]
+
+
+def _permission(request: web.BaseRequest, entrance: _Entrance) -> Mapping[str, str]:
+    return handshakes.permission(request.headers.get("WebHook-Request-Origin", ""), entrance.source.rate_limit)
+
+
+def _expect_plain_json(request: web.BaseRequest) -> None:
     """Compressed bodies are refused unread, so there is nothing to explode. No content type means JSON."""
-    encodings = [value.strip().lower() for value in request.headers.getall(hdrs.CONTENT_ENCODING, [])]
-    if any(encoding not in ("", "identity") for encoding in encodings):
-        raise HttpProblem(415, "Send the body without a content encoding.")
-    media = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    headers = request.headers
+    if hdrs.CONTENT_ENCODING in headers:
+        encodings = {value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING)}
+        if encodings - {"", "identity"}:
+            raise HttpProblem(415, "Send the body without a content encoding.")
+    media = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
         raise HttpProblem(415, "Send the body as application/json.")
 
 
-def _query_token(request: web.Request) -> str | None:
-    tokens = request.query.getall("token", [])
+def _query_token(request: web.BaseRequest) -> str | None:
+    tokens = request.query.getall("token", []) if request.rel_url.raw_query_string else ()
     return tokens[0] if len(tokens) == 1 else None

@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawRequestMessage
 
 from relay.receiving.connection import Guard, GuardedConnection, watched
 from relay.receiving.problems import RateLimitedLog, location_of
@@ -21,6 +23,14 @@ MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis
 CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
 
 log = structlog.get_logger(__name__)
+
+
+class Direct(Protocol):
+    """Answers some requests by itself, as the application would."""
+
+    def takes(self, method: str, path: str) -> bool: ...
+
+    async def receive(self, request: web.BaseRequest) -> web.StreamResponse: ...
 
 
 async def serve(
@@ -35,8 +45,11 @@ async def serve(
     linger: float = 2.0,
     grace: float = 30.0,
     max_connections: int = MAX_CONNECTIONS,
+    direct: Direct | None = None,
 ) -> "GuardedRunner":
     """Listen on host and port (0: any free one), or on a unix socket; `runner.addresses` says where.
+
+    What `direct` takes goes there at once, and not through the application.
 
     Times are seconds: until a request's headers are there, between two requests, for the rest of a refused body,
     and, in `runner.cleanup()`, for the requests in flight. Raises OSError if the address is taken.
@@ -48,6 +61,8 @@ async def serve(
     server = runner.server
     if server is None:
         raise RuntimeError("aiohttp's runner was set up without a server")
+    if direct:
+        _shorten(server, direct)
     server.request_handler = watched(server.request_handler)
     logger = logging.Logger("relay.receiving.server")
     logger.addHandler(_Quiet(guard.lines))
@@ -71,6 +86,22 @@ async def serve(
     return runner
 
 
+def _shorten(server: web.Server, direct: Direct) -> None:
+    """Ask the application for nothing that goes past it, not even for a request of its kind."""
+    make, through = server.request_factory, server.request_handler
+
+    def made(message: RawRequestMessage, *rest: Any) -> web.BaseRequest:
+        if direct.takes(message.method, message.path):
+            payload, protocol, writer, task = rest
+            return web.BaseRequest(message, payload, protocol, writer, task, protocol._loop)
+        return make(message, *rest)
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        return await (direct.receive if type(request) is web.BaseRequest else through)(request)
+
+    server.request_factory, server.request_handler = made, answer
+
+
 class GuardedRunner(web.AppRunner):
     """aiohttp's runner, which closes no connection in the middle of a request."""
 
@@ -78,6 +109,7 @@ class GuardedRunner(web.AppRunner):
         super().__init__(app, shutdown_timeout=CUT_OFF)
         self._guard = guard
         self._grace = grace
+        self._sweeping = asyncio.create_task(guard.sweep())
 
     def leave(self) -> None:
         """Let every answer from now on say that its connection ends there: the next request goes elsewhere.
@@ -99,6 +131,7 @@ class GuardedRunner(web.AppRunner):
                 while not self._guard.quiet:
                     self._guard.changed.clear()
                     await self._guard.changed.wait()
+        self._sweeping.cancel()
         await super().cleanup()
 
 

@@ -5,6 +5,7 @@ The built-in wording is in `templates/`; a directory of the user's own is search
 """
 
 from relay.rendering.isolated import IsolatedRenderer
+from relay.rendering.precompiled import precompiled
 from relay.rendering.renderer import Renderer, RenderOptions
 
-__all__ = ["IsolatedRenderer", "RenderOptions", "Renderer"]
+__all__ = ["IsolatedRenderer", "RenderOptions", "Renderer", "precompiled"]

@@ -26,6 +26,12 @@ START = 30.0  # seconds by the clock for the child to import and to compile ever
 KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 
 
+def child_environment() -> dict[str, str]:
+    """What a process that works with templates gets. Relay's secrets are not for it."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**kept, "PYTHONPATH": str(Path(relay.__file__).parents[1])}
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What one message may take."""
@@ -80,12 +86,11 @@ class Child:
         if self._process and self._process.poll() is None:
             return
         self.end()
-        # A session of its own: Ctrl-C is for relay, which then lets it finish. Relay's secrets are not for it.
-        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        # A session of its own: Ctrl-C is for relay, which then lets it finish.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "relay.rendering.child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-            env={**kept, "PYTHONPATH": str(Path(relay.__file__).parents[1])},
+            env=child_environment(),
         )  # fmt: skip
         self._exchange(pickle.dumps(self._settings | {"compiled": marshal.dumps(COMPILED)}), START)
 

@@ -100,6 +100,10 @@ class TemplateSet:
         """Compile what was left for later, where no later message may be held up by it."""
         for templates in self._messages.values():
             dict(templates)
+        self.complete_shared()
+
+    def complete_shared(self) -> None:
+        """Of that, what all messages share: the most of it by far."""
         for escaping, name in self._plain_templates():
             self.template(escaping, name)
 

@@ -11,15 +11,18 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.domain.deliveries import Digest, Target, Window
+from relay.domain.deliveries import Digest, Kind, Target, Window
 from relay.domain.events import Event
 from relay.domain.summaries import build_digest
 from relay.store.client import call
 from relay.store.keys import bundle_id, digests
 from relay.store.owners import whole_hash
 from relay.store.partitions import Partition, Partitions
-from relay.store.plan import home_of, limits_of
+from relay.store.target_plan import home_of, limits_of
 
+# The kinds of deliveries that carry a bundle, and the kind of message each becomes. A rolling one is a round-up that is
+# edited.
+BUNDLE_KINDS: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
 SCAN = 500  # entries read in one step
 REFRESHED = ("quiet", "backlog")  # the kinds that tell of a run as it is when they are sent
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from itertools import accumulate
 from typing import Any, Literal
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -28,6 +28,7 @@ from relay.store import cluster, sentinel
 from relay.store.keys import PREFIX
 from relay.store.owners import at_owner
 from relay.store.succession import drop_connections, has_succession, required
+from relay.store.wire import WiredPool
 
 Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
@@ -57,7 +58,7 @@ def connect(url: str) -> Redis:
         return sentinel.connect_by_sentinels(url, **options)
     if cluster.MARK in url:
         return cluster.connect_to_cluster(url, **options)
-    return Redis.from_pool(BlockingConnectionPool.from_url(url, **options))
+    return Redis.from_pool(WiredPool.from_url(url, **options))
 
 
 # What Redis says of a command and the data it meets, the same at every try. All else (OOM, READONLY, MISCONF …) is how
@@ -153,6 +154,11 @@ class Scripts:
 
     async def _evaluate(self, redis: Redis, command: str, script: str, rest: Sequence[Any], replicas: int) -> Any:
         replicas = required(redis, replicas)
+        if not replicas and isinstance(redis.connection_pool, WiredPool):
+            [answer] = await redis.connection_pool.call((command, script, 2, *rest))
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
         # WAIT covers the writes of its own connection only, so both travel in one pipeline on one connection.
         async with redis.pipeline(transaction=False) as pipeline:
             (pipeline.evalsha if command == "EVALSHA" else pipeline.eval)(script, 2, *rest)

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from relay.errors import ConfigError, Problem, StoreUnavailable
 from relay.store.client import Durability, Promise, call
-from relay.store.keys import SCHEMA, SCHEMA_VERSION
+from relay.store.layout import layout_of, of_another_layout
 from relay.store.owners import owners
 from relay.store.partitions import Partitions
 from relay.store.sentinel import inspected
@@ -51,7 +51,7 @@ async def inspect(redis: Redis, partitions: Partitions, requested: Durability, r
     prefixes = {partition.number: partition.prefix for partition in partitions.present}
     looked_at, short = await _answering(await call(owners(redis, prefixes)), len(partitions))
     problems = [problem for server in looked_at for problem in _problems(server)]
-    problems += _of_another_layout(await _layout(redis, len(partitions)))
+    problems += of_another_layout(await layout_of(redis, len(partitions)))
     if problems:
         raise ConfigError([Problem("redis", problem) for problem in problems])
     always = all(server.fsync for server in looked_at)
@@ -129,25 +129,11 @@ def _problems(server: _Server) -> Iterator[str]:
         yield f"{server.prefix}this Redis is a read-only replica; use the address of its primary"
 
 
-async def _layout(redis: Redis, partitions: int) -> str:
-    """'' where that is not known: nobody has begun there, or the node that knows is away, and others are not."""
-    try:
-        version = await call(redis.get(SCHEMA))
-    except StoreUnavailable:
-        if partitions == 1:
-            raise
-        return ""
-    return version.decode() if version else ""
-
-
-def _of_another_layout(version: str) -> list[str]:
-    if version in ("", SCHEMA_VERSION):
-        return []
-    return [
-        f"the data is of layout {version}, this relay reads {SCHEMA_VERSION}: run the release that wrote "
-        "it with --role deliver until `relay dead list` and its queues are empty, then use an empty database "
-        "(or data_dir)"
-    ]
+def fullness_of(memory: Mapping[str, Any]) -> float:
+    """Which part of its `maxmemory` a server uses, as INFO describes it; 0 where it has none."""
+    most = int(memory.get("maxmemory", 0))
+    used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
+    return used / most if most else 0.0
 
 
 async def _setting(redis: Redis, name: str) -> str:

@@ -17,7 +17,8 @@ messages there, whatever they are of, are made in one place (relay/store/letters
                                            facts and senders' ids (ids, 8 bytes each; many in state: there are more in
                                            ids:<op>), the lanes of the live messages that showed the outcome (lanes),
                                            when one of them became a dead letter (buried), what buttons asked for
-                                           (asked:<action>:<run>) and where it is muted (mute:<lane>)
+                                           (asked:<action>:<run>), where it is muted (mute:<lane>), and the lines of
+                                           its log that are counted on (tallies)
     {relay}:spaces:<op>            set     the other platforms, tenants and projects that use this id (JSON); the first
                                            is marked apart
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines

@@ -26,6 +26,7 @@ class Letters:
 
     def __init__(self, partitions: Partitions, replicas: Callable[[], int]) -> None:
         """`replicas` that must have a letter before it is carried, and what it led to before it is struck."""
+        self.patience: float | None = PATIENCE
         self._partitions = partitions
         self._replicas = replicas
         self._under_way: dict[Pair, asyncio.Task[None]] = {}
@@ -45,7 +46,7 @@ class Letters:
         homes = [home for home in dict.fromkeys(home for home, _ in letters) if home not in self._partitions.away]
         try:
             if homes:
-                await asyncio.wait(self.carry(source, homes), timeout=PATIENCE)
+                await asyncio.wait(self.carry(source, homes), timeout=self.patience)
         finally:
             for key in keys:
                 self._awaited.pop(key, None)

@@ -1,12 +1,13 @@
 """What is done at the server that has a key, be it the only one or one of a Cluster's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
 from relay.store.cluster import Act, Cluster, Result
 from relay.store.slots import NOT_DONE, SlotMoving, slot
+from relay.store.wire import Command, WiredPool
 
 
 def is_cluster(redis: Redis) -> bool:
@@ -28,6 +29,19 @@ async def owners(redis: Redis, prefixes: Mapping[int, str]) -> list[tuple[str, R
 async def at_owner(redis: Redis, key: str, act: Act[Result]) -> Result:
     """Do what needs every key of this key's slot, at the server that has them."""
     return await redis.whole(slot(key), act) if isinstance(redis, Cluster) else await act(redis)
+
+
+async def answers_at_owner(redis: Redis, key: str, commands: Sequence[Command]) -> list[Any]:
+    """What the server that has this key answers to commands about it and its slot; errors are among the answers."""
+    server = await redis.owner(slot(key)) if isinstance(redis, Cluster) else redis
+    if isinstance(server.connection_pool, WiredPool):
+        answers = await server.connection_pool.call(*commands)
+        if not isinstance(redis, Cluster) or not any(isinstance(answer, Exception) for answer in answers):
+            return answers
+    async with redis.pipeline(transaction=False) as pipeline:  # which knows where to ask on, too
+        for command in commands:
+            pipeline.execute_command(*command)
+        return list(await pipeline.execute(raise_on_error=False))
 
 
 async def whole_hash(redis: Redis, key: str, count: int) -> dict[bytes, bytes]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from relay.domain.spaces import Space
@@ -59,7 +59,7 @@ class ReconciliationState:
 
     async def _page(self, page: int, seconds: float, space: Space) -> list[Any]:
         """Of those partitions that are not away."""
-        args = ["unheard", page * PAGE, PAGE, int(seconds * 1000), *astuple(space)]
+        args: list[str | int] = ["unheard", page * PAGE, PAGE, int(seconds * 1000), *space]
         return [*(await self._store.partitions.each(lambda partition: partition.run("watch", args))).values()]
 
     async def unknown(self, operations: Sequence[str], space: Space) -> list[str]:

@@ -1,9 +1,15 @@
 """What the scripts keep of an operation: short values in packed fields (`scripts/include/records.lua`)."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
-from relay.store.packing import Value, unpack
+from pydantic_core import to_json as to_bytes
+
+from relay.domain.events import Event
+from relay.domain.facts import facts
+from relay.store.packing import Value, pack, unpack
 
 # By field, in the order of the scripts.
 PACKED: Mapping[str, Sequence[str]] = {
@@ -25,6 +31,17 @@ PACKED: Mapping[str, Sequence[str]] = {
     ),
 }  # fmt: skip
 FIELDS = (*PACKED,)
+OVER = "2"  # the rank of an outcome
+# What a summary says beside what lasts, in the order of scripts/include/bundles.lua.
+ENTRY = ("status", "at", "retry", "percentage", "phase", "duration", "error", "rule", "variants", "anomalies",
+         "records", "done_count", "failed_count")  # fmt: skip
+_ENTRY_BITS = [(name, 1 << bit) for bit, name in enumerate(ENTRY)]
+STATED, LASTING = (
+    [name.removeprefix(kind) for name in PACKED["facts"] if name.startswith(kind)] for kind in ("fact:", "entry:")
+)
+_PACKED_FACTS = lru_cache(maxsize=4096)(pack)  # the same in every event of a run; each place has one type
+
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once
 
 
 @lru_cache(maxsize=4096)  # facts are the same in every event of a run
@@ -59,3 +76,32 @@ def documents_of(row: Mapping[bytes, bytes], up_to: int | None = None) -> list[b
     kept = [name for name in row if name.startswith(b"doc:")]
     numbered = sorted((int(seqs.get(f"seq:{name[4:].decode()}", 0)), name) for name in kept)
     return [row[name] for number, name in numbered if up_to is None or number <= up_to]
+
+
+def packed_facts(event: Event, summary: Mapping[str, Any]) -> bytes:
+    """What it states that lasts, as the scripts keep it; of the summary True stands for what a fact says as well."""
+    stated = facts(event)
+    if event.original:  # facts of the new id, not of the original
+        del stated["original"], stated["retry"]
+    if event.restarts and not event.about_batch:
+        stated["restarts"] = f"{event.restarts}"
+    lasting = [summary.get(name) for name in LASTING]
+    same = [
+        True if value and value == stated.get(name) else value for name, value in zip(LASTING, lasting, strict=True)
+    ]
+    row = [event.subject, *map(stated.get, STATED), None, *same]  # the last but `same` is where its run is led
+    while row[-1] is None:
+        row.pop()
+    return _PACKED_FACTS(tuple(row))
+
+
+def entry_of(summary: Mapping[str, Any]) -> bytes:
+    """The rest of the summary: the number of the run, which of the values there are, and these."""
+    if not summary:
+        return b""
+    marks = 0
+    for name, bit in _ENTRY_BITS:
+        if name in summary:
+            marks |= bit
+    values = [summary.get(name, False) for name in ENTRY[: marks.bit_length()]]
+    return b"%d %d %s" % (summary["retry"], marks, to_bytes(values))

@@ -15,9 +15,8 @@ from relay.domain.runs import Alarms, Run
 from relay.store.client import call
 from relay.store.keys import TICKS, operation
 from relay.store.partitions import Partition
-from relay.store.plan import OVER
 from relay.store.queue import Store
-from relay.store.records import documents_of, values_in, values_of
+from relay.store.records import OVER, documents_of, values_in, values_of
 
 log = structlog.get_logger(__name__)
 

@@ -76,7 +76,7 @@ class _Pool(SentinelConnectionPool, Succession):
         before = self.master_address
         address: tuple[str, int] = await super().get_master_address()  # type: ignore[no-untyped-call]
         if before not in (None, address):  # redis-py closes the idle ones; those in use would come back to the pool
-            await self.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
+            await self.update_active_connections_for_reconnect()
         return address
 
     async def aclose(self) -> None:

@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from redis.asyncio import Redis
 
-from relay.domain.spaces import Space
+from relay.domain.spaces import NOWHERE, Space
 from relay.errors import AmbiguousId
 from relay.store import keys
 from relay.store.client import call
 from relay.store.partitions import Partitions
 
 Facts = dict[str, str]
-NOWHERE = Space()  # nothing is said of whose an id is
 PAGE = 500  # names that are read, and looked up, at a time
 ENOUGH = 2  # that an id may mean: from here on it means none
 

@@ -4,13 +4,15 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from relay.store.wire import WiredPool
 
 LAG = 3  # seconds since a replica's last sign, from which on nobody waits for it
 
 
-class Succession(BlockingConnectionPool):
+class Succession(WiredPool):
     """Connections to such a primary; whoever finds all of them taken waits for one."""
 
     required = 0  # replicas that have to confirm what is promised

@@ -107,7 +107,7 @@ def test_json_has_each_problem_with_its_place(config: Path) -> None:
         {
             "path": "destinations.process-mining.mode",
             "message": "expected live or each or outcomes or digest",
-            "line": 83,
+            "line": 84,
         }
     ]
 

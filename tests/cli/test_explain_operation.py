@@ -9,9 +9,10 @@ import pytest
 
 from relay.cli.folding import Repeated, fold
 from relay.cli.timeline import NOTED, facts_of
-from relay.cli.timeline_page import sentence_of, watch_lines
+from relay.cli.timeline_page import sentence_of, show, watch_lines
 from relay.domain.runs import Alarm, Alarms
-from relay.store.admin import Timeline
+from relay.store.notes import Counted
+from relay.store.timelines import Timeline
 from tests.support.commands import ROOT, Done, relay, relay_on_terminal
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
@@ -242,12 +243,12 @@ async def test_a_run_of_a_hundred_reports_fits_a_screen(running_stage: Stage, te
     assert re.search(r"^\d{4}-\d\d-\d\d CES?T$", short.out, re.M)
     assert re.search(r"operation\.progress, Running, 100 %,", short.out)
     assert "operation.completed, Completed, 100 %" in short.out
-    assert short.out.endswith("What repeats is counted; --all shows each.\n")
-    assert "×" not in every.out
-    for told in (short, every):  # the store keeps the newest lines alone
-        assert "What came before is not kept." in told.out
-    accepted = sum(line["what"] == "accepted" for line in facts["timeline"])
-    assert every.out.count(", from async-operations") == accepted > 30
+    assert short.out.endswith("What repeats is counted; --all shows each line that is kept.\n")
+    accepted = [line for line in facts["timeline"] if line["what"] == "accepted"]
+    assert every.out.count(", from async-operations") == len(accepted)
+    whole = tenant == "steps"  # of a run that is told line by line the store keeps the newest lines alone
+    assert [("What came before is not kept." in told.out) for told in (short, every)] == [not whole] * 2
+    assert (sum(line.get("count", 1) for line in accepted) == 102) is whole
 
 
 def lines(*whats: tuple[str, float]) -> list[dict[str, Any]]:
@@ -271,3 +272,48 @@ def test_what_is_unusual_stands_alone_where_it_was() -> None:
     shown = fold(lines(*[("delivered", 1)] * 3, ("failed", 1), *[("delivered", 1)] * 3, *[("failed", 1)] * 4))
 
     assert [item["what"] if isinstance(item, dict) else len(item.lines) for item in shown] == [6, *["failed"] * 5]
+
+
+COUNT = {"count": 4, "until": "2024-01-20T11:21:30.000Z"}
+
+
+def test_what_the_store_counts_is_told_with_how_many_until_when_and_which_percentages() -> None:
+    counted = Counted(4, NOON + 90_000, 41)
+    log = [
+        [NOON, "accepted", "operation.progress", "Running", 44, "ops", counted],
+        [NOON, "held", "team", "increment", counted],
+        [NOON, "held", "boss", "not_allowed", "boss@example.com", counted],
+        [NOON, "late", "operation.progress", "", Counted(2, NOON, None)],
+    ]
+
+    accepted, *held, late = facts_of(Timeline("op-1", {}, log))["timeline"]
+
+    assert accepted == {
+        "at": "2024-01-20T11:20:00.000Z", "what": "accepted", "event": "operation.progress", "status": "Running",
+        "percentage": 44, "source": "ops", **COUNT, "lowest_percentage": 41,
+    }  # fmt: skip
+    assert [{name: line[name] for name in COUNT} for line in held] == [COUNT] * 2
+    assert (held[1]["reason"], held[1]["address"]) == ("not_allowed", "boss@example.com")
+    assert sentence_of(accepted) == "operation.progress, Running, 41 % … 44 %, from ops"
+    assert (late["count"], late["percentage"]) == (2, None)
+
+
+def test_what_lasted_beyond_midnight_says_the_day_on_which_it_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    log = [[NOON, "late", "operation.progress", 20, Counted(3, NOON + 86_400_000, 5)]]
+    facts = facts_of(Timeline("op-1", {}, log))
+
+    show(facts, "UTC", every=True)
+
+    said = "3 × operation.progress, 5 % … 20 % came late: something newer was known, so nobody is told"
+    assert f"11:20:00.000  {said}, until 2024-01-21 11:20:00" in capsys.readouterr().out
+
+
+def test_lines_that_stand_for_several_are_counted_as_so_many() -> None:
+    several = [line | {"count": 5, "until": "2024-01-20T11:50:00.000Z", "lowest_percentage": 2} for line in
+               lines(*[("held", 9)] * 3)]  # fmt: skip
+
+    (repeated,) = fold([*several, *lines(("held", 10))])
+
+    assert isinstance(repeated, Repeated)
+    assert (repeated.line["count"], repeated.line["lowest_percentage"], repeated.line["percentage"]) == (16, 2, 10)
+    assert repeated.line["until"] == repeated.lines[-1]["at"]

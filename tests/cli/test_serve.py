@@ -83,7 +83,23 @@ async def test_a_wrong_configuration_is_named_with_file_and_line(
 
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith(f"{config}:{line}: rules[4].notify[0]: unknown destination")
-    assert "Traceback" not in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_a_wrong_template_is_named_once(
+    around: Surroundings, config: Path, tmp_path: Path, processes: str
+) -> None:
+    own = tmp_path / "own" / "email" / "operation.failed.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("subject: '{% if %}'\n", "utf-8")
+    change(config, "data_dir:", f"templates: {tmp_path / 'own'}\ndata_dir:")
+
+    done = await relay("serve", "-c", config, "--processes", processes, *AS_TEXT, env=around.env)
+
+    assert done.status == 1
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith(f"{own}:1: ")
 
 
 async def test_a_configuration_that_is_not_there_is_wrong_use(around: Surroundings, tmp_path: Path) -> None:

@@ -152,6 +152,22 @@ async def test_processes_that_have_just_begun_end_at_once_also_where_a_script_ha
     assert "process.killed" not in [line["event"] for line in lines]
 
 
+async def test_one_that_dies_before_it_serves_is_started_again(around: Surroundings, tmp_path: Path) -> None:
+    once, python = tmp_path / "once", tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nmkdir {once} 2> /dev/null && kill -KILL $$\nexec {sys.executable} "$@"\n', "utf-8")
+    python.chmod(0o755)
+    processes = Supervisor(CONFIG, {**os.environ, **around.env}, role="all", count=2)
+    processes.python = str(python)
+    with capture_logs() as lines:
+        running = asyncio.create_task(processes.run())
+        await until(lambda: [line["event"] for line in lines].count("process.started") == 2)
+        processes.stop()
+        await asyncio.wait_for(running, patience())
+
+    ended = [line for line in lines if line["event"] == "process.ended"]
+    assert [line["status"] for line in ended] == [-signal.SIGKILL]
+
+
 async def test_a_process_that_cannot_be_started_is_tried_again_and_the_others_go_on(around: Surroundings) -> None:
     processes = Supervisor(CONFIG, {**os.environ, **around.env}, role="all", count=2)
     with capture_logs() as lines:

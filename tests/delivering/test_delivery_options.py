@@ -11,7 +11,7 @@ from relay.health import Health, known_addresses
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.queue import MAX_PAUSED
+from relay.store.settling import MAX_PAUSED
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS

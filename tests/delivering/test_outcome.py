@@ -10,7 +10,7 @@ from relay.domain.deliveries import Delivery, Limit
 from relay.errors import DeliveryError
 from relay.policy.retry import JITTER, RetryPolicy
 from relay.reasons import Dead
-from relay.store.queue import Pause
+from relay.store.settling import Pause
 from tests.support import events
 
 EVENT = events.completed()

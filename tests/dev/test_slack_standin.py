@@ -132,6 +132,15 @@ class TestMessages:
 
         assert slack.workspace.rushes == 1
 
+    async def test_a_workspace_may_take_more_than_slack_does(self, clock: Clock) -> None:
+        async with SlackStandin(posts_per_second=4, clock=clock) as slack, aiohttp.ClientSession() as session:
+            call = Client(slack, session)
+            for seconds in (0.0, 0.3, 0.2):
+                clock.advance(seconds)
+                await call(POST, channel="#ops", text="x", token="xoxb-test")
+
+            assert slack.workspace.rushes == 1
+
     async def test_a_conversation_that_was_not_named_does_not_exist(self) -> None:
         async with SlackStandin(channels=["#ops"]) as slack, aiohttp.ClientSession() as session:
             call = Client(slack, session)

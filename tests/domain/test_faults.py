@@ -15,7 +15,8 @@ from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
 from relay.ingest import Ingest
 from relay.store import Store, keys
-from relay.store.admin import QUARANTINE_LENGTH, Admin
+from relay.store.admin import Admin
+from relay.store.quarantine import QUARANTINE_LENGTH
 from tests.support import events, records
 from tests.support.commands import Done, relay
 from tests.support.events import body
@@ -76,7 +77,7 @@ async def test_rules_that_fail_on_an_event_are_told_before_anything_reaches_redi
         "STAGE_SLACK": "http://127.0.0.1:9/", "STAGE_SMTP": "9"}, channels=CHANNELS)  # fmt: skip
     intake = Ingest(store, lambda: config, {})  # the channels that its destinations name are missing
 
-    with pytest.raises(HandlingFailed, match=r"^KeyError at relay/policy/targets\.py:\d+$"):
+    with pytest.raises(HandlingFailed, match=r"^KeyError at relay/policy/serving\.py:\d+$"):
         await intake.ingest(events.event_of(tenant(body())))
 
     assert await store.known(events.event_of(body()).own_id) == {}

@@ -4,7 +4,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from relay.receiving import openapi
-from relay.receiving.receiver import OUTCOMES, Readiness, make_app
+from relay.receiving.probes import Readiness
+from relay.receiving.receiver import OUTCOMES, make_app
 from tests.support.events import body
 from tests.support.front import Front, receiving
 

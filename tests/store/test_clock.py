@@ -8,7 +8,7 @@ from relay.config import parse_config
 from relay.domain.deliveries import Digest, Gate, Limit, Window
 from relay.health import Health
 from relay.store import Store
-from relay.store.queue import Pause
+from relay.store.settling import Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.front import count

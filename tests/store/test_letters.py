@@ -9,7 +9,7 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.client import Promise
 from relay.store.keys import operation
-from relay.store.plan import home_of
+from relay.store.target_plan import home_of
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import OP, PARTITIONS, Away, carried, number, source_of, waiting

@@ -7,7 +7,7 @@ import pytest
 from relay.domain.deliveries import Gate, Receipt, Window
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.queue import Pause
+from relay.store.settling import Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts, send

@@ -4,6 +4,7 @@ import json
 import re
 from importlib.resources import files
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,7 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.notes import WORDS, lines_of
 from relay.store.packing import pack, unpack
-from relay.store.plan import ENTRY
-from relay.store.records import PACKED, values_of
+from relay.store.records import ENTRY, PACKED, values_of
 from tests.support import events, records
 
 SCRIPTS = files("relay.store") / "scripts/include"
@@ -33,7 +33,7 @@ def test_the_scripts_and_python_have_the_same_order() -> None:
 
 
 def test_the_scripts_and_python_have_the_same_words() -> None:
-    table = LEDGER[LEDGER.index("local CODES = {") : LEDGER.index("-- One line")]
+    table = LEDGER[LEDGER.index("CODES = {") : LEDGER.index("-- A script")]
     codes = re.findall(r"(?:\['([^']+)'\]|(\w+)) = '\\(\d+)'", table)
 
     assert [(quoted or plain, int(code)) for quoted, plain, code in codes] == [*zip(WORDS, count(128), strict=False)]
@@ -43,6 +43,14 @@ def test_a_word_of_a_newer_relay_is_no_other() -> None:
     line = b"\x01" + b"\xa1\x80" + b"\xa1\xff" + "\xa2\u00fc".encode("latin-1").replace(b"\xfc", "\u00fc".encode())
 
     assert lines_of(line) == [[1, "accepted", "?", "\u00fc"]]
+
+
+@pytest.mark.parametrize(("unheard", "behind"), [(b"\xc0", []), (b"\xa1\xa2", [[1, "held", "", "no_rule"]])])
+def test_lines_of_earlier_relays_are_read(unheard: bytes, behind: list[list[Any]]) -> None:
+    """They listed what is counted now, and packed what was absent at the end of a line."""
+    line = b"\x01" + b"\xa1\x80" + b"\xa1\x91" + b"\xa1\x9d" + b"\x0a" + b"\xa3ops" + unheard
+
+    assert lines_of(line) == [[1, "accepted", "operation.progress", "Running", 10, "ops"], *behind]
 
 
 async def test_what_the_server_packs_is_read(store: Store) -> None:

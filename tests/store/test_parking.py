@@ -13,7 +13,7 @@ from relay.health import HOUSEKEEPING, Health
 from relay.policy.targets import Targets
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.queue import MAX_PAUSED, Pause
+from relay.store.settling import MAX_PAUSED, Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts, send

@@ -14,10 +14,10 @@ from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
-from relay.store.plan import home_of
-from relay.store.queue import Pause
 from relay.store.runs import Runs
+from relay.store.settling import Pause
 from relay.store.suppressions import Suppressions
+from relay.store.target_plan import home_of
 from tests.support import events
 from tests.support.bundles import digest, next_day, night, statuses
 from tests.support.clock import Clock

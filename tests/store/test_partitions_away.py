@@ -15,7 +15,7 @@ from relay.delivering.worker import IDLE
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.keys import PREFIX, operation, partition
-from relay.store.plan import home_of
+from relay.store.target_plan import home_of
 from tests.support import events
 from tests.support.clusters import Clustered, ClusterServer, clustered
 from tests.support.events import body

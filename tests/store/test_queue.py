@@ -8,7 +8,7 @@ import pytest
 from relay.domain.deliveries import Digest, Limit, Receipt, Window
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.queue import Pause
+from relay.store.settling import Pause
 from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.clock import Clock

@@ -11,7 +11,7 @@ from relay.errors import HandlingFailed
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
-from relay.store.queue import Pause
+from relay.store.settling import Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import accept, claim, claim_one, counts, send
@@ -25,7 +25,8 @@ class TestFaults:
         poisoned, healthy = await claim(store)
         await asyncio.gather(store.mark_sending(poisoned), store.mark_sending(healthy))
 
-        answers = await asyncio.gather(store._settle("nonsense", poisoned), store.complete(healthy, Receipt("ok")))
+        nonsense = store._settling.settle("nonsense", poisoned)
+        answers = await asyncio.gather(nonsense, store.complete(healthy, Receipt("ok")))
 
         assert answers == [False, True]
 
@@ -33,7 +34,7 @@ class TestFaults:
         await accept(store, events.completed(), to=room())
         delivery = await claim_one(store)
         await store.mark_sending(delivery)
-        await store._settle("nonsense", delivery)
+        await store._settling.settle("nonsense", delivery)
         clock.advance(store.lease + 1)
 
         assert (await claim_one(store)).id == delivery.id

@@ -19,7 +19,8 @@ from relay.domain.parsing import parse
 from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.admin import Admin, Ledger
+from relay.store.admin import Admin
+from relay.store.ledger import Ledger
 from tests.support.clock import Clock
 
 TEMPLATES = Path(__file__).parents[2] / "templates"

@@ -30,6 +30,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from relay.rendering.precompiled import precompile
+
 ROOT = Path(__file__).parents[2]
 NUMBER = struct.Struct("!q")
 
@@ -111,6 +113,7 @@ def serve(address: str) -> None:
     for name in (*import_module("relay.cli").COMMANDS, "timeline", "explanation"):
         with contextlib.suppress(ImportError):  # of an extra that is not there: the command itself says so
             import_module(f"relay.cli.{name}")
+    precompile()  # each relay would start a process for it
     gc.collect()
     gc.freeze()  # forks share these pages
     with socket.socket(socket.AF_UNIX) as listener:

@@ -9,7 +9,8 @@ from prometheus_client import REGISTRY
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.receiving.receiver import Readiness, Receiver, make_app
+from relay.receiving.probes import Readiness
+from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.server import GuardedRunner, serve
 from relay.receiving.sources import Source
 from tests.support.clock import Clock
@@ -95,7 +96,8 @@ async def receiving(
         max_body=max_body,
         body_timeout=body_timeout,
     )
-    runner = await serve(make_app(receiver), "127.0.0.1", 0, **{"linger": 0.1, "grace": 5.0, **server})
+    options = {"linger": 0.1, "grace": 5.0, "direct": receiver, **server}
+    runner = await serve(make_app(receiver), "127.0.0.1", 0, **options)
     front = Front(receiver, runner, clock)
     try:
         yield front

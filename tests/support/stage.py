@@ -12,7 +12,8 @@ from relay.app import Relay
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import SlackStandin
 from relay.store import Store
-from relay.store.admin import Admin, Ledger
+from relay.store.admin import Admin
+from relay.store.ledger import Ledger
 from tests.support.patience import patience
 from tests.support.sender import Reply, Sender
 from tests.support.waiting import until

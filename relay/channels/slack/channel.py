@@ -5,6 +5,7 @@ Its "channels" are called conversations throughout, since a channel is something
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from relay.channels.slack.errors import UNTHREADABLE, FailureKind, SlackError
 from relay.channels.slack.limits import validate
 from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted
 from relay.channels.slack.people import People
-from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, SlackSettings, conversation_of
+from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
 from relay.channels.slack.webhooks import Webhooks
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.mrkdwn import escape_mrkdwn
@@ -27,7 +28,7 @@ from relay.domain.presses import Person, Presser
 
 log = structlog.get_logger(__name__)
 
-POST_PERIOD, POST_BURST = 1.0, 3  # Slack takes about one message a second in a conversation, and short bursts
+POST_BURST = 3.0  # seconds' worth of new messages that a conversation takes at once
 
 # Nothing becomes a link or a mention but what is written as one. An edit forgets these unless it is told again.
 LITERAL = {"parse": "none", "link_names": False}
@@ -79,10 +80,11 @@ class Slack:
         Of the edits a quarter may come at once, and nearly all of that is kept for outcomes. No minute sees more than
         are allowed, its burst included.
         """
+        posts = settings.posts_per_second if settings else POSTS_PER_SECOND
         edits = settings.edits_per_minute if settings else EDITS_PER_MINUTE
         burst = max(edits // 4, 1)
         return (
-            (Limit(f"slack:post:{address}", POST_PERIOD, POST_BURST),),
+            (Limit(f"slack:post:{address}", 1 / posts, math.ceil(POST_BURST * posts)),),
             (Limit("slack:edit", 60 / (edits - burst), burst, reserve=max(burst - 2, 0), shared=True),),
         )
 

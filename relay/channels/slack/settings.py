@@ -26,6 +26,7 @@ from relay.policy.presentation import OWNER
 MODES = ("live", "each", "outcomes", "digest")
 WEBHOOK_MODES = ("outcomes", "each", "digest")  # nothing posted by one can be edited
 EDITS_PER_MINUTE = 40  # of the 50 that Slack allows the whole workspace
+POSTS_PER_SECOND = 1.0  # what Slack takes in one conversation, and short bursts above it
 
 # What people write in place of the bot token, by how it begins, and what is said of it.
 OTHER_TOKENS = {
@@ -113,6 +114,7 @@ class SlackSettings(BaseModel):
         Field(validation_alias=AliasChoices("new_message_limit", "new_roots")),  # its old name is good for ever
     ] = NewMessageLimit()
     profile: Literal["classic", "rich"] = "classic"  # rich: the newer blocks too, where the workspace has them
+    posts_per_second: Annotated[float, Field(ge=0.01, le=10_000)] = POSTS_PER_SECOND  # new messages, per conversation
     edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_PER_MINUTE  # of all live messages together
     interactivity: Annotated[  # buttons under live messages
         Literal["off", "http"], BeforeValidator(_false_as_off, json_schema_input_type=Literal["off", "http", False])

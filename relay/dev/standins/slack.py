@@ -33,7 +33,7 @@ class SlackStandin(PageServer):
     """`async with SlackStandin() as slack:` and point relay at `slack.base_url`.
 
     Without `channels` every conversation exists as soon as something is posted to it; without `token` any is good;
-    without `rich` the newer blocks are refused.
+    without `rich` the newer blocks are refused; posts faster than `posts_per_second` in a conversation are counted.
     """
 
     def __init__(
@@ -45,11 +45,18 @@ class SlackStandin(PageServer):
         token: str = "",
         workspace: str = "Example",
         rich: bool = True,
+        posts_per_second: float = 1.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
         self.workspace = Workspace(
-            users=users, groups=groups, channels=channels, name=workspace, rich=rich, clock=clock
+            users=users,
+            groups=groups,
+            channels=channels,
+            name=workspace,
+            rich=rich,
+            posts_per_second=posts_per_second,
+            clock=clock,
         )
         self.calls: deque[SlackCall] = deque(maxlen=MAX_CALLS)
         self.outages: dict[str, Fault] = {}  # by method, or "*": every call fails so, until removed

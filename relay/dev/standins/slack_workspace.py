@@ -35,6 +35,7 @@ class Workspace:
         channels: Iterable[str] | None = None,
         name: str = "Example",
         rich: bool = True,
+        posts_per_second: float = 1.0,
         clock: Callable[[], float],
     ) -> None:
         """Without `rich` the workspace has not got the newer blocks yet."""
@@ -45,9 +46,10 @@ class Workspace:
         self.url = ""  # of the page, once it is served
         self.whispers: list[Json] = []  # what one person alone was told: channel, user, text
         self.violations: list[str] = []  # what Slack would not have stood for
-        self.rushes = 0  # posts within a second of the one before, in the same conversation
+        self.rushes = 0  # posts too soon after the one before, in the same conversation
         self._without = frozenset() if rich else RICH
         self._clock = clock
+        self._post_period = 1 / posts_per_second
         self._fixed = channels is not None
         self._last_ts = 0.0
         for channel in channels or ():
@@ -99,7 +101,7 @@ class Workspace:
     def _post(self, arguments: Json) -> Json:
         conversation = self._named(arguments)
         self._check(arguments)
-        if conversation.messages and self._clock() - float(next(reversed(conversation.messages))) < 1:
+        if conversation.messages and self._clock() - float(next(reversed(conversation.messages))) < self._post_period:
             self.rushes += 1
         self._last_ts = max(self._clock(), self._last_ts + 1e-5)
         message = Message(f"{self._last_ts:.6f}", conversation.id)

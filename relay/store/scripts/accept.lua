@@ -16,7 +16,7 @@
 --- @include "steps"
 
 -- Read at once, before anything is decided; and the gates that progress may have to pass.
-local FIELDS = {'state', 'run', 'facts', 'ids', 'entry'}
+local FIELDS = {'state', 'run', 'facts', 'ids', 'entry', 'tallies'}
 
 local function fields_of(gates)
   if gates == '' then return FIELDS end
@@ -27,7 +27,7 @@ end
 
 local NONE = {}
 
--- What plan.py leaves out where it is empty.
+-- What plan.py and target_plan.py leave out where it is empty.
 local function decoded(text, o, operation, facts, entry)
   local plan = cjson.decode(text)
   plan.operation, plan.packed, plan.entry, plan.as_known = operation, facts, entry, o:get('facts') == facts
@@ -123,6 +123,7 @@ local function accept(delivery_digest, fact_digest, operation, gates, plain, tex
     count('late')
     if plan.retry == was.retry then record_repeat(o, plan, was) end
     note(plan.operation, 'late', plan.name, plan.percentage or '')
+    if plan.progress then count_event(plan.operation) end
     return {'late' .. as, 0, ''}
   end
   local outcomes = nil -- of the run before
@@ -143,6 +144,7 @@ local function accept(delivery_digest, fact_digest, operation, gates, plain, tex
   end
   local away = {}
   local told, held = tell(o, plan, seq, body, away)
+  if told == 0 and plan.progress and not outcomes then count_event(plan.operation) end
   if plan.home then post_event(o, plan, seq, body, away, outcomes) end
   if unheard then held = {'', 'no_rule'} end
   return {'accepted' .. as, told, posted_to(), unpack(held)}

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- claim: lease up to n due deliveries of one channel. A lease, never a pop: a crashed worker's lapse by themselves.
 -- KEYS[1] the ledger. ARGV from 3: channel, n, lease (ms), worker, token.
--- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see plan.py).
+-- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see claim_rows.py).
 -- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms).
 --- @include "leases"
 --- @include "crowds"

@@ -6,9 +6,11 @@
 -- each that other partitions may have something of its name and its lanes (relay/store/runs.py looks there).
 --- @include "records"
 --- @include "watched"
+--- @include "ledger"
 local left = math.max(tonumber(ARGV[4]) - KEEP_DOCUMENTS, DAY)
 local LOG_KEPT = 10 -- lines of what happened that are left
-local PARTS = {'^doc:', '^says:', '^gate:', '^entry', '^lanes$', '^buried$', '^ids$', '^watch:', '^seq:', '^kept$', '^followers$'}
+local PARTS = {'^doc:', '^says:', '^gate:', '^entry', '^lanes$', '^buried$', '^ids$', '^watch:', '^seq:', '^kept$', '^followers$',
+               '^tallies$'}
 local DIGEST = 8 -- bytes of an id or a fact (ids.lua)
 
 local function matches(name, patterns)
@@ -60,7 +62,7 @@ local elsewhere = {} -- those that other partitions may have something of
 
 local function trim(operation, free)
   local o = operation_record(operation)
-  o:read({'state', 'run', 'facts', 'lanes', 'ids', 'buried'})
+  o:read({'state', 'run', 'facts', 'lanes', 'ids', 'buried', 'tallies'})
   local over = o:get('rank') == TERMINAL
   local wait = over and needed(o)
   if over and not wait and not free and o:get('followers') then
@@ -82,6 +84,8 @@ local function trim(operation, free)
   shrink(o.key, PARTS)
   -- Another one's run of this id goes on, and is found by this key (links.lua, keep_apart).
   redis.call('PEXPIRE', o.key, o:get('apart') and math.max(alive, left) or left)
+  local open = o:get('tallies')
+  if open then write_lines(operation, cmsgpack.unpack(open)) end
   redis.call('LTRIM', P .. 'log:' .. operation, -LOG_KEPT, -1)
   redis.call('PEXPIRE', P .. 'log:' .. operation, left)
 end

@@ -1,5 +1,7 @@
 """`channels.slack` as people write it: tokens, addresses, limits, and the keys of older files, good for ever."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -131,6 +133,21 @@ class TestLimits:
 
         assert [limit.name for limit in (*new, *edit)] == ["slack:post:#a", "slack:edit"]
         assert new[0].period == 1.0
+
+    @pytest.mark.parametrize(
+        ("posts", "period", "burst"), [(0.2, 5.0, 1), (0.5, 2.0, 2), (1, 1.0, 3), (100, 0.01, 300)]
+    )
+    def test_a_conversation_takes_what_is_configured_and_three_seconds_of_it_at_once(
+        self, posts: float, period: float, burst: int
+    ) -> None:
+        (new,), _ = Slack.limits("#a", SlackSettings(token=TOKEN, posts_per_second=posts))
+
+        assert (new.period, new.burst) == (period, burst)
+
+    @pytest.mark.parametrize("written", [0, -1, 0.001, 10_001, float("nan"), float("inf"), "many"])
+    def test_a_rate_that_is_none_is_refused(self, written: Any) -> None:
+        with pytest.raises(ValidationError, match="posts_per_second"):
+            SlackSettings(token=TOKEN, posts_per_second=written)
 
     @pytest.mark.parametrize("allowed", [4, 10, 40, 300])
     def test_no_minute_sees_more_edits_than_are_allowed(self, allowed: int) -> None:

@@ -1,32 +1,24 @@
 """A random life of the store: what senders, workers, operators and accidents do, and what must come of it."""
 
-from redis.asyncio import BlockingConnectionPool, Redis
-
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.life.accidents import befall
 from tests.support.life.ending import end_well
 from tests.support.life.leaks import leaked
+from tests.support.life.turns import one_at_a_time
 from tests.support.life.verdict import Verdict
 from tests.support.life.world import World
 
 
 async def faults_of(store: Store, clock: Clock, seed: int, steps: int, partitions: int = 1) -> list[str]:
     """Live it, and say what is wrong with it in the end. `store` is any on the Redis that it happens in."""
-    async with _one_at_a_time(store.redis) as redis:
+    async with one_at_a_time(store.redis) as redis:
         world = World(redis, clock, seed, partitions=partitions)
         for _ in range(steps):
             await world.step(befall)
         dead = await end_well(world)
     verdict = Verdict(world.record, [*dead, *world.record.dropped])
     return [*verdict.untold(), *verdict.repeated(), *await leaked(store)]
-
-
-def _one_at_a_time(redis: Redis) -> Redis:
-    """With one connection, for which all wait in turn: the seed alone decides what comes after what."""
-    pool = redis.connection_pool
-    one = BlockingConnectionPool(1, timeout=None, connection_class=pool.connection_class, **pool.connection_kwargs)
-    return Redis.from_pool(one)
 
 
 __all__ = ["faults_of"]

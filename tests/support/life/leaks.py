@@ -36,6 +36,7 @@ EMPTY = {
     "posting",
     "unread",
 }  # nothing of this kind is left
+NEVER = -1  # of a key that has expired by now, it is -2
 
 
 async def leaked(store: Store) -> list[str]:
@@ -61,5 +62,5 @@ async def _leaks(redis: Redis) -> AsyncIterator[str]:
             users = [await redis.hget(f"{prefix}delivery:{one}", "event") for one, prefix in dead.items()]
             if name.encode() not in users:
                 yield f"{key} is needed by nobody"
-        elif kind not in LASTING and await redis.pttl(key) < 0:
+        elif kind not in LASTING and await redis.pttl(key) == NEVER:
             yield f"{key} has no expiry"

@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
-from relay.store import Store, plan
-from relay.store.admin import Ledger
+from relay.store import Store, accepting
 from relay.store.client import Scripts
 from relay.store.keys import PREFIX, operation
+from relay.store.ledger import Ledger
 from tests.support.life.record import Letter, Record
 
 Applied = Callable[[Letter, Mapping[str, str]], None]
@@ -83,20 +83,21 @@ class LifeStore(Store):
         """`meanwhile` is what others do between the look at what is known of an event and its accept."""
         self.scripts = LossyScripts(redis, clock, pick, losses, record.applied)
         super().__init__(redis, clock=clock, scripts=self.scripts, **options)
+        self._letters.patience = None  # how busy the machine is decides nothing
         self._meanwhile = meanwhile
         self._record = record
-        self._accepting = asyncio.Lock()
+        self._accept_lock = asyncio.Lock()
 
     async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool = False) -> Accepted:
         await self._meanwhile()
-        async with self._accepting:
+        async with self._accept_lock:
             self.scripts.answers.pop("accept", None)
             accepted: Accepted | None = None
             try:
                 accepted = await super().accept(event, targets, completes=completes)
             finally:
                 if "accept" in self.scripts.answers:
-                    answer = plan.accepted(self.scripts.answers["accept"][0])
+                    answer = accepting.accepted(self.scripts.answers["accept"][0])
                     assert isinstance(answer, Accepted), answer
                     self._told(event, targets, answer, accepted)
             return accepted

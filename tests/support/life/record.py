@@ -11,7 +11,7 @@ from relay.domain.events import TERMINAL, Event
 from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump, load
 from relay.domain.summaries import summarize
-from relay.store.admin import DeadLetter
+from relay.store.dead_letters import DeadLetter
 
 Lane = tuple[str, str, str, str]  # subject, its space, destination, address
 Letter = tuple[int, int, bytes]  # from which partition to which, and its number
@@ -67,7 +67,7 @@ class Record:
     recoveries: dict[tuple[str, str], int] = field(default_factory=dict)  # and its newest sign that it goes on
     numbers: dict[tuple[str, str, str], int] = field(default_factory=dict)  # of each run under a new id
     members: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)  # tenant, own id → operation
-    unread: dict[str, float] = field(default_factory=dict)  # address → position from which mails reach it again
+    unread: dict[str, float] = field(default_factory=dict)  # address → position after which mails reach it again
     muted: set[Lane] = field(default_factory=set)
     replays: Counter[str] = field(default_factory=Counter)
     dropped: list[DeadLetter] = field(default_factory=list)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from relay.domain.deliveries import Digest, Live
 from relay.domain.events import Event
 from relay.domain.parsing import load
-from relay.store.admin import DeadLetter
-from relay.store.plan import BUNDLE_KINDS, OUTCOMES
+from relay.store.bundles import BUNDLE_KINDS
+from relay.store.dead_letters import DeadLetter
+from relay.store.run_plan import OUTCOMES
 from tests.support.life.record import BUNDLES, Attempt, Expected, Record, fact_of, lane_of
 
 PASSING = ("operation.progress", "operation.phase.completed", "operation.stalled", "operation.recovered")
@@ -105,7 +106,7 @@ class Verdict:
 
     def _pointless(self, expected: Expected) -> bool:
         """Progress and alarms of a run that is over, an alarm of one that goes on, or nobody reads it."""
-        if expected.position < self._record.unread.get(expected.target.address, 0):
+        if expected.position <= self._record.unread.get(expected.target.address, 0):
             return True
         operation, event = fact_of(expected.event)[:2], expected.event
         if event.name == "operation.stalled" and self._record.recoveries.get(operation, -1) > expected.position:

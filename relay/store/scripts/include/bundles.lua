@@ -47,8 +47,8 @@ local function open_box(box, kind, where, from, to)
                created = to})
 end
 
--- The newest state of an operation in a few words (relay/domain/summaries.py), but for what lasts. plan.py has the same
--- order, and `head` in entries.lua says what its text begins with.
+-- The newest state of an operation in a few words (relay/domain/summaries.py), but for what lasts. records.py has the
+-- same order, and `head` in entries.lua says what its text begins with.
 local ENTRY = {'status', 'at', 'retry', 'percentage', 'phase', 'duration', 'error', 'rule', 'variants', 'anomalies',
                'records', 'done_count', 'failed_count'}
 

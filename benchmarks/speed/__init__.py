@@ -1,0 +1,1 @@
+"""How fast relay is, beside what else takes webhooks and tells people: `make bench`."""

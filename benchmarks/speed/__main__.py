@@ -1,0 +1,63 @@
+"""Measure relay beside its peers, and write a page with charts: `make bench`, or `make bench ARGS="ingest burst"`.
+
+All parts take less than ten minutes on two cores. A peer that cannot be had is named and left out. Nothing else should
+run meanwhile; what did is in the report.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.speed import burst, growth, idle, ingest, latency, storm, width
+from benchmarks.speed.findings import Bounds, Findings
+from benchmarks.speed.machine import described, install
+from benchmarks.speed.report import write
+
+PARTS: Mapping[str, Callable[[Bounds], Findings]] = {
+    "ingest": ingest.measure,
+    "latency": latency.measure,
+    "burst": burst.measure,
+    "storm": storm.measure,
+    "growth": growth.measure,
+    "idle": idle.measure,
+    "width": width.measure,
+}
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m benchmarks.speed", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all of them by default")
+    parser.add_argument("--rounds", type=int, default=2, help="how often each subject has its turn (2)")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="length of each turn: 0.1 only shows that it works (1)"
+    )
+    parser.add_argument("--only", nargs="+", default=(), metavar="WORD", help="subjects whose name has one of these")
+    parser.add_argument(
+        "--beside", type=Path, metavar="DIR", help="another checkout, whose relay takes turns with this one's"
+    )
+    parser.add_argument("--into", type=Path, default=RESULTS, help="folder for the report (benchmarks/results)")
+    given = parser.parse_args(arguments)
+    if unknown := {*given.parts} - {*PARTS}:
+        parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    missing = install()
+    machine = described()
+    found: list[Findings] = []
+    with tempfile.TemporaryDirectory(prefix="relay-bench-") as directory:
+        for name in given.parts or PARTS:
+            began = time.monotonic()
+            print(name, flush=True)
+            found.append(PARTS[name](Bounds(Path(directory), given.rounds, given.scale, given.only, given.beside)))
+            print(f"  {time.monotonic() - began:.0f} s", flush=True)
+            page = write(given.into, machine, found)  # after each part: what is measured is not lost
+    print(page.read_text("utf-8"))
+    if missing:
+        print(f"could not be installed: {', '.join(missing)}", file=sys.stderr)
+    return any(part.faults for part in found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What a part of the benchmark hands to the report, and what it is told."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.speed.relays import CHECKOUT
+from benchmarks.speed.statistics import Rounds, Sample, middle, ratio
+
+BASE = "bare aiohttp"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long and how often: `scale` is 1 for figures, and less to see that it works. `only`: subjects
+    that have one of these words, and what ratios are taken to."""
+
+    directory: Path
+    rounds: int = 2
+    scale: float = 1.0
+    only: Sequence[str] = ()
+    beside: Path | None = None  # another checkout, whose relay takes turns with this one's
+
+    def seconds(self, wanted: int) -> int:
+        return max(1, round(wanted * self.scale))
+
+    def count(self, wanted: int, least: int = 20) -> int:
+        return max(least, round(wanted * self.scale))
+
+    def wants(self, subject: str) -> bool:
+        return not self.only or subject == BASE or any(word in subject for word in self.only)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A figure of the table; `base`: as a ratio to this subject's in the same round."""
+
+    head: str
+    figure: str
+    form: str = ",.0f"
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars of one figure, the longest is the whole width."""
+
+    figure: str
+    title: str
+    form: str = ",.0f"
+
+
+@dataclass(slots=True)
+class Findings:
+    """A table of subjects and their figures. `faults` is what was lost, doubled or refused: it has to be empty."""
+
+    name: str
+    title: str
+    text: str
+    columns: Sequence[Column]
+    charts: Sequence[Chart] = ()
+    rounds: dict[str, list[Sample]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def rows(self) -> list[list[str]]:
+        return [[subject, *(_cell(self.rounds, subject, column) for column in self.columns)] for subject in self.rounds]
+
+    def bars(self, chart: Chart) -> list[tuple[str, float]]:
+        values = ((subject, middle(samples, chart.figure)) for subject, samples in self.rounds.items())
+        return [(subject, value) for subject, value in values if value is not None]
+
+
+Measure = Callable[[Path, list[str]], Sample]
+
+
+def interleaved(findings: Findings, subjects: Mapping[str, Measure], bounds: Bounds) -> None:
+    """Every subject once in each round, from the first to the last and then back; one that fails ends alone."""
+    subjects = {name: measure for name, measure in subjects.items() if bounds.wants(name)}
+    if bounds.beside:
+        subjects = dict(_doubled(subjects, bounds.beside.resolve()))
+    findings.rounds |= {subject: [] for subject in subjects}
+    for number in range(bounds.rounds):
+        for subject in [*subjects] if number % 2 == 0 else reversed([*subjects]):
+            directory = bounds.directory / f"{findings.name}-{number}-{[*subjects].index(subject)}"
+            directory.mkdir()
+            found: list[str] = []
+            try:
+                findings.rounds[subject].insert(number, subjects[subject](directory, found))
+            except (OSError, RuntimeError, TimeoutError) as error:
+                found.append(f"did not run: {error}")
+            findings.faults += [f"{subject}, round {number + 1}: {fault}" for fault in found]
+            print(f"  {findings.name} {number + 1}/{bounds.rounds}  {subject}  {_brief(findings, subject)}", flush=True)
+
+
+def _doubled(subjects: Mapping[str, Measure], checkout: Path) -> Iterator[tuple[str, Measure]]:
+    """Each, and after each relay the other checkout's."""
+
+    def there(measure: Measure) -> Measure:
+        def measured(directory: Path, faults: list[str]) -> Sample:
+            ours = CHECKOUT.set(checkout)
+            try:
+                return measure(directory, faults)
+            finally:
+                CHECKOUT.reset(ours)
+
+        return measured
+
+    for name, measure in subjects.items():
+        yield name, measure
+        if name.startswith("relay"):
+            yield f"{name} ({checkout.name})", there(measure)
+
+
+def _brief(findings: Findings, subject: str) -> str:
+    if not (samples := findings.rounds[subject]):
+        return findings.faults[-1] if findings.faults else ""
+    return "  ".join(f"{name} {value:,.5g}" for name, value in samples[-1].items())
+
+
+def _cell(rounds: Rounds, subject: str, column: Column) -> str:
+    samples = rounds[subject]
+    value = ratio(rounds, subject, column.base, column.figure) if column.base else middle(samples, column.figure)
+    return "–" if value is None else format(value, column.form)

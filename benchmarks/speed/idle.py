@@ -1,0 +1,61 @@
+"""How soon relay is ready, and what it takes while nothing comes."""
+
+import time
+from functools import partial
+from pathlib import Path
+
+from benchmarks.speed import peers
+from benchmarks.speed.findings import Bounds, Chart, Column, Findings, interleaved
+from benchmarks.speed.ingest import Start
+from benchmarks.speed.processes import pause
+from benchmarks.speed.relays import relay
+from benchmarks.speed.statistics import Sample
+from tests.support.redis_server import RedisServer
+
+SETTLE, SECONDS = 2, 6
+
+TEXT = f"""\
+Seconds from the start of the command until `/readyz` answers 200, with the private Redis or with one that is there
+already; then {SECONDS} s in which nothing comes. CPU is the share of one core; RSS is the sum of all processes, which
+share some of it."""
+
+COLUMNS = (
+    Column("ready s", "ready", ".2f"),
+    Column("app CPU %", "app_cpu", ".2f"),
+    Column("Redis CPU %", "redis_cpu", ".2f"),
+    Column("RSS app MB", "app_mb"),
+    Column("RSS Redis MB", "redis_mb"),
+    Column("processes", "processes"),
+)
+
+
+def measure(bounds: Bounds) -> Findings:
+    findings = Findings("idle", "Start and rest", TEXT, COLUMNS, (Chart("app_mb", "Memory at rest, MB"),))
+    with RedisServer() as redis:
+        turns: dict[str, Start] = {
+            "Alertmanager": peers.alertmanager,
+            "relay, private Redis": relay,
+            "relay, a Redis that is there": partial(relay, settings={"redis": {"url": redis.url}}),
+            "relay, private Redis, 2 processes": partial(relay, processes=2),
+        }
+        if "prometheus-alertmanager" in peers.missing():
+            del turns["Alertmanager"]
+        seconds = bounds.seconds(SECONDS)
+        interleaved(
+            findings, {name: partial(_turn, start=start, seconds=seconds) for name, start in turns.items()}, bounds
+        )
+    return findings
+
+
+def _turn(directory: Path, _faults: list[str], *, start: Start, seconds: int) -> Sample:
+    began = time.perf_counter()
+    with start(directory) as subject:
+        ready = time.perf_counter() - began
+        pause(SETTLE)
+        before = subject.usage()
+        pause(seconds)
+        used = subject.usage().since(before)
+    return {
+        "ready": ready, "app_cpu": used.app_cpu / seconds * 100, "redis_cpu": used.redis_cpu / seconds * 100,
+        "app_mb": used.app_memory, "redis_mb": used.redis_memory, "processes": used.processes,
+    }  # fmt: skip

@@ -1,0 +1,113 @@
+"""How many signed events are taken, and what one costs, with 64 connections that are kept and never wait."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.speed import accounts, load, peers, requests
+from benchmarks.speed.findings import BASE, Bounds, Chart, Column, Findings, Measure, interleaved
+from benchmarks.speed.relays import EVERYBODY, relay, strangers
+from benchmarks.speed.standins import Standins
+from benchmarks.speed.statistics import Sample
+from benchmarks.speed.turn import FASTEST, WARM_UP, taken
+
+SECONDS = 4
+
+Start = Callable[[Path], AbstractContextManager[peers.Started]]
+
+TEXT = """\
+Events of about {size} bytes, signed as Standard Webhooks has it, of operations of ten events each; 64 connections
+that are kept (wrk), {seconds} s after {warm_up} s of warm-up. relay has its default: a private Redis with an fsync
+before each answer. Alertmanager gets alerts of the same size, unsigned, and keeps them in memory. *new* is that no
+event came before, *heard* that one live destination in Slack hears of all, *mixed* that each event comes twice. CPU is
+of the program and of its Redis, per request; *others* is what else ran on the machine meanwhile, in cores."""
+
+COLUMNS = (
+    Column("req/s", "rate"),
+    Column("× bare", "rate", ".3f", BASE),
+    Column("p50 ms", "p50", ".1f"),
+    Column("p99 ms", "p99", ".1f"),
+    Column("p99 × bare", "p99", ".2f", BASE),
+    Column("app µs", "app_us"),
+    Column("Redis µs", "redis_us"),
+    Column("µs × bare", "cpu_us", ".2f", BASE),
+    Column("RSS app MB", "app_mb"),
+    Column("RSS Redis MB", "redis_mb"),
+    Column("others", "others", ".2f"),
+)
+
+
+def measure(bounds: Bounds) -> Findings:
+    findings = Findings(
+        "ingest", "Ingest", "", COLUMNS,
+        (Chart("rate", "Signed events taken per second"), Chart("cpu_us", "CPU per event, µs: program and its Redis")),
+    )  # fmt: skip
+    seconds = bounds.seconds(SECONDS)
+    if not load.found():
+        findings.left_out.append("all of it: there is no wrk")
+        return findings
+    files = _files(bounds.directory, FASTEST * (seconds + WARM_UP))
+    size = round(sum(len(body) for _, body in islice(requests.events(), 2000)) / 2000)
+    findings.text = TEXT.format(size=f"{size:,}", seconds=seconds, warm_up=WARM_UP)
+    findings.left_out += [f"{name}, which is not installed" for name in peers.missing()]
+    interleaved(findings, _subjects(files, seconds), bounds)
+    for file in files.values():
+        file.unlink()
+    return findings
+
+
+def _files(directory: Path, count: int) -> dict[str, Path]:
+    made = {
+        "new": (requests.signed(*pair) for pair in requests.events()),
+        "mixed": (requests.signed(*pair) for pair in requests.repeated(requests.events())),
+        "alerts": (requests.alert(*pair) for pair in requests.events()),
+    }
+    files = {name: requests.write(directory / f"{name}.bin", each, count) for name, each in made.items()}
+    files["few"] = requests.write(
+        directory / "few.bin", (requests.signed(*pair) for pair in requests.events()), accounts.FEW
+    )
+    return files
+
+
+def _subjects(files: dict[str, Path], seconds: int) -> dict[str, Measure]:
+    def of(start: Start, file: str, check: accounts.Check) -> Measure:
+        return partial(_measure, start=start, file=files[file], seconds=seconds, check=check)
+
+    def rules(count: int) -> Start:
+        return partial(relay, settings={"rules": strangers(count)})
+
+    two = partial(relay, processes=2)
+    subjects = {
+        "nginx, 204": of(peers.nginx, "few", accounts.nothing),
+        BASE: of(peers.bare, "few", accounts.nothing),
+        "Alertmanager": of(peers.alertmanager, "alerts", accounts.alerts),
+        "relay, new": of(relay, "new", accounts.new),
+        "relay, new, heard": of(_heard, "new", accounts.new),
+        "relay, duplicates": of(relay, "few", accounts.duplicates),
+        "relay, mixed": of(relay, "mixed", accounts.mixed),
+        "relay, new, 2 processes": of(two, "new", accounts.new),
+        "relay, new, 10 rules": of(rules(10), "new", accounts.new),
+        "relay, new, 10,000 rules": of(rules(10_000), "new", accounts.new),
+    }
+    without = {"nginx": "nginx, 204", "prometheus-alertmanager": "Alertmanager"}
+    for program in peers.missing():
+        del subjects[without[program]]
+    return subjects
+
+
+def _measure(
+    directory: Path, faults: list[str], *, start: Start, file: Path, seconds: int, check: accounts.Check
+) -> Sample:
+    with start(directory) as subject:
+        return taken(subject, faults, file, seconds, check)
+
+
+@contextmanager
+def _heard(directory: Path) -> Iterator[peers.Started]:
+    """With a Slack that takes what the live destination posts meanwhile."""
+    with Standins() as standins:
+        slack = {"token": "xoxb-7Qm2-benchmark", "base_url": f"http://127.0.0.1:{standins.slack_port}/api/"}
+        with relay(directory, {"rules": [EVERYBODY], "channels": {"slack": slack}}) as subject:
+            yield subject

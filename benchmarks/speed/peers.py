@@ -1,0 +1,105 @@
+"""What relay runs beside: nginx and a bare aiohttp, which only answer, and Alertmanager, which tells people as well."""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from benchmarks.speed.processes import Measured, Usage, pause
+from tests.support.forked import ROOT
+from tests.support.ports import free_ports
+
+LOOK, LOOKS = 0.02, 1500
+
+NGINX = """\
+worker_processes 1; pid {directory}/nginx.pid; error_log {directory}/nginx.log; daemon off;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; keepalive_requests 10000000; client_body_buffer_size 16k;
+  {paths}
+  server {{ listen 127.0.0.1:{port}; location / {{ return 204; }} }}
+}}
+"""
+PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+ALERTMANAGER = """\
+route: {{receiver: people, group_by: ['...'], group_wait: {wait}, group_interval: 1h, repeat_interval: 24h}}
+receivers:
+  - name: people
+{receiver}
+"""
+
+
+class Started:
+    """A process that listens."""
+
+    def __init__(self, process: Measured, url: str) -> None:
+        self.process = process
+        self.url = url
+
+    def usage(self) -> Usage:
+        return self.process.usage()
+
+
+@contextmanager
+def bare(directory: Path) -> Iterator[Started]:
+    [port] = free_ports(1)
+    command = [sys.executable, "-m", "benchmarks.speed.bare", f"{port}"]
+    with Measured(command, log=directory / "bare.log", cwd=ROOT) as process:
+        yield answering(process, f"http://127.0.0.1:{port}", "/")
+
+
+@contextmanager
+def nginx(directory: Path) -> Iterator[Started]:
+    [port] = free_ports(1)
+    paths = " ".join(f"{name}_temp_path {directory}/{name};" for name in PATHS)
+    (directory / "nginx.conf").write_text(NGINX.format(directory=directory, port=port, paths=paths))
+    command = [_program("nginx"), "-p", directory, "-e", directory / "nginx.log", "-c", directory / "nginx.conf"]
+    with Measured(command, log=directory / "nginx.out") as process:
+        yield answering(process, f"http://127.0.0.1:{port}", "/")
+
+
+@contextmanager
+def alertmanager(directory: Path, receiver: str = "", wait: str = "1h") -> Iterator[Started]:
+    """`receiver` are the lines of its integrations; without any nobody is told."""
+    [port] = free_ports(1)
+    (directory / "alertmanager.yml").write_text(ALERTMANAGER.format(receiver=receiver, wait=wait))
+    command = [
+        _program("prometheus-alertmanager"), f"--config.file={directory}/alertmanager.yml",
+        f"--storage.path={directory}/alerts", f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
+    ]  # fmt: skip
+    with Measured(command, log=directory / "alertmanager.log") as process:
+        yield answering(process, f"http://127.0.0.1:{port}", "/-/ready")
+
+
+def alerts_taken(url: str) -> int:
+    """How many Alertmanager says that it was sent."""
+    with urlopen(f"{url}/metrics") as answer:  # noqa: S310 - it is on loopback
+        found = re.findall(r"^alertmanager_alerts_received_total\{.*\} (\S+)$", answer.read().decode(), re.MULTILINE)
+    return sum(int(float(number)) for number in found)
+
+
+def missing() -> list[str]:
+    """The programs that are not here."""
+    return [name for name in ("nginx", "prometheus-alertmanager") if not _program(name)]
+
+
+def _program(name: str) -> str:
+    return shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") or ""
+
+
+def answering(process: Measured, url: str, path: str) -> Started:
+    for _ in range(LOOKS):
+        process.check()
+        try:
+            with urlopen(url + path):  # noqa: S310 - it is on loopback
+                return Started(process, url)
+        except URLError as error:
+            if getattr(error, "code", 0) in (404, 405):
+                return Started(process, url)
+            pause(LOOK)
+    raise RuntimeError(f"{url} does not answer: {process.log}")

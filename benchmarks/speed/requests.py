@@ -1,0 +1,141 @@
+"""Signed events as they go over the wire, made before anything is measured; and the same as Alertmanager's alerts.
+
+An operation starts, reports eight times and is completed. Operations overlap: ACTIVE are under way at a time, so that
+an event comes long after the one before it. What is new is new: no two ids are alike.
+"""
+
+import base64
+import hmac
+import itertools
+import json
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tests.support.events import body
+
+SECRET = b"kFv8-Qm2x-7LrT-zW9c-e4Hs"
+PATH, ALERTS = "/webhooks/platform", "/api/v2/alerts"
+EVENTS = 10  # of an operation
+ACTIVE = 200
+HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
+
+
+def document(event: str = "operation.progress", percentage: float = 50, **operation: Any) -> dict[str, Any]:
+    """An event of about 1,350 bytes, of just now."""
+    now = time.time()
+    made = body(event, percentage, startTime=iso(now - 600), dateCreated=iso(now - 660), timeoutAt=iso(now + 7200))
+    part = made["operation"]
+    del part["callbacks"]
+    part["phases"] = [
+        {key: value for key, value in phase.items() if not key.endswith("esults")} for phase in part["phases"][:2]
+    ]
+    part["progress"] |= {"startTime": iso(now - 600), "estimatedCompletion": iso(now + 3600)}
+    made["timestamp"] = iso(now)
+    part |= {"startedBy": "Finance Transformation Office", "operationName": "Customer Journey Analysis"} | operation
+    return made
+
+
+def events() -> Iterator[tuple[str, bytes]]:
+    """Id and body of one new event after another."""
+    steps = [_pieces(*step) for step in _steps()]
+    first = 0
+    while True:
+        for number, (before, between, after) in enumerate(steps):
+            for operation in range(first, first + ACTIVE):
+                name = b"op-%09d" % operation
+                yield f"msg-{operation:09}-{number}", before + name + between + name + after
+        first += ACTIVE
+
+
+def progress(operations: int) -> Iterator[tuple[str, bytes]]:
+    """Id and body of one report after another, of so many operations that run at once."""
+    for step in itertools.count():
+        before, between, after = _pieces("operation.progress", min(step, 99), "Running")
+        for operation in range(operations):
+            name = b"op-%09d" % operation
+            yield f"msg-{operation:09}-{step}", before + name + between + name + after
+
+
+def starts(first: int) -> Iterator[tuple[str, bytes]]:
+    """Id and body of the first event of one operation after another."""
+    before, between, after = _pieces("operation.started", 0, "Initiated")
+    for operation in itertools.count(first):
+        name = b"op-%09d" % operation
+        yield f"msg-{operation:09}-s", before + name + between + name + after
+
+
+def failures(
+    conversations: int = 0, first: int = 0, priority: str = "High", tenant: str = "tenant-1"
+) -> Iterator[tuple[str, bytes]]:
+    """Id and body of one failed operation after another; if there are several conversations, each asks for its own."""
+    asked = {"notifications": {"slack": {"channel": "#ops-@@"}}} if conversations else {}
+    made = document(
+        "operation.failed",
+        67,
+        status="Failed",
+        operationId="@@",
+        operationName="Journey of @@",
+        priority=priority,
+        **asked,
+    )
+    made["tenantId"] = tenant
+    made["error"] = {"code": "SOURCE_TIMEOUT", "message": "The extractor did not answer for 300 s."}
+    pieces = json.dumps(made, separators=(",", ":")).encode().split(b"@@")
+    for number in itertools.count(first):
+        name = b"op-%09d" % number
+        names = [name, name, *([b"%d" % (number % conversations)] if conversations else [])]
+        yield f"msg-{number:09}-f", b"".join(part for pair in zip(pieces, [*names, b""], strict=True) for part in pair)
+
+
+def repeated(pairs: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Each event once more, ACTIVE requests after it came first."""
+    while part := list(islice(pairs, ACTIVE)):
+        yield from part
+        yield from part
+
+
+def signed(message_id: str, content: bytes, path: str = PATH) -> bytes:
+    """A request as Standard Webhooks has it."""
+    stamp = b"%d" % time.time()
+    name = message_id.encode()
+    proof = base64.b64encode(hmac.digest(SECRET, b".".join((name, stamp, content)), "sha256"))
+    lines = b"webhook-id: %s\r\nwebhook-timestamp: %s\r\nwebhook-signature: v1,%s\r\n" % (name, stamp, proof)
+    return HEAD % (path.encode(), len(content), lines) + content
+
+
+def alert(message_id: str, content: bytes) -> bytes:
+    """An alert of the same size, which is like no other."""
+    labels = {"alertname": "OperationFailed", "event": message_id, "operation": f"op-{message_id.split('-')[1]}"}
+    text = json.dumps([{"labels": labels, "annotations": {"text": ""}}])
+    text = json.dumps([{"labels": labels, "annotations": {"text": "x" * (len(content) - len(text))}}])
+    return HEAD % (ALERTS.encode(), len(text), b"") + text.encode()
+
+
+def write(path: Path, requests: Iterable[bytes], count: int) -> Path:
+    """A file of so many requests, each after its length in eight digits: `load.lua` reads it."""
+    with path.open("wb") as file:
+        for request in islice(requests, count):
+            file.write(b"%08d" % len(request) + request)
+    return path
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _steps() -> Iterator[tuple[str, float, str]]:
+    yield "operation.started", 0, "Initiated"
+    for number in range(1, EVENTS - 1):
+        yield "operation.progress", 10 * number, "Running"
+    yield "operation.completed", 100, "Completed"
+
+
+def _pieces(event: str, percentage: float, status: str) -> tuple[bytes, bytes, bytes]:
+    """A body around the two places where its operation is named."""
+    made = document(event, percentage, status=status, operationId="@@", operationName="Journey of @@")
+    before, between, after = json.dumps(made, separators=(",", ":")).encode().split(b"@@")
+    return before, between, after

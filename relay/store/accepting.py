@@ -1,0 +1,72 @@
+"""accept: an event and all its deliveries become durable in one step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from relay.domain.deliveries import Accepted, Target
+from relay.domain.events import Event
+from relay.domain.faults import handling
+from relay.errors import StoreUnavailable
+from relay.store import abroad, keys, plan
+from relay.store.batching import Batcher
+from relay.store.client import Promise, refusal
+from relay.store.letters import Letters
+from relay.store.partitions import Partition, Partitions
+
+
+class Accepting:
+    """What arrives together travels together; what other partitions have to hear of goes out as letters."""
+
+    def __init__(self, partitions: Partitions, letters: Letters, promise: Callable[[], Promise]) -> None:
+        self._partitions = partitions
+        self._letters = letters
+        self._promise = promise
+        self._batchers: list[Batcher[plan.AcceptArguments, Accepted]] = [
+            Batcher(partial(self._accept_all, partition), size=plan.size) for partition in partitions
+        ]
+
+    async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool) -> Accepted:
+        with handling():
+            linked = abroad.link(event, len(self._partitions))
+        if linked and not await self._link(*linked):
+            return Accepted("elsewhere")
+        with handling():
+            name = keys.operation(event.subject, event.space(event.subject))
+            arguments = plan.accept_arguments(event, targets, completes=completes, partitions=len(self._partitions))
+        partition = self._partitions.of(name)
+        if why := self._promise().short.get(partition.number):
+            raise StoreUnavailable(why)
+        answer = await self._batchers[partition.number].submit(arguments)
+        if not answer.letters:
+            return answer
+        held = await self._letters.send(partition, answer.letters)
+        return replace(answer, deliveries=answer.deliveries - len(held), held=answer.held + held, letters=())
+
+    async def _link(self, own: str, text: str, facts: bytes) -> bool:
+        """Lead this id to its original. False: by now it has begun something of its own, or is another run."""
+        return bool(await self._partitions.of(own).run("letters", ("link", text, facts), self._promise().replicas))
+
+    async def _accept_all(
+        self, partition: Partition, requests: Sequence[plan.AcceptArguments]
+    ) -> Sequence[Accepted | Exception]:
+        flat: list[str | bytes | int] = []
+        for request in requests:
+            flat += request
+        answers = await partition.run("accept", flat, self._promise().replicas)
+        return [accepted(answer) for answer in answers]
+
+
+def accepted(answer: Sequence[Any]) -> Accepted | Exception:
+    """What accept.lua answers of one event."""
+    (status, _, reused), rest = answer[0].decode().partition(" "), answer[1:]
+    if status == "error":
+        return refusal(rest[0].decode(errors="replace"), "accept")
+    deliveries, posted, *pairs = rest
+    held = tuple(zip(*[(item.decode() for item in pairs)] * 2, strict=True))
+    return Accepted(status, int(deliveries), held, bool(reused), _letters(posted.split()))
+
+
+def _letters(words: Sequence[bytes]) -> tuple[tuple[int, bytes], ...]:
+    return tuple((int(home), number) for home, number in zip(words[::2], words[1::2], strict=True))

@@ -1,0 +1,91 @@
+"""What waits: in the queues, for something broken, or for a channel that is configured no more."""
+
+from collections.abc import Collection, Sequence
+from itertools import chain
+from typing import Any
+
+from relay.store import keys
+from relay.store.client import call
+from relay.store.everywhere import Everywhere
+from relay.store.partitions import Partition
+
+STEP, STEPS = 100, 100  # deliveries given up in one step, and steps in one go
+
+
+class Backlog:
+    """`Admin` says what each of these does. Every failure is StoreUnavailable."""
+
+    def __init__(self, everywhere: Everywhere) -> None:
+        self._everywhere = everywhere
+        self._redis = everywhere.redis
+
+    async def queued(self, channels: Sequence[str]) -> dict[str, int]:
+        if not channels:
+            return {}
+
+        async def count(partition: Partition) -> list[int]:
+            parking = await call(self._redis.zrange(partition.key(keys.PARKING), 0, -1))
+            scopes = [name.decode() for name in parking]
+            sets = [
+                [f"due:{channel}{queue}" for queue in ("", *keys.QUEUES)]
+                + [f"parked:{scope}" for scope in scopes if scope.startswith(f"{channel} ")]
+                for channel in channels
+            ]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for name in chain(*sets):
+                    pipeline.zcard(partition.key(name))
+                sizes = iter(await call(pipeline.execute()))
+            return [sum(int(next(sizes)) for _ in names) for names in sets]
+
+        counts = await self._everywhere.of_each(count)
+        return dict(zip(channels, map(sum, zip(*counts, strict=True)), strict=True))
+
+    async def pauses(self, scopes: Sequence[str]) -> dict[str, str]:
+        scopes = [*scopes, *await self._throttled()]
+
+        async def ask(partition: Partition) -> list[Any]:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for scope in scopes:
+                    pipeline.hget(partition.key(f"pause:{scope}"), "reason")
+                return list(await call(pipeline.execute()))
+
+        return {
+            scope: reason.decode("utf-8", "replace")
+            for answers in (await self._everywhere.of_each(ask) if scopes else [])
+            for scope, reason in zip(scopes, answers, strict=True)
+            if reason is not None  # until something arrives there, it is paused or being probed
+        }
+
+    async def resume_all(self, scopes: Sequence[str]) -> None:
+        scopes = [*scopes, *await self._throttled()]
+        if scopes:
+            await self._everywhere.each(
+                lambda key: self._redis.delete(*map(key, (keys.HOLDS, *(f"pause:{name}" for name in scopes))))
+            )
+            await self._everywhere.of_each(lambda partition: partition.run("parking", ["look"]))
+
+    async def _throttled(self) -> list[str]:
+        return await self._everywhere.members(keys.HOLDS)
+
+    async def stranded(self, configured: Collection[str]) -> dict[str, int]:
+        counts = await self.queued(sorted({*await self._everywhere.members(keys.CHANNELS)} - {*configured}))
+        return {name: count for name, count in counts.items() if count}
+
+    async def bundle(self, kept: int) -> int:
+        return await self._in_steps("gather", kept)
+
+    async def expire_parked(self, max_age: float) -> int:
+        return await self._in_steps("expire", int(max_age * 1000))
+
+    async def expire_stranded(self, configured: Collection[str], max_age: float) -> int:
+        names = sorted({*await self._everywhere.members(keys.CHANNELS)} - {*configured})
+        return sum([await self._in_steps("removed", name, int(max_age * 1000)) for name in names])
+
+    async def _in_steps(self, verb: str, *of: str | int) -> int:
+        total, args = 0, (verb, *of, STEP)
+        for _ in range(STEPS):
+            done = await self._everywhere.of_each(lambda partition: partition.run("parking", args))
+            total += sum(map(int, done))
+            if max(map(int, done)) < STEP:
+                break
+        return total

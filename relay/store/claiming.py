@@ -1,0 +1,150 @@
+"""claim: due deliveries are leased, and each becomes readable with what it is made from."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+
+from relay.domain.deliveries import Delivery, Window
+from relay.domain.faults import own_line
+from relay.errors import StoreUnavailable
+from relay.store import claim_rows
+from relay.store.bundles import Bundles
+from relay.store.client import call
+from relay.store.letters import Letters
+from relay.store.partitions import Partition, Partitions
+from relay.store.settling import Settling
+from relay.store.target_plan import quiet_hours
+from relay.store.turns import Turns
+
+log = structlog.get_logger(__name__)
+
+FETCH = 0.8  # of the partitions' patience, for what a claim needs from others: less than the claim itself has
+LATER = 1000  # ms until what could not be fetched is claimed again
+BEHIND = 100  # ms after which what has news on its way is looked at again
+FORGOTTEN = "what it should tell was forgotten 30 days after the last event"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim got, and the seconds until the next delivery is due (None: nothing is queued)."""
+
+    deliveries: tuple[Delivery, ...]
+    next_due: float | None
+
+
+class Claiming:
+    """For one worker. What it cannot read, or not yet, it gives back through `settling`."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        partitions: Partitions,
+        letters: Letters,
+        bundles: Bundles,
+        settling: Settling,
+        *,
+        worker: str,
+        lease: float,
+    ) -> None:
+        self._redis = redis
+        self._partitions = partitions
+        self._letters = letters
+        self._bundles = bundles
+        self._settling = settling
+        self._worker = worker
+        self._lease = int(lease * 1000)
+        self._turns: dict[str, Turns] = {}  # by channel
+        self._claims: dict[tuple[str, int], int] = {}  # by channel and partition
+
+    async def aclose(self) -> None:
+        for turns in self._turns.values():
+            await turns.aclose()
+
+    async def claim(
+        self, channel: str, most: int, quiet: Mapping[str, Window], *, idle: float, without: Collection[int]
+    ) -> Claimed:
+        turns = self._turns.setdefault(channel, Turns(self._partitions))
+        deliveries, due, failures = list[Delivery](), list[float](), dict[Partition, StoreUnavailable]()
+        turn = turns.now(idle, without)
+        for partition in turn:
+            if len(deliveries) >= most:
+                due.append(0.0)  # it is asked next time
+                break
+            question = partial(self._claim, partition, channel, most - len(deliveries), quiet)
+            try:
+                claimed = await turns.ask(partition, question)
+            except StoreUnavailable as error:
+                failures[partition] = error
+                continue
+            # After the bundles: if Redis went away meanwhile, all is given again.
+            self._claims[channel, partition.number] = self._claims.get((channel, partition.number), 0) + 1
+            deliveries += claimed.deliveries
+            due += [] if claimed.next_due is None else [claimed.next_due]
+            turns.rest(partition, idle if claimed.next_due is None else min(idle, claimed.next_due))
+        if failures and len(failures) == len(turn) and turns.next_due is None:
+            raise next(iter(failures.values()))
+        for partition in failures:
+            turns.rest(partition, idle)
+        due += [] if turns.next_due is None else [turns.next_due]
+        return Claimed(tuple(deliveries), min(due, default=None))
+
+    async def _claim(self, partition: Partition, channel: str, most: int, quiet: Mapping[str, Window]) -> Claimed:
+        # The same token until an answer arrives: a claim whose answer was lost is given again, not forgotten.
+        number = self._claims.get((channel, partition.number), 0)
+        args = (channel, most, self._lease, self._worker, str(number), quiet_hours(quiet))
+        next_due, *rows = await partition.run("claim", args)
+        read = await asyncio.gather(*(self._read(partition, row) for row in rows))
+        deliveries = [delivery for delivery in read if delivery]
+        return Claimed(tuple(deliveries), float(next_due) / 1000 if next_due != b"" else None)
+
+    async def _read(self, partition: Partition, row: list[Any]) -> Delivery | None:
+        """A claimed delivery; None for one that was given back."""
+        try:
+            async with asyncio.timeout(self._partitions.patience and self._partitions.patience * FETCH):
+                bundle = claim_rows.bundle_of(row)
+                if claim_rows.operation_of(row) and not await self._fetched(row, partition):
+                    return None
+                return claim_rows.delivery(row, await self._bundles.event(bundle) if bundle else None)
+        except (StoreUnavailable, TimeoutError) as error:
+            if len(self._partitions) == 1:
+                raise
+            log.warning("delivery.waits", delivery=row[0].decode(), error=str(error) or "no answer in time")
+            # What it is made from may live in another partition, which is away: its neighbours do not wait for that.
+            await self._settling.give_back(partition, row, delay=LATER)
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
+            fault, line = type(error).__name__, own_line(error)
+            log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=line)
+            await self._settling.put_aside(row[0].decode(), row[1].decode(), f"{fault} at {line}")
+            return None
+
+    async def _fetched(self, row: list[Any], partition: Partition) -> bool:
+        """Put into a claimed delivery what it is made from, where its operation lives elsewhere.
+
+        False: it is given back, for this partition is still to hear of a new run, or of the end of this one; or it is
+        dead, because nothing is left there.
+        """
+        name = claim_rows.operation_of(row)
+        source = self._partitions.of(name)
+        fields = await call(self._redis.hgetall(source.key(f"operation:{name}")))
+        if claim_rows.is_behind(row, fields) and await self._news(row, source, partition):
+            await asyncio.wait(self._letters.carry(source, [partition.number]))
+            await self._settling.give_back(partition, row, delay=BEHIND)
+            return False
+        row[10] = claim_rows.documents(row, fields)
+        if not row[9] and not row[10]:
+            await self._settling.bury(partition, row, reason="expired", error=FORGOTTEN)
+            return False
+        return True
+
+    async def _news(self, row: list[Any], source: Partition, partition: Partition) -> bool:
+        """Whether what the partition had not heard is on its way, or there by now. Else it is told without."""
+        if await call(self._redis.llen(source.key(f"letters:{partition.number}"))):
+            return True
+        course = await call(self._redis.hgetall(partition.key(f"operation:{claim_rows.operation_of(row)}")))
+        return claim_rows.has_heard(row, course)

@@ -1,0 +1,85 @@
+"""What is known of an operation or batch: what its events stated so far, and which of them are kept."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from redis.asyncio import Redis
+
+from relay.domain.events import Event
+from relay.domain.facts import AUDIENCE, LASTING, PRESSED
+from relay.domain.faults import handling
+from relay.domain.parsing import load
+from relay.domain.spaces import Space
+from relay.errors import HandlingFailed
+from relay.store import keys
+from relay.store.batching import Batcher
+from relay.store.client import call, refusal
+from relay.store.owners import answers_at_owner
+from relay.store.partitions import Partition, Partitions
+from relay.store.records import FIELDS, OVER, values_in
+from relay.store.spaces import Spaces
+
+FACTS = (*LASTING, AUDIENCE, PRESSED, "platform", "tenant", "project", "batch")
+LINKS = ("original", "retry")  # of a retry under a new id: whose run it is, and which
+
+
+class Knowledge:
+    """`Store` says what each of these does. Questions that arrive together are asked together."""
+
+    def __init__(self, redis: Redis, partitions: Partitions) -> None:
+        self._redis = redis
+        self._partitions = partitions
+        self._batchers: list[Batcher[str, dict[str, str]]] = [
+            Batcher(partial(self._facts_of_all, partition)) for partition in partitions
+        ]
+        self.spaces = Spaces(redis, partitions, self._facts)
+
+    async def facts(self, subject: str, space: Space | Mapping[str, str]) -> dict[str, str]:
+        facts = await self._meant(subject, space)
+        if original := facts.get("original"):
+            whose = space.filled(Space.of(facts)) if isinstance(space, Space) else space
+            first = await self._meant(original, whose)
+            kept_in = {"original_space": first.pop("space")} if "space" in first else {}
+            return {**first, **facts, **kept_in}
+        return facts
+
+    async def _meant(self, id_: str, space: Space | Mapping[str, str]) -> dict[str, str]:
+        if isinstance(space, Space):
+            return await self.spaces.resolved(id_, space)
+        facts = await self._facts(id_, space.get(id_, ""))
+        facts.pop("apart", None)
+        return facts | {"space": space[id_]} if space.get(id_) else facts
+
+    async def _facts(self, id_: str, space: str) -> dict[str, str]:
+        name = keys.operation(id_, space)
+        return await self._batchers[self._partitions.of(name).number].submit(name)
+
+    async def _facts_of_all(self, partition: Partition, names: Sequence[str]) -> Sequence[dict[str, str] | Exception]:
+        key = partition.key("operation:")
+        questions = [("HMGET", key + name, *FIELDS) for name in names]
+        rows = await call(answers_at_owner(self._redis, partition.key(keys.LEDGER), questions))
+        return [refusal(str(row)) if isinstance(row, Exception) else _facts_in(row) for row in rows]
+
+    async def kept(self, event: Event) -> Event | None:
+        name = keys.operation(event.subject, event.space(event.subject))
+        body = await call(self._redis.hget(self._partitions.of(name).key(f"operation:{name}"), f"doc:{event.name}"))
+        with handling():
+            return load(body) if body else None
+
+
+def _facts_in(row: Sequence[bytes | None]) -> dict[str, str] | Exception:
+    try:
+        with handling():
+            return _lasting(values_in(row))
+    except HandlingFailed as error:  # one that is damaged costs no other its answer
+        return error
+
+
+def _lasting(values: Mapping[str, str]) -> dict[str, str]:
+    facts = {name: value for name in (*FACTS, *LINKS, "restarts") if (value := values.get(f"fact:{name}"))}
+    if values.get("rank") == OVER:
+        facts["ended"] = values["at"]
+    if values.get("retry", "0") != "0":
+        facts["runs"] = values["retry"]
+    named = {"since": "first", "began": "began", "starts": "starts", "apart": "apart"}
+    return facts | {name: values[own] for name, own in named.items() if values.get(own)}

@@ -1,0 +1,42 @@
+"""Which layout the data has, and in how many partitions it is: decided once, by whoever comes first."""
+
+from redis.asyncio import Redis
+
+from relay.errors import ConfigError, Problem, StoreUnavailable
+from relay.store import keys
+from relay.store.client import call
+
+
+async def agree(redis: Redis, partitions: int) -> None:
+    """Which layout the data has, and that names live where their number of partitions says: it is decided once."""
+    await call(redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))
+    there = await call(redis.exists(f"{keys.PREFIX}{keys.LEDGER}"))  # of a relay that knew of one alone
+    await call(redis.set(keys.PARTITIONS, 1 if there else partitions, nx=True))
+    made = int(await call(redis.get(keys.PARTITIONS)))
+    if made != partitions:
+        problem = (
+            f"the data is in {made} partitions, and redis.partitions is {partitions}: set it to {made}, or use an "
+            "empty database once `relay dead list` and the queues are empty"
+        )
+        raise ConfigError([Problem("redis.partitions", problem)])
+
+
+async def layout_of(redis: Redis, partitions: int) -> str:
+    """'' where that is not known: nobody has begun there, or the node that knows is away, and others are not."""
+    try:
+        version = await call(redis.get(keys.SCHEMA))
+    except StoreUnavailable:
+        if partitions == 1:
+            raise
+        return ""
+    return version.decode() if version else ""
+
+
+def of_another_layout(version: str) -> list[str]:
+    if version in ("", keys.SCHEMA_VERSION):
+        return []
+    return [
+        f"the data is of layout {version}, this relay reads {keys.SCHEMA_VERSION}: run the release that wrote "
+        "it with --role deliver until `relay dead list` and its queues are empty, then use an empty database "
+        "(or data_dir)"
+    ]

@@ -1,0 +1,164 @@
+"""mark_sending, extend, release, complete, reschedule, dead_letter: what becomes of a claimed delivery.
+
+One step of settle.lua settles many; none of them does anything for whoever has lost the lease.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+
+from relay.domain.deliveries import Delivery, Receipt
+from relay.domain.summaries import digest_baseline
+from relay.store.batching import Batcher
+from relay.store.partitions import Partition, Partitions
+from relay.store.records import to_json
+
+log = structlog.get_logger(__name__)
+
+MAX_PAUSED = 3 * 86_400.0  # seconds that a delivery waits for something broken
+KEPT_DAYS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Something that now fails for everyone: nobody else runs into it for `seconds`.
+
+    With `probe`, one delivery goes ahead when the time is over, and the rest follow if it succeeds.
+    """
+
+    scope: str  # "channel:<name>", "destination:<name>/<address>", "limit:<name>", or "lane" for its own lane
+    seconds: float
+    reason: str
+    probe: bool = False
+
+
+class Settling:
+    """`Store` says what each of these does.
+
+    False: the lease is gone, or it could not be settled, and is tried again when the lease lapses.
+    """
+
+    def __init__(self, partitions: Partitions, lease: float, replicas: Callable[[], int]) -> None:
+        """`replicas` that must have the mark before a delivery is sent."""
+        self._partitions = partitions
+        self._lease = int(lease * 1000)
+        self._replicas = replicas
+        self._begins: list[Batcher[str, bool]] = [
+            Batcher(partial(self._begin_all, partition), most=128) for partition in partitions
+        ]
+        self._settles: list[Batcher[str, bool]] = [
+            Batcher(partial(self._settle_all, partition), most=128) for partition in partitions
+        ]
+
+    async def mark_sending(self, delivery: Delivery) -> bool:
+        return await self.settle("begin", delivery)
+
+    async def extend(self, delivery: Delivery) -> bool:
+        return await self.settle("extend", delivery)
+
+    async def release(self, delivery: Delivery, delay: float) -> bool:
+        return await self.settle("release", delivery, delay=int(delay * 1000))
+
+    async def complete(self, delivery: Delivery, receipt: Receipt) -> bool:
+        new = any(delivery.thread.get(key) != value for key, value in receipt.thread.items())
+        return await self.settle(
+            "complete",
+            delivery,
+            thread=dict(receipt.thread),
+            detail=receipt.detail[:500],
+            new=new,
+            **({"lane": delivery.lane} if delivery.kind in ("live", "roundup") else {}),
+            **({"kept": digest_baseline_of(delivery.event.document)} if delivery.kind == "digest" else {}),
+        )
+
+    async def reschedule(
+        self,
+        delivery: Delivery,
+        delay: float,
+        error: str,
+        *,
+        refund_attempt: bool,
+        unknown: bool,
+        holds: Sequence[Pause],
+    ) -> bool:
+        pauses = [
+            {
+                "scope": _scope(pause, delivery),
+                "ms": int(pause.seconds * 1000),
+                "reason": pause.reason[:500],
+                "probe": pause.probe,
+            }
+            for pause in holds
+        ]
+        return await self.settle(
+            "reschedule",
+            delivery,
+            delay=int(delay * 1000),
+            error=error[:500],
+            free=refund_attempt,
+            unknown=unknown,
+            pauses=pauses,
+        )
+
+    async def dead_letter(self, delivery: Delivery, reason: str, error: str, *, bounce: str) -> bool:
+        details = {"bounce": bounce} if bounce else {}
+        return await self.settle("bury", delivery, reason=reason, error=error[:500], **details)
+
+    async def give_back(self, partition: Partition, row: Sequence[bytes], delay: int) -> None:
+        """A claimed delivery, still as claim answered it, which is due again in `delay` ms."""
+        await self._let_go(partition, row, "release", delay=delay)
+
+    async def bury(self, partition: Partition, row: Sequence[bytes], reason: str, error: str) -> None:
+        """One that nothing can be made from is a dead letter."""
+        await self._let_go(partition, row, "bury", reason=reason, error=error)
+
+    async def _let_go(self, partition: Partition, row: Sequence[bytes], verb: str, **details: int | str) -> None:
+        request = {"verb": verb, "id": row[0].decode(), "lease": row[1].decode(), **details}
+        await self._settles[partition.number].submit(json.dumps(request))
+
+    async def put_aside(self, name: str, lease: str, error: str) -> None:
+        """Give back what could not be read: another release may read it later. Too often, and it is a dead letter."""
+        request = {"verb": "unreadable", "id": name, "lease": lease, "error": error}
+        await self._settles[self._partitions.of(name).number].submit(json.dumps(request))
+
+    async def settle(self, verb: str, delivery: Delivery, **details: Any) -> bool:
+        """`verb` and `details` as settle.lua takes them."""
+        request = {"verb": verb, "id": delivery.id, "lease": delivery.lease, **details}
+        # Half a surrogate pair, as JSON from outside may hold, is nothing that Redis's JSON could read.
+        text = json.dumps(request, ensure_ascii=False).encode("utf-8", "replace").decode()
+        batchers = self._begins if verb == "begin" else self._settles
+        return await batchers[self._partitions.of(delivery.id).number].submit(text)
+
+    async def _begin_all(self, partition: Partition, requests: Sequence[str]) -> Sequence[bool]:
+        return await self._settle_all(partition, requests, self._replicas())
+
+    async def _settle_all(self, partition: Partition, requests: Sequence[str], replicas: int = 0) -> Sequence[bool]:
+        answers = await partition.run("settle", [self._lease, *requests], replicas)
+        for answer in answers:
+            if answer.startswith(b"error"):  # its lease lapses, and it is tried again
+                log.error("settle.failed", error=answer.decode(errors="replace"))
+        return [answer == b"ok" for answer in answers]
+
+
+def digest_baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What settling a digest keeps for the next one."""
+    baseline = digest_baseline(document)
+    end = datetime.fromisoformat(document["to"])
+    oldest = (end - timedelta(days=KEPT_DAYS)).date().isoformat()
+    return {
+        "last": to_json(baseline["last"]),
+        "days": baseline["days"],
+        "to": int(end.timestamp() * 1000),
+        "oldest": oldest,
+    }
+
+
+def _scope(pause: Pause, delivery: Delivery) -> str:
+    if pause.scope == "lane":
+        return f"lane:{delivery.lane}"
+    return pause.scope
