@@ -1,20 +1,22 @@
 """The built-in files of one set of templates, each compiled to functions when it is first asked for."""
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from types import CodeType
+from typing import Any, get_args
 
 from jinja2 import nodes
 
 from relay.rendering.direct.functions import Writer
 from relay.rendering.direct.layouts import inlined
 from relay.rendering.direct.names import NotDirect
-from relay.rendering.direct.runtime import marked, namespace, serialized
+from relay.rendering.direct.runtime import namespace, serialized
 from relay.rendering.formats import format_of
 from relay.rendering.formats.plain import Content, Ending
 from relay.rendering.inliner import inline
 from relay.rendering.message_template import MessageTemplate
-from relay.rendering.sandbox import Escaping, Sandbox
+from relay.rendering.sandbox import COMPILED, Escaping, Sandbox
 from relay.rendering.template_set import PARTS, SENTENCES, TemplateSet, lines
 from relay.rendering.text_template import MAX_TEXT, Text, Values, trimmed
 from relay.rendering.texts import line
@@ -64,6 +66,17 @@ class Wording:
             layout = self._layouts[name] = texts.layout(source, ending)
         return layout
 
+    def complete_shared(self) -> None:
+        """Compile what all messages share: the most of it by far."""
+        for channel in self._library.channels:
+            with contextlib.suppress(NotDirect):
+                self._texts(format_of(channel).escaping, channel)
+                self._texts("text", channel)
+                for ending in get_args(Ending):
+                    name = self._library.layout_file(channel, "layout", ending)
+                    if self._library.source(name)[0]:
+                        self.layout(name, channel, ending)
+
     def _texts(self, escaping: Escaping, channel: str) -> "DirectTexts":
         environment = self._library.environments[escaping]
         if (escaping, channel) not in self._functions:
@@ -71,10 +84,9 @@ class Wording:
             modules: dict[str, Collection[str]] = {}
             for module, name, tidy in (("say", SENTENCES, line), ("parts", f"{channel}/{PARTS}", lines)):
                 source, _ = self._library.source(name)
-                data = serialized if escaping == "html" else str
-                own = _macros(environment, source, functions, modules, data=data)
-                functions |= {f"{module}_{macro}": _tidied(own[f"m_{macro}"], tidy) for macro in own["macros"]}
-                modules[module] = own["macros"]
+                own = _macros(environment, source, functions, modules)
+                modules[module] = [macro.removeprefix("m_") for macro in own if macro.startswith("m_")]
+                functions |= {f"{module}_{macro}": _tidied(own[f"m_{macro}"], tidy) for macro in modules[module]}
             self._functions[escaping, channel] = functions, modules
         return DirectTexts(environment, *self._functions[escaping, channel])
 
@@ -108,19 +120,25 @@ class DirectTexts:
         return self._made(Writer((), self._modules).value("text", output.nodes[0]))
 
     def layout(self, source: str, ending: Ending) -> Callable[[Values, int], str]:
-        functions = self._functions
-        if ending == "html":
-            source, parts = inlined(source, inline)
-            functions = functions | {"g_styled": lambda number, tone: marked(parts[number][tone])}
-        own = _macros(self._environment, source, functions, self._modules, data=str)
-        tree = self._environment.tree(source)
-        made = self._made(Writer(own["macros"], self._modules).text("text", tree.body), own)
+        functions = dict(self._functions)
+        exec(_code(self._environment, source, lambda: self._layout(source, ending)), functions)  # noqa: S102 - as below
+        made: Callable[[Values], str] = functions["text"]
         return lambda values, limit: _within(made(values), limit)
 
-    def _made(self, source: str, functions: Functions | None = None) -> Callable[[Values], Any]:
-        scope = dict(functions or self._functions)
-        exec(compile(source, "<direct>", "exec"), scope)  # noqa: S102 - written here, from files that come with relay
-        made: Callable[[Values], Any] = scope["text"]
+    def _layout(self, source: str, ending: Ending) -> str:
+        parts: list[dict[str, str]] = []
+        if ending == "html":
+            source, parts = inlined(source, inline)
+        body = self._environment.tree(source).body
+        macros = [node for node in body if isinstance(node, nodes.Macro)]
+        writer = Writer([macro.name for macro in macros], self._modules)
+        styled = f"PARTS = {parts!r}\ndef g_styled(number, tone):\n    return markup(PARTS[number][tone])\n"
+        return "\n".join([styled, *map(writer.macro, macros), writer.text("text", body)])
+
+    def _made(self, source: str) -> Callable[[Values], Any]:
+        functions = dict(self._functions)
+        exec(compile(source, "<direct>", "exec"), functions)  # noqa: S102 - written here, from files that come with relay
+        made: Callable[[Values], Any] = functions["text"]
         return made
 
 
@@ -131,19 +149,27 @@ def _within(text: str, limit: int) -> str:
 
 
 def _macros(
-    environment: Sandbox,
-    source: str,
-    functions: Functions,
-    modules: Mapping[str, Collection[str]],
-    data: Callable[[str], str],
+    environment: Sandbox, source: str, functions: Functions, modules: Mapping[str, Collection[str]]
 ) -> Functions:
-    """These functions, and the macros of this file; `macros` are their names."""
-    macros = [node for node in environment.tree(source).body if isinstance(node, nodes.Macro)]
-    names = [macro.name for macro in macros]
-    writer = Writer(names, modules, data=data)
-    own = functions | {"macros": names}
-    exec(compile("\n".join(map(writer.macro, macros)), "<direct>", "exec"), own)  # noqa: S102 - as above
-    return own
+    """The macros of this file, which find these functions."""
+
+    def write() -> str:
+        macros = [node for node in environment.tree(source).body if isinstance(node, nodes.Macro)]
+        data = serialized if environment.escaping == "html" else str
+        writer = Writer([macro.name for macro in macros], modules, data=data)
+        return "\n".join(map(writer.macro, macros))
+
+    own = dict(functions)
+    exec(_code(environment, source, write), own)  # noqa: S102 - as above
+    return {name: own[name] for name in own.keys() - functions.keys()}
+
+
+def _code(environment: Sandbox, source: str, write: Callable[[], str]) -> CodeType:
+    """The code of a file that messages share, from `COMPILED` if it is known (relay.rendering.precompiled)."""
+    key = bool(environment.autoescape), source, environment.escaping, "<direct>"
+    if key not in COMPILED:
+        COMPILED[key] = compile(write(), "<direct>", "exec")
+    return COMPILED[key]
 
 
 def _tidied(macro: Callable[..., str], tidy: Callable[[str], str]) -> Callable[..., str]:
