@@ -21,6 +21,7 @@ from relay.rendering.translations import SOURCE, Language
 
 SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
 CURRENCIES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+MAX_KEPT = 100  # characters of a text whose meaning is remembered
 SIZES = ("B", "KB", "MB", "GB", "TB", "PB")
 BRITISH = LocalePatterns(Locale("en", "GB"))  # plain English is American to the CLDR, which knows no CET there
 # The patterns of a time that is today, this year, or neither. They are messages: each language has its own.
@@ -129,7 +130,8 @@ class Localizer:
 
 def seconds(value: object) -> float | None:
     """The seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
-    return _seconds(_text(value).strip())
+    text = _text(value).strip()
+    return _seconds(text) if len(text) <= MAX_KEPT else _seconds.__wrapped__(text)
 
 
 @lru_cache(512)  # phases keep their durations from edit to edit

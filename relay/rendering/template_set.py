@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from relay.errors import TemplateError
 from relay.rendering.formats import format_of
+from relay.rendering.lazy_messages import Messages
 from relay.rendering.message_template import MessageTemplate
 from relay.rendering.sandbox import Escaping, Sandbox, environment
 from relay.rendering.text_template import JinjaTexts, Source, Values, fault
@@ -29,32 +30,6 @@ NOT_UTF8 = "expected UTF-8; save it in that encoding"
 SHARED = (".j2", ".html", ".txt")
 
 Made = TypeVar("Made")
-
-
-class Messages(Mapping[str, MessageTemplate]):
-    """A channel's message files by their names without `.yaml`; each is read when it is first asked for."""
-
-    def __init__(self, read: Callable[[str], MessageTemplate]) -> None:
-        self._read = read
-        self._messages: dict[str, MessageTemplate | None] = {}
-
-    def add(self, name: str, template: MessageTemplate | None = None) -> None:
-        self._messages[name] = template
-
-    def __getitem__(self, name: str) -> MessageTemplate:
-        template = self._messages[name]
-        if template is None:
-            template = self._messages[name] = self._read(name)
-        return template
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._messages
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._messages)
-
-    def __len__(self) -> int:
-        return len(self._messages)
 
 
 class TemplateSet:

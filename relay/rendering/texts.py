@@ -97,7 +97,7 @@ def safe_url(url: object, hosts: Collection[str] = ()) -> str:
     return url if isinstance(url, str) and len(url) <= MAX_URL and _is_safe(url, tuple(hosts)) else ""
 
 
-@lru_cache(1024)  # each stands in several places of a message, and in every edit of it
+@lru_cache(256)  # each stands in several places of a message, and in every edit of it
 def _is_safe(url: str, hosts: tuple[str, ...]) -> bool:
     if _UNSAFE.search(url):
         return False

@@ -29,6 +29,7 @@ SHOWN_KEYS = (
     "modelsGenerated", "reportsCreated", "dataQualityScore", "overallConfidenceScore", "activitiesDiscovered",
     "uniquePaths", "reason",
 )  # fmt: skip
+MAX_KEPT = 100  # characters of a word that is remembered
 _VALUE = re.compile(r"%\(\w+\)s|%%")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.]+")
 
@@ -97,11 +98,15 @@ class Catalogues:
         return _language(code, translations)
 
 
-@lru_cache(1024)
 def humanise(word: str) -> str:
     """`recordsProcessed` as "Records processed"; a word with spaces is somebody's own and stays."""
     if not word or " " in word:
         return word
+    return _spelled(word) if len(word) <= MAX_KEPT else _spelled.__wrapped__(word)
+
+
+@lru_cache(1024)
+def _spelled(word: str) -> str:
     first, *rest = [part for part in _HUMP.split(word) if part] or [word]
     return " ".join([first[0].upper() + first[1:], *(part if part.isupper() else part.lower() for part in rest)])
 
