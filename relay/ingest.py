@@ -4,7 +4,7 @@ The receiver, a replay from the quarantine and everything that makes events of i
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -59,12 +59,12 @@ class Ingest:
         store: Store,
         config: Callable[[], Config],
         channels: Mapping[str, Any],
-        wake: Callable[[], None] | None = None,
+        wake: Callable[[Iterable[str]], None] | None = None,
         *,
         clock: Callable[[], float] = time.time,
         fullness: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`fullness` is the part of Redis's memory that is used."""
+        """`wake` hears of channels that have something; `fullness` is the part of Redis's memory that is used."""
         self._store = store
         self._config = config
         self._channels = channels
@@ -110,7 +110,7 @@ class Ingest:
                     kept = completed(kept, event)
             accepted = await self._store.accept(kept or event, targets, completes=True)
         if accepted.deliveries and self._wake:
-            self._wake()
+            self._wake(target.channel for target in targets if not target.hold_reason)
         if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
             self._reused(event)
         log.debug(

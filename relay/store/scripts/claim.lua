@@ -3,6 +3,7 @@
 -- KEYS[1] the ledger. ARGV from 3: channel, n, lease (ms), worker, token.
 -- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see claim_rows.py).
 -- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms).
+--- @include "due"
 --- @include "leases"
 --- @include "crowds"
 --- @include "limits"
@@ -13,6 +14,9 @@
 --- @include "suppressions"
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local quiet = cjson.decode(ARGV[8] or '{}')
+local claim
+do -- the rest is of `claim` alone
+
 local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its workers
 
 if redis.call('ZSCORE', PULSES, worker) then pulse(worker, lease_ms) end
@@ -158,7 +162,7 @@ local function read_thread(lane)
   return thread
 end
 
-local function claim(id, set)
+function claim(id, set)
   local row = redis.call('HMGET', delivery_key(id), unpack(FIELDS))
   if not row[1] then
     redis.call('ZREM', set, id)
@@ -204,6 +208,8 @@ local function claim(id, set)
   return lease(id, d, set)
 end
 
+end
+
 -- The answer to an earlier call with this token was lost on its way: it is given again, nothing more is taken.
 local claimed = P .. 'claimed:' .. worker .. ':' .. channel
 local last = redis.call('GET', claimed)
@@ -238,11 +244,5 @@ if #ids > 0 then
   redis.call('ZADD', LEASES, unpack(leases))
   redis.call('SET', claimed, token .. ' ' .. table.concat(ids, ' '), 'PX', lease_ms)
 end
-sets[#sets + 1] = PARKING
-for _, set in ipairs(sets) do
-  local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-  if first[2] and (answer[1] == '' or tonumber(first[2]) - now < answer[1]) then
-    answer[1] = math.max(0, math.ceil(tonumber(first[2]) - now))
-  end
-end
+answer[1] = next_due(channel)
 return answer
