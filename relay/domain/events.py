@@ -30,6 +30,7 @@ IMPLIED_STATUS = {
     "operation.stalled": "Stalled", "operation.recovered": "Running",
     "batch.started": "Initiated", "batch.operation.completed": "Running", "batch.completed": "Completed",
 }  # fmt: skip
+_GOES_ON = frozenset(("batch.operation.completed", *WATCH_EVENTS))  # they tell of something that is not over
 
 
 def _differs(part: object, values: Mapping[str, Any]) -> bool:
@@ -133,7 +134,7 @@ class Event:
         subject = self.batch if self.about_batch else self.operation
         stated = subject.status if subject else ""
         implied = IMPLIED_STATUS.get(self.name, "")
-        if self.name in ("batch.operation.completed", *WATCH_EVENTS):
+        if self.name in _GOES_ON:
             return implied  # the batch, or the run, goes on; the operation's own status is in `operation`
         if implied in TERMINAL:
             return stated if stated in TERMINAL else implied
