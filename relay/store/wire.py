@@ -1,9 +1,9 @@
 """One connection that any number of calls share: they are written as they come, and answered in their order.
 
 What is asked with every event goes this way: packed and read by hiredis, without a pool's locks and a time-out of its
-own for each step, a call costs a third of what it costs by a connection of redis-py (68 against 251 us alone, 5 against
-18 for each of 24 events that travel together). redis-py makes the connection, with TLS, passwords, and Sentinels where
-there are some, and does all that is not asked with every event.
+own for each step, a call costs a tenth of what it costs by a connection of redis-py: 10 against 107 us of CPU alone,
+1.4 against 11 for each of 24 events that travel together. redis-py makes the connection, with TLS, passwords, and
+Sentinels where there are some, and does all that is not asked with every event.
 """
 
 import asyncio
