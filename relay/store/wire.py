@@ -52,11 +52,13 @@ class Wire(asyncio.Protocol):
 
     def call(self, commands: Sequence[Command]) -> asyncio.Future[list[Any]]:
         """Their answers; an error of the server stands among them."""
+        # First of all: what cannot be packed is asked nothing, and must not wait for an answer that is another's.
+        packed = b"".join(hiredis.pack_command(cast("Any", tuple(command))) for command in commands)
         future: asyncio.Future[list[Any]] = self._loop.create_future()
         self._calls.append(_Call(len(commands), future, self._loop.time() + self._patience))
         if self._timer is None:
             self._timer = self._loop.call_later(self._patience, self._look)
-        self._transport.write(b"".join(hiredis.pack_command(cast("Any", tuple(command))) for command in commands))
+        self._transport.write(packed)
         return future
 
     def retire(self) -> None:

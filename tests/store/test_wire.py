@@ -129,3 +129,12 @@ async def test_passwords_and_databases_are_those_of_the_url() -> None:
         await pool.aclose()
 
     assert b"db=3" in info
+
+
+async def test_what_cannot_be_sent_costs_no_other_its_own_answer(pool: WiredPool) -> None:
+    await pool.call(("MSET", "a", "of a", "b", "of b"))
+
+    with pytest.raises(UnicodeEncodeError):
+        await pool.call(("SET", "a", "half a character: \ud800"))
+
+    assert await asyncio.gather(pool.call(("GET", "a")), pool.call(("GET", "b"))) == [[b"of a"], [b"of b"]]
