@@ -7,7 +7,6 @@ there are some, and does all that is not asked with every event.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, cast
@@ -121,16 +120,17 @@ class WiredPool(BlockingConnectionPool):
         """Their answers, errors of the server among them. Raises what redis-py raises where the server is away."""
         wire = self._wire
         if wire is None or wire.ended:
-            if self._wiring is None or self._wiring.done():
-                self._wiring = asyncio.create_task(self._connected())
-            wire = await asyncio.shield(self._wiring)  # whoever gives up must not end it for the others
+            wire = await self._connected()
         return await wire.call(commands)
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
-        if self._wiring and not self._wiring.done():
-            self._wiring.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._wiring
+        wiring = self._wiring
+        # One that finds out itself that the primary is another one is on its way there.
+        if wiring and not wiring.done() and wiring is not asyncio.current_task():
+            wiring.cancel()
+            if not inuse_connections:
+                self._wiring = None  # whoever waits for it connects anew
+            await asyncio.wait([wiring])
         if self._wire:
             (self._wire.abort if inuse_connections else self._wire.retire)()
         await super().disconnect(inuse_connections)
@@ -141,6 +141,19 @@ class WiredPool(BlockingConnectionPool):
         await super().update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
 
     async def _connected(self) -> Wire:
+        """A connection that all share who ask for one meanwhile."""
+        while True:
+            if self._wiring is None or self._wiring.done():
+                self._wiring = asyncio.create_task(self._connect())
+                self._wiring.add_done_callback(lambda task: task.cancelled() or task.exception())
+            wiring = self._wiring
+            await asyncio.wait([wiring])  # whoever gives up must not end it for the others
+            if not wiring.cancelled() and not wiring.result().ended:
+                return wiring.result()
+            if wiring is self._wiring:
+                raise Disconnected("Connection closed as soon as it was made.")
+
+    async def _connect(self) -> Wire:
         connection = self.make_connection()  # type: ignore[no-untyped-call]
         await connection.connect()
         self._wire = Wire(connection, connection.socket_timeout or 5.0)
