@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, cast
+from weakref import WeakSet
 
 import hiredis
 from redis._parsers import BaseParser
@@ -116,6 +117,10 @@ class WiredPool(BlockingConnectionPool):
     _wire: Wire | None = None
     _wiring: asyncio.Task[Wire] | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._open = WeakSet[Wire]()  # each is held by its transport; what is retired may still be under way
+
     async def call(self, *commands: Command) -> list[Any]:
         """Their answers, errors of the server among them. Raises what redis-py raises where the server is away."""
         wire = self._wire
@@ -131,8 +136,8 @@ class WiredPool(BlockingConnectionPool):
             if not inuse_connections:
                 self._wiring = None  # whoever waits for it connects anew
             await asyncio.wait([wiring])
-        if self._wire:
-            (self._wire.abort if inuse_connections else self._wire.retire)()
+        for wire in [*self._open]:
+            (wire.abort if inuse_connections else wire.retire)()
         await super().disconnect(inuse_connections)
 
     async def update_active_connections_for_reconnect(self) -> None:
@@ -157,4 +162,5 @@ class WiredPool(BlockingConnectionPool):
         connection = self.make_connection()  # type: ignore[no-untyped-call]
         await connection.connect()
         self._wire = Wire(connection, connection.socket_timeout or 5.0)
+        self._open.add(self._wire)
         return self._wire

@@ -119,6 +119,21 @@ async def test_one_that_is_dropped_answers_what_it_was_asked_and_is_asked_no_mor
     assert await pool.call(("CLIENT", "ID")) != [own]
 
 
+async def test_closing_ends_what_those_are_asked_that_were_dropped_before(
+    pool: WiredPool, redis_server: RedisServer
+) -> None:
+    under_way = asyncio.ensure_future(pool.call(("BLPOP", "list", 0)))
+    async with Redis.from_url(redis_server.url) as redis:
+        await until(lambda: waiting(redis))
+        await drop_connections(Redis(connection_pool=pool))
+        await pool.call(("PING",))
+
+    await pool.aclose()
+
+    with pytest.raises(Disconnected):
+        await under_way
+
+
 async def test_passwords_and_databases_are_those_of_the_url() -> None:
     with RedisServer() as server:
         async with Redis.from_url(server.url) as redis:
