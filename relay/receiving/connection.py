@@ -25,6 +25,7 @@ class Guard:
     """What the connections of one server share."""
 
     header_timeout: float
+    idle_timeout: float
     max_connections: int
     lines: RateLimitedLog
     leaving: bool = False  # every answer is the last one of its connection
@@ -41,16 +42,21 @@ class Guard:
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(min(1.0, self.header_timeout / 10))
-            late = clock() - self.header_timeout
+            late, unread = clock() - self.header_timeout, clock() - self.idle_timeout
             for connection in [*self.connections]:
                 if connection.waiting_since < late:
-                    connection.give_up()
+                    connection.give_up(self.header_timeout)
+                elif connection.unread_since < unread:
+                    connection.give_up(self.idle_timeout)
 
 
 class GuardedConnection(web.RequestHandler):
-    """One connection. Its deadline runs from the first byte of a request, or from connecting, to the last header."""
+    """One connection. Its deadline runs from the first byte of a request, or from connecting, to the last header.
 
-    __slots__ = ("_answering", "_asking", "_clock", "_guard", "waiting_since")
+    Another one is for those who do not read their answers: aiohttp waits for them as long as they like.
+    """
+
+    __slots__ = ("_answering", "_asking", "_clock", "_guard", "unread_since", "waiting_since")
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
@@ -59,6 +65,7 @@ class GuardedConnection(web.RequestHandler):
         self._answering = False
         self._clock = self._loop.time
         self.waiting_since = inf  # for headers; on the loop's clock
+        self.unread_since = inf  # more of an answer than goes on its way by itself
 
     @property
     def leaving(self) -> bool:
@@ -84,6 +91,14 @@ class GuardedConnection(web.RequestHandler):
             self.waiting_since = self._clock()
         super().data_received(data)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.unread_since = self._clock()
+
+    def resume_writing(self) -> None:
+        self.unread_since = inf
+        super().resume_writing()
+
     def begin(self) -> None:
         """The headers are complete; from here the handler watches the time."""
         self._asking, self._answering = False, True
@@ -108,10 +123,10 @@ class GuardedConnection(web.RequestHandler):
             return problem(400, "This is not a valid HTTP/1.1 request.", close=True)
         return problem(503, UNEXPECTED, close=True)
 
-    def give_up(self) -> None:
-        self.waiting_since = inf
+    def give_up(self, seconds: float) -> None:
+        self.waiting_since = self.unread_since = inf
         if self.transport is not None:
-            self._guard.lines.warning(log, "connection.too_slow", seconds=self._guard.header_timeout)
+            self._guard.lines.warning(log, "connection.too_slow", seconds=seconds)
             self.transport.abort()
 
 

@@ -51,11 +51,12 @@ async def serve(
 
     What `direct` takes goes there at once, and not through the application.
 
-    Times are seconds: until a request's headers are there, between two requests, for the rest of a refused body,
-    and, in `runner.cleanup()`, for the requests in flight. Raises OSError if the address is taken.
+    Times are seconds: until a request's headers are there, between two requests and until an answer is read, for the
+    rest of a refused body, and, in `runner.cleanup()`, for the requests in flight. Raises OSError if the address is
+    taken.
     """
     loop = asyncio.get_running_loop()
-    guard = Guard(header_timeout, max_connections, RateLimitedLog(loop.time))
+    guard = Guard(header_timeout, idle_timeout, max_connections, RateLimitedLog(loop.time))
     runner = GuardedRunner(app, guard, grace)
     await runner.setup()
     server = runner.server

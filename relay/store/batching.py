@@ -51,6 +51,11 @@ class Batcher(Generic[Request, Result]):
             except Exception as error:  # noqa: BLE001 - handed to every caller of the batch, whatever it is
                 batch, self._waiting = batch + self._waiting, []
                 results = [error] * len(batch)
+            except asyncio.CancelledError:
+                batch, self._waiting = batch + self._waiting, []
+                for _, future in batch:
+                    future.cancel()  # nobody else would ever tell them
+                raise
             for (_, future), result in zip(batch, results, strict=True):
                 if future.done():
                     continue

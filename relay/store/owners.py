@@ -1,7 +1,7 @@
 """What is done at the server that has a key, be it the only one or one of a Cluster's."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
@@ -33,11 +33,16 @@ async def at_owner(redis: Redis, key: str, act: Act[Result]) -> Result:
 
 async def answers_at_owner(redis: Redis, key: str, commands: Sequence[Command]) -> list[Any]:
     """What the server that has this key answers to commands about it and its slot; errors are among the answers."""
-    server = await redis.owner(slot(key)) if isinstance(redis, Cluster) else redis
-    if isinstance(server.connection_pool, WiredPool):
-        answers = await server.connection_pool.call(*commands)
-        if not isinstance(redis, Cluster) or not any(isinstance(answer, Exception) for answer in answers):
+
+    def called(server: Redis) -> Awaitable[list[Any]]:
+        return cast("WiredPool", server.connection_pool).call(*commands)
+
+    if isinstance(redis, Cluster):  # which has to know of one that is lost, too
+        answers = await redis.at(slot(key), called)
+        if not any(isinstance(answer, Exception) for answer in answers):
             return answers
+    elif isinstance(redis.connection_pool, WiredPool):
+        return await called(redis)
     async with redis.pipeline(transaction=False) as pipeline:  # which knows where to ask on, too
         for command in commands:
             pipeline.execute_command(*command)

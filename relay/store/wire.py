@@ -7,10 +7,10 @@ Sentinels where there are some, and does all that is not asked with every event.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, cast
+from weakref import WeakSet
 
 import hiredis
 from redis._parsers import BaseParser
@@ -52,11 +52,13 @@ class Wire(asyncio.Protocol):
 
     def call(self, commands: Sequence[Command]) -> asyncio.Future[list[Any]]:
         """Their answers; an error of the server stands among them."""
+        # First of all: what cannot be packed is asked nothing, and must not wait for an answer that is another's.
+        packed = b"".join(hiredis.pack_command(cast("Any", tuple(command))) for command in commands)
         future: asyncio.Future[list[Any]] = self._loop.create_future()
         self._calls.append(_Call(len(commands), future, self._loop.time() + self._patience))
         if self._timer is None:
             self._timer = self._loop.call_later(self._patience, self._look)
-        self._transport.write(b"".join(hiredis.pack_command(cast("Any", tuple(command))) for command in commands))
+        self._transport.write(packed)
         return future
 
     def retire(self) -> None:
@@ -115,22 +117,27 @@ class WiredPool(BlockingConnectionPool):
     _wire: Wire | None = None
     _wiring: asyncio.Task[Wire] | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._open = WeakSet[Wire]()  # each is held by its transport; what is retired may still be under way
+
     async def call(self, *commands: Command) -> list[Any]:
         """Their answers, errors of the server among them. Raises what redis-py raises where the server is away."""
         wire = self._wire
         if wire is None or wire.ended:
-            if self._wiring is None or self._wiring.done():
-                self._wiring = asyncio.create_task(self._connected())
-            wire = await asyncio.shield(self._wiring)  # whoever gives up must not end it for the others
+            wire = await self._connected()
         return await wire.call(commands)
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
-        if self._wiring and not self._wiring.done():
-            self._wiring.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._wiring
-        if self._wire:
-            (self._wire.abort if inuse_connections else self._wire.retire)()
+        wiring = self._wiring
+        # One that finds out itself that the primary is another one is on its way there.
+        if wiring and not wiring.done() and wiring is not asyncio.current_task():
+            wiring.cancel()
+            if not inuse_connections:
+                self._wiring = None  # whoever waits for it connects anew
+            await asyncio.wait([wiring])
+        for wire in [*self._open]:
+            (wire.abort if inuse_connections else wire.retire)()
         await super().disconnect(inuse_connections)
 
     async def update_active_connections_for_reconnect(self) -> None:
@@ -139,7 +146,21 @@ class WiredPool(BlockingConnectionPool):
         await super().update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
 
     async def _connected(self) -> Wire:
+        """A connection that all share who ask for one meanwhile."""
+        while True:
+            if self._wiring is None or self._wiring.done():
+                self._wiring = asyncio.create_task(self._connect())
+                self._wiring.add_done_callback(lambda task: task.cancelled() or task.exception())
+            wiring = self._wiring
+            await asyncio.wait([wiring])  # whoever gives up must not end it for the others
+            if not wiring.cancelled() and not wiring.result().ended:
+                return wiring.result()
+            if wiring is self._wiring:
+                raise Disconnected("Connection closed as soon as it was made.")
+
+    async def _connect(self) -> Wire:
         connection = self.make_connection()  # type: ignore[no-untyped-call]
         await connection.connect()
         self._wire = Wire(connection, connection.socket_timeout or 5.0)
+        self._open.add(self._wire)
         return self._wire

@@ -71,6 +71,18 @@ async def test_an_idle_connection_is_closed() -> None:
     assert reply.status == 202
 
 
+async def test_whoever_does_not_read_the_answers_is_given_up() -> None:
+    async with receiving(header_timeout=patience(), idle_timeout=0.2) as front:
+        _, writer = await asyncio.open_connection(*front.runner.addresses[0], limit=1)
+
+        async with asyncio.timeout(patience()):
+            with pytest.raises(ConnectionError):
+                while True:
+                    writer.write(b"GET /metrics HTTP/1.1\r\nHost: relay\r\n\r\n" * 1000)
+                    await writer.drain()
+        writer.close()
+
+
 async def test_there_are_only_so_many_connections() -> None:
     async with receiving(max_connections=1) as front:
         sender = front.sender()

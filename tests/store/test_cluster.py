@@ -448,6 +448,20 @@ class TestLosingAPrimary:
         assert using.repeated == set()
 
     @pytest.mark.timeout(120)
+    async def test_whoever_only_asks_finds_its_successor(self) -> None:
+        async with clustered() as group:
+            store = Store.open(group.url, worker="w")
+            await store.known("op-1")
+            primary = await group.owner()
+            primary.kill()
+            await group.replaced(primary)
+            with contextlib.suppress(StoreUnavailable):  # by the connection to the old one
+                await store.known("op-1")
+
+            assert await store.known("op-1") == {}
+            await store.aclose()
+
+    @pytest.mark.timeout(120)
     async def test_one_that_hands_over_its_slot_just_then(self) -> None:
         """Valkey's replicas know that a slot is being moved: the new primary refuses as the old one did."""
         async with clustered() as group:

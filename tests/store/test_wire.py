@@ -1,6 +1,7 @@
 """The connection that calls share, on a real Redis that answers, errs, hangs and goes away."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,6 +13,7 @@ from redis.exceptions import TimeoutError as TooLate
 from relay.store.client import LIMITS
 from relay.store.succession import drop_connections
 from relay.store.wire import WiredPool
+from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
@@ -117,6 +119,21 @@ async def test_one_that_is_dropped_answers_what_it_was_asked_and_is_asked_no_mor
     assert await pool.call(("CLIENT", "ID")) != [own]
 
 
+async def test_closing_ends_what_those_are_asked_that_were_dropped_before(
+    pool: WiredPool, redis_server: RedisServer
+) -> None:
+    under_way = asyncio.ensure_future(pool.call(("BLPOP", "list", 0)))
+    async with Redis.from_url(redis_server.url) as redis:
+        await until(lambda: waiting(redis))
+        await drop_connections(Redis(connection_pool=pool))
+        await pool.call(("PING",))
+
+    await pool.aclose()
+
+    with pytest.raises(Disconnected):
+        await under_way
+
+
 async def test_passwords_and_databases_are_those_of_the_url() -> None:
     with RedisServer() as server:
         async with Redis.from_url(server.url) as redis:
@@ -129,3 +146,63 @@ async def test_passwords_and_databases_are_those_of_the_url() -> None:
         await pool.aclose()
 
     assert b"db=3" in info
+
+
+async def test_what_cannot_be_sent_costs_no_other_its_own_answer(pool: WiredPool) -> None:
+    await pool.call(("MSET", "a", "of a", "b", "of b"))
+
+    with pytest.raises(UnicodeEncodeError):
+        await pool.call(("SET", "a", "half a character: \ud800"))
+
+    assert await asyncio.gather(pool.call(("GET", "a")), pool.call(("GET", "b"))) == [[b"of a"], [b"of b"]]
+
+
+async def connecting(pool: WiredPool, server: RedisServer) -> asyncio.Task[list[object]]:
+    """A call that waits for its connection, which the server has not welcomed yet."""
+    server.pause()
+    call = asyncio.create_task(pool.call(("PING",)))
+    await until(lambda: pool._wiring is not None)
+    await asyncio.sleep(0)
+    return call
+
+
+async def test_one_that_is_dropped_while_it_is_made_is_made_anew() -> None:
+    with RedisServer() as server:
+        pool = WiredPool.from_url(server.url, **LIMITS)
+        call = await connecting(pool, server)
+
+        await drop_connections(Redis(connection_pool=pool))
+        server.resume()
+
+        assert await call == [b"PONG"]
+        await pool.aclose()
+
+
+async def test_one_that_is_closed_while_it_is_made_is_lost_to_those_who_wait_for_it() -> None:
+    with RedisServer() as server:
+        pool = WiredPool.from_url(server.url, **LIMITS)
+        call = await connecting(pool, server)
+
+        await pool.aclose()
+        server.resume()
+
+        with pytest.raises(Disconnected):
+            await call
+
+
+async def given_up(pool: WiredPool) -> None:
+    call = asyncio.create_task(pool.call(("PING",)))
+    await asyncio.sleep(0)
+    call.cancel()
+    await until(lambda: pool._wiring is not None and pool._wiring.done())
+
+
+async def test_one_that_nobody_waits_for_any_more_fails_in_silence() -> None:
+    said: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+
+    [port] = free_ports(1)
+    await given_up(WiredPool.from_url(f"redis://127.0.0.1:{port}", **LIMITS))
+    gc.collect()
+
+    assert said == []
