@@ -57,7 +57,7 @@ def count(value: object) -> int | None:
 
 def part(envelope: Document, key: str) -> Document:
     value = envelope.get(key)
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         return value
     # The API's phase-less documents and some senders give a name or a message instead of an object.
     name = {"phase": "phaseName", "error": "message"}.get(key, "text")

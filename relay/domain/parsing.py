@@ -20,6 +20,7 @@ from relay.errors import InvalidEvent
 
 MAX_ADDRESS = 254  # characters; RFC 5321 §4.5.3.1.3 without the brackets
 MAX_AUDIENCE = 30  # names of a kind that are read at all
+PARTS = ("phase", "results", "error", "cancellation")
 ENVELOPE = ("event", "eventType", "type", "eventId", "timestamp", "webhookId")  # the outer level names these
 
 
@@ -51,10 +52,10 @@ def parse(
     name = event_name(envelope, operation, batch, default_event)
     if name in ("batch.started", "batch.completed") and batch is None:
         raise InvalidEvent("batch.batchId", "expected the batch's id")
-    parts: dict[str, Any] = {key: fields.part(envelope, key) for key in ("phase", "results", "error", "cancellation")}
+    parts: dict[str, Any] = {key: fields.part(envelope, key) for key in PARTS if key in envelope}
     if envelope.get("operation") is None and operation is not None:  # a flat document is its own part
         for key, event in (("results", "operation.completed"), ("cancellation", "operation.cancelled")):
-            if not parts[key] and name == event:
+            if not parts.get(key) and name == event:
                 parts[key] = envelope
     return Event(
         id=delivery_id or fields.text(envelope, "eventId", MAX_ID) or _cloud_event_id(document) or unsigned_id,
@@ -102,7 +103,7 @@ def _envelope(document: Document) -> Document:
     """The level on which event, operation and results stand; `data` and `payload` are looked into."""
     for key in ("data", "payload"):
         inner = document.get(key)
-        if isinstance(inner, Mapping):
+        if isinstance(inner, (dict, Mapping)):
             names = {name: document[name] for name in ENVELOPE if name in document}
             outer = {name: value for name, value in document.items() if name not in {key, *names}}
             return {**outer, **inner, **names}
@@ -126,7 +127,7 @@ def _operation(envelope: Document) -> Operation | None:
         if flat is None:
             return None
         document = envelope
-    if not isinstance(document, Mapping):
+    if not isinstance(document, (dict, Mapping)):
         raise InvalidEvent("operation", "expected an object")
     number, progress = _progress(document)
     retry = document.get("retryNumber", envelope.get("retryNumber", 0))
@@ -150,7 +151,7 @@ def _operation(envelope: Document) -> Operation | None:
 
 def _audience(notifications: object) -> Audience | None:
     """Whom `notifications` ask for; None if for nobody. What is no text asks for nobody either."""
-    if not isinstance(notifications, Mapping):
+    if not isinstance(notifications, (dict, Mapping)):
         return None
     slack = mapping(notifications.get("slack"))
     audience = Audience(
@@ -175,7 +176,7 @@ def _batch(envelope: Document) -> Batch | None:
         if envelope.get("batchId") is None:
             return None
         document = envelope
-    if not isinstance(document, Mapping):
+    if not isinstance(document, (dict, Mapping)):
         raise InvalidEvent("batch", "expected an object")
     return Batch(
         id=fields.identifier(document, "batch", ("batchId", "id")),
@@ -204,7 +205,7 @@ def _progress(document: Document) -> tuple[float | None, Document]:
     """The percentage, clamped to 0..100, and the progress object; the API gives both spellings."""
     value = document.get("progress")
     progress = mapping(value)
-    number = progress.get("percentage") if isinstance(value, Mapping) else value
+    number = progress.get("percentage") if isinstance(value, (dict, Mapping)) else value
     if number is None:
         return None, progress
     if isinstance(number, bool) or not isinstance(number, int | float):

@@ -33,14 +33,18 @@ _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
 def summarize(event: Event) -> dict[str, Any]:
     """What this event alone says of its operation or batch."""
     facts, status = _of_batch(event) if event.about_batch else _of_operation(event), event.status
-    terminal = status in TERMINAL
-    if terminal or event.name in ("operation.stalled", "operation.recovered"):
+    entry = {
+        key: cleaned
+        for key, value in facts.items()
+        if value is not None and (cleaned := _text(value, LENGTHS[key]) if key in LENGTHS else value) != ""
+    }
+    entry |= {"id": event.subject, "status": status, "at": event.occurred_at.isoformat(), "retry": event.retry}
+    if status in TERMINAL:
+        entry["rule"] = ""
+    elif event.name in ("operation.stalled", "operation.recovered"):
         watched = event.document.get("stalled")
-        rule = watched.get("rule") if isinstance(watched, Mapping) else None
-        facts["rule"] = str(rule or "") if not terminal else ""
-    facts |= {"id": event.subject, "status": status, "at": event.occurred_at.isoformat(), "retry": event.retry}
-    entry = {key: _text(value, LENGTHS[key]) if key in LENGTHS else value for key, value in facts.items()}
-    return {key: value for key, value in entry.items() if value not in ("", None) or key in ("rule", "status")}
+        entry["rule"] = str((watched.get("rule") if isinstance(watched, Mapping) else None) or "")
+    return entry
 
 
 def section_of(entry: Entry) -> str:
