@@ -139,7 +139,11 @@ class Scripts:
         keys = (f"{prefix}ledger", f"{prefix}never")
         rest = (*keys, prefix, int(self._clock() * 1000) if self._clock else 0, *args)
 
+        server = self._redis
+
         async def evaluated(redis: Redis) -> Any:
+            nonlocal server
+            server = redis  # of a Cluster's, the one that has these keys
             try:
                 return await self._evaluate(redis, "EVALSHA", script.digest, rest, replicas)
             except NoScriptError:
@@ -149,7 +153,7 @@ class Scripts:
             return await at_owner(self._redis, keys[0], evaluated)
         except (RedisError, OSError, TimeoutError) as error:
             if _stepped_down(error):
-                await drop_connections(self._redis)
+                await drop_connections(server)
             raise _unavailable(error) from error
 
     async def _evaluate(self, redis: Redis, command: str, script: str, rest: Sequence[Any], replicas: int) -> Any:
