@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.deliveries import Delivery
+from relay.domain.deliveries import Delivery, Receipt
 from relay.domain.events import Event
 from relay.store import Store
 from tests.support import events
@@ -78,6 +78,75 @@ class TestOneMessage:
         await fast.reschedule(second, 0, "503")
 
         assert outcomes(await everything(fast, clock)) == ["reply"]
+
+
+class TestARunThatBeginsUnheard:
+    """The rule tells of failures alone: of the run that follows, its conversation hears nothing."""
+
+    async def test_an_outcome_that_waits_is_told(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.failed(), to=team())
+        await store.accept(events.started(retryNumber=1), [])
+
+        assert [one.event.name for one in await everything(store, clock)] == ["operation.failed"]
+
+    async def test_so_is_one_under_way_that_does_not_arrive(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.failed(), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await store.accept(events.started(retryNumber=1), [])
+        await store.reschedule(flying, 0, "503")
+
+        assert [one.event.name for one in await everything(store, clock)] == ["operation.failed"]
+
+    async def test_so_is_one_that_others_than_those_of_the_last_outcome_were_to_hear(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await accept(store, events.failed(), to=team())
+        await store.accept(events.cancelled(), [])
+        await store.accept(events.started(retryNumber=1), [])
+
+        assert [one.event.name for one in await everything(store, clock)] == ["operation.failed"]
+
+
+class TestARunWhoseMessageIsTheNextOnes:
+    """The message of an operation is of its newest run; what the one before left waiting is told beside it."""
+
+    async def test_a_reply_is_told_though_the_message_came_after_it(
+        self, store: Store, clock: Clock, again: Event
+    ) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.failed(), again, to=team())
+        await store.reschedule(flying, 0, "503")
+
+        assert outcomes(await everything(store, clock)) == ["reply"]
+
+    async def test_so_is_one_where_somebody_deleted_the_message(self, store: Store, clock: Clock, again: Event) -> None:
+        await accept(store, events.progress(10), to=team())
+        await everything(store, clock)
+        await accept(store, events.failed(), again, to=team())
+        edit = await claim_one(store)
+        await store.mark_sending(edit)
+        await store.complete(edit, Receipt("C1/2.2", {"channel": "C1", "ts": "2.2"}))  # a new one
+
+        assert outcomes(await everything(store, clock)) == ["reply"]
+
+    async def test_it_is_not_told_again_where_the_message_has_told_it(
+        self, store: Store, clock: Clock, again: Event
+    ) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.failed(), to=team())
+        await store.reschedule(flying, 0, "503")
+        clock.advance(2)
+        first = await claim_one(store)
+        await store.mark_sending(first)
+        await accept(store, again, to=team())
+        await store.complete(first, POSTED)
+
+        assert outcomes([first, *await everything(store, clock)]) == ["live"]
 
 
 class TestCalls:

@@ -99,6 +99,12 @@ class TestTelling:
 
         assert sorted(told) == ["operation.failed", "operation.started"]
 
+    async def test_so_does_one_of_which_that_conversation_hears_nothing(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.failed(operationId=OP), [team()])
+        await store.accept(events.started(operationId=OP, retryNumber=1), [])
+
+        assert [delivery.event.name for delivery in await claim(store)] == ["operation.failed"]
+
     async def test_a_live_message_waits_for_the_letter_of_a_new_run(
         self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -128,7 +128,7 @@ local function accept(delivery_digest, fact_digest, operation, gates, plain, tex
   end
   local outcomes = nil -- of the run before
   if plan.rank and was.retry and plan.retry > was.retry then
-    outcomes = begin_again(o, plan)
+    outcomes = begin_again(o)
   end
   local seq = advance(o, plan, was, body)
   keep_apart(plan)

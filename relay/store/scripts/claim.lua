@@ -35,7 +35,10 @@ local function stale_reason(id, d)
   end
   -- In a batch's thread the root is not about its members; and an outcome of an earlier run is no part of this one's.
   local own = (thread.posted_of or d.operation) == d.operation and not d.alone
-  if kind == 'reply' and own and tonumber(thread.posted_seq or '-1') >= seq then return 'told by the message itself' end
+  local shown = tonumber(thread.posted_seq or '-1')
+  if kind == 'reply' and own and shown >= seq and shown <= (tonumber(d.ended) or shown) then
+    return 'told by the message itself'
+  end
   if not converges(kind) and PASSING[d.name] then
     local o = operation_record(d.operation)
     if o:get('rank') == TERMINAL and o:get('seq') > seq then return 'the run is over' end
@@ -46,7 +49,7 @@ local function stale_reason(id, d)
 end
 
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
-                'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed'}
+                'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed', 'ended'}
 
 -- A new message that nobody wants now becomes an entry of what is told together later: in quiet hours, or above the cap
 -- on new messages. What may have arrived already is not begun anew by that; in quiet hours it is told again then.

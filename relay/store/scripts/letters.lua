@@ -52,7 +52,7 @@ local function follow(o, letter)
   o:read({'state', 'run'})
   local run = o:number('retry')
   if run and letter.run and letter.run > run then
-    for _, target in ipairs(letter.targets) do detach_outcomes(letter.outcomes or {}, target) end
+    detach_outcomes(o, letter.outcomes or {})
     reset_run(o)
   end
   o:set('away', letter.home)

@@ -75,9 +75,9 @@ end
 
 -- A new run: outcomes of the one before that were not posted yet become messages of their own. Answers them, for those
 -- who follow.
-function begin_again(o, plan)
+function begin_again(o)
   local outcomes = outcomes_of(o)
-  for _, target in ipairs(at_home(plan)) do detach_outcomes(outcomes, target) end
+  detach_outcomes(o, outcomes)
   return outcomes
 end
 

@@ -66,19 +66,24 @@ function outcomes_of(o)
   return outcomes
 end
 
--- Of an outcome that came while the first message was under way the reply is queued already, and tells it.
-local function has_reply(target, name, seq)
-  for _, id in ipairs(redis.call('LRANGE', lane_key(replies_of(target.lane)), 0, -1)) do
+-- What waits to be told beside the message stays so: one that shows a later event than `last` of this run is the next
+-- one's, and does not tell it (claim.lua). Answers which outcomes that tells, each by its name and number.
+local function set_replies_apart(lane, last)
+  local told = {}
+  for _, id in ipairs(redis.call('LRANGE', lane_key(replies_of(lane)), 0, -1)) do
     local reply = redis.call('HMGET', delivery_key(id), 'name', 'seq')
-    if reply[1] == name and tonumber(reply[2]) == seq then return true end
+    if reply[1] then
+      redis.call('HSETNX', delivery_key(id), 'ended', last)
+      told[reply[1] .. ' ' .. reply[2]] = true
+    end
   end
+  return told
 end
 
 -- An outcome that was not posted yet would vanish with the run that it ended. Waiting, it becomes a message of its
 -- own; under way, it keeps what it tells, and becomes one if it does not arrive (outcomes.lua, detach_outcome).
--- outcomes: as of `outcomes_of`.
-function detach_outcomes(outcomes, target)
-  local thread = thread_key(target.lane)
+local function detach_from(lane, outcomes, last)
+  local told, thread = set_replies_apart(lane, last), thread_key(lane)
   local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted', 'calls')
   if t[3] then return end
   -- What the message would have called people to was of this run, and whatever is left of that says it.
@@ -87,7 +92,7 @@ function detach_outcomes(outcomes, target)
   for i, id in ipairs({t[2], t[1]}) do
     local d = id and redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event') or {}
     local known = d[1] == '1' and d[3] == '' and d[2] ~= kept and outcomes[d[2]]
-    local body = known and not has_reply(target, d[2], known[2]) and known[1]
+    local body = known and not told[d[2] .. ' ' .. known[2]] and known[1]
     if body then
       kept = d[2]
       redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
@@ -98,6 +103,11 @@ function detach_outcomes(outcomes, target)
       end
     end
   end
+end
+
+-- Wherever an outcome of the run was told, whoever hears of the next one. outcomes: as of `outcomes_of`.
+function detach_outcomes(o, outcomes)
+  for lane in (o:get('lanes') or ''):gmatch('%S+') do detach_from(lane, outcomes, o:number('seq')) end
 end
 
 end
