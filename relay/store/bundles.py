@@ -62,8 +62,8 @@ class Bundles:
                 page = theirs[first : first + SCAN]
                 words = await partition.run("letters", ("words", *page))
                 rows = zip(page, words[::2], words[1::2], strict=True)
-                await where.run("letters", ("refresh", bundle, *(word for row in rows for word in row)))
-        await where.run("letters", ("refresh", bundle))
+                await where.run("letters", ("refresh", bundle, 0, *(word for row in rows for word in row)))
+        await where.run("letters", ("refresh", bundle, 1))
 
     async def preview(self, target: Target, window: Window) -> Event:
         """What this window's digest would say now; nothing is closed and nothing sent."""

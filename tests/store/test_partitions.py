@@ -142,6 +142,15 @@ class TestTelling:
 
         assert statuses(await claim_one(store)) == {OP: "Completed"}
 
+    async def test_so_are_runs_of_several_partitions(self, store: Store, clock: Clock) -> None:
+        at_night, ids = night(clock(), room()), [f"op-{count}" for count in range(3 * PARTITIONS)]
+        for id_ in ids:
+            await store.accept(events.started(operationId=id_), [at_night])
+            await store.accept(events.progress(40, operationId=id_), [])
+        clock.advance(8 * 3600)
+
+        assert statuses(await claim_one(store)) == dict.fromkeys(ids, "Running")
+
     async def test_a_night_of_many_runs_is_told_as_well(self, store: Store, clock: Clock) -> None:
         """More than one step of a script could take."""
         at_night, ids = night(clock(), room()), [f"op-{count}" for count in range(3_000)]
