@@ -27,7 +27,8 @@ messages there, whatever they are of, are made in one place (relay/store/letters
                                            <lane>/replies
     {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; name and seq of what was
                                            claimed last, spec and interval for what is made without an event; doubt:
-                                           its message may have arrived, and the delivery is gone; calls: the event
+                                           its message may have arrived, and the delivery is gone; dead: the dead letter
+                                           that its message became last; calls: the event
                                            that the message itself tells people of, and call its run and body where
                                            the operation lives elsewhere; t:* is the channel's own
     {relay}:event:<digest>         hash    a body and how many deliveries still need it

@@ -8,6 +8,7 @@ import pytest
 from relay.domain.deliveries import Delivery, Receipt
 from relay.domain.events import Event
 from relay.store import Store
+from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts
@@ -147,6 +148,23 @@ class TestARunWhoseMessageIsTheNextOnes:
         await store.complete(first, POSTED)
 
         assert outcomes([first, *await everything(store, clock)]) == ["live"]
+
+
+class TestADeadLetter:
+    async def test_it_tells_the_outcome_that_it_was_of_though_the_next_run_has_begun(
+        self, store: Store, clock: Clock, again: Event
+    ) -> None:
+        await accept(store, events.failed(), to=team())
+        first = await claim_one(store)
+        await store.mark_sending(first)
+        await store.dead_letter(first, "not_in_channel", "not_in_channel")
+        await accept(store, again, to=team())
+        assert outcomes(await everything(store, clock)) == []
+
+        await Admin(store).replay([first.id])
+
+        assert outcomes(await everything(store, clock)) == ["reply"]
+        assert await store.redis.keys("{relay}:event:*") == []
 
 
 class TestCalls:

@@ -80,16 +80,16 @@ local function set_replies_apart(lane, last)
   return told
 end
 
--- An outcome that was not posted yet would vanish with the run that it ended. Waiting, it becomes a message of its
--- own; under way, it keeps what it tells, and becomes one if it does not arrive (outcomes.lua, detach_outcome).
+-- An outcome that was not posted yet would vanish with the run that it ended. Waiting, or dead, it becomes a message of
+-- its own; under way, it keeps what it tells, and becomes one if it does not arrive (outcomes.lua, detach_outcome).
 local function detach_from(lane, outcomes, last)
   local told, thread = set_replies_apart(lane, last), thread_key(lane)
-  local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted', 'calls')
+  local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted', 'calls', 'dead')
   if t[3] then return end
   -- What the message would have called people to was of this run, and whatever is left of that says it.
   if t[4] and t[4] ~= '' then redis.call('HSET', thread, 'calls', '') end
-  local kept = nil -- one of the two is enough: an addition or a repair may wait behind what tells it
-  for i, id in ipairs({t[2], t[1]}) do
+  local kept = nil -- one of them is enough: an addition or a repair may wait behind what tells it
+  for i, id in ipairs({t[2], t[1], t[5]}) do
     local d = id and redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event') or {}
     local known = d[1] == '1' and d[3] == '' and d[2] ~= kept and outcomes[d[2]]
     local body = known and not told[d[2] .. ' ' .. known[2]] and known[1]
@@ -97,10 +97,8 @@ local function detach_from(lane, outcomes, last)
       kept = d[2]
       redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
       redis.call('HSET', delivery_key(id), 'event', id)
-      if i == 2 then
-        detach_outcome(id)
-        redis.call('HDEL', thread, 'waiting')
-      end
+      if i > 1 then detach_outcome(id) end
+      if i == 2 then redis.call('HDEL', thread, 'waiting') end
     end
   end
 end
