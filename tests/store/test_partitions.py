@@ -364,6 +364,24 @@ class TestClaiming:
 
         assert {delivery.address for delivery in (await store.claim("email", 40)).deliveries} == there
 
+    async def test_what_cannot_be_made_now_takes_no_turn_from_the_others_at_its_address(
+        self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The limit of the conversation lets through one a second."""
+        theirs = apart_from(home_of(team()), operation(OP), name="other")
+        source = Away(source_of(store), monkeypatch)
+        for id_ in (OP, theirs):
+            await store.accept(events.completed(operationId=id_), [team()])
+            clock.advance(0.1)
+        source.leave()
+        await store.pulse()
+
+        assert [delivery.event.subject for delivery in await claim(store)] == [theirs]
+        source.come_back()
+        await store.pulse()
+        clock.advance(1)
+        assert [delivery.event.subject for delivery in await claim(store)] == [OP]
+
 
 async def test_the_number_of_partitions_is_decided_once(open_store: Callable[..., Store], store: Store) -> None:
     with pytest.raises(ConfigError, match=r"in 4 partitions, and redis\.partitions is 1: set it to 4"):

@@ -2,7 +2,8 @@
 -- claim: lease up to n due deliveries of one channel. A lease, never a pop: a crashed worker's lapse by themselves.
 -- KEYS[1] the ledger. ARGV from 3: channel, n, lease (ms), worker, token.
 -- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see claim_rows.py).
--- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms).
+-- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms). With ARGV[9], the
+-- partitions that are away, between spaces.
 --- @include "leases"
 --- @include "crowds"
 --- @include "limits"
@@ -13,6 +14,8 @@
 --- @include "suppressions"
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local quiet = cjson.decode(ARGV[8] or '{}')
+local gone = {} -- of what lives there nothing can be made now
+for home in (ARGV[9] or ''):gmatch('%S+') do gone[home] = true end
 local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its workers
 
 if redis.call('ZSCORE', PULSES, worker) then pulse(worker, lease_ms) end
@@ -115,19 +118,27 @@ local function history(d)
   return ordered, o:get('seq') or 0, o:get('away'), tostring(o:get('retry') or ''), o:get('rank') or -1
 end
 
+local function postpone(id, set, ms)
+  set_due(id, now + ms)
+  redis.call('ZADD', set, now + ms, id)
+end
+
+local lease
+do -- the rest is of this function alone
+
 -- An event that failed half-way may have left deliveries without what they tell. Its sender sends it again, which makes
 -- them whole; a dead letter is told anew by that as well, but somebody would have looked after it in vain.
 local HALF_MADE, AGAIN = 900000, 10000 -- ms: how long one waits for that, and how often it is looked at
+local AWAY = 1000 -- ms: how often it is seen whether a partition is back
 
-local function lease(id, d, set)
+function lease(id, d, set)
   local known, seq, away, run, rank = history(d)
+  if away and gone[away] then return postpone(id, set, AWAY) end -- it would take its turn from what can be made
   local body = d.event ~= '' and redis.call('HGET', P .. 'event:' .. d.event, 'body') or ''
   local box = BOXED[d.kind] or d.kind == 'rolling'
   if BOXED[d.kind] then seal(id, d.destination, d.address) end
   if body == '' and (d.event ~= '' or #known == 0) and not box and not away and now - d.created < HALF_MADE then
-    set_due(id, now + AGAIN)
-    redis.call('ZADD', set, now + AGAIN, id)
-    return nil
+    return postpone(id, set, AGAIN)
   end
   if body == '' and #known == 0 and not box and not away then
     bury(id, 'expired', 'what it should tell was forgotten 30 days after the last event, or never came in whole')
@@ -153,6 +164,8 @@ local function lease(id, d, set)
   end
   return {id, lease, d.destination, channel, d.address, d.kind, d.attempts, d.unknowns, d.created, body, known, thread,
           d.lane, d.limits, away and d.operation or '', d.kind == 'live' and '' or d.seq, run, rank}
+end
+
 end
 
 local function read_thread(lane)
@@ -199,11 +212,7 @@ local function claim(id, set)
     park(id, set, channel, scope, d.created, now + wait)
     return nil
   end
-  if wait > 0 then
-    set_due(id, now + wait)
-    redis.call('ZADD', set, now + wait, id)
-    return nil
-  end
+  if wait > 0 then return postpone(id, set, wait) end
   return lease(id, d, set)
 end
 
