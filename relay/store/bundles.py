@@ -53,10 +53,10 @@ class Bundles:
         return event_of(bundle, fields, await self._entries(bundle))
 
     async def _refresh(self, bundle: str) -> None:
-        """Bring the entries up to date whose operations live elsewhere."""
+        """Bring the entries up to date whose operations live elsewhere; of what is away, what is known here is told."""
         where = self._partitions.of(bundle)
         names = [name.decode() for name in await call(self._redis.hkeys(where.key(f"entries:{bundle}")))]
-        for partition in self._partitions:
+        for partition in self._partitions.present:
             theirs = [name for name in names if partition is not where and self._partitions.of(name) is partition]
             for first in range(0, len(theirs), SCAN):
                 page = theirs[first : first + SCAN]

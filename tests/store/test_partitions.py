@@ -151,6 +151,19 @@ class TestTelling:
 
         assert statuses(await claim_one(store)) == dict.fromkeys(ids, "Running")
 
+    async def test_a_partition_that_is_away_keeps_no_run_of_the_others_back(
+        self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        at_night, theirs = night(clock(), room()), apart_from(home_of(room()), operation(OP), name="other")
+        for id_ in (OP, theirs):
+            await store.accept(events.started(operationId=id_), [at_night])
+            await store.accept(events.progress(40, operationId=id_), [])
+        Away(source_of(store), monkeypatch).leave()
+        await store.pulse()
+        clock.advance(8 * 3600)
+
+        assert statuses(await claim_one(store)) == {OP: "Initiated", theirs: "Running"}
+
     async def test_a_night_of_many_runs_is_told_as_well(self, store: Store, clock: Clock) -> None:
         """More than one step of a script could take."""
         at_night, ids = night(clock(), room()), [f"op-{count}" for count in range(3_000)]
