@@ -7,8 +7,9 @@
 local words_of, post_event, post_report, at_home, begin_again, end_in_batch
 do -- the rest is of this file alone
 
-local CARRIED = {'operation', 'event', 'name', 'retry', 'rank', 'phase', 'progress', 'phase_end', 'percentage', 'urgent',
-                 'urgency', 'member', 'action', 'watch', 'entry'}
+-- Gates are passed where the operation lives, so they need nothing here.
+local CARRIED = {'operation', 'event', 'name', 'retry', 'rank', 'progress', 'phase_end', 'urgent', 'urgency', 'member', 'action',
+                 'watch', 'entry'}
 
 local function carried(plan)
   local content = {}
