@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from relay.domain.completion import completed
 from relay.domain.deliveries import Delivery, Receipt
 from relay.domain.events import Event
+from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
@@ -148,6 +150,23 @@ class TestARunWhoseMessageIsTheNextOnes:
         await store.complete(first, POSTED)
 
         assert outcomes([first, *await everything(store, clock)]) == ["live"]
+
+
+class TestReports:
+    async def test_two_that_add_to_an_outcome_at_one_moment_are_both_kept(self, store: Store) -> None:
+        thin = events.body("operation.failed", status="Failed")
+        await store.accept(events.event_of(thin), [team()])
+        ingest = Ingest(store, lambda: None, {})  # type: ignore[arg-type, return-value]
+        one, other = (events.event_of(thin | {part: {"said": 1}}) for part in ("error", "results"))
+        kept = await store.kept(other)
+        assert kept
+
+        await ingest.ingest(one, [team()])
+        overtaken = await store.accept(completed(kept, other), [team()], completes=True)
+        await ingest.ingest(other, [team()])
+
+        shown = (await claim_one(store)).event
+        assert (overtaken.status, shown.error, shown.results) == ("fuller", {"said": 1}, {"said": 1})
 
 
 class TestADeadLetter:

@@ -91,11 +91,10 @@ local function accept(delivery_digest, fact_digest, operation, gates, plain, tex
   local told = known or used and plan.as_stated and seen(o, from_hex(plan.as_stated))
   if told or says_less(plan, was) then
     if told and fuller(o, plan, was) then
-      if not plan.completes then -- it is put together with what is known, and comes again
+      if not (plan.completes and complete(o, plan, body)) then -- it is put together with what is known, and comes again
         count('received', -1)
         return {'fuller', 0, ''}
       end
-      complete(o, plan, body)
       local here, away = at_home(plan)
       refresh_outcome(plan, here, o:number('seq'))
       post_report(o, plan, away)

@@ -27,15 +27,21 @@ local function is_newest(o, name)
   return true
 end
 
--- A known outcome, with what another report of it added.
+-- A known outcome, with what another report of it added. False if a third one was put together with it meanwhile, and this
+-- one lacks a part that it added. (Fields are not compared: of many fields not all are listed.)
 function complete(o, plan, body)
+  local all = says(plan)
+  for word in o:get('says:' .. plan.name):gmatch('%S+') do
+    if not word:find('.', 1, true) and not all:find(' ' .. word, 1, true) then return false end
+  end
   o:set('doc:' .. plan.name, body)
-  o:set('says:' .. plan.name, says(plan))
+  o:set('says:' .. plan.name, all)
   for place = 1, PLACE.led do
     if stated(plan)[place] then o:set_once(PACKED.facts[place], stated(plan)[place]) end
   end
   if is_newest(o, plan.name) then update_summary(o, plan) end
   note(plan.operation, 'completed', plan.name, plan.sender)
+  return true
 end
 
 -- Messages that stand are brought up to date, and what is queued reads it when it is sent. Nothing new is posted.
