@@ -21,6 +21,9 @@ local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its wor
 if redis.call('ZSCORE', PULSES, worker) then pulse(worker, lease_ms) end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 50)) do reap(id) end
 
+local stale_reason
+do -- the rest is of this function alone
+
 -- Obsolete once the run has ended.
 local PASSING = {['operation.progress'] = true, ['operation.stalled'] = true, ['operation.recovered'] = true}
 
@@ -29,7 +32,12 @@ local function is_stalled(o, operation)
   return not o:get('watch:alarms') or redis.call('SISMEMBER', STALLED, operation) == 1
 end
 
-local function stale_reason(id, d)
+-- A thread is renewed with each message, its operation once a day: where that was forgotten first, it counts from 1 again.
+local function outlived(d)
+  return (operation_record(d.operation):number('first') or 0) - tonumber(d.thread.posted or now) > DAY
+end
+
+function stale_reason(id, d)
   local kind, seq, thread = d.kind, d.seq, d.thread
   if converges(kind) and thread.waiting and thread.waiting ~= id then return 'newer state' end
   if BOXED[kind] or kind == 'rolling' and not thread.posted then
@@ -39,7 +47,7 @@ local function stale_reason(id, d)
   -- In a batch's thread the root is not about its members; and an outcome of an earlier run is no part of this one's.
   local own = (thread.posted_of or d.operation) == d.operation and not d.alone
   local shown = tonumber(thread.posted_seq or '-1')
-  if kind == 'reply' and own and shown >= seq and shown <= (tonumber(d.ended) or shown) then
+  if kind == 'reply' and own and shown >= seq and shown <= (tonumber(d.ended) or shown) and not outlived(d) then
     return 'told by the message itself'
   end
   if not converges(kind) and PASSING[d.name] then
@@ -49,6 +57,8 @@ local function stale_reason(id, d)
       return 'it goes on again'
     end
   end
+end
+
 end
 
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
