@@ -1,8 +1,9 @@
 """Print how fast relay starts and what it takes while it does nothing, with one process and with two.
 
 Seconds are those from the start of `relay serve` to the first 2xx of /readyz, on a Redis that is there already. RSS is
-of each process and of all together; what they share is counted in each. CPU is of all of relay's processes while
-nothing comes. `--beside` measures another checkout of relay too, in turns. Linux alone: the figures are from /proc.
+of each process and of all together; what they share is counted in each. CPU is of all of relay's processes, until they
+are ready, until they have settled, and while nothing comes. `--beside` measures another checkout of relay too, in
+turns. Linux alone: the figures are from /proc.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,7 +42,8 @@ class Start:
     checkout: str
     processes: int
     ready: float  # seconds
-    started: float  # seconds of CPU until there is nothing to do
+    cpu: float  # seconds of it until then
+    settled: float  # and until there is nothing more to do
     rss: Sequence[float]  # MB of each process, the one that was started first
     idle: float  # percent of a core
 
@@ -53,13 +55,14 @@ class Start:
 def measure(processes: int, redis: str, idle: float, checkout: Path = ROOT) -> Start:
     """One start, and so many seconds of nothing."""
     with _serving(processes, redis, checkout) as (pid, ready):
+        cpu = sum(map(_cpu, _family(pid)))
         _settle(pid)
         family = _family(pid)
         before = sum(map(_cpu, family))
         time.sleep(idle)
         used = sum(map(_cpu, family)) - before
         rss = [_rss(member) for member in family]
-        return Start(checkout.name, processes, ready, before, rss, 100 * used / idle)
+        return Start(checkout.name, processes, ready, cpu, before, rss, 100 * used / idle)
 
 
 def middle(starts: Sequence[Start]) -> Start:
@@ -69,7 +72,8 @@ def middle(starts: Sequence[Start]) -> Start:
         starts[0].checkout,
         starts[0].processes,
         statistics.median(start.ready for start in starts),
-        statistics.median(start.started for start in starts),
+        statistics.median(start.cpu for start in starts),
+        statistics.median(start.settled for start in starts),
         ordered[len(ordered) // 2].rss,
         statistics.median(start.idle for start in starts),
     )
@@ -98,20 +102,23 @@ def _serving(processes: int, redis: str, checkout: Path) -> Iterator[tuple[int, 
 
 
 def _ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP)
-    with suppress(OSError, http.client.HTTPException):
-        connection.request("GET", "/readyz")
-        return 200 <= connection.getresponse().status < 300
-    return False
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP)) as connection:
+        with suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/readyz")
+            return 200 <= connection.getresponse().status < 300
+        return False
 
 
 def _settle(pid: int) -> None:
     """The first answer may come before another process listens, and before what can wait is done."""
+    before = 0.0
     for _ in range(LONGEST_SETTLING):
-        before = {member: _cpu(member) for member in _family(pid)}
         time.sleep(1)
-        if before.keys() == set(_family(pid)) and sum(map(_cpu, before)) - sum(before.values()) < CALM:
-            return
+        family = _family(pid)
+        with suppress(FileNotFoundError):  # one has ended just now
+            used, before = sum(map(_cpu, family)) - before, sum(map(_cpu, family))
+            if used < CALM and all(b"serve" in Path(f"/proc/{member}/cmdline").read_bytes() for member in family):
+                return
     raise SystemExit("relay does not come to rest")
 
 
@@ -131,12 +138,13 @@ def _rss(pid: int) -> float:
 
 
 def lines(starts: Sequence[Start]) -> Iterator[str]:
-    yield f"{'checkout':<12}{'processes':>10}{'ready s':>9}{'CPU s':>7}{'RSS MB':>8}{'idle %':>8}  RSS of each"
+    columns = f"{'checkout':<12}{'processes':>10}{'ready s':>9}{'CPU s':>7}{'settled':>9}{'RSS MB':>8}{'idle %':>8}"
+    yield f"{columns}  RSS of each"
     for start in starts:
         each = ", ".join(f"{size:.0f}" for size in start.rss)
         yield (
-            f"{start.checkout:<12}{start.processes:>10}{start.ready:>9.2f}{start.started:>7.2f}"
-            f"{start.memory:>8.0f}{start.idle:>8.2f}  {each}"
+            f"{start.checkout:<12}{start.processes:>10}{start.ready:>9.2f}{start.cpu:>7.2f}"
+            f"{start.settled:>9.2f}{start.memory:>8.0f}{start.idle:>8.2f}  {each}"
         )
 
 

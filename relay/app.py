@@ -8,7 +8,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -113,7 +113,7 @@ class Relay:
             lookups = Lookups(lambda: config().platform)
             stack.push_async_callback(lookups.aclose)
 
-            wake: Callable[[], None] = lambda: worker.wake()  # noqa: E731, PLW0108 - which is made below
+            wake: Callable[[Iterable[str]], None] = lambda channels: worker.wake(channels)  # noqa: E731, PLW0108 - made below
             unguarded = Ingest(store, config, CHANNELS, wake, clock=clock, fullness=lambda: health.fullness)
             ingest = guarded(unguarded.ingest, health.obstacle)
             suppressions = Suppressions(store)

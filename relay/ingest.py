@@ -4,7 +4,7 @@ The receiver, a replay from the quarantine and everything that makes events of i
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -59,12 +59,12 @@ class Ingest:
         store: Store,
         config: Callable[[], Config],
         channels: Mapping[str, Any],
-        wake: Callable[[], None] | None = None,
+        wake: Callable[[Iterable[str]], None] | None = None,
         *,
         clock: Callable[[], float] = time.time,
         fullness: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`fullness` is the part of Redis's memory that is used."""
+        """`wake` hears of channels that have something; `fullness` is the part of Redis's memory that is used."""
         self._store = store
         self._config = config
         self._channels = channels
@@ -114,7 +114,7 @@ class Ingest:
         if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")
         if accepted.deliveries and self._wake:
-            self._wake()
+            self._wake(target.channel for target in targets if not target.hold_reason)
         if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
             self._reused(event)
         log.debug(
@@ -160,7 +160,7 @@ class Ingest:
         facts = await self._known(event, event.own_id)
         spaces = {event.own_id: facts.pop("space", "")}
         if facts and not facts.get("original"):  # it has a message of its own by now
-            event = replace(event, original="")
+            event = event.changed(original="")
         if event.original and not facts:
             first = await self._known(event, event.original)
             spaces[event.original] = first.pop("space", "")

@@ -5,6 +5,7 @@ run meanwhile; what did is in the report.
 """
 
 import argparse
+import math
 import sys
 import tempfile
 import time
@@ -16,14 +17,15 @@ from benchmarks.speed.findings import Bounds, Findings
 from benchmarks.speed.machine import described, install
 from benchmarks.speed.report import write
 
-PARTS: Mapping[str, Callable[[Bounds], Findings]] = {
-    "ingest": ingest.measure,
-    "latency": latency.measure,
-    "burst": burst.measure,
-    "storm": storm.measure,
-    "growth": growth.measure,
-    "idle": idle.measure,
-    "width": width.measure,
+# Each with the seconds that it may take on two cores where nothing else runs: ten minutes together.
+PARTS: Mapping[str, tuple[Callable[[Bounds], Findings], float]] = {
+    "ingest": (ingest.measure, 170),
+    "latency": (latency.measure, 130),
+    "burst": (burst.measure, 110),
+    "storm": (storm.measure, 25),
+    "growth": (growth.measure, 35),
+    "idle": (idle.measure, 60),
+    "width": (width.measure, 60),
 }
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -31,7 +33,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.speed", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all of them by default")
-    parser.add_argument("--rounds", type=int, default=2, help="how often each subject has its turn (2)")
+    parser.add_argument("--rounds", type=int, help="how often each subject has its turn (2, where there is time)")
     parser.add_argument(
         "--scale", type=float, default=1.0, help="length of each turn: 0.1 only shows that it works (1)"
     )
@@ -50,7 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in given.parts or PARTS:
             began = time.monotonic()
             print(name, flush=True)
-            found.append(PARTS[name](Bounds(Path(directory), given.rounds, given.scale, given.only, given.beside)))
+            measure, seconds = PARTS[name]
+            ends = math.inf if given.rounds else began + seconds
+            bounds = Bounds(Path(directory), given.rounds or 2, ends, given.scale, given.only, given.beside)
+            found.append(measure(bounds))
             print(f"  {time.monotonic() - began:.0f} s", flush=True)
             page = write(given.into, machine, found)  # after each part: what is measured is not lost
     print(page.read_text("utf-8"))

@@ -23,6 +23,15 @@ def received(subject: peers.Started, answered: int) -> list[str]:
     return _agree("received", _ledger(subject)["received"], answered)
 
 
+def told(subject: peers.Started, messages: int) -> list[str]:
+    """Where it is relay: that its ledger has each message as delivered, once, and nothing else."""
+    if not isinstance(subject, Relay):
+        return []
+    ledger = subject.ledger()
+    found = {place: ledger[place] for place in ("delivered", "pending", "dead", "dropped", "unknown_outcomes")}
+    return [] if found == {**dict.fromkeys(found, 0), "delivered": messages} else [f"{messages} messages, but {found}"]
+
+
 def new(subject: peers.Started, answered: int) -> list[str]:
     ledger = _ledger(subject)
     twice = [f"{ledger['duplicates']} new events counted as duplicates"] if ledger["duplicates"] else []

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.speed import peers
+from benchmarks.speed import accounts, peers
 from benchmarks.speed.findings import Bounds, Chart, Column, Findings, Measure, interleaved
 from benchmarks.speed.processes import Usage
 from benchmarks.speed.standins import Standins
@@ -46,7 +46,7 @@ def measure(bounds: Bounds) -> Findings:
 def _turn(directory: Path, faults: list[str], *, teller: Teller, count: int) -> Sample:
     with Standins() as standins:
         how = _drained if teller.is_relay else _told_meanwhile
-        trial, taken, used, counted = how(directory, standins, teller, count)
+        trial, taken, used, counted = how(directory, standins, teller, count, faults)
         faults += trial.faults()
         moments = sorted(moment for times in trial.heard.moments.values() for moment in times)
     seconds = moments[-1] - moments[0] if len(moments) > 1 else float("inf")
@@ -60,16 +60,17 @@ def _turn(directory: Path, faults: list[str], *, teller: Teller, count: int) -> 
 Turn = tuple[Trial, float, Usage, int]  # how many were taken per second, what was used for how many messages
 
 
-def _drained(directory: Path, standins: Standins, teller: Teller, count: int) -> Turn:
+def _drained(directory: Path, standins: Standins, teller: Teller, count: int, faults: list[str]) -> Turn:
     with teller.start(directory, standins, role="receive") as subject:
         trial = Trial(teller, standins, subject.url)
         phase = trial.send(count, told=False)
     with teller.start(directory, standins, role="deliver") as subject:
         used, counted = _used(subject.usage, trial, count)
+        faults += accounts.told(subject, count)
     return trial, count / phase.sent.seconds, used, counted
 
 
-def _told_meanwhile(directory: Path, standins: Standins, teller: Teller, count: int) -> Turn:
+def _told_meanwhile(directory: Path, standins: Standins, teller: Teller, count: int, _faults: list[str]) -> Turn:
     with teller.start(directory, standins) as subject:
         trial = Trial(teller, standins, subject.url)
         before = subject.usage()
@@ -80,7 +81,7 @@ def _told_meanwhile(directory: Path, standins: Standins, teller: Teller, count: 
 
 def _used(usage: Callable[[], Usage], trial: Trial, count: int) -> tuple[Usage, int]:
     """From the first message on, so that the start is not in it; and how many messages that was for."""
-    trial.heard.await_(1, FIRST)
+    trial.heard.reaches(1, FIRST)
     before, already = usage(), len(trial.heard)
-    trial.heard.await_(count, 60.0)
+    trial.heard.reaches(count, 60.0)
     return usage().since(before), len(trial.heard) - already

@@ -1,8 +1,11 @@
 """What a part of the benchmark hands to the report, and what it is told."""
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import SubprocessError
 
 from benchmarks.speed.relays import CHECKOUT
 from benchmarks.speed.statistics import Rounds, Sample, middle, ratio
@@ -17,6 +20,7 @@ class Bounds:
 
     directory: Path
     rounds: int = 2
+    ends: float = math.inf  # by `time.monotonic`: no further round is begun that would take longer
     scale: float = 1.0
     only: Sequence[str] = ()
     beside: Path | None = None  # another checkout, whose relay takes turns with this one's
@@ -43,11 +47,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars of one figure, the longest is the whole width."""
+    """Bars of one figure, but for those subjects that would dwarf the others."""
 
     figure: str
     title: str
     form: str = ",.0f"
+    without: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -67,7 +72,8 @@ class Findings:
         return [[subject, *(_cell(self.rounds, subject, column) for column in self.columns)] for subject in self.rounds]
 
     def bars(self, chart: Chart) -> list[tuple[str, float]]:
-        values = ((subject, middle(samples, chart.figure)) for subject, samples in self.rounds.items())
+        shown = {subject: samples for subject, samples in self.rounds.items() if subject not in chart.without}
+        values = ((subject, middle(samples, chart.figure)) for subject, samples in shown.items())
         return [(subject, value) for subject, value in values if value is not None]
 
 
@@ -80,15 +86,21 @@ def interleaved(findings: Findings, subjects: Mapping[str, Measure], bounds: Bou
     if bounds.beside:
         subjects = dict(_doubled(subjects, bounds.beside.resolve()))
     findings.rounds |= {subject: [] for subject in subjects}
+    began = time.monotonic()
     for number in range(bounds.rounds):
+        if number and time.monotonic() + (time.monotonic() - began) / number > bounds.ends:
+            findings.left_out.append(f"{bounds.rounds - number} of {bounds.rounds} rounds, for which there was no time")
+            break
         for subject in [*subjects] if number % 2 == 0 else reversed([*subjects]):
             directory = bounds.directory / f"{findings.name}-{number}-{[*subjects].index(subject)}"
             directory.mkdir()
             found: list[str] = []
+            sample: Sample = {}  # so that the rounds of one that failed stand beside those of the others
             try:
-                findings.rounds[subject].insert(number, subjects[subject](directory, found))
-            except (OSError, RuntimeError, TimeoutError) as error:
+                sample = subjects[subject](directory, found)
+            except (OSError, RuntimeError, TimeoutError, SubprocessError) as error:
                 found.append(f"did not run: {error}")
+            findings.rounds[subject].append(sample)
             findings.faults += [f"{subject}, round {number + 1}: {fault}" for fault in found]
             print(f"  {findings.name} {number + 1}/{bounds.rounds}  {subject}  {_brief(findings, subject)}", flush=True)
 
@@ -113,9 +125,7 @@ def _doubled(subjects: Mapping[str, Measure], checkout: Path) -> Iterator[tuple[
 
 
 def _brief(findings: Findings, subject: str) -> str:
-    if not (samples := findings.rounds[subject]):
-        return findings.faults[-1] if findings.faults else ""
-    return "  ".join(f"{name} {value:,.5g}" for name, value in samples[-1].items())
+    return "  ".join(f"{name} {value:,.5g}" for name, value in findings.rounds[subject][-1].items()) or "did not run"
 
 
 def _cell(rounds: Rounds, subject: str, column: Column) -> str:

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from benchmarks.speed import peers
+from benchmarks.speed import accounts, peers
 from benchmarks.speed.findings import Bounds, Chart, Column, Findings, Measure, interleaved
 from benchmarks.speed.relays import Relay
 from benchmarks.speed.standins import Standins
@@ -25,25 +25,25 @@ relay has its default, with an fsync before each answer and before each message.
 accepting it included."""
 
 COLUMNS = (
-    Column("p50 ms", "p50", ".1f"),
-    Column("p99 ms", "p99", ".1f"),
-    Column("max ms", "p100", ".1f"),
-    Column("answer p50 ms", "answer_p50", ".1f"),
-    Column("answer p99 ms", "answer_p99", ".1f"),
+    Column("p50 ms", "p50", ",.1f"),
+    Column("p99 ms", "p99", ",.1f"),
+    Column("max ms", "p100", ",.1f"),
+    Column("answer p50 ms", "answer_p50", ",.1f"),
+    Column("answer p99 ms", "answer_p99", ",.1f"),
     Column("app µs", "app_us"),
     Column("Redis µs", "redis_us"),
     Column("scripts", "scripts", ".2f"),
     Column("half: per s", "half_rate"),
-    Column("p50 ms", "half_p50", ".1f"),
-    Column("p99 ms", "half_p99", ".1f"),
+    Column("p50 ms", "half_p50", ",.1f"),
+    Column("p99 ms", "half_p99", ",.1f"),
 )
 
 
 def measure(bounds: Bounds) -> Findings:
     findings = Findings(
         "latency", "From a failure to the message", TEXT, COLUMNS,
-        (Chart("p50", "From POST to message at 50/s, median, ms", ".1f"),
-         Chart("p99", "From POST to message at 50/s, p99, ms", ".1f")),
+        (Chart("p50", "From POST to message at 50/s, median, ms", ",.1f"),
+         Chart("p99", "From POST to message at 50/s, p99, ms", ",.1f")),
     )  # fmt: skip
     findings.left_out += [name for name in peers.missing() if name != "nginx"]
     subjects: dict[str, Measure] = {
@@ -62,7 +62,7 @@ def _turn(directory: Path, faults: list[str], *, teller: Teller, bounds: Bounds)
         used, scripts = subject.usage().since(before), _scripts(subject) - scripts
         half = trial.send(bounds.count(PROBE)).told_per_second / 2
         faster = trial.send(min(bounds.count(int(half * HALF_SECONDS)), MOST), half)
-        faults += trial.faults()
+        faults += [*trial.faults(), *accounts.told(subject, trial.sent)]
     return {
         **_milliseconds("", steady.waits, (50, 99, 100)), **_milliseconds("answer_", steady.sent.waits, (50, 99)),
         **_milliseconds("half_", faster.waits, (50, 99)), "half_rate": half,

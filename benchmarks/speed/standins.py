@@ -34,14 +34,14 @@ class Heard:
     def __len__(self) -> int:
         return len(self.moments)
 
-    def await_(self, number: int, seconds: float) -> bool:
+    def reaches(self, number: int, seconds: float) -> bool:
         """Whether so many are told of, in at most so many seconds."""
         end = time.perf_counter() + seconds
         while len(self) < number and time.perf_counter() < end:
             time.sleep(LOOK)
         return len(self) >= number
 
-    def await_each(self, expected: set[str], seconds: float) -> list[str]:
+    def wait_for(self, expected: set[str], seconds: float) -> list[str]:
         """The faults, once all of these are told of, or so many seconds later."""
         end = time.perf_counter() + seconds
         while expected - self.moments.keys() and time.perf_counter() < end:

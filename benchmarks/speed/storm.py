@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -45,7 +45,7 @@ def measure(bounds: Bounds) -> Findings:
         return findings
     made = (requests.signed(*pair) for pair in requests.progress(OPERATIONS))
     file = requests.write(bounds.directory / "storm.bin", made, bounds.count(EVENTS, 2 * load.CONNECTIONS))
-    one_round = Bounds(bounds.directory, 1, bounds.scale, bounds.only)
+    one_round = replace(bounds, rounds=1)
     interleaved(findings, {"relay, storm": partial(_turn, file=file, seconds=bounds.seconds(SECONDS))}, one_round)
     file.unlink()
     return findings
@@ -81,7 +81,7 @@ def _turn(directory: Path, faults: list[str], *, file: Path, seconds: int) -> Sa
                 faults += [f"{failure.name} was not answered 2xx"] * sent.refused
                 due[failure] = sent.due[0]
             made = storm.result()
-        faults += standins.slack.await_each({failure.name for failure in due}, PATIENCE)
+        faults += standins.slack.wait_for({failure.name for failure in due}, PATIENCE)
         used = subject.usage()
         faults += accounts.received(subject, made.requests + len(due))
         faults += [f"{made.refused} refused, {made.broken} broken"] * bool(made.refused or made.broken)

@@ -33,18 +33,19 @@ class Trial:
         self._standins = standins
         self._address = url + teller.path
         self._requests: Iterator[bytes] = teller.requests()
-        self._refused = self._sent = 0
+        self._refused = 0
+        self.sent = 0  # so far
 
     def send(self, count: int, rate: float = 0.0, *, told: bool = True) -> Phase:
         """So many of them, at a rate or as fast as they are taken. Unless they are `told`, nobody waits for that."""
         some = [next(self._requests) for _ in range(count)]
         how = partial(at_a_rate, rate=rate) if rate else at_once
         sent = self._standins.run(how(self._address, some))
-        names = [*map(_name, range(self._sent, self._sent + count))]
-        self._sent += count
+        names = [*map(_name, range(self.sent, self.sent + count))]
+        self.sent += count
         self._refused += sent.refused
         if told:
-            self.heard.await_(self._sent, PATIENCE)
+            self.heard.reaches(self.sent, PATIENCE)
         pairs = [(due, self.heard.moments[name][0]) for due, name in zip(sent.due, names, strict=True)
                  if name in self.heard.moments]  # fmt: skip
         return Phase(sent, [moment for _, moment in pairs], [moment - due for due, moment in pairs])
@@ -52,7 +53,7 @@ class Trial:
     def faults(self) -> list[str]:
         """What was refused, lost or told twice of all that was sent."""
         refused = [f"{self._refused} not answered 2xx"] if self._refused else []
-        return [*refused, *self.heard.faults({*map(_name, range(self._sent))})]
+        return [*refused, *self.heard.faults({*map(_name, range(self.sent))})]
 
 
 def _name(number: int) -> str:

@@ -31,7 +31,7 @@ COLUMNS = (
     Column("busiest node µs", "busiest_us"),
     Column("app × alone", "app_us", ".2f", ALONE),
     Column("nodes × alone", "redis_us", ".2f", ALONE),
-    Column("p99 ms", "p99", ".1f"),
+    Column("p99 ms", "p99", ",.1f"),
     Column("others", "others", ".2f"),
 )
 

@@ -12,6 +12,7 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
+from relay.delivering.repeats import Repeats
 from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
 from relay.policy.presentation import mentions_for, presentation_for
 from relay.policy.recipients import mentions
@@ -44,6 +45,7 @@ class Composer:
         self._enrich = enrich
         self._unsubscribe = unsubscribe
         self._buttons = buttons
+        self._repeats = Repeats()
 
     async def compose(self, delivery: Delivery, *, renders: bool = True) -> Notification:
         """`renders`: the channel sends a message; otherwise it gets the event's own document.
@@ -82,14 +84,19 @@ class Composer:
         """As the templates say; if one fails, in relay's own wording: a template's fault never costs a message."""
         buttons = await self._buttons(delivery) if self._buttons else ()
         # Last of all: a reload closes the renderer of before as soon as it has done what it was asked for by then.
-        rendered = await self._renderer().message(
+        renderer, now = self._renderer(), self._clock()
+        minute = now // 60  # a message names the days by how long ago they are
+        settings = renderer, delivery.channel, delivery.kind, delivery.destination, language, timezone, minute
+        if not buttons and (repeated := self._repeats.find(settings, delivery, unsubscribe)):
+            return repeated
+        rendered = await renderer.message(
             delivery.channel,
             delivery.kind,
             delivery.event,
             delivery.history,
             language=language,
             timezone=timezone,
-            now=datetime.fromtimestamp(self._clock(), UTC),
+            now=datetime.fromtimestamp(now, UTC),
             destination=delivery.destination,
             unsubscribe=unsubscribe,
             buttons=buttons,
@@ -97,4 +104,6 @@ class Composer:
         if rendered.fault:
             log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)
             metrics.template_failures.labels(delivery.channel).inc()
+        elif rendered.own and not buttons:
+            self._repeats.keep(settings, delivery, unsubscribe, rendered.content)
         return rendered.content

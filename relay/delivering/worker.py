@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -75,10 +75,11 @@ class Worker:
         self._unsettled = Counter[int]()  # how many of them have met a Redis that is away, by partition
         self._stopping = False
 
-    def wake(self) -> None:
-        """Something new may be due."""
-        for event in self._wakes.values():
-            event.set()
+    def wake(self, channels: Iterable[str] | None = None) -> None:
+        """Something new may be due in these, or in all."""
+        for channel in self._wakes if channels is None else channels:
+            if wakes := self._wakes.get(channel):
+                wakes.set()
 
     async def run(self) -> None:
         """Deliver until `stop`. Never raises for a delivery's sake, nor while Redis is away."""

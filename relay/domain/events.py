@@ -30,6 +30,7 @@ IMPLIED_STATUS = {
     "operation.stalled": "Stalled", "operation.recovered": "Running",
     "batch.started": "Initiated", "batch.operation.completed": "Running", "batch.completed": "Completed",
 }  # fmt: skip
+_GOES_ON = frozenset(("batch.operation.completed", *WATCH_EVENTS))  # they tell of something that is not over
 
 
 def _differs(part: object, values: Mapping[str, Any]) -> bool:
@@ -115,6 +116,10 @@ class Event:
     spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.spaces)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
+    status: str = field(init=False, compare=False)  # what people see; worked out once, for it is asked for often
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", self._status())
 
     def changed(self, **values: Any) -> "Event":
         """With these values; itself where it has them, as most events of a run do."""
@@ -123,6 +128,19 @@ class Event:
     @property
     def about_batch(self) -> bool:
         return self.batch is not None and self.name.startswith("batch.")
+
+    def _status(self) -> str:
+        """A terminal status in the document beats the event's name: a Timeout stays one."""
+        subject = self.batch if self.about_batch else self.operation
+        stated = subject.status if subject else ""
+        implied = IMPLIED_STATUS.get(self.name, "")
+        if self.name in _GOES_ON:
+            return implied  # the batch, or the run, goes on; the operation's own status is in `operation`
+        if implied in TERMINAL:
+            return stated if stated in TERMINAL else implied
+        if implied:
+            return implied if stated in TERMINAL or not stated else stated
+        return stated
 
     @property
     def dated(self) -> bool:
@@ -149,20 +167,6 @@ class Event:
         """Of a CloudEvent its `source`: only together with it is its id unique."""
         source = self.document.get("source") if "specversion" in self.document else ""
         return source if isinstance(source, str) else ""
-
-    @property
-    def status(self) -> str:
-        """What people see. A terminal status in the document beats the event's name: a Timeout stays one."""
-        subject = self.batch if self.about_batch else self.operation
-        stated = subject.status if subject else ""
-        implied = IMPLIED_STATUS.get(self.name, "")
-        if self.name in ("batch.operation.completed", *WATCH_EVENTS):
-            return implied  # the batch, or the run, goes on; the operation's own status is in `operation`
-        if implied in TERMINAL:
-            return stated if stated in TERMINAL else implied
-        if implied:
-            return implied if stated in TERMINAL or not stated else stated
-        return stated
 
     @property
     def terminal(self) -> bool:

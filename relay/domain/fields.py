@@ -3,11 +3,13 @@
 import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from relay.domain.events import PRIORITIES, STATUSES, Document
 from relay.errors import InvalidEvent
 
 MAX_ID = 256
+LONGEST_TIME = 40  # characters of what is remembered
 _SPELLINGS = {spelling.casefold(): spelling for spelling in (*STATUSES, *PRIORITIES)}
 
 
@@ -77,8 +79,13 @@ def time(value: object, path: str) -> datetime | None:
         return None
     if isinstance(value, str):
         try:
-            parsed = datetime.fromisoformat(value)
-            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+            return _utc(value) if len(value) <= LONGEST_TIME else _utc.__wrapped__(value)
         except (ValueError, OverflowError):
             pass
     raise InvalidEvent(path, "expected an ISO 8601 time, for instance 2024-01-20T11:40:00Z")
+
+
+@lru_cache(maxsize=4096)  # all events of a run say when it began and when it should end
+def _utc(text: str) -> datetime:
+    parsed = datetime.fromisoformat(text)
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)

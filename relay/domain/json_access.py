@@ -9,12 +9,13 @@ _LARGEST = 1e300  # JSON's whole numbers have no end; a number beyond this canno
 
 def mapping(value: object) -> Mapping[str, Any]:
     """The object, or an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    # It nearly always is a dict, and to ask for that alone takes a sixth of what an abstract class takes.
+    return value if isinstance(value, (dict, Mapping)) else {}
 
 
 def rows(value: object) -> list[Mapping[str, Any]]:
     """The objects of a list; what is no object is left out."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, (dict, Mapping))] if isinstance(value, list) else []
 
 
 def finite(value: object) -> float | None:

@@ -3,13 +3,12 @@
 The canonical envelope, a flat document, one under `data` or `payload`: all name the same fact.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from relay.domain import fields
 from relay.domain.event_names import event_name
@@ -89,7 +88,7 @@ def dump(event: Event) -> bytes:
 
 def load(line: str | bytes) -> Event:
     """The event that `dump` wrote."""
-    stored = json.loads(line)
+    stored = from_json(line)
     event = parse(
         stored["document"], source=stored["source"], delivery_id=stored["id"], default_event=stored["name"],
         received_at=datetime.fromisoformat(stored["received_at"]),

@@ -40,7 +40,8 @@ def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
     """
     stated = event.operation.retry if event.operation else 0
     counted = max(stated, int(remembered.get("retry", 0)))
-    if event.watch or event.action:  # relay's own name the run by its number here
+    # relay's own name the run by its number here, and most operations run once, where there is nothing to tell apart
+    if event.watch or event.action or remembered.keys().isdisjoint(("runs", "restarts", "ended", "original", "starts")):
         return counted, 0
     restarts = int(remembered.get("restarts", 0))
     if _starts_anew(event, remembered) and counted + restarts <= (runs := int(remembered.get("runs", 0))):

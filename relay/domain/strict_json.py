@@ -45,12 +45,16 @@ def decode(raw: bytes) -> dict[str, Any]:
     return document
 
 
-def _members(value: dict[str, Any] | list[Any]) -> int:
+def _members(document: dict[str, Any]) -> int:
     """Of all objects in it, however deep."""
-    count = len(value) if isinstance(value, dict) else 0
-    for child in value.values() if isinstance(value, dict) else value:
-        if isinstance(child, (dict, list)):
-            count += _members(child)
+    count = 0
+    values: list[Any] = [document]  # which grows while it is gone through
+    for value in values:
+        if type(value) is dict:  # the parser makes no subclasses, and this is asked of every value of every event
+            count += len(value)
+            values += [child for child in value.values() if type(child) is dict or type(child) is list]
+        else:
+            values += [child for child in value if type(child) is dict or type(child) is list]
     return count
 
 

@@ -8,6 +8,7 @@ duration (seconds), percentage, phase, variants, anomalies, records, batch, tota
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from statistics import median
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +23,7 @@ FAILED = ("Failed", "Timeout")
 MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group that are shown; the others are counted
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
+REMEMBERED = 200  # characters of a text that is cleaned once and remembered
 LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100}
 
 _STARTED = ("startTime", "startedAt", "dateCreated", "retryAttemptDate", "batchStartTime")
@@ -216,8 +218,12 @@ def _path(document: Document, event: Event) -> str:
 
 
 def _started(*documents: Document) -> str:
-    moments = (_moment(document.get(name)) for document in reversed(documents) for name in _STARTED)
-    return next((moment.isoformat() for moment in moments if moment), "")
+    for document in reversed(documents):
+        for name in _STARTED:
+            value = document.get(name)
+            if value and (moment := _moment(value)):
+                return moment.isoformat()
+    return ""
 
 
 def _number(document: Document, *keys: str) -> float | None:
@@ -226,7 +232,14 @@ def _number(document: Document, *keys: str) -> float | None:
 
 def _text(value: object, most: int) -> str:
     """One line of at most so many characters that Redis can keep."""
-    line = " ".join(value.split()) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return _line(value, most) if len(value) <= REMEMBERED else _line.__wrapped__(value, most)
+
+
+@lru_cache(maxsize=2048)  # all events of a run have its name, its type and its phases
+def _line(text: str, most: int) -> str:
+    line = " ".join(text.split())
     return (line if line.isascii() else line.encode("utf-8", "replace").decode())[:most]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from aiohttp import HttpVersion11, hdrs, web
 
@@ -45,6 +46,10 @@ class Headers(Mapping[str, Sequence[bytes]]):
 
     def __getitem__(self, name: str) -> list[bytes]:
         return [line.encode("utf-8", "surrogateescape").strip(b" \t") for line in self._lines.getall(name)]
+
+    def get(self, name: str, default: Any = ()) -> Any:
+        lines = self._lines.getall(name, None)
+        return default if lines is None else [line.encode("utf-8", "surrogateescape").strip(b" \t") for line in lines]
 
     def __contains__(self, name: object) -> bool:
         return name in self._lines

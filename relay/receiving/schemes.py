@@ -112,7 +112,8 @@ _STANDARD = "webhook-signature"
 
 def _spelling(request: SignedRequest) -> str:
     """Which of the two spellings a request is in: all of its headers count in this one, or it is refused."""
-    spelled = any(f"webhook-{part}" in request.headers for part in ("id", "timestamp", "signature"))
+    headers = request.headers
+    spelled = "webhook-id" in headers or "webhook-timestamp" in headers or _STANDARD in headers
     return "webhook" if spelled else "svix"
 
 
@@ -122,7 +123,7 @@ def _standard_id(request: SignedRequest) -> bytes:
 
 def _read_standard(request: SignedRequest, header: str) -> Offer:
     spelling = _spelling(request)
-    message_id, timestamp = _standard_id(request), request.only(f"{spelling}-timestamp")
+    message_id, timestamp = request.only(f"{spelling}-id"), request.only(f"{spelling}-timestamp")
     if b"." in message_id:  # it would move the boundary between the signed parts
         raise InvalidSignature(f"a {spelling}-id must not contain a full stop")
     header = f"{spelling}-signature" if header == _STANDARD else header

@@ -16,20 +16,30 @@ DOCUMENTED = ("batchId", "batchName", "batchDescription", "operations", "totalOp
 COUNTS = {"Completed": "completed", "Failed": "failed", "Timeout": "failed", "Cancelled": "cancelled",
           "Running": "running"}  # fmt: skip
 
+# As of an event that has no batch, which most are.
+NO_BATCH: Mapping[str, Any] = {
+    **dict.fromkeys(DOCUMENTED),
+    "id": "", "name": "", "description": "", "status": "", "status_label": "", "operations": [], "total": 0, "done": 0,
+    **dict.fromkeys(("completed", "failed", "cancelled", "running", "waiting"), 0),
+    "failures": [], "under_way": [], "blocked": [], "percentage": None, "started_at": None, "finished_at": None,
+    "duration": None, "estimated_completion": None, "estimated_duration": None, "tracking_url": "",
+}  # fmt: skip
 MAX_COUNTED = 50  # failures for which it is counted what waits for them; no message shows more
 
 
 def batch(event: Event, language: Language, base_url: str) -> dict[str, Any]:
     """The event's batch; its keys are there, and empty, for an event that has none."""
     own = event.batch
-    document: Mapping[str, Any] = clean(own.document) if own else {}
+    if own is None:
+        return dict(NO_BATCH)
+    document: Mapping[str, Any] = clean(own.document)
     members = _members(event, document, language)
     done = sum(member["status"] in TERMINAL for member in members)
     counts = Counter(COUNTS.get(member["status"], "waiting") for member in members)
     started = time(document, "batchStartTime", "startTime", "dateCreated")
     finished = time(document, "completionTime", "endTime") or event.occurred_at
     status = event.status if event.about_batch else text(document, "status")
-    key = clean(own.id) if own else ""
+    key = clean(own.id)
     return {
         **dict.fromkeys(DOCUMENTED),
         **document,
@@ -74,7 +84,7 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
             "duration": span(row, "duration", "totalDuration"),
             "blocks": 0,
             "blocked_by": [],
-            "waits_for": [str(name) for name in row.get("dependencies") or () if isinstance(name, str)],
+            "waits_for": _texts(row.get("dependencies")),
         })  # fmt: skip
     names = {member["key"]: member["name"] for member in members}
     for member in members:
@@ -86,6 +96,10 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
         for other in blocked:
             other["blocked_by"].append(member["name"])
     return members
+
+
+def _texts(value: object) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list | tuple) else []
 
 
 def _blocked(key: str, members: list[dict[str, Any]]) -> list[dict[str, Any]]:

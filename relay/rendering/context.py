@@ -1,28 +1,24 @@
 """The names that templates know: plain data, cleaned, with every documented field there. Pure."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
-
-from markupsafe import Markup
 
 from relay.domain.events import WATCH_EVENTS, Event
 from relay.domain.facts import merge_documents
 from relay.domain.json_access import mapping, rows
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
-from relay.rendering.json_access import between, iso, number, text, time
+from relay.rendering.json_access import between, iso, time
 from relay.rendering.localized_values import Localizer
-from relay.rendering.operations import address, operation
+from relay.rendering.operations import operation
+from relay.rendering.outcomes import action, artifact, cancellation, error, phase, presser, recommendation, results
 from relay.rendering.texts import clean, line, safe_url
 
-_USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 OUTCOME_PARTS = ("results", "error", "cancellation")
 # The alarm of an event that has none.
 STALLED = {"rule": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
            "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0, "last": False}  # fmt: skip
-# The result of a button, where none was pressed.
-ACTION = {"name": "", "user": "", "userName": "", "ok": False, "unknown": False, "detail": "", "newOperationId": ""}
 RECOVERED = {"rule": "", "seconds": None, "flapping": False}
 
 
@@ -40,57 +36,105 @@ def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
     return {} if event.terminal or event.about_batch else alarm
 
 
+class Context(dict[str, Any]):
+    """The values that a template gets for one event, with all that was known when it happened.
+
+    `op`, `batch`, `results`, `artifacts`, `recommendations`, `error`, `cancellation`, `phase`, `event`, `links`
+    and `doc`, the whole body as it came. `formats` is for the filters. Each is made when it is first asked for, since
+    most messages say little: a reply asks for five of them. Their names are in `MAKERS`.
+    """
+
+    def __init__(
+        self, event: Event, history: Sequence[Event], formats: Localizer, base_url: str, *, live: bool = False
+    ) -> None:
+        """`live`: the present state is shown, so a run is stalled for as long as its alarm is open."""
+        super().__init__(formats=formats)
+        self.event = event
+        self.history = history
+        self.events = (
+            *(other for other in history if other.occurred_at <= event.occurred_at and other != event),
+            event,
+        )
+        self.formats = formats
+        self.base_url = base_url
+        self.live = live
+
+    def __missing__(self, name: str) -> Any:
+        value = self[name] = MAKERS[name](self)
+        return value
+
+    def __or__(self, more: dict[str, Any]) -> "Within":  # type: ignore[override]
+        return Within(self, more)
+
+    def complete(self) -> dict[str, Any]:
+        """All of them, as plain data."""
+        return {name: self[name] for name in (*MAKERS, *self)}
+
+    @cached_property
+    def merged(self) -> dict[str, Any]:
+        merged: dict[str, Any] = clean(_merged(self.event, self.events))
+        return merged
+
+    @cached_property
+    def outcome(self) -> Mapping[str, Any]:
+        return mapping(self.merged.get("results"))
+
+    @cached_property
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The operation, and the alarm that is told of or open."""
+        event, language = self.event, self.formats.language
+        op = operation(event, self.events, self.merged, language, self.base_url)
+        stated = open_alarm(event, self.history) if self.live else mapping(event.document.get("stalled"))
+        alarm: dict[str, Any] = clean(stated)
+        if self.live and alarm:
+            op |= {"status": "Stalled", "status_label": language.label("Stalled")}
+            if event.name not in WATCH_EVENTS:  # the alarm, for instance overdue, stays open while the run goes on
+                since, lasting = time(alarm, "since"), alarm.get("seconds")
+                alarm |= {"percentage": op["percentage"], "phase": op["phase"], "lastEvent": iso(event.occurred_at),
+                          "seconds": between(since, event.occurred_at) if since else lasting}  # fmt: skip
+        return op, alarm
+
+
+class Within(dict[str, Any]):
+    """The same values and some more, for a part of a message that is repeated for each of several."""
+
+    def __init__(self, values: "Context | Within", more: dict[str, Any]) -> None:
+        super().__init__(more)
+        self._values = values
+
+    def __missing__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __or__(self, more: dict[str, Any]) -> "Within":  # type: ignore[override]
+        return Within(self, more)
+
+
 def context(
     event: Event, history: Sequence[Event], formats: Localizer, base_url: str, *, live: bool = False
 ) -> dict[str, Any]:
-    """The values that a template gets for one event, with all that was known when it happened.
+    """All values of `Context`."""
+    return Context(event, history, formats, base_url, live=live).complete()
 
-    `live`: the present state is shown, so a run is stalled for as long as its alarm is open.
 
-    `op`, `batch`, `results`, `artifacts`, `recommendations`, `error`, `cancellation`, `phase`, `event`, `links`
-    and `doc`, the whole body as it came. `formats` is for the filters.
-    """
-    earlier = [other for other in history if other.occurred_at <= event.occurred_at and other != event]
-    events = (*earlier, event)
-    merged = clean(_merged(event, events))
-    language = formats.language
-    op = operation(event, events, merged, language, base_url)
-    alarm = clean(open_alarm(event, history) if live else mapping(event.document.get("stalled")))
-    if live and alarm:
-        op |= {"status": "Stalled", "status_label": language.label("Stalled")}
-        if event.name not in WATCH_EVENTS:  # the alarm, for instance overdue, stays open while the run goes on
-            since, lasting = time(alarm, "since"), alarm.get("seconds")
-            alarm |= {"percentage": op["percentage"], "phase": op["phase"], "lastEvent": iso(event.occurred_at),
-                      "seconds": between(since, event.occurred_at) if since else lasting}  # fmt: skip
-    group = batch(event, language, base_url)
-    outcome = mapping(merged.get("results"))
+def _event(values: Context) -> dict[str, Any]:
+    event = values.event
     return {
-        "op": op,
-        "batch": group,
-        "results": _results(outcome),
-        "artifacts": [_artifact(row, event, base_url) for row in rows(outcome.get("artifacts"))],
-        "recommendations": [_recommendation(row, formats) for row in rows(outcome.get("recommendations"))],
-        "error": _error(mapping(merged.get("error"))),
-        "cancellation": _cancellation(mapping(merged.get("cancellation")), event, base_url) | _presser(event, events),
-        "phase": _phase(mapping(merged.get("phase"))),
-        "digest": digest(event, language, base_url),
-        "stalled": {**STALLED, **alarm},
-        "recovered": {**RECOVERED, **mapping(clean(event.document.get("recovered")))},
-        "action": _action(mapping(event.document.get("action"))),
-        "event": {
-            "name": event.name,
-            "label": language.label(event.name),
-            "id": clean(event.id),
-            "source": event.source,
-            "occurred_at": event.occurred_at.isoformat(),
-            "received_at": event.received_at.isoformat(),
-            "tenant": line(clean(event.tenant)),
-            "project": line(clean(event.project)),
-        },
-        "links": {"operation": op["tracking_url"], "batch": group["tracking_url"], "platform": safe_url(base_url)},
-        "doc": clean(event.document),
-        "now": formats.now.isoformat(),
-        "formats": formats,
+        "name": event.name,
+        "label": values.formats.language.label(event.name),
+        "id": clean(event.id),
+        "source": event.source,
+        "occurred_at": event.occurred_at.isoformat(),
+        "received_at": event.received_at.isoformat(),
+        "tenant": line(clean(event.tenant)),
+        "project": line(clean(event.project)),
+    }
+
+
+def _links(values: Context) -> dict[str, str]:
+    return {
+        "operation": values["op"]["tracking_url"],
+        "batch": values["batch"]["tracking_url"],
+        "platform": safe_url(values.base_url),
     }
 
 
@@ -104,96 +148,33 @@ def _merged(event: Event, events: Sequence[Event]) -> dict[str, Any]:
     for key in OUTCOME_PARTS:  # not the failure of an earlier attempt
         values = [getattr(other, key) for other in events if other.status == event.status and getattr(other, key)]
         merged[key] = values[-1] if values else {}
-    if event.operation and not merged["error"] and (error := event.operation.document.get("error")):
-        merged["error"] = error if isinstance(error, Mapping) else {"message": error}
+    if event.operation and not merged["error"] and (failure := event.operation.document.get("error")):
+        merged["error"] = failure if isinstance(failure, Mapping) else {"message": failure}
     return {**merged, "phase": event.phase}
 
 
-def _results(document: Mapping[str, Any]) -> dict[str, Any]:
-    summary = mapping(document.get("summary"))
-    return {
-        **document,
-        "summary": summary,
-        "variants": number(summary, "processVariants"),
-        "anomalies": number(summary, "anomaliesDetected"),
-    }
-
-
-def _artifact(row: Mapping[str, Any], event: Event, base_url: str) -> dict[str, Any]:
-    url = address(text(row, "downloadUrl", "url"), event, base_url)
-    return {
-        **row,
-        "name": text(row, "name", "fileName", "type") or url,
-        "type": text(row, "type"),
-        "format": text(row, "format"),
-        "size": row.get("size"),
-        "url": url,
-        "description": text(row, "description"),
-        "expires_at": iso(time(row, "expiresAt", "downloadUrlExpiresAt", "urlExpiresAt")),
-    }
-
-
-def _recommendation(row: Mapping[str, Any], formats: Localizer) -> dict[str, Any]:
-    priority = text(row, "priority")
-    return {
-        **row,
-        "text": text(row, "recommendation", "text", "title"),
-        "category": text(row, "category"),
-        "priority": priority,
-        "priority_label": formats.language.label(priority),
-        "effect": text(row, "expectedImprovement"),
-    }
-
-
-def _error(document: Mapping[str, Any]) -> dict[str, Any]:
-    message = document.get("message") or document.get("errorMessage") or document.get("detail")
-    return {
-        **document,
-        "code": text(document, "code", "errorCode"),
-        "message": message.strip() if isinstance(message, str) else "",
-        "phase": text(document, "phase"),
-        "retryable": document.get("retryable") if isinstance(document.get("retryable"), bool) else None,
-    }
-
-
-def _cancellation(document: Mapping[str, Any], event: Event, base_url: str) -> dict[str, Any]:
-    partial = mapping(document.get("partialResults"))
-    urls = partial.get("downloadUrls")
-    listed = [url for url in urls if isinstance(url, str)] if isinstance(urls, list) else []
-    available = partial.get("available")
-    return {
-        **document,
-        "by": text(document, "cancelledBy"),
-        "reason": text(document, "reason"),
-        "partial": available if isinstance(available, bool) else None,
-        "phases_kept": number(partial, "completedPhases"),
-        "downloads": [whole for url in listed if (whole := address(url, event, base_url))],
-        "cost_saved": text(document, "resourcesReleased.costSaved"),
-    }
-
-
-def _action(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a button, and who pressed it: a Slack id becomes a mention, as nobody but Slack wrote it."""
-    action = {**ACTION, **mapping(clean({key: document[key] for key in ACTION if key in document}))}
-    user = str(action["user"])
-    mention = Markup(f"<@{user}>") if _USER.fullmatch(user) else ""  # noqa: S704 - an id and nothing else
-    return action | {"by": mention}
-
-
-def _presser(event: Event, events: Sequence[Event]) -> dict[str, str]:
-    """Who cancelled by a button: instead of the user of relay's token, and of a reason that only repeats it."""
-    pressed = [other.pressed for other in events if other.pressed and other.status == event.status]
-    if not pressed:
-        return {}
-    names = mapping(clean(pressed[-1]))
-    return {"by": f"{text(names, 'realName', 'userName', 'user')} (Slack)", "reason": ""}
-
-
-def _phase(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **document,
-        "name": text(document, "phaseName", "name"),
-        "duration": document.get("duration"),
-        "records": number(document, "recordsProcessed"),
-        "results": mapping(document.get("results")),
-    }
+MAKERS: Mapping[str, Callable[[Context], Any]] = {
+    "op": lambda values: values.state[0],
+    "batch": lambda values: batch(values.event, values.formats.language, values.base_url),
+    "results": lambda values: results(values.outcome),
+    "artifacts": lambda values: [
+        artifact(row, values.event, values.base_url) for row in rows(values.outcome.get("artifacts"))
+    ],
+    "recommendations": lambda values: [
+        recommendation(row, values.formats) for row in rows(values.outcome.get("recommendations"))
+    ],
+    "error": lambda values: error(mapping(values.merged.get("error"))),
+    "cancellation": lambda values: (
+        cancellation(mapping(values.merged.get("cancellation")), values.event, values.base_url)
+        | presser(values.event, values.events)
+    ),
+    "phase": lambda values: phase(mapping(values.merged.get("phase"))),
+    "digest": lambda values: digest(values.event, values.formats.language, values.base_url),
+    "stalled": lambda values: {**STALLED, **values.state[1]},
+    "recovered": lambda values: {**RECOVERED, **mapping(clean(values.event.document.get("recovered")))},
+    "action": lambda values: action(mapping(values.event.document.get("action"))),
+    "event": _event,
+    "links": _links,
+    "doc": lambda values: clean(values.event.document),
+    "now": lambda values: values.formats.now.isoformat(),
+}

@@ -133,8 +133,9 @@ def helpers(escaping: str, hosts: Collection[str] = ()) -> dict[str, Callable[..
     shapes = SHAPES[escaping]
 
     def shaped(shape: str, **parts: str) -> str:
-        # Markup.format escapes every part; plain text needs none of it.
-        return shapes[shape].format(**parts) if escaping == "text" else Markup(shapes[shape]).format(**parts)  # noqa: S704
+        if escaping == "text":
+            return shapes[shape].format(**parts)
+        return Markup(shapes[shape].format(**{name: escape(text) for name, text in parts.items()}))  # noqa: S704
 
     def link(url: object, text: object) -> str:
         """The text, leading to the address if that is a safe one, on one of the hosts where they are named."""

@@ -3,7 +3,7 @@
 Templates are their author's code. The sandbox keeps them from reaching Python; time and memory it does not bound. So
 every message that a file of the user's own has a part in is made by a child, a fresh interpreter with none of relay's
 environment; the kernel ends it after `Bounds.seconds` of processor time, or lets it have no more than `Bounds.memory`.
-The message is then made in relay's own wording, and says so. What is built in is rendered here, without a child.
+The message is then made in relay's own wording, and says so. What is built in is made here (relay.rendering.direct).
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from relay.domain.events import Event
 from relay.errors import TemplateError
 from relay.rendering.checks import problems
 from relay.rendering.formats import format_of
+from relay.rendering.long_events import is_long
 from relay.rendering.notices import FELL_BACK
 from relay.rendering.process import BOUNDS, Bounds, Child, ChildEnded
 from relay.rendering.renderer import DEFAULTS, Renderer, RenderOptions
@@ -33,6 +35,7 @@ class Rendered:
 
     content: dict[str, Any]
     fault: str = ""
+    own: bool = False  # relay's own wording throughout, which prints links as they are
 
 
 class IsolatedRenderer:
@@ -51,6 +54,7 @@ class IsolatedRenderer:
         self._built_in: Renderer | None = None
         self._clock = clock
         self._avoided: dict[str, tuple[float, str]] = {}  # file → until when, and why
+        self._known: set[str] = set()  # the built-in files that are compiled
         self._child = Child(directories, options, bounds)
         # One thread: messages are made one after the other, and waiting for them holds up nobody else.
         self._queue = ThreadPoolExecutor(1, "templates")
@@ -75,7 +79,7 @@ class IsolatedRenderer:
         try:
             file = self.renderer.overriding_file(channel, kind, event, destination, history)
             if not file:
-                return Rendered(self.renderer.render(channel, kind, event, history, **options))
+                return Rendered(await self._in_wording(channel, kind, event, history, options), own=True)
             loop = asyncio.get_running_loop()
             content = await loop.run_in_executor(
                 self._queue, lambda: self._in_child(file, (channel, kind, event, history), options)
@@ -121,6 +125,21 @@ class IsolatedRenderer:
         with contextlib.suppress(RuntimeError):  # closed already
             self._queue.submit(self._child.end)
         self._queue.shutdown()
+
+    async def _in_wording(
+        self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], options: dict[str, Any]
+    ) -> dict[str, Any]:
+        """At once if that takes no more than a millisecond. A long message, compiling its file, or leaving it to Jinja
+        would hold up everything else, so a thread does that."""
+        file = self.renderer.file(channel, kind, event, options.get("destination", ""), history)
+        content = None
+        if file in self._known and not is_long(event, history):
+            content = self.renderer.directly(channel, kind, event, history, **options)
+        if content is None:
+            render = partial(self.renderer.render, channel, kind, event, history, **options)
+            content = await asyncio.to_thread(render)
+            self._known.add(file)
+        return content
 
     def _in_child(self, file: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
         """TemplateError too while the file is avoided: one that is too slow must not hold up the other messages."""

@@ -1,6 +1,7 @@
 """What stands on a path of a document, in the kinds that a message shows. Nothing here raises. Pure."""
 
 from datetime import datetime
+from functools import lru_cache, partial
 from typing import Any
 
 from relay.domain.json_access import finite, mapping
@@ -10,28 +11,41 @@ from relay.rendering.texts import line
 
 def at(document: object, path: str) -> Any:
     """What stands at `progress.startTime`, or None."""
-    for key in path.split("."):
-        document = mapping(document).get(key)
+    for key in _keys(path):
+        document = document.get(key) if document.__class__ is dict else mapping(document).get(key)
     return document
+
+
+_keys = lru_cache(256)(partial(str.split, sep="."))  # relay's own paths, a hundred of them
 
 
 def text(document: object, *paths: str) -> str:
     """The first text or number on these paths as one line, or an empty one."""
     for path in paths:
         value = at(document, path)
-        if isinstance(value, str | int | float) and not isinstance(value, bool) and (words := line(str(value))):
+        if value is None or value is True or value is False:
+            continue
+        if isinstance(value, (str, int, float)) and (words := line(str(value))):
             return words
     return ""
 
 
 def number(document: object, *paths: str) -> float | None:
     """The first finite number on these paths."""
-    return next((value for path in paths if (value := finite(at(document, path))) is not None), None)
+    for path in paths:
+        value = at(document, path)
+        if value is not None and (value := finite(value)) is not None:
+            return value
+    return None
 
 
 def time(document: object, *paths: str) -> datetime | None:
     """The first time on these paths, in UTC."""
-    return next(filter(None, (moment(at(document, path)) for path in paths)), None)
+    for path in paths:
+        value = at(document, path)
+        if value is not None and (when := moment(value)):
+            return when
+    return None
 
 
 def span(document: object, *paths: str) -> float | str | None:

@@ -10,18 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_datetime
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_currency
 
+from relay.rendering.locale_patterns import LocalePatterns
 from relay.rendering.translations import SOURCE, Language
 
 SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
 CURRENCIES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+MAX_KEPT = 100  # characters of a text whose meaning is remembered
 SIZES = ("B", "KB", "MB", "GB", "TB", "PB")
-BRITISH = Locale("en", "GB")  # plain English is American to the CLDR, which knows no CET there
+BRITISH = LocalePatterns(Locale("en", "GB"))  # plain English is American to the CLDR, which knows no CET there
 # The patterns of a time that is today, this year, or neither. They are messages: each language has its own.
 STYLES = {
     "short": ("HH:mm", "d MMM, HH:mm", "d MMM y, HH:mm"),
@@ -57,14 +59,14 @@ class Localizer:
         number = _real(value)
         if number is None:
             return _text(value)
-        return format_decimal(round(number, 2), locale=self.language.locale)
+        return self.language.patterns.decimal(round(number, 2))
 
     def pct(self, value: object) -> str:
         """A whole percentage, never rounded up: 99.9 is `99%`."""
         number = _real(value)
         if number is None:
             return _text(value)
-        return format_percent(math.floor(number) / 100, locale=self.language.locale)
+        return self.language.patterns.percent(math.floor(number))
 
     def duration(self, value: object) -> str:
         """`1 h 35 min` for seconds or for an English text; a range keeps its unit: `45–60 min`."""
@@ -122,13 +124,18 @@ class Localizer:
         today, this_year, other = STYLES[style]
         pattern = today if local.date() == now.date() else this_year if local.year == now.year else other
         pattern = self.language.translations.pgettext("time", pattern)
-        locale = BRITISH if self.language.code == SOURCE else self.language.locale
-        return format_datetime(local, pattern, tzinfo=self.zone, locale=locale)
+        patterns = BRITISH if self.language.code == SOURCE else self.language.patterns
+        return patterns.time(local, pattern)
 
 
 def seconds(value: object) -> float | None:
     """The seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
     text = _text(value).strip()
+    return _seconds(text) if len(text) <= MAX_KEPT else _seconds.__wrapped__(text)
+
+
+@lru_cache(512)  # phases keep their durations from edit to edit
+def _seconds(text: str) -> float | None:
     if match := _CLOCK.fullmatch(text):
         days, *rest = (float(part or 0) for part in match.groups())
         return days * SECONDS["d"] + sum(part * size for part, size in zip(rest, (3600, 60, 1), strict=True))

@@ -8,10 +8,10 @@ The notation, all of it:
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from jinja2.exceptions import TemplateSyntaxError
 from ruamel.yaml import YAML
@@ -19,13 +19,13 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.errors import TemplateError
-from relay.rendering.sandbox import Sandbox
-from relay.rendering.text_template import Source, Values, compile_text, render_text
+from relay.rendering.text_template import Source, Text
 from relay.rendering.texts import safe_url
 
 MAX_REPEATS = 100
 EMPTY: Final = object()
 
+Values = dict[str, Any]
 Part = Callable[[Values], Any]
 
 _EACH = re.compile(r"\s*([a-z_]\w*)\s+in\s+(.+)", re.DOTALL)
@@ -38,6 +38,17 @@ _SCALARS: dict[str | None, Callable[[str], Any]] = {
 }
 
 
+class Texts(Protocol):
+    """What compiles the texts of a message: `JinjaTexts` for the sandbox, or `relay.rendering.direct`."""
+
+    hosts: Collection[str]
+    """Where links may lead to."""
+
+    def text(self, source: str, file: Path, line: int) -> Text: ...
+
+    def items(self, source: str) -> Callable[[Values], Any]: ...
+
+
 @lru_cache(256)
 def _composed(source: str) -> Node | None:
     """The nodes of a file. Nobody changes them, and most files stay the same from reload to reload."""
@@ -48,10 +59,9 @@ def _composed(source: str) -> Node | None:
 class MessageTemplate:
     """One template file, compiled. `sources` are its Jinja sources, for those who look for names in them."""
 
-    def __init__(self, file: Path, source: str, texts: Sandbox, addresses: Sandbox, *, name: str = "") -> None:
+    def __init__(self, file: Path, source: str, texts: Texts, addresses: Texts) -> None:
         """`texts` compiles what people read, `addresses` what is under `url:`. TemplateError names file and line."""
         self.file = file
-        self.name = name  # as it is searched for: `slack/operation.failed.yaml`
         self.sources: list[Source] = []
         self._names: frozenset[str] = frozenset()
         self._seen: dict[int, Node] = {}
@@ -150,7 +160,7 @@ class MessageTemplate:
             raise self._fault(loop, "expected `each: NAME in LIST`, for instance `each: file in artifacts`")
         name, source = match.groups()
         try:
-            items = self._texts.compile_expression(source, undefined_to_none=False)
+            items = self._texts.items(source)
         except TemplateSyntaxError as error:
             raise self._fault(loop, str(error)) from None
         self.sources.append(Source(self.file, loop.start_mark.line, f"{{{{ {source} }}}}", self._names))
@@ -161,10 +171,10 @@ class MessageTemplate:
 
         def render(values: Values) -> Any:
             try:
-                repeated = list(items(**values) or ())  # an unknown name raises here
+                repeated = list(items(values) or ())  # an unknown name raises here
             except Exception as error:
                 raise self._fault(loop, str(error)) from error
-            return [part({**values, name: item}) for item in repeated[:MAX_REPEATS]]
+            return [part(values | {name: item}) for item in repeated[:MAX_REPEATS]]
 
         return render
 
@@ -174,14 +184,11 @@ class MessageTemplate:
             return lambda _: source
         line = node.start_mark.line + (node.style in ("|", ">"))
         self.sources.append(Source(self.file, line, source, self._names))
-        environment = self._addresses if address else self._texts
-        template = compile_text(environment, source, self.file, line)
-
-        def render(values: Values) -> Any:
-            text = render_text(template, values)
-            return (safe_url(text, environment.hosts) if address else environment.unquoted(text)) or EMPTY
-
-        return render
+        texts = self._addresses if address else self._texts
+        made, hosts = texts.text(source, self.file, line), texts.hosts
+        if address:
+            return lambda values: safe_url(made(values), hosts) or EMPTY
+        return lambda values: made(values) or EMPTY
 
     def _fault(self, node: Node, message: str) -> TemplateError:
         return TemplateError(f"{self.file}:{node.start_mark.line + 1}: {message}")

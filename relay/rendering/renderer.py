@@ -13,14 +13,17 @@ from relay.domain.deliveries import Kind
 from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
 from relay.errors import TemplateError
 from relay.rendering.checks import problems
-from relay.rendering.context import context, open_alarm
+from relay.rendering.context import Context, open_alarm
 from relay.rendering.digests import ROUND_UPS, counts
+from relay.rendering.direct.names import NotDirect
+from relay.rendering.direct.wording import Wording
 from relay.rendering.formats import format_of
 from relay.rendering.localized_values import Localizer
 from relay.rendering.scope import MessageScope
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.texts import clean, line, safe_url
 from relay.rendering.translations import Catalogues
+from relay.resources import resource_dir
 
 # A live message shows the present state, whichever event came last.
 OF_STATUS = {
@@ -48,15 +51,22 @@ DEFAULTS = RenderOptions()
 class Renderer:
     """Compiles every template when it is built, so that a fault shows then, with file and line. Holds no state."""
 
-    def __init__(self, directories: Sequence[Path], options: RenderOptions = DEFAULTS) -> None:
+    def __init__(
+        self, directories: Sequence[Path], options: RenderOptions = DEFAULTS, *, sandboxed: bool = False
+    ) -> None:
         """`directories` are searched in this order: the user's own first, the built-in one last.
 
+        `sandboxed`: relay's own wording is made in the sandbox too, as the user's is; it comes out the same.
         TemplateError if a template or a catalogue cannot be used.
         """
         self.directories = tuple(directories)
         self.options = options
         self.library = TemplateSet(self.directories, hosts=options.hosts)
         self.catalogues = Catalogues(self.directories)
+        built_in = self.directories[-1] == resource_dir("templates")
+        self._wording = Wording(self.library) if built_in and not sandboxed else None
+        self._jinjas: set[str] = set()  # built-in files, for instance of a channel of the user's own, left to Jinja
+        self.fell_back = 0  # messages that were begun directly and made by Jinja
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -82,25 +92,69 @@ class Renderer:
         `unsubscribe` is the address of the page where the reader ends it; `buttons` stand under a live message, each an
         `action` and the `value` that comes back with a press. TemplateError names file and line.
         """
+        options = {"language": language, "timezone": timezone, "now": now, "destination": destination,
+                   "unsubscribe": unsubscribe, "buttons": buttons}  # fmt: skip
+        content = self.directly(channel, kind, event, history, **options)
+        return self._in_sandbox(channel, kind, event, history, **options) if content is None else content
+
+    def directly(
+        self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], **options: Any
+    ) -> dict[str, Any] | None:
+        """The same, made by relay.rendering.direct; None where Jinja has to make it, or to tell what is wrong."""
+        destination = options.get("destination", "")
+        file = self.file(channel, kind, event, destination, history)
+        if self._wording is None or file in self._jinjas:
+            return None
+        if self.overriding_file(channel, kind, event, destination, history):
+            return None
+        try:
+            values = self._values(channel, kind, event, history, **options)
+            return self._wording.render(channel, values["message"], kind, destination, values)
+        except NotDirect:  # tried once
+            self._jinjas.add(file)
+        except Exception:  # noqa: BLE001, S110 - what it is Jinja tells, with file and line
+            pass
+        self.fell_back += 1
+        return None
+
+    def _values(
+        self,
+        channel: str,
+        kind: Kind,
+        event: Event,
+        history: tuple[Event, ...],
+        *,
+        language: str,
+        timezone: str,
+        now: datetime,
+        destination: str = "",
+        unsubscribe: str = "",
+        buttons: Sequence[Mapping[str, str]] = (),
+    ) -> Context:
         zone = ZoneInfo(timezone or self.options.default_timezone)
         localizer = Localizer(self.catalogues.language(language), zone, now)
-        name = message_of(event, kind, history)
-        values = context(event, history, localizer, self.options.base_url, live=kind == "live") | {
-            "message": name,
-            "kind": kind,
-            # Tokens are ours, and of no use with a single character changed.
-            "buttons": [{**button, "value": Markup(button["value"])} for button in buttons],  # noqa: S704
-            "dest": {
-                "name": destination,
-                "channel": channel,
-                "language": localizer.language.code,
-                "timezone": timezone,
-                "unsubscribe": safe_url(unsubscribe),
-            },
+        values = Context(event, history, localizer, self.options.base_url, live=kind == "live")
+        values["message"] = message_of(event, kind, history)
+        values["kind"] = kind
+        # Tokens are ours, and of no use with a single character changed.
+        values["buttons"] = [{**button, "value": Markup(button["value"])} for button in buttons]  # noqa: S704
+        values["dest"] = {
+            "name": destination,
+            "channel": channel,
+            "language": localizer.language.code,
+            "timezone": timezone,
+            "unsubscribe": safe_url(unsubscribe),
         }
+        return values
+
+    def _in_sandbox(
+        self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], **options: Any
+    ) -> dict[str, Any]:
+        values = self._values(channel, kind, event, history, **options).complete()
+        name, destination = values["message"], options["destination"]
         scope = MessageScope(self.library, channel, name, destination, values)
         format_ = format_of(channel)
-        template_values = scope.values(format_.escaping)
+        template_values = dict(scope.values(format_.escaping))
         template = self.library.message(channel, name, kind, destination)
         content = template.render(template_values)
         for field, why in format_.required.items():
@@ -123,6 +177,10 @@ class Renderer:
             topic, parts = "relay", [counts(event, words)]
         text = line(clean(" – ".join(part for part in parts if part)))
         return format_of(channel).fallback(text, topic, words.code)
+
+    def file(self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()) -> str:
+        """The file that says this message, such as `slack/operation.failed.yaml`."""
+        return self.library.message_file(channel, message_of(event, kind, history), kind, destination)
 
     def overriding_file(
         self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()

@@ -73,6 +73,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
             code = COMPILED[key] = super().compile(source, name, filename)
         return code
 
+    def tree(self, source: str) -> nodes.Template:
+        """A template's nodes, with all that this environment makes of them. TemplateSyntaxError if it is none."""
+        tree: nodes.Template = autoescape.Rewriter().visit(self.parse(source))
+        return tree
+
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         tree: nodes.Template = autoescape.Rewriter().visit(source)
         return super()._generate(tree.set_environment(self), *args, **kwargs)  # type: ignore[arg-type]
@@ -104,7 +109,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def unquoted(self, text: str) -> str:
         """Slack knows three entities only; the two for quotes can come from nothing but our own escaping."""
-        return text.replace("&#34;", '"').replace("&#39;", "'") if self.escaping == "mrkdwn" else text
+        if self.escaping != "mrkdwn" or "&#3" not in text:
+            return text
+        return text.replace("&#34;", '"').replace("&#39;", "'")
 
 
 def environment(escaping: Escaping, loader: BaseLoader, hosts: Collection[str] = ()) -> Sandbox:

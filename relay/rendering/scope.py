@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.rendering.formats.plain import Ending
+from relay.rendering.inliner import inline
 from relay.rendering.sandbox import Escaping
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.text_template import Values, render_text
@@ -31,4 +32,5 @@ class MessageScope:
         """The layout with this ending, filled in with these fields too. TemplateError names file and line."""
         channel, message, destination = self._message
         layout = self._library.layout(channel, message, ending, destination)
-        return render_text(layout, {**self.values("html" if ending == "html" else "text"), **fields}, limit)
+        page = render_text(layout, {**self.values("html" if ending == "html" else "text"), **fields}, limit)
+        return inline(page) if ending == "html" else page

@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from relay.errors import TemplateError
 from relay.rendering.formats import format_of
+from relay.rendering.lazy_messages import Messages
 from relay.rendering.message_template import MessageTemplate
 from relay.rendering.sandbox import Escaping, Sandbox, environment
-from relay.rendering.text_template import Source, Values, fault
+from relay.rendering.text_template import JinjaTexts, Source, Values, fault
 from relay.rendering.texts import line
 from relay.resources import resource_dir
 
@@ -29,32 +30,6 @@ NOT_UTF8 = "expected UTF-8; save it in that encoding"
 SHARED = (".j2", ".html", ".txt")
 
 Made = TypeVar("Made")
-
-
-class Messages(Mapping[str, MessageTemplate]):
-    """A channel's message files by their names without `.yaml`; each is read when it is first asked for."""
-
-    def __init__(self, read: Callable[[str], MessageTemplate]) -> None:
-        self._read = read
-        self._messages: dict[str, MessageTemplate | None] = {}
-
-    def add(self, name: str, template: MessageTemplate | None = None) -> None:
-        self._messages[name] = template
-
-    def __getitem__(self, name: str) -> MessageTemplate:
-        template = self._messages[name]
-        if template is None:
-            template = self._messages[name] = self._read(name)
-        return template
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._messages
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._messages)
-
-    def __len__(self) -> int:
-        return len(self._messages)
 
 
 class TemplateSet:
@@ -74,6 +49,7 @@ class TemplateSet:
         for level in range(self._built_in, -1, -1):
             names = FileSystemLoader(directories[level]).list_templates()
             self._levels |= {name: level for name in names if name.split("/")[0] not in NO_CHANNELS}
+        self._overriding: dict[str, str] = {}  # channel → the first of the user's own files that all its messages share
         self._faults = faults
         builtin = [level for level, directory in enumerate(directories) if directory == resource_dir("templates")]
         self._later = () if faults is not None else tuple(builtin)  # levels whose files can wait
@@ -107,30 +83,53 @@ class TemplateSet:
             self.template(escaping, name)
 
     def message(self, channel: str, name: str, kind: str, destination: str = "") -> MessageTemplate:
+        """The template of this message's file."""
+        _, _, file = self.message_file(channel, name, kind, destination).partition("/")
+        return self._messages[channel][file.removesuffix(".yaml")]
+
+    def message_file(self, channel: str, name: str, kind: str, destination: str = "") -> str:
         """The file for this message: the user's before the built-in one, then the one for this destination, then the
         one for this kind; the one for everything unknown if there is none."""
         templates: Mapping[str, MessageTemplate] = self._messages.get(channel, {})
         places = (f"@{destination}", "") if destination else ("",)
         for stem in (name, GENERIC):
             candidates = [f"{stem}{part}{at}" for at in places for part in (f".{kind}", "")]
-            present = [candidate for candidate in candidates if candidate in templates]
+            present = [f"{channel}/{candidate}.yaml" for candidate in candidates if candidate in templates]
             if present:
-                return templates[min(present, key=lambda candidate: self._levels[f"{channel}/{candidate}.yaml"])]
+                return min(present, key=self._levels.__getitem__)
         raise TemplateError(f"no template for {channel}: expected a file {channel}/{GENERIC}.yaml in {self._where()}")
 
     def overriding_file(self, channel: str, name: str, kind: str, destination: str = "") -> str:
         """The file of the user's own that has a part in this message; empty if everything in it is built in."""
-        file = self.message(channel, name, kind, destination).name
-        shared = sorted(file_name for file_name in self._levels if file_name.endswith(SHARED))
-        takes_part = [file, *(file_name for file_name in shared if file_name.rpartition("/")[0] in ("", channel))]
-        return next((file_name for file_name in takes_part if self._levels[file_name] < self._built_in), "")
+        file = self.message_file(channel, name, kind, destination)
+        if self._levels[file] < self._built_in:
+            return file
+        if channel not in self._overriding:
+            shared = sorted(name for name in self._levels if name.endswith(SHARED))
+            takes_part = [name for name in shared if name.rpartition("/")[0] in ("", channel)]
+            own = next((name for name in takes_part if self._levels[name] < self._built_in), "")
+            self._overriding[channel] = own
+        return self._overriding[channel]
 
     def layout(self, channel: str, name: str, ending: str, destination: str = "") -> Template:
         """The message's own layout, else the channel's; of each, the one for this destination first."""
-        stems = [f"{stem}@{destination}" if at else stem for stem in (name, "layout") for at in (destination, "")]
         escaping: Escaping = "html" if ending == "html" else "text"
+        return self.template(escaping, self.layout_file(channel, name, ending, destination))
+
+    def layout_file(self, channel: str, name: str, ending: str, destination: str = "") -> str:
+        stems = [f"{stem}@{destination}" if at else stem for stem in (name, "layout") for at in (destination, "")]
         names = [f"{channel}/{stem}.{ending}" for stem in stems]
-        return self.template(escaping, next((candidate for candidate in names if candidate in self._levels), names[-1]))
+        return next((candidate for candidate in names if candidate in self._levels), names[-1])
+
+    def source(self, name: str) -> tuple[str, Path]:
+        """The text of a file, and where it lies; an empty text if there is no such file."""
+        if name not in self._levels:
+            return "", Path(name)
+        try:
+            text, file, _ = self._loader.get_source(self.environments["text"], name)
+        except UnicodeDecodeError:
+            raise TemplateError(f"{name}: {NOT_UTF8}") from None
+        return text, Path(file or name)
 
     def template(self, escaping: Escaping, name: str) -> Template:
         """A template file, compiled. TemplateError names file and line."""
@@ -148,7 +147,7 @@ class TemplateSet:
     def macros(self, escaping: Escaping, channel: str, values: Values) -> dict[str, Any]:
         """`say`, the sentences that all channels share, and `parts`, the channel's own building blocks."""
         say = self._macros(escaping, SENTENCES, values, line)
-        parts = self._macros(escaping, f"{channel}/{PARTS}", {**values, "say": say}, _lines)
+        parts = self._macros(escaping, f"{channel}/{PARTS}", {**values, "say": say}, lines)
         return {"say": say, "parts": parts}
 
     def sources(self) -> Iterator[Source]:
@@ -157,8 +156,8 @@ class TemplateSet:
             for template in templates.values():
                 yield from template.sources
         for name in sorted({name for _, name in self._plain_templates()}):
-            text, file, _ = self._loader.get_source(self.environments["text"], name)
-            yield Source(Path(file or name), 0, text)
+            text, file = self.source(name)
+            yield Source(file, 0, text)
 
     def _macros(self, escaping: Escaping, name: str, values: Values, tidy: Callable[[str], str]) -> dict[str, Any]:
         if name not in self._levels:
@@ -190,12 +189,12 @@ class TemplateSet:
         templates.add(stem, template)
 
     def _message(self, name: str, channel: str) -> MessageTemplate:
-        try:
-            source, file, _ = self._loader.get_source(self.environments["text"], name)
-        except UnicodeDecodeError:
-            raise TemplateError(f"{name}: {NOT_UTF8}") from None
-        texts, addresses = self.environments[format_of(channel).escaping], self.environments["text"]
-        return MessageTemplate(Path(file or name), source, texts, addresses, name=name)
+        source, file = self.source(name)
+        texts, addresses = (
+            JinjaTexts(self.environments[format_of(channel).escaping]),
+            JinjaTexts(self.environments["text"]),
+        )
+        return MessageTemplate(file, source, texts, addresses)
 
     def _tried(self, make: Callable[..., Made], *arguments: Any) -> Made | None:
         try:
@@ -220,5 +219,6 @@ def _tidied(macro: Callable[..., Any], tidy: Callable[[str], str]) -> Callable[.
     return call
 
 
-def _lines(text: str) -> str:
+def lines(text: str) -> str:
+    """Without empty lines, and without spaces around the others."""
     return "\n".join(stripped for row in text.split("\n") if (stripped := row.strip(" ")))

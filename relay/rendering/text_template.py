@@ -1,18 +1,21 @@
 """One text template: compiled at its place in a file, filled in within bounds, its faults told with file and line."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, Template
+from jinja2 import Template
 from jinja2.exceptions import TemplateSyntaxError
 
 from relay.errors import TemplateError
+from relay.rendering.sandbox import Sandbox
 
 MAX_TEXT = 64 * 1024  # characters one text may grow to
 
 Values = Mapping[str, Any]
+Text = Callable[[dict[str, Any]], str]
+"""A text template: filled in with these values, without the white space around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,26 @@ class Source:
     names: frozenset[str] = frozenset()
 
 
-def compile_text(environment: Environment, source: str, file: Path, line: int = 0) -> Template:
+class JinjaTexts:
+    """Compiles what stands in a message's file, for the sandbox."""
+
+    def __init__(self, environment: Sandbox) -> None:
+        self.hosts = environment.hosts
+        self._environment = environment
+
+    def text(self, source: str, file: Path, line: int) -> Text:
+        """The text that stands `line` lines down in the file. TemplateError names file and line."""
+        template = compile_text(self._environment, source, file, line)
+        unquoted = self._environment.unquoted
+        return lambda values: unquoted(render_text(template, values))
+
+    def items(self, source: str) -> Callable[[dict[str, Any]], Any]:
+        """What is repeated. Jinja's TemplateSyntaxError if it is no expression; an unknown name raises when asked."""
+        items = self._environment.compile_expression(source, undefined_to_none=False)
+        return lambda values: items(**values)
+
+
+def compile_text(environment: Sandbox, source: str, file: Path, line: int = 0) -> Template:
     """The template that stands `line` lines down in the file. TemplateError names file and line."""
     # Empty lines before it make Jinja's line numbers those of the file; render_text strips them again.
     padded = "\n" * line + source
@@ -49,10 +71,16 @@ def render_text(template: Template, values: Values, limit: int = MAX_TEXT) -> st
         except Exception as error:
             raise fault(error, template) from error
         if piece is None:
-            return "\n".join(line.rstrip() for line in "".join(pieces).strip().split("\n"))
+            return trimmed("".join(pieces))
         pieces.append(piece)
         room -= len(piece)
     raise TemplateError(f"{template.filename}: the text grows beyond {limit} characters")
+
+
+def trimmed(text: str) -> str:
+    """Without white space around it, and none at the end of any line."""
+    text = text.strip()
+    return "\n".join(map(str.rstrip, text.split("\n"))) if "\n" in text else text
 
 
 def fault(error: Exception, template: Template) -> TemplateError:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,32 +16,52 @@ _HIDDEN = re.compile(  # bidi marks and overrides, zero-width and tag characters
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]|[\x00-\x08\x0e-\x1f\x7f-\x9f]"
 )
+_HIDDEN_PRINTABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164]")  # those that Python calls printable
 _JOINER = re.compile(
     "(?<![\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])\u200d|\u200d(?![\u2600-\u27bf\U0001f000-\U0001faff])"
 )
 # What Slack reads as bold, italics, strike-through, code, an emoji's name or, at a line's start, a quotation.
 # Inside a word it reads nothing, so that ids stay as they are and can be copied.
 _FORMAT = re.compile(r"(?<![^\W_])[*_~]|[*_~](?![^\W_])|`|:(?=[a-z0-9_+'-]+:)|^>", re.MULTILINE)
-_UNIT = re.compile(r"(?<=\d) (?=(?:d|h|min|s|[KMGTP]?B)\b)|(?<=\d [dh]) (?=\d)")
+_ACTIVE = re.compile("[*_~`:>]")  # a text without any of these needs no closer look
+# Each alternative begins at the space, which is found 5 times as fast as the digit before it.
+_UNIT = re.compile(r" (?:(?<=\d )(?=(?:d|h|min|s|[KMGTP]?B)\b)|(?<=\d [dh] )(?=\d))")
+_BLANKS = re.compile(r"[ \t\n]+")
+_UNSAFE = re.compile(r"[\s\\<>|\"`\x00-\x1f\x7f]")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?", re.IGNORECASE)
 
 
 def clean(value: Any) -> Any:
     """The document without what disguises it, in every text and key. Line breaks stay, as `\\n`."""
     if isinstance(value, str):
-        if value.isascii() and value.isprintable():
-            return value
-        return _JOINER.sub("", _HIDDEN.sub("", _LINE_ENDS.sub("\n", value).replace("\t", " ")))
-    if isinstance(value, Mapping):
-        return {clean(key): clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+        return value if value.isascii() and value.isprintable() else _undisguised(value)
+    if isinstance(value, dict):
+        # What most of it is, clean texts under clean keys, is seen to be so here: half as many calls.
+        return {
+            key if key.__class__ is str and key.isascii() and key.isprintable() else clean(key):
+            item if item.__class__ is str and item.isascii() and item.isprintable() else clean(item)
+            for key, item in value.items()
+        }  # fmt: skip
+    if isinstance(value, (list, tuple)):
         return [clean(item) for item in value]
+    if value is None or isinstance(value, (int, float)):
+        return value
+    if isinstance(value, Mapping):  # asked last: that takes longer than to clean a text
+        return {clean(key): clean(item) for key, item in value.items()}
     return value
+
+
+def _undisguised(text: str) -> str:
+    if text.isprintable() and not _HIDDEN_PRINTABLE.search(text):  # most of what is not ASCII
+        return text
+    return _JOINER.sub("", _HIDDEN.sub("", _LINE_ENDS.sub("\n", text).replace("\t", " ")))
 
 
 def line(text: str) -> str:
     """The text as one line. No-break spaces stay what they are."""
-    return re.sub(r"[ \t\n]+", " ", text).strip()
+    if "\n" in text or "  " in text or "\t" in text:
+        text = _BLANKS.sub(" ", text)
+    return str.strip(text)
 
 
 def bound(text: str) -> str:
@@ -63,6 +84,8 @@ def cut(text: str, limit: int) -> str:
 
 def inert(text: str) -> str:
     """Text in which Slack's formatting characters do nothing: a zero-width space follows each that could."""
+    if not _ACTIVE.search(text):
+        return text
     return _FORMAT.sub(lambda match: match[0] + ZERO_WIDTH_SPACE, text)
 
 
@@ -71,20 +94,19 @@ def safe_url(url: object, hosts: Collection[str] = ()) -> str:
 
     With `hosts`, it must be one of them or below one of them.
     """
-    if not isinstance(url, str) or len(url) > MAX_URL or re.search(r"[\s\\<>|\"`\x00-\x1f\x7f]", url):
-        return ""
+    return url if isinstance(url, str) and len(url) <= MAX_URL and _is_safe(url, tuple(hosts)) else ""
+
+
+@lru_cache(256)  # each stands in several places of a message, and in every edit of it
+def _is_safe(url: str, hosts: tuple[str, ...]) -> bool:
+    if _UNSAFE.search(url):
+        return False
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises if it is no number
     except ValueError:
-        return ""
-    if (
-        parts.scheme.lower() not in ("http", "https")
-        or "@" in parts.netloc
-        or not _HOST.fullmatch(parts.hostname or "")
-    ):
-        return ""
+        return False
     host = (parts.hostname or "").lower()
-    if hosts and not any(host == allowed or host.endswith(f".{allowed}") for allowed in hosts):
-        return ""
-    return url
+    if parts.scheme.lower() not in ("http", "https") or "@" in parts.netloc or not _HOST.fullmatch(host):
+        return False
+    return not hosts or any(host == allowed or host.endswith(f".{allowed}") for allowed in hosts)

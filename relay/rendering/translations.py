@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
 from relay.errors import TemplateError
+from relay.rendering.locale_patterns import LocalePatterns
 
 SOURCE = "en"  # the language the templates are written in: needs no catalogue
 
@@ -27,6 +29,7 @@ SHOWN_KEYS = (
     "modelsGenerated", "reportsCreated", "dataQualityScore", "overallConfidenceScore", "activitiesDiscovered",
     "uniquePaths", "reason",
 )  # fmt: skip
+MAX_KEPT = 100  # characters of a word that is remembered
 _VALUE = re.compile(r"%\(\w+\)s|%%")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.]+")
 
@@ -38,6 +41,7 @@ class Language:
     code: str
     locale: Locale
     translations: NullTranslations
+    patterns: LocalePatterns
 
     def label(self, word: str) -> str:
         """A status, type, priority or key of a document in this language: `recordsLoaded` as "Records loaded"."""
@@ -56,20 +60,21 @@ class Catalogues:
                 self._catalogues.setdefault(file.parent.name.replace("_", "-"), []).append(_read(file))
         for code in (SOURCE, *self._catalogues):
             self._languages.setdefault(code, self._language(code))
+        self.language = lru_cache(64)(self._nearest)
 
     @property
     def codes(self) -> tuple[str, ...]:
         """The languages, the source language first."""
         return tuple(self._languages)
 
-    def language(self, code: str) -> Language:
+    def _nearest(self, code: str) -> Language:
         """The nearest language there is: `de-AT` is German with Austrian numbers; one unknown is English."""
         base = re.split(r"[-_]", code)[0].lower()
         nearest = self._languages.get(code) or self._languages.get(base)
         if nearest is None:
             return self._languages[SOURCE]
         try:
-            return nearest if code == nearest.code else Language(code, _locale(code), nearest.translations)
+            return nearest if code == nearest.code else _language(code, nearest.translations)
         except (UnknownLocaleError, ValueError):
             return nearest
 
@@ -90,13 +95,18 @@ class Catalogues:
             newer = GNUTranslations(packed)
             newer.add_fallback(translations)
             translations = newer
-        return Language(code, _locale(code), translations)
+        return _language(code, translations)
 
 
 def humanise(word: str) -> str:
     """`recordsProcessed` as "Records processed"; a word with spaces is somebody's own and stays."""
     if not word or " " in word:
         return word
+    return _spelled(word) if len(word) <= MAX_KEPT else _spelled.__wrapped__(word)
+
+
+@lru_cache(1024)
+def _spelled(word: str) -> str:
     first, *rest = [part for part in _HUMP.split(word) if part] or [word]
     return " ".join([first[0].upper() + first[1:], *(part if part.isupper() else part.lower() for part in rest)])
 
@@ -110,6 +120,11 @@ def languages(directories: Iterable[Path]) -> tuple[str, ...]:
 def placeholders(text: str) -> set[str]:
     """The names of the values in a message: `%(name)s`."""
     return set(re.findall(r"%\((\w+)\)s", text))
+
+
+def _language(code: str, translations: NullTranslations) -> Language:
+    locale = _locale(code)
+    return Language(code, locale, translations, LocalePatterns(locale))
 
 
 def _locale(code: str) -> Locale:

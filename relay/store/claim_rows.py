@@ -51,7 +51,8 @@ def delivery(row: Sequence[Any], bundle: Event | None = None) -> Delivery:
     name, lease, destination, channel, address, kind = texts
     attempts, unknowns, created = (int(item) for item in row[6:9])
     history = tuple(load(body) for body in row[10])
-    event = bundle or (load(row[9]) if row[9] else history[-1] if history else None)
+    own = history[row[10].index(row[9])] if row[9] in row[10] else load(row[9]) if row[9] else None
+    event = bundle or own or (history[-1] if history else None)
     if event is None:
         raise LookupError(name)
     thread = [item.decode() for item in row[11]]

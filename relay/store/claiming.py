@@ -19,7 +19,7 @@ from relay.store.letters import Letters
 from relay.store.partitions import Partition, Partitions
 from relay.store.settling import Settling
 from relay.store.target_plan import quiet_hours
-from relay.store.turns import Turns
+from relay.store.turns import AllTurns
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +48,7 @@ class Claiming:
         bundles: Bundles,
         settling: Settling,
         *,
+        turns: AllTurns,
         worker: str,
         lease: float,
     ) -> None:
@@ -56,19 +57,15 @@ class Claiming:
         self._letters = letters
         self._bundles = bundles
         self._settling = settling
+        self._turns = turns
         self._worker = worker
         self._lease = int(lease * 1000)
-        self._turns: dict[str, Turns] = {}  # by channel
         self._claims: dict[tuple[str, int], int] = {}  # by channel and partition
-
-    async def aclose(self) -> None:
-        for turns in self._turns.values():
-            await turns.aclose()
 
     async def claim(
         self, channel: str, most: int, quiet: Mapping[str, Window], *, idle: float, without: Collection[int]
     ) -> Claimed:
-        turns = self._turns.setdefault(channel, Turns(self._partitions))
+        turns = self._turns.of(channel)
         deliveries, due, failures = list[Delivery](), list[float](), dict[Partition, StoreUnavailable]()
         turn = turns.now(idle, without)
         for partition in turn:

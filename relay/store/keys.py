@@ -117,11 +117,8 @@ PROBE = "probe"
 
 def digest(*parts: str) -> bytes:
     """16 bytes that stand for these texts, in this order."""
-    hashed = blake2b(digest_size=16)
-    for part in parts:
-        encoded = part.encode("utf-8", "surrogatepass")
-        hashed.update(len(encoded).to_bytes(4, "big") + encoded)
-    return hashed.digest()
+    texts = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return blake2b(b"".join([len(text).to_bytes(4, "big") + text for text in texts]), digest_size=16).digest()
 
 
 def home(channel: str, address: str) -> str:

@@ -25,12 +25,14 @@ class Partition:
     def key(self, name: str) -> str:
         return self.prefix + name
 
-    async def run(self, script: str, args: Sequence[str | bytes | int], replicas: int = 0) -> Any:
-        """The script's answer (`Scripts.run`)."""
+    async def run(
+        self, script: str, args: Sequence[str | bytes | int], replicas: int = 0, *, quiet: bool = False
+    ) -> Any:
+        """The script's answer (`Scripts.run`). `quiet`: it makes nothing due that was not."""
         try:
             return await self._scripts.run(script, args, replicas, prefix=self.prefix)
         finally:  # also where the answer was lost
-            self.changes += script not in QUIET
+            self.changes += not quiet and script not in QUIET
 
 
 class Partitions(Sequence[Partition]):

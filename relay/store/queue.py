@@ -24,6 +24,7 @@ from relay.store.owners import at_owner, is_cluster
 from relay.store.partitions import Partition, Partitions
 from relay.store.pulses import Pulses
 from relay.store.settling import Pause, Settling
+from relay.store.turns import AllTurns
 
 LEASE = 30.0
 PATIENCE = 0.5  # seconds that a Cluster's nodes which answer wait for one that does not
@@ -55,9 +56,17 @@ class Store:
         self._knowledge = Knowledge(redis, self.partitions)
         self.spaces = self._knowledge.spaces
         self._accepting = Accepting(self.partitions, self._letters, lambda: self.promise)
-        self._settling = Settling(self.partitions, lease, lambda: self.promise.replicas)
+        self._turns = AllTurns(self.partitions)
+        self._settling = Settling(self.partitions, self._turns, lease, lambda: self.promise.replicas)
         self._claiming = Claiming(
-            redis, self.partitions, self._letters, self.bundles, self._settling, worker=worker, lease=lease
+            redis,
+            self.partitions,
+            self._letters,
+            self.bundles,
+            self._settling,
+            turns=self._turns,
+            worker=worker,
+            lease=lease,
         )
 
     @classmethod
@@ -80,7 +89,7 @@ class Store:
     async def aclose(self) -> None:
         await self._pulses.aclose()
         await self._letters.aclose()
-        await self._claiming.aclose()
+        await self._turns.aclose()
         await self.redis.aclose()
 
     async def time(self) -> float:

@@ -17,6 +17,7 @@ from relay.domain.summaries import digest_baseline
 from relay.store.batching import Batcher
 from relay.store.partitions import Partition, Partitions
 from relay.store.records import to_json
+from relay.store.turns import AllTurns
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +44,10 @@ class Settling:
     False: the lease is gone, or it could not be settled, and is tried again when the lease lapses.
     """
 
-    def __init__(self, partitions: Partitions, lease: float, replicas: Callable[[], int]) -> None:
-        """`replicas` that must have the mark before a delivery is sent."""
+    def __init__(self, partitions: Partitions, turns: AllTurns, lease: float, replicas: Callable[[], int]) -> None:
+        """`turns` hear when the next delivery is due; `replicas` must have the mark before one is sent."""
         self._partitions = partitions
+        self._turns = turns
         self._lease = int(lease * 1000)
         self._replicas = replicas
         self._begins: list[Batcher[str, bool]] = [
@@ -135,10 +137,18 @@ class Settling:
         return await batchers[self._partitions.of(delivery.id).number].submit(text)
 
     async def _begin_all(self, partition: Partition, requests: Sequence[str]) -> Sequence[bool]:
-        return await self._settle_all(partition, requests, self._replicas())
+        answers = await partition.run("settle", [self._lease, *requests], self._replicas(), quiet=True)
+        return self._were_settled(answers)
 
-    async def _settle_all(self, partition: Partition, requests: Sequence[str], replicas: int = 0) -> Sequence[bool]:
-        answers = await partition.run("settle", [self._lease, *requests], replicas)
+    async def _settle_all(self, partition: Partition, requests: Sequence[str]) -> Sequence[bool]:
+        before = partition.changes
+        answers = await partition.run("settle", [self._lease, *requests])
+        for row in answers[len(requests) :]:
+            channel, _, wait = row.decode().rpartition(" ")
+            self._turns.of(channel).heard(partition, before + 1, float(wait) / 1000 if wait else None)
+        return self._were_settled(answers[: len(requests)])
+
+    def _were_settled(self, answers: Sequence[bytes]) -> Sequence[bool]:
         for answer in answers:
             if answer.startswith(b"error"):  # its lease lapses, and it is tried again
                 log.error("settle.failed", error=answer.decode(errors="replace"))

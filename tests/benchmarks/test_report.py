@@ -78,6 +78,10 @@ def test_the_longest_bar_is_the_whole_width() -> None:
     assert texts == ["Taken & kept", "bare", "200", "relay", "50", "off", "0"]
 
 
+def test_a_chart_leaves_out_who_would_dwarf_the_others() -> None:
+    assert [subject for subject, _ in findings().bars(Chart("rate", "Taken", without=[BASE]))] == ["relay"]
+
+
 def test_a_chart_of_nothing_is_a_chart() -> None:
     ElementTree.fromstring(bars("Nothing", []))  # noqa: S314
 
@@ -97,7 +101,7 @@ def test_subjects_take_turns_and_one_that_fails_leaves_the_others(tmp_path: Path
     )
 
     assert turns == [*"abccba"]
-    assert part.rounds == {"a": [{"rate": 1}, {"rate": 6}], "b": [], "c": [{"rate": 3}, {"rate": 4}]}
+    assert part.rounds == {"a": [{"rate": 1}, {"rate": 6}], "b": [{}, {}], "c": [{"rate": 3}, {"rate": 4}]}
     assert part.faults == ["b, round 1: did not run: it ended", "b, round 2: did not run: it ended"]
 
 
@@ -108,3 +112,12 @@ def test_subjects_are_chosen_by_words_beside_what_they_are_compared_with(tmp_pat
         BASE, "relay, new", "relay, mail",
     ]  # fmt: skip
     assert Bounds(tmp_path).wants("nginx")
+
+
+def test_a_round_for_which_there_is_no_time_is_left_out(tmp_path: Path) -> None:
+    part = Findings("part", "", "", ())
+
+    interleaved(part, {"a": lambda _directory, _faults: {"rate": 1.0}}, Bounds(tmp_path, 3, ends=0))
+
+    assert part.rounds == {"a": [{"rate": 1.0}]}
+    assert part.left_out == ["2 of 3 rounds, for which there was no time"]

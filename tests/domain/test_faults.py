@@ -60,9 +60,9 @@ def test_an_unexpected_error_tells_its_class_and_relay_s_own_line_and_never_its_
         load('{"id": "secret-4711"')
 
     file, _, line = caught.value.where.partition(":")
-    assert (caught.value.kind, file) == ("JSONDecodeError", "relay/domain/parsing.py")
-    assert "json.loads(line)" in Path(file).read_text("utf-8").splitlines()[int(line) - 1]
-    assert f"{caught.value}" == f"JSONDecodeError at {caught.value.where}"
+    assert (caught.value.kind, file) == ("ValueError", "relay/domain/parsing.py")
+    assert "from_json(line)" in Path(file).read_text("utf-8").splitlines()[int(line) - 1]
+    assert f"{caught.value}" == f"ValueError at {caught.value.where}"
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), InvalidEvent("event", "expected its name")])

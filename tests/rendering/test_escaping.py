@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.domain.mrkdwn import TEXT_BUDGET, length, truncate_mrkdwn
 from relay.rendering import Renderer
-from relay.rendering.texts import clean, cut, inert, safe_url
+from relay.rendering.texts import _HIDDEN, clean, cut, inert, safe_url
 from tests.support import samples
 from tests.support.every_case import every_case
 from tests.support.renderers import Build, only, progress, render, text_of
@@ -22,6 +22,14 @@ ACTIVE = re.compile(r"<[^>]*>")
 # Marks that hide or turn the writing.
 UNSEEN = "[\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u0000-\u0009\u000b-\u001f]"
 PLATFORM = f"{samples.BASE_URL}/api/tenant-1/project-1/async/"
+
+
+def test_what_hides_is_found_in_texts_that_python_calls_printable_too() -> None:
+    letters = [character for character in map(chr, range(0x11_0000)) if not character.isascii() and character != "\x85"]
+    hidden = [letter for letter in letters if _HIDDEN.search(letter)]
+
+    assert [clean(letter) for letter in hidden] == [""] * len(hidden)
+    assert [clean(f"a{letter}b") for letter in hidden] == ["ab"] * len(hidden)
 
 
 @pytest.mark.parametrize("name", sorted(samples.bodies()))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from relay.rendering.direct.wording import Wording
 from relay.rendering.precompiled import complete, precompiled
 from relay.rendering.sandbox import COMPILED
 from relay.rendering.template_set import TemplateSet
@@ -29,7 +30,7 @@ async def test_nothing_that_messages_share_is_left_to_compile() -> None:
     await precompiled()
 
     known = len(COMPILED)
-    TemplateSet([resource_dir("templates")]).complete_shared()
+    Wording(TemplateSet([resource_dir("templates")])).complete_shared()
     assert complete.is_set()
     assert len(COMPILED) == known > 0
 

@@ -124,6 +124,17 @@ def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("odd", [5, 0.5, True, "a", {"a": 1}, [None, 7]])
+def test_dependencies_that_are_no_list_of_names_cost_a_batch_nothing(renderer: Renderer, odd: object) -> None:
+    batch = samples.bodies()["batch.completed"]
+    batch["batch"]["operations"][0]["dependencies"] = odd
+
+    rendered = render(renderer, samples.event_of(batch), kind="live")
+
+    batch["batch"]["operations"][0]["dependencies"] = []
+    assert rendered == render(renderer, samples.event_of(batch), kind="live")
+
+
 def test_the_largest_batch_that_is_accepted_is_rendered_soon(renderer: Renderer) -> None:
     members = [{"operationId": f"{n}", "status": "Failed", "dependencies": [f"{n - 1}"]} for n in range(14_000)]
     event = samples.event_of(

@@ -1,12 +1,14 @@
 """Which partitions a claim asks: not those that have nothing due, and never one later than it is."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
+from relay.domain.deliveries import Delivery
 from relay.store import Store
 from tests.support import events
-from tests.support.queue import send
+from tests.support.queue import POSTED, send
 from tests.support.targets import mail
 
 PARTITIONS = 16
@@ -18,18 +20,18 @@ async def store(open_store: Callable[..., Store]) -> Store:
     return open_store(partitions=PARTITIONS)
 
 
+async def scripts(store: Store) -> int:
+    """How many have been run on its Redis."""
+    stats = await store.redis.info("commandstats")
+    return int(stats.get("cmdstat_evalsha", {"calls": 0})["calls"])
+
+
 async def claims(store: Store, times: int = 1) -> int:
     """How many scripts so many claims of an idle worker run."""
-    before = await _scripts_run(store)
+    before = await scripts(store)
     for _ in range(times):
         await store.claim("email", 20, idle=IDLE)
-    return await _scripts_run(store) - before
-
-
-async def _scripts_run(store: Store) -> int:
-    """By this Redis, which may have run none yet."""
-    statistics = await store.redis.info("commandstats")
-    return int(statistics.get("cmdstat_evalsha", {"calls": 0})["calls"])
+    return await scripts(store) - before
 
 
 async def test_partitions_with_nothing_due_are_left_alone(store: Store) -> None:
@@ -66,3 +68,62 @@ async def test_those_of_what_is_unsettled_are_left_out(store: Store) -> None:
 
     assert (await store.claim("email", 20, without=everywhere)).deliveries == ()
     assert len((await store.claim("email", 20)).deliveries) == 1
+
+
+class TestAfterADelivery:
+    """Whoever settles one hears when the next is due, and asks no sooner."""
+
+    @pytest.fixture
+    async def store(self, open_store: Callable[..., Store]) -> Store:
+        store = open_store()
+        await claims(store)
+        return store
+
+    async def claimed(self, store: Store) -> list[Delivery]:
+        return list((await store.claim("email", 1, idle=IDLE)).deliveries)
+
+    async def told(self, store: Store, delivery: Delivery) -> None:
+        assert await store.mark_sending(delivery)
+        assert await store.complete(delivery, POSTED)
+
+    async def test_an_event_that_is_told_takes_four_scripts(self, store: Store) -> None:
+        await store.accept(events.completed(operationId="op-0"), [mail()])
+        await send(store, "email")  # now the server has all scripts
+        before = await scripts(store)
+        await store.accept(events.completed(operationId="op-1"), [mail()])
+        [delivery] = await self.claimed(store)
+        await self.told(store, delivery)
+
+        assert await self.claimed(store) == []
+
+        assert await scripts(store) - before == 4
+
+    async def test_the_next_of_its_lane_is_claimed_at_once(self, store: Store) -> None:
+        await store.accept(events.started(operationId="op-1"), [mail()])
+        await store.accept(events.completed(operationId="op-1"), [mail()])
+        [first] = await self.claimed(store)
+        await self.told(store, first)
+
+        [second] = await self.claimed(store)
+
+        assert (first.event.name, second.event.name) == ("operation.started", "operation.completed")
+
+    async def test_what_is_accepted_meanwhile_is_claimed_at_once(self, store: Store) -> None:
+        await store.accept(events.completed(operationId="op-1"), [mail()])
+        [first] = await self.claimed(store)
+        assert await store.mark_sending(first)
+        await asyncio.gather(
+            store.complete(first, POSTED), store.accept(events.completed(operationId="op-2"), [mail()])
+        )
+
+        assert [delivery.event.subject for delivery in await self.claimed(store)] == ["op-2"]
+
+    async def test_one_that_is_to_be_tried_again_is_claimed_when_it_is_due(self, store: Store) -> None:
+        await store.accept(events.completed(operationId="op-1"), [mail()])
+        [first] = await self.claimed(store)
+        await store.reschedule(first, 30.0, "451 come back later")
+
+        waits = await store.claim("email", 1, idle=IDLE)
+
+        assert waits.deliveries == ()
+        assert waits.next_due == pytest.approx(30, abs=1)

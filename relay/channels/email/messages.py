@@ -35,7 +35,6 @@ SUPPRESSED = "DR, RN, NRN, OOF, AutoReply"
 
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_LINE_END = re.compile(r"\r\n?|\n")
 _ATOM = re.compile(r"[A-Za-z0-9_-]+")
 _DISPLAYED = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]*)>", re.DOTALL)
 
@@ -143,7 +142,9 @@ def compose(
 
 
 def _part(kind: str, text: str) -> bytes:
-    lines = _CONTROLS.sub("", _LINE_END.sub("\n", text)).rstrip("\n") + "\n"
+    # Line by line, since nearly all can be seen to be clean at once; the patterns take 10 times as long.
+    broken = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = "\n".join(row if row.isprintable() else _CONTROLS.sub("", row) for row in broken).rstrip("\n") + "\n"
     head = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     # The encoder ends the lines it makes as it finds the first one to end.
     return head.encode() + binascii.b2a_qp(lines.replace("\n", "\r\n").encode("utf-8", "replace"))

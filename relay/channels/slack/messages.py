@@ -5,7 +5,7 @@ message its looks and never its arrival.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from relay.channels.slack.errors import FailureKind, SlackError
@@ -85,15 +85,14 @@ def fit_blocks(blocks: Sequence[Message], room: int) -> tuple[list[Message], int
     """The blocks there is room for, and what room is left. A long text is cut; what comes after may still fit."""
     fitted = []
     for block in blocks:
-        text = block.get("text")
-        if _text_size(block) > room >= MIN_TEXT and block.get("type") == "section" and isinstance(text, Mapping):
-            shorter = {**block, "text": {**text, "text": truncate_mrkdwn(str(text.get("text", "")), room)}}
-            shorter.pop("fields", None)
-        else:
-            shorter = block
-        if _text_size(shorter) <= room:
-            fitted.append(shorter)
-            room -= _text_size(shorter)
+        text, size = block.get("text"), _text_size(block)
+        if size > room >= MIN_TEXT and block.get("type") == "section" and isinstance(text, Mapping):
+            block = {**block, "text": {**text, "text": truncate_mrkdwn(str(text.get("text", "")), room)}}  # noqa: PLW2901
+            block.pop("fields", None)
+            size = _text_size(block)
+        if size <= room:
+            fitted.append(block)
+            room -= size
     return fitted, room
 
 
@@ -101,13 +100,17 @@ def _text_size(node: Any) -> int:
     return sum(map(length, _texts(node)))
 
 
-def _texts(node: Any) -> Iterator[str]:
+def _texts(node: Any) -> list[str]:
     """Every text in blocks, in reading order."""
-    if isinstance(node, list | tuple):
-        for item in node:
-            yield from _texts(item)
-    elif isinstance(node, Mapping):
+    texts: list[str] = []
+    # Objects and lists alone are looked into: to ask of every text whether it is one would take most of the time.
+    if isinstance(node, (dict, Mapping)):
         for key, value in node.items():
-            if key in ("text", "title") and isinstance(value, str):
-                yield value
-            yield from _texts(value)
+            if not isinstance(value, str):
+                texts += _texts(value)
+            elif key in ("text", "title"):
+                texts.append(value)
+    elif isinstance(node, (list, tuple)):
+        for item in node:
+            texts += _texts(item)
+    return texts

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from css_inline import CSSInliner
 from markupsafe import escape
 
 from relay.domain.deliveries import Kind
@@ -24,7 +23,6 @@ FIELDS: dict[str, Any] = {
 }  # fmt: skip
 
 _BLANK = re.compile(r"\n{3,}")
-_INLINER = CSSInliner(load_remote_stylesheets=False)
 
 
 class EmailFormat(PlainFormat):
@@ -43,7 +41,7 @@ class EmailFormat(PlainFormat):
         limit = MAX_DIGEST if fields["days"] else MAX_HTML
         for rows in ROWS:
             mail = {**fields, "sections": [_cut(section, rows) for section in fields["sections"]]}
-            page = _INLINER.inline(fill_layout("html", {"mail": mail}, MAX_TEXT))
+            page = fill_layout("html", {"mail": mail}, MAX_TEXT)
             if len(page.encode()) <= limit:
                 break
         text = fill_layout("txt", {"mail": mail}, MAX_TEXT)

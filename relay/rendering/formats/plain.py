@@ -10,7 +10,8 @@ from relay.rendering.text_template import Values
 Content = dict[str, Any]
 Ending = Literal["html", "txt"]
 FillLayout = Callable[[Ending, Values, int], str]
-"""A channel's layout with this ending, filled in with these fields; TemplateError beyond so many characters."""
+"""A channel's layout with this ending, filled in with these fields; TemplateError beyond so many characters.
+In HTML the styles are in the elements."""
 
 
 class PlainFormat:

@@ -7,7 +7,7 @@ for it where they are not wanted. So one file makes both messages. The rows of a
 """
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from relay.domain.mrkdwn import MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
@@ -51,11 +51,30 @@ def _finished(content: Content) -> Content:
     blocks = [block for block in content.get("blocks", []) if isinstance(block, dict)]
     profiles = [block.pop("profile", "") for block in blocks]
     message = {**content, "text": _bound(truncate_mrkdwn(line(str(content["text"])), MAX_TEXT))}
-    if "rich" in profiles:  # copied, since a block of both may have to be cut in one of them alone
-        rich = [deepcopy(block) for block, profile in zip(blocks, profiles, strict=True) if profile != "classic"]
-        message["rich"] = _cut_blocks(rich)
+    if "rich" not in profiles:
+        return message | {"blocks": _cut_blocks(blocks)}
+    rich = [block for block, profile in zip(blocks, profiles, strict=True) if profile != "classic"]
     classic = [block for block, profile in zip(blocks, profiles, strict=True) if profile != "rich"]
-    return message | {"blocks": _cut_blocks(classic)}
+    if len(blocks) <= MAX_BLOCKS and _letters(blocks) + MAX_ROWS <= TEXT_BUDGET:  # there is room for both in one
+        _cut_blocks(blocks)
+        return message | {"rich": rich, "blocks": classic}
+    # Copied, since a block of both may have to be cut in one of them alone.
+    return message | {"rich": _cut_blocks(_copied(rich)), "blocks": _cut_blocks(classic)}
+
+
+def _letters(node: Any) -> int:
+    """No fewer characters than are shown of it."""
+    if isinstance(node, str):
+        return length(node)
+    items = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return sum(map(_letters, items))
+
+
+def _copied(node: Any) -> Any:
+    """A copy of what templates make: objects and lists of texts. The library's `deepcopy` takes 20 times as long."""
+    if isinstance(node, dict):
+        return {key: _copied(value) for key, value in node.items()}
+    return [_copied(item) for item in node] if isinstance(node, list) else node
 
 
 def _plain_text(text: str) -> Block:
@@ -118,17 +137,19 @@ def _table(block: Block, room: int) -> int:
 
 def _texts(block: Block) -> Iterator[tuple[Block, int]]:
     """Each text object with the limit of its place."""
-    kind = str(block.get("type"))
-    limited = [(block.get("text"), LIMITS.get(kind, 3000))]
-    limited += [(field, LIMITS["field"]) for field in block.get("fields", [])]
-    limited += [(element, LIMITS["context"]) for element in block.get("elements", [])]
-    buttons = [*block.get("elements", []), block.get("accessory")]
-    limited += [(button.get("text"), LIMITS["button"]) for button in buttons if isinstance(button, dict)]
-    for text, limit in limited:
+    elements = block.get("elements", ())
+    places = [(block.get("text"), LIMITS.get(str(block.get("type")), 3000))]
+    places += [(field, LIMITS["field"]) for field in block.get("fields", ())]
+    places += [(element, LIMITS["context"]) for element in elements]
+    places += [(button.get("text"), LIMITS["button"]) for button in elements if isinstance(button, dict)]
+    if isinstance(accessory := block.get("accessory"), dict):
+        places.append((accessory.get("text"), LIMITS["button"]))
+    for text, limit in places:
         if isinstance(text, dict) and isinstance(text.get("text"), str):
             yield text, limit
 
 
+@lru_cache(256)  # most are bound twice, in the blocks and in the rich ones
 def _bound(text: str) -> str:
     """Numbers stay on one line with their units, but what a machine said stays as it is."""
     return text if "```" in text else bound(text)

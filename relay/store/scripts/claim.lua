@@ -4,6 +4,7 @@
 -- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see claim_rows.py).
 -- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms). With ARGV[9], the
 -- partitions that are away, between spaces.
+--- @include "due"
 --- @include "leases"
 --- @include "crowds"
 --- @include "limits"
@@ -14,15 +15,15 @@
 --- @include "suppressions"
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local quiet = cjson.decode(ARGV[8] or '{}')
+local claim
+do -- the rest is of `claim` alone
+
 local gone = {} -- of what lives there nothing can be made now
 for home in (ARGV[9] or ''):gmatch('%S+') do gone[home] = true end
 local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its workers
 
 if redis.call('ZSCORE', PULSES, worker) then pulse(worker, lease_ms) end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 50)) do reap(id) end
-
-local stale_reason
-do -- the rest is of this function alone
 
 -- Obsolete once the run has ended.
 local PASSING = {['operation.progress'] = true, ['operation.stalled'] = true, ['operation.recovered'] = true}
@@ -37,7 +38,7 @@ local function outlived(d)
   return (operation_record(d.operation):number('first') or 0) - tonumber(d.thread.posted or now) > DAY
 end
 
-function stale_reason(id, d)
+local function stale_reason(id, d)
   local kind, seq, thread = d.kind, d.seq, d.thread
   if converges(kind) and thread.waiting and thread.waiting ~= id then return 'newer state' end
   if BOXED[kind] or kind == 'rolling' and not thread.posted then
@@ -57,8 +58,6 @@ function stale_reason(id, d)
       return 'it goes on again'
     end
   end
-end
-
 end
 
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
@@ -133,15 +132,12 @@ local function postpone(id, set, ms)
   redis.call('ZADD', set, now + ms, id)
 end
 
-local lease
-do -- the rest is of this function alone
-
 -- An event that failed half-way may have left deliveries without what they tell. Its sender sends it again, which makes
 -- them whole; a dead letter is told anew by that as well, but somebody would have looked after it in vain.
 local HALF_MADE, AGAIN = 900000, 10000 -- ms: how long one waits for that, and how often it is looked at
 local AWAY = 1000 -- ms: how often it is seen whether a partition is back
 
-function lease(id, d, set)
+local function lease(id, d, set)
   local known, seq, away, run, rank = history(d)
   if away and gone[away] then return postpone(id, set, AWAY) end -- it would take its turn from what can be made
   local body = d.event ~= '' and redis.call('HGET', P .. 'event:' .. d.event, 'body') or ''
@@ -176,15 +172,13 @@ function lease(id, d, set)
           d.lane, d.limits, away and d.operation or '', d.kind == 'live' and '' or d.seq, run, rank}
 end
 
-end
-
 local function read_thread(lane)
   local thread, flat = {}, redis.call('HGETALL', thread_key(lane))
   for i = 1, #flat, 2 do thread[flat[i]] = flat[i + 1] end
   return thread
 end
 
-local function claim(id, set)
+function claim(id, set)
   local row = redis.call('HMGET', delivery_key(id), unpack(FIELDS))
   if not row[1] then
     redis.call('ZREM', set, id)
@@ -226,6 +220,8 @@ local function claim(id, set)
   return lease(id, d, set)
 end
 
+end
+
 -- The answer to an earlier call with this token was lost on its way: it is given again, nothing more is taken.
 local claimed = P .. 'claimed:' .. worker .. ':' .. channel
 local last = redis.call('GET', claimed)
@@ -260,11 +256,5 @@ if #ids > 0 then
   redis.call('ZADD', LEASES, unpack(leases))
   redis.call('SET', claimed, token .. ' ' .. table.concat(ids, ' '), 'PX', lease_ms)
 end
-sets[#sets + 1] = PARKING
-for _, set in ipairs(sets) do
-  local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-  if first[2] and (answer[1] == '' or tonumber(first[2]) - now < answer[1]) then
-    answer[1] = math.max(0, math.ceil(tonumber(first[2]) - now))
-  end
-end
+answer[1] = next_due(channel)
 return answer

@@ -1,12 +1,14 @@
 #!lua flags=allow-oom
 -- settle: what workers do to the deliveries they hold, in one step for a whole batch.
 -- KEYS[1] the ledger. ARGV from 3: lease (ms), then one JSON request each: {"verb", "id", "lease", …}.
--- Answers 'ok', 'stale' where the lease is no longer the worker's, or an error that leaves the lease to lapse.
+-- Answers 'ok', 'stale' where the lease is no longer the worker's, or an error that leaves the lease to lapse. Behind
+-- these, for each channel in which somebody let go of one: its name, and the ms until the next is due, if any is queued.
 -- Every verb may be repeated, and a fault in one request never touches its neighbours.
 --- @include "outcomes"
 --- @include "pauses"
 --- @include "overflow"
 --- @include "suppressions"
+--- @include "due"
 --- @include "steps"
 local lease_ms = tonumber(ARGV[3])
 
@@ -159,6 +161,7 @@ local function held(request)
 end
 
 local leased, settled = {}, {} -- since now, with the time at which it lapses; and no more
+local channels = {} -- of the latter
 
 local function settle(text)
   local request = cjson.decode(text)
@@ -172,6 +175,7 @@ local function settle(text)
     leased[#leased + 1], leased[#leased + 2] = now + lease_ms, request.id
   else
     settled[#settled + 1] = request.id
+    channels[d.channel] = true
   end
   return 'ok'
 end
@@ -186,4 +190,5 @@ write_counts()
 -- Last: if anything above fails, the leases lapse and the deliveries are found again.
 if leased[1] then redis.call('ZADD', LEASES, unpack(leased)) end
 if settled[1] then redis.call('ZREM', LEASES, unpack(settled)) end
+for channel in pairs(channels) do answers[#answers + 1] = channel .. ' ' .. next_due(channel) end
 return answers

@@ -8,7 +8,7 @@
 --- @include "watched"
 --- @include "ledger"
 local left = math.max(tonumber(ARGV[4]) - KEEP_DOCUMENTS, DAY)
-local LOG_KEPT = 10 -- lines of what happened that are left
+local LOG_KEPT = 6 -- lines of what happened that are left
 local PARTS = {'^doc:', '^says:', '^gate:', '^entry', '^lanes$', '^buried$', '^ids$', '^watch:', '^seq:', '^kept$', '^followers$',
                '^tallies$'}
 local DIGEST = 8 -- bytes of an id or a fact (ids.lua)

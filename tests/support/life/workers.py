@@ -126,6 +126,6 @@ class Work:
         try:
             await self._settle()
         finally:
-            if self._store.scripts.answers.get("settle") == [b"ok"] and self._attempt and not self._unknown:
+            if self._store.scripts.answers.get("settle", ())[:1] == [b"ok"] and self._attempt and not self._unknown:
                 self._attempt.known = True
         self.done = True

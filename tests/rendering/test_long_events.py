@@ -1,0 +1,75 @@
+"""A message that takes longer to make than the event loop may be held up is made beside it."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from relay.domain.events import Event
+from relay.rendering import IsolatedRenderer, RenderOptions
+from relay.rendering.checks import sample_events
+from relay.rendering.fixtures import maximal
+from relay.rendering.long_events import is_long
+from tests.support import samples
+from tests.support.renderers import BUILT_IN, NOW
+
+LISTING = ("operation.failed", "operation.completed", "batch.started", "batch.completed", "digest", "roundup")
+
+
+@pytest.fixture
+async def renderer() -> AsyncIterator[IsolatedRenderer]:
+    renderer = IsolatedRenderer([BUILT_IN], RenderOptions(samples.BASE_URL))
+    yield renderer
+    await renderer.aclose()
+
+
+async def threads(renderer: IsolatedRenderer, event: Event, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each attempt to make the message: whether the event loop's own thread made it."""
+    here, made = threading.get_ident(), []
+    directly = renderer.renderer.directly
+
+    def watched(*arguments: Any, **options: Any) -> dict[str, Any] | None:
+        made.append(threading.get_ident() == here)
+        return directly(*arguments, **options)
+
+    monkeypatch.setattr(renderer.renderer, "directly", watched)
+    for _ in range(2):
+        await renderer.message("slack", "live", event, (event,), language="en", timezone="", now=NOW)
+    return made
+
+
+def test_only_what_lists_much_is_long() -> None:
+    usual, most = sample_events([BUILT_IN]), sample_events([BUILT_IN], "maximal")
+
+    assert not [name for name, event in usual.items() if is_long(event, (event,))]
+    assert [name for name in LISTING if is_long(most[name], (most[name],))] == list(LISTING)
+
+
+async def test_the_first_message_of_a_file_is_made_beside_the_loop(
+    renderer: IsolatedRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = samples.messages()["operation.failed"]
+
+    assert await threads(renderer, event, monkeypatch) == [False, True]
+
+
+async def test_a_long_message_is_always_made_beside_the_loop(
+    renderer: IsolatedRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = samples.messages(maximal)["operation.failed"]
+
+    assert await threads(renderer, event, monkeypatch) == [False, False]
+
+
+async def test_messages_under_way_at_a_time_are_each_their_own(renderer: IsolatedRenderer) -> None:
+    """First messages compile in threads, several at once; nothing is shared that one could spoil for another."""
+    events = [*samples.messages().values(), *samples.messages(maximal).values()]
+
+    async def texts() -> list[str]:
+        made = [renderer.message("slack", "live", event, (event,), language="en", timezone="", now=NOW)
+                for event in events]  # fmt: skip
+        return [rendered.content["text"] for rendered in await asyncio.gather(*made)]
+
+    assert await texts() == await texts()
