@@ -81,7 +81,7 @@ messages there, whatever they are of, are made in one place (relay/store/letters
     {relay}:letters:<partition>    list    the letters to it that are not applied there yet
     {relay}:posting                set     the partitions for which there are letters
     {relay}:received               hash    partition → the number of the newest letter from it that was applied
-    {relay}:unread                 list    letters that could not be applied; the last 1000
+    {relay}:unread                 list    letters that could not be applied
     {relay}:partitions             string  how many partitions there are
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:epoch                  string  random, made with the first pulse: another one says that all was deleted
