@@ -103,12 +103,16 @@ class Ingest:
 
     async def _accepted(self, event: Event, targets: Sequence[Target]) -> Accepted:
         accepted = await self._store.accept(event, targets)
-        if accepted.status == "fuller":
+        for _ in range(RACES):
+            if accepted.status != "fuller":
+                break
             kept = await self._store.kept(event)
             if kept:
                 with handling():
                     kept = completed(kept, event)
             accepted = await self._store.accept(kept or event, targets, completes=True)
+        if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
+            accepted = replace(accepted, status="duplicate")
         if accepted.deliveries and self._wake:
             self._wake(target.channel for target in targets if not target.hold_reason)
         if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):

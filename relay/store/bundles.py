@@ -53,17 +53,17 @@ class Bundles:
         return event_of(bundle, fields, await self._entries(bundle))
 
     async def _refresh(self, bundle: str) -> None:
-        """Bring the entries up to date whose operations live elsewhere."""
+        """Bring the entries up to date whose operations live elsewhere; of what is away, what is known here is told."""
         where = self._partitions.of(bundle)
         names = [name.decode() for name in await call(self._redis.hkeys(where.key(f"entries:{bundle}")))]
-        for partition in self._partitions:
+        for partition in self._partitions.present:
             theirs = [name for name in names if partition is not where and self._partitions.of(name) is partition]
             for first in range(0, len(theirs), SCAN):
                 page = theirs[first : first + SCAN]
                 words = await partition.run("letters", ("words", *page))
                 rows = zip(page, words[::2], words[1::2], strict=True)
-                await where.run("letters", ("refresh", bundle, *(word for row in rows for word in row)))
-        await where.run("letters", ("refresh", bundle))
+                await where.run("letters", ("refresh", bundle, 0, *(word for row in rows for word in row)))
+        await where.run("letters", ("refresh", bundle, 1))
 
     async def preview(self, target: Target, window: Window) -> Event:
         """What this window's digest would say now; nothing is closed and nothing sent."""

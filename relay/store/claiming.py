@@ -93,7 +93,8 @@ class Claiming:
     async def _claim(self, partition: Partition, channel: str, most: int, quiet: Mapping[str, Window]) -> Claimed:
         # The same token until an answer arrives: a claim whose answer was lost is given again, not forgotten.
         number = self._claims.get((channel, partition.number), 0)
-        args = (channel, most, self._lease, self._worker, str(number), quiet_hours(quiet))
+        away = " ".join(map(str, self._partitions.away))
+        args = (channel, most, self._lease, self._worker, str(number), quiet_hours(quiet), away)
         next_due, *rows = await partition.run("claim", args)
         read = await asyncio.gather(*(self._read(partition, row) for row in rows))
         deliveries = [delivery for delivery in read if delivery]

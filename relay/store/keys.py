@@ -27,7 +27,8 @@ messages there, whatever they are of, are made in one place (relay/store/letters
                                            <lane>/replies
     {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; name and seq of what was
                                            claimed last, spec and interval for what is made without an event; doubt:
-                                           its message may have arrived, and the delivery is gone; calls: the event
+                                           its message may have arrived, and the delivery is gone; dead: the dead letter
+                                           that its message became last; calls: the event
                                            that the message itself tells people of, and call its run and body where
                                            the operation lives elsewhere; t:* is the channel's own
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
@@ -80,7 +81,7 @@ messages there, whatever they are of, are made in one place (relay/store/letters
     {relay}:letters:<partition>    list    the letters to it that are not applied there yet
     {relay}:posting                set     the partitions for which there are letters
     {relay}:received               hash    partition → the number of the newest letter from it that was applied
-    {relay}:unread                 list    letters that could not be applied; the last 1000
+    {relay}:unread                 list    letters that could not be applied
     {relay}:partitions             string  how many partitions there are
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:epoch                  string  random, made with the first pulse: another one says that all was deleted

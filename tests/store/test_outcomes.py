@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.deliveries import Delivery
+from relay.domain.completion import completed
+from relay.domain.deliveries import Delivery, Receipt
 from relay.domain.events import Event
+from relay.ingest import Ingest
 from relay.store import Store
+from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts
@@ -80,7 +83,123 @@ class TestOneMessage:
         assert outcomes(await everything(fast, clock)) == ["reply"]
 
 
+class TestARunThatBeginsUnheard:
+    """The rule tells of failures alone: of the run that follows, its conversation hears nothing."""
+
+    async def test_an_outcome_that_waits_is_told(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.failed(), to=team())
+        await store.accept(events.started(retryNumber=1), [])
+
+        assert [one.event.name for one in await everything(store, clock)] == ["operation.failed"]
+
+    async def test_so_is_one_under_way_that_does_not_arrive(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.failed(), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await store.accept(events.started(retryNumber=1), [])
+        await store.reschedule(flying, 0, "503")
+
+        assert [one.event.name for one in await everything(store, clock)] == ["operation.failed"]
+
+    async def test_so_is_one_that_others_than_those_of_the_last_outcome_were_to_hear(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await accept(store, events.failed(), to=team())
+        await store.accept(events.cancelled(), [])
+        await store.accept(events.started(retryNumber=1), [])
+
+        assert [one.event.name for one in await everything(store, clock)] == ["operation.failed"]
+
+
+class TestARunWhoseMessageIsTheNextOnes:
+    """The message of an operation is of its newest run; what the one before left waiting is told beside it."""
+
+    async def test_a_reply_is_told_though_the_message_came_after_it(
+        self, store: Store, clock: Clock, again: Event
+    ) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.failed(), again, to=team())
+        await store.reschedule(flying, 0, "503")
+
+        assert outcomes(await everything(store, clock)) == ["reply"]
+
+    async def test_so_is_one_where_somebody_deleted_the_message(self, store: Store, clock: Clock, again: Event) -> None:
+        await accept(store, events.progress(10), to=team())
+        await everything(store, clock)
+        await accept(store, events.failed(), again, to=team())
+        edit = await claim_one(store)
+        await store.mark_sending(edit)
+        await store.complete(edit, Receipt("C1/2.2", {"channel": "C1", "ts": "2.2"}))  # a new one
+
+        assert outcomes(await everything(store, clock)) == ["reply"]
+
+    async def test_it_is_not_told_again_where_the_message_has_told_it(
+        self, store: Store, clock: Clock, again: Event
+    ) -> None:
+        await accept(store, events.progress(10), to=team())
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await accept(store, events.failed(), to=team())
+        await store.reschedule(flying, 0, "503")
+        clock.advance(2)
+        first = await claim_one(store)
+        await store.mark_sending(first)
+        await accept(store, again, to=team())
+        await store.complete(first, POSTED)
+
+        assert outcomes([first, *await everything(store, clock)]) == ["live"]
+
+
+class TestReports:
+    async def test_two_that_add_to_an_outcome_at_one_moment_are_both_kept(self, store: Store) -> None:
+        thin = events.body("operation.failed", status="Failed")
+        await store.accept(events.event_of(thin), [team()])
+        ingest = Ingest(store, lambda: None, {})  # type: ignore[arg-type, return-value]
+        one, other = (events.event_of(thin | {part: {"said": 1}}) for part in ("error", "results"))
+        kept = await store.kept(other)
+        assert kept
+
+        await ingest.ingest(one, [team()])
+        overtaken = await store.accept(completed(kept, other), [team()], completes=True)
+        await ingest.ingest(other, [team()])
+
+        shown = (await claim_one(store)).event
+        assert (overtaken.status, shown.error, shown.results) == ("fuller", {"said": 1}, {"said": 1})
+
+
+class TestADeadLetter:
+    async def test_it_tells_the_outcome_that_it_was_of_though_the_next_run_has_begun(
+        self, store: Store, clock: Clock, again: Event
+    ) -> None:
+        await accept(store, events.failed(), to=team())
+        first = await claim_one(store)
+        await store.mark_sending(first)
+        await store.dead_letter(first, "not_in_channel", "not_in_channel")
+        await accept(store, again, to=team())
+        assert outcomes(await everything(store, clock)) == []
+
+        await Admin(store).replay([first.id])
+
+        assert outcomes(await everything(store, clock)) == ["reply"]
+        assert await store.redis.keys("{relay}:event:*") == []
+
+
 class TestCalls:
+    async def test_an_outcome_calls_people_also_where_the_operation_was_forgotten_before_its_message(
+        self, store: Store, clock: Clock
+    ) -> None:
+        for percentage in (10, 20, 30):
+            await accept(store, events.progress(percentage), to=team())
+        await everything(store, clock)
+        clock.advance(29.5 * 86_400)
+        (forgotten,) = await store.redis.keys("{relay}:operation:*")
+        await store.redis.delete(forgotten)
+        await accept(store, events.failed(), to=team())
+
+        assert outcomes(await everything(store, clock)) == ["reply"]
+
     async def test_an_outcome_calls_people_also_where_the_first_post_turns_out_to_have_arrived(
         self, open_store: Callable[..., Store], clock: Clock
     ) -> None:

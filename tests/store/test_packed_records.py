@@ -53,6 +53,21 @@ def test_lines_of_earlier_relays_are_read(unheard: bytes, behind: list[list[Any]
     assert lines_of(line) == [[1, "accepted", "operation.progress", "Running", 10, "ops"], *behind]
 
 
+@pytest.mark.parametrize("field", PACKED)
+async def test_what_a_newer_relay_keeps_behind_it_stays(store: Store, field: str) -> None:
+    """In a rolling deploy both write the same records."""
+    await store.accept(events.progress(10), [])
+    (key,) = await store.redis.keys("*:operation:*")
+    values = [*unpack(await store.redis.hget(key, field) or b"")]
+    newer = [*values, *[None] * (len(PACKED[field]) - len(values)), "of a newer relay"]
+    await store.redis.hset(key, field, pack(newer))
+
+    await store.accept(events.event_of(events.body("operation.completed", 100, operationName="renamed")), [])
+    await store.accept(events.started(retryNumber=1), [])
+
+    assert [*unpack(await store.redis.hget(key, field) or b"")][-1] == "of a newer relay"
+
+
 async def test_what_the_server_packs_is_read(store: Store) -> None:
     script = "local v = cjson.decode(ARGV[1]) for i = 1, #v do if v[i] == cjson.null then v[i] = false end end"
     packed: bytes = await store.redis.eval(script + " return cmsgpack.pack(unpack(v))", 0, json.dumps(VALUES))

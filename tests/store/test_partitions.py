@@ -99,6 +99,12 @@ class TestTelling:
 
         assert sorted(told) == ["operation.failed", "operation.started"]
 
+    async def test_so_does_one_of_which_that_conversation_hears_nothing(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.failed(operationId=OP), [team()])
+        await store.accept(events.started(operationId=OP, retryNumber=1), [])
+
+        assert [delivery.event.name for delivery in await claim(store)] == ["operation.failed"]
+
     async def test_a_live_message_waits_for_the_letter_of_a_new_run(
         self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -135,6 +141,28 @@ class TestTelling:
         clock.advance(8 * 3600)
 
         assert statuses(await claim_one(store)) == {OP: "Completed"}
+
+    async def test_so_are_runs_of_several_partitions(self, store: Store, clock: Clock) -> None:
+        at_night, ids = night(clock(), room()), [f"op-{count}" for count in range(3 * PARTITIONS)]
+        for id_ in ids:
+            await store.accept(events.started(operationId=id_), [at_night])
+            await store.accept(events.progress(40, operationId=id_), [])
+        clock.advance(8 * 3600)
+
+        assert statuses(await claim_one(store)) == dict.fromkeys(ids, "Running")
+
+    async def test_a_partition_that_is_away_keeps_no_run_of_the_others_back(
+        self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        at_night, theirs = night(clock(), room()), apart_from(home_of(room()), operation(OP), name="other")
+        for id_ in (OP, theirs):
+            await store.accept(events.started(operationId=id_), [at_night])
+            await store.accept(events.progress(40, operationId=id_), [])
+        Away(source_of(store), monkeypatch).leave()
+        await store.pulse()
+        clock.advance(8 * 3600)
+
+        assert statuses(await claim_one(store)) == {OP: "Initiated", theirs: "Running"}
 
     async def test_a_night_of_many_runs_is_told_as_well(self, store: Store, clock: Clock) -> None:
         """More than one step of a script could take."""
@@ -348,6 +376,24 @@ class TestClaiming:
         there = {address for address in addresses if number(home_of(mail(address))) != away.number}
 
         assert {delivery.address for delivery in (await store.claim("email", 40)).deliveries} == there
+
+    async def test_what_cannot_be_made_now_takes_no_turn_from_the_others_at_its_address(
+        self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The limit of the conversation lets through one a second."""
+        theirs = apart_from(home_of(team()), operation(OP), name="other")
+        source = Away(source_of(store), monkeypatch)
+        for id_ in (OP, theirs):
+            await store.accept(events.completed(operationId=id_), [team()])
+            clock.advance(0.1)
+        source.leave()
+        await store.pulse()
+
+        assert [delivery.event.subject for delivery in await claim(store)] == [theirs]
+        source.come_back()
+        await store.pulse()
+        clock.advance(1)
+        assert [delivery.event.subject for delivery in await claim(store)] == [OP]
 
 
 async def test_the_number_of_partitions_is_decided_once(open_store: Callable[..., Store], store: Store) -> None:

@@ -10,12 +10,13 @@ import pytest
 from relay.domain.deliveries import Limit, Target
 from relay.domain.events import Event
 from relay.errors import HandlingFailed
+from relay.policy.presentation import presentation_for
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import home, lane, operation
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import POSTED, claim, claim_one, send
+from tests.support.queue import POSTED, accept, claim, claim_one, send
 from tests.support.targets import mail, room, team
 
 
@@ -93,6 +94,21 @@ async def test_a_dead_letter_stays_when_its_event_is_made_again(store: Store) ->
 
     assert [letter.id for letter in await Admin(store).dead()] == [delivery.id]
     assert len(await claim(store)) == 1
+
+
+async def test_a_reply_in_the_thread_of_a_batch_is_made_when_its_event_is_sent_again(
+    store: Store, clock: Clock
+) -> None:
+    started = events.event_of({"event": "batch.started", "batch": {"batchId": "b-1", "status": "Initiated"}})
+    await accept(store, started, to=team())
+    await send(store)
+    failed = events.failed(batchId="b-1")
+    target = replace(team(), presentation=replace(presentation_for(failed), batch_reply=True))
+    await fail_at_the_second(store, failed, target)
+    await store.accept(failed, [target])
+    clock.advance(2)
+
+    assert [(one.kind, one.event.name) for one in await claim(store)] == [("reply", "operation.failed")]
 
 
 async def fail_at_the_second(store: Store, event: Event, first: Target) -> None:

@@ -91,11 +91,10 @@ local function accept(delivery_digest, fact_digest, operation, gates, plain, tex
   local told = known or used and plan.as_stated and seen(o, from_hex(plan.as_stated))
   if told or says_less(plan, was) then
     if told and fuller(o, plan, was) then
-      if not plan.completes then -- it is put together with what is known, and comes again
+      if not (plan.completes and complete(o, plan, body)) then -- it is put together with what is known, and comes again
         count('received', -1)
         return {'fuller', 0, ''}
       end
-      complete(o, plan, body)
       local here, away = at_home(plan)
       refresh_outcome(plan, here, o:number('seq'))
       post_report(o, plan, away)
@@ -128,7 +127,7 @@ local function accept(delivery_digest, fact_digest, operation, gates, plain, tex
   end
   local outcomes = nil -- of the run before
   if plan.rank and was.retry and plan.retry > was.retry then
-    outcomes = begin_again(o, plan)
+    outcomes = begin_again(o)
   end
   local seq = advance(o, plan, was, body)
   keep_apart(plan)

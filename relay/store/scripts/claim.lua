@@ -2,7 +2,8 @@
 -- claim: lease up to n due deliveries of one channel. A lease, never a pop: a crashed worker's lapse by themselves.
 -- KEYS[1] the ledger. ARGV from 3: channel, n, lease (ms), worker, token.
 -- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see claim_rows.py).
--- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms).
+-- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms). With ARGV[9], the
+-- partitions that are away, between spaces.
 --- @include "due"
 --- @include "leases"
 --- @include "crowds"
@@ -17,6 +18,8 @@ local quiet = cjson.decode(ARGV[8] or '{}')
 local claim
 do -- the rest is of `claim` alone
 
+local gone = {} -- of what lives there nothing can be made now
+for home in (ARGV[9] or ''):gmatch('%S+') do gone[home] = true end
 local MAX_CLAIMS = 8 -- claimed this often without one attempt: it kills its workers
 
 if redis.call('ZSCORE', PULSES, worker) then pulse(worker, lease_ms) end
@@ -30,6 +33,11 @@ local function is_stalled(o, operation)
   return not o:get('watch:alarms') or redis.call('SISMEMBER', STALLED, operation) == 1
 end
 
+-- A thread is renewed with each message, its operation once a day: where that was forgotten first, it counts from 1 again.
+local function outlived(d)
+  return (operation_record(d.operation):number('first') or 0) - tonumber(d.thread.posted or now) > DAY
+end
+
 local function stale_reason(id, d)
   local kind, seq, thread = d.kind, d.seq, d.thread
   if converges(kind) and thread.waiting and thread.waiting ~= id then return 'newer state' end
@@ -39,7 +47,10 @@ local function stale_reason(id, d)
   end
   -- In a batch's thread the root is not about its members; and an outcome of an earlier run is no part of this one's.
   local own = (thread.posted_of or d.operation) == d.operation and not d.alone
-  if kind == 'reply' and own and tonumber(thread.posted_seq or '-1') >= seq then return 'told by the message itself' end
+  local shown = tonumber(thread.posted_seq or '-1')
+  if kind == 'reply' and own and shown >= seq and shown <= (tonumber(d.ended) or shown) and not outlived(d) then
+    return 'told by the message itself'
+  end
   if not converges(kind) and PASSING[d.name] then
     local o = operation_record(d.operation)
     if o:get('rank') == TERMINAL and o:get('seq') > seq then return 'the run is over' end
@@ -50,7 +61,7 @@ local function stale_reason(id, d)
 end
 
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
-                'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed'}
+                'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed', 'ended'}
 
 -- A new message that nobody wants now becomes an entry of what is told together later: in quiet hours, or above the cap
 -- on new messages. What may have arrived already is not begun anew by that; in quiet hours it is told again then.
@@ -116,19 +127,24 @@ local function history(d)
   return ordered, o:get('seq') or 0, o:get('away'), tostring(o:get('retry') or ''), o:get('rank') or -1
 end
 
+local function postpone(id, set, ms)
+  set_due(id, now + ms)
+  redis.call('ZADD', set, now + ms, id)
+end
+
 -- An event that failed half-way may have left deliveries without what they tell. Its sender sends it again, which makes
 -- them whole; a dead letter is told anew by that as well, but somebody would have looked after it in vain.
 local HALF_MADE, AGAIN = 900000, 10000 -- ms: how long one waits for that, and how often it is looked at
+local AWAY = 1000 -- ms: how often it is seen whether a partition is back
 
 local function lease(id, d, set)
   local known, seq, away, run, rank = history(d)
+  if away and gone[away] then return postpone(id, set, AWAY) end -- it would take its turn from what can be made
   local body = d.event ~= '' and redis.call('HGET', P .. 'event:' .. d.event, 'body') or ''
   local box = BOXED[d.kind] or d.kind == 'rolling'
   if BOXED[d.kind] then seal(id, d.destination, d.address) end
   if body == '' and (d.event ~= '' or #known == 0) and not box and not away and now - d.created < HALF_MADE then
-    set_due(id, now + AGAIN)
-    redis.call('ZADD', set, now + AGAIN, id)
-    return nil
+    return postpone(id, set, AGAIN)
   end
   if body == '' and #known == 0 and not box and not away then
     bury(id, 'expired', 'what it should tell was forgotten 30 days after the last event, or never came in whole')
@@ -200,11 +216,7 @@ function claim(id, set)
     park(id, set, channel, scope, d.created, now + wait)
     return nil
   end
-  if wait > 0 then
-    set_due(id, now + wait)
-    redis.call('ZADD', set, now + wait, id)
-    return nil
-  end
+  if wait > 0 then return postpone(id, set, wait) end
   return lease(id, d, set)
 end
 

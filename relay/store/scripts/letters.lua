@@ -52,7 +52,7 @@ local function follow(o, letter)
   o:read({'state', 'run'})
   local run = o:number('retry')
   if run and letter.run and letter.run > run then
-    for _, target in ipairs(letter.targets) do detach_outcomes(letter.outcomes or {}, target) end
+    detach_outcomes(o, letter.outcomes or {})
     reset_run(o)
   end
   o:set('away', letter.home)
@@ -162,20 +162,19 @@ function verbs.words(...)
   return all
 end
 
--- In the morning all is told as it is then (bundles.lua, refresh_entries), of other partitions' operations too: once, so
--- that each attempt tells the same. Three arguments each: its name, and its words.
-function verbs.refresh(box, ...)
-  if redis.call('HSETNX', box_key(box), 'refreshed', now) == 0 then return end
+-- In the morning all is told as it is then (bundles.lua, refresh_entries), of other partitions' operations too: page by page,
+-- and not again after the last, so that each attempt tells the same. Three arguments each: its name, and its words.
+function verbs.refresh(box, last, ...)
+  if redis.call('HEXISTS', box_key(box), 'refreshed') == 1 then return end
+  if last == '1' then redis.call('HSET', box_key(box), 'refreshed', now) end
   local args = {...}
-  begin_step()
   for i = 1, #args, 3 do
-    local o = operation_record(args[i])
+    local o = operation_record(args[i]) -- not written: a letter that came since may have said more
     if args[i + 2] ~= '' then
       take_words(o, {facts = args[i + 1], entry = args[i + 2]})
       redis.call('HSET', entries_key(box), args[i], entry_of(o))
     end
   end
-  end_step()
 end
 
 -- An id leads to another operation (links.lua): decided here once, before the event is accepted there. False where that

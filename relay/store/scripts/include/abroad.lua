@@ -7,8 +7,9 @@
 local words_of, post_event, post_report, at_home, begin_again, end_in_batch
 do -- the rest is of this file alone
 
-local CARRIED = {'operation', 'event', 'name', 'retry', 'rank', 'phase', 'progress', 'phase_end', 'percentage', 'urgent',
-                 'urgency', 'member', 'action', 'watch', 'entry'}
+-- Gates are passed where the operation lives, so they need nothing here.
+local CARRIED = {'operation', 'event', 'name', 'retry', 'rank', 'progress', 'phase_end', 'urgent', 'urgency', 'member', 'action',
+                 'watch', 'entry'}
 
 local function carried(plan)
   local content = {}
@@ -75,9 +76,9 @@ end
 
 -- A new run: outcomes of the one before that were not posted yet become messages of their own. Answers them, for those
 -- who follow.
-function begin_again(o, plan)
+function begin_again(o)
   local outcomes = outcomes_of(o)
-  for _, target in ipairs(at_home(plan)) do detach_outcomes(outcomes, target) end
+  detach_outcomes(o, outcomes)
   return outcomes
 end
 

@@ -29,7 +29,7 @@ local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'nam
 local known_channels = {} -- in this step
 
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
--- urgent ('1' to '3' as in URGENCIES, or true for '1'), seq, due; passes: quiet hours, loud: the cap on new messages;
+-- urgent ('1' to '3' as in URGENCIES), seq, due; passes: quiet hours, loud: the cap on new messages;
 -- alone: the live message does not tell it; unknowns: as many attempts at its message may have arrived already; created, if
 -- its age does not count from now.
 local function create(id, spec)
@@ -37,7 +37,7 @@ local function create(id, spec)
   local was = redis.call('HMGET', delivery_key(id), 'lease', 'died')
   local again = was[1] == '' and not was[2]
   if was[1] and not again then return create(id .. '-again', spec) end
-  local urgency = spec.urgent == true and '1' or spec.urgent or ''
+  local urgency = spec.urgent or ''
   local row = {'event', spec.event, 'urgent', urgency, 'seq', spec.seq, 'due', spec.due,
                'created', spec.created or now, 'dated', now, 'attempts', 0, 'claims', 0, 'unknowns', spec.unknowns or 0,
                'lease', '', 'sending', '',

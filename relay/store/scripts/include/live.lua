@@ -66,7 +66,7 @@ function upsert_live(plan, target, o, seq, t, body)
     spec.due, spec.unknowns = due, not posted and t[8] and 1 or nil
     create(target.id, spec)
   end
-  local reply = target.reply and (not grouped or claim_batch_reply(plan, target.batch_lane))
+  local reply = target.reply and (not grouped or claim_batch_reply(plan, target))
   local beneath = reply and (posted or flying)
   -- calls: what the message itself is to tell people, who may find it posted before by then (settle.lua, adopt).
   local calls = reply and not beneath and plan.name or ''

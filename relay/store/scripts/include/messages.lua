@@ -44,10 +44,11 @@ local function shown_elsewhere(plan, target, t)
 end
 
 -- A mishap of one member is told in the thread of its batch once: by the operation's own event or by the batch's,
--- whichever comes first.
-local function claim_batch_reply(plan, lane)
+-- whichever comes first. It is the target's for good: an event that failed half-way makes its reply when it is sent again.
+local function claim_batch_reply(plan, target)
   if not plan.member then return true end
-  return redis.call('HSETNX', thread_key(lane), 'told:' .. plan.member, now) == 1
+  local thread, mark = thread_key(target.batch_lane), 'told:' .. plan.member
+  return redis.call('HSETNX', thread, mark, target.id) == 1 or redis.call('HGET', thread, mark) == target.id
 end
 
 -- The first message is due now: there is news below it.
@@ -61,7 +62,7 @@ end
 
 -- What an operation tells in its batch's thread; nil if that says it already, else as `speak`.
 local function reply_in_batch(plan, target, seq)
-  if not target.batch_reply or not claim_batch_reply(plan, target.batch_lane) then return nil end
+  if not target.batch_reply or not claim_batch_reply(plan, target) then return nil end
   local spec = spec_of(plan, target, seq, 'reply')
   spec.lane = replies_of(target.batch_lane)
   local references = enqueue(target.id .. '-batch', plan, target, spec)

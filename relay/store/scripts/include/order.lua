@@ -112,11 +112,16 @@ local function next_seq(o)
   return state[SEQ]
 end
 
--- Over: its documents are needed for a while, and for as long as something of these lanes is queued (trim.lua).
+-- Over: its documents are needed for a while, and for as long as something of these lanes is queued (trim.lua). Another
+-- outcome of the run may be told to others: their lanes join those that are known.
 local function keep_lanes(o, operation, targets)
-  local lanes = {}
-  for _, target in ipairs(targets) do lanes[#lanes + 1] = target.live and target.lane or nil end
-  o:set('lanes', table.concat(lanes, ' '))
+  local lanes = o:get('lanes') or ''
+  for _, target in ipairs(targets) do
+    if target.live and not lanes:find(target.lane, 1, true) then
+      lanes = lanes == '' and target.lane or lanes .. ' ' .. target.lane
+    end
+  end
+  o:set('lanes', lanes)
   redis.call('ZADD', OVER, now + KEEP_DOCUMENTS, operation)
   redis.call('PEXPIRE', OVER, KEEP_OPERATION) -- by then the newest of them is forgotten itself
 end

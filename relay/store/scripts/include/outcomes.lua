@@ -21,6 +21,8 @@ local function bury(id, reason, error)
     redis.call('HSET', operation_key(d[1]), 'buried', now)
     local home = operation_record(d[1]):get('away')
     if home then post(home, 'buried', {d[1]}) end
+    redis.call('HSET', thread_key(d[3]), 'dead', id) -- the next run leaves it the outcome of this one (reports.lua)
+    redis.call('PEXPIRE', thread_key(d[3]), KEEP_OPERATION)
   end
   keep_doubt(id, d[3])
   detach_outcome(id)

@@ -77,6 +77,8 @@ function Record:read_all()
   return flat
 end
 
+do -- its methods
+
 local function field_of(it, name)
   local value = it.known[name]
   if value == nil then
@@ -86,12 +88,14 @@ local function field_of(it, name)
   return value
 end
 
+-- A newer relay may have put more behind the values that are known here (n: up to there); they are kept.
+local function placed(...) return {n = select('#', ...), ...} end
+
 -- The values of a packed field, by place. Whoever changes them says so (`touch`).
 function Record:values(field)
   local values = self.packed[field]
   if not values then
-    local text = field_of(self, field)
-    values = text and {cmsgpack.unpack(text)} or {}
+    values = placed(cmsgpack.unpack(field_of(self, field) or ''))
     self.packed[field] = values
   end
   return values
@@ -99,13 +103,14 @@ end
 
 -- A packed field as it stands: a text, nil where it is empty.
 function Record:packed_field(field)
-  local values, last = self:values(field), #PACKED[field]
+  local values = self:values(field)
+  local last = math.max(values.n, #PACKED[field])
   while last > 0 and not values[last] do last = last - 1 end
   return last > 0 and cmsgpack.pack(unpack(values, 1, last)) or nil
 end
 
 function Record:set_field(field, text)
-  self.packed[field] = text and {cmsgpack.unpack(text)} or {}
+  self.packed[field] = placed(cmsgpack.unpack(text or ''))
   self:touch(field)
 end
 
@@ -172,6 +177,8 @@ function Record:write()
   if n > 0 then redis.call('HSET', self.key, unpack(set)) end
   if drop then redis.call('HDEL', self.key, unpack(drop)) end
   if self.renewed then redis.call('PEXPIRE', self.key, KEEP_OPERATION) end
+end
+
 end
 
 local function forget_records() records, unwritten = {}, {} end

@@ -27,15 +27,21 @@ local function is_newest(o, name)
   return true
 end
 
--- A known outcome, with what another report of it added.
+-- A known outcome, with what another report of it added. False if a third one was put together with it meanwhile, and this
+-- one lacks a part that it added. (Fields are not compared: of many fields not all are listed.)
 function complete(o, plan, body)
+  local all = says(plan)
+  for word in o:get('says:' .. plan.name):gmatch('%S+') do
+    if not word:find('.', 1, true) and not all:find(' ' .. word, 1, true) then return false end
+  end
   o:set('doc:' .. plan.name, body)
-  o:set('says:' .. plan.name, says(plan))
+  o:set('says:' .. plan.name, all)
   for place = 1, PLACE.led do
     if stated(plan)[place] then o:set_once(PACKED.facts[place], stated(plan)[place]) end
   end
   if is_newest(o, plan.name) then update_summary(o, plan) end
   note(plan.operation, 'completed', plan.name, plan.sender)
+  return true
 end
 
 -- Messages that stand are brought up to date, and what is queued reads it when it is sent. Nothing new is posted.
@@ -66,38 +72,46 @@ function outcomes_of(o)
   return outcomes
 end
 
--- Of an outcome that came while the first message was under way the reply is queued already, and tells it.
-local function has_reply(target, name, seq)
-  for _, id in ipairs(redis.call('LRANGE', lane_key(replies_of(target.lane)), 0, -1)) do
+-- What waits to be told beside the message stays so: one that shows a later event than `last` of this run is the next
+-- one's, and does not tell it (claim.lua). Answers which outcomes that tells, each by its name and number.
+local function set_replies_apart(lane, last)
+  local told = {}
+  for _, id in ipairs(redis.call('LRANGE', lane_key(replies_of(lane)), 0, -1)) do
     local reply = redis.call('HMGET', delivery_key(id), 'name', 'seq')
-    if reply[1] == name and tonumber(reply[2]) == seq then return true end
+    if reply[1] then
+      redis.call('HSETNX', delivery_key(id), 'ended', last)
+      told[reply[1] .. ' ' .. reply[2]] = true
+    end
   end
+  return told
 end
 
--- An outcome that was not posted yet would vanish with the run that it ended. Waiting, it becomes a message of its
--- own; under way, it keeps what it tells, and becomes one if it does not arrive (outcomes.lua, detach_outcome).
--- outcomes: as of `outcomes_of`.
-function detach_outcomes(outcomes, target)
-  local thread = thread_key(target.lane)
-  local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted', 'calls')
+-- An outcome that was not posted yet would vanish with the run that it ended. Waiting, or dead, it becomes a message of
+-- its own; under way, it keeps what it tells, and becomes one if it does not arrive (outcomes.lua, detach_outcome).
+local function detach_from(lane, outcomes, last)
+  local told, thread = set_replies_apart(lane, last), thread_key(lane)
+  local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted', 'calls', 'dead')
   if t[3] then return end
   -- What the message would have called people to was of this run, and whatever is left of that says it.
   if t[4] and t[4] ~= '' then redis.call('HSET', thread, 'calls', '') end
-  local kept = nil -- one of the two is enough: an addition or a repair may wait behind what tells it
-  for i, id in ipairs({t[2], t[1]}) do
+  local kept = nil -- one of them is enough: an addition or a repair may wait behind what tells it
+  for i, id in ipairs({t[2], t[1], t[5]}) do
     local d = id and redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event') or {}
     local known = d[1] == '1' and d[3] == '' and d[2] ~= kept and outcomes[d[2]]
-    local body = known and not has_reply(target, d[2], known[2]) and known[1]
+    local body = known and not told[d[2] .. ' ' .. known[2]] and known[1]
     if body then
       kept = d[2]
       redis.call('HSET', P .. 'event:' .. id, 'body', body, 'refs', 1)
       redis.call('HSET', delivery_key(id), 'event', id)
-      if i == 2 then
-        detach_outcome(id)
-        redis.call('HDEL', thread, 'waiting')
-      end
+      if i > 1 then detach_outcome(id) end
+      if i == 2 then redis.call('HDEL', thread, 'waiting') end
     end
   end
+end
+
+-- Wherever an outcome of the run was told, whoever hears of the next one. outcomes: as of `outcomes_of`.
+function detach_outcomes(o, outcomes)
+  for lane in (o:get('lanes') or ''):gmatch('%S+') do detach_from(lane, outcomes, o:number('seq')) end
 end
 
 end
