@@ -4,7 +4,6 @@
 -- nothing joins it any more, so every attempt tells the same, and what comes later goes into the next one.
 --- @include "deliveries"
 --- @include "records"
-local BOX_KEPT = 40 * DAY -- longer than a dead letter, which needs its entries
 local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup'}
 
 local function box_key(box) return P .. 'box:' .. box end
@@ -22,6 +21,7 @@ end
 local function sealed(box) return redis.call('HEXISTS', box_key(box), 'sealed') == 1 end
 
 local function keep_box(box, to)
+  local BOX_KEPT = 40 * DAY -- longer than a dead letter, which needs its entries
   local ms = math.max(to - now, 0) + BOX_KEPT
   redis.call('PEXPIRE', box_key(box), ms)
   redis.call('PEXPIRE', entries_key(box), ms)

@@ -24,6 +24,9 @@ local function forget(id, event, kind)
   redis.call('DEL', unpack(gone))
 end
 
+local create
+do
+
 local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}
 
 local known_channels = {} -- in this step
@@ -32,7 +35,7 @@ local known_channels = {} -- in this step
 -- urgent ('1' to '3' as in URGENCIES), seq, due; passes: quiet hours, loud: the cap on new messages;
 -- alone: the live message does not tell it; unknowns: as many attempts at its message may have arrived already; created, if
 -- its age does not count from now.
-local function create(id, spec)
+function create(id, spec)
   -- An event that failed half-way is made again, under the same ids. What has left with less than it says is another.
   local was = redis.call('HMGET', delivery_key(id), 'lease', 'died')
   local again = was[1] == '' and not was[2]
@@ -58,6 +61,8 @@ local function create(id, spec)
   if converges(spec.kind) then redis.call('HSET', thread_key(spec.lane), 'waiting', id) end
   if again and redis.call('LPOS', lane_key(spec.lane), id) then return make_due(id) end
   join_lane(id, spec.lane, {channel = spec.channel, urgency = urgency, due = spec.due})
+end
+
 end
 
 -- What all deliveries of a live message have in common; kept with its thread, for one that is made without an event.

@@ -18,9 +18,8 @@ local function make_due(id)
 end
 
 -- What is urgent and due soon overtakes a head whose next try is a while off, whatever that tells.
-local OVERTAKEN = 5000 -- ms
-
 local function let_urgent_pass(lane)
+  local OVERTAKEN = 5000 -- ms
   local ids = redis.call('LRANGE', lane_key(lane), 0, 19)
   local head = ids[1] and redis.call('HMGET', delivery_key(ids[1]), 'lease', 'due', 'channel')
   if not ids[2] or not head[2] or head[1] ~= '' or tonumber(head[2]) <= now + OVERTAKEN then return end

@@ -24,9 +24,9 @@ local PACKED = {
     'entry:priority', 'entry:path', 'entry:batch', 'entry:total', 'entry:started', 'led_home',
   },
 }
-local FIELD, PLACE = {}, {} -- of a packed value: the field that it is in, and its place there
-for field, names in pairs(PACKED) do
-  for place, name in ipairs(names) do FIELD[name], PLACE[name] = field, place end
+local PLACE = {} -- of a packed value, in the field that it is in
+for _, names in pairs(PACKED) do
+  for place, name in ipairs(names) do PLACE[name] = place end
 end
 
 -- Places of what is looked at with every event: of the state, and of the run.
@@ -38,10 +38,18 @@ local ESTIMATE, ESTIMATED, PLANNED, MOVES, DEADLINE, ALARMS = PLACE['watch:estim
 
 local TERMINAL, RUNNING, INITIATED = 2, 1, 0 -- the ranks
 
+local record, operation_record
+do -- the rest, but for the last, is of this file alone
+
+local FIELD = {} -- that a packed value is in
+for field, names in pairs(PACKED) do
+  for _, name in ipairs(names) do FIELD[name] = field end
+end
+
 local Record = {}
 Record.__index = Record
 
-local function record(key)
+function record(key)
   local it = records[key]
   if not it then
     it = setmetatable({key = key, known = {}, changed = {}, packed = {}}, Record)
@@ -50,7 +58,7 @@ local function record(key)
   return it
 end
 
-local function operation_record(operation) return record(operation_key(operation)) end
+function operation_record(operation) return record(operation_key(operation)) end
 
 -- Read these fields at once.
 function Record:read(names)
@@ -177,6 +185,8 @@ function Record:write()
   if n > 0 then redis.call('HSET', self.key, unpack(set)) end
   if drop then redis.call('HDEL', self.key, unpack(drop)) end
   if self.renewed then redis.call('PEXPIRE', self.key, KEEP_OPERATION) end
+end
+
 end
 
 end
