@@ -7,7 +7,7 @@ from benchmarks.speed.processes import busy, own
 from benchmarks.speed.statistics import Sample
 
 WARM_UP = 1  # seconds
-FASTEST = 24_000  # requests a second that are prepared for who must not be sent one twice
+FASTEST = 32_000  # requests a second that are prepared for who must not be sent one twice
 
 
 def taken(subject: peers.Started, faults: list[str], file: Path, seconds: int, check: accounts.Check) -> Sample:
