@@ -15,7 +15,7 @@ from relay.config import Config
 from relay.domain.completion import completed
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.domain.facts import PRESSED, fill, number_member
+from relay.domain.facts import PRESSED, fill, number_member, says_all
 from relay.domain.faults import handling
 from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
@@ -81,19 +81,25 @@ class Ingest:
         """
         if targets is not None:
             return await self._accepted(event, targets)
+        if says_all(event):
+            accepted = await self._decided(event, unasked=True)
+            if accepted.status != "elsewhere":
+                return accepted
         for _ in range(RACES):
             accepted = await self._decided(event)
             if accepted.status != "elsewhere":
                 return accepted
         raise NoRoom(f"{event.subject}: whose run it is changed {RACES} times while it was looked up")
 
-    async def _decided(self, event: Event) -> Accepted:
-        event = await (self._placed_batch(event) if event.about_batch else self._filled(event))
+    async def _decided(self, event: Event, *, unasked: bool = False) -> Accepted:
+        """`unasked`: without asking what is known of its operation, which the store then looks at by itself."""
+        if not unasked:
+            event = await (self._placed_batch(event) if event.about_batch else self._filled(event))
         with handling():
             targets = self._targets(event)
         if self._fullness() >= CROWDED and event.name == "operation.progress" and all(to.hold_reason for to in targets):
             raise NoRoom(f"Redis uses {self._fullness():.0%} of its maxmemory, and nobody waits for this progress")
-        return await self._accepted(event, targets)
+        return await self._accepted(event, targets, unasked=unasked)
 
     def _targets(self, event: Event) -> tuple[Target, ...]:
         config = self._config()
@@ -101,8 +107,8 @@ class Ingest:
             self._routing = Routing(config, self._channels)
         return self._routing.of(event)
 
-    async def _accepted(self, event: Event, targets: Sequence[Target]) -> Accepted:
-        accepted = await self._store.accept(event, targets)
+    async def _accepted(self, event: Event, targets: Sequence[Target], *, unasked: bool = False) -> Accepted:
+        accepted = await self._store.accept(event, targets, unasked=unasked)
         for _ in range(RACES):
             if accepted.status != "fuller":
                 break

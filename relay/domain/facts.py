@@ -35,6 +35,16 @@ def facts(event: Event) -> dict[str, str]:
     return {key: value for key, value in stated.items() if value}
 
 
+def says_all(event: Event) -> bool:
+    """Whether it states what its operation is, so that most likely nothing that is known could be filled in.
+
+    What is of two operations, or of a batch, has to be looked up in any case.
+    """
+    run = event.operation
+    alone = not (event.about_batch or event.original or event.member_of or event.watch or event.action)
+    return run is not None and alone and bool(run.type and run.name and run.priority)
+
+
 def audience_of(fact: str) -> Audience | None:
     """The audience that `facts` wrote; None for ''."""
     lists = json.loads(fact) if fact else None

@@ -27,14 +27,16 @@ class Accepting:
             Batcher(partial(self._accept_all, partition), size=plan.size) for partition in partitions
         ]
 
-    async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool) -> Accepted:
+    async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool, unasked: bool) -> Accepted:
         with handling():
             linked = abroad.link(event, len(self._partitions))
         if linked and not await self._link(*linked):
             return Accepted("elsewhere")
         with handling():
             name = keys.operation(event.subject, event.space(event.subject))
-            arguments = plan.accept_arguments(event, targets, completes=completes, partitions=len(self._partitions))
+            arguments = plan.accept_arguments(
+                event, targets, completes=completes, unasked=unasked, partitions=len(self._partitions)
+            )
         partition = self._partitions.of(name)
         if why := self._promise().short.get(partition.number):
             raise StoreUnavailable(why)

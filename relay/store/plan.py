@@ -18,13 +18,12 @@ from relay.store.records import entry_of, packed_facts
 from relay.store.run_plan import ID, OUTCOMES, run_plan, urgency_of
 from relay.store.target_plan import target_plan
 
-# As accept.lua takes them: delivery digest, fact digest, operation, lanes with gates, whether it is plain, plan,
-# facts, entry, body.
+# As accept.lua takes them: delivery digest, fact digest, operation, lanes with gates, flags, plan, facts, entry, body.
 AcceptArguments = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
 
 
 def accept_arguments(
-    event: Event, targets: Sequence[Target], *, completes: bool = False, partitions: int = 1
+    event: Event, targets: Sequence[Target], *, completes: bool = False, unasked: bool = False, partitions: int = 1
 ) -> AcceptArguments:
     """The plan is all that accept decides by; the body is kept as it is and never looked into by Redis.
 
@@ -67,9 +66,11 @@ def accept_arguments(
         plan = apart(plan, name, partitions)
     sender_id = _sender_id(event) if event.id else b""
     gates = " ".join(target["lane"] for target in plan["targets"]).encode() if progress and targets else b""
-    plain = b"" if said_of or "begun" in plan else b"1"
+    flags = b"" if said_of or "begun" in plan else b"plain"
+    if unasked:
+        flags += b"unasked"
     kept = packed_facts(event, summary), entry_of(summary), dump(event)
-    return sender_id, digest("fact", fact)[:ID], name.encode(), gates, plain, to_json(plan), *kept
+    return sender_id, digest("fact", fact)[:ID], name.encode(), gates, flags, to_json(plan), *kept
 
 
 def size(arguments: AcceptArguments) -> int:

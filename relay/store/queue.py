@@ -142,14 +142,17 @@ class Store:
         """Make due what any process holds. Only for whoever knows that no other lives."""
         await self.partitions.run("pulse", ["alone"])
 
-    async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool = False) -> Accepted:
+    async def accept(
+        self, event: Event, targets: Sequence[Target], *, completes: bool = False, unasked: bool = False
+    ) -> Accepted:
         """Make the event and all its deliveries durable, or recognise it. StoreUnavailable: nothing is promised.
 
         `completes`: it is a known outcome with what another report of it adds; live messages are brought up to date.
+        `unasked`: nobody looked up what is known of its operation; where that says more, the answer is `elsewhere`.
 
         HandlingFailed: nothing is promised either, and the next try would fail as well.
         """
-        return await self._accepting.accept(event, targets, completes=completes)
+        return await self._accepting.accept(event, targets, completes=completes, unasked=unasked)
 
     async def kept(self, event: Event) -> Event | None:
         """The newest event of this name that is kept of its operation."""

@@ -164,11 +164,11 @@ class Between(Store):
 
     meanwhile: Callable[[], Awaitable[Any]] | None = None
 
-    async def accept(self, event: Any, targets: Any, *, completes: bool = False) -> Accepted:
+    async def accept(self, event: Any, targets: Any, *, completes: bool = False, unasked: bool = False) -> Accepted:
         if meanwhile := self.meanwhile:
             self.meanwhile = None
             await meanwhile()
-        return await super().accept(event, targets, completes=completes)
+        return await super().accept(event, targets, completes=completes, unasked=unasked)
 
 
 async def test_a_retry_under_a_new_id_continues_the_run_of_its_own_tenant(send: Send, store: Store) -> None:

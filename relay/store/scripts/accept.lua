@@ -1,8 +1,8 @@
 #!lua
 -- accept: identity, order, gates, deliveries and ledger of every event of a batch, in one step.
 -- KEYS[1] the ledger. ARGV from 3: nine per event: delivery digest ('' if none), fact digest (8 bytes each), operation,
--- the lanes whose gates it may have to pass, 1 if it can say no more than another of its fact, plan (JSON, see plan.py),
--- facts and entry (records.lua), body. Answers one array per event; a fault in one event never touches its neighbours, and is not
+-- the lanes whose gates it may have to pass, flags, plan (JSON, see plan.py), facts and entry (records.lua), body. Of the
+-- flags `plain` says that it can say no more than another of its fact, `unasked` that nobody looked up what is known. Answers one array per event; a fault in one event never touches its neighbours, and is not
 -- remembered: the sender's next try is accepted. The flagless first line lets Redis refuse all of it before it begins
 -- where it takes no writes, full or a replica.
 -- An event costs one read and one write of its operation's record (records.lua), whatever it changes there.
@@ -74,11 +74,12 @@ local function advance(o, plan, was, body)
   return seq
 end
 
-local function accept(delivery_digest, fact_digest, operation, gates, plain, text, facts, entry, body)
-  local o = operation_record(operation)
+local function accept(delivery_digest, fact_digest, operation, gates, flags, text, facts, entry, body)
+  local o, plain = operation_record(operation), flags:sub(1, 5) == 'plain'
   o:read(fields_of(gates))
+  if flags:sub(-7) == 'unasked' and says_more(o, facts, plain) then return {'elsewhere', 0, ''} end -- nothing is done yet
   local known, used = seen(o, fact_digest), seen(o, delivery_digest)
-  if known and used and plain == '1' then -- what cannot say more than it did: nothing else of it is looked at
+  if known and used and plain then -- what cannot say more than it did: nothing else of it is looked at
     count('received')
     count('duplicates')
     return {'duplicate', 0, ''}

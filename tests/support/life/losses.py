@@ -88,13 +88,15 @@ class LifeStore(Store):
         self._record = record
         self._accept_lock = asyncio.Lock()
 
-    async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool = False) -> Accepted:
+    async def accept(
+        self, event: Event, targets: Sequence[Target], *, completes: bool = False, unasked: bool = False
+    ) -> Accepted:
         await self._meanwhile()
         async with self._accept_lock:
             self.scripts.answers.pop("accept", None)
             accepted: Accepted | None = None
             try:
-                accepted = await super().accept(event, targets, completes=completes)
+                accepted = await super().accept(event, targets, completes=completes, unasked=unasked)
             finally:
                 if "accept" in self.scripts.answers:
                     answer = accepting.accepted(self.scripts.answers["accept"][0])

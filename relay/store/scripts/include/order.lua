@@ -81,8 +81,23 @@ local function state_facts(o, plan)
   end
 end
 
-local another_s
+local says_more, another_s
 do
+
+-- Whether what is known would be filled in (relay/domain/facts.py, fill): the event leaves out what is known, or may be of
+-- another run, or of another one's operation, than it says. `plain`: it is no start, so that an end begins no run.
+function says_more(o, packed, plain)
+  local state, text = o:values('state'), o:get('facts')
+  if tonumber(state[RETRY] or 0) ~= 0 or o:get('apart') then return true end
+  if state[RANK] == TERMINAL and not plain then return true end
+  if not text or text == packed then return false end
+  local facts, new = o:values('facts'), {cmsgpack.unpack(packed)}
+  for place = PLACE['fact:platform'], PLACE['fact:pressed'] do
+    if facts[place] and not new[place] then return true end
+  end
+  return false
+end
+
 local function of_another(o, plan)
   if not o:get('facts') then return false end
   local facts, new = o:values('facts'), stated(plan)
