@@ -24,7 +24,7 @@ VALUES = [0, 1, 127, 128, 255, 256, 65_535, 65_536, 2**32, 1_700_000_000_123, -1
 
 
 def test_the_scripts_and_python_have_the_same_order() -> None:
-    table = SCRIPT[SCRIPT.index("local PACKED = {") : SCRIPT.index("local FIELD, PLACE")]
+    table = SCRIPT[SCRIPT.index("local PACKED = {") : SCRIPT.index("local PLACE = ")]
     layout = {
         field: tuple(re.findall(r"'([^']+)'", body)) for field, body in re.findall(r"(\w+) = \{([^{}]+)\}", table)
     }
