@@ -133,6 +133,11 @@ class TestWhatIsKnownSaysMore:
             "elsewhere"
         )
 
+    async def test_it_leaves_out_that_it_is_a_retry(self, store: Store) -> None:
+        retry = events.started(retryNumber=1, progress={"startTime": "2024-01-20T12:00:00Z"})
+
+        assert await self.answer(store, events.failed(), retry, then=events.progress(20)) == "elsewhere"
+
     async def test_it_is_a_start_after_its_end(self, store: Store) -> None:
         assert await self.answer(store, events.completed(), then=events.started()) == "elsewhere"
 
