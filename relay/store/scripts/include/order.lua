@@ -88,7 +88,7 @@ do
 -- another run, or of another one's operation, than it says. `plain`: it is no start, so that an end begins no run.
 function says_more(o, packed, plain)
   local state, text = o:values('state'), o:get('facts')
-  if tonumber(state[RETRY] or 0) ~= 0 then return true end
+  if tonumber(state[RETRY] or 0) ~= 0 or o:get('apart') then return true end
   if state[RANK] == TERMINAL and not plain then return true end
   if not text or text == packed then return false end
   local facts, new = o:values('facts'), {cmsgpack.unpack(packed)}
