@@ -57,7 +57,7 @@ class AnsweringStore:
     async def known(self, _operation: str, _space: object) -> dict[str, str]:
         return {}
 
-    async def accept(self, _event: object, _targets: object) -> Accepted:
+    async def accept(self, _event: object, _targets: object, *, unasked: bool) -> Accepted:  # noqa: ARG002 - Store's
         return Accepted("accepted")
 
 
