@@ -1,0 +1,53 @@
+"""By what failures are recognised as of one cause: what differs from run to run in an error's words is folded. Pure."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from relay.domain.events import Event
+
+LENGTH = 12  # hexadecimal digits of a signature
+READ = 1000  # characters of a message that are looked at; a stack trace may follow
+
+# What is in quotation marks names a thing. An apostrophe within a word ends no quotation.
+_QUOTED = re.compile(
+    r"""(?<!\w)'[^'\n]{0,300}'(?!\w)|"[^"\n]{0,300}"|`[^`\n]{0,300}`|[„“][^“”\n]{0,300}[“”]|«[^»\n]{0,300}»"""
+)
+_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\S+@\S+", re.IGNORECASE)
+# Whole words with a digit in them: numbers, times, ids, UUIDs, names of hosts and workers, line numbers.
+_NUMBERED = re.compile(r"[^\s()\[\]{},;=|]*\d[^\s()\[\]{},;=|]*")
+
+
+def signature(error: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits, the same for errors of one code and one wording; '' where there is no error."""
+    code = error.get("code") or error.get("errorCode") or ""
+    message = error.get("message") or error.get("errorMessage") or error.get("detail") or ""
+    code, message = (
+        value if isinstance(value, str) else "" if value is True else f"{value}" for value in (code, message)
+    )
+    return _signature(code.strip(), message[:READ]) if code.strip() or message.strip() else ""
+
+
+def error_of(event: Event) -> Mapping[str, Any]:
+    """The error that this event states, wherever it does; an empty one for none."""
+    if event.error or event.operation is None:
+        return event.error
+    stated = event.operation.document.get("error")
+    if isinstance(stated, Mapping):
+        return stated
+    return {"message": stated} if isinstance(stated, str) and stated.strip() else {}
+
+
+def folded(message: str) -> str:
+    """The wording that is left, for instance `worker # stopped responding: no heartbeat for # s.`."""
+    for differs in (_QUOTED, _ADDRESS, _NUMBERED):
+        message = differs.sub("#", message)
+    return " ".join(message.casefold().split())
+
+
+@lru_cache(maxsize=1024)  # one cause often stops many runs
+def _signature(code: str, message: str) -> str:
+    text = f"{code}\0{folded(message)}".encode("utf-8", "replace")
+    return blake2b(text, digest_size=LENGTH // 2, person=b"relay error").hexdigest()
