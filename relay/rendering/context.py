@@ -9,6 +9,7 @@ from relay.domain.facts import merge_documents
 from relay.domain.json_access import mapping, rows
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
+from relay.rendering.jobs import EMPTY
 from relay.rendering.json_access import between, iso, time
 from relay.rendering.localized_values import Localizer
 from relay.rendering.operations import operation
@@ -39,7 +40,7 @@ def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
 class Context(dict[str, Any]):
     """The values that a template gets for one event, with all that was known when it happened.
 
-    `op`, `batch`, `results`, `artifacts`, `recommendations`, `error`, `cancellation`, `phase`, `event`, `links`
+    `op`, `batch`, `results`, `artifacts`, `recommendations`, `error`, `cancellation`, `phase`, `job`, `event`, `links`
     and `doc`, the whole body as it came. `formats` is for the filters. Each is made when it is first asked for, since
     most messages say little: a reply asks for five of them. Their names are in `MAKERS`.
     """
@@ -169,6 +170,7 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
         | presser(values.event, values.events)
     ),
     "phase": lambda values: phase(mapping(values.merged.get("phase"))),
+    "job": lambda _values: {**EMPTY, "phases": []},
     "digest": lambda values: digest(values.event, values.formats.language, values.base_url),
     "stalled": lambda values: {**STALLED, **values.state[1]},
     "recovered": lambda values: {**RECOVERED, **mapping(clean(values.event.document.get("recovered")))},
