@@ -25,6 +25,7 @@ from tests.support.mails import (
     colours,
     contrast,
     dark_rules,
+    declarations,
     document,
     mail,
     numbers,
@@ -107,11 +108,29 @@ def shape(html: str) -> set[tuple[str, ...]]:
 def test_the_dark_scheme_and_the_narrow_screen_survive_inlining(renderer: Renderer, name: str) -> None:
     html = mail(renderer, name)["html"]
 
-    assert html.count("<style") == 1
+    assert len(list(document(html).iter("style"))) == 1
     assert "@media (prefers-color-scheme: dark)" in html
     assert "@media (max-width: 480px)" in html
     assert '<meta name="color-scheme" content="light dark">' in html
     assert "background-color: #FFFFFF" in html.partition("</style>")[2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mail_looks_the_same_in_outlook_and_on_a_phone(renderer: Renderer, name: str) -> None:
+    """Outlook's renderer is Word's: it pads cells and not links, and knows the colours of HTML 4."""
+    html = mail(renderer, name)["html"]
+    cells = {part: element for element in document(html).iter() for part in element.get("class", "").split()}
+
+    assert "<o:PixelsPerInch>96</o:PixelsPerInch>" in html
+    assert 'name="format-detection"' in html
+    assert '<meta name="x-apple-disable-message-reformatting">' in html
+    assert [cells[part].get("bgcolor") for part in ("page", "around", "card", "inner")] == ["#F3F5F7"] * 2 + [
+        "#FFFFFF"
+    ] * 2
+    assert declarations(cells["hidden"].get("style", "")) == {"display": "none", "mso-hide": "all"}
+    if button := cells.get("button"):
+        style = declarations(button.get("style", ""))
+        assert (button.get("bgcolor"), style["mso-padding-alt"]) == (style["background-color"], "12px 22px")
 
 
 @pytest.mark.parametrize("name", NAMES)
