@@ -179,7 +179,7 @@ class Ingest:
             event = fill(event, facts)
         if event.member_of and not event.watch:
             batch = await self._known(event, event.member_of)
-            event = replace(event, batch_unheard=not batch)
+            event = replace(event, batch_unheard=not batch, batch_open=bool(batch) and "ended" not in batch)
             spaces[event.member_of] = batch.get("space", "")
         return placed(event, spaces)
 

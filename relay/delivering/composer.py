@@ -14,7 +14,7 @@ from relay import metrics
 from relay.config import Config
 from relay.delivering.repeats import Repeats
 from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
-from relay.policy.presentation import mentions_for, presentation_for
+from relay.policy.presentation import mentions_for
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
 
@@ -74,7 +74,7 @@ class Composer:
             language=language,
             thread=delivery.thread,
             mentions=mentions_for(delivery.event, delivery.history, options.mention, requested=requested),
-            broadcast=delivery.kind == "reply" and presentation_for(delivery.event).broadcast,
+            broadcast=delivery.broadcast,
             unsubscribe=link,
             unknown=delivery.unknown,
             space=delivery.event.space(delivery.event.subject),

@@ -73,6 +73,7 @@ class Presentation:
     thread_reply: bool = False  # it is also a reply in the message's thread
     broadcast: bool = False  # the reply is shown in the conversation as well; it passes the cap on new messages
     batch_reply: bool = False  # if the batch has a message there, it is a reply in that one's thread
+    once_in_batch: bool = False  # there the first alone is broadcast: of what fails with the rest, one is enough to see
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class Delivery:
     unknown: bool = False  # an earlier attempt may have arrived
     lane: str = ""  # the store's name of the queue it stands in
     options: DeliveryOptions | None = None  # as of Target
+    broadcast: bool = False  # of a reply: the conversation sees it as well
 
     @property
     def edits(self) -> bool:

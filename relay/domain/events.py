@@ -111,6 +111,7 @@ class Event:
     original: str = ""  # the run that this one retries under a new id: its messages and mails are continued
     member_of: str = ""  # the batch that the operation belongs to
     batch_unheard: bool = False  # nothing was known of that when it was looked up
+    batch_open: bool = False  # it was known, and goes on: its end is still to be told
     watch: Document = field(default_factory=dict)  # of the watchdog's: what it was decided by, so that it counts once
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)
     spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.spaces)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from relay.domain.events import PRIORITIES, Event
-from relay.policy.presentation import KNOWN_EVENTS
+from relay.policy.presentation import KNOWN_EVENTS, variant_of
 from relay.policy.rules import MATCHED_STATUSES, Rule
 
 OTHER: Final = object()  # a word that nobody asks for
@@ -45,6 +45,8 @@ class Kinds:
             priority,
             status,
             None if batch is None else self._statuses[batch.status],
+            variant_of(event),
+            event.batch_open,
         )
 
 

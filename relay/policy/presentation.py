@@ -1,7 +1,8 @@
 """What an event does at a destination, and whom it calls: status × priority as one table. Pure.
 
-An edit calls nobody in Slack (https://docs.slack.dev/reference/methods/chat.update), so whom a cell calls rides on
-the new message: the reply, or the first message where none stands yet.
+An edit notifies nobody in Slack (https://docs.slack.dev/reference/methods/chat.update), a reply those who follow its
+thread, and nobody follows a bot's by itself. So what somebody should look at is a new message, or a reply that is
+broadcast; and whom a cell calls rides on that.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Any, Literal
 from relay.domain.deliveries import Presentation
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event, Operation
 from relay.domain.facts import merge_documents
+from relay.domain.json_access import mapping, rows
 
 Called = Literal["", "owner", "group"]
 
@@ -40,19 +42,21 @@ MATRIX: Mapping[str, tuple[Cell, Cell, Cell, Cell]] = {
     "Initiated": (DIGEST, SHOWN,  SHOWN,                      SHOWN),
     "Running":   (DIGEST, SHOWN,  SHOWN,                      SHOWN),
     "Completed": (DIGEST, REPLY,  REPLY,                      REPLY.calling("owner")),
-    "Failed":    (SHOWN,  REPLY,  BROADCAST.calling("owner"), ALARM),
-    "Timeout":   (SHOWN,  REPLY,  BROADCAST.calling("owner"), ALARM),
+    "Failed":    (SHOWN,  BROADCAST, BROADCAST.calling("owner"), ALARM),
+    "Timeout":   (SHOWN,  BROADCAST, BROADCAST.calling("owner"), ALARM),
     "Stalled":   (DIGEST, SHOWN,  REPLY.calling("owner"),     BROADCAST.calling("group")),
     "Recovered": (DIGEST, SHOWN,  REPLY,                      REPLY),
     "Cancelled": (DIGEST, SHOWN,  SHOWN,                      REPLY),
 }  # fmt: skip
+REMINDED = {"Normal": BROADCAST}  # of a stall: what nobody looked at for half an hour goes to the conversation
 
 KNOWN_EVENTS = frozenset({*OPERATION_EVENTS, *BATCH_EVENTS, "operation.stalled", "operation.recovered"})
 # What a mail is worth where a rule says `operation.*` or `*`; the rest wants to be named.
 MAILED_EVENTS = frozenset({"operation.completed", "operation.failed", "operation.stalled", "batch.completed"})
 # What reaches a destination of mode `outcomes`: how a run ends, and that it hangs.
 OUTCOME_EVENTS = MAILED_EVENTS | {"operation.cancelled"}
-UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
+FAILED = frozenset({"Failed", "Timeout"})
+UNSUCCESSFUL = FAILED | {"Cancelled"}
 
 OWNER = "owner"  # in a `mention` list: whoever the operation belongs to
 OWNER_FIELDS = ("owner", "initiatedBy", "createdBy", "startedBy", "requestedBy")
@@ -62,17 +66,28 @@ _CALLABLE = re.compile(r"[^@\s<>|]+@[^@\s<>|]+|(?=[A-Z]*\d)[UW][A-Z0-9]{2,20}") 
 def presentation_for(event: Event, *, low_wanted: bool = False) -> Presentation:
     """What this event does at a destination. `low_wanted`: a rule names the priority Low, which is then as Normal."""
     cell = _cell(event, low_wanted=low_wanted)
+    presentation = cell.presentation
+    if presentation.broadcast and not cell.call and event.name != "batch.completed":
+        presentation = replace(presentation, once_in_batch=True)
     if event.about_batch:  # a batch has no priority: its message stays, and a member's failure is a reply below it
-        reply = cell.presentation.thread_reply or _unsuccessful_member(event) is not None
-        return replace(cell.presentation, new_message=True, thread_reply=reply)
-    return cell.presentation
+        reply = presentation.thread_reply or _unsuccessful_member(event) is not None
+        return replace(presentation, new_message=True, thread_reply=reply)
+    return presentation
+
+
+def variant_of(event: Event) -> str:
+    """What an event's name, priority and status do not say of how it is told: `reminder`, `failures`, or nothing."""
+    if event.name == "operation.stalled" and mapping(event.document.get("stalled")).get("reminder"):
+        return "reminder"
+    if event.name == "batch.completed" and event.batch:
+        statuses = [member.get("status") for member in rows(event.batch.document.get("operations"))]
+        return "failures" if any(status in FAILED for status in statuses if isinstance(status, str)) else ""
+    return ""
 
 
 def reply_in_batch_thread(event: Event) -> bool:
     """Whether this event of a member is a reply in the thread of its batch: what failed or hangs, nothing else."""
-    return event.status in ("Failed", "Timeout") or (
-        event.status == "Stalled" and _cell(event).presentation.thread_reply
-    )
+    return event.status in FAILED or (event.status == "Stalled" and _cell(event).presentation.thread_reply)
 
 
 def mentions_for(
@@ -88,7 +103,7 @@ def mentions_for(
     priority = event.operation.priority.lower() if event.operation else ""
     names = mention.get(f"{priority}_{status}", mention.get(status))
     call = _cell(event).call
-    if not (call or (names is None and _status(event) in ("Failed", "Timeout"))):
+    if not (call or (names is None and _status(event) in FAILED)):
         requested = ()
     if names is None:
         names = (OWNER,) if call else ()
@@ -111,6 +126,8 @@ def _cell(event: Event, *, low_wanted: bool = False) -> Cell:
     operation = _unsuccessful_member(event) if event.about_batch else event.operation
     stated = operation.priority if operation else ""
     priority = "Normal" if stated not in PRIORITIES or (stated == "Low" and low_wanted) else stated
+    if variant := variant_of(event):
+        return BROADCAST if variant == "failures" else REMINDED.get(priority, row[PRIORITIES.index(priority)])
     return row[PRIORITIES.index(priority)]
 
 

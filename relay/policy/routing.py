@@ -11,7 +11,6 @@ from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.policy.destinations import Channels
 from relay.policy.kinds import Kinds
-from relay.policy.matching import Matcher
 from relay.policy.serving import Configuration
 from relay.policy.targets import Targets
 
@@ -36,8 +35,8 @@ class Routing:
     def __init__(self, config: Configuration, channels: Channels) -> None:
         self.config = config
         self._kinds = Kinds(config.rules, channels)
-        self._matcher = Matcher(config.rules)
         self._targets = Targets(config, channels)
+        self._matcher = self._targets.matcher
         self._decided = Memo(ROOM)
         self._requested = Memo(REQUESTED_ROOM)
         self._grants = config.dynamic_destinations is not None

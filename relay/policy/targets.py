@@ -5,17 +5,20 @@ Rules and the operation's own requests first give recipients; one pass then make
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from relay.domain.deliveries import Digest, Each, Gate, Live, Presentation, Target, Window
-from relay.domain.events import Event
+from relay.domain.events import Batch, Event
 from relay.policy.destinations import Channels, Destination, modes_at
-from relay.policy.presentation import OUTCOME_EVENTS, presentation_for, reply_in_batch_thread
+from relay.policy.matching import Matcher
+from relay.policy.presentation import FAILED, OUTCOME_EVENTS, presentation_for, reply_in_batch_thread
 from relay.policy.recipients import BY, NAME, RequestedRecipients, requested_recipients
 from relay.policy.rules import Decision, Reached
 from relay.policy.serving import Configuration, Service, Serving
 from relay.reasons import Held
 
+MEMBER_ENDS = frozenset({"operation.completed", "operation.failed", "operation.cancelled"})
 UPDATE_ONLY = Presentation(new_message=False)
 _FREQUENT = frozenset({"operation.progress", "operation.phase.completed"})  # would repeat a denial too often
 
@@ -37,6 +40,11 @@ class Targets:
         self._channels = channels
         self._serving = Serving(config, channels)
         self._live: dict[tuple[str, str], Destination] | None = None  # by channel and address
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        """Of the same rules."""
+        return Matcher(self._config.rules)
 
     def of(self, decision: Decision) -> tuple[Target, ...]:
         """Everyone who should hear of the event, and whom its operation asks for in vain, which is counted."""
@@ -84,6 +92,8 @@ class Targets:
         destination = recipient.destination
         service = self._serving.of(destination)
         hold_reason = _hold_reason(event, recipient, self._channels[destination.channel])
+        if not hold_reason and self._is_left_to_batch(event, recipient):
+            hold_reason = Held.SHOWN_BY_BATCH
         presentation, how = _presentation(event, recipient), _how(event, recipient, service)
         return tuple(
             Target(
@@ -98,6 +108,22 @@ class Targets:
             )
             for address, limits in service.addresses
         )
+
+    def _is_left_to_batch(self, event: Event, recipient: Recipient) -> bool:
+        """Whether the mail about the end of its batch, which is sure to come here, tells how this member ended.
+
+        What is Critical does not wait for that, nor what a rule names.
+        """
+        destination = recipient.destination
+        mailed = getattr(self._channels[destination.channel], "default_events", None) is not None
+        if not (mailed and event.batch_open and event.name in MEMBER_ENDS) or recipient.reached.named:
+            return False
+        if destination.mode not in ("each", "outcomes"):
+            return False
+        if event.status in FAILED and event.operation and event.operation.priority == "Critical":
+            return False
+        end = replace(event, name="batch.completed", operation=None, batch=Batch(event.member_of, status="Completed"))
+        return any(reached.destination == destination.name for reached in self.matcher.reached(end))
 
     def _recipients(self, reached: tuple[Reached, ...], requested: RequestedRecipients) -> tuple[Recipient, ...]:
         by_rule = self._by_rule(reached)

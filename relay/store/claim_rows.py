@@ -71,4 +71,5 @@ def delivery(row: Sequence[Any], bundle: Event | None = None) -> Delivery:
         unknown=unknowns > 0,
         lane=row[12].decode(),
         options=delivery_options_of(row[13]),
+        broadcast=kind == "reply" and row[18] == b"1",
     )

@@ -22,6 +22,7 @@ def target_plan(event: Event, target: Target, unique: str) -> dict[str, Any]:
         **if_any(
             held=target.hold_reason,
             loud=presentation.broadcast,
+            once=presentation.once_in_batch,
             batch_lane=event.member_of
             and lane(where, event.member_of, target.destination, target.address, event.space(event.member_of)),
         ),

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.support.flow import UPDATE, Flow
-from tests.support.flow_events import OWNER, batch_event, event_of, member_event, outcome_of
+from tests.support.flow import POST, UPDATE, Flow
+from tests.support.flow_events import OWNER, batch_event, event_of, member_event, mentions_in, outcome_of
 
 
 async def test_a_batch_is_one_message_with_its_failures_in_the_thread(brisk: Flow) -> None:
@@ -22,6 +22,24 @@ async def test_a_batch_is_one_message_with_its_failures_in_the_thread(brisk: Flo
     assert replies == 3
     assert {reply.thread_ts for reply in brisk.replies()} == {root.ts}
     assert len(brisk.replies()) == 4  # the end of the batch itself
+    assert [reply.broadcast for reply in brisk.replies()] == [True, False, False, False]
+
+
+async def test_the_first_failure_of_a_batch_and_its_end_with_failures_are_shown_to_the_conversation(
+    brisk: Flow,
+) -> None:
+    await brisk.send(batch_event("batch.started"))
+    await brisk.wait(3)
+    await brisk.send(outcome_of("Failed", operationId="op-6", batchId="batch-1"))
+    for number in (6, 7):
+        await brisk.send(member_event("Failed", number))
+    await brisk.wait(10)
+    failed = [{"operationId": "op-6", "status": "Failed"}, {"operationId": "op-7", "status": "Failed"}]
+    await brisk.send(batch_event("batch.completed", batch={"status": "Completed", "operations": failed}))
+    await brisk.wait(10)
+
+    assert [reply.broadcast for reply in brisk.replies()] == [True, False, True]
+    assert not any(mentions_in(arguments) for _, arguments in brisk.calls(POST))
 
 
 async def test_a_batch_that_is_over_before_its_first_message_is_one_message(flow: Flow) -> None:

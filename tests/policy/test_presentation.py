@@ -24,16 +24,28 @@ def told_as(status: str, priority: str = "Normal", **operation: Any) -> Event:
         "Completed": lambda: completed(**stated),
         "Failed": lambda: failed(**stated),
         "Timeout": lambda: failed(status="Timeout", **stated),
-        "Stalled": lambda: event_of(body("operation.stalled", 40, status="Stalled", **stated), source="relay"),
+        "Stalled": lambda: stalled(**stated),
         "Cancelled": lambda: cancelled(**stated),
     }
     return makers[status]()
+
+
+def stalled(reminder: int = 0, **stated: Any) -> Event:
+    part = {"rule": "silent", "reminder": reminder}
+    return event_of(body("operation.stalled", 40, status="Stalled", **stated) | {"stalled": part}, source="relay")
 
 
 def member(status: str, **operation: Any) -> Event:
     """A batch tells that one of its operations is over."""
     done = {"operationId": "op-2", "status": status, "priority": "High"} | operation
     return event_of({"event": "batch.operation.completed", "batch": seed("submit-batch.response"), "operation": done})
+
+
+def batch_of(*statuses: str) -> Event:
+    """It is over, and its operations have these statuses."""
+    operations = [{"operationId": f"op-{number}", "status": status} for number, status in enumerate(statuses)]
+    batch = seed("submit-batch.response") | {"operations": operations, "status": "Completed"}
+    return event_of({"event": "batch.completed", "batch": batch})
 
 
 @pytest.mark.parametrize(("status", "priority", "cell"), CELLS)
@@ -89,6 +101,16 @@ def test_every_event_that_relay_knows_has_a_row() -> None:
     assert all(presentation_for(event).new_message for event in known)
 
 
+def test_a_reminder_goes_to_the_conversation_where_the_alarm_itself_was_an_edit() -> None:
+    cells = {(status, priority): cell for status, priority, cell in CELLS}
+
+    assert cells["Stalled", "Normal"] == "N"
+    assert not presentation_for(stalled(priority="Normal")).thread_reply
+    assert presentation_for(stalled(1, priority="Normal")).broadcast
+    for priority in ("Low", "High", "Critical"):
+        assert presentation_for(stalled(1, priority=priority)) == presentation_for(stalled(priority=priority))
+
+
 # Batches
 
 
@@ -104,6 +126,19 @@ def test_a_member_that_met_with_a_mishap_is_told_in_the_batchs_thread_and_a_succ
 def test_a_batch_keeps_its_message_whatever_the_priority_of_a_member() -> None:
     assert presentation_for(member("Completed", priority="Low")).new_message
     assert presentation_for(member("Failed", priority="Low")) == Presentation(thread_reply=True)
+
+
+def test_the_end_of_a_batch_with_failures_goes_to_the_conversation_and_calls_nobody() -> None:
+    ended = [batch_of("Completed", status) for status in ("Failed", "Timeout", "Completed", "Cancelled")]
+
+    assert [presentation_for(event).broadcast for event in ended] == [True, True, False, False]
+    assert all(presentation_for(event).thread_reply and not mentions_for(event, (), {}) for event in ended)
+
+
+def test_of_members_that_fail_and_call_nobody_the_conversation_sees_one() -> None:
+    assert presentation_for(member("Failed", priority="Normal")).once_in_batch
+    assert not presentation_for(member("Failed", priority="High")).once_in_batch
+    assert not presentation_for(batch_of("Failed")).once_in_batch
 
 
 def test_a_members_own_events_are_told_in_the_batchs_thread_only_if_something_is_wrong() -> None:

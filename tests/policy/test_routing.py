@@ -19,6 +19,7 @@ from relay.policy.presentation import KNOWN_EVENTS
 from relay.policy.routing import Decided, Memo, Routing
 from relay.policy.rules import Rule, decide
 from relay.policy.targets import Targets
+from relay.reasons import Held
 from tests.support.events import body, event_of
 
 TEXT = """
@@ -86,13 +87,17 @@ spelled = st.sampled_from([*PRIORITIES, *STATUSES, *SPELLINGS])
 operations = st.none() | st.builds(
     Operation, id=st.just("op-1"), type=words, status=spelled, priority=spelled, audience=audiences
 )
+MEMBERS: list[dict[str, Any]] = [{}, {"operations": [{"status": "Completed"}]}, {"operations": [{"status": "Timeout"}]}]
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "name": st.sampled_from(NAMES),
     "source": words,
     "tenant": words,
     "project": words,
     "operation": operations,
-    "batch": st.none() | st.builds(Batch, id=st.just("batch-1"), status=spelled),
+    "batch": st.none() | st.builds(Batch, id=st.just("batch-1"), status=spelled, document=st.sampled_from(MEMBERS)),
+    "member_of": st.just("batch-1"),
+    "batch_open": st.booleans(),
+    "document": st.sampled_from([{}, {"stalled": {"reminder": 0}}, {"stalled": {"reminder": 2}}, {"stalled": "no"}]),
     "received_at": st.integers(0, 10 * 24 * 4).map(lambda quarters: START + timedelta(minutes=15 * quarters)),
 }
 events = st.builds(Event, id=st.just("evt-1"), occurred_at=st.just(START), **FIELDS)
@@ -170,6 +175,7 @@ REQUESTS = [Audience(("new@example.com",)), Audience(("one@example.com", "new@ev
             Audience((), ("#asked",)), Audience(("new@example.com",), ("#asked",))]  # fmt: skip
 SUBJECTS += [Operation("op-1", status="Failed", audience=audience) for audience in REQUESTS]
 BATCHES = [None, *(Batch("batch-1", status=status) for status in ("", "Failed", "failed", "Queued"))]
+BATCHES += [Batch("batch-1", status="Completed", document=members) for members in MEMBERS]
 
 
 @pytest.mark.parametrize("moment", ["2026-03-27T11:30+00:00", "2026-03-27T23:00+00:00"], ids=["noon", "night"])
@@ -178,8 +184,10 @@ def test_no_two_events_are_of_one_kind_that_are_told_differently(config: Config,
     config = with_rules(config, HEARING)
     routing, targets, received = Routing(config, CHANNELS), Targets(config, CHANNELS), datetime.fromisoformat(moment)
 
-    for name, subject, batch in product(NAMES, SUBJECTS, BATCHES):
-        event = Event("evt-1", name, "ops", START, received, operation=subject, batch=batch)
+    for name, subject, batch, open_ in product(NAMES, SUBJECTS, BATCHES, [False, True]):
+        event = Event(
+            "evt-1", name, "ops", START, received, operation=subject, batch=batch, member_of="b", batch_open=open_
+        )
         assert routing.of(event) == targets.of(decide(event, config.rules)), (name, subject, batch)
 
 
@@ -260,3 +268,40 @@ def test_what_needs_more_than_all_the_room_is_not_kept() -> None:
 
     assert memo.get("all") is None
     assert memo.get("nobody")
+
+
+# Members of batches, in mails
+
+
+ALL = Rule(name="all", notify=("people",))
+
+
+def member_at(name: str = "operation.failed", *, batch_open: bool = True, **operation: Any) -> Event:
+    return replace(event_of(body(name, **operation)), member_of="batch-1", batch_open=batch_open)
+
+
+def hold_reason(event: Event, *rules: Rule) -> str:
+    (reason,) = {target.hold_reason for target in plainly(event, with_rules(OPEN, list(rules)))}
+    return reason
+
+
+def test_how_a_member_ended_is_left_to_the_mail_about_the_end_of_its_batch() -> None:
+    assert hold_reason(member_at(status="Failed"), ALL) == Held.SHOWN_BY_BATCH
+    assert hold_reason(member_at("operation.completed", status="Completed"), ALL) == Held.SHOWN_BY_BATCH
+
+
+def test_a_critical_failure_of_a_member_is_mailed_at_once() -> None:
+    assert hold_reason(member_at(status="Failed", priority="Critical"), ALL) == ""
+
+
+def test_a_member_is_mailed_where_no_mail_about_its_batch_can_be_relied_on() -> None:
+    of_operations = Rule(name="operations", events=("operation.*",), notify=("people",))
+
+    assert hold_reason(member_at(status="Failed"), of_operations) == ""
+    assert hold_reason(member_at(status="Failed", batch_open=False), ALL) == ""
+
+
+def test_a_members_end_that_a_rule_names_is_always_mailed() -> None:
+    named = Rule(name="named", events=("operation.failed", "batch.*"), notify=("people",))
+
+    assert hold_reason(member_at(status="Failed"), named) == ""

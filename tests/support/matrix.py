@@ -6,10 +6,10 @@ from pathlib import Path
 from relay.domain.events import PRIORITIES
 
 PAGE = Path(__file__).parents[2] / "docs" / "notifications.md"
-# - no message, S shown by the message, R a reply too, B shown to the conversation too
+# - no message, S shown by the message, R a reply too, B shown to the conversation too, N that at a reminder
 DOES = {
     "–": "-", "root": "S", "root, then edits": "S", "edit": "S",
-    "edit and reply": "R", "edit and broadcast reply": "B",
+    "edit and reply": "R", "edit and broadcast reply": "B", "edit, each reminder a broadcast reply": "N",
 }  # fmt: skip
 MENTIONS = {None: "", "owner": "o", "group": "g"}
 _CELL = re.compile(

@@ -86,6 +86,7 @@ function upsert_live(plan, target, o, seq, t, body)
     end
     local beside = spec_of(plan, target, seq, 'reply')
     beside.due = now + EDIT_FIRST
+    if grouped and target.loud then beside.loud = is_loud(plan, target) end
     return enqueue(target.id .. '-reply', plan, target, beside)
   end
   return 0

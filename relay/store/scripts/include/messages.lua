@@ -51,6 +51,15 @@ local function claim_batch_reply(plan, target)
   return redis.call('HSETNX', thread, mark, target.id) == 1 or redis.call('HGET', thread, mark) == target.id
 end
 
+-- Below a batch's message: whether the conversation sees this as well. What fails with the rest and calls nobody is seen
+-- once: the first that failed. Of a stall, its own message tells.
+local function is_loud(plan, target)
+  if not target.loud or not plan.member then return target.loud and not target.once or nil end
+  local thread = thread_key(target.batch_lane)
+  local first = redis.call('HSETNX', thread, 'failed', target.id) == 1 or redis.call('HGET', thread, 'failed') == target.id
+  return first or not target.once or nil
+end
+
 -- The first message is due now: there is news below it.
 local function expedite_root(lane)
   local t = redis.call('HMGET', thread_key(lane), 'waiting', 'flying', 'posted')
@@ -64,7 +73,7 @@ end
 local function reply_in_batch(plan, target, seq)
   if not target.batch_reply or not claim_batch_reply(plan, target) then return nil end
   local spec = spec_of(plan, target, seq, 'reply')
-  spec.lane = replies_of(target.batch_lane)
+  spec.lane, spec.loud = replies_of(target.batch_lane), is_loud(plan, target)
   local references = enqueue(target.id .. '-batch', plan, target, spec)
   if references > 0 then expedite_root(target.batch_lane) end
   return references
