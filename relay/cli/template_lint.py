@@ -76,7 +76,7 @@ def faults_of(workspace: Workspace) -> list[str]:
         return workspace.own is None or bool(own)
 
     with contextlib.closing(IsolatedRenderer(workspace.directories, RenderOptions(workspace.sample_url))) as renderer:
-        return faults + problems(
+        shown = problems(
             renderer.render,
             library,
             catalogues,
@@ -85,6 +85,8 @@ def faults_of(workspace: Workspace) -> list[str]:
             concerns=concerns,
             judge=judge,
         )
+    read = {fault.partition("; ")[0] for fault in faults}
+    return faults + [fault for fault in shown if fault.partition("; ")[0] not in read]
 
 
 def _unknown_destinations(library: TemplateSet, workspace: Workspace) -> Iterator[str]:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import CodeType
 from typing import Any, Literal
 
-from jinja2 import BaseLoader, ChainableUndefined, StrictUndefined, nodes, pass_context
+from jinja2 import BaseLoader, nodes, pass_context
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.runtime import Context, LoopContext
@@ -17,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from relay.rendering import autoescape
+from relay.rendering.absent import Absent
 from relay.rendering.filters import FILTERS, helpers
 from relay.rendering.texts import inert
 
@@ -43,18 +45,23 @@ COMPILED: dict[Key, CodeType] = {}
 MAX_COMPILED = 4096
 
 
-class Absent(ChainableUndefined, StrictUndefined):
-    """A name or field that is not there: its fields are not there either, and using it is an error.
+class LineByLine(CodeGenerator):
+    """Also knows the line of each part of an expression that is written over several: Jinja knows that of its first."""
 
-    What the documents may leave out and relay knows of is always there, as None, which prints nothing.
-    """
-
-    __slots__ = ()
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame, **kwargs: Any) -> None:  # noqa: N802 - the name is Jinja's
+        if node.lineno == self._last_line:
+            super().visit_Getattr(node, frame, **kwargs)
+            return
+        self.write("(")  # inside of which a line may end
+        self.newline(node)
+        super().visit_Getattr(node, frame, **kwargs)
+        self.write(")")
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
     """A closed world: documents are data without methods of their own, operators work on numbers."""
 
+    code_generator_class = LineByLine
     intercepted_binops = frozenset({"*", "**", "%", "+"})
     escaping: Escaping = "text"
     hosts: Collection[str] = ()  # where links may lead to; empty: anywhere

@@ -9,7 +9,9 @@ from jinja2 import Template
 from jinja2.exceptions import TemplateSyntaxError
 
 from relay.errors import TemplateError
+from relay.rendering.absent import AbsentUsed
 from relay.rendering.sandbox import Sandbox
+from relay.resources import resource_dir
 
 MAX_TEXT = 64 * 1024  # characters one text may grow to
 
@@ -84,11 +86,22 @@ def trimmed(text: str) -> str:
 
 
 def fault(error: Exception, template: Template) -> TemplateError:
-    """The error with file and line of the innermost template it came from; Jinja has put both into the traceback."""
-    location = str(template.filename)
+    """The error at the place that its author can change: where something was asked for that is not there, else the
+    innermost of their own templates that it came from, else the innermost of all."""
+    origin = error.origin if isinstance(error, AbsentUsed) else None
+    if origin and not _built_in(origin.file):
+        return TemplateError(f"{origin.file}:{origin.line}: {error}")
+    locations = [f"{template.filename}"]
     traceback = error.__traceback__
     while traceback:
-        if "__jinja_exception__" in traceback.tb_frame.f_globals:
-            location = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+        if "__jinja_exception__" in traceback.tb_frame.f_globals:  # Jinja has put file and line there
+            locations.append(f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}")
         traceback = traceback.tb_next
-    return TemplateError(f"{location}: {error}")
+    own = next((location for location in reversed(locations) if not _built_in(location)), "")
+    if not own or own == locations[-1]:
+        return TemplateError(f"{locations[-1]}: {error}")
+    return TemplateError(f"{own}: {error} (in {Path(locations[-1]).name})")
+
+
+def _built_in(location: str) -> bool:
+    return Path(location).is_relative_to(resource_dir("templates"))

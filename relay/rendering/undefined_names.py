@@ -1,7 +1,6 @@
 """Names in templates that mean nothing, found without rendering: also in branches that no sample event takes."""
 
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,17 +9,17 @@ from jinja2 import meta, nodes
 
 from relay.domain.events import Event
 from relay.domain.parsing import parse
+from relay.rendering.absent import OPEN
 from relay.rendering.checks import NOON
 from relay.rendering.context import context
 from relay.rendering.formats import FORMATS, format_of
 from relay.rendering.localized_values import Localizer
+from relay.rendering.near_names import SURE, nearest, unknown
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.template_set import PARTS, SENTENCES, TemplateSet
 from relay.rendering.text_template import Source
 from relay.rendering.translations import SOURCE, Catalogues
 
-# Objects that carry every field of the platform's documents beside their own: any name may be right.
-OPEN = ("op", "batch", "results", "error", "cancellation", "phase", "doc", "digest")
 PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "mail")
 FORGIVING = ("default", "d")
 
@@ -70,25 +69,19 @@ def _of(
     for node in tree.find_all((nodes.Name, nodes.Getattr, nodes.Filter, nodes.Test)):
         fault = ""
         if isinstance(node, nodes.Name) and node.name in undeclared and node.name not in {*names, *bound}:
-            fault = _unknown(node.name, names)
+            fault = unknown(node.name, names)
         elif isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and id(node) not in excused:
             name = node.node.name
             if name in fields and name not in bound and node.attr not in fields[name]:
-                near = get_close_matches(node.attr, fields[name], 1, 0.8)
-                fault = _unknown(node.attr, fields[name], f"{name}.") if near or name not in OPEN else ""
+                sure = name not in OPEN or nearest(node.attr, fields[name], SURE)
+                fault = unknown(node.attr, fields[name], f"{name}.") if sure else ""
         elif isinstance(node, nodes.Filter) and node.name not in environment.filters:
-            fault = _unknown(node.name, environment.filters, "|")
+            fault = unknown(node.name, environment.filters, "|")
         elif isinstance(node, nodes.Test) and node.name not in environment.tests:
-            fault = _unknown(node.name, environment.tests, "is ")
+            fault = unknown(node.name, environment.tests, "is ")
         if fault and fault not in reported:
             reported.add(fault)
             yield f"{source.file}:{source.line + node.lineno}: {fault}"
-
-
-def _unknown(name: str, names: Collection[str], before: str = "") -> str:
-    near = get_close_matches(name, names, 1)
-    hint = f"did you mean {before}{near[0]}?" if near else "`relay template vars` lists what there is"
-    return f"{before}{name} is unknown; {hint}"
 
 
 def _macros(environment: Sandbox, source: Source) -> tuple[str, ...]:

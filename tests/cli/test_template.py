@@ -74,7 +74,8 @@ FAULTY = [
     ("text: 'x{% if 0 %}{{ op is fine }}{% endif %}'\n", ":1: is fine is unknown; "),
     ("text: x\nlist?: [{each: a in opp.list, t: '{{ a }}'}]\n", ":2: opp is unknown; did you mean op?"),
     ("text: '{% trans %}Mine.{% endtrans %}'\n", ":1: no translation to de of 'Mine.'"),
-    ("text: '{{ doc.reason.deeper.yet }}'\n", ":1: 'dict object' has no attribute 'reason'"),
+    ("text: '{{ doc.reason.deeper.yet }}'\n", ":1: doc.reason is not there; write {{ doc.reason|default("),
+    ("text: '{{ parts.push(op.status_label, op.nmae) }}'\n", ":1: op.nmae is unknown; did you mean op.name?"),
     ("text: x\nblocks: [{type: alert}]\n", ": Slack would refuse it: invalid_blocks: /blocks/0"),
     ("text: x\nblocks: [{type: section}]\n", ": Slack would refuse it: invalid_blocks: /blocks/0"),
     ("text: '" + "{% for a in range(99999) %}" * 2 + "{% endfor %}" * 2 + "x'\n",
@@ -115,6 +116,15 @@ def test_a_fault_is_told_with_its_place_and_what_to_do(told: dict[str, list[str]
 
 def test_what_is_right_is_not_reported(told: dict[str, list[str]]) -> None:
     assert told[""] == []
+
+
+def test_what_is_found_in_two_ways_is_told_once(own: Path) -> None:
+    file = write(own, MESSAGE, "text: |\n  x\n  {{ parts.title('', op.nmae, '') }}\n")
+
+    tried = relay("template", "test", "--templates", own, "--update")
+
+    assert lint(own) == [f"{file}:3: op.nmae is unknown; did you mean op.name?"]
+    assert tried.output == f"{file}:3: op.nmae is unknown; did you mean op.name?\n"
 
 
 def test_every_fault_is_told_at_once(own: Path) -> None:

@@ -135,7 +135,10 @@ def test_what_comes_with_relay_is_compiled_when_it_is_first_needed() -> None:
     ("template", "place"),
     [
         ("text: a\nblocks:\n  - text: |\n      fine\n      {{ op.name + 1 }}", r"slack/operation\.progress\.yaml:5: "),
-        ("text: a\nblocks:\n  - each: x in opp\n    a: b", r"slack/operation\.progress\.yaml:3: 'opp' is undefined"),
+        (
+            "text: a\nblocks:\n  - each: x in opp\n    a: b",
+            r"slack/operation\.progress\.yaml:3: opp is unknown; did you mean op",
+        ),
         ("text: '{{ op.cost }}'", r"slack/operation\.progress\.yaml: text is empty; write `text\?:`"),
         ("text: '{{ say.nothing_such() }}'", r"slack/operation\.progress\.yaml:1: "),
     ],
@@ -153,5 +156,5 @@ def test_a_fault_in_a_macro_is_placed_in_the_macro(alone: Build) -> None:
         | only("{{ parts.push(1, 2, 3) }}")
     )
 
-    with pytest.raises(TemplateError, match=r"slack/parts\.j2:2: 'nobody' is undefined"):
+    with pytest.raises(TemplateError, match=r"slack/parts\.j2:2: nobody is unknown"):
         render(renderer, progress())

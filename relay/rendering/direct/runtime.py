@@ -15,8 +15,9 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.filters import do_int
 from markupsafe import Markup, escape
 
+from relay.rendering.absent import Absent
 from relay.rendering.filters import FILTERS, helpers
-from relay.rendering.sandbox import Absent, Escaping
+from relay.rendering.sandbox import Escaping
 from relay.rendering.texts import inert
 
 ABSENT: Final = Absent(name="a field that is absent")

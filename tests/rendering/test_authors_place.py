@@ -1,0 +1,110 @@
+"""What is wrong in an author's file is told with that file, that line and what was probably meant."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.errors import TemplateError
+from relay.rendering import IsolatedRenderer, Renderer
+from relay.rendering.near_names import nearest
+from tests.support import samples
+from tests.support.renderers import BUILT_IN, NOW, Build, progress, render
+
+FILE = "slack/operation.progress.yaml"
+MINE = "{% macro mine(name) %}\n  {{ parts.title('', '', name) }}\n  {% endmacro %}"
+MEANT = "op.nmae is unknown; did you mean op.name?"
+
+
+def fault(renderer: Renderer, **options: Any) -> str:
+    """What is wrong with the one message, from its file's name on."""
+    with pytest.raises(TemplateError) as raised:
+        render(renderer, progress(), **options)
+    return str(raised.value).partition("/slack/")[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("text: '{{ op.nmae }}'\n", 1),
+        ("text: '{{ parts.push(op.status_label, op.nmae, say.progress()) }}'\n", 1),  # which prints it
+        ("text: '{{ parts.lines(say.progress(), op.nmae) }}'\n", 1),
+        ("text: '{{ op.nmae|cut(80) }}'\n", 1),
+        ("text: |\n  {{ parts.lines(\n    say.progress(),\n    op.nmae,\n  ) }}\n", 4),
+        ("text: |\n  {% set a = op.nmae %}\n\n  {{ parts.title('', '', a) }}\n", 2),
+        (f"text: |\n  {MINE}\n\n  {{{{ mine(op.nmae) }}}}\n", 6),
+        ("text: x\nrows: [{t: a}, {each: row in op.nmae, t: '{{ row }}'}]\n", 2),
+        ("text: |\n  {% for row in op.nmae %}{% endfor %}\n", 2),
+        ("text: |\n  x\n  {{ op.nmae ~ 'x' }}\n", 3),
+    ],
+)  # fmt: skip
+def test_a_misspelt_field_is_told_where_it_was_written(own: Build, text: str, line: int) -> None:
+    assert fault(own({FILE: text})) == f"operation.progress.yaml:{line}: {MEANT}"
+
+
+def test_so_it_is_in_building_blocks_of_ones_own(own: Build) -> None:
+    parts = "{% macro shown() %}\n{{ title(op.nmae) }}\n{% endmacro %}\n{% macro title(name) %}{{ name }}{% endmacro %}"
+    renderer = own({FILE: "text: '{{ parts.shown() }}'\n", "slack/parts.j2": parts})
+
+    assert fault(renderer) == f"parts.j2:2: {MEANT}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ op.costs }}", "op.costs is unknown; did you mean op.cost?"),
+        ("{{ op.room }}", 'op.room is not there; write {{ op.room|default("") }} where it may be absent'),
+        ("{{ opp.name }}", "opp is unknown; did you mean op?"),
+        ("{{ links.operatoin }}", "links.operatoin is unknown; did you mean links.operation?"),
+        ("{{ links.nowhere }}", "links.nowhere is unknown; `relay template vars` lists what there is"),
+        ("{{ op.plan[0].nmae }}", "nmae is unknown; did you mean name?"),
+        ("{{ stalled.nothing.deeper }}", "stalled.nothing is unknown; `relay template vars` lists what there is"),
+    ],
+)  # fmt: skip
+def test_what_to_do_is_said(own: Build, text: str, said: str) -> None:
+    assert fault(own({FILE: f"text: '{text}'\n"})) == f"operation.progress.yaml:1: {said}"
+
+
+def test_what_fails_inside_of_a_built_in_part_is_told_where_it_was_called(own: Build) -> None:
+    text = "text: |\n  {{ parts.listed('a', 'b') }}\n"
+
+    said = fault(own({FILE: text}))
+
+    assert said.startswith("operation.progress.yaml:2: ")
+    assert "(in parts.j2:" in said
+
+
+@pytest.mark.slow
+def test_it_is_the_same_from_the_process_that_tries_it_out(tmp_path: Path) -> None:
+    file = tmp_path / FILE
+    file.parent.mkdir()
+    file.write_text("text: '{{ parts.title(op.status, \"\", op.nmae) }}'\n", "utf-8")
+    isolated = IsolatedRenderer([tmp_path, BUILT_IN])
+
+    try:
+        with pytest.raises(TemplateError, match=f"{file}:1: {MEANT.rstrip('?')}"):
+            isolated.render("slack", "each", progress(), (), language="en", timezone="UTC", now=NOW)
+        assert [said.partition(" (told of")[0] for said in isolated.check()] == [f"{file}:1: {MEANT}"]
+    finally:
+        isolated.close()
+
+
+def test_a_field_that_is_asked_for_carefully_is_no_fault(own: Build) -> None:
+    text = "{{ op.nmae|default('-') }}{% if op.nmae is defined %}x{% endif %}{% if not op.other|default %}y{% endif %}"
+
+    assert render(own({FILE: f'text: "{text}"\n'}), progress())["text"] == "-y"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [("nmae", "name"), ("anme", "name"), ("nam", "name"), ("statsu", "status"), ("region", ""), ("man", "")],
+)
+def test_the_nearest_name_is_found_where_hardly_another_can_be_meant(wrong: str, meant: str) -> None:
+    assert nearest(wrong, ("name", "status", "type"), 0.8) == meant
+
+
+def test_the_built_in_wording_asks_for_nothing_that_is_absent() -> None:
+    renderer = Renderer([BUILT_IN], sandboxed=True)
+
+    for event in samples.messages().values():
+        assert render(renderer, event)["text"]
