@@ -28,8 +28,9 @@ ARROWS = {"platform": "platform", "sender": "→ relay", "slack": "relay → Sla
 def demo(*, until_done: bool, speed: float) -> None:
     """A sandbox of the platform, a Slack and an inbox with pages to look at, and relay itself.
 
-    relay is registered there and operations are started: one completes, one fails critically, and a batch runs; one
-    event comes twice and one too late. Everything is shown as it happens; the pages stay up until Ctrl-C.
+    relay is registered there and operations are started: one completes, one fails critically, one stalls, and a batch
+    runs; one event comes twice and one too late, and the digest of it all is sent. Everything is shown as it happens;
+    the pages stay up until Ctrl-C.
     """
     configure(machine=False, level="warning")
     console = screen()

@@ -21,7 +21,7 @@ async def test_it_ends_with_0_once_every_message_has_arrived() -> None:
 
     assert done.status == 0, done.out
     assert done.err == ""
-    assert "All 9 expected messages arrived, each once." in done.out
+    assert "All 13 expected messages arrived, each once." in done.out
     assert all(f"  {name:8} http://127.0.0.1:" in done.out for name in ("Slack", "Inbox", "Platform", "relay"))
     assert "200 duplicate" in done.out
     assert "200 late" in done.out

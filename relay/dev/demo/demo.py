@@ -15,8 +15,18 @@ import aiohttp
 
 from relay.app import Relay
 from relay.background.reconciliation import REGISTERED
-from relay.dev.demo.expectations import FAILED, expectations, repeated
-from relay.dev.demo.story import ANALYSIS, BATCH, BATCH_CALLBACKS, CALLBACKS, ENRICHMENT, ROOM, callback_addresses
+from relay.dev.demo.digest import send_now
+from relay.dev.demo.expectations import DIGEST, FAILED, expectations, repeated
+from relay.dev.demo.story import (
+    ANALYSIS,
+    BATCH,
+    BATCH_CALLBACKS,
+    CALLBACKS,
+    ENRICHMENT,
+    REPORT,
+    ROOM,
+    callback_addresses,
+)
 from relay.dev.demo.watching import DemoEvent, watch_inbox, watch_platform, watch_slack
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import SlackStandin
@@ -30,6 +40,10 @@ from relay.sandbox.service import sandbox
 TENANT, PROJECT = "acme", "order-to-cash"
 SPEED = 180.0  # 45 minutes take 15 seconds
 MAX_WAIT = 90.0  # seconds that an expected message may take
+# A run that says nothing for so many seconds at the platform is stalled; the report does so for 40 minutes. Less than
+# the second is too short for anybody to see it.
+SILENT, LEAST_SILENT = 900.0, 2.0
+TICK = 0.5  # seconds between two looks of the watchdog, so that it is not late in a demo
 
 
 @dataclass
@@ -71,6 +85,7 @@ class Demo:
                     if not name.startswith("RELAY_") or name == "RELAY_DEMO_PORT"
                 },
                 "RELAY_DEMO_DATA": f"{data}/relay",
+                "RELAY_DEMO_SILENT": f"{max(LEAST_SILENT, SILENT / speed)}s",
                 "RELAY_DEMO_SECRET": secret,
                 "RELAY_DEMO_TOKEN": token,
                 "RELAY_DEMO_PLATFORM": serving.address,
@@ -79,7 +94,7 @@ class Demo:
                 "RELAY_DEMO_SLACK_URL": slack.base_url,
                 "RELAY_DEMO_SMTP_PORT": str(inbox.smtp_port),
             }
-            relay = Relay(resource_dir("config") / "demo.yaml", variables)
+            relay = Relay(resource_dir("config") / "demo.yaml", variables, period=TICK)
             running = asyncio.create_task(relay.run())
             stack.push_async_callback(_stop, relay, running)
             started = asyncio.create_task(relay.started.wait())
@@ -116,8 +131,11 @@ class Demo:
         batch_callbacks = callback_addresses(BATCH_CALLBACKS, self.url, self.token)
         await self.platform.start(ANALYSIS.model_copy(update={"callbacks": callbacks}))
         failing = await self.platform.start(ENRICHMENT.model_copy(update={"callbacks": callbacks}))
+        await self.platform.start(REPORT.model_copy(update={"callbacks": callbacks}))
         await self.platform.submit_batch(BATCH.model_copy(update={"batch_callbacks": batch_callbacks}))
         for expectation, arrived in self.expectations().items():
+            if expectation == DIGEST:
+                await send_now(self.relay.config)
             try:
                 await self._wait_for(arrived, patience)
             except TimeoutError:

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from relay.dev.demo.story import ANALYSIS, BATCH, ENRICHMENT, ROOM
+from relay.dev.demo.story import ANALYSIS, BATCH, ENRICHMENT, REPORT, ROOM
 from relay.dev.standins.mail import Mail
 from relay.dev.standins.slack import Message
 
 FAILED = "Slack: the enrichment, failed"
+DIGEST = "mail: the digest to the analyst"  # of all that is over by then, so the last
 
 
 def expectations(
@@ -20,8 +21,11 @@ def expectations(
             title in message.text and status in message.text and not message.thread_ts for message in messages()
         )
 
-    def reply(title: str) -> Callable[[], bool]:
-        return lambda: any(title in message.text and message.thread_ts for message in messages())
+    def reply(title: str, *, outcome: bool = True) -> Callable[[], bool]:
+        return lambda: any(
+            title in message.text and message.thread_ts and (outcome or "Completed" not in message.text)
+            for message in messages()
+        )
 
     def mail(address: str, *words: str) -> Callable[[], bool]:
         return lambda: any(
@@ -33,17 +37,21 @@ def expectations(
         "Slack: the enrichment's outcome in its thread": reply("Sales Data"),
         "mail: the failure to the analyst": mail("analyst@", "Sales Data"),
         "mail: the critical failure to the team lead": mail("lead@", "Sales Data"),
+        "Slack: the report, stalled": reply("Weekly Conformance", outcome=False),
         "Slack: the batch, completed": root("Monthly Process Mining", "Completed"),
         "mail: the batch to the analyst": mail("analyst@", "Monthly Process Mining"),
         "Slack: the analysis, completed": root("Customer Journey", "Completed"),
         "Slack: the analysis' outcome in its thread": reply("Customer Journey"),
         "mail: the analysis to the analyst": mail("analyst@", "Customer Journey"),
+        "mail: the report to the analyst": mail("analyst@", "Weekly Conformance"),
+        "Slack: the report, completed after all": root("Weekly Conformance", "Completed"),
+        DIGEST: mail("analyst@", "Tages"),
     }
 
 
 def repeated(messages: Iterable[Message], mails: Iterable[Mail]) -> list[str]:
     """What came more than once: a message of one operation, or a mail to one person about it."""
-    titles = {ANALYSIS.operation_name, ENRICHMENT.operation_name, BATCH.batch_name}
+    titles = {ANALYSIS.operation_name, ENRICHMENT.operation_name, REPORT.operation_name, BATCH.batch_name}
     titles |= {member.operation_name or "" for member in BATCH.operations}
     roots = [message.text for message in messages if not message.thread_ts]
     mail_counts = Counter((mail.recipient, mail.subject) for mail in mails)

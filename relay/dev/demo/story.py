@@ -1,4 +1,4 @@
-"""What the demo starts at the platform: a run that completes, one that fails critically, and a batch of three."""
+"""What the demo starts at the platform: one run that completes, one that fails, one that stalls, and a batch."""
 
 from typing import Any
 
@@ -27,6 +27,12 @@ ENRICHMENT = StartOperation(
         }
     },
 )  # fmt: skip
+REPORT = StartOperation(
+    operation_type="ReportGeneration",
+    operation_name="Weekly Conformance Report",
+    priority="High",
+    parameters={"sandbox": {"scenario": "stall", "delay": 0, "seed": 7, "stallFor": 2400}},
+)
 
 
 def _member(key: str, name: str, type_: str, *after: str) -> Member:
