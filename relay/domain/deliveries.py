@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from relay.domain.events import Event
+from relay.domain.values import immutable
 
 Mode = Literal["each", "live", "digest", "outcomes"]
 Kind = Literal["each", "live", "reply", "digest", "roundup"]
@@ -127,7 +128,7 @@ class Target:
     options: DeliveryOptions | None = field(default=None, compare=False)  # None: those of whoever sends it
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Accepted:
     """The store's answer to accept.
 

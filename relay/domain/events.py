@@ -5,9 +5,11 @@ other field stays in `document`, where templates reach it under its own name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
+
+from relay.domain.values import immutable
 
 Document = Mapping[str, Any]
 
@@ -41,7 +43,7 @@ def _differs(part: object, values: Mapping[str, Any]) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Audience:
     """Whom the operation's `notifications` ask to tell and to call, as written there."""
 
@@ -50,7 +52,7 @@ class Audience:
     mentions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Operation:
     """The long-running thing, as far as one event tells of it. Empty or None means: not said."""
 
@@ -78,7 +80,7 @@ class Operation:
         return replace(self, **values) if _differs(self, values) else self
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Batch:
     """Several operations submitted together."""
 
@@ -88,7 +90,7 @@ class Batch:
     document: Document = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Event:
     """One fact about one operation or batch, verified and parsed."""
 
@@ -117,18 +119,17 @@ class Event:
     spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.spaces)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
-    status: str = field(init=False, compare=False)  # what people see; worked out once, for it is asked for often
+    # Worked out once, for they are asked for often: whether it tells of a batch, and what people see.
+    about_batch: bool = field(init=False, compare=False, repr=False)
+    status: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "about_batch", self.batch is not None and self.name.startswith("batch."))
         object.__setattr__(self, "status", self._status())
 
     def changed(self, **values: Any) -> "Event":
         """With these values; itself where it has them, as most events of a run do."""
         return replace(self, **values) if _differs(self, values) else self
-
-    @property
-    def about_batch(self) -> bool:
-        return self.batch is not None and self.name.startswith("batch.")
 
     def _status(self) -> str:
         """A terminal status in the document beats the event's name: a Timeout stays one."""

@@ -22,13 +22,15 @@ def facts(event: Event) -> dict[str, str]:
     Later, thinner documents of the same operation may leave them out: a results document has no priority.
     """
     stated = {"platform": event.platform, "tenant": event.tenant, "project": event.project}
-    if event.operation and not event.about_batch:
-        stated |= {key: getattr(event.operation, key) for key in LASTING} | {"batch": event.member_of}
-        if event.operation.audience:
-            stated[AUDIENCE] = json.dumps(asdict(event.operation.audience), ensure_ascii=False, separators=(",", ":"))
+    operation = event.operation
+    if operation and not event.about_batch:
+        stated["type"], stated["name"], stated["priority"] = operation.type, operation.name, operation.priority
+        stated["batch"] = event.member_of
+        if operation.audience:
+            stated[AUDIENCE] = json.dumps(asdict(operation.audience), ensure_ascii=False, separators=(",", ":"))
         if event.original:
             stated |= {"original": event.original, "retry": str(event.retry)}
-        elif event.operation.document.get("originalOperationId"):  # it was known before, and goes on under its own id
+        elif operation.document.get("originalOperationId"):  # it was known before, and goes on under its own id
             stated |= {"retry": str(event.retry)}
     if event.pressed:
         stated[PRESSED] = json.dumps(event.pressed, ensure_ascii=False)

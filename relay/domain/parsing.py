@@ -77,13 +77,18 @@ def parse(
     )
 
 
-def dump(event: Event) -> bytes:
-    """The event as one JSON line: what the store keeps. Its document stands there as it came."""
-    lasting = facts(event)
+def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:
+    """The event as one JSON line: what the store keeps. Its document stands there as it came.
+
+    `lasting`: its facts, where they are at hand.
+    """
+    lasting = facts(event) if lasting is None else lasting
     if event.retry:  # which the document need not say
-        lasting["retry"] = f"{event.retry}"
+        lasting = {**lasting, "retry": f"{event.retry}"}
     stated = {"id": event.id, "source": event.source, "name": event.name, "received_at": event.received_at.isoformat(),
-              "known": lasting, **({"spaces": event.spaces} if event.spaces else {})}  # fmt: skip
+              "known": lasting}  # fmt: skip
+    if event.spaces:
+        stated["spaces"] = event.spaces
     return to_json(stated)[:-1] + b',"document":' + (event.raw or to_json(event.document)) + b"}"
 
 

@@ -31,7 +31,7 @@ class Space(NamedTuple):
         return cls(*json.loads(text))
 
     def dump(self) -> str:
-        return _dumped(self)
+        return space_text(*self)
 
     def may_be(self, other: "Space") -> bool:
         """Whether nothing that both state differs."""
@@ -56,5 +56,5 @@ def placed(event: Event, spaces: Mapping[str, str]) -> Event:
 
 
 @lru_cache(maxsize=1024)  # there are few, and each is in many events
-def _dumped(space: Space) -> str:
-    return json.dumps(space, ensure_ascii=False, separators=(",", ":"))
+def space_text(platform: str, tenant: str, project: str) -> str:
+    return json.dumps((platform, tenant, project), ensure_ascii=False, separators=(",", ":"))

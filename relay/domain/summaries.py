@@ -32,12 +32,7 @@ _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
 
 def summarize(event: Event) -> dict[str, Any]:
     """What this event alone says of its operation or batch."""
-    facts, status = _of_batch(event) if event.about_batch else _of_operation(event), event.status
-    entry = {
-        key: cleaned
-        for key, value in facts.items()
-        if value is not None and (cleaned := _text(value, LENGTHS[key]) if key in LENGTHS else value) != ""
-    }
+    entry, status = _of_batch(event) if event.about_batch else _of_operation(event), event.status
     entry |= {"id": event.subject, "status": status, "at": event.occurred_at.isoformat(), "retry": event.retry}
     if status in TERMINAL:
         entry["rule"] = ""
@@ -135,24 +130,32 @@ def digest_baseline(document: Document) -> dict[str, Any]:
 
 
 def _of_operation(event: Event) -> dict[str, Any]:
-    operation = event.operation
-    document = operation.document if operation else {}
-    results, error = event.results, event.error
+    operation, results, error, terminal = event.operation, event.results, event.error, event.terminal
+    texts: dict[str, object] = {"phase": event.phase_name or error.get("phase")}
+    entry: dict[str, Any] = {}
+    if operation:
+        document = operation.document
+        texts |= {"name": operation.name, "type": operation.type, "path": _path(document, event)}
+        if operation.priority:
+            entry["priority"] = operation.priority
+        if started := _started(document, mapping(document.get("progress"))):
+            entry["started"] = started
+    if error and terminal:
+        texts["error"] = error.get("message")
+    entry |= _cleaned(texts)
+    if (percentage := event.percentage) is not None:
+        entry["percentage"] = percentage
+    return entry | _figures(results, terminal=terminal) if results else entry
+
+
+def _figures(results: Document, *, terminal: bool) -> dict[str, Any]:
     summary = mapping(results.get("summary"))
-    return {
-        "name": operation.name if operation else "",
-        "type": operation.type if operation else "",
-        "priority": operation.priority if operation else "",
-        "path": _path(document, event),
-        "started": _started(document, mapping(document.get("progress"))),
-        "duration": _number(results, "totalDuration", "duration") if event.terminal else None,
-        "percentage": event.percentage,
-        "phase": event.phase_name or error.get("phase"),
-        "error": error.get("message") if event.terminal else "",
-        "variants": _number(summary, "processVariants"),
-        "anomalies": _number(summary, "anomaliesDetected"),
-        "records": _number(summary, *_RECORDS),
-    }
+    return _stated(
+        duration=_number(results, "totalDuration", "duration") if terminal else None,
+        variants=_number(summary, "processVariants"),
+        anomalies=_number(summary, "anomaliesDetected"),
+        records=_number(summary, *_RECORDS),
+    )
 
 
 def _of_batch(event: Event) -> dict[str, Any]:
@@ -160,15 +163,21 @@ def _of_batch(event: Event) -> dict[str, Any]:
     document = batch.document if batch else {}
     members = rows(document.get("operations"))
     statuses = [status for member in members if isinstance(status := member.get("status"), str)]
-    return {
-        "batch": True,
-        "name": batch.name if batch else "",
-        "path": _path(document, event),
-        "started": _started(document),
-        "total": _number(document, "totalOperations") or len(members) or None,
-        "done_count": sum(status in TERMINAL for status in statuses) if members else None,
-        "failed_count": sum(status in FAILED for status in statuses) if members else None,
-    }
+    return _cleaned({"name": batch.name if batch else "", "path": _path(document, event)}) | _stated(
+        batch=True,
+        started=_started(document) or None,
+        total=_number(document, "totalOperations") or len(members) or None,
+        done_count=sum(status in TERMINAL for status in statuses) if members else None,
+        failed_count=sum(status in FAILED for status in statuses) if members else None,
+    )
+
+
+def _cleaned(texts: Mapping[str, object]) -> dict[str, Any]:
+    return {key: line for key, text in texts.items() if text and (line := _text(text, LENGTHS[key]))}
+
+
+def _stated(**values: object) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _worst_first(entry: Entry) -> tuple[int, int, float]:
@@ -224,10 +233,20 @@ def _path(document: Document, event: Event) -> str:
 def _started(*documents: Document) -> str:
     for document in reversed(documents):
         for name in _STARTED:
-            value = document.get(name)
-            if value and (moment := _moment(value)):
-                return moment.isoformat()
+            if (value := document.get(name)) and isinstance(value, str) and (started := _in_utc(value)):
+                return started
     return ""
+
+
+def _in_utc(text: str) -> str:
+    """The time that it says; nothing if that is none."""
+    return _read_time(text) if len(text) <= REMEMBERED else _read_time.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)  # all events of a run say when it began
+def _read_time(text: str) -> str:
+    moment = _moment(text)
+    return moment.isoformat() if moment else ""
 
 
 def _number(document: Document, *keys: str) -> float | None:
@@ -241,7 +260,7 @@ def _text(value: object, most: int) -> str:
     return _line(value, most) if len(value) <= REMEMBERED else _line.__wrapped__(value, most)
 
 
-@lru_cache(maxsize=2048)  # all events of a run have its name, its type and its phases
+@lru_cache(maxsize=1024)  # all events of a run have its name, its type and its phases
 def _line(text: str, most: int) -> str:
     line = " ".join(text.split())
     return (line if line.isascii() else line.encode("utf-8", "replace").decode())[:most]

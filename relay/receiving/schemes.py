@@ -14,12 +14,13 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from relay.domain.values import immutable
 from relay.errors import InvalidSignature
 
 _HEX_LENGTH = 64
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SignedRequest:
     """What a signature can be about: the bytes as they came, not what they mean."""
 
@@ -35,7 +36,7 @@ class SignedRequest:
         return values[0]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Offer:
     """What a request brings forward: the bytes it says are signed, and its signatures."""
 

@@ -89,11 +89,13 @@ messages there, whatever they are of, are made in one place (relay/store/letters
     {relay}:never                          never there; each script names it, see relay/store/client.py
 """
 
+from functools import lru_cache
 from hashlib import blake2b, sha1
 
 from relay.domain.deliveries import Window
 
 PREFIX = "{relay}:"  # of one partition, and of what is of none
+REMEMBERED = 2048  # names that a process makes once: all events of a run ask for the same; some 300 bytes each
 HOME = 2  # hex digits of a name that say where it lives, so there are at most 256 partitions
 QUARANTINE = PREFIX + "quarantine"
 FAULTS = PREFIX + "faults"
@@ -117,8 +119,8 @@ PROBE = "probe"
 
 def digest(*parts: str) -> bytes:
     """16 bytes that stand for these texts, in this order."""
-    texts = [part.encode("utf-8", "surrogatepass") for part in parts]
-    return blake2b(b"".join([len(text).to_bytes(4, "big") + text for text in texts]), digest_size=16).digest()
+    pieces = [len(text := part.encode("utf-8", "surrogatepass")).to_bytes(4, "big") + text for part in parts]
+    return blake2b(b"".join(pieces), digest_size=16).digest()
 
 
 def home(channel: str, address: str) -> str:
@@ -141,12 +143,14 @@ def prefix(number: int, partitions: int) -> str:
     return PREFIX if partitions == 1 else f"{{relay-{number}}}:"
 
 
+@lru_cache(maxsize=REMEMBERED)
 def operation(subject: str, space: str = "") -> str:
     """The name under which an operation's (or batch's) keys are found; `space` for all but the first with this id."""
     first = digest("operation", subject).hex()
     return at_home(first, digest("operation", subject, space).hex()) if space else first
 
 
+@lru_cache(maxsize=REMEMBERED)
 def lane(home: str, subject: str, destination: str, address: str, space: str = "") -> str:
     """The name of the queue of one operation at one address, which has this home."""
     return at_home(home, digest("lane", subject, destination, address, *filter(None, [space])).hex())

@@ -8,15 +8,16 @@ from pydantic_core import to_json
 from relay.domain.completion import said
 from relay.domain.deliveries import Target
 from relay.domain.events import Event
+from relay.domain.facts import facts
 from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump
-from relay.domain.spaces import NOWHERE, Space
+from relay.domain.spaces import space_text
 from relay.domain.summaries import summarize
-from relay.store.abroad import apart
+from relay.store.abroad import apart, away_from
 from relay.store.keys import digest, operation
 from relay.store.records import entry_of, packed_facts
-from relay.store.run_plan import ID, OUTCOMES, run_plan, urgency_of
-from relay.store.target_plan import target_plan
+from relay.store.run_plan import ID, OUTCOMES, ms, run_plan, urgency_of
+from relay.store.target_plan import if_any, target_plans
 
 # As accept.lua takes them: delivery digest, fact digest, operation, lanes with gates, flags, plan, facts, entry, body.
 AcceptArguments = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
@@ -31,46 +32,54 @@ def accept_arguments(
     """
     fact, subject = fingerprint(event), event.subject
     name = operation(subject, event.space(subject))
-    # Without the time: what failed half-way and is sent again makes the same deliveries.
-    unique = digest("event", name, fact).hex() if targets else ""
+    fact_digest, unique = digest("fact", fact), ""
+    if targets:  # without the time: what failed half-way and is sent again makes the same deliveries
+        unique = name[:ID] + fact_digest.hex()[ID:]
     terminal, progress = event.name in OUTCOMES, event.name == "operation.progress"
     plan: dict[str, Any] = {
         "name": event.name,
         "sender": _sender(event),
         "status": event.status,
-        "at": int(event.occurred_at.timestamp() * 1000),
+        "at": ms(event.occurred_at),
     }
     said_of = said(event)
-    stated = (
-        ("retry", event.retry),
-        ("phase", event.phase_name),
-        ("progress", progress),
-        ("phase_end", event.name == "operation.phase.completed"),
-        ("urgent", terminal),
-        ("urgency", urgency_of(event, terminal=terminal)),
-        ("targets", [target_plan(event, target, unique) for target in targets]),
-        ("event", unique),
-        ("about_batch", event.about_batch),
-        ("action", event.action),
-        ("batch", operation(event.member_of) if event.batch_unheard and targets else ""),
-        ("says", said_of),
-        ("completes", completes),
+    plan |= if_any(
+        retry=event.retry,
+        phase=event.phase_name,
+        progress=progress,
+        phase_end=event.name == "operation.phase.completed",
+        urgent=terminal,
+        urgency=urgency_of(event, terminal=terminal),
+        event=unique,
+        about_batch=event.about_batch,
+        action=event.action,
+        batch=operation(event.member_of) if event.batch_unheard and targets else "",
+        says=said_of,
+        completes=completes,
     )
-    plan |= {key: value for key, value in stated if value}  # scripts take as absent what is left out
     # Also where nobody is notified: a round-up that lists the run must not be behind.
     summary = {} if event.action else summarize(event)
     plan |= run_plan(event, terminal=terminal)
     if event.spaces:
         plan |= _spaces(event)
+    away = away_from(name, partitions)
     if partitions > 1:
         plan = apart(plan, name, partitions)
+    lanes, texts = target_plans(event, targets, unique, away)
     sender_id = _sender_id(event) if event.id else b""
-    gates = " ".join(target["lane"] for target in plan["targets"]).encode() if progress and targets else b""
+    gates = " ".join(lanes).encode() if progress else b""
     flags = b"" if said_of or "begun" in plan else b"plain"
     if unasked:
         flags += b"unasked"
-    kept = packed_facts(event, summary), entry_of(summary), dump(event)
-    return sender_id, digest("fact", fact)[:ID], name.encode(), gates, flags, to_json(plan), *kept
+    stated_facts = facts(event)
+    kept = packed_facts(event, stated_facts, summary), entry_of(summary), dump(event, stated_facts)
+    return sender_id, fact_digest[:ID], name.encode(), gates, flags, _whole(plan, texts), *kept
+
+
+def _whole(plan: dict[str, Any], targets: Sequence[bytes]) -> bytes:
+    """As JSON."""
+    text = to_json(plan)
+    return text[:-1] + b',"targets":[' + b",".join(targets) + b"]}" if targets else text
 
 
 def size(arguments: AcceptArguments) -> int:
@@ -80,10 +89,10 @@ def size(arguments: AcceptArguments) -> int:
 def _sender_id(event: Event) -> bytes:
     """The sender's id as it is remembered: its own, and of whom it speaks."""
     parts = ["delivery", event.source, event.id]
-    if event.producer:
-        parts.append(event.producer)
-    if (space := Space.of_event(event)) != NOWHERE:
-        parts.append(space.dump())
+    if producer := event.producer:
+        parts.append(producer)
+    if event.platform or event.tenant or event.project:
+        parts.append(space_text(event.platform, event.tenant, event.project))
     return digest(*parts)[:ID]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_json as to_bytes
 
 from relay.domain.events import Event
-from relay.domain.facts import facts
+from relay.store.keys import REMEMBERED
 from relay.store.packing import Value, pack, unpack
 
 # By field, in the order of the scripts.
@@ -39,12 +39,11 @@ _ENTRY_BITS = [(name, 1 << bit) for bit, name in enumerate(ENTRY)]
 STATED, LASTING = (
     [name.removeprefix(kind) for name in PACKED["facts"] if name.startswith(kind)] for kind in ("fact:", "entry:")
 )
-_PACKED_FACTS = lru_cache(maxsize=4096)(pack)  # the same in every event of a run; each place has one type
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once
 
 
-@lru_cache(maxsize=4096)  # facts are the same in every event of a run
+@lru_cache(maxsize=REMEMBERED)  # facts are the same in every event of a run
 def values_of(field: str, packed: bytes | None) -> Mapping[str, str]:
     """The values of this field by name, each as text; what is absent is left out."""
     values = zip(PACKED[field], unpack(packed or b""), strict=False)  # a newer relay may keep more
@@ -78,21 +77,26 @@ def documents_of(row: Mapping[bytes, bytes], up_to: int | None = None) -> list[b
     return [row[name] for number, name in numbered if up_to is None or number <= up_to]
 
 
-def packed_facts(event: Event, summary: Mapping[str, Any]) -> bytes:
-    """What it states that lasts, as the scripts keep it; of the summary True stands for what a fact says as well."""
-    stated = facts(event)
+def packed_facts(event: Event, stated: Mapping[str, str], summary: Mapping[str, Any]) -> bytes:
+    """What it states that lasts (`facts`), as the scripts keep it; of the summary True stands for what a fact says."""
     if event.original:  # facts of the new id, not of the original
-        del stated["original"], stated["retry"]
+        stated = {name: value for name, value in stated.items() if name not in ("original", "retry")}
     if event.restarts and not event.about_batch:
-        stated["restarts"] = f"{event.restarts}"
-    lasting = [summary.get(name) for name in LASTING]
+        stated = {**stated, "restarts": f"{event.restarts}"}
+    lasting = tuple([summary.get(name) for name in LASTING])
+    return _packed_facts(event.subject, tuple(stated.items()), lasting)
+
+
+@lru_cache(maxsize=REMEMBERED)  # the same in every event of a run; each place has one type
+def _packed_facts(subject: str, facts: Iterable[tuple[str, str]], lasting: Iterable[Value]) -> bytes:
+    stated = dict(facts)
     same = [
         True if value and value == stated.get(name) else value for name, value in zip(LASTING, lasting, strict=True)
     ]
-    row = [event.subject, *map(stated.get, STATED), None, *same]  # the last but `same` is where its run is led
+    row = [subject, *map(stated.get, STATED), None, *same]  # the last but `same` is where its run is led
     while row[-1] is None:
         row.pop()
-    return _PACKED_FACTS(tuple(row))
+    return pack(row)
 
 
 def entry_of(summary: Mapping[str, Any]) -> bytes:

@@ -1,6 +1,7 @@
 """What accept gets of the run that an event tells of: its number, times, progress, and its place in the run's life."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from relay.domain.events import Event, Operation
@@ -26,7 +27,7 @@ ID = 8  # bytes by which an operation remembers a fact or a sender's id
 
 def run_plan(event: Event, *, terminal: bool) -> dict[str, Any]:
     """What is not stated is left out."""
-    stated, about_batch, run = stated_retry(event), event.about_batch, event.operation
+    run = event.operation
     rank = int(OVER) if terminal else RANKS.get(event.name)
     plan: dict[str, Any] = {} if rank is None else {"rank": rank}
     if event.watch:
@@ -35,16 +36,17 @@ def run_plan(event: Event, *, terminal: bool) -> dict[str, Any]:
             del plan["rank"]
     if event.name == "batch.started":  # one of which members' ends alone are reported may never report its own
         plan["run"] = 1
-    if event.percentage is not None:
-        plan["percentage"] = event.percentage
-    if run and about_batch:
+    if (percentage := event.percentage) is not None:
+        plan["percentage"] = percentage
+    if run is None:
+        return plan
+    stated = stated_retry(event)
+    if event.about_batch:
         plan |= _of_member(event, run, stated)
-    elif run:
-        if rank is not None and rank < int(OVER) and not event.watch:
-            plan["run"] = 1
-            plan |= _times(run)
-        plan |= _of_run(event, run, stated)
-    if run and run.status in UNSUCCESSFUL:
+    else:
+        goes_on = rank is not None and rank < int(OVER) and not event.watch
+        plan |= _times(run, goes_on=goes_on) | _of_run(event, run, stated)
+    if run.status in UNSUCCESSFUL:
         plan["member"] = digest("member", run.id, str(stated + event.restarts)).hex()
     return plan
 
@@ -61,9 +63,7 @@ def _of_run(event: Event, run: Operation, stated: int) -> dict[str, Any]:
     if event.original:
         plan |= {"own": operation(run.id, event.space(run.id)), "stated": stated}
     elif moment := begun(event):  # a retry under a new id is counted by its original
-        plan["begun"] = int(moment.timestamp() * 1000)
-    if run.estimate:
-        plan["eta"] = int(run.estimate.timestamp() * 1000)
+        plan["begun"] = ms(moment)
     if run.phases_completed is not None:
         plan["phases"] = run.phases_completed
     # The fact as the document alone says it, where only the time of receipt decided of which run it is: what is sent
@@ -83,10 +83,23 @@ def urgency_of(event: Event, *, terminal: bool) -> str:
     return "3" if str(event.phase.get("status") or event.phase.get("phaseStatus")) in ("Failed", "Error") else ""
 
 
-def _times(run: Operation) -> dict[str, int]:
-    """What the watchdog measures a run by, as far as it is stated: start, estimate and deadline (ms)."""
-    times = (("started", run.started), ("estimate", run.estimate), ("deadline", run.deadline))
-    return {key: int(moment.timestamp() * 1000) for key, moment in times if moment}
+def _times(run: Operation, *, goes_on: bool) -> dict[str, int]:
+    """When it is expected to end (`eta`); where it goes on, what the watchdog measures it by, too: start, estimate and
+    deadline. All in ms, as far as they are stated."""
+    times = {"eta": ms(run.estimate)} if run.estimate else {}
+    if not goes_on:
+        return times
+    if run.started:
+        times["started"] = ms(run.started)
+    if run.estimate:
+        times["estimate"] = times["eta"]
+    if run.deadline:
+        times["deadline"] = ms(run.deadline)
+    return times | {"run": 1}
+
+
+def ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def stated_retry(event: Event) -> int:

@@ -1,33 +1,77 @@
 """What accept gets of a target, and what is queued with each of its deliveries."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json as to_bytes
 
 from relay.domain.deliveries import DeliveryOptions, Digest, Each, Limit, Limits, Live, Target, Window
 from relay.domain.events import Event
-from relay.store.keys import at_home, digest, home, lane
+from relay.store.keys import home, lane
 from relay.store.records import to_json
 
 MOST_KEPT = 16_384  # addresses; about 700 bytes each
 _KEPT: dict[tuple[int, int], tuple[Limits, DeliveryOptions | None, str]] = {}
 
 
-def target_plan(event: Event, target: Target, unique: str) -> dict[str, Any]:
-    where = home_of(target)
-    name = lane(where, event.subject, target.destination, target.address, event.space(event.subject))
+class _Standing(NamedTuple):
+    """What is the same of a target in all events that reach it."""
+
+    target: Target
+    home: str
+    text: bytes  # the end of its JSON object
+
+
+MOST_STANDING = 8_192  # some 800 bytes each
+_STANDING: dict[int, _Standing] = {}
+
+
+def target_plans(
+    event: Event, targets: Sequence[Target], unique: str, away: Callable[[str], str]
+) -> tuple[list[str], list[bytes]]:
+    """The targets' lanes, and their plans as JSON.
+
+    `unique` is the event's name; `away` says in which other partition a lane lives, '' for this one.
+    """
+    lanes, texts = [], []
+    for target in targets:
+        standing = _standing_of(target)
+        fields = _event_fields(event, target, unique, standing.home)
+        lanes.append(name := fields["lane"])
+        if elsewhere := away(name):
+            fields["away"] = elsewhere
+        texts.append(to_bytes(fields)[:-1] + standing.text)
+    return lanes, texts
+
+
+def _event_fields(event: Event, target: Target, unique: str, where: str) -> dict[str, str]:
+    """What each event has of its own: its delivery's id is of what tells events, and lanes, apart by their names."""
+    subject, batch = event.subject, event.member_of
+    name = lane(where, subject, target.destination, target.address, event.space(subject))
+    fields = {"id": f"{where}{unique[-15:]}{name[-15:]}", "lane": name}
+    if batch:
+        fields["batch_lane"] = lane(where, batch, target.destination, target.address, event.space(batch))
+    return fields
+
+
+def _standing_of(target: Target) -> _Standing:
+    """Written once: all events of a kind have the same targets (relay/policy/routing.py). They are kept with it, so no
+    others can have their ids."""
+    standing = _STANDING.get(id(target))
+    if standing is None:
+        if len(_STANDING) >= MOST_STANDING:
+            _STANDING.clear()
+        standing = _Standing(target, home_of(target), b"," + to_bytes(_standing_fields(target))[1:])
+        _STANDING[id(target)] = standing
+    return standing
+
+
+def _standing_fields(target: Target) -> dict[str, Any]:
     presentation = target.presentation
     return {
-        **if_any(
-            held=target.hold_reason,
-            loud=presentation.broadcast,
-            once=presentation.once_in_batch,
-            batch_lane=event.member_of
-            and lane(where, event.member_of, target.destination, target.address, event.space(event.member_of)),
-        ),
-        "id": at_home(where, digest(unique, name).hex()),
-        "lane": name,
+        **if_any(held=target.hold_reason, loud=presentation.broadcast, once=presentation.once_in_batch),
         "destination": target.destination,
         "channel": target.channel,
         "address": target.address,
