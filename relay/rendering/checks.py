@@ -22,6 +22,7 @@ from relay.rendering.fixtures import FIXTURES
 from relay.rendering.formats import format_of
 from relay.rendering.localized_values import STYLES, moment
 from relay.rendering.notices import NOTICES
+from relay.rendering.sample_history import with_past
 from relay.rendering.template_set import GENERIC, TemplateSet
 from relay.rendering.translations import SHOWN_KEYS, WORDINGS, Catalogues, humanise
 
@@ -97,7 +98,7 @@ def cases(
                     for channel, templates in library.messages.items()}  # fmt: skip
     for fixture in fixtures:
         change = FIXTURES[fixture]
-        events = {name: _parsed(change(body), name) for name, body in bodies.items()}
+        events = {name: with_past(_parsed(change(body), name), fixture) for name, body in bodies.items()}
         if fixture == USUAL[0]:  # an event that no sample is of has nothing typical
             events |= {name: _parsed(_body(name), name) for name in nameless}
         for name, event in events.items():
@@ -137,7 +138,8 @@ def sample_bodies(directories: Sequence[Path]) -> dict[str, dict[str, Any]]:
 
 def sample_events(directories: Sequence[Path], fixture: str = "typical") -> dict[str, Event]:
     """The sample events in this form, oldest first. TemplateError if one is none."""
-    return {name: _parsed(FIXTURES[fixture](body), name) for name, body in sample_bodies(directories).items()}
+    bodies, change = sample_bodies(directories), FIXTURES[fixture]
+    return {name: with_past(_parsed(change(body), name), fixture) for name, body in bodies.items()}
 
 
 def history_of(event: Event, events: Collection[Event]) -> tuple[Event, ...]:

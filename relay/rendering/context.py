@@ -9,7 +9,7 @@ from relay.domain.facts import merge_documents
 from relay.domain.json_access import mapping, rows
 from relay.rendering.batches import batch
 from relay.rendering.digests import digest
-from relay.rendering.jobs import EMPTY
+from relay.rendering.jobs import job
 from relay.rendering.json_access import between, iso, time
 from relay.rendering.localized_values import Localizer
 from relay.rendering.operations import operation
@@ -170,7 +170,7 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
         | presser(values.event, values.events)
     ),
     "phase": lambda values: phase(mapping(values.merged.get("phase"))),
-    "job": lambda _values: {**EMPTY, "phases": []},
+    "job": lambda values: job(values.event, values.state[0], values.merged),
     "digest": lambda values: digest(values.event, values.formats.language, values.base_url),
     "stalled": lambda values: {**STALLED, **values.state[1]},
     "recovered": lambda values: {**RECOVERED, **mapping(clean(values.event.document.get("recovered")))},

@@ -1,6 +1,16 @@
 """`job`: whether a run is as usual, as templates see it: every field is there, whatever is known. Pure."""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+
+from relay.domain import fields
+from relay.domain.causes import error_of, signature
+from relay.domain.ends import End, iso
+from relay.domain.events import TERMINAL, Event
+from relay.domain.json_access import mapping, rows
+from relay.domain.outcomes import phase_name, phase_seconds
+from relay.domain.usual import SLIGHTLY, Usual, streaks, usual, usual_phases
 
 # Of a job of which nothing is known.
 EMPTY: dict[str, Any] = {
@@ -8,3 +18,105 @@ EMPTY: dict[str, Any] = {
     "streak": 0, "streak_since": "", "runs_since_failure": 0, "last_success": "", "same_error": 0,
     "recovered_after": 0, "phases": [], "slowest": None,
 }  # fmt: skip
+SLOWER = 1.5  # so many times its median a phase is slow
+MOSTLY = 0.5  # the part of the delay that the phase must explain which is named
+OVER = ("complete", "error")
+
+
+def job(event: Event, op: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
+    """By the ends of its job's other runs, `event.past`. `op` and `merged` are those of the context.
+
+    All of it is as of the run's own end, or of the event where it goes on: told again later, it says the same.
+    """
+    if event.about_batch or event.operation is None:
+        return {**EMPTY, "phases": []}
+    ends, normal = event.past, usual(event.past)
+    phases = _phases(event, op, merged, ends)
+    duration = op["duration"] if op["status"] in TERMINAL else None
+    values = {**EMPTY, "ends": len(ends), "successes": sum(end.succeeded for end in ends), "phases": phases}
+    values |= _in_a_row(event, ends)
+    if normal is None:
+        return values
+    values["usual"] = {"low": normal.low, "median": normal.median, "high": normal.high}
+    if isinstance(duration, int | float) and normal.median > 0:
+        values["ratio"] = duration / normal.median
+    if event.status == "Completed" and isinstance(duration, int | float):
+        values["verdict"] = normal.verdict(duration)
+    if event.status not in TERMINAL:
+        values |= _end_in_sight(event, op, normal)
+    values["slowest"] = _slowest(phases, normal, values, duration)
+    return values
+
+
+def _in_a_row(event: Event, ends: Sequence[End]) -> dict[str, Any]:
+    """What went directly before; a run that fails goes on with the failures, one that succeeds ends them."""
+    earlier = streaks(ends)
+    fails = event.status in ("Failed", "Timeout")
+    since = earlier.failures[0].ended if earlier.failures else event.occurred_at.timestamp() if fails else None
+    done = event.status == "Completed"
+    own = signature(error_of(event)) if fails else ""
+    return {
+        "streak": 0 if done else len(earlier.failures) + fails,
+        "streak_since": "" if done else iso(since),
+        "runs_since_failure": earlier.successes,
+        "last_success": iso(max((end.ended for end in ends if end.succeeded), default=None)),
+        "same_error": sum(end.error == own for end in ends) if own else 0,
+        "recovered_after": len(earlier.failures) if done else 0,
+    }
+
+
+def _end_in_sight(event: Event, op: Mapping[str, Any], normal: Usual) -> dict[str, Any]:
+    """By how much it will be later than nine of ten runs: by the platform's estimate, else by the median; and no run
+    ends before now."""
+    started, estimate = _seconds(op["started_at"]), _seconds(op["estimated_completion"])
+    if started is None:
+        return {}
+    now, expected = event.occurred_at.timestamp(), started + normal.median if estimate is None else estimate
+    late = max(expected, now) - (started + normal.high)
+    return {
+        "late_by": late if late > normal.tolerance else 0,
+        "expected_end": iso(expected) if estimate is None and expected > now else "",
+    }
+
+
+def _phases(
+    event: Event, op: Mapping[str, Any], merged: Mapping[str, Any], ends: Sequence[End]
+) -> list[dict[str, Any]]:
+    """This run's, as far as its documents name them, each with its median among the successes."""
+    medians, now = usual_phases(ends), event.occurred_at
+    listed, results = rows(merged.get("phases")), rows(mapping(merged.get("results")).get("phaseResults"))
+    finished = {phase_name(str(row.get("phaseName") or row.get("name") or "")): phase_seconds(row) for row in results}
+    if op["plan"]:
+        stated = [(task["name"], task["state"], row) for task, row in zip(op["plan"], listed, strict=True)]
+    else:
+        stated = [(name, "complete", {"duration": seconds}) for name, seconds in finished.items() if name]
+    phases = []
+    for name, state, row in stated:
+        key = phase_name(name)
+        lasted = phase_seconds(row) if state != "pending" else None
+        if lasted is None and state == "complete":
+            lasted = finished.get(key)
+        if lasted is None and state in ("in_progress", "error") and (begun := fields.moment(row.get("startTime"))):
+            lasted = max(0.0, (now - begun).total_seconds())
+        normal = medians.get(key)
+        slow = lasted is not None and normal is not None and lasted > max(SLOWER * normal, normal + SLIGHTLY)
+        phases.append({"name": name, "duration": lasted, "usual": normal, "state": state, "slow": slow})
+    return phases
+
+
+def _slowest(
+    phases: Sequence[Mapping[str, Any]], normal: Usual, values: Mapping[str, Any], duration: float | None
+) -> dict[str, Any] | None:
+    """The phase that explains most of the time that a run takes longer, if it explains half of it."""
+    beyond = [(row["duration"] - row["usual"], row) for row in phases if None not in (row["duration"], row["usual"])]
+    longer, row = max(beyond, key=lambda pair: pair[0], default=(0.0, {}))
+    delay = values["late_by"] or 0
+    if values["verdict"] == "slow" and duration is not None:
+        delay = duration - normal.median
+    if delay <= 0 or longer < MOSTLY * delay:
+        return None
+    return {name: row[name] for name in ("name", "duration", "usual")}
+
+
+def _seconds(text: str | None) -> float | None:
+    return datetime.fromisoformat(text).timestamp() if text else None

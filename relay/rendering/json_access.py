@@ -5,7 +5,8 @@ from functools import lru_cache, partial
 from typing import Any
 
 from relay.domain.json_access import finite, mapping
-from relay.rendering.localized_values import moment, ranged, seconds
+from relay.domain.spans import ranged, seconds
+from relay.rendering.localized_values import moment
 from relay.rendering.texts import line
 
 

@@ -10,18 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.numbers import format_currency
 
+from relay.domain.spans import NUMBER, SECONDS, UNITS, ranged, seconds
 from relay.rendering.locale_patterns import LocalePatterns
 from relay.rendering.translations import SOURCE, Language
 
-SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
 CURRENCIES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
-MAX_KEPT = 100  # characters of a text whose meaning is remembered
 SIZES = ("B", "KB", "MB", "GB", "TB", "PB")
 BRITISH = LocalePatterns(Locale("en", "GB"))  # plain English is American to the CLDR, which knows no CET there
 # The patterns of a time that is today, this year, or neither. They are messages: each language has its own.
@@ -35,15 +33,9 @@ STYLES = {
     "weekdate": ("EEE d",) * 3,
 }
 
-_UNITS = {"d": "d", "day": "d", "h": "h", "hr": "h", "hour": "h", "m": "min", "min": "min", "minute": "min",
-          "s": "s", "sec": "s", "second": "s"}  # fmt: skip
-_NUMBER = r"\d{1,12}(?:\.\d{1,6})?"
-_PART = re.compile(rf"\s*(?:and\s+|,\s*)?({_NUMBER})(?:\s*(?:-|–|to)\s*({_NUMBER}))?\s*({'|'.join(_UNITS)})s?\b", re.I)
-_CLOCK = re.compile(r"(?:(\d{1,4})\.)?(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?")
-_ISO = re.compile(rf"P(?:({_NUMBER})D)?(?:T(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?)?", re.I)
-_SIZE = re.compile(rf"({_NUMBER})\s*([KMGTP]?i?B)", re.I)
-_RATE = re.compile(rf"({_NUMBER})\s*(?:records?|rows?)?\s*(?:/|per\s)\s*({'|'.join(_UNITS)})s?", re.I)
-_MONEY = re.compile(rf"(US\$|[$€£¥])\s*(-?{_NUMBER})|(-?{_NUMBER})\s*([A-Z]{{3}}|[$€£¥])")
+_SIZE = re.compile(rf"({NUMBER})\s*([KMGTP]?i?B)", re.I)
+_RATE = re.compile(rf"({NUMBER})\s*(?:records?|rows?)?\s*(?:/|per\s)\s*({'|'.join(UNITS)})s?", re.I)
+_MONEY = re.compile(rf"(US\$|[$€£¥])\s*(-?{NUMBER})|(-?{NUMBER})\s*([A-Z]{{3}}|[$€£¥])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +86,7 @@ class Localizer:
         if number is not None:
             return f"{self.num(number)}/s"
         match = _RATE.fullmatch(_text(value))
-        return f"{self.num(float(match[1]))}/{_UNITS[match[2].lower()]}" if match else _text(value)
+        return f"{self.num(float(match[1]))}/{UNITS[match[2].lower()]}" if match else _text(value)
 
     def money(self, value: object) -> str:
         """`$2.45` the way it is written here."""
@@ -126,32 +118,6 @@ class Localizer:
         pattern = self.language.translations.pgettext("time", pattern)
         patterns = BRITISH if self.language.code == SOURCE else self.language.patterns
         return patterns.time(local, pattern)
-
-
-def seconds(value: object) -> float | None:
-    """The seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
-    text = _text(value).strip()
-    return _seconds(text) if len(text) <= MAX_KEPT else _seconds.__wrapped__(text)
-
-
-@lru_cache(512)  # phases keep their durations from edit to edit
-def _seconds(text: str) -> float | None:
-    if match := _CLOCK.fullmatch(text):
-        days, *rest = (float(part or 0) for part in match.groups())
-        return days * SECONDS["d"] + sum(part * size for part, size in zip(rest, (3600, 60, 1), strict=True))
-    if (match := _ISO.fullmatch(text)) and any(match.groups()):
-        parts = zip(match.groups(), SECONDS.values(), strict=True)
-        return sum(float(part) * size for part, size in parts if part)
-    parts_found = list(_PART.finditer(text))
-    if not parts_found or "".join(part[0] for part in parts_found) != text or any(part[2] for part in parts_found):
-        return None
-    return sum(float(part[1]) * SECONDS[_UNITS[part[3].lower()]] for part in parts_found)
-
-
-def ranged(value: object) -> tuple[float, float, str] | None:
-    """The bounds and the unit in "15-20 minutes"; None if it is no such text."""
-    match = _PART.fullmatch(_text(value).strip())
-    return (float(match[1]), float(match[2]), _UNITS[match[3].lower()]) if match and match[2] else None
 
 
 def moment(value: object) -> datetime | None:

@@ -8,6 +8,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.rendering.fixtures import HOSTILE, hostile, maximal  # noqa: F401 - asked for here
 from relay.rendering.fixtures import minimal as bare  # noqa: F401
+from relay.rendering.sample_history import with_past
 from tests.support.events import seed
 
 Body = dict[str, Any]
@@ -56,7 +57,8 @@ def bodies() -> dict[str, dict[str, Any]]:
             operation=thin | {"status": "Failed", "progress": progress},
         ),
         "operation.completed": envelope(
-            "operation.completed", "2024-01-20T12:03:00Z", results=results, operation=thin | {"status": "Completed"}
+            "operation.completed", "2024-01-20T12:03:00Z", results=results,
+            operation=thin | {"status": "Completed", "phases": finished(status["phases"])},
         ),
         "operation.timeout": envelope(
             "operation.failed", "2024-01-20T13:15:00Z", error=error | {"code": "TIMEOUT"},
@@ -79,6 +81,14 @@ def bodies() -> dict[str, dict[str, Any]]:
             batch=batch("Completed", "Failed", "Pending") | {"status": "Completed"},
         ),
     }  # fmt: skip
+
+
+def finished(phases: list[Body]) -> list[Body]:
+    """The phases once the last two are over as well."""
+    over = (("2024-01-20T11:38:00Z", "2024-01-20T11:58:00Z"), ("2024-01-20T11:58:00Z", "2024-01-20T12:03:00Z"))
+    ends = [{"phaseName": row["phaseName"], "status": "Completed", "startTime": start, "endTime": end}
+            for row, (start, end) in zip(phases[-2:], over, strict=True)]  # fmt: skip
+    return [*phases[:-2], *ends]
 
 
 def watchdog_bodies() -> dict[str, dict[str, Any]]:
@@ -111,7 +121,8 @@ def batch(*statuses: str) -> dict[str, Any]:
 
 
 def event_of(body: dict[str, Any]) -> Event:
-    return parse(body, source="async-operations", received_at=datetime.fromisoformat(body["timestamp"]))
+    event = parse(body, source="async-operations", received_at=datetime.fromisoformat(body["timestamp"]))
+    return with_past(event, "typical")
 
 
 def messages(change: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body) -> dict[str, Event]:

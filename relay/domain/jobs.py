@@ -1,0 +1,78 @@
+"""Which runs are of one job: the same platform, tenant, project, type and name, whatever numbers the name has. Pure."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from relay.domain.events import Event
+from relay.domain.json_access import finite, mapping
+
+LONGEST = 120  # characters of a job's name
+FIELD = re.compile(r"\{([A-Za-z_]\w*(?:\.\w+)*)\}")
+_MONTHS = ("January February March April May June July August September October November December "
+           "Januar Februar März Mai Juni Juli Oktober Dezember")  # fmt: skip
+_DAYS = ("Monday Tuesday Wednesday Thursday Friday Saturday Sunday "
+         "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag")  # fmt: skip
+# What differs from run to run: UUIDs and other long ids, numbers with what joins them to dates and times, and the full
+# names of months and weekdays in English and German.
+_DIFFERS = re.compile(
+    r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b|\d+(?:[-./:_T]\d+)*Z?(?!\w)|\d+"
+    rf"|(?<![^\W_])(?:{'|'.join([*_MONTHS.split(), *_DAYS.split()])})(?![^\W_])",
+    re.IGNORECASE,
+)
+_FOLDED = "#"
+
+
+class Job(NamedTuple):
+    """By what one job is told from the others."""
+
+    platform: str
+    tenant: str
+    project: str
+    type: str
+    name: str  # with # for each of what differs from run to run
+
+    @property
+    def title(self) -> str:
+        """Its name for people, without what stands for numbers."""
+        return " ".join(re.sub(r"[\s\-–—_·:.,/()\[\]]*#[#\s\-–—_·:.,/()\[\]]*", " ", self.name).split()) or self.type
+
+
+def job_of(event: Event, *, name: str | None = "") -> Job | None:
+    """The job that this event's run is one of; None where it has none: a batch, or an operation without a name.
+
+    `name` is what the operator's template says instead of the operation's name (`named`); None where the template asks
+    for what is not known.
+    """
+    run = event.operation
+    if run is None or event.about_batch or name is None or event.name.startswith("batch."):
+        return None
+    if folded := fold(name or run.name):
+        return Job(event.platform, event.tenant, event.project, run.type, folded)
+    return None
+
+
+def named(template: str, *documents: Mapping[str, Any]) -> str | None:
+    """What a template such as `{operationType} {parameters.dataset}` says, each field from the first of these documents
+    that states it; None where one is nowhere. Without a template: ''."""
+    texts = {path: _stated(path, documents) for path in FIELD.findall(template)}
+    return None if None in texts.values() else FIELD.sub(lambda match: texts[match[1]] or "", template)
+
+
+@lru_cache(maxsize=4096)  # all events of a run have its name
+def fold(name: str) -> str:
+    """The name with # for each of what differs from run to run: `Sales 2024-01-20, batch 7` is `Sales #, batch #`."""
+    return " ".join(_DIFFERS.sub(_FOLDED, name).split())[:LONGEST]
+
+
+def _stated(path: str, documents: tuple[Mapping[str, Any], ...]) -> str | None:
+    for document in documents:
+        value: Any = document
+        for key in path.split("."):
+            value = mapping(value).get(key)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+        if (number := finite(value)) is not None:
+            return f"{number:g}"
+    return None

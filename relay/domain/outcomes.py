@@ -1,0 +1,72 @@
+"""What an outcome says of its run's end: times, phases, the error's signature. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from relay.domain import fields
+from relay.domain.causes import error_of, signature
+from relay.domain.ends import End
+from relay.domain.events import Event
+from relay.domain.json_access import finite, mapping, rows
+from relay.domain.spans import seconds
+
+MOST_PHASES = 30
+LONGEST_NAME = 80  # characters of a phase's name
+_STARTED = ("startTime", "startedAt", "retryAttemptDate", "batchStartTime")
+_ENDED = ("completionTime", "endTime", "cancellationTime")
+_LASTED = ("totalDuration", "duration")
+
+
+def end_of(event: Event, run: str = "") -> End:
+    """What an outcome says of its run's end."""
+    operation, results = mapping(event.operation.document if event.operation else None), mapping(event.results)
+    places = (results, mapping(event.cancellation), operation, mapping(operation.get("progress")))
+    started = _moment(places, _STARTED)
+    ended = _moment(places, _ENDED) or event.occurred_at.timestamp()
+    lasted = next(
+        (span for part in (results, operation) for name in _LASTED if (span := span_of(part.get(name)))), None
+    )
+    if lasted is None and started is not None and ended >= started:
+        lasted = ended - started
+    return End(
+        run,
+        event.status,
+        ended,
+        started,
+        lasted,
+        (*_phases(operation, results),),
+        signature(error_of(event)),
+        event.operation.priority if event.operation else "",
+    )
+
+
+def span_of(value: object) -> float | None:
+    """Seconds, from a number or from text like `45 minutes`."""
+    number = finite(value)
+    return seconds(value) if number is None else number if number >= 0 else None
+
+
+def phase_seconds(row: Mapping[str, Any]) -> float | None:
+    """How long a phase lasted that is over: by its times where both are stated, for its text is rounded."""
+    begun, ended = fields.moment(row.get("startTime")), fields.moment(row.get("endTime"))
+    if begun and ended and ended >= begun:
+        return (ended - begun).total_seconds()
+    return span_of(row.get("duration"))
+
+
+def _moment(places: Sequence[Mapping[str, Any]], names: Sequence[str]) -> float | None:
+    stated = fields.moment(*(part.get(name) for part in places for name in names))
+    return stated.timestamp() if stated else None
+
+
+def _phases(operation: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    listed = rows(operation.get("phases")) or rows(results.get("phaseResults"))
+    for row in listed[:MOST_PHASES]:
+        name, lasted = row.get("phaseName") or row.get("name"), phase_seconds(row)
+        if isinstance(name, str) and name.strip() and lasted is not None and row.get("status") in (None, "Completed"):
+            yield phase_name(name), lasted
+
+
+def phase_name(name: str) -> str:
+    """As phases are compared by it."""
+    return " ".join(name.split())[:LONGEST_NAME]

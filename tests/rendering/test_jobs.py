@@ -1,0 +1,200 @@
+"""`job`: whether a run is as usual, from the ends of its job's other runs."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relay.domain.causes import error_of, signature
+from relay.domain.ends import End
+from relay.domain.events import Event
+from relay.rendering.jobs import EMPTY
+from relay.rendering.translations import Catalogues
+from relay.rendering.undefined_names import values_of
+from relay.resources import resource_dir
+from tests.support import events
+from tests.support.events import event_of
+
+MINUTE, DAY = 60.0, 86_400.0
+START, END = "2024-01-20T10:00:00Z", datetime(2024, 1, 20, 11, 40, tzinfo=UTC).timestamp()
+CATALOGUES = Catalogues((resource_dir("templates"),))
+PHASES = ("Load", "Discover", "Report")
+
+
+def run(
+    name: str = "operation.completed", status: str = "Completed", minutes: tuple[float, ...] = (), **operation: Any
+) -> Event:
+    """A run that began at ten and whose phases took so many minutes; what tells of it is dated 11:40."""
+    begun = datetime.fromisoformat(START).timestamp()
+    phases, at = [], begun
+    for phase, lasted in zip(PHASES, minutes, strict=False):
+        times = {"startTime": _iso(at), "endTime": _iso(at := at + lasted * MINUTE)}
+        phases.append({"phaseName": phase, "status": "Completed", **times})
+    stated = {"operationType": "Mining", "operationName": "O2C", "status": status, "progress": {"startTime": START},
+              "endTime": None, "estimatedCompletion": None, "phases": phases}  # fmt: skip
+    error = {"error": {"code": "SAP", "message": "No answer for 300 s"}} if status in ("Failed", "Timeout") else {}
+    body = {
+        "event": name,
+        "timestamp": "2024-01-20T11:40:00Z",
+        "operation": {"operationId": "op-1"} | stated | operation,
+    }
+    return event_of(body | error)
+
+
+def ends(statuses: str, *minutes: float, phases: tuple[float, ...] = ()) -> tuple[End, ...]:
+    """One a day up to yesterday: C completed, F failed, x cancelled; each lasted so many minutes, over and over."""
+    names = {"C": "Completed", "F": "Failed", "x": "Cancelled"}
+    error = signature(error_of(run("operation.failed", "Failed")))
+    lasted = minutes or (100.0,)
+    parts = tuple((phase, span * MINUTE) for phase, span in zip(PHASES, phases, strict=False))
+    return tuple(
+        End(f"{n}", names[letter], END - (len(statuses) - n) * DAY, duration=lasted[n % len(lasted)] * MINUTE,
+            phases=parts, error=error if letter == "F" else "")
+        for n, letter in enumerate(statuses)
+    )  # fmt: skip
+
+
+def job(event: Event, past: tuple[End, ...] = ()) -> dict[str, Any]:
+    event = replace(event, past=past)
+    values: dict[str, Any] = values_of(event, (event,), CATALOGUES)["job"]
+    assert values.keys() == EMPTY.keys()
+    return values
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat()
+
+
+def days_ago(days: int) -> str:
+    return _iso(END - days * DAY)
+
+
+def test_a_job_of_which_nothing_is_known() -> None:
+    assert job(run()) == EMPTY
+    assert job(event_of({"event": "batch.completed", "batch": {"batchId": "b"}})) == EMPTY
+
+
+@pytest.mark.parametrize(
+    ("usual_minutes", "verdict", "ratio"), [(100, "usual", 1.0), (40, "slow", 2.5), (200, "quick", 0.5)]
+)
+def test_a_completed_run_is_as_usual_slow_or_quick(usual_minutes: float, verdict: str, ratio: float) -> None:
+    said = job(run(), ends("CCCCC", usual_minutes))
+
+    assert (said["verdict"], said["ratio"], said["successes"]) == (verdict, ratio, 5)
+    assert said["usual"] == dict.fromkeys(("low", "median", "high"), usual_minutes * MINUTE)
+
+
+def test_nothing_is_usual_with_four_successes() -> None:
+    said = job(run(), ends("CCFCC"))
+
+    assert (said["ends"], said["successes"], said["usual"], said["verdict"], said["ratio"]) == (5, 4, None, "", None)
+
+
+@pytest.mark.parametrize(
+    ("before", "streak", "since", "successes"),
+    [
+        ("", 1, 0, 0),
+        ("FCCC", 1, 0, 3),
+        ("CCF", 2, 1, 0),
+        ("CFxF", 3, 3, 0),
+    ],
+)
+def test_a_failure_says_how_many_there_were(before: str, streak: int, since: int, successes: int) -> None:
+    said = job(run("operation.failed", "Failed"), ends(before))
+
+    assert (said["streak"], said["streak_since"], said["runs_since_failure"]) == (streak, days_ago(since), successes)
+    assert said["same_error"] == before.count("F")
+    assert said["recovered_after"] == 0
+    assert said["last_success"] == (days_ago(len(before) - before.rindex("C")) if "C" in before else "")
+
+
+def test_another_error_is_not_the_same() -> None:
+    event = run("operation.failed", "Failed", error={"code": "OTHER"})
+    event = replace(event, error={"code": "OTHER"})
+
+    assert job(event, ends("FF"))["same_error"] == 0
+
+
+@pytest.mark.parametrize(("before", "recovered"), [("CC", 0), ("CF", 1), ("CFF", 2), ("CFFx", 2), ("", 0)])
+def test_a_success_says_how_many_failures_it_ends(before: str, recovered: int) -> None:
+    said = job(run(), ends(before))
+
+    assert (said["recovered_after"], said["streak"], said["streak_since"]) == (recovered, 0, "")
+
+
+def test_a_running_run_says_how_many_failed_before_it() -> None:
+    said = job(run("operation.progress", "Running"), ends("CFF"))
+
+    assert (said["streak"], said["streak_since"], said["recovered_after"]) == (2, days_ago(2), 0)
+
+
+@pytest.mark.parametrize(
+    ("usual_minutes", "estimate", "late", "expected"),
+    [
+        (120, "", 0, "2024-01-20T12:00:00+00:00"),
+        (120, "2024-01-20T11:50:00Z", 0, ""),
+        (120, "2024-01-20T12:30:00Z", 30 * MINUTE, ""),
+        (120, "2024-01-20T12:05:00Z", 0, ""),  # within what is as usual
+        (60, "", 40 * MINUTE, ""),  # it should be over
+        (60, "2024-01-20T10:30:00Z", 40 * MINUTE, ""),  # so says the platform, too
+    ],
+)
+def test_a_running_run_is_as_usual_or_later(usual_minutes: float, estimate: str, late: float, expected: str) -> None:
+    event = run("operation.progress", "Running", estimatedCompletion=estimate or None)
+
+    said = job(event, ends("CCCCC", usual_minutes))
+
+    assert (said["late_by"], said["expected_end"], said["verdict"]) == (late, expected, "")
+
+
+def test_whether_it_is_late_is_unknown_without_a_start_or_a_usual_duration() -> None:
+    unstarted = run("operation.progress", "Running", progress={})
+
+    assert job(unstarted, ends("CCCCC"))["late_by"] is None
+    assert job(run("operation.progress", "Running"), ends("CCCC"))["late_by"] is None
+    assert job(run(), ends("CCCCC"))["late_by"] is None
+
+
+def test_the_phase_that_took_longest_explains_a_slow_run() -> None:
+    said = job(run(minutes=(12, 61, 27)), ends("CCCCC", 66, phases=(12, 27, 27)))
+
+    assert [(row["duration"], row["usual"], row["slow"]) for row in said["phases"]] == [
+        (720.0, 720.0, False), (3660.0, 1620.0, True), (1620.0, 1620.0, False)
+    ]  # fmt: skip
+    assert said["verdict"] == "slow"
+    assert said["slowest"] == {"name": "Discover", "duration": 3660.0, "usual": 1620.0}
+
+
+def test_where_all_phases_took_longer_none_explains_it() -> None:
+    assert job(run(minutes=(40, 30, 30)), ends("CCCCC", 60, phases=(24, 18, 18)))["slowest"] is None
+    assert job(run(minutes=(40, 30, 30)), ends("CCCCC", 60))["slowest"] is None
+
+
+def test_the_phases_of_a_run_that_goes_on_say_how_far_it_is() -> None:
+    phases = [
+        {"phaseName": "Load", "status": "Completed", "duration": "12 minutes"},
+        {"phaseName": "Discover", "status": "Running", "startTime": "2024-01-20T10:12:00Z"},
+        {"phaseName": "Report", "status": "Pending"},
+    ]
+    event = run("operation.progress", "Running", phases=phases, currentPhase="Discover")
+
+    said = job(event, ends("CCCCC", 60, phases=(12, 27, 20)))
+
+    assert [(row["state"], row["duration"], row["slow"]) for row in said["phases"]] == [
+        ("complete", 720.0, False), ("in_progress", 5280.0, True), ("pending", None, False)
+    ]  # fmt: skip
+    assert said["slowest"]["name"] == "Discover"
+
+
+def test_phases_are_those_of_the_results_where_the_operation_lists_none() -> None:
+    rows = [{"phaseName": "Load", "status": "Completed", "duration": "12 minutes"}]
+    event = replace(run(phases=None), results={"phaseResults": rows})
+
+    assert [(row["name"], row["duration"]) for row in job(event)["phases"]] == [("Load", 720.0)]
+
+
+def test_an_event_that_tells_no_status_of_a_run_tells_what_is_known() -> None:
+    said = job(event_of(events.body("operation.paused", operationName="O2C")), ends("CCCCC"))
+
+    assert said["ends"] == 5
