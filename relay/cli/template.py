@@ -42,6 +42,8 @@ class Workspace:
     base_url: str = ""
     reader: Reader = Reader()
     destinations: Mapping[str, Reader] = field(default_factory=dict)
+    rules: tuple[frozenset[str], ...] = ()
+    """Of each rule the types of operations that it is for, none: all. No rules: nobody knows who is told of what."""
 
     @property
     def sample_url(self) -> str:
@@ -100,7 +102,7 @@ def read_workspace(config: Path | None, templates: Path | None) -> Workspace:
         templates = Path(str(settings["templates"]))
         if not templates.is_dir():
             raise click.BadParameter(f"{file}: templates: there is no directory {templates}", param_hint="--config")
-    platform, destinations = settings.get("platform"), settings.get("destinations")
+    platform, destinations, rules = (settings.get(name) for name in ("platform", "destinations", "rules"))
     everybody = _reader(settings, Reader())
     return Workspace(
         directories=(*([templates] if templates else ()), resource_dir("templates")),
@@ -108,6 +110,8 @@ def read_workspace(config: Path | None, templates: Path | None) -> Workspace:
         reader=everybody,
         destinations={name: _reader(destination, everybody) for name, destination in destinations.items()}
         if isinstance(destinations, dict) else {},
+        rules=tuple(_types(rule) for rule in rules if isinstance(rule, dict))
+        if isinstance(rules, list) and not settings.get("dynamic_destinations") else (),
     )  # fmt: skip
 
 
@@ -115,3 +119,8 @@ def _reader(section: object, otherwise: Reader) -> Reader:
     values = section if isinstance(section, dict) else {}
     return Reader(str(values.get("language") or otherwise.language),
                   str(values.get("timezone") or otherwise.timezone))  # fmt: skip
+
+
+def _types(rule: dict[str, Any]) -> frozenset[str]:
+    types = rule.get("operation_types") or rule.get("operationTypes") or ()
+    return frozenset(map(str, [types] if isinstance(types, str) else types if isinstance(types, list) else ()))

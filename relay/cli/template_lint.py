@@ -11,12 +11,12 @@ import click
 from relay.channels import CHANNELS
 from relay.cli.options import json_option, visible
 from relay.cli.template import Workspace, read_workspace, workspace_options
-from relay.configfile.validation import suggest
+from relay.cli.template_names import misnamed
 from relay.errors import TemplateError
 from relay.rendering import IsolatedRenderer, RenderOptions
 from relay.rendering.checks import Case, problems, untranslated
 from relay.rendering.fixtures import FIXTURES
-from relay.rendering.renderer import message_of
+from relay.rendering.message_names import message_of, operation_type
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translations import Catalogues
 from relay.rendering.undefined_names import empty_values, file_of, unknown_names
@@ -57,22 +57,21 @@ def faults_of(workspace: Workspace) -> list[str]:
         catalogues = Catalogues(workspace.directories[-1:])
     usable = not faults
     faults += unknown_names(library, empty_values(catalogues))
-    faults += _unknown_destinations(library, workspace)
+    faults += misnamed(library, workspace)
     if not usable:
         return [*faults, *untranslated(library, catalogues)]  # the messages themselves can be tried once these are gone
 
     def judge(case: Case, content: dict[str, Any]) -> Iterator[str]:
-        file = library.message(
-            case.channel, message_of(case.event, case.kind, case.history), case.kind, case.destination
-        ).file
         if refusals := getattr(CHANNELS.get(case.channel), "refusals", None):
+            message = message_of(case.event, case.kind, case.history)
+            type_ = operation_type(case.event, case.history)
+            file = library.message(case.channel, message, case.kind, case.destination, type_).file
             yield from (f"{file}: {fault}" for fault in refusals(content))
 
     def concerns(case: Case) -> bool:
         """Messages that nothing of the author's has a part in are not theirs to mend."""
-        own = library.overriding_file(
-            case.channel, message_of(case.event, case.kind, case.history), case.kind, case.destination
-        )
+        message, type_ = message_of(case.event, case.kind, case.history), operation_type(case.event, case.history)
+        own = library.overriding_file(case.channel, message, case.kind, case.destination, type_)
         return workspace.own is None or bool(own)
 
     with contextlib.closing(IsolatedRenderer(workspace.directories, RenderOptions(workspace.sample_url))) as renderer:
@@ -87,12 +86,3 @@ def faults_of(workspace: Workspace) -> list[str]:
         )
     read = {fault.partition("; ")[0] for fault in faults}
     return faults + [fault for fault in shown if fault.partition("; ")[0] not in read]
-
-
-def _unknown_destinations(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
-    """Files for a destination that the configuration does not have."""
-    for trees in library.messages.values():
-        for name, tree in trees.items():
-            destination = name.partition("@")[2]
-            if destination and workspace.destinations and destination not in workspace.destinations:
-                yield f"{tree.file}:1: {destination} is no destination; {suggest(destination, workspace.destinations)}"

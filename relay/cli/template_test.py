@@ -59,8 +59,7 @@ def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
         for case in cases(own.library, workspace.directories, renderer.languages, FIXTURES):
             if not own.overriding_file(case.channel, case.kind, case.event, case.destination, case.history):
                 continue  # relay's own wording is relay's own to change
-            at = f"@{case.destination}" if case.destination else ""
-            name = f"{case.channel}/{case.sample}{at}.{case.fixture}.{case.language}"
+            name = f"{case.channel}/{case.name}.{case.fixture}.{case.language}"
             contents.setdefault(name, {})[case.kind] = case.rendered_by(renderer.render, workspace.reader.timezone)
     for name, kinds in contents.items():
         if all("html" in content for content in kinds.values()):

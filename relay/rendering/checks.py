@@ -5,10 +5,10 @@ of them. A user's own directory may hold more, for instance one that was recorde
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from jinja2.ext import extract_from_ast
 
@@ -18,9 +18,11 @@ from relay.domain.parsing import parse
 from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.rendering.digests import ROUND_UPS
+from relay.rendering.file_names import KINDS, FileName, mark, parsed
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.formats import format_of
 from relay.rendering.localized_values import STYLES, moment
+from relay.rendering.message_names import message_of
 from relay.rendering.notices import NOTICES
 from relay.rendering.sample_history import with_past
 from relay.rendering.template_set import GENERIC, TemplateSet
@@ -29,7 +31,6 @@ from relay.rendering.translations import SHOWN_KEYS, WORDINGS, Catalogues, human
 # What code says: of batches, of recommendations, for true and false, and in its own sentences.
 WORDS = ("Pending", "Medium", "yes", "no", *NOTICES)
 NOON = datetime(2024, 1, 20, 12, tzinfo=UTC)  # for samples without a time of their own
-KINDS: tuple[Kind, ...] = get_args(Kind)
 USUAL = ("minimal", "typical")
 
 Render = Callable[..., dict[str, Any]]
@@ -47,6 +48,12 @@ class Case:
     history: tuple[Event, ...]
     language: str
     destination: str = ""
+    operation_type: str = ""  # that a file is for and the sample is not of; the event is of it
+
+    @property
+    def name(self) -> str:
+        """The sample as it is told: `operation.completed@analysts`."""
+        return f"{self.sample}{mark(self.destination, self.operation_type)}"
 
     def rendered_by(self, render: Render, timezone: str = "") -> dict[str, Any]:
         """What the renderer makes of it. TemplateError names file and line."""
@@ -56,8 +63,9 @@ class Case:
         )  # fmt: skip
 
     def __str__(self) -> str:
+        of_type = f" of type {self.operation_type}" if self.operation_type else ""
         destination = f" for {self.destination}" if self.destination else ""
-        return f"told of {self.event.name}{destination}, {self.fixture}, {self.kind}, {self.language}"
+        return f"told of {self.event.name}{of_type}{destination}, {self.fixture}, {self.kind}, {self.language}"
 
 
 def problems(
@@ -92,10 +100,10 @@ def cases(
 ) -> Iterator[Case]:
     """Every message that these templates may have to make. TemplateError if a sample is none."""
     bodies = sample_bodies(directories)
-    stems = {stem_of(name) for templates in library.messages.values() for name in templates}
+    files = {channel: [parsed(name) for name in templates] for channel, templates in library.messages.items()}
+    stems = {name.message for names in files.values() for name in names}
     nameless = {stem for stem in stems if "." in stem and not stem.startswith(GENERIC)} - set(bodies)
-    destinations = {channel: {"", *(name.partition("@")[2] for name in templates)}
-                    for channel, templates in library.messages.items()}  # fmt: skip
+    destinations = {channel: sorted({"", *(name.destination for name in names)}) for channel, names in files.items()}
     for fixture in fixtures:
         change = FIXTURES[fixture]
         events = {name: with_past(_parsed(change(body), name), fixture) for name, body in bodies.items()}
@@ -105,9 +113,29 @@ def cases(
             history = history_of(event, events.values())
             for channel in library.channels:
                 for kind in kinds_of(channel, event):
-                    for destination in sorted(destinations[channel]):
-                        for language in languages:
-                            yield Case(name, fixture, channel, kind, event, history, language, destination)
+                    told_as = message_of(event, kind, history)
+                    for type_ in ("", *sorted(_types(files[channel], told_as) if event.operation else ())):
+                        shown = _typed(event, type_) if type_ else event
+                        for destination in destinations[channel]:
+                            for language in languages:
+                                yield Case(
+                                    name, fixture, channel, kind, shown, (*history[:-1], shown), language, destination,
+                                    type_,
+                                )  # fmt: skip
+
+
+def _types(files: Sequence[FileName], message: str) -> set[str]:
+    """The types of operations that this message has files for."""
+    own = [name for name in files if name.message in (message, GENERIC)]
+    return {name.operation_type for name in own} - {""}
+
+
+def _typed(event: Event, operation_type: str) -> Event:
+    """The event as it would be of an operation of this type."""
+    if event.operation is None:
+        return event
+    document = {**event.operation.document, "operationType": operation_type}
+    return replace(event, operation=replace(event.operation, type=operation_type, document=document))
 
 
 def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
@@ -115,12 +143,6 @@ def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
     if event.name in ROUND_UPS:
         return tuple(kind for kind in KINDS if kind == event.name)
     return format_of(channel).kinds
-
-
-def stem_of(name: str) -> str:
-    """The message that a file is for: `operation.failed` of `operation.failed.reply@analysts`."""
-    stem = name.partition("@")[0]
-    return next((stem.removesuffix(f".{kind}") for kind in KINDS if stem.endswith(f".{kind}")), stem)
 
 
 def sample_bodies(directories: Sequence[Path]) -> dict[str, dict[str, Any]]:

@@ -10,30 +10,21 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from relay.domain.deliveries import Kind
-from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
+from relay.domain.events import Event
 from relay.errors import TemplateError
 from relay.rendering.checks import problems
-from relay.rendering.context import Context, open_alarm
+from relay.rendering.context import Context
 from relay.rendering.digests import ROUND_UPS, counts
 from relay.rendering.direct.names import NotDirect
 from relay.rendering.direct.wording import Wording
 from relay.rendering.formats import format_of
 from relay.rendering.localized_values import Localizer
+from relay.rendering.message_names import message_of, operation_type
 from relay.rendering.scope import MessageScope
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.texts import clean, line, safe_url
 from relay.rendering.translations import Catalogues
 from relay.resources import resource_dir
-
-# A live message shows the present state, whichever event came last.
-OF_STATUS = {
-    "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",
-    "Failed": "operation.failed", "Timeout": "operation.timeout", "Cancelled": "operation.cancelled",
-    "Stalled": "operation.stalled",
-}  # fmt: skip
-BATCH_OF_STATUS = {
-    "Initiated": "batch.started", "Running": "batch.progress", **dict.fromkeys(TERMINAL, "batch.completed"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +143,11 @@ class Renderer:
     ) -> dict[str, Any]:
         values = self._values(channel, kind, event, history, **options).complete()
         name, destination = values["message"], options["destination"]
-        scope = MessageScope(self.library, channel, name, destination, values)
+        type_ = operation_type(event, history)
+        scope = MessageScope(self.library, channel, name, destination=destination, operation_type=type_, values=values)
         format_ = format_of(channel)
         template_values = dict(scope.values(format_.escaping))
-        template = self.library.message(channel, name, kind, destination)
+        template = self.library.message(channel, name, kind, destination, type_)
         content = template.render(template_values)
         for field, why in format_.required.items():
             if field not in content:
@@ -180,25 +172,16 @@ class Renderer:
 
     def file(self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()) -> str:
         """The file that says this message, such as `slack/operation.failed.yaml`."""
-        return self.library.message_file(channel, message_of(event, kind, history), kind, destination)
+        name, type_ = message_of(event, kind, history), operation_type(event, history)
+        return self.library.message_file(channel, name, kind, destination, type_)
 
     def overriding_file(
         self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()
     ) -> str:
         """The file of the user's own that has a part in this message; empty if everything in it is built in."""
-        return self.library.overriding_file(channel, message_of(event, kind, history), kind, destination)
+        name, type_ = message_of(event, kind, history), operation_type(event, history)
+        return self.library.overriding_file(channel, name, kind, destination, type_)
 
     def check(self) -> list[str]:
         """Every fault that shows when all messages are made from sample data in every language; none if empty."""
         return problems(self.render, self.library, self.catalogues, self.directories)
-
-
-def message_of(event: Event, kind: Kind, history: Sequence[Event] = ()) -> str:
-    """Which message tells of the event. A Timeout is told as one, and a failure as one, whatever named it."""
-    if event.about_batch:
-        return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
-    if kind == "live" and open_alarm(event, history):
-        return "operation.stalled"
-    if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
-        return OF_STATUS.get(event.status, event.name)
-    return event.name

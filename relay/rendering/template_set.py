@@ -5,7 +5,7 @@ are compiled when they are first needed: all of them take a second, and most of 
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar, get_args
 
 from jinja2 import FileSystemLoader, Template
@@ -14,6 +14,7 @@ from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import Markup
 
 from relay.errors import TemplateError
+from relay.rendering.file_names import marks, parsed
 from relay.rendering.formats import format_of
 from relay.rendering.lazy_messages import Messages
 from relay.rendering.message_template import MessageTemplate
@@ -54,6 +55,7 @@ class TemplateSet:
         builtin = [level for level, directory in enumerate(directories) if directory == resource_dir("templates")]
         self._later = () if faults is not None else tuple(builtin)  # levels whose files can wait
         self._messages: dict[str, Messages] = {}
+        self.operation_types = frozenset(parsed(PurePath(name).stem).operation_type for name in self._levels) - {""}
         for name in sorted(self._levels):
             channel, _, file = name.partition("/")
             if file.endswith(".yaml") and "/" not in file:
@@ -82,16 +84,18 @@ class TemplateSet:
         for escaping, name in self._plain_templates():
             self.template(escaping, name)
 
-    def message(self, channel: str, name: str, kind: str, destination: str = "") -> MessageTemplate:
+    def message(
+        self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = ""
+    ) -> MessageTemplate:
         """The template of this message's file."""
-        _, _, file = self.message_file(channel, name, kind, destination).partition("/")
+        _, _, file = self.message_file(channel, name, kind, destination, operation_type).partition("/")
         return self._messages[channel][file.removesuffix(".yaml")]
 
-    def message_file(self, channel: str, name: str, kind: str, destination: str = "") -> str:
+    def message_file(self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = "") -> str:
         """The file for this message: the user's before the built-in one, then the one for this destination, then the
-        one for this kind; the one for everything unknown if there is none."""
+        one for this type of operation, then the one for this kind; the one for everything unknown if there is none."""
         templates: Mapping[str, MessageTemplate] = self._messages.get(channel, {})
-        places = (f"@{destination}", "") if destination else ("",)
+        places = self._marks(destination, operation_type)
         for stem in (name, GENERIC):
             candidates = [f"{stem}{part}{at}" for at in places for part in (f".{kind}", "")]
             present = [f"{channel}/{candidate}.yaml" for candidate in candidates if candidate in templates]
@@ -99,9 +103,11 @@ class TemplateSet:
                 return min(present, key=self._levels.__getitem__)
         raise TemplateError(f"no template for {channel}: expected a file {channel}/{GENERIC}.yaml in {self._where()}")
 
-    def overriding_file(self, channel: str, name: str, kind: str, destination: str = "") -> str:
+    def overriding_file(
+        self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = ""
+    ) -> str:
         """The file of the user's own that has a part in this message; empty if everything in it is built in."""
-        file = self.message_file(channel, name, kind, destination)
+        file = self.message_file(channel, name, kind, destination, operation_type)
         if self._levels[file] < self._built_in:
             return file
         if channel not in self._overriding:
@@ -111,15 +117,21 @@ class TemplateSet:
             self._overriding[channel] = own
         return self._overriding[channel]
 
-    def layout(self, channel: str, name: str, ending: str, destination: str = "") -> Template:
-        """The message's own layout, else the channel's; of each, the one for this destination first."""
+    def layout(self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = "") -> Template:
+        """The message's own layout, else the channel's; of each, the one for this destination first, then the one for
+        this type of operation."""
         escaping: Escaping = "html" if ending == "html" else "text"
-        return self.template(escaping, self.layout_file(channel, name, ending, destination))
+        return self.template(escaping, self.layout_file(channel, name, ending, destination, operation_type))
 
-    def layout_file(self, channel: str, name: str, ending: str, destination: str = "") -> str:
-        stems = [f"{stem}@{destination}" if at else stem for stem in (name, "layout") for at in (destination, "")]
-        names = [f"{channel}/{stem}.{ending}" for stem in stems]
+    def layout_file(self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = "") -> str:
+        places = self._marks(destination, operation_type)
+        names = [f"{channel}/{stem}{at}.{ending}" for stem in (name, "layout") for at in places]
         return next((candidate for candidate in names if candidate in self._levels), names[-1])
+
+    def _marks(self, destination: str, operation_type: str) -> tuple[str, ...]:
+        if operation_type in self.operation_types:  # most sets have no file for any
+            return marks(destination, operation_type)
+        return (f"@{destination}", "") if destination else ("",)
 
     def source(self, name: str) -> tuple[str, Path]:
         """The text of a file, and where it lies; an empty text if there is no such file."""

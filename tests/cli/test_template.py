@@ -151,6 +151,37 @@ def test_a_file_for_a_destination_that_does_not_exist_is_told(own: Path, tmp_pat
     assert told.exit_code == 1
 
 
+RULES = "rules: [{name: some, events: ['*'], operation_types: [DataLoad, Forecast], notify: [analysts]}%s]\n"
+
+
+@pytest.mark.parametrize(
+    ("stem", "rules", "fault"),
+    [
+        ("operation.paused@type=Forcast", RULES % "",
+         "Forcast is the type of no sample and in no rule; did you mean Forecast?"),
+        ("operation.paused@type=ReportGenration", "",
+         "ReportGenration is the type of no sample and in no rule; did you mean ReportGeneration?"),
+        ("operation.paused@type=Cleanup", RULES % "",
+         "no rule is for operations of type Cleanup; expected DataLoad or Forecast"),
+        ("operation.paused@type=Cleanup", RULES % ", {name: all, notify: [analysts]}", ""),
+        ("operation.paused@type=Cleanup", f"{RULES % ''}dynamic_destinations: {{slack: ['#x']}}\n", ""),
+        ("operation.paused@type=Cleanup", "", ""),
+        ("operation.paused@type=DataLoad", RULES % "", ""),
+        ("operation.paused@type=Forecast@analysts", RULES % "",
+         "this name serves no message; expected operation.paused@analysts@type=Forecast.yaml"),
+    ],
+)  # fmt: skip
+def test_a_file_for_a_type_that_surely_does_not_exist_is_told(
+    own: Path, tmp_path: Path, stem: str, rules: str, fault: str
+) -> None:
+    file = write(own, f"slack/{stem}.yaml", "text: x\n")
+    config = write(tmp_path, "relay.yaml", f"templates: {own}\ndestinations: {{analysts: {{}}}}\n{rules}")
+
+    told = relay("template", "lint", "-c", config)
+
+    assert told.output.splitlines()[:-1] == ([f"{file}:1: {fault}"] if fault else [])
+
+
 def test_json_has_each_fault_with_file_and_line(own: Path) -> None:
     file = write(own, MESSAGE, "text: |\n  one\n  {{ opp }}\n")
 
@@ -321,6 +352,15 @@ def test_a_message_for_one_destination_is_compared_as_well(own: Path) -> None:
 
     [file] = (own / "golden" / "email").glob("operation.paused@analysts.typical.en.*")
     assert file.read_text("utf-8").startswith("Subject: [relay] ")
+
+
+def test_a_message_for_one_type_is_compared_as_well(own: Path) -> None:
+    write(own, "slack/operation.paused@type=Report%20run.yaml", "text: '{{ op.type }}'\n")
+
+    relay("template", "test", "--templates", own, "--update")
+
+    agreed = own / "golden" / "slack" / "operation.paused@type=Report%20run.typical.en.json"
+    assert json.loads(agreed.read_text("utf-8"))["each"]["text"] == "Report run"
 
 
 def test_without_templates_of_ones_own_there_is_nothing_to_compare() -> None:

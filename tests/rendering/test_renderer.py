@@ -12,7 +12,7 @@ import pytest
 from relay.domain.events import Event
 from relay.errors import TemplateError
 from relay.rendering import Renderer
-from relay.rendering.renderer import message_of
+from relay.rendering.message_names import message_of
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, NOW, Build, body, only, progress, render, text_of
 
