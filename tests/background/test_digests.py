@@ -358,7 +358,7 @@ class TestRollingMessage:
             first = list(slack.messages("#team"))
             rolling = next(one for one in first if "10 more runs" in one.text)
             shown = next(f"run-{number:02}" for number in range(30) if f"run-{number:02}" in str(rolling.blocks))
-            await world.take(events.failed, shown, priority="Normal")  # a High one would be a message of its own
+            await world.take(events.failed, shown, priority="Low")  # any other would be a message of its own
             for _ in range(40):
                 await worker.run_once("slack")
                 clock.advance(1)
