@@ -22,6 +22,7 @@ from relay.config import Config
 from relay.coordinator import Coordinator
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment
+from relay.delivering.past import Past
 from relay.delivering.worker import Worker
 from relay.health import Health
 from relay.ingest import Ingest, IngestEvent, guarded
@@ -37,6 +38,7 @@ from relay.rendering import precompiled
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
+from relay.store.jobs import Jobs
 from relay.store.queue import LEASE
 from relay.store.results import ResultsCache
 from relay.store.suppressions import Suppressions
@@ -128,6 +130,7 @@ class Relay:
                 renderer,
                 clock=clock,
                 enrich=Enrichment(lookups, ResultsCache(store), clock=clock).complete,
+                past=Past(Jobs(store), clock=clock, template=lambda: config().job).complete,
                 unsubscribe=unsubscribe.link,
                 buttons=interactivity.buttons,
             )

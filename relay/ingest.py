@@ -17,6 +17,7 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import PRESSED, fill, number_member, says_all
 from relay.domain.faults import handling
+from relay.domain.jobs import named
 from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
 from relay.policy.routing import Routing
@@ -97,6 +98,8 @@ class Ingest:
             event = await (self._placed_batch(event) if event.about_batch else self._filled(event))
         with handling():
             targets = self._targets(event)
+            if (template := self._config().job) and event.operation:
+                event = replace(event, job=named(template, event.operation.document, event.document))
         if self._fullness() >= CROWDED and event.name == "operation.progress" and all(to.hold_reason for to in targets):
             raise NoRoom(f"Redis uses {self._fullness():.0%} of its maxmemory, and nobody waits for this progress")
         return await self._accepted(event, targets, unasked=unasked)
@@ -115,7 +118,7 @@ class Ingest:
             kept = await self._store.kept(event)
             if kept:
                 with handling():
-                    kept = completed(kept, event)
+                    kept = completed(kept, event).changed(job=event.job)
             accepted = await self._store.accept(kept or event, targets, completes=True)
         if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")

@@ -138,12 +138,17 @@ def _from_file(file: str) -> Histories:
 def _from_store(operation: str, whose: Space, config: Path) -> Histories:
     """The newest event that a running relay keeps of this operation, with the others."""
     from relay.cli.session import StoreSession, with_store  # noqa: PLC0415 - the other ways need no store
+    from relay.delivering.past import Past  # noqa: PLC0415
+    from relay.store.jobs import Jobs  # noqa: PLC0415
 
     events: list[Event] = []
 
     async def work(session: StoreSession) -> None:
         with which_one():
             events.extend(await session.admin.events(operation, whose))
+        if events:
+            past = Past(Jobs(session.store), clock=session.clock, template=lambda: session.config.job)
+            events[-1] = await past.of(events[-1], events)
 
     with_store(config, work)
     if not events:

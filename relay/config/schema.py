@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateA
 
 from relay.configfile.units import SIZE, size, spoken
 from relay.configfile.validation import Duration, Name, Off, Section, Url, off_as_none, spelled
+from relay.domain.jobs import FIELD
 from relay.errors import Problem
 from relay.platform.settings import Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language, Timezone
@@ -93,6 +94,18 @@ class Redis(Section):
     partitions: Annotated[int, Field(ge=1, le=256)] = 1
 
 
+def _with_fields(template: str) -> str:
+    rest = FIELD.sub("", template)
+    if template and (rest == template or "{" in rest or "}" in rest):
+        raise ValueError(
+            "expected text with fields of the operation, for instance {operationType} {parameters.dataset}"
+        )
+    return template
+
+
+JobTemplate = Annotated[str, Field(max_length=300), AfterValidator(_with_fields)]
+
+
 class Config(Section):
     """Everything an operator decides."""
 
@@ -102,6 +115,7 @@ class Config(Section):
     language: Language = "en"
     timezone: Timezone = "UTC"
     retention: Annotated[Duration, Field(ge=604_800, le=31_536_000)] = 2_592_000.0  # after its outcome; its ids with it
+    job: JobTemplate = ""
     templates: Path | None = None
     platform: Platform = Platform()
     sources: Annotated[dict[Name, Source], Field(min_length=1)]

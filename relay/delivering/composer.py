@@ -25,6 +25,7 @@ class Composer:
     """`config` and `renderer` are asked anew each time, so a reload needs no restart.
 
     enrich       adds to a delivery what its event left out; it is quick, and never raises
+    past         adds how runs of its job ended before it; it never raises either
     unsubscribe  makes the address where the reader of a delivery, in this language, ends it; '' for none
     buttons      gives those under its message, as templates get them
     """
@@ -36,6 +37,7 @@ class Composer:
         *,
         clock: Callable[[], float] = time.time,
         enrich: Callable[[Delivery], Awaitable[Delivery]] | None = None,
+        past: Callable[[Delivery], Awaitable[Delivery]] | None = None,
         unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,
         buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None,
     ) -> None:
@@ -43,6 +45,7 @@ class Composer:
         self._renderer = renderer
         self._clock = clock
         self._enrich = enrich
+        self._past = past
         self._unsubscribe = unsubscribe
         self._buttons = buttons
         self._repeats = Repeats()
@@ -54,6 +57,8 @@ class Composer:
         """
         if self._enrich:
             delivery = await self._enrich(delivery)
+        if self._past and renders:
+            delivery = await self._past(delivery)
         config = self._config()
         destination = config.destinations.get(delivery.destination)
         options = delivery.options or DeliveryOptions(mention=destination.mention if destination else {})

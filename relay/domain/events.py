@@ -119,6 +119,7 @@ class Event:
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)
     spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.spaces)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
+    job: str | None = ""  # what the operator's template says of its job; None: not without what other events state
     past: tuple[End, ...] = ()  # how runs of its job ended before it, by relay's own record; added when it is told
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
     # Worked out once, for they are asked for often: whether it tells of a batch, and what people see.

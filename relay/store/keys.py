@@ -5,8 +5,8 @@ is one partition, and `{relay-0}`, `{relay-1}` … where there are several; what
 Ids from outside never become part of a key: they are hashed first.
 
 A name says where it lives: its first two hex digits are its home, and the partition is this number modulo how many
-there are. An operation's are those of its id. A lane, a delivery and a bundle have those of their address, so that all
-messages there, whatever they are of, are made in one place (relay/store/letters.py).
+there are. An operation's are those of its id, a job's those of what it is. A lane, a delivery and a bundle have those
+of their address, so that all messages there, whatever they are of, are made in one place (relay/store/letters.py).
 
     {relay}:ledger                 hash    the counters; accepted = pending + held:* + delivered + superseded
                                            + digested + dead + dropped, at all times
@@ -18,7 +18,8 @@ messages there, whatever they are of, are made in one place (relay/store/letters
                                            ids:<op>), the lanes of the live messages that showed the outcome (lanes),
                                            when one of them became a dead letter (buried), what buttons asked for
                                            (asked:<action>:<run>), where it is muted (mute:<lane>), and the lines of
-                                           its log that are counted on (tallies)
+                                           its log that are counted on (tallies), and its job where
+                                           a template names it (job)
     {relay}:spaces:<op>            set     the other platforms, tenants and projects that use this id (JSON); the first
                                            is marked apart
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines
@@ -65,6 +66,9 @@ messages there, whatever they are of, are made in one place (relay/store/letters
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
     {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)
+    {relay}:job:<job>              list    the last ends of a job's runs: when each began as far as earlier events said,
+                                           and what the outcome said (JSON); the last of a run counts
+    {relay}:jobs                   zset    <job> and what it is (JSON) → ms of its last end; at most 10,000
     {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given; asked: ms
                                            of the last reconciliation; reconciled: ms up to which new runs are known;
                                            latest: ms of the last pulse, by which a clock that is set back is noticed;

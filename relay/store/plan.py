@@ -14,6 +14,7 @@ from relay.domain.parsing import dump
 from relay.domain.spaces import space_text
 from relay.domain.summaries import summarize
 from relay.store.abroad import apart, away_from
+from relay.store.ends import end_plan, job_plan
 from relay.store.keys import digest, operation
 from relay.store.records import entry_of, packed_facts
 from relay.store.run_plan import ID, OUTCOMES, ms, run_plan, urgency_of
@@ -60,6 +61,10 @@ def accept_arguments(
     # Also where nobody is notified: a round-up that lists the run must not be behind.
     summary = {} if event.action else summarize(event)
     plan |= run_plan(event, terminal=terminal)
+    if terminal:
+        plan |= end_plan(event, partitions)
+    elif event.job:
+        plan |= job_plan(event)
     if event.spaces:
         plan |= _spaces(event)
     away = away_from(name, partitions)

@@ -38,6 +38,10 @@ MISTAKES = [
     ("timezone: Europe/Berlin", "redis: {url: \"localhost:6379\"}",
      "1: redis.url: expected redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, "
      "or nothing for a private Redis"),
+    ("timezone: Europe/Berlin", "job: operationType",
+     "1: job: expected text with fields of the operation, for instance {operationType} {parameters.dataset}"),
+    ("timezone: Europe/Berlin", "job: '{operationType} {a b}'",
+     "1: job: expected text with fields of the operation, for instance {operationType} {parameters.dataset}"),
     ("timezone: Europe/Berlin", "language: german", "1: language: expected a language such as en, de or de-AT"),
     ("timezone: Europe/Berlin", "quiet_hours: 22-6",
      '1: quiet_hours: expected {from: "22:00", to: "07:00"}, or off'),

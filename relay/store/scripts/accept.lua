@@ -13,6 +13,7 @@
 --- @include "presses"
 --- @include "telling"
 --- @include "abroad"
+--- @include "jobs"
 --- @include "steps"
 
 -- Read at once, before anything is decided; and the gates that progress may have to pass.
@@ -70,6 +71,7 @@ local function advance(o, plan, was, body)
   if plan.rank == TERMINAL then
     keep_lanes(o, plan.operation, plan.targets)
   end
+  if plan.job then o:set('job', plan.job) end
   o:keep()
   return seq
 end
@@ -96,6 +98,7 @@ local function accept(delivery_digest, fact_digest, operation, gates, flags, tex
         count('received', -1)
         return {'fuller', 0, ''}
       end
+      if plan['end'] then jobs.keep_end(o, plan) end
       local here, away = at_home(plan)
       refresh_outcome(plan, here, o:number('seq'))
       post_report(o, plan, away)
@@ -132,6 +135,7 @@ local function accept(delivery_digest, fact_digest, operation, gates, flags, tex
   end
   local seq = advance(o, plan, was, body)
   keep_apart(plan)
+  if plan['end'] then jobs.keep_end(o, plan, outcomes) end
   update_summary(o, plan)
   if plan.over then end_in_batch(plan.over) end
   if plan.own then link_retry(plan) end

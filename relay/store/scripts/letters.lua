@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- letters: what crosses partitions. KEYS[1] the ledger. ARGV from 3: verb, arguments.
 --- @include "abroad"
+--- @include "jobs"
 --- @include "links"
 --- @include "order"
 --- @include "presses"
@@ -102,6 +103,8 @@ function apply.apart(id) mark_apart(id[1], id[2]) end
 function apply.buried(of)
   if redis.call('EXISTS', operation_key(of[1])) == 1 then operation_record(of[1]):set('buried', now) end
 end
+
+function apply.ended(of) jobs.record(of[1], of[2], of[3]) end
 
 -- Its end is no news to the others: the run that has an alarm is over, as its batch says.
 function apply.calm(of)

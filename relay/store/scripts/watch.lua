@@ -1,6 +1,7 @@
 -- watch: which runs the watchdog looks at now, and when again. What it makes of them, relay/policy/watchdog.py says.
 -- Without allow-oom: a full Redis takes no events, so it must not find the runs silent either.
 -- KEYS[1] the ledger. ARGV from 3: verb, arguments.
+--- @include "jobs"
 --- @include "records"
 --- @include "watched"
 local verbs = {}
@@ -42,6 +43,7 @@ function verbs.tick(gap, grace)
   for _, operation in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', old, 'LIMIT', 0, 1000)) do
     if owes_a_word(operation) then check_now(operation) else leave(operation) end
   end
+  jobs.forget(math.huge)
   local left = tonumber(redis.call('HGET', key, 'left') or '0')
   redis.call('HDEL', key, 'left')
   return {now, till, redis.call('SCARD', STALLED), left}

@@ -22,6 +22,8 @@ LASTING = {
     "schema",
     "suppressed",
     "partitions",
+    "job",
+    "jobs",
     "posted",
     "received",
 }

@@ -1,0 +1,82 @@
+"""How runs of a delivery's job ended before it: what its message compares it with.
+
+The store is asked once a minute for the edits of runs that go on, and anew for an outcome, whose messages to several
+places see the same. Without an answer the message goes out as if nothing were known.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import structlog
+
+from relay.domain.deliveries import Delivery
+from relay.domain.ends import End, before
+from relay.domain.events import Event
+from relay.domain.jobs import Job, job_of, named
+from relay.domain.outcomes import end_of
+from relay.errors import StoreUnavailable
+from relay.store.ends import run_name
+
+log = structlog.get_logger(__name__)
+
+WHILE = 60.0  # seconds for which what was answered serves a run that goes on
+MOMENT = 2.0  # and one that is over: its messages are made side by side
+REMEMBERED = 500  # jobs
+
+
+class History(Protocol):
+    """The part of the store that is asked."""
+
+    async def ends(self, job: Job) -> tuple[End, ...]: ...
+
+
+class Past:
+    """`template` is what the configuration says of jobs' names; '' for the operations' own."""
+
+    def __init__(
+        self, history: History, *, clock: Callable[[], float], template: Callable[[], str] = lambda: ""
+    ) -> None:
+        self._history = history
+        self._clock = clock
+        self._template = template
+        self._answers: dict[Job, tuple[float, tuple[End, ...]]] = {}
+
+    async def complete(self, delivery: Delivery) -> Delivery:
+        """The delivery with the ends of its job's other runs, up to its own. Never raises."""
+        event = await self.of(delivery.event, delivery.history)
+        if event is delivery.event:
+            return delivery
+        history = tuple(event if other == delivery.event else other for other in delivery.history)
+        return replace(delivery, event=event, history=history)
+
+    async def of(self, event: Event, history: Sequence[Event]) -> Event:
+        """The event with these ends; `history` is what else is known of its operation."""
+        if event.operation is None or event.about_batch:
+            return event
+        job = job_of(event, name=named(self._template(), *_documents(event, history)))
+        if job is None or not (ends := await self._ends(job, MOMENT if event.terminal else WHILE)):
+            return event
+        until = end_of(event).ended if event.terminal else event.occurred_at.timestamp()
+        return replace(event, past=before(ends, run_name(event), until))
+
+    async def _ends(self, job: Job, patience: float) -> tuple[End, ...]:
+        now = self._clock()
+        at, ends = self._answers.pop(job, (float("-inf"), ()))
+        if not 0 <= now - at < patience:
+            try:
+                at, ends = now, await self._history.ends(job)
+            except StoreUnavailable as error:
+                log.warning("job.unknown", error=str(error))
+                return ()
+        self._answers[job] = at, ends
+        if len(self._answers) > REMEMBERED:
+            del self._answers[next(iter(self._answers))]
+        return ends
+
+
+def _documents(event: Event, history: Sequence[Event]) -> Sequence[Mapping[str, Any]]:
+    """The newest first, of each event what it says of the operation and then the rest of its body."""
+    events = (event, *reversed(history))
+    stated = [(other.operation.document, other.document) for other in events if other.operation]
+    return [document for pair in stated for document in pair]

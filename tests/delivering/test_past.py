@@ -1,0 +1,174 @@
+"""Messages are compared with the earlier runs of their job; the store is seldom asked for them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.config import Config
+from relay.delivering.past import MOMENT, WHILE, Past
+from relay.delivering.worker import Worker
+from relay.domain.deliveries import Delivery
+from relay.domain.ends import End
+from relay.domain.events import Event
+from relay.domain.jobs import Job
+from relay.errors import StoreUnavailable
+from relay.rendering import IsolatedRenderer
+from relay.store import Store
+from relay.store.jobs import Jobs
+from tests.support.clock import Clock
+from tests.support.events import body, event_of
+from tests.support.partitions import PARTITIONS, carried
+from tests.support.queue import claim_one
+from tests.support.targets import room
+from tests.support.wire import Wire
+from tests.support.workers import worker_of
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+TEXT = "{{ job.ends }} {{ job.streak }} {{ job.runs_since_failure }} {{ job.recovered_after }} {{ job.same_error }}"
+ERROR = {"code": "SAP", "message": "No answer for 300 s"}
+
+
+def run(number: int, status: str = "Completed", at: str = "", **operation: Any) -> Event:
+    """The outcome of a run of one job, one a day."""
+    name = {"Completed": "operation.completed", "Running": "operation.progress"}.get(status, "operation.failed")
+    stated = {"operationId": f"run-{number}", "operationName": f"Sales {number}", "status": status}
+    error = {"error": ERROR} if name == "operation.failed" else {}
+    document = body(name, 50, **(stated | operation)) | error
+    return event_of(document | {"timestamp": at or f"2024-01-{number + 1:02}T12:00:00Z"})
+
+
+class Counted(Jobs):
+    """The store's history, with a note of how often it is asked."""
+
+    questions = 0
+
+    async def ends(self, job: Job) -> tuple[End, ...]:
+        self.questions += 1
+        return await super().ends(job)
+
+
+@pytest.fixture
+def history(store: Store) -> Counted:
+    return Counted(store)
+
+
+@pytest.fixture
+def past(history: Counted, clock: Clock) -> Past:
+    return Past(history, clock=clock)
+
+
+async def delivery_of(store: Store, event: Event) -> Delivery:
+    await store.accept(event, [room()])
+    return await claim_one(store)
+
+
+async def test_a_delivery_gets_the_ends_before_its_own(store: Store, past: Past) -> None:
+    for number, status in enumerate(("Completed", "Failed", "Completed")):
+        await store.accept(run(number, status), [])
+    delivery = await delivery_of(store, run(3, "Failed"))
+
+    complete = await past.complete(delivery)
+
+    assert [end.status for end in complete.event.past] == ["Completed", "Failed", "Completed"]
+    assert complete.history == (complete.event,)
+
+
+async def test_a_later_attempt_says_the_same(store: Store, past: Past, clock: Clock) -> None:
+    await store.accept(run(0), [])
+    delivery = await delivery_of(store, run(1, "Failed"))
+    first = await past.complete(delivery)
+    for number in range(2, 5):
+        await store.accept(run(number), [])
+    clock.advance(WHILE)
+
+    assert await past.complete(delivery) == first
+
+
+async def test_the_edits_of_a_run_ask_once_in_a_while_and_its_outcome_anew(
+    store: Store, past: Past, history: Counted, clock: Clock
+) -> None:
+    await store.accept(run(0), [])
+    running = await delivery_of(store, run(1, "Running"))
+    ended = await delivery_of(store, run(2))
+    for _ in range(5):
+        await past.complete(running)
+        clock.advance(WHILE / 6)
+    assert history.questions == 1
+
+    await past.complete(ended)
+    await past.complete(ended)
+    assert history.questions == 2
+    clock.advance(MOMENT)
+    await past.complete(ended)
+    assert history.questions == 3
+
+
+async def test_what_is_of_no_job_asks_nothing(store: Store, past: Past, history: Counted) -> None:
+    nameless = await delivery_of(store, run(1, operationName=None))
+    batch = await delivery_of(store, event_of({"event": "batch.completed", "batch": {"batchId": "b"}}))
+
+    assert await past.complete(nameless) is nameless
+    assert await past.complete(batch) is batch
+    assert history.questions == 0
+
+
+async def test_without_an_answer_nothing_is_known(store: Store, clock: Clock) -> None:
+    class Away:
+        async def ends(self, _job: Job) -> tuple[End, ...]:
+            raise StoreUnavailable("away")
+
+    delivery = await delivery_of(store, run(1))
+
+    assert (await Past(Away(), clock=clock).complete(delivery)) is delivery
+
+
+async def test_a_template_names_the_job_by_whatever_event_states_it(
+    store: Store, history: Counted, clock: Clock
+) -> None:
+    await store.accept(replace(run(0, operationName="Anything"), job="sales"), [])
+    await store.accept(run(1, "Running", parameters={"dataset": "sales"}), [])
+    delivery = await delivery_of(store, run(1, at="2024-01-20T12:00:00Z"))
+
+    complete = await Past(history, clock=clock, template=lambda: "{parameters.dataset}").complete(delivery)
+
+    assert len(complete.event.past) == 1
+
+
+@pytest.fixture
+def told(tmp_path: Path, wire: Wire, config: Config, clock: Clock) -> Iterator[Callable[[Store], Worker]]:
+    """A worker whose messages are made in the child process, of a user's own template."""
+    for name in ("operation.failed", "operation.timeout", "operation.completed"):
+        file = tmp_path / "slack" / f"{name}.yaml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"text: '{TEXT}'\n", "utf-8")
+    renderer = IsolatedRenderer([tmp_path, TEMPLATES])
+
+    def build(store: Store) -> Worker:
+        return worker_of(
+            store, {"slack": wire}, config, renderer, clock=clock, past=Past(Jobs(store), clock=clock).complete
+        )
+
+    yield build
+    renderer.close()
+
+
+@pytest.mark.parametrize("partitions", [1, PARTITIONS])
+async def test_of_two_processes_each_tells_what_the_other_took(
+    open_store: Callable[..., Store], told: Callable[[Store], Worker], wire: Wire, clock: Clock, partitions: int
+) -> None:
+    one, other = open_store(partitions=partitions), open_store(partitions=partitions)
+    await one.prepare()
+    statuses = ("Completed", "Completed", "Failed", "Timeout", "Completed")
+    for number, status in enumerate(statuses):
+        taken, teller = (one, other) if number % 2 else (other, one)
+        await taken.accept(run(number, status), [room()])
+        await carried(one)
+        await told(teller).run_once("slack")
+        clock.advance(60)
+
+    assert [message.content["text"] for message in wire.arrived] == [
+        "0 0 0 0 0", "1 0 1 0 0", "2 1 2 0 0", "3 2 0 0 1", "4 0 0 2 0"
+    ]  # fmt: skip
