@@ -20,10 +20,11 @@ COUNTS = {"Completed": "completed", "Failed": "failed", "Timeout": "failed", "Ca
 NO_BATCH: Mapping[str, Any] = {
     **dict.fromkeys(DOCUMENTED),
     "id": "", "name": "", "description": "", "status": "", "status_label": "", "operations": [], "total": 0, "done": 0,
-    **dict.fromkeys(("completed", "failed", "cancelled", "running", "waiting"), 0),
-    "failures": [], "under_way": [], "blocked": [], "percentage": None, "started_at": None, "finished_at": None,
-    "duration": None, "estimated_completion": None, "estimated_duration": None, "tracking_url": "",
+    **dict.fromkeys(("completed", "failed", "cancelled", "running", "waiting", "not_started"), 0),
+    "failures": [], "failures_first": [], "under_way": [], "blocked": [], "percentage": None, "started_at": None,
+    "finished_at": None, "duration": None, "estimated_completion": None, "estimated_duration": None, "tracking_url": "",
 }  # fmt: skip
+CAUSES = ("error.message", "error.errorMessage", "error.detail", "error")
 MAX_COUNTED = 50  # failures for which it is counted what waits for them; no message shows more
 
 
@@ -33,12 +34,17 @@ def batch(event: Event, language: Language, base_url: str) -> dict[str, Any]:
     if own is None:
         return dict(NO_BATCH)
     document: Mapping[str, Any] = clean(own.document)
+    status = event.status if event.about_batch else text(document, "status")
+    over = status in TERMINAL
     members = _members(event, document, language)
+    waiting = [member for member in members if member["status"] not in COUNTS]
+    for member in waiting if over else ():
+        member["status_label"] = language.label("NotStarted")
     done = sum(member["status"] in TERMINAL for member in members)
-    counts = Counter(COUNTS.get(member["status"], "waiting") for member in members)
+    counts = Counter(COUNTS.get(member["status"]) for member in members)
     started = time(document, "batchStartTime", "startTime", "dateCreated")
     finished = time(document, "completionTime", "endTime") or event.occurred_at
-    status = event.status if event.about_batch else text(document, "status")
+    failures = [member for member in members if COUNTS.get(member["status"]) == "failed"]
     key = clean(own.id)
     return {
         **dict.fromkeys(DOCUMENTED),
@@ -51,14 +57,17 @@ def batch(event: Event, language: Language, base_url: str) -> dict[str, Any]:
         "operations": members,
         "total": number(document, "totalOperations") or len(members),
         "done": done,
-        **{name: counts[name] for name in ("completed", "failed", "cancelled", "running", "waiting")},
-        "failures": [member for member in members if COUNTS.get(member["status"]) == "failed"],
+        **{name: counts[name] for name in ("completed", "failed", "cancelled", "running")},
+        "waiting": 0 if over else len(waiting),
+        "not_started": len(waiting) if over else 0,  # and never will
+        "failures": failures,
+        "failures_first": [*failures, *(member for member in members if COUNTS.get(member["status"]) != "failed")],
         "under_way": [member for member in members if COUNTS.get(member["status"]) == "running"],
         "blocked": [member for member in members if member["blocked_by"]],
         "percentage": 100 * done / len(members) if members else None,
         "started_at": iso(started),
-        "finished_at": iso(finished) if status in TERMINAL else None,
-        "duration": between(started, finished) if status in TERMINAL else None,
+        "finished_at": iso(finished) if over else None,
+        "duration": between(started, finished) if over else None,
         "estimated_completion": iso(time(document, "estimatedBatchCompletion", "estimatedCompletion")),
         "estimated_duration": span(document, "estimatedBatchDuration", "estimatedDuration"),
         "tracking_url": address(text(document, "trackingUrl"), event, base_url),
@@ -81,6 +90,7 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
             "name": clean(named) or text(row, "operationName", "name", "operationKey") or key,
             "status": status,
             "status_label": language.label(status),
+            "cause": text({"error": clean(event.error or own.document.get("error"))} if own else row, *CAUSES),
             "duration": span(row, "duration", "totalDuration"),
             "blocks": 0,
             "blocked_by": [],

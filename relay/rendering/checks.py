@@ -25,11 +25,12 @@ from relay.rendering.localized_values import STYLES, moment
 from relay.rendering.message_names import message_of
 from relay.rendering.notices import NOTICES
 from relay.rendering.sample_history import with_past
+from relay.rendering.slack_dates import FORMS
 from relay.rendering.template_set import GENERIC, TemplateSet
 from relay.rendering.translations import SHOWN_KEYS, WORDINGS, Catalogues, humanise
 
 # What code says: of batches, of recommendations, for true and false, and in its own sentences.
-WORDS = ("Pending", "Medium", "yes", "no", *NOTICES)
+WORDS = ("Pending", "Not started", "Medium", "yes", "no", *NOTICES)
 NOON = datetime(2024, 1, 20, 12, tzinfo=UTC)  # for samples without a time of their own
 USUAL = ("minimal", "typical")
 
@@ -181,7 +182,7 @@ def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
 
 def messages(library: TemplateSet) -> Iterator[tuple[str, tuple[str | None, str]]]:
     """The place and the (context, text) of all that is to be translated; the words that code brings come first."""
-    patterns = {pattern for style in STYLES.values() for pattern in style}
+    patterns = {pattern for style in STYLES.values() for pattern in style} | {form for form, _ in FORMS.values()}
     words = {WORDINGS.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *WORDINGS, *SHOWN_KEYS)} | {*WORDS}
     yield from (("relay", ("time", pattern)) for pattern in sorted(patterns))
     yield from (("relay", (None, word)) for word in sorted(words))

@@ -9,14 +9,16 @@ from jinja2.runtime import Context, Undefined
 from markupsafe import Markup, escape
 
 from relay.rendering.localized_values import Localizer
+from relay.rendering.short_forms import short_id, timed
+from relay.rendering.slack_dates import slack_time
 from relay.rendering.texts import bound, cut, inert, line, safe_url
 from relay.rendering.translations import Language
 
-# An emoji for Slack, and a sign that every mail program has in its font.
+# An emoji for Slack, each of another shape, and a sign that every mail program has in its font.
 SIGNS = {
-    "Initiated": ("🕓", "○"), "Running": ("🔵", "●"), "Completed": ("✅", "✓"), "Failed": ("🔴", "✕"),
-    "Timeout": ("⏰", "!"), "Cancelled": ("⚪", "–"), "Pending": ("⏳", "○"),
-    "Stalled": ("🟠", "!"), "Phase": ("☑️", "✓"),
+    "Initiated": ("🕓", "○"), "Running": ("▶️", "●"), "Completed": ("✅", "✓"), "Failed": ("❌", "✕"),
+    "Timeout": ("⏰", "!"), "Cancelled": ("⏹️", "–"), "Pending": ("⏳", "○"),
+    "Stalled": ("⚠️", "!"), "Phase": ("☑️", "✓"),
 }  # fmt: skip
 OTHER_SIGNS = ("🔔", "●")
 
@@ -104,7 +106,7 @@ def list_and(context: Context, values: Iterable[Any]) -> str:
     return Markup(format_list(escaped, locale=_language(context).locale))  # noqa: S704 - each was escaped just now
 
 
-def _format(method: Callable[..., str]) -> Callable[..., Any]:
+def _format(method: Callable[..., Any]) -> Callable[..., Any]:
     @pass_context
     def told(context: Context, value: Any, *arguments: Any) -> Any:
         if value is None:
@@ -121,11 +123,16 @@ def _language(context: Context) -> Language:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "icon": icon, "symbol": symbol, "tone": tone, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
-    "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound,
+    "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound, "short_id": short_id,
     "num": _format(Localizer.num), "pct": _format(Localizer.pct), "duration": _format(Localizer.duration),
     "bytes": _format(Localizer.bytes), "rate": _format(Localizer.rate), "money": _format(Localizer.money),
     "amount": _format(Localizer.amount), "localtime": _format(Localizer.localtime),
+    "timed": _format(timed),
 }  # fmt: skip
+
+
+# Where texts are mrkdwn, times are Slack's own.
+MRKDWN_FILTERS: dict[str, Callable[..., Any]] = {"localtime": _format(slack_time)}
 
 
 def helpers(escaping: str, hosts: Collection[str] = ()) -> dict[str, Callable[..., Any]]:

@@ -31,6 +31,9 @@ STYLES = {
     "day": ("EEEE d MMMM, HH:mm",) * 3,
     "weekday": ("EEEE",) * 3,
     "weekdate": ("EEE d",) * 3,
+    "week": ("w",) * 3,
+    "zoned": ("d MMM, HH:mm z", "d MMM, HH:mm z", "d MMM y, HH:mm z"),
+    "zoned at": ("'on' d MMM 'at' HH:mm z", "'on' d MMM 'at' HH:mm z", "'on' d MMM y 'at' HH:mm z"),
 }
 
 _SIZE = re.compile(rf"({NUMBER})\s*([KMGTP]?i?B)", re.I)
@@ -46,12 +49,12 @@ class Localizer:
     zone: ZoneInfo
     now: datetime
 
-    def num(self, value: object) -> str:
+    def num(self, value: object, digits: int = 2) -> str:
         """`1,284,530.5`; at most two digits after the point."""
         number = _real(value)
         if number is None:
             return _text(value)
-        return self.language.patterns.decimal(round(number, 2))
+        return self.language.patterns.decimal(round(number, max(0, min(digits, 2))))
 
     def pct(self, value: object) -> str:
         """A whole percentage, never rounded up: 99.9 is `99%`."""

@@ -89,11 +89,13 @@ def _progress(event: Event, merged: Mapping[str, Any], status: str) -> dict[str,
     names = [text(row, "phaseName", "name") for row in rows(merged.get("phases"))]
     completed = number(merged, "progress.phasesCompleted")
     total = number(merged, "progress.totalPhases") or len(names) or None
-    position: float | None = names.index(phase) + 1 if phase in names else None
-    if position is None and completed is not None:
+    position: float | None = None
+    if phase in names:  # a list that names the phase knows more than a count
+        position, total = names.index(phase) + 1, len(names)
+    elif completed is not None:
         position = completed if event.name == "operation.phase.completed" else completed + 1
     if position and total and position > total:
-        position, total = (position, len(names)) if position <= len(names) else (None, total)
+        position = None
     return {
         "percentage": percentage, "phase": phase, "phase_number": position, "phases_total": total,
         "next_phase": names[names.index(phase) + 1] if phase in names[:-1] else "",

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from relay.rendering import autoescape
 from relay.rendering.absent import Absent
-from relay.rendering.filters import FILTERS, helpers
+from relay.rendering.filters import FILTERS, MRKDWN_FILTERS, helpers
 from relay.rendering.texts import inert
 
 Escaping = Literal["mrkdwn", "html", "text"]
@@ -136,6 +136,7 @@ def environment(escaping: Escaping, loader: BaseLoader, hosts: Collection[str] =
     )
     sandbox.escaping, sandbox.hosts = escaping, hosts
     sandbox.filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | autoescape.FILTERS
+    sandbox.filters |= MRKDWN_FILTERS if escaping == "mrkdwn" else {}
     sandbox.globals = {"range": sandbox.globals["range"], **helpers(escaping, hosts), **_gettext_functions()}
     sandbox.newstyle_gettext = True  # type: ignore[attr-defined]
     sandbox.policies["ext.i18n.trimmed"] = True

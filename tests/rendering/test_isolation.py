@@ -335,7 +335,7 @@ async def test_a_mail_says_so_in_both_parts(own: Build) -> None:
 async def test_the_note_is_in_the_readers_language(own: Build) -> None:
     rendered = await message(own("{{ 1 / 0 }}"), language="de")
 
-    assert note_of(rendered) == f"Im Wortlaut von relay gezeigt: Die Vorlage {FILE} ist fehlgeschlagen."
+    assert note_of(rendered) == f"In relays eigenem Wortlaut: Die Vorlage {FILE} ist fehlgeschlagen."
 
 
 async def test_a_channel_without_built_in_templates_gets_a_plain_line(own: Build) -> None:

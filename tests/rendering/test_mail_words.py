@@ -36,35 +36,36 @@ def test_all_mails_about_one_run_have_one_topic(renderer: Renderer, kind: str) -
          "Abgeschlossen: 347 Varianten, 23 Auffälligkeiten, 45 min."),
         ("operation.stalled.flat", "de", "[relay] Kein Fortschritt: Comprehensive Customer Journey Analysis",
          "Kein Fortschritt: Seit 13:31 bei 67 % (32 min). Letztes Lebenszeichen 13:52. "
-         "Die Schätzung wurde 3 Mal verschoben."),
+         "Die Schätzung wurde 3-mal verschoben."),
         ("operation.recovered", "en", "[relay] Running again: Comprehensive Customer Journey Analysis",
          "Running again after 32 min without progress."),
         ("digest.daily", "en", "[relay] Daily digest 9 March: 41 completed, 2 failed, 1 overdue",
          "3 need attention. Completed 41 (up 4 vs. Friday) · Failed 2 (down 1) · Overdue 1 (no change) · "
          "Median time 38 min (up 3 min)"),
         ("digest.daily", "de",
-         "[relay] Tagesübersicht 9. März: 41 abgeschlossen, 2 fehlgeschlagen, 1 überfällig",
-         "3 brauchen Aufmerksamkeit. Abgeschlossen 41 (4 mehr als am Freitag) · Fehlgeschlagen 2 (1 weniger) · "
-         "Überfällig 1 (unverändert) · Mittlere Dauer 38 min (3 min mehr)"),
-        ("digest.weekly", "en", "[relay] Weekly digest 9 March: 169 completed, 2 failed, 1 overdue",
+         "[relay] Tagesübersicht vom 9. März: 41 abgeschlossen, 2 fehlgeschlagen, 1 überfällig",
+         "3 × Handlungsbedarf. Abgeschlossen 41 (4 mehr als am Freitag) · Fehlgeschlagen 2 (1 weniger) · "
+         "Überfällig 1 (unverändert) · Mediandauer 38 min (3 min mehr)"),
+        ("digest.weekly", "en",
+         "[relay] Weekly digest, week 10 (2 March – 9 March): 169 completed, 2 failed, 1 overdue",
          "3 need attention. Completed 169 (down 11 vs. the week before) · Failed 2 (no change) · "
          "Overdue 1 (down 3) · Median time 38 min (no change)"),
         ("digest.weekly", "de",
-         "[relay] Wochenübersicht 9. März: 169 abgeschlossen, 2 fehlgeschlagen, 1 überfällig",
-         "3 brauchen Aufmerksamkeit. Abgeschlossen 169 (11 weniger als in der Vorwoche) · "
-         "Fehlgeschlagen 2 (unverändert) · Überfällig 1 (3 weniger) · Mittlere Dauer 38 min (unverändert)"),
-        ("digest.empty", "en", "[relay] Weekly digest 9 March: no runs",
+         "[relay] Wochenübersicht KW 10 (2. März – 9. März): 169 abgeschlossen, 2 fehlgeschlagen, 1 überfällig",
+         "3 × Handlungsbedarf. Abgeschlossen 169 (11 weniger als in der Vorwoche) · "
+         "Fehlgeschlagen 2 (unverändert) · Überfällig 1 (3 weniger) · Mediandauer 38 min (unverändert)"),
+        ("digest.empty", "en", "[relay] Weekly digest, week 10 (2 March – 9 March): no runs",
          "No runs last week; relay is receiving events"),
-        ("digest.empty", "de", "[relay] Wochenübersicht 9. März: keine Läufe",
+        ("digest.empty", "de", "[relay] Wochenübersicht KW 10 (2. März – 9. März): keine Läufe",
          "Keine Läufe in der letzten Woche; relay empfängt Ereignisse"),
         ("roundup.quiet", "en", "[relay] While it was quiet: 3 completed, 1 failed",
          "1 needs attention: 3 completed, 1 failed"),
         ("roundup.backlog", "en", "[relay] While messages did not get through: 3 completed, 1 failed",
          "1 needs attention: 3 completed, 1 failed"),
-        ("roundup.backlog", "de", "[relay] Während Nachrichten nicht durchkamen: 3 abgeschlossen, 1 fehlgeschlagen",
-         "1 braucht Aufmerksamkeit: 3 abgeschlossen, 1 fehlgeschlagen"),
+        ("roundup.backlog", "de", "[relay] Als keine Nachrichten durchkamen: 3 abgeschlossen, 1 fehlgeschlagen",
+         "1 × Handlungsbedarf: 3 abgeschlossen, 1 fehlgeschlagen"),
         ("roundup.overflow", "de", "[relay] 12 weitere Läufe: 10 abgeschlossen, 1 fehlgeschlagen, 1 läuft",
-         "1 braucht Aufmerksamkeit: 10 abgeschlossen, 1 fehlgeschlagen, 1 läuft"),
+         "1 × Handlungsbedarf: 10 abgeschlossen, 1 fehlgeschlagen, 1 läuft"),
     ],
 )  # fmt: skip
 def test_an_inbox_shows_the_gist(renderer: Renderer, name: str, language: str, subject: str, preheader: str) -> None:
@@ -76,7 +77,7 @@ def test_an_inbox_shows_the_gist(renderer: Renderer, name: str, language: str, s
 def test_a_mail_of_a_failure_answers_in_the_order_of_the_questions(renderer: Renderer) -> None:
     text = mail(renderer, "operation.failed")["text"]
 
-    order = ["Failed", "Comprehensive Customer", "Stopped in Machine", "Since 20 January 2024, 12:52 CET",
+    order = ["Failed", "Comprehensive Customer", "Stopped in Machine", "On 20 January 2024, 12:52 CET",
              "SOURCE_TIMEOUT", "did not answer for 300 s", "temporary", "View error: https://"]  # fmt: skip
     assert sorted(order, key=text.index) == order
 
@@ -95,7 +96,7 @@ def test_a_mail_of_a_failure_says_what_it_holds_up(renderer: Renderer) -> None:
     )
 
     assert "\n2 later runs of this batch are waiting.\n" in english
-    assert "\n2 weitere Läufe dieses Batches warten.\n" in german
+    assert "\n2 nachfolgende Läufe dieses Batches warten.\n" in german
 
 
 def test_a_long_error_is_cut_at_500_characters_and_the_rest_is_linked(renderer: Renderer) -> None:
@@ -126,7 +127,7 @@ def test_a_file_says_until_when_it_can_be_had(renderer: Renderer) -> None:
 def test_a_mail_says_why_it_came_and_how_to_end_it(renderer: Renderer) -> None:
     content = mail(renderer, "operation.completed", language="de")
 
-    assert "Ziel „analysts“" in content["text"]
+    assert "im Verteiler „analysts“" in content["text"]
     assert f"Abbestellen: {digests.UNSUBSCRIBE}" in content["text"]
     assert f'href="{digests.UNSUBSCRIBE}"' in content["html"]
 

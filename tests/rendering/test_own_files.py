@@ -40,9 +40,9 @@ def test_an_event_relay_does_not_know_can_have_a_template(alone: Build) -> None:
 
 def test_the_wording_of_all_messages_is_replaced_with_the_sentences(own: Build) -> None:
     sentences = (BUILT_IN / "sentences.j2").read_text("utf-8")
-    renderer = own({"sentences.j2": sentences.replace("%}{{ remaining }} left{%", "%}only {{ remaining }} to go{%")})
+    renderer = own({"sentences.j2": sentences.replace("%}done {{ time }}{%", "%}over {{ time }}{%")})
 
-    assert "only 15–20\N{NO-BREAK SPACE}min to go" in text_of(renderer, progress())
+    assert "over on 20 Jan at 13:05 CET" in text_of(renderer, progress())
 
 
 def test_a_mail_of_ones_own_layout_keeps_its_content(own: Build) -> None:
@@ -72,14 +72,14 @@ def test_a_channel_without_templates_is_named(renderer: Renderer) -> None:
 
 
 def test_a_third_language_is_one_folder(own: Build) -> None:
-    catalogue = 'msgid "Running"\nmsgstr "En cours"\n\nmsgctxt "time"\nmsgid "HH:mm"\nmsgstr "HH\'h\'mm"\n'
+    catalogue = 'msgid "Running"\nmsgstr "En cours"\n\nmsgctxt "time"\nmsgid "d MMM, HH:mm z"\nmsgstr "HH\'h\'mm z"\n'
     renderer = own(
         {"locales/fr/messages.po": catalogue}
         | only("{{ op.status_label }} {{ op.records_total|num }} {{ now|localtime }}")
     )
 
     assert renderer.languages == ("en", "fr", "de")
-    assert text_of(renderer, progress(), language="fr") == "En cours 187\u202f250 13h03"
+    assert text_of(renderer, progress(), language="fr") == "En cours 187\u202f250 13h03 +0100"
 
 
 def test_a_users_translation_beats_the_built_in_one_message_by_message(own: Build) -> None:
@@ -88,7 +88,7 @@ def test_a_users_translation_beats_the_built_in_one_message_by_message(own: Buil
     told = text_of(renderer, progress(), language="de")
 
     assert told.startswith("In Arbeit: ")
-    assert "noch 15–20\N{NO-BREAK SPACE}min" in told
+    assert told.endswith("voraussichtlich am 20. Jan. um 13:05 Uhr MEZ fertig")
 
 
 def test_a_variant_of_a_language_brings_its_own_numbers(own: Build) -> None:

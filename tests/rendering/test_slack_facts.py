@@ -53,7 +53,10 @@ def test_a_run_that_says_nothing_of_its_progress_is_told_to_last(renderer: Rende
 
     contents = [rendered(renderer, samples.event_of(body), "live", language) for language in LANGUAGES]
 
-    assert [shown(content).split("\n")[1] for content in contents] == ["Running for 26 min.", "Läuft seit 26 min."]
+    assert [shown(content).split("\n")[1] for content in contents] == [
+        "Running since 20 Jan, 12:15 CET",
+        "Läuft seit 20. Jan., 12:15 Uhr MEZ",
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -64,27 +67,27 @@ def test_a_second_attempt_is_told_as_one(renderer: Renderer, kind: Kind) -> None
 
         text = shown(rendered(renderer, samples.event_of(body), kind))
 
-        assert ("*Attempt* 2" in text) == (kind != "reply" or name == "operation.progress")
+        assert (" · attempt 2" in text) == (kind != "reply" or name == "operation.progress")
 
 
 def test_a_name_is_cut_at_120_characters(renderer: Renderer) -> None:
     content = slacks.message(renderer, "operation.progress", change=FIXTURES["maximal"])
 
-    title = content["blocks"][0]["text"]["text"].split("\n")[0]
-    assert title.endswith("…")
-    assert len(re.sub(r"&\w+;", "&", title.split(" · ", 1)[1])) <= 120
+    name = content["blocks"][0]["text"]["text"].split("*")[1]
+    assert name.endswith("…")
+    assert len(re.sub(r"&\w+;", "&", name)) <= 120
 
 
 @pytest.mark.parametrize(
     ("name", "kind", "total"), [("operation.completed", "reply", 50), ("operation.completed", "each", 50),
-                                ("batch.completed", "reply", 303)]
+                                ("batch.completed", "reply", 303 - 5)]  # five failures are named above the list
 )  # fmt: skip
 def test_what_is_left_out_of_a_long_list_is_counted(renderer: Renderer, name: str, kind: Kind, total: int) -> None:
     blocks = slacks.message(renderer, name, kind, change=FIXTURES["maximal"])["blocks"]
 
     passages = [block["text"]["text"] for block in blocks if "text" in block]
     lines = next(text for text in passages[1:] if "+ " in text).split("\n")
-    items = sum(line.startswith(("• ", "✅", "🔴", "⏳")) for line in lines)
+    items = sum(line.startswith(("• ", "✅", "❌", "⏳")) for line in lines)
     assert items >= 1
     assert lines[-1] == f"+ {total - items} more"
 
@@ -100,4 +103,4 @@ def test_now_is_told_in_the_readers_zone(renderer: Renderer) -> None:
     content = renderer.render("slack", "live", event, history, language="en", timezone="America/New_York",
                            now=datetime.fromisoformat("2024-01-20T13:30:00Z"))  # fmt: skip
 
-    assert "*Expected* 07:05" in shown(content)
+    assert "done on 20 Jan at 07:05 Eastern Standard Time" in shown(content)

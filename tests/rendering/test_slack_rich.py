@@ -34,8 +34,8 @@ def test_a_batch_ends_with_a_table_of_all_its_operations(renderer: Renderer) -> 
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
     assert rows[0] == ["Operation", "Status", "Dauer", "Abhängig von"]
     assert len(rows) == 21
-    assert rows[14] == ["AP invoices DE", "🔴 Fehlgeschlagen", "–", "–"]
-    assert rows[-1] == ["Group consolidation", "⚪ Abgebrochen", "–", "AP reconciliation"]
+    assert rows[1] == ["AP invoices DE", "❌ Fehlgeschlagen", "–", "–"]  # what failed comes first
+    assert rows[-1] == ["Group consolidation", "⏹️ Abgebrochen", "–", "AP reconciliation"]
     assert "rich" not in slacks.message(renderer, "batch.finished", "live")
 
 

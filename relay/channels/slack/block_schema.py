@@ -105,6 +105,15 @@ def _fields_of(checks: Fields) -> Check:
     return lambda value, at: _fields(value, at, checks)
 
 
+def _rich_text(value: Any, at: str) -> Iterator[str]:
+    yield from typed(value, at, {"rich_text": {"elements*": _list(100, _rich_section)}}, "formatted text")
+
+
+def _rich_section(value: Any, at: str) -> Iterator[str]:
+    kinds = ("rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote")
+    yield from typed(value, at, dict.fromkeys(kinds, _SECTION), "section of formatted text")
+
+
 _CONFIRM = _fields_of({
     "title*": _text_object(100, "plain_text"), "text*": _text_object(300), "confirm*": _text_object(30, "plain_text"),
     "deny*": _text_object(30, "plain_text"), "style": _one_of("primary", "danger"),
@@ -119,9 +128,11 @@ _CARD: Fields = {
     "hero_image": _any, "icon": _any, "actions": _list(3, _any),
 }  # fmt: skip
 _TASK: Fields = {
-    "task_id*": text_check(255), "title*": text_check(2_000), "details": _any, "output": _any, "sources": _any,
+    "task_id*": text_check(255), "title*": text_check(2_000), "details": _rich_text, "output": _rich_text,
+    "sources": _any,
     "status": _one_of("pending", "in_progress", "complete", "error"),
 }  # fmt: skip
+_SECTION: Fields = {"elements*": _list(500, _any), "style": _any, "indent": _any, "offset": _any, "border": _any}
 _CELL: Mapping[str, Fields] = {"raw_text": {"text*": text_check(MAX_TEXT)}, "rich_text": {"elements*": _any}}
 _CELLS = _list(20, lambda value, at: typed(value, at, _CELL, "cell"))
 _COLUMN = _fields_of({"align": _one_of("left", "center", "right"), "is_wrapped": _any})

@@ -16,7 +16,7 @@ from jinja2.filters import do_int
 from markupsafe import Markup, escape
 
 from relay.rendering.absent import Absent
-from relay.rendering.filters import FILTERS, helpers
+from relay.rendering.filters import FILTERS, MRKDWN_FILTERS, helpers
 from relay.rendering.sandbox import Escaping
 from relay.rendering.texts import inert
 
@@ -79,6 +79,7 @@ def namespace(escaping: Escaping, hosts: Collection[str]) -> dict[str, Any]:
     """The names that written functions find beside their own."""
     e = ESCAPES[escaping]
     markup: Callable[[str], str] = str if escaping == "text" else marked
+    own = MRKDWN_FILTERS if escaping == "mrkdwn" else {}
 
     def join(values: Iterable[Any], separator: str = "") -> str:
         items = ["" if value is None else value for value in values]
@@ -97,7 +98,7 @@ def namespace(escaping: Escaping, hosts: Collection[str]) -> dict[str, Any]:
     return {
         "e": e, "markup": markup, "translated": translated, "plus": plus, "ends": ends,
         "ABSENT": ABSENT, "MISSING": MISSING,
-        **{f"f_{name}": function for name, function in FILTERS.items()},
+        **{f"f_{name}": function for name, function in (FILTERS | own).items()},
         "f_join": join, "f_list_and": list_and, "f_select": select, "f_first": first, "f_default": default,
         "f_attribute": attribute, "f_length": len, "f_list": list, "f_abs": abs, "f_max": max, "f_min": min,
         "f_int": do_int, "f_trim": JINJA_FILTERS["trim"],

@@ -14,10 +14,11 @@ from relay.domain.mrkdwn import MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, 
 from relay.domain.text import ELLIPSIS
 from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
 from relay.rendering.sandbox import Escaping
+from relay.rendering.slack_dates import plain_dates
 from relay.rendering.texts import bound, line
 
-MAX_TEXT = 150
-LIMITS = {"header": 150, "section": 3000, "field": 2000, "context": 2000, "button": 75, "plan": 150}
+MAX_TEXT = 400  # the cause whole; a phone cuts for itself
+LIMITS = {"header": 150, "section": 3000, "field": 2000, "context": 2000, "button": 75, "plan": 150, "task": 500}
 COUNTS = {"fields": 10, "elements": 10, "tasks": 50}
 MAX_ROWS = 100
 
@@ -50,7 +51,7 @@ class SlackFormat(PlainFormat):
 def _finished(content: Content) -> Content:
     blocks = [block for block in content.get("blocks", []) if isinstance(block, dict)]
     profiles = [block.pop("profile", "") for block in blocks]
-    message = {**content, "text": _bound(truncate_mrkdwn(line(str(content["text"])), MAX_TEXT))}
+    message = {**content, "text": _bound(truncate_mrkdwn(line(plain_dates(str(content["text"]))), MAX_TEXT))}
     if "rich" not in profiles:
         return message | {"blocks": _cut_blocks(blocks)}
     rich = [block for block, profile in zip(blocks, profiles, strict=True) if profile != "classic"]
@@ -90,10 +91,12 @@ def _cut_blocks(blocks: list[Block]) -> list[Block]:
             if isinstance(block.get(key), list):
                 block[key] = block[key][:most]
         for text, limit in _texts(block):
-            text["text"] = _bound(truncate_mrkdwn(text["text"], max(1, min(limit, room))))
-            room -= length(text["text"])
             if text.get("type") == "mrkdwn":
                 text["verbatim"] = True  # else Slack makes links of addresses and names that an event mentions
+            else:
+                text["text"] = plain_dates(text["text"])
+            text["text"] = _bound(truncate_mrkdwn(text["text"], max(1, min(limit, room))))
+            room -= length(text["text"])
         if block.get("type") == "plan":
             room = _plan(block, room)
         elif block.get("type") == "table":
@@ -109,11 +112,23 @@ def _plan(block: Block, room: int) -> int:
     for task in block.get("tasks", []):
         task["title"] = _literal(str(task.get("title", "")), LIMITS["plan"])
         room -= length(task["title"])
+        for text in _rich_texts([task.get("details"), task.get("output")]):
+            text["text"] = _literal(str(text["text"]), LIMITS["task"])
+            room -= length(text["text"])
         if room < 0:
             break
         kept.append(task)
     block["tasks"] = kept
     return max(room, 0)
+
+
+def _rich_texts(node: Any) -> Iterator[Block]:
+    """Every text of formatted text, which holds no entities."""
+    for item in node if isinstance(node, list) else ():
+        if isinstance(item, dict):
+            if "text" in item:
+                yield item
+            yield from _rich_texts(item.get("elements"))
 
 
 def _table(block: Block, room: int) -> int:
@@ -156,6 +171,7 @@ def _bound(text: str) -> str:
 
 
 def _literal(text: str, limit: int) -> str:
+    text = plain_dates(text)
     for entity, character in _LITERAL:
         text = text.replace(entity, character)
     return bound(truncate_mrkdwn(line(text), limit))
