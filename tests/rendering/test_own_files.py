@@ -40,7 +40,7 @@ def test_an_event_relay_does_not_know_can_have_a_template(alone: Build) -> None:
 
 def test_the_wording_of_all_messages_is_replaced_with_the_sentences(own: Build) -> None:
     sentences = (BUILT_IN / "sentences.j2").read_text("utf-8")
-    renderer = own({"sentences.j2": sentences.replace("%}done {{ time }}{%", "%}over {{ time }}{%")})
+    renderer = own({"sentences.j2": sentences.replace("%}done {{ time }}, as usual{%", "%}over {{ time }}{%")})
 
     assert "over on 20 Jan at 13:05 CET" in text_of(renderer, progress())
 
@@ -88,7 +88,7 @@ def test_a_users_translation_beats_the_built_in_one_message_by_message(own: Buil
     told = text_of(renderer, progress(), language="de")
 
     assert told.startswith("In Arbeit: ")
-    assert told.endswith("voraussichtlich am 20. Jan. um 13:05 Uhr MEZ fertig")
+    assert told.endswith("voraussichtlich am 20. Jan. um 13:05 Uhr MEZ fertig, wie üblich")
 
 
 def test_a_variant_of_a_language_brings_its_own_numbers(own: Build) -> None:

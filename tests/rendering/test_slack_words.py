@@ -13,14 +13,16 @@ LIFE = {
         "🕓 *Order-to-Cash Q3 EMEA* · Started\n"
         "1,284,530 records in 5 phases. Expected to finish on 9 Mar at 15:40 CET.\n"
         "started 9 Mar, 14:05 CET by J. Müller · High priority\nFollow the run · Process mining · `op-7f3a91c2`",
-        "▶️ *Order-to-Cash Q3 EMEA* · 68%\n▰▰▰▰▰▰▰▱▱▱ Discovery (3 of 5) · done on 9 Mar at 15:40 CET\n"
+        "▶️ *Order-to-Cash Q3 EMEA* · 68%\n▰▰▰▰▰▰▰▱▱▱ Discovery (3 of 5) · done on 9 Mar at 15:40 CET, as usual\n"
         "873,480 of 1,284,530 records · 225/s · started 9 Mar, 14:05 CET by J. Müller · High priority\n"
         "Follow the run · Process mining · updated 9 Mar, 15:21 CET · `op-7f3a91c2`",
-        "✅ *Order-to-Cash Q3 EMEA* · *37 anomalies*, 214 variants · 1 h 35 min\n"
+        "✅ *Order-to-Cash Q3 EMEA* · *37 anomalies*, 214 variants · 1 h 35 min (usually 1 h 28 min)\n"
         "Open result · Conformance report (PDF, 3.4 MB)\n"
         "1,284,530 records · started 9 Mar, 14:05 CET by J. Müller · finished 9 Mar, 15:40 CET · High priority\n"
         "Process mining · op-7f3a91c2",
-        "✅ *Order-to-Cash Q3 EMEA* is complete.\n*Files*\n• Conformance report (PDF, 3.4 MB)\n"
+        "✅ *Order-to-Cash Q3 EMEA* is complete.\n"
+        "Extraction 12 · Data Loading 17 · Discovery 22 · Conformance 27 (usually 14) · Reporting 17 min\n"
+        "*Files*\n• Conformance report (PDF, 3.4 MB)\n"
         "• Variants (CSV, 18.2 MB)\n*Recommendations*\n• *High* · Automate the credit check",
     ],
     "de": [
@@ -28,23 +30,26 @@ LIFE = {
         "1.284.530 Datensätze in 5 Phasen. Voraussichtlich am 9. März um 15:40 Uhr MEZ fertig.\n"
         "gestartet 9. März, 14:05 Uhr MEZ von J. Müller · Priorität hoch\nLauf verfolgen · Process Mining",
         "▶️ *Order-to-Cash Q3 EMEA* · 68 %\n"
-        "▰▰▰▰▰▰▰▱▱▱ Discovery (3 von 5) · voraussichtlich am 9. März um 15:40 Uhr MEZ fertig\n"
+        "▰▰▰▰▰▰▰▱▱▱ Discovery (3 von 5) · voraussichtlich am 9. März um 15:40 Uhr MEZ fertig, wie üblich\n"
         "873.480 von 1.284.530 Datensätzen · 225/s · gestartet 9. März, 14:05 Uhr MEZ von J. Müller · Priorität hoch\n"
         "Lauf verfolgen · Process Mining · Stand 9. März, 15:21 Uhr MEZ · `op-7f3a91c2`",
-        "✅ *Order-to-Cash Q3 EMEA* · *37 Auffälligkeiten*, 214 Varianten · 1 h 35 min\n"
+        "✅ *Order-to-Cash Q3 EMEA* · *37 Auffälligkeiten*, 214 Varianten · 1 h 35 min (üblich 1 h 28 min)\n"
         "Ergebnis öffnen · Conformance report (PDF, 3,4 MB)\n"
         "1.284.530 Datensätze · gestartet 9. März, 14:05 Uhr MEZ von J. Müller · beendet 9. März, 15:40 Uhr MEZ",
-        "✅ *Order-to-Cash Q3 EMEA* ist abgeschlossen.\n*Dateien*\n• Conformance report (PDF, 3,4 MB)\n",
+        "✅ *Order-to-Cash Q3 EMEA* ist abgeschlossen.\n"
+        "Extraction 12 · Data Loading 17 · Discovery 22 · Conformance 27 (üblich 14) · Reporting 17 min\n"
+        "*Dateien*\n• Conformance report (PDF, 3,4 MB)\n",
     ],
 }  # fmt: skip
 
 FAILURE = {
     "en": ("❌ *Order-to-Cash Q3 EMEA* failed: SAP extractor did not answer for 300 s.\n"
            "Conformance (4 of 5) · 72% · after 1 h 12 min · 9 Mar, 15:17 CET · `SOURCE_TIMEOUT` · can be retried\n"
-           "View run"),
+           "First failure in 23 runs · last success 8 Mar, 14:02 CET\nView run"),
     "de": ("❌ *Order-to-Cash Q3 EMEA* ist fehlgeschlagen: SAP extractor did not answer for 300 s.\n"
            "Conformance (4 von 5) · 72 % · nach 1 h 12 min · 9. März, 15:17 Uhr MEZ · `SOURCE_TIMEOUT` · "
-           "erneuter Versuch möglich\nLauf ansehen"),
+           "erneuter Versuch möglich\nErster Fehlschlag seit 23 Läufen · zuletzt erfolgreich 8. März, 14:02 Uhr MEZ\n"
+           "Lauf ansehen"),
 }  # fmt: skip
 
 
@@ -96,13 +101,14 @@ PHONE = {
     ),
     "operation.progress": (
         "Running: Comprehensive Customer Journey Analysis – 67%, Machine Learning Analysis (3 of 4), "
-        "done on 20 Jan at 13:05 CET",
+        "done on 20 Jan at 13:05 CET, as usual",
         "Läuft: Comprehensive Customer Journey Analysis – 67 %, Machine Learning Analysis (3 von 4), "
-        "voraussichtlich am 20. Jan. um 13:05 Uhr MEZ fertig",
+        "voraussichtlich am 20. Jan. um 13:05 Uhr MEZ fertig, wie üblich",
     ),
     "operation.completed": (
-        "Completed: Comprehensive Customer Journey Analysis – 23 anomalies, 347 variants, 45 min",
-        "Abgeschlossen: Comprehensive Customer Journey Analysis – 23 Auffälligkeiten, 347 Varianten, 45 min",
+        "Completed: Comprehensive Customer Journey Analysis – 23 anomalies, 347 variants, 45 min (usually 44 min)",
+        "Abgeschlossen: Comprehensive Customer Journey Analysis – 23 Auffälligkeiten, 347 Varianten, "
+        "45 min (üblich 44 min)",
     ),
 }
 

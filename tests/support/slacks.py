@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from relay.domain.causes import signature
 from relay.domain.deliveries import Kind
+from relay.domain.ends import End
 from relay.domain.events import Event
 from relay.rendering import Renderer, RenderOptions
 from tests.support import samples
@@ -104,11 +107,16 @@ def rendered(renderer: Renderer, event: Event, kind: Kind, language: str = "en",
     )
 
 
-def life(language: str, renderer: Renderer, end: str = "completed") -> Iterator[tuple[Kind, dict[str, Any]]]:
-    """One run from its start to its end, as (kind, content): what its message shows one after the other."""
+def life(
+    language: str, renderer: Renderer, end: str = "completed", past: tuple[End, ...] | None = None
+) -> Iterator[tuple[Kind, dict[str, Any]]]:
+    """One run from its start to its end, as (kind, content): what its message shows one after the other.
+
+    `past`: how the runs of its job ended before; 23 of them succeeded if nothing else is said.
+    """
     events: list[Event] = []
     for body in order_to_cash(end):
-        event = samples.event_of(body)
+        event = replace(samples.event_of(body), past=past_ends(23) if past is None else past)
         events.append(event)
         kind: Kind = "reply" if event.terminal and any(other.terminal for other in events[:-1]) else "live"
         yield kind, renderer.render(
@@ -117,16 +125,34 @@ def life(language: str, renderer: Renderer, end: str = "completed") -> Iterator[
         )  # fmt: skip
 
 
+PHASES = ("Extraction", "Data Loading", "Discovery", "Conformance", "Reporting")
+CAUSE = "SAP extractor did not answer for 300 s."
+
+
+def past_ends(successes: int, failures: int = 0, *, minutes: int = 88, conformance: int = 14) -> tuple[End, ...]:
+    """Runs of the same job on the days before, the failures being the last ones."""
+    last = datetime(2026, 3, 9, 13, 2, tzinfo=UTC).timestamp()
+    ends = []
+    for back in range(successes + failures, 0, -1):
+        ended, lasted = last - back * 86_400.0, (minutes + back % 3 - 1) * 60.0
+        phases = tuple(zip(PHASES, (720.0, 1020.0, 1320.0, conformance * 60.0, 1020.0), strict=True))
+        failed = back <= failures
+        status, error = (
+            ("Failed", signature({"code": "SOURCE_TIMEOUT", "message": CAUSE})) if failed else ("Completed", "")
+        )
+        ends.append(End(f"{back}", status, ended, ended - lasted, lasted, phases[:3] if failed else phases, error))
+    return tuple(ends)
+
+
 def order_to_cash(end: str = "completed") -> Iterator[Body]:
     """The events of the run that the pictures in the documents show."""
     begin = datetime(2026, 3, 9, 13, 5, tzinfo=UTC)
-    names = ("Extraction", "Data Loading", "Discovery", "Conformance", "Reporting")
     operation = {
         "operationId": "op-7f3a91c2", "operationName": "Order-to-Cash Q3 EMEA", "priority": "High",
         "operationType": "ProcessMiningAnalysis", "startedBy": "J. Müller",
         "dateCreated": "2026-03-09T13:05:00Z", "timeoutAt": "2026-03-09T15:05:00Z",
         "trackingUrl": "/api/{tenantId}/{projectId}/async/operation/op-7f3a91c2",
-        "execution": {"totalRecords": 1_284_530}, "phases": [{"phaseName": name} for name in names],
+        "execution": {"totalRecords": 1_284_530}, "phases": [{"phaseName": name} for name in PHASES],
     }  # fmt: skip
 
     def event(name: str, minutes: int, percentage: int, place: int, **parts: Any) -> Body:
@@ -134,10 +160,11 @@ def order_to_cash(end: str = "completed") -> Iterator[Body]:
         records = round(1_284_530 * percentage / 100)
         phases = [
             {"phaseName": each, "status": "Completed" if n < place else "Running" if n == place else "Pending",
-             **({"duration": f"{12 + 5 * n} minutes"} if n < place else {})} for n, each in enumerate(names)
+             **({"duration": f"{lasted} minutes"} if n < place or name == "completed" else {})}
+            for n, (each, lasted) in enumerate(zip(PHASES, (12, 17, 22, 27, 17), strict=True))
         ]  # fmt: skip
         left = {} if name in ("completed", "failed") else {"estimatedCompletion": "2026-03-09T14:40:00Z"}
-        progress = {"percentage": percentage, "currentPhase": names[place], "phasesCompleted": place, "totalPhases": 5,
+        progress = {"percentage": percentage, "currentPhase": PHASES[place], "phasesCompleted": place, "totalPhases": 5,
                     "startTime": "2026-03-09T13:05:00Z", **left}  # fmt: skip
         execution = {"processedRecords": records, "totalRecords": 1_284_530, "processingRate": "225 records/second"}
         told = {"progress": progress, "execution": execution} if percentage else left
@@ -148,7 +175,7 @@ def order_to_cash(end: str = "completed") -> Iterator[Body]:
     yield event("started", 0, 0, 0)
     yield event("progress", 76, 68, 2)
     if end == "failed":
-        error = {"code": "SOURCE_TIMEOUT", "message": "SAP extractor did not answer for 300 s.", "phase": "Conformance",
+        error = {"code": "SOURCE_TIMEOUT", "message": CAUSE, "phase": "Conformance",
                  "retryable": True}  # fmt: skip
         yield event("failed", 72, 72, 3, error=error)
         yield event("failed", 72, 72, 3, error=error)
