@@ -1,15 +1,18 @@
 """relay demo: a platform, relay, Slack and an inbox on this machine, and an honest verdict."""
 
 import asyncio
+import json
 import os
 import re
 import signal
 import sys
+from html import unescape
 
 import aiohttp
 import pytest
 
 from relay.dev.demo import Demo
+from relay.dev.demo.story import ROOM
 from tests.support.commands import ROOT, environment, relay
 from tests.support.patience import patience
 
@@ -62,6 +65,24 @@ async def test_a_message_that_never_comes_is_named_and_is_no_success() -> None:
 
     assert not succeeded
     assert "missing: mail: the critical failure to the team lead" in demo.failures
+
+
+async def test_whoever_follows_a_link_in_a_message_can_read_what_is_there() -> None:
+    async with Demo.open(os.environ, lambda happening: None, speed=400) as demo, aiohttp.ClientSession() as browser:
+        assert await demo.play()
+        slack = json.dumps([message.blocks for message in demo.slack.messages(ROOM)])
+        pages = {*re.findall(r"<(http[^|>]+)\|", slack)}
+        mails = {mail.subject: {*re.findall(r'href="(http[^"]+)"', mail.html)} for mail in demo.inbox.mails}
+        answers = {}
+        for url in pages.union(*mails.values()):
+            async with browser.get(unescape(url)) as answer:
+                answers[url] = (answer.status, answer.content_type)
+
+    assert all(mails.values())
+    assert {status for status, _ in answers.values()} == {200}
+    assert not [url for url, (_, kind) in answers.items() if kind == "application/json" or "/api/" in url]
+    assert len([url for url in answers if "/runs/" in url]) >= 5  # of the analysis, the enrichment, and the members
+    assert len([url for url in answers if "/batches/" in url]) == 1
 
 
 async def test_ctrl_c_ends_all_of_it_without_a_word_too_much() -> None:

@@ -108,7 +108,7 @@ class Demo:
             platform = await stack.enter_async_context(
                 OperationsClient(serving.address, tenant=TENANT, project=PROJECT, token=key, timeout=MAX_WAIT)
             )
-            page = f"{serving.address}/#token={key}"
+            page = f"{serving.address}/#token={key}&tenant={TENANT}&project={PROJECT}"
             watchers = [
                 asyncio.create_task(watch)
                 for watch in (watch_slack(slack, show), watch_inbox(inbox, show), watch_platform(platform, show))

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import HEADERS, HttpProblem, answer_problems, problem
-from relay.sandbox.api import downloads, openapi, page
+from relay.sandbox.api import downloads, openapi, page, record_page
 from relay.sandbox.api.handlers import ApiCall, Handlers
 from relay.sandbox.api.request_checks import body_of, query_of
 from relay.sandbox.api.routes import ROUTES, Route
@@ -44,6 +44,7 @@ class ApiServer:
         app.router.add_get("/sandbox.json", self._sandbox_info)
         app.router.add_get("/healthz", _health)
         page.add(app)
+        record_page.add(app, self._context, self.batches)
         return app
 
     async def _serve(

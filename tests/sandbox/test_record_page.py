@@ -1,0 +1,93 @@
+"""The pages of a run and of a batch, where links in messages lead: anybody can read them, and nothing else."""
+
+import re
+from typing import Any
+
+import html5lib
+import pytest
+
+from tests.support.sandbox import Stage
+
+MINUTE = 60.0
+
+
+async def page(sandbox: Stage, path: str, status: int = 200) -> str:
+    """What a browser without a token gets."""
+    async with sandbox.session.get(sandbox.url + path) as answer:
+        assert answer.status == status
+        if status == 200:
+            assert answer.content_type == "text/html"
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        return await answer.text()
+
+
+def address(kind: str, document: dict[str, Any]) -> str:
+    """Beside the tracking address that the API names."""
+    _, _, tenant, project, _, _, key = document["trackingUrl"].split("/")
+    return f"/{kind}/{tenant}/{project}/{key}"
+
+
+def words(page: str) -> str:
+    """What is read on it."""
+    document = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
+    for style in document.iter("style"):
+        style.text = ""
+    return " ".join("".join(document.itertext()).split())
+
+
+async def test_a_failed_run_says_why_and_where(sandbox: Stage) -> None:
+    play = {"scenario": "failure", "code": "SOURCE_TIMEOUT", "message": "No <answer> for 300 s."}
+    started = await sandbox.start(parameters={"sandbox": play}, operationName="Sales & <Data>")
+    await sandbox.advance(60 * MINUTE)
+
+    found = words(await page(sandbox, address("runs", started)))
+
+    assert "Sales & <Data>" in found
+    assert "Failed" in found
+    assert "No <answer> for 300 s." in found
+    assert "SOURCE_TIMEOUT" in found
+    assert "Results" not in found
+
+
+async def test_a_completed_run_has_its_results_and_its_files(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    await sandbox.advance(60 * MINUTE)
+
+    found = await page(sandbox, address("runs", started))
+
+    assert "Anomalies" in found
+    assert "refresh" not in found
+    for file in re.findall(r'href="(http[^"]+/downloads/[^"]+)"', found):
+        async with sandbox.session.get(file) as answer:
+            assert answer.status == 200
+
+
+async def test_a_run_that_goes_on_is_read_again(sandbox: Stage) -> None:
+    started = await sandbox.start()
+    await sandbox.advance(20 * MINUTE)
+
+    found = await page(sandbox, address("runs", started))
+
+    assert '<meta http-equiv="refresh"' in found
+    assert "Running" in words(found)
+
+
+async def test_a_batch_leads_to_its_runs_and_they_back_to_it(sandbox: Stage) -> None:
+    batch = await sandbox.ask("POST", "/batch", sandbox.example("submit-batch"), status=202)
+    await sandbox.advance(MINUTE)
+
+    found = await page(sandbox, address("batches", batch))
+    member = re.findall(r'href="(/runs/[^"]+)"', found)[0]
+    run = await page(sandbox, member)
+
+    assert batch["batchName"] in words(found)
+    assert f'href="{address("batches", batch)}"' in run
+
+
+@pytest.mark.parametrize("kind", ["runs", "batches"])
+async def test_there_is_no_page_of_what_is_not_there_or_of_another_project(sandbox: Stage, kind: str) -> None:
+    started = await sandbox.start()
+    elsewhere = address("runs", started).replace("/runs/", f"/{kind}/").replace("/project-1/", "/project-2/")
+
+    await page(sandbox, elsewhere, status=404)
+    await page(sandbox, f"/{kind}/tenant-1/project-1/op-1", status=404)
