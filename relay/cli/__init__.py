@@ -11,7 +11,8 @@ from click.shell_completion import CompletionItem
 from relay import __version__
 from relay.cli.groups import Group
 
-# Every command with the sentence that `relay --help` says of it. `relay/cli/<name>.py` holds it under its own name.
+# Every command with the sentence that `relay --help` says of it. `relay/cli/<name>.py` holds it under its own name,
+# both with _ for -.
 COMMANDS = {
     "serve": "Receive events and deliver messages.",
     "demo": "Run everything on this machine: a platform, a Slack and an inbox to look at.",
@@ -21,6 +22,7 @@ COMMANDS = {
     "config": "Print the JSON Schema of the configuration file.",
     "explain": "Say whom an event reaches and why, or what happened to an operation.",
     "send": "Sign one event and send it.",
+    "test-send": "Send a destination a message that is marked as a test.",
     "template": "Lint, preview and test message templates.",
     "dead": "List, show, replay and drop what could not be delivered.",
     "digest": "Show what a digest would say now, or send it before its time.",
@@ -34,17 +36,22 @@ COMMANDS = {
 EXTRAS = {"aiosmtpd": "demo"}
 
 
+def _module(command: str) -> str:
+    return command.replace("-", "_")
+
+
 class Commands(Group):
     """A group that knows its commands by name, so that help and start-up import none of them."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        return [name for name in COMMANDS if find_spec(f"{__name__}.{name}")]
+        return [name for name in COMMANDS if find_spec(f"{__name__}.{_module(name)}")]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
         try:
-            command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+            name = _module(cmd_name)
+            command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
         except ModuleNotFoundError as error:
             extra = EXTRAS.get(error.name or "")
             if not extra:

@@ -37,6 +37,11 @@ class Format(Protocol):
         """A message without any template, from one line of plain text; `topic` is what it is about."""
         ...
 
+    def marked(self, content: Content, mark: str, note: str) -> Content:
+        """The finished message, told to be something else than it looks like: by the mark where there is room for a
+        word, by the note where there is room for a sentence, before everything else."""
+        ...
+
     def footnote(self, content: Content, note: str) -> Content:
         """The finished message with a note at its foot."""
         ...

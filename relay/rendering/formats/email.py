@@ -22,6 +22,7 @@ FIELDS: dict[str, Any] = {
     "details": [], "sections": [], "days": None, "note": "", "id": "",
 }  # fmt: skip
 
+_BODY = re.compile("<body[^>]*>")
 _BLANK = re.compile(r"\n{3,}")
 
 
@@ -60,6 +61,15 @@ class EmailFormat(PlainFormat):
             f"<title>{escape(subject)}</title></head><body><p>{escape(text)}</p></body></html>"
         )
         return {"subject": subject, "topic": topic, "preheader": "", "text": f"{plain(text)}\n", "html": html}
+
+    def marked(self, content: Content, mark: str, note: str) -> Content:
+        paragraph = (
+            '<p style="margin: 0; padding: 12px 24px; font: 14px sans-serif; color: #1F2328; '
+            f'background-color: #FFF8C5">{escape(note)}</p>'
+        )
+        titles = {name: f"[{mark}] {content[name]}" for name in ("subject", "topic")}
+        html = _BODY.sub(lambda tag: tag[0] + paragraph, content["html"], count=1)
+        return content | titles | {"text": f"{note}\n\n{content['text']}", "html": html}
 
     def footnote(self, content: Content, note: str) -> Content:
         paragraph = (

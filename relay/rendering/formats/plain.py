@@ -27,5 +27,9 @@ class PlainFormat:
     def fallback(self, text: str, topic: str, language: str) -> Content:  # noqa: ARG002 - for those with more fields
         return {"text": text}
 
+    def marked(self, content: Content, mark: str, note: str) -> Content:
+        texts = {"text": f"{mark}: {content['text']}\n{note}"} if isinstance(content.get("text"), str) else {}
+        return content | texts
+
     def footnote(self, content: Content, note: str) -> Content:
         return content | ({"text": f"{content['text']}\n{note}"} if isinstance(content.get("text"), str) else {})

@@ -41,6 +41,14 @@ class SlackFormat(PlainFormat):
         escaped = escape_mrkdwn(text)
         return _finished({"text": escaped, "blocks": [{"type": "section", "text": _plain_text(escaped)}]})
 
+    def marked(self, content: Content, mark: str, note: str) -> Content:
+        block = {"type": "context", "elements": [_plain_text(note)]}
+        return (
+            content
+            | {"text": f"{escape_mrkdwn(mark)}: {content['text']}"}
+            | {key: [block, *content[key][: MAX_BLOCKS - 1]] for key in ("blocks", "rich") if content.get(key)}
+        )
+
     def footnote(self, content: Content, note: str) -> Content:
         block = {"type": "context", "elements": [_plain_text(note)]}
         return content | {
