@@ -29,9 +29,9 @@ def build_renderer(config: Config) -> IsolatedRenderer:
     """The user's templates before the built-in ones. TemplateError names file and line."""
     own = [config.templates] if config.templates else []
     platform = config.platform
-    home = urlsplit(platform.base_url).hostname
-    hosts = {*platform.link_hosts, *([home] if home else [])} if platform.link_hosts else ()
-    options = RenderOptions(platform.base_url, hosts=tuple(sorted(hosts)))
+    home, links = urlsplit(platform.base_url).hostname, platform.link_templates
+    hosts = {*platform.link_hosts, *links.hosts, *([home] if home else [])} if platform.link_hosts else ()
+    options = RenderOptions(platform.base_url, hosts=tuple(sorted(hosts)), links=links)
     return IsolatedRenderer([*own, resource_dir("templates")], options)
 
 

@@ -18,6 +18,7 @@ from relay.cli.screen import console as screen
 from relay.config import Config, load
 from relay.configfile.document import read
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
+from relay.platform.settings import EXAMPLE
 from relay.policy.recipients import DynamicDestinations
 
 
@@ -64,7 +65,7 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
 
     config = load(path, env=os.environ, channels=CHANNELS)
     report.warnings += [*config.warnings, *_without_unsubscribing(config), *_without_buttons(config)]
-    report.warnings += _without_a_server(config)
+    report.warnings += [*_without_a_server(config), *_without_links(config)]
     report.summary = _summary(config)
     try:
         renderer = build_renderer(config)
@@ -94,6 +95,13 @@ def _without_unsubscribing(config: Config) -> Iterator[Problem]:
         yield Problem("server.public_url", text)
     elif address.scheme != "https" and address.hostname not in ("localhost", "127.0.0.1"):
         yield Problem("server.public_url", "mail programs offer to unsubscribe by one click for https addresses alone")
+
+
+def _without_links(config: Config) -> Iterator[Problem]:
+    """Why messages lead nowhere: the platform's API is for programs, and where people look it does not say."""
+    if not config.platform.links.operation and config.destinations:
+        text = "empty, so messages have no link for people, unless the platform names a page in trackingUrl; expected"
+        yield Problem("platform.links.operation", f"{text} where people look, such as {EXAMPLE}")
 
 
 def _without_a_server(config: Config) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import click
 
 from relay.cli.groups import Group
 from relay.configfile.document import read
+from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.errors import ConfigError
 from relay.resources import resource_dir
 
@@ -24,6 +25,13 @@ COMMANDS = {
 
 
 SAMPLE_URL = "https://platform.example.com"  # where the samples' operations can be looked at
+SAMPLE_PAGES = {
+    "operation": "/{tenantId}/{projectId}/runs/{operationId}",
+    "batch": "/{tenantId}/{projectId}/batches/{batchId}",
+    "results": "/{tenantId}/{projectId}/runs/{operationId}/results",
+    "runbook": "/runbooks/{errorCode}",
+    "runs": "/{tenantId}/{projectId}/runs",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class Workspace:
 
     directories: tuple[Path, ...]  # the author's own first, the built-in one last
     base_url: str = ""
+    links: LinkTemplates = NO_LINKS
     reader: Reader = Reader()
     destinations: Mapping[str, Reader] = field(default_factory=dict)
     rules: tuple[frozenset[str], ...] = ()
@@ -49,6 +58,12 @@ class Workspace:
     def sample_url(self) -> str:
         """The platform's address; where none is configured, one with which the samples have links all the same."""
         return self.base_url or SAMPLE_URL
+
+    @property
+    def sample_links(self) -> LinkTemplates:
+        """The pages of runs that are configured; of the others, where the samples' would be."""
+        pages = {name: SAMPLE_URL + path for name, path in SAMPLE_PAGES.items() if not getattr(self.links, name)}
+        return replace(self.links, **pages)
 
     @property
     def own(self) -> Path | None:
@@ -107,12 +122,21 @@ def read_workspace(config: Path | None, templates: Path | None) -> Workspace:
     return Workspace(
         directories=(*([templates] if templates else ()), resource_dir("templates")),
         base_url=str(platform.get("base_url") or "") if isinstance(platform, dict) else "",
+        links=_links(platform),
         reader=everybody,
         destinations={name: _reader(destination, everybody) for name, destination in destinations.items()}
         if isinstance(destinations, dict) else {},
         rules=tuple(_types(rule) for rule in rules if isinstance(rule, dict))
         if isinstance(rules, list) and not settings.get("dynamic_destinations") else (),
     )  # fmt: skip
+
+
+def _links(platform: object) -> LinkTemplates:
+    section = platform if isinstance(platform, dict) else {}
+    pages = section.get("links")
+    named = {name: page for name, page in pages.items() if name in SAMPLE_PAGES} if isinstance(pages, dict) else {}
+    origin = {name: section.get(name) for name in ("tenant", "project")}
+    return LinkTemplates(**{name: str(value) for name, value in (named | origin).items() if value})
 
 
 def _reader(section: object, otherwise: Reader) -> Reader:

@@ -74,7 +74,8 @@ def faults_of(workspace: Workspace) -> list[str]:
         own = library.overriding_file(case.channel, message, case.kind, case.destination, type_)
         return workspace.own is None or bool(own)
 
-    with contextlib.closing(IsolatedRenderer(workspace.directories, RenderOptions(workspace.sample_url))) as renderer:
+    options = RenderOptions(workspace.sample_url, links=workspace.sample_links)
+    with contextlib.closing(IsolatedRenderer(workspace.directories, options)) as renderer:
         shown = problems(
             renderer.render,
             library,

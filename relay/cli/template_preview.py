@@ -81,7 +81,9 @@ def preview(
     workspace = read_workspace(config, templates)
     whose = Space(*(options.pop(name) for name in ("platform", "tenant", "project")))
     view = _view(workspace, language, timezone, options)
-    base_url = workspace.base_url if event_file is not None or operation is not None else workspace.sample_url
+    render_options = RenderOptions(workspace.sample_url, links=workspace.sample_links)
+    if event_file is not None or operation is not None:  # as relay would say it
+        render_options = RenderOptions(workspace.base_url, links=workspace.links)
     channels = [channel] if channel else [*CHANNELS]
     try:
         if event_file is not None:
@@ -90,7 +92,7 @@ def preview(
             histories = _from_store(operation, whose, config or USUAL)
         else:
             histories = _from_samples(workspace, message, view.fixture)
-        with contextlib.closing(IsolatedRenderer(workspace.directories, RenderOptions(base_url))) as renderer:
+        with contextlib.closing(IsolatedRenderer(workspace.directories, render_options)) as renderer:
             files = [
                 file
                 for name in histories

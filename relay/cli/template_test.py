@@ -54,7 +54,8 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
 def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Each golden file's name and content, as it would be now."""
     contents: dict[str, dict[str, Any]] = {}
-    with contextlib.closing(IsolatedRenderer(workspace.directories, RenderOptions(workspace.sample_url))) as renderer:
+    options = RenderOptions(workspace.sample_url, links=workspace.sample_links)
+    with contextlib.closing(IsolatedRenderer(workspace.directories, options)) as renderer:
         own = renderer.renderer
         for case in cases(own.library, workspace.directories, renderer.languages, FIXTURES):
             if not own.overriding_file(case.channel, case.kind, case.event, case.destination, case.history):

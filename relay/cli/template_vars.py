@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from relay.cli.options import json_option, visible
-from relay.cli.template import read_workspace, workspace_options
+from relay.cli.template import Workspace, read_workspace, workspace_options
 from relay.rendering.checks import history_of, sample_events
 from relay.rendering.localized_values import moment
 from relay.rendering.translations import Catalogues
@@ -39,7 +39,7 @@ def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
     and `doc` is the whole body as it came.
     """
     workspace = read_workspace(config, templates)
-    listed = [*variables(workspace.directories, workspace.sample_url)]
+    listed = [*variables(workspace)]
     if as_json:
         click.echo(json.dumps([asdict(variable) for variable in listed], ensure_ascii=False, indent=2))
         return
@@ -51,13 +51,14 @@ def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
         click.echo(f"{variable.path:<{width}}  {variable.type:<9}  {optional:<8}  {example}".rstrip())
 
 
-def variables(directories: tuple[Path, ...], base_url: str) -> Iterator[Variable]:
+def variables(workspace: Workspace) -> Iterator[Variable]:
     """Every name that is always there, with the first example that a sample event has of it."""
+    directories, base_url, links = workspace.directories, workspace.sample_url, workspace.sample_links
     catalogues = Catalogues(directories)
     contexts: list[dict[str, Any]] = []
     for fixture in ("typical", "minimal"):
         events = sample_events(directories, fixture)
-        contexts.append(_merged(values_of(event, history_of(event, events.values()), catalogues, base_url)
+        contexts.append(_merged(values_of(event, history_of(event, events.values()), catalogues, base_url, links=links)
                              for event in events.values()))  # fmt: skip
     full, least = (dict(_paths(values, "", DEPTH)) for values in contexts)
     for path, example in sorted(full.items()):

@@ -1,9 +1,9 @@
 """Entries of digests: an operation's newest state in a few words, and what many of them amount to. Pure.
 
 An entry is plain data. A field that the event does not state is left out, so that a newer entry may be laid over an
-older one of the same run: id, name, type, priority, status, path (the tracking address), error, at, started,
-duration (seconds), percentage, phase, variants, anomalies, records, batch, total, done_count, failed_count, rule
-(of the watchdog; empty: none holds any more) and retry.
+older one of the same run: id, tenant, project, name, type, priority, status, path (the tracking address), error, at,
+started, duration (seconds), percentage, phase, variants, anomalies, records, batch, total, done_count, failed_count,
+rule (of the watchdog; empty: none holds any more) and retry.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group th
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
 REMEMBERED = 200  # characters of a text that is cleaned once and remembered
-LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100}
+LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "tenant": 128, "project": 128}
 
 _STARTED = ("startTime", "startedAt", "dateCreated", "retryAttemptDate", "batchStartTime")
 _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
@@ -33,6 +33,7 @@ _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
 def summarize(event: Event) -> dict[str, Any]:
     """What this event alone says of its operation or batch."""
     entry, status = _of_batch(event) if event.about_batch else _of_operation(event), event.status
+    entry |= _cleaned({"tenant": event.tenant, "project": event.project})
     entry |= {"id": event.subject, "status": status, "at": event.occurred_at.isoformat(), "retry": event.retry}
     if status in TERMINAL:
         entry["rule"] = ""
@@ -133,6 +134,8 @@ def _of_operation(event: Event) -> dict[str, Any]:
     operation, results, error, terminal = event.operation, event.results, event.error, event.terminal
     texts: dict[str, object] = {"phase": event.phase_name or error.get("phase")}
     entry: dict[str, Any] = {}
+    if event.watch.get("batch"):  # the watchdog tells of one by the words of an operation
+        entry["batch"] = True
     if operation:
         document = operation.document
         texts |= {"name": operation.name, "type": operation.type, "path": _path(document, event)}
@@ -223,7 +226,7 @@ def _days(
 
 def _path(document: Document, event: Event) -> str:
     path = document.get("trackingUrl")
-    if not isinstance(path, str):
+    if not isinstance(path, str) or len(path) > LENGTHS["path"]:  # a part of an address leads nowhere
         return ""
     for name, value in (("{tenantId}", event.tenant), ("{projectId}", event.project)):
         path = path.replace(name, quote(value.encode("utf-8", "replace"), safe="")) if value else path

@@ -7,10 +7,12 @@ from typing import Any
 from relay.domain.events import WATCH_EVENTS, Event
 from relay.domain.facts import merge_documents
 from relay.domain.json_access import mapping, rows
+from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.batches import batch
-from relay.rendering.digests import digest
+from relay.rendering.digests import ROUND_UPS, digest
 from relay.rendering.jobs import job
 from relay.rendering.json_access import between, iso, time
+from relay.rendering.links import links, round_up_links
 from relay.rendering.localized_values import Localizer
 from relay.rendering.operations import operation
 from relay.rendering.outcomes import action, artifact, cancellation, error, phase, presser, recommendation, results
@@ -46,7 +48,14 @@ class Context(dict[str, Any]):
     """
 
     def __init__(
-        self, event: Event, history: Sequence[Event], formats: Localizer, base_url: str, *, live: bool = False
+        self,
+        event: Event,
+        history: Sequence[Event],
+        formats: Localizer,
+        base_url: str,
+        *,
+        links: LinkTemplates = NO_LINKS,
+        live: bool = False,
     ) -> None:
         """`live`: the present state is shown, so a run is stalled for as long as its alarm is open."""
         super().__init__(formats=formats)
@@ -58,6 +67,7 @@ class Context(dict[str, Any]):
         )
         self.formats = formats
         self.base_url = base_url
+        self.link_templates = links
         self.live = live
 
     def __missing__(self, name: str) -> Any:
@@ -111,10 +121,10 @@ class Within(dict[str, Any]):
 
 
 def context(
-    event: Event, history: Sequence[Event], formats: Localizer, base_url: str, *, live: bool = False
+    event: Event, history: Sequence[Event], formats: Localizer, base_url: str, **options: Any
 ) -> dict[str, Any]:
     """All values of `Context`."""
-    return Context(event, history, formats, base_url, live=live).complete()
+    return Context(event, history, formats, base_url, **options).complete()
 
 
 def _event(values: Context) -> dict[str, Any]:
@@ -132,11 +142,14 @@ def _event(values: Context) -> dict[str, Any]:
 
 
 def _links(values: Context) -> dict[str, str]:
-    return {
-        "operation": values["op"]["tracking_url"],
-        "batch": values["batch"]["tracking_url"],
-        "platform": safe_url(values.base_url),
-    }
+    event, templates = values.event, values.link_templates
+    if event.name in ROUND_UPS:
+        return round_up_links(templates, event) | {"platform": safe_url(values.base_url)}
+    watched = event.name in WATCH_EVENTS and any(
+        other.about_batch and other.subject == event.subject for other in values.history
+    )
+    own = links(templates, event, values["op"], values["batch"], values["error"]["code"], alarm_of_batch=watched)
+    return own | {"platform": safe_url(values.base_url)}
 
 
 def _merged(event: Event, events: Sequence[Event]) -> dict[str, Any]:
@@ -156,7 +169,7 @@ def _merged(event: Event, events: Sequence[Event]) -> dict[str, Any]:
 
 MAKERS: Mapping[str, Callable[[Context], Any]] = {
     "op": lambda values: values.state[0],
-    "batch": lambda values: batch(values.event, values.formats.language, values.base_url),
+    "batch": lambda values: batch(values.event, values.formats.language, values.base_url, values.link_templates),
     "results": lambda values: results(values.outcome),
     "artifacts": lambda values: [
         artifact(row, values.event, values.base_url) for row in rows(values.outcome.get("artifacts"))
@@ -171,7 +184,7 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
     ),
     "phase": lambda values: phase(mapping(values.merged.get("phase"))),
     "job": lambda values: job(values.event, values.state[0], values.merged),
-    "digest": lambda values: digest(values.event, values.formats.language, values.base_url),
+    "digest": lambda values: digest(values.event, values.formats.language, values.base_url, values.link_templates),
     "stalled": lambda values: {**STALLED, **values.state[1]},
     "recovered": lambda values: {**RECOVERED, **mapping(clean(values.event.document.get("recovered")))},
     "action": lambda values: action(mapping(values.event.document.get("action"))),

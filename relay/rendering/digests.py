@@ -5,21 +5,25 @@ from typing import Any
 
 from relay.domain.events import TERMINAL, Event
 from relay.domain.json_access import mapping, rows
+from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.domain.summaries import MAX_ROWS, duration_of, section_of
 from relay.rendering.json_access import number, text
-from relay.rendering.operations import address
-from relay.rendering.texts import clean, safe_url
+from relay.rendering.links import row_link
+from relay.rendering.texts import clean
 from relay.rendering.translations import Language
 
 ROUND_UPS = frozenset({"digest", "roundup"})  # events that tell of many operations
 FIGURES = ("completed", "failed", "overdue", "median")
 
 
-def digest(event: Event, language: Language, base_url: str) -> dict[str, Any]:
+def digest(event: Event, language: Language, base_url: str, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
     """What the event's document tells (`summaries.build_digest`); every field is there for other events too."""
     document: Mapping[str, Any] = clean(event.document) if event.name in ROUND_UPS else {}
     totals, before = mapping(document.get("totals")), mapping(document.get("before"))
-    entries = [(section_of(entry), _row(entry, event, language, base_url)) for entry in rows(document.get("entries"))]
+    entries = [
+        (section_of(entry), _row(entry, language) | {"url": row_link(templates, entry, event, base_url)})
+        for entry in rows(document.get("entries"))
+    ]
     groups = {name: [row for where, row in entries if where == name] for name in MAX_ROWS}
     return {
         "kind": text(document, "kind"),
@@ -46,7 +50,7 @@ def counts(event: Event, language: Language) -> str:
     return ", ".join(f"{language.label(status)}: {count}" for status, count in parts if count or status == "Completed")
 
 
-def _row(entry: Mapping[str, Any], event: Event, language: Language, base_url: str) -> dict[str, Any]:
+def _row(entry: Mapping[str, Any], language: Language) -> dict[str, Any]:
     status = text(entry, "status")
     rule = "" if status in TERMINAL else text(entry, "rule")
     status = "Stalled" if rule else status
@@ -60,7 +64,6 @@ def _row(entry: Mapping[str, Any], event: Event, language: Language, base_url: s
         "priority_label": language.label(priority),
         "urgent": priority in ("High", "Critical"),
         "type_label": language.label(text(entry, "type")),
-        "url": safe_url(address(text(entry, "path"), event, base_url)),
         "error": text(entry, "error") if status not in ("Completed", "Running") else "",
         "at": text(entry, "at"),
         "started_at": text(entry, "started"),

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from relay.domain.events import BATCH_EVENTS, TERMINAL, Event
 from relay.domain.json_access import rows
 from relay.rendering.json_access import at, between, iso, number, span, text, time
-from relay.rendering.texts import clean, line, safe_url
+from relay.rendering.links import address
+from relay.rendering.texts import clean, line
 from relay.rendering.translations import Language
 
 # The fields of the Async Operations API: there for templates even where a document leaves them out.
@@ -62,16 +62,6 @@ def operation(
         **_times(event, events, merged, status),
         "plan": _plan(merged, status, progress["phase"]),
     }
-
-
-def address(path: str, event: Event, base_url: str) -> str:
-    """The API names its addresses as `/api/{tenantId}/…`: made whole, or empty where that is not possible."""
-    for name, value in (("{tenantId}", event.tenant), ("{projectId}", event.project)):
-        if value:
-            path = path.replace(name, quote(clean(value), safe=""))
-    if path.startswith("/") and not path.startswith("//"):
-        path = base_url.rstrip("/") + path
-    return safe_url(path) if "{" not in path else ""
 
 
 def _progress(event: Event, merged: Mapping[str, Any], status: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from markupsafe import Markup
 from relay.domain.events import Event
 from relay.domain.json_access import mapping
 from relay.rendering.json_access import iso, number, text, time
+from relay.rendering.links import address, for_people
 from relay.rendering.localized_values import Localizer
-from relay.rendering.operations import address
 from relay.rendering.texts import clean
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
@@ -29,7 +29,7 @@ def results(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def artifact(row: Mapping[str, Any], event: Event, base_url: str) -> dict[str, Any]:
-    url = address(text(row, "downloadUrl", "url"), event, base_url)
+    url = for_people(address(text(row, "downloadUrl", "url"), event, base_url))
     return {
         **row,
         "name": text(row, "name", "fileName", "type") or url,
@@ -76,7 +76,7 @@ def cancellation(document: Mapping[str, Any], event: Event, base_url: str) -> di
         "reason": text(document, "reason"),
         "partial": available if isinstance(available, bool) else None,
         "phases_kept": number(partial, "completedPhases"),
-        "downloads": [whole for url in listed if (whole := address(url, event, base_url))],
+        "downloads": [whole for url in listed if (whole := for_people(address(url, event, base_url)))],
         "cost_saved": text(document, "resourcesReleased.costSaved"),
     }
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from relay.domain.deliveries import Kind
 from relay.domain.events import Event
+from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.errors import TemplateError
 from relay.rendering.checks import problems
 from relay.rendering.context import Context
@@ -34,6 +35,7 @@ class RenderOptions:
     base_url: str = ""  # where the platform is; its documents name addresses without it
     default_timezone: str = "UTC"
     hosts: tuple[str, ...] = ()  # where links may lead to, and to what is below them; none: anywhere
+    links: LinkTemplates = NO_LINKS  # where people look
 
 
 DEFAULTS = RenderOptions()
@@ -124,7 +126,8 @@ class Renderer:
     ) -> Context:
         zone = ZoneInfo(timezone or self.options.default_timezone)
         localizer = Localizer(self.catalogues.language(language), zone, now)
-        values = Context(event, history, localizer, self.options.base_url, live=kind == "live")
+        options = self.options
+        values = Context(event, history, localizer, options.base_url, links=options.links, live=kind == "live")
         values["message"] = message_of(event, kind, history)
         values["kind"] = kind
         # Tokens are ours, and of no use with a single character changed.

@@ -46,9 +46,12 @@ def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[s
                     yield f"{template.file}:1: `{field}:` is missing: {why}"
 
 
-def values_of(event: Event, history: tuple[Event, ...], catalogues: Catalogues, base_url: str = "") -> dict[str, Any]:
+def values_of(
+    event: Event, history: tuple[Event, ...], catalogues: Catalogues, base_url: str = "", **options: Any
+) -> dict[str, Any]:
     """What templates get for this event, in the source language."""
-    return context(event, history, Localizer(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at), base_url)
+    localizer = Localizer(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at)
+    return context(event, history, localizer, base_url, **options)
 
 
 def empty_values(catalogues: Catalogues) -> dict[str, Any]:

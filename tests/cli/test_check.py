@@ -66,7 +66,7 @@ def test_json_has_the_facts(right_facts: Result) -> None:
     facts = json.loads(right_facts.output)
 
     assert (facts["ok"], facts["file"], facts["problems"]) == (True, str(SHIPPED), [])
-    assert [warning["path"] for warning in facts["warnings"]] == ["server.public_url"]
+    assert [warning["path"] for warning in facts["warnings"]] == ["server.public_url", "platform.links.operation"]
     assert facts["summary"]["templates"] == ["in en, de, for slack, email"]
 
 
@@ -91,6 +91,19 @@ def test_mails_that_nobody_can_unsubscribe_from_are_warned_of(public_url: str, s
 
 
 @pytest.mark.slow
+def test_messages_without_a_link_for_people_are_warned_of(config: Path) -> None:
+    links = 'links: {operation: "https://app.example.com/runs/{operationId}"}'
+    told = relay("check", "-c", config)
+    change(config, "platform:\n", f"platform:\n  {links}\n")
+    linked = relay("check", "-c", config)
+
+    assert "platform.links.operation: empty, so messages have no link for people" in told.output
+    assert "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}" in told.output
+    assert told.exit_code == linked.exit_code == 0
+    assert "platform.links" not in linked.output
+
+
+@pytest.mark.slow
 def test_no_secret_is_shown(right: Result, right_facts: Result) -> None:
     shown = right.output + right_facts.output
 
@@ -107,7 +120,7 @@ def test_json_has_each_problem_with_its_place(config: Path) -> None:
         {
             "path": "destinations.process-mining.mode",
             "message": "expected live or each or outcomes or digest",
-            "line": 84,
+            "line": 89,
         }
     ]
 

@@ -301,7 +301,7 @@ def test_a_destination_that_does_not_exist_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_samples_have_their_links_even_where_no_platform_is_configured(tmp_path: Path) -> None:
-    assert "View error: https://platform.example.com/api/" in shown(tmp_path)
+    assert "View error: https://platform.example.com/" in shown(tmp_path)
 
 
 def test_an_event_of_ones_own_has_the_links_that_it_would_have(tmp_path: Path) -> None:

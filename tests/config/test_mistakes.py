@@ -29,6 +29,22 @@ SECRETS = "{current: kFv8-the-secret-of-the-platform}"
 DURATION = "expected a duration such as 90s, 5m or 1h30m, or a number of seconds"
 
 MISTAKES = [
+    # links
+    ("timezone: Europe/Berlin", 'platform: {links: {operation: "https://app.example.com/{operationid}"}}',
+     "1: platform.links.operation: unknown placeholder {operationid}; did you mean operationId?"),
+    ("timezone: Europe/Berlin", 'platform: {links: {runbook: "https://wiki.example.com/{}"}}',
+     "1: platform.links.runbook: unknown placeholder {}; expected one of tenantId, projectId, operationId, batchId, "
+     "type, name, status, phase, errorCode"),
+    ("timezone: Europe/Berlin", 'platform: {links: {batch: "https://app.example.com/{batchId"}}',
+     "1: platform.links.batch: expected placeholders in braces, such as {operationId}; there is one brace alone"),
+    ("timezone: Europe/Berlin", 'platform: {links: {results: "ftp://app.example.com/"}}',
+     "1: platform.links.results: expected an address such as "
+     "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
+    ("timezone: Europe/Berlin", 'platform: {links: {runs: "https://app.{tenantId}/runs"}}',
+     "1: platform.links.runs: expected an address such as "
+     "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
+    ("timezone: Europe/Berlin", 'platform: {links: {run: "https://app.example.com/"}}',
+     "1: platform.links.run: unknown key; did you mean runs?"),
     # at the top
     ("timezone: Europe/Berlin", "timezone: Berlin", "1: timezone: unknown time zone; did you mean Europe/Berlin?"),
     ("timezone: Europe/Berlin", "destination: {}", "1: destination: unknown key; did you mean destinations?"),

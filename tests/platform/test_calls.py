@@ -39,7 +39,7 @@ def completed(operation: str) -> dict[str, Any]:
 
 def results(operation: str) -> dict[str, Any]:
     document = seed("operation-results.response")
-    document["artifacts"][0] |= {"name": "The Report", "downloadUrl": "/api/{tenantId}/{projectId}/files/report.pdf"}
+    document["artifacts"][0] |= {"name": "The Report", "downloadUrl": "/{tenantId}/{projectId}/files/report.pdf"}
     return document | {"operationId": operation}
 
 
@@ -72,7 +72,7 @@ async def test_a_completion_without_results_is_told_with_those_that_the_platform
 
             recommendation = results("op-1")["recommendations"][0]["recommendation"]
             assert all("The Report" in mail.text and recommendation in mail.text for mail in mails)
-            assert all(f"{platform.url}/api/mail/project-1/files/report.pdf" in mail.text for mail in mails)
+            assert all(f"{platform.url}/mail/project-1/files/report.pdf" in mail.text for mail in mails)
             [asked] = [one for one in platform.asked if one.path.endswith("/results")]
             assert asked.query["format"] == "summary"
             assert asked.headers["Authorization"] == f"Bearer {TOKEN}"

@@ -12,7 +12,7 @@ from tests.support.renderers import BUILT_IN, Build
 
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
-    return Renderer([BUILT_IN], RenderOptions(samples.BASE_URL))
+    return Renderer([BUILT_IN], samples.OPTIONS)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """relay's own wording: made without the sandbox it is the same, byte for byte, as in it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,13 @@ from typing import Any
 import pytest
 
 from relay.errors import TemplateError
-from relay.rendering import Renderer, RenderOptions
+from relay.rendering import Renderer
 from relay.rendering.checks import Case, cases
 from relay.rendering.fixtures import FIXTURES
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, render
 
-OPTIONS = RenderOptions(samples.BASE_URL, hosts=("example.com",))
+OPTIONS = replace(samples.OPTIONS, hosts=("example.com",))
 BUTTONS = [{"action": action, "value": f"{action}&<token>"} for action in ("cancel", "retry", "mute")]
 
 

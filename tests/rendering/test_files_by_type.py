@@ -45,7 +45,7 @@ def test_a_destinations_file_goes_before_a_types_and_that_before_the_plain_one(
 
 
 def test_other_types_keep_the_built_in_wording(own: Build, renderer: Renderer) -> None:
-    mine = own({f"slack/operation.completed{TYPE}.yaml": "text: mine"}, base_url=samples.BASE_URL)
+    mine = own({f"slack/operation.completed{TYPE}.yaml": "text: mine"}, base_url=samples.BASE_URL, links=samples.LINKS)
     other = completed(operationType="ReportGeneration")
 
     assert render(mine, completed())["text"] == "mine"

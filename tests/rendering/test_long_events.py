@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.domain.events import Event
-from relay.rendering import IsolatedRenderer, RenderOptions
+from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import sample_events
 from relay.rendering.fixtures import maximal
 from relay.rendering.long_events import is_long
@@ -20,7 +20,7 @@ LISTING = ("operation.failed", "operation.completed", "batch.started", "batch.co
 
 @pytest.fixture
 async def renderer() -> AsyncIterator[IsolatedRenderer]:
-    renderer = IsolatedRenderer([BUILT_IN], RenderOptions(samples.BASE_URL))
+    renderer = IsolatedRenderer([BUILT_IN], samples.OPTIONS)
     yield renderer
     await renderer.aclose()
 

@@ -105,7 +105,7 @@ def test_a_long_error_is_cut_at_500_characters_and_the_rest_is_linked(renderer: 
 
     error = next(element for element in html.iter("div") if "error" in element.get("class", "").split())
     assert len("".join(error.itertext())) == 500
-    assert "Read the whole error: https://mining.example.com/api/" in content["text"]
+    assert "Read the whole error: https://mining.example.com/tenant-1/project-1/runs/" in content["text"]
     assert "Read the whole error" not in mail(renderer, "operation.failed")["text"]
 
 

@@ -132,7 +132,7 @@ def test_the_closest_file_of_the_users_own_is_taken(
 def test_without_a_file_that_fits_the_built_in_one_is_taken(own: Build, renderer: Renderer) -> None:
     event = samples.messages()["operation.completed"]
     with_others = own({"slack/operation.completed@team.yaml": "text: other", "slack/operation.failed.yaml": "text: x"},
-                      base_url=samples.BASE_URL)  # fmt: skip
+                      base_url=samples.BASE_URL, links=samples.LINKS)  # fmt: skip
 
     assert render(with_others, event) == render(renderer, event)
     assert with_others.overriding_file("slack", "each", event, "analysts") == ""

@@ -87,16 +87,16 @@ def test_only_a_completed_run_is_at_a_hundred_percent(alone: Build, percentage: 
 
 def test_links_are_built_from_the_tracking_address(alone: Build) -> None:
     renderer = alone(only("{{ links.operation }}"), base_url="https://mining.example.com/")
-    event = progress(trackingUrl="/api/{tenantId}/{projectId}/async/operation/op-1")
+    event = progress(trackingUrl="/{tenantId}/{projectId}/runs/op-1")
 
-    assert text_of(renderer, event) == "https://mining.example.com/api/tenant-1/project-1/async/operation/op-1"
+    assert text_of(renderer, event) == "https://mining.example.com/tenant-1/project-1/runs/op-1"
 
 
 @pytest.mark.parametrize(
     ("address", "base_url"),
     [
-        ("/api/{tenantId}/op-1", ""),
-        ("/api/{unknown}/op-1", "https://mining.example.com"),
+        ("/{tenantId}/op-1", ""),
+        ("/{unknown}/op-1", "https://mining.example.com"),
         ("//evil.example/op-1", "https://mining.example.com"),
         ("javascript:alert(1)", "https://mining.example.com"),
     ],

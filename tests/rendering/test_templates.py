@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po
 
 from relay.domain.deliveries import Kind
 from relay.domain.events import PRIORITIES, STATUSES
-from relay.rendering import Renderer, RenderOptions
+from relay.rendering import Renderer
 from relay.rendering.checks import messages
 from relay.rendering.translations import placeholders
 from tests.support import samples
@@ -31,7 +31,7 @@ Body = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
-    return Renderer([ROOT / "templates"], RenderOptions(samples.BASE_URL))
+    return Renderer([ROOT / "templates"], samples.OPTIONS)
 
 
 def render(

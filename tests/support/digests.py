@@ -13,7 +13,7 @@ UNSUBSCRIBE = "https://relay.example.com/unsubscribe/0a1b2c"
 FRIDAY, NOW = datetime(2026, 3, 6, 7, 30, tzinfo=UTC), datetime(2026, 3, 9, 7, 30, tzinfo=UTC)
 PAST = {"2026-03-03": (44, 0), "2026-03-04": (36, 5), "2026-03-05": (52, 2), "2026-03-06": (37, 3)}
 COMMON = {"batch": False, "priority": "Normal", "type": "ProcessMiningAnalysis", "at": "2026-03-09T06:12:00+00:00",
-          "started": "2026-03-09T05:34:00+00:00"}  # fmt: skip
+          "started": "2026-03-09T05:34:00+00:00", "tenant": "tenant-1", "project": "project-1"}  # fmt: skip
 
 Entry = dict[str, Any]
 
@@ -44,7 +44,10 @@ def several(count: int, like: Entry, **more: Any) -> list[Entry]:
 
 def told(kind: str, start: datetime, entries: list[Entry], **more: Any) -> Event:
     """The event of this digest or round-up, as it reaches the renderer."""
-    document = build_digest(kind, start.timestamp(), NOW.timestamp(), entries, zone="Europe/Berlin", **more)
+    return event_of(build_digest(kind, start.timestamp(), NOW.timestamp(), entries, zone="Europe/Berlin", **more))
+
+
+def event_of(document: dict[str, Any]) -> Event:
     return Event(id="box", name=document["event"], source="relay", occurred_at=NOW, received_at=NOW, document=document)
 
 

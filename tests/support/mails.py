@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 import html5lib
 
 from relay.domain.events import Event
-from relay.rendering import Renderer, RenderOptions
+from relay.rendering import Renderer
 from tests.support import digests, samples
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ Rule = tuple[tuple[str, ...], dict[str, str]]
 
 
 def renderer() -> Renderer:
-    return Renderer([ROOT / "templates"], RenderOptions(samples.BASE_URL))
+    return Renderer([ROOT / "templates"], samples.OPTIONS)
 
 
 @cache

@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from relay.domain.events import Event
+from relay.domain.links import LinkTemplates
 from relay.domain.parsing import parse
+from relay.rendering import RenderOptions
 from relay.rendering.fixtures import HOSTILE, hostile, maximal  # noqa: F401 - asked for here
 from relay.rendering.fixtures import minimal as bare  # noqa: F401
 from relay.rendering.sample_history import with_past
@@ -15,6 +17,15 @@ Body = dict[str, Any]
 
 TENANT, PROJECT = "tenant-1", "project-1"
 BASE_URL = "https://mining.example.com"
+# Where people look: an address of the API is none.
+LINKS = LinkTemplates(
+    operation=BASE_URL + "/{tenantId}/{projectId}/runs/{operationId}",
+    batch=BASE_URL + "/{tenantId}/{projectId}/batches/{batchId}",
+    runbook="https://wiki.example.com/runbooks/{errorCode}",
+    runs=BASE_URL + "/{tenantId}/{projectId}/runs",
+)
+PAGES = (f"{BASE_URL}/{TENANT}/{PROJECT}/", "https://wiki.example.com/runbooks/")
+OPTIONS = RenderOptions(BASE_URL, links=LINKS)
 
 
 def envelope(event: str, timestamp: str, **parts: Any) -> dict[str, Any]:

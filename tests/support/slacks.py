@@ -12,7 +12,7 @@ from relay.domain.causes import signature
 from relay.domain.deliveries import Kind
 from relay.domain.ends import End
 from relay.domain.events import Event
-from relay.rendering import Renderer, RenderOptions
+from relay.rendering import Renderer
 from tests.support import samples
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ Change = Callable[[Body], Body]
 
 
 def renderer() -> Renderer:
-    return Renderer([ROOT / "templates"], RenderOptions(samples.BASE_URL))
+    return Renderer([ROOT / "templates"], samples.OPTIONS)
 
 
 def bodies() -> dict[str, Body]:

@@ -1,0 +1,100 @@
+"""`links`: where a person can look at what a message is about. Pure.
+
+Which address a person can open is known in two cases: the configuration says so (`platform.links`), or the platform
+named a page of its own (`trackingUrl`). The platform's API answers programs that have a token; its addresses are no
+links, and relay guesses none.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from relay.domain.events import Event
+from relay.domain.json_access import rows
+from relay.domain.links import LinkTemplates, fill, is_api
+from relay.rendering.json_access import text
+from relay.rendering.texts import clean, line, safe_url
+
+
+def address(path: str, event: Event, base_url: str) -> str:
+    """The API names its addresses as `/api/{tenantId}/…`: made whole, or empty where that is not possible."""
+    for name, value in (("{tenantId}", event.tenant), ("{projectId}", event.project)):
+        if value:
+            path = path.replace(name, quote(clean(value), safe=""))
+    if path.startswith("/") and not path.startswith("//"):
+        path = base_url.rstrip("/") + path
+    return safe_url(path) if "{" not in path else ""
+
+
+def for_people(url: str) -> str:
+    """The address, if a person may be sent there."""
+    return "" if is_api(url) else safe_url(url)
+
+
+def run_link(templates: LinkTemplates, values: Mapping[str, str], tracking: str = "") -> str:
+    """The page of a run."""
+    return safe_url(fill(templates.operation, values)) or for_people(tracking)
+
+
+def batch_link(templates: LinkTemplates, values: Mapping[str, str], tracking: str = "") -> str:
+    """The page of a batch."""
+    return safe_url(fill(templates.batch, values)) or for_people(tracking)
+
+
+def of_event(templates: LinkTemplates, event: Event) -> dict[str, str]:
+    """The values of the placeholders that every event has."""
+    return {
+        "tenantId": line(clean(event.tenant)) or templates.tenant,
+        "projectId": line(clean(event.project)) or templates.project,
+        "batchId": clean(event.batch.id) if event.batch else line(clean(event.member_of)),
+    }
+
+
+def links(
+    templates: LinkTemplates,
+    event: Event,
+    op: Mapping[str, Any],
+    batch: Mapping[str, Any],
+    error_code: str,
+    *,
+    alarm_of_batch: bool = False,
+) -> dict[str, str]:
+    """`alarm_of_batch`: the watchdog tells of a batch, by the words of an operation."""
+    origin = of_event(templates, event)
+    values = origin | {
+        "operationId": op["id"], "type": op["type"], "name": op["name"], "status": op["status"], "phase": op["phase"],
+        "errorCode": error_code,
+    }  # fmt: skip
+    if alarm_of_batch:
+        run = batch_link(templates, values | {"batchId": op["id"]}, op["tracking_url"])
+    else:
+        run = run_link(templates, values, op["tracking_url"]) if op["id"] else ""
+    return {
+        "operation": run,
+        "batch": batch_link(templates, values | {"name": batch["name"]}, batch["tracking_url"]) if batch["id"] else "",
+        "results": (safe_url(fill(templates.results, values)) if op["id"] else "") or run,
+        "runbook": safe_url(fill(templates.runbook, values)),
+        "runs": safe_url(fill(templates.runs, origin)),
+    }
+
+
+def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Event, base_url: str) -> str:
+    """The page of one run or batch of a digest, from what its entry says (relay.domain.summaries)."""
+    tracking, key = address(text(entry, "path"), event, base_url), text(entry, "id")
+    values = _of_entry(templates, entry) | {name: text(entry, name) for name in ("type", "name", "status", "phase")}
+    if entry.get("batch") is True:
+        return batch_link(templates, values | {"batchId": key}, tracking)
+    return run_link(templates, values | {"operationId": key}, tracking)
+
+
+def round_up_links(templates: LinkTemplates, event: Event) -> dict[str, str]:
+    """Of a message about many runs: the page that lists them, if all of them are listed on one."""
+    entries = [_of_entry(templates, entry) for entry in rows(event.document.get("entries"))]
+    pages = {safe_url(fill(templates.runs, clean(origin))) for origin in entries or [of_event(templates, event)]}
+    only = pages.pop() if len(pages) == 1 else ""
+    return {"operation": "", "batch": "", "results": "", "runbook": "", "runs": only}
+
+
+def _of_entry(templates: LinkTemplates, entry: Mapping[str, Any]) -> dict[str, str]:
+    return {"tenantId": text(entry, "tenant") or templates.tenant,
+            "projectId": text(entry, "project") or templates.project}  # fmt: skip

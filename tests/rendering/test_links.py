@@ -1,0 +1,175 @@
+"""Where messages lead: to pages that a person can open, and never to the platform's API."""
+
+import json
+import re
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+
+from relay.domain.links import LinkTemplates
+from relay.domain.summaries import build_digest, summarize
+from relay.rendering import Renderer, RenderOptions
+from tests.support import digests, samples, slacks
+from tests.support.events import seed
+from tests.support.every_case import every_case
+from tests.support.renderers import BUILT_IN, Build, progress, render, text_of
+
+APP = "https://app.example.com"
+TEMPLATES = LinkTemplates(
+    operation=APP + "/{tenantId}/{projectId}/runs/{operationId}",
+    batch=APP + "/{tenantId}/{projectId}/batches/{batchId}",
+    results=APP + "/results/{operationId}",
+    runbook="https://wiki.example.com/{type}/{errorCode}",
+    runs=APP + "/{tenantId}/{projectId}/runs",
+    tenant="acme",
+    project="o2c",
+)
+
+
+def saying(template: str) -> dict[str, str]:
+    """Files of a channel that says this of every event, as it stands."""
+    return {"chat/generic.yaml": f"text: {json.dumps(template)}"}
+
+
+def links_of(alone: Build, event: Any, template: str, history: tuple[Any, ...] = (), **options: Any) -> str:
+    renderer = alone(saying(template), **{"links": TEMPLATES, **options})
+    return text_of(renderer, event, channel="chat", history=history)
+
+
+def test_a_run_is_linked_as_the_configuration_says_whatever_the_platform_names(alone: Build) -> None:
+    event = progress(trackingUrl="https://elsewhere.example.com/op-1")
+
+    told = links_of(alone, event, "{{ links.operation }}")
+
+    assert told == f"{APP}/tenant-1/project-1/runs/{event.subject}"
+
+
+@pytest.mark.parametrize("document", ["operation-status.response", "start-operation.response"])
+def test_the_platforms_own_documents_have_a_link(alone: Build, document: str) -> None:
+    body = {"event": "operation.progress", "timestamp": "2024-01-20T11:41:15Z", "operation": seed(document)}
+    event = samples.event_of(body)
+
+    told = links_of(alone, event, "{{ links.operation }}")
+
+    assert told == f"{APP}/acme/o2c/runs/{event.subject}"
+
+
+def test_a_batch_of_the_platforms_own_and_its_members_have_links(alone: Build) -> None:
+    body = {"event": "batch.started", "timestamp": "2024-01-20T12:05:00Z", "batch": seed("submit-batch.response")}
+    event = samples.event_of(body)
+
+    told = links_of(alone, event, "{{ links.batch }} {{ batch.operations|map(attribute='url')|first }}")
+
+    member = body["batch"]["operations"][0]["operationId"]
+    assert told == f"{APP}/acme/o2c/batches/{event.subject} {APP}/acme/o2c/runs/{member}"
+
+
+def test_values_cannot_leave_their_place_in_an_address(alone: Build) -> None:
+    event = progress(operationId="../x/y?z#ä &", operationName="..")
+
+    told = links_of(alone, event, "{{ links.operation }} [{{ links.batch }}]")
+    named = links_of(alone, event, "[{{ links.operation }}]", links=LinkTemplates(operation=APP + "/{name}"))
+
+    assert told == f"{APP}/tenant-1/project-1/runs/..%2Fx%2Fy%3Fz%23%C3%A4%20%26 []"
+    assert named == "[]"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [({"code": "SOURCE TIMEOUT"}, "https://wiki.example.com/ProcessMiningAnalysis/SOURCE%20TIMEOUT"), ({}, "")],
+)
+def test_the_runbook_is_that_of_the_error(alone: Build, error: dict[str, Any], told: str) -> None:
+    failed = samples.event_of(samples.bodies()["operation.failed"] | {"error": error})
+
+    assert links_of(alone, failed, "[{{ links.runbook }}]") == f"[{told}]"
+
+
+def test_results_have_a_page_of_their_own_or_the_runs(alone: Build) -> None:
+    event = samples.messages()["operation.completed"]
+    without = LinkTemplates(operation=APP + "/runs/{operationId}")
+
+    assert links_of(alone, event, "{{ links.results }}") == f"{APP}/results/{event.subject}"
+    assert links_of(alone, event, "{{ links.results }}", links=without) == f"{APP}/runs/{event.subject}"
+
+
+@pytest.mark.parametrize(
+    ("address", "link"),
+    [
+        ("https://app.example.com/runs/op-1", "https://app.example.com/runs/op-1"),
+        ("/runs/op-1", "https://mining.example.com/runs/op-1"),
+        ("/api/{tenantId}/{projectId}/async/operation/op-1", ""),
+        ("https://gateway.example.com/ops/API/v2/op-1", ""),
+        ("https://gateway.example.com/%61pi/op-1", ""),
+        ("https://api.example.com/runs/op-1", "https://api.example.com/runs/op-1"),
+        ("https://app.example.com/rapid/api-keys", "https://app.example.com/rapid/api-keys"),
+        ("https://[broken/runs", ""),
+    ],
+)
+def test_without_templates_the_platforms_own_page_is_linked_and_its_api_is_not(
+    alone: Build, address: str, link: str
+) -> None:
+    renderer = alone(saying("[{{ links.operation }}]"), base_url=samples.BASE_URL)
+
+    assert text_of(renderer, progress(trackingUrl=address), channel="chat") == f"[{link}]"
+
+
+def test_an_alarm_about_a_batch_leads_to_the_batch(alone: Build) -> None:
+    started = samples.messages()["batch.started"]
+    alarm = samples.watchdog_bodies()["operation.stalled.silent"]
+    alarm["operation"] = {"operationId": started.subject, "operationName": "Month-end", "status": "Running"}
+    event = samples.event_of(alarm)
+
+    told = links_of(alone, event, "{{ links.operation }}", history=(started, event))
+
+    assert told == f"{APP}/tenant-1/project-1/batches/{started.subject}"
+
+
+def test_rows_of_a_digest_lead_to_their_runs_and_all_of_them_to_the_list(alone: Build) -> None:
+    events = samples.messages()
+    entries = [summarize(events["operation.failed"]), summarize(events["batch.completed"])]
+    end = events["batch.completed"].occurred_at
+    document = build_digest("digest", (end - timedelta(days=1)).timestamp(), end.timestamp(), entries)
+    row_urls = "{{ (digest.attention + digest.done)|map(attribute='url')|join(' ') }}"
+    renderer = alone(saying(row_urls + " {{ links.runs }}"), links=TEMPLATES)
+    told = text_of(renderer, digests.event_of(document), channel="chat")
+
+    run, batch = (entry["id"] for entry in entries)
+    home = f"{APP}/tenant-1/project-1"
+    assert sorted(told.split()) == sorted([f"{home}/runs/{run}", f"{home}/batches/{batch}", f"{home}/runs"])
+
+
+def test_runs_of_several_projects_are_not_said_to_be_on_one_page(alone: Build) -> None:
+    entries = [digests.entry(1, "A", "Completed"), digests.entry(2, "B", "Completed", project="other")]
+    end = digests.NOW.timestamp()
+    event = digests.event_of(build_digest("digest", end - 86_400, end, entries))
+
+    assert links_of(alone, event, "[{{ links.runs }}]") == "[]"
+    assert links_of(alone, event, "[{{ links.runs }}]", links=LinkTemplates(runs=APP)) == f"[{APP}]"
+
+
+@pytest.mark.parametrize("options", [samples.OPTIONS, RenderOptions(samples.BASE_URL)], ids=["configured", "default"])
+def test_no_message_of_any_kind_leads_to_the_api(options: RenderOptions) -> None:
+    """The samples are the platform's own documents, whose tracking addresses are the API's."""
+    renderer = Renderer([BUILT_IN], options)
+    with every_case() as case:
+        for name, event in {**samples.messages(), **samples.messages(samples.maximal)}.items():
+            history = samples.history_of(name, samples.messages())
+            for channel, language in product(("slack", "email"), ("en", "de")):
+                for kind in ("each", "live", "reply") if channel == "slack" else ("each",):
+                    with case(name, channel, kind, language):
+                        content = render(renderer, event, channel, kind=kind, history=history, language=language)
+                        assert not _addresses(content)
+        for name, channel in product(digests.DIGESTS, ("slack", "email")):
+            with case(name, channel):
+                assert not _addresses(digests.render(renderer, channel, name))
+        for name, kind in product(slacks.NAMES, slacks.KINDS):
+            with case(name, kind):
+                assert not _addresses(slacks.message(renderer, name, kind, "en"))
+
+
+def _addresses(content: dict[str, Any]) -> list[str]:
+    """The addresses of an API in it."""
+    text = json.dumps(content)
+    return [address for address in re.findall(r"https?://[^\s\"'<>|\\]+", text) if "/api/" in address]
