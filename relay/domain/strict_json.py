@@ -50,11 +50,14 @@ def _members(document: dict[str, Any]) -> int:
     count = 0
     values: list[Any] = [document]  # which grows while it is gone through
     for value in values:
+        children = value
         if type(value) is dict:  # the parser makes no subclasses, and this is asked of every value of every event
             count += len(value)
-            values += [child for child in value.values() if type(child) is dict or type(child) is list]
-        else:
-            values += [child for child in value if type(child) is dict or type(child) is list]
+            children = value.values()
+        for child in children:
+            kind = type(child)
+            if kind is dict or kind is list:
+                values.append(child)
     return count
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, cast
 
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
@@ -62,12 +62,16 @@ class Accepting:
 
 def accepted(answer: Sequence[Any]) -> Accepted | Exception:
     """What accept.lua answers of one event."""
-    (status, _, reused), rest = answer[0].decode().partition(" "), answer[1:]
-    if status == "error":
-        return refusal(rest[0].decode(errors="replace"), "accept")
-    deliveries, posted, *pairs = rest
+    if answer[0] == b"error":
+        return refusal(answer[1].decode(errors="replace"), "accept")
+    return _accepted(*answer)
+
+
+@lru_cache(maxsize=256)  # nearly all answers are one of a few
+def _accepted(outcome: bytes, deliveries: int, posted: bytes, *pairs: bytes) -> Accepted:
+    status, _, reused = outcome.decode().partition(" ")
     held = tuple(zip(*[(item.decode() for item in pairs)] * 2, strict=True))
-    return Accepted(status, int(deliveries), held, bool(reused), _letters(posted.split()))
+    return Accepted(cast("Any", status), deliveries, held, bool(reused), _letters(posted.split()))
 
 
 def _letters(words: Sequence[bytes]) -> tuple[tuple[int, bytes], ...]:

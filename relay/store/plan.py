@@ -88,7 +88,7 @@ def _whole(plan: dict[str, Any], targets: Sequence[bytes]) -> bytes:
 
 
 def size(arguments: AcceptArguments) -> int:
-    return sum(len(argument) for argument in arguments)
+    return sum(map(len, arguments))
 
 
 def _sender_id(event: Event) -> bytes:
