@@ -15,7 +15,10 @@ Later:
 - what relay's messages share is compiled once it is ready, by another process (relay/rendering/precompiled.py). 0.2 s,
   and 10 MB less than if relay did it.
 
-All libraries that serving needs are imported before relay listens. None is left for the first event or the first
+- what puts styles into a mail's elements (relay/rendering/inliner.py): 1.5 MB that a relay without mails of one's own
+  never needs.
+
+All other libraries that serving needs are imported before relay listens. None is left for the first event or the first
 message: importing one holds up the loop for 10 to 30 ms, and everybody whose event comes meanwhile.
 """
 

@@ -1,10 +1,21 @@
 """A page's styles put into its elements' style attributes, since most mail programs read them nowhere else."""
 
-from css_inline import CSSInliner
+from functools import cache
+from typing import TYPE_CHECKING
 
-_INLINER = CSSInliner(load_remote_stylesheets=False)
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
 
 
 def inline(page: str) -> str:
     """The page, parsed as a browser would and written anew."""
-    return _INLINER.inline(page)
+    return _inliner().inline(page)
+
+
+@cache
+def _inliner() -> "CSSInliner":
+    """Imported where it is first needed, in 2 ms: relay's own layouts are inlined by another process
+    (relay/rendering/precompiled.py), so most relays do without it, and without its 1.5 MB."""
+    from css_inline import CSSInliner  # noqa: PLC0415
+
+    return CSSInliner(load_remote_stylesheets=False)
