@@ -110,9 +110,8 @@ def test_the_richer_form_has_the_error_and_the_usual_times_beside_the_phases(ren
     *_, (_, root), _ = slacks.life("de", renderer, "failed")
 
     plan = next(block for block in root["rich"] if block["type"] == "plan")
-    assert [list(texts(task.get("details"))) for task in plan["tasks"]] == [
-        [f"üblich {minutes}{NBSP}min"] for minutes in (12, 17, 22, 14, 17)
-    ]
+    usual = [list(texts(task.get("details"))) for task in plan["tasks"]]
+    assert usual == [[f"üblich {minutes}{NBSP}min"] for minutes in (12, 17, 22, 14, 17)]
     assert [list(texts(task.get("output"))) for task in plan["tasks"]] == [
         [],
         [],
@@ -120,6 +119,14 @@ def test_the_richer_form_has_the_error_and_the_usual_times_beside_the_phases(ren
         [slacks.CAUSE.replace("300 s", f"300{NBSP}s")],
         [],
     ]
+
+
+def test_of_a_complete_run_only_the_slow_phase_has_its_usual_time(renderer: Renderer) -> None:
+    _, _, (_, root), _ = slacks.life("en", renderer)
+
+    plan = next(block for block in root["rich"] if block["type"] == "plan")
+    usual = [list(texts(task.get("details"))) for task in plan["tasks"]]
+    assert usual == [[], [], [], [f"usually 14{NBSP}min"], []]
 
 
 @pytest.mark.parametrize("fixture", ["maximal", "hostile"])
