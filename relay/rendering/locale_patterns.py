@@ -25,6 +25,7 @@ class LocalePatterns:
         self._locale = locale
         self.percent = lru_cache(256)(self._percent)
         self._zones: dict[tuple[object, ...], str] = {}
+        self.dates: dict[tuple[object, ...], str] = {}  # times as Slack writes them (relay.rendering.slack_dates)
         self._shape = lru_cache(64)(self._compiled)
 
     def decimal(self, number: float) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from relay.rendering.localized_values import Localizer
 from relay.rendering.texts import cut, line
 
+NO_PHASE = {"name": "", "duration": None, "usual": None, "state": "", "slow": False}
 MAX_ID = 24
 MAX_STEPS = 20
 MINUTES = (60.0, 3 * 3600.0)  # from here to there a number of minutes says enough
@@ -43,6 +44,11 @@ def timed(formats: Localizer, phases: Iterable[Mapping[str, Any]]) -> list[dict[
     if in_minutes:
         rows[-1]["duration"] += " min"
     return rows
+
+
+def named(phases: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    """The phase of this name; one of which nothing is known where there is none."""
+    return next((phase for phase in phases if phase.get("name") == name), NO_PHASE)
 
 
 def _known(time: object) -> bool:

@@ -19,11 +19,24 @@ FORMS = {
     "day": ("{date_long_pretty} {time}", "zoned"),
 }
 
+MAX_KNOWN = 512
+
 _DATE = re.compile(r"<!date\^\d+\^[^<>|]*\|([^<>]*)>")
 
 
 def slack_time(formats: Localizer, value: object, style: str = "short") -> str:
     """A time of the documents as `Localizer.localtime` takes it, in Slack's notation."""
+    if value.__class__ is not str:
+        return _slack_time(formats, value, style)
+    known, key = formats.language.patterns.dates, (value, style, formats.zone, formats.now.year)
+    if key not in known:  # a message says most of its times twice, and its edits say them again
+        if len(known) >= MAX_KNOWN:
+            known.clear()
+        known[key] = _slack_time(formats, value, style)
+    return known[key]
+
+
+def _slack_time(formats: Localizer, value: object, style: str) -> str:
     time = moment(value)
     if time is None or style not in FORMS or value == str(time.date()) or time.timestamp() < 0:
         return formats.localtime(value, style)

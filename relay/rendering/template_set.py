@@ -233,4 +233,6 @@ def _tidied(macro: Callable[..., Any], tidy: Callable[[str], str]) -> Callable[.
 
 def lines(text: str) -> str:
     """Without empty lines, and without spaces around the others."""
+    if "\n" not in text:
+        return text.strip(" ")
     return "\n".join(stripped for row in text.split("\n") if (stripped := row.strip(" ")))

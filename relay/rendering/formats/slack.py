@@ -64,19 +64,12 @@ def _finished(content: Content) -> Content:
         return message | {"blocks": _cut_blocks(blocks)}
     rich = [block for block, profile in zip(blocks, profiles, strict=True) if profile != "classic"]
     classic = [block for block, profile in zip(blocks, profiles, strict=True) if profile != "rich"]
-    if len(blocks) <= MAX_BLOCKS and _letters(blocks) + MAX_ROWS <= TEXT_BUDGET:  # there is room for both in one
+    # No fewer characters than all texts have, counted in a twentieth of the time that it takes to look for them.
+    if len(blocks) <= MAX_BLOCKS and length(repr(blocks)) + MAX_ROWS <= TEXT_BUDGET:  # there is room for both in one
         _cut_blocks(blocks)
         return message | {"rich": rich, "blocks": classic}
     # Copied, since a block of both may have to be cut in one of them alone.
     return message | {"rich": _cut_blocks(_copied(rich)), "blocks": _cut_blocks(classic)}
-
-
-def _letters(node: Any) -> int:
-    """No fewer characters than are shown of it."""
-    if isinstance(node, str):
-        return length(node)
-    items = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return sum(map(_letters, items))
 
 
 def _copied(node: Any) -> Any:
