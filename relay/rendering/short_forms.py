@@ -34,11 +34,11 @@ def timed(formats: Localizer, phases: Iterable[Mapping[str, Any]]) -> list[dict[
     times = [step["duration"] for step in steps] + [time for time in usual if time]
     in_minutes = all(MINUTES[0] <= time <= MINUTES[1] for time in times)
 
-    def told(time: float) -> str:
+    def lasted(time: float) -> str:
         return formats.num(round(time / 60)) if in_minutes else formats.duration(time)
 
     rows = [
-        {"name": str(step.get("name", "")), "duration": told(step["duration"]), "usual": told(time) if time else ""}
+        {"name": str(step.get("name", "")), "duration": lasted(step["duration"]), "usual": lasted(time) if time else ""}
         for step, time in zip(steps, usual, strict=True)
     ]
     if in_minutes:

@@ -16,10 +16,10 @@ FORMS = {
     "short": ("{date_short_pretty} {time}", "zoned"),
     "at": ("{date_short_pretty} at {time}", "zoned at"),
     "full": ("{date_pretty} {time}", "zoned"),
-    "day": ("{date_long_pretty} {time}", "zoned"),
+    "day": ("{date_short_pretty} {time}", "zoned"),
 }
 
-MAX_KNOWN = 512
+MAX_DATES = 512
 
 _DATE = re.compile(r"<!date\^\d+\^[^<>|]*\|([^<>]*)>")
 
@@ -28,12 +28,12 @@ def slack_time(formats: Localizer, value: object, style: str = "short") -> str:
     """A time of the documents as `Localizer.localtime` takes it, in Slack's notation."""
     if value.__class__ is not str:
         return _slack_time(formats, value, style)
-    known, key = formats.language.patterns.dates, (value, style, formats.zone, formats.now.year)
-    if key not in known:  # a message says most of its times twice, and its edits say them again
-        if len(known) >= MAX_KNOWN:
-            known.clear()
-        known[key] = _slack_time(formats, value, style)
-    return known[key]
+    dates, key = formats.language.patterns.dates, (value, style, formats.zone, formats.now.year)
+    if key not in dates:  # a message says most of its times twice, and its edits say them again
+        if len(dates) >= MAX_DATES:
+            dates.clear()
+        dates[key] = _slack_time(formats, value, style)
+    return dates[key]
 
 
 def _slack_time(formats: Localizer, value: object, style: str) -> str:

@@ -89,7 +89,7 @@ def test_what_a_digest_in_slack_leaves_out_is_counted(renderer: Renderer) -> Non
     assert len(lists) == 3
     for title, *rows, more in lists:
         assert title.startswith("*")
-        assert len(rows) + int(re.fullmatch(r"\+ (\d+) more", more)[1]) == 40
+        assert len(rows) + int(re.fullmatch(r"(?:<https://[^|]+\|)?\+ (\d+) more>?", more)[1]) == 40
 
 
 def test_rows_that_find_no_room_are_counted(renderer: Renderer) -> None:
