@@ -92,6 +92,7 @@ class Each:
     gates: tuple[Gate, ...] = ()  # progress passes if any one lets it pass; none means no gate
     quiet_window: Window | None = None  # the quiet hours at hand: the message waits for their end
     bypass_quiet_hours: bool = False  # it is sent in quiet hours as well
+    essential: bool = False  # and to whoever has unsubscribed from all else there
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from relay.domain.events import Event
 from relay.domain.spaces import NOWHERE, Space
 from relay.store.backlog import Backlog
-from relay.store.dead_letters import DeadLetter, DeadLetters
+from relay.store.dead_letters import DeadLetter, DeadLetters, Death
 from relay.store.destinations import Destinations
 from relay.store.everywhere import Everywhere
 from relay.store.ledger import Ledger, ledger_of
@@ -55,6 +55,14 @@ class Admin:
         """
         return await self._backlog.pauses(scopes)
 
+    async def paused(self, scopes: Sequence[str]) -> dict[str, tuple[float, str]]:
+        """Those of the scopes that are paused, each with the time since which it is, and the reason."""
+        return await self._backlog.paused(scopes)
+
+    async def oldest_due(self, channels: Sequence[str]) -> float | None:
+        """Since when the oldest delivery is due that nobody has taken; None if nothing is queued."""
+        return await self._backlog.oldest_due(channels)
+
     async def stranded(self, configured: Collection[str]) -> dict[str, int]:
         """The channels that had deliveries and are not configured any more, with the number that still wait."""
         return await self._backlog.stranded(configured)
@@ -99,6 +107,10 @@ class Admin:
 
     async def dead_letter(self, name: str) -> DeadLetter | None:
         return await self._dead_letters.named(name)
+
+    async def deaths(self, since: float, most: int) -> list[Death]:
+        """The newest that became dead letters since then (seconds since the epoch), up to `most`."""
+        return await self._dead_letters.deaths(since, most)
 
     async def with_body(self, dead_letter: DeadLetter) -> DeadLetter:
         """With the body of what it would send if that is a bundle and no event of its own: a digest, or a round-up."""

@@ -41,20 +41,36 @@ class Backlog:
         return dict(zip(channels, map(sum, zip(*counts, strict=True)), strict=True))
 
     async def pauses(self, scopes: Sequence[str]) -> dict[str, str]:
-        scopes = [*scopes, *await self._throttled()]
+        paused = await self.paused([*scopes, *await self._throttled()])
+        return {scope: reason for scope, (_, reason) in paused.items()}
+
+    async def paused(self, scopes: Sequence[str]) -> dict[str, tuple[float, str]]:
 
         async def ask(partition: Partition) -> list[Any]:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for scope in scopes:
-                    pipeline.hget(partition.key(f"pause:{scope}"), "reason")
+                    pipeline.hmget(partition.key(f"pause:{scope}"), "since", "reason")
                 return list(await call(pipeline.execute()))
 
-        return {
-            scope: reason.decode("utf-8", "replace")
-            for answers in (await self._everywhere.of_each(ask) if scopes else [])
-            for scope, reason in zip(scopes, answers, strict=True)
-            if reason is not None  # until something arrives there, it is paused or being probed
-        }
+        paused: dict[str, tuple[float, str]] = {}
+        for answers in await self._everywhere.of_each(ask) if scopes else []:
+            for scope, (since, reason) in zip(scopes, answers, strict=True):
+                if reason is not None:  # until something arrives there, it is paused or being probed
+                    begun = float(since or 0) / 1000
+                    if scope not in paused or begun < paused[scope][0]:
+                        paused[scope] = begun, reason.decode("utf-8", "replace")
+        return paused
+
+    async def oldest_due(self, channels: Sequence[str]) -> float | None:
+
+        async def ask(partition: Partition) -> list[float]:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for name in (f"due:{channel}{queue}" for channel in channels for queue in ("", *keys.QUEUES)):
+                    pipeline.zrange(partition.key(name), 0, 0, withscores=True)
+                return [float(rows[0][1]) / 1000 for rows in await call(pipeline.execute()) if rows]
+
+        firsts = await self._everywhere.of_each(ask) if channels else []
+        return min((moment for moments in firsts for moment in moments), default=None)
 
     async def resume_all(self, scopes: Sequence[str]) -> None:
         scopes = [*scopes, *await self._throttled()]

@@ -10,9 +10,11 @@ from relay.store import keys
 from relay.store.bundles import BUNDLE_KINDS, Bundles
 from relay.store.client import call
 from relay.store.everywhere import Everywhere
+from relay.store.partitions import Partition
 from relay.store.records import values_of
 
 KEEP_DEAD_DAYS = 30
+_OF_DEATH = ("channel", "destination", "address", "name", "reason")
 NAME = re.compile("[0-9a-f]{2}")  # how the id of a delivery begins
 
 
@@ -36,6 +38,18 @@ class DeadLetter:
     project: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What of a dead letter says where something is wrong. `at` is in seconds since the epoch."""
+
+    at: float
+    channel: str
+    destination: str
+    address: str
+    event: str
+    reason: str
+
+
 class DeadLetters:
     """`Admin` says what each of these does. Every failure is StoreUnavailable."""
 
@@ -51,6 +65,23 @@ class DeadLetters:
         died = sorted(((at, name) for ids in newest for name, at in ids), reverse=True)
         dead_letters = [await self.named(name.decode()) for _, name in died[:most]]
         return [dead_letter for dead_letter in dead_letters if dead_letter]
+
+    async def deaths(self, since: float, most: int) -> list[Death]:
+
+        async def ask(partition: Partition) -> list[Death]:
+            dead = partition.key(keys.DEAD)
+            rows = await call(self._redis.zrevrangebyscore(dead, "+inf", since * 1000, 0, most, withscores=True))
+            if not rows:
+                return []
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for name, _ in rows:
+                    pipeline.hmget(partition.key(f"delivery:{name.decode()}"), *_OF_DEATH)
+                all_fields = await call(pipeline.execute())
+            texts = [[(field or b"").decode("utf-8", "replace") for field in fields] for fields in all_fields]
+            return [Death(float(at) / 1000, *fields) for (_, at), fields in zip(rows, texts, strict=True)]
+
+        answers = await self._everywhere.of_each(ask)
+        return sorted((death for some in answers for death in some), key=lambda death: -death.at)[:most]
 
     async def named(self, name: str) -> DeadLetter | None:
         if not NAME.match(name):  # as somebody typed it

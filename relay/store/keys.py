@@ -76,7 +76,11 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            (seconds) and why, of a tick that failed last; left: how many runs left
                                            with an open alarm since the last tick; step, stepped: by how many ms the
                                            clock was set back last, and when by the new one; carried: ms at which
-                                           letters were read (letters.lua)
+                                           letters were read (letters.lua); doing:receive, doing:deliver: when a
+                                           process that does this last looked after relay itself; turn:<name>: when
+                                           one process last had the turn (trouble.lua)
+    {relay}:troubles               string  what is wrong with relay itself, and who was told (JSON,
+                                           relay/policy/troubles.py); in the first partition
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1
     {relay}:removed                hash    what is not in it, but has deliveries: the same → ms at which one was held

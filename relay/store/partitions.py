@@ -9,7 +9,7 @@ from relay.store import keys
 from relay.store.client import Scripts
 
 MOST = 256
-QUIET = ("claim", "pulse")  # scripts that make nothing due which was not
+QUIET = ("claim", "pulse", "trouble")  # scripts that make nothing due which was not
 Result = TypeVar("Result")
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from relay.domain.events import Event, Operation
+from relay.domain.events import OPERATOR_EVENTS, Event, Operation
 from relay.domain.identity import fingerprint
 from relay.domain.run_numbers import begun
 from relay.store.keys import digest, operation
@@ -76,7 +76,7 @@ def _of_run(event: Event, run: Operation, stated: int) -> dict[str, Any]:
 
 def urgency_of(event: Event, *, terminal: bool) -> str:
     """Its place among what is due (`URGENCIES` in scripts/include/queues.lua)."""
-    if terminal:
+    if terminal or event.name in OPERATOR_EVENTS:
         return "1"
     if event.name == "operation.stalled":
         return "2"

@@ -12,6 +12,7 @@ from relay.domain.events import Event
 from relay.store.keys import home, lane
 from relay.store.records import to_json
 
+ESSENTIAL = 2  # passes quiet hours, and reaches whoever has unsubscribed (scripts/include/suppressions.lua)
 MOST_KEPT = 16_384  # addresses; about 700 bytes each
 _KEPT: dict[tuple[int, int], tuple[Limits, DeliveryOptions | None, str]] = {}
 
@@ -94,6 +95,8 @@ def _how(how: Each | Live | Digest) -> dict[str, Any]:
         return plan | if_any(windows=[_ms(window) for window in how.windows], zone=how.zone if how.windows else "")
     plan["gates"] = [[gate.increment, gate.interval * 1000] for gate in how.gates]
     plan |= if_any(quiet=how.quiet_window and _ms(how.quiet_window), passes=how.bypass_quiet_hours)
+    if isinstance(how, Each) and how.essential:
+        plan["passes"] = ESSENTIAL
     if isinstance(how, Live):
         plan |= {"post_after": how.post_after * 1000, "min_interval": how.min_interval * 1000}
         plan |= if_any(beside=how.update_only)

@@ -78,7 +78,7 @@ local function divert(id, d)
   end
   local cap = d.kind == 'live' and d.attempts == 0 and d.calls.cap
   if not (hours or cap) or not has_entry(operation_record(d.operation)) then return false end
-  if hours and d.passes ~= '1' then
+  if hours and d.passes == '' then
     local box = box_id(d.lane, 'quiet', d.destination, d.address, hours[1], hours[2])
     if not sealed(box) then
       open_box(box, 'quiet', d, hours[1], hours[2])
@@ -188,7 +188,7 @@ function claim(id, set)
   for i, name in ipairs(FIELDS) do d[name] = row[i] end
   d.seq, d.claims, d.attempts = tonumber(d.seq), tonumber(d.claims), tonumber(d.attempts)
   d.thread = read_thread(d.lane)
-  local why = suppressed(d.destination, d.address) or stale_reason(id, d)
+  local why = suppressed(d.destination, d.address, d.passes == '2') or stale_reason(id, d)
   if why then
     if BOXED[d.kind] then seal(id, d.destination, d.address) end
     supersede(id, d.operation, d.destination, d.lane, why)

@@ -32,7 +32,7 @@ local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'nam
 local known_channels = {} -- in this step
 
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
--- urgent ('1' to '3' as in URGENCIES), seq, due; passes: quiet hours, loud: the cap on new messages;
+-- urgent ('1' to '3' as in URGENCIES), seq, due; passes: quiet hours, and with 2 also an unsubscription; loud: the cap on new messages;
 -- alone: the live message does not tell it; unknowns: as many attempts at its message may have arrived already; created, if
 -- its age does not count from now.
 function create(id, spec)
@@ -44,7 +44,7 @@ function create(id, spec)
   local row = {'event', spec.event, 'urgent', urgency, 'seq', spec.seq, 'due', spec.due,
                'created', spec.created or now, 'dated', now, 'attempts', 0, 'claims', 0, 'unknowns', spec.unknowns or 0,
                'lease', '', 'sending', '',
-               'passes', spec.passes and '1' or '', 'loud', spec.loud and '1' or ''}
+               'passes', spec.passes == 2 and '2' or spec.passes and '1' or '', 'loud', spec.loud and '1' or ''}
   for _, name in ipairs(DELIVERY) do
     row[#row + 1] = name
     row[#row + 1] = spec[name]

@@ -18,12 +18,13 @@ function suppress(destination, address, reason, detail)
   return redis.call('HSETNX', SUPPRESSED, suppression(destination, address), cjson.encode(entry))
 end
 
--- Why nothing may go there; nil if it may.
-function suppressed(destination, address)
+-- Why nothing may go there; nil if it may. essential: that its reader has unsubscribed does not count.
+function suppressed(destination, address, essential)
   if anybody_suppressed == nil then anybody_suppressed = redis.call('EXISTS', SUPPRESSED) == 1 end
   if not anybody_suppressed then return nil end
   for _, entry in ipairs(redis.call('HMGET', SUPPRESSED, suppression(destination, address), suppression('*', address))) do
-    if entry then return cjson.decode(entry).reason end
+    local reason = entry and cjson.decode(entry).reason
+    if reason and not (essential and reason == 'unsubscribed') then return reason end
   end
 end
 

@@ -17,7 +17,7 @@ end
 -- One target of this partition. Answers the references to the event's body that this makes, nil where nothing is queued;
 -- and why nobody is told of it.
 local function tell_target(o, plan, target, seq, body)
-  local refused = target.held or suppressed(target.destination, target.address)
+  local refused = target.held or suppressed(target.destination, target.address, target.passes == 2)
   local thread = target.live and plan.rank and thread_of(target)
   local reason = refused or not target.windows and (shown_elsewhere(plan, target, thread)
     or not target.passed and (silenced(o, plan, target) or gate(o, plan, target)))
