@@ -15,14 +15,16 @@ from typing import Literal
 import structlog
 
 from relay import metrics
-from relay.background.scheduler import PERIOD
-from relay.background.wiring import build_schedulers
+from relay.background.lookout import Lookout
+from relay.background.scheduler import PERIOD, Scheduler
+from relay.background.wiring import build_lookout, build_schedulers
 from relay.channels import CHANNELS
 from relay.config import Config
 from relay.coordinator import Coordinator
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment
 from relay.delivering.past import Past
+from relay.delivering.reach import Reach
 from relay.delivering.worker import Worker
 from relay.health import Health
 from relay.ingest import Ingest, IngestEvent, guarded
@@ -42,6 +44,7 @@ from relay.store.jobs import Jobs
 from relay.store.queue import LEASE
 from relay.store.results import ResultsCache
 from relay.store.suppressions import Suppressions
+from relay.store.troubles import DELIVER, RECEIVE
 from relay.unsubscribe.endpoint import Unsubscribe
 
 log = structlog.get_logger(__name__)
@@ -70,6 +73,7 @@ class Relay:
         self._env = env
         self._receives, self._delivers = role != "deliver", role != "receive"
         self._role = role
+        self._parts = tuple(part for part, does in ((RECEIVE, self._receives), (DELIVER, self._delivers)) if does)
         self._reuse_port = reuse_port
         self._lease = lease
         self._period = period
@@ -139,6 +143,7 @@ class Relay:
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
+            looking = self._looking(store, unguarded, health, worker.reach, outage)
             receiver = self._receiver(ingest, health, outage)
 
             def reloaded() -> None:
@@ -148,14 +153,14 @@ class Relay:
             coordinator.subscribe(reloaded)
             presses = interactivity.endpoint(outage)
             app = make_app(receiver)
-            app.add_routes(unsubscribe.routes())
-            if self._receives and interactivity.signing_secret():
-                app.add_routes(presses.routes())
+            pressable = self._receives and interactivity.signing_secret()
+            app.add_routes([*unsubscribe.routes(), *(presses.routes() if pressable else ())])
             # Before anything is claimed: a taken port must cost no delivery its time.
             runner = await serve(
                 app, config().server.host, config().server.port, reuse_port=self._reuse_port, direct=receiver
             )
-            loops = [asyncio.create_task(part.run()) for part in (worker, *ticking) if self._delivers]
+            parts = (worker, *ticking) if self._delivers else ()
+            loops = [asyncio.create_task(part.run()) for part in (*parts, looking)]
             for loop in loops:
                 stack.push_async_callback(cancelled, loop)
             stack.push_async_callback(self._shutdown.finish, [runner.cleanup, presses.aclose], [worker.stop])
@@ -194,6 +199,31 @@ class Relay:
         if embedded:
             await store.take_over()  # nobody else can be in this directory: who held something is dead
         return store
+
+    def _looking(self, store: Store, ingest: Ingest, health: Health, reach: Reach, outage: Outage) -> Scheduler:
+        """What looks after relay itself. It tells its operators as long as Redis takes anything, also while nothing
+        may be accepted from outside."""
+        coordinator = self._coordinator
+        lookout = Lookout(
+            store,
+            coordinator.config,
+            CHANNELS,
+            ingest.ingest,
+            attempts=reach,
+            templates=coordinator.template_faults,
+            store_is=health.shortcomings,
+            clock=self._clock,
+            parts=self._parts,
+        )
+        return build_lookout(
+            store,
+            coordinator.config,
+            lookout,
+            health.unready,
+            clock=self._clock,
+            period=2 * self._period,
+            outage=outage,
+        )
 
     def _receiver(self, ingest: IngestEvent, health: Health, outage: Outage) -> Receiver:
         server, directory = self.config.server, self._env.get("PROMETHEUS_MULTIPROC_DIR")

@@ -194,6 +194,30 @@ class Health:
             await self._inspect()
         return self._trouble or self._store.promise.shortfall or self._full()
 
+    def shortcomings(self) -> dict[str, str]:
+        """What the store lacks of what it promised, by name, as of the last look. `/readyz` says the same."""
+        lacks = {}
+        if short := self._trouble or self._store.promise.shortfall:
+            lacks["durability"] = short
+        elif self._weakened:
+            now = self._store.promise.durability
+            lacks["durability"] = f"{now}, and it was {self._weakened}: this Redis no longer offers that"
+        if self.fullness >= CROWDED:
+            lacks["memory"] = f"Redis uses {self.fullness:.0%} of its maxmemory"
+        if self._away:
+            lacks["partitions"] = f"{len(self._away)} of {len(self._store.partitions)} are away: {_reasons(self._away)}"
+        if self._emptied:
+            lacks["data"] = f"somebody deleted relay's data at {self._emptied:%Y-%m-%d %H:%M:%S} UTC"
+        return lacks
+
+    async def unready(self) -> str:
+        """Why `/readyz` says no, or that nobody watches runs; '' if neither."""
+        readiness = await self.readiness()
+        if readiness.ready:
+            return readiness.checks.get("scheduler", "")
+        reasons = [f"{name}: {check}" for name, check in readiness.checks.items() if check != "ok"]
+        return "; ".join(reasons)
+
     def _full(self) -> str:
         """Why Redis takes no more, before it is full itself: what is queued needs room to be delivered."""
         if self.fullness < FULL:

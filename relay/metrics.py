@@ -73,6 +73,15 @@ partitions_away = Gauge(
 )
 queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"], multiprocess_mode="livemostrecent")
 
+troubles = Gauge(
+    "relay_troubles",
+    "What is wrong with relay itself, by kind, as its operators are told; 0.",
+    ["kind"],
+    multiprocess_mode="livemostrecent",
+)
+operators_told = Counter("relay_operators_told", "Notices to operators that were queued.", ["event"])
+heartbeats = Counter("relay_heartbeats", "Calls of `heartbeat`, by their outcome.", ["outcome"])
+
 ticks = Counter("relay_ticks", "What the scheduler did, by its outcome.", ["tick", "outcome"])
 reconciled = Counter("relay_reconciled_events", "News that never arrived here, and that the platform told when asked.")
 left_stalled = Counter(

@@ -4,8 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from relay.background.digests import Digests
+from relay.background.heartbeat import Heartbeat
+from relay.background.lookout import Lookout
 from relay.background.reconciliation import Reconciliation, current_platform
 from relay.background.scheduler import Scheduler, WatchdogTick
+from relay.background.wellness import Wellness
 from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
@@ -14,6 +17,7 @@ from relay.platform.lookups import Lookups
 from relay.store import Store
 from relay.store.reconciliation import ReconciliationState
 from relay.store.runs import Runs
+from relay.store.troubles import TroubleMemory
 
 
 def build_schedulers(
@@ -38,3 +42,24 @@ def build_schedulers(
         Scheduler(due_by_time, clock=clock, period=period, outage=outage, report=report),
         Scheduler(asking, clock=clock, period=period, outage=outage, report=report),
     )
+
+
+def build_lookout(
+    store: Store,
+    config: Callable[[], Config],
+    lookout: Lookout,
+    unready: Callable[[], Awaitable[str]],
+    *,
+    clock: Callable[[], float],
+    period: float,
+    outage: Outage,
+) -> Scheduler:
+    """A third one, in every process, whatever part of the work it does: what looks after relay itself."""
+    wellness = Wellness(store, config, lookout, unready)
+
+    def url() -> str:
+        return config().heartbeat.get_secret_value()
+
+    heartbeat = Heartbeat(url, wellness.unwell, TroubleMemory(store).turn)
+    ticks = {"operators": lookout.tick, "heartbeat": heartbeat.tick}
+    return Scheduler(ticks, clock=clock, period=period, outage=outage, report=Runs(store).report_tick)

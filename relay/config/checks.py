@@ -32,6 +32,18 @@ def check_names(document: Document) -> None:
                     document.report(path, f"unknown {section[:-1]} {name!r}; {suggest(name, sections[section])}")
 
 
+def check_operators(document: Document) -> None:
+    """The destinations of those who are told when relay itself is in trouble; asked of the raw text, as above."""
+    destinations, raw = document.section("destinations"), document.data.get("operators")
+    if is_misspelt("destinations", document):
+        return
+    listed = raw if isinstance(raw, list) else [raw]
+    for position, name in enumerate(listed):
+        path: KeyPath = ("operators", position) if listed is raw else ("operators",)
+        if isinstance(name, str) and name not in destinations:
+            document.report(path, f"unknown destination {name!r}; {suggest(name, destinations)}")
+
+
 def is_misspelt(section: str, document: Document) -> bool:
     """Whether this key at the top is missing because it was written a little wrong, which is reported already."""
     keys = Config.model_fields
@@ -74,6 +86,7 @@ def check(config: Config, document: Document) -> None:
         document.report(("templates",), f"expected a directory; there is none at {config.templates.absolute()}")
     _check_languages(config, document)
     _check_rules(config, document)
+    _check_operators(config, document)
     for name, source in config.sources.items():
         if source.event and source.event not in KNOWN_EVENTS:
             document.warn(
@@ -112,5 +125,22 @@ def _check_rules(config: Config, document: Document) -> None:
             else:
                 hint = suggest(pattern, KNOWN_EVENTS, "it reaches this rule if a source sends it")
                 document.warn(path, f"not an event that relay knows; {hint}")
-    for name in config.destinations.keys() - {name for rule in config.rules for name in rule.notify}:
+    notified = {*config.operators, *(name for rule in config.rules for name in rule.notify)}
+    for name in config.destinations.keys() - notified:
         document.warn(("destinations", name), "no rule notifies it")
+
+
+def _check_operators(config: Config, document: Document) -> None:
+    """Somebody has to hear that relay itself is in trouble, also where that is the channel they would hear it by."""
+    operators = [config.destinations[name] for name in config.operators if name in config.destinations]
+    for position, name in enumerate(config.operators):
+        if name in config.destinations and config.destinations[name].mode == "digest":
+            document.report(("operators", position), f"{name} is a digest; expected a destination that is told at once")
+    if not operators:
+        text = "there are none, so nobody hears that relay itself cannot notify; expected names of destinations"
+        document.warn(("operators",), text)
+    elif len({destination.channel for destination in operators}) == 1:
+        others = [name for name in config.channels if name != operators[0].channel]
+        advice = f"add a destination in {' or '.join(others)}" if others else "a second channel would carry it"
+        text = f"all are in {operators[0].channel}: while that does not work, none of them hears of it; {advice}"
+        document.warn(("operators",), text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from relay.config.checks import check, check_dynamic, check_names, is_misspelt
+from relay.config.checks import check, check_dynamic, check_names, check_operators, is_misspelt
 from relay.config.schema import Config
 from relay.configfile.document import Document, read
 from relay.configfile.validation import nearest, suggest, validate
@@ -48,6 +48,7 @@ def parse_config(text: str, *, file: str = "", env: Mapping[str, str], channels:
     }
     config = validate(Config, settings, document, ())
     check_names(document)
+    check_operators(document)
     if config:
         config = _with_inherited_retries(config)
         config = _with_possible_modes(config, document, channels)

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 
 from relay.configfile.units import SIZE, size, spoken
-from relay.configfile.validation import Duration, Name, Off, Section, Url, off_as_none, spelled
+from relay.configfile.validation import Duration, Name, Off, Section, Url, off_as_none, one_or_more, spelled
 from relay.domain.jobs import FIELD
 from relay.errors import Problem
 from relay.platform.settings import Platform
@@ -38,6 +38,19 @@ SHAPES = {
         "it has no numbered databases, and in a password, / and ? are %2F and %3F",
     ),
 }
+
+
+HEARTBEAT = r"(https?://[\w.-]+(:\d{1,5})?(/[!-~]*)?)?"
+
+
+def _heartbeat(url: SecretStr) -> SecretStr:
+    """The address, unless it is none: it is a secret, so the fault does not repeat it."""
+    if not re.fullmatch(HEARTBEAT, url.get_secret_value(), re.ASCII):
+        raise ValueError("expected an address such as https://hc-ping.com/…, without a user or a password")
+    return url
+
+
+Heartbeat = Annotated[SecretStr, AfterValidator(_heartbeat)]
 
 
 def _of_several_hosts(url: str) -> str:
@@ -123,6 +136,10 @@ class Config(Section):
     destinations: dict[str, Destination] = Field(default_factory=dict)
     dynamic_destinations: DynamicDestinations | None = None
     rules: tuple[Rule, ...]
+    operators: Annotated[
+        tuple[Name, ...], one_or_more, Field(max_length=20)
+    ] = ()  # destinations: told of relay's own trouble
+    heartbeat: Heartbeat = SecretStr("")
     retry: RetryPolicy = RetryPolicy()
     quiet_hours: Hours = None
     watchdog: Annotated[Watchdog | None, BeforeValidator(off_as_none, json_schema_input_type=Watchdog | Off | None)] = (

@@ -14,6 +14,7 @@ from relay import metrics
 from relay.config import Config
 from relay.delivering.repeats import Repeats
 from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
+from relay.domain.events import OPERATOR_EVENTS
 from relay.policy.presentation import mentions_for
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
@@ -64,7 +65,8 @@ class Composer:
         options = delivery.options or DeliveryOptions(mention=destination.mention if destination else {})
         language = options.language or (destination and destination.language) or config.language
         timezone = options.timezone or (destination and destination.timezone) or config.timezone
-        link = await self._unsubscribe(delivery, language) if self._unsubscribe else ""
+        unsubscribe = None if delivery.event.name in OPERATOR_EVENTS else self._unsubscribe  # it would not end these
+        link = await unsubscribe(delivery, language) if unsubscribe else ""
         requested = mentions(delivery.event, config.dynamic_destinations)
         content = await self._content(delivery, language, timezone, link) if renders else delivery.event.document
         return Notification(

@@ -19,6 +19,7 @@ from relay import metrics
 from relay.config import Config
 from relay.delivering.composer import Composer
 from relay.delivering.outcome import failure_of
+from relay.delivering.reach import Reach
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.errors import DeliveryError, StoreUnavailable
 from relay.outage import Outage
@@ -60,6 +61,7 @@ class Worker:
         jitter: Callable[[], float] = random.random,
         outage: Outage | None = None,
     ) -> None:
+        self.reach = Reach(clock)  # as the attempts of this process show it
         self._store = store
         self._channels = channels
         self._config = config
@@ -202,11 +204,13 @@ class Worker:
             fault = DeliveryError(f"unexpected {type(error).__name__}", outcome_unknown=True)
             await self._failed(delivery, channel, fault, started)
         else:
+            self.reach.delivered(delivery)
             # The proof is kept trying: losing it here would repeat a message that arrived.
             await self._until_stored(delivery, lambda: self._store.complete(delivery, receipt))
             self._report(delivery, "delivered", started, receipt.detail)
 
     async def _failed(self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float) -> None:
+        self.reach.failed(delivery.channel, error)
         failure = failure_of(
             error,
             delivery,

@@ -17,6 +17,7 @@ from relay.rendering.localized_values import Localizer
 from relay.rendering.operations import operation
 from relay.rendering.outcomes import action, artifact, cancellation, error, phase, presser, recommendation, results
 from relay.rendering.texts import clean, line, safe_url
+from relay.rendering.troubles import trouble
 
 OUTCOME_PARTS = ("results", "error", "cancellation")
 # The alarm of an event that has none.
@@ -187,6 +188,7 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
     "digest": lambda values: digest(values.event, values.formats.language, values.base_url, values.link_templates),
     "stalled": lambda values: {**STALLED, **values.state[1]},
     "recovered": lambda values: {**RECOVERED, **mapping(clean(values.event.document.get("recovered")))},
+    "trouble": lambda values: trouble(values.event),
     "action": lambda values: action(mapping(values.event.document.get("action"))),
     "event": _event,
     "links": _links,

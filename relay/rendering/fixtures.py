@@ -26,8 +26,8 @@ MAX_TYPE = 128
 
 # What names things and times, instead of describing them. Extremes there are refused on arrival.
 FIXED = {"event", "eventId", "timestamp", "status", "priority", "operationId", "batchId", "tenantId", "projectId",
-         "trackingUrl", "operationKey", "dependencies", "rule", "kind", "from", "to", "since", "zone", "id", "at",
-         "started", "date", "path"}  # fmt: skip
+         "trackingUrl", "operationKey", "dependencies", "rule", "kind", "from", "to", "since", "until", "zone", "id",
+         "at", "started", "date", "path"}  # fmt: skip
 FIXED_ENDINGS = ("Time", "Completion", "At", "Created", "Event", "Estimate", "deadline")
 
 
@@ -60,6 +60,8 @@ def maximal(body: Body) -> Body:
         grown["batch"]["operations"] += [
             dict(member, operationId=f"op-{n}", operationKey="k" * 200) for n in range(300)
         ]
+    if grown.get("troubles"):
+        grown["troubles"] = [dict(row, affected=row["affected"] * 20) for row in grown["troubles"] * 8]
     if grown.get("entries"):  # of a digest
         grown["entries"] = (grown["entries"] * 60)[:60]
     return grown

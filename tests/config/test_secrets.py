@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from relay.receiving.sources import refuse_weak
-from tests.support.configuration import GOOD, configured, problems, warnings
+from tests.support.configuration import GOOD, OPERATORS, configured, problems, warnings
 
 TOKEN = "8c1d9f27b4e05a6372f1c8d4"
 
@@ -93,7 +93,7 @@ def test_a_secret_that_was_made_by_chance_is_taken(chance: random.Random, spelli
 
 
 def test_a_short_secret_is_warned_of() -> None:
-    config = configured(GOOD, ("${RELAY_WEBHOOK_SECRET}", "8c1d9f27b4e05a63"))
+    config = configured(f"{GOOD}{OPERATORS}", ("${RELAY_WEBHOOK_SECRET}", "8c1d9f27b4e05a63"))
 
     assert warnings(config) == [
         "6: sources.async-operations.signature.secrets.current: the secret has 16 bytes; 24 or more are better"

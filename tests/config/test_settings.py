@@ -9,7 +9,7 @@ from relay.errors import ConfigError
 from relay.policy.retry import RetryPolicy
 from relay.policy.watchdog import Watchdog
 from relay.receiving.sources import RateLimit
-from tests.support.configuration import GOOD, configured, warnings
+from tests.support.configuration import GOOD, OPERATORS, configured, problems, warnings
 
 # Meaning
 
@@ -17,7 +17,7 @@ TOKEN = "8c1d9f27b4e05a6372f1c8d4"
 
 
 def test_the_defaults_are_those_of_the_documentation() -> None:
-    config = configured(GOOD, ("timezone: Europe/Berlin\n", ""))
+    config = configured(f"{GOOD}{OPERATORS}", ("timezone: Europe/Berlin\n", ""))
 
     assert (config.server.host, config.server.port, config.server.max_body) == ("0.0.0.0", 8080, 1_048_576)
     assert config.server.drain == 5.0
@@ -187,3 +187,51 @@ def test_a_rule_may_name_relay_as_a_source_and_stalled_as_a_status() -> None:
     rule = "  - {name: mine, sources: relay, events: [operation.stalled], statuses: [Stalled], notify: [team]}\n"
 
     assert configured(GOOD + rule).rules[-1].sources == ("relay",)
+
+
+def test_without_operators_there_is_a_warning() -> None:
+    assert warnings(configured()) == [
+        "None: operators: there are none, so nobody hears that relay itself cannot notify; "
+        "expected names of destinations"
+    ]
+
+
+def test_operators_in_one_channel_alone_are_warned_of_and_one_name_needs_no_list() -> None:
+    config = configured(f"operators: analysts\n{GOOD}")
+
+    assert config.operators == ("analysts",)
+    assert warnings(config) == [
+        "1: operators: all are in email: while that does not work, none of them hears of it; add a destination in slack"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operators", "fault"),
+    [
+        ("[team, analyst]", "operators[1]: unknown destination 'analyst'; did you mean analysts?"),
+        ("nobody", "operators: unknown destination 'nobody'; expected analysts or team or weekly"),
+        ("[team, weekly]", "operators[1]: weekly is a digest; expected a destination that is told at once"),
+    ],
+)
+def test_operators_are_destinations_that_are_told_at_once(operators: str, fault: str) -> None:
+    weekly = "destinations:\n  weekly: {email: weekly@example.com, mode: digest}\n"
+
+    found = problems(("timezone: Europe/Berlin", f"operators: {operators}"), ("destinations:\n", weekly))
+
+    assert found == [f"relay.yaml:1: {fault}"]
+
+
+@pytest.mark.parametrize("url", ["hc-ping.com/8c1d9f27", "ftp://hc-ping.com/8c1d9f27", "https://u:p@hc-ping.com/8c1d9f27",
+                                 "https://hc-ping.com/8c1 d9f27"])  # fmt: skip
+def test_a_heartbeat_that_is_no_address_is_refused_without_repeating_it(url: str) -> None:
+    [found] = problems(("timezone: Europe/Berlin", f"heartbeat: {url}"))
+
+    assert found.startswith("relay.yaml:1: heartbeat: expected an address such as https://hc-ping.com/")
+    assert "8c1" not in found
+
+
+def test_a_heartbeat_is_a_secret() -> None:
+    config = configured(GOOD, ("timezone: Europe/Berlin", "heartbeat: https://hc-ping.com/8c1d9f27"))
+
+    assert config.heartbeat.get_secret_value() == "https://hc-ping.com/8c1d9f27"
+    assert "8c1d9f27" not in repr(config)

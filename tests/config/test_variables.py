@@ -6,7 +6,7 @@ import pytest
 
 from relay.config import parse_config
 from relay.errors import ConfigError
-from tests.support.configuration import CHANNELS, GOOD, configured, problems
+from tests.support.configuration import CHANNELS, GOOD, OPERATORS, configured, problems
 
 # Variables and files
 
@@ -115,7 +115,7 @@ def test_an_override_of_a_section_that_is_none_leaves_the_fault_to_the_file() ->
 
 
 def test_the_port_that_kubernetes_sets_for_a_service_called_relay_is_ignored() -> None:
-    config = configured(env={"RELAY_PORT": "tcp://10.0.0.1:8080"})
+    config = configured(f"{GOOD}{OPERATORS}", env={"RELAY_PORT": "tcp://10.0.0.1:8080"})
 
     assert config.server.port == 8080
     assert [problem.message for problem in config.warnings] == [
@@ -124,7 +124,10 @@ def test_the_port_that_kubernetes_sets_for_a_service_called_relay_is_ignored() -
 
 
 def test_a_variable_that_is_nearly_ours_is_warned_of_and_others_are_left_alone() -> None:
-    config = configured(env={"RELAY_REDIS_URI": "x", "RELAY_OTHER": "x", "RELAY_SERVICE_HOST": "x", "REDIS_URL": "x"})
+    config = configured(
+        f"{GOOD}{OPERATORS}",
+        env={"RELAY_REDIS_URI": "x", "RELAY_OTHER": "x", "RELAY_SERVICE_HOST": "x", "REDIS_URL": "x"},
+    )
 
     assert [problem.message for problem in config.warnings] == [
         "the environment variable RELAY_REDIS_URI means nothing to relay; did you mean RELAY_REDIS_URL?"

@@ -43,6 +43,7 @@ rules:
     events: [operation.failed]
     notify: [team, analysts]
 """
+OPERATORS = "operators: [team, analysts]\n"  # without which there is a warning
 
 
 class Chat:

@@ -1,0 +1,208 @@
+"""The call that says that all is well: once a minute, only while it is true, and with its address kept secret."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+
+from relay import metrics
+from relay.background.heartbeat import Heartbeat
+from relay.background.wellness import Wellness
+from relay.dev.standins.slack import Fault
+from relay.domain.deliveries import Each
+from relay.store import Store
+from relay.store.troubles import TroubleMemory
+from tests.support.clock import Clock
+from tests.support.events import body, event_of
+from tests.support.operating import HOUR, MINUTE, Operating, operating
+from tests.support.targets import mail
+
+SECRET = "8c1d9f27-the-secret-of-the-check"
+
+
+@dataclass
+class Watcher:
+    """Somebody outside who waits for the call, and answers as it is told."""
+
+    url: str = ""
+    status: int = 200
+    location: str = ""
+    calls: list[str] = field(default_factory=list)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.calls.append(f"{request.method} {request.path}")
+        moved = self.location and not request.path.endswith("moved")
+        return web.Response(status=302 if moved else self.status, headers={"Location": self.location} if moved else {})
+
+
+@pytest.fixture
+async def watcher() -> AsyncIterator[Watcher]:
+    watcher = Watcher()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", watcher.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    watcher.url = f"http://127.0.0.1:{runner.addresses[0][1]}/{SECRET}"
+    yield watcher
+    await runner.cleanup()
+
+
+async def well() -> str:
+    return ""
+
+
+@pytest.fixture
+def heartbeat(store: Store, watcher: Watcher) -> Callable[..., Heartbeat]:
+    """One more process on the same Redis."""
+
+    def one(unwell: Callable[[], Awaitable[str]] = well, url: str = "") -> Heartbeat:
+        return Heartbeat(lambda: url or watcher.url, unwell, TroubleMemory(store).turn)
+
+    return one
+
+
+async def test_all_processes_together_call_once_a_minute(
+    heartbeat: Callable[..., Heartbeat], watcher: Watcher, clock: Clock
+) -> None:
+    processes = [heartbeat(), heartbeat()]
+    for _ in range(10):
+        for process in processes:
+            await process.tick(clock())
+        clock.advance(MINUTE)
+
+    assert watcher.calls == [f"GET /{SECRET}"] * 10
+
+
+async def test_there_is_no_call_while_something_is_wrong_and_the_log_says_so_once(
+    heartbeat: Callable[..., Heartbeat], watcher: Watcher, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reasons = ["", "nothing gets out by slack", "nothing gets out by slack", ""]
+
+    async def unwell() -> str:
+        return reasons.pop(0)
+
+    process = heartbeat(unwell)
+    for _ in range(4):
+        await process.tick(clock())
+        clock.advance(MINUTE)
+
+    assert len(watcher.calls) == 2
+    assert capsys.readouterr().out.count("heartbeat.withheld") == 1
+
+
+@pytest.mark.parametrize("status", [404, 500])
+async def test_a_failure_and_its_end_are_a_line_each_without_the_address(
+    heartbeat: Callable[..., Heartbeat], watcher: Watcher, clock: Clock, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    process, watcher.status = heartbeat(), status
+    for _ in range(3):
+        await process.tick(clock())
+        clock.advance(MINUTE)
+    watcher.status = 200
+    await process.tick(clock())
+    log = capsys.readouterr().out
+
+    assert (log.count("heartbeat.failed"), log.count("heartbeat.returned")) == (1, 1)
+    assert f"HTTP {status}" in log
+    assert SECRET not in log
+
+
+async def test_one_that_cannot_be_reached_holds_up_nothing_and_stays_secret(
+    heartbeat: Callable[..., Heartbeat], clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = metrics.heartbeats.labels("failed")._value.get()
+    await heartbeat(url=f"http://127.0.0.1:1/{SECRET}").tick(clock())
+    log = capsys.readouterr().out
+
+    assert "heartbeat.failed" in log
+    assert SECRET not in log
+    assert metrics.heartbeats.labels("failed")._value.get() == failed + 1
+
+
+@pytest.mark.parametrize(
+    ("location", "followed"),
+    [
+        ("/moved", True),
+        ("http://localhost:1/moved", False),
+        ("https://elsewhere.example/moved", False),
+        ("file:///etc/passwd", False),
+    ],
+)
+async def test_redirects_are_followed_on_the_same_host_alone(
+    heartbeat: Callable[..., Heartbeat], watcher: Watcher, clock: Clock, location: str, *, followed: bool
+) -> None:
+    failed = metrics.heartbeats.labels("failed")._value.get()
+    watcher.location = location
+    await heartbeat().tick(clock())
+
+    assert watcher.calls == [f"GET /{SECRET}", *(["GET /moved"] if followed else [])]
+    assert metrics.heartbeats.labels("failed")._value.get() == failed + (not followed)
+
+
+@pytest.fixture
+async def relay(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[Operating]:
+    async with operating(open_store, clock) as relay:
+        yield relay
+
+
+def wellness(relay: Operating, obstacle: str = "") -> Wellness:
+    async def unready() -> str:
+        return obstacle
+
+    return Wellness(relay.store, lambda: relay.config, relay.processes[0].lookout, unready)
+
+
+async def test_it_is_well_while_it_takes_events_and_messages_get_out(relay: Operating) -> None:
+    before = await wellness(relay).unwell()
+    await relay.send()
+    await relay.passes(5 * MINUTE)
+
+    assert before == "nobody has looked yet"
+    assert await wellness(relay).unwell() == ""
+
+
+async def test_it_is_not_well_while_nothing_may_be_accepted(relay: Operating) -> None:
+    await relay.look()
+
+    assert await wellness(relay, "redis: away").unwell() == "redis: away"
+
+
+async def test_it_is_not_well_while_a_channel_is_down_and_is_again_afterwards(relay: Operating) -> None:
+    relay.slack.outages["*"] = Fault("invalid_auth")
+    await relay.send()
+    await relay.passes(10 * MINUTE)
+    during = await wellness(relay).unwell()
+    relay.slack.outages.clear()
+    await relay.passes(10 * MINUTE)
+
+    assert during == "nothing gets out by slack"
+    assert await wellness(relay).unwell() == ""
+
+
+async def test_it_is_not_well_while_nobody_takes_what_is_due(relay: Operating, clock: Clock) -> None:
+    await relay.store.accept(event_of(body("operation.failed", 40, status="Failed")), [mail("analysts", how=Each())])
+    await relay.processes[0].lookout.tick(clock())
+    soon = await wellness(relay).unwell()
+    clock.advance(6 * MINUTE)
+    await relay.processes[0].lookout.tick(clock())
+
+    assert soon == ""
+    assert await wellness(relay).unwell() == "a delivery is overdue by 360 s"
+
+
+@pytest.mark.parametrize(("parts", "missing"), [(("deliver",), "receives"), (("receive",), "delivers")])
+async def test_it_is_not_well_where_nobody_does_a_part_of_the_work(
+    relay: Operating, clock: Clock, parts: tuple[str, ...], missing: str
+) -> None:
+    await relay.look()
+    relay.processes[0].lookout._parts = parts
+    clock.advance(2 * MINUTE)
+    await relay.look()
+    soon = await wellness(relay).unwell()
+    clock.advance(HOUR)
+    await relay.look()
+
+    assert soon == ""
+    assert await wellness(relay).unwell() == f"no process {missing}"
