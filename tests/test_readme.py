@@ -81,6 +81,7 @@ def env() -> Iterator[dict[str, str]]:
 async def test_every_command_of_the_authors_guide_works(line: list[str], tmp_path: Path, env: dict[str, str]) -> None:
     for folder in ("config", "docs", "tests"):  # what it writes goes elsewhere
         (tmp_path / folder).symlink_to(ROOT / folder)
+    shutil.copytree(ROOT / "tests/data/templates", tmp_path / "my-templates")
 
     done = await relay(*line[1:], env=env, cwd=tmp_path)
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "lint": "Say what is wrong with the templates, without sending anything.",
     "preview": "Write messages to files, to look at.",
     "test": "Compare every message with what it was when it was agreed.",
+    "translate": "Write what a language lacks into its catalogue.",
     "vars": "List what templates can say, with examples.",
 }
 
@@ -87,9 +88,9 @@ class Commands(Group):
             formatter.write_dl([*COMMANDS.items()])
 
 
-@click.group(cls=Commands, short_help="Lint, preview and test message templates.")
+@click.group(cls=Commands, short_help="Lint, preview, test and translate message templates.")
 def template() -> None:
-    """Lint, preview and test message templates; docs/templates.md is their author's guide."""
+    """Lint, preview, test and translate message templates; docs/templates.md is their author's guide."""
 
 
 def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,8 +24,9 @@ from relay.rendering.undefined_names import empty_values, file_of, unknown_names
 
 @click.command(short_help="Say what is wrong with the templates.")
 @workspace_options
+@click.option("--verbose", is_flag=True, help="List every text that a language lacks.")
 @json_option
-def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
+def lint(*, config: Path | None, templates: Path | None, verbose: bool, as_json: bool) -> None:
     """Say what is wrong with the templates: syntax, names that mean nothing, missing translations and fields, and what
     Slack or a mail program would not take. Every message is tried in every language, with the shortest, the longest
     and the most hostile event there can be.
@@ -33,7 +34,7 @@ def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
     Leaves with 1 if anything is wrong.
     """
     workspace = read_workspace(config, templates)
-    faults = faults_of(workspace)
+    faults = faults_of(workspace, verbose=verbose)
     if as_json:
         rows = [dict(zip(("file", "line", "message"), file_of(fault), strict=True)) for fault in faults]
         click.echo(json.dumps({"ok": not faults, "faults": rows}, ensure_ascii=False, indent=2))
@@ -46,7 +47,7 @@ def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def faults_of(workspace: Workspace) -> list[str]:
+def faults_of(workspace: Workspace, *, verbose: bool = False) -> list[str]:
     """One line per fault, with file and line where they are known."""
     faults: list[str] = []
     library = TemplateSet(workspace.directories, faults)
@@ -58,8 +59,8 @@ def faults_of(workspace: Workspace) -> list[str]:
     usable = not faults
     faults += unknown_names(library, empty_values(catalogues))
     faults += misnamed(library, workspace)
-    if not usable:
-        return [*faults, *untranslated(library, catalogues)]  # the messages themselves can be tried once these are gone
+    if not usable:  # the messages themselves can be tried once these faults are gone
+        return [*faults, *untranslated(library, catalogues, all_of_them=verbose)]
 
     def judge(case: Case, content: dict[str, Any]) -> Iterator[str]:
         if refusals := getattr(CHANNELS.get(case.channel), "refusals", None):
@@ -84,6 +85,7 @@ def faults_of(workspace: Workspace) -> list[str]:
             fixtures=FIXTURES,
             concerns=concerns,
             judge=judge,
+            all_of_them=verbose,
         )
     read = {fault.partition("; ")[0] for fault in faults}
     return faults + [fault for fault in shown if fault.partition("; ")[0] not in read]

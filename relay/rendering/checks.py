@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2.ext import extract_from_ast
 
@@ -78,9 +78,10 @@ def problems(
     fixtures: Collection[str] = USUAL,
     concerns: Callable[[Case], bool] = lambda _case: True,
     judge: Callable[[Case, dict[str, Any]], Iterator[str]] = lambda _case, _content: iter(()),
+    all_of_them: bool = False,
 ) -> list[str]:
     """One line per fault, with file and line where they are known, in the cases that are asked about. `judge` finds
-    what is wrong with a message that was made."""
+    what is wrong with a message that was made. `all_of_them`: each text that a language lacks has a line too."""
     faults: dict[str, Case] = {}
     try:
         for case in filter(concerns, cases(library, directories, catalogues.codes, fixtures)):
@@ -93,7 +94,8 @@ def problems(
                     faults.setdefault(fault, case)
     except TemplateError as error:
         return [str(error)]
-    return [*(f"{fault} ({case})" for fault, case in faults.items()), *untranslated(library, catalogues)]
+    return [*(f"{fault} ({case})" for fault, case in faults.items()),
+            *untranslated(library, catalogues, all_of_them=all_of_them)]  # fmt: skip
 
 
 def cases(
@@ -171,31 +173,53 @@ def history_of(event: Event, events: Collection[Event]) -> tuple[Event, ...]:
     return (*(other for other in earlier if other.occurred_at < event.occurred_at), event)
 
 
-def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
-    """Each text that a language lacks, with the place that says it."""
+def untranslated(library: TemplateSet, catalogues: Catalogues, *, all_of_them: bool = False) -> Iterator[str]:
+    """What languages lack: one message with the place that says it; several in one line, unless all are asked for."""
     sources = [*messages(library)]
     for code in catalogues.codes:
-        for location, message in sources:
-            for _, text in catalogues.untranslated(code, [message]):
-                yield f"{location}: no translation to {code} of {text!r}"
+        missing = [
+            (location, text) for location, message in sources for _, text in catalogues.untranslated(code, [message])
+        ]
+        count = len({text for _, text in missing})
+        if count > 1 and not all_of_them:
+            lacking = f"{count} texts have no translation to {code}, for instance {missing[0][1]!r}"
+            yield f"{catalogues.file(code)}: {lacking}; `relay template translate {code}` adds them"
+            continue
+        yield from (f"{location}: no translation to {code} of {text!r}" for location, text in missing)
 
 
 def messages(library: TemplateSet) -> Iterator[tuple[str, tuple[str | None, str]]]:
     """The place and the (context, text) of all that is to be translated; the words that code brings come first."""
+    for source in translatable(library):
+        yield source.location, (source.context, source.texts[0])
+
+
+class Translatable(NamedTuple):
+    """A text that languages need, or two: one and many."""
+
+    location: str
+    context: str | None
+    texts: tuple[str, ...]
+
+
+def translatable(library: TemplateSet) -> Iterator[Translatable]:
+    """All of them; the words that code brings come first."""
     patterns = {pattern for style in STYLES.values() for pattern in style} | {form for form, _ in FORMS.values()}
     words = {WORDINGS.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *WORDINGS, *SHOWN_KEYS)} | {*WORDS}
-    yield from (("relay", ("time", pattern)) for pattern in sorted(patterns))
-    yield from (("relay", (None, word)) for word in sorted(words))
+    yield from (Translatable("relay", "time", (pattern,)) for pattern in sorted(patterns))
+    yield from (Translatable("relay", None, (word,)) for word in sorted(words))
     for source in library.sources():
         for line, function, arguments in extract_from_ast(library.environments["text"].parse(source.text)):
             if arguments:
-                yield f"{source.file}:{source.line + line}", _message(function, arguments)
+                context, texts = _message(function, arguments)
+                yield Translatable(f"{source.file}:{source.line + line}", context, texts)
 
 
-def _message(function: str, arguments: str | tuple[str | None, ...]) -> tuple[str | None, str]:
+def _message(function: str, arguments: str | tuple[str | None, ...]) -> tuple[str | None, tuple[str, ...]]:
     texts = (arguments,) if isinstance(arguments, str) else arguments
     context, texts = (texts[0], texts[1:]) if function in ("pgettext", "npgettext") else (None, texts)
-    return context, texts[0] or ""
+    plural = texts[1:2] if function in ("ngettext", "npgettext") else ()
+    return context, tuple(text or "" for text in (*texts[:1], *plural))
 
 
 def _parsed(body: dict[str, Any], name: str) -> Event:

@@ -6,7 +6,7 @@ for everything that messages show (`tests/rendering/test_locale_patterns.py`), a
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
 from babel import Locale
@@ -18,9 +18,12 @@ LARGEST = 10**12  # up to here `f"{number:.2f}"` and a decimal number of two dig
 PROBES = (0, 7, 999, 1000, 9999, 12_345.6, 1_234_567.89, LARGEST - 0.01)
 
 _FIELD = re.compile(r"%\((\w+)\)s")
+_ABBREVIATION = re.compile(r"[^\W\d_]{1,5}")
 
 
 class LocalePatterns:
+    """A zone whose short name this language lacks is `UTC+5:30`, where the CLDR has `+0530` or a whole sentence."""
+
     def __init__(self, locale: Locale) -> None:
         self._locale = locale
         self.percent = lru_cache(256)(self._percent)
@@ -67,7 +70,7 @@ class LocalePatterns:
             "MMMM": lambda time: months["wide"][time.month],
             "EEE": lambda time: days["abbreviated"][time.weekday()],
             "EEEE": lambda time: days["wide"][time.weekday()],
-            "z": self._zone,
+            "z": self.zone,
         }
         shape = str(parse_pattern(pattern).format)
         fields = set(_FIELD.findall(shape))
@@ -76,11 +79,18 @@ class LocalePatterns:
         parts = [(name, writers[name]) for name in fields]
         return lambda time: shape % {name: write(time) for name, write in parts}
 
-    def _zone(self, time: datetime) -> str:
+    def zone(self, time: datetime) -> str:
         """`CET`, which Babel takes 40 µs to find. In one year a zone has one name in summer and one in winter."""
         key = time.tzinfo, time.year, time.utcoffset(), time.dst()
         if key not in self._zones:
             if len(self._zones) >= MAX_ZONES:
                 self._zones.clear()
-            self._zones[key] = get_timezone_name(time, width="short", locale=self._locale)
+            name = get_timezone_name(time, width="short", locale=self._locale)
+            self._zones[key] = name if _ABBREVIATION.fullmatch(name) else _offset(time)
         return self._zones[key]
+
+
+def _offset(local: datetime) -> str:
+    minutes = int((local.utcoffset() or timedelta()).total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'−' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}" if minutes else "UTC"

@@ -55,9 +55,12 @@ class Catalogues:
     def __init__(self, directories: Sequence[Path]) -> None:
         self._catalogues: dict[str, list[Catalog]] = {}
         self._languages: dict[str, Language] = {}
+        self._files: dict[str, Path] = {}
         for directory in directories:
             for file in sorted(directory.glob("locales/*/messages.po")):
-                self._catalogues.setdefault(file.parent.name.replace("_", "-"), []).append(_read(file))
+                code = file.parent.name.replace("_", "-")
+                self._files.setdefault(code, file)
+                self._catalogues.setdefault(code, []).append(_read(file))
         for code in (SOURCE, *self._catalogues):
             self._languages.setdefault(code, self._language(code))
         self.language = lru_cache(64)(self._nearest)
@@ -66,6 +69,10 @@ class Catalogues:
     def codes(self) -> tuple[str, ...]:
         """The languages, the source language first."""
         return tuple(self._languages)
+
+    def file(self, code: str) -> Path:
+        """The language's catalogue; of several the one that is searched first."""
+        return self._files[code]
 
     def _nearest(self, code: str) -> Language:
         """The nearest language there is: `de-AT` is German with Austrian numbers; one unknown is English."""

@@ -192,6 +192,69 @@ def test_json_has_each_fault_with_file_and_line(own: Path) -> None:
     assert {"file": str(file), "line": 3, "message": "opp is unknown; did you mean op?"} in facts["faults"]
 
 
+def test_what_a_language_lacks_is_one_line(own: Path) -> None:
+    file = write(own, "locales/fr/messages.po", 'msgid "Running"\nmsgstr "En cours"\n')
+
+    [said] = lint(own)
+    listed = relay("template", "lint", "--templates", own, "--verbose").output.splitlines()
+
+    assert said.startswith(f"{file}: 2")
+    assert said.endswith(" texts have no translation to fr, for instance \"'at' HH:mm\"; "
+                         "`relay template translate fr` adds them")  # fmt: skip
+    assert len([line for line in listed if ": no translation to fr of " in line]) > 200
+
+
+# translate
+
+
+def test_a_catalogue_is_begun_and_brought_up_to_date(own: Path) -> None:
+    write(own, MESSAGE, "text: '{{ _(\"Mine.\") }}'\n")
+    begun = relay("template", "translate", "fr", "--templates", own)
+    file = own / "locales" / "fr" / "messages.po"
+    text = file.read_text("utf-8").replace('msgid "Mine."\nmsgstr ""', 'msgid "Mine."\nmsgstr "À moi."')
+    file.write_text(text, "utf-8")
+    again = relay("template", "translate", "fr", "--templates", own)
+    same = file.read_text("utf-8")
+    write(own, MESSAGE, "text: '{{ _(\"Ours.\") }}'\n")
+    later = relay("template", "translate", "fr", "--templates", own)
+
+    count = int(begun.output.removeprefix(f"{file}: ").partition(" ")[0])
+    assert begun.output == f"{file}: {count} texts, {count} to be translated\n"
+    assert again.output == f"{file}: {count} texts, {count - 1} to be translated\n"
+    assert same == text
+    assert later.output == f"{file}: {count} texts, {count} to be translated, 1 obsolete\n"
+    assert f'#: {MESSAGE}\nmsgid "Ours."\nmsgstr ""\n' in file.read_text("utf-8")
+    assert file.read_text("utf-8").endswith('#~ msgid "Mine."\n#~ msgstr "À moi."\n')
+
+
+def test_a_language_that_comes_with_relay_needs_only_what_is_ones_own(own: Path) -> None:
+    write(own, MESSAGE, 'text: \'{{ _("Mine.") }} {{ _("Files") }}\'\n')
+    file = write(own, "locales/de/messages.po", 'msgid "Running"\nmsgstr "In Arbeit"\n')
+
+    told = relay("template", "translate", "de", "--templates", own)
+
+    assert told.output == f"{file}: 2 texts, 1 to be translated\n"
+    assert 'msgid "Running"\nmsgstr "In Arbeit"\n' in file.read_text("utf-8")
+    assert '"Files"' not in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("language", "status", "reason"),
+    [
+        ("en", 2, "the templates are written in English"),
+        ("tlh-xx-1", 1, "tlh-xx-1 is no language; expected its code, for instance fr or pt-BR"),
+        ("../../x", 1, "../../x is no language"),
+    ],
+)
+def test_what_cannot_be_translated_to_is_said(own: Path, language: str, status: int, reason: str) -> None:
+    told = relay("template", "translate", language, "--templates", own)
+
+    assert told.exit_code == status
+    assert reason in told.output
+    assert not (own / "locales").exists()
+    assert relay("template", "translate", "fr").exit_code == 2
+
+
 # preview
 
 

@@ -44,5 +44,27 @@ def test_a_time_is_written_as_babel_writes_it(code: str) -> None:
         time = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=random.randrange(3 * 366 * 1440))
         local = time.astimezone(zones[number % 4])
         for pattern in written:
-            babels = format_datetime(local, pattern, tzinfo=local.tzinfo, locale=locale)
+            # But for the zone: where a language has no short name for it, Babel's is an offset or a sentence.
+            ours = pattern.replace("z", f"'{patterns.zone(local)}'")
+            babels = format_datetime(local, ours, tzinfo=local.tzinfo, locale=locale)
             assert patterns.time(local, pattern) == babels, pattern
+
+
+@pytest.mark.parametrize(
+    ("code", "zone", "names"),
+    [
+        ("en-GB", "Europe/Berlin", ("CET", "CEST")),
+        ("de", "Europe/Berlin", ("MEZ", "MESZ")),
+        ("fr", "Europe/Berlin", ("UTC+1", "UTC+2")),
+        ("en-GB", "Europe/London", ("GMT", "BST")),
+        ("de", "Europe/London", ("UTC", "UTC+1")),
+        ("en-GB", "America/New_York", ("UTC−5", "UTC−4")),
+        ("en-GB", "Asia/Kathmandu", ("UTC+5:45", "UTC+5:45")),
+        ("en-GB", "America/St_Johns", ("UTC−3:30", "UTC−2:30")),
+    ],
+)
+def test_a_zone_without_a_short_name_is_called_by_its_offset(code: str, zone: str, names: tuple[str, str]) -> None:
+    patterns = LocalePatterns(Locale.parse(code, sep="-"))
+    times = [datetime(2024, month, 20, 12, tzinfo=ZoneInfo(zone)) for month in (1, 7)]
+
+    assert tuple(map(patterns.zone, times)) == names
