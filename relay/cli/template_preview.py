@@ -18,7 +18,7 @@ from relay.channels.slack.page import page_of
 from relay.cli.options import read_event, refuse, space_options, which_one
 from relay.cli.template import USUAL, Workspace, read_workspace, workspace_options
 from relay.configfile.validation import suggest
-from relay.domain.deliveries import Kind, Notification
+from relay.domain.deliveries import Kind, Notification, labels_of
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.domain.spaces import Space
@@ -210,6 +210,7 @@ def _mail(content: dict[str, Any], event: Event, kind: Kind, view: View) -> Docu
     notification = Notification(
         delivery="preview", destination=view.destination or "preview", address=READER, kind=kind, content=content,
         subject=event.subject, event=event.name, created_at=event.occurred_at, language=view.language,
+        labels=labels_of(event),
     )  # fmt: skip
     return {"mail.html": content["html"], "mail.txt": content["text"], "eml": compose(notification, SENDER)}
 

@@ -70,9 +70,7 @@ def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
 
 
 def _mail(content: dict[str, Any]) -> str:
-    head = "".join(
-        f"{name.title()}: {content[name]}\n" for name in ("subject", "topic", "preheader") if name in content
-    )
+    head = "".join(f"{name.title()}: {content[name]}\n" for name in ("subject", "preheader") if name in content)
     return f"{head}\n{content['text']}\n===== HTML =====\n{content['html']}\n"
 
 

@@ -13,7 +13,7 @@ import structlog
 from relay import metrics
 from relay.config import Config
 from relay.delivering.repeats import Repeats
-from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
+from relay.domain.deliveries import Delivery, DeliveryOptions, Notification, labels_of
 from relay.domain.events import OPERATOR_EVENTS
 from relay.policy.presentation import mentions_for
 from relay.policy.recipients import mentions
@@ -85,6 +85,7 @@ class Composer:
             unsubscribe=link,
             unknown=delivery.unknown,
             space=delivery.event.space(delivery.event.subject),
+            labels=labels_of(delivery.event),
         )
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:

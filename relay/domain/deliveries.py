@@ -189,6 +189,18 @@ class Notification:
     unsubscribe: str = ""  # the address of the page where its reader ends it; empty: there is none
     unknown: bool = False  # an earlier attempt may have arrived
     space: str = ""  # of the subject's id, if another tenant had it first: a thread is of both (Event.space)
+    labels: Mapping[str, str] = field(default_factory=dict)  # as of `labels_of`
+
+
+def labels_of(event: Event) -> dict[str, str]:
+    """What its readers' filters may ask for, in the platform's own words; what is not known is left out."""
+    labels = {
+        "status": event.status,
+        "priority": event.operation.priority if event.operation and not event.about_batch else "",
+        "operation": event.own_id,
+        "batch": event.batch.id if event.batch else event.member_of,
+    }
+    return {name: value for name, value in labels.items() if value}
 
 
 @dataclass(frozen=True, slots=True)

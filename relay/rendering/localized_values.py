@@ -34,6 +34,8 @@ STYLES = {
     "week": ("w",) * 3,
     "zoned": ("d MMM, HH:mm z", "d MMM, HH:mm z", "d MMM y, HH:mm z"),
     "zoned at": ("'on' d MMM 'at' HH:mm z", "'on' d MMM 'at' HH:mm z", "'on' d MMM y 'at' HH:mm z"),
+    "today": ("d MMMM y",) * 3,
+    "zone": ("z",) * 3,
 }
 
 _SIZE = re.compile(rf"({NUMBER})\s*([KMGTP]?i?B)", re.I)

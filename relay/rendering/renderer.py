@@ -165,13 +165,13 @@ class Renderer:
         """One plain line, made without any template, for when a template fails: the message itself never does."""
         words = self.catalogues.language(language)
         about = event.batch if event.about_batch else event.operation
-        topic = (about.name or about.id) if about else event.subject
+        name = (about.name or about.id) if about else event.subject
         reason = event.error.get("message", "")
-        parts = [f"{words.label(event.status or event.name)}: {topic}", reason if isinstance(reason, str) else ""]
+        parts = [f"{words.label(event.status or event.name)}: {name}", reason if isinstance(reason, str) else ""]
         if event.name in ROUND_UPS:
-            topic, parts = "relay", [counts(event, words)]
+            parts = [counts(event, words)]
         text = line(clean(" – ".join(part for part in parts if part)))
-        return format_of(channel).fallback(text, topic, words.code)
+        return format_of(channel).fallback(text, words.code)
 
     def file(self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()) -> str:
         """The file that says this message, such as `slack/operation.failed.yaml`."""

@@ -348,10 +348,18 @@ def shown(folder: Path, *arguments: str) -> str:
 
 
 def test_a_destination_is_shown_in_its_own_language_and_zone(tmp_path: Path) -> None:
-    assert "20. Januar 2024, 12:52 Uhr (MEZ)" in shown(tmp_path, "--destination", "analysts")
-    assert "20 January 2024, 11:52 GMT" in shown(tmp_path, "--destination", "ops")
-    assert "20 January 2024, 11:52 GMT" in shown(tmp_path)
-    assert "20 January 2024, 12:52 CET" in shown(tmp_path, "--destination", "analysts", "--lang", "en")
+    def times(*arguments: str | Path) -> tuple[str, str]:
+        lines = shown(tmp_path, *arguments).splitlines()
+        return lines[0], next(line for line in lines if line.startswith("20"))
+
+    german = ("✕ Fehlgeschlagen um 12:52 Uhr", "20. Januar 2024, alle Zeiten in MEZ")
+    assert times("--destination", "analysts") == german
+    assert times("--destination", "ops") == ("✕ Failed at 11:52", "20 January 2024, all times in GMT")
+    assert times() == ("✕ Failed at 11:52", "20 January 2024, all times in GMT")
+    assert times("--destination", "analysts", "--lang", "en") == (
+        "✕ Failed at 12:52",
+        "20 January 2024, all times in CET",
+    )
 
 
 def test_a_destination_that_does_not_exist_is_not_shown(tmp_path: Path) -> None:
@@ -414,7 +422,7 @@ def test_a_message_for_one_destination_is_compared_as_well(own: Path) -> None:
     relay("template", "test", "--templates", own, "--update")
 
     [file] = (own / "golden" / "email").glob("operation.paused@analysts.typical.en.*")
-    assert file.read_text("utf-8").startswith("Subject: [relay] ")
+    assert file.read_text("utf-8").startswith("Subject: ● ")
 
 
 def test_a_message_for_one_type_is_compared_as_well(own: Path) -> None:

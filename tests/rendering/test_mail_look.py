@@ -43,7 +43,7 @@ BUILT = ("operation.failed", "digest.daily")
 def test_a_mail_says_what_was_agreed(renderer: Renderer, name: str, language: str) -> None:
     content = mail(renderer, name, language=language)
 
-    head = "".join(f"{key.title()}: {content[key]}\n" for key in ("subject", "topic", "preheader"))
+    head = "".join(f"{key.title()}: {content[key]}\n" for key in ("subject", "preheader"))
     outline = "\n".join(visible(document(content["html"])))
     agreed(f"email/{name}.{language}.txt", f"{head}\n{content['text']}\n===== HTML =====\n{outline}\n")
 
@@ -170,7 +170,7 @@ def test_the_text_part_says_all_that_the_html_says(renderer: Renderer, name: str
                 assert [line for line in read if line not in one_line] == []
                 assert numbers(" ".join(read)) <= numbers(text)
                 assert {link.get("href", "") for link in html.iter("a")} <= set(re.findall(r"https?://\S+", text))
-                assert "\u00a0" not in text + content["subject"] + content["topic"] + content["preheader"]
+                assert "\u00a0" not in text + content["subject"] + content["preheader"]
                 assert "\n\n\n" not in text
 
 

@@ -164,7 +164,7 @@ def french(*, without: str = "") -> str:
         "Completed": "Terminé",
         "Files": "Fichiers",
         "Finished": "Fini",
-        "d MMMM y, HH:mm z": "d MMMM y 'à' HH:mm z",
+        "'at' HH:mm": "'à' HH:mm",
     }
     library, german = (
         Renderer([BUILT_IN]).library,
@@ -194,7 +194,8 @@ def test_a_whole_catalogue_is_all_that_a_third_language_needs(own: Build) -> Non
     assert "Terminé" in mail["subject"]
     assert "187\u202f248" in mail["html"]
     assert "187 248" in mail["text"]
-    assert "20 janvier 2024 à 13:03" in mail["text"]
+    assert "à 13:03" in mail["text"]
+    assert "20 janvier 2024" in mail["text"]
     assert "Fichiers" in mail["text"]
     assert not [fault for fault in renderer.check() if "translation to fr" in fault]
 

@@ -190,7 +190,7 @@ def test_a_message_can_be_made_without_any_template(renderer: Renderer, name: st
 
     assert 0 < len(slack["text"]) <= 400
     assert not re.search(r"[<>]", slack["text"] + slack["blocks"][0]["text"]["text"])
-    assert set(mail) == {"subject", "topic", "preheader", "text", "html"}
+    assert set(mail) == {"subject", "preheader", "text", "html"}
     assert "\n" not in mail["subject"]
     assert "<script" not in mail["html"]
 

@@ -61,12 +61,13 @@ class Between:
         return text.replace("/api/{tenantId}/{projectId}", f"{self.platform.url}/api/tenant-1/project-1")
 
     async def mails(self, recipient: str) -> list[str]:
-        """What is told in the end: what happens between is mailed unless something newer overtakes it."""
+        """What is told in the end, without its result or cause: what happens between is mailed unless something newer
+        overtakes it."""
         await self.platform.advance(1)
         ledger = await self.around.settled()
         assert ledger.imbalance == ledger.counts.get("dead", 0) == 0
-        subjects = [mail.subject for mail in self.around.inbox.mails if mail.recipient == recipient]
-        return [subject for subject in subjects if not subject.startswith("[relay] Running: ")]
+        mails = (mail.subject.partition(" – ")[0] for mail in self.around.inbox.mails if mail.recipient == recipient)
+        return [subject for subject in mails if not subject.startswith("● Running: ")]
 
 
 @asynccontextmanager
@@ -117,9 +118,9 @@ async def test_the_workflow_runs_to_its_end_and_everybody_it_names_is_told(
             "Anomaly Detection Results (CSV)", "Predictive Models (ZIP)",
         ]  # fmt: skip
         assert "fehlgeschlagen" not in said
-        assert desk == [f"[relay] Completed: {NAME}"]
-        assert 1 <= sum(mail.subject == f"[relay] Running: {NAME}" for mail in there.around.inbox.mails) <= 20
-        assert await there.mails("analyst@company.com") == [f"[relay] Completed: {NAME}"]
+        assert desk == [f"✓ Completed: {NAME}"]
+        assert 1 <= sum(mail.subject.startswith(f"● Running: {NAME}") for mail in there.around.inbox.mails) <= 20
+        assert await there.mails("analyst@company.com") == [f"✓ Completed: {NAME}"]
         for conversation in ("#process-mining", "#operations"):
             (message,) = there.around.slack.messages(conversation)
             assert message.text.startswith(f"Completed: {NAME}")
@@ -141,7 +142,7 @@ async def test_the_workflow_tries_again_what_failed_and_people_see_both(
         (again,) = re.findall("^Retry-Operation gestartet: (.+)$", said, re.M)
         assert re.search(f"^Operation {again}: Completed", said, re.M)
         assert "processVariants: 42" in said
-        assert desk == [f"[relay] Failed: {NAME}", f"[relay] Completed: {NAME}"]
+        assert desk == [f"✕ Failed: {NAME}", f"✓ Completed: {NAME}"]
         assert await there.mails("analyst@company.com") == desk
         for conversation in ("#process-mining", "#operations"):
             message, *replies = there.around.slack.messages(conversation)
@@ -159,9 +160,8 @@ async def test_the_manager_does_everything_it_can_and_people_see_it(
         await asyncio.to_thread(register, f"{there.url}/webhooks/async-operations", [*OPERATION_EVENTS, *BATCH_EVENTS])
         await asyncio.to_thread(use, manager)
         assert sorted(await there.mails("desk@example.com")) == sorted(
-            f"[relay] {ending}"
-            for ending in ("Completed: Sales", "Failed: Stock", "Completed: Stock", "Cancelled: Monthly",
-                         "Started: Pipeline", "Completed: Cleaning", "Completed: Report", "Completed: Pipeline")
+            ("✓ Completed: Sales", "✕ Failed: Stock", "✓ Completed: Stock", "– Cancelled: Monthly",
+             "○ Started: Pipeline", "✓ Completed: Cleaning", "✓ Completed: Report", "✓ Completed: Pipeline")
         )  # fmt: skip
         messages = there.around.slack.messages("#operations")
         assert {message.text.partition(" – ")[0] for message in messages if not message.thread_ts} == {

@@ -64,7 +64,7 @@ def document(html: str) -> Element:
 
 def visible(element: Element) -> list[str]:
     """What can be read, block by block; an image made of cells by its label."""
-    if element.tag in ("head", "style") or "hidden" in element.get("class", ""):
+    if element.tag in ("head", "style") or "hidden" in element.get("class", "") or element.get("aria-hidden"):
         return []
     if element.get("role") == "img":
         return element.get("aria-label", "").split("; ")
@@ -107,7 +107,10 @@ def colours(element: Element, above: tuple[Element, ...], dark: list[Rule]) -> I
 
 def nearest(chain: tuple[Element, ...], name: str, dark: list[Rule]) -> str:
     for depth in range(len(chain), 0, -1):
-        style = declarations(chain[depth - 1].get("style", ""))
+        coloured = {"background-color": chain[depth - 1].get("bgcolor", "")}
+        style = {key: value for key, value in coloured.items() if value} | declarations(
+            chain[depth - 1].get("style", "")
+        )
         for selector, declared in dark:
             if matches(chain[:depth], selector):
                 style |= declared

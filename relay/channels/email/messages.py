@@ -24,14 +24,17 @@ Thread = Literal["operation", "none"]
 WIDTH = 76
 MAX_SUBJECT = 200
 MAX_LABEL = 64  # characters of an event's or a destination's name in an id
-WORD = 45  # bytes of UTF-8 in an encoded word: with its frame it stays below the 75 characters of RFC 2047
+FRAME = len("=?utf-8?b??=")  # of an encoded word, which makes 4 characters of 3 bytes
 LONGEST_SENDER = 15  # characters of the last part of a Feedback-ID
 LONGEST = 900  # characters without a space that may stand in a header line; RFC 5322 §2.1.1 allows 998
 
 ROUND_UPS = frozenset({"digest", "roundup"})  # tell of many operations, so they belong to no thread
+URGENT = frozenset({("Critical", "Failed"), ("Critical", "Timeout")})  # priority and status
 
 # Exchange's own word for "do not answer": everything but bounces, which are wanted.
 SUPPRESSED = "DR, RN, NRN, OOF, AutoReply"
+
+LABELS = ("status", "priority", "operation", "batch")  # of a notification
 
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -50,11 +53,11 @@ class Mailbox:
     def domain(self) -> str:
         return self.address.rpartition("@")[2]
 
-    @property
-    def header(self) -> str:
+    def header(self, key: str) -> str:
+        """What stands in the header of this name."""
         if not self.name:
             return self.address
-        name = f'"{quote(self.name)}"' if _as_it_is(self.name) else _words(self.name)
+        name = f'"{quote(self.name)}"' if _as_it_is(self.name) else _words(self.name, len(f"{key}: "))
         return f"{name} <{self.address}>" if len(name) < WIDTH / 2 else f"{name}\r\n <{self.address}>"
 
 
@@ -97,7 +100,7 @@ def compose(
 ) -> bytes:
     """The mail; without `html` its text alone, for servers to which it is too large.
 
-    With `thread: operation` all mails of one become a conversation: one subject, the content's `topic`, and one root.
+    With `thread: operation` all mails of one have one root, so that mail programs show them as a conversation.
     """
     content = notification.content
     domain = sender.domain
@@ -108,15 +111,15 @@ def compose(
     threaded = thread == "operation" and not round_up
     # No mail has this id. It stands for the operation, so that all mails about it become one thread.
     parent = f"<{root}@{domain}>" if threaded else ""
-    title = (threaded and content.get("topic")) or content.get("subject") or ""
-    subject = _line(str(title)) or _line(f"{notification.event}: {notification.subject}")
+    labels = notification.labels
+    subject = _line(str(content.get("subject") or "")) or _line(f"{notification.event}: {notification.subject}")
     subject = subject if len(subject) <= MAX_SUBJECT else f"{subject[: MAX_SUBJECT - 1]}…"
     link = notification.unsubscribe if _is_link(notification.unsubscribe) else ""
     headers = {
-        "From": sender.header,
+        "From": sender.header("From"),
         "To": notification.address,
-        "Reply-To": reply_to.header if reply_to else "",
-        "Subject": _folded(subject),
+        "Reply-To": reply_to.header("Reply-To") if reply_to else "",
+        "Subject": _folded("Subject", subject),
         # Equal for every attempt, both of them: Exchange drops a second copy only if its date is the same as well.
         "Date": format_datetime(notification.created_at),
         "Message-ID": f"<{own}@{domain}>",
@@ -131,6 +134,11 @@ def compose(
         "Auto-Submitted": "auto-generated",  # RFC 3834: no robot answers
         "X-Auto-Response-Suppress": SUPPRESSED,
         "Precedence": "bulk" if round_up else "",
+        # The one of several such headers that RFC 4021 lists for mail; some filters take X-Priority for a sign of spam.
+        "Importance": "high" if (labels.get("priority"), labels.get("status")) in URGENT else "",
+        # For readers' filters: what happened, in the platform's words, whatever the language of the mail.
+        "X-Relay-Event": _labelled("X-Relay-Event", notification.event),
+        **{f"X-Relay-{name.title()}": _labelled(f"X-Relay-{name}", labels.get(name, "")) for name in LABELS},
         "Content-Language": _label(notification.language.replace("_", "-")),
         "MIME-Version": "1.0",
     }
@@ -182,22 +190,32 @@ def _as_it_is(line: str) -> bool:
     return line.isascii() and "=?" not in line and max(map(len, line.split(" "))) <= LONGEST
 
 
-def _folded(line: str) -> str:
+def _labelled(name: str, text: str) -> str:
+    """A header that programs read: one line of what a sender wrote, of bounded length."""
+    return _folded(name, _line(text)[:MAX_SUBJECT])
+
+
+def _folded(name: str, line: str) -> str:
     """A header's text, continued on further lines where it is long."""
+    name += ": "
     if not _as_it_is(line):
-        return _words(line)
-    if len(line) <= WIDTH - len("Subject: "):
+        return _words(line, len(name))
+    if len(line) <= WIDTH - len(name):
         return line
-    folded = textwrap.wrap(line, WIDTH, initial_indent="Subject: ", break_long_words=False, break_on_hyphens=False)
-    return "\r\n ".join(folded).removeprefix("Subject: ")
+    folded = textwrap.wrap(line, WIDTH, initial_indent=name, break_long_words=False, break_on_hyphens=False)
+    return "\r\n ".join(folded).removeprefix(name)
 
 
-def _words(line: str) -> str:
-    """The encoded words of RFC 2047, which may not cut a character in two."""
-    chunks = [b""]
+def _words(line: str, used: int) -> str:
+    """The encoded words of RFC 2047, which may not cut a character in two; `used` characters stand before the first.
+
+    A line with such a word has 76 characters at most: https://www.rfc-editor.org/rfc/rfc2047#section-2
+    """
+    chunks, room = [b""], (WIDTH - used - FRAME) // 4 * 3
     for letter in line:
         encoded = letter.encode("utf-8", "replace")
-        if len(chunks[-1]) + len(encoded) > WORD:
+        if len(chunks[-1]) + len(encoded) > room:
             chunks.append(b"")
+            room = (WIDTH - len(" ") - FRAME) // 4 * 3
         chunks[-1] += encoded
     return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(chunk).decode()}?=" for chunk in chunks)

@@ -33,8 +33,8 @@ class Format(Protocol):
         """
         ...
 
-    def fallback(self, text: str, topic: str, language: str) -> Content:
-        """A message without any template, from one line of plain text; `topic` is what it is about."""
+    def fallback(self, text: str, language: str) -> Content:
+        """A message without any template, from one line of plain text."""
         ...
 
     def marked(self, content: Content, mark: str, note: str) -> Content:

@@ -17,9 +17,9 @@ MAX_TEXT = 256 * 1024
 ROWS = (100, 20, 15, 10, 7, 5, 3, 1)  # of each section: fewer if they are long, so that no mail is clipped
 # What a layout may rely on, whatever the message's own file leaves out.
 FIELDS: dict[str, Any] = {
-    "subject": "", "preheader": "", "status": "", "status_label": "", "heading": "", "lead": "", "when": "",
-    "progress": None, "numbers": [], "facts": [], "error": None, "blocks": "", "next": "", "button": None,
-    "details": [], "sections": [], "days": None, "note": "", "id": "",
+    "subject": "", "preheader": "", "status": "", "status_label": "", "heading": "", "error": None, "lead": "",
+    "when": "", "progress": None, "numbers": [], "blocks": "", "next": "", "facts": [], "button": None, "links": [],
+    "files": None, "phases": "", "history": "", "details": [], "sections": [], "days": None, "note": "", "id": "",
 }  # fmt: skip
 
 _BODY = re.compile("<body[^>]*>")
@@ -27,40 +27,39 @@ _BLANK = re.compile(r"\n{3,}")
 
 
 class EmailFormat(PlainFormat):
-    """`subject` (says what happened), `topic` (the same for all mails about one operation), `preheader`, `text` and
-    `html`, made by the layouts from the message's fields."""
+    """`subject`, `preheader`, `text` and `html`, made by the layouts from the message's fields."""
 
     required: ClassVar[Mapping[str, str]] = {"subject": "a mail needs one"}
     kinds: ClassVar[tuple[Kind, ...]] = ("each",)
 
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:
         subject, preheader = (cut(line(content.get(name, "")), MAX_SUBJECT) for name in ("subject", "preheader"))
-        topic = cut(line(content.get("topic", subject)), MAX_SUBJECT)
         fields = {**FIELDS, **content, "subject": plain(subject), "preheader": preheader}
         if fields["days"]:
             fields["days"] = _bars(fields["days"])
         limit = MAX_DIGEST if fields["days"] else MAX_HTML
         for rows in ROWS:
             mail = {**fields, "sections": [_cut(section, rows) for section in fields["sections"]]}
+            if fields["files"]:
+                mail["files"] = _cut(fields["files"], rows)
             page = fill_layout("html", {"mail": mail}, MAX_TEXT)
             if len(page.encode()) <= limit:
                 break
         text = fill_layout("txt", {"mail": mail}, MAX_TEXT)
         return {
             "subject": plain(subject),
-            "topic": plain(topic),
             "preheader": plain(preheader),
             "text": _BLANK.sub("\n\n", plain(text)) + "\n",
             "html": page,
         }
 
-    def fallback(self, text: str, topic: str, language: str) -> Content:
-        subject, topic = (cut(line(f"[relay] {words}"), MAX_SUBJECT) for words in (text, topic))
+    def fallback(self, text: str, language: str) -> Content:
+        subject = cut(line(text), MAX_SUBJECT)
         html = (
             f'<!DOCTYPE html><html lang="{escape(language)}"><head><meta charset="utf-8">'
             f"<title>{escape(subject)}</title></head><body><p>{escape(text)}</p></body></html>"
         )
-        return {"subject": subject, "topic": topic, "preheader": "", "text": f"{plain(text)}\n", "html": html}
+        return {"subject": subject, "preheader": "", "text": f"{plain(text)}\n", "html": html}
 
     def marked(self, content: Content, mark: str, note: str) -> Content:
         paragraph = (

@@ -24,7 +24,7 @@ class PlainFormat:
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:  # noqa: ARG002 - plain text has no layout
         return content
 
-    def fallback(self, text: str, topic: str, language: str) -> Content:  # noqa: ARG002 - for those with more fields
+    def fallback(self, text: str, language: str) -> Content:  # noqa: ARG002 - for those that name it
         return {"text": text}
 
     def marked(self, content: Content, mark: str, note: str) -> Content:

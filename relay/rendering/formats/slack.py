@@ -37,7 +37,7 @@ class SlackFormat(PlainFormat):
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:  # noqa: ARG002 - Slack has no layouts
         return _finished(content)
 
-    def fallback(self, text: str, topic: str, language: str) -> Content:  # noqa: ARG002 - it says no more than the line
+    def fallback(self, text: str, language: str) -> Content:  # noqa: ARG002 - Slack asks for none
         escaped = escape_mrkdwn(text)
         return _finished({"text": escaped, "blocks": [{"type": "section", "text": _plain_text(escaped)}]})
 

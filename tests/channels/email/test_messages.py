@@ -21,7 +21,7 @@ MAIL = Notification(
     destination="analysts",
     address="analyst@example.com",
     kind="each",
-    content={"subject": "[relay] Failed: Übersicht", "text": "It failed.\n", "html": "<p>It failed.</p>\n"},
+    content={"subject": "✕ Failed: Übersicht", "text": "It failed.\n", "html": "<p>It failed.</p>\n"},
     subject="op-gg1e8400",
     event="operation.failed",
     created_at=datetime(2024, 1, 20, 11, 40, tzinfo=UTC),
@@ -30,7 +30,7 @@ MAIL = Notification(
 HEADERS = {
     "From": "Operations <relay@example.com>",
     "To": "analyst@example.com",
-    "Subject": "[relay] Failed: Übersicht",
+    "Subject": "✕ Failed: Übersicht",
     "Date": "Sat, 20 Jan 2024 11:40:00 +0000",
     "Message-ID": "<op.037e34af665a31d2.operation.failed.d863ea724c72@example.com>",
     "In-Reply-To": "<op.037e34af665a31d2@example.com>",
@@ -39,12 +39,15 @@ HEADERS = {
     "Feedback-ID": "operation.failed:analysts:relay:example.com",
     "Auto-Submitted": "auto-generated",
     "X-Auto-Response-Suppress": "DR, RN, NRN, OOF, AutoReply",
+    "X-Relay-Event": "operation.failed",
     "Content-Language": "de",
     "MIME-Version": "1.0",
 }
 LINK = "https://relay.example.com/unsubscribe/abc.def"
 ONE_CLICK = {"List-Unsubscribe": f"<{LINK}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-TOPICAL = replace(MAIL, content={**MAIL.content, "topic": "[relay] Übersicht"})
+LABELS = {"status": "Failed", "priority": "Critical", "operation": "op-gg1e8400", "batch": "batch-1"}
+LABELLED = {"X-Relay-Status": "Failed", "X-Relay-Priority": "Critical", "X-Relay-Operation": "op-gg1e8400",
+            "X-Relay-Batch": "batch-1"}  # fmt: skip
 BREAKS = ["\r\n", "\n", "\r", "\0", "\u2028", "\u2029", "\x85", "\v", "\f"]
 INJECTIONS = [
     *(f"x{end}Bcc: evil@example.com" for end in BREAKS),
@@ -83,17 +86,28 @@ class TestHeaders:
 
         assert headers(mail) == HEADERS | ONE_CLICK
 
-    def test_a_mail_that_stands_alone_has_its_status_in_the_subject_and_no_thread(self) -> None:
+    def test_filters_find_what_happened_to_what(self) -> None:
+        assert headers(parsed(replace(MAIL, labels=LABELS))) == HEADERS | LABELLED | {"Importance": "high"}
+
+    @pytest.mark.parametrize(
+        ("priority", "status", "importance"),
+        [("Critical", "Failed", "high"), ("Critical", "Timeout", "high"), ("Critical", "Completed", None),
+         ("High", "Failed", None), ("", "Failed", None)],
+    )  # fmt: skip
+    def test_a_critical_failure_is_of_high_importance(self, priority: str, status: str, importance: str | None) -> None:
+        assert parsed(replace(MAIL, labels={"priority": priority, "status": status}))["Importance"] == importance
+
+    def test_a_mail_that_stands_alone_has_no_thread(self) -> None:
         expected = {name: value for name, value in HEADERS.items() if name not in ("In-Reply-To", "References")}
 
-        assert headers(parsed(TOPICAL, thread="none")) == expected | {
+        assert headers(parsed(thread="none")) == expected | {
             "X-Entity-Ref-ID": "op.037e34af665a31d2.operation.failed.d863ea724c72"
         }
 
     @pytest.mark.parametrize("event", ["digest", "roundup"])
     @pytest.mark.parametrize("thread", ["operation", "none"])
     def test_what_tells_of_many_operations_is_bulk_mail_and_never_in_a_thread(self, event: str, thread: Any) -> None:
-        mail = headers(parsed(replace(TOPICAL, event=event, unsubscribe=LINK), thread=thread))
+        mail = headers(parsed(replace(MAIL, event=event, unsubscribe=LINK), thread=thread))
 
         own = f"op.037e34af665a31d2.{event}.d863ea724c72"
         expected = {name: value for name, value in HEADERS.items() if name not in ("In-Reply-To", "References")}
@@ -102,15 +116,14 @@ class TestHeaders:
             "X-Entity-Ref-ID": own,
             "Feedback-ID": f"{event}:analysts:relay:example.com",
             "Precedence": "bulk",
+            "X-Relay-Event": event,
         }
 
-    def test_the_subject_of_a_thread_never_changes(self) -> None:
-        first, second = parsed(TOPICAL), parsed(replace(TOPICAL, content={**TOPICAL.content, "subject": "Completed"}))
+    def test_the_mails_of_a_thread_say_in_their_subjects_what_happened(self) -> None:
+        first, second = parsed(), parsed(replace(MAIL, content={**MAIL.content, "subject": "✓ Completed: Übersicht"}))
 
-        assert first["Subject"] == second["Subject"] == "[relay] Übersicht"
-
-    def test_without_a_topic_the_subject_serves(self) -> None:
-        assert parsed()["Subject"] == "[relay] Failed: Übersicht"
+        assert (first["Subject"], second["Subject"]) == ("✕ Failed: Übersicht", "✓ Completed: Übersicht")
+        assert first["References"] == second["References"]
 
     @pytest.mark.parametrize("link", ["javascript:alert(1)", "https://x\r\nBcc: a@b", "https://a> <b", "https://ä", "",
                                       "https://" + "x" * 2_000], ids=ascii)  # fmt: skip
@@ -150,17 +163,19 @@ class TestHeaders:
         assert parsed()["Message-ID"] != parsed(replace(MAIL, delivery="d-02"))["Message-ID"]
 
     @pytest.mark.parametrize("injection", INJECTIONS, ids=ascii)
-    @pytest.mark.parametrize("field", ["subject", "topic", "event", "destination", "language", "delivery", "operation"])
+    @pytest.mark.parametrize(
+        "field", ["subject", "labels", "event", "destination", "language", "delivery", "operation"]
+    )
     def test_no_value_adds_one(self, field: str, injection: str) -> None:
         changes: dict[str, Any] = {
             "subject": {"content": {**MAIL.content, "subject": injection}},
-            "topic": {"content": {**MAIL.content, "topic": injection}},
+            "labels": {"labels": dict.fromkeys(LABELS, injection)},
             "operation": {"subject": injection},
         }
 
         mail = parsed(replace(MAIL, **changes.get(field, {field: injection})))
 
-        assert headers(mail).keys() | {"Content-Language"} == HEADERS.keys()
+        assert headers(mail).keys() - LABELLED.keys() | {"Content-Language"} == HEADERS.keys()
         assert mail["To"] == "analyst@example.com"
         assert body(mail, "plain") == "It failed.\n"
 
@@ -174,6 +189,17 @@ class TestHeaders:
         mail = email.message_from_bytes(raw, policy=email.policy.default)
         assert headers(mail).keys() == HEADERS.keys()
         assert all(ord(letter) >= 32 for letter in str(mail["Subject"]))
+
+    @settings(deadline=None)
+    @given(st.text(min_size=1, max_size=300))
+    @example("✕ Failed: Übersicht – der Extraktor hat 300 s lang nicht geantwortet")
+    def test_a_line_with_encoded_words_has_76_characters_at_most(self, text: str) -> None:
+        labels = dict.fromkeys(LABELS, text)
+        raw = compose(replace(MAIL, content={**MAIL.content, "subject": text}, labels=labels), SENDER)
+
+        lines = raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
+        encoded = [line for line in lines if b"=?utf-8?b?" in line]
+        assert all(len(line) <= 76 for line in encoded), max(encoded, key=len)
 
     def test_a_subject_is_cut_at_200_characters(self) -> None:
         mail = parsed(replace(MAIL, content={**MAIL.content, "subject": "ä" * 300}))
