@@ -1,0 +1,149 @@
+"""What a mail shows below its first sentences: phases, the job's history, a batch's runs; and nothing twice."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from relay.domain.events import Event
+from relay.rendering import Renderer
+from relay.rendering.sample_history import with_past
+from tests.support import samples
+from tests.support.mails import LANGUAGES, SINGLE, document, events_of, mail, visible
+from tests.support.renderers import BUILT_IN
+
+NOW = datetime(2024, 1, 20, 13, 30, tzinfo=UTC)
+
+
+def rendered(renderer: Renderer, event: Event, **options: Any) -> dict[str, Any]:
+    history = samples.history_of("operation.failed", {**events_of(dict), "operation.failed": event})
+    reader = {"language": "en", "timezone": "Europe/Berlin", "now": NOW} | options
+    return renderer.render("email", "each", event, history, **reader)
+
+
+def failed(**changes: Any) -> Event:
+    return replace(events_of(dict)["operation.failed"], **changes)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", SINGLE)
+def test_no_sentence_and_no_figure_stands_there_twice(renderer: Renderer, name: str, language: str) -> None:
+    html = document(mail(renderer, name, language=language)["html"])
+    rows = {text for row in html.iter("td") if row.get("class") == "item" for text in visible(row)}  # of lists
+    told = [line for line in visible(html) if line not in rows]
+
+    assert [line for line, times in Counter(told).items() if times > 1] == []
+    for label in ("Process variants", "Anomalies detected", "Duration", "Progress", "Prozessvarianten", "Dauer"):
+        assert label not in visible(html) or name == "operation.phase.completed"
+
+
+def test_phases_are_drawn_with_their_times(renderer: Renderer) -> None:
+    content = mail(renderer, "operation.failed")
+    html = document(content["html"])
+
+    [strip] = [table for table in html.iter("table") if table.get("class") == "phases"]
+    assert ["".join(cell.itertext()) for cell in strip.iter("td")] == ["✓ 7 min", "✓ 13 min", "✕ 14 min", "–"]
+    assert [cell.get("bgcolor") for cell in strip.iter("td")] == ["#1A7F37", "#1A7F37", "#B3261E", "#E4E8EC"]
+    assert strip.get("role") == "img"
+    assert strip.get("aria-label") == (
+        "Data Loading & Validation 7 min · Process Discovery 13 min · Machine Learning Analysis 14 min (failed) · "
+        "Report Generation (not started)"
+    )
+    assert strip.get("aria-label", "") in content["text"]
+
+
+def test_a_slow_phase_stands_out_and_says_what_is_usual(renderer: Renderer) -> None:
+    event = events_of(dict)["operation.completed"]
+    slower = [replace(end, phases=tuple((name, time / 3) for name, time in end.phases)) for end in event.past]
+
+    content = rendered(renderer, replace(event, past=tuple(slower)))
+
+    assert "Machine Learning Analysis 20 min (usually 6 min" in content["text"]
+    assert 'class="phase phase-stalled"' in content["html"]
+
+
+@pytest.mark.parametrize("phases", [1, 13])
+def test_one_phase_or_too_many_are_not_drawn(renderer: Renderer, phases: int) -> None:
+    def named(body: samples.Body) -> samples.Body:
+        rows = [{"phaseName": f"Phase {number}", "status": "Pending"} for number in range(phases)]
+        return {**body, "operation": {**body["operation"], "phases": rows}} if "operation" in body else body
+
+    assert 'class="phases"' not in mail(renderer, "operation.progress", change=named)["html"]
+
+
+def test_a_failure_says_whether_it_is_the_first(renderer: Renderer) -> None:
+    first = rendered(renderer, failed())
+    fourth = rendered(renderer, with_past(failed(), "maximal"))
+
+    assert "\nFirst failure in 23 runs · last success 19 Jan, 12:52 · same error before: 1\n" in first["text"]
+    assert first["preheader"].endswith("after 34 min. First failure in 23 runs.")
+    assert "\n4 failures in a row since 17 Jan, 12:52 · last success 16 Jan, 12:52" in fourth["text"]
+    assert fourth["preheader"].endswith("4 failures in a row since 17 Jan, 12:52.")
+
+
+def test_a_job_without_a_past_is_compared_with_nothing(renderer: Renderer) -> None:
+    for name in ("operation.failed", "operation.completed", "operation.progress"):
+        event = replace(events_of(dict)[name], past=())
+        content = rendered(renderer, event)
+
+        assert "usual" not in content["text"] + content["preheader"]
+        assert "First failure" not in content["text"] + content["preheader"]
+
+
+@pytest.mark.parametrize("name", [name for name in SINGLE if name != "operation.completed"])
+def test_without_an_address_there_is_no_button_and_no_link(name: str) -> None:
+    event = events_of(_without_addresses)[name]
+
+    content = Renderer([BUILT_IN]).render("email", "each", event, (event,), language="en", timezone="UTC", now=NOW)
+
+    assert [link.get("href") for link in document(content["html"]).iter("a")] == []
+    assert 'class="button"' not in content["html"]
+
+
+def _without_addresses(body: samples.Body) -> samples.Body:
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: walk(item) for key, item in value.items() if key not in ("trackingUrl", "downloadUrls")}
+        return [*map(walk, value)] if isinstance(value, list) else value
+
+    changed: samples.Body = walk(body)
+    return changed
+
+
+def test_the_mail_of_a_batch_tells_its_failures_first_and_why(renderer: Renderer) -> None:
+    def with_cause(body: samples.Body) -> samples.Body:
+        if body["event"] != "batch.completed":
+            return body
+        body["batch"]["operations"][1]["error"] = {"message": "SAP extractor did not answer."}
+        return body
+
+    content = mail(renderer, "batch.completed", change=with_cause)
+
+    rows = content["text"].partition("Operations\n")[2]
+    assert rows.startswith("- discovery\n  SAP extractor did not answer.\n  ✕ Failed · blocks 1\n")
+    assert "- performance\n  It needs discovery.\n  ○ Not started\n" in rows
+    assert content["preheader"].startswith("discovery: SAP extractor did not answer. 1 of 3 completed, 1 failed,")
+    assert "1 not started" in content["subject"]
+
+
+def test_the_bar_in_the_mail_of_a_batchs_run_says_whose_it_is(renderer: Renderer) -> None:
+    html = document(mail(renderer, "batch.operation.completed")["html"])
+
+    assert "Monthly Process Mining Pipeline: 1 of 3 completed, 1 running, 1 waiting" in visible(html)
+
+
+@pytest.mark.parametrize(
+    ("days", "finished", "foot"),
+    [(0, "✕ Failed at 12:52", "20 January 2024, all times in CET"),
+     (1, "✕ Failed on 20 Jan at 12:52", "21 January 2024, all times in CET"),
+     (200, "✕ Failed on 20 Jan at 12:52", "7 August 2024, all times in CEST")],
+)  # fmt: skip
+def test_a_time_names_its_day_only_if_it_is_not_the_mails(
+    renderer: Renderer, days: int, finished: str, foot: str
+) -> None:
+    text = rendered(renderer, failed(), now=NOW + timedelta(days=days))["text"]
+
+    assert text.startswith(finished)
+    assert f"\n{foot}\n" in text
