@@ -137,6 +137,7 @@ class Relay:
                 past=Past(Jobs(store), clock=clock, template=lambda: config().job).complete,
                 unsubscribe=unsubscribe.link,
                 buttons=interactivity.buttons,
+                calls=store.causes.call,
             )
             # In every role, since it is woken for each new delivery; it runs only where relay delivers.
             worker = Worker(store, channels, composer, config=config, clock=clock, outage=outage)

@@ -31,6 +31,8 @@ class Held(Reason):
     LOW_PRIORITY = "low_priority", "its priority is Low, and no message stands here to keep up to date"
     SHOWN_BESIDE = "told_beside", "another message tells it in the same conversation"
     SHOWN_BY_BATCH = "batch", "the message of its batch shows it"
+    HEALED = "healed", "it was begun again within hold_failure; its end says that it had failed"
+    SAME_CAUSE = "same_cause", "others failed for the same cause just before; those that follow are told together"
     NOT_ALLOWED = "not_allowed", "the operation asks for {address}, and dynamic_destinations does not allow it"
     UNSUBSCRIBED = "unsubscribed", "the reader of {address} has unsubscribed"
     BOUNCED = "bounced", "mails to {address} bounced, so nothing is sent there; `relay suppressed remove` ends that"
@@ -49,6 +51,10 @@ class Superseded(Reason):
     NEWER_STATE = "newer state", "a newer state is told instead"
     SHOWN_BY_MESSAGE = "told by the message itself", "the message itself tells it already"
     SHOWN_BY_BATCH = "told by its batch", "the message of its batch tells it already"
+    SHOWN_BY_CAUSE = (
+        "told with its cause",
+        "it failed for the same cause as another run, and is told in that one's thread",
+    )
     NOTHING = "nothing to tell", "nothing happened that it could tell"
     UNSUBSCRIBED = "unsubscribed", "its reader has unsubscribed meanwhile"
     BOUNCED = "bounced", "its address bounced meanwhile"

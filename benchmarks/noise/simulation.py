@@ -82,7 +82,7 @@ async def simulate(redis_url: str, policy: Policy, day: Iterable[Report]) -> Cou
         await store.redis.flushall()
         channels, renderer = build_channels(config), build_renderer(config)
         intake = Ingest(store, lambda: config, CHANNELS)
-        composer = Composer(lambda: config, lambda: renderer, clock=clock)
+        composer = Composer(lambda: config, lambda: renderer, clock=clock, calls=store.causes.call)
         worker = Worker(store, channels, composer, config=lambda: config, clock=clock)
         try:
             position = 0

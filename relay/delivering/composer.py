@@ -18,6 +18,7 @@ from relay.domain.events import OPERATOR_EVENTS
 from relay.policy.presentation import mentions_for
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
+from relay.store.causes import EVERYBODY
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ class Composer:
     past         adds how runs of its job ended before it; it never raises either
     unsubscribe  makes the address where the reader of a delivery, in this language, ends it; '' for none
     buttons      gives those under its message, as templates get them
+    calls        those of these names whom no other failure of the same cause has called yet
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Composer:
         past: Callable[[Delivery], Awaitable[Delivery]] | None = None,
         unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,
         buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None,
+        calls: Callable[[Delivery, Sequence[str]], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
         self._config = config
         self._renderer = renderer
@@ -49,6 +52,7 @@ class Composer:
         self._past = past
         self._unsubscribe = unsubscribe
         self._buttons = buttons
+        self._calls = calls
         self._repeats = Repeats()
 
     async def compose(self, delivery: Delivery, *, renders: bool = True) -> Notification:
@@ -68,6 +72,8 @@ class Composer:
         unsubscribe = None if delivery.event.name in OPERATOR_EVENTS else self._unsubscribe  # it would not end these
         link = await unsubscribe(delivery, language) if unsubscribe else ""
         requested = mentions(delivery.event, config.dynamic_destinations)
+        names = mentions_for(delivery.event, delivery.history, options.mention, requested=requested)
+        called, broadcast = await self._audience(delivery, names)
         content = await self._content(delivery, language, timezone, link) if renders else delivery.event.document
         return Notification(
             delivery=delivery.id,
@@ -80,13 +86,25 @@ class Composer:
             created_at=delivery.created_at,
             language=language,
             thread=delivery.thread,
-            mentions=mentions_for(delivery.event, delivery.history, options.mention, requested=requested),
-            broadcast=delivery.broadcast,
+            mentions=called,
+            broadcast=broadcast,
             unsubscribe=link,
             unknown=delivery.unknown,
             space=delivery.event.space(delivery.event.subject),
             labels=labels_of(delivery.event),
         )
+
+    async def _audience(self, delivery: Delivery, names: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+        """Whom the message calls, and whether the conversation sees a reply: for one cause each of them once."""
+        if delivery.wording == "healed":
+            return (), False
+        if not (self._calls and delivery.group and delivery.kind in ("live", "reply")):
+            return names, delivery.broadcast and delivery.wording != "also"
+        visible = delivery.broadcast or delivery.kind == "live"
+        called = await self._calls(delivery, (*names, EVERYBODY) if visible else names)
+        if delivery.wording != "also":
+            return names, delivery.broadcast
+        return tuple(name for name in names if name in called), delivery.broadcast and EVERYBODY in called
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:
         """As the templates say; if one fails, in relay's own wording: a template's fault never costs a message."""
@@ -94,12 +112,12 @@ class Composer:
         # Last of all: a reload closes the renderer of before as soon as it has done what it was asked for by then.
         renderer, now = self._renderer(), self._clock()
         minute = now // 60  # a message names the days by how long ago they are
-        settings = renderer, delivery.channel, delivery.kind, delivery.destination, language, timezone, minute
-        if not buttons and (repeated := self._repeats.find(settings, delivery, unsubscribe)):
+        settings = renderer, delivery.channel, delivery.form, delivery.destination, language, timezone, minute
+        if not (buttons or delivery.mishap) and (repeated := self._repeats.find(settings, delivery, unsubscribe)):
             return repeated
         rendered = await renderer.message(
             delivery.channel,
-            delivery.kind,
+            delivery.form,
             delivery.event,
             delivery.history,
             language=language,
@@ -108,10 +126,11 @@ class Composer:
             destination=delivery.destination,
             unsubscribe=unsubscribe,
             buttons=buttons,
+            healed=delivery.mishap,
         )
         if rendered.fault:
             log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)
             metrics.template_failures.labels(delivery.channel).inc()
-        elif rendered.own and not buttons:
+        elif rendered.own and not (buttons or delivery.mishap):
             self._repeats.keep(settings, delivery, unsubscribe, rendered.content)
         return rendered.content

@@ -10,6 +10,8 @@ from relay.domain.values import immutable
 
 Mode = Literal["each", "live", "digest", "outcomes"]
 Kind = Literal["each", "live", "reply", "digest", "roundup"]
+Wording = Literal["", "also", "healed"]  # a failure below another of its cause; an end that says what went wrong before
+Form = Literal["each", "live", "reply", "digest", "roundup", "also", "healed"]
 
 
 PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it, so it calls no group and no room
@@ -127,6 +129,8 @@ class Target:
     hold_reason: str = ""  # why nobody there is notified: the event is counted, and nothing else
     how: Each | Live | Digest = Each()
     options: DeliveryOptions | None = field(default=None, compare=False)  # None: those of whoever sends it
+    hold: float = 0.0  # of a failure: seconds for which it is not told, if its run is begun anew meanwhile
+    group: float = 0.0  # of a failure: seconds after it for which others of the same cause are told below it
 
 
 @immutable
@@ -163,6 +167,15 @@ class Delivery:
     lane: str = ""  # the store's name of the queue it stands in
     options: DeliveryOptions | None = None  # as of Target
     broadcast: bool = False  # of a reply: the conversation sees it as well
+    wording: Wording = ""  # where it is not told as what it is
+    group: str = ""  # of a failure: the store's name of those that have its cause; '' where none are told together
+    window: float = 0.0  # seconds for which they are
+    mishap: str = ""  # healed: what had gone wrong
+
+    @property
+    def form(self) -> Form:
+        """What its message is a template of."""
+        return self.wording or self.kind
 
     @property
     def edits(self) -> bool:

@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
 from relay.configfile.document import Document, KeyPath
+from relay.configfile.units import duration
 from relay.configfile.validation import (
     Duration,
+    DurationText,
     Name,
     Off,
     Section,
@@ -32,6 +34,7 @@ MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalle
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
 
 OF_MODE = {"live": "live", "at": "digest", "days": "digest", "when_empty": "digest"}  # keys that one mode has
+NOT_OF_DIGESTS = ("hold_failure", "group_errors")
 
 Channels = Mapping[str, Any]  # by name, classes that follow relay.channels.Channel
 
@@ -108,6 +111,15 @@ def _hours(raw: object) -> object:
 Hours = Annotated[QuietHours | None, BeforeValidator(_hours, json_schema_input_type=QuietHours | Off | None)]
 
 
+def _wait(raw: object) -> object:
+    return 0.0 if is_off(raw) else duration(raw)
+
+
+Wait = Annotated[
+    float, BeforeValidator(_wait, json_schema_input_type=float | DurationText | Off), Field(ge=0, le=86_400)
+]
+
+
 class DestinationOptions(Section):
     """What may be written beside the address."""
 
@@ -121,6 +133,8 @@ class DestinationOptions(Section):
         BeforeValidator(keyed('whom to call when, such as {failed: ["@analyst"]}')),
     ] = Field(default_factory=dict)
     quiet_hours: Hours = None  # where it is not written, those at the top
+    hold_failure: Wait = 0.0  # one whose run is begun again meanwhile is told with its end alone
+    group_errors: Wait = 600.0  # failures of one cause are told below the first for so long
     at: Clock = time(8, 30)  # digest: when it is sent
     days: Days = EVERY_DAY  # digest: on which days
     when_empty: Literal["skip", "send"] | None = None  # digest: weekly ones are sent, the others are not
@@ -233,6 +247,11 @@ def _mode(raw: Mapping[str, object], kind: Any, document: Document, path: KeyPat
             suggest(mode if isinstance(mode, str) else "", kind.modes, f"expected {' or '.join(kind.modes)}"),
         )
         return None
+    for key in NOT_OF_DIGESTS if mode == "digest" else ():
+        if key in raw:
+            document.report(
+                (*path, key), "is for failures that are told at once, and this is a digest, so leave it out"
+            )
     for key, required in OF_MODE.items():
         if mode != required and key in raw:
             document.report((*path, key), f"goes with mode: {required}, and this one is {mode}")

@@ -90,6 +90,12 @@ def reply_in_batch_thread(event: Event) -> bool:
     return event.status in FAILED or (event.status == "Stalled" and _cell(event).presentation.thread_reply)
 
 
+def is_failing_member(event: Event) -> bool:
+    """Whether a batch reports here that one of its operations failed."""
+    member = _unsuccessful_member(event)
+    return member is not None and member.status in FAILED
+
+
 def mentions_for(
     event: Event, history: Iterable[Event], mention: Mapping[str, Sequence[str]], requested: Sequence[str] = ()
 ) -> tuple[str, ...]:

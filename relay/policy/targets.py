@@ -12,7 +12,13 @@ from relay.domain.deliveries import Digest, Each, Gate, Live, Presentation, Targ
 from relay.domain.events import Batch, Event
 from relay.policy.destinations import Channels, Destination, modes_at
 from relay.policy.matching import Matcher
-from relay.policy.presentation import FAILED, OUTCOME_EVENTS, presentation_for, reply_in_batch_thread
+from relay.policy.presentation import (
+    FAILED,
+    OUTCOME_EVENTS,
+    is_failing_member,
+    presentation_for,
+    reply_in_batch_thread,
+)
 from relay.policy.recipients import BY, NAME, RequestedRecipients, requested_recipients
 from relay.policy.rules import Decision, Reached
 from relay.policy.serving import Configuration, Service, Serving
@@ -95,6 +101,7 @@ class Targets:
         if not hold_reason and self._is_left_to_batch(event, recipient):
             hold_reason = Held.SHOWN_BY_BATCH
         presentation, how = _presentation(event, recipient), _how(event, recipient, service)
+        hold, group = _failure(event, destination)
         return tuple(
             Target(
                 destination.name,
@@ -105,6 +112,8 @@ class Targets:
                 hold_reason=hold_reason,
                 how=how,
                 options=service.options,
+                hold=hold,
+                group=group,
             )
             for address, limits in service.addresses
         )
@@ -171,6 +180,17 @@ def _presentation(event: Event, recipient: Recipient) -> Presentation:
         return UPDATE_ONLY
     presentation = presentation_for(event, low_wanted=recipient.reached.low_wanted)
     return replace(presentation, batch_reply=True) if reply_in_batch_thread(event) else presentation
+
+
+def _failure(event: Event, destination: Destination) -> tuple[float, float]:
+    """For how long this is held, in case it heals, and for how long others of its cause are told below it: seconds.
+
+    What is told in the thread of a batch is not held: there the first failure alone is more than a row.
+    """
+    failing = event.name == "operation.failed" and event.status in FAILED
+    if destination.mode == "digest" or not (failing or is_failing_member(event)):
+        return 0.0, 0.0
+    return destination.hold_failure if failing else 0.0, destination.group_errors
 
 
 def _how(event: Event, recipient: Recipient, service: Service) -> Each | Live | Digest:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from jinja2.ext import extract_from_ast
 
-from relay.domain.deliveries import Kind
+from relay.domain.deliveries import Form
 from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.domain.parsing import parse
 from relay.domain.strict_json import decode
@@ -44,7 +44,7 @@ class Case:
     sample: str
     fixture: str
     channel: str
-    kind: Kind
+    kind: Form
     event: Event
     history: tuple[Event, ...]
     language: str
@@ -141,7 +141,7 @@ def _typed(event: Event, operation_type: str) -> Event:
     return replace(event, operation=replace(event.operation, type=operation_type, document=document))
 
 
-def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
+def kinds_of(channel: str, event: Event) -> tuple[Form, ...]:
     """The kinds in which a channel tells such an event."""
     if event.name in ROUND_UPS:
         return tuple(kind for kind in KINDS if kind == event.name)

@@ -9,9 +9,9 @@ import unicodedata
 from typing import NamedTuple, get_args
 from urllib.parse import quote, unquote
 
-from relay.domain.deliveries import Kind
+from relay.domain.deliveries import Form
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[Form, ...] = get_args(Form)
 TYPE = "type="
 _SPECIAL = re.compile(r"[^\w.-]")
 

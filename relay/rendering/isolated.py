@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from relay.domain.deliveries import Kind
+from relay.domain.deliveries import Form
 from relay.domain.events import Event
 from relay.errors import TemplateError
 from relay.rendering.checks import problems
@@ -69,7 +69,7 @@ class IsolatedRenderer:
         return self.renderer.catalogues.language(language).translations.gettext(text)
 
     async def message(
-        self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], *, language: str, **options: Any
+        self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], *, language: str, **options: Any
     ) -> Rendered:
         """The content of one notification, from what `Renderer.render` takes. A template's fault never costs a
         message: another wording is used then, and says so."""
@@ -96,7 +96,7 @@ class IsolatedRenderer:
         return Rendered(format_of(channel).footnote(content, note), fault)
 
     def render(
-        self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], **options: Any
+        self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], **options: Any
     ) -> dict[str, Any]:
         """The same, waited for, and with TemplateError where a template fails: for the commands of its author."""
         file = self.renderer.overriding_file(channel, kind, event, options.get("destination", ""), history)
@@ -127,7 +127,7 @@ class IsolatedRenderer:
         self._queue.shutdown()
 
     async def _in_wording(
-        self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], options: dict[str, Any]
+        self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], options: dict[str, Any]
     ) -> dict[str, Any]:
         """At once if that takes no more than a millisecond. A long message, compiling its file, or leaving it to Jinja
         would hold up everything else, so a thread does that."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from relay.domain.deliveries import Kind
+from relay.domain.deliveries import Form
 from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
 from relay.rendering.context import open_alarm
 
@@ -17,7 +17,7 @@ BATCH_OF_STATUS = {
 }  # fmt: skip
 
 
-def message_of(event: Event, kind: Kind, history: Sequence[Event] = ()) -> str:
+def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
     """Which message tells of the event. A Timeout is told as one, and a failure as one, whatever named it."""
     if event.about_batch:
         return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from relay.domain.deliveries import Kind
+from relay.domain.deliveries import Form
 from relay.domain.events import Event
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.errors import TemplateError
@@ -69,7 +69,7 @@ class Renderer:
     def render(
         self,
         channel: str,
-        kind: Kind,
+        kind: Form,
         event: Event,
         history: tuple[Event, ...],
         *,
@@ -79,19 +79,21 @@ class Renderer:
         destination: str = "",
         unsubscribe: str = "",
         buttons: Sequence[Mapping[str, str]] = (),
+        healed: str = "",
     ) -> dict[str, Any]:
         """The content of one notification, as the channel's format makes it (relay.rendering.formats).
 
         `unsubscribe` is the address of the page where the reader ends it; `buttons` stand under a live message, each an
-        `action` and the `value` that comes back with a press. TemplateError names file and line.
+        `action` and the `value` that comes back with a press; `healed` is what had gone wrong with the run that this
+        one makes good. TemplateError names file and line.
         """
         options = {"language": language, "timezone": timezone, "now": now, "destination": destination,
-                   "unsubscribe": unsubscribe, "buttons": buttons}  # fmt: skip
+                   "unsubscribe": unsubscribe, "buttons": buttons, "healed": healed}  # fmt: skip
         content = self.directly(channel, kind, event, history, **options)
         return self._in_sandbox(channel, kind, event, history, **options) if content is None else content
 
     def directly(
-        self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], **options: Any
+        self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], **options: Any
     ) -> dict[str, Any] | None:
         """The same, made by relay.rendering.direct; None where Jinja has to make it, or to tell what is wrong."""
         destination = options.get("destination", "")
@@ -113,7 +115,7 @@ class Renderer:
     def _values(
         self,
         channel: str,
-        kind: Kind,
+        kind: Form,
         event: Event,
         history: tuple[Event, ...],
         *,
@@ -123,6 +125,7 @@ class Renderer:
         destination: str = "",
         unsubscribe: str = "",
         buttons: Sequence[Mapping[str, str]] = (),
+        healed: str = "",
     ) -> Context:
         zone = ZoneInfo(timezone or self.options.default_timezone)
         localizer = Localizer(self.catalogues.language(language), zone, now)
@@ -130,6 +133,7 @@ class Renderer:
         values = Context(event, history, localizer, options.base_url, links=options.links, live=kind == "live")
         values["message"] = message_of(event, kind, history)
         values["kind"] = kind
+        values["healed"] = line(clean(healed))
         # Tokens are ours, and of no use with a single character changed.
         values["buttons"] = [{**button, "value": Markup(button["value"])} for button in buttons]  # noqa: S704
         values["dest"] = {
@@ -142,7 +146,7 @@ class Renderer:
         return values
 
     def _in_sandbox(
-        self, channel: str, kind: Kind, event: Event, history: tuple[Event, ...], **options: Any
+        self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], **options: Any
     ) -> dict[str, Any]:
         values = self._values(channel, kind, event, history, **options).complete()
         name, destination = values["message"], options["destination"]
@@ -173,13 +177,13 @@ class Renderer:
         text = line(clean(" – ".join(part for part in parts if part)))
         return format_of(channel).fallback(text, words.code)
 
-    def file(self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()) -> str:
+    def file(self, channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()) -> str:
         """The file that says this message, such as `slack/operation.failed.yaml`."""
         name, type_ = message_of(event, kind, history), operation_type(event, history)
         return self.library.message_file(channel, name, kind, destination, type_)
 
     def overriding_file(
-        self, channel: str, kind: Kind, event: Event, destination: str = "", history: Sequence[Event] = ()
+        self, channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()
     ) -> str:
         """The file of the user's own that has a part in this message; empty if everything in it is built in."""
         name, type_ = message_of(event, kind, history), operation_type(event, history)

@@ -71,5 +71,18 @@ def delivery(row: Sequence[Any], bundle: Event | None = None) -> Delivery:
         unknown=unknowns > 0,
         lane=row[12].decode(),
         options=delivery_options_of(row[13]),
-        broadcast=kind == "reply" and row[18] == b"1",
+        **_telling(kind, row[18]),
     )
+
+
+def _telling(kind: str, words: Sequence[bytes | int]) -> dict[str, Any]:
+    """How it is told beside what it says, from names and values in turn."""
+    texts = [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in words]
+    how = dict(zip(texts[::2], texts[1::2], strict=True))
+    return {
+        "broadcast": kind == "reply" and how.get("broadcast") == "1",
+        "wording": how.get("as", ""),
+        "group": how.get("group", ""),
+        "window": float(how.get("window", 0)) / 1000,
+        "mishap": how.get("said", ""),
+    }

@@ -17,21 +17,25 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            facts and senders' ids (ids, 8 bytes each; many in state: there are more in
                                            ids:<op>), the lanes of the live messages that showed the outcome (lanes),
                                            when one of them became a dead letter (buried), what buttons asked for
-                                           (asked:<action>:<run>), where it is muted (mute:<lane>), and the lines of
-                                           its log that are counted on (tallies), and its job where
-                                           a template names it (job)
+                                           (asked:<action>:<run>), where it is muted (mute:<lane>), the lines of its
+                                           log that are counted on (tallies), its job where a template names it (job),
+                                           and which deliveries about its failure are held until when (holds)
     {relay}:spaces:<op>            set     the other platforms, tenants and projects that use this id (JSON); the first
                                            is marked apart
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines
     {relay}:delivery:<id>          hash    one delivery until it is delivered, superseded or dropped
     {relay}:lane:<lane>            list    delivery ids in order; only the head is due; the replies of one queue up in
-                                           <lane>/replies
+                                           <lane>/replies, and those that may heal wait in <lane>/held
     {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; name and seq of what was
                                            claimed last, spec and interval for what is made without an event; doubt:
                                            its message may have arrived, and the delivery is gone; dead: the dead letter
-                                           that its message became last; calls: the event
+                                           that its message became last; failed: which delivery told the first failure
+                                           in a batch; healed: the run that makes a failure good, and what that was;
+                                           calls: the event
                                            that the message itself tells people of, and call its run and body where
                                            the operation lives elsewhere; t:* is the channel's own
+    {relay}:cause:<sha1>           hash    failures of one cause at an address: the first that was told (id, at, whose,
+                                           gravity, lane), and which delivery called whom (called:<name>)
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order
@@ -54,8 +58,9 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:suppressed             hash    who is not written to: "<destination or *> <address in small letters>" → JSON
                                            of reason, at, address, detail
     {relay}:bounces:<sha1>         zset    of an address: the deliveries that its server refused → ms; for 14 days
-    {relay}:box:<id>               hash    a bundle: kind (digest, quiet, overflow, backlog), from, to,
-                                           sealed, held, refreshed, was:* (the digests before); the id is its delivery's
+    {relay}:box:<id>               hash    a bundle: kind (digest, quiet, overflow, backlog, cause), from,
+                                           to, passes, sealed, held, refreshed, was:* (the digests
+                                           before); the id is its delivery's
     {relay}:entries:<id>           hash    operation → its newest state in a few words (JSON, relay/domain/summaries.py)
     {relay}:digests:<sha1>         hash    of a destination's address: last (the newest digest's figures), and how many
                                            runs a day completed and failed (c:<day>, f:<day>)

@@ -15,6 +15,7 @@ from relay.domain.spaces import space_text
 from relay.domain.summaries import summarize
 from relay.store.abroad import apart, away_from
 from relay.store.ends import end_plan, job_plan
+from relay.store.failure_plan import failure_plan
 from relay.store.keys import digest, operation
 from relay.store.records import entry_of, packed_facts
 from relay.store.run_plan import ID, OUTCOMES, ms, run_plan, urgency_of
@@ -57,6 +58,7 @@ def accept_arguments(
         batch=operation(event.member_of) if event.batch_unheard and targets else "",
         says=said_of,
         completes=completes,
+        **failure_plan(event, targets),
     )
     # Also where nobody is notified: a round-up that lists the run must not be behind.
     summary = {} if event.action else summarize(event)

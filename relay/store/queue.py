@@ -13,6 +13,7 @@ from relay.errors import StoreUnavailable
 from relay.store import keys
 from relay.store.accepting import Accepting
 from relay.store.bundles import Bundles
+from relay.store.causes import Causes
 from relay.store.claiming import Claimed, Claiming
 from relay.store.client import Durability, Promise, Scripts, call, connect, write
 from relay.store.cluster import Act
@@ -50,6 +51,7 @@ class Store:
             scripts or Scripts(redis, clock), partitions, PATIENCE if is_cluster(redis) and partitions > 1 else None
         )
         self.bundles = Bundles(redis, self.partitions)
+        self.causes = Causes(redis, self.partitions)
         self._letters = Letters(self.partitions, lambda: self.promise.replicas)
         self._pulses = Pulses(self.partitions, self._letters, worker, lease)
         self._agreed = False

@@ -72,7 +72,13 @@ def _standing_of(target: Target) -> _Standing:
 def _standing_fields(target: Target) -> dict[str, Any]:
     presentation = target.presentation
     return {
-        **if_any(held=target.hold_reason, loud=presentation.broadcast, once=presentation.once_in_batch),
+        **if_any(
+            held=target.hold_reason,
+            loud=presentation.broadcast,
+            once=presentation.once_in_batch,
+            hold=round(target.hold * 1000),
+            group=round(target.group * 1000),
+        ),
         "destination": target.destination,
         "channel": target.channel,
         "address": target.address,

@@ -31,7 +31,7 @@ CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
 channels: {slack: {token: xoxb-1-flow, base_url: "%s", new_message_limit: off}}
 destinations:
-  team: {slack: "#team", mode: live, live: {%s}, mention: {%s}}
+  team: {slack: "#team", mode: live, live: {%s}, mention: {%s}%s}
   room: {slack: "#room", mode: each}
 rules:
   - {name: live, events: ["operation.*", "batch.*"], notify: [team]}
@@ -64,7 +64,7 @@ class Flow:
         worker = Worker(
             self.open_store(),
             {"slack": self.channels[-1]},
-            Composer(lambda: self.config, lambda: RENDERER, clock=self.clock),
+            Composer(lambda: self.config, lambda: RENDERER, clock=self.clock, calls=self.store.causes.call),
             config=lambda: self.config,
             clock=self.clock,
             jitter=lambda: 0.0,
@@ -120,11 +120,11 @@ class Flow:
 
 @asynccontextmanager
 async def flowing(
-    open_store: Callable[..., Store], clock: Clock, *, live: str = "", mention: str = ""
+    open_store: Callable[..., Store], clock: Clock, *, live: str = "", mention: str = "", more: str = ""
 ) -> AsyncIterator[Flow]:
-    """`live` and `mention` are those of the destination `team`, as YAML writes them between its braces."""
+    """`live`, `mention` and `more` are those of the destination `team`, as YAML writes them between its braces."""
     async with SlackStandin(clock=clock) as slack:
-        config = parse_config(CONFIG % (slack.base_url, live, mention), env={}, channels=CHANNELS)
+        config = parse_config(CONFIG % (slack.base_url, live, mention, more and f", {more}"), env={}, channels=CHANNELS)
         flow = Flow(config, slack, clock, open_store)
         yield flow
         for channel in flow.channels:

@@ -7,6 +7,7 @@ from relay.domain.events import Event
 from relay.policy.presentation import presentation_for, reply_in_batch_thread
 from relay.store import Store
 from relay.store.admin import Admin
+from tests.support.clock import Clock
 
 POSTED = Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"})
 
@@ -27,11 +28,27 @@ async def send(store: Store, channel: str = "slack", receipt: Receipt = POSTED) 
     return delivery
 
 
+async def send_all(store: Store, clock: Clock, channel: str = "slack", seconds: int = 8) -> list[Delivery]:
+    """What is due within these seconds; each run's message has a number of its own in Slack."""
+    sent: list[Delivery] = []
+    for _ in range(seconds):
+        while claimed := await claim(store, channel):
+            for delivery in claimed:
+                await store.mark_sending(delivery)
+                thread = dict(delivery.thread) or {"channel": "C1", "ts": delivery.event.subject}
+                await store.complete(delivery, Receipt("ok", thread if channel == "slack" else {}))
+            sent += claimed
+        clock.advance(1)
+    return sent
+
+
 async def counts(store: Store) -> dict[str, int]:
     return dict((await Admin(store).ledger()).counts)
 
 
 async def accept(store: Store, *accepted: Event, to: Target) -> None:
+    """As rules would have it told: only a failure is held, or grouped with others."""
     for event in accepted:
         presentation = replace(presentation_for(event), batch_reply=reply_in_batch_thread(event))
-        await store.accept(event, [replace(to, presentation=presentation)])
+        target = to if event.name == "operation.failed" else replace(to, hold=0.0, group=0.0)
+        await store.accept(event, [replace(target, presentation=presentation)])

@@ -131,7 +131,7 @@ local function accept(delivery_digest, fact_digest, operation, gates, flags, tex
   end
   local outcomes = nil -- of the run before
   if plan.rank and was.retry and plan.retry > was.retry then
-    outcomes = begin_again(o)
+    outcomes = begin_again(o, plan.operation, plan.retry)
   end
   local seq = advance(o, plan, was, body)
   keep_apart(plan)

@@ -13,6 +13,7 @@
 --- @include "pulses"
 --- @include "watched"
 --- @include "suppressions"
+--- @include "causes"
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local quiet = cjson.decode(ARGV[8] or '{}')
 local claim
@@ -61,15 +62,23 @@ local function stale_reason(id, d)
 end
 
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
-                'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed', 'ended'}
+                'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed', 'ended',
+                'cause', 'row'}
+
+-- What one cause stopped is told at the end of its window, if anybody is to be disturbed then.
+local function waits_for_morning(box)
+  local b = redis.call('HMGET', box_key(box), 'kind', 'passes')
+  return b[1] == 'cause' and not b[2]
+end
 
 -- A new message that nobody wants now becomes an entry of what is told together later: in quiet hours, or above the cap
 -- on new messages. What may have arrived already is not begun anew by that; in quiet hours it is told again then.
 local function divert(id, d)
-  if d.edit or BOXED[d.kind] then return false end
   local hours = quiet[d.destination] or quiet['*']
   hours = hours and hours[1] <= now and now < hours[2] and hours
-  if d.kind == 'rolling' then
+  local waits = d.kind == 'rolling' or hours and d.kind == 'roundup' and waits_for_morning(id)
+  if d.edit or BOXED[d.kind] and not waits then return false end
+  if waits then
     if hours then
       set_due(id, hours[2])
       make_due(id)
@@ -137,6 +146,23 @@ end
 local HALF_MADE, AGAIN = 900000, 10000 -- ms: how long one waits for that, and how often it is looked at
 local AWAY = 1000 -- ms: how often it is seen whether a partition is back
 
+-- How it is told, beside what it says: name and value in turn.
+local function telling_of(d, run)
+  local how = {'broadcast', d.loud or ''}
+  local function say(name, value) how[#how + 1], how[#how + 2] = name, value end
+  if d.group then
+    say('group', d.group.name)
+    say('window', d.group.window)
+  end
+  if d.row then say('as', 'also') end
+  local of, said = (d.thread.healed or ''):match('^(%d+) (.*)$')
+  if of == run and d.name == 'operation.completed' and not converges(d.kind) then
+    say('as', 'healed')
+    say('said', said)
+  end
+  return how
+end
+
 local function lease(id, d, set)
   local known, seq, away, run, rank = history(d)
   if away and gone[away] then return postpone(id, set, AWAY) end -- it would take its turn from what can be made
@@ -152,6 +178,7 @@ local function lease(id, d, set)
   end
   for _, limit in ipairs(d.calls[d.edit and 'edit' or 'new']) do spend(limit) end
   for _, scope in ipairs(d.scopes) do probe(scope, lease_ms) end
+  open_cause(id, d)
   local lease = worker .. ':' .. token .. ':' .. id
   redis.call('ZREM', set, id)
   local shown = converges(d.kind) and not box and seq or d.seq
@@ -169,13 +196,24 @@ local function lease(id, d, set)
     end
   end
   return {id, lease, d.destination, channel, d.address, d.kind, d.attempts, d.unknowns, d.created, body, known, thread,
-          d.lane, d.limits, away and d.operation or '', d.kind == 'live' and '' or d.seq, run, rank, d.loud or ''}
+          d.lane, d.limits, away and d.operation or '', d.kind == 'live' and '' or d.seq, run, rank,
+          telling_of(d, run)}
 end
 
 local function read_thread(lane)
   local thread, flat = {}, redis.call('HGETALL', thread_key(lane))
   for i = 1, #flat, 2 do thread[flat[i]] = flat[i + 1] end
   return thread
+end
+
+-- Its run was not begun anew: it is a reply like any other now. Whether its turn has come.
+local function end_hold(id, d)
+  local lane = replies_of(d.lane:match('^[^/]+'))
+  leave_lane(id, d.lane, true)
+  redis.call('HSET', delivery_key(id), 'lane', lane)
+  join_lane(id, lane)
+  d.lane = lane
+  return redis.call('LINDEX', lane_key(lane), 0) == id and (d.thread.posted or not (d.thread.waiting or d.thread.flying))
 end
 
 function claim(id, set)
@@ -188,6 +226,7 @@ function claim(id, set)
   for i, name in ipairs(FIELDS) do d[name] = row[i] end
   d.seq, d.claims, d.attempts = tonumber(d.seq), tonumber(d.claims), tonumber(d.attempts)
   d.thread = read_thread(d.lane)
+  if d.lane:sub(-5) == '/held' and not end_hold(id, d) then return nil end
   local why = suppressed(d.destination, d.address, d.passes == '2') or stale_reason(id, d)
   if why then
     if BOXED[d.kind] then seal(id, d.destination, d.address) end
@@ -210,7 +249,7 @@ function claim(id, set)
   d.edit = converges(d.kind) and d.thread.posted
   d.calls, d.channel = calls, channel
   if removed(id, d, set) then return nil end
-  if divert(id, d) then return nil end
+  if divert(id, d) or join_cause(id, d) then return nil end
   local wait, scope = blocked_for(d)
   if scope and wait > PARKED_FROM then
     park(id, set, channel, scope, d.created, now + wait)

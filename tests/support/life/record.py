@@ -65,6 +65,7 @@ class Record:
     entries: dict[tuple[str, ...], int] = field(default_factory=dict)  # what a bundle says of a state → position
     endings: dict[tuple[str, str], int] = field(default_factory=dict)  # newest outcome of each operation
     recoveries: dict[tuple[str, str], int] = field(default_factory=dict)  # and its newest sign that it goes on
+    newest_runs: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # number → position of its first
     numbers: dict[tuple[str, str, str], int] = field(default_factory=dict)  # of each run under a new id
     members: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)  # tenant, own id → operation
     unread: dict[str, float] = field(default_factory=dict)  # address → position after which mails reach it again
@@ -93,6 +94,8 @@ class Record:
             assert numbers == event.retry, f"of run {numbers}, and now of {event.retry}: {fact}"
         if not event.about_batch:
             self.members[event.tenant, event.own_id] = operation
+            if event.retry > self.newest_runs.get(operation, (0, 0))[0]:
+                self.newest_runs[operation] = event.retry, position
         if event.terminal:
             self.endings[operation] = position
         if event.name == "batch.operation.completed":

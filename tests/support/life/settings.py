@@ -17,9 +17,9 @@ channels:
   email: {host: localhost, from: relay@example.com}
 destinations:
   team: {slack: "#team", mode: live, live: {post_after: 30s}}
-  night: {slack: "#night", mode: live, quiet_hours: {from: "11:25", to: "12:30"}}
-  room: {slack: "#room", mode: each}
-  analysts: {email: analyst@example.com}
+  night: {slack: "#night", mode: live, quiet_hours: {from: "11:25", to: "12:30"}, hold_failure: 2m}
+  room: {slack: "#room", mode: each, group_errors: off}
+  analysts: {email: analyst@example.com, hold_failure: 1m}
   daily: {email: daily@example.com, mode: digest, at: "12:00"}
 watchdog: {silent: 5m, flat: 10m, remind: [10m], startup_grace: 0s}
 rules:

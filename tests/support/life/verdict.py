@@ -53,6 +53,7 @@ class Verdict:
             self._itself(expected)
             or (isinstance(expected.target.how, Live) and (self._by_message(expected) or self._by_batch(expected)))
             or self._in_bundle(expected)
+            or self._healed(expected)
             or self._pointless(expected)
             or self._given_up(expected)
         )
@@ -103,6 +104,13 @@ class Verdict:
             and (one.delivery.kind == "digest") == isinstance(target.how, Digest)
             and (one.delivery.destination, one.delivery.address) == (target.destination, target.address)
         )
+
+    def _healed(self, expected: Expected) -> bool:
+        """A failure that was held when its run was begun again."""
+        if not expected.target.hold:
+            return False
+        run, position = self._record.newest_runs.get(fact_of(expected.event)[:2], (0, -1))
+        return run > expected.event.retry and position > expected.position
 
     def _pointless(self, expected: Expected) -> bool:
         """Progress and alarms of a run that is over, an alarm of one that goes on, or nobody reads it."""

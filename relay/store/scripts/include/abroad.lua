@@ -9,7 +9,7 @@ do -- the rest is of this file alone
 
 -- Gates are passed where the operation lives, so they need nothing here.
 local CARRIED = {'operation', 'event', 'name', 'retry', 'rank', 'progress', 'phase_end', 'urgent', 'urgency', 'member', 'action',
-                 'watch', 'entry'}
+                 'watch', 'entry', 'cause', 'said'}
 
 local function carried(plan)
   local content = {}
@@ -76,8 +76,9 @@ end
 
 -- A new run: outcomes of the one before that were not posted yet become messages of their own. Answers them, for those
 -- who follow.
-function begin_again(o)
+function begin_again(o, operation, run)
   local outcomes = outcomes_of(o)
+  heal(o, operation, run)
   detach_outcomes(o, outcomes)
   return outcomes
 end

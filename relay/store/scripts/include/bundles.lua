@@ -1,10 +1,10 @@
 -- Boxes: entries that are told together.
--- A box is one stretch of time at one address: a digest's window, quiet hours, the backlog of something broken, or new
--- messages above the cap. All but the last have a delivery of the same id, made with it and due at its end. Its first claim seals it:
+-- A box is one stretch of time at one address: a digest's window, quiet hours, the backlog of something broken, failures of
+-- one cause, or new messages above the cap. All but the last have a delivery of the same id, made with it and due at its end. Its first claim seals it:
 -- nothing joins it any more, so every attempt tells the same, and what comes later goes into the next one.
 --- @include "deliveries"
 --- @include "records"
-local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup'}
+local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup', cause = 'roundup'}
 
 local function box_key(box) return P .. 'box:' .. box end
 local function entries_key(box) return P .. 'entries:' .. box end

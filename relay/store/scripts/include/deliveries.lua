@@ -29,11 +29,13 @@ do
 
 local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}
 
+local SELDOM = {'alone', 'cause', 'row', 'said'}
+
 local known_channels = {} -- in this step
 
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
 -- urgent ('1' to '3' as in URGENCIES), seq, due; passes: quiet hours, and with 2 also an unsubscription; loud: the cap on new messages;
--- alone: the live message does not tell it; unknowns: as many attempts at its message may have arrived already; created, if
+-- alone: the live message does not tell it; cause, row: of causes.lua, said: of holds.lua; unknowns: as many attempts at its message may have arrived already; created, if
 -- its age does not count from now.
 function create(id, spec)
   -- An event that failed half-way is made again, under the same ids. What has left with less than it says is another.
@@ -49,9 +51,11 @@ function create(id, spec)
     row[#row + 1] = name
     row[#row + 1] = spec[name]
   end
-  if spec.alone then
-    row[#row + 1] = 'alone'
-    row[#row + 1] = 1
+  for _, name in ipairs(SELDOM) do
+    if spec[name] then
+      row[#row + 1] = name
+      row[#row + 1] = spec[name] == true and 1 or spec[name]
+    end
   end
   redis.call('HSET', delivery_key(id), unpack(row))
   if not known_channels[spec.channel] then redis.call('SADD', CHANNELS, spec.channel) end

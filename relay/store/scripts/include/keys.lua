@@ -18,10 +18,10 @@ local function delivery_key(id) return P .. 'delivery:' .. id end
 local function lane_key(lane) return P .. 'lane:' .. lane end
 -- The replies of a lane queue up beside it: an outcome that calls people waits for the message that it stands under,
 -- and never for an edit of that. They share the lane's thread.
-local REPLIES = '/replies'
-local function replies_of(lane) return lane .. REPLIES end
-local function is_replies(lane) return lane:sub(-#REPLIES) == REPLIES end
-local function thread_key(lane) return P .. 'thread:' .. (is_replies(lane) and lane:sub(1, -#REPLIES - 1) or lane) end
+-- What is told only after a while waits in a third, `/held`, where it is in nobody's way (holds.lua).
+local function replies_of(lane) return lane .. '/replies' end
+local function is_replies(lane) return lane:find('/', 1, true) ~= nil end
+local function thread_key(lane) return P .. 'thread:' .. lane:match('^[^/]*') end
 local function operation_key(operation) return P .. 'operation:' .. operation end
 
 local function field(id, name) return redis.call('HGET', delivery_key(id), name) end

@@ -1,20 +1,25 @@
 -- Lanes: the deliveries of one operation at one address, in order.
 --- @include "queues"
 
+local make_due
+do
+
 -- Whether the message that the replies of this lane stand under is still to come.
 local function rootless(lane)
-  if not is_replies(lane) then return false end
+  if lane:sub(-8) ~= '/replies' then return false end
   local t = redis.call('HMGET', thread_key(lane), 'posted', 'waiting', 'flying')
   return not t[1] and (t[2] or t[3])
 end
 
 -- In a lane only the head is due, so order holds and one is in flight.
-local function make_due(id)
+function make_due(id)
   local d = redis.call('HMGET', delivery_key(id), 'channel', 'urgent', 'due', 'lane', 'lease', 'dated', 'kind')
   if not d[1] or d[5] ~= '' or redis.call('LINDEX', lane_key(d[4]), 0) ~= id then return end -- a leased one is not due
   if rootless(d[4]) then return leave_queues(id, d[1]) end
   leave_queues(id, d[1], d[2])
   redis.call('ZADD', due_key(d[1], d[2]), due_by_now(id, tonumber(d[3]), tonumber(d[6] or '0'), d[7]), id)
+end
+
 end
 
 -- What is urgent and due soon overtakes a head whose next try is a while off, whatever that tells.

@@ -19,14 +19,15 @@ local EDIT_FIRST = 3000 -- ms
 -- A delivery that waits shows this event as well. An outcome need not wait for the time that was planned, and what is
 -- looked at anew leaves whatever it was parked for.
 local SAYING = {'passes', 'loud'}
-local function join(plan, target, waiting, seq, wanted)
+local function join(plan, target, waiting, seq, wanted, held, grouped)
   local key = delivery_key(waiting)
   local d = redis.call('HMGET', key, 'due', 'dated', 'kind', 'attempts', 'urgent', 'lapsed', 'parked')
   local was = due_by_now(waiting, tonumber(d[1]), tonumber(d[2] or '0'), d[3])
-  local due = plan.urgent and now or math.min(was, math.max(wanted, now))
+  local due = held or plan.urgent and now or math.min(was, math.max(wanted, now))
   if tonumber(d[4]) > 0 and not plan.urgent then due = was end -- its back-off holds
   local urgency = URGENCY[plan.urgency] < URGENCY[d[5]] and plan.urgency or d[5]
-  local set = {'seq', seq, 'name', plan.name, 'urgent', urgency, 'due', due, 'dated', now}
+  local set = {'seq', seq, 'name', plan.name, 'urgent', urgency, 'due', due, 'dated', now,
+               'cause', not grouped and cause_of(plan, target) or '', 'said', held and plan.said or ''}
   for _, name in ipairs(SAYING) do
     if target[name] then
       set[#set + 1] = name
@@ -59,11 +60,17 @@ function upsert_live(plan, target, o, seq, t, body)
   if not (waiting or flying or posted) and target.quiet and due < target.quiet[2] and hold_for_quiet_hours(plan, target) then
     return nil
   end
+  -- A failure that may heal: with nothing to edit, it is the message itself that waits.
+  local held = target.hold and target.reply and not grouped and now + target.hold
+  local held_root = held and not (posted or flying) and held
+  if held_root then hold_failure(o, waiting or target.id, held) end
   if waiting then
-    join(plan, target, waiting, seq, due)
+    join(plan, target, waiting, seq, due, held_root, grouped)
   else
     local spec = spec_of(plan, target, seq, 'live')
-    spec.due, spec.unknowns = due, not posted and t[8] and 1 or nil
+    spec.due, spec.unknowns = held_root or due, not posted and t[8] and 1 or nil
+    spec.said = held_root and plan.said
+    if grouped then spec.cause = nil end -- the message of a batch tells more than that
     create(target.id, spec)
   end
   local reply = target.reply and (not grouped or claim_batch_reply(plan, target))
@@ -86,6 +93,10 @@ function upsert_live(plan, target, o, seq, t, body)
     end
     local beside = spec_of(plan, target, seq, 'reply')
     beside.due = now + EDIT_FIRST
+    if held then
+      beside.due, beside.lane, beside.said = held, target.lane .. '/held', plan.said
+      hold_failure(o, target.id .. '-reply', held)
+    end
     if grouped and target.loud then beside.loud = is_loud(plan, target) end
     return enqueue(target.id .. '-reply', plan, target, beside)
   end

@@ -2,13 +2,19 @@
 --- @include "entries"
 --- @include "deliveries"
 --- @include "outcomes"
+--- @include "holds"
+
+-- How causes.lua tells failures of one cause; nil for what is none.
+local function cause_of(plan, target)
+  return target.group and plan.cause and string.format('%d %s', target.group, plan.cause) or nil
+end
 
 local function spec_of(plan, target, seq, kind)
   return {operation = plan.operation, destination = target.destination, channel = target.channel,
           address = target.address, kind = kind, name = plan.name, limits = target.limits,
           lane = kind == 'reply' and replies_of(target.lane) or target.lane,
           event = kind == 'live' and '' or plan.event, urgent = plan.urgency, seq = seq, due = now,
-          passes = target.passes, loud = target.loud}
+          passes = target.passes, loud = target.loud, cause = cause_of(plan, target)}
 end
 
 -- A new message, now or after the quiet hours. Answers how many references to the event's body that makes.
@@ -60,6 +66,9 @@ local function is_loud(plan, target)
   return first or not target.once or nil
 end
 
+local reply_in_batch
+do
+
 -- The first message is due now: there is news below it.
 local function expedite_root(lane)
   local t = redis.call('HMGET', thread_key(lane), 'waiting', 'flying', 'posted')
@@ -70,11 +79,13 @@ local function expedite_root(lane)
 end
 
 -- What an operation tells in its batch's thread; nil if that says it already, else as `speak`.
-local function reply_in_batch(plan, target, seq)
+function reply_in_batch(plan, target, seq)
   if not target.batch_reply or not claim_batch_reply(plan, target) then return nil end
   local spec = spec_of(plan, target, seq, 'reply')
   spec.lane, spec.loud = replies_of(target.batch_lane), is_loud(plan, target)
   local references = enqueue(target.id .. '-batch', plan, target, spec)
   if references > 0 then expedite_root(target.batch_lane) end
   return references
+end
+
 end

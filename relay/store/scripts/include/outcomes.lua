@@ -35,6 +35,9 @@ local function bury(id, reason, error)
   leave_lane(id, d[3])
 end
 
+local requeue
+do
+
 -- What the superseded delivery has been through counts for the one that takes its place: otherwise a new event
 -- during each attempt would mean attempts without end, and repeats without a bound.
 local function inherit(heir, id, due)
@@ -49,7 +52,7 @@ local function inherit(heir, id, due)
 end
 
 -- Back into the queue. A live delivery behind which a newer one already waits has nothing left to say.
-local function requeue(id, due)
+function requeue(id, due)
   local d = redis.call('HMGET', delivery_key(id), 'kind', 'lane', 'operation', 'destination')
   redis.call('HSET', delivery_key(id), 'lease', '', 'sending', '', 'due', due, 'dated', now)
   if not detach_outcome(id) and converges(d[1]) then
@@ -65,4 +68,6 @@ local function requeue(id, due)
   make_due(id)
   let_urgent_pass(d[2])
   release_replies(id, d[2])
+end
+
 end

@@ -1,0 +1,88 @@
+-- Causes: failures of different runs that have one cause, at one address. The first is told as ever. What is due within the
+-- window after it is told below it: in its thread, or where there are no threads in one message at the window's end.
+-- Decided when a failure is about to be told, not when it comes in: what is held until then, or heals, comes first in nothing.
+--- @include "bundles"
+--- @include "records"
+local join_cause, open_cause
+do -- the rest is of this file alone
+
+-- What messages.lua (cause_of) put together: the window (ms), how grave it is, whose run failed, and the error's signature.
+local function cause_in(d)
+  local window, gravity, whose, signature = (d.cause or ''):match('^(%S+) (%S+) (%S+) (%S+)$')
+  if not window or d.edit then return nil end
+  local name = redis.sha1hex(table.concat({d.destination, d.address, signature}, '\0'))
+  return {window = tonumber(window), gravity = tonumber(gravity), whose = whose, name = name, key = P .. 'cause:' .. name}
+end
+
+local function is_dead(id) return redis.call('HEXISTS', delivery_key(id), 'died') == 1 end
+
+-- The first of them and when it was told, where it still stands for the others.
+local function read_cause(it)
+  local row = redis.call('HMGET', it.key, 'at', 'id', 'whose', 'gravity', 'lane')
+  local at = row[1] and math.min(tonumber(row[1]), now) -- the clock may have been set back since
+  if not at or now - at >= it.window or is_dead(row[2]) then return end
+  it.first = {at = at, id = row[2], whose = row[3], gravity = tonumber(row[4]), lane = row[5]}
+end
+
+-- What is grouped with others has a round-up of their own at the end of the window.
+local function move_to_box(id, d, it)
+  local from, to = it.first.at, it.first.at + it.window
+  local box = box_id(d.lane, 'cause', d.destination, d.address .. '\0' .. it.name, from, to)
+  if now >= to or sealed(box) or not has_entry(operation_record(d.operation)) then return false end
+  open_box(box, 'cause', d, from, to)
+  add_entry(box, d.operation)
+  keep_box(box, to)
+  if d.passes == '1' then redis.call('HSET', box_key(box), 'passes', 1) end
+  move_to_bundle(id, d, 'same_cause')
+  return true
+end
+
+-- A reply in another one's thread. One that has no message of its own yet needs none for that.
+local function move_to_thread(id, d, lane)
+  if d.kind == 'reply' then
+    leave_lane(id, d.lane, true)
+    redis.call('HSET', delivery_key(id), 'lane', lane, 'row', 1, 'due', now, 'dated', now)
+    join_lane(id, lane)
+    return true
+  end
+  local run, call = (d.thread.call or ''):match('^(%d+) (.*)$')
+  local o = operation_record(d.operation)
+  local body = o:get('doc:' .. d.name) or run and tonumber(run) == o:number('retry') and call
+  if not body then return false end
+  local row = id .. '-row'
+  redis.call('HSET', P .. 'event:' .. row, 'body', body, 'refs', 1)
+  redis.call('HSET', thread_key(d.lane), 'calls', '')
+  supersede(id, d.operation, d.destination, d.lane, 'told with its cause')
+  create(row, {operation = d.operation, destination = d.destination, channel = d.channel, address = d.address, kind = 'reply',
+               name = d.name, lane = lane, limits = d.limits, event = row, urgent = d.urgent, seq = d.seq, due = now,
+               created = d.created, passes = d.passes == '1', loud = d.loud == '1', cause = d.cause, row = 1})
+  return true
+end
+
+-- True if it is told below the first, and not now. What may have arrived already stays as it was. So does another failure
+-- of the same run, and one that is graver than what was told.
+function join_cause(id, d)
+  local it = cause_in(d)
+  d.group = it
+  if not it or d.row then return false end
+  read_cause(it)
+  local first = it.first
+  if not first or first.id == id or first.whose == it.whose or it.gravity > first.gravity then return false end
+  it.open = true -- and stays so
+  if d.attempts > 0 or tonumber(d.unknowns) > 0 then return false end
+  if d.kind == 'each' then return move_to_box(id, d, it) end
+  return move_to_thread(id, d, replies_of(first.lane:match('^[^/]+')))
+end
+
+-- It is told now, and others stand below it from here on. Whom the first called stays called, if a graver one takes its place.
+function open_cause(id, d)
+  local it = d.group
+  if not it or d.row or it.open then return end
+  local first = it.first
+  if first and (first.id == id or first.whose == it.whose) and it.gravity <= first.gravity then return end
+  if not first then redis.call('DEL', it.key) end
+  redis.call('HSET', it.key, 'at', now, 'id', id, 'whose', it.whose, 'gravity', it.gravity, 'lane', d.lane)
+  redis.call('PEXPIRE', it.key, it.window)
+end
+
+end

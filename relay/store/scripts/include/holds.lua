@@ -1,0 +1,37 @@
+-- Held failures: who is to hear of one waits a while (`hold_failure`), for a run that is begun anew meanwhile heals it.
+--- @include "bundles"
+--- @include "records"
+local hold_failure, heal
+do -- the rest is of this file alone
+
+-- Which delivery is held, and until when: the next run finds it by that.
+function hold_failure(o, id, until_)
+  o:set('holds', (o:get('holds') or '') .. string.format(' %s@%.0f', id, until_))
+end
+
+-- Nobody has begun to tell it, and it is not time yet.
+local function is_held(d, until_)
+  return d[1] and now < until_ and d[3] == '' and d[4] == '0' and not d[5]
+end
+
+local FIELDS = {'destination', 'lane', 'lease', 'attempts', 'died', 'kind', 'said'}
+
+-- A new run begins. What was held of the failure before is not told; the end of this run says it (claim.lua), so its lane
+-- keeps of which run that is, and what had gone wrong.
+function heal(o, operation, run)
+  local holds = o:get('holds')
+  if not holds then return end
+  o:set('holds', nil)
+  for id, until_ in holds:gmatch('(%S+)@(%d+)') do
+    local d = redis.call('HMGET', delivery_key(id), unpack(FIELDS))
+    if is_held(d, tonumber(until_)) then
+      local thread = thread_key(d[2])
+      redis.call('HSET', thread, 'healed', string.format('%d ', run) .. (d[7] or ''))
+      if d[6] == 'live' then redis.call('HSET', thread, 'calls', '') end
+      redis.call('PEXPIRE', thread, KEEP_OPERATION)
+      move_to_bundle(id, {operation = operation, destination = d[1], lane = d[2]}, 'healed')
+    end
+  end
+end
+
+end

@@ -1,0 +1,149 @@
+"""Failures that have one cause: the first is told, the others are rows below it, and nobody is called twice."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from relay.store import Store
+from tests.support.clock import Clock
+from tests.support.flow import POST, Flow, flowing
+from tests.support.flow_events import (
+    AT_ONCE,
+    GROUP,
+    OWNER,
+    OWNER_ID,
+    batch_event,
+    event_of,
+    member_event,
+    mentions_in,
+    outcome_of,
+)
+
+ERROR = {"code": "E17", "message": "the source at 10.0.0.7 did not answer for 300 s"}
+
+
+def failing(number: int, error: dict[str, Any] = ERROR, **operation: Any) -> dict[str, Any]:
+    stated = {"operationId": f"op-{number}", "operationName": f"Load {number}"} | operation
+    return outcome_of("Failed", **stated) | {"error": error}
+
+
+async def run_and_fail(flow: Flow, count: int, **operation: Any) -> None:
+    """Runs whose messages stand, and that fail one after the other."""
+    for number in range(count):
+        await flow.send(event_of("operation.started", operationId=f"op-{number}", operationName=f"Load {number}"))
+    await flow.wait(10)
+    for number in range(count):
+        await flow.send(failing(number, **operation))
+        await flow.wait(10)
+
+
+async def test_five_failures_of_one_cause_are_one_message_and_rows_below_it(brisk: Flow) -> None:
+    await run_and_fail(brisk, 5, priority="High", createdBy=OWNER)
+
+    assert len(brisk.roots()) == 5
+    first = brisk.replies()[0]
+    assert {reply.thread_ts for reply in brisk.replies()} == {first.thread_ts}
+    assert [reply.broadcast for reply in brisk.replies()] == [True, False, False, False, False]
+    assert all(f"Failed: Load {n}" in reply.text for n, reply in enumerate(brisk.replies()))
+    assert [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)] == [f"<@{OWNER_ID}>"]
+    assert all(root.text.startswith("Failed") for root in brisk.roots())  # each shows itself what became of it
+    assert (await brisk.ledger()).imbalance == 0
+
+
+async def test_a_run_without_a_message_of_its_own_needs_none_to_be_a_row(flow: Flow) -> None:
+    for number in range(3):
+        await flow.send(failing(number))
+    await flow.wait(30)
+
+    (root,) = flow.roots()
+    assert [reply.thread_ts for reply in flow.replies()] == [root.ts, root.ts]
+    assert not any(reply.broadcast for reply in flow.replies())
+    assert (await flow.ledger()).imbalance == 0
+
+
+async def test_whoever_was_not_called_yet_is_called_by_the_row(brisk: Flow) -> None:
+    await brisk.send(failing(1, priority="High"))
+    await brisk.wait(5)
+    await brisk.send(failing(2, priority="High", createdBy=OWNER))
+    await brisk.wait(5)
+
+    posts = [arguments for _, arguments in brisk.calls(POST)]
+    assert [mentions_in(arguments) for arguments in posts] == [[], [f"<@{OWNER_ID}>"]]
+    assert posts[1]["thread_ts"]
+
+
+async def test_a_graver_failure_is_told_as_ever_and_the_next_ones_stand_below_it(brisk: Flow) -> None:
+    await run_and_fail(brisk, 1)
+    await brisk.send(failing(7, priority="Critical"))
+    await brisk.wait(5)
+    await brisk.send(failing(8, priority="Critical"))
+    await brisk.wait(5)
+    await brisk.send(failing(9))
+    await brisk.wait(5)
+
+    normal, critical = brisk.roots()
+    assert [reply.thread_ts for reply in brisk.replies()] == [normal.ts, critical.ts, critical.ts]
+    calls = [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)]
+    assert calls == ["<!subteam^S0DATATEAM>"]
+
+
+async def test_another_cause_or_a_later_time_is_another_message(brisk: Flow) -> None:
+    await brisk.send(failing(1))
+    await brisk.wait(5)
+    await brisk.send(failing(2, {"code": "E18", "message": "disk full"}))
+    await brisk.wait(600)
+    await brisk.send(failing(3))
+    await brisk.wait(5)
+
+    assert (len(brisk.roots()), brisk.replies()) == (3, [])
+
+
+async def test_a_run_that_fails_again_is_no_row_of_its_own_failure(brisk: Flow) -> None:
+    await run_and_fail(brisk, 1)
+    await brisk.send(event_of("operation.started", operationId="op-0", retryNumber=1))
+    await brisk.wait(5)
+    await brisk.send(failing(0, retryNumber=1))
+    await brisk.wait(5)
+
+    assert [reply.broadcast for reply in brisk.replies()] == [True, True]
+
+
+async def test_members_of_a_batch_call_people_once_for_one_cause(brisk: Flow) -> None:
+    await brisk.send(batch_event("batch.started"))
+    await brisk.wait(3)
+    for number in range(3):
+        await brisk.send(member_event("Failed", number, priority="High", createdBy=OWNER) | {"error": ERROR})
+        await brisk.wait(3)
+
+    (root,) = brisk.roots()
+    assert {reply.thread_ts for reply in brisk.replies()} == {root.ts}
+    assert [reply.broadcast for reply in brisk.replies()] == [True, False, False]
+    assert [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)] == [f"<@{OWNER_ID}>"]
+
+
+@pytest.fixture
+async def ungrouped(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[Flow]:
+    async with flowing(open_store, clock, live=AT_ONCE, mention=GROUP, more="group_errors: off") as flow:
+        yield flow
+
+
+async def test_it_can_be_switched_off(ungrouped: Flow) -> None:
+    await run_and_fail(ungrouped, 3)
+
+    assert [reply.broadcast for reply in ungrouped.replies()] == [True, True, True]
+    assert len({reply.thread_ts for reply in ungrouped.replies()}) == 3
+
+
+async def test_two_workers_make_one_message_of_it(brisk: Flow) -> None:
+    brisk.start()
+    for number in range(6):
+        await brisk.send(event_of("operation.started", operationId=f"op-{number}"))
+    await brisk.wait(10)
+    for number in range(6):
+        await brisk.send(failing(number))
+    await brisk.wait(30)
+
+    assert [reply.broadcast for reply in brisk.replies()].count(True) == 1
+    assert len(brisk.replies()) == 6
+    assert (await brisk.ledger()).imbalance == 0

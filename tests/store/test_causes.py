@@ -1,0 +1,202 @@
+"""Failures of one cause at one address: one is told, the others stand below it or come together, and none gets lost."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from relay.domain.deliveries import Presentation, Receipt, Target
+from relay.domain.events import Event
+from relay.store import Store
+from relay.store.causes import EVERYBODY
+from tests.support import events
+from tests.support.bundles import night, statuses
+from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS
+from tests.support.queue import accept, claim_one, counts, send_all
+from tests.support.targets import changed, mail, room, team
+
+WINDOW = 600.0
+TEAM = team(group=WINDOW)
+MAIL = mail(group=WINDOW)
+
+
+def failing(name: str, **operation: Any) -> Event:
+    return events.failed(operationId=name, **operation)
+
+
+async def fail_in_turn(store: Store, clock: Clock, *names: str, to: Target) -> None:
+    for name in names:
+        await accept(store, failing(name), to=to)
+        clock.advance(0.01)
+
+
+class TestThreads:
+    async def test_the_first_is_a_message_and_the_others_are_rows_in_its_thread(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await fail_in_turn(store, clock, *"abc", to=TEAM)
+
+        first, *rows = await send_all(store, clock)
+
+        assert (first.kind, first.wording, first.edits) == ("live", "", False)
+        assert [(row.kind, row.wording, row.event.subject, row.thread) for row in rows] == [
+            ("reply", "also", name, {"channel": "C1", "ts": "a"}) for name in "bc"
+        ]
+
+    async def test_whose_message_stands_has_it_edited_and_a_row_instead_of_a_reply(
+        self, store: Store, clock: Clock
+    ) -> None:
+        for name in "ab":
+            await accept(store, events.progress(40, operationId=name), to=TEAM)
+        await send_all(store, clock)
+        await fail_in_turn(store, clock, *"ab", to=TEAM)
+        clock.advance(10)
+
+        told = [(one.kind, one.wording, one.event.subject, one.thread["ts"]) for one in await send_all(store, clock)]
+
+        assert sorted(told) == [
+            ("live", "", "a", "a"), ("live", "", "b", "b"), ("reply", "", "a", "a"), ("reply", "also", "b", "a"),
+        ]  # fmt: skip
+
+    async def test_a_first_one_that_is_dead_hides_no_other(self, store: Store, clock: Clock) -> None:
+        await fail_in_turn(store, clock, *"ab", to=TEAM)
+        delivery = (await store.claim("slack", 1)).deliveries[0]
+        await store.mark_sending(delivery)
+        await store.dead_letter(delivery, "rejected", "is_archived")
+
+        (second,) = await send_all(store, clock)
+
+        assert (second.event.subject, second.kind, second.wording) == ("b", "live", "")
+
+    async def test_one_whose_worker_died_is_the_first_again(
+        self, open_store: Callable[..., Store], clock: Clock
+    ) -> None:
+        store, crashing = open_store(), open_store()
+        await fail_in_turn(store, clock, *"ab", to=TEAM)
+        await crashing.claim("slack", 1)
+        clock.advance(60)
+
+        told = await send_all(store, clock)
+
+        assert [(one.event.subject, one.wording) for one in told] == [("a", ""), ("b", "also")]
+
+    async def test_what_may_have_arrived_stays_what_it_was(self, store: Store, clock: Clock) -> None:
+        await accept(store, failing("a"), to=TEAM)
+        lost = await claim_one(store)
+        await store.mark_sending(lost)
+        await store.reschedule(lost, 30.0, "no answer", unknown=True)
+        await accept(store, failing("b", priority="Critical"), to=TEAM)
+        (graver,) = await send_all(store, clock)
+        clock.advance(60)
+
+        (again,) = await send_all(store, clock)
+
+        assert (graver.event.subject, graver.wording) == ("b", "")
+        assert (again.event.subject, again.kind, again.wording, again.unknown) == ("a", "live", "", True)
+
+    async def test_at_another_address_it_is_another_message(self, store: Store, clock: Clock) -> None:
+        await store.accept(failing("a"), [TEAM])
+        await store.accept(failing("b"), [replace(TEAM, destination="others", address="#others")])
+
+        assert [one.wording for one in await send_all(store, clock)] == ["", ""]
+
+    async def test_where_they_live_in_another_partition_they_are_told_all_the_same(
+        self, open_store: Callable[..., Store], clock: Clock
+    ) -> None:
+        store = open_store(partitions=PARTITIONS)
+        await accept(store, *(failing(f"op-{number}") for number in range(8)), to=TEAM)
+
+        told = await send_all(store, clock)
+
+        assert [one.wording for one in told] == ["", *["also"] * 7]
+        assert len({one.event.subject for one in told}) == 8
+        assert len({one.thread["ts"] for one in told[1:]}) == 1
+
+
+class TestCalls:
+    async def test_each_is_called_by_one_delivery_however_often_it_asks(self, store: Store, clock: Clock) -> None:
+        await fail_in_turn(store, clock, *"ab", to=TEAM)
+        first = await claim_one(store)
+        assert await store.causes.call(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+        await store.mark_sending(first)
+        await store.complete(first, Receipt("ok", {"channel": "C1", "ts": "a"}))
+        clock.advance(1)
+        row = await claim_one(store)
+
+        assert await store.causes.call(row, ("@Lead", "@analyst", EVERYBODY)) == ("@analyst",)
+        assert await store.causes.call(row, ("@Lead", "@analyst", EVERYBODY)) == ("@analyst",)
+        assert await store.causes.call(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+
+
+class TestMails:
+    async def test_the_first_is_mailed_at_once_and_the_rest_together_at_the_end_of_the_window(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await accept(store, failing("a"), to=MAIL)
+        (first,) = await send_all(store, clock, "email")
+        for name in "bcd":
+            clock.advance(60)
+            await accept(store, failing(name), to=MAIL)
+            assert await send_all(store, clock, "email") == []
+        clock.advance(WINDOW)
+
+        (rest,) = await send_all(store, clock, "email")
+
+        assert (first.event.subject, rest.kind, rest.event.document["kind"]) == ("a", "roundup", "cause")
+        assert statuses(rest) == dict.fromkeys("bcd", "Failed")
+        assert (await counts(store))["held:same_cause"] == 3
+
+    async def test_it_tells_of_a_run_as_it_is_by_then(self, store: Store, clock: Clock) -> None:
+        await fail_in_turn(store, clock, *"ab", to=MAIL)
+        await send_all(store, clock, "email")
+        await store.accept(events.completed(operationId="b", retryNumber=1), [])
+        clock.advance(WINDOW)
+
+        (rest,) = await send_all(store, clock, "email")
+
+        assert statuses(rest) == {"b": "Completed"}
+
+    async def test_it_waits_for_the_end_of_quiet_hours_that_began_meanwhile(self, store: Store, clock: Clock) -> None:
+        await fail_in_turn(store, clock, *"ab", to=MAIL)
+        await send_all(store, clock, "email")
+        clock.advance(WINDOW)
+        quiet = night(clock(), room()).how.quiet_window
+        assert quiet
+
+        assert (await store.claim("email", 5, {"*": quiet})).deliveries == ()
+
+        clock.advance(quiet.end - clock())
+        (rest,) = await send_all(store, clock, "email")
+        assert statuses(rest) == {"b": "Failed"}
+
+    async def test_in_a_room_they_come_together_as_well(self, store: Store, clock: Clock) -> None:
+        await fail_in_turn(store, clock, *"ab", to=room(group=WINDOW))
+        (first,) = await send_all(store, clock)
+        clock.advance(WINDOW)
+
+        (rest,) = await send_all(store, clock)
+
+        assert (first.kind, rest.kind) == ("each", "roundup")
+
+
+async def test_an_error_that_says_nothing_is_no_cause(store: Store, clock: Clock) -> None:
+    for name in "ab":
+        event = events.event_of(events.body("operation.failed", 67, status="Failed", operationId=name))
+        await store.accept(event, [changed(TEAM, presentation=Presentation(thread_reply=True))])
+
+    assert [one.wording for one in await send_all(store, clock)] == ["", ""]
+
+
+async def test_progress_costs_nothing_more(store: Store, clock: Clock) -> None:
+    target: Target = TEAM
+    await accept(store, events.progress(40, operationId="a"), to=target)
+    (delivery,) = await send_all(store, clock)
+
+    assert delivery.group == ""
+    assert await store.redis.keys("*:cause:*") == []
+
+
+async def test_a_failure_that_was_sent_again_makes_no_row_of_itself(store: Store, clock: Clock) -> None:
+    await accept(store, failing("a"), failing("a"), to=TEAM)
+
+    assert [one.wording for one in await send_all(store, clock)] == [""]

@@ -1,0 +1,124 @@
+"""Failures that are held: told after the hold, or not at all where the run is begun again in time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from relay.domain.deliveries import Delivery, Receipt
+from relay.store import Store
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS
+from tests.support.queue import accept, claim, counts, send_all
+from tests.support.targets import mail, team
+
+HOLD = 300.0
+TEAM, MAIL = team(hold=HOLD), mail(hold=HOLD)
+
+
+def names(deliveries: list[Delivery]) -> list[tuple[str, str]]:
+    return [(one.kind, one.event.name) for one in deliveries]
+
+
+@pytest.fixture(params=[1, PARTITIONS])
+async def store(open_store: Callable[..., Store], request: pytest.FixtureRequest) -> Store:
+    return open_store(partitions=request.param)
+
+
+class TestMails:
+    async def test_a_failure_is_mailed_after_the_hold(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.failed(), to=MAIL)
+        early = await send_all(store, clock, "email")
+        clock.advance(HOLD)
+
+        assert (early, names(await send_all(store, clock, "email"))) == ([], [("each", "operation.failed")])
+
+    @pytest.mark.parametrize("again", [{"retryNumber": 1}, {"operationId": "op-2", "originalOperationId": "op-1"}])
+    async def test_one_that_heals_is_not_mailed_but_with_the_end(
+        self, store: Store, clock: Clock, again: dict[str, Any]
+    ) -> None:
+        await accept(store, events.failed(operationId="op-1"), to=MAIL)
+        clock.advance(HOLD - 1)
+        end = events.completed(**{"operationId": "op-1"} | again)
+        if end.original and end.operation:  # as intake numbers it
+            end = replace(end, operation=replace(end.operation, retry=1))
+        await accept(store, end, to=MAIL)
+
+        (told,) = await send_all(store, clock, "email")
+
+        assert (told.event.name, told.wording) == ("operation.completed", "healed")
+        assert told.mishap == "The extractor did not answer for 300 s."
+        assert (await counts(store))["held:healed"] == 1
+
+    async def test_a_try_that_comes_too_late_heals_nothing(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.failed(), to=MAIL)
+        clock.advance(HOLD + 1)
+        await accept(store, events.completed(retryNumber=1), to=MAIL)
+
+        told = await send_all(store, clock, "email")
+
+        assert names(told) == [("each", "operation.failed"), ("each", "operation.completed")]
+        assert [one.wording for one in told] == ["", ""]
+
+
+class TestLiveMessages:
+    async def test_the_message_is_edited_at_once_and_the_reply_waits(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(40), to=TEAM)
+        await send_all(store, clock)
+        clock.advance(60)
+        await accept(store, events.failed(), to=TEAM)
+
+        at_once = await send_all(store, clock)
+        clock.advance(HOLD)
+
+        assert (names(at_once), names(await send_all(store, clock))) == (
+            [("live", "operation.failed")], [("reply", "operation.failed")],
+        )  # fmt: skip
+
+    async def test_other_replies_do_not_wait_behind_it(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(40), to=TEAM)
+        await send_all(store, clock)
+        await accept(store, events.failed(), to=TEAM)
+        await send_all(store, clock)
+        await accept(store, events.event_of(events.body("operation.audited", status="Failed")), to=TEAM)
+
+        assert names(await send_all(store, clock)) == [("reply", "operation.audited")]
+
+    async def test_the_message_may_arrive_while_its_reply_is_held(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(40), to=TEAM)
+        (first,) = await claim(store)
+        await accept(store, events.failed(), to=TEAM)
+        await store.mark_sending(first)
+        await store.complete(first, Receipt("ok", {"channel": "C1", "ts": "1.1"}))
+        await send_all(store, clock)
+        clock.advance(HOLD)
+
+        (reply,) = await send_all(store, clock)
+
+        assert (reply.kind, reply.thread["ts"]) == ("reply", "1.1")
+
+    async def test_one_that_heals_leaves_nothing_waiting(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(40), to=TEAM)
+        await send_all(store, clock)
+        await accept(store, events.failed(), events.progress(5, retryNumber=1), to=TEAM)
+        clock.advance(2 * HOLD)
+        await send_all(store, clock)
+
+        await accept(store, events.completed(retryNumber=1), to=TEAM)
+        clock.advance(10)
+        told = await send_all(store, clock)
+
+        assert [(one.kind, one.wording) for one in told] == [("live", ""), ("reply", "healed")]
+        assert (await counts(store))["pending"] == 0
+
+    async def test_the_run_after_the_one_that_made_it_good_is_like_any_other(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(40), to=TEAM)
+        await send_all(store, clock)
+        await accept(store, events.failed(), to=TEAM)
+        for run in (1, 2):
+            await accept(store, events.progress(5, retryNumber=run), events.completed(retryNumber=run), to=TEAM)
+            clock.advance(60)
+            told = await send_all(store, clock)
+            assert [one.wording for one in told if one.kind == "reply"] == ["healed" if run == 1 else ""]
