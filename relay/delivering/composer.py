@@ -12,13 +12,13 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
+from relay.delivering.audience import Calls, audience
 from relay.delivering.repeats import Repeats
 from relay.domain.deliveries import Delivery, DeliveryOptions, Notification, labels_of
 from relay.domain.events import OPERATOR_EVENTS
 from relay.policy.presentation import mentions_for
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
-from relay.store.causes import EVERYBODY
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class Composer:
         past: Callable[[Delivery], Awaitable[Delivery]] | None = None,
         unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,
         buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None,
-        calls: Callable[[Delivery, Sequence[str]], Awaitable[Sequence[str]]] | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self._config = config
         self._renderer = renderer
@@ -62,8 +62,10 @@ class Composer:
         """
         if self._enrich:
             delivery = await self._enrich(delivery)
+        countable = False
         if self._past and renders:
-            delivery = await self._past(delivery)
+            delivery, without = await self._past(delivery), delivery
+            countable = delivery is not without
         config = self._config()
         destination = config.destinations.get(delivery.destination)
         options = delivery.options or DeliveryOptions(mention=destination.mention if destination else {})
@@ -73,7 +75,8 @@ class Composer:
         link = await unsubscribe(delivery, language) if unsubscribe else ""
         requested = mentions(delivery.event, config.dynamic_destinations)
         names = mentions_for(delivery.event, delivery.history, options.mention, requested=requested)
-        called, broadcast = await self._audience(delivery, names)
+        after = options.alert_after or (destination and destination.alert_after) or 0
+        called, broadcast = await audience(delivery, names, self._calls, alert_after=after, countable=countable)
         content = await self._content(delivery, language, timezone, link) if renders else delivery.event.document
         return Notification(
             delivery=delivery.id,
@@ -93,18 +96,6 @@ class Composer:
             space=delivery.event.space(delivery.event.subject),
             labels=labels_of(delivery.event),
         )
-
-    async def _audience(self, delivery: Delivery, names: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
-        """Whom the message calls, and whether the conversation sees a reply: for one cause each of them once."""
-        if delivery.wording == "healed":
-            return (), False
-        if not (self._calls and delivery.group and delivery.kind in ("live", "reply")):
-            return names, delivery.broadcast and delivery.wording != "also"
-        visible = delivery.broadcast or delivery.kind == "live"
-        called = await self._calls(delivery, (*names, EVERYBODY) if visible else names)
-        if delivery.wording != "also":
-            return names, delivery.broadcast
-        return tuple(name for name in names if name in called), delivery.broadcast and EVERYBODY in called
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:
         """As the templates say; if one fails, in relay's own wording: a template's fault never costs a message."""

@@ -66,6 +66,7 @@ class DeliveryOptions:
     timezone: str = ""
     mention: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     retry: Mapping[str, float] = field(default_factory=dict)  # the fields of a RetryPolicy
+    alert_after: int = 0  # failures in a row before one calls people; 0: the first does
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalle
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
 
 OF_MODE = {"live": "live", "at": "digest", "days": "digest", "when_empty": "digest"}  # keys that one mode has
-NOT_OF_DIGESTS = ("hold_failure", "group_errors")
+NOT_OF_DIGESTS = ("alert_after", "hold_failure", "group_errors")
 
 Channels = Mapping[str, Any]  # by name, classes that follow relay.channels.Channel
 
@@ -133,6 +133,7 @@ class DestinationOptions(Section):
         BeforeValidator(keyed('whom to call when, such as {failed: ["@analyst"]}')),
     ] = Field(default_factory=dict)
     quiet_hours: Hours = None  # where it is not written, those at the top
+    alert_after: Annotated[int | None, Field(ge=1, le=50)] = None  # failures in a row of a job; None: the first calls
     hold_failure: Wait = 0.0  # one whose run is begun again meanwhile is told with its end alone
     group_errors: Wait = 600.0  # failures of one cause are told below the first for so long
     at: Clock = time(8, 30)  # digest: when it is sent
@@ -216,10 +217,11 @@ def _destination(name: str, raw: object, document: Document, channels: Channels)
     channel = named[0]
     addresses = _addresses(raw[channel], channels[channel], document, (*path, channel))
     mode = _mode(raw, channels[channel], document, path)
-    if "mention" in raw and not getattr(channels[channel], "calls", True):
-        document.report(
-            (*path, "mention"), f"{channel} calls nobody; its readers are the addresses alone, so leave it out"
-        )
+    for key in ("mention", "alert_after"):
+        if key in raw and not getattr(channels[channel], "calls", True):
+            document.report(
+                (*path, key), f"{channel} calls nobody; its readers are the addresses alone, so leave it out"
+            )
     rest = {key: value for key, value in raw.items() if key != channel}
     options = validate(DestinationOptions, rest, document, path)
     if options is None or not addresses or not mode:

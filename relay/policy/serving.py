@@ -124,6 +124,7 @@ class Serving:
                 zone,
                 destination.mention,
                 (destination.retry or self._config.retry).model_dump(),
+                destination.alert_after or 0,
             ),
             hours,
             self._quiet_clock(hours, zone),

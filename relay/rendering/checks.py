@@ -8,17 +8,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from jinja2.ext import extract_from_ast
 
-from relay.domain.deliveries import Form
+from relay.domain.deliveries import Kind
 from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.domain.parsing import parse
 from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.rendering.digests import ROUND_UPS
-from relay.rendering.file_names import KINDS, FileName, mark, parsed
+from relay.rendering.file_names import FileName, mark, parsed
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.formats import format_of
 from relay.rendering.localized_values import STYLES, moment
@@ -44,7 +44,7 @@ class Case:
     sample: str
     fixture: str
     channel: str
-    kind: Form
+    kind: Kind
     event: Event
     history: tuple[Event, ...]
     language: str
@@ -141,10 +141,10 @@ def _typed(event: Event, operation_type: str) -> Event:
     return replace(event, operation=replace(event.operation, type=operation_type, document=document))
 
 
-def kinds_of(channel: str, event: Event) -> tuple[Form, ...]:
+def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
     """The kinds in which a channel tells such an event."""
     if event.name in ROUND_UPS:
-        return tuple(kind for kind in KINDS if kind == event.name)
+        return tuple(kind for kind in get_args(Kind) if kind == event.name)
     return format_of(channel).kinds
 
 

@@ -156,7 +156,8 @@ def delivery_options_of(limits: bytes) -> DeliveryOptions | None:
     if options is None:
         return None
     mention = {moment: tuple(names) for moment, names in options.get("mention", {}).items()}
-    return DeliveryOptions(options.get("language", ""), options.get("timezone", ""), mention, options.get("retry", {}))
+    return DeliveryOptions(options.get("language", ""), options.get("timezone", ""), mention, options.get("retry", {}),
+                           options.get("alert_after", 0))  # fmt: skip
 
 
 def _limits(limits: Sequence[Limit]) -> list[list[Any]]:

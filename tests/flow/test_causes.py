@@ -46,6 +46,7 @@ async def test_five_failures_of_one_cause_are_one_message_and_rows_below_it(bris
     assert {reply.thread_ts for reply in brisk.replies()} == {first.thread_ts}
     assert [reply.broadcast for reply in brisk.replies()] == [True, False, False, False, False]
     assert all(f"Failed: Load {n}" in reply.text for n, reply in enumerate(brisk.replies()))
+    assert ["Also: " in str(reply.blocks) for reply in brisk.replies()] == [False, True, True, True, True]
     assert [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)] == [f"<@{OWNER_ID}>"]
     assert all(root.text.startswith("Failed") for root in brisk.roots())  # each shows itself what became of it
     assert (await brisk.ledger()).imbalance == 0

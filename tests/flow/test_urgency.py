@@ -105,7 +105,7 @@ async def test_with_a_message_for_each_event_it_overtakes_whatever_waits_for_its
     brisk: Flow,
 ) -> None:
     rules = 'rules: [{name: rooms, events: ["operation.*"], notify: [room]}]'
-    text = CONFIG.partition("rules:")[0] % (brisk.slack.base_url, "", "") + rules
+    text = CONFIG.partition("rules:")[0] % (brisk.slack.base_url, "", "", "") + rules
     brisk.config = parse_config(text, env={}, channels=CHANNELS)
     brisk.slack.outages[POST] = Fault(error="request_timeout")
     await brisk.send(event_of("operation.started", priority="Critical"))

@@ -12,6 +12,7 @@ from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.delivering.composer import Composer
+from relay.delivering.past import Past
 from relay.delivering.worker import Worker
 from relay.dev.standins.slack import Message, SlackStandin
 from relay.domain.deliveries import Accepted
@@ -20,6 +21,7 @@ from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.jobs import Jobs
 from relay.store.ledger import Ledger
 from tests.support.clock import Clock
 
@@ -64,7 +66,13 @@ class Flow:
         worker = Worker(
             self.open_store(),
             {"slack": self.channels[-1]},
-            Composer(lambda: self.config, lambda: RENDERER, clock=self.clock, calls=self.store.causes.call),
+            Composer(
+                lambda: self.config,
+                lambda: RENDERER,
+                clock=self.clock,
+                past=Past(Jobs(self.store), clock=self.clock).complete,
+                calls=self.store.causes.call,
+            ),
             config=lambda: self.config,
             clock=self.clock,
             jitter=lambda: 0.0,

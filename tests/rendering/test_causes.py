@@ -1,0 +1,74 @@
+"""A failure below another of its cause, and the end of a run that makes one good, in the words of Slack."""
+
+from itertools import product
+
+import pytest
+
+from relay.channels.slack.channel import Slack
+from relay.domain.deliveries import Form
+from relay.rendering import Renderer, RenderOptions
+from relay.rendering.fixtures import FIXTURES
+from tests.support import samples, slacks
+from tests.support.renderers import BUILT_IN, render
+from tests.support.slack_reading import shown
+
+OPTIONS = RenderOptions(samples.BASE_URL)
+MESSAGES: list[tuple[str, Form]] = [
+    ("operation.failed", "also"),
+    ("operation.timeout", "also"),
+    ("batch.operation.failed", "also"),
+    ("operation.completed", "healed"),
+]
+
+
+@pytest.fixture(scope="module")
+def direct() -> Renderer:
+    return Renderer([BUILT_IN], OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def sandboxed() -> Renderer:
+    return Renderer([BUILT_IN], OPTIONS, sandboxed=True)
+
+
+@pytest.mark.parametrize(("name", "form"), MESSAGES)
+def test_slack_takes_it_and_both_ways_make_the_same(
+    direct: Renderer, sandboxed: Renderer, name: str, form: Form
+) -> None:
+    before = direct.fell_back
+
+    for change, language in product(FIXTURES.values(), ("en", "de")):
+        event, history = slacks.event_and_history(name, change)
+        options = {"language": language, "timezone": "", "now": slacks.NOW, "healed": "<no> answer & *more*"}
+        content = direct.render("slack", form, event, history, **options)
+        assert content == sandboxed.render("slack", form, event, history, **options)
+        assert [*Slack.refusals(content)] == []
+    assert direct.fell_back == before
+
+
+@pytest.mark.parametrize(
+    ("language", "row", "end"),
+    [
+        ("en", "Also: *AP invoices DE* failed in Conformance.", "failed and recovered.\nIt had failed: no answer"),
+        (
+            "de",
+            "Auch *AP invoices DE* ist in Conformance fehlgeschlagen.",
+            "ist nun fertig.\nDer Fehler war: no answer",
+        ),
+    ],
+)
+def test_it_says_what_it_is(direct: Renderer, language: str, row: str, end: str) -> None:
+    options = {"language": language, "timezone": "", "now": slacks.NOW, "healed": "no answer"}
+
+    below = direct.render("slack", "also", *slacks.event_and_history("batch.operation.failed"), **options)
+    healed = direct.render("slack", "healed", *slacks.event_and_history("operation.completed"), **options)
+
+    assert row in shown(below)
+    assert end in shown(healed)
+
+
+def test_where_a_channel_has_no_file_for_it_it_is_told_as_ever(direct: Renderer) -> None:
+    event, history = slacks.event_and_history("operation.completed")
+
+    assert direct.file("email", "healed", event, history=history) == "email/operation.completed.yaml"
+    assert render(direct, event, "email")
