@@ -1,6 +1,5 @@
 """Single fields of a document, each in its type: what decides something and is unreadable is an InvalidEvent. Pure."""
 
-import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -48,7 +47,10 @@ def spelled(document: Document, key: str, prefix: str) -> str:
 
 
 def first_text(*values: object) -> str:
-    return next((value for value in values if isinstance(value, str) and value), "")
+    for value in values:
+        if isinstance(value, str) and value:
+            return value
+    return ""
 
 
 def count(value: object) -> int | None:
@@ -67,9 +69,8 @@ def part(envelope: Document, key: str) -> Document:
 def moment(*values: object) -> datetime | None:
     """The first of these that is a time; what is none is only shown."""
     for value in values:
-        with contextlib.suppress(InvalidEvent):
-            if (parsed := time(value, "")) is not None:
-                return parsed
+        if isinstance(value, str) and (parsed := _read(value)) is not None:
+            return parsed
     return None
 
 
@@ -77,12 +78,16 @@ def time(value: object, path: str) -> datetime | None:
     """An ISO 8601 time, UTC where it names no zone."""
     if value is None:
         return None
-    if isinstance(value, str):
-        try:
-            return _utc(value) if len(value) <= LONGEST_TIME else _utc.__wrapped__(value)
-        except (ValueError, OverflowError):
-            pass
+    if isinstance(value, str) and (parsed := _read(value)) is not None:
+        return parsed
     raise InvalidEvent(path, "expected an ISO 8601 time, for instance 2024-01-20T11:40:00Z")
+
+
+def _read(text: str) -> datetime | None:
+    try:
+        return _utc(text) if len(text) <= LONGEST_TIME else _utc.__wrapped__(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 @lru_cache(maxsize=4096)  # all events of a run say when it began and when it should end
