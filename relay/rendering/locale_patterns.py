@@ -82,12 +82,13 @@ class LocalePatterns:
     def zone(self, time: datetime) -> str:
         """`CET`, which Babel takes 40 µs to find. In one year a zone has one name in summer and one in winter."""
         key = time.tzinfo, time.year, time.utcoffset(), time.dst()
-        if key not in self._zones:
+        name = self._zones.get(key)
+        if name is None:
             if len(self._zones) >= MAX_ZONES:
                 self._zones.clear()
-            name = get_timezone_name(time, width="short", locale=self._locale)
-            self._zones[key] = name if _ABBREVIATION.fullmatch(name) else _offset(time)
-        return self._zones[key]
+            spelled = get_timezone_name(time, width="short", locale=self._locale)
+            name = self._zones[key] = spelled if _ABBREVIATION.fullmatch(spelled) else _offset(time)
+        return name
 
 
 def _offset(local: datetime) -> str:

@@ -20,20 +20,22 @@ FORMS = {
 }
 
 MAX_DATES = 512
+LONGEST = 40  # characters of a time that is remembered
 
 _DATE = re.compile(r"<!date\^\d+\^[^<>|]*\|([^<>]*)>")
 
 
 def slack_time(formats: Localizer, value: object, style: str = "short") -> str:
     """A time of the documents as `Localizer.localtime` takes it, in Slack's notation."""
-    if value.__class__ is not str:
+    if not isinstance(value, str) or len(value) > LONGEST:
         return _slack_time(formats, value, style)
     dates, key = formats.language.patterns.dates, (value, style, formats.zone, formats.now.year)
-    if key not in dates:  # a message says most of its times twice, and its edits say them again
+    date = dates.get(key)
+    if date is None:  # a message says most of its times twice, and its edits say them again
         if len(dates) >= MAX_DATES:
             dates.clear()
-        dates[key] = _slack_time(formats, value, style)
-    return dates[key]
+        date = dates[key] = _slack_time(formats, value, style)
+    return date
 
 
 def _slack_time(formats: Localizer, value: object, style: str) -> str:
