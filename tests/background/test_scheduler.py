@@ -73,7 +73,7 @@ async def fault_of(store: Store) -> str:
 
 
 @pytest.mark.slow
-async def test_a_silent_run_turns_orange_in_slack_and_blue_again_when_it_moves(
+async def test_a_silent_run_has_a_warning_in_slack_until_it_moves_again(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:
     config = tmp_path / "relay.yaml"
@@ -88,14 +88,14 @@ async def test_a_silent_run_turns_orange_in_slack_and_blue_again_when_it_moves(
         del sent["operation"]["progress"]["estimatedCompletion"]  # of 2024, so it would be overdue as well
         await stage.post(sent)
         messages = await around.messages("#team", lambda found: len(found) == 2)
-        assert "🔵" in json.dumps(messages[0].revisions[0], ensure_ascii=False)
-        await around.messages("#team", lambda found: "🟠" in str(found[0].blocks))
+        assert "▶️" in json.dumps(messages[0].revisions[0], ensure_ascii=False)
+        await around.messages("#team", lambda found: "⚠️" in str(found[0].blocks))
         assert messages[1].thread_ts == messages[0].ts
 
         again = event(41)
         del again["operation"]["progress"]["estimatedCompletion"]
         await stage.post(again)
-        messages = await around.messages("#team", lambda found: "🔵" in str(found[0].blocks))
+        messages = await around.messages("#team", lambda found: "▶️" in str(found[0].blocks))
 
         assert "41" in str(messages[0].blocks)
         messages = await around.messages("#team", lambda found: len(found) == 3)  # and it is told where the alarm was

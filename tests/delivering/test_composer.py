@@ -65,7 +65,7 @@ async def test_a_broken_template_still_tells(
     await renderer.aclose()
 
     assert "Comprehensive Customer Journey Analysis" in wire.arrived[0].content["text"]
-    assert "Im Wortlaut von relay gezeigt" in str(wire.arrived[0].content["blocks"][-1])
+    assert "In relays eigenem Wortlaut" in str(wire.arrived[0].content["blocks"][-1])
 
 
 async def test_the_thread_of_a_live_message_is_handed_on(

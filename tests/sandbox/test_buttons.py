@@ -75,10 +75,9 @@ async def test_a_cancel_and_a_retry_of_a_real_platform_name_who_pressed(
             await around.messages("#team", lambda messages: messages[0].text.startswith("Cancelled: "))
             assert await state() == "Cancelled"
 
-            assert root.text.startswith("Cancelled: Order-to-Cash – Cancelled by Jana Müller (Slack)")
+            assert root.text.startswith("Cancelled: Order-to-Cash – By Jana Müller (Slack). ")
             shown = root.blocks[0]["text"]["text"]
-            assert "Cancelled by Jana Müller (Slack)" in shown
-            assert "Reason" not in shown
+            assert shown == "⏹️ *Order-to-Cash* was cancelled by Jana Müller (Slack)."
             [mail] = await around.mails(1)
             assert "Cancelled by Jana Müller (Slack)" in mail.text
             assert [one["text"] for one in slack.workspace.whispers] == [FORBIDDEN, TAKEN]

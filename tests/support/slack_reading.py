@@ -6,7 +6,7 @@ from typing import Any
 
 NBSP = "\u00a0"
 # A time in Slack's own notation, and what stands for it where Slack shows none.
-DATE = re.compile(r"<!date\^\d{10}\^[{}a-z_ ]+\|[\w.,: ]+>")
+DATE = re.compile(r"<!date\^\d{10}\^[{}a-z_ ]+\|[\w.,:+− ]+>")
 
 
 def profiles(content: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
