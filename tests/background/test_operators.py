@@ -68,7 +68,7 @@ async def test_the_mail_says_what_since_when_what_it_means_and_what_to_do(relay:
     await relay.passes(10 * MINUTE)
 
     [mail] = relay.mails()
-    assert mail.subject == "[relay] Slack: messages do not get through, since 12:20"
+    assert mail.subject == "✕ relay: Slack: messages do not get through, since 12:20"
     assert "Nobody is reached there: team and relay-room. 1 message waits and is sent when it works again" in mail.text
     assert "invalid_auth: check channels.slack.token" in mail.text
     assert "relay check --live asks the other side. Mend channels.slack" in mail.text

@@ -143,7 +143,7 @@ class Operating:
     @property
     def subjects(self) -> list[str]:
         """Of the mails that the operators got."""
-        return [mail.subject.removeprefix("[relay] ") for mail in self.mails()]
+        return [mail.subject.partition(" relay: ")[2] for mail in self.mails()]
 
     def posts(self, conversation: str = "#relay") -> list[Message]:
         return self.slack.messages(conversation)
