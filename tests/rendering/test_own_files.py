@@ -79,7 +79,7 @@ def test_a_third_language_is_one_folder(own: Build) -> None:
     )
 
     assert renderer.languages == ("en", "fr", "de")
-    assert text_of(renderer, progress(), language="fr") == "En cours 187\u202f250 13h03 +0100"
+    assert text_of(renderer, progress(), language="fr") == "En cours 187\u202f250 13h03 UTC+1"
 
 
 def test_a_users_translation_beats_the_built_in_one_message_by_message(own: Build) -> None:
