@@ -16,7 +16,7 @@ from relay.channels import CHANNELS, Channel
 from relay.config import Config, load
 from relay.errors import ConfigError, Problem, TemplateError
 from relay.interactivity.buttons import enabled_actions
-from relay.rendering import IsolatedRenderer, RenderOptions
+from relay.rendering import Brand, IsolatedRenderer, RenderOptions
 from relay.resources import resource_dir
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,8 @@ def build_renderer(config: Config) -> IsolatedRenderer:
     platform = config.platform
     home, links = urlsplit(platform.base_url).hostname, platform.link_templates
     hosts = {*platform.link_hosts, *links.hosts, *([home] if home else [])} if platform.link_hosts else ()
-    options = RenderOptions(platform.base_url, hosts=tuple(sorted(hosts)), links=links)
+    brand = Brand(**config.brand.model_dump())
+    options = RenderOptions(platform.base_url, hosts=tuple(sorted(hosts)), links=links, brand=brand)
     return IsolatedRenderer([*own, resource_dir("templates")], options)
 
 

@@ -10,9 +10,13 @@ from typing import Any
 import click
 
 from relay.cli.groups import Group
-from relay.configfile.document import read
+from relay.config.brand import Brand as BrandSection
+from relay.configfile.document import Document, read
+from relay.configfile.validation import validate
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.errors import ConfigError
+from relay.rendering import Brand, RenderOptions
+from relay.rendering.brand import NO_BRAND
 from relay.resources import resource_dir
 
 USUAL = Path("config/relay.yaml")
@@ -50,6 +54,7 @@ class Workspace:
     directories: tuple[Path, ...]  # the author's own first, the built-in one last
     base_url: str = ""
     links: LinkTemplates = NO_LINKS
+    brand: Brand = NO_BRAND
     reader: Reader = Reader()
     destinations: Mapping[str, Reader] = field(default_factory=dict)
     rules: tuple[frozenset[str], ...] = ()
@@ -59,6 +64,11 @@ class Workspace:
     def sample_url(self) -> str:
         """The platform's address; where none is configured, one with which the samples have links all the same."""
         return self.base_url or SAMPLE_URL
+
+    def options(self, *, real: bool = False) -> RenderOptions:
+        """What its messages are made with. Samples have links even where none are configured; what is real has not."""
+        base_url, links = (self.base_url, self.links) if real else (self.sample_url, self.sample_links)
+        return RenderOptions(base_url, links=links, brand=self.brand)
 
     @property
     def sample_links(self) -> LinkTemplates:
@@ -109,9 +119,11 @@ def read_workspace(config: Path | None, templates: Path | None) -> Workspace:
     """Where the author works. Of the configuration only what matters to templates is read, so no secret is needed."""
     file = config or (USUAL if USUAL.is_file() else None)
     settings: dict[str, Any] = {}
+    brand = NO_BRAND
     if file:
         try:
-            settings = read(file.read_text("utf-8-sig"), file=str(file), env=os.environ).data
+            document = read(file.read_text("utf-8-sig"), file=str(file), env=os.environ)
+            settings, brand = document.data, _brand(document)
         except (ConfigError, OSError, UnicodeDecodeError) as error:
             raise click.BadParameter(str(error), param_hint="--config") from None
     if templates is None and settings.get("templates"):
@@ -124,6 +136,7 @@ def read_workspace(config: Path | None, templates: Path | None) -> Workspace:
         directories=(*([templates] if templates else ()), resource_dir("templates")),
         base_url=str(platform.get("base_url") or "") if isinstance(platform, dict) else "",
         links=_links(platform),
+        brand=brand,
         reader=everybody,
         destinations={name: _reader(destination, everybody) for name, destination in destinations.items()}
         if isinstance(destinations, dict) else {},
@@ -138,6 +151,18 @@ def _links(platform: object) -> LinkTemplates:
     named = {name: page for name, page in pages.items() if name in SAMPLE_PAGES} if isinstance(pages, dict) else {}
     origin = {name: section.get(name) for name in ("tenant", "project")}
     return LinkTemplates(**{name: str(value) for name, value in (named | origin).items() if value})
+
+
+def _brand(document: Document) -> Brand:
+    """ConfigError if it is none. Of the file's other problems nothing is said."""
+    settings = document.data.get("brand")
+    if settings is None:
+        return NO_BRAND
+    document.problems.clear()
+    brand = validate(BrandSection, settings, document, ("brand",))
+    if brand is None:
+        raise ConfigError(document.problems, document.file)
+    return Brand(**brand.model_dump())
 
 
 def _reader(section: object, otherwise: Reader) -> Reader:

@@ -13,7 +13,7 @@ from relay.cli.options import json_option, visible
 from relay.cli.template import Workspace, read_workspace, workspace_options
 from relay.cli.template_names import misnamed
 from relay.errors import TemplateError
-from relay.rendering import IsolatedRenderer, RenderOptions
+from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import Case, problems, untranslated
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.message_names import message_of, operation_type
@@ -75,8 +75,7 @@ def faults_of(workspace: Workspace, *, verbose: bool = False) -> list[str]:
         own = library.overriding_file(case.channel, message, case.kind, case.destination, type_)
         return workspace.own is None or bool(own)
 
-    options = RenderOptions(workspace.sample_url, links=workspace.sample_links)
-    with contextlib.closing(IsolatedRenderer(workspace.directories, options)) as renderer:
+    with contextlib.closing(IsolatedRenderer(workspace.directories, workspace.options())) as renderer:
         shown = problems(
             renderer.render,
             library,

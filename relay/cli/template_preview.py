@@ -25,7 +25,7 @@ from relay.domain.spaces import Space
 from relay.domain.strict_json import decode
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
-from relay.rendering import IsolatedRenderer, RenderOptions
+from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import history_of, kinds_of, sample_events
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.translations import languages
@@ -81,9 +81,7 @@ def preview(
     workspace = read_workspace(config, templates)
     whose = Space(*(options.pop(name) for name in ("platform", "tenant", "project")))
     view = _view(workspace, language, timezone, options)
-    render_options = RenderOptions(workspace.sample_url, links=workspace.sample_links)
-    if event_file is not None or operation is not None:  # as relay would say it
-        render_options = RenderOptions(workspace.base_url, links=workspace.links)
+    real = event_file is not None or operation is not None  # told as relay would say it
     channels = [channel] if channel else [*CHANNELS]
     try:
         if event_file is not None:
@@ -92,7 +90,7 @@ def preview(
             histories = _from_store(operation, whose, config or USUAL)
         else:
             histories = _from_samples(workspace, message, view.fixture)
-        with contextlib.closing(IsolatedRenderer(workspace.directories, render_options)) as renderer:
+        with contextlib.closing(IsolatedRenderer(workspace.directories, workspace.options(real=real))) as renderer:
             files = [
                 file
                 for name in histories

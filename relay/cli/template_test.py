@@ -12,7 +12,7 @@ import click
 from relay.cli.options import refuse, visible
 from relay.cli.template import Workspace, read_workspace, workspace_options
 from relay.errors import RelayError
-from relay.rendering import IsolatedRenderer, RenderOptions
+from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import cases
 from relay.rendering.fixtures import FIXTURES
 
@@ -54,8 +54,7 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
 def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Each golden file's name and content, as it would be now."""
     contents: dict[str, dict[str, Any]] = {}
-    options = RenderOptions(workspace.sample_url, links=workspace.sample_links)
-    with contextlib.closing(IsolatedRenderer(workspace.directories, options)) as renderer:
+    with contextlib.closing(IsolatedRenderer(workspace.directories, workspace.options())) as renderer:
         own = renderer.renderer
         for case in cases(own.library, workspace.directories, renderer.languages, FIXTURES):
             if not own.overriding_file(case.channel, case.kind, case.event, case.destination, case.history):

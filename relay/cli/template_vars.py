@@ -53,12 +53,13 @@ def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
 
 def variables(workspace: Workspace) -> Iterator[Variable]:
     """Every name that is always there, with the first example that a sample event has of it."""
-    directories, base_url, links = workspace.directories, workspace.sample_url, workspace.sample_links
+    directories, base_url = workspace.directories, workspace.sample_url
+    shown: dict[str, Any] = {"links": workspace.sample_links, "brand": workspace.brand}
     catalogues = Catalogues(directories)
     contexts: list[dict[str, Any]] = []
     for fixture in ("typical", "minimal"):
         events = sample_events(directories, fixture)
-        contexts.append(_merged(values_of(event, history_of(event, events.values()), catalogues, base_url, links=links)
+        contexts.append(_merged(values_of(event, history_of(event, events.values()), catalogues, base_url, **shown)
                              for event in events.values()))  # fmt: skip
     full, least = (dict(_paths(values, "", DEPTH)) for values in contexts)
     for path, example in sorted(full.items()):

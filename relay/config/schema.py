@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 
+from relay.config.brand import Brand
 from relay.configfile.units import SIZE, size, spoken
 from relay.configfile.validation import Duration, Name, Off, Section, Url, off_as_none, one_or_more, spelled
 from relay.domain.jobs import FIELD
@@ -130,6 +131,7 @@ class Config(Section):
     retention: Annotated[Duration, Field(ge=604_800, le=31_536_000)] = 2_592_000.0  # after its outcome; its ids with it
     job: JobTemplate = ""
     templates: Path | None = None
+    brand: Brand = Brand()
     platform: Platform = Platform()
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
     channels: dict[str, BaseModel] = Field(default_factory=dict)

@@ -4,8 +4,9 @@ The built-in wording is in `templates/`; a directory of the user's own is search
 `docs/templates.md` is the author's guide.
 """
 
+from relay.rendering.brand import Brand
 from relay.rendering.isolated import IsolatedRenderer
 from relay.rendering.precompiled import precompiled
 from relay.rendering.renderer import Renderer, RenderOptions
 
-__all__ = ["IsolatedRenderer", "RenderOptions", "Renderer", "precompiled"]
+__all__ = ["Brand", "IsolatedRenderer", "RenderOptions", "Renderer", "precompiled"]

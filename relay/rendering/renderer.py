@@ -13,6 +13,7 @@ from relay.domain.deliveries import Form
 from relay.domain.events import Event
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.errors import TemplateError
+from relay.rendering.brand import NO_BRAND, Brand
 from relay.rendering.checks import problems
 from relay.rendering.context import Context
 from relay.rendering.digests import ROUND_UPS, counts
@@ -36,6 +37,7 @@ class RenderOptions:
     default_timezone: str = "UTC"
     hosts: tuple[str, ...] = ()  # where links may lead to, and to what is below them; none: anywhere
     links: LinkTemplates = NO_LINKS  # where people look
+    brand: Brand = NO_BRAND
 
 
 DEFAULTS = RenderOptions()
@@ -104,7 +106,8 @@ class Renderer:
             return None
         try:
             values = self._values(channel, kind, event, history, **options)
-            return self._wording.render(channel, values["message"], kind, destination, values)
+            name, brand = values["message"], self.options.brand
+            return self._wording.render(channel, name, kind, destination, values, change=brand.on_subject)
         except NotDirect:  # tried once
             self._jinjas.add(file)
         except Exception:  # noqa: BLE001, S110 - what it is Jinja tells, with file and line
@@ -134,6 +137,7 @@ class Renderer:
         values["message"] = message_of(event, kind, history)
         values["kind"] = kind
         values["healed"] = line(clean(healed))
+        values["brand"] = options.brand.values
         # Tokens are ours, and of no use with a single character changed.
         values["buttons"] = [{**button, "value": Markup(button["value"])} for button in buttons]  # noqa: S704
         values["dest"] = {
@@ -160,7 +164,7 @@ class Renderer:
             if field not in content:
                 raise TemplateError(f"{template.file}:1: `{field}:` is missing: {why}")
         try:
-            return format_.finish(content, scope.fill_layout)
+            return format_.finish(self.options.brand.on_subject(content), scope.fill_layout)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             fault = f"a field has another shape than it has in {channel}: {error!r}"
             raise TemplateError(f"{template.file}: {fault}") from None
@@ -175,7 +179,7 @@ class Renderer:
         if event.name in ROUND_UPS:
             parts = [counts(event, words)]
         text = line(clean(" – ".join(part for part in parts if part)))
-        return format_of(channel).fallback(text, words.code)
+        return self.options.brand.on_subject(format_of(channel).fallback(text, words.code))
 
     def file(self, channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()) -> str:
         """The file that says this message, such as `slack/operation.failed.yaml`."""

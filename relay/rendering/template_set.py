@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, get_args
 
-from jinja2 import FileSystemLoader, Template
+from jinja2 import Environment, FileSystemLoader, Template
 from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import Markup
@@ -23,6 +23,7 @@ from relay.rendering.text_template import JinjaTexts, Source, Values, fault
 from relay.rendering.texts import line
 from relay.resources import resource_dir
 
+BUILT_IN = "relay/"
 GENERIC = "generic"
 SENTENCES = "sentences.j2"
 PARTS = "parts.j2"
@@ -33,6 +34,19 @@ SHARED = (".j2", ".html", ".txt")
 Made = TypeVar("Made")
 
 
+class Files(FileSystemLoader):
+    """The files of these directories; that of the last one as `relay/…` too, for a file of its name that extends it."""
+
+    def __init__(self, directories: Sequence[Path]) -> None:
+        super().__init__(list(directories))
+        self._last = FileSystemLoader(directories[-1])
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        if template.startswith(BUILT_IN):
+            return self._last.get_source(environment, template.removeprefix(BUILT_IN))
+        return super().get_source(environment, template)
+
+
 class TemplateSet:
     """The messages of every channel, their shared macros, and the layouts that mails are set in."""
 
@@ -41,7 +55,7 @@ class TemplateSet:
     ) -> None:
         """TemplateError at the first fault of a user's file; with a list for them, every faulty file is noted there
         and left out."""
-        self._loader = FileSystemLoader(list(directories))
+        self._loader = Files(directories)
         self.environments: dict[Escaping, Sandbox] = {
             escaping: environment(escaping, self._loader, hosts) for escaping in get_args(Escaping)
         }
@@ -135,7 +149,7 @@ class TemplateSet:
 
     def source(self, name: str) -> tuple[str, Path]:
         """The text of a file, and where it lies; an empty text if there is no such file."""
-        if name not in self._levels:
+        if name.removeprefix(BUILT_IN) not in self._levels:
             return "", Path(name)
         try:
             text, file, _ = self._loader.get_source(self.environments["text"], name)

@@ -10,6 +10,7 @@ from jinja2 import meta, nodes
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.rendering.absent import OPEN
+from relay.rendering.brand import NO_BRAND, Brand
 from relay.rendering.checks import NOON
 from relay.rendering.context import context
 from relay.rendering.formats import FORMATS, format_of
@@ -36,7 +37,7 @@ def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[s
     for source in library.sources():
         parts_file = (source.file.parent.name, PARTS)
         own = {name for file, names in macros.items() if (file.parent.name, file.name) == parts_file for name in names}
-        known_names = {*values, *PER_MESSAGE, *environment.globals, *source.names}
+        known_names = {*values, *PER_MESSAGE, *environment.globals, *source.names, *_inherited(library, source)}
         yield from _of(source, environment, known_names, fields | ({"parts": own} if own else {}))
     channels = [*filter(library.messages.__contains__, FORMATS), *(library.messages.keys() - FORMATS.keys())]
     for templates, channel in ((library.messages[channel], channel) for channel in channels):
@@ -47,11 +48,17 @@ def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[s
 
 
 def values_of(
-    event: Event, history: tuple[Event, ...], catalogues: Catalogues, base_url: str = "", **options: Any
+    event: Event,
+    history: tuple[Event, ...],
+    catalogues: Catalogues,
+    base_url: str = "",
+    *,
+    brand: Brand = NO_BRAND,
+    **options: Any,
 ) -> dict[str, Any]:
     """What templates get for this event, in the source language."""
     localizer = Localizer(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at)
-    return context(event, history, localizer, base_url, **options)
+    return context(event, history, localizer, base_url, **options) | {"brand": dict(brand.values)}
 
 
 def empty_values(catalogues: Catalogues) -> dict[str, Any]:
@@ -85,6 +92,16 @@ def _of(
         if fault and fault not in reported:
             reported.add(fault)
             yield f"{source.file}:{source.line + node.lineno}: {fault}"
+
+
+def _inherited(library: TemplateSet, source: Source) -> Iterator[str]:
+    """The macros that the blocks of a layout find: its own, and those of the one that it extends."""
+    environment = library.environments["text"]
+    yield from _macros(environment, source)
+    for node in environment.parse(source.text).find_all(nodes.Extends):
+        if isinstance(node.template, nodes.Const):
+            text, file = library.source(str(node.template.value))
+            yield from _macros(environment, Source(file, 0, text))
 
 
 def _macros(environment: Sandbox, source: Source) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The built-in files of one set of templates, each compiled to functions when it is first asked for."""
 
 import contextlib
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import CodeType
@@ -22,6 +23,7 @@ from relay.rendering.text_template import MAX_TEXT, Text, Values, trimmed
 from relay.rendering.texts import line
 
 Functions = dict[str, Any]
+BLOCK = re.compile(r"\{% (?:block \w+|endblock) %\}\n?")
 
 
 class Wording:
@@ -33,8 +35,18 @@ class Wording:
         self._layouts: dict[str, Callable[[Values, int], str]] = {}
         self._functions: dict[tuple[Escaping, str], tuple[Functions, Mapping[str, Collection[str]]]] = {}
 
-    def render(self, channel: str, name: str, kind: str, destination: str, values: dict[str, Any]) -> Content:
-        """The content of one message. Raises whatever happens where it cannot be made."""
+    def render(
+        self,
+        channel: str,
+        name: str,
+        kind: str,
+        destination: str,
+        values: dict[str, Any],
+        *,
+        change: Callable[[Content], Content] = lambda content: content,
+    ) -> Content:
+        """The content of one message; `change` is applied to it before it is set in its layouts. Raises whatever
+        happens where it cannot be made."""
         format_ = format_of(channel)
         file = self._library.message_file(channel, name, kind, destination)
         content = self.message(file, channel).render(values)
@@ -45,7 +57,7 @@ class Wording:
             layout = self._library.layout_file(channel, name, ending, destination)
             return self.layout(layout, channel, ending)(values | dict(fields), limit)
 
-        return format_.finish(content, fill_layout)
+        return format_.finish(change(content), fill_layout)
 
     def message(self, name: str, channel: str) -> MessageTemplate:
         """A message's file, such as `slack/operation.failed.yaml`."""
@@ -127,6 +139,7 @@ class DirectTexts:
 
     def _layout(self, source: str, ending: Ending) -> str:
         parts: list[dict[str, str]] = []
+        source = BLOCK.sub("", source)  # blocks are for those who change one of them
         if ending == "html":
             source, parts = inlined(source, inline)
         body = self._environment.tree(source).body

@@ -1,0 +1,133 @@
+"""Whose mails they are: the name, logo, colour, footer and prefix of the configuration, and blocks for the rest."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+from relay.domain.colours import BLACK, OF_SHAPES, OF_TEXT, WHITE, contrast, seen_on, text_on
+from relay.errors import TemplateError
+from relay.rendering import Brand, Renderer, RenderOptions
+from relay.rendering.brand import DARK_CARD
+from tests.support import samples
+from tests.support.mails import document, visible
+from tests.support.renderers import BUILT_IN, Build, render
+
+ACME = Brand(
+    name="Acme <Analytics>", logo="https://acme.example/logo.png?a=1&b=2", url="https://acme.example/", color="#8A1C7C",
+    footer="Acme GmbH · Musterstraße 1 & 2", subject_prefix="[Acme]",
+)  # fmt: skip
+FAILED = samples.messages()["operation.failed"]
+EXTENDED = '{%% extends "relay/email/layout.html" %%}\n{%% block %s %%}%s{%% endblock %%}\n'
+
+
+def mail(renderer: Renderer) -> dict[str, Any]:
+    return render(renderer, FAILED, "email")
+
+
+@pytest.fixture(scope="module")
+def branded() -> dict[str, Any]:
+    return mail(Renderer([BUILT_IN], RenderOptions(samples.BASE_URL, brand=ACME)))
+
+
+def test_a_brand_is_seen_in_every_part_of_a_mail(branded: dict[str, Any]) -> None:
+    page = document(branded["html"])
+    [logo] = page.iter("img")
+    [home] = [link for link in page.iter("a") if link.get("class") == "home"]
+
+    assert branded["subject"].startswith("[Acme] ")
+    assert (logo.get("src"), logo.get("alt"), logo.get("height")) == (ACME.logo, ACME.name, "32")
+    assert home.get("href") == ACME.url
+    assert ACME.footer in visible(page)
+    assert f"\n{ACME.footer}\n" in branded["text"]
+    assert branded["html"].count("background-color: #8A1C7C") == 1
+    assert 'bgcolor="#8A1C7C"' in branded["html"]
+
+
+def test_it_comes_out_the_same_directly_and_in_the_sandbox(branded: dict[str, Any]) -> None:
+    for brand in (ACME, Brand(name="Acme"), Brand(color="#333"), Brand(footer="x"), Brand(subject_prefix="x")):
+        options = RenderOptions(samples.BASE_URL, brand=brand)
+        direct, sandboxed = Renderer([BUILT_IN], options), Renderer([BUILT_IN], options, sandboxed=True)
+
+        assert mail(direct) == mail(sandboxed)
+        assert direct.fell_back == 0
+
+
+def test_without_a_brand_nothing_of_one_is_there(renderer: Renderer) -> None:
+    page = mail(renderer)["html"]
+
+    assert "<img" not in page
+    assert ".brand" not in page
+    assert "background-color: #0B5CAD" in page
+
+
+def test_a_text_instead_of_a_message_has_the_prefix_too() -> None:
+    renderer = Renderer([BUILT_IN], RenderOptions(brand=ACME))
+
+    assert renderer.fallback("email", FAILED, "en")["subject"].startswith("[Acme] ")
+    assert "[Acme]" not in renderer.fallback("slack", FAILED, "en")["text"]
+
+
+def test_a_logo_is_three_lines_of_ones_own(own: Build) -> None:
+    logo = '<img src="https://acme.example/l.png" alt="Acme">'
+    page = mail(own({"email/layout.html": EXTENDED % ("header", logo)}, base_url=samples.BASE_URL))["html"]
+
+    assert logo in page
+    assert page.count("<h1") == 1
+    assert document(page) is not None
+
+
+@pytest.mark.parametrize(
+    ("block", "text", "said"),
+    [
+        ("styles", ".heading { color: #123456; }", "color: #123456"),
+        ("screen_styles", "@media print { .foot { display: none } }", "@media print"),
+        ("heading", "<h1>Mine: {{ mail.heading }}</h1>", ">Mine: Comprehensive "),
+        ("footer", "<p>{{ dest.name }}, mine</p>", ">analysts, mine</p>"),
+        ("button", "{{ super() }}<p>after</p>", ">after</p>"),
+        ("details", "{{ facts([{'label': 'A', 'value': 'B'}]) }}", ">B</td>"),
+    ],
+)
+def test_each_part_of_the_layout_can_be_another(own: Build, block: str, text: str, said: str) -> None:
+    page = mail(own({"email/layout.html": EXTENDED % (block, text)}, base_url=samples.BASE_URL))["html"]
+
+    assert said in page
+
+
+def test_a_text_layout_has_a_header_and_a_footer(own: Build) -> None:
+    layout = '{% extends "relay/email/layout.txt" %}\n{% block footer %}\n-- \nAcme\n{% endblock %}\n'
+
+    text = mail(own({"email/layout.txt": layout}, base_url=samples.BASE_URL))["text"]
+
+    assert text.endswith("\n--\nAcme\n")
+    assert "You get this" not in text
+
+
+def test_a_fault_in_a_block_is_told_at_its_place(own: Build) -> None:
+    renderer = own({"email/layout.html": EXTENDED % ("header", "\n{{ brand.nmae }}\n")})
+
+    with pytest.raises(TemplateError, match=r"email/layout\.html:3: brand\.nmae is unknown; did you mean brand\.name"):
+        mail(renderer)
+
+
+# Colours
+
+EVERY = [f"#{red:02X}{green:02X}{blue:02X}" for red, green, blue in product(range(0, 256, 51), repeat=3)]
+
+
+def test_the_text_of_a_button_of_any_colour_can_be_read() -> None:
+    assert [colour for colour in EVERY if contrast(text_on(colour), colour) < OF_TEXT] == []
+
+
+def test_a_button_of_any_colour_is_seen_in_the_dark() -> None:
+    for colour in EVERY:
+        shown = seen_on(DARK_CARD, colour)
+
+        assert contrast(shown, DARK_CARD) >= OF_SHAPES
+        assert contrast(text_on(shown), shown) >= OF_TEXT
+        assert contrast(seen_on(WHITE, colour), WHITE) >= OF_SHAPES
+
+
+def test_contrast_is_as_the_standard_has_it() -> None:
+    assert contrast(BLACK, WHITE) == pytest.approx(21)
+    assert contrast("#777777", "#fff") == pytest.approx(4.48, abs=0.01)
