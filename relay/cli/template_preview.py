@@ -1,11 +1,8 @@
 """relay template preview: messages as files to look at, in a browser or a mail program."""
 
 import contextlib
-import json
 import re
 import webbrowser
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +10,11 @@ from typing import Any
 import click
 
 from relay.channels import CHANNELS
-from relay.channels.email.messages import Mailbox, compose
-from relay.channels.slack.page import page_of
 from relay.cli.options import read_event, refuse, space_options, which_one
+from relay.cli.preview.drawing import Drawing, Told, View, drawn, stem
+from relay.cli.preview.index import PAGES, Page, write_index
 from relay.cli.template import USUAL, Workspace, read_workspace, workspace_options
 from relay.configfile.validation import suggest
-from relay.domain.deliveries import Kind, Notification, labels_of
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.domain.spaces import Space
@@ -26,28 +22,14 @@ from relay.domain.strict_json import decode
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
 from relay.rendering import IsolatedRenderer
-from relay.rendering.checks import history_of, kinds_of, sample_events
+from relay.rendering.checks import history_of, sample_events
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.translations import languages
 
-SENDER = Mailbox("relay@example.com", "relay")
-READER = "you@example.com"
+ALL = "all"
+PORT = 8095
 
-Histories = dict[str, tuple[Event, tuple[Event, ...]]]
-Documents = dict[str, str | bytes]  # by the endings of their files
-
-
-@dataclass(frozen=True)
-class View:
-    """How it is shown, and where the files go."""
-
-    kind: Kind
-    fixture: str
-    destination: str
-    profile: str
-    folder: Path
-    language: str
-    timezone: str
+Histories = dict[str, Told]
 
 
 @click.command(short_help="Write messages to files, to look at.")
@@ -59,51 +41,104 @@ class View:
 @click.option("--operation", metavar="ID", help="Tell what a running relay knows of this operation or batch.")
 @space_options
 @click.option("--channel", type=click.Choice([*CHANNELS]), help="One channel only.")
-@click.option("--lang", "language", metavar="CODE", help="The language; else that of the destination.")
+@click.option(
+    "--lang",
+    "language",
+    metavar="CODE",
+    help="The language, or all; else the destination's, and all where every message is written.",
+)
 @click.option("--timezone", metavar="ZONE", help="The reader's zone; else that of the destination.")
 @click.option("--kind", type=click.Choice(["each", "live", "reply"]), default="each", show_default=True,
               help="Slack's message that shows the present state, or the outcome in its thread.")  # fmt: skip
-@click.option("--fixture", type=click.Choice(list(FIXTURES)), default="typical", show_default=True,
-              help="How much the event says.")  # fmt: skip
+@click.option(
+    "--fixture",
+    type=click.Choice([*FIXTURES, ALL]),
+    help="How much the event says; typical, and all of them where every message is written.",
+)
 @click.option("--destination", default="", metavar="NAME", help="As this destination gets it; else as any would.")
 @click.option("--profile", type=click.Choice(["classic", "rich"]), default="classic", show_default=True,
               help="Slack's blocks: those that every Slack shows, or the newer ones.")  # fmt: skip
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default="preview", show_default=True,
               metavar="DIR", help="Where the files go.")  # fmt: skip
-@click.option("--open", "show", is_flag=True, help="Open the first page in a browser.")
+@click.option("--open", "show", is_flag=True, help="Open index.html in a browser.")
+@click.option("--serve", is_flag=True, help="Serve one page instead, which shows what you save at once.")
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, metavar="N",
+              help="Where to serve it, on this machine alone; 0 for any free one.")  # fmt: skip
 def preview(
     *, message: str | None, config: Path | None, templates: Path | None, event_file: str | None, operation: str | None,
-    channel: str | None, language: str | None, timezone: str | None, show: bool, **options: Any,
+    channel: str | None, language: str | None, fixture: str | None, timezone: str | None, show: bool, serve: bool,
+    port: int, **options: Any,
 ) -> None:  # fmt: skip
     """Write MESSAGE, for instance operation.failed, or every message, as Slack and as mail: the Slack message as JSON
-    and as a page, the mail as HTML, as text and as an .eml file. Nothing is sent.
+    and as a page, the mail as HTML, as text and as an .eml file; index.html shows them all, light and dark, on a phone
+    and on a desktop. Nothing is sent.
+
+    With --serve they are shown on one page, anew whenever a file is saved, with their variables and what lint finds.
     """
     workspace = read_workspace(config, templates)
+    if serve:
+        from relay.cli.preview.serving import serve_page  # noqa: PLC0415 - files need no HTTP
+
+        serve_page(config, templates, port)
+        return
     whose = Space(*(options.pop(name) for name in ("platform", "tenant", "project")))
-    view = _view(workspace, language, timezone, options)
+    folder: Path = options.pop("folder")
     real = event_file is not None or operation is not None  # told as relay would say it
-    channels = [channel] if channel else [*CHANNELS]
-    try:
+    everything = message is None and not real
+    fixtures = [*FIXTURES] if fixture == ALL or (everything and fixture is None) else [fixture or "typical"]
+    codes = (
+        [*languages(workspace.directories)]
+        if language == ALL or (everything and language is None and not options["destination"])
+        else [language]
+    )
+    views = [_view(workspace, code, timezone, options | {"fixture": name}) for name in fixtures for code in codes]
+
+    def histories(view: View) -> Histories:
         if event_file is not None:
-            histories = _from_file(event_file)
-        elif operation is not None:
-            histories = _from_store(operation, whose, config or USUAL)
-        else:
-            histories = _from_samples(workspace, message, view.fixture)
+            return _from_file(event_file)
+        if operation is not None:
+            return _from_store(operation, whose, config or USUAL)
+        return _from_samples(workspace, message, view.fixture)
+
+    files: list[Path] = []
+    pages: list[Page] = []
+    try:
         with contextlib.closing(IsolatedRenderer(workspace.directories, workspace.options(real=real))) as renderer:
-            files = [
-                file
-                for name in histories
-                for channel in channels
-                for file in _write(renderer, channel, name, histories[name], view)
-            ]
+            for view in views:
+                for name, last in histories(view).items():
+                    for medium in [channel] if channel else [*CHANNELS]:
+                        drawing = drawn(renderer, medium, last, view)
+                        path = folder / stem(name, drawing.kind, view)
+                        files += _write(path, drawing)
+                        pages += _pages(name, medium, path.name, drawing, view)
+        index = write_index(folder, pages)
     except (RelayError, OSError) as error:
         refuse(error)
-    for file in files:
+    for file in () if everything else files:
         click.echo(str(file))
-    pages = [file for file in files if file.suffix == ".html"]
-    if show and pages:
-        webbrowser.open(pages[0].absolute().as_uri())
+    click.echo(f"{index}: {len(pages)} previews")
+    if show:
+        webbrowser.open(index.absolute().as_uri())
+
+
+def _pages(name: str, channel: str, path: str, drawing: Drawing, view: View) -> list[Page]:
+    """What a browser can show of it: one, or none."""
+    ending = PAGES.get(channel, "")
+    if ending not in drawing.documents:
+        return []
+    document = str(drawing.documents[ending])
+    return [Page(name, view.language, view.fixture, channel, f"{path}.{ending}", document)]
+
+
+def _write(path: Path, drawing: Drawing) -> list[Path]:
+    """The documents of one message, written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files = []
+    for ending, text in drawing.documents.items():
+        file = path.with_name(f"{path.name}.{ending}")
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        files.append(file)
+    return files
 
 
 def _view(workspace: Workspace, language: str | None, timezone: str | None, options: dict[str, Any]) -> View:
@@ -163,57 +198,3 @@ def _from_samples(workspace: Workspace, message: str | None, fixture: str) -> Hi
         raise click.BadParameter(f"there is no sample of {message}; {suggest(message, samples)}", param_hint="MESSAGE")
     selected = samples if message is None else {message: samples[message]}
     return {name: (event, history_of(event, samples.values())) for name, event in selected.items()}
-
-
-def _write(
-    renderer: IsolatedRenderer, channel: str, name: str, last: tuple[Event, tuple[Event, ...]], view: View
-) -> Iterator[Path]:
-    """The files of one message, written."""
-    event, history = last
-    kinds = kinds_of(channel, event)
-    kind = view.kind if view.kind in kinds else kinds[0]
-    content = renderer.render(
-        channel, kind, event, history, language=view.language, timezone=view.timezone, now=event.occurred_at,
-        destination=view.destination,
-    )  # fmt: skip
-    shown = (
-        "" if kind in ("each", name) else kind,
-        "" if view.fixture == "typical" else view.fixture,
-        view.destination,
-    )
-    stem = ".".join(part for part in (name, *shown, view.language) if part)
-    view.folder.mkdir(parents=True, exist_ok=True)
-    make = DOCUMENTS.get(channel)
-    documents = make(content, event, kind, view) if make else {f"{channel}.json": _json(content)}
-    for ending, text in documents.items():
-        file = view.folder / f"{stem}.{ending}"
-        file.write_bytes(text if isinstance(text, bytes) else text.encode())
-        yield file
-
-
-def _json(content: dict[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
-
-
-def _slack(content: dict[str, Any], event: Event, _kind: Kind, view: View) -> Documents:
-    rich = content.get("rich") if view.profile == "rich" else None
-    message = {"text": content["text"], "blocks": rich or content["blocks"]}
-    return {
-        "slack.json": _json(message),
-        "slack.html": page_of([message], at=event.occurred_at.timestamp()),
-    }
-
-
-def _mail(content: dict[str, Any], event: Event, kind: Kind, view: View) -> Documents:
-    notification = Notification(
-        delivery="preview", destination=view.destination or "preview", address=READER, kind=kind, content=content,
-        subject=event.subject, event=event.name, created_at=event.occurred_at, language=view.language,
-        labels=labels_of(event),
-    )  # fmt: skip
-    return {"mail.html": content["html"], "mail.txt": content["text"], "eml": compose(notification, SENDER)}
-
-
-DOCUMENTS: Mapping[str, Callable[[dict[str, Any], Event, Kind, View], Documents]] = {
-    "slack": _slack,
-    "email": _mail,
-}  # of any other channel it is the content as JSON

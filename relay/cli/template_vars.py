@@ -61,7 +61,7 @@ def variables(workspace: Workspace) -> Iterator[Variable]:
         events = sample_events(directories, fixture)
         contexts.append(_merged(values_of(event, history_of(event, events.values()), catalogues, base_url, **shown)
                              for event in events.values()))  # fmt: skip
-    full, least = (dict(_paths(values, "", DEPTH)) for values in contexts)
+    full, least = (dict(paths(values, "", DEPTH)) for values in contexts)
     for path, example in sorted(full.items()):
         yield Variable(path, _type(example), least.get(path) in (None, "", False), example)
 
@@ -84,17 +84,18 @@ def _fill(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             into[name] = value
 
 
-def _paths(values: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[str, Any]]:
+def paths(values: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[str, Any]]:
+    """Each name that these values can be asked for, with what it holds; `[]` stands for each of a list."""
     for name, value in values.items():
         path = f"{before}{name}"
         rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
         if isinstance(value, Mapping) and value and depth > 1:
-            yield from _paths(value, f"{path}.", depth - 1)
+            yield from paths(value, f"{path}.", depth - 1)
         elif rows and depth > 1:
             row: dict[str, Any] = {}
             for fields in rows:
                 _fill(row, fields)
-            yield from chain([(path, value)], _paths(row, f"{path}[].", depth - 1))
+            yield from chain([(path, value)], paths(row, f"{path}[].", depth - 1))
         else:
             yield path, value
 

@@ -118,7 +118,7 @@ def cases(
                 for kind in kinds_of(channel, event):
                     told_as = message_of(event, kind, history)
                     for type_ in ("", *sorted(_types(files[channel], told_as) if event.operation else ())):
-                        shown = _typed(event, type_) if type_ else event
+                        shown = of_type(event, type_) if type_ else event
                         for destination in destinations[channel]:
                             for language in languages:
                                 yield Case(
@@ -133,7 +133,7 @@ def _types(files: Sequence[FileName], message: str) -> set[str]:
     return {name.operation_type for name in own} - {""}
 
 
-def _typed(event: Event, operation_type: str) -> Event:
+def of_type(event: Event, operation_type: str) -> Event:
     """The event as it would be of an operation of this type."""
     if event.operation is None:
         return event

@@ -264,7 +264,10 @@ def test_a_message_is_written_for_both_channels(tmp_path: Path) -> None:
 
     assert told.exit_code == 0, told.output
     names = ["slack.json", "slack.html", "mail.html", "mail.txt", "eml"]
-    assert told.output.splitlines() == [str(tmp_path / f"operation.failed.de.{name}") for name in names]
+    assert told.output.splitlines() == [
+        *(str(tmp_path / f"operation.failed.de.{name}") for name in names),
+        f"{tmp_path / 'index.html'}: 2 previews",
+    ]
     message = json.loads((tmp_path / "operation.failed.de.slack.json").read_text("utf-8"))
     assert message["text"].startswith("Fehlgeschlagen: ")
     mail = email.message_from_bytes((tmp_path / "operation.failed.de.eml").read_bytes(), policy=email.policy.default)
@@ -296,6 +299,21 @@ def test_without_a_name_every_message_is_written(tmp_path: Path) -> None:
     written = {file.name.removesuffix(".live.en.slack.json") for file in tmp_path.glob("*.live.en.slack.json")}
     assert written == samples - {"digest", "roundup"}
     assert told.exit_code == 0
+    assert told.output == f"{tmp_path / 'index.html'}: {len(samples) * 2 * 5} previews\n"
+
+
+def test_an_index_shows_every_preview_in_both_schemes(tmp_path: Path) -> None:
+    relay("template", "preview", "operation.failed", "--lang", "all", "--fixture", "all", "--to", tmp_path)
+
+    index = (tmp_path / "index.html").read_text("utf-8")
+    files = json.loads(index.partition('id="files">')[2].partition("</script>")[0])
+    assert len(files) == 2 * 5 * 2 * 2
+    assert files["operation.failed de hostile email dark"] == "frames/operation.failed.hostile.de.mail.dark.html"
+    assert all((tmp_path / file).is_file() for file in files.values())
+    dark = (tmp_path / "frames/operation.failed.de.mail.dark.html").read_text("utf-8")
+    assert "@media all {" in dark
+    assert "prefers-color-scheme" not in dark
+    assert "prefers-color-scheme" in (tmp_path / "operation.failed.de.mail.html").read_text("utf-8")
 
 
 def test_an_event_of_ones_own_is_told(own: Path, tmp_path: Path) -> None:
@@ -304,7 +322,7 @@ def test_an_event_of_ones_own_is_told(own: Path, tmp_path: Path) -> None:
     )
 
     name = json.loads(EVENT.read_text("utf-8"))["event"]
-    assert told.output.splitlines() == [
+    assert told.output.splitlines()[:-1] == [
         str(tmp_path / "out" / f"{name}.en.{end}") for end in ("mail.html", "mail.txt", "eml")
     ]
 

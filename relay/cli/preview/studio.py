@@ -1,0 +1,161 @@
+"""What `relay template preview --serve` shows: the templates as they are now, and what is chosen of them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from relay.cli.preview.drawing import Drawing, Told, View, drawn
+from relay.cli.template import Workspace
+from relay.errors import RelayError
+from relay.rendering import IsolatedRenderer
+from relay.rendering.checks import history_of, of_type, sample_events
+from relay.rendering.fixtures import FIXTURES
+
+MAX_KEPT = 64  # drawings
+
+Stamps = Mapping[Path, tuple[int, int]]
+"""Files, each with what changes when it is saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What somebody looks at; what there is not is exchanged for what there is (`Studio.choice`)."""
+
+    message: str = ""
+    language: str = ""
+    view: View = field(default_factory=View)
+    operation_type: str = ""
+    scheme: str = "light"
+    width: str = "desktop"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What lint says, with its place."""
+
+    file: str
+    line: int | None
+    message: str
+
+
+class Studio:
+    """The templates, compiled anew whenever their files change. A fault of theirs is kept, and shown in their place."""
+
+    def __init__(self, read: Callable[[], Workspace]) -> None:
+        self._read = read
+        self.workspace = read()
+        self.renderer: IsolatedRenderer | None = None
+        self.fault = ""
+        self.findings: list[Finding] | None = None  # None: not looked for yet
+        self.version = 0
+        self._drawings: dict[tuple[str, Choice], Drawing | str] = {}
+
+    async def load(self) -> None:
+        """Compile the files as they are now."""
+        made, fault = None, ""
+        try:
+            self.workspace = await asyncio.to_thread(self._read)
+            directories, options = self.workspace.directories, self.workspace.options()
+            made = await asyncio.to_thread(IsolatedRenderer, directories, options)
+        except RelayError as error:
+            fault = str(error)
+        before, self.renderer, self.fault = self.renderer, made, fault
+        self._drawings.clear()
+        self.findings = None
+        self.version += 1
+        if before:
+            await before.aclose()
+
+    async def aclose(self) -> None:
+        if self.renderer:
+            await self.renderer.aclose()
+
+    def stamps(self) -> Stamps:
+        """Those of every file of the templates."""
+        stamps: dict[Path, tuple[int, int]] = {}
+        for folder in self.workspace.directories:
+            for file in folder.rglob("*"):
+                try:
+                    status = file.stat()
+                except OSError:  # an editor has just put another one there
+                    continue
+                if file.suffix and "golden" not in file.parts:
+                    stamps[file] = (status.st_mtime_ns, status.st_size)
+        return stamps
+
+    def messages(self, fixture: str = "typical") -> dict[str, Told]:
+        """Every message, by the event that leads to it. TemplateError if a sample is none."""
+        samples = sample_events(self.workspace.directories, fixture)
+        return {name: (event, history_of(event, samples.values())) for name, event in samples.items()}
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self.renderer.languages if self.renderer else ("en",)
+
+    @property
+    def operation_types(self) -> list[str]:
+        return sorted(self.renderer.renderer.library.operation_types) if self.renderer else []
+
+    def choice(self, query: Mapping[str, str]) -> Choice:
+        """What an address asks for, as far as there is such a thing."""
+        names = [*self.messages()]
+        destination = _one_of(self.workspace.destinations, query.get("destination", ""), "")
+        reader = self.workspace.destinations.get(destination, self.workspace.reader)
+        usual = reader.language if reader.language in self.languages else "en"
+        language = _one_of(self.languages, query.get("language", ""), usual)
+        kind: Any = _one_of(("each", "live", "reply"), query.get("kind", ""), "each")
+        view = View(
+            kind=kind, fixture=_one_of(FIXTURES, query.get("fixture", ""), "typical"), destination=destination,
+            profile=_one_of(("classic", "rich"), query.get("profile", ""), "classic"), language=language,
+            timezone=reader.timezone,
+        )  # fmt: skip
+        return Choice(
+            message=_one_of(names, query.get("message", ""), _one_of(names, "operation.failed", names[0])),
+            language=language, view=view,
+            operation_type=_one_of(self.operation_types, query.get("type", ""), ""),
+            scheme=_one_of(("light", "dark"), query.get("scheme", ""), "light"),
+            width=_one_of(("desktop", "phone"), query.get("width", ""), "desktop"),
+        )  # fmt: skip
+
+    def told(self, choice: Choice) -> Told:
+        event, history = self.messages(choice.view.fixture)[choice.message]
+        if choice.operation_type:
+            event = of_type(event, choice.operation_type)
+        return event, (*history[:-1], event)
+
+    async def drawing(self, channel: str, choice: Choice) -> Drawing | str:
+        """The message, or what is wrong with it."""
+        key = channel, replace(choice, scheme="", width="")
+        if self.renderer is None:
+            return self.fault
+        if key not in self._drawings:
+            if len(self._drawings) >= MAX_KEPT:
+                self._drawings.clear()
+            self._drawings[key] = await self._drawn(self.renderer, channel, choice)
+        return self._drawings[key]
+
+    async def _drawn(self, renderer: IsolatedRenderer, channel: str, choice: Choice) -> Drawing | str:
+        try:
+            return await asyncio.to_thread(drawn, renderer, channel, self.told(choice), choice.view)
+        except (RelayError, RuntimeError) as error:  # the second where the files have just changed
+            return str(error)
+
+    def file(self, channel: str, choice: Choice, drawing: Drawing) -> tuple[Path, bool]:
+        """The file that says the message, and whether it is one of the author's own."""
+        if self.renderer is None:
+            return Path(), False
+        event, history = self.told(choice)
+        name = self.renderer.renderer.file(channel, drawing.kind, event, choice.view.destination, history)
+        _, path = self.renderer.renderer.library.source(name)
+        own = self.workspace.own
+        return path, own is not None and path.is_relative_to(own)
+
+    def keep_findings(self, rows: list[dict[str, Any]]) -> None:
+        """What lint says of these files."""
+        self.findings = [Finding(*(row[name] for name in ("file", "line", "message"))) for row in rows]
+
+
+def _one_of(names: Any, name: str, otherwise: str) -> str:
+    return name if name and name in names else otherwise
