@@ -12,6 +12,7 @@ from relay.cli.options import visible
 from relay.cli.screen import console as screen
 from relay.config import Config
 from relay.configfile.units import spoken
+from relay.domain.causes import error_of, signature
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
 from relay.domain.events import Event
 from relay.policy.destinations import zone_at
@@ -64,6 +65,10 @@ def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
         yield f"progress waits until {distance} after the last that was told here; 100 % always passes"
     if isinstance(how, Live):
         yield from _live_holds(event, target.presentation, how)
+    if target.hold:
+        yield f"a failure: nobody is notified for {spoken(target.hold)}, in case its run is begun again"
+    if target.group and signature(error_of(event)):
+        yield f"it is told below another run, if that failed with this error in the {spoken(target.group)} before"
 
 
 def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[str]:

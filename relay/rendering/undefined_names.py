@@ -21,7 +21,7 @@ from relay.rendering.template_set import PARTS, SENTENCES, TemplateSet
 from relay.rendering.text_template import Source
 from relay.rendering.translations import SOURCE, Catalogues
 
-PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "mail")
+PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "mail", "healed")
 FORGIVING = ("default", "d")
 
 

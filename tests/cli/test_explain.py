@@ -69,6 +69,18 @@ def test_progress_is_held_by_gates_and_manners() -> None:
     ]
 
 
+def test_a_failure_may_be_held_and_told_below_another(tmp_path: Path) -> None:
+    config = tmp_path / "relay.yaml"
+    shipped = SHIPPED.read_text("utf-8").replace("    # hold_failure: 5m", "    hold_failure: 5m")
+    config.write_text(shipped, "utf-8")
+    document = body("operation.failed", status="Failed") | {"error": {"code": "E17", "message": "no answer"}}
+
+    assert holds(explain(document, config=config))[-2:] == [
+        "a failure: nobody is notified for 5m, in case its run is begun again",
+        "it is told below another run, if that failed with this error in the 10m before",
+    ]
+
+
 def test_a_start_is_held_by_no_gate() -> None:
     assert holds(explain(body("operation.started", 0, status="Initiated")))[0].startswith("the first message waits")
 

@@ -71,4 +71,16 @@ def test_where_a_channel_has_no_file_for_it_it_is_told_as_ever(direct: Renderer)
     event, history = slacks.event_and_history("operation.completed")
 
     assert direct.file("email", "healed", event, history=history) == "email/operation.completed.yaml"
-    assert render(direct, event, "email")
+
+
+def test_the_mail_about_the_end_says_what_had_gone_wrong(direct: Renderer) -> None:
+    event, history = slacks.event_and_history("operation.completed")
+
+    healed, plain = (
+        render(direct, event, "email", "each", history=history, healed=text) for text in ("no <answer>", "")
+    )
+
+    assert "Failed before" in healed["text"]
+    assert "no <answer>" in healed["text"]
+    assert "no &lt;answer&gt;" in healed["html"]
+    assert "Failed before" not in plain["text"]

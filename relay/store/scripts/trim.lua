@@ -10,7 +10,7 @@
 local left = math.max(tonumber(ARGV[4]) - KEEP_DOCUMENTS, DAY)
 local LOG_KEPT = 6 -- lines of what happened that are left
 local PARTS = {'^doc:', '^says:', '^gate:', '^entry', '^lanes$', '^buried$', '^ids$', '^watch:', '^seq:', '^kept$', '^followers$',
-               '^tallies$', '^job$'}
+               '^tallies$', '^job$', '^holds$'}
 local DIGEST = 8 -- bytes of an id or a fact (ids.lua)
 
 local function matches(name, patterns)
@@ -75,7 +75,8 @@ local function trim(operation, free)
   redis.call('ZREM', OVER, operation)
   if not over then return end
   for lane in (o:get('lanes') or ''):gmatch('%S+') do
-    shrink(thread_key(lane), {'^spec$', '^interval$', '^name$', '^seq$', '^done$', '^sent$', '^calls?$'})
+    shrink(thread_key(lane), {'^spec$', '^interval$', '^name$', '^seq$', '^done$', '^sent$', '^calls?$', '^healed$',
+                             '^failed$'})
     redis.call('PEXPIRE', thread_key(lane), left)
   end
   set_ids_apart(operation, o:get('ids') or '')
