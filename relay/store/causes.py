@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery
 from relay.store.client import call
-from relay.store.partitions import Partitions
+from relay.store.partitions import Partition, Partitions
 
 EVERYBODY = "*"  # the conversation, which a broadcast calls
 
@@ -19,15 +19,32 @@ class Causes:
         self._partitions = partitions
 
     async def call(self, delivery: Delivery, names: Sequence[str]) -> tuple[str, ...]:
-        """Those of them whom this delivery calls: nobody else did within the window."""
+        """Those of them whom this delivery calls: no other did within the window, or it is dead and never will."""
         if not names:
             return ()
-        key = self._partitions.of(delivery.id).key(f"cause:{delivery.group}")
+        where = self._partitions.of(delivery.id)
+        key = where.key(f"cause:{delivery.group}")
+        fields = {name: f"called:{name.casefold()}".encode("utf-8", "replace") for name in names}
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for field in (f"called:{name.casefold()}".encode("utf-8", "replace") for name in names):
+            for field in fields.values():
                 pipeline.hsetnx(key, field, delivery.id)
                 pipeline.hget(key, field)
             pipeline.pexpire(key, int(delivery.window * 1000))
             answers = await call(pipeline.execute())
-        callers = answers[1::2]
-        return tuple(name for name, caller in zip(names, callers, strict=False) if caller == delivery.id.encode())
+        callers = dict(zip(fields, (answer.decode() for answer in answers[1::2]), strict=False))
+        dead = await self._dead(where, {*callers.values()} - {delivery.id})
+        inherited = [text for name, caller in callers.items() if caller in dead for text in (fields[name], delivery.id)]
+        if inherited:  # those of one cause stand in one lane, so no other does this now
+            await call(self._redis.hset(key, items=inherited))
+        return tuple(name for name, caller in callers.items() if caller == delivery.id or caller in dead)
+
+    async def _dead(self, where: Partition, deliveries: set[str]) -> set[str]:
+        """Those of these deliveries that will not be tried again by themselves."""
+        if not deliveries:
+            return set()
+        asked = sorted(deliveries)
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for name in asked:
+                pipeline.hexists(where.key(f"delivery:{name}"), "died")
+            died = await call(pipeline.execute())
+        return {name for name, dead in zip(asked, died, strict=True) if dead}

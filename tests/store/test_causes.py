@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from relay.domain.deliveries import Presentation, Receipt, Target
+from relay.domain.deliveries import Delivery, Presentation, Receipt, Target
 from relay.domain.events import Event
 from relay.store import Store
 from relay.store.causes import EVERYBODY
@@ -12,7 +12,7 @@ from tests.support import events
 from tests.support.bundles import night, statuses
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS
-from tests.support.queue import accept, claim_one, counts, send_all
+from tests.support.queue import accept, claim, claim_one, counts, send_all
 from tests.support.targets import changed, mail, room, team
 
 WINDOW = 600.0
@@ -126,6 +126,34 @@ class TestCalls:
         assert await store.causes.call(row, ("@Lead", "@analyst", EVERYBODY)) == ("@analyst",)
         assert await store.causes.call(row, ("@Lead", "@analyst", EVERYBODY)) == ("@analyst",)
         assert await store.causes.call(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+
+    async def test_whom_a_dead_one_was_to_call_the_next_one_calls(self, store: Store, clock: Clock) -> None:
+        for name in "ab":
+            await accept(store, events.progress(40, operationId=name), to=TEAM)
+        await send_all(store, clock)
+        await fail_in_turn(store, clock, *"ab", to=TEAM)
+        first = await _reply(store, clock)
+        assert await store.causes.call(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+        await store.mark_sending(first)
+        await store.dead_letter(first, "rejected", "msg_too_long")
+
+        row = await _reply(store, clock)
+
+        assert (first.event.subject, row.event.subject, row.wording) == ("a", "b", "also")
+        for _ in range(2):
+            assert await store.causes.call(row, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+
+
+async def _reply(store: Store, clock: Clock) -> Delivery:
+    """The next reply; edits before it are sent."""
+    for _ in range(20):
+        for delivery in await claim(store):
+            if delivery.kind == "reply":
+                return delivery
+            await store.mark_sending(delivery)
+            await store.complete(delivery, Receipt("ok", dict(delivery.thread)))
+        clock.advance(1)
+    raise AssertionError("no reply")
 
 
 class TestMails:
