@@ -27,7 +27,7 @@ def mail(renderer: Renderer) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def branded() -> dict[str, Any]:
-    return mail(Renderer([BUILT_IN], RenderOptions(samples.BASE_URL, brand=ACME)))
+    return mail(Renderer([BUILT_IN], RenderOptions(samples.BASE_URL, links=samples.LINKS, brand=ACME)))
 
 
 def test_a_brand_is_seen_in_every_part_of_a_mail(branded: dict[str, Any]) -> None:
@@ -46,7 +46,7 @@ def test_a_brand_is_seen_in_every_part_of_a_mail(branded: dict[str, Any]) -> Non
 
 def test_it_comes_out_the_same_directly_and_in_the_sandbox(branded: dict[str, Any]) -> None:
     for brand in (ACME, Brand(name="Acme"), Brand(color="#333"), Brand(footer="x"), Brand(subject_prefix="x")):
-        options = RenderOptions(samples.BASE_URL, brand=brand)
+        options = RenderOptions(samples.BASE_URL, links=samples.LINKS, brand=brand)
         direct, sandboxed = Renderer([BUILT_IN], options), Renderer([BUILT_IN], options, sandboxed=True)
 
         assert mail(direct) == mail(sandboxed)
@@ -70,7 +70,9 @@ def test_a_text_instead_of_a_message_has_the_prefix_too() -> None:
 
 def test_a_logo_is_three_lines_of_ones_own(own: Build) -> None:
     logo = '<img src="https://acme.example/l.png" alt="Acme">'
-    page = mail(own({"email/layout.html": EXTENDED % ("header", logo)}, base_url=samples.BASE_URL))["html"]
+    page = mail(
+        own({"email/layout.html": EXTENDED % ("header", logo)}, base_url=samples.BASE_URL, links=samples.LINKS)
+    )["html"]
 
     assert logo in page
     assert page.count("<h1") == 1
@@ -89,7 +91,9 @@ def test_a_logo_is_three_lines_of_ones_own(own: Build) -> None:
     ],
 )
 def test_each_part_of_the_layout_can_be_another(own: Build, block: str, text: str, said: str) -> None:
-    page = mail(own({"email/layout.html": EXTENDED % (block, text)}, base_url=samples.BASE_URL))["html"]
+    page = mail(own({"email/layout.html": EXTENDED % (block, text)}, base_url=samples.BASE_URL, links=samples.LINKS))[
+        "html"
+    ]
 
     assert said in page
 
@@ -97,7 +101,7 @@ def test_each_part_of_the_layout_can_be_another(own: Build, block: str, text: st
 def test_a_text_layout_has_a_header_and_a_footer(own: Build) -> None:
     layout = '{% extends "relay/email/layout.txt" %}\n{% block footer %}\n-- \nAcme\n{% endblock %}\n'
 
-    text = mail(own({"email/layout.txt": layout}, base_url=samples.BASE_URL))["text"]
+    text = mail(own({"email/layout.txt": layout}, base_url=samples.BASE_URL, links=samples.LINKS))["text"]
 
     assert text.endswith("\n--\nAcme\n")
     assert "You get this" not in text
