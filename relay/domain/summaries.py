@@ -2,8 +2,9 @@
 
 An entry is plain data. A field that the event does not state is left out, so that a newer entry may be laid over an
 older one of the same run: id, tenant, project, name, type, priority, status, path (the tracking address), error, at,
-started, duration (seconds), percentage, phase, variants, anomalies, records, batch, total, done_count, failed_count,
-rule (of the watchdog; empty: none holds any more) and retry.
+started, expected, duration (seconds), percentage, phase, variants, anomalies, records, rule (of the watchdog; empty:
+none holds any more), retry; of a batch also batch, total, done_count, completed_count, failed_count and failing (the
+names of the first that failed).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,9 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from relay.domain.events import PRIORITIES, TERMINAL, Document, Event
+from relay.domain.gathering import gathered
 from relay.domain.json_access import finite, mapping, rows
+from relay.domain.text import ELLIPSIS
 
 Entry = Mapping[str, Any]
 
@@ -24,9 +27,12 @@ MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group th
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
 REMEMBERED = 200  # characters of a text that is cleaned once and remembered
-LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "tenant": 128, "project": 128}
+LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "tenant": 128, "project": 128,
+           "failing": 160}  # fmt: skip
+FAILING = 3  # members of a batch that are named
 
 _STARTED = ("startTime", "startedAt", "dateCreated", "retryAttemptDate", "batchStartTime")
+_NAMES = ("operationName", "name", "operationKey", "operationId")
 _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
 
 
@@ -44,8 +50,8 @@ def summarize(event: Event) -> dict[str, Any]:
 
 
 def section_of(entry: Entry) -> str:
-    """Where it is shown: attention, done or running."""
-    if entry.get("status") in FAILED or (entry.get("rule") and entry.get("status") not in TERMINAL):
+    """Where it is shown: attention, done or running. A batch with failures is nothing that is done."""
+    if _went_wrong(entry) or entry.get("failed_count") or (entry.get("rule") and entry.get("status") not in TERMINAL):
         return "attention"
     return "done" if entry.get("status") in TERMINAL else "running"
 
@@ -61,13 +67,14 @@ def duration_of(entry: Entry) -> float | None:
 
 
 def totals(entries: Sequence[Entry]) -> dict[str, Any]:
-    """The four figures of a digest."""
-    completed = [entry for entry in entries if entry.get("status") == "Completed"]
+    """The figures of a digest. A batch is one run, which failed if one of its operations did."""
+    completed = [entry for entry in entries if entry.get("status") == "Completed" and not _went_wrong(entry)]
     spans = [span for entry in completed if (span := duration_of(entry)) is not None]
     return {
         "completed": len(completed),
-        "failed": sum(entry.get("status") in FAILED for entry in entries),
-        "overdue": sum(section_of(entry) == "attention" and entry.get("status") not in FAILED for entry in entries),
+        "failed": sum(map(_went_wrong, entries)),
+        "overdue": sum(bool(entry.get("rule")) and entry.get("status") not in TERMINAL for entry in entries),
+        "over": sum(entry.get("status") in TERMINAL for entry in entries),
         "median": median(spans) if spans else None,
     }
 
@@ -80,7 +87,7 @@ def per_day(entries: Iterable[Entry], zone: str) -> dict[str, tuple[int, int]]:
         if ended and entry.get("status") in ("Completed", *FAILED):
             day = ended.astimezone(ZoneInfo(zone)).date().isoformat()
             completed, failed = counts.get(day, (0, 0))
-            well = entry["status"] == "Completed"
+            well = not _went_wrong(entry)
             counts[day] = completed + well, failed + (not well)
     return counts
 
@@ -105,6 +112,7 @@ def build_digest(
         groups[section_of(entry)].append(entry)
     for name, order in _ORDERS.items():
         groups[name].sort(key=order)
+    shown = groups | {"done": gathered(groups["done"], duration_of)}
     daily = timedelta(seconds=end - start) <= DAILY
     new = per_day(entries, zone) if kind == "digest" else {}
     return {
@@ -115,7 +123,7 @@ def build_digest(
         "timestamp": _iso(end),
         "zone": zone,
         "daily": daily,
-        "entries": [dict(entry) for name, most in MAX_ROWS.items() for entry in groups[name][:most]],
+        "entries": [dict(entry) for name, most in MAX_ROWS.items() for entry in shown[name][:most]],
         "totals": totals(entries) | {name: len(group) for name, group in groups.items()} | {"total": len(entries)},
         "before": before if before and before.get("daily") == daily else None,
         "days": _days(days or {}, new, end, zone) if kind == "digest" else [],
@@ -141,6 +149,8 @@ def _of_operation(event: Event) -> dict[str, Any]:
         texts |= {"name": operation.name, "type": operation.type, "path": _path(document, event)}
         if operation.priority:
             entry["priority"] = operation.priority
+        if operation.estimate and not terminal:
+            entry["expected"] = operation.estimate.isoformat()
         if started := _started(document, mapping(document.get("progress"))):
             entry["started"] = started
     if error and terminal:
@@ -166,13 +176,30 @@ def _of_batch(event: Event) -> dict[str, Any]:
     document = batch.document if batch else {}
     members = rows(document.get("operations"))
     statuses = [status for member in members if isinstance(status := member.get("status"), str)]
-    return _cleaned({"name": batch.name if batch else "", "path": _path(document, event)}) | _stated(
+    texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(members)}
+    return _cleaned(texts) | _stated(
         batch=True,
         started=_started(document) or None,
         total=_number(document, "totalOperations") or len(members) or None,
         done_count=sum(status in TERMINAL for status in statuses) if members else None,
+        completed_count=statuses.count("Completed") if members else None,
         failed_count=sum(status in FAILED for status in statuses) if members else None,
+        expected=_in_utc(str(document.get("estimatedBatchCompletion") or "")) or None,
     )
+
+
+def _failing(members: Sequence[Document]) -> str:
+    """The names of the first operations of a batch that failed."""
+    failed = [member for member in members if member.get("status") in FAILED]
+    names = (next((member[key] for key in _NAMES if member.get(key)), "") for member in failed[:FAILING])
+    rest = [ELLIPSIS] if len(failed) > FAILING else []
+    return ", ".join([*(name for name in names if isinstance(name, str) and name), *rest])
+
+
+def _went_wrong(entry: Entry) -> bool:
+    """Whether it is over and not as it should be: it failed, or an operation of the batch did."""
+    status = entry.get("status")
+    return status in FAILED or bool(status in TERMINAL and entry.get("failed_count"))
 
 
 def _cleaned(texts: Mapping[str, object]) -> dict[str, Any]:
@@ -184,7 +211,8 @@ def _stated(**values: object) -> dict[str, Any]:
 
 
 def _worst_first(entry: Entry) -> tuple[int, int, float]:
-    return -_rank(entry), [*FAILED, *[entry.get("status")]].index(entry.get("status")), -_stamp(entry)
+    status = entry.get("status")
+    return -_rank(entry), [*FAILED, status].index(status), -_stamp(entry)
 
 
 def _best_first(entry: Entry) -> tuple[Any, ...]:

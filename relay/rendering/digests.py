@@ -1,17 +1,21 @@
 """`digest`: many runs in one message, as templates see them: what needs somebody, what is done, what goes on. Pure."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from relay.domain.events import TERMINAL, Event
 from relay.domain.json_access import mapping, rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.domain.summaries import MAX_ROWS, duration_of, section_of
-from relay.rendering.json_access import number, text
+from relay.rendering.json_access import number, text, time
 from relay.rendering.links import row_link
 from relay.rendering.texts import clean
 from relay.rendering.translations import Language
 
+MINUTE = 60.0
+HALF_A_DAY = timedelta(hours=12)
 ROUND_UPS = frozenset({"digest", "roundup"})  # events that tell of many operations
 FIGURES = ("completed", "failed", "overdue", "median")
 
@@ -21,10 +25,14 @@ def digest(event: Event, language: Language, base_url: str, templates: LinkTempl
     document: Mapping[str, Any] = clean(event.document) if event.name in ROUND_UPS else {}
     totals, before = mapping(document.get("totals")), mapping(document.get("before"))
     entries = [
-        (section_of(entry), _row(entry, language) | {"url": row_link(templates, entry, event, base_url)})
+        (
+            section_of(entry),
+            _row(entry, language, time(document, "to")) | {"url": row_link(templates, entry, event, base_url)},
+        )
         for entry in rows(document.get("entries"))
     ]
-    groups = {name: [row for where, row in entries if where == name] for name in MAX_ROWS}
+    groups = {name: _counted([row for where, row in entries if where == name]) for name in MAX_ROWS}
+    shown = {name: group[-1]["upto"] if group else 0 for name, group in groups.items()}
     return {
         "kind": text(document, "kind"),
         "from": text(document, "from"),
@@ -35,10 +43,13 @@ def digest(event: Event, language: Language, base_url: str, templates: LinkTempl
         "change": {name: _change(totals, before, name) for name in FIGURES},
         "compared_to": text(before, "to"),
         **groups,
-        **{f"more_{name}": max(int(number(totals, name) or 0) - len(ones), 0) for name, ones in groups.items()},
-        "days": [dict(day) for day in rows(document.get("days"))],
+        **{f"all_{name}": max(int(number(totals, name) or 0), runs) for name, runs in shown.items()},
+        **{f"more_{name}": max(int(number(totals, name) or 0) - runs, 0) for name, runs in shown.items()},
+        "days": _bars(rows(document.get("days"))),
         "held": int(number(document, "held") or 0),
         "total": int(number(totals, "total") or 0),
+        "over": int(number(totals, "over") or (number(totals, "completed") or 0) + (number(totals, "failed") or 0)),
+        **_dates(document),
     }
 
 
@@ -50,10 +61,35 @@ def counts(event: Event, language: Language) -> str:
     return ", ".join(f"{language.label(status)}: {count}" for status, count in parts if count or status == "Completed")
 
 
-def _row(entry: Mapping[str, Any], language: Language) -> dict[str, Any]:
+def _counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each with `upto`, how many runs it and those before it stand for: what is left out is counted in runs."""
+    runs = 0
+    for row in rows:
+        runs += row["runs"]
+        row["upto"] = runs
+    return rows
+
+
+def _dates(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The days that it is about, in the zone of its destination: the one at the end of the window names a daily digest,
+    and the one most of whose hours were the last in it is the last of a week."""
+    zone = ZoneInfo(text(document, "zone") or "UTC")
+    start, end = (moment and moment.astimezone(zone) for moment in (time(document, "from"), time(document, "to")))
+    if not start or not end:
+        return {"first_day": "", "last_day": "", "day": "", "week": 0}
+    last = (end - HALF_A_DAY).date()
+    return {"first_day": start.date().isoformat(), "last_day": last.isoformat(), "day": end.date().isoformat(),
+            "week": last.isocalendar().week}  # fmt: skip
+
+
+def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -> dict[str, Any]:
+    """`until`: the end of the window."""
     status = text(entry, "status")
     rule = "" if status in TERMINAL else text(entry, "rule")
-    status = "Stalled" if rule else status
+    expected = time(entry, "expected")
+    partial = status == "Completed" and bool(number(entry, "failed_count"))
+    over = status in TERMINAL
+    status = "Stalled" if rule or partial else status
     priority = text(entry, "priority")
     return {
         "id": text(entry, "id"),
@@ -64,17 +100,47 @@ def _row(entry: Mapping[str, Any], language: Language) -> dict[str, Any]:
         "priority_label": language.label(priority),
         "urgent": priority in ("High", "Critical"),
         "type_label": language.label(text(entry, "type")),
+        "partial": partial,
+        "over": over,
         "error": text(entry, "error") if status not in ("Completed", "Running") else "",
         "at": text(entry, "at"),
         "started_at": text(entry, "started"),
+        "expected_at": "" if over else text(entry, "expected"),
+        "late": bool(expected and until and expected < until),
+        "runs": int(number(entry, "runs") or 1),
+        "spread": _spread(number(entry, "shortest"), number(entry, "longest")),
         "duration": duration_of(entry),
-        "percentage": None if status == "Completed" else number(entry, "percentage"),
+        "percentage": None if text(entry, "status") == "Completed" else number(entry, "percentage"),
         "phase": text(entry, "phase"),
-        **{name: number(entry, name) for name in ("variants", "anomalies", "records", "total")},
+        **{name: number(entry, name) for name in ("shortest", "longest", "variants", "anomalies", "records", "total")},
         **{name: number(entry, name) for name in ("done_count", "failed_count")},
+        "completed_count": _completed(entry),
+        "failing": text(entry, "failing"),
         "batch": entry.get("batch") is True,
         "rule": rule,
     }
+
+
+def _completed(entry: Mapping[str, Any]) -> float | None:
+    """How many operations of a batch completed; an older entry says only how many are over, and how many failed."""
+    done = number(entry, "done_count")
+    stated = number(entry, "completed_count")
+    return stated if stated is not None or done is None else done - (number(entry, "failed_count") or 0)
+
+
+def _spread(shortest: float | None, longest: float | None) -> float | str | None:
+    """How long the runs of a row took, as the filter `duration` takes it: in minutes where that says it."""
+    if shortest is None or longest is None or shortest < MINUTE or longest > 100 * MINUTE:
+        return None
+    low, high = round(shortest / MINUTE), round(longest / MINUTE)
+    return f"{low}-{high} min" if low < high else low * MINUTE
+
+
+def _bars(days: list[Any]) -> list[dict[str, Any]]:
+    """The days, each with its `share` of the busiest in percent."""
+    sums = [(number(day, "completed") or 0) + (number(day, "failed") or 0) for day in days]
+    busiest = max(sums, default=0) or 1
+    return [{**day, "share": 100 * runs / busiest} for day, runs in zip(days, sums, strict=True)]
 
 
 def _change(totals: Mapping[str, Any], before: Mapping[str, Any], name: str) -> float | None:

@@ -70,6 +70,22 @@ class TestEntries:
         said = summarize(parse(body, source="s", received_at=NOON))
 
         assert (said["batch"], said["total"], said["done_count"], said["failed_count"]) == (True, 4, 3, 2)
+        assert said["completed_count"] == 1
+
+    def test_the_first_operations_of_a_batch_that_failed_are_named(self) -> None:
+        members = [{"status": "Failed", "operationName": f"Part {number}"} for number in range(5)]
+        members.insert(0, {"status": "Completed", "operationName": "Well"})
+        body = {"event": "batch.completed", "batch": {"batchId": "b", "operations": members}}
+
+        assert summarize(parse(body, source="s", received_at=NOON))["failing"] == "Part 0, Part 1, Part 2, …"
+
+    def test_a_run_that_goes_on_says_when_it_is_expected(self) -> None:
+        document = {"operationId": "x", "estimatedCompletion": "2026-03-09T10:00:00+01:00"}
+        bodies = [{"event": name, "operation": document} for name in ("operation.started", "operation.completed")]
+
+        said = [summarize(parse(body, source="s", received_at=NOON)).get("expected") for body in bodies]
+
+        assert said == ["2026-03-09T09:00:00+00:00", None]
 
     def test_a_stalled_run_keeps_its_rule_until_it_recovers_or_ends(self) -> None:
         operation = {"operationId": "x", "operationName": "Run"}
@@ -111,6 +127,37 @@ class TestFigures:
 
         assert {one["anomalies"] for one in document(rows)["entries"]} == {6, 5, 4}
 
+    def test_a_batch_of_which_some_failed_needs_attention_and_is_not_done(self) -> None:
+        batch = {"batch": True, "total": 20, "done_count": 20, "completed_count": 18}
+        rows = [row(1, **batch, failed_count=2), row(2, **batch, failed_count=0), row(3, "Running", failed_count=1)]
+
+        told = document(rows)
+
+        figures = {
+            name: told["totals"][name] for name in ("attention", "done", "completed", "failed", "overdue", "over")
+        }
+        assert figures == {"attention": 2, "done": 1, "completed": 1, "failed": 1, "overdue": 0, "over": 2}
+        assert sum(day["failed"] for day in told["days"]) == 1
+
+    def test_runs_of_one_job_are_one_row(self) -> None:
+        names = ["Sales 2026-03-06", "Sales 2026-03-07", "Sales 2026-03-08, again"]
+        rows = [row(n, name=name, duration=60 * n, anomalies=n) for n, name in enumerate(names, 1)]
+        rows += [row(4, name="Sales 2026-03-08", type="Other"), row(5, "Cancelled", name=names[0]), row(6), row(7)]
+
+        told = {one["name"]: one for one in document(rows)["entries"] if one.get("runs")}
+
+        assert told.keys() == {"Sales"}
+        facts = {name: told["Sales"][name] for name in ("runs", "shortest", "longest", "anomalies", "id")}
+        assert facts == {"runs": 2, "shortest": 60, "longest": 120, "anomalies": 3, "id": "op-2"}
+
+    def test_of_a_job_whose_runs_are_all_called_the_same_the_name_is_kept(self) -> None:
+        rows = [row(number, name="Region 7 report") for number in range(40)] + [row(50, name="Other")]
+
+        told = document(rows)
+
+        assert [(one["name"], one.get("runs")) for one in told["entries"]] == [("Other", None), ("Region 7 report", 40)]
+        assert told["totals"]["done"] == 41
+
     def test_the_median_is_that_of_what_completed(self) -> None:
         rows = [row(1, duration=60), row(2, duration=180), row(3), row(4, "Failed", duration=1)]
 
@@ -139,6 +186,60 @@ class TestWording:
         return Renderer([TEMPLATES]).render(
             channel, kind, event, (), language=language, timezone="Europe/Berlin", now=MONDAY, destination="daily"
         )
+
+    @pytest.mark.parametrize(
+        ("start", "end", "language", "heading"),
+        [
+            ("2026-03-02T08:30", "2026-03-09T08:30", "de", "KW 10 (2.–8. März): kein Handlungsbedarf"),
+            ("2026-02-27T18:00", "2026-03-06T18:00", "de", "KW 10 (27. Februar – 6. März): kein Handlungsbedarf"),
+            ("2026-02-25T08:30", "2026-03-04T08:30", "en", "Week 10 (25 February – 3 March): nothing needs attention"),
+            (
+                "2025-12-29T08:30",
+                "2026-01-05T08:30",
+                "en",
+                "Week 1 (29 December 2025 – 4 January): nothing needs attention",
+            ),
+            ("2026-03-06T08:30", "2026-03-09T08:30", "en", "Monday, 9 March: nothing needs attention"),
+        ],
+    )
+    def test_a_day_and_a_week_are_called_by_their_dates(
+        self, start: str, end: str, language: str, heading: str
+    ) -> None:
+        moments = [datetime.fromisoformat(f"{moment}+01:00").timestamp() for moment in (start, end)]
+
+        said = self.told(build_digest("digest", *moments, [row(1)], zone="Europe/Berlin"), language=language)
+
+        assert f"\n{heading}\n" in said["text"]
+
+    @pytest.mark.parametrize(
+        ("rows", "sentence"),
+        [
+            ([row(1)], "The only run finished as planned; the median took 10 min."),
+            ([row(1), row(2)], "All 2 runs finished as planned; the median took 10 min."),
+            ([row(1), row(2, "Failed")], "1 of 2 runs finished as planned; the median took 10 min."),
+            ([row(1, "Failed")], "0 of 1 run finished as planned."),
+            ([row(1, "Running"), row(2, "Running", rule="flat")], "1 overdue, 1 running."),
+        ],
+    )
+    def test_one_sentence_says_it_all(self, rows: list[dict[str, Any]], sentence: str) -> None:
+        assert f"\n{sentence}\n" in self.told(document(rows))["text"]
+
+    @pytest.mark.parametrize(
+        ("median", "compared"), [(300, "5 min more than"), (1200, "10 min less than"), (600, "as")]
+    )
+    def test_the_median_is_compared_with_the_one_before(self, median: int, compared: str) -> None:
+        before = digest_baseline(document([row(1)]))["last"] | {"median": median, "to": FRIDAY.isoformat()}
+
+        assert f"took 10 min, {compared} on Friday." in self.told(document([row(1)], before=before))["text"]
+
+    def test_what_is_left_out_is_counted_in_runs_and_linked(self) -> None:
+        rows = [row(n, name=name) for n, name in enumerate("abcdefghijkl" * 3)]
+
+        said = self.told(document(rows), "slack")
+
+        texts = [block["text"]["text"] for block in said["blocks"] if "text" in block]
+        assert any("✅ l · 3 × · 10" in text for text in texts)
+        assert any(text.endswith("+ 21 more") for text in texts)
 
     def test_the_subject_has_the_figures(self) -> None:
         rows = [row(1, name="Order-to-Cash"), row(2, "Failed", name="Claims", error="No answer.")]
@@ -248,7 +349,7 @@ class TestDelivery:
 
         assert (early, again) == ([], [])
         assert sorted(mail.address for mail in mails) == ["a@example.com", "b@example.com"]
-        assert all(f"run-{number}" in mails[0].content["text"] for number in range(4))
+        assert "4 ×" in mails[0].content["text"]
         assert mails[0].language == "de"
 
     async def test_in_summer_and_winter_it_is_half_past_eight(self, world: World) -> None:
@@ -310,7 +411,7 @@ class TestDelivery:
             world.at(f"2026-03-{int(day) + 1:02}T07:30")
             mails = [one for one in await world.run() if one.address == "a@example.com"]
 
-        assert "1 mehr" in mails[0].content["text"]
+        assert "am Dienstag." in mails[0].content["text"]
 
     async def test_the_night_is_told_in_one_message_in_the_morning(self, world: World) -> None:
         world.at("2026-03-09T22:00")

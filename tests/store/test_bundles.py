@@ -81,14 +81,14 @@ class TestDigests:
 
     async def test_what_comes_after_the_seal_is_in_the_next_digest_alone(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
-        await store.accept(events.progress(10, operationId="a"), [target])
+        await store.accept(events.progress(10, operationId="a", operationName="a"), [target])
         next_day(clock)
         (first,) = await claim(store)  # sealed, not sent yet
-        await store.accept(events.completed(operationId="a"), [target])  # decided before the window's end
-        await store.accept(events.completed(operationId="b"), [target])
+        await store.accept(events.completed(operationId="a", operationName="a"), [target])  # before the window's end
+        await store.accept(events.completed(operationId="b", operationName="b"), [target])
         await store.mark_sending(first)
         await store.complete(first, SENT)
-        await store.accept(events.completed(operationId="c"), [target])
+        await store.accept(events.completed(operationId="c", operationName="c"), [target])
         between = await claim(store)
         next_day(clock)
 
@@ -154,7 +154,7 @@ class TestDigests:
 
         found = [*await claim(one), *await claim(two)]
 
-        assert [len(statuses(each)) for each in found] == [4]
+        assert [each.event.document["totals"]["completed"] for each in found] == [4]
 
     async def test_downtime_over_a_windows_end_makes_it_late_and_nothing_more(
         self, open_store: Callable[..., Store], clock: Clock

@@ -31,11 +31,23 @@ ATTENTION = [
     entry(3, "Claims Q1", "Running", rule="overdue", percentage=64, phase="Enrichment", at="2026-03-09T06:55:00+00:00"),
 ]  # fmt: skip
 DONE = [
-    entry(10, "Month-end batch", "Completed", batch=True, total=20, done_count=20, failed_count=2, duration=11_520),
+    entry(
+        10,
+        "Month-end batch",
+        "Completed",
+        batch=True,
+        total=20,
+        done_count=20,
+        completed_count=18,
+        failed_count=2,
+        failing="AP invoices DE, Cash application",
+        duration=11_520,
+    ),
     entry(11, "Customer Journey Analysis", "Completed", variants=347, anomalies=23, records=187_248, duration=2700),
     entry(12, "Invoice Matching DE", "Completed", records=1_284_530, duration=5700),
 ]
-RUNNING = [entry(20, "Warehouse Flow", "Running", percentage=45, phase="Data Loading & Validation")]
+RUNNING = [entry(20, "Warehouse Flow", "Running", percentage=45, phase="Data Loading & Validation",
+                 expected="2026-03-09T09:40:00+00:00")]  # fmt: skip
 
 
 def several(count: int, like: Entry, **more: Any) -> list[Entry]:
@@ -47,13 +59,24 @@ def told(kind: str, start: datetime, entries: list[Entry], **more: Any) -> Event
     return event_of(build_digest(kind, start.timestamp(), NOW.timestamp(), entries, zone="Europe/Berlin", **more))
 
 
+def jobs(count: int, like: Entry) -> list[Entry]:
+    """Runs of as many jobs, which are called the same."""
+    return [row | {"type": f"Type{number}"} for number, row in enumerate(several(count, like))]
+
+
+def nightly(count: int, **more: Any) -> list[Entry]:
+    """Runs of one job, which took 36 to 40 minutes."""
+    like = DONE[2] | {"name": "Nightly report", "records": None} | more
+    return [row | {"duration": 2160 + number % 5 * 60} for number, row in enumerate(several(count, like))]
+
+
 def event_of(document: dict[str, Any]) -> Event:
     return Event(id="box", name=document["event"], source="relay", occurred_at=NOW, received_at=NOW, document=document)
 
 
 def daily() -> Event:
     """41 completed, 2 failed, 1 overdue, and one goes on."""
-    plain = several(38, DONE[2], name="Nightly report", records=None, duration=2280)
+    plain = nightly(38)
     before = {"completed": 37, "failed": 3, "overdue": 1, "median": 2100, "to": FRIDAY.isoformat(), "daily": True}
     return told("digest", FRIDAY, [*ATTENTION, *DONE, *plain, *RUNNING], before=before, days=PAST, held=12)
 
@@ -61,7 +84,7 @@ def daily() -> Event:
 def weekly() -> Event:
     before = {"completed": 180, "failed": 2, "overdue": 4, "median": 2280, "to": "2026-03-02T07:30:00+00:00",
               "daily": False}  # fmt: skip
-    plain = several(169, DONE[2], name="Nightly report", records=None, duration=2280, at="2026-03-05T06:12:00+00:00")
+    plain = nightly(169, at="2026-03-05T06:12:00+00:00")
     return told("digest", datetime(2026, 3, 2, 7, 30, tzinfo=UTC), [*ATTENTION, *plain], before=before, held=1)
 
 
@@ -88,14 +111,14 @@ def backlog() -> Event:
 
 def maximal() -> Event:
     """As many rows as there can be, of ordinary text."""
-    rows = [each for group, count in ((ATTENTION, 42), (DONE, 25), (RUNNING, 32)) for each in several(count, group[0])]
+    rows = [*several(42, ATTENTION[0]), *jobs(25, DONE[1]), *several(32, RUNNING[0])]
     return told("digest", FRIDAY, rows, days=PAST)
 
 
 def hostile() -> Event:
     """Every text as long and as costly to escape as it may be."""
     long = {"name": '"Größe" & <W> 🔬 ' * 14, "error": "<&\"'> " * 50, "phase": "&" * 120, "path": f"/{'d&' * 299}"}
-    rows = [each for group in (ATTENTION, DONE, RUNNING) for each in several(40, group[0] | long)]
+    rows = [each for like in (ATTENTION[0], DONE[1], RUNNING[0]) for each in jobs(40, like | long)]
     return told("digest", FRIDAY, rows, days={"2026-03-06": (1_000_000, 1)})
 
 

@@ -82,7 +82,8 @@ class EmailFormat(PlainFormat):
 def _cut(section: dict[str, Any], rows: int) -> dict[str, Any]:
     """The section's first rows; `more` counts what it does not show, and is 0 if it shows all."""
     items = section["items"]
-    return {**section, "items": items[:rows], "more": int(section.get("more") or 0) + len(items[rows:])}
+    left_out = sum(int(item.get("runs") or 1) for item in items[rows:])  # a row may stand for several
+    return {**section, "items": items[:rows], "more": int(section.get("more") or 0) + left_out}
 
 
 def _bars(days: dict[str, Any]) -> dict[str, Any]:
