@@ -42,9 +42,9 @@ class Causes:
         """Those of these deliveries that will not be tried again by themselves."""
         if not deliveries:
             return set()
-        asked = sorted(deliveries)
+        ids = sorted(deliveries)
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for name in asked:
+            for name in ids:
                 pipeline.hexists(where.key(f"delivery:{name}"), "died")
             died = await call(pipeline.execute())
-        return {name for name, dead in zip(asked, died, strict=True) if dead}
+        return {name for name, dead in zip(ids, died, strict=True) if dead}
