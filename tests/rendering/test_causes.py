@@ -53,7 +53,7 @@ def test_slack_takes_it_and_both_ways_make_the_same(
         (
             "de",
             "Auch *AP invoices DE* ist in Conformance fehlgeschlagen.",
-            "ist nun fertig.\nDer Fehler war: no answer",
+            "ist nun doch abgeschlossen.\nDer Fehler war: no answer",
         ),
     ],
 )
