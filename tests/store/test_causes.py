@@ -197,6 +197,13 @@ class TestMails:
         (rest,) = await send_all(store, clock, "email")
         assert statuses(rest) == {"b": "Failed"}
 
+    async def test_what_reaches_also_those_who_have_unsubscribed_is_mailed_by_itself(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await fail_in_turn(store, clock, *"ab", to=changed(MAIL, essential=True))
+
+        assert [one.event.subject for one in await send_all(store, clock, "email")] == ["a", "b"]
+
     async def test_in_a_room_they_come_together_as_well(self, store: Store, clock: Clock) -> None:
         await fail_in_turn(store, clock, *"ab", to=room(group=WINDOW))
         (first,) = await send_all(store, clock)

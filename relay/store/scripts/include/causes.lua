@@ -24,15 +24,16 @@ local function read_cause(it)
   it.first = {at = at, id = row[2], whose = row[3], gravity = tonumber(row[4]), lane = row[5]}
 end
 
--- What is grouped with others has a round-up of their own at the end of the window.
+-- What is grouped with others has a round-up of their own at the end of the window. What reaches also those who have
+-- unsubscribed does not wait for that.
 local function move_to_box(id, d, it)
   local from, to = it.first.at, it.first.at + it.window
   local box = box_id(d.lane, 'cause', d.destination, d.address .. '\0' .. it.name, from, to)
-  if now >= to or sealed(box) or not has_entry(operation_record(d.operation)) then return false end
+  if d.passes == '2' or now >= to or sealed(box) or not has_entry(operation_record(d.operation)) then return false end
   open_box(box, 'cause', d, from, to)
   add_entry(box, d.operation)
   keep_box(box, to)
-  if d.passes == '1' then redis.call('HSET', box_key(box), 'passes', 1) end
+  if d.passes ~= '' then redis.call('HSET', box_key(box), 'passes', 1) end
   move_to_bundle(id, d, 'same_cause')
   return true
 end
@@ -55,7 +56,7 @@ local function move_to_thread(id, d, lane)
   supersede(id, d.operation, d.destination, d.lane, 'told with its cause')
   create(row, {operation = d.operation, destination = d.destination, channel = d.channel, address = d.address, kind = 'reply',
                name = d.name, lane = lane, limits = d.limits, event = row, urgent = d.urgent, seq = d.seq, due = now,
-               created = d.created, passes = d.passes == '1', loud = d.loud == '1', cause = d.cause, row = 1})
+               created = d.created, passes = d.passes == '2' and 2 or d.passes ~= '', loud = d.loud == '1', cause = d.cause, row = 1})
   return true
 end
 

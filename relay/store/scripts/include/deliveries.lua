@@ -35,7 +35,8 @@ local known_channels = {} -- in this step
 
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
 -- urgent ('1' to '3' as in URGENCIES), seq, due; passes: quiet hours, and with 2 also an unsubscription; loud: the cap on new messages;
--- alone: the live message does not tell it; cause, row: of causes.lua, said: of holds.lua; unknowns: as many attempts at its message may have arrived already; created, if
+-- alone: the live message does not tell it; cause, row: of causes.lua, said: of holds.lua; unknowns: as many attempts at
+-- its message may have arrived already; created, if
 -- its age does not count from now.
 function create(id, spec)
   -- An event that failed half-way is made again, under the same ids. What has left with less than it says is another.
