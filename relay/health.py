@@ -213,10 +213,11 @@ class Health:
     async def unready(self) -> str:
         """Why `/readyz` says no, or that nobody watches runs; '' if neither."""
         readiness = await self.readiness()
+        checks = readiness.checks
         if readiness.ready:
-            return readiness.checks.get("scheduler", "")
-        reasons = [f"{name}: {check}" for name, check in readiness.checks.items() if check != "ok"]
-        return "; ".join(reasons)
+            return checks.get("scheduler", "")
+        redis = "" if checks["redis"] == "ok" else checks["redis"]
+        return redis or self._store.promise.shortfall or self._full() or checks.get("partitions", "")
 
     def _full(self) -> str:
         """Why Redis takes no more, before it is full itself: what is queued needs room to be delivered."""

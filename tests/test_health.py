@@ -71,10 +71,14 @@ async def test_nothing_is_accepted_before_redis_was_inspected_or_while_it_falls_
 async def test_a_shortfall_that_ends_is_noticed(store: Store, health: Health) -> None:
     await store.redis.config_set("appendfsync", "everysec")
     await health.prepare()
+    short, unready = health.shortcomings(), await health.unready()
     await store.redis.config_set("appendfsync", "always")
 
     await health.look()
 
+    assert "appendfsync always" in short["durability"]
+    assert unready == short["durability"]
+    assert health.shortcomings() == {}
     assert (await guarded(take, health.obstacle)(events.completed())).status == "accepted"
 
 
@@ -111,6 +115,8 @@ async def test_at_nine_tenths_of_its_memory_nothing_is_taken_and_readyz_says_why
     found = await health.readiness()
     assert (found.ready, found.checks["redis"]) == (False, "ok")
     assert "no event is taken" in found.checks["memory"]
+    assert "no event is taken" in await health.unready()
+    assert "of its maxmemory" in health.shortcomings()["memory"]
     await store.redis.config_set("maxmemory", 0)
     await health.look()
     assert (await guarded(take, health.obstacle)(events.completed())).status == "accepted"
@@ -146,8 +152,11 @@ async def test_it_says_so_when_no_process_keeps_time_and_stays_ready(store: Stor
     await health.prepare()
     assert "is there a process that delivers" in (await health.readiness()).checks["scheduler"]
 
+    assert "is there a process that delivers" in await health.unready()
+
     await Runs(store).tick(0)
     assert "scheduler" not in (await health.readiness()).checks
+    assert await health.unready() == ""
 
     await store.redis.hset(f"{PREFIX}{TICKS}", "last", int((await store.time() - 100) * 1000))
     found = await health.readiness()
@@ -164,10 +173,12 @@ async def test_data_that_somebody_deletes_is_noticed_until_a_reload(store: Store
     with capture_logs() as lines:
         await health.look()
         await health.look()
-    found = await health.readiness()
+    found, lacks = await health.readiness(), health.shortcomings()
     health.resume()
 
     assert "data" not in before
+    assert lacks == {"data": "somebody deleted relay's data at 2024-01-20 11:20:00 UTC"}
+    assert health.shortcomings() == {}
     assert [line["event"] for line in lines] == ["redis.emptied"]
     assert found.checks["data"].startswith("found deleted at 2024-01-20 11:20:00 UTC")
     assert found.ready

@@ -163,6 +163,7 @@ def _summary(config: Config) -> dict[str, list[str]]:
             f"{name}: {destination.channel}, {destination.mode}: {', '.join(destination.addresses)}"
             for name, destination in config.destinations.items()
         ],
+        **({"operators": [", ".join(config.operators)]} if config.operators else {}),
         **_dynamic(config.dynamic_destinations),
         **_buttons(config),
         "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],

@@ -137,8 +137,9 @@ def looked(troubles: Troubles, sight: Sight, now: float) -> Troubles:
 
 def noticed(troubles: Troubles, now: float, reachable: Reachable) -> Troubles:
     """The same, with a notice if one is due. `reachable`: whether anybody is left to tell beside these scopes."""
-    if troubles.pending:
+    if troubles.pending and now - troubles.pending.at < REMIND:
         return troubles
+    troubles = replace(troubles, pending=None)  # one that nobody could be told for a day is old
     avoids = troubles.blocked
     over = [row for row in troubles.rows if row.owed]
     if over and reachable(avoids):

@@ -71,7 +71,7 @@ async def test_the_mail_says_what_since_when_what_it_means_and_what_to_do(relay:
     assert mail.subject == "✕ relay: Slack: messages do not get through, since 12:20"
     assert "Nobody is reached there: team and relay-room. 1 message waits and is sent when it works again" in mail.text
     assert "invalid_auth: check channels.slack.token" in mail.text
-    assert "relay check --live asks the other side. Mend channels.slack" in mail.text
+    assert "“relay check --live” asks the other side. Mend channels.slack" in mail.text
 
 
 @pytest.mark.slow
@@ -138,7 +138,7 @@ async def test_dead_letters_are_told_with_who_was_not_and_what_to_do(relay: Oper
 
     assert told[0] == ["1 message was given up, since 12:20"]
     assert "These people were not told: analysts." in told[1]
-    assert "relay dead list says why. Remove the cause, then relay dead replay --since 1h sends them." in told[1]
+    assert "“relay dead list” says why. Remove the cause, then “relay dead replay --since 1h” sends them." in told[1]
     assert relay.subjects[1:] == ["No more messages are given up"]
     assert len(relay.texts) == 2  # mail works as a whole, so both hear of it
 
@@ -171,7 +171,7 @@ async def test_a_template_that_falls_back_and_a_store_that_lacks_something_are_o
     relay.lacks.clear()
     await relay.passes(HOUR)
 
-    assert told == ["relay: The template slack/operation.failed.yaml fails, since 12:21, and 1 more"]
+    assert told == ["relay: The template slack/operation.failed.yaml fails, since 20 Jan, 12:21 CET, and 1 more"]
     assert {"Redis keeps events safely again", "The template slack/operation.failed.yaml does not fail any more"} == {
         text.removeprefix("relay: ") for text in relay.texts[1:]
     }

@@ -196,6 +196,16 @@ def test_a_notice_stays_until_it_is_queued_and_is_the_same_then() -> None:
     assert queued(troubles, troubles.pending.id).pending is None
 
 
+def test_a_notice_that_cannot_be_queued_for_a_day_holds_up_no_newer_one() -> None:
+    troubles = noticed(looked(Troubles(), Sight((FULL,)), NOW), NOW, lambda _: True)
+    later = NOW + 25 * HOUR
+    again = noticed(looked(troubles, Sight((FULL,)), later), later, lambda _: True)
+
+    assert troubles.pending is not None
+    assert again.pending is not None
+    assert again.pending.at == later
+
+
 def test_a_notice_is_an_event_that_survives_the_store() -> None:
     notice = Notice(RESOLVED, "relay-resolved-1-2", NOW, ({"kind": "store", "name": "memory"},), standing=3)
     event = event_of(notice)

@@ -1,0 +1,130 @@
+"""What operators read of relay itself, in both languages and channels: every kind of trouble, with what to do."""
+
+import re
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relay.domain.events import RESOLVED, TROUBLE, Event
+from relay.policy.causes import KINDS
+from relay.policy.troubles import Notice, event_of
+from relay.rendering import Renderer
+from tests.support import mails
+
+NOW = datetime(2024, 1, 20, 10, 20, tzinfo=UTC)
+REFUSALS = ("unsigned", "rate_limited", "unavailable", "fault", "invalid", "malformed", "too_large")
+LACKS = ("durability", "memory", "partitions", "data")
+
+
+def row(kind: str, name: str = "", reason: str = "", **more: Any) -> dict[str, Any]:
+    return {
+        "kind": kind, "name": name, "reason": reason, "since": "2024-01-20T10:14:00+00:00", "until": "",
+        "count": 3, "total": 10, "affected": ["team", "analysts"], "lost": 0, **more,
+    }  # fmt: skip
+
+
+ROWS = [
+    row("channel", "slack", "Slack answered chat.postMessage with invalid_auth", count=14),
+    row("channel", "email", count=0),
+    row("channel", "pager", affected=[f"team-{number}" for number in range(6)]),
+    row("destination", "team/#team", "is_archived"),
+    row("dead", count=1),
+    row("template", "slack/operation.failed.yaml", "slack/operation.failed.yaml:3: 'op.nmae' is undefined"),
+    *(row("store", name, "why") for name in LACKS),
+    *(row("refused", "crm", reason) for reason in REFUSALS),
+]
+
+
+def event(name: str, *rows: dict[str, Any], standing: int = 0) -> Event:
+    return event_of(Notice(name, f"{name.replace('.', '-')}-1-1", NOW.timestamp(), rows, standing))
+
+
+def over(of: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {**of, "until": "2024-01-20T12:16:00+00:00", **more}
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return mails.renderer()
+
+
+@pytest.fixture(scope="module")
+def in_sandbox() -> Renderer:
+    return Renderer(mails.renderer().directories, mails.renderer().options, sandboxed=True)
+
+
+def rendered(renderer: Renderer, channel: str, of: Event, language: str) -> dict[str, Any]:
+    return deepcopy(
+        renderer.render(channel, "each", of, (of,), language=language, timezone="UTC", now=NOW, destination="on-call")
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("channel", ["slack", "email"])
+@pytest.mark.parametrize("name", [TROUBLE, RESOLVED])
+@pytest.mark.parametrize("of", [*ROWS, None], ids=lambda of: f"{of['kind']} {of['name']} {of['reason']}" if of else "")
+def test_every_trouble_is_worded_the_same_in_the_sandbox_and_without(
+    renderer: Renderer, in_sandbox: Renderer, of: dict[str, Any] | None, *, name: str, channel: str, language: str
+) -> None:
+    rows = [of] if of else ROWS
+    told = event(name, *(rows if name == TROUBLE else map(over, rows)))
+
+    content = rendered(renderer, channel, told, language)
+
+    assert content == rendered(in_sandbox, channel, told, language)
+    assert "  " not in content["text"].replace("\n    ", "\n").replace("\n  ", "\n")
+    assert not re.search(r": *[.,]|\( *\)|: *$", content["text"], re.MULTILINE)
+
+
+def test_the_kinds_are_those_that_are_found() -> None:
+    assert {of["kind"] for of in ROWS} == {*KINDS}
+
+
+def test_a_mail_about_one_trouble_says_what_was_reported_what_it_means_and_what_to_do(renderer: Renderer) -> None:
+    mail = rendered(renderer, "email", event(TROUBLE, ROWS[0]), "en")
+
+    assert mail["subject"].endswith("relay: Slack: messages do not get through, since 10:14")
+    assert mail["text"].split("\n\n")[1:4] == [
+        "    Slack answered chat.postMessage with invalid_auth",
+        "Nobody is reached there: team and analysts. 14 messages wait and are sent when it works again; "
+        "what is given up before that becomes a dead letter.",
+        "“relay check --live” asks the other side. Mend channels.slack or wait for its operator; "
+        "after a change, reload relay (SIGHUP).",
+    ]
+
+
+def test_the_same_in_german(renderer: Renderer) -> None:
+    mail = rendered(renderer, "email", event(TROUBLE, ROWS[4]), "de")
+
+    assert mail["subject"].endswith("relay: 1 Nachricht wurde aufgegeben, seit 10:14")
+    assert "Nicht benachrichtigt wurde: team und analysts." in mail["text"]
+    assert "„relay dead list“ nennt den Grund." in mail["text"]
+    assert "Beheben Sie die Ursache, danach sendet „relay dead replay --since 1h“ sie." in mail["text"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "standing", "words"),
+    [
+        (0, 0, "(2 h 2 min). What waited is being sent; nothing was given up."),
+        (3, 1, "(2 h 2 min). 3 messages were given up meanwhile; `relay dead replay` sends them."),
+    ],
+)
+def test_the_end_says_how_long_it_lasted_and_what_it_has_left(
+    renderer: Renderer, lost: int, standing: int, words: str
+) -> None:
+    content = rendered(renderer, "slack", event(RESOLVED, over(ROWS[0], lost=lost), standing=standing), "en")
+    section, context = content["blocks"]
+
+    assert content["text"] == "relay: Slack: messages get through again"
+    assert section["text"]["text"].replace("\u00a0", " ").endswith(words)
+    assert ("1 other trouble lasts." in context["elements"][0]["text"]) is bool(standing)
+
+
+def test_of_many_a_message_shows_some_and_says_how_many_more(renderer: Renderer) -> None:
+    content = rendered(renderer, "slack", event(TROUBLE, *ROWS), "en")
+
+    assert len(content["blocks"]) == 7
+    assert f"+ {len(ROWS) - 6} more" in content["blocks"][-1]["elements"][0]["text"].replace("\u00a0", " ")
+    assert content["text"].replace("\u00a0", " ").endswith(f"and {len(ROWS) - 1} more")
