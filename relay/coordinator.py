@@ -32,7 +32,10 @@ def build_renderer(config: Config) -> IsolatedRenderer:
     home, links = urlsplit(platform.base_url).hostname, platform.link_templates
     hosts = {*platform.link_hosts, *links.hosts, *([home] if home else [])} if platform.link_hosts else ()
     brand = Brand(**config.brand.model_dump())
-    options = RenderOptions(platform.base_url, hosts=tuple(sorted(hosts)), links=links, brand=brand)
+    quick_pct = config.watchdog.quick_pct if config.watchdog else None
+    options = RenderOptions(
+        platform.base_url, quick_pct=quick_pct, hosts=tuple(sorted(hosts)), links=links, brand=brand
+    )
     return IsolatedRenderer([*own, resource_dir("templates")], options)
 
 

@@ -13,6 +13,8 @@ from dataclasses import replace
 import structlog
 
 from relay import metrics
+from relay.background.job_limits import JobLimits
+from relay.background.missing import MissingRuns
 from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
@@ -21,6 +23,7 @@ from relay.errors import StoreUnavailable
 from relay.outage import Outage
 from relay.policy.watchdog import Watchdog, decide, event_of, next_look
 from relay.store import Store
+from relay.store.jobs import Jobs
 from relay.store.runs import DueRun, Runs
 
 log = structlog.get_logger(__name__)
@@ -83,6 +86,9 @@ class WatchdogTick:
         self, store: Store, ingest: Callable[[Event], Awaitable[Accepted]], config: Callable[[], Config]
     ) -> None:
         self._runs = Runs(store)
+        self._jobs = Jobs(store)
+        self._limits = JobLimits(self._jobs)
+        self._missing = MissingRuns(self._jobs, self._runs, ingest, config)
         self._ingest = ingest
         self._config = config
 
@@ -101,9 +107,13 @@ class WatchdogTick:
                         "nobody was told that it watches them no more")  # fmt: skip
         if settings is None:
             return
+        await self._look_at_runs(settings, pulse.grace_until)
+        await self._missing.look(settings, pulse.now, pulse.grace_until)
+
+    async def _look_at_runs(self, settings: Watchdog, grace_until: float) -> None:
         for _ in range(PAGES):
             page = await self._runs.due(PAGE)
-            checks = [self._check(due, settings, page.now, pulse.grace_until) for due in page.runs]
+            checks = [self._check(due, settings, page.now, grace_until) for due in page.runs]
             await self._runs.check_again_at([next_check for next_check in await asyncio.gather(*checks) if next_check])
             if not page.more:
                 return
@@ -116,6 +126,10 @@ class WatchdogTick:
             run, history = due.run, await self._runs.history(due.operation) if due.run.batch else ()
             if run.batch:
                 run = replace(run, heard=max(run.heard, await self._runs.members_heard(history, now)), phase="")
+            elif settings.slow_pct is not None:
+                job = await self._jobs.named(due.operation) if self._config().job else run.job
+                limit = await self._limits.slow_after(job, settings.slow_pct, now) if job else None
+                run = replace(run, slow_after=limit)
             alert = decide(run, settings, now, grace=now < grace_until)
             if alert:
                 history = history or await self._runs.history(due.operation)

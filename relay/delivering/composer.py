@@ -15,7 +15,9 @@ from relay.config import Config
 from relay.delivering.audience import Calls, audience
 from relay.delivering.repeats import Repeats
 from relay.domain.deliveries import Delivery, DeliveryOptions, Notification, labels_of
-from relay.domain.events import OPERATOR_EVENTS
+from relay.domain.events import OPERATOR_EVENTS, Event
+from relay.domain.outcomes import end_of
+from relay.domain.usual import too_quick
 from relay.policy.presentation import mentions_for
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
@@ -90,7 +92,7 @@ class Composer:
             language=language,
             thread=delivery.thread,
             mentions=called,
-            broadcast=broadcast,
+            broadcast=broadcast or (delivery.kind == "reply" and _too_quick(delivery.event, config)),
             unsubscribe=link,
             unknown=delivery.unknown,
             space=delivery.event.space(delivery.event.subject),
@@ -125,3 +127,10 @@ class Composer:
         elif rendered.own and not (buttons or delivery.mishap):
             self._repeats.keep(settings, delivery, unsubscribe, rendered.content)
         return rendered.content
+
+
+def _too_quick(event: Event, config: Config) -> bool:
+    """Whether the whole conversation should see its end, because it came so soon."""
+    percent = config.watchdog.quick_pct if config.watchdog else None
+    done = event.name == "operation.completed" and event.status == "Completed"
+    return done and bool(event.past) and too_quick(event.past, end_of(event).duration, percent)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from relay.domain.events import Event
+from relay.domain.events import WATCH_EVENTS, Event
 from relay.domain.json_access import finite, mapping
 
 LONGEST = 120  # characters of a job's name
@@ -46,11 +46,19 @@ def job_of(event: Event, *, name: str | None = "") -> Job | None:
     for what is not known.
     """
     run = event.operation
+    if own := told_job(event):
+        return own
     if run is None or event.about_batch or name is None or event.name.startswith("batch."):
         return None
     if folded := fold(name or run.name):
         return Job(event.platform, event.tenant, event.project, run.type, folded)
     return None
+
+
+def told_job(event: Event) -> Job | None:
+    """The job that relay itself tells of, none of whose runs has begun (relay/policy/missing.py)."""
+    parts = event.document.get("job") if event.name in WATCH_EVENTS and event.source == "relay" else None
+    return Job(*map(str, parts)) if isinstance(parts, list) and len(parts) == len(Job._fields) else None
 
 
 def named(template: str, *documents: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-GRAVITY = ("deadline", "overdue", "silent", "flat")  # the watchdog's rules, the gravest first
+from relay.domain.jobs import Job
+
+GRAVITY = ("deadline", "overdue", "silent", "flat", "slow")  # the watchdog's rules, the gravest first
 FLAPPING = 3  # alarms of one rule that ended; what comes and goes more often is told after a much longer time alone
 LONGER = 4  # so many times the longest there was
 
@@ -93,4 +95,12 @@ class Run:
     deadline: float | None = None
     alarms: Alarms = Alarms()
     batch: bool = False  # several operations submitted together: what is heard of its members is its life as well
+    job: Job | None = None  # what other runs it is compared with
+    started: float | None = None
+    slow_after: float | None = None  # seconds that no run of its job takes, so far; None where that is unknown
     kept: str | None = None  # the text that the alarms were read from, if it says more or less than they do
+
+    @property
+    def slow_since(self) -> float | None:
+        """When it should have been over, by the other runs of its job."""
+        return self.started + self.slow_after if self.started is not None and self.slow_after is not None else None

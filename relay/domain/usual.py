@@ -7,6 +7,8 @@ from statistics import median
 
 from relay.domain.ends import End
 
+CERTAIN = 10  # successes from which on another duration is worth an alarm
+LONGER, SOONER = 60.0, 30.0  # seconds: a run that is off by less raises none
 LEAST = 5  # successes from which on something is usual
 TOLERANCE, SLIGHTLY = 0.1, 10.0  # of the median, and seconds: what is off by less is as usual
 
@@ -40,10 +42,28 @@ class Streaks:
 
 def usual(ends: Iterable[End]) -> Usual | None:
     """None with fewer than five successes of known duration."""
-    lasted = sorted(end.duration for end in ends if end.succeeded and end.duration is not None)
+    lasted = _lasted(ends)
     if len(lasted) < LEAST:
         return None
     return Usual(quantile(lasted, 0.1), median(lasted), quantile(lasted, 0.9))
+
+
+def slow_after(ends: Iterable[End], percent: float) -> float | None:
+    """The seconds after which a run takes too long: p95 of ten successes or more, and so much of it."""
+    lasted = _lasted(ends)
+    if len(lasted) < CERTAIN:
+        return None
+    most = quantile(lasted, 0.95)
+    return most + max(most * percent / 100, LONGER)
+
+
+def too_quick(ends: Iterable[End], seconds: float | None, percent: float | None) -> bool:
+    """Whether a completed run took less than this part of p5 of ten successes: it may have had nothing to do."""
+    lasted = _lasted(ends)
+    if seconds is None or percent is None or len(lasted) < CERTAIN:
+        return False
+    least = quantile(lasted, 0.05)
+    return seconds < least * percent / 100 and least - seconds >= SOONER
 
 
 def usual_phases(ends: Iterable[End]) -> dict[str, float]:
@@ -69,3 +89,8 @@ def quantile(values: Sequence[float], share: float) -> float:
     below = int(position)
     above = min(below + 1, len(values) - 1)
     return values[below] + (values[above] - values[below]) * (position - below)
+
+
+def _lasted(ends: Iterable[End]) -> list[float]:
+    """How long the successes took, the shortest first."""
+    return sorted(end.duration for end in ends if end.succeeded and end.duration is not None)

@@ -19,6 +19,7 @@ from relay.domain.events import Document, Event
 from relay.domain.facts import merge_documents
 from relay.domain.parsing import ENVELOPE, parse
 from relay.domain.runs import GRAVITY, LONGER, Alarm, Alarms, Run
+from relay.policy.missing import Expectation
 
 SOURCE = "relay"  # what relay's own events come from
 LEAST_GAPS = 3  # fewer are no rhythm
@@ -61,6 +62,10 @@ class Watchdog(Section):
     flat: Patience = 1800.0  # events, but neither percentage nor phase moves
     overdue_pct: Share = 20.0  # of the planned time, after the first estimate
     deadline_grace: Patience = 120.0  # after timeoutAt
+    slow_pct: Share = 20.0  # beyond what 95 of 100 successes of its job take
+    quick_pct: Share = 50.0  # of what 95 of 100 take at least; it is told with the outcome
+    missing: Patience = 1800.0  # after a job's next run should have begun, by its rhythm or as expected
+    expect: tuple[Expectation, ...] = ()
     remind: Times = (1800.0, 7200.0, 43_200.0)
     startup_grace: Duration = 600.0  # after relay itself was away
 
@@ -108,11 +113,15 @@ def _deadline(run: Run, settings: Watchdog) -> float | None:
     return run.deadline + settings.deadline_grace
 
 
-_MOMENTS = {"deadline": _deadline, "overdue": _overdue, "silent": _silent, "flat": _flat}
+def _slow(run: Run, settings: Watchdog) -> float | None:
+    return run.slow_since if settings.slow_pct is not None else None
+
+
+_MOMENTS = {"deadline": _deadline, "overdue": _overdue, "silent": _silent, "flat": _flat, "slow": _slow}
 # The gravest first. Each gives the moment from which it holds.
 RULES: Mapping[str, Callable[[Run, Watchdog], float | None]] = {name: _MOMENTS[name] for name in GRAVITY}
 # The field of the run that says since when.
-SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "heard", "flat": "moved"}
+SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "heard", "flat": "moved", "slow": "slow_since"}
 COMING_AND_GOING = ("silent", "flat")  # the rules that may be silenced by it; the others are by the clock
 DEPENDS = {"silent": ("heard",), "flat": ("moved",)}
 
@@ -192,11 +201,17 @@ LEFT_OUT = {*ENVELOPE, "phase", "results", "error", "cancellation", "batch", "st
 
 
 def _holding(run: Run, settings: Watchdog, now: float) -> list[str]:
-    """The rules that hold, the gravest first. A run that is silent is not said to be flat as well."""
+    """The rules that hold, the gravest first.
+
+    A run that is silent is not said to be flat as well, nor one that is overdue to be slow. What is usual for its job
+    may change while it runs: one that was slow stays so.
+    """
     moments = {rule: of(run, settings) for rule, of in RULES.items()}
     holds = [rule for rule, moment in moments.items() if moment is not None and moment <= now]
     repeats = run.heard > run.moved and "silent" not in holds
-    return [rule for rule in holds if rule != "flat" or repeats or "flat" in run.alarms.open]
+    covered = {"flat": not repeats, "slow": not {"overdue", "deadline"}.isdisjoint(holds)}
+    holds = [rule for rule in holds if rule in run.alarms.open or not covered.get(rule)]
+    return holds + ["slow"] * ("slow" in run.alarms.open and "slow" not in holds and settings.slow_pct is not None)
 
 
 def _stalled(run: Run, alarms: Alarms, now: float) -> Alert:

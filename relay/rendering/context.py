@@ -6,6 +6,7 @@ from typing import Any
 
 from relay.domain.events import WATCH_EVENTS, Event
 from relay.domain.facts import merge_documents
+from relay.domain.jobs import told_job
 from relay.domain.json_access import mapping, rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.batches import batch
@@ -57,8 +58,12 @@ class Context(dict[str, Any]):
         *,
         links: LinkTemplates = NO_LINKS,
         live: bool = False,
+        quick_pct: float | None = None,
     ) -> None:
-        """`live`: the present state is shown, so a run is stalled for as long as its alarm is open."""
+        """`live`: the present state is shown, so a run is stalled for as long as its alarm is open.
+
+        `quick_pct`: the part of what its job's runs take at least, below which a run was too quick.
+        """
         super().__init__(formats=formats)
         self.event = event
         self.history = history
@@ -70,6 +75,7 @@ class Context(dict[str, Any]):
         self.base_url = base_url
         self.link_templates = links
         self.live = live
+        self.quick_pct = quick_pct
 
     def __missing__(self, name: str) -> Any:
         value = self[name] = MAKERS[name](self)
@@ -150,6 +156,8 @@ def _links(values: Context) -> dict[str, str]:
         other.about_batch and other.subject == event.subject for other in values.history
     )
     own = links(templates, event, values["op"], values["batch"], values["error"]["code"], alarm_of_batch=watched)
+    if told_job(event):  # a run that has not begun has no page
+        own |= {"operation": "", "results": ""}
     return own | {"platform": safe_url(values.base_url)}
 
 
@@ -184,7 +192,7 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
         | presser(values.event, values.events)
     ),
     "phase": lambda values: phase(mapping(values.merged.get("phase"))),
-    "job": lambda values: job(values.event, values.state[0], values.merged),
+    "job": lambda values: job(values.event, values.state[0], values.merged, values.quick_pct),
     "digest": lambda values: digest(values.event, values.formats.language, values.base_url, values.link_templates),
     "stalled": lambda values: {**STALLED, **values.state[1]},
     "recovered": lambda values: {**RECOVERED, **mapping(clean(values.event.document.get("recovered")))},

@@ -10,12 +10,12 @@ from relay.domain.ends import End, iso
 from relay.domain.events import TERMINAL, Event
 from relay.domain.json_access import mapping, rows
 from relay.domain.outcomes import phase_name, phase_seconds
-from relay.domain.usual import SLIGHTLY, Usual, streaks, usual, usual_phases
+from relay.domain.usual import SLIGHTLY, Usual, streaks, too_quick, usual, usual_phases
 
 # Of a job of which nothing is known.
 EMPTY: dict[str, Any] = {
-    "ends": 0, "successes": 0, "usual": None, "verdict": "", "ratio": None, "late_by": None, "expected_end": "",
-    "streak": 0, "streak_since": "", "runs_since_failure": 0, "last_success": "", "same_error": 0,
+    "ends": 0, "successes": 0, "usual": None, "verdict": "", "too_quick": False, "ratio": None, "late_by": None,
+    "expected_end": "", "streak": 0, "streak_since": "", "runs_since_failure": 0, "last_success": "", "same_error": 0,
     "recovered_after": 0, "phases": [], "slowest": None,
 }  # fmt: skip
 SLOWER = 1.5  # so many times its median a phase is slow
@@ -23,7 +23,9 @@ MOSTLY = 0.5  # the part of the delay that the phase must explain which is named
 OVER = ("complete", "error")
 
 
-def job(event: Event, op: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
+def job(
+    event: Event, op: Mapping[str, Any], merged: Mapping[str, Any], quick_pct: float | None = None
+) -> dict[str, Any]:
     """By the ends of its job's other runs, `event.past`. `op` and `merged` are those of the context.
 
     All of it is as of the run's own end, or of the event where it goes on: told again later, it says the same.
@@ -42,6 +44,7 @@ def job(event: Event, op: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[
         values["ratio"] = duration / normal.median
     if event.status == "Completed" and isinstance(duration, int | float):
         values["verdict"] = normal.verdict(duration)
+        values["too_quick"] = too_quick(ends, duration, quick_pct)
     if event.status not in TERMINAL:
         values |= _end_in_sight(event, op, normal)
     values["slowest"] = _slowest(phases, normal, values, duration)

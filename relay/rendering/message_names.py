@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from relay.domain.deliveries import Form
 from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
+from relay.domain.json_access import mapping
 from relay.rendering.context import open_alarm
 
 # A live message shows the present state, whichever event came last.
@@ -23,6 +24,8 @@ def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
         return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
     if kind == "live" and open_alarm(event, history):
         return "operation.stalled"
+    if event.name == "operation.recovered" and mapping(event.document.get("recovered")).get("rule") == "missing":
+        return event.name  # it is about no run that would go on
     if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
         return OF_STATUS.get(event.status, event.name)
     return event.name

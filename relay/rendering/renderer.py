@@ -35,6 +35,7 @@ class RenderOptions:
 
     base_url: str = ""  # where the platform is; its documents name addresses without it
     default_timezone: str = "UTC"
+    quick_pct: float | None = 50.0  # of what its job's runs take at least: a run that took less is worth a word
     hosts: tuple[str, ...] = ()  # where links may lead to, and to what is below them; none: anywhere
     links: LinkTemplates = NO_LINKS  # where people look
     brand: Brand = NO_BRAND
@@ -133,7 +134,8 @@ class Renderer:
         zone = ZoneInfo(timezone or self.options.default_timezone)
         localizer = Localizer(self.catalogues.language(language), zone, now)
         options = self.options
-        values = Context(event, history, localizer, options.base_url, links=options.links, live=kind == "live")
+        values = Context(event, history, localizer, options.base_url, links=options.links, live=kind == "live",
+                         quick_pct=options.quick_pct)  # fmt: skip
         values["message"] = message_of(event, kind, history)
         values["kind"] = kind
         values["healed"] = line(clean(healed))

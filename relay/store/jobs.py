@@ -10,6 +10,7 @@ from relay.domain.ends import End
 from relay.domain.jobs import Job
 from relay.store.client import call
 from relay.store.ends import job_name
+from relay.store.partitions import Partition
 from relay.store.queue import Store
 
 log = structlog.get_logger(__name__)
@@ -24,11 +25,44 @@ class Jobs:
         self._redis = store.redis
         self._partitions = store.partitions
 
+    async def named(self, operation: str) -> Job | None:
+        """Where a template names jobs: that of the operation of this name, if its events have stated it."""
+        row = await call(self._redis.hget(self._partitions.of(operation).key(f"operation:{operation}"), "job"))
+        return read_job(row) if row else None
+
     async def ends(self, job: Job) -> tuple[End, ...]:
         """The last ends of its runs, in the order in which they were told; of a run there may be several."""
         name = job_name(job)
         rows = await call(self._redis.lrange(self._partitions.of(name).key(f"job:{name}"), -KEPT, -1))
         return read(rows)
+
+    async def ended_since(self, moments: dict[int, int], most: int) -> tuple[list[Job], bool]:
+        """Up to so many of each partition that ended since these ms (by partition), and whether these were all.
+
+        The longest ago first. `moments` goes on with them; what ended in the last of these ms is given again.
+        """
+        jobs: list[Job] = []
+
+        async def ask(partition: Partition) -> bool:
+            since = moments.get(partition.number, 0)
+            rows = await call(
+                self._redis.zrangebyscore(partition.key("jobs"), since, "+inf", start=0, num=most, withscores=True)
+            )
+            jobs.extend(read_job(row) for row, _ in rows)
+            moments[partition.number] = int(rows[-1][1]) if rows else since
+            if len(rows) == most and rows[0][1] == rows[-1][1]:  # all of one ms: none would follow
+                moments[partition.number] += 1
+            return len(rows) < most
+
+        return jobs, all((await self._partitions.each(ask)).values())
+
+    async def missing(self) -> dict[str, bytes]:
+        """What is kept of the runs that have not begun, by the names of the operations they are told as."""
+        rows = await self._partitions.each(lambda partition: call(self._redis.hgetall(partition.key("missing"))))
+        return {name.decode(): text for row in rows.values() for name, text in row.items()}
+
+    async def forget_missing(self, operation: str) -> None:
+        await call(self._redis.hdel(self._partitions.of(operation).key("missing"), operation))
 
 
 def read(rows: Sequence[bytes]) -> tuple[End, ...]:
@@ -36,11 +70,16 @@ def read(rows: Sequence[bytes]) -> tuple[End, ...]:
     return tuple(end for row in rows if (end := _end(row)))
 
 
+def read_job(row: bytes) -> Job:
+    """As `ends.py` writes it."""
+    return Job(*map(str, from_json(row.partition(b" ")[2])))
+
+
 def _end(row: bytes) -> End | None:
-    began, _, text = row.decode("utf-8", "replace").partition(" ")
+    first, _, text = row.decode("utf-8", "replace").partition(" ")
     try:
         run, status, ended, started, duration, error, priority, phases, *_ = from_json(text)
-        start = started / 1000 if started is not None else _began(began)
+        start = started / 1000 if started is not None else began(first)
         if start is not None and start >= ended / 1000:  # of an outcome that was the first that was heard of the run
             start = None
         if duration is None and start is not None:
@@ -52,7 +91,7 @@ def _end(row: bytes) -> End | None:
         return None
 
 
-def _began(text: str) -> float | None:
+def began(text: str) -> float | None:
     """A time as documents state it, or ms; what no event said is empty."""
     if text.isdecimal():
         return int(text) / 1000

@@ -74,6 +74,8 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:job:<job>              list    the last ends of a job's runs: when each began as far as earlier events said,
                                            and what the outcome said (JSON); the last of a run counts
     {relay}:jobs                   zset    <job> and what it is (JSON) → ms of its last end; at most 10,000
+    {relay}:missing                hash    <op> of each run that has not begun, of which people heard → what relay goes
+                                           by (JSON, relay/policy/missing.py)
     {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given; asked: ms
                                            of the last reconciliation; reconciled: ms up to which new runs are known;
                                            latest: ms of the last pulse, by which a clock that is set back is noticed;

@@ -1,7 +1,7 @@
 """The runs that go on, as the watchdog sees them: what accept.lua keeps of each, read back."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,19 +9,22 @@ import structlog
 
 from relay.domain.events import TERMINAL, Event
 from relay.domain.faults import own_line
+from relay.domain.jobs import Job, fold
 from relay.domain.json_access import rows
 from relay.domain.parsing import load
 from relay.domain.runs import Alarms, Run
 from relay.store.client import call
+from relay.store.jobs import began, read_job
 from relay.store.keys import TICKS, operation
 from relay.store.partitions import Partition
 from relay.store.queue import Store
-from relay.store.records import OVER, documents_of, values_in, values_of
+from relay.store.records import FIELDS, OVER, documents_of, values_in, values_of
 
 log = structlog.get_logger(__name__)
 
 RETENTION = 30 * 86_400.0
 AWAY = 120.0  # seconds without a tick of any process after which relay was away
+MOST_RUNS, PAGE = 50_000, 200  # that are looked at for their jobs, and in one step
 MOST_MEMBERS = 1000  # of a batch that are asked about
 PAUSE = 20.0  # seconds for which a run that was given out is not given again: less than between two ticks
 
@@ -144,6 +147,26 @@ class Runs:
 
         await partitions.each(check)
 
+    async def begun(self, *, named: bool = False) -> dict[Job, list[float]]:
+        """When the runs of each job began that go on. `named`: a template names the jobs.
+
+        All of them are looked at: it is asked seldom.
+        """
+        starts: dict[Job, list[float]] = defaultdict(list)
+        for partition in self._store.partitions.present:
+            names = await call(self._store.redis.zrange(partition.key("watch"), 0, MOST_RUNS - 1))
+            for page in range(0, len(names), PAGE):
+                async with self._store.redis.pipeline(transaction=False) as pipeline:
+                    for name in names[page : page + PAGE]:
+                        pipeline.hmget(partition.key(f"operation:{name.decode()}"), *FIELDS, "job")
+                    rows = await call(pipeline.execute())
+                for name, (*row, line) in zip(names[page:], rows, strict=False):
+                    run = _read(name, row)
+                    job = (read_job(line) if line else None) if named else run and run.job
+                    if run and job and run.started is not None:
+                        starts[job].append(run.started)
+        return starts
+
     async def history(self, operation: str) -> tuple[Event, ...]:
         """The newest event of each name in the run of this name (`DueRun.operation`), oldest first."""
         row = await call(self._store.redis.hgetall(self._store.partitions.of(operation).key(f"operation:{operation}")))
@@ -201,8 +224,17 @@ def run_of(row: Sequence[bytes | None]) -> Run:
         deadline=seconds("watch:deadline"),
         alarms=alarms,
         batch=bool(text["seq:batch.started"] or text["seq:batch.operation.completed"]),
+        job=_job(text),
+        started=began(text["entry:started"] or text["began"]),
         kept=text["watch:alarms"],
     )
+
+
+def _job(text: Mapping[str, str]) -> Job | None:
+    """By the operation's own name."""
+    name = fold(text["fact:name"])
+    platform, tenant, project, type_ = (text[f"fact:{part}"] for part in ("platform", "tenant", "project", "type"))
+    return Job(platform, tenant, project, type_, name) if name else None
 
 
 def _read(name: bytes, row: Sequence[bytes | None]) -> Run | None:

@@ -240,3 +240,69 @@ async def test_a_rule_that_is_off_does_not_bark(process: Callable[..., Watched],
     await relay.passes(2 * HOUR, every=MINUTE)
 
     assert relay.words == []
+
+
+async def ten_runs(relay: Watched, minutes: float = 20) -> None:
+    """Of one job, each of which took so long."""
+    for number in range(10):
+        start = {"operationId": f"run-{number}", "startTime": iso(relay.clock() - minutes * MINUTE)}
+        await relay.ends(**start, operationName=f"Sales {number}")
+
+
+async def test_a_run_that_takes_longer_than_any_of_its_job_is_slow_until_it_ends(relay: Watched) -> None:
+    await ten_runs(relay)
+    run = {"operationId": "op-1", "operationName": "Sales 11", "startTime": iso(relay.clock())}
+    for minute in range(23):
+        await relay.progress(minute, **run)
+        await relay.passes(MINUTE)
+    assert relay.words == []
+
+    for minute in range(23, 26):
+        await relay.progress(minute, **run)
+        await relay.passes(MINUTE)
+    assert relay.words == ["stalled slow"]
+    assert relay.told[0].document["stalled"]["since"] == iso(relay.clock() - 2 * MINUTE)
+
+    await relay.ends(**run)
+    await relay.passes(HOUR, every=MINUTE)
+    assert relay.words == ["stalled slow"]
+
+
+async def test_a_run_is_told_to_be_slow_by_one_of_two_processes_and_after_a_restart(
+    process: Callable[..., Watched], relay: Watched
+) -> None:
+    await ten_runs(relay)
+    await relay.progress(1, operationId="op-1", operationName="Sales 11", startTime=iso(relay.clock()))
+    processes = [process(watchdog="{silent: off, flat: off, remind: off}") for _ in range(2)]
+    for _ in range(60):
+        relay.clock.advance(MINUTE)
+        for other in processes:
+            await other.tick()
+    restarted = process(watchdog="{silent: off, flat: off, remind: off}")
+    await restarted.passes(10 * MINUTE)
+
+    assert [*processes[0].words, *processes[1].words, *restarted.words] == ["stalled slow"]
+
+
+async def test_a_job_that_a_template_names_has_slow_runs_too(process: Callable[..., Watched]) -> None:
+    relay = process(job="{parameters.dataset}", watchdog="{silent: off, flat: off, remind: off, startup_grace: 0s}")
+    for number in range(10):
+        start = {"operationId": f"run-{number}", "startTime": iso(relay.clock() - 20 * MINUTE)}
+        await relay.ends(**start, operationName=f"Run {'abcdefghij'[number]}", parameters={"dataset": "sales"})
+    await relay.progress(1, operationId="op-1", operationName="Run x", startTime=iso(relay.clock()),
+                         parameters={"dataset": "sales"})  # fmt: skip
+    await relay.passes(30 * MINUTE, every=MINUTE)
+
+    assert relay.words == ["stalled slow"]
+
+
+@pytest.mark.parametrize("settings", ["{slow_pct: off}", "{slow_pct: 50}"])
+async def test_how_slow_is_too_slow_can_be_said(process: Callable[..., Watched], settings: str) -> None:
+    relay = process(watchdog=settings)
+    await ten_runs(relay)
+    for minute in range(29):
+        await relay.progress(minute, operationId="op-1", operationName="Sales 11",
+                             startTime=iso(relay.clock() - minute * MINUTE))  # fmt: skip
+        await relay.passes(MINUTE)
+
+    assert relay.words == []

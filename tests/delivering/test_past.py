@@ -21,8 +21,8 @@ from relay.store.jobs import Jobs
 from tests.support.clock import Clock
 from tests.support.events import body, event_of
 from tests.support.partitions import PARTITIONS, carried
-from tests.support.queue import claim_one
-from tests.support.targets import room
+from tests.support.queue import accept, claim_one
+from tests.support.targets import room, team
 from tests.support.wire import Wire
 from tests.support.workers import worker_of
 
@@ -172,3 +172,31 @@ async def test_of_two_processes_each_tells_what_the_other_took(
     assert [message.content["text"] for message in wire.arrived] == [
         "0 0 0 0 0", "1 0 1 0 0", "2 1 2 0 0", "3 2 0 0 1", "4 0 0 2 0"
     ]  # fmt: skip
+
+
+@pytest.fixture
+def worker(store: Store, wire: Wire, config: Config, clock: Clock) -> Iterator[Worker]:
+    renderer, past = IsolatedRenderer([TEMPLATES]), Past(Jobs(store), clock=clock).complete
+    yield worker_of(store, {"slack": wire}, config, renderer, clock=clock, past=past)
+    renderer.close()
+
+
+def lasted(number: int, minutes: int) -> Event:
+    """A run that began so many minutes before noon."""
+    return run(number, progress={"startTime": f"2024-01-{number + 1:02}T11:{60 - minutes:02}:00Z"}, priority="Normal")
+
+
+@pytest.mark.parametrize(("minutes", "broadcast"), [(2, True), (40, False)])
+async def test_a_run_that_is_over_too_soon_is_shown_to_the_conversation(
+    store: Store, wire: Wire, worker: Worker, minutes: int, broadcast: bool
+) -> None:
+    for number in range(10):
+        await store.accept(lasted(number, 50), [])
+    for event in (run(11, "Running", at="2024-01-12T11:59:00Z"), lasted(11, minutes)):
+        await accept(store, event, to=team(new_limits=(), edit_limits=()))
+        await worker.run_once("slack")
+        await worker.run_once("slack")
+
+    (reply,) = [message for message in wire.arrived if message.kind == "reply"]
+    assert reply.broadcast is broadcast
+    assert ("please check" in reply.content["text"]) is broadcast

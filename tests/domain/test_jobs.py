@@ -1,5 +1,6 @@
 """Which runs are of one job, how they ended, and what is usual for it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from relay.domain.ends import End, before
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold, job_of, named
 from relay.domain.outcomes import end_of
-from relay.domain.usual import Usual, quantile, streaks, usual, usual_phases
+from relay.domain.usual import Usual, quantile, slow_after, streaks, too_quick, usual, usual_phases
 from tests.support import events
 from tests.support.events import completed, event_of, failed, progress
 
@@ -215,3 +216,38 @@ def test_progress_ends_nothing_but_may_be_of_a_job() -> None:
     event: Event = progress(10, operationName="Sales 7")
 
     assert job_of(event) == job_of(completed(operationName="Sales 8"))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "percent", "limit"),
+    [((60,) * 9, 20, None), ((60,) * 10, 20, 72), ((60,) * 10, 0, 61), ((1,) * 10, 20, 2), (range(1, 22), 20, 24)],
+)
+def test_a_run_is_slow_beyond_what_ten_successes_take(
+    minutes: Sequence[float], percent: float, limit: float | None
+) -> None:
+    ends = [end(f"{n}", n, duration=lasted * MINUTE) for n, lasted in enumerate(minutes)]
+
+    assert slow_after(ends, percent) == (limit and limit * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("successes", "seconds", "percent", "quick"),
+    [
+        (9, 60, 50, False),
+        (10, 60, 50, True),
+        (10, 30 * MINUTE, 50, False),
+        (10, 29 * MINUTE, 50, True),
+        (10, 60, None, False),
+        (10, None, 50, False),
+    ],
+)
+def test_a_run_is_too_quick_below_half_of_what_ten_successes_take(
+    successes: int, seconds: float | None, percent: float | None, quick: bool
+) -> None:
+    ends = [end(f"{n}", n) for n in range(successes)] + [end("x", status="Failed", duration=1)] * 20
+
+    assert too_quick(ends, seconds, percent) is quick
+
+
+def test_of_a_job_of_seconds_none_is_too_quick() -> None:
+    assert not too_quick([end(f"{n}", n, duration=20) for n in range(10)], 1, 50)

@@ -51,6 +51,16 @@ CASES = [
     pytest.param(run(deadline=NOW), 2 * MINUTE - 1, "", id="the platform has two minutes to say that it timed out"),
     pytest.param(run(deadline=NOW), 2 * MINUTE, "stalled deadline", id="past its deadline"),
     pytest.param(run(deadline=NOW, estimate=NOW), HOUR, "stalled deadline", id="of several the gravest is told"),
+    pytest.param(run(started=NOW - HOUR, slow_after=HOUR + 60), 59, "", id="as long as its job's runs may take"),
+    pytest.param(run(started=NOW - HOUR, slow_after=HOUR + 60), 60, "stalled slow", id="longer than they take"),
+    pytest.param(run(started=NOW - HOUR), 60, "", id="without a history nothing is slow"),
+    pytest.param(run(slow_after=HOUR), HOUR, "stalled silent", id="nor without a start"),
+    pytest.param(
+        run(started=NOW - HOUR, slow_after=HOUR, estimate=NOW - HOUR),
+        60,
+        "stalled overdue",
+        id="what is overdue is not slow as well",
+    ),
 ]
 
 
@@ -245,3 +255,14 @@ def test_silence_is_measured_by_the_runs_own_rhythm(of: Run, after: float) -> No
     patience = max(15 * MINUTE, 3 * median(of.gaps) if len(of.gaps) >= 3 else 0)
     silent = NOW + after - of.heard >= patience
     assert (news is not None and "silent" in news.alarms.open) == silent
+
+
+def test_a_slow_run_stays_slow_whatever_becomes_usual() -> None:
+    slow = run(started=NOW - HOUR, slow_after=HOUR)
+    first = decide(slow, SETTINGS, NOW + 60)
+    assert first
+    later = replace(slow, alarms=first.alarms, heard=NOW + 120, moved=NOW + 120)
+
+    assert decide(replace(later, slow_after=2 * HOUR), SETTINGS, NOW + 120) is None
+    assert decide(replace(later, slow_after=None), SETTINGS, NOW + 120) is None
+    assert rule_of(decide(later, Watchdog(slow_pct=None), NOW + 120)) == "recovered slow"

@@ -1,5 +1,6 @@
 """`job`: whether a run is as usual, from the ends of its job's other runs."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from relay.domain.causes import error_of, signature
 from relay.domain.ends import End
 from relay.domain.events import Event
 from relay.rendering.jobs import EMPTY
+from relay.rendering.renderer import Renderer
 from relay.rendering.translations import Catalogues
 from relay.rendering.undefined_names import values_of
 from relay.resources import resource_dir
@@ -198,3 +200,23 @@ def test_an_event_that_tells_no_status_of_a_run_tells_what_is_known() -> None:
     said = job(event_of(events.body("operation.paused", operationName="O2C")), ends("CCCCC"))
 
     assert said["ends"] == 5
+
+
+def test_a_run_that_is_over_much_too_soon_says_so_in_each_language() -> None:
+    renderer = Renderer([resource_dir("templates")])
+    event = replace(run(), past=ends("C" * 10, 300, 310))
+
+    texts = [
+        json.dumps(
+            renderer.render(channel, kind, event, (event,), language=language, timezone="UTC", now=event.occurred_at),
+            ensure_ascii=False,
+        )
+        for channel, kind in (("slack", "reply"), ("slack", "each"), ("email", "each"))
+        for language in ("en", "de")
+    ]  # fmt: skip
+
+    assert job(event, event.past)["too_quick"] is False  # where nobody says what is
+    english = "Over after 1 h 40 min, usually 5 h to 5 h 10 min: please check that it had its data."
+    german = "Schon nach 1 h 40 min fertig, üblich sind 5 h bis 5 h 10 min: bitte prüfen, ob alle Daten da waren."
+    for text, words in zip(texts, (english, german) * 3, strict=True):
+        assert words in text.replace("\N{NO-BREAK SPACE}", " ")

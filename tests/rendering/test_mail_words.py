@@ -155,6 +155,9 @@ def test_no_mail_offers_to_end_it_where_that_is_not_possible(renderer: Renderer,
          "Der Lauf sollte ursprünglich um 13:15 Uhr fertig sein und läuft noch. Stand: 67 %."),
         ("deadline", "Its time limit passed at 14:15, but no end was reported. It is at 67%.",
          "Das Zeitlimit ist um 14:15 Uhr abgelaufen, ein Ende wurde nicht gemeldet. Stand: 67 %."),
+        ("slow", "Still running; it usually takes 43 min to 48 min. Mostly in Machine Learning Analysis, which usually "
+         "takes 19 min. It is at 67%.",
+         "Läuft noch; üblich sind 43 min bis 48 min. Vor allem in Machine Learning Analysis, wo 19 min üblich sind."),
     ],
 )  # fmt: skip
 def test_a_run_that_does_not_go_on_says_since_when(renderer: Renderer, rule: str, english: str, german: str) -> None:

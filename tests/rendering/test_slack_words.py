@@ -209,9 +209,12 @@ WATCHED = {
                  "Its time limit passed on 20 Jan at 14:15 CET, but no end was reported.",
                  "Zeitlimit am 20. Jan. um 14:15 Uhr MEZ abgelaufen, aber kein Ende gemeldet",
                  "Das Zeitlimit ist am 20. Jan. um 14:15 Uhr MEZ abgelaufen, ein Ende"),
+    "slow": ("still running, usually 43 min to 48 min", "Still running; it usually takes 43 min to 48 min. Mostly in",
+             "läuft noch, üblich sind 43 min bis 48 min", "Läuft noch; üblich sind 43 min bis 48 min. Vor allem in"),
 }  # fmt: skip
 LABELS = {"silent": ("No sign of life", "Kein Lebenszeichen"), "flat": ("No progress", "Kein Fortschritt"),
-          "overdue": ("Overdue", "Überfällig"), "deadline": ("Past its deadline", "Frist überschritten")}  # fmt: skip
+          "overdue": ("Overdue", "Überfällig"), "deadline": ("Past its deadline", "Frist überschritten"),
+          "slow": ("Slower than usual", "Langsamer als üblich")}  # fmt: skip
 NAME = "⚠️ *Comprehensive Customer Journey Analysis* · "
 
 

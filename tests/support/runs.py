@@ -21,11 +21,13 @@ MINUTE, HOUR = 60.0, 3600.0
 class Watched:
     """One process: a store, an intake and a scheduler, with a note of what the watchdog told."""
 
-    def __init__(self, store: Store, clock: Clock, watchdog: str = "{}", priority: str = "High") -> None:
+    def __init__(self, store: Store, clock: Clock, watchdog: str = "{}", priority: str = "High", job: str = "") -> None:
         self.store = store
         self.clock = clock
         self.priority = priority
-        self.config: Config = parse_config(GOOD + f"watchdog: {watchdog}\n", env=SECRETS, channels=CHANNELS)
+        self.config: Config = parse_config(
+            GOOD + f"watchdog: {watchdog}\njob: '{job}'\n", env=SECRETS, channels=CHANNELS
+        )
         self.told: list[Event] = []  # what was accepted of what was found
         self.intake = Ingest(store, lambda: self.config, CHANNELS)
         self.refuses = ""  # the operation whose alarms cannot be taken

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from relay.domain.events import Event
+from relay.domain.jobs import Job
 from relay.domain.links import LinkTemplates
 from relay.domain.parsing import parse
+from relay.policy.missing import Missing, alarm, recovery
 from relay.rendering import RenderOptions
 from relay.rendering.fixtures import HOSTILE, hostile, maximal  # noqa: F401 - asked for here
 from relay.rendering.fixtures import minimal as bare  # noqa: F401
@@ -114,7 +116,15 @@ def watchdog_bodies() -> dict[str, dict[str, Any]]:
         f"operation.stalled.{rule}": envelope(
             "operation.stalled", "2024-01-20T13:03:00Z", operation=operation, stalled=stalled | {"rule": rule}
         )
-        for rule in ("silent", "flat", "overdue", "deadline")
+        for rule in ("silent", "flat", "overdue", "deadline", "slow")
+    }
+    job = Job("", TENANT, PROJECT, "ProcessMiningAnalysis", "Comprehensive Customer Journey Analysis")
+    expected, told_at, began = (datetime.fromisoformat(f"2024-01-20T{clock}:00Z").timestamp()
+                                for clock in ("06:30", "07:00", "07:12"))  # fmt: skip
+    missing = Missing(job, expected, expected - 86_400, told_at, "Critical")
+    found |= {
+        "operation.stalled.missing": dict(alarm(missing, told_at).document),
+        "operation.recovered.missing": dict(recovery(missing, began, began + 30).document),
     }
     recovered = {"rule": "flat", "seconds": 1920, "flapping": False}
     return found | {
@@ -132,7 +142,8 @@ def batch(*statuses: str) -> dict[str, Any]:
 
 
 def event_of(body: dict[str, Any]) -> Event:
-    event = parse(body, source="async-operations", received_at=datetime.fromisoformat(body["timestamp"]))
+    source = "relay" if "job" in body else "async-operations"
+    event = parse(body, source=source, received_at=datetime.fromisoformat(body["timestamp"]))
     return with_past(event, "typical")
 
 

@@ -24,6 +24,7 @@ LASTING = {
     "partitions",
     "job",
     "jobs",
+    "missing",
     "posted",
     "received",
 }

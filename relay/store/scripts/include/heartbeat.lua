@@ -71,6 +71,7 @@ end
 
 -- Optimistic check: drop the alarm if another process raised it or the run changed since it was read.
 function alarm_outdated(o, watch)
+  if watch.job then return (o:get('watch:alarms') or '') ~= watch.was end -- of a run that has not begun, so it is unknown
   return redis.call('EXISTS', o.key) == 0 or (o:get('watch:alarms') or '') ~= watch.was
     or watch.heard and o:number('watch:heard') ~= watch.heard or watch.moved and o:number('watch:moved') ~= watch.moved
 end
@@ -86,7 +87,13 @@ function record_alarm(o, plan, body)
     o:set('doc:' .. plan.name, body)
     o:set('seq:' .. plan.name, seq)
   end
-  redis.call(plan.watch.open and 'SADD' or 'SREM', STALLED, plan.operation)
+  if not plan.watch.job then
+    redis.call(plan.watch.open and 'SADD' or 'SREM', STALLED, plan.operation)
+  elseif plan.watch.open then
+    redis.call('HSET', P .. 'missing', plan.operation, plan.watch.job)
+  else
+    redis.call('HDEL', P .. 'missing', plan.operation)
+  end
   return seq
 end
 

@@ -1,0 +1,266 @@
+"""Runs that have not begun: told once, withdrawn when they begin, by one of several processes and after restarts."""
+
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from relay.background import missing
+from relay.store import Store
+from relay.store.keys import operation
+from relay.store.runs import Runs
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS, carried
+from tests.support.runs import HOUR, MINUTE, Watched, iso
+
+DAY = 24 * HOUR
+OFF = "silent: off, flat: off, remind: off, startup_grace: 0s"
+ZONE = ZoneInfo("Europe/Berlin")  # of the configuration
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=ZONE).timestamp()
+
+
+@pytest.fixture
+async def daily(process: Callable[..., Watched], clock: Clock) -> Watched:
+    """A process that has heard of six runs of one job, at six each day up to Saturday, 24 January."""
+    relay = process(watchdog=f"{{{OFF}}}", priority="Critical")
+    await runs(relay, "2024-01-19 06:00", 6)
+    return relay
+
+
+async def runs(relay: Watched, first: str, count: int, name: str = "Sales") -> None:
+    """So many, one a day, which last ten minutes; afterwards it is half past six on the day of the last."""
+    for day in range(count):
+        relay.clock.now = at(first) + day * DAY
+        await run(relay, f"{name} {day}")
+        relay.clock.advance(20 * MINUTE)
+        await relay.tick()
+
+
+async def run(relay: Watched, name: str, minutes: float = 10) -> None:
+    stated = {"operationId": f"op {name}", "operationName": name, "startTime": iso(relay.clock())}
+    await relay.progress(5, **stated)
+    relay.clock.advance(minutes * MINUTE)
+    await relay.ends(**stated)
+
+
+async def until(relay: Watched, moment: str, *others: Watched) -> None:
+    """Time passes, with ticks of all."""
+    while relay.clock.now < at(moment):
+        relay.clock.advance(min(15 * MINUTE, at(moment) - relay.clock.now))
+        for one in (relay, *others):
+            await one.tick()
+
+
+async def test_a_run_that_has_not_begun_is_told_once_and_withdrawn_when_it_begins(daily: Watched) -> None:
+    await until(daily, "2024-01-25 06:25")
+    assert daily.words == []
+
+    await until(daily, "2024-01-25 07:40")
+    assert daily.words == ["stalled missing"]
+    event = daily.told[0]
+    assert event.operation
+    assert (event.operation.name, event.operation.type, event.operation.priority) == (
+        "Sales", "ProcessMiningAnalysis", "Critical"
+    )  # fmt: skip
+    assert (event.source, event.status, event.tenant, event.project) == ("relay", "Stalled", "tenant-1", "project-1")
+    assert event.document["stalled"]["since"] == "2024-01-25T05:00:00+00:00"
+
+    await daily.progress(1, operationId="late", operationName="Sales 7", startTime=iso(daily.clock()))
+    await until(daily, "2024-01-25 09:00")
+    assert daily.words == ["stalled missing", "recovered missing"]
+    assert daily.told[1].document["recovered"]["seconds"] == 100 * MINUTE
+    assert await daily.store.redis.hlen("{relay}:missing") == 0
+
+
+async def test_a_run_that_begins_in_time_is_not_missed_although_it_lasts(daily: Watched) -> None:
+    await until(daily, "2024-01-25 05:58")
+    await daily.progress(1, operationId="long", operationName="Sales 7", startTime=iso(daily.clock()))
+    await until(daily, "2024-01-26 05:55")
+
+    assert daily.words == []
+
+
+async def test_the_next_one_is_missed_too_and_has_a_message_of_its_own(daily: Watched) -> None:
+    await until(daily, "2024-01-25 08:00")
+    await run(daily, "Sales 7")
+    await until(daily, "2024-01-26 10:00")
+
+    assert daily.words == ["stalled missing", "recovered missing", "stalled missing"]
+    assert daily.told[0].subject == daily.told[1].subject != daily.told[2].subject
+
+
+async def test_what_is_missing_for_days_is_told_once(daily: Watched) -> None:
+    daily.clock.now = at("2024-01-25 05:00")
+    for _ in range(20 * 24):
+        daily.clock.advance(HOUR)
+        await daily.tick()
+
+    assert daily.words == ["stalled missing"]
+
+
+async def test_after_thirty_days_nothing_is_kept_of_it(daily: Watched) -> None:
+    await until(daily, "2024-01-25 08:00")
+    daily.clock.advance(29 * DAY)
+    await daily.tick()
+
+    assert daily.words == ["stalled missing"]
+    assert await daily.store.redis.hlen("{relay}:missing") == 0
+
+
+async def test_of_several_processes_one_tells_and_another_withdraws(
+    process: Callable[..., Watched], daily: Watched
+) -> None:
+    other = process(watchdog=f"{{{OFF}}}")
+    await until(daily, "2024-01-25 07:00", other)
+    restarted = process(watchdog=f"{{{OFF}}}")
+    await until(restarted, "2024-01-25 08:00", other)
+    assert [*daily.words, *other.words, *restarted.words] == ["stalled missing"]
+
+    await restarted.progress(1, operationId="late", operationName="Sales 7", startTime=iso(daily.clock()))
+    again = process(watchdog=f"{{{OFF}}}")
+    await until(again, "2024-01-25 08:30", other)
+
+    assert [*other.words, *again.words][-1] == "recovered missing"
+    assert sum(word == "recovered missing" for word in [*daily.words, *other.words, *again.words]) == 1
+
+
+async def test_a_restart_between_the_rhythm_and_its_alarm_costs_nothing(
+    process: Callable[..., Watched], daily: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run(daily, "Purchases 1")
+    monkeypatch.setattr(missing, "PAGE", 1)  # the history is read in several ticks
+    restarted = process(watchdog=f"{{{OFF}}}")
+    await until(restarted, "2024-01-25 07:00")
+
+    assert restarted.words == ["stalled missing"]
+
+
+async def test_over_several_partitions_it_is_the_same(open_store: Callable[..., Store], clock: Clock) -> None:
+    stores = [open_store(partitions=PARTITIONS) for _ in range(2)]
+    await stores[0].prepare()
+    one, other = (Watched(store, clock, watchdog=f"{{{OFF}}}") for store in stores)
+    for name in ("Sales", "Purchases", "Stock", "Invoices"):
+        await runs(one, "2024-01-19 06:00", 6, name)
+        await carried(stores[0])
+    await until(one, "2024-01-25 07:00", other)
+
+    told = [*one.told, *other.told]
+    assert sorted(event.operation.name for event in told if event.operation) == [
+        "Invoices",
+        "Purchases",
+        "Sales",
+        "Stock",
+    ]
+    await other.progress(1, operationId="late", operationName="Stock 7", startTime=iso(clock()))
+    await until(one, "2024-01-25 07:30", other)
+    assert [*one.words, *other.words].count("recovered missing") == 1
+
+
+async def test_while_relay_was_away_nothing_is_missed(process: Callable[..., Watched], daily: Watched) -> None:
+    relay = process(watchdog="{silent: off, flat: off, remind: off, startup_grace: 1h}")
+    daily.clock.now = at("2024-01-25 07:30")
+    await relay.passes(58 * MINUTE, every=MINUTE)
+    assert relay.words == []
+
+    await relay.passes(5 * MINUTE, every=MINUTE)
+    assert relay.words == ["stalled missing"]
+
+
+async def test_it_can_be_off_and_the_grace_can_be_longer(process: Callable[..., Watched], daily: Watched) -> None:
+    off = process(watchdog=f"{{{OFF}, missing: off}}")
+    patient = process(watchdog=f"{{{OFF}, missing: 3h}}")
+    await until(off, "2024-01-25 08:55", patient)
+    assert off.words + patient.words == []
+
+    await until(off, "2024-01-25 09:05", patient)
+    assert (off.words, patient.words) == ([], ["stalled missing"])
+
+
+async def test_what_cannot_be_read_of_an_alarm_is_forgotten(daily: Watched) -> None:
+    await daily.store.redis.hset("{relay}:missing", operation("x"), "{")
+    await daily.tick()
+
+    assert await daily.store.redis.hlen("{relay}:missing") == 0
+
+
+# What the configuration expects
+
+
+def expecting(process: Callable[..., Watched], job: str = "Sales*", more: str = "days: mon-fri") -> Watched:
+    return process(watchdog=f'{{{OFF}, expect: [{{job: "{job}", by: "07:30", {more}}}]}}')
+
+
+async def test_a_job_that_is_expected_is_missed_from_its_time_on(process: Callable[..., Watched], clock: Clock) -> None:
+    relay = expecting(process)
+    await runs(relay, "2024-01-24 06:00", 1)
+    await until(relay, "2024-01-25 07:55")
+    assert relay.words == []
+
+    await until(relay, "2024-01-25 08:05")
+    assert relay.words == ["stalled missing"]
+    assert relay.told[0].document["stalled"]["since"] == "2024-01-25T06:30:00+00:00"
+
+    await run(relay, "Sales 2")
+    await until(relay, "2024-01-25 12:00")
+    assert relay.words == ["stalled missing", "recovered missing"]
+
+
+async def test_a_run_that_began_too_late_is_not_that_of_the_next_day(process: Callable[..., Watched]) -> None:
+    relay = expecting(process)
+    await runs(relay, "2024-01-24 06:00", 1)
+    await until(relay, "2024-01-25 08:30")
+    await run(relay, "Sales 2")
+    await until(relay, "2024-01-26 08:30")
+
+    assert relay.words == ["stalled missing", "recovered missing", "stalled missing"]
+
+
+async def test_on_the_days_alone_and_by_the_zone_that_it_names(process: Callable[..., Watched]) -> None:
+    relay = expecting(process, more="days: sat, timezone: America/New_York")
+    await runs(relay, "2024-01-24 06:00", 1)
+    await until(relay, "2024-01-27 13:55")
+    assert relay.words == []
+
+    await until(relay, "2024-01-27 14:05")
+    assert relay.words == ["stalled missing"]
+
+
+async def test_what_is_expected_goes_by_that_and_not_by_its_rhythm(
+    process: Callable[..., Watched], daily: Watched
+) -> None:
+    relay = expecting(process, more="days: daily")
+    await until(relay, "2024-01-25 07:55")
+    assert relay.words == []
+
+    await until(relay, "2024-01-25 10:00")
+    assert relay.words == ["stalled missing"]
+
+
+async def test_a_job_that_nobody_has_heard_of_is_missed_where_relay_was_there(process: Callable[..., Watched]) -> None:
+    relay = expecting(process, more="days: daily")
+    relay.clock.now = at("2024-01-24 09:00")
+    await relay.tick()
+    await relay.passes(DAY, every=MINUTE)
+
+    assert relay.words == ["stalled missing"]
+    assert relay.told[0].operation
+    assert relay.told[0].operation.name == "Sales*"
+    assert relay.told[0].document["stalled"]["since"] == "2024-01-25T06:30:00+00:00"
+
+
+async def test_it_costs_one_question_a_tick_while_nothing_is_due(daily: Watched) -> None:
+    await daily.tick()
+    await daily.store.redis.config_resetstat()
+    await daily.tick()
+    stats = await daily.store.redis.info("commandstats")
+
+    asked = {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in stats.items()}
+    assert (asked["hgetall"], asked["zrangebyscore"] - 3) == (1, 1)
+    assert await Runs(daily.store).begun() == {}
+    await daily.happens(events.progress(1, operationName="Sales"))
+    assert [*(await Runs(daily.store).begun()).values()] != []
