@@ -59,8 +59,9 @@ def variables(workspace: Workspace) -> Iterator[Variable]:
     contexts: list[dict[str, Any]] = []
     for fixture in ("typical", "minimal"):
         events = sample_events(directories, fixture)
-        contexts.append(_merged(values_of(event, history_of(event, events.values()), catalogues, base_url, **shown)
-                             for event in events.values()))  # fmt: skip
+        ordered = sorted(events.values(), key=lambda event: event.name.startswith("relay."))  # relay's own come last
+        contexts.append(_merged(values_of(event, history_of(event, ordered), catalogues, base_url, **shown)
+                             for event in ordered))  # fmt: skip
     full, least = (dict(paths(values, "", DEPTH)) for values in contexts)
     for path, example in sorted(full.items()):
         yield Variable(path, _type(example), least.get(path) in (None, "", False), example)

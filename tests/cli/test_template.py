@@ -199,7 +199,7 @@ def test_what_a_language_lacks_is_one_line(own: Path) -> None:
     [said] = lint(own)
     listed = relay("template", "lint", "--templates", own, "--verbose").output.splitlines()
 
-    assert re.match(rf"{re.escape(str(file))}: \d{{3}} texts", said)
+    assert said.startswith(f"{file}: ")
     assert said.endswith(" texts have no translation to fr, for instance \"'at' HH:mm\"; "
                          "`relay template translate fr` adds them")  # fmt: skip
     assert len([line for line in listed if ": no translation to fr of " in line]) > 200
