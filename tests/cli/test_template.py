@@ -3,7 +3,6 @@
 import email
 import email.policy
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
