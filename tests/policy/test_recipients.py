@@ -335,7 +335,7 @@ async def test_what_the_start_asks_for_is_remembered_until_the_end(run: Run) -> 
     said = json.dumps([root.blocks, *[reply.blocks for reply in replies]])
     assert "<@U0ANALYST1>" in said
     assert "subteam" not in said
-    assert "<!" not in said
+    assert "<!" not in said.replace("<!date^", "")
 
 
 async def test_who_unsubscribed_is_not_told_by_the_next_operation_either(run: Run) -> None:
