@@ -119,5 +119,6 @@ def _event(name: str, missing: Missing, now: float, parts: Document, watch: Docu
         "priority": missing.priority or None, "status": "Stalled" if name == "operation.stalled" else "Running",
     }  # fmt: skip
     document = {"event": name, "timestamp": when.isoformat(), "operation": operation, "job": [*job], **parts}
+    watch = {**watch, "since": round(missing.since * 1000)}
     document |= {key: value for key, value in (("tenantId", job.tenant), ("projectId", job.project)) if value}
     return replace(parse(document, source=SOURCE, received_at=when, platform=job.platform), watch=watch)

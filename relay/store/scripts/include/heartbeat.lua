@@ -83,6 +83,10 @@ function record_alarm(o, plan, body)
   o:set('kept', now)
   o.renewed = true
   o:set('watch:alarms', plan.watch.becomes)
+  if plan.watch.since then -- of a run that has not begun, nothing is known yet
+    o:set_once('first', plan.watch.since)
+    state_facts(o, plan)
+  end
   if plan.rank then -- else no message is made from it (plan.py)
     o:set('doc:' .. plan.name, body)
     o:set('seq:' .. plan.name, seq)
