@@ -142,6 +142,16 @@ async def test_a_destination_and_a_type_can_be_chosen(templates: Path) -> None:
     assert "typed Data load" in page
 
 
+async def test_a_reader_of_a_variant_of_a_language_is_shown_what_they_read(templates: Path) -> None:
+    config = "destinations: {wien: {language: de-AT, timezone: Nowhere/Nothing, email: [a@example.com]}}\n"
+
+    async with served(templates, config) as address, aiohttp.ClientSession(address) as browser:
+        page = await text(browser, "/?destination=wien")
+
+    assert '<option value="de-AT" selected>' in page
+    assert "Fehlgeschlagen, mine: " in page
+
+
 async def test_a_name_that_somebody_else_gave_the_address_is_refused(browser: aiohttp.ClientSession) -> None:
     async with browser.get("/", headers={"Host": "rebound.example:80"}) as answer:
         assert answer.status == 403

@@ -1,6 +1,7 @@
 """What `relay template preview --serve` shows: the templates as they are now, and what is chosen of them."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from relay.cli.preview.drawing import Drawing, Told, View, drawn
 from relay.cli.template import Workspace
 from relay.errors import RelayError
+from relay.policy.destinations import known_zone
 from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import history_of, of_type, sample_events
 from relay.rendering.fixtures import FIXTURES
@@ -92,7 +94,11 @@ class Studio:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        return self.renderer.languages if self.renderer else ("en",)
+        """Those with a catalogue, and those of readers that are near one, such as de-AT."""
+        codes = self.renderer.languages if self.renderer else ("en",)
+        readers = (self.workspace.reader, *self.workspace.destinations.values())
+        near = (reader.language for reader in readers if re.split("[-_]", reader.language)[0].lower() in codes)
+        return tuple(dict.fromkeys([*codes, *near]))
 
     @property
     def operation_types(self) -> list[str]:
@@ -109,7 +115,7 @@ class Studio:
         view = View(
             kind=kind, fixture=_one_of(FIXTURES, query.get("fixture", ""), "typical"), destination=destination,
             profile=_one_of(("classic", "rich"), query.get("profile", ""), "classic"), language=language,
-            timezone=reader.timezone,
+            timezone=_zone(reader.timezone),
         )  # fmt: skip
         return Choice(
             message=_one_of(names, query.get("message", ""), _one_of(names, "operation.failed", names[0])),
@@ -139,8 +145,8 @@ class Studio:
     async def _drawn(self, renderer: IsolatedRenderer, channel: str, choice: Choice) -> Drawing | str:
         try:
             return await asyncio.to_thread(drawn, renderer, channel, self.told(choice), choice.view)
-        except (RelayError, RuntimeError) as error:  # the second where the files have just changed
-            return str(error)
+        except Exception as error:  # noqa: BLE001 - templates are their author's code, and the page goes on
+            return str(error) or type(error).__name__
 
     def file(self, channel: str, choice: Choice, drawing: Drawing) -> tuple[Path, bool]:
         """The file that says the message, and whether it is one of the author's own."""
@@ -159,3 +165,10 @@ class Studio:
 
 def _one_of(names: Any, name: str, otherwise: str) -> str:
     return name if name and name in names else otherwise
+
+
+def _zone(name: str) -> str:
+    try:
+        return known_zone(name)
+    except ValueError:  # in a configuration that is being edited
+        return "UTC"
