@@ -75,7 +75,7 @@ def test_what_fails_inside_of_a_built_in_part_is_told_where_it_was_called(own: B
 
 
 @pytest.mark.slow
-def test_it_is_the_same_from_the_process_that_tries_it_out(tmp_path: Path) -> None:
+async def test_it_is_the_same_in_the_log_and_from_the_process_that_tries_it_out(tmp_path: Path) -> None:
     file = tmp_path / FILE
     file.parent.mkdir()
     file.write_text("text: '{{ parts.title(op.status, \"\", op.nmae) }}'\n", "utf-8")
@@ -84,6 +84,8 @@ def test_it_is_the_same_from_the_process_that_tries_it_out(tmp_path: Path) -> No
     try:
         with pytest.raises(TemplateError, match=f"{file}:1: {MEANT.rstrip('?')}"):
             isolated.render("slack", "each", progress(), (), language="en", timezone="UTC", now=NOW)
+        rendered = await isolated.message("slack", "each", progress(), (), language="en", timezone="UTC", now=NOW)
+        assert rendered.fault == f"{file}:1: {MEANT}"  # which relay logs as template.failed
         assert [said.partition(" (told of")[0] for said in isolated.check()] == [f"{file}:1: {MEANT}"]
     finally:
         isolated.close()
