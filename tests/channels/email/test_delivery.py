@@ -198,5 +198,7 @@ async def test_all_mails_of_an_operation_are_one_conversation(running_stage: Sta
     mails = await running_stage.around.mails(2)
 
     assert len({one.subject for one in mails}) == len(mails)  # each says what happened
+    assert "Failed" in {one.message["X-Relay-Status"] for one in mails}
+    assert {one.message["X-Relay-Operation"] for one in mails} == {events.body()["operation"]["operationId"]}
     assert len({str(one.message["References"]) for one in mails}) == 1
     assert len({one.id for one in mails}) == len(mails)
