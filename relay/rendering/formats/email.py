@@ -66,9 +66,10 @@ class EmailFormat(PlainFormat):
             '<p style="margin: 0; padding: 12px 24px; font: 14px sans-serif; color: #1F2328; '
             f'background-color: #FFF8C5">{escape(note)}</p>'
         )
-        titles = {name: f"[{mark}] {content[name]}" for name in ("subject", "topic")}
         html = _BODY.sub(lambda tag: tag[0] + paragraph, content["html"], count=1)
-        return content | titles | {"text": f"{note}\n\n{content['text']}", "html": html}
+        return content | {
+            "subject": f"[{mark}] {content['subject']}", "text": f"{note}\n\n{content['text']}", "html": html,
+        }  # fmt: skip
 
     def footnote(self, content: Content, note: str) -> Content:
         paragraph = (
