@@ -18,7 +18,6 @@ from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
 from tests.support.sentinels import NAME, watched
 
-
 SECRET = "${RELAY_WEBHOOK_SECRET}"
 
 
