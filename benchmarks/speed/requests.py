@@ -68,10 +68,16 @@ def starts(first: int) -> Iterator[tuple[str, bytes]]:
         yield f"msg-{operation:09}-s", before + name + between + name + after
 
 
+SPELLED = bytes.maketrans(b"0123456789", b"abcdefghij")  # what differs by digits alone is of one cause
+
+
 def failures(
     conversations: int = 0, first: int = 0, priority: str = "High", tenant: str = "tenant-1"
 ) -> Iterator[tuple[str, bytes]]:
-    """Id and body of one failed operation after another; if there are several conversations, each asks for its own."""
+    """Id and body of one failed operation after another; if there are several conversations, each asks for its own.
+
+    Each has a cause of its own: failures of one cause are told together.
+    """
     asked = {"notifications": {"slack": {"channel": "#ops-@@"}}} if conversations else {}
     made = document(
         "operation.failed",
@@ -83,11 +89,12 @@ def failures(
         **asked,
     )
     made["tenantId"] = tenant
-    made["error"] = {"code": "SOURCE_TIMEOUT", "message": "The extractor did not answer for 300 s."}
+    made["error"] = {"code": "SOURCE_TIMEOUT", "message": "The extractor of @@ gave no answer."}
     pieces = json.dumps(made, separators=(",", ":")).encode().split(b"@@")
     for number in itertools.count(first):
         name = b"op-%09d" % number
-        names = [name, name, *([b"%d" % (number % conversations)] if conversations else [])]
+        cause = name.translate(SPELLED)
+        names = [name, name, *([b"%d" % (number % conversations)] if conversations else []), cause]
         yield f"msg-{number:09}-f", b"".join(part for pair in zip(pieces, [*names, b""], strict=True) for part in pair)
 
 
