@@ -112,7 +112,8 @@ def build_digest(
         groups[section_of(entry)].append(entry)
     for name, order in _ORDERS.items():
         groups[name].sort(key=order)
-    shown = groups | {"done": gathered(groups["done"], duration_of)}
+    # A round-up stands for messages that were held: each run has its row, as it would have had its message.
+    shown = groups | ({"done": gathered(groups["done"], duration_of)} if kind == "digest" else {})
     daily = timedelta(seconds=end - start) <= DAILY
     new = per_day(entries, zone) if kind == "digest" else {}
     return {

@@ -63,8 +63,8 @@ def test_the_reply_says_how_long_each_phase_took_and_what_is_usual_for_a_slow_on
 
 
 FAILED = {
-    "first": (past_ends(23), "First failure in 23 runs · last success 8 Mar, 14:02 CET",
-              "Erster Fehlschlag seit 23 Läufen · zuletzt erfolgreich 8. März, 14:02 Uhr MEZ"),
+    "first": (past_ends(23), "First failure in 24 runs · last success 8 Mar, 14:02 CET",
+              "Erster Fehlschlag seit 24 Läufen · zuletzt erfolgreich 8. März, 14:02 Uhr MEZ"),
     "again": (past_ends(9, 2), "3 failures in a row since 7 Mar, 14:02 CET · last success 6 Mar, 14:02 CET · "
               "same error before: 2",
               "3 Fehlschläge in Folge seit 7. März, 14:02 Uhr MEZ · zuletzt erfolgreich 6. März, 14:02 Uhr MEZ · "

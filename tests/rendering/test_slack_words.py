@@ -45,10 +45,10 @@ LIFE = {
 FAILURE = {
     "en": ("❌ *Order-to-Cash Q3 EMEA* failed: SAP extractor did not answer for 300 s.\n"
            "Conformance (4 of 5) · 72% · after 1 h 12 min · 9 Mar, 15:17 CET · `SOURCE_TIMEOUT` · can be retried\n"
-           "First failure in 23 runs · last success 8 Mar, 14:02 CET\nView run · Runbook"),
+           "First failure in 24 runs · last success 8 Mar, 14:02 CET\nView run · Runbook"),
     "de": ("❌ *Order-to-Cash Q3 EMEA* ist fehlgeschlagen: SAP extractor did not answer for 300 s.\n"
            "Conformance (4 von 5) · 72 % · nach 1 h 12 min · 9. März, 15:17 Uhr MEZ · `SOURCE_TIMEOUT` · "
-           "erneuter Versuch möglich\nErster Fehlschlag seit 23 Läufen · zuletzt erfolgreich 8. März, 14:02 Uhr MEZ\n"
+           "erneuter Versuch möglich\nErster Fehlschlag seit 24 Läufen · zuletzt erfolgreich 8. März, 14:02 Uhr MEZ\n"
            "Lauf ansehen · Runbook"),
 }  # fmt: skip
 
