@@ -13,8 +13,9 @@ import structlog
 from relay.domain.deliveries import Delivery
 from relay.domain.ends import End, before
 from relay.domain.events import Event
-from relay.domain.jobs import Job, job_of, named
+from relay.domain.jobs import Job, fold, job_of, named
 from relay.domain.outcomes import end_of
+from relay.domain.usual import usual
 from relay.errors import StoreUnavailable
 from relay.store.ends import run_name
 
@@ -52,6 +53,8 @@ class Past:
 
     async def of(self, event: Event, history: Sequence[Event]) -> Event:
         """The event with these ends; `history` is what else is known of its operation."""
+        if event.name == "digest":
+            return await self._compared(event)
         if event.operation is None or event.about_batch:
             return event
         job = job_of(event, name=named(self._template(), *_documents(event, history)))
@@ -59,6 +62,21 @@ class Past:
             return event
         until = end_of(event).ended if event.terminal else event.occurred_at.timestamp()
         return replace(event, past=before(ends, run_name(event), until))
+
+    async def _compared(self, event: Event) -> Event:
+        """A digest with what is usual for the job of each row, in seconds. Where a template names jobs, rows do not say
+        of which they are."""
+        entries = event.document.get("entries")
+        if self._template() or not isinstance(entries, list):
+            return event
+        rows = [entry if entry.get("batch") else await self._row(entry) for entry in entries]
+        return replace(event, document={**event.document, "entries": rows}) if rows != entries else event
+
+    async def _row(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+        platform, tenant, project, kind = (str(entry.get(name) or "") for name in Job._fields[:-1])
+        name = str(entry.get("job") or fold(str(entry.get("name") or "")))
+        common = usual(await self._ends(Job(platform, tenant, project, kind, name), WHILE)) if name else None
+        return {**entry, "usual": [common.low, common.median, common.high]} if common else entry
 
     async def _ends(self, job: Job, patience: float) -> tuple[End, ...]:
         now = self._clock()

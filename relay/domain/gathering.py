@@ -12,7 +12,7 @@ def gathered(entries: Sequence[Entry], duration_of: Callable[[Entry], float | No
     """The entries in their order; those of one job that ended alike are one, where the first of them stood.
 
     Such a one says what its newest run says but for what is of that run alone, and besides `runs` (more than one),
-    `shortest`, `longest` and `anomalies`, which are all that were found.
+    `job` (its name with # for what differs), `shortest`, `longest` and `anomalies`, which are all that were found.
     """
     groups: dict[tuple[object, ...], list[Entry]] = {}
     for number, entry in enumerate(entries):
@@ -27,8 +27,9 @@ def _one_of(group: Sequence[Entry], duration_of: Callable[[Entry], float | None]
     names = {entry.get("name") for entry in group}
     spans = sorted(span for entry in group if (span := duration_of(entry)) is not None)
     anomalies = [entry["anomalies"] for entry in group if entry.get("anomalies") is not None]
-    kept = ("id", "tenant", "project", "type", "status", "at")
-    title = newest["name"] if len(names) == 1 else Job("", "", "", "", fold(str(newest["name"]))).title
-    gathered = {key: newest[key] for key in kept if key in newest} | {"name": title or newest["name"]}
+    kept = ("id", "platform", "tenant", "project", "type", "status", "at")
+    job = fold(str(newest["name"]))
+    title = newest["name"] if len(names) == 1 else Job("", "", "", "", job).title
+    gathered = {key: newest[key] for key in kept if key in newest} | {"name": title or newest["name"], "job": job}
     gathered |= {"runs": len(group)} | ({"anomalies": sum(anomalies)} if anomalies else {})
     return gathered | ({"shortest": spans[0], "longest": spans[-1]} if spans else {})

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from relay.domain.events import PRIORITIES, TERMINAL, Document, Event
 from relay.domain.gathering import gathered
 from relay.domain.json_access import finite, mapping, rows
+from relay.domain.outcomes import span_of
 from relay.domain.text import ELLIPSIS
 
 Entry = Mapping[str, Any]
@@ -27,8 +28,8 @@ MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group th
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
 REMEMBERED = 200  # characters of a text that is cleaned once and remembered
-LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "tenant": 128, "project": 128,
-           "failing": 160}  # fmt: skip
+LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "platform": 128, "tenant": 128,
+           "project": 128, "failing": 160}  # fmt: skip
 FAILING = 3  # members of a batch that are named
 
 _STARTED = ("startTime", "startedAt", "dateCreated", "retryAttemptDate", "batchStartTime")
@@ -39,7 +40,7 @@ _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
 def summarize(event: Event) -> dict[str, Any]:
     """What this event alone says of its operation or batch."""
     entry, status = _of_batch(event) if event.about_batch else _of_operation(event), event.status
-    entry |= _cleaned({"tenant": event.tenant, "project": event.project})
+    entry |= _cleaned({"platform": event.platform, "tenant": event.tenant, "project": event.project})
     entry |= {"id": event.subject, "status": status, "at": event.occurred_at.isoformat(), "retry": event.retry}
     if status in TERMINAL:
         entry["rule"] = ""
@@ -164,8 +165,9 @@ def _of_operation(event: Event) -> dict[str, Any]:
 
 def _figures(results: Document, *, terminal: bool) -> dict[str, Any]:
     summary = mapping(results.get("summary"))
+    spans = (span_of(results.get(name)) for name in ("totalDuration", "duration"))
     return _stated(
-        duration=_number(results, "totalDuration", "duration") if terminal else None,
+        duration=next((span for span in spans if span is not None), None) if terminal else None,
         variants=_number(summary, "processVariants"),
         anomalies=_number(summary, "anomaliesDetected"),
         records=_number(summary, *_RECORDS),

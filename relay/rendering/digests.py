@@ -1,6 +1,7 @@
 """`digest`: many runs in one message, as templates see them: what needs somebody, what is done, what goes on. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,8 @@ from relay.domain.events import TERMINAL, Event
 from relay.domain.json_access import mapping, rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.domain.summaries import MAX_ROWS, duration_of, section_of
-from relay.rendering.json_access import number, text, time
+from relay.domain.usual import Usual
+from relay.rendering.json_access import iso, number, text, time
 from relay.rendering.links import row_link
 from relay.rendering.texts import clean
 from relay.rendering.translations import Language
@@ -86,7 +88,8 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
     """`until`: the end of the window."""
     status = text(entry, "status")
     rule = "" if status in TERMINAL else text(entry, "rule")
-    expected = time(entry, "expected")
+    common = _usual(entry)
+    expected = time(entry, "expected") or _expected(entry, common)
     partial = status == "Completed" and bool(number(entry, "failed_count"))
     over = status in TERMINAL
     status = "Stalled" if rule or partial else status
@@ -105,11 +108,13 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
         "error": text(entry, "error") if status not in ("Completed", "Running") else "",
         "at": text(entry, "at"),
         "started_at": text(entry, "started"),
-        "expected_at": "" if over else text(entry, "expected"),
+        "expected_at": "" if over else iso(expected) or "",
         "late": bool(expected and until and expected < until),
         "runs": int(number(entry, "runs") or 1),
         "spread": _spread(number(entry, "shortest"), number(entry, "longest")),
         "duration": duration_of(entry),
+        "usual": common.median if common else None,
+        "unusual": _unusual(entry, common),
         "percentage": None if text(entry, "status") == "Completed" else number(entry, "percentage"),
         "phase": text(entry, "phase"),
         **{name: number(entry, name) for name in ("shortest", "longest", "variants", "anomalies", "records", "total")},
@@ -119,6 +124,26 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
         "batch": entry.get("batch") is True,
         "rule": rule,
     }
+
+
+def _usual(entry: Mapping[str, Any]) -> Usual | None:
+    """What was found for its job when the digest was made (relay/delivering/past.py)."""
+    stated = entry.get("usual")
+    return Usual(*map(float, stated)) if isinstance(stated, list) and len(stated) == len(fields(Usual)) else None
+
+
+def _expected(entry: Mapping[str, Any], common: Usual | None) -> datetime | None:
+    """Where the platform gives no estimate: when its job's runs are usually done."""
+    started = time(entry, "started")
+    return started + timedelta(seconds=common.median) if common and started else None
+
+
+def _unusual(entry: Mapping[str, Any], common: Usual | None) -> bool:
+    """Whether it, or the quickest or the longest of several, took clearly more or less than runs of its job do."""
+    if common is None or text(entry, "status") != "Completed":
+        return False
+    spans = [duration_of(entry), number(entry, "shortest"), number(entry, "longest")]
+    return any(span is not None and common.verdict(span) != "usual" for span in spans)
 
 
 def _completed(entry: Mapping[str, Any]) -> float | None:

@@ -14,8 +14,11 @@ from relay.domain.deliveries import Delivery
 from relay.domain.ends import End
 from relay.domain.events import Event
 from relay.domain.jobs import Job
+from relay.domain.summaries import build_digest, summarize
 from relay.errors import StoreUnavailable
 from relay.rendering import IsolatedRenderer
+from relay.rendering.digests import digest
+from relay.rendering.translations import Catalogues
 from relay.store import Store
 from relay.store.jobs import Jobs
 from tests.support.clock import Clock
@@ -31,12 +34,12 @@ TEXT = "{{ job.ends }} {{ job.streak }} {{ job.runs_since_failure }} {{ job.reco
 ERROR = {"code": "SAP", "message": "No answer for 300 s"}
 
 
-def run(number: int, status: str = "Completed", at: str = "", **operation: Any) -> Event:
+def run(number: int, status: str = "Completed", at: str = "", took: str = "", **operation: Any) -> Event:
     """The outcome of a run of one job, one a day."""
     name = {"Completed": "operation.completed", "Running": "operation.progress"}.get(status, "operation.failed")
     stated = {"operationId": f"run-{number}", "operationName": f"Sales {number}", "status": status}
-    error = {"error": ERROR} if name == "operation.failed" else {}
-    document = body(name, 50, **(stated | operation)) | error
+    more = {"error": ERROR} if name == "operation.failed" else {"results": {"totalDuration": took}} if took else {}
+    document = body(name, 50, **(stated | operation)) | more
     return event_of(document | {"timestamp": at or f"2024-01-{number + 1:02}T12:00:00Z"})
 
 
@@ -113,6 +116,41 @@ async def test_what_is_of_no_job_asks_nothing(store: Store, past: Past, history:
     assert await past.complete(nameless) is nameless
     assert await past.complete(batch) is batch
     assert history.questions == 0
+
+
+async def digest_of(past: Past, *events: Event) -> list[dict[str, Any]]:
+    """The rows of a digest of these events, in its order, as templates see them."""
+    last = max(event.occurred_at for event in events)
+    entries = [summarize(event) for event in events]
+    document = build_digest("digest", last.timestamp() - 86_400, last.timestamp(), entries)
+    event = await past.of(Event("digest", "digest", "relay", last, last, document=document), ())
+    told = digest(event, Catalogues([]).language("en"), "")
+    return [*told["attention"], *told["done"], *told["running"]]
+
+
+async def test_rows_of_a_digest_say_what_is_usual_for_their_job(store: Store, past: Past) -> None:
+    for number in range(6):
+        await store.accept(run(number, took="30 minutes"), [])
+    usual, slow, other = (run(number, took=took) for number, took in
+                          ((6, "31 minutes"), (7, "70 minutes"), (8, "30 minutes")))  # fmt: skip
+
+    [row] = await digest_of(past, usual)
+    assert (row["usual"], row["unusual"]) == (1800, False)
+    [row] = await digest_of(past, slow)
+    assert (row["usual"], row["unusual"]) == (1800, True)
+    [row] = await digest_of(past, usual, other)
+    assert (row["runs"], row["usual"], row["unusual"]) == (2, 1800, False)
+    [row] = await digest_of(past, usual, slow)
+    assert (row["runs"], row["usual"], row["unusual"]) == (2, 1800, True)
+
+
+async def test_a_run_without_an_estimate_is_expected_when_its_job_usually_ends(store: Store, past: Past) -> None:
+    for number in range(6):
+        await store.accept(run(number, took="30 minutes"), [])
+
+    [row] = await digest_of(past, run(7, "Running", progress={"startTime": "2024-01-08T11:50:00Z"}))
+
+    assert row["expected_at"] == "2024-01-08T12:20:00+00:00"
 
 
 async def test_without_an_answer_nothing_is_known(store: Store, clock: Clock) -> None:

@@ -37,6 +37,21 @@ def test_a_digest_tells_what_needs_attention_first(renderer: Renderer, language:
     assert sorted(order, key=text.index) == order
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "2 h (usually 45 min)"), ("de", "2 h (üblich 45 min)")])
+def test_a_row_says_what_is_usual_where_it_was_out_of_the_ordinary(
+    renderer: Renderer, language: str, words: str
+) -> None:
+    usual = [2580.0, 2700.0, 2880.0]
+    runs = [digests.entry(number, name, "Completed", usual=usual, duration=seconds)
+            for number, name, seconds in ((1, "Journeys", 7200), (2, "Invoices", 2760))]  # fmt: skip
+    event = digests.told("digest", digests.FRIDAY, runs)
+
+    text = renderer.render("email", "digest", event, (), language=language, timezone="UTC", now=digests.NOW)["text"]
+
+    assert words in text.replace("\xa0", " ")
+    assert text.count("45") == 1
+
+
 def test_the_bars_of_a_digest_are_told_to_those_who_do_not_see_them(renderer: Renderer) -> None:
     html = document(mail(renderer, "digest.daily")["html"])
 

@@ -259,9 +259,7 @@ class TestConfiguration:
         config = configured("slack: '#ops', mode: outcomes, mention: {failed: ['@analyst', U0ANALYST1, owner]}")
 
         [warning] = warnings(config)
-        assert warning.startswith(
-            "an incoming webhook cannot look names up: @analyst will stand in #ops as text"
-        )
+        assert warning.startswith("an incoming webhook cannot look names up: @analyst will stand in #ops as text")
 
     def test_a_conversation_without_any_way_is_refused(self) -> None:
         with pytest.raises(ConfigError, match=r"destinations\.ops\.slack: channels\.slack has no way to #team"):
