@@ -83,8 +83,12 @@ class Alert:
 def _silent(run: Run, settings: Watchdog) -> float | None:
     if settings.silent is None:
         return None
-    usual = RHYTHM * median(run.gaps) if len(run.gaps) >= LEAST_GAPS else 0.0
-    return run.heard + max(settings.silent, usual, _unusual(run, "silent"))
+    return run.heard + max(settings.silent, RHYTHM * rhythm(run), _unusual(run, "silent"))
+
+
+def rhythm(run: Run) -> float:
+    """The seconds that usually pass between two of its signs of life; 0 while there were too few."""
+    return median(run.gaps) if len(run.gaps) >= LEAST_GAPS else 0.0
 
 
 def _flat(run: Run, settings: Watchdog) -> float | None:
@@ -243,6 +247,7 @@ def _stalled_part(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:
         "percentage": run.percentage,
         "phase": run.phase,
         "lastEvent": iso(run.heard),
+        "rhythm": round(gap) if (gap := rhythm(run)) else None,
         "firstEstimate": iso(run.estimate),
         "estimateMoved": run.estimate_moves,
         "deadline": iso(run.deadline),

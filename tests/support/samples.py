@@ -110,7 +110,8 @@ def watchdog_bodies() -> dict[str, dict[str, Any]]:
     stalled = {
         "rule": "flat", "since": "2024-01-20T12:31:00Z", "seconds": 1920, "percentage": 67,
         "phase": "Machine Learning Analysis", "lastEvent": "2024-01-20T12:52:00Z",
-        "firstEstimate": "2024-01-20T12:15:00Z", "estimateMoved": 3, "deadline": "2024-01-20T13:15:00Z", "reminder": 0,
+        "rhythm": 40, "firstEstimate": "2024-01-20T12:15:00Z", "estimateMoved": 3, "deadline": "2024-01-20T13:15:00Z",
+        "reminder": 0,
     }  # fmt: skip
     found = {
         f"operation.stalled.{rule}": envelope(
