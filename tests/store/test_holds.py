@@ -122,3 +122,26 @@ class TestLiveMessages:
             clock.advance(60)
             told = await send_all(store, clock)
             assert [one.wording for one in told if one.kind == "reply"] == ["healed" if run == 1 else ""]
+
+
+class TestAFailureWhoseMessageIsStillOnItsWay:
+    """Its reply waits for the hold, and the edit for the message: the next run may begin before either has left."""
+
+    async def told(self, store: Store, clock: Clock, after: float) -> list[tuple[str, str]]:
+        await accept(store, events.progress(40), to=TEAM)
+        (first,) = await claim(store)
+        await store.mark_sending(first)
+        await accept(store, events.failed(), to=TEAM)
+        clock.advance(after)
+        await accept(store, events.progress(5, retryNumber=1), to=TEAM)
+        await store.reschedule(first, 0, "503")
+
+        return names(await send_all(store, clock, seconds=int(HOLD) + 8))
+
+    async def test_it_is_told_once_where_the_next_run_begins_after_the_hold(self, store: Store, clock: Clock) -> None:
+        told = await self.told(store, clock, HOLD + 1)
+
+        assert told == [("live", "operation.progress"), ("reply", "operation.failed")]
+
+    async def test_it_is_not_told_where_that_heals_it(self, store: Store, clock: Clock) -> None:
+        assert await self.told(store, clock, HOLD - 1) == [("live", "operation.progress")]

@@ -53,8 +53,7 @@ local function follow(o, letter)
   o:read({'state', 'run'})
   local run = o:number('retry')
   if run and letter.run and letter.run > run then
-    heal(o, plan.operation, letter.run)
-    detach_outcomes(o, letter.outcomes or {})
+    detach_outcomes(o, letter.outcomes or {}, heal(o, plan.operation, letter.run))
     reset_run(o)
   end
   o:set('away', letter.home)

@@ -78,8 +78,7 @@ end
 -- who follow.
 function begin_again(o, operation, run)
   local outcomes = outcomes_of(o)
-  heal(o, operation, run)
-  detach_outcomes(o, outcomes)
+  detach_outcomes(o, outcomes, heal(o, operation, run))
   return outcomes
 end
 

@@ -4,8 +4,6 @@
 -- nothing joins it any more, so every attempt tells the same, and what comes later goes into the next one.
 --- @include "deliveries"
 --- @include "records"
-local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup', cause = 'roundup'}
-
 local function box_key(box) return P .. 'box:' .. box end
 local function entries_key(box) return P .. 'entries:' .. box end
 local function digests_key(destination, address)
@@ -35,8 +33,13 @@ local function describe_box(box, kind, where, from, to)
   redis.call('HSETNX', key, 'from', from)
 end
 
+local open_box
+do
+
+local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup', cause = 'roundup'}
+
 -- An unsealed box with its delivery; one that is there already stays as it is.
-local function open_box(box, kind, where, from, to)
+function open_box(box, kind, where, from, to)
   describe_box(box, kind, where, from, to)
   keep_box(box, to)
   if redis.call('EXISTS', delivery_key(box)) == 1 then return end
@@ -45,6 +48,8 @@ local function open_box(box, kind, where, from, to)
   create(box, {operation = box, destination = where.destination, channel = where.channel, address = where.address,
                kind = name, name = name, lane = box, limits = where.limits, event = '', urgent = '', seq = 0, due = to,
                created = to})
+end
+
 end
 
 -- The newest state of an operation in a few words (relay/domain/summaries.py), but for what lasts. records.py has the

@@ -17,10 +17,10 @@ end
 local FIELDS = {'destination', 'lane', 'lease', 'attempts', 'died', 'kind', 'said'}
 
 -- A new run begins. What was held of the failure before is not told; the end of this run says it (claim.lua), so its lane
--- keeps of which run that is, and what had gone wrong.
+-- keeps of which run that is, and what had gone wrong. Answers in which lanes that is so.
 function heal(o, operation, run)
-  local holds = o:get('holds')
-  if not holds then return end
+  local holds, healed = o:get('holds'), {}
+  if not holds then return healed end
   o:set('holds', nil)
   for id, until_ in holds:gmatch('(%S+)@(%d+)') do
     local d = redis.call('HMGET', delivery_key(id), unpack(FIELDS))
@@ -30,8 +30,10 @@ function heal(o, operation, run)
       if d[6] == 'live' then redis.call('HSET', thread, 'calls', '') end
       redis.call('PEXPIRE', thread, KEEP_OPERATION)
       move_to_bundle(id, {operation = operation, destination = d[1], lane = d[2]}, 'healed')
+      healed[d[2]:match('^[^/]+')] = true
     end
   end
+  return healed
 end
 
 end

@@ -61,6 +61,13 @@ local function release_replies(id, lane)
   make_due(head)
 end
 
+-- What waits to be told beside the message of this lane, held (holds.lua) or not.
+local function replies_beside(lane)
+  local ids = redis.call('LRANGE', lane_key(replies_of(lane)), 0, -1)
+  for _, id in ipairs(redis.call('LRANGE', lane_key(lane .. '/held'), 0, -1)) do ids[#ids + 1] = id end
+  return ids
+end
+
 -- apart: it is no live message, so nothing stands under it.
 local function leave_lane(id, lane, apart)
   redis.call('LREM', lane_key(lane), 1, id)

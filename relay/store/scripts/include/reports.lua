@@ -76,7 +76,7 @@ end
 -- one's, and does not tell it (claim.lua). Answers which outcomes that tells, each by its name and number.
 local function set_replies_apart(lane, last)
   local told = {}
-  for _, id in ipairs(redis.call('LRANGE', lane_key(replies_of(lane)), 0, -1)) do
+  for _, id in ipairs(replies_beside(lane)) do
     local reply = redis.call('HMGET', delivery_key(id), 'name', 'seq')
     if reply[1] then
       redis.call('HSETNX', delivery_key(id), 'ended', last)
@@ -88,13 +88,14 @@ end
 
 -- An outcome that was not posted yet would vanish with the run that it ended. Waiting, or dead, it becomes a message of
 -- its own; under way, it keeps what it tells, and becomes one if it does not arrive (outcomes.lua, detach_outcome).
-local function detach_from(lane, outcomes, last)
+local function detach_from(lane, outcomes, last, healed)
   local told, thread = set_replies_apart(lane, last), thread_key(lane)
   local t = redis.call('HMGET', thread, 'waiting', 'flying', 'posted', 'calls', 'dead')
   if t[3] then return end
   -- What the message would have called people to was of this run, and whatever is left of that says it.
   if t[4] and t[4] ~= '' then redis.call('HSET', thread, 'calls', '') end
-  local kept = nil -- one of them is enough: an addition or a repair may wait behind what tells it
+  -- One of them is enough: an addition or a repair may wait behind what tells it. What healed needs none (holds.lua).
+  local kept = healed and 'operation.failed' or nil
   for i, id in ipairs({t[2], t[1], t[5]}) do
     local d = id and redis.call('HMGET', delivery_key(id), 'urgent', 'name', 'event') or {}
     local known = d[1] == '1' and d[3] == '' and d[2] ~= kept and outcomes[d[2]]
@@ -109,9 +110,9 @@ local function detach_from(lane, outcomes, last)
   end
 end
 
--- Wherever an outcome of the run was told, whoever hears of the next one. outcomes: as of `outcomes_of`.
-function detach_outcomes(o, outcomes)
-  for lane in (o:get('lanes') or ''):gmatch('%S+') do detach_from(lane, outcomes, o:number('seq')) end
+-- Wherever an outcome of the run was told, whoever hears of the next one. outcomes: as of `outcomes_of`; healed: of `heal`.
+function detach_outcomes(o, outcomes, healed)
+  for lane in (o:get('lanes') or ''):gmatch('%S+') do detach_from(lane, outcomes, o:number('seq'), healed[lane]) end
 end
 
 end
