@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from relay.domain.deliveries import Delivery, Presentation, Receipt, Target
 from relay.domain.events import Event
 from relay.store import Store
@@ -57,6 +59,22 @@ class TestThreads:
         assert sorted(told) == [
             ("live", "", "a", "a"), ("live", "", "b", "b"), ("reply", "", "a", "a"), ("reply", "also", "b", "a"),
         ]  # fmt: skip
+
+    @pytest.mark.parametrize("hold", [0.0, 60.0])
+    async def test_whose_message_was_claimed_but_not_begun_has_one_row(
+        self, store: Store, clock: Clock, hold: float
+    ) -> None:
+        await accept(store, events.progress(40, operationId="b"), to=TEAM)
+        claimed = await claim_one(store)
+        await accept(store, failing("a"), to=TEAM)
+        await send_all(store, clock)
+        await accept(store, failing("b"), to=replace(TEAM, hold=hold))
+        await store.release(claimed)
+
+        at_once, later = [await send_all(store, clock, seconds=seconds) for seconds in (30, 60)]
+
+        rows = [(one.kind, one.wording, one.event.subject) for one in (later if hold else at_once)]
+        assert (rows, len(at_once + later)) == ([("reply", "also", "b")], 1)
 
     async def test_a_first_one_that_is_dead_hides_no_other(self, store: Store, clock: Clock) -> None:
         await fail_in_turn(store, clock, *"ab", to=TEAM)

@@ -38,12 +38,24 @@ local function move_to_box(id, d, it)
   return true
 end
 
+-- Where a reply that waits tells it, that becomes the row, when its time has come.
+local function is_told_beside(d)
+  for _, id in ipairs(replies_beside(d.lane)) do
+    local reply = redis.call('HMGET', delivery_key(id), 'name', 'seq')
+    if reply[1] == d.name and tonumber(reply[2]) == d.seq then return true end
+  end
+end
+
 -- A reply in another one's thread. One that has no message of its own yet needs none for that.
 local function move_to_thread(id, d, lane)
   if d.kind == 'reply' then
     leave_lane(id, d.lane, true)
     redis.call('HSET', delivery_key(id), 'lane', lane, 'row', 1, 'due', now, 'dated', now)
     join_lane(id, lane)
+    return true
+  end
+  if is_told_beside(d) then
+    supersede(id, d.operation, d.destination, d.lane, 'told with its cause')
     return true
   end
   local run, call = (d.thread.call or ''):match('^(%d+) (.*)$')
