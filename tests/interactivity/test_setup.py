@@ -24,7 +24,9 @@ NEEDED = {"STAGE_SECRET": "kFv8-the-secret-of-the-platform", "STAGE_SLACK": "htt
 @pytest.mark.slow
 def test_relay_check_tells_who_may_press_what_and_what_slack_needs(tmp_path: Path) -> None:
     file = tmp_path / "relay.yaml"
-    file.write_text(CONFIG.read_text("utf-8").replace("port: 0", "port: 0, public_url: https://relay.example.com"))
+    links = 'links: {operation: "https://app.example.com/runs/{operationId}"}'
+    text = CONFIG.read_text("utf-8").replace("port: 0", "port: 0, public_url: https://relay.example.com")
+    file.write_text(text.replace("tenant: tenant-1", f"{links}, tenant: tenant-1"))
     facts = json.loads(relay("check", "-c", file, "--json", env=NEEDED).output)
     assert facts["summary"]["buttons"] == [
         "retry: analyst@example.com",
