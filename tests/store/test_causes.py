@@ -9,6 +9,7 @@ import pytest
 from relay.domain.deliveries import Delivery, Presentation, Receipt, Target
 from relay.domain.events import Event
 from relay.store import Store
+from relay.store.admin import Admin
 from relay.store.causes import EVERYBODY
 from tests.support import events
 from tests.support.bundles import night, statuses
@@ -85,6 +86,20 @@ class TestThreads:
         (second,) = await send_all(store, clock)
 
         assert (second.event.subject, second.kind, second.wording) == ("b", "live", "")
+
+    async def test_a_first_one_that_died_and_was_dropped_hides_no_other(self, store: Store, clock: Clock) -> None:
+        await accept(store, failing("a"), to=TEAM)
+        first = await claim_one(store)
+        assert await store.causes.call(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+        await store.mark_sending(first)
+        await store.dead_letter(first, "rejected", "is_archived")
+        await Admin(store).drop([first.id])
+        await accept(store, failing("b"), to=TEAM)
+
+        (second,) = await send_all(store, clock)
+
+        assert (second.event.subject, second.kind, second.wording) == ("b", "live", "")
+        assert await store.causes.call(second, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
 
     async def test_one_whose_worker_died_is_the_first_again(
         self, open_store: Callable[..., Store], clock: Clock

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- dead letters: replay or drop. KEYS[1] the ledger. ARGV from 3: verb, then ids. Answers the number done.
 -- A second replay of the same letter finds it no longer dead: it happens once.
+--- @include "causes"
 --- @include "outcomes"
 local verb, done = ARGV[3], 0
 for i = 4, #ARGV do
@@ -26,6 +27,7 @@ for i = 4, #ARGV do
     else
       count('dropped')
       note(d[1], 'dropped', d[2])
+      leave_cause(id)
       forget(id)
     end
     done = done + 1

@@ -3,7 +3,7 @@
 -- Decided when a failure is about to be told, not when it comes in: what is held until then, or heals, comes first in nothing.
 --- @include "bundles"
 --- @include "records"
-local join_cause, open_cause
+local join_cause, open_cause, leave_cause
 do -- the rest is of this file alone
 
 -- What messages.lua (cause_of) put together: the window (ms), how grave it is, whose run failed, and the error's signature.
@@ -96,6 +96,17 @@ function open_cause(id, d)
   if not first then redis.call('DEL', it.key) end
   redis.call('HSET', it.key, 'at', now, 'id', id, 'whose', it.whose, 'gravity', it.gravity, 'lane', d.lane)
   redis.call('PEXPIRE', it.key, it.window)
+end
+
+-- Somebody dropped this dead letter: nothing stands below it, and whom it should have called another one calls.
+function leave_cause(id)
+  local row = redis.call('HMGET', delivery_key(id), 'destination', 'address', 'cause')
+  local it = cause_in({destination = row[1], address = row[2], cause = row[3] or ''})
+  if not it then return end
+  local fields = redis.call('HGETALL', it.key)
+  for i = 1, #fields, 2 do
+    if fields[i + 1] == id then redis.call('HDEL', it.key, fields[i] == 'id' and 'at' or fields[i]) end
+  end
 end
 
 end
