@@ -9,6 +9,7 @@ from relay.domain.events import WATCH_EVENTS, Event
 from relay.domain.json_access import finite, mapping
 
 LONGEST = 120  # characters of a job's name
+READ = 1000  # characters that are folded, as many as an operation's name may have: what is left out tells no jobs apart
 FIELD = re.compile(r"\{([A-Za-z_]\w*(?:\.\w+)*)\}")
 _MONTHS = ("January February March April May June July August September October November December "
            "Januar Februar März Mai Juni Juli Oktober Dezember")  # fmt: skip
@@ -63,9 +64,9 @@ def told_job(event: Event) -> Job | None:
 
 def named(template: str, *documents: Mapping[str, Any]) -> str | None:
     """What a template such as `{operationType} {parameters.dataset}` says, each field from the first of these documents
-    that states it; None where one is nowhere. Without a template: ''."""
+    that states it; None where one is nowhere. Without a template: ''. Of what is long, the beginning."""
     texts = {path: _stated(path, documents) for path in FIELD.findall(template)}
-    return None if None in texts.values() else FIELD.sub(lambda match: texts[match[1]] or "", template)
+    return None if None in texts.values() else FIELD.sub(lambda match: texts[match[1]] or "", template)[:READ]
 
 
 @lru_cache(maxsize=4096)  # all events of a run have its name

@@ -251,3 +251,11 @@ def test_a_run_is_too_quick_below_half_of_what_ten_successes_take(
 
 def test_of_a_job_of_seconds_none_is_too_quick() -> None:
     assert not too_quick([end(f"{n}", n, duration=20) for n in range(10)], 1, 50)
+
+
+def test_a_template_reads_no_more_of_a_field_than_a_name_may_have() -> None:
+    """Folding takes time with the square of what joins numbers."""
+    name = named("{dataset}", {"dataset": "1_" * 50_000 + "1x"})
+
+    assert name is not None
+    assert name == "1_" * 500
