@@ -1,6 +1,7 @@
 """A catalogue as its translator gets it: what is missing is added, what is said no more is marked, the rest stays."""
 
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +22,8 @@ msgstr ""
 "Content-Transfer-Encoding: 8bit\\n"
 "Plural-Forms: {plurals};\\n"
 """
+# The first entry, whatever stands before it, with or without an empty line after it.
+_FIRST = re.compile(r'(?:[ \t]*\n|#(?!~).*\n)*msgid[ \t]+""[ \t]*\nmsgstr[ \t].*(?:\n".*)*')
 
 
 def merged(file: Path, sources: Iterable[Translatable], *, folders: Iterable[Path]) -> tuple[str, Catalog]:
@@ -33,7 +36,10 @@ def merged(file: Path, sources: Iterable[Translatable], *, folders: Iterable[Pat
         locale = Locale.parse(code.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
         raise TemplateError(f"{code} is no language; expected its code, for instance fr or pt-BR") from None
-    catalogue, before = _read(file, locale), file.read_text("utf-8") if file.is_file() else ""
+    catalogue, before = _read(file, locale)
+    for key in [key for key in catalogue.obsolete if key not in catalogue]:  # a text that is said again, maybe
+        message = catalogue.obsolete.pop(key)
+        catalogue[message.id] = message
     catalogue.update(_template(sources, locale, [*folders]), no_fuzzy_matching=True)
     body = io.BytesIO()
     write_po(body, catalogue, width=0, omit_header=True, include_lineno=False)
@@ -41,12 +47,12 @@ def merged(file: Path, sources: Iterable[Translatable], *, folders: Iterable[Pat
     return f"{_header(before) or header}\n{body.getvalue().decode().strip()}\n", catalogue
 
 
-def _read(file: Path, locale: Locale) -> Catalog:
+def _read(file: Path, locale: Locale) -> tuple[Catalog, str]:
     if not file.is_file():
-        return Catalog(locale)
+        return Catalog(locale), ""
     try:
         with file.open("rb") as opened:
-            return read_po(opened, locale=locale, abort_invalid=True)
+            return read_po(opened, locale=locale, abort_invalid=True), file.read_text("utf-8")
     except PoFileError as error:
         raise TemplateError(f"{file}:{error.lineno + 1}: {error}") from None
     except UnicodeDecodeError:
@@ -67,5 +73,5 @@ def _template(sources: Iterable[Translatable], locale: Locale, folders: list[Pat
 
 def _header(text: str) -> str:
     """The file's own header, as its translator left it; empty if there is none that says how plurals are made."""
-    header = text.lstrip("\ufeff").partition("\n\n")[0]
-    return f"{header}\n" if 'msgid ""' in header and "Plural-Forms" in header else ""
+    header = _FIRST.match(text.lstrip("\ufeff"))
+    return f"{header[0].lstrip()}\n" if header and "Plural-Forms" in header[0] else ""

@@ -1,5 +1,6 @@
 """A language's catalogue, begun and brought up to date by `relay template translate`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,41 @@ def test_what_is_translated_stays_and_what_is_no_more_is_marked(tmp_path: Path) 
     assert len(holds.obsolete) == 1
     file.write_text(text, "utf-8")
     assert merged(file, SAID, folders=[Path("/t")])[0] == text
+
+
+@pytest.mark.parametrize("change", [
+    lambda text: text.replace("# French.", "# Zoé, 2024.\n\n# Traduit par elle."),
+    lambda text: text.replace('\\n"\n\n#. A time', '\\n"\n#. A time'),
+], ids=["an empty line before it", "none after it"])  # fmt: skip
+def test_the_header_stays_wherever_its_empty_lines_are(tmp_path: Path, change: Callable[[str], str]) -> None:
+    before = change(NEW.replace("(n > 1)", "(n != 1)").replace('msgid "Running"\nmsgstr ""',
+                                                               'msgid "Running"\nmsgstr "En cours"'))  # fmt: skip
+    file = catalogue(tmp_path, before)
+
+    text, _ = merged(file, SAID, folders=[Path("/t")])
+
+    assert "plural=(n != 1)" in text
+    assert text.startswith(before.partition("msgid")[0])
+    assert text.count('msgid "HH:mm"') == text.count('msgid "Running"\nmsgstr "En cours"') == 1
+
+
+def test_a_text_that_is_said_again_has_its_translation_again(tmp_path: Path) -> None:
+    file = catalogue(tmp_path, NEW.replace('msgid "Running"\nmsgstr ""\n\n', "")
+                     + '\n#~ msgid "Running"\n#~ msgstr "En cours"\n\n#~ msgid "Gone"\n#~ msgstr "Disparu"\n')  # fmt: skip
+
+    text, holds = merged(file, SAID, folders=[Path("/t")])
+
+    assert '\nmsgid "Running"\nmsgstr "En cours"\n' in text
+    assert [*holds.obsolete] == ["Gone"]
+
+
+def test_a_catalogue_in_another_encoding_is_refused_with_its_name(tmp_path: Path) -> None:
+    file = catalogue(tmp_path, "x")
+    text = NEW.replace("utf-8", "iso-8859-1").replace('msgid "Running"\nmsgstr ""', 'msgid "Running"\nmsgstr "é"')
+    file.write_text(text, "iso-8859-1")
+
+    with pytest.raises(TemplateError, match=r"messages.po: expected UTF-8; save it in that encoding"):
+        merged(file, SAID, folders=[])
 
 
 def test_a_text_that_has_come_to_be_counted_is_asked_for_anew(tmp_path: Path) -> None:
