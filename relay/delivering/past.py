@@ -58,10 +58,11 @@ class Past:
         if event.operation is None or event.about_batch:
             return event
         job = job_of(event, name=named(self._template(), *_documents(event, history)))
-        if job is None or not (ends := await self._ends(job, MOMENT if event.terminal else WHILE)):
+        own = run_name(event)
+        if job is None or not (ends := await self._ends(job, own if event.terminal else "")):
             return event
         until = end_of(event).ended if event.terminal else event.occurred_at.timestamp()
-        return replace(event, past=before(ends, run_name(event), until))
+        return replace(event, past=before(ends, own, until))
 
     async def _compared(self, event: Event) -> Event:
         """A digest with what is usual for the job of each row, in seconds. Where a template names jobs, rows do not say
@@ -75,13 +76,16 @@ class Past:
     async def _row(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
         platform, tenant, project, kind = (str(entry.get(name) or "") for name in Job._fields[:-1])
         name = str(entry.get("job") or fold(str(entry.get("name") or "")))
-        common = usual(await self._ends(Job(platform, tenant, project, kind, name), WHILE)) if name else None
+        common = usual(await self._ends(Job(platform, tenant, project, kind, name), "")) if name else None
         return {**entry, "usual": [common.low, common.median, common.high]} if common else entry
 
-    async def _ends(self, job: Job, patience: float) -> tuple[End, ...]:
+    async def _ends(self, job: Job, over: str) -> tuple[End, ...]:
+        """`over` is the run whose end is told, if one is. Its end is among them unless the answer is of before: then
+        those of others that came in between would not count."""
         now = self._clock()
         at, ends = self._answers.pop(job, (float("-inf"), ()))
-        if not 0 <= now - at < patience:
+        serves = 0 <= now - at < (MOMENT if over else WHILE)
+        if not serves or (over and all(end.run != over for end in ends)):
             try:
                 at, ends = now, await self._history.ends(job)
             except StoreUnavailable as error:

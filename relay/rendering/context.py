@@ -23,7 +23,8 @@ from relay.rendering.troubles import trouble
 OUTCOME_PARTS = ("results", "error", "cancellation")
 # The alarm of an event that has none.
 STALLED = {"rule": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
-           "rhythm": None, "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0, "last": False}  # fmt: skip
+           "rhythm": None, "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0,
+           "last": False}  # fmt: skip
 RECOVERED = {"rule": "", "seconds": None, "flapping": False}
 
 

@@ -90,6 +90,16 @@ async def test_a_later_attempt_says_the_same(store: Store, past: Past, clock: Cl
     assert await past.complete(delivery) == first
 
 
+async def test_runs_of_a_job_that_fail_at_once_count_each_other(store: Store, past: Past) -> None:
+    await store.accept(run(0), [])
+    failures = []
+    for number in range(1, 5):
+        delivery = await delivery_of(store, run(number, "Failed"))
+        failures.append(len((await past.complete(delivery)).event.past) - 1)
+
+    assert failures == [0, 1, 2, 3]
+
+
 async def test_the_edits_of_a_run_ask_once_in_a_while_and_its_outcome_anew(
     store: Store, past: Past, history: Counted, clock: Clock
 ) -> None:

@@ -197,8 +197,8 @@ def test_the_event_is_about_all_that_is_known() -> None:
     assert event.operation.document["createdBy"] == "j.mueller@example.com"
     assert event.document["stalled"] == {
         "rule": "silent", "since": "2024-01-20T11:05:00+00:00", "seconds": 900, "percentage": 68.0, "phase": "",
-        "lastEvent": "2024-01-20T11:05:00+00:00", "rhythm": None, "firstEstimate": "", "estimateMoved": 0, "deadline": "",
-        "reminder": 0, "last": False, "episode": 1,
+        "lastEvent": "2024-01-20T11:05:00+00:00", "rhythm": None, "firstEstimate": "", "estimateMoved": 0,
+        "deadline": "", "reminder": 0, "last": False, "episode": 1,
     }  # fmt: skip
     assert fingerprint(event) == fingerprint(event_of(news, of, history, NOW + 7))
 
