@@ -103,8 +103,8 @@ def test_the_header_stays_wherever_its_empty_lines_are(tmp_path: Path, change: C
 
 
 def test_a_text_that_is_said_again_has_its_translation_again(tmp_path: Path) -> None:
-    file = catalogue(tmp_path, NEW.replace('msgid "Running"\nmsgstr ""\n\n', "")
-                     + '\n#~ msgid "Running"\n#~ msgstr "En cours"\n\n#~ msgid "Gone"\n#~ msgstr "Disparu"\n')  # fmt: skip
+    obsolete = '\n#~ msgid "Running"\n#~ msgstr "En cours"\n\n#~ msgid "Gone"\n#~ msgstr "Disparu"\n'
+    file = catalogue(tmp_path, NEW.replace('msgid "Running"\nmsgstr ""\n\n', "") + obsolete)
 
     text, holds = merged(file, SAID, folders=[Path("/t")])
 
