@@ -38,11 +38,11 @@ local function move_to_box(id, d, it)
   return true
 end
 
--- Where a reply that waits tells it, that becomes the row, when its time has come.
+-- Where a reply of its own waits to tell it, that becomes the row, when its time has come.
 local function is_told_beside(d)
   for _, id in ipairs(replies_beside(d.lane)) do
-    local reply = redis.call('HMGET', delivery_key(id), 'name', 'seq')
-    if reply[1] == d.name and tonumber(reply[2]) == d.seq then return true end
+    local reply = redis.call('HMGET', delivery_key(id), 'operation', 'name', 'seq')
+    if reply[1] == d.operation and reply[2] == d.name and tonumber(reply[3]) == d.seq then return true end
   end
 end
 
