@@ -8,6 +8,7 @@ from pydantic_core import from_json
 from relay.domain import fields
 from relay.domain.ends import End
 from relay.domain.jobs import Job
+from relay.errors import StoreUnavailable
 from relay.store.client import call
 from relay.store.ends import job_name
 from relay.store.partitions import Partition
@@ -33,7 +34,10 @@ class Jobs:
     async def ends(self, job: Job) -> tuple[End, ...]:
         """The last ends of its runs, in the order in which they were told; of a run there may be several."""
         name = job_name(job)
-        rows = await call(self._redis.lrange(self._partitions.of(name).key(f"job:{name}"), -KEPT, -1))
+        partition = self._partitions.of(name)
+        if why := self._partitions.away.get(partition.number):  # whoever asks would wait for it with each message
+            raise StoreUnavailable(why)
+        rows = await call(self._redis.lrange(partition.key(f"job:{name}"), -KEPT, -1))
         return read(rows)
 
     async def ended_since(self, moments: dict[int, int], most: int) -> tuple[list[Job], bool]:

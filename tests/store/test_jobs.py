@@ -11,6 +11,7 @@ from relay.domain.completion import completed as put_together
 from relay.domain.ends import End, before
 from relay.domain.events import Event
 from relay.domain.jobs import Job, job_of
+from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.ends import job_name, run_name
 from relay.store.jobs import KEPT, Jobs
@@ -56,6 +57,17 @@ async def test_each_run_of_a_job_has_one_end(open_store: Callable[..., Store], p
     assert [end.status for end in told] == ["Completed", "Failed", "Timeout", "Cancelled", "Completed"]
     assert [end.run for end in told] == [run_name(sales(number)) for number in range(5)]
     assert told[1].error == signature(error_of(sales(1, "Failed"))) != ""
+
+
+async def test_where_its_partition_is_away_nobody_waits_for_it(open_store: Callable[..., Store]) -> None:
+    store = open_store(partitions=PARTITIONS)
+    await store.prepare()
+    job = job_of(sales(1))
+    assert job
+    store.partitions.away = {partition(job_name(job), PARTITIONS): "no answer within 0.5 s"}
+
+    with pytest.raises(StoreUnavailable, match="no answer within"):
+        await ends(store, sales(1))
 
 
 async def test_it_lives_where_its_name_says(open_store: Callable[..., Store]) -> None:
