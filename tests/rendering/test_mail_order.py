@@ -77,7 +77,7 @@ def test_a_failure_says_whether_it_is_the_first(renderer: Renderer) -> None:
     first = rendered(renderer, failed())
     fourth = rendered(renderer, with_past(failed(), "maximal"))
 
-    assert "\nFirst failure in 24 runs · last success 19 Jan, 12:52 · same error before: 1\n" in first["text"]
+    assert "\nFirst failure in 24 runs · last success 19 Jan, 12:52 · same error once before\n" in first["text"]
     assert first["preheader"].endswith("after 34 min. First failure in 24 runs.")
     assert "\n4 failures in a row since 17 Jan, 12:52 · last success 16 Jan, 12:52" in fourth["text"]
     assert fourth["preheader"].endswith("4 failures in a row since 17 Jan, 12:52.")

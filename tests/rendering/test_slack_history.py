@@ -66,9 +66,9 @@ FAILED = {
     "first": (past_ends(23), "First failure in 24 runs · last success 8 Mar, 14:02 CET",
               "Erster Fehlschlag seit 24 Läufen · zuletzt erfolgreich 8. März, 14:02 Uhr MEZ"),
     "again": (past_ends(9, 2), "3 failures in a row since 7 Mar, 14:02 CET · last success 6 Mar, 14:02 CET · "
-              "same error before: 2",
+              "same error 2 times before",
               "3 Fehlschläge in Folge seit 7. März, 14:02 Uhr MEZ · zuletzt erfolgreich 6. März, 14:02 Uhr MEZ · "
-              "derselbe Fehler zuvor: 2-mal"),
+              "derselbe Fehler schon 2-mal zuvor"),
     "second run": (past_ends(1), "last success 8 Mar, 14:02 CET", "zuletzt erfolgreich 8. März, 14:02 Uhr MEZ"),
 }  # fmt: skip
 

@@ -180,11 +180,11 @@ def test_a_batch_names_five_of_each_and_counts_the_rest(renderer: Renderer) -> N
 @pytest.mark.parametrize(("language", "words"), [
     ("en", ["⚠️ *Monthly Process Mining Pipeline* · Completed with failures",
             "1 of 3 completed, 1 failed, 1 not started. Duration: 1 h 17 min.", "❌ discovery – Failed (blocks 1)",
-            "✅ data-prep · Completed", "⏳ performance · Not started"]),
+            "✅ data-prep · Completed", "⏹️ performance · Not started"]),
     ("de", ["⚠️ *Monthly Process Mining Pipeline* · Mit Fehlern abgeschlossen",
             "1 von 3 abgeschlossen, 1 fehlgeschlagen, 1 nicht gestartet. Dauer: 1 h 17 min.",
             "❌ discovery – Fehlgeschlagen (blockiert 1)", "✅ data-prep · Abgeschlossen",
-            "⏳ performance · Nicht gestartet"]),
+            "⏹️ performance · Nicht gestartet"]),
 ])  # fmt: skip
 def test_what_never_ran_in_a_batch_that_is_over_waits_for_nothing(
     renderer: Renderer, language: str, words: list[str]

@@ -9,6 +9,8 @@ from html import unescape
 from relay.dev.demo.story import ROOM
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import SlackStandin
+from relay.dev.standins.slack_calls import SlackCall
+from relay.dev.standins.slack_records import GROUPS
 from relay.errors import PlatformError
 from relay.platform import OperationsClient
 
@@ -41,7 +43,6 @@ async def watch_platform(platform: OperationsClient, show: Callable[[DemoEvent],
 
 
 async def watch_slack(slack: SlackStandin, show: Callable[[DemoEvent], None]) -> None:
-    kinds = {"chat.postMessage": "new message in", "chat.update": "edited in place in"}
     shown = 0
 
     def more() -> bool:
@@ -51,9 +52,8 @@ async def watch_slack(slack: SlackStandin, show: Callable[[DemoEvent], None]) ->
         await slack.wait_for(more, timeout=86_400)
         for call in list(slack.calls)[shown:]:
             shown += 1
-            if call.method in kinds:
-                action = "reply in the thread in" if call.arguments.get("thread_ts") else kinds[call.method]
-                show(DemoEvent("slack", f"{action} {ROOM}", unescape(str(call.arguments.get("text", "")))))
+            if call.method in ("chat.postMessage", "chat.update"):
+                show(DemoEvent("slack", f"{_action(call)} {ROOM}", _readable(str(call.arguments.get("text", "")))))
 
 
 async def watch_inbox(inbox: Inbox, show: Callable[[DemoEvent], None]) -> None:
@@ -67,3 +67,18 @@ async def watch_inbox(inbox: Inbox, show: Callable[[DemoEvent], None]) -> None:
         for mail in list(inbox.mails)[shown:]:
             shown += 1
             show(DemoEvent("mail", f"to {mail.recipient}", mail.subject))
+
+
+def _action(call: SlackCall) -> str:
+    if call.method == "chat.update":
+        return "edited in place in"
+    if not call.arguments.get("thread_ts"):
+        return "new message in"
+    return "reply to everybody in" if call.arguments.get("reply_broadcast") else "reply in the thread in"
+
+
+def _readable(text: str) -> str:
+    """With the names of those who are called, as Slack shows them."""
+    for group in GROUPS:
+        text = text.replace(f"<!subteam^{group.id}>", f"@{group.handle}")
+    return unescape(text)
