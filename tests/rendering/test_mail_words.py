@@ -39,7 +39,7 @@ def test_a_subject_is_one_line_that_says_what_happened_to_what(renderer: Rendere
          "First failure in 24 runs."),
         ("operation.stalled.flat", "de",
          "! Kein Fortschritt: Comprehensive Customer Journey Analysis – seit 13:31, 67 %",
-         "Seit 13:31 bei 67 % (32 min). Letztes Lebenszeichen 13:52. Die Schätzung wurde 3-mal verschoben."),
+         "Seit 13:31 bei 67 % (32 min). Letztes Lebenszeichen 13:52. Die Schätzung wurde 3 Mal verschoben."),
         ("operation.recovered", "en", "● Running again: Comprehensive Customer Journey Analysis – after 32 min",
          "Running again after 32 min without progress. "
          "67% · phase 3 of 4: Machine Learning Analysis · 15–20 min left"),

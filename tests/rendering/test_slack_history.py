@@ -68,7 +68,7 @@ FAILED = {
     "again": (past_ends(9, 2), "3 failures in a row since 7 Mar, 14:02 CET · last success 6 Mar, 14:02 CET · "
               "same error 2 times before",
               "3 Fehlschläge in Folge seit 7. März, 14:02 Uhr MEZ · zuletzt erfolgreich 6. März, 14:02 Uhr MEZ · "
-              "derselbe Fehler schon 2-mal zuvor"),
+              "derselbe Fehler schon 2 Mal zuvor"),
     "second run": (past_ends(1), "last success 8 Mar, 14:02 CET", "zuletzt erfolgreich 8. März, 14:02 Uhr MEZ"),
 }  # fmt: skip
 

@@ -97,7 +97,7 @@ PHONE = {
         "No sign of life: Comprehensive Customer Journey Analysis – no event since 20 Jan, 13:52 CET. "
         "Machine Learning Analysis, 67%. The estimate moved 3 times.",
         "Kein Lebenszeichen: Comprehensive Customer Journey Analysis – seit 20. Jan., 13:52 Uhr MEZ kein Ereignis. "
-        "Machine Learning Analysis, 67 %. Die Schätzung wurde 3-mal verschoben.",
+        "Machine Learning Analysis, 67 %. Die Schätzung wurde 3 Mal verschoben.",
     ),
     "operation.progress": (
         "Running: Comprehensive Customer Journey Analysis – 67%, Machine Learning Analysis (3 of 4), "
