@@ -217,6 +217,20 @@ class TestMails:
 
         assert statuses(rest) == {"b": "Completed"}
 
+    async def test_a_clock_that_was_set_back_divides_them_no_further(self, store: Store, clock: Clock) -> None:
+        await accept(store, failing("a"), to=MAIL)
+        await send_all(store, clock, "email")
+        clock.advance(-3600)
+        for name in "bcd":
+            clock.advance(60)
+            await accept(store, failing(name), to=MAIL)
+            assert await send_all(store, clock, "email") == []
+        clock.advance(WINDOW)
+
+        (rest,) = await send_all(store, clock, "email")
+
+        assert statuses(rest) == dict.fromkeys("bcd", "Failed")
+
     async def test_it_waits_for_the_end_of_quiet_hours_that_began_meanwhile(self, store: Store, clock: Clock) -> None:
         await fail_in_turn(store, clock, *"ab", to=MAIL)
         await send_all(store, clock, "email")

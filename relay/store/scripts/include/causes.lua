@@ -19,7 +19,11 @@ local function is_dead(id) return redis.call('HEXISTS', delivery_key(id), 'died'
 -- The first of them and when it was told, where it still stands for the others.
 local function read_cause(it)
   local row = redis.call('HMGET', it.key, 'at', 'id', 'whose', 'gravity', 'lane')
-  local at = row[1] and math.min(tonumber(row[1]), now) -- the clock may have been set back since
+  local at = tonumber(row[1] or '')
+  if at and at > now then -- the clock was set back since: it is as of now, and stays so
+    at = now
+    redis.call('HSET', it.key, 'at', at)
+  end
   if not at or now - at >= it.window or is_dead(row[2]) then return end
   it.first = {at = at, id = row[2], whose = row[3], gravity = tonumber(row[4]), lane = row[5]}
 end
