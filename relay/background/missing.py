@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 PAGE = 200  # jobs whose history is read in one tick, of each partition
 ALARMS = 200  # of one tick
+OVERLAP = 300.0  # seconds, longer than from one tick to the next
 FORGOTTEN = 28 * 86_400.0  # seconds after which the store forgets what an alarm was about
 
 
@@ -51,7 +52,7 @@ class MissingRuns:
         self._under_way = None
         for operation, text in (await self._jobs.missing()).items():
             await self._look_at_open(operation, text, now)
-        whole = await self._read_history()
+        whole = await self._read_history(now)
         if now < grace_until:
             return
         for missing in [missing async for missing in self._late(settings, now)][:ALARMS]:
@@ -76,8 +77,11 @@ class MissingRuns:
             await self._ingest(recovery(missing, began, now))
         return None
 
-    async def _read_history(self) -> bool:
+    async def _read_history(self, now: float) -> bool:
         """Of the jobs that ended since the last time; whether that was all."""
+        for partition, moment in self._read.items():
+            if moment > 1000 * now:  # the clock was set back: what ends now stands before what ended then
+                self._read[partition] = round(1000 * (now - OVERLAP))
         if len(self._due) > 2 * MOST:  # most of them are forgotten by the store
             self._due, self._read = {}, {}
         jobs, whole = await self._jobs.ended_since(self._read, PAGE)

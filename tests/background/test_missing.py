@@ -230,6 +230,22 @@ async def test_on_the_days_alone_and_by_the_zone_that_it_names(process: Callable
     assert relay.words == ["stalled missing"]
 
 
+async def test_what_ended_after_the_clock_was_set_back_is_not_missed(
+    process: Callable[..., Watched], clock: Clock
+) -> None:
+    relay = process(watchdog='{silent: off, flat: off, remind: off, expect: [{job: "Stock*", by: "13:00"}]}')
+    clock.now = at("2024-01-25 09:00")
+    await relay.passes(3 * HOUR, every=MINUTE)
+    await run(relay, "Sales 1", minutes=1)
+    await relay.tick()
+    clock.now = at("2024-01-25 10:00")
+    await run(relay, "Stock 1", minutes=1)
+
+    await relay.passes(4 * HOUR, every=MINUTE)
+
+    assert relay.words == []
+
+
 async def test_what_is_expected_goes_by_that_and_not_by_its_rhythm(
     process: Callable[..., Watched], daily: Watched
 ) -> None:
