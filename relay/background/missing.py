@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 PAGE = 200  # jobs whose history is read in one tick, of each partition
 ALARMS = 200  # of one tick
+AHEAD = 86_400.0  # seconds by which senders' clocks may be fast
 OVERLAP = 300.0  # seconds, longer than from one tick to the next
 FORGOTTEN = 28 * 86_400.0  # seconds after which the store forgets what an alarm was about
 
@@ -72,7 +73,7 @@ class MissingRuns:
         if now - missing.since >= FORGOTTEN:
             return await self._jobs.forget_missing(operation)
         means = Expectation(job=missing.expectation, by=time()).means if missing.expectation else missing.job.__eq__
-        starts, _ = await self._starts(await self._jobs_that(means, missing.job))
+        starts, _ = await self._starts(await self._jobs_that(means, missing.job), now)
         if (began := begun(missing, starts)) is not None:
             await self._ingest(recovery(missing, began, now))
         return None
@@ -86,7 +87,7 @@ class MissingRuns:
             self._due, self._read = {}, {}
         jobs, whole = await self._jobs.ended_since(self._read, PAGE)
         for job in jobs:
-            starts = _starts_of(await self._jobs.ends(job))
+            starts = _starts_of(await self._jobs.ends(job), now)
             self._due.pop(job, None)  # the one that ended last stands last
             self._due[job] = expected(starts, self._config().timezone) or inf
         return whole
@@ -98,7 +99,7 @@ class MissingRuns:
             if any(expectation.means(job) for expectation in settings.expect):
                 self._due[job] = inf
                 continue
-            starts, priority = await self._starts([job])
+            starts, priority = await self._starts([job], now)
             due = self._due[job] = expected(starts, self._config().timezone) or inf
             if due + STALE < now:
                 self._due[job] = inf
@@ -112,7 +113,7 @@ class MissingRuns:
         if since + grace > now or self._settled.get(name) == since:
             return
         jobs = await self._jobs_that(expectation.means)
-        starts, priority = await self._starts(jobs)
+        starts, priority = await self._starts(jobs, now)
         job = jobs[0] if jobs else Job("", "", "", "", fold(expectation.job))
         missing = Missing(job, since, after, priority=priority, expectation=expectation.job)
         if begun(missing, starts) is None and (jobs or since >= back):
@@ -124,13 +125,13 @@ class MissingRuns:
         jobs = [*reversed(self._due), *await self._begun(), *filter(None, [named])]
         return [*dict.fromkeys(job for job in jobs if means(job))]
 
-    async def _starts(self, jobs: Iterable[Job]) -> tuple[list[float], str]:
+    async def _starts(self, jobs: Iterable[Job], now: float) -> tuple[list[float], str]:
         """When runs of these began, also those that go on, in the order of time; and the priority of the last end."""
         starts: list[float] = []
         priority = ""
         for job in jobs:
             ends = await self._jobs.ends(job)
-            starts += [*_starts_of(ends), *(await self._begun()).get(job, ())]
+            starts += [*_starts_of(ends, now), *_real((await self._begun()).get(job, ()), now)]
             priority = priority or (ends[-1].priority if ends else "")
         return sorted(starts), priority
 
@@ -140,7 +141,12 @@ class MissingRuns:
         return self._under_way
 
 
-def _starts_of(ends: Iterable[End]) -> list[float]:
+def _starts_of(ends: Iterable[End], now: float) -> list[float]:
     """In the order of time; of a run whose start is unknown, its end."""
     runs = before([*ends], "", inf)
-    return sorted(end.ended if end.started is None else end.started for end in runs)
+    return sorted(_real((end.ended if end.started is None else end.started for end in runs), now))
+
+
+def _real(moments: Iterable[float], now: float) -> list[float]:
+    """Without what platforms write for no time at all, as the first day of year 1 or the last of year 9999."""
+    return [moment for moment in moments if 0.0 < moment <= now + AHEAD]

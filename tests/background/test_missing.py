@@ -280,3 +280,16 @@ async def test_it_costs_one_question_a_tick_while_nothing_is_due(daily: Watched)
     assert await Runs(daily.store).begun() == {}
     await daily.happens(events.progress(1, operationName="Sales"))
     assert [*(await Runs(daily.store).begun()).values()] != []
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+async def test_times_that_stand_for_none_cost_no_job_its_watch(daily: Watched, moment: str, zone: str) -> None:
+    daily.config = daily.config.model_copy(update={"timezone": zone})
+    for number in range(6):
+        stated = {"operationId": f"never {number}", "operationName": f"Stock {number}"}
+        await daily.ends(**stated, startTime=moment, completionTime=moment)
+
+    await until(daily, "2024-01-25 08:40")
+
+    assert daily.words == ["stalled missing"]
