@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from relay.config import Config
 from relay.configfile.validation import suggest
+from relay.domain import fields
 from relay.domain.deliveries import Kind
 from relay.domain.events import Event
 from relay.domain.parsing import parse
@@ -51,8 +52,9 @@ def example_event(
 
 
 def moved(body: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The body with its own time now, and every other time as far from it as it was."""
-    by = now - datetime.fromisoformat(body["timestamp"]).astimezone(UTC)
+    """The body with its own time now, and every other time as far from it as it was; as it is if it names none."""
+    stated = fields.moment(body.get("timestamp"))
+    by = now - stated if stated else timedelta()
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
@@ -66,11 +68,10 @@ def moved(body: dict[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _moved(text: str, by: timedelta) -> str:
-    if _DATE.fullmatch(text):
-        return (datetime.fromisoformat(text) + timedelta(days=round(by / timedelta(days=1)))).date().isoformat()
-    if not _TIME.match(text):
-        return text
     try:
-        return (datetime.fromisoformat(text) + by).replace(microsecond=0).isoformat()
-    except ValueError:
+        if _DATE.fullmatch(text):
+            days = timedelta(days=round(by / timedelta(days=1)))
+            return (datetime.fromisoformat(text) + days).date().isoformat()
+        return (datetime.fromisoformat(text) + by).replace(microsecond=0).isoformat() if _TIME.match(text) else text
+    except (ValueError, OverflowError):  # it only looks like one
         return text

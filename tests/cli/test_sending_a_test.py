@@ -2,10 +2,12 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from relay.cli.example_events import moved
 from relay.dev.standins.slack_calls import Fault
 from tests.support.certificates import make_certificate
 from tests.support.commands import Done, relay
@@ -182,3 +184,15 @@ async def test_a_real_mail_server_takes_it(around: Surroundings, config: Path, t
 
     assert done.status == 0, done.err
     assert re.match(r"english@example.com: 250 2\.0\.0 Ok: queued as \w+", done.out)
+
+
+@pytest.mark.parametrize(("body", "told"), [
+    ({"timestamp": "2024-01-20T11:40:00", "at": "2024-01-20T11:30:00Z"},
+     {"timestamp": "2026-01-01T00:00:00", "at": "2025-12-31T23:50:00+00:00"}),
+    ({"timestamp": "2024-01-20T11:40:00Z", "name": "2024-02-30", "end": "9999-12-31T00:00:00Z", "last": "9999-12-31"},
+     {"timestamp": "2026-01-01T00:00:00+00:00", "name": "2024-02-30", "end": "9999-12-31T00:00:00Z",
+      "last": "9999-12-31"}),
+    ({"at": "2024-01-20T11:30:00Z"}, {"at": "2024-01-20T11:30:00+00:00"}),
+])  # fmt: skip
+def test_a_sample_of_an_authors_own_may_name_odd_times_or_none(body: dict[str, str], told: dict[str, str]) -> None:
+    assert moved(body, datetime(2026, 1, 1, tzinfo=UTC)) == told
