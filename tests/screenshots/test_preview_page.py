@@ -84,6 +84,23 @@ async def test_what_is_saved_and_chosen_is_shown_and_the_focus_stays(browser: Br
         await asyncio.to_thread(work)
 
 
+async def test_a_sample_that_is_half_written_is_told_and_the_page_goes_on(browser: Browser, templates: Path) -> None:
+    async with served(templates) as address:
+        said = "document.getElementById('said').textContent"
+
+        def work() -> None:
+            browser.show(address, width=1000)
+            sample = write(templates, "samples/operation.failed.json", '{"event": "operation.failed", ')
+            until(browser, f"{said}.includes('operation.failed.json: no sample of an event')")
+            assert browser.ask(f"{SAID}.includes('mine: ')")
+
+            sample.unlink()
+            until(browser, f"{said}.startsWith('Updated')")
+            assert browser.ask(f"{SAID}.includes('mine: ')")
+
+        await asyncio.to_thread(work)
+
+
 async def test_variables_are_filtered(browser: Browser, templates: Path) -> None:
     async with served(templates) as address:
 

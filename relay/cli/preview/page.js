@@ -11,6 +11,10 @@ async function renew(why) {
     const answer = await fetch(address);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== newest) return;
+    if (!page.getElementById("shown")) {   // a sample that is none, for as long as it is being written
+      said.textContent = page.querySelector("[role=alert]").textContent;
+      return;
+    }
     for (const id of ["shown", "beside"]) document.getElementById(id).replaceWith(page.getElementById(id));
     narrow();
     said.textContent = `${why} ${new Date().toLocaleTimeString()}`;
