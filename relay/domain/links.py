@@ -8,8 +8,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 # What a template may name, in the words of the Async Operations API.
 PLACEHOLDERS = ("tenantId", "projectId", "operationId", "batchId", "type", "name", "status", "phase", "errorCode")
-# One may stand before the domain, which itself stays as it is: no event says whose host a link leads to.
-TEMPLATE = r"""https?://(\{\w+\}\.)?[A-Za-z0-9.-]+(:\d{1,5})?([/?#][^\s<>"|\\`]*)?"""
+# One may stand before the domain, of two names or more, which itself stays as it is: no event says whose host a link
+# leads to.
+_PART_OF_HOST = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = rf"({_PART_OF_HOST}|\{{\w+\}}\.{_PART_OF_HOST}\.{_PART_OF_HOST})(\.{_PART_OF_HOST})*"
+TEMPLATE = rf"""https?://{_HOST}(:\d{{1,5}})?([/?#][^\s<>"|\\`]*)?"""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _RELATIVE = (".", "..")  # as a part of a path they lead elsewhere

@@ -43,6 +43,12 @@ MISTAKES = [
     ("timezone: Europe/Berlin", 'platform: {links: {runs: "https://app.{tenantId}/runs"}}',
      "1: platform.links.runs: expected an address such as "
      "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
+    ("timezone: Europe/Berlin", 'platform: {links: {runs: "https://{tenantId}.com/runs"}}',
+     "1: platform.links.runs: expected an address such as "
+     "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
+    ("timezone: Europe/Berlin", 'platform: {links: {runs: "https://app..example.com/runs"}}',
+     "1: platform.links.runs: expected an address such as "
+     "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
     ("timezone: Europe/Berlin", 'platform: {links: {run: "https://app.example.com/"}}',
      "1: platform.links.run: unknown key; did you mean runs?"),
     # at the top
