@@ -14,6 +14,7 @@ from babel.dates import format_datetime, get_timezone_name, parse_pattern
 from babel.numbers import format_decimal, format_percent
 
 MAX_ZONES = 256  # years of zones whose names are remembered
+MAX_DATES = 512  # that are remembered
 LARGEST = 10**12  # up to here `f"{number:.2f}"` and a decimal number of two digits are the same
 PROBES = (0, 7, 999, 1000, 9999, 12_345.6, 1_234_567.89, LARGEST - 0.01)
 
@@ -28,7 +29,7 @@ class LocalePatterns:
         self._locale = locale
         self.percent = lru_cache(256)(self._percent)
         self._zones: dict[tuple[object, ...], str] = {}
-        self.dates: dict[tuple[object, ...], str] = {}  # times as Slack writes them (relay.rendering.slack_dates)
+        self.dates: dict[tuple[object, ...], str] = {}
         self._shape = lru_cache(64)(self._compiled)
 
     def decimal(self, number: float) -> str:
@@ -42,6 +43,16 @@ class LocalePatterns:
         write = self._shape(pattern)
         return write(local) if write else format_datetime(local, pattern, tzinfo=local.tzinfo, locale=self._locale)
 
+    def remembered(self, key: tuple[object, ...], write: Callable[[], str]) -> str:
+        """A time as it was written: a message says most of its times twice, and its edits say them again."""
+        date = self.dates.get(key)
+        if date is None:
+            date = write()
+            if len(self.dates) >= MAX_DATES:
+                self.dates.clear()
+            self.dates[key] = date
+        return date
+
     @cached_property
     def _plain(self) -> bool:
         return all(self._grouped(number) == format_decimal(number, locale=self._locale) for number in PROBES)
@@ -53,7 +64,7 @@ class LocalePatterns:
 
     def _grouped(self, number: float) -> str:
         text = f"{number:,}" if isinstance(number, int) else f"{number:,.2f}".rstrip("0").rstrip(".")
-        return text.translate(self._marks)
+        return text if text.isdigit() else text.translate(self._marks)
 
     def _percent(self, whole: int) -> str:
         return format_percent(whole / 100, locale=self._locale)

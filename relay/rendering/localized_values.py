@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -19,6 +20,7 @@ from relay.domain.spans import NUMBER, SECONDS, UNITS, ranged, seconds
 from relay.rendering.locale_patterns import LocalePatterns
 from relay.rendering.translations import SOURCE, Language
 
+LONGEST = 40  # characters of a time that is remembered
 CURRENCIES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 SIZES = ("B", "KB", "MB", "GB", "TB", "PB")
 BRITISH = LocalePatterns(Locale("en", "GB"))  # plain English is American to the CLDR, which knows no CET there
@@ -113,6 +115,12 @@ class Localizer:
 
     def localtime(self, value: object, style: str = "short") -> str:
         """A time of the documents in the reader's zone, 24 hours: `15:40`, `20 Jan, 15:40`, or as the style says."""
+        if type(value) is not str or len(value) > LONGEST:
+            return self._localtime(value, style)
+        key = value, style, self.zone, self.now.astimezone(self.zone).date()
+        return self.language.patterns.remembered(key, lambda: self._localtime(value, style))
+
+    def _localtime(self, value: object, style: str) -> str:
         time = moment(value)
         if time is None:
             return _text(value)
@@ -137,6 +145,7 @@ def moment(value: object) -> datetime | None:
         return None
 
 
+@lru_cache(1024)
 def _spelled_out(number: float) -> str:
     whole = max(0, round(number))
     if whole >= 600:  # nobody waits for the seconds of a quarter of an hour

@@ -100,14 +100,14 @@ class Renderer:
     ) -> dict[str, Any] | None:
         """The same, made by relay.rendering.direct; None where Jinja has to make it, or to tell what is wrong."""
         destination = options.get("destination", "")
-        file = self.file(channel, kind, event, destination, history)
+        name, type_ = message_of(event, kind, history), operation_type(event, history)
+        file = self.library.message_file(channel, name, kind, destination, type_)
         if self._wording is None or file in self._jinjas:
             return None
-        if self.overriding_file(channel, kind, event, destination, history):
+        if self.library.overriding_file(channel, name, kind, destination, type_):
             return None
         try:
-            values = self._values(channel, kind, event, history, **options)
-            name, brand = values["message"], self.options.brand
+            values, brand = self._values(channel, name, kind, event, history, **options), self.options.brand
             return self._wording.render(channel, name, kind, destination, values, change=brand.on_subject)
         except NotDirect:  # tried once
             self._jinjas.add(file)
@@ -119,6 +119,7 @@ class Renderer:
     def _values(
         self,
         channel: str,
+        message: str,
         kind: Form,
         event: Event,
         history: tuple[Event, ...],
@@ -136,7 +137,7 @@ class Renderer:
         options = self.options
         values = Context(event, history, localizer, options.base_url, links=options.links, live=kind == "live",
                          quick_pct=options.quick_pct)  # fmt: skip
-        values["message"] = message_of(event, kind, history)
+        values["message"] = message
         values["kind"] = kind
         values["healed"] = line(clean(healed))
         values["brand"] = options.brand.values
@@ -154,9 +155,9 @@ class Renderer:
     def _in_sandbox(
         self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], **options: Any
     ) -> dict[str, Any]:
-        values = self._values(channel, kind, event, history, **options).complete()
-        name, destination = values["message"], options["destination"]
-        type_ = operation_type(event, history)
+        name, type_ = message_of(event, kind, history), operation_type(event, history)
+        destination = options["destination"]
+        values = self._values(channel, name, kind, event, history, **options).complete()
         scope = MessageScope(self.library, channel, name, destination=destination, operation_type=type_, values=values)
         format_ = format_of(channel)
         template_values = dict(scope.values(format_.escaping))

@@ -9,7 +9,7 @@ import re
 from markupsafe import Markup
 
 from relay.domain.mrkdwn import escape_mrkdwn
-from relay.rendering.localized_values import Localizer, moment
+from relay.rendering.localized_values import LONGEST, Localizer, moment
 
 # How Slack writes a time, and how it is written for those to whom Slack does not. Days without a time stay as they are.
 FORMS = {
@@ -19,9 +19,6 @@ FORMS = {
     "day": ("{date_short_pretty} {time}", "zoned"),
 }
 
-MAX_DATES = 512
-LONGEST = 40  # characters of a time that is remembered
-
 _DATE = re.compile(r"<!date\^\d+\^[^<>|]*\|([^<>]*)>")
 
 
@@ -29,13 +26,8 @@ def slack_time(formats: Localizer, value: object, style: str = "short") -> str:
     """A time of the documents as `Localizer.localtime` takes it, in Slack's notation."""
     if not isinstance(value, str) or len(value) > LONGEST:
         return _slack_time(formats, value, style)
-    dates, key = formats.language.patterns.dates, (value, style, formats.zone, formats.now.year)
-    date = dates.get(key)
-    if date is None:  # a message says most of its times twice, and its edits say them again
-        if len(dates) >= MAX_DATES:
-            dates.clear()
-        date = dates[key] = _slack_time(formats, value, style)
-    return date
+    key = value, style, formats.zone, formats.now.year
+    return formats.language.patterns.remembered(key, lambda: _slack_time(formats, value, style))
 
 
 def _slack_time(formats: Localizer, value: object, style: str) -> str:

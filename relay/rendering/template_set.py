@@ -5,6 +5,7 @@ are compiled when they are first needed: all of them take a second, and most of 
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, get_args
 
@@ -30,6 +31,7 @@ PARTS = "parts.j2"
 NO_CHANNELS = ("locales", "samples", "golden")
 NOT_UTF8 = "expected UTF-8; save it in that encoding"
 SHARED = (".j2", ".html", ".txt")
+MOST_KEPT = 512  # messages whose file is remembered
 
 Made = TypeVar("Made")
 
@@ -59,6 +61,9 @@ class TemplateSet:
         self.environments: dict[Escaping, Sandbox] = {
             escaping: environment(escaping, self._loader, hosts) for escaping in get_args(Escaping)
         }
+        # Every message asks three times, and which files there are is known for good.
+        self.message_file = lru_cache(MOST_KEPT)(self._message_file)
+        self.layout_file = lru_cache(MOST_KEPT)(self._layout_file)
         self._built_in = len(directories) - 1
         self._levels: dict[str, int] = {}  # each file's name → the number of the directory that it is taken from
         for level in range(self._built_in, -1, -1):
@@ -105,7 +110,7 @@ class TemplateSet:
         _, _, file = self.message_file(channel, name, kind, destination, operation_type).partition("/")
         return self._messages[channel][file.removesuffix(".yaml")]
 
-    def message_file(self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = "") -> str:
+    def _message_file(self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = "") -> str:
         """The file for this message: the user's before the built-in one, then the one for this destination, then the
         one for this type of operation, then the one for this kind; the one for everything unknown if there is none."""
         templates: Mapping[str, MessageTemplate] = self._messages.get(channel, {})
@@ -137,7 +142,9 @@ class TemplateSet:
         escaping: Escaping = "html" if ending == "html" else "text"
         return self.template(escaping, self.layout_file(channel, name, ending, destination, operation_type))
 
-    def layout_file(self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = "") -> str:
+    def _layout_file(
+        self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = ""
+    ) -> str:
         places = self._marks(destination, operation_type)
         names = [f"{channel}/{stem}{at}.{ending}" for stem in (name, "layout") for at in places]
         return next((candidate for candidate in names if candidate in self._levels), names[-1])

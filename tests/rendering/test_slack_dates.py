@@ -7,8 +7,9 @@ import pytest
 from markupsafe import Markup
 
 from relay.rendering import Renderer
+from relay.rendering.locale_patterns import MAX_DATES
 from relay.rendering.localized_values import Localizer
-from relay.rendering.slack_dates import MAX_DATES, plain_dates, slack_time
+from relay.rendering.slack_dates import plain_dates, slack_time
 from relay.rendering.translations import Catalogues
 from tests.support.renderers import BUILT_IN, Build, only, progress, render, text_of
 
