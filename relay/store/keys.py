@@ -30,8 +30,8 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            claimed last, spec and interval for what is made without an event; doubt:
                                            its message may have arrived, and the delivery is gone; dead: the dead letter
                                            that its message became last; failed: which delivery told the first failure
-                                           in a batch; healed: the run that makes a failure good, and what that was;
-                                           calls: the event
+                                           in a batch; healed: the run that makes a failure good, how many
+                                           in a row were held, and what had gone wrong; calls: the event
                                            that the message itself tells people of, and call its run and body where
                                            the operation lives elsewhere; t:* is the channel's own
     {relay}:cause:<sha1>           hash    failures of one cause at an address: the first that was told (id, at, whose,

@@ -123,6 +123,25 @@ class TestLiveMessages:
             told = await send_all(store, clock)
             assert [one.wording for one in told if one.kind == "reply"] == ["healed" if run == 1 else ""]
 
+    async def test_a_run_that_fails_again_and_again_is_told_all_the_same(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.progress(40), to=TEAM)
+        await send_all(store, clock)
+        failures = []
+        for run in range(6):
+            await accept(store, events.progress(5, retryNumber=run), events.failed(retryNumber=run), to=TEAM)
+            clock.advance(HOLD / 2)
+            failures += [one.event.retry for one in await send_all(store, clock) if one.kind == "reply"]
+
+        assert failures == [2, 5]
+
+    async def test_so_it_is_where_it_is_mailed(self, store: Store, clock: Clock) -> None:
+        failures = []
+        for run in range(6):
+            await accept(store, events.failed(retryNumber=run), to=MAIL)
+            clock.advance(HOLD / 2)
+            failures += [one.event.retry for one in await send_all(store, clock, "email")]
+
+        assert failures == [2, 5]
 
 class TestAFailureWhoseMessageIsStillOnItsWay:
     """Its reply waits for the hold, and the edit for the message: the next run may begin before either has left."""

@@ -155,7 +155,7 @@ local function telling_of(d, run)
     say('window', d.group.window)
   end
   if d.row then say('as', 'also') end
-  local of, said = (d.thread.healed or ''):match('^(%d+) (.*)$')
+  local of, said = (d.thread.healed or ''):match('^(%d+) %d+ (.*)$')
   if of == run and d.name == 'operation.completed' and not converges(d.kind) then
     say('as', 'healed')
     say('said', said)

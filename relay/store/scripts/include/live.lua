@@ -61,7 +61,7 @@ function upsert_live(plan, target, o, seq, t, body)
     return nil
   end
   -- A failure that may heal: with nothing to edit, it is the message itself that waits.
-  local held = target.hold and target.reply and not grouped and now + target.hold
+  local held = target.reply and not grouped and held_until(target, plan.retry)
   local held_root = held and not (posted or flying) and held
   if held_root then hold_failure(o, waiting or target.id, held) end
   if waiting then

@@ -40,8 +40,9 @@ local function tell_target(o, plan, target, seq, body)
     -- An event without a rank changes no state that a live message could show: it is told beside it.
     local spec = spec_of(plan, target, seq, target.live and 'reply' or 'each')
     spec.alone = target.live
-    if target.hold then
-      spec.due, spec.said = now + target.hold, plan.said
+    local held = held_until(target, plan.retry)
+    if held then
+      spec.due, spec.said = held, plan.said
       hold_failure(o, target.id, spec.due)
     end
     made = enqueue(target.id, plan, target, spec)
