@@ -1,7 +1,7 @@
 """Single fields of a document, each in its type: what decides something and is unreadable is an InvalidEvent. Pure."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import lru_cache
 
 from relay.domain.events import PRIORITIES, STATUSES, Document
@@ -69,9 +69,14 @@ def part(envelope: Document, key: str) -> Document:
 def moment(*values: object) -> datetime | None:
     """The first of these that is a time; what is none is only shown."""
     for value in values:
-        if isinstance(value, str) and (parsed := _read(value)) is not None:
+        if isinstance(value, str) and (parsed := _read(value)) is not None and is_stated(parsed):
             return parsed
     return None
+
+
+def is_stated(parsed: datetime) -> bool:
+    """Whether it is a time at all: programs write the first year that there is, or the last, where they mean none."""
+    return MINYEAR < parsed.year < MAXYEAR
 
 
 def time(value: object, path: str) -> datetime | None:

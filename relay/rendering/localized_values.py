@@ -16,12 +16,14 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.numbers import format_currency
 
+from relay.domain.fields import is_stated
 from relay.domain.spans import NUMBER, SECONDS, UNITS, ranged, seconds
 from relay.rendering.locale_patterns import LocalePatterns
 from relay.rendering.translations import SOURCE, Language
 
 LONGEST = 40  # characters of a time that is remembered
 CURRENCIES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+LARGEST = 1e18  # with its digits after the point it is still written as a decimal number
 SIZES = ("B", "KB", "MB", "GB", "TB", "PB")
 BRITISH = LocalePatterns(Locale("en", "GB"))  # plain English is American to the CLDR, which knows no CET there
 # The patterns of a time that is today, this year, or neither. They are messages: each language has its own.
@@ -140,9 +142,10 @@ def moment(value: object) -> datetime | None:
         return None
     try:
         parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+        time = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return time if is_stated(time) else None
 
 
 @lru_cache(1024)
@@ -160,7 +163,8 @@ def _spelled_out(number: float) -> str:
 
 
 def _real(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """The number that can be told as one; None for no number, and for one that is larger than any amount."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
         return None
     return value
 

@@ -47,6 +47,16 @@ def test_a_percentage_out_of_range_is_clamped(said: float, kept: float) -> None:
     assert events.progress(said).percentage == kept
 
 
+@pytest.mark.parametrize("none", ["0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z"])
+def test_the_first_and_the_last_year_are_no_times(none: str) -> None:
+    operation = OPERATION | {"timeoutAt": none, "dateCreated": none,
+                             "progress": {"startTime": none, "estimatedCompletion": none}}  # fmt: skip
+
+    told = event_of({"event": "operation.progress", "operation": operation}).operation
+
+    assert told and (told.started, told.estimate, told.deadline) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("document", "default", "name"),
     [

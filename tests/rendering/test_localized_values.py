@@ -23,6 +23,11 @@ def formats(language: str, zone: str = "Europe/Berlin", now: datetime = NOW) -> 
         ("num", 94.7, "94.7", "94,7"),
         ("num", 2.0, "2", "2"),
         ("num", "many", "many", "many"),
+        ("num", 1e30, "1e+30", "1e+30"),
+        ("pct", -1e300, "-1e+300", "-1e+300"),
+        ("bytes", 1e300, "1e+300", "1e+300"),
+        ("duration", float("inf"), "inf", "inf"),
+        ("amount", 2**63, "9223372036854775808", "9223372036854775808"),
         ("pct", 42, "42%", "42\u00a0%"),
         ("pct", 99.99, "99%", "99\u00a0%"),
         ("duration", 5700, "1 h 35 min", "1 h 35 min"),
@@ -64,6 +69,8 @@ def formats(language: str, zone: str = "Europe/Berlin", now: datetime = NOW) -> 
         ("localtime", "2023-12-31T23:30:00+00:00", "1 Jan, 00:30", "1. Jan., 00:30"),
         ("localtime", "2023-12-31T20:30:00Z", "31 Dec 2023, 21:30", "31. Dez. 2023, 21:30"),
         ("localtime", "soon", "soon", "soon"),
+        ("localtime", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ("localtime", "9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.9999999Z"),
     ],
 )  # fmt: skip
 def test_amounts_are_told_as_the_language_tells_them(method: str, value: object, english: str, german: str) -> None:

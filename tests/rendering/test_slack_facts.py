@@ -106,3 +106,18 @@ def test_now_is_told_in_the_readers_zone(renderer: Renderer) -> None:
                            now=datetime.fromisoformat("2024-01-20T13:30:00Z"))  # fmt: skip
 
     assert "done on 20 Jan at 07:05 UTC−5" in shown(content)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("none", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_time_that_stands_for_none_is_not_told(none: str, zone: str) -> None:
+    body = slacks.bodies()["operation.completed"]
+    progress = body["operation"].get("progress", {}) | {"startTime": none, "estimatedCompletion": none}
+    body = body | {"operation": body["operation"] | {"progress": progress, "dateCreated": none, "endTime": none}}
+    event = replace(samples.event_of(body), past=slacks.past_ends(23))
+    renderer = slacks.renderer()
+
+    for channel in ("slack", "email"):
+        content = renderer.render(channel, "each", event, (event,), language="en", timezone=zone, now=event.occurred_at)
+        assert "0001" not in str(content)
+        assert "9999" not in str(content)
