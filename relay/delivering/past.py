@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import structlog
 
 from relay.domain.deliveries import Delivery
-from relay.domain.ends import End, before
+from relay.domain.ends import End, earlier, of_runs
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold, job_of, named
-from relay.domain.outcomes import end_of
+from relay.domain.outcomes import ended
 from relay.domain.usual import usual
 from relay.errors import StoreUnavailable
 from relay.store.ends import run_name
@@ -61,8 +61,8 @@ class Past:
         own = run_name(event)
         if job is None or not (ends := await self._ends(job, own if event.terminal else "")):
             return event
-        until = end_of(event).ended if event.terminal else event.occurred_at.timestamp()
-        return replace(event, past=before(ends, own, until))
+        until = ended(event) if event.terminal else event.occurred_at.timestamp()
+        return replace(event, past=earlier(ends, own, until))
 
     async def _compared(self, event: Event) -> Event:
         """A digest with what is usual for the job of each row, in seconds. Where a template names jobs, rows do not say
@@ -80,14 +80,17 @@ class Past:
         return {**entry, "usual": [common.low, common.median, common.high]} if common else entry
 
     async def _ends(self, job: Job, over: str) -> tuple[End, ...]:
-        """`over` is the run whose end is told, if one is. Its end is among them unless the answer is of before: then
-        those of others that came in between would not count."""
+        """One of each run, in the order of time.
+
+        `over` is the run whose end is told, if one is. Its end is among them unless the answer is of before: then
+        those of others that came in between would not count.
+        """
         now = self._clock()
         at, ends = self._answers.pop(job, (float("-inf"), ()))
         serves = 0 <= now - at < (MOMENT if over else WHILE)
         if not serves or (over and all(end.run != over for end in ends)):
             try:
-                at, ends = now, await self._history.ends(job)
+                at, ends = now, of_runs(await self._history.ends(job))
             except StoreUnavailable as error:
                 log.warning("job.unknown", error=str(error))
                 return ()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 
 Phases = tuple[tuple[str, float], ...]  # names and seconds, in their order
 
@@ -38,16 +39,27 @@ class End:
 
 
 def before(ends: Sequence[End], run: str, moment: float) -> tuple[End, ...]:
-    """Those before this run's own end; while it goes on, before this moment. In the order of time.
+    """Those before this run's own end; while it goes on, before this moment. In the order of time."""
+    return earlier(of_runs(ends), run, moment)
+
+
+def of_runs(ends: Sequence[End]) -> tuple[End, ...]:
+    """One of each run, in the order of time.
 
     Of a run that is told several outcomes the last counts: `ends` are in the order in which they were told.
     """
     newest: dict[str, End] = {}
     for end in ends:
         newest[end.run] = end.filled(newest[end.run]) if end.run in newest else end
-    own = newest.pop(run, None)
-    until = own.ended if own else moment
-    return tuple(sorted((end for end in newest.values() if end.ended <= until), key=lambda end: end.ended))
+    return tuple(sorted(newest.values(), key=attrgetter("ended")))
+
+
+def earlier(ends: tuple[End, ...], run: str, moment: float) -> tuple[End, ...]:
+    """`before`, of what `of_runs` gave; the very same where all of them are, so that what is worked out of them
+    (relay/domain/usual.py) is worked out once for many messages."""
+    until = next((end.ended for end in ends if end.run == run), moment)
+    kept = tuple([end for end in ends if end.ended <= until and end.run != run])
+    return ends if len(kept) == len(ends) else kept
 
 
 def iso(moment: float | None) -> str:

@@ -19,10 +19,10 @@ _LASTED = ("totalDuration", "duration")
 
 def end_of(event: Event, run: str = "") -> End:
     """What an outcome says of its run's end."""
-    operation, results = mapping(event.operation.document if event.operation else None), mapping(event.results)
-    places = (results, mapping(event.cancellation), operation, mapping(operation.get("progress")))
+    places = _places(event)
+    results, _, operation, _ = places
     started = _moment(places, _STARTED)
-    ended = _moment(places, _ENDED) or event.occurred_at.timestamp()
+    ended = _ended(event, places)
     lasted = next(
         (span for part in (results, operation) for name in _LASTED if (span := span_of(part.get(name)))), None
     )
@@ -40,6 +40,11 @@ def end_of(event: Event, run: str = "") -> End:
     )
 
 
+def ended(event: Event) -> float:
+    """When the run ended of which this outcome tells: of its end, this alone."""
+    return _ended(event, _places(event))
+
+
 def span_of(value: object) -> float | None:
     """Seconds, from a number or from text like `45 minutes`."""
     number = finite(value)
@@ -52,6 +57,16 @@ def phase_seconds(row: Mapping[str, Any]) -> float | None:
     if begun and ended and ended >= begun:
         return (ended - begun).total_seconds()
     return span_of(row.get("duration"))
+
+
+def _places(event: Event) -> tuple[Mapping[str, Any], ...]:
+    """Where times are stated: the results, the cancellation, the operation and its progress."""
+    operation = mapping(event.operation.document if event.operation else None)
+    return mapping(event.results), mapping(event.cancellation), operation, mapping(operation.get("progress"))
+
+
+def _ended(event: Event, places: Sequence[Mapping[str, Any]]) -> float:
+    return _moment(places, _ENDED) or event.occurred_at.timestamp()
 
 
 def _moment(places: Sequence[Mapping[str, Any]], names: Sequence[str]) -> float | None:

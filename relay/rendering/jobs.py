@@ -6,11 +6,11 @@ from typing import Any
 
 from relay.domain import fields
 from relay.domain.causes import error_of, signature
-from relay.domain.ends import End, iso
+from relay.domain.ends import iso
 from relay.domain.events import TERMINAL, Event
 from relay.domain.json_access import mapping, rows
 from relay.domain.outcomes import phase_name, phase_seconds
-from relay.domain.usual import SLIGHTLY, Usual, streaks, too_quick, usual, usual_phases
+from relay.domain.usual import SLIGHTLY, Summary, Usual, summary
 
 # Of a job of which nothing is known.
 EMPTY: dict[str, Any] = {
@@ -32,11 +32,12 @@ def job(
     """
     if event.about_batch or event.operation is None:
         return {**EMPTY, "phases": []}
-    ends, normal = event.past, usual(event.past)
-    phases = _phases(event, op, merged, ends)
+    past = summary(event.past)
+    normal = past.usual
+    phases = _phases(event, op, merged, past.phases)
     duration = op["duration"] if op["status"] in TERMINAL else None
-    values = {**EMPTY, "ends": len(ends), "successes": sum(end.succeeded for end in ends), "phases": phases}
-    values |= _in_a_row(event, ends)
+    values = {**EMPTY, "ends": len(past.ends), "successes": past.successes, "phases": phases}
+    values |= _in_a_row(event, past)
     if normal is None:
         return values
     values["usual"] = {"low": normal.low, "median": normal.median, "high": normal.high}
@@ -44,16 +45,16 @@ def job(
         values["ratio"] = duration / normal.median
     if event.status == "Completed" and isinstance(duration, int | float):
         values["verdict"] = normal.verdict(duration)
-        values["too_quick"] = too_quick(ends, duration, quick_pct)
+        values["too_quick"] = past.too_quick(duration, quick_pct)
     if event.status not in TERMINAL:
         values |= _end_in_sight(event, op, normal)
     values["slowest"] = _slowest(phases, normal, values, duration)
     return values
 
 
-def _in_a_row(event: Event, ends: Sequence[End]) -> dict[str, Any]:
+def _in_a_row(event: Event, past: Summary) -> dict[str, Any]:
     """What went directly before; a run that fails goes on with the failures, one that succeeds ends them."""
-    earlier = streaks(ends)
+    earlier = past.streaks
     fails = event.status in ("Failed", "Timeout")
     since = earlier.failures[0].ended if earlier.failures else event.occurred_at.timestamp() if fails else None
     done = event.status == "Completed"
@@ -62,8 +63,8 @@ def _in_a_row(event: Event, ends: Sequence[End]) -> dict[str, Any]:
         "streak": 0 if done else len(earlier.failures) + fails,
         "streak_since": "" if done else iso(since),
         "runs_since_failure": earlier.successes,
-        "last_success": iso(max((end.ended for end in ends if end.succeeded), default=None)),
-        "same_error": sum(end.error == own for end in ends) if own else 0,
+        "last_success": iso(past.last_success),
+        "same_error": past.errors.count(own) if own else 0,
         "recovered_after": len(earlier.failures) if done else 0,
     }
 
@@ -83,10 +84,10 @@ def _end_in_sight(event: Event, op: Mapping[str, Any], normal: Usual) -> dict[st
 
 
 def _phases(
-    event: Event, op: Mapping[str, Any], merged: Mapping[str, Any], ends: Sequence[End]
+    event: Event, op: Mapping[str, Any], merged: Mapping[str, Any], medians: Mapping[str, float]
 ) -> list[dict[str, Any]]:
     """This run's, as far as its documents name them, each with its median among the successes."""
-    medians, now = usual_phases(ends), event.occurred_at
+    now = event.occurred_at
     listed, results = rows(merged.get("phases")), rows(mapping(merged.get("results")).get("phaseResults"))
     finished = {phase_name(str(row.get("phaseName") or row.get("name") or "")): phase_seconds(row) for row in results}
     if op["plan"]:
