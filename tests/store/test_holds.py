@@ -143,6 +143,7 @@ class TestLiveMessages:
 
         assert failures == [2, 5]
 
+
 class TestAFailureWhoseMessageIsStillOnItsWay:
     """Its reply waits for the hold, and the edit for the message: the next run may begin before either has left."""
 
