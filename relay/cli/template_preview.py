@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from relay.channels import CHANNELS
 from relay.cli.options import read_event, refuse, space_options, which_one
@@ -77,6 +78,7 @@ def preview(
     """
     workspace = read_workspace(config, templates)
     if serve:
+        _only_what_serves()
         from relay.cli.preview.serving import serve_page  # noqa: PLC0415 - files need no HTTP
 
         serve_page(config, templates, port)
@@ -119,6 +121,17 @@ def preview(
     click.echo(f"{index}: {len(pages)} previews")
     if show:
         webbrowser.open(index.absolute().as_uri())
+
+
+def _only_what_serves() -> None:
+    """Refuse what choices the page itself offers, or what it cannot show, instead of leaving it out silently."""
+    invocation = click.get_current_context()
+    for parameter in invocation.command.params:
+        name = parameter.name or ""
+        stated = invocation.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if stated and name not in ("config", "templates", "serve", "port"):
+            problem = "the page of --serve shows all samples, and what is to be seen is chosen on it; leave this out"
+            raise click.BadParameter(problem, param=parameter)
 
 
 def _pages(name: str, channel: str, path: str, drawing: Drawing, view: View) -> list[Page]:

@@ -301,6 +301,17 @@ def test_without_a_name_every_message_is_written(tmp_path: Path) -> None:
     assert told.output == f"{tmp_path / 'index.html'}: {len(samples) * 2 * 5} previews\n"
 
 
+@pytest.mark.parametrize(("arguments", "named"), [
+    (["operation.failed"], "[MESSAGE]"), (["--event", EVENT], "--event"), (["--operation", "op-1"], "--operation"),
+    (["--lang", "de"], "--lang"), (["--to", "here"], "--to"), (["--open"], "--open"),
+])  # fmt: skip
+def test_what_the_served_page_would_ignore_is_refused(arguments: list[str], named: str) -> None:
+    told = relay("template", "preview", "--serve", "--port", "1", *arguments)
+
+    assert told.exit_code == 2
+    assert f"Invalid value for {named}: the page of --serve shows all samples" in told.output.replace("'", "")
+
+
 def test_an_index_shows_every_preview_in_both_schemes(tmp_path: Path) -> None:
     relay("template", "preview", "operation.failed", "--lang", "all", "--fixture", "all", "--to", tmp_path)
 
