@@ -70,15 +70,20 @@ def _ended(event: Event, places: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _moment(places: Sequence[Mapping[str, Any]], names: Sequence[str]) -> float | None:
-    stated = fields.moment(*(part.get(name) for part in places for name in names))
-    return stated.timestamp() if stated else None
+    for part in filter(None, places):  # most of them are empty
+        for name in names:
+            if (value := part.get(name)) is not None and (stated := fields.moment(value)):
+                return stated.timestamp()
+    return None
 
 
 def _phases(operation: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     listed = rows(operation.get("phases")) or rows(results.get("phaseResults"))
     for row in listed[:MOST_PHASES]:
-        name, lasted = row.get("phaseName") or row.get("name"), phase_seconds(row)
-        if isinstance(name, str) and name.strip() and lasted is not None and row.get("status") in (None, "Completed"):
+        name = row.get("phaseName") or row.get("name")
+        if row.get("status") not in (None, "Completed") or not isinstance(name, str) or not name.strip():
+            continue
+        if (lasted := phase_seconds(row)) is not None:
             yield phase_name(name), lasted
 
 

@@ -12,6 +12,8 @@ from relay.rendering.texts import line
 
 def at(document: object, path: str) -> Any:
     """What stands at `progress.startTime`, or None."""
+    if "." not in path and document.__class__ is dict:  # most of them
+        return document.get(path)
     for key in _keys(path):
         document = document.get(key) if document.__class__ is dict else mapping(document).get(key)
     return document

@@ -4,6 +4,7 @@ Whoever accepts an outcome writes its end, in the same step or by a letter; what
 behind what it said, and the last counts. Nothing is written for what ends no run.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import to_json
@@ -44,6 +45,7 @@ def job_plan(event: Event) -> dict[str, Any]:
     return {"job": _line(job)} if job else {}
 
 
+@lru_cache(1024)
 def _line(job: Job) -> str:
     """As it stands in the list of all jobs."""
     return f"{job_name(job)} {to_json([_text(part) for part in job]).decode()}"

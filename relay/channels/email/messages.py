@@ -211,11 +211,12 @@ def _words(line: str, used: int) -> str:
 
     A line with such a word has 76 characters at most: https://www.rfc-editor.org/rfc/rfc2047#section-2
     """
-    chunks, room = [b""], (WIDTH - used - FRAME) // 4 * 3
-    for letter in line:
-        encoded = letter.encode("utf-8", "replace")
-        if len(chunks[-1]) + len(encoded) > room:
-            chunks.append(b"")
-            room = (WIDTH - len(" ") - FRAME) // 4 * 3
-        chunks[-1] += encoded
+    chunks: list[bytes] = []
+    while line:
+        room = (WIDTH - (len(" ") if chunks else used) - FRAME) // 4 * 3
+        letters = room
+        while len(encoded := line[:letters].encode("utf-8", "replace")) > room:
+            letters -= max(1, (len(encoded) - room) // 4)  # none has more than 4 bytes, so as many stay as can
+        chunks.append(encoded)
+        line = line[letters:]
     return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(chunk).decode()}?=" for chunk in chunks)
