@@ -100,6 +100,18 @@ async def test_runs_of_a_job_that_fail_at_once_count_each_other(store: Store, pa
     assert failures == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+async def test_a_time_that_stands_for_none_is_not_when_a_run_ended(store: Store, past: Past, moment: str) -> None:
+    unknown = {"startTime": moment, "completionTime": moment}
+    for number, stated in enumerate(({}, unknown, unknown)):
+        delivery = await delivery_of(store, run(number, "Failed", **stated))
+
+    ends = (await past.complete(delivery)).event.past
+
+    assert [end.failed for end in ends] == [True, True]
+    assert ends[1].duration is None
+
+
 async def test_the_edits_of_a_run_ask_once_in_a_while_and_its_outcome_anew(
     store: Store, past: Past, history: Counted, clock: Clock
 ) -> None:
