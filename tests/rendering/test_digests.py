@@ -31,7 +31,7 @@ def test_a_digest_tells_what_needs_attention_first(renderer: Renderer, language:
     order = {
         "en": ["4 need attention", "40 of 43 runs finished", "Open all runs", "Needs attention", "\nCompleted\n",
                "Still running", "Runs per day", "12 progress updates were held back"],
-        "de": ["4 × Handlungsbedarf", "40 von 43 Läufen sind", "Alle Läufe öffnen", "\nHandlungsbedarf\n",
+        "de": ["4 × Handlungsbedarf", "40 von 43 Läufen planmäßig", "Alle Läufe öffnen", "\nHandlungsbedarf\n",
                "\nAbgeschlossen\n", "Läuft noch", "Läufe pro Tag", "12 Fortschrittsmeldungen wurden zurückgehalten"],
     }[language]  # fmt: skip
     assert sorted(order, key=text.index) == order
