@@ -7,7 +7,7 @@ do -- the rest is of this file alone
 local MOST = 2 -- failures in a row that are held: of what fails again and again somebody is to hear
 
 -- Which run makes a failure good, how many in a row were held by then, and what had gone wrong.
-local function healed(lane)
+local function held_in_a_row(lane)
   local run, row = (redis.call('HGET', thread_key(lane), 'healed') or ''):match('^(%d+) (%d+) ')
   return tonumber(run), tonumber(row)
 end
@@ -15,7 +15,7 @@ end
 -- Until when a failure of this run is held; nil if not at all.
 function held_until(target, run)
   if not target.hold then return nil end
-  local of, row = healed(target.lane)
+  local of, row = held_in_a_row(target.lane)
   return (of ~= run or row < MOST) and now + target.hold or nil
 end
 
@@ -42,7 +42,7 @@ function heal(o, operation, run)
     local d = redis.call('HMGET', delivery_key(id), unpack(FIELDS))
     if is_held(d, tonumber(until_)) then
       local thread = thread_key(d[2])
-      local of, row = healed(d[2])
+      local of, row = held_in_a_row(d[2])
       row = of == failed and row + 1 or 1
       redis.call('HSET', thread, 'healed', string.format('%d %d ', run, row) .. (d[7] or ''))
       if d[6] == 'live' then redis.call('HSET', thread, 'calls', '') end
