@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.domain.causes import LENGTH, error_of, folded, signature
@@ -61,6 +61,7 @@ def test_the_error_is_read_wherever_the_event_states_it() -> None:
     assert error_of(progress(5)) == {}
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))  # a busy machine is no fault
 @given(
     st.dictionaries(
         st.sampled_from(["code", "message", "detail"]), st.recursive(st.text() | st.integers() | st.none(), st.lists)
