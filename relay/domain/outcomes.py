@@ -12,7 +12,7 @@ from relay.domain.spans import seconds
 
 MOST_PHASES = 30
 LONGEST_NAME = 80  # characters of a phase's name
-AHEAD = 86_400.0  # seconds by which a sender's clock may be fast
+FOREVER = 32_503_680_000.0  # the year 3000: a later time stands for none
 _STARTED = ("startTime", "startedAt", "retryAttemptDate", "batchStartTime")
 _ENDED = ("completionTime", "endTime", "cancellationTime")
 _LASTED = ("totalDuration", "duration")
@@ -22,7 +22,7 @@ def end_of(event: Event, run: str = "") -> End:
     """What an outcome says of its run's end."""
     places = _places(event)
     results, _, operation, _ = places
-    started = _moment(places, _STARTED, event.received_at.timestamp())
+    started = _moment(places, _STARTED)
     ended = _ended(event, places)
     lasted = next(
         (span for part in (results, operation) for name in _LASTED if (span := span_of(part.get(name)))), None
@@ -67,22 +67,21 @@ def _places(event: Event) -> tuple[Mapping[str, Any], ...]:
 
 
 def _ended(event: Event, places: Sequence[Mapping[str, Any]]) -> float:
-    heard = event.received_at.timestamp()
-    return _moment(places, _ENDED, heard) or _real(event.occurred_at.timestamp(), heard) or heard
+    return _moment(places, _ENDED) or _real(event.occurred_at.timestamp()) or event.received_at.timestamp()
 
 
-def _moment(places: Sequence[Mapping[str, Any]], names: Sequence[str], heard: float) -> float | None:
+def _moment(places: Sequence[Mapping[str, Any]], names: Sequence[str]) -> float | None:
     for part in filter(None, places):  # most of them are empty
         for name in names:
             stated = fields.moment(value) if (value := part.get(name)) is not None else None
-            if stated and (moment := _real(stated.timestamp(), heard)):
+            if stated and (moment := _real(stated.timestamp())):
                 return moment
     return None
 
 
-def _real(moment: float, heard: float) -> float | None:
+def _real(moment: float) -> float | None:
     """None for what platforms write for no time at all, as the first day of year 1 or the last of year 9999."""
-    return moment if 0.0 < moment <= heard + AHEAD else None
+    return moment if 0.0 < moment < FOREVER else None
 
 
 def _phases(operation: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
