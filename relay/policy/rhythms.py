@@ -19,6 +19,7 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 LEAST = 5  # starts
 RECENT = 30  # starts by which the days of a job are judged
 MANY = 50  # starts: as many as relay remembers of a job
+SHORTEST = 15 * MINUTE  # between two starts: what begins more often is several runs of one occasion, not a rhythm
 STEADY = 0.7  # the part of the gaps that must be near the median
 NEAR, CLOSE = 0.25, 5 * MINUTE  # of the median, and seconds: what is off by no more is near
 SPREAD = 4 * HOUR  # between the early and the late starts of a daily job
@@ -35,6 +36,8 @@ def expected(starts: Sequence[float], zone: str) -> float | None:
     if len(starts) < LEAST:
         return None
     usual = median(after - before for before, after in pairwise(starts))
+    if usual < SHORTEST:
+        return None
     if usual < 20 * HOUR:
         return _after_a_gap(starts, usual, zone)
     by_clock = [_on_a_day(starts[-RECENT:], clock) for clock in dict.fromkeys((zone, "UTC"))]

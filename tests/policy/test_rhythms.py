@@ -81,6 +81,11 @@ def test_the_next_run_is_expected(starts: list[float], said: str) -> None:
     assert shown(expected(starts[-50:], BERLIN)) == said
 
 
+@pytest.mark.parametrize("gap", [0.0, 10.0, 600.0])
+def test_several_runs_of_one_occasion_are_no_rhythm(gap: float) -> None:
+    assert expected([1_706_000_000.0 + number * gap for number in range(8)], "UTC") is None
+
+
 def test_late_starts_are_waited_for() -> None:
     late = [
         start + minutes * 60 for start, minutes in zip(days("2026-04-01 06:00", 10), (0, 5, 40, 0, 10) * 2, strict=True)

@@ -16,6 +16,9 @@
 --- @include "jobs"
 --- @include "steps"
 
+local accept
+do -- the rest, but for its caller, is of this alone
+
 -- Read at once, before anything is decided; and the gates that progress may have to pass.
 local FIELDS = {'state', 'run', 'facts', 'ids', 'entry', 'tallies'}
 
@@ -76,7 +79,7 @@ local function advance(o, plan, was, body)
   return seq
 end
 
-local function accept(delivery_digest, fact_digest, operation, gates, flags, text, facts, entry, body)
+function accept(delivery_digest, fact_digest, operation, gates, flags, text, facts, entry, body)
   local o, plain = operation_record(operation), flags:sub(1, 5) == 'plain'
   o:read(fields_of(gates))
   if flags:sub(-7) == 'unasked' and says_more(o, facts, plain) then return {'elsewhere', 0, ''} end -- nothing is done yet
@@ -152,6 +155,8 @@ local function accept(delivery_digest, fact_digest, operation, gates, flags, tex
   if plan.home then post_event(o, plan, seq, body, away, outcomes) end
   if unheard then held = {'', 'no_rule'} end
   return {'accepted' .. as, told, posted_to(), unpack(held)}
+end
+
 end
 
 local function one(...)
