@@ -56,7 +56,12 @@ async def start(client: OperationsClient, plays: dict[str, tuple[float, float, s
     """Their ids by their names."""
     started = {}
     for name, (delay, minutes, scenario) in plays.items():
-        sandbox = {"delay": delay * MINUTE, "duration": minutes * MINUTE, "scenario": scenario}
+        sandbox = {
+            "delay": delay * MINUTE,
+            "duration": minutes * MINUTE,
+            "scenario": scenario,
+            "message": f"What {name} got no answer.",  # each has a cause of its own, and so a mail of its own
+        }
         operation = StartOperation(
             operation_type="DataEnrichment", operation_name=f"Run that {name}", parameters={"sandbox": sandbox}
         )
