@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 WHILE = 60.0  # seconds for which what was answered serves a run that goes on
 MOMENT = 2.0  # and one that is over: its messages are made side by side
+ACCEPTING = 1.0  # seconds after an outcome was heard of by which its end is in the store
 REMEMBERED = 500  # jobs
 
 
@@ -59,7 +60,8 @@ class Past:
             return event
         job = job_of(event, name=named(self._template(), *_documents(event, history)))
         own = run_name(event)
-        if job is None or not (ends := await self._ends(job, own if event.terminal else "")):
+        over = (own, event.received_at.timestamp()) if event.terminal else None
+        if job is None or not (ends := await self._ends(job, over)):
             return event
         until = ended(event) if event.terminal else event.occurred_at.timestamp()
         return replace(event, past=earlier(ends, own, until))
@@ -76,19 +78,20 @@ class Past:
     async def _row(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
         platform, tenant, project, kind = (str(entry.get(name) or "") for name in Job._fields[:-1])
         name = str(entry.get("job") or fold(str(entry.get("name") or "")))
-        common = usual(await self._ends(Job(platform, tenant, project, kind, name), "")) if name else None
+        common = usual(await self._ends(Job(platform, tenant, project, kind, name))) if name else None
         return {**entry, "usual": [common.low, common.median, common.high]} if common else entry
 
-    async def _ends(self, job: Job, over: str) -> tuple[End, ...]:
+    async def _ends(self, job: Job, over: tuple[str, float] | None = None) -> tuple[End, ...]:
         """One of each run, in the order of time.
 
-        `over` is the run whose end is told, if one is. Its end is among them unless the answer is of before: then
-        those of others that came in between would not count.
+        `over` is the run whose end is told, if one is, and when it was heard of. Its end is among them unless the
+        answer is of before, when those of others that came in between would not count, or so many ended since that the
+        store has dropped it: then another answer says no more.
         """
         now = self._clock()
         at, ends = self._answers.pop(job, (float("-inf"), ()))
         serves = 0 <= now - at < (MOMENT if over else WHILE)
-        if not serves or (over and all(end.run != over for end in ends)):
+        if not serves or (over and at < over[1] + ACCEPTING and all(end.run != over[0] for end in ends)):
             try:
                 at, ends = now, of_runs(await self._history.ends(job))
             except StoreUnavailable as error:
