@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.config import Config
-from relay.delivering.past import MOMENT, WHILE, Past
+from relay.delivering.past import ACCEPTING, MOMENT, WHILE, Past
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
 from relay.domain.ends import End
@@ -129,6 +129,19 @@ async def test_the_edits_of_a_run_ask_once_in_a_while_and_its_outcome_anew(
     clock.advance(MOMENT)
     await past.complete(ended)
     assert history.questions == 3
+
+
+async def test_runs_of_a_job_of_which_many_ended_since_ask_once(
+    store: Store, past: Past, history: Counted, clock: Clock
+) -> None:
+    for number in range(70):
+        await store.accept(run(number, "Failed", at="2024-01-20T12:00:00Z"), [])
+    clock.now = max(clock.now, run(0).received_at.timestamp()) + ACCEPTING
+
+    for number in range(5):
+        await past.of(run(number, "Failed", at="2024-01-20T12:00:00Z"), ())
+
+    assert history.questions == 1
 
 
 async def test_what_is_of_no_job_asks_nothing(store: Store, past: Past, history: Counted) -> None:
