@@ -128,7 +128,7 @@ def test_a_mail_looks_the_same_in_outlook_and_on_a_phone(renderer: Renderer, nam
         "#FFFFFF"
     ] * 2
     assert declarations(cells["hidden"].get("style", "")) == {"display": "none", "mso-hide": "all"}
-    if button := cells.get("button"):
+    if (button := cells.get("button")) is not None:
         style = declarations(button.get("style", ""))
         assert (button.get("bgcolor"), style["mso-padding-alt"]) == (style["background-color"], "12px 22px")
 
