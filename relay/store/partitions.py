@@ -82,6 +82,7 @@ class Partitions(Sequence[Partition]):
         finally:
             for task in tasks.values():
                 task.cancel()
+                task.add_done_callback(_heard)
         failures = [outcome for outcome in outcomes.values() if isinstance(outcome, StoreUnavailable)]
         if len(failures) == len(outcomes):
             raise failures[0]
@@ -105,3 +106,9 @@ class Partitions(Sequence[Partition]):
     @property
     def silence(self) -> StoreUnavailable:
         return StoreUnavailable(f"Redis: no answer within {self.patience:g} s")
+
+
+def _heard(task: asyncio.Future[Any]) -> None:
+    """Nobody waits for it: how it failed, where it was cut off in a call of Redis, is no line of the log."""
+    if not task.cancelled():
+        task.exception()

@@ -1,6 +1,8 @@
 """Several partitions: an operation is decided on in its own, and told where its addresses live."""
 
 import asyncio
+import contextlib
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,12 +10,13 @@ import pytest
 
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
-from relay.errors import ConfigError
+from relay.errors import ConfigError, StoreUnavailable
 from relay.ingest import Ingest
 from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
+from relay.store.partitions import Partition
 from relay.store.runs import Runs
 from relay.store.settling import Pause
 from relay.store.suppressions import Suppressions
@@ -399,3 +402,28 @@ class TestClaiming:
 async def test_the_number_of_partitions_is_decided_once(open_store: Callable[..., Store], store: Store) -> None:
     with pytest.raises(ConfigError, match=r"in 4 partitions, and redis\.partitions is 1: set it to 4"):
         await open_store().prepare()
+
+
+async def test_a_question_to_all_that_is_cut_off_leaves_no_line_in_the_log(store: Store) -> None:
+    complaints = list[object]()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    asking = asyncio.Event()
+
+    async def ask(_: Partition) -> None:
+        asking.set()
+        try:
+            await loop.create_future()
+        except asyncio.CancelledError:  # as redis-py may do, at the end of a `wait_for`
+            raise StoreUnavailable("cut off") from None
+
+    question = asyncio.create_task(store.partitions.outcomes(ask))
+    await asking.wait()
+    question.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await question
+    for _ in range(3):  # the answers end, and are looked at
+        await asyncio.sleep(0)
+    gc.collect()
+
+    assert complaints == []
