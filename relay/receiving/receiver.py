@@ -54,6 +54,7 @@ class _Entrance:
 
     def __init__(self, name: str, source: Source) -> None:
         self.name, self.source = name, source
+        self.typed = source.signature.scheme == "none"
         self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
         self.count = metrics.Prepared(metrics.events, name)
         self.verified = metrics.Prepared(metrics.signatures_verified, name)
@@ -163,7 +164,7 @@ class Receiver:
             raise HttpProblem(404, "No source has this name.")
         if request.method != hdrs.METH_POST:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
-        _expect_plain_json(request)
+        _expect_plain_json(request, typed=entrance.typed)
         body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
         signed = SignedRequest(body, request_body.Headers(request), _query_token(request))
         self._verify(signed, entrance)
@@ -255,8 +256,12 @@ def _permission(request: web.BaseRequest, entrance: _Entrance) -> Mapping[str, s
     return handshakes.permission(request.headers.get("WebHook-Request-Origin", ""), entrance.source.rate_limit)
 
 
-def _expect_plain_json(request: web.BaseRequest) -> None:
-    """Compressed bodies are refused unread, so there is nothing to explode. No content type means JSON."""
+def _expect_plain_json(request: web.BaseRequest, *, typed: bool) -> None:
+    """Compressed bodies are refused unread, so there is nothing to explode. No content type means JSON.
+
+    Unless it has to be `typed`: where nothing is signed, any page that somebody in the network looks at could have
+    their browser send an event. With JSON's content type a browser asks first (CORS), and gets no permission here.
+    """
     headers = request.headers
     if hdrs.CONTENT_ENCODING in headers:
         encodings = {value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING)}
@@ -265,6 +270,8 @@ def _expect_plain_json(request: web.BaseRequest) -> None:
     media = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
         raise HttpProblem(415, "Send the body as application/json.")
+    if typed and not media:
+        raise HttpProblem(415, "Send the body with Content-Type: application/json. Unsigned events need it.")
 
 
 def _query_token(request: web.BaseRequest) -> str | None:

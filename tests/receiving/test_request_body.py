@@ -95,6 +95,26 @@ async def test_a_body_is_json_by_its_content_type(front: Front, content_type: st
     assert reply.status == status
 
 
+@pytest.mark.parametrize("content_type", [None, "", ";", "text/plain"])
+async def test_a_browser_cannot_be_made_to_send_where_nothing_is_signed(front: Front, content_type: str | None) -> None:
+    refused = await front.sender("open").post(body(), signed=False, content_type=content_type)
+    asked = await front.sender("open").post(
+        b"",
+        signed=False,
+        method="OPTIONS",
+        headers=[("Origin", "https://x.test"), ("Access-Control-Request-Method", "POST")],
+    )
+
+    assert refused.status == 415
+    assert not [name for name in asked.headers if name.startswith("access-control-")]
+    assert front.events == []
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/cloudevents+json"])
+async def test_what_says_that_it_is_json_needs_no_signature_there(front: Front, content_type: str) -> None:
+    assert (await front.sender("open").post(body(), signed=False, content_type=content_type)).status == 202
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "GZIP", "identity, gzip", "x-unheard-of", "*"])
 async def test_a_compressed_body_is_refused_unread(front: Front, encoding: str) -> None:
     bomb = gzip.compress(b" " * 1_000_000)
