@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from relay.dev.standins.page_guard import add_headers, only_own, policy_of
+
 Json = dict[str, Any]
 
 
@@ -42,9 +44,13 @@ class PageServer:
         """Serve this application with the page at `/`; the page's address. Port 0 takes a free one."""
 
         async def show(_request: web.Request) -> web.Response:
-            return web.Response(text=page(), content_type="text/html")
+            text = page()
+            headers = {"Content-Security-Policy": policy_of(text)}
+            return web.Response(text=text, content_type="text/html", headers=headers)
 
         app.router.add_get("/", show)
+        app.middlewares.append(only_own)
+        app.on_response_prepare.append(add_headers)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()

@@ -1,0 +1,105 @@
+"""No page of another site reads the stand-ins or sends to them; their own pages work under their policies."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import aiohttp
+import pytest
+
+from relay.dev.standins.inbox import Inbox
+from relay.dev.standins.page_guard import is_own_name, policy_of
+from relay.dev.standins.slack import SlackStandin
+from tests.support.browser import Browser, needs_chromium
+from tests.support.patience import patience
+
+PATHS = ("", "mails.json", "mails/1.html", "healthz")
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[Inbox]:
+    async with Inbox() as inbox:
+        yield inbox
+
+
+async def status(url: str, method: str = "GET", **headers: str) -> tuple[int, Mapping[str, str]]:
+    timeout = aiohttp.ClientTimeout(patience())
+    async with aiohttp.ClientSession(timeout=timeout) as client, client.request(method, url, headers=headers) as answer:
+        return answer.status, dict(answer.headers)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_nothing_is_shown_under_a_strangers_name(inbox: Inbox, path: str) -> None:
+    port = inbox.url.rpartition(":")[2].strip("/")
+
+    answered, headers = await status(inbox.url + path, Host=f"rebound.attacker.example:{port}")
+
+    assert answered == 421
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("127.0.0.1", True),
+        ("192.0.2.7", True),
+        ("::1", True),
+        ("localhost", True),
+        ("inbox.localhost", True),
+        ("inbox", True),  # a service of a compose file
+        ("", False),
+        ("127.0.0.1.attacker.example", False),
+        ("localhost.attacker.example", False),
+        ("attacker.example.", False),
+        ("attacker.", False),
+        ("at tacker", False),
+    ],
+)
+def test_a_name_is_this_servers_where_no_stranger_can_have_chosen_it(name: str, own: bool) -> None:
+    assert is_own_name(name) is own
+
+
+@pytest.mark.parametrize("origin", ["https://attacker.example", "http://127.0.0.1:1", "null", "http://[", ""])
+async def test_a_page_of_another_site_presses_no_button(origin: str) -> None:
+    async with SlackStandin() as slack:
+        assert (await status(f"{slack.url}press", "POST", Origin=origin))[0] == 403
+
+
+async def test_the_page_itself_may_send() -> None:
+    async with SlackStandin() as slack:
+        answered, _ = await status(f"{slack.url}press", "POST", Origin=slack.url.rstrip("/"))
+
+    assert answered == 404  # there is no such button, and it was looked for
+
+
+async def test_every_answer_says_what_it_may_do(inbox: Inbox) -> None:
+    for path in PATHS[:-1]:
+        _, headers = await status(inbox.url + path)
+
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_only_the_scripts_of_the_page_itself_run() -> None:
+    policy = policy_of("<script>one()</script><p>text</p>")
+
+    assert "script-src 'sha256-" in policy
+    assert policy != policy_of("<script>two()</script>")
+    assert "script-src 'none'" in policy_of("<p>no script</p>")
+
+
+@needs_chromium
+@pytest.mark.slow
+async def test_both_pages_work_in_a_browser() -> None:
+    asked = "performance.getEntriesByType('resource').length"
+    waits = f"new Promise(done => {{ const look = () => {asked} ? done(true) : setTimeout(look, 20); look(); }})"
+
+    def look(*urls: str) -> list[bool]:
+        with Browser() as browser:
+            answers = []
+            for url in urls:
+                browser.show(url, width=800)
+                answers.append(browser.ask(waits))
+            return answers
+
+    async with Inbox() as inbox, SlackStandin() as slack:
+        assert await asyncio.to_thread(look, inbox.url, slack.url) == [True, True]  # each script has asked for news
