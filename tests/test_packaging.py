@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCKS = {name: (ROOT / f"requirements/{name}.txt").read_text("utf-8") for name in ("run", "dev", "build", "lowest")}
 SHIPPED_CONFIG = {f"config/{name}" for name in ("demo.yaml", "relay.schema.json", "relay.yaml")}
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 INSTALL = r"pip .*(?:install|wheel).* (?:-e )?\.(?:\s|$)"
 
 
@@ -84,14 +85,14 @@ def test_the_licence_and_the_types_come_along() -> None:
     assert "Apache License\n                           Version 2.0, January 2004" in licence
     assert PROJECT["project"]["license-files"] == ["LICENSE"]
     assert (ROOT / "relay/py.typed").exists()
-    copied = {word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+    copied = {word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M)
               for word in line.split()}  # fmt: skip
     assert {f"!{name}" for name in copied} <= {*ignored}
 
 
 def test_of_the_configuration_the_image_gets_what_is_shipped_and_nothing_beside_it() -> None:
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
-    copies = re.findall(r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+    copies = re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M)
 
     assert {word for line in copies for word in line.split() if word.startswith("config")} == SHIPPED_CONFIG
     assert {line[1:] for line in ignored if line.startswith("!config")} == SHIPPED_CONFIG
@@ -107,6 +108,22 @@ def test_what_lies_beside_the_shipped_configuration_is_not_packed(tmp_path: Path
     packed = {name for name in built(tmp_path, tmp_path / "dist") if name.startswith("relay/_share/config/")}
 
     assert packed == {f"relay/_share/{name}" for name in SHIPPED_CONFIG}
+
+
+def test_the_image_has_the_distributions_redis_and_not_the_wheels() -> None:
+    build, run = re.split(r"^FROM .*$", DOCKERFILE, flags=re.M)[1:]
+
+    assert re.search(r"uninstall .*\bvalkeylite\b", build)
+    assert "apt-get install --yes --no-install-recommends valkey-server" in run
+    assert "RELAY_REDIS_SERVER=/usr/bin/valkey-server" in run
+
+
+def test_the_image_is_made_of_one_base_that_can_be_pinned_and_runs_as_nobody() -> None:
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.M)) == {"${PYTHON}"}
+    assert re.search(r"^ARG PYTHON=python:3\.\d+-slim-\w+$", DOCKERFILE, re.M)
+    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.M) == ["10001:10001"]
+    assert "ADD " not in DOCKERFILE
+    assert not re.search(r"curl|wget|http", DOCKERFILE)
 
 
 def test_every_classifier_is_one_that_indexes_know() -> None:

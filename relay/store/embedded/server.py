@@ -148,7 +148,7 @@ class EmbeddedRedis:
                 env=ENVIRONMENT,
                 pass_fds=(directory.server_lock,),
                 start_new_session=True,  # Ctrl-C is for relay, which needs the server until its work is finished
-                preexec_fn=ends_with_parent(),
+                preexec_fn=_private(ends_with_parent()),
             )
         directory.record(self._process.pid)
         return self._process
@@ -289,6 +289,17 @@ def ends_with_parent(by: signal.Signals = signal.SIGTERM) -> Callable[[], None] 
             os._exit(1)
 
     return tie
+
+
+def _private(then: Callable[[], None] | None) -> Callable[[], None]:
+    """A `preexec_fn` by which what the child writes, events and all, is for its own user alone; and then `then`."""
+
+    def close() -> None:
+        os.umask(0o077)
+        if then:
+            then()
+
+    return close
 
 
 def _quoted(path: Path) -> str:

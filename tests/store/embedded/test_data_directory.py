@@ -97,7 +97,9 @@ async def test_a_directory_that_cannot_be_had_is_named(home: Path) -> None:
 async def test_only_its_user_gets_at_the_directory_and_the_socket(existing_dir: Path) -> None:
     async with EmbeddedRedis(existing_dir):
         found = modes(existing_dir)
+        kept = modes(existing_dir / "appendonlydir")  # the events themselves
 
+    assert {name: mode & 0o077 for name, mode in kept.items()} == dict.fromkeys(kept, 0)
     assert found["data"] == 0o700
     assert found["redis.sock"] == 0o700
     assert found["relay.lock"] == found["redis.lock"] == found["redis.log"] == 0o600

@@ -11,7 +11,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.errors import EmbeddedRedisError
+from relay.store import Store
 from relay.store.embedded.server import EmbeddedRedis
+from tests.support import events
+from tests.support.clock import Clock
 from tests.support.embedded import (
     EITHER_LOOP,
     NEEDS_ROOM,
@@ -26,6 +29,9 @@ from tests.support.embedded import (
     until,
     written,
 )
+from tests.support.programs import needs
+from tests.support.queue import accept, counts
+from tests.support.targets import room
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +49,24 @@ def test_data_survives_a_stop_and_a_start(run: Run, data_dir: Path) -> None:
         await server.stop()
 
     run(scenario())
+
+
+async def test_the_distributions_server_goes_on_with_what_the_wheels_has_kept_and_the_other_way_round(
+    data_dir: Path,
+) -> None:
+    distributions = Path(needs("valkey-server", "valkey-server"))
+    clock, kept = Clock(), []
+
+    for number, binary in enumerate((None, distributions, None)):
+        async with EmbeddedRedis(data_dir, binary) as server:
+            store = Store.open(server.url, worker=f"worker-{number}", clock=clock)
+            await store.prepare()
+            await accept(store, events.completed(operationId=f"op-{number}"), to=room())
+            kept.append(await counts(store))
+            await store.aclose()
+
+    assert kept[0]
+    assert kept[2] == {name: 3 * count for name, count in kept[0].items()}
 
 
 @EITHER_LOOP
