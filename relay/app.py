@@ -20,7 +20,7 @@ from relay.background.scheduler import PERIOD, Scheduler
 from relay.background.wiring import build_lookout, build_schedulers
 from relay.channels import CHANNELS
 from relay.config import Config
-from relay.coordinator import Coordinator
+from relay.coordinator import Coordinator, Reload
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment
 from relay.delivering.past import Past
@@ -39,6 +39,7 @@ from relay.receiving.sources import Source
 from relay.rendering import precompiled
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
+from relay.store.audit import Act, AuditTrail, Notes
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
 from relay.store.jobs import Jobs
 from relay.store.queue import LEASE
@@ -122,10 +123,10 @@ class Relay:
             wake: Callable[[Iterable[str]], None] = lambda channels: worker.wake(channels)  # noqa: E731, PLW0108 - made below
             unguarded = Ingest(store, config, CHANNELS, wake, clock=clock, fullness=lambda: health.fullness)
             ingest = guarded(unguarded.ingest, health.obstacle)
-            suppressions = Suppressions(store)
-            unsubscribe = Unsubscribe(suppressions, lambda: config().server.public_url, clock, outage)
+            suppressions, audit = Suppressions(store), self._audit(stack, store)
+            unsubscribe = Unsubscribe(suppressions, lambda: config().server.public_url, clock, outage, audit)
             interactivity = Interactivity(
-                config, renderer, CHANNELS, channels, key=suppressions.key, ingest=ingest, clock=clock
+                config, renderer, CHANNELS, channels, key=suppressions.key, ingest=ingest, clock=clock, audit=audit
             )
             coordinator.open_channels({PLATFORM: Executor(lambda: lookups.client, report=interactivity.report)})
             stack.push_async_callback(coordinator.aclose)
@@ -201,6 +202,14 @@ class Relay:
             await store.take_over()  # nobody else can be in this directory: who held something is dead
         return store
 
+    def _audit(self, stack: contextlib.AsyncExitStack, store: Store) -> AuditTrail:
+        """Where what people do is written down, reloads from now on."""
+        audit = AuditTrail(store.redis)
+        notes = Notes(audit)
+        stack.push_async_callback(notes.aclose)
+        self._coordinator.record = lambda reload: notes.add(_reload(reload))
+        return audit
+
     def _looking(self, store: Store, ingest: Ingest, health: Health, reach: Reach, outage: Outage) -> Scheduler:
         """What looks after relay itself. It tells its operators as long as Redis takes anything, also while nothing
         may be accepted from outside."""
@@ -242,3 +251,10 @@ class Relay:
 
     def _sources(self) -> Mapping[str, Source]:
         return self.config.sources if self._receives else {}
+
+
+def _reload(reload: Reload) -> Act:
+    """For the audit trail: a signal does not say who sent it."""
+    subject = f"{reload.before} → {reload.after or 'unreadable'}"
+    detail = {"process": f"{os.getpid()}"}
+    return Act(f"relay@{os.uname().nodename}", "reload", subject, detail, "taken" if reload.accepted else "refused")

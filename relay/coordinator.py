@@ -6,6 +6,7 @@ began: old channels are closed when relay stops.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from relay.channels import CHANNELS, Channel
-from relay.config import Config, load
+from relay.config import Config, digest_of, load
 from relay.errors import ConfigError, Problem, TemplateError
 from relay.interactivity.buttons import enabled_actions
 from relay.rendering import Brand, IsolatedRenderer, RenderOptions
@@ -43,6 +44,15 @@ def build_channels(config: Config) -> dict[str, Channel]:
     return {name: CHANNELS[name](settings) for name, settings in config.channels.items()}
 
 
+@dataclass(frozen=True)
+class Reload:
+    """One reading of the configuration while relay runs, with the digests of the files."""
+
+    before: str
+    after: str
+    accepted: bool
+
+
 class Coordinator:
     """`config()` and `renderer()` are the current ones: whoever needs them asks each time. `channels` is one dict for
     good, changed in place.
@@ -54,6 +64,7 @@ class Coordinator:
         self._path = path
         self._env = env
         self._subscribers: list[Callable[[], None]] = []
+        self.record: Callable[[Reload], None] = lambda reload: None  # noqa: ARG005 - until somebody writes them down
         self._retired: list[Channel] = []
         self._closing: set[asyncio.Task[None]] = set()
         self._config = load(path, env=env, channels=CHANNELS)
@@ -87,7 +98,9 @@ class Coordinator:
             renderer = build_renderer(fresh)
         except (ConfigError, TemplateError) as error:
             log.error("config.refused", reason=str(error))
+            self.record(Reload(self._config.digest, digest_of(self._path), accepted=False))
             return
+        self.record(Reload(self._config.digest, fresh.digest, accepted=True))
         for key in self._needing_restart(fresh):
             log.warning("config.needs_restart", key=key)
         for name, settings in fresh.channels.items():

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 
 from relay.dev.standins.slack import Fault
 from relay.errors import ConfigError
+from relay.store.audit import AuditEntry, AuditTrail
 from tests.support.events import body, seed
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.stage import CONFIG, Stage, post, running, stage, surroundings
+from tests.support.waiting import until
 
 # What each document of the API is, wherever it is sent: its address, and the words people read.
 TOLD = {
@@ -235,9 +238,19 @@ async def test_a_good_reload_counts_at_once_and_a_bad_one_changes_nothing(
         relay.reload()
 
         kept = await on_stage.post(tenant(body("operation.progress", 20), "other"))
+        trail = AuditTrail(around.store.redis)
+
+        async def written() -> list[AuditEntry] | None:
+            acts = await trail.entries()
+            return acts if len(acts) == 2 else None
+
+        good, bad = sorted(await until(written), key=lambda act: act.outcome == "refused")
 
     assert moved.document["deliveries"] == 0
     assert kept.document["deliveries"] == 2
+    assert (good.action, good.outcome, bad.outcome) == ("reload", "taken", "refused")
+    versions = [act.subject.split(" → ") for act in (good, bad)]
+    assert versions[0][1] == versions[1][0] != versions[1][1] == sha256(b"rules: nonsense").hexdigest()[:12]
 
 
 async def test_an_evicting_redis_is_refused(redis_server: RedisServer) -> None:

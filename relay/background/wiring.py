@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from relay.background.audit_log import AuditLog
 from relay.background.digests import Digests
 from relay.background.heartbeat import Heartbeat
 from relay.background.lookout import Lookout
@@ -60,6 +61,7 @@ def build_lookout(
     def url() -> str:
         return config().heartbeat.get_secret_value()
 
-    heartbeat = Heartbeat(url, wellness.unwell, TroubleMemory(store).turn)
-    ticks = {"operators": lookout.tick, "heartbeat": heartbeat.tick}
+    memory = TroubleMemory(store)
+    heartbeat = Heartbeat(url, wellness.unwell, memory.turn)
+    ticks = {"operators": lookout.tick, "heartbeat": heartbeat.tick, "audit": AuditLog(store, memory.turn).tick}
     return Scheduler(ticks, clock=clock, period=period, outage=outage, report=Runs(store).report_tick)

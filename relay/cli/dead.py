@@ -1,6 +1,8 @@
 """relay dead: the dead letters and the quarantine, to look at, replay or drop."""
 
 import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -26,6 +28,7 @@ from relay.errors import HandlingFailed, InvalidEvent, NotJson
 from relay.store.dead_letters import DeadLetter
 from relay.store.quarantine import Quarantined
 
+NAMED = 10  # ids that the audit trail has of many
 NOTHING = "Nothing is dead, nothing is quarantined."
 NO_MATCH = "Nothing that is dead or quarantined is meant by these filters."
 NO_EVENT = "It would show the operation's present state, and so keeps no event of its own."
@@ -120,7 +123,14 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
         if dry_run:
             _report(entries, "would replay", ids, as_json=as_json, key="would_replay")
             return
-        faults = {entry.id: fault for entry in entries if (fault := await _replay(session, entry))}
+        faults: dict[str, str] = {}
+
+        async def replayed(entry: Entry) -> bool:
+            if fault := await _replay(session, entry):
+                faults[entry.id] = fault
+            return not fault
+
+        await _audited(session, entries, "replay", replayed, selection)
         _report([entry for entry in entries if entry.id not in faults], "replayed", ids, as_json=as_json, faults=faults)
         if faults:
             raise SystemExit(1)
@@ -145,7 +155,8 @@ def drop(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_j
         if dry_run:
             _report(entries, "would drop", ids, as_json=as_json, key="would_drop")
             return
-        _report([entry for entry in entries if await _drop(session, entry)], "dropped", ids, as_json=as_json)
+        gone = await _audited(session, entries, "drop", lambda entry: _drop(session, entry), selection)
+        _report(gone, "dropped", ids, as_json=as_json)
 
     with_store(config, work)
 
@@ -173,6 +184,25 @@ async def _filtered(session: StoreSession, selection: Filter) -> list[Entry]:
     return selection.select(
         await all_entries(session), configured=config.destinations, zone=config.timezone, now=session.clock()
     )
+
+
+async def _audited(
+    session: StoreSession, entries: list[Entry], verb: str, step: Callable[[Entry], Awaitable[bool]], selection: Filter
+) -> list[Entry]:
+    """Those with which it was done; of dead letters and of the quarantine there is an act each in `relay audit`."""
+    done: list[Entry] = []
+    for action, kind in (("dead", DeadLetter), ("quarantine", Quarantined)):
+        chosen = [entry for entry in entries if isinstance(entry, kind)]
+        if not chosen:
+            continue
+        names = [short(entry.id) for entry in chosen]
+        subject = ", ".join([*names[:NAMED], *([f"{len(names) - NAMED} more"] if len(names) > NAMED else [])])
+        filters = {name: value for name, value in asdict(selection).items() if value is not None}
+        async with session.act(f"{action} {verb}", subject, **filters) as act:
+            before = len(done)
+            done += [entry for entry in chosen if await step(entry)]
+            act.outcome = f"{len(done) - before} of {len(chosen)}"
+    return done
 
 
 async def _drop(session: StoreSession, entry: Entry) -> bool:

@@ -71,7 +71,7 @@ def moment(text: str, zone: str, now: float) -> datetime:
     return named if named.tzinfo else named.replace(tzinfo=ZoneInfo(zone))
 
 
-def _not_empty(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+def not_empty(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
     """Refuse what a shell makes of a variable that is not set: to drop by it would drop everything."""
     if text is not None and not text.strip():
         raise click.BadParameter("it is empty; say which, or leave the option out")
@@ -79,7 +79,7 @@ def _not_empty(_context: click.Context, _option: click.Parameter, text: str | No
 
 
 def _a_time(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
-    _not_empty(context, option, text)
+    not_empty(context, option, text)
     try:
         if text is not None:
             moment(text, "UTC", 0)
@@ -89,7 +89,7 @@ def _a_time(context: click.Context, option: click.Parameter, text: str | None) -
 
 
 _OPTIONS = (
-    click.option("--destination", metavar="NAME", callback=_not_empty, help="For this destination."),
+    click.option("--destination", metavar="NAME", callback=not_empty, help="For this destination."),
     click.option(
         "--reason",
         type=click.Choice([*sentences(Dead), QUARANTINED, FAULT]),
@@ -97,7 +97,7 @@ _OPTIONS = (
         help=f"Of this reason: {', '.join([*sentences(Dead), QUARANTINED, FAULT])}.",
     ),
     click.option(
-        "--event", metavar="NAME", callback=_not_empty, help="Of this event; * stands for any part: operation.*."
+        "--event", metavar="NAME", callback=not_empty, help="Of this event; * stands for any part: operation.*."
     ),
     click.option(
         "--since",

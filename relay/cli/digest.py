@@ -114,9 +114,12 @@ def send_now(config: Path, name: str, *, as_json: bool) -> None:
 
     async def work(session: StoreSession) -> None:
         sent = []
-        for target, window in at_hand(_digest_named(session, name), session.config, CHANNELS, session.clock()):
-            if await session.store.bundles.send_now(target, window):
-                sent.append(target.address)
+        targets = at_hand(_digest_named(session, name), session.config, CHANNELS, session.clock())
+        async with session.act("digest send", name) as act:
+            for target, window in targets:
+                if await session.store.bundles.send_now(target, window):
+                    sent.append(target.address)
+            act.outcome = f"queued for {len(sent)}" if sent else "nothing to send"
         if as_json:
             print_json({"queued": sent})
         for address in sent if not as_json else ():

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.channels import CHANNELS
+from relay.cli.actor import actor
 from relay.cli.logs import configure
 from relay.cli.options import refuse
 from relay.config import Config, load
@@ -22,6 +23,7 @@ from relay.ingest import Ingest
 from relay.receiving.identity import EventIdentity
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.audit import COMMAND, Act, AuditTrail
 from relay.store.embedded.server import running_url
 from relay.store.quarantine import Quarantined
 
@@ -34,6 +36,17 @@ class StoreSession:
     store: Store
     admin: Admin
     clock: Callable[[], float] = time.time
+
+    @property
+    def audit(self) -> AuditTrail:
+        return AuditTrail(self.store.redis, via=COMMAND)
+
+    def act(
+        self, action: str, subject: str, *, address: str = "", **detail: str
+    ) -> contextlib.AbstractAsyncContextManager[Act]:
+        """What is done inside is in `relay audit`, with who runs this command. StoreUnavailable: nothing is done."""
+        who, more = actor(os.environ)
+        return self.audit.act(Act(who, action, subject, {**detail, **more}, address=address))
 
     async def take(self, kept: Quarantined) -> Accepted:
         """A quarantined body as an event, by today's rules.

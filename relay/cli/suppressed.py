@@ -67,7 +67,9 @@ def add(config: Path, address: str, destination: str | None, *, as_json: bool) -
         if destination and destination not in names:
             raise RelayError(f"there is no destination {destination}; {suggest(destination, names)}")
         recipient, scope = _address(address), destination or EVERYWHERE
-        added = await Suppressions(session.store).add(recipient, scope, reason=ADDED)
+        async with session.act("suppressed add", _scope(scope), address=recipient) as act:
+            added = await Suppressions(session.store).add(recipient, scope, reason=ADDED)
+            act.outcome = "added" if added else "there already"
         if as_json:
             print_json({"added": added})
         else:
@@ -90,7 +92,12 @@ def remove(config: Path, address: str, destination: str | None, *, as_json: bool
     async def work(session: StoreSession) -> None:
         suppressions = Suppressions(session.store)
         entries = [entry for entry in await suppressions.find(address) if destination in (None, entry.destination)]
-        removed = [entry for entry in entries if await suppressions.remove(entry.address, entry.destination)]
+        removed = []
+        for entry in entries:
+            async with session.act("suppressed remove", _scope(entry.destination), address=entry.address) as act:
+                if await suppressions.remove(entry.address, entry.destination):
+                    removed.append(entry)
+                act.outcome = f"removed, was {entry.reason}" if entry in removed else "gone already"
         if as_json:
             print_json({"removed": [_to_json(entry) for entry in removed]})
         for entry in removed if not as_json else ():
@@ -118,7 +125,11 @@ def _address(text: str) -> str:
 
 
 def _where(address: str, destination: str) -> str:
-    return visible(f"{address}, {'everywhere' if destination == EVERYWHERE else f'at {destination}'}")
+    return visible(f"{address}, {_scope(destination)}")
+
+
+def _scope(destination: str) -> str:
+    return "everywhere" if destination == EVERYWHERE else f"at {destination}"
 
 
 def _to_json(entry: Suppressed) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """relay test-send: a real message to one destination, marked as a test, and what the other side answered."""
 
 import asyncio
+import contextlib
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from relay.channels import CHANNELS
+from relay.cli.actor import actor
 from relay.cli.example_events import WrongEvent, example_event
 from relay.cli.formatting import print_json
 from relay.cli.logs import configure
@@ -25,8 +27,12 @@ from relay.errors import RelayError
 from relay.policy.destinations import Destination, zone_at
 from relay.rendering.formats import format_of
 from relay.rendering.notices import TEST, TEST_NOTE
+from relay.store.audit import COMMAND, Act, AuditTrail
+from relay.store.client import connect
+from relay.store.embedded.server import running_url
 
 PATIENCE = 60.0  # seconds for each address
+STORE_WITHIN = 2.0  # seconds for the store to write down that there was a test
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,9 @@ def test_send(name: str, event: str, config: Path, *, as_json: bool) -> None:
     """Send every address of DESTINATION one real message, marked as a test, with the configuration's own channel,
     templates and language, and say what the other side answered: Slack's permalink, or the mail server's answer.
 
-    Nobody is called in it, no rule and no quiet hours are asked, and no running relay is needed: nothing is stored. A
-    mail server's yes says that it has the mail, not that it came.
+    Nobody is called in it, no rule and no quiet hours are asked, and no running relay is needed: where one runs, all
+    that is stored is that there was a test (`relay audit`). A mail server's yes says that it has the mail, not that it
+    came.
 
     Leaves with 0 if each address was reached, with 1 if one was not, with the reason and what to do.
     """
@@ -63,7 +70,7 @@ def test_send(name: str, event: str, config: Path, *, as_json: bool) -> None:
         problem = f"there is no destination {name}; {suggest(name, settings.destinations)}"
         raise click.BadParameter(problem, param_hint="DESTINATION")
     try:
-        facts = asyncio.run(_test(settings, settings.destinations[name], event))
+        facts = asyncio.run(_audited(settings, settings.destinations[name], event))
     except WrongEvent as error:
         raise click.BadParameter(str(error), param_hint="--event") from None
     except (RelayError, OSError) as error:
@@ -74,6 +81,28 @@ def test_send(name: str, event: str, config: Path, *, as_json: bool) -> None:
         _print(facts)
     if any(row["error"] for row in facts["sent"]):
         raise SystemExit(1)
+
+
+async def _audited(config: Config, destination: Destination, event: str) -> dict[str, Any]:
+    """Written down where a relay with this configuration has its store; a test needs none, so it waits for none."""
+    who, more = actor(os.environ)
+    act, first, redis = Act(who, "test-send", destination.name, more), "", None
+    with contextlib.suppress(RelayError, TimeoutError):
+        async with asyncio.timeout(STORE_WITHIN):
+            if url := config.redis.url or await running_url(config.data_dir):
+                redis = connect(url)
+                first = await AuditTrail(redis, via=COMMAND).begin(act)
+    try:
+        facts = await _test(config, destination, event)
+        reached = sum(not row["error"] for row in facts["sent"])
+        act.outcome = f"reached {reached} of {len(facts['sent'])}"
+        return facts
+    finally:
+        act.outcome = act.outcome or "failed"
+        if redis:
+            if first:
+                await AuditTrail(redis, via=COMMAND).end(first, act)
+            await redis.aclose()
 
 
 async def _test(config: Config, destination: Destination, name: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ OVERRIDES = {
     "RELAY_PORT": ("server", "port"),
     "RELAY_DATA_DIR": ("data_dir",),
 }
-VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER")
+VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER", "RELAY_ACTOR")
 DIGEST = 12  # hexadecimal digits, the first that `sha256sum` shows: enough to tell one version of a file from another
 
 
@@ -56,9 +56,21 @@ def parse_config(text: str, *, file: str = "", env: Mapping[str, str], channels:
         check_dynamic(config, document, channels)
     if document.problems or not config:
         raise ConfigError(sorted(document.problems, key=lambda problem: problem.line or 0), file)
-    config._digest = sha256(text.encode()).hexdigest()[:DIGEST]
+    config._digest = _digest(text)
     config._warnings = tuple(sorted(document.warnings, key=lambda problem: problem.line or 0))
     return config
+
+
+def digest_of(path: Path) -> str:
+    """What tells this version of the file from others, whatever stands in it; '' if it cannot be read."""
+    try:
+        return _digest(path.read_bytes().decode("utf-8-sig", "replace"))
+    except OSError:
+        return ""
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:DIGEST]
 
 
 def _override(document: Document, env: Mapping[str, str]) -> None:

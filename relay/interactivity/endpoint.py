@@ -30,6 +30,7 @@ from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit
 from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
+from relay.store.audit import Act, AuditTrail, Notes
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,9 @@ TOLERANCE = 300.0
 PATIENCE = 1.2  # seconds that it may take Slack to say who pressed, and
 DURABLE_WITHIN = 0.8  # seconds for each of two steps in the store
 LIMIT = RateLimit(count=600, period=60.0)  # presses of everybody together
+REFUSED = RateLimit(count=60, period=3600.0)  # refused presses of a user that the audit trail has; the log has all
+
+REFUSALS = {FORBIDDEN: "refused: may not", STALE: "refused: too old", SLOW: "refused: nobody could say who may"}
 
 IsAllowed = Callable[[str, Presser], Awaitable[Person | None]]
 IngestPress = Callable[[Event], Awaitable[Accepted]]
@@ -56,6 +60,7 @@ class Interactions:
     ingest          makes a press durable, or recognises it; raises StoreUnavailable
     post_ephemeral  (conversation, user, text, destination or ''): shown to this person alone, in the destination's
                     language; raises DeliveryError
+    audit           where a press is written down before it is taken; None: nowhere
     """
 
     def __init__(
@@ -69,7 +74,10 @@ class Interactions:
         clock: Callable[[], float],
         patience: float = PATIENCE,
         outage: Outage | None = None,
+        audit: AuditTrail | None = None,
     ) -> None:
+        self._audit = audit
+        self._notes = Notes(audit) if audit else None
         self._secret = secret
         self._key = key
         self._is_allowed = is_allowed
@@ -115,6 +123,8 @@ class Interactions:
             await asyncio.wait(self._notices, timeout=grace)
         for task in self._notices:
             task.cancel()
+        if self._notes:
+            await self._notes.aclose()
 
     def _verify(self, signed: SignedRequest, secret: bytes) -> None:
         try:
@@ -137,12 +147,19 @@ class Interactions:
         person = STALE if self._clock() > button.until else await self._person(button.action, presser)
         if isinstance(person, str):
             log.warning("press.refused", action=button.action, operation=button.operation, user=user, reason=person)
+            self._note_refused(Act(user, *_deed(button), outcome=REFUSALS.get(person, person)))
             self._notify(conversation, user, person, button.destination)
             return
         now = datetime.fromtimestamp(self._clock(), UTC)
         once = f"{user} {pressed.get('action_ts') or now.isoformat()}"
+        act = Act(f"{user} {person.name or _handle(payload)}".strip(), *_deed(button))
         async with asyncio.timeout(DURABLE_WITHIN):
+            # First: a press that counts is written down. A crash in between leaves one whose outcome is not known.
+            first = await self._audit.begin(act) if self._audit else ""
             accepted = await self._ingest(action_requested(button, _handle(payload), person, now, once))
+        act.outcome = accepted.status
+        if self._notes:
+            self._notes.end(first, act)
         log.info("press.taken", action=button.action, operation=button.operation, user=user, outcome=accepted.status)
         notices = {"accepted": "" if button.action == MUTE else TAKEN, "duplicate": TWICE}
         self._notify(conversation, user, notices.get(accepted.status, STALE), button.destination)
@@ -157,6 +174,10 @@ class Interactions:
             self._lines.warning(log, "press.undecided", reason=reason)
             return SLOW
 
+    def _note_refused(self, act: Act) -> None:
+        if self._notes and not self._limiter.wait(f"refused {act.actor}", REFUSED, self._clock()):
+            self._notes.add(act, stranger=True)
+
     def _notify(self, conversation: str, user: str, text: str, destination: str = "") -> None:
         """Beside the answer: Slack waits for that, and not for this."""
         if text:
@@ -169,6 +190,11 @@ class Interactions:
             await self._post_ephemeral(conversation, user, text, destination)
         except DeliveryError as error:
             self._lines.warning(log, "whisper.failed", reason=str(error))
+
+
+def _deed(button: Button) -> tuple[str, str, dict[str, str]]:
+    """What a press does, and to what, for the audit trail."""
+    return f"press {button.action}", button.operation, {"at": button.destination}
 
 
 def _payload(body: bytes) -> Mapping[str, Any]:

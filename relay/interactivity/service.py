@@ -20,6 +20,7 @@ from relay.interactivity.buttons import (
 from relay.interactivity.endpoint import Interactions
 from relay.outage import Outage
 from relay.rendering import IsolatedRenderer
+from relay.store.audit import AuditTrail
 
 IngestTargets = Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]]
 
@@ -39,6 +40,7 @@ class Interactivity:
     channels          those that are open; a reload exchanges them in place
     key               what relay's own tokens are sealed with; raises StoreUnavailable
     ingest            makes an event durable with these targets; raises StoreUnavailable, and HandlingFailed
+    audit             where presses are written down
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Interactivity:
         key: Callable[[], Awaitable[bytes]],
         ingest: IngestTargets,
         clock: Callable[[], float],
+        audit: AuditTrail | None = None,
     ) -> None:
         self._config = config
         self._renderer = renderer
@@ -59,6 +62,7 @@ class Interactivity:
         self._key = key
         self._ingest = ingest
         self._clock = clock
+        self._audit = audit
 
     def endpoint(self, outage: Outage) -> Interactions:
         """Where presses arrive."""
@@ -70,6 +74,7 @@ class Interactivity:
             post_ephemeral=self.post_ephemeral,
             clock=self._clock,
             outage=outage,
+            audit=self._audit,
         )
 
     def signing_secret(self) -> bytes:

@@ -67,6 +67,11 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:roots:<ch>/<address>   zset    lane → ms; the new live messages that the cap counts
     {relay}:overflow:<sha1>        string  of a destination's address: the bundle that takes what is above the cap
     {relay}:backlog:<sha1>         string  of a destination's address: the bundle for the oldest of what waits there
+    {relay}:audit                  stream  who did what (relay/store/audit.py): actor, action, subject, detail (JSON),
+                                           outcome, via, and of: the row that this one ends; 20,000 rows, 90 days
+    {relay}:audit:strangers        stream  the same, of what people outside may bring about: unsubscribing, and presses
+                                           that are refused
+    {relay}:audited                string  the id of the last row that is in the log
     {relay}:key                    string  32 bytes: what the links in mails are signed with
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
@@ -115,6 +120,9 @@ HOME = 2  # hex digits of a name that say where it lives, so there are at most 2
 QUARANTINE = PREFIX + "quarantine"
 FAULTS = PREFIX + "faults"
 KEY = PREFIX + "key"
+AUDIT = PREFIX + "audit"
+AUDIT_STRANGERS = PREFIX + "audit:strangers"
+AUDIT_LOGGED = PREFIX + "audited"
 SCHEMA = PREFIX + "schema"
 SCHEMA_VERSION = "2"
 PARTITIONS = PREFIX + "partitions"

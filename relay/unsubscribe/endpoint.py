@@ -24,6 +24,7 @@ from relay.receiving import request_body
 from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.sources import RateLimit
+from relay.store.audit import Act, AuditTrail
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from relay.unsubscribe.page import POLICY, UNDO, language_of, page
 
@@ -50,7 +51,9 @@ class Unsubscribe:
         public_url: Callable[[], str],
         clock: Callable[[], float],
         outage: Outage | None = None,
+        audit: AuditTrail | None = None,
     ) -> None:
+        self._audit = audit
         self._suppressions = suppressions
         self._public_url = public_url
         self._clock = clock
@@ -84,14 +87,20 @@ class Unsubscribe:
 
         async def change(destination: str, address: str) -> str:
             undo = UNDO in await _form(request)
+            act = Act("reader", "resubscribe" if undo else "unsubscribe", f"at {destination}", address=address)
+            # Written down first: a crash in between leaves an entry without an outcome, and the reader asks again.
+            first = await self._audit.begin(act, stranger=True) if self._audit else ""
             if undo:
                 changed = await self._suppressions.remove(address, destination, reason=UNSUBSCRIBED)
             else:
                 changed = await self._suppressions.add(address, destination, reason=UNSUBSCRIBED)
+            act.outcome = "done" if changed else "nothing to change"
             if changed:
                 seal = request.match_info["token"].rpartition(".")[2]
                 log.info("address.resubscribed" if undo else "address.unsubscribed", destination=destination,
                          token=f"…{seal[-8:]}")  # fmt: skip
+            if self._audit:
+                await self._audit.end(first, act, stranger=True)
             return "undone" if undo else "done"
 
         return await self._answer(request, change)

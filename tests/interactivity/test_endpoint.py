@@ -16,11 +16,12 @@ from relay.domain.events import Event
 from relay.domain.presses import Person, Presser
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import GOOD_FOR, Button
-from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, Interactions
+from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, REFUSED, Interactions
 from relay.receiving.problems import answer_problems
 from relay.receiving.signatures import sign
 from relay.rendering.notices import FORBIDDEN, STALE, TAKEN, TWICE
-from relay.store import Store
+from relay.store import Store, keys
+from relay.store.audit import AuditTrail
 from tests.support.clock import Clock
 
 SECRET, KEY = b"the-signing-secret-of-the-app", b"relay-own-key-of-32-bytes-length"
@@ -59,7 +60,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(aiohttp_client: AiohttpClient, clock: Clock) -> Scene:
+async def scene(aiohttp_client: AiohttpClient, clock: Clock, store: Store) -> Scene:
     scene = Scene(clock)
 
     async def key() -> bytes:
@@ -86,6 +87,7 @@ async def scene(aiohttp_client: AiohttpClient, clock: Clock) -> Scene:
         post_ephemeral=post_ephemeral,
         clock=clock,
         patience=0.2,
+        audit=AuditTrail(store.redis),
     )
     app = web.Application(middlewares=[answer_problems])
     app.add_routes(scene.endpoint.routes())
@@ -129,6 +131,33 @@ async def test_who_is_asked_about_is_known_by_ids_alone(
              "actions": [{"action_id": "retry", "value": BUTTON.token(KEY)}]}  # fmt: skip
     assert await scene.post(form(given | changes)) == 200
     assert scene.pressers == [Presser("U0ANALYST1", frozenset(teams), app)]
+
+
+async def test_the_audit_trail_has_who_pressed_what_and_who_might_not(scene: Scene, store: Store) -> None:
+    await scene.press(BUTTON.token(KEY))
+    await scene.press(BUTTON.token(KEY), user="U0STRANGER")
+
+    entries = await AuditTrail(store.redis).entries()
+    assert sorted((entry.actor, entry.action, entry.subject, entry.outcome) for entry in entries) == [
+        ("U0ANALYST1 Jana Müller", "press retry", "op-2", "accepted"),
+        ("U0STRANGER", "press retry", "op-2", "refused: may not"),
+    ]
+    assert BUTTON.token(KEY) not in repr(await store.redis.xrange(keys.AUDIT))
+
+
+async def test_whoever_is_refused_again_and_again_does_not_fill_the_audit_trail(scene: Scene, store: Store) -> None:
+    for _ in range(REFUSED.count + 3):
+        await scene.press(BUTTON.token(KEY), user="U0STRANGER")
+
+    assert await store.redis.xlen(keys.AUDIT_STRANGERS) == REFUSED.count
+    assert await store.redis.xlen(keys.AUDIT) == 0
+
+
+async def test_a_press_that_was_not_durable_is_no_act_with_an_outcome(scene: Scene, store: Store) -> None:
+    scene.fault = StoreUnavailable("gone")
+
+    assert await scene.press(BUTTON.token(KEY)) == 503
+    assert [entry.outcome for entry in await AuditTrail(store.redis).entries()] == [""]
 
 
 async def test_pressing_twice_is_one_request(scene: Scene, store: Store) -> None:

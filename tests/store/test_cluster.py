@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from relay.errors import ConfigError, StoreUnavailable
 from relay.store import Store, keys
 from relay.store.admin import Admin
+from relay.store.audit import Act, AuditTrail
 from relay.store.cluster import MOVING, parse
 from relay.store.keys import LEDGER, PREFIX
 from relay.store.owners import whole_hash
@@ -340,6 +341,8 @@ class TestMovingTheSlot:
         for number in range(10):
             await store.accept(events.completed(operationId=f"op-{number}"), [room()])
         kept = await admin.quarantine("ops", b"{", {}, "no JSON")
+        async with AuditTrail(store.redis).act(Act("jana@host-1", "dead drop")):
+            pass
         target = await group.another(await group.owner())
         source = await group.begin_move(target)
         await group.move_keys(source, target, most=int(await source.ask("DBSIZE") * part))
@@ -347,6 +350,7 @@ class TestMovingTheSlot:
         known = await asyncio.gather(*(store.known(f"op-{number}") for number in range(11)))
         ledger, timeline, quarantined = await admin.ledger(), await admin.timeline("op-3"), await admin.quarantined()
         await store.probe()
+        acts = await AuditTrail(store.redis).entries()
         await group.move_keys(source, target)
         await group.end_move(source, target)
 
@@ -354,6 +358,7 @@ class TestMovingTheSlot:
         assert ledger.counts["accepted"] == 10
         assert timeline is not None
         assert [body.id for body in quarantined] == [kept]
+        assert [act.outcome for act in acts] == ["done"]
 
     async def test_half_way_a_transaction_is_refused_as_a_whole(self, group: Clustered, store: Store) -> None:
         await store.accept(events.completed(operationId="op-1"), [room()])

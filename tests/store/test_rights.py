@@ -10,12 +10,15 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
+from relay.background.audit_log import AuditLog
 from relay.domain.deliveries import Receipt
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.audit import COMMAND, Act, AuditTrail
 from relay.store.runs import Runs
 from relay.store.suppressions import Suppressions
+from relay.store.troubles import TroubleMemory
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.events import body
@@ -67,6 +70,10 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     await people.add("gone@example.com")
     await people.all()
     await people.key()
+    async with AuditTrail(store.redis, via=COMMAND).act(Act("root@host", "suppressed add")):
+        pass
+    await AuditTrail(store.redis).entries()
+    await AuditLog(store, TroubleMemory(store).turn).tick(clock())
     for delivery in await claim(store):
         await store.mark_sending(delivery)
         await store.extend(delivery)

@@ -21,6 +21,7 @@ from relay.metrics import REGISTRY
 from relay.receiving.problems import answer_problems
 from relay.receiving.server import serve
 from relay.store import Store
+from relay.store.audit import AuditTrail
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from relay.unsubscribe.endpoint import LIMIT, PURPOSE, Unsubscribe
 from tests.support import events
@@ -102,7 +103,7 @@ def delivery(destination: str = "analysts", channel: str = "email") -> Delivery:
 async def page(store: Store, clock: Clock) -> AsyncIterator[Page]:
     suppressions = Suppressions(store)
     address = [""]
-    unsubscribe = Unsubscribe(suppressions, lambda: address[0], clock)
+    unsubscribe = Unsubscribe(suppressions, lambda: address[0], clock, audit=AuditTrail(store.redis))
     app = web.Application(middlewares=[answer_problems])
     app.add_routes(unsubscribe.routes())
     runner = await serve(app, "127.0.0.1", 0, grace=1.0)
@@ -186,9 +187,23 @@ class TestUnsubscribing:
             await page.ask("POST", data=ONE_CLICK)
 
         token = page.link.rpartition("/")[2]
-        assert [line["event"] for line in lines] == ["address.unsubscribed"]
+        assert [line["event"] for line in lines] == ["address.unsubscribed", "audit"]
+        assert ANALYST not in str(lines)
         assert token not in str(lines)
         assert token.partition(".")[0] not in str(lines)
+
+    async def test_the_audit_trail_says_whose_address_it_was(self, page: Page, store: Store) -> None:
+        await page.ask("POST", data=ONE_CLICK)
+        await page.ask("POST", data=ONE_CLICK)
+        await page.ask("POST", data={"undo": "1"})
+
+        acts = await AuditTrail(store.redis).entries()
+        assert [(act.actor, act.action, act.address, act.subject, act.outcome) for act in acts] == [
+            ("reader", "unsubscribe", ANALYST, "at analysts", "done"),
+            ("reader", "unsubscribe", ANALYST, "at analysts", "nothing to change"),
+            ("reader", "resubscribe", ANALYST, "at analysts", "done"),
+        ]
+        assert page.link.rpartition("/")[2] not in repr(acts)
 
     async def test_a_long_body_is_refused(self, page: Page) -> None:
         status, _, _ = await page.ask("POST", data={"List-Unsubscribe": "x" * 5_000})

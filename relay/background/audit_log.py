@@ -1,0 +1,26 @@
+"""What commands did, said again in the log of a relay that runs: a command's own standard error is in nobody's log."""
+
+from collections.abc import Awaitable, Callable
+
+from relay.store import Store
+from relay.store.audit import AuditTrail, say
+
+PERIOD = 30.0  # seconds for one process's turn
+Turn = Callable[[str, float], Awaitable[bool]]
+
+
+class AuditLog:
+    """`turn` is true for one of all processes in each period, so that a line comes once."""
+
+    def __init__(self, store: Store, turn: Turn) -> None:
+        self._trail = AuditTrail(store.redis)
+        self._turn = turn
+
+    async def tick(self, now: float) -> None:
+        """Log what is new, and forget what is old. Raises StoreUnavailable; the next tick goes on where this ended."""
+        if not await self._turn("audit", PERIOD):
+            return
+        for entry in await self._trail.unlogged():
+            say(entry)
+            await self._trail.logged(entry.id)
+        await self._trail.trim(now)

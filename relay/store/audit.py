@@ -1,0 +1,199 @@
+"""Who did what: two bounded streams. An act is written down before it is done, and once more with what came of it.
+
+So no act is without its entry. A crash in between leaves one whose outcome is not known: the act may have happened.
+What strangers can bring about, however often, has a stream of its own, so that it cannot push out the rest.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+
+from relay.errors import StoreUnavailable
+from relay.store import keys
+from relay.store.client import call, write
+
+KEPT = 20_000  # rows of each stream, about: two for most acts
+KEEP_DAYS = 90
+PAGE = 500
+LONGEST = 200  # characters of a value
+COMMAND = "command"  # who writes is a command, and no relay whose log anybody keeps
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Act:
+    """Something that is done to relay. What came of it is '' until that is known."""
+
+    actor: str
+    action: str
+    subject: str = ""
+    detail: Mapping[str, str] = field(default_factory=dict)
+    outcome: str = ""
+    address: str = ""  # whose it is about; the log has its domain alone
+
+
+@dataclass(kw_only=True)
+class AuditEntry(Act):
+    """An act as it was written down."""
+
+    id: str
+    at: datetime
+    via: str
+
+
+class AuditTrail:
+    """Every failure is StoreUnavailable."""
+
+    def __init__(self, redis: Redis, *, via: str = "relay") -> None:
+        self._redis = redis
+        self._via = via
+
+    @asynccontextmanager
+    async def act(self, act: Act, *, stranger: bool = False) -> AsyncIterator[Act]:
+        """Done inside. StoreUnavailable before it has begun, and nothing after: what was done stays done."""
+        first = await self.begin(act, stranger=stranger)
+        try:
+            yield act
+        except BaseException as error:  # an interruption too: how far it had got is not known
+            act.outcome = f"failed: {type(error).__name__}"
+            raise
+        finally:
+            await self.end(first, act, stranger=stranger)
+
+    async def begin(self, act: Act, *, stranger: bool = False) -> str:
+        """Write it down before it is done: by which `end` finds it."""
+        return await self._write(act, {}, stranger=stranger)
+
+    async def end(self, first: str, act: Act, *, stranger: bool = False) -> None:
+        """What came of it, also into the log. A store that is away costs the outcome, never the act."""
+        act.outcome = act.outcome or "done"
+        if self._via != COMMAND:
+            say(act)
+        with suppress(StoreUnavailable):
+            await self._write(act, {"of": first}, stranger=stranger)
+
+    async def note(self, act: Act, *, stranger: bool = False) -> None:
+        """What is over already: it was refused, or cannot wait for the store."""
+        await self._write(act, {}, stranger=stranger)
+
+    async def entries(self, since: float = 0.0) -> list[AuditEntry]:
+        """Each act since then (seconds since the epoch) once, oldest first, with its outcome if that is known."""
+        streams = [await self._rows(name, since) for name in (keys.AUDIT, keys.AUDIT_STRANGERS)]
+        return sorted((row for rows in streams for row in _acts(rows)), key=lambda row: (row.at, row.id))
+
+    async def unlogged(self) -> list[AuditEntry]:
+        """The ended acts of commands since `logged` was called last; their own standard error is in nobody's log."""
+        after = await call(self._redis.get(keys.AUDIT_LOGGED))
+        start = f"({after.decode()}" if after else "-"
+        rows = await call(self._redis.xrange(keys.AUDIT, start, "+", count=PAGE))
+        return [_entry(name, row) for name, row in rows if row.get(b"via") == COMMAND.encode() and row.get(b"outcome")]
+
+    async def logged(self, last: str) -> None:
+        """All up to this one is in the log. A crash before says some of it twice."""
+        await write(self._redis, self._redis.set(keys.AUDIT_LOGGED, last))
+
+    async def trim(self, now: float) -> None:
+        """Forget what is older than 90 days."""
+        for name in (keys.AUDIT, keys.AUDIT_STRANGERS):
+            await write(self._redis, self._redis.xtrim(name, minid=int((now - KEEP_DAYS * 86_400) * 1000)))
+
+    async def _rows(self, name: str, since: float) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
+        """In pages: a long stream must not hold up a delivery."""
+        rows: list[tuple[bytes, Mapping[bytes, bytes]]] = []
+        start = f"{max(0, int(since * 1000))}"
+        while page := await call(self._redis.xrange(name, start, "+", count=PAGE)):
+            rows += page
+            start = f"({page[-1][0].decode()}"
+        return rows
+
+    async def _write(self, act: Act, more: Mapping[str, str], *, stranger: bool) -> str:
+        row = {
+            "actor": _short(act.actor),
+            "action": act.action,
+            "subject": _short(act.subject),
+            "address": _short(act.address),
+            "detail": json.dumps({name: _short(value) for name, value in act.detail.items()}, ensure_ascii=False),
+            "outcome": _short(act.outcome),
+            "via": self._via,
+            **more,
+        }
+        fields: dict[Any, Any] = {name: value.encode("utf-8", "replace") for name, value in row.items() if value}
+        name = keys.AUDIT_STRANGERS if stranger else keys.AUDIT
+        made = await write(self._redis, self._redis.xadd(name, fields, maxlen=KEPT, approximate=True))
+        return str(made.decode())
+
+
+class Notes:
+    """For what cannot wait, such as a reload: it is logged at once, and written down when the store takes it."""
+
+    def __init__(self, trail: AuditTrail, pause: float = 1.0) -> None:
+        """`pause` is in seconds, between two tries."""
+        self._trail = trail
+        self._pause = pause
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, act: Act, *, stranger: bool = False) -> None:
+        say(act)
+        task = asyncio.create_task(self._add(act, stranger=stranger))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def end(self, first: str, act: Act, *, stranger: bool = False) -> None:
+        """`AuditTrail.end`, beside the answer that somebody waits for."""
+        task = asyncio.create_task(self._trail.end(first, act, stranger=stranger))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def aclose(self, grace: float = 1.0) -> None:
+        """What is not written after so many seconds stands in the log alone."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+
+    async def _add(self, act: Act, *, stranger: bool) -> None:
+        while True:
+            try:
+                await self._trail.note(act, stranger=stranger)
+            except StoreUnavailable:
+                await asyncio.sleep(self._pause)
+            else:
+                return
+
+
+def say(act: Act) -> None:
+    """The log's line of it, without what only Redis may hold: whose address it was."""
+    address = {"address": f"…{act.address[act.address.rfind('@') :]}"} if "@" in act.address else {}
+    log.info(
+        "audit", actor=act.actor, action=act.action, subject=act.subject, outcome=act.outcome, **address, **act.detail
+    )
+
+
+def _acts(rows: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Iterable[AuditEntry]:
+    """Each once, with the time at which it began."""
+    acts: dict[str, AuditEntry] = {}
+    for name, row in rows:
+        entry = _entry(name, row)
+        first = row.get(b"of", b"").decode()
+        began = acts.get(first, entry)  # cut off by the limit, it has the time of its end
+        acts[first or entry.id] = AuditEntry(**{**vars(entry), "id": began.id, "at": began.at})
+    return acts.values()
+
+
+def _entry(name: bytes, row: Mapping[bytes, bytes]) -> AuditEntry:
+    texts = {key.decode(): value.decode("utf-8", "replace") for key, value in row.items()}
+    at = datetime.fromtimestamp(int(name.partition(b"-")[0]) / 1000, UTC)
+    plain = {key: texts.get(key, "") for key in ("actor", "action", "subject", "address", "outcome", "via")}
+    return AuditEntry(**plain, detail=json.loads(texts.get("detail", "{}")), id=name.decode(), at=at)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,0 +1,226 @@
+"""Who did what: written down before it is done, once more with what came of it, and for a bounded time."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay.background.audit_log import AuditLog
+from relay.errors import StoreUnavailable
+from relay.store import Store, keys
+from relay.store.audit import COMMAND, KEEP_DAYS, Act, AuditTrail, Notes
+from relay.store.troubles import TroubleMemory
+from tests.support.clock import Clock
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import until
+
+JANA = "jana@host-1"
+
+
+@pytest.fixture
+def trail(store: Store) -> AuditTrail:
+    return AuditTrail(store.redis)
+
+
+@pytest.fixture
+def commands(store: Store) -> AuditTrail:
+    return AuditTrail(store.redis, via=COMMAND)
+
+
+def audited(lines: list[Any]) -> list[Mapping[str, Any]]:
+    return [line for line in lines if line["event"] == "audit"]
+
+
+async def test_an_act_is_one_entry_with_what_came_of_it(trail: AuditTrail) -> None:
+    async with trail.act(Act(JANA, "dead replay", "1c9e", {"destination": "team"})) as act:
+        act.outcome = "1 of 1"
+
+    (entry,) = await trail.entries()
+    shown = entry.actor, entry.action, entry.subject, entry.detail, entry.outcome
+    assert shown == (JANA, "dead replay", "1c9e", {"destination": "team"}, "1 of 1")
+
+
+async def test_it_is_written_down_before_it_is_done(trail: AuditTrail) -> None:
+    async with trail.act(Act(JANA, "dead drop")):
+        (entry,) = await trail.entries()
+
+    assert (entry.action, entry.outcome) == ("dead drop", "")  # as a crash at this line would leave it
+
+
+async def test_an_act_that_fails_says_with_what(trail: AuditTrail) -> None:
+    with pytest.raises(LookupError):
+        async with trail.act(Act(JANA, "dead drop")):
+            raise LookupError("the text could quote an event")
+
+    assert [entry.outcome for entry in await trail.entries()] == ["failed: LookupError"]
+
+
+async def test_one_that_is_cut_off_is_not_called_done(trail: AuditTrail) -> None:
+    begun = asyncio.Event()
+
+    async def act() -> None:
+        async with trail.act(Act(JANA, "dead drop")):
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(act())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert [entry.outcome for entry in await trail.entries()] == ["failed: CancelledError"]
+
+
+async def test_without_a_store_nothing_is_done() -> None:
+    with RedisServer() as server:
+        store = Store.open(server.url, worker="w")
+    done = []
+    with pytest.raises(StoreUnavailable):
+        async with AuditTrail(store.redis).act(Act(JANA, "dead drop")):
+            done.append(1)
+    await store.aclose()
+
+    assert done == []
+
+
+async def test_a_store_that_goes_away_meanwhile_costs_the_outcome_alone() -> None:
+    with RedisServer() as server:
+        store = Store.open(server.url, worker="w")
+        async with AuditTrail(store.redis).act(Act(JANA, "dead drop")):
+            server.stop()
+        await store.aclose()
+
+
+async def test_both_streams_are_read_in_the_order_of_time(trail: AuditTrail) -> None:
+    for number in range(4):
+        await trail.note(Act(f"{number}", "press", outcome="refused"), stranger=number % 2 == 1)
+
+    assert sorted(entry.actor for entry in await trail.entries()) == ["0", "1", "2", "3"]
+    entries = await trail.entries()
+    assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
+
+
+async def test_strangers_do_not_push_out_the_rest(trail: AuditTrail, store: Store) -> None:
+    await trail.note(Act(JANA, "reload", outcome="taken"))
+    async with store.redis.pipeline(transaction=False) as pipeline:
+        for _ in range(25_000):
+            pipeline.xadd(keys.AUDIT_STRANGERS, {"actor": "reader", "action": "unsubscribe"})
+        await pipeline.execute()
+    await trail.note(Act("reader", "unsubscribe", outcome="done"), stranger=True)
+
+    assert await store.redis.xlen(keys.AUDIT_STRANGERS) < 20_200  # whole nodes go
+    assert [entry.actor for entry in await trail.entries() if entry.action == "reload"] == [JANA]
+
+
+async def test_only_what_is_newer_is_read_where_that_is_asked_for(trail: AuditTrail, store: Store) -> None:
+    await store.redis.xadd(keys.AUDIT, {"actor": "old", "action": "reload", "outcome": "taken"}, id="1000-0")
+    await trail.note(Act("new", "reload", outcome="taken"))
+
+    assert [entry.actor for entry in await trail.entries(2.0)] == ["new"]
+    assert [entry.actor for entry in await trail.entries()] == ["old", "new"]
+
+
+async def test_an_act_of_which_the_beginning_is_trimmed_keeps_its_end(trail: AuditTrail, store: Store) -> None:
+    async with trail.act(Act(JANA, "dead drop")):
+        pass
+    [(first, _), _] = await store.redis.xrange(keys.AUDIT)
+    await store.redis.xdel(keys.AUDIT, first)
+
+    assert [(entry.actor, entry.outcome) for entry in await trail.entries()] == [(JANA, "done")]
+
+
+async def test_a_long_value_is_cut(trail: AuditTrail) -> None:
+    await trail.note(Act("x" * 5_000, "reload", "y" * 5_000, {"z": "z" * 5_000}, outcome="o" * 5_000))
+
+    (entry,) = await trail.entries()
+    assert {len(text) for text in (entry.actor, entry.subject, entry.detail["z"], entry.outcome)} == {200}
+
+
+async def test_a_text_that_is_no_utf_8_is_written_down_as_far_as_it_is(trail: AuditTrail) -> None:
+    await trail.note(Act("\ud800", "press", outcome="refused"))
+
+    assert [entry.actor for entry in await trail.entries()] == ["?"]
+
+
+class TestTheLog:
+    async def test_an_act_of_a_relay_is_a_line_at_once(self, trail: AuditTrail) -> None:
+        with capture_logs() as lines:
+            async with trail.act(Act("U0ANALYST1", "press retry", "op-1", {"at": "team"})) as act:
+                act.outcome = "accepted"
+
+        assert lines == [{
+            "event": "audit", "log_level": "info", "actor": "U0ANALYST1", "action": "press retry", "subject": "op-1",
+            "at": "team", "outcome": "accepted",
+        }]  # fmt: skip
+
+    async def test_of_an_address_it_has_the_domain(self, trail: AuditTrail) -> None:
+        with capture_logs() as lines:
+            async with trail.act(Act("reader", "unsubscribe", address='"a b"@example.com')):
+                pass
+
+        assert [line["address"] for line in lines] == ["…@example.com"]
+
+    async def test_what_commands_did_is_a_line_of_one_relay(
+        self, commands: AuditTrail, open_store: Callable[..., Store], clock: Clock
+    ) -> None:
+        for subject in ("1", "2"):
+            with capture_logs() as own:
+                async with commands.act(Act(JANA, "dead drop", subject)):
+                    pass
+            assert own == []
+        relays = [open_store(), open_store()]
+
+        with capture_logs() as lines:
+            for _ in range(3):
+                for store in relays:
+                    await AuditLog(store, TroubleMemory(store).turn).tick(clock())
+                clock.advance(60)
+
+        assert [(line["subject"], line["outcome"]) for line in audited(lines)] == [("1", "done"), ("2", "done")]
+
+    async def test_what_relays_did_is_not_said_again(self, trail: AuditTrail, store: Store, clock: Clock) -> None:
+        async with trail.act(Act("U0ANALYST1", "press retry")):
+            pass
+
+        with capture_logs() as lines:
+            await AuditLog(store, TroubleMemory(store).turn).tick(clock())
+
+        assert audited(lines) == []
+
+
+async def test_what_is_older_than_90_days_goes(trail: AuditTrail, store: Store) -> None:
+    await trail.note(Act(JANA, "reload", outcome="taken"))
+    (entry,) = await trail.entries()
+    written = entry.at.timestamp()
+
+    await trail.trim(written + KEEP_DAYS * 86_400 - 1)
+    assert len(await trail.entries()) == 1
+    await trail.trim(written + KEEP_DAYS * 86_400 + 1)
+    assert await trail.entries() == []
+    assert not await store.redis.xlen(keys.AUDIT)
+
+
+async def test_a_note_waits_for_the_store_and_holds_up_nobody() -> None:
+    with RedisServer() as server:
+        store = Store.open(server.url, worker="w")
+        server.stop()
+        notes = Notes(AuditTrail(store.redis), pause=0.01)
+        with capture_logs() as lines:
+            notes.add(Act("relay@host-1", "reload", outcome="taken"))
+        server.start()
+        await until(lambda: store.redis.xlen(keys.AUDIT))
+        await notes.aclose()
+        await store.aclose()
+
+    assert len(audited(lines)) == 1
+
+
+async def test_relay_stops_though_a_note_cannot_be_written() -> None:
+    with RedisServer() as server:
+        store = Store.open(server.url, worker="w")
+    notes = Notes(AuditTrail(store.redis), pause=0.01)
+    notes.add(Act("relay@host-1", "reload", outcome="taken"))
+    await notes.aclose(0.05)
+    await store.aclose()
