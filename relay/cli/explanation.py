@@ -14,9 +14,9 @@ from relay.config import Config
 from relay.configfile.units import spoken
 from relay.domain.causes import error_of, signature
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
+from relay.domain.event_patterns import KNOWN_EVENTS
 from relay.domain.events import Event
 from relay.policy.destinations import zone_at
-from relay.policy.presentation import KNOWN_EVENTS
 from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from relay.reasons import Held, sentences

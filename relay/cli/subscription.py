@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from relay.domain.event_patterns import fits
 from relay.domain.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, WATCH_EVENTS
-from relay.policy.rules import Rule, fits
+from relay.policy.rules import Rule
 from relay.policy.watchdog import SOURCE as WATCHDOG
 
 # That a run hangs is for the watchdog to say: a platform's events know no such status.

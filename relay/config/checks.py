@@ -5,11 +5,10 @@ import re
 from relay.config.schema import Config
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.validation import nearest, suggest
+from relay.domain.event_patterns import KNOWN_EVENTS, known_events
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
-from relay.policy.presentation import KNOWN_EVENTS
 from relay.policy.recipients import KEYS
-from relay.policy.rules import known_events
 from relay.policy.watchdog import SOURCE
 from relay.receiving import sources
 from relay.rendering.translations import languages

@@ -7,8 +7,9 @@ same to all rules, so it is `OTHER`: there are as many kinds as the configuratio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from relay.domain.event_patterns import KNOWN_EVENTS
 from relay.domain.events import PRIORITIES, Event
-from relay.policy.presentation import KNOWN_EVENTS, variant_of
+from relay.policy.presentation import variant_of
 from relay.policy.rules import MATCHED_STATUSES, Rule
 
 OTHER: Final = object()  # a word that nobody asks for

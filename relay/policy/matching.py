@@ -7,8 +7,9 @@ and for each value which rules want it. An event's rules are those that are in o
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from relay.domain.event_patterns import known_events
 from relay.domain.events import Event
-from relay.policy.rules import STATED, Reached, Rule, known_events, reached_by
+from relay.policy.rules import STATED, Reached, Rule, reached_by
 
 FEW = 64  # rules that are kept as their numbers: a bit for each of 10,000 rules takes 1,250 bytes a value
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from relay.domain.deliveries import Presentation
-from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event, Operation
+from relay.domain.event_patterns import KNOWN_EVENTS
+from relay.domain.events import PRIORITIES, Event, Operation
 from relay.domain.facts import merge_documents
 from relay.domain.json_access import mapping, rows
 
@@ -50,7 +51,6 @@ MATRIX: Mapping[str, tuple[Cell, Cell, Cell, Cell]] = {
 }  # fmt: skip
 REMINDED = {"Normal": BROADCAST}  # of a stall: what nobody looked at for half an hour goes to the conversation
 
-KNOWN_EVENTS = frozenset({*OPERATION_EVENTS, *BATCH_EVENTS, "operation.stalled", "operation.recovered"})
 # What a mail is worth where a rule says `operation.*` or `*`; the rest wants to be named.
 MAILED_EVENTS = frozenset({"operation.completed", "operation.failed", "operation.stalled", "batch.completed"})
 # What reaches a destination of mode `outcomes`: how a run ends, and that it hangs.

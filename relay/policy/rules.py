@@ -7,7 +7,6 @@ asks why, `relay.policy.matching` asks all rules at once; a test holds the two t
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -15,8 +14,8 @@ from pydantic.alias_generators import to_camel
 
 from relay.configfile.validation import Duration, Section, Texts, known_name, one_or_more, spelled
 from relay.domain.deliveries import Gate
+from relay.domain.event_patterns import fits
 from relay.domain.events import PRIORITIES, STATUSES, Event
-from relay.policy.presentation import KNOWN_EVENTS
 
 MATCHED_STATUSES = (*dict.fromkeys((*STATUSES, "Stalled")),)  # what a platform says, and what relay finds by itself
 
@@ -123,33 +122,6 @@ def reached_by(event: Event, matching: Iterable[Rule]) -> tuple[Reached, ...]:
         for destination in dict.fromkeys(rule.notify):
             reasons.setdefault(destination, []).append(rule)
     return tuple(_reached(event, destination, because) for destination, because in reasons.items())
-
-
-def fits(pattern: str, event: str) -> bool:
-    """Whether an event's name is what a rule's `events` means.
-
-    `*` stands for any part of the name of an event that relay knows. Of an unknown event nobody can say whom it
-    concerns, so it reaches only rules that name it.
-    """
-    head, *middle = pattern.split("*")
-    if not middle or event not in KNOWN_EVENTS:
-        return pattern == event
-    tail = middle.pop()
-    position, end = len(head), len(event) - len(tail)
-    if position > end or not event.startswith(head) or not event.endswith(tail):
-        return False
-    for part in middle:
-        start = event.find(part, position, end)
-        if start < 0:
-            return False
-        position = start + len(part)
-    return True
-
-
-@lru_cache(maxsize=1024)  # a large configuration repeats a few patterns
-def known_events(pattern: str) -> tuple[str, ...]:
-    """The events that relay knows and this pattern fits."""
-    return tuple(name for name in sorted(KNOWN_EVENTS) if fits(pattern, name))
 
 
 def _conditions(event: Event, rule: Rule) -> Iterable[Condition]:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Digest, Target
+from relay.domain.event_patterns import KNOWN_EVENTS
 from relay.domain.events import PRIORITIES, STATUSES, Audience, Batch, Event, Operation
 from relay.policy.matching import Matcher
-from relay.policy.presentation import KNOWN_EVENTS
 from relay.policy.routing import Decided, Memo, Routing
 from relay.policy.rules import Rule, decide
 from relay.policy.targets import Targets

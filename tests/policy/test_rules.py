@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.deliveries import Each, Gate, Limit
+from relay.domain.event_patterns import KNOWN_EVENTS, fits
 from relay.domain.events import Event
-from relay.policy.presentation import KNOWN_EVENTS
-from relay.policy.rules import Condition, Decision, Rule, decide, fits
+from relay.policy.rules import Condition, Decision, Rule, decide
 from relay.policy.targets import Targets
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, completed, event_of, failed, progress, seed, started

@@ -1,0 +1,34 @@
+"""Events by name, with `*` for any part of it: as rules and sources mean them. Pure."""
+
+from functools import lru_cache
+
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, WATCH_EVENTS
+
+KNOWN_EVENTS = frozenset({*OPERATION_EVENTS, *BATCH_EVENTS, *WATCH_EVENTS})
+
+
+def fits(pattern: str, event: str) -> bool:
+    """Whether an event's name is what a rule's `events` means.
+
+    `*` stands for any part of the name of an event that relay knows. Of an unknown event nobody can say whom it
+    concerns, so it reaches only rules that name it.
+    """
+    head, *middle = pattern.split("*")
+    if not middle or event not in KNOWN_EVENTS:
+        return pattern == event
+    tail = middle.pop()
+    position, end = len(head), len(event) - len(tail)
+    if position > end or not event.startswith(head) or not event.endswith(tail):
+        return False
+    for part in middle:
+        start = event.find(part, position, end)
+        if start < 0:
+            return False
+        position = start + len(part)
+    return True
+
+
+@lru_cache(maxsize=1024)  # a large configuration repeats a few patterns
+def known_events(pattern: str) -> tuple[str, ...]:
+    """The events that relay knows and this pattern fits."""
+    return tuple(name for name in sorted(KNOWN_EVENTS) if fits(pattern, name))
