@@ -117,7 +117,7 @@ class Relay:
             await health.prepare()
             await health.warn()
             stack.push_async_callback(cancelled, asyncio.create_task(health.watch()))
-            lookups = Lookups(lambda: config().platform)
+            lookups = Lookups(lambda: config().platform, name=lambda: config().platform_space.platform)
             stack.push_async_callback(lookups.aclose)
 
             wake: Callable[[Iterable[str]], None] = lambda channels: worker.wake(channels)  # noqa: E731, PLW0108 - made below

@@ -182,13 +182,16 @@ class Ingest:
             event = fill(event, facts)
         if event.member_of and not event.watch:
             batch = await self._known(event, event.member_of)
+            spaces[event.member_of] = batch.pop("space", "")  # said too where another one's batch is all that is known
             event = replace(event, batch_unheard=not batch, batch_open=bool(batch) and "ended" not in batch)
-            spaces[event.member_of] = batch.get("space", "")
         return placed(event, spaces)
 
     async def _placed_batch(self, event: Event) -> Event:
-        """With whose the batch is, and of which run the member that it tells of."""
-        spaces = {event.subject: (await self._known(event, event.subject)).get("space", "")}
+        """With whose the batch is, and of which run the member that it tells of: one of the batch's own tenant."""
+        batch = await self._known(event, event.subject)
+        spaces = {event.subject: batch.get("space", "")}
+        whose = Space.of_event(event).filled(Space.of(batch))
+        event = event.changed(platform=whose.platform, tenant=whose.tenant, project=whose.project)
         if event.operation:
             facts = await self._known(event, event.own_id)
             spaces[event.own_id] = facts.pop("space", "")

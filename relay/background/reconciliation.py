@@ -26,7 +26,6 @@ from relay.store.reconciliation import SilentRun
 
 log = structlog.get_logger(__name__)
 
-REGISTERED = "async-operations"  # the source of what the platform reports by itself
 PERIOD = 300.0  # seconds between two rounds of all processes together
 STARTING = 1.0  # the same for the first round of a process, which was away before
 QUIET = 120.0  # seconds since a run's last event before it is asked about; after a start, every run is
@@ -153,12 +152,11 @@ class Reconciliation:
 
 
 def current_platform(lookups: Lookups, config: Config) -> tuple[PlatformState, EventOrigin] | None:
-    """The platform of this configuration, and its events' origin: the source of registered webhooks, else the first."""
+    """The platform of this configuration, and its events' origin."""
     if not lookups.configured:
         return None
-    source = REGISTERED if REGISTERED in config.sources else next(iter(config.sources))
-    platform = config.sources[source].platform
-    return lookups, EventOrigin(source, config.platform.tenant, config.platform.project, platform)
+    space = config.platform_space
+    return lookups, EventOrigin(config.platform_source, space.tenant, space.project, space.platform)
 
 
 def _event(document: Mapping[str, Any], origin: EventOrigin, now: float) -> Event:

@@ -17,9 +17,9 @@ from relay.platform.lookups import client_of
 from relay.platform.models import Filters, RegisterWebhook
 from relay.platform.registration import Registered, request
 from relay.platform.registration import register as register_at
+from relay.platform.settings import REGISTERED
 from relay.policy.rules import Rule
 
-REGISTERED = "async-operations"  # the source of registered webhooks, where no other is named
 OUTCOMES = {
     "unchanged": "already registered as {id}; nothing to change",
     "registered": "registered as {id}",

@@ -14,8 +14,9 @@ from relay.config.brand import Brand
 from relay.configfile.units import SIZE, size, spoken
 from relay.configfile.validation import Duration, Name, Off, Section, Url, off_as_none, one_or_more, spelled
 from relay.domain.jobs import FIELD
+from relay.domain.spaces import Space
 from relay.errors import Problem
-from relay.platform.settings import Platform
+from relay.platform.settings import REGISTERED, Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language, Timezone
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
@@ -154,6 +155,16 @@ class Config(Section):
     def destination_defaults(self) -> DestinationOptions:
         """What holds at a destination that does not say otherwise. Made once: every event asks for it."""
         return DestinationOptions(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
+
+    @property
+    def platform_source(self) -> str:
+        """Where the events of `platform` come from: the source of registered webhooks, else the first."""
+        return REGISTERED if REGISTERED in self.sources else next(iter(self.sources))
+
+    @cached_property
+    def platform_space(self) -> Space:
+        """Whose runs those of `platform` are."""
+        return Space(self.sources[self.platform_source].platform, self.platform.tenant, self.platform.project)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

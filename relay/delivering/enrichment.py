@@ -15,6 +15,7 @@ import structlog
 
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
+from relay.domain.spaces import Space
 from relay.errors import PlatformError, StoreUnavailable
 from relay.store.results import ResultsCache
 
@@ -29,7 +30,7 @@ class ResultsPlatform(Protocol):
 
     @property
     def configured(self) -> bool: ...
-    def ours(self, tenant: str, project: str) -> bool: ...
+    def ours(self, space: Space) -> bool: ...
     async def results(self, operation: str) -> dict[str, Any]:
         """The results document. Raises PlatformError."""
         ...
@@ -50,7 +51,7 @@ class Enrichment:
 
     async def complete(self, delivery: Delivery) -> Delivery:
         """The delivery with the results wherever it shows a completion that has none. Never raises."""
-        if not (self._platform.configured and self._platform.ours(delivery.event.tenant, delivery.event.project)):
+        if not (self._platform.configured and self._platform.ours(Space.of_event(delivery.event))):
             return delivery
         lacking = next((event for event in (delivery.event, *delivery.history) if _lacks_results(event)), None)
         if lacking is None:

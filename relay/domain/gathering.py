@@ -17,7 +17,8 @@ def gathered(entries: Sequence[Entry], duration_of: Callable[[Entry], float | No
     groups: dict[tuple[object, ...], list[Entry]] = {}
     for number, entry in enumerate(entries):
         name = fold(str(entry.get("name") or ""))
-        key = (entry.get("tenant"), entry.get("project"), entry.get("type"), entry.get("status"), name.casefold())
+        whose = tuple(entry.get(part) for part in ("platform", "tenant", "project"))
+        key = (*whose, entry.get("type"), entry.get("status"), name.casefold())
         groups.setdefault((number,) if entry.get("batch") or not name else key, []).append(entry)
     return [dict(group[0]) if len(group) == 1 else _one_of(group, duration_of) for group in groups.values()]
 

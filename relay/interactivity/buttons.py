@@ -20,8 +20,9 @@ from relay.domain.facts import PRESSED
 from relay.domain.jobs import told_job
 from relay.domain.parsing import parse
 from relay.domain.presses import Person
+from relay.domain.spaces import Space
 from relay.interactivity import executor as platform
-from relay.platform.lookups import configured
+from relay.platform.lookups import configured, is_within
 
 CHANNEL = "slack"  # under whose live messages the buttons stand
 PURPOSE = "slack-button"
@@ -88,7 +89,7 @@ def enabled_actions(config: Config) -> dict[str, tuple[str, ...]]:
 def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, str]]:
     """The buttons of this delivery's message, as templates get them: `action`, and `value`, the token.
 
-    The same for every attempt. What belongs to another project than the configured one can be muted alone.
+    The same for every attempt. What is of another platform or project than the configured one can be muted alone.
     """
     event = delivery.event
     if (delivery.channel, delivery.kind) != (CHANNEL, "live") or event.about_batch or not event.own_id:
@@ -98,7 +99,7 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
     until = delivery.created_at.timestamp() + GOOD_FOR
     kept_in = {id_: event.space(id_) for id_ in (event.own_id, event.subject) if event.space(id_)}
     spaces = json.dumps(kept_in, ensure_ascii=False) if kept_in else ""
-    ours = event.tenant in ("", config.platform.tenant) and event.project in ("", config.platform.project)
+    ours = is_within(Space.of_event(event), config.platform_space)
     for action in OF_STATUS.get(event.status, ()):
         if action not in enabled_actions(config) or not (ours or action == MUTE):
             continue

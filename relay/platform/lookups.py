@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from relay.domain.spaces import Space
 from relay.errors import PlatformError
 from relay.platform.client import PAGE_SIZE, OperationsClient
 from relay.platform.settings import Platform
@@ -12,10 +13,14 @@ UNSUCCESSFUL = ("Failed", "Timeout")
 
 
 class Lookups:
-    """`settings` is read anew for each call, so a reload changes whom is asked. Every call raises PlatformError."""
+    """`settings` is read anew for each call, so a reload changes whom is asked; `name` is the platform's in sources.
 
-    def __init__(self, settings: Callable[[], Platform]) -> None:
+    Every call raises PlatformError.
+    """
+
+    def __init__(self, settings: Callable[[], Platform], *, name: Callable[[], str] = lambda: "") -> None:
         self._settings = settings
+        self._name = name
         self._clients: dict[Platform, OperationsClient] = {}  # the old ones too: they may be waiting for an answer
 
     @property
@@ -30,10 +35,10 @@ class Lookups:
             self._clients[settings] = client_of(settings)
         return self._clients[settings]
 
-    def ours(self, tenant: str, project: str) -> bool:
-        """Whether this is the configured project; an empty name may be."""
+    def ours(self, space: Space) -> bool:
+        """Whether this is the configured project."""
         settings = self._settings()
-        return tenant in ("", settings.tenant) and project in ("", settings.project)
+        return is_within(space, Space(self._name(), settings.tenant, settings.project))
 
     async def results(self, operation: str) -> dict[str, Any]:
         return (await self.client.results(operation)).sent()
@@ -60,6 +65,14 @@ class Lookups:
     async def aclose(self) -> None:
         for client in self._clients.values():
             await client.aclose()
+
+
+def is_within(space: Space, configured: Space) -> bool:
+    """Whether the configured platform is asked about what is there; what is not stated may be.
+
+    Never about another one's, also where the configured one has no name: it may have a run of its own with the same id.
+    """
+    return all(not own or own == theirs for own, theirs in zip(space, configured, strict=True))
 
 
 def configured(settings: Platform) -> bool:

@@ -19,6 +19,7 @@ def _known(template: str) -> str:
     return template
 
 
+REGISTERED = "async-operations"  # the source of what the platform reports by itself
 EXAMPLE = "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"
 LinkTemplate = Annotated[str, spelled(f"({TEMPLATE})?", f"an address such as {EXAMPLE}"), AfterValidator(_known)]
 

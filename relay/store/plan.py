@@ -55,7 +55,7 @@ def accept_arguments(
         event=unique,
         about_batch=event.about_batch,
         action=event.action,
-        batch=operation(event.member_of) if event.batch_unheard and targets else "",
+        batch=operation(event.member_of, event.space(event.member_of)) if event.batch_unheard and targets else "",
         says=said_of,
         completes=completes,
         **failure_plan(event, targets),

@@ -13,6 +13,7 @@ from relay.domain.jobs import Job, fold
 from relay.domain.json_access import rows
 from relay.domain.parsing import load
 from relay.domain.runs import Alarms, Run
+from relay.domain.spaces import Space
 from relay.store.client import call
 from relay.store.jobs import began, read_job
 from relay.store.keys import TICKS, operation
@@ -26,6 +27,7 @@ RETENTION = 30 * 86_400.0
 AWAY = 120.0  # seconds without a tick of any process after which relay was away
 MOST_RUNS, PAGE = 50_000, 200  # that are looked at for their jobs, and in one step
 MOST_MEMBERS = 1000  # of a batch that are asked about
+MEMBER = ("state", "facts")  # what is asked of each
 PAUSE = 20.0  # seconds for which a run that was given out is not given again: less than between two ticks
 
 
@@ -180,17 +182,27 @@ class Runs:
         members = {member: over for event in history for member, over in _members(event)}
         if not members:
             return 0.0
-        own = history[-1].space(history[-1].subject)
-        names = [[operation(member, space) for space in dict.fromkeys((own, ""))] for member in members]
+        newest = history[-1]
+        whose = Space.of_event(newest)
+        # The plain name may be of another tenant's.
+        spaces = dict.fromkeys((whose.dump(), newest.space(newest.subject), ""))
         async with self._store.redis.pipeline(transaction=False) as pipeline:
-            for name in (name for pair in names for name in pair):
-                pipeline.hget(self._store.partitions.of(name).key(f"operation:{name}"), "state")
+            for name in (operation(member, space) for member in members for space in spaces):
+                pipeline.hmget(self._store.partitions.of(name).key(f"operation:{name}"), *MEMBER)
             packed = iter(await call(pipeline.execute()))
-        states = [[values_of("state", next(packed)) for _ in pair] for pair in names]
-        meant = [next(filter(None, pair), {}) for pair in states]  # another tenant's may have the plain name
+        meant = [_state_of(whose, [next(packed) for _ in spaces]) for _ in members]
         if all(over or state.get("rank") == OVER for over, state in zip(members.values(), meant, strict=True)):
             return now
         return max(float(state.get(name, 0)) / 1000 for state in meant for name in ("last", "watch:heard"))
+
+
+def _state_of(whose: Space, candidates: Sequence[Sequence[bytes | None]]) -> Mapping[str, str]:
+    """Of the first of those that an id may mean in this space."""
+    for state, packed in candidates:
+        facts = values_of("facts", packed)
+        if state and Space(*(facts.get(f"fact:{part}", "") for part in Space._fields)).may_be(whose):
+            return values_of("state", state)
+    return {}
 
 
 def _members(event: Event) -> list[tuple[str, bool]]:

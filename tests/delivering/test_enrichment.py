@@ -8,6 +8,7 @@ import pytest
 
 from relay.delivering.enrichment import REST, Enrichment
 from relay.domain.deliveries import Receipt
+from relay.domain.spaces import Space
 from relay.errors import PlatformError
 from relay.store import Store
 from relay.store.results import LARGEST, ResultsCache
@@ -27,7 +28,7 @@ class Platform:
 
     configured = True
 
-    def ours(self, _tenant: str, _project: str) -> bool:
+    def ours(self, _space: Space) -> bool:
         return True
 
     async def results(self, operation: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from relay.domain.spaces import Space
 from relay.errors import PlatformError
 from relay.platform.lookups import Lookups
 from relay.platform.settings import Platform
@@ -85,9 +86,8 @@ async def test_a_reload_changes_whom_is_asked_and_cuts_no_call_off() -> None:
 async def test_a_project_that_is_not_named_may_be_ours_and_another_is_not() -> None:
     lookups = Lookups(lambda: settings("http://127.0.0.1:9"))
     assert lookups.configured
-    assert [lookups.ours(*one) for one in (("t", "p"), ("", ""), ("t", ""), ("t", "q"), ("s", "p"))] == [
-        True, True, True, False, False,
-    ]  # fmt: skip
+    assert all(lookups.ours(Space("", *whose)) for whose in (("t", "p"), ("", ""), ("t", "")))
+    assert not any(map(lookups.ours, (Space("", "t", "q"), Space("", "s", "p"), Space("another", "t", "p"))))
     assert not Lookups(lambda: Platform(base_url="http://127.0.0.1:9")).configured
 
 

@@ -104,7 +104,8 @@ def compose(
     """
     content = notification.content
     domain = sender.domain
-    root = f"op.{_digest(notification.space + notification.subject, 16)}"
+    within = f"{notification.space}\0" if notification.space else ""  # no id can look like one within another space
+    root = f"op.{_digest(within + notification.subject, 16)}"
     own = ".".join(part for part in (root, _label(notification.event), _digest(notification.delivery, 12)) if part)
     team = _label(notification.destination).lower() or "all"
     round_up = notification.event in ROUND_UPS

@@ -14,7 +14,6 @@ from typing import Any
 import aiohttp
 
 from relay.app import Relay
-from relay.background.reconciliation import REGISTERED
 from relay.dev.demo.digest import send_now
 from relay.dev.demo.expectations import DIGEST, FAILED, expectations, repeated
 from relay.dev.demo.story import (
@@ -33,6 +32,7 @@ from relay.dev.standins.slack import SlackStandin
 from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request
+from relay.platform.settings import REGISTERED
 from relay.receiving import signatures
 from relay.resources import resource_dir
 from relay.sandbox.service import sandbox

@@ -58,6 +58,7 @@ local ENTRY = {'status', 'at', 'retry', 'percentage', 'phase', 'duration', 'erro
                'records', 'done_count', 'failed_count'}
 
 local KEPT_APART = {'name', 'type', 'priority', 'path', 'batch', 'total', 'started'}
+local WHOSE = {'platform', 'tenant', 'project'}
 
 local function entry_values(text)
   local values = cjson.decode(text:match('%[.*$'))
@@ -88,6 +89,7 @@ local function entry_of(o)
     if value == true and name ~= 'batch' then value = o:get('fact:' .. name) end -- it says the same
     if value then entry[name] = value end
   end
+  for _, name in ipairs(WHOSE) do entry[name] = o:get('fact:' .. name) or nil end
   return cjson.encode(entry)
 end
 

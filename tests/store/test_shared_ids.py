@@ -1,0 +1,380 @@
+"""Platforms, tenants and projects that use the same ids for everything at once: none touches what is another's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relay.channels import CHANNELS
+from relay.channels.email.messages import Mailbox, compose
+from relay.config import Config, parse_config
+from relay.domain.deliveries import Accepted, Delivery, Notification
+from relay.domain.events import Event
+from relay.domain.facts import audience_of
+from relay.domain.jobs import job_of
+from relay.domain.parsing import parse
+from relay.domain.presses import Person
+from relay.domain.spaces import Space
+from relay.domain.summaries import build_digest
+from relay.ingest import Ingest
+from relay.interactivity.buttons import Button, action_requested, action_targets, buttons_for
+from relay.policy.watchdog import Watchdog, decide, event_of
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.bundles import Bundles
+from relay.store.jobs import Jobs
+from relay.store.results import ResultsCache
+from relay.store.runs import Runs
+from tests.support.clock import Clock
+from tests.support.queue import claim, send_all
+
+CONFIG = """
+sources:
+  async-operations: {signature: {secrets: {current: "kFv8-the-secret-of-the-platform"}}}
+platform: {base_url: "https://east.example.com", tenant: acme, project: p1}
+channels:
+  slack: {token: xoxb-1-ids, new_message_limit: off, interactivity: http, signing_secret: kFv8-the-secret-of-the-app,
+          actions: {cancel: ["U0LEAD0001"], retry: ["U0LEAD0001"]}}
+  email: {host: 127.0.0.1, tls: none, from: relay@example.com}
+destinations:
+  team: {slack: "#team", mode: live, live: {post_after: 0s, min_step: 0, min_interval: 0s}}
+  desk: {email: desk@example.com}
+  daily: {email: daily@example.com, mode: digest}
+dynamic_destinations: {email_domains: [example.com]}
+rules:
+  - {name: live, events: ["operation.*", "batch.*"], notify: [team, daily]}
+  - {name: mails, events: ["operation.*", "batch.*"], tenants: [acme, globex], notify: [desk]}
+"""
+KEY = b"k" * 32
+
+
+@dataclass(frozen=True)
+class Whose:
+    """Where one of the two stands."""
+
+    platform: str = ""
+    tenant: str = "acme"
+    project: str = "p1"
+
+    @property
+    def space(self) -> Space:
+        return Space(self.platform, self.tenant, self.project)
+
+    @property
+    def name(self) -> str:
+        return "-".join(filter(None, self.space))
+
+
+PAIRS = {
+    "tenants": (Whose(), Whose(tenant="globex")),
+    "projects": (Whose(), Whose(project="p2")),
+    "platforms": (Whose(platform="east"), Whose(platform="west")),
+}
+pairs = pytest.mark.parametrize("pair", [pytest.param(pair, id=name) for name, pair in PAIRS.items()])
+
+
+class Shared:
+    """One relay and two senders whose ids are the same."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self.config: Config = parse_config(CONFIG, env={}, channels=CHANNELS)
+        self.intake = Ingest(store, lambda: self.config, CHANNELS, clock=clock)
+
+    async def tell(self, whose: Whose, name: str, *, thin: bool = False, **parts: Any) -> Accepted:
+        """An event of operation 42, or what `parts` say. `thin`: it does not say of whom it is."""
+        return await self.intake.ingest(self.event(whose, name, thin=thin, **parts))
+
+    def event(self, whose: Whose, name: str, *, thin: bool = False, **parts: Any) -> Event:
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        stated = {} if thin else {"tenantId": whose.tenant, "projectId": whose.project}
+        operation = {"operationId": "42", **parts.pop("operation", {})} if "batch" not in parts else None
+        body = {"event": name, "timestamp": now.isoformat(), **stated, **parts}
+        if operation:
+            body["operation"] = operation
+        return parse(body, source="async-operations", received_at=now, platform="" if thin else whose.platform)
+
+    async def starts(self, whose: Whose, **operation: Any) -> Accepted:
+        named = {"operationName": f"Run of {whose.name}", "operationType": "Report", "priority": "Normal"}
+        return await self.tell(whose, "operation.started", operation=named | operation)
+
+    async def fails(self, whose: Whose, **operation: Any) -> Accepted:
+        error = {"code": "E17", "message": "the disk of 10.0.0.7 is full"}
+        return await self.tell(whose, "operation.failed", operation=operation, error=error)
+
+    async def sent(self, channel: str = "slack") -> list[Delivery]:
+        return await send_all(self.store, self.clock, channel)
+
+
+@pytest.fixture
+def shared(store: Store, clock: Clock) -> Shared:
+    return Shared(store, clock)
+
+
+def whose(delivery: Delivery) -> Space:
+    return Space.of_event(delivery.event)
+
+
+# Who is told
+
+
+@pairs
+async def test_whom_ones_operation_named_is_told_of_that_alone(shared: Shared, pair: tuple[Whose, Whose]) -> None:
+    first, second = pair
+    await shared.starts(first, notifications={"email": ["first@example.com"]})
+    await shared.starts(second)
+    for one in (second, first):
+        await shared.fails(one)
+
+    mails = {(mail.address, whose(mail)) for mail in await shared.sent("email") if mail.destination == "dynamic"}
+
+    assert mails == {("first@example.com", first.space)}
+
+
+@pairs
+async def test_each_ones_own_audience_is_remembered(shared: Shared, pair: tuple[Whose, Whose]) -> None:
+    for number, one in enumerate(pair):
+        await shared.starts(one, notifications={"email": [f"reader-{number}@example.com"]})
+    known = [await shared.store.known("42", one.space) for one in pair]
+    await shared.fails(pair[0])
+    await shared.fails(pair[1])
+
+    assert [audience_of(facts["audience"]).email for facts in known] == [  # type: ignore[union-attr]
+        ("reader-0@example.com",), ("reader-1@example.com",),
+    ]  # fmt: skip
+    mails = {(mail.address, whose(mail)) for mail in await shared.sent("email") if mail.destination == "dynamic"}
+    assert mails == {("reader-0@example.com", pair[0].space), ("reader-1@example.com", pair[1].space)}
+
+
+@pairs
+async def test_a_retry_goes_to_those_whom_its_own_original_named(shared: Shared, pair: tuple[Whose, Whose]) -> None:
+    for number, one in enumerate(pair):
+        await shared.starts(one, notifications={"email": [f"reader-{number}@example.com"]})
+        await shared.fails(one)
+    await shared.sent("email")
+    for one in pair:
+        await shared.tell(one, "operation.started", operation={"operationId": "43", "originalOperationId": "42",
+                                                               "retryNumber": 1})  # fmt: skip
+    for one in pair:
+        await shared.tell(one, "operation.completed", operation={"operationId": "43"})
+
+    mails = {(mail.address, whose(mail)) for mail in await shared.sent("email") if mail.destination == "dynamic"}
+
+    assert mails == {("reader-0@example.com", pair[0].space), ("reader-1@example.com", pair[1].space)}
+
+
+@pairs
+async def test_what_ends_in_ones_batch_is_mailed_whatever_batch_the_other_has(
+    shared: Shared, pair: tuple[Whose, Whose]
+) -> None:
+    """The mail about the end of a batch stands for those about its members, where relay knows the batch."""
+    first, second = pair
+    await shared.tell(first, "batch.started", batch={"batchId": "b", "status": "Running"})
+    await shared.starts(second, batchId="b")
+    told = await shared.tell(second, "operation.completed", operation={"batchId": "b"})
+
+    assert ("desk", "batch") not in told.held
+    assert [whose(mail) for mail in await shared.sent("email") if mail.destination == "desk"] == [second.space]
+
+
+# Messages, and what they do
+
+
+@pairs
+async def test_each_has_a_message_and_gates_and_an_order_of_its_own(shared: Shared, pair: tuple[Whose, Whose]) -> None:
+    first, second = pair
+    await shared.starts(first)
+    await shared.starts(second)
+    await shared.tell(first, "operation.progress", operation={"progress": 60})
+    passed = await shared.tell(second, "operation.progress", operation={"progress": 10})
+    done = await shared.tell(first, "operation.completed", operation={"progress": 100})
+    again = await shared.tell(second, "operation.progress", operation={"progress": 20})
+
+    assert [answer.status for answer in (passed, done, again)] == ["accepted"] * 3
+    lanes = {(delivery.lane, whose(delivery)) for delivery in await shared.sent()}
+    assert len(lanes) == len({lane for lane, _ in lanes}) == 2
+
+
+@pairs
+async def test_muting_ones_run_silences_that_alone(shared: Shared, pair: tuple[Whose, Whose]) -> None:
+    for one in pair:
+        await shared.starts(one)
+    for delivery in await shared.sent():
+        (button,) = [button for button in _buttons(shared, delivery) if button.action == "mute"]
+        if whose(delivery) == pair[1].space:
+            await press(shared, button)
+    await shared.sent()
+    await shared.fails(pair[0])
+    await shared.fails(pair[1])
+
+    replies = [whose(delivery) for delivery in await shared.sent() if delivery.kind == "reply"]
+
+    assert replies == [pair[0].space]
+
+
+@pytest.mark.parametrize(("platform", "offered"), [("", {"cancel", "mute"}), ("west", {"mute"})])
+async def test_what_another_platform_runs_is_not_cancelled_at_the_configured_one(
+    shared: Shared, platform: str, offered: set[str]
+) -> None:
+    await shared.starts(Whose(platform=platform))
+
+    (delivery,) = await shared.sent()
+
+    assert {button.action for button in _buttons(shared, delivery)} == offered
+
+
+async def test_results_are_kept_for_each(store: Store) -> None:
+    results = ResultsCache(store)
+    await results.keep("42", 0, {"of": "acme"})
+    other = Space("", "globex", "p1").dump()
+
+    assert await results.get("42", 0, other) is None
+    assert await results.keep("42", 0, {"of": "globex"}, other) == {"of": "globex"}
+
+
+def test_mails_of_two_are_two_conversations() -> None:
+    """Not even where one names its operation as relay names another's."""
+    space = Space("", "globex", "").dump()
+    parts = {"delivery": "d", "destination": "desk", "address": "a@example.com", "kind": "each", "event": "e",
+             "content": {"subject": "s", "text": "t"}, "created_at": datetime(2026, 1, 1, tzinfo=UTC)}  # fmt: skip
+    mails = [
+        compose(Notification(subject=subject, space=within, **parts), Mailbox("", "relay@example.com"))  # type: ignore[arg-type]
+        for subject, within in (("42", ""), ("42", space), (f"{space}42", ""))
+    ]
+
+    parents = {row for mail in mails for row in mail.split(b"\r\n") if row.startswith(b"In-Reply-To")}
+    assert len(parents) == 3
+
+
+def _buttons(shared: Shared, delivery: Delivery) -> Iterator[Button]:
+    for one in buttons_for(delivery, shared.config, KEY):
+        yield Button.of(KEY, one["value"])
+
+
+async def press(shared: Shared, button: Button) -> None:
+    now = datetime.fromtimestamp(shared.clock(), UTC)
+    event = action_requested(button, "lead", Person("U0LEAD0001", "lead"), now, "press-1")
+    await shared.intake.ingest(event, action_targets(event, shared.config, CHANNELS))
+
+
+# What relay looks at by itself
+
+
+@pairs
+async def test_alarms_are_told_of_each_and_to_its_own_readers(shared: Shared, pair: tuple[Whose, Whose]) -> None:
+    for number, one in enumerate(pair):
+        await shared.starts(one, notifications={"email": [f"reader-{number}@example.com"]})
+    runs = Runs(shared.store)
+    page = await runs.due(10)
+    for due in page.runs:
+        alert = decide(due.run, Watchdog(), page.now + 3600)
+        assert alert
+        await shared.intake.ingest(event_of(alert, due.run, await runs.history(due.operation), page.now))
+
+    mails = {(mail.address, whose(mail)) for mail in await shared.sent("email") if mail.destination == "dynamic"}
+
+    assert mails == {("reader-0@example.com", pair[0].space), ("reader-1@example.com", pair[1].space)}
+
+
+@pairs
+@pytest.mark.parametrize("first_of_batch", [0, 1])
+async def test_a_batch_is_as_silent_as_its_own_members(
+    shared: Shared, clock: Clock, pair: tuple[Whose, Whose], first_of_batch: int
+) -> None:
+    for one in (pair[first_of_batch], pair[1 - first_of_batch]):
+        await shared.tell(one, "batch.started", batch={"batchId": "b", "operations": [{"operationId": "42"}]})
+    for one in pair:
+        await shared.starts(one, batchId="b")
+    clock.advance(600)
+    await shared.tell(pair[0], "operation.progress", operation={"progress": 10, "batchId": "b"})
+
+    runs = Runs(shared.store)
+    heard = {}
+    for one in pair:
+        facts = await shared.store.known("b", one.space)
+        history = await Admin(shared.store).events("b", one.space)
+        heard[one] = await runs.members_heard(history, clock())
+        assert Space.of(facts).may_be(one.space)
+
+    assert heard == {pair[0]: clock(), pair[1]: clock() - 600}
+
+
+@pairs
+async def test_the_batch_that_does_not_say_whose_it_is_ends_no_others_member(
+    shared: Shared, pair: tuple[Whose, Whose]
+) -> None:
+    first, second = pair
+    await shared.tell(first, "batch.started", batch={"batchId": "b", "status": "Running"})
+    await shared.starts(second)
+    before = {due.run.subject for due in (await Runs(shared.store).due(10)).runs}
+    body = {"batch": {"batchId": "b", "status": "Running"}, "operation": {"operationId": "42", "status": "Completed"}}
+    now = datetime.fromtimestamp(shared.clock(), UTC)
+    thin = parse({"event": "batch.operation.completed", "timestamp": now.isoformat(), **body},
+                 source="async-operations", received_at=now)  # fmt: skip
+    await shared.intake.ingest(thin)
+    shared.clock.advance(60)
+
+    assert before == {"42", "b"}
+    assert "42" in {due.run.subject for due in (await Runs(shared.store).due(10)).runs}
+
+
+@pairs
+async def test_what_is_usual_is_of_ones_own_job(shared: Shared, pair: tuple[Whose, Whose]) -> None:
+    named = {"operationName": "Sales 1", "operationType": "Report", "priority": "Normal"}
+    for one in pair:
+        await shared.tell(one, "operation.completed", operation=named)
+    await shared.fails(pair[1], operationId="44", **(named | {"operationName": "Sales 2"}))
+    jobs = Jobs(shared.store)
+
+    ends = []
+    for one in pair:
+        job = job_of(shared.event(one, "operation.completed", operation=named))
+        assert job
+        ends.append([end.status for end in await jobs.ends(job)])
+
+    assert ends == [["Completed"], ["Completed", "Failed"]]
+
+
+# What is told together
+
+
+@pairs
+async def test_failures_of_both_are_failures_of_two_runs(shared: Shared, pair: tuple[Whose, Whose]) -> None:
+    """They have one cause, so the second is a row below the first: it is not taken for the first one's own."""
+    for one in pair:
+        await shared.starts(one)
+    await shared.sent()
+    for one in pair:
+        await shared.fails(one)
+        await shared.sent()
+
+    (mail, *more) = [mail for mail in await shared.sent("email") if mail.destination == "desk"]
+    assert (whose(mail), more) == (pair[0].space, [])
+    assert (await Admin(shared.store).ledger()).counts["held:same_cause"] == 1
+
+
+@pairs
+async def test_a_digest_has_a_row_for_each(shared: Shared, pair: tuple[Whose, Whose], clock: Clock) -> None:
+    for one in pair:
+        await shared.tell(one, "operation.completed", operation={"operationName": "Sales", "operationType": "Report",
+                                                                 "priority": "Normal"})  # fmt: skip
+    clock.advance(2 * 86_400)
+    (digest,) = [delivery for delivery in await claim(shared.store, "email") if delivery.kind == "digest"]
+
+    bundles = Bundles(shared.store.redis, shared.store.partitions)
+    rows = (await bundles.event(digest.id)).document["entries"]
+
+    found = [Space(row.get("platform", ""), row.get("tenant", ""), row.get("project", "")) for row in rows]
+    assert sorted(found) == sorted(one.space for one in pair)
+
+
+def test_runs_of_two_platforms_are_no_row_together() -> None:
+    run = {"id": "42", "name": "Sales", "type": "Report", "status": "Completed", "tenant": "acme", "project": "p1"}
+    entries = [run | {"platform": platform} for platform in ("east", "west", "east")]
+
+    rows = build_digest("digest", 0, 86_400, entries)["entries"]
+
+    assert [(row["platform"], row.get("runs", 1)) for row in rows] == [("east", 2), ("west", 1)]
