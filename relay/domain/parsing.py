@@ -20,6 +20,8 @@ from relay.errors import InvalidEvent
 
 MAX_ADDRESS = 254  # characters; RFC 5321 §4.5.3.1.3 without the brackets
 MAX_AUDIENCE = 30  # names of a kind that are read at all
+SHOWN = 60  # characters of a longer one
+CUT, UNPRINTABLE = "…", "\ufffd"
 PARTS = ("phase", "results", "error", "cancellation")
 ENVELOPE = ("event", "eventType", "type", "eventId", "timestamp", "webhookId")  # the outer level names these
 
@@ -159,20 +161,27 @@ def _audience(notifications: object) -> Audience | None:
     if not isinstance(notifications, (dict, Mapping)):
         return None
     slack = mapping(notifications.get("slack"))
-    audience = Audience(
-        _names(notifications.get("email")), _names(slack.get("channel")), _names(slack.get("mentionUsers"))
-    )
+    called = [name for name in _names(slack.get("mentionUsers")) if is_whole(name)]
+    audience = Audience(_names(notifications.get("email")), _names(slack.get("channel")), tuple(called))
     return audience if audience != Audience() else None
 
 
 def _names(value: object) -> tuple[str, ...]:
-    """One text or a list of them, each once, none longer than an address may be."""
-    names = [
-        name.strip()
-        for name in (value if isinstance(value, list) else [value])
-        if isinstance(name, str) and len(name) <= MAX_ADDRESS and name.isprintable()
-    ]
+    """One text or a list of them, each once; what no address can be is marked as such, for people to see it refused."""
+    listed = value if isinstance(value, list) else [value]
+    names = [_shown(name.strip()) for name in listed if isinstance(name, str)]
     return tuple(dict.fromkeys(filter(None, names)))[:MAX_AUDIENCE]
+
+
+def _shown(name: str) -> str:
+    if len(name) > MAX_ADDRESS:
+        name = f"{name[:SHOWN]}{CUT}"
+    return name if name.isprintable() else "".join(sign if sign.isprintable() else UNPRINTABLE for sign in name)
+
+
+def is_whole(name: str) -> bool:
+    """Whether it is what the sender wrote: neither too long nor with signs that cannot be shown."""
+    return UNPRINTABLE not in name and CUT not in name
 
 
 def _batch(envelope: Document) -> Batch | None:

@@ -4,6 +4,8 @@ A sender may name people and conversations in `operation.notifications`. The eve
 data: nobody is notified or called whom `dynamic_destinations` does not allow, and what is denied is explained.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -13,6 +15,7 @@ from pydantic import BaseModel
 from relay.configfile.validation import Section, Texts, one_or_more, spelled
 from relay.domain.deliveries import PERSON
 from relay.domain.events import Audience, Event
+from relay.domain.parsing import is_whole
 
 NAME = "dynamic"  # what such a destination is called; its address tells the rest
 MAX_MENTIONS = 5
@@ -61,19 +64,19 @@ def requested_recipients(
 
     `channels` by name are classes that follow relay.channels.Channel, `settings` those that are configured.
     """
-    granted: dict[str, list[str]] = {channel: [] for channel in KEYS}
+    granted: dict[str, dict[str, str]] = {channel: {} for channel in KEYS}
     denied = []
     for channel, request in _requests(_audience(event)):
         address, why = _granted(channel, request, allowed, channels, settings)
-        most = getattr(channels.get(channel), "max_requested", 0)
-        if address and len(granted[channel]) >= most and address not in granted[channel]:
+        most, same = getattr(channels.get(channel), "max_requested", 0), address.casefold()
+        if address and len(granted[channel]) >= most and same not in granted[channel]:
             why = f"only {most} are told for an operation"
         if why:
             denied.append(DeniedRecipient(channel, request, why))
-        elif address not in granted[channel]:
-            granted[channel].append(address)
+        else:
+            granted[channel].setdefault(same, address)  # whoever is asked for in several spellings is told once
     return RequestedRecipients(
-        {channel: tuple(addresses) for channel, addresses in granted.items() if addresses}, tuple(denied)
+        {channel: tuple(addresses.values()) for channel, addresses in granted.items() if addresses}, tuple(denied)
     )
 
 
@@ -82,7 +85,7 @@ def mentions(event: Event, allowed: DynamicDestinations | None) -> tuple[str, ..
     if allowed is None:
         return ()
     listed = None if allowed.mention is None else {_bare(name) for name in allowed.mention}
-    people = {_bare(name): name.strip() for name in _audience(event).mentions}
+    people = {_bare(name): name.strip() for name in _audience(event).mentions if _NAMED.fullmatch(name.strip())}
     granted = [name for bare, name in people.items() if bare not in _EVERYBODY and (listed is None or bare in listed)]
     return tuple(f"{PERSON}{name}" for name in granted[:MAX_MENTIONS])
 
@@ -111,6 +114,8 @@ def _granted(
         return "", f"channels.{channel} is not configured"
     if not (requested_address := getattr(channels[channel], "requested_address", None)):
         return "", f"no operation may ask for a recipient in {channel}"
+    if not is_whole(request):
+        return "", "it is too long, or has signs that cannot be shown"
     try:
         return requested_address(request, allowed.by_channel[channel]), ""
     except ValueError as error:
@@ -118,7 +123,9 @@ def _granted(
 
 
 def _bare(name: str) -> str:
-    return name.strip().removeprefix("@").removeprefix("!").casefold()
+    """As it is compared: `＠Ｈｅｒｅ` is `here`."""
+    return unicodedata.normalize("NFKC", name).strip("@! ").casefold()
 
 
-_EVERYBODY = frozenset({"here", "channel", "everyone"})
+_EVERYBODY = frozenset({"here", "channel", "everyone", "group"})
+_NAMED = re.compile(r"@?[\w.+' -]{1,80}|[\w.+'-]{1,64}@[\w.-]+")  # a user's name or id, or an e-mail address

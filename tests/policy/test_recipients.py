@@ -86,7 +86,11 @@ class TestReading:
                 {"email": ["a@example.com", 7, None, ["b@example.com"], "", "a@example.com"]},
                 Audience(("a@example.com",)),
             ),
-            ({"email": ["a@example.com\r\nBcc: x", "x" * 255, "\x1b[2J"]}, None),
+            (
+                {"email": ["a@example.com\r\nBcc: x", "x" * 255, "\x1b[2J"]},
+                Audience(("a@example.com\ufffd\ufffdBcc: x", "x" * 60 + "…", "\ufffd[2J")),
+            ),
+            ({"slack": {"mentionUsers": ["@a\u202e", "x" * 255]}}, None),
             ({"slack": "#ops"}, None),
             ({}, None),
             ([], None),
@@ -147,6 +151,14 @@ class TestGranting:
             {"email": "a@elsewhere.com"}, {"email": "a@sub.example.com"}, {"email": "a@notexample.com"},
             {"email": "a@example.com.evil.com"}, {"email": "a@example.com, b@evil.com"}, {"email": "nobody"},
             {"email": "a@evil.com@example.com"}, {"email": "<a@evil.com>a@example.com"},
+            {"email": "x%evil.test@example.com"}, {"email": "evil.test!a@example.com"},
+            {"email": "-oQ/tmp@example.com"}, {"email": "|id@example.com"}, {"email": "/etc/x@example.com"},
+            {"email": "$x@example.com"}, {"email": "*@example.com"}, {"email": '"a b"@example.com'},
+            {"email": '"a@evil.test"@example.com'}, {"email": "a@[127.0.0.1]"}, {"email": "a@example.com\x00"},
+            {"email": "a\u202e@example.com"}, {"email": "a\t@example.com"}, {"email": "a@example.com\r\nBcc: b@x.y"},
+            {"email": f"{'a' * 65}@example.com"}, {"email": f"{'a' * 300}@example.com"},
+            {"slack": {"channel": "@channel"}}, {"slack": {"channel": "here"}}, {"slack": {"channel": "<!here>"}},
+            {"slack": {"channel": "#process-mining\x00"}}, {"slack": {"channel": "C0123ABCD "  "|x"}},
             {"slack": {"channel": "#general"}}, {"slack": {"channel": "#process-mining2"}},
             {"slack": {"channel": "@here"}}, {"slack": {"channel": "U0LEAD0001"}},
         ],
@@ -178,6 +190,23 @@ class TestGranting:
 
         assert [address for _, address, _ in told(event, configured())] == ["#process-mining"]
         assert refused(event, configured()) == ["only 1 are told for an operation"]
+
+    @pytest.mark.parametrize(
+        "address",
+        ["o'brien@example.com", "a.b+c@example.com", "a_b-c=d@example.com", "müller@example.com", "a&b@example.com"],
+    )
+    def test_an_ordinary_address_is(self, address: str) -> None:
+        assert [found for _, found, _ in told(asking(email=address), configured())] == [address]
+
+    def test_the_others_are_told_and_each_refusal_is_explained(self) -> None:
+        event = asking(email=["x%evil.test@example.com", "-x@example.com", "a" * 300, "analyst@example.com"])
+
+        assert [address for _, address, _ in told(event, configured())] == ["analyst@example.com"]
+        assert refused(event, configured()) == [
+            "with % in it a mail server may take it for more than a mailbox",
+            "an address that begins with - may be taken for an option",
+            "it is too long, or has signs that cannot be shown",
+        ]
 
     @pytest.mark.parametrize("event", ["operation.progress", "operation.started"])
     def test_mails_tell_what_is_worth_one(self, event: str) -> None:
@@ -214,7 +243,7 @@ class TestTellingOnce:
         assert told(event, config) == [("team", "#process-mining", "live")]
 
     def test_an_address_that_is_listed_twice_is_told_once(self) -> None:
-        event = asking(email=["analyst@example.com", "analyst@EXAMPLE.com"])
+        event = asking(email=["analyst@example.com", "analyst@EXAMPLE.com", "Analyst@example.com"])
 
         assert len(told(event, configured())) == 1
 
@@ -240,7 +269,23 @@ class TestMentions:
         ]  # fmt: skip
 
     @pytest.mark.parametrize(
-        "name", ["@here", "@channel", "@everyone", "here", "!channel", "@HERE", " @here ", "@!here"]
+        "name",
+        [
+            "@here",
+            "@channel",
+            "@everyone",
+            "here",
+            "!channel",
+            "@HERE",
+            " @here ",
+            "@!here",
+            "@@here",
+            "＠ｈｅｒｅ",
+            "@group",
+            "<!here>",
+            "<!subteam^S0DATATEAM>",
+            "person:@here",
+        ],
     )
     def test_a_whole_room_never_is(self, name: str) -> None:
         assert self.called_by([name]) == []

@@ -14,7 +14,7 @@ import structlog
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FilePath, SecretStr, model_validator
 
 from relay.channels.email.errors import MailError
-from relay.channels.email.messages import Mailbox, Thread, address, compose, mailbox
+from relay.channels.email.messages import Mailbox, Thread, address, compose, mailbox, may_be_more
 from relay.channels.email.pool import SIZE, Pool
 from relay.channels.email.session import Server, Timeouts
 from relay.configfile.validation import spelled
@@ -116,6 +116,8 @@ class Email:
             [address] = cls.addresses([name])
         except ValueError:
             raise ValueError("not an e-mail address") from None
+        if fault := may_be_more(address):
+            raise ValueError(fault)
         if address.rpartition("@")[2].lower() not in {domain.lower() for domain in allowed}:
             raise ValueError("dynamic_destinations.email_domains does not list its domain")
         return address

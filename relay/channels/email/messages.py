@@ -36,9 +36,12 @@ SUPPRESSED = "DR, RN, NRN, OOF, AutoReply"
 
 LABELS = ("status", "priority", "operation", "batch")  # of a notification
 
+LONGEST_LOCAL = 64  # RFC 5321 §4.5.3.1.1
+
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ATOM = re.compile(r"[A-Za-z0-9_-]+")
+_ROUTING = frozenset('%!|/\\`$"{}*?')
 _DISPLAYED = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]*)>", re.DOTALL)
 
 
@@ -88,6 +91,20 @@ def address(raw: str) -> str:
     if domain.rpartition(".")[2].isdigit():
         raise ValueError(f"expected an e-mail address with the name of a host, found {raw!r}")
     return f"{parsed.local_part}@{domain}"
+
+
+def may_be_more(address: str) -> str:
+    """Why a stranger may not name this address, though it is one; '' if nothing speaks against it.
+
+    Mail servers took such local parts for a route to another host, a program, a file or an option, and some still do.
+    """
+    local = address.rpartition("@")[0]
+    if local.startswith("-"):
+        return "an address that begins with - may be taken for an option"
+    if len(local.encode("utf-8", "replace")) > LONGEST_LOCAL:
+        return f"more than {LONGEST_LOCAL} characters before the @"
+    odd = next((sign for sign in local if sign in _ROUTING), "")
+    return f"with {odd} in it a mail server may take it for more than a mailbox" if odd else ""
 
 
 def compose(
