@@ -7,6 +7,7 @@ from aiohttp import web
 
 from relay import metrics
 from relay.receiving import openapi
+from relay.receiving.remembered import Remembered
 
 ROOT = """\
 This is relay, the webhook target for long-running operations: it tells people in Slack and by e-mail what happens to \
@@ -23,13 +24,14 @@ class Readiness:
 
 
 class Probes:
-    """Set `stopping` to be asked no more."""
+    """Set `stopping` to be asked no more. What costs something is worked out once a second, whoever asks."""
 
     def __init__(
         self, readiness: Callable[[], Awaitable[Readiness]], registry: metrics.CollectorRegistry, public_url: str
     ) -> None:
         self.stopping = False
-        self._readiness = readiness
+        self._readiness = Remembered(readiness)
+        self._exposition = Remembered(self._expose)
         self._registry = registry
         self._public_url = public_url
 
@@ -56,7 +58,10 @@ class Probes:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         headers = {"Content-Type": metrics.CONTENT_TYPE_LATEST}
-        return web.Response(body=metrics.exposition(self._registry), headers=headers)
+        return web.Response(body=await self._exposition(), headers=headers)
+
+    async def _expose(self) -> bytes:
+        return metrics.exposition(self._registry)
 
     async def openapi(self, request: web.Request) -> web.Response:
         served = [resource.canonical for resource in request.app.router.resources()]
