@@ -41,6 +41,7 @@ ENV PATH=/opt/relay/bin:$PATH PYTHONUNBUFFERED=1 RELAY_DATA_DIR=/data RELAY_CONF
 # By number, so that an orchestrator can see that it is not root.
 USER 10001:10001
 VOLUME /data
+# For the world. Operators ask on 8081, which without a token is for this container alone.
 EXPOSE 8080
 # Able to accept events, by the same configuration that relay serves with.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["relay", "health"]

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
+from aiohttp.web import AbstractRouteDef
 
 from relay import metrics
 from relay.background.lookout import Lookout
 from relay.background.scheduler import PERIOD, Scheduler
 from relay.background.wiring import build_lookout, build_schedulers
 from relay.channels import CHANNELS
-from relay.config import Config
+from relay.config import Config, Server
 from relay.coordinator import Coordinator, Reload
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment
@@ -33,8 +34,10 @@ from relay.interactivity.executor import Executor
 from relay.interactivity.service import Interactivity
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
+from relay.receiving.admin import make_admin_app
+from relay.receiving.listeners import OPERATORS, WORLD, Listeners, addresses
 from relay.receiving.receiver import Receiver, make_app
-from relay.receiving.server import serve
+from relay.receiving.renewal import Certificates
 from relay.receiving.sources import Source
 from relay.rendering import precompiled
 from relay.shutdown import Shutdown, cancelled
@@ -81,7 +84,9 @@ class Relay:
         self._clock = clock
         self._shutdown = Shutdown(grace)
         self._coordinator = Coordinator(path, env)
+        self._certificates = _certificates(self.config.server, clock)
         self.addresses: list[tuple[str, int]] = []
+        self.admin_addresses: list[tuple[str, int]] = []
         self.started = asyncio.Event()
 
     @property
@@ -112,8 +117,7 @@ class Relay:
         async with contextlib.AsyncExitStack() as stack:
             embedded = await self._embedded(stack)
             store = await self._store(stack, embedded)
-            health = Health(store, config, clock=clock, notices=coordinator.template_faults, outage=outage,
-                            internal=(PLATFORM,))  # fmt: skip
+            health = Health(store, config, clock=clock, notices=self._notices, outage=outage, internal=(PLATFORM,))
             await health.prepare()
             await health.warn()
             stack.push_async_callback(cancelled, asyncio.create_task(health.watch()))
@@ -150,27 +154,25 @@ class Relay:
 
             def reloaded() -> None:
                 receiver.sources = self._sources()
+                self._certificates.renew()
                 health.resume()
 
             coordinator.subscribe(reloaded)
             presses = interactivity.endpoint(outage)
-            app = make_app(receiver)
             pressable = self._receives and interactivity.signing_secret()
-            app.add_routes([*unsubscribe.routes(), *(presses.routes() if pressable else ())])
             # Before anything is claimed: a taken port must cost no delivery its time.
-            runner = await serve(
-                app, config().server.host, config().server.port, reuse_port=self._reuse_port, direct=receiver
-            )
+            listeners = await self._listen(receiver, [*unsubscribe.routes(), *(presses.routes() if pressable else ())])
             parts = (worker, *ticking) if self._delivers else ()
             loops = [asyncio.create_task(part.run()) for part in (*parts, looking)]
             for loop in loops:
                 stack.push_async_callback(cancelled, loop)
-            stack.push_async_callback(self._shutdown.finish, [runner.cleanup, presses.aclose], [worker.stop])
-            self.addresses = [(str(address[0]), int(address[1])) for address in runner.addresses]
+            ends = [listeners.world.cleanup, presses.aclose, listeners.operators.cleanup]  # these are asked to the end
+            stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
             self.started.set()
             log.info(
                 "relay.started",
                 addresses=self.addresses,
+                admin_addresses=self.admin_addresses,
                 role=self._role,
                 durability=health.durability,
                 config=config().digest,
@@ -181,9 +183,13 @@ class Relay:
 
             await self._shutdown.requested(embedded, loops)
             receiver.probes.stopping = True
-            runner.leave()
+            listeners.world.leave()
             await self._shutdown.drained(config().server.drain, embedded, loops)
         log.info("relay.stopped")
+
+    def _notices(self) -> dict[str, str]:
+        """What those who watch over relay should see besides how the store is."""
+        return self._coordinator.template_faults() | self._certificates.notices()
 
     async def _embedded(self, stack: contextlib.AsyncExitStack) -> EmbeddedRedis | None:
         if self.config.redis.url:
@@ -209,6 +215,20 @@ class Relay:
         stack.push_async_callback(notes.aclose)
         self._coordinator.record = lambda reload: notes.add(_reload(reload))
         return audit
+
+    async def _listen(self, receiver: Receiver, routes: Iterable[AbstractRouteDef]) -> Listeners:
+        """Serve the world what the receiver takes, and these; and operators what is theirs."""
+        server, app = self.config.server, make_app(receiver)
+        app.add_routes(routes)
+        listeners = await Listeners.open(
+            (app, server.host, server.port),
+            (make_admin_app(receiver.probes, server.admin, app), server.admin.host, server.admin_port),
+            self._certificates,
+            direct=receiver,
+            reuse_port=self._reuse_port,
+        )
+        self.addresses, self.admin_addresses = addresses(listeners.world), addresses(listeners.operators)
+        return listeners
 
     def _looking(self, store: Store, ingest: Ingest, health: Health, reach: Reach, outage: Outage) -> Scheduler:
         """What looks after relay itself. It tells its operators as long as Redis takes anything, also while nothing
@@ -258,3 +278,7 @@ def _reload(reload: Reload) -> Act:
     subject = f"{reload.before} → {reload.after or 'unreadable'}"
     detail = {"process": f"{os.getpid()}"}
     return Act(f"relay@{os.uname().nodename}", "reload", subject, detail, "taken" if reload.accepted else "refused")
+
+
+def _certificates(server: Server, clock: Callable[[], float]) -> Certificates:
+    return Certificates({WORLD: server.tls, OPERATORS: server.admin.tls}, clock)

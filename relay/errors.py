@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from errno import EADDRINUSE
 from typing import Literal
 
 Pause = Literal["", "limit", "destination", "channel"]
@@ -32,6 +33,19 @@ class ConfigError(RelayError):
     def _describe(self, problem: Problem) -> str:
         location = ":".join(str(part) for part in (self.file, problem.line) if part)
         return ": ".join(part for part in (location, problem.path, problem.message) if part)
+
+
+# Where each listener gets its port from: the key of the configuration, and the variable that decides over it.
+PORTS = {"server": ("server.port", "RELAY_PORT"), "server.admin": ("server.admin.port", "RELAY_ADMIN_PORT")}
+
+
+class CannotListen(RelayError):
+    """An address of relay's own is not to be had: it is taken, or none of this machine."""
+
+    def __init__(self, section: str, host: str, port: int, error: OSError) -> None:
+        in_use = f"it is taken; stop what listens there, or choose another port ({', '.join(PORTS[section])})"
+        reason = in_use if error.errno == EADDRINUSE else error.strerror or error
+        super().__init__(f"relay cannot serve on {host}:{port}: {reason}")
 
 
 class NotJson(RelayError):

@@ -49,6 +49,12 @@ attempts = Counter(
     "relay_delivery_attempts", "Attempts to deliver, by their outcome.", ["channel", "destination", "outcome"]
 )
 template_failures = Counter("relay_template_failures", "Messages sent in the built-in wording instead.", ["channel"])
+certificate_ends = Gauge(
+    "relay_tls_certificate_expiry_timestamp_seconds",
+    "When the certificate of a listener ends.",
+    ["listener"],
+    multiprocess_mode="livemostrecent",
+)
 latency = Histogram(
     "relay_delivery_latency_seconds",
     "From the receipt of an event to its delivery.",

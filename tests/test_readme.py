@@ -24,6 +24,7 @@ GUIDE = (ROOT / "docs/templates.md").read_text("utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 ADDRESS = "http://127.0.0.1:8080"  # what the README's `relay send` sends to
 PROGRAM = ".venv/bin/relay"
+SERVED = {"url": ("/healthz", "/readyz"), "admin_url": ("/metrics", "/readyz?verbose", "/openapi.json")}
 
 
 def commands(page: str = README) -> list[list[str]]:
@@ -133,10 +134,11 @@ async def test_serve_starts_takes_what_send_sends_and_stops(env: dict[str, str])
         sent = await relay(*(word.replace(ADDRESS, serving.url) for word in of(PROGRAM, "send")), env=env)
         statuses = {}
         async with aiohttp.ClientSession() as session:
-            for address in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
-                assert f"`{address}`" in README or f"GET {address}`" in README
-                async with session.get(serving.url + address) as response:
-                    statuses[address] = response.status
+            for listener, addresses in SERVED.items():
+                for address in addresses:
+                    assert f"`{address}`" in README
+                    async with session.get(getattr(serving, listener) + address) as response:
+                        statuses[address] = response.status
 
         serving.send_signal(signal.SIGINT)  # as who tries it out: there is no load balancer to wait for
         stopped = await serving.wait()

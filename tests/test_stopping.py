@@ -57,7 +57,9 @@ async def test_while_it_drains_it_is_not_ready_but_alive_and_takes_events(front:
     ready, alive = [await front.sender().exchange(request) for request in (READYZ, HEALTHZ)]
     taken = await front.sender().post(body())
 
-    assert (ready.status, ready.document) == (503, {"ready": False, "checks": {"server": "stopping"}})
+    reasons = await front.operator("/readyz?verbose")
+    assert (ready.status, ready.document) == (503, {"ready": False})
+    assert (reasons.status, reasons.document) == (503, {"ready": False, "checks": {"server": "stopping"}})
     assert (alive.status, taken.status) == (200, 202)
     assert len(front.events) == 1
 

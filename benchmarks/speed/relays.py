@@ -33,11 +33,12 @@ CHECKOUT: ContextVar[Path] = ContextVar("CHECKOUT", default=ROOT)  # whose relay
 class Relay(Started):
     """A relay that serves."""
 
-    def __init__(self, process: Measured, url: str, redis: str, partitions: int = 1) -> None:
+    def __init__(self, process: Measured, url: str, redis: str, partitions: int = 1, admin_url: str = "") -> None:
         super().__init__(process, url)
         self.redis = redis
         self.servers: Sequence[int] = ()  # processes of Redis that are not its own, but do what it asks for
         self._partitions = partitions
+        self._admin_url = admin_url or url
 
     def usage(self) -> Usage:
         return sum(map(usage_of, self.servers), super().usage())
@@ -46,7 +47,7 @@ class Relay(Started):
         """Once what was under way has been counted. Another checkout may keep it in another way, and is asked."""
         if CHECKOUT.get() == ROOT:
             return _settled(lambda: asyncio.run(_stored(self.redis, self._partitions)), 0.1)
-        return _settled(lambda: _shown(self.url), REFRESHED)
+        return _settled(lambda: _shown(self._admin_url), REFRESHED)
 
     def memory(self) -> int:
         """Bytes that its Redis has allocated."""
@@ -103,7 +104,9 @@ def relay(
     with Measured(command, log=directory / "relay.log", cwd=checkout) as process:
         started = answering(process, f"http://127.0.0.1:{port}", "/readyz")
         redis = made.get("redis") or {"url": asyncio.run(running_url(data))}
-        yield Relay(process, started.url, redis["url"], redis.get("partitions", 1))
+        # Older ones show their numbers to everybody.
+        admin_url = f"http://127.0.0.1:{port + 1}" if knows("admin") else started.url
+        yield Relay(process, started.url, redis["url"], redis.get("partitions", 1), admin_url)
 
 
 def _settled(read: Callable[[], Counter[str]], between: float) -> Counter[str]:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import console as screen
-from relay.config import Config, load
+from relay.config import Config, Server, load
 from relay.configfile.document import read
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
 from relay.platform.settings import EXAMPLE
@@ -153,7 +153,7 @@ def _buttons(config: Config) -> dict[str, list[str]]:
 def _summary(config: Config) -> dict[str, list[str]]:
     """The configuration in words, a line for each thing, without a secret."""
     return {
-        "listens": [f"{config.server.host}:{config.server.port} {config.server.public_url}".rstrip()],
+        "listens": _listens(config.server),
         "redis": [_redis(config)],
         "sources": [
             f"/webhooks/{name}: {source.signature.scheme} {', '.join(source.signature.secrets)}".rstrip()
@@ -168,6 +168,24 @@ def _summary(config: Config) -> dict[str, list[str]]:
         **_buttons(config),
         "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],
     }
+
+
+def _listens(server: Server) -> list[str]:
+    """Where the world reaches relay, and where its operators do."""
+    admin = server.admin
+    token = bool(admin.token.get_secret_value())
+    certificates = bool(admin.tls and admin.tls.client_ca)
+    shown = " and ".join(name for name, needed in (("the token", token), ("a certificate", certificates)) if needed)
+    spoken = {section: "with TLS" for section, tls in (("world", server.tls), ("operators", admin.tls)) if tls}
+    world = [f"{server.host}:{server.port}", spoken.get("world", ""), server.public_url]
+    port = server.admin_port or "any free port"
+    operators = [
+        f"{admin.host}:{port}",
+        spoken.get("operators", ""),
+        "for operators",
+        f"who show {shown}" if shown else "",
+    ]
+    return [" ".join(filter(None, words)) for words in (world, operators)]
 
 
 def _redis(config: Config) -> str:

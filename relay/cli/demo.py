@@ -67,9 +67,10 @@ def demo(*, until_done: bool, speed: float) -> None:
 
 def _addresses(console: Console, stage: Demo) -> None:
     console.print()
-    pages = {"Slack": stage.slack.url, "Inbox": stage.inbox.url, "Platform": stage.page, "relay": stage.url}
+    pages = {"Slack": stage.slack.url, "Inbox": stage.inbox.url, "Platform": stage.page, "relay": stage.url,
+             "Operators": f"{stage.admin_url}/readyz?verbose"}  # fmt: skip
     for name, url in pages.items():
-        console.print(f"  [bold]{name:8}[/bold] {url}", soft_wrap=True)
+        console.print(f"  [bold]{name:9}[/bold] {url}", soft_wrap=True)
     console.print()
 
 

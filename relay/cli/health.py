@@ -1,11 +1,14 @@
 """relay health: does the relay of this configuration, on this machine, take events? The containers' health check.
 
-It is asked every few seconds, so it imports next to nothing: of the configuration it reads two values and judges none.
+It asks the operators' listener, which says why it does not; and the world's, which says yes or no, where the other one
+does not answer it. It is asked every few seconds, so it imports next to nothing.
 """
 
+import contextlib
 import http.client
 import json
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,13 +17,10 @@ from typing import Any
 import click
 
 from relay.cli.options import config_option, json_option, refuse, visible
-from relay.configfile.document import read
-from relay.errors import ConfigError, Problem, RelayError
+from relay.cli.own_addresses import OwnAddress, own_addresses
+from relay.errors import RelayError
 
-HOST, PORT = "0.0.0.0", "8080"  # noqa: S104 - what `relay.config.schema` has where the file is silent
-ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - who listens everywhere listens here
-OF_ADDRESS = ("server", "server.host", "server.port", "RELAY_HOST", "RELAY_PORT")  # the faults that count here
-HEALTHY = ("ok", "fsync", "replicated", "memory")  # what /readyz says of a part that is as it should be
+HEALTHY = ("ok", "fsync", "replicated", "memory")  # what /readyz?verbose says of a part that is as it should be
 
 
 @dataclass
@@ -33,21 +33,30 @@ class Answer:
     checks: dict[str, str] = field(default_factory=dict)  # by part, those that are not as they should be
 
 
+class _Unheard(RelayError):
+    """It did not say how it is. `hangs`: nor would it elsewhere."""
+
+    def __init__(self, reason: str, *, hangs: bool = False) -> None:
+        super().__init__(reason)
+        self.hangs = hangs
+
+
 @click.command(short_help="Ask the relay that runs here whether it takes events.")
 @config_option
 @click.option("--timeout", metavar="SECONDS", default=3.0, show_default=True, type=click.FloatRange(0.1, 60),
               help="How long it may take to answer.")  # fmt: skip
 @json_option
 def health(config: Path, timeout: float, *, as_json: bool) -> None:
-    """Ask the relay that runs on this machine with this configuration whether it takes events (GET /readyz).
+    """Ask the relay that runs on this machine with this configuration whether it takes events (GET /readyz?verbose).
 
-    Leaves with 0 if it does, else with 1 and what stands in the way.
+    It asks where operators do, with their token. Leaves with 0 if relay takes events, else with 1 and what stands in
+    the way.
     """
     try:
-        host, port = address(config, os.environ)
+        world, operators = own_addresses(config, os.environ)
     except RelayError as error:
         refuse(error)
-    answer = _ask(host, port, timeout)
+    answer = _ask(world, operators, timeout)
     if as_json:
         click.echo(json.dumps(asdict(answer), ensure_ascii=False))
     elif answer.ready:
@@ -59,64 +68,61 @@ def health(config: Path, timeout: float, *, as_json: bool) -> None:
     raise SystemExit(0 if answer.ready else 1)
 
 
-def address(config: Path, env: Mapping[str, str]) -> tuple[str, int]:
-    """Host and port by which this machine reaches the relay of this configuration. ConfigError if it has none."""
+def _ask(world: OwnAddress, operators: OwnAddress, timeout: float) -> Answer:
+    """What it says of itself: to operators, or else to the world."""
+    answer, silent = Answer(str(world)), {}
     try:
-        text = config.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(config)) from None
-    except UnicodeDecodeError:
-        raise ConfigError([Problem("", "cannot be read: it is not UTF-8 text")], str(config)) from None
-    document = read(text, file=str(config), env=env)
-    for variable in ("RELAY_HOST", "RELAY_PORT"):
-        value = env.get(variable, "")
-        if value and not value.startswith(
-            "tcp://"
-        ):  # what Kubernetes sets is no port, and `relay.config.loading` ignores it
-            document.override(("server", variable.removeprefix("RELAY_").lower()), value, variable)
-    server = document.section("server")
-    host, port = str(server.get("host", HOST)), str(server.get("port", PORT))
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        free = "is free for relay to choose, so nobody can know it; give it one"
-        document.report(("server", "port"), f"{port} {free}" if port == "0" else "expected a port")
-    if not _is_host(host):
-        document.report(("server", "host"), "expected an address or a host's name, such as 0.0.0.0")
-    if faults := [problem for problem in document.problems if problem.path in OF_ADDRESS]:
-        raise ConfigError(faults, str(config))
-    return ANY.get(host, host), int(port)
+        try:
+            ready, parts = _readiness(operators, "/readyz?verbose", timeout)
+        except _Unheard as unheard:
+            if unheard.hangs:
+                raise
+            silent = {"server.admin": f"{operators} {unheard}"}
+            ready, parts = _readiness(world, "/readyz", timeout)
+    except _Unheard as unheard:
+        answer.reason = str(unheard)
+        return answer
+    answer.ready = ready
+    answer.checks = {name: str(state) for name, state in parts.items() if state not in HEALTHY} | silent
+    answer.reason = "" if ready else f"takes no events. {_joined(answer.checks)}".strip()
+    return answer
 
 
-def _is_host(text: str) -> bool:
-    """Whether a connection can be tried to it at all; anything else, `http.client` and `socket` raise about."""
+def _readiness(address: OwnAddress, path: str, timeout: float) -> tuple[bool, Mapping[str, Any]]:
+    """Whether it is ready, and what it says of its parts. _Unheard: what it did instead of saying so."""
+    connection = _connection(address, timeout)
     try:
-        text.encode("idna")
-    except UnicodeError:
-        return False
-    return text.isprintable() and " " not in text
-
-
-def _ask(host: str, port: int, timeout: float) -> Answer:
-    answer = Answer(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    connection = http.client.HTTPConnection(host, port, timeout=timeout)
-    try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path, headers={"Authorization": f"Bearer {address.token}"} if address.token else {})
         response = connection.getresponse()
         body: Any = json.loads(response.read())
-        ready, parts = body["ready"], body.get("checks", {})
-        answer.checks = {name: str(state) for name, state in parts.items() if state not in HEALTHY}
-        answer.ready = ready is True and response.status == http.client.OK
-        answer.reason = "" if answer.ready else f"takes no events. {_joined(answer.checks)}".strip()
+        if response.status == http.client.UNAUTHORIZED:
+            raise _Unheard("has another token than the configuration; was it changed without a restart?")
+        return body["ready"] is True and response.status == http.client.OK, dict(body.get("checks", {}))
     except ConnectionRefusedError:
-        answer.reason = "is not running: nothing listens there. `relay serve` starts it"
+        raise _Unheard("is not running: nothing listens there. `relay serve` starts it") from None
     except TimeoutError:
-        answer.reason = f"has not answered within {timeout:g} s"
+        raise _Unheard(f"has not answered within {timeout:g} s", hangs=True) from None
+    except ssl.SSLError as error:
+        raise _Unheard(f"cannot be asked over TLS: {(error.reason or 'no reason said').lower()}") from None
     except (http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError):
-        answer.reason = "is not relay, but something else that listens there"
+        raise _Unheard("is not relay, but something else that listens there") from None
     except OSError as error:
-        answer.reason = f"cannot be reached: {error.strerror or error}"
+        raise _Unheard(f"cannot be reached: {error.strerror or error}") from None
     finally:
         connection.close()
-    return answer
+
+
+def _connection(address: OwnAddress, timeout: float) -> http.client.HTTPConnection:
+    """Nothing leaves this machine, so the certificate is not checked: it names what others call relay."""
+    if not address.tls:
+        return http.client.HTTPConnection(address.host, address.port, timeout=timeout)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if address.certificate:  # relay asks for one, and may have its own from the same authority
+        with contextlib.suppress(OSError):
+            context.load_cert_chain(address.certificate, address.key or None, password="")
+    return http.client.HTTPSConnection(address.host, address.port, timeout=timeout, context=context)
 
 
 def _joined(checks: Mapping[str, str]) -> str:

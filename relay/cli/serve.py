@@ -1,7 +1,6 @@
 """relay serve: receive and deliver."""
 
 import asyncio
-import errno
 import os
 import signal
 from collections.abc import Coroutine, Sequence
@@ -36,7 +35,7 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
 )  # fmt: skip
 @click.option(
     "--processes", type=click.IntRange(1, 64), default=1, show_default=True,
-    help="How many processes share the port and the Redis.",
+    help="How many processes share the ports and the Redis.",
 )  # fmt: skip
 @log_options
 @click.option("--supervised", "line", type=int, default=None, hidden=True)  # the number of its end of the line
@@ -78,7 +77,7 @@ def _supervise(path: Path, role: "Role", processes: int, logs: Sequence[str]) ->
     except AlreadySaid:
         raise SystemExit(1) from None
     except OSError as error:
-        raise _unavailable(supervisor.address, error) from None
+        raise _stopped(error) from None
 
 
 def _serve_alone(path: Path, role: "Role", line: int | None) -> None:
@@ -94,14 +93,11 @@ def _serve_alone(path: Path, role: "Role", line: int | None) -> None:
     try:
         run_loop(_serve(service, alone=line is None))
     except OSError as error:
-        server = service.config.server
-        raise _unavailable(f"{server.host}:{server.port}", error) from None
+        raise _stopped(error) from None
 
 
-def _unavailable(address: str, error: OSError) -> RelayError:
-    in_use = "it is taken; stop what listens there, or choose another port (server.port, RELAY_PORT)"
-    reason = in_use if error.errno == errno.EADDRINUSE else error.strerror
-    return RelayError(f"relay cannot serve on {address}: {reason}")
+def _stopped(error: OSError) -> RelayError:
+    return RelayError(f"relay cannot serve: {error.strerror or error}")
 
 
 async def _serve(service: "Supervisor | Relay", *, alone: bool = True) -> None:

@@ -1,5 +1,6 @@
 """Reading the configuration: one YAML file, whole or not at all, with every fault named by its line."""
 
+import time
 from collections.abc import Mapping
 from difflib import get_close_matches
 from hashlib import sha256
@@ -8,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from relay.config.checks import check, check_dynamic, check_names, check_operators, is_misspelt
+from relay.config.listeners import check_listeners
 from relay.config.schema import Config
 from relay.configfile.document import Document, read
 from relay.configfile.validation import nearest, suggest, validate
@@ -19,8 +21,11 @@ OVERRIDES = {
     "RELAY_REDIS_URL": ("redis", "url"),
     "RELAY_HOST": ("server", "host"),
     "RELAY_PORT": ("server", "port"),
+    "RELAY_ADMIN_HOST": ("server", "admin", "host"),
+    "RELAY_ADMIN_PORT": ("server", "admin", "port"),
     "RELAY_DATA_DIR": ("data_dir",),
 }
+OF_SERVICES = ("RELAY_PORT", "RELAY_ADMIN_PORT")
 VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER", "RELAY_ACTOR")
 DIGEST = 12  # hexadecimal digits, the first that `sha256sum` shows: enough to tell one version of a file from another
 
@@ -53,6 +58,7 @@ def parse_config(text: str, *, file: str = "", env: Mapping[str, str], channels:
         config = _with_inherited_retries(config)
         config = _with_possible_modes(config, document, channels)
         check(config, document)
+        check_listeners(config.server, document, time.time())
         check_dynamic(config, document, channels)
     if document.problems or not config:
         raise ConfigError(sorted(document.problems, key=lambda problem: problem.line or 0), file)
@@ -76,9 +82,9 @@ def _digest(text: str) -> str:
 def _override(document: Document, env: Mapping[str, str]) -> None:
     for variable, path in OVERRIDES.items():
         value = env.get(variable, "")
-        if variable == "RELAY_PORT" and value.startswith("tcp://"):
-            # Kubernetes sets it so in every container beside a service that is called relay.
-            document.warn((), f"RELAY_PORT={value} comes from Kubernetes and is ignored")
+        if variable in OF_SERVICES and value.startswith("tcp://"):
+            # Kubernetes sets it so in every container beside a service that is called relay, or relay-admin.
+            document.warn((), f"{variable}={value} comes from Kubernetes and is ignored")
         elif value:
             document.override(path, value, variable)
     for variable in env:

@@ -22,7 +22,9 @@ from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
+from relay.receiving.access import Admin
 from relay.receiving.sources import Source
+from relay.receiving.tls import Tls
 
 HOST = r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 HOSTS = rf"([^\s/?]*@)?{HOST}(,{HOST})*"
@@ -90,14 +92,21 @@ def _within_a_stop(drain: float) -> float:
 
 
 class Server(Section):
-    """Where relay listens. `public_url` is how the outside reaches it; `drain` are the seconds at the end in which it
-    still takes events, but no longer calls itself ready."""
+    """Where relay listens: for the world, and apart from it (`admin`) for operators. `public_url` is how the outside
+    reaches it; `drain` are the seconds at the end in which it still takes events, but no longer calls itself ready."""
 
     host: str = "0.0.0.0"  # noqa: S104 - a webhook target is there to be reached
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: Url = ""
     max_body: Size = 2**20
+    tls: Tls | None = None
+    admin: Admin = Admin()
     drain: Annotated[Duration, AfterValidator(_within_a_stop)] = 5.0
+
+    @property
+    def admin_port(self) -> int:
+        """The operators': the one above, unless another is said. With any free one for the world, any free one."""
+        return self.admin.port if self.admin.port is not None else self.port and self.port + 1
 
 
 class Redis(Section):

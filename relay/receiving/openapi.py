@@ -15,6 +15,8 @@ Schema = dict[str, Any]
 PROBLEM = "application/problem+json"
 RETRY_AFTER: Schema = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
 
+# The operators' listener is where they got this document from.
+OWN_SERVER: Schema = {"servers": [{"url": "/", "description": "server.admin, for operators"}]}
 # What `POST /webhooks/{source}` answers besides 200 and 202.
 REFUSALS: Mapping[int, str] = {
     400: "Not a JSON object that can be read in one way only.",
@@ -31,8 +33,13 @@ REFUSALS: Mapping[int, str] = {
 }
 
 
-def document(served: Collection[str], public_url: str = "") -> Schema:
-    """The description of the addresses that are served. `public_url` is where the outside reaches them, if known."""
+def document(public: Collection[str], operators: Collection[str] = (), public_url: str = "") -> Schema:
+    """The description of the addresses that the world is served, and of those that operators are served besides.
+
+    `public_url` is where the outside reaches the former, if known.
+    """
+    served = {address: described for address, described in _paths().items() if address in public}
+    own = {address: described | OWN_SERVER for address, described in _paths().items() if address in operators}
     whole: Schema = {
         "openapi": "3.1.0",
         "info": {
@@ -40,7 +47,7 @@ def document(served: Collection[str], public_url: str = "") -> Schema:
             "version": __version__,
             "summary": "The webhook target for long-running operations.",
         },
-        "paths": {address: described for address, described in _paths().items() if address in served},
+        "paths": served | own,
         "components": {"schemas": _schemas(), "securitySchemes": _security()},
     }
     return whole | ({"servers": [{"url": public_url}]} if public_url else {})
@@ -48,16 +55,20 @@ def document(served: Collection[str], public_url: str = "") -> Schema:
 
 def _paths() -> Schema:
     ready = _get("Whether events can be accepted and delivered.", "#/components/schemas/Readiness")
-    ready["responses"]["503"] = ready["responses"]["200"] | {"description": "They cannot: `checks` says why."}
+    ready["responses"]["503"] = ready["responses"]["200"] | {"description": "They cannot."}
+    ready["parameters"] = [
+        {"name": "verbose", "in": "query", "allowEmptyValue": True, "schema": {"type": "string"},
+         "description": "On the operators' listener: `checks` says what cannot, and why."}
+    ]  # fmt: skip
     return {
         "/": {"get": _text("What this is, in a sentence or two.", "text/plain")},
         "/webhooks/{source}": {"post": _receive(), "options": _permit()},
         "/healthz": {"get": _get("The process is alive.", "#/components/schemas/Health")},
         "/readyz": {"get": ready},
-        "/metrics": {"get": _text("Counts and times, in the text format of Prometheus.", "text/plain")},
-        "/openapi.json": {"get": _get("This document.", "")},
+        "/metrics": {"get": _for_operators(_text("Counts and times, in the text format of Prometheus.", "text/plain"))},
+        "/openapi.json": {"get": _for_operators(_get("This document.", ""))},
         "/unsubscribe/{token}": _unsubscribe(),
-        "/console": {"get": _text("The operators' page.", "text/html")},
+        "/console": {"get": _for_operators(_text("The operators' page.", "text/html"))},
         "/slack/interactions": {"post": _interact()},
     }
 
@@ -122,6 +133,14 @@ def _get(summary: str, schema: str) -> Schema:
 def _text(summary: str, media: str) -> Schema:
     content = {media: {"schema": {"type": "string"}}}
     return {"summary": summary, "responses": {"200": {"description": summary, "content": content}}}
+
+
+def _for_operators(described: Schema) -> Schema:
+    refusals = {
+        "401": _refusal(401, "There is a token (server.admin.token), and it was not shown."),
+        "421": _refusal(421, "There is none, and it was asked by another name than one of this machine."),
+    }
+    return described | {"security": [{"operator": []}, {}], "responses": described["responses"] | refusals}
 
 
 def _interact() -> Schema:
@@ -199,7 +218,7 @@ def _schemas() -> Schema:
         "Answer": {"type": "object", "required": ["status", "eventId"], "properties": answer},
         "Problem": {"type": "object", "required": ["type", "title", "status"], "properties": problem},
         "Health": {"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}},
-        "Readiness": {"type": "object", "required": ["ready", "checks"],
+        "Readiness": {"type": "object", "required": ["ready"],
                       "properties": {"ready": {"type": "boolean"}, "checks": checks}},
     }  # fmt: skip
 
@@ -209,5 +228,6 @@ def _security() -> Schema:
         "signature": {"type": "apiKey", "in": "header", "name": "X-Webhook-Signature",
                       "description": "`sha256=` and the HMAC of the body; other schemes by configuration."},
         "bearer": {"type": "http", "scheme": "bearer", "description": "For callbacks that cannot sign."},
+        "operator": {"type": "http", "scheme": "bearer", "description": "`server.admin.token`, where there is one."},
         "token": {"type": "apiKey", "in": "query", "name": "token", "description": "The same, in the address."},
     }  # fmt: skip

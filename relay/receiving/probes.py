@@ -1,4 +1,7 @@
-"""What probes and people ask a relay: whether it lives, whether it is ready, what it counts, what it takes."""
+"""What probes and people ask a relay: whether it lives, whether it is ready, what it counts, what it takes.
+
+The world hears no more than yes or no. Why, and all the rest, is for operators, who have a listener of their own.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -10,8 +13,7 @@ from relay.receiving import openapi
 from relay.receiving.remembered import Remembered
 
 ROOT = """\
-This is relay, the webhook target for long-running operations: it tells people in Slack and by e-mail what happens to \
-them. Events are sent with POST to /webhooks/{source}; /healthz and /readyz say how it is.
+This is relay, the webhook target for long-running operations: it tells people what happens to them.
 """
 
 
@@ -36,12 +38,21 @@ class Probes:
         self._public_url = public_url
 
     def routes(self) -> list[web.RouteDef]:
+        """For the world."""
+        return [web.get("/", self.root), web.get("/healthz", self.healthz), web.get("/readyz", self.readyz)]
+
+    def operators_routes(self, beside: web.Application) -> list[web.RouteDef]:
+        """For operators. `beside` is what the world is served."""
+
+        async def description(request: web.Request) -> web.Response:
+            served, public = (_addresses(app) for app in (request.app, beside))
+            return web.json_response(openapi.document(public, served - public, self._public_url))
+
         return [
-            web.get("/", self.root),
             web.get("/healthz", self.healthz),
-            web.get("/readyz", self.readyz),
+            web.get("/readyz", self.verbose_readyz),
             web.get("/metrics", self.metrics),
-            web.get("/openapi.json", self.openapi),
+            web.get("/openapi.json", description),
         ]
 
     async def root(self, _request: web.Request) -> web.Response:
@@ -51,10 +62,13 @@ class Probes:
         return web.json_response({"status": "ok"})
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        stopping = Readiness(ready=False, checks={"server": "stopping"})
-        readiness = stopping if self.stopping else await self._readiness()
-        answer = {"ready": readiness.ready, "checks": dict(readiness.checks)}
-        return web.json_response(answer, status=200 if readiness.ready else 503)
+        return _answer(await self._asked(), verbose=False)
+
+    async def verbose_readyz(self, request: web.Request) -> web.Response:
+        return _answer(await self._asked(), verbose="verbose" in request.query)
+
+    async def _asked(self) -> Readiness:
+        return Readiness(ready=False, checks={"server": "stopping"}) if self.stopping else await self._readiness()
 
     async def metrics(self, _request: web.Request) -> web.Response:
         headers = {"Content-Type": metrics.CONTENT_TYPE_LATEST}
@@ -63,6 +77,11 @@ class Probes:
     async def _expose(self) -> bytes:
         return metrics.exposition(self._registry)
 
-    async def openapi(self, request: web.Request) -> web.Response:
-        served = [resource.canonical for resource in request.app.router.resources()]
-        return web.json_response(openapi.document(served, self._public_url))
+
+def _answer(readiness: Readiness, *, verbose: bool) -> web.Response:
+    answer = {"ready": readiness.ready, **({"checks": dict(readiness.checks)} if verbose else {})}
+    return web.json_response(answer, status=200 if readiness.ready else 503)
+
+
+def _addresses(app: web.Application) -> set[str]:
+    return {resource.canonical for resource in app.router.resources()}

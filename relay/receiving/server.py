@@ -8,6 +8,7 @@ When it stops, aiohttp drops what has come of a body; here whatever was begun is
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -46,10 +47,11 @@ async def serve(
     grace: float = 30.0,
     max_connections: int = MAX_CONNECTIONS,
     direct: Direct | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> "GuardedRunner":
     """Listen on host and port (0: any free one), or on a unix socket; `runner.addresses` says where.
 
-    What `direct` takes goes there at once, and not through the application.
+    What `direct` takes goes there at once, and not through the application. With a `context` it speaks TLS alone.
 
     Times are seconds: until a request's headers are there, between two requests and until an answer is read, for the
     rest of a refused body, and, in `runner.cleanup()`, for the requests in flight. Raises OSError if the address is
@@ -74,10 +76,15 @@ async def serve(
             logger=logger, access_log=None, auto_decompress=False,
         )  # fmt: skip
 
+    # A client need not answer the end of TLS, and may not read it: it is not waited for longer than for a body's rest.
+    speak: dict[str, Any] = (
+        {"ssl": context, "ssl_handshake_timeout": header_timeout, "ssl_shutdown_timeout": linger} if context else {}
+    )
+
     async def listen() -> asyncio.Server:
         if unix_path is not None:
             return await loop.create_unix_server(connect, unix_path)
-        return await loop.create_server(connect, host, port, reuse_port=reuse_port or None, backlog=512)
+        return await loop.create_server(connect, host, port, reuse_port=reuse_port or None, backlog=512, **speak)
 
     try:
         await _Site(runner, listen).start()

@@ -32,8 +32,10 @@ def _settings(path: Path, env: Mapping[str, str]) -> dict[str, Any]:
     """What the supervisor provides for all. Everything that is wrong is found here, by one process alone."""
     config = Coordinator(path, env).config()
     return {
-        "host": config.server.host,
-        "port": config.server.port,
+        "addresses": [
+            ["server", config.server.host, config.server.port],
+            ["server.admin", config.server.admin.host, config.server.admin_port],
+        ],
         "data_dir": "" if config.redis.url else str(config.data_dir),
     }
 

@@ -29,7 +29,7 @@ class AlreadySaid(RelayError):
 
 
 class Supervisor:
-    """Starts `count` relays that share the port; starts one again when it dies. The private Redis is this one's."""
+    """Starts `count` relays that share the ports; starts one again when it dies. The private Redis is this one's."""
 
     def __init__(
         self,
@@ -54,13 +54,8 @@ class Supervisor:
         self._children: set[Child] = set()
         self._shared = Shared(env)
 
-    @property
-    def address(self) -> str:
-        """Where it listens, or would."""
-        return self._shared.address
-
     def drain(self) -> None:
-        """Stop as `Relay.drain` does. The port stays reserved, and Redis up, until every process has ended."""
+        """Stop as `Relay.drain` does. The ports stay reserved, and Redis up, until every process has ended."""
         self._end(signal.SIGTERM)
 
     def stop(self) -> None:
@@ -73,7 +68,7 @@ class Supervisor:
                 child.send_signal(signal.SIGHUP)
 
     async def run(self) -> None:
-        """Serve until `stop`. OSError: the port is taken. RelayError: a process does not start, or has no Redis."""
+        """Serve until `stop`. RelayError: a process does not start, a port is taken, or there is no Redis."""
         self._provided: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
         async with self._shared as shared:  # left when the processes have ended
             self._env["PROMETHEUS_MULTIPROC_DIR"] = shared.metrics  # they look for it when they begin

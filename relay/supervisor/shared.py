@@ -1,4 +1,4 @@
-"""What the processes share, held for as long as one of them lives: the port, the private Redis, the metrics."""
+"""What the processes share, held for as long as one of them lives: the ports, the private Redis, the metrics."""
 
 import asyncio
 import socket
@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
+from relay.errors import PORTS, CannotListen
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
 from relay.supervisor.child import Child
 
@@ -15,8 +16,6 @@ from relay.supervisor.child import Child
 class Shared:
     """`async with Shared(env) as shared`, left when every process has ended."""
 
-    address = ""
-    """Where they listen, for people."""
     metrics: str
     """Each process counts for itself; a scrape of any of them adds up what all have written here."""
     lost: asyncio.Future[str]
@@ -39,16 +38,17 @@ class Shared:
             self._directory.cleanup()
 
     async def provide(self, first: Child) -> dict[str, str]:
-        """Port and Redis, as the configuration that this process reads wants them; what all must know of them.
+        """Ports and Redis, as the configuration that this process reads wants them; what all must know of them.
 
-        EOFError: the process has ended. OSError: the port is taken. EmbeddedRedisError: there is no private Redis.
+        EOFError: the process has ended. CannotListen: a port is taken. EmbeddedRedisError: there is no private Redis.
         """
         settings = await first.ask("settings")
-        self.address = f"{settings['host']}:{settings['port']}"
+        additions = {}
         async with AsyncExitStack() as held:
-            # Bound but not listening: it keeps the port for the processes, and finds out first if others have it.
-            reserved = held.enter_context(_reserve(settings["host"], settings["port"]))
-            additions = {"RELAY_PORT": str(reserved.getsockname()[1])}
+            for section, host, port in settings["addresses"]:
+                # Bound but not listening: it keeps the port for the processes, and finds out first if others have it.
+                reserved = held.enter_context(_reserve(section, host, port))
+                additions[PORTS[section][1]] = str(reserved.getsockname()[1])
             if settings["data_dir"]:
                 additions["RELAY_REDIS_URL"] = await self._private_redis(Path(settings["data_dir"]), held)
                 await first.ask("take_over", additions["RELAY_REDIS_URL"])
@@ -67,17 +67,20 @@ class Shared:
             self.lost.set_result(failed.result())
 
 
-def _reserve(host: str, port: int) -> socket.socket:
-    """A socket that holds this address for others which share it. OSError if it is taken."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    held = socket.socket(family, kind, protocol)
+def _reserve(section: str, host: str, port: int) -> socket.socket:
+    """A socket that holds this listener's address for others which share it. CannotListen if it is not to be had."""
     try:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind(address)
-    except OSError:
-        held.close()
-        raise
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        held = socket.socket(family, kind, protocol)
+        try:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            held.bind(address)
+        except OSError:
+            held.close()
+            raise
+    except OSError as error:
+        raise CannotListen(section, host, port, error) from None
     return held

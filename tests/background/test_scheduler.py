@@ -100,5 +100,5 @@ async def test_a_silent_run_has_a_warning_in_slack_until_it_moves_again(
         assert "41" in str(messages[0].blocks)
         messages = await around.messages("#team", lambda found: len(found) == 3)  # and it is told where the alarm was
         assert [message.thread_ts for message in messages] == ["", messages[0].ts, messages[0].ts]
-        async with ClientSession() as session, session.get(f"{stage.url}/readyz") as response:
+        async with ClientSession() as session, session.get(f"{stage.admin_url}/readyz?verbose") as response:
             assert "scheduler" not in (await response.json())["checks"]

@@ -19,7 +19,7 @@ EVENT = body("operation.completed", 100, status="Completed") | {"tenantId": "mai
 
 
 async def readiness(url: str) -> tuple[int, dict[str, str]]:
-    async with aiohttp.ClientSession() as client, client.get(f"{url}/readyz") as response:
+    async with aiohttp.ClientSession() as client, client.get(f"{url}/readyz?verbose") as response:
         return response.status, (await response.json())["checks"]
 
 
@@ -30,7 +30,7 @@ async def test_while_redis_is_away_the_answer_is_503_and_readyz_says_why() -> No
             server.kill()
 
             reply = await stage.post(EVENT)
-            status, checks = await readiness(stage.url)
+            status, checks = await readiness(stage.admin_url)
 
             server.start()
             assert reply.status == 503
@@ -52,7 +52,7 @@ async def test_once_redis_is_back_events_are_taken_within_2_seconds_without_a_re
             assert time.monotonic() - back < 2
 
             await around.settled()
-            assert (await readiness(stage.url))[0] == 200
+            assert (await readiness(stage.admin_url))[0] == 200
 
 
 async def test_an_outage_is_two_lines_of_the_log_however_much_fails_meanwhile() -> None:
@@ -61,7 +61,7 @@ async def test_an_outage_is_two_lines_of_the_log_however_much_fails_meanwhile() 
             start = len(relay.lines)
             server.kill()
             statuses = {(await post(relay.url, EVENT)).status for _ in range(20)}
-            ready, _ = await readiness(relay.url)
+            ready, _ = await readiness(relay.admin_url)
             server.start()
             returned = await relay.wait_for_line("redis.returned", start)
 
@@ -96,7 +96,7 @@ async def test_a_frozen_redis_is_answered_503_and_recovered_from() -> None:
             stage = Stage(around, relay)
             server.pause()
             refused = asyncio.create_task(post(stage.url, EVENT))
-            status, checks = await readiness(stage.url)
+            status, checks = await readiness(stage.admin_url)
             server.resume()
             await refused
 

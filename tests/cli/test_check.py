@@ -298,6 +298,15 @@ async def test_live_says_who_refuses_and_asks_the_others_all_the_same(
     assert result.output.endswith(f"{live}: 2 problems\n")
 
 
+def test_it_says_where_operators_ask_and_with_what(config: Path) -> None:
+    alone = json.loads(relay("check", "-c", config, "--json").output)["summary"]["listens"]
+    env = {"RELAY_ADMIN_HOST": "10.0.0.5", "RELAY_ADMIN_TOKEN": "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"}
+    others = json.loads(relay("check", "-c", config, "--json", env=env).output)["summary"]["listens"]
+
+    assert alone == ["0.0.0.0:8080", "127.0.0.1:8081 for operators"]
+    assert others == ["0.0.0.0:8080", "10.0.0.5:8081 for operators who show the token"]
+
+
 @pytest.mark.slow
 async def test_live_says_that_the_private_redis_is_not_running(live: Path, tmp_path: Path) -> None:
     result = await relay_beside("check", "-c", live, "--live", env={"RELAY_DATA_DIR": str(tmp_path / "data")})

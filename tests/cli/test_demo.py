@@ -18,6 +18,8 @@ from tests.support.patience import patience
 
 pytestmark = pytest.mark.slow
 
+ADDRESSES = ("Slack", "Inbox", "Platform", "relay", "Operators")
+
 
 async def test_it_ends_with_0_once_every_message_has_arrived() -> None:
     done = await relay("demo", "--until-done", "--speed", "400", env={})
@@ -25,7 +27,7 @@ async def test_it_ends_with_0_once_every_message_has_arrived() -> None:
     assert done.status == 0, done.out
     assert done.err == ""
     assert "All 13 expected messages arrived, each once." in done.out
-    assert all(f"  {name:8} http://127.0.0.1:" in done.out for name in ("Slack", "Inbox", "Platform", "relay"))
+    assert all(f"  {name:9} http://127.0.0.1:" in done.out for name in ADDRESSES)
     assert "200 duplicate" in done.out
     assert "200 late" in done.out
 

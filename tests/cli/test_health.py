@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from relay.channels import CHANNELS
-from relay.cli.health import address
+from relay.cli.own_addresses import OwnAddress, own_addresses
 from relay.config import load
 from tests.support.commands import Serving, relay
 from tests.support.inprocess import NEEDED, SHIPPED
@@ -17,6 +17,8 @@ from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.slow
+
+TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def env() -> dict[str, str]:
 
 @asynccontextmanager
 async def answering(port: str, handler: object) -> AsyncIterator[None]:
-    """Something else on this port."""
+    """Something else on the world's port, and nothing on the operators'."""
     app = web.Application()
     app.router.add_get("/readyz", handler)  # type: ignore[arg-type]
     runner = web.AppRunner(app)
@@ -39,10 +41,13 @@ async def answering(port: str, handler: object) -> AsyncIterator[None]:
 
 
 async def test_it_leaves_with_0_while_relay_takes_events_and_says_what_stands_in_the_way(env: dict[str, str]) -> None:
+    stranger = {**env, "RELAY_ADMIN_TOKEN": "another-one-Lf9Zk2Rb8Vt5Nh4Dm6"}
+    env["RELAY_ADMIN_TOKEN"] = TOKEN
     with RedisServer() as redis:
         env["RELAY_REDIS_URL"] = redis.url
         async with Serving(SHIPPED, env) as serving:
             well = await relay("health", "-c", SHIPPED, env=env)
+            unknown = await relay("health", "-c", SHIPPED, env=stranger)
             redis.stop()
             ill = await relay("health", "-c", SHIPPED, env=env)
             facts = await relay("health", "-c", SHIPPED, "--json", env=env)
@@ -51,6 +56,10 @@ async def test_it_leaves_with_0_while_relay_takes_events_and_says_what_stands_in
 
     place = f"http://127.0.0.1:{env['RELAY_PORT']}"
     assert (well.status, well.out.splitlines()[0]) == (0, f"relay at {place} takes events.")
+    assert unknown.status == 0  # it has asked as the world does
+    assert unknown.out.splitlines()[1].endswith(
+        "has another token than the configuration; was it changed without a restart?"
+    )
     assert ill.status == 1
     assert ill.err.startswith(f"relay at {place} takes no events. redis: ")
     assert facts.status == 1
@@ -75,7 +84,7 @@ async def test_one_that_hangs_is_given_up(env: dict[str, str]) -> None:
     with socket.socket() as listening:  # takes the connection and never answers
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        env["RELAY_PORT"] = str(listening.getsockname()[1])
+        env["RELAY_ADMIN_PORT"] = str(listening.getsockname()[1])
 
         done = await relay("health", "-c", SHIPPED, "--timeout", "0.3", env=env)
 
@@ -93,6 +102,9 @@ async def test_one_that_hangs_is_given_up(env: dict[str, str]) -> None:
         ("server: {host: 0.0.0.0, port: 9000}", {"RELAY_HOST": "127.0.0.2", "RELAY_PORT": "9001"}),
         ("server: {port: 9000}", {"RELAY_PORT": "tcp://10.0.0.7:8080"}),
         ('server: {host: "::"}', {}),
+        ('server: {admin: {host: "::1", port: 9100}}', {}),
+        (f"server: {{admin: {{host: 0.0.0.0, token: {TOKEN}}}}}", {"RELAY_ADMIN_PORT": "9200"}),
+        ("server: {port: 9000, admin: {token: ''}}", {"RELAY_ADMIN_HOST": "127.0.0.3"}),
     ],
 )
 def test_it_asks_where_relay_would_listen(server: str, env: dict[str, str], tmp_path: Path) -> None:
@@ -103,8 +115,22 @@ def test_it_asks_where_relay_would_listen(server: str, env: dict[str, str], tmp_
 
     listens = load(file, env=NEEDED | env, channels=CHANNELS).server
     anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    admin = listens.admin
 
-    assert address(file, env) == (anywhere.get(listens.host, listens.host), listens.port)
+    assert own_addresses(file, env) == (
+        OwnAddress(anywhere.get(listens.host, listens.host), listens.port),
+        OwnAddress(anywhere.get(admin.host, admin.host), listens.admin_port, token=admin.token.get_secret_value()),
+    )
+
+
+def test_it_speaks_tls_where_relay_does(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    file.write_text("server: {tls: {certificate: a, key: b}, admin: {tls: {certificate: c, key: d, client_ca: e}}}\n")
+
+    world, operators = own_addresses(file, {})
+
+    assert (str(world), world.certificate) == ("https://127.0.0.1:8080", "")
+    assert (str(operators), operators.certificate, operators.key) == ("https://127.0.0.1:8081", "c", "d")
 
 
 @pytest.mark.parametrize(
@@ -117,6 +143,12 @@ def test_it_asks_where_relay_would_listen(server: str, env: dict[str, str], tmp_
         ('{host: "x\\ny"}', "relay.yaml:1: server.host: expected an address or a host's name"),
         ('{host: "a..b"}', "relay.yaml:1: server.host: expected an address or a host's name"),
         ("[1]", "relay.yaml:1: server: expected keys and values"),
+        ("{admin: 1}", "relay.yaml:1: server.admin: expected keys and values"),
+        ("{admin: {port: 0}}", "relay.yaml:1: server.admin.port: 0 is free for relay to choose"),
+        (
+            '{admin: {token: "${NOT_SET}"}}',
+            "relay.yaml:1: server.admin.token: the environment variable NOT_SET is not set",
+        ),
         ('{port: "${PORT_NOT_SET}"}', "relay.yaml:1: server.port: the environment variable PORT_NOT_SET is not set"),
     ],
 )

@@ -59,16 +59,19 @@ async def connection(url: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     writer.transport.abort()
 
 
+@pytest.mark.parametrize(("section", "variable"), [("server", "RELAY_PORT"), ("server.admin", "RELAY_ADMIN_PORT")])
 @pytest.mark.parametrize("processes", ["1", "2"])
-async def test_a_port_that_is_taken_is_said_in_one_line(around: Surroundings, taken: int, processes: str) -> None:
-    env = {**around.env, "RELAY_PORT": f"{taken}"}
+async def test_a_port_that_is_taken_is_said_in_one_line(
+    around: Surroundings, taken: int, processes: str, section: str, variable: str
+) -> None:
+    env = {**around.env, "RELAY_PORT": "0", "RELAY_ADMIN_PORT": "0", variable: f"{taken}"}
 
     done = await relay("serve", "-c", CONFIG, "--processes", processes, *AS_TEXT, env=env)
 
     assert done.status == 1
     assert done.err.splitlines()[-1] == (
         f"relay cannot serve on 127.0.0.1:{taken}: it is taken; stop what listens there, "
-        "or choose another port (server.port, RELAY_PORT)"
+        f"or choose another port ({section}.port, {variable})"
     )
     assert "Traceback" not in done.err
 
@@ -190,7 +193,7 @@ async def test_two_processes_share_the_private_redis_and_a_scrape_adds_them_up(
         await until(lambda: len(events(serving, "relay.started")) == 2)
 
         replies = [await post(serving.url, started(operationId=f"op-{number}")) for number in range(20)]
-        metrics = await get(f"{serving.url}/metrics")
+        metrics = await get(f"{serving.admin_url}/metrics")
         listed = await relay("dead", "list", "-c", CONFIG, env=embedded(around, data_dir))
         status = await serving.stop()
 

@@ -13,7 +13,9 @@ from relay.policy.destinations import DestinationOptions, Live
 from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
+from relay.receiving.access import Admin
 from relay.receiving.sources import Signature, Source
+from relay.receiving.tls import Tls
 from tests.support.configuration import CHANNELS, GOOD, SECRETS, configured, problems
 
 REPOSITORY = Path(__file__).parents[2]
@@ -222,6 +224,8 @@ def test_the_documentation_names_every_key() -> None:
     models: list[type[BaseModel]] = [
         Config,
         Server,
+        Admin,
+        Tls,
         Redis,
         Platform,
         Source,

@@ -41,7 +41,7 @@ async def dead(running: Stage, verb: str, *arguments: str) -> Done:
 
 
 async def checks(running: Stage) -> dict[str, str]:
-    async with aiohttp.ClientSession() as client, client.get(f"{running.url}/readyz?verbose") as response:
+    async with aiohttp.ClientSession() as client, client.get(f"{running.admin_url}/readyz?verbose") as response:
         document: dict[str, Any] = await response.json()
         assert (response.status, document["ready"]) == (200, True)
         found: dict[str, str] = document["checks"]

@@ -95,7 +95,7 @@ async def test_a_platform_that_does_not_answer_delays_a_message_by_two_seconds_a
         await stage.post(completed("op-1"))
         await around.mails(2)
         waited = time.monotonic() - began
-        async with aiohttp.ClientSession() as client, client.get(f"{stage.url}/readyz") as ready:
+        async with aiohttp.ClientSession() as client, client.get(f"{stage.admin_url}/readyz?verbose") as ready:
             assert ready.status == 200
         began = time.monotonic()
         await stage.post(completed("op-2"))

@@ -20,6 +20,7 @@ ADDRESSES = {
     "/console",
     "/slack/interactions",
 }
+OPERATORS = {"/metrics", "/openapi.json", "/console"}
 
 
 async def test_healthz_says_that_the_process_is_alive(front: Front) -> None:
@@ -29,23 +30,38 @@ async def test_healthz_says_that_the_process_is_alive(front: Front) -> None:
 
 
 @pytest.mark.parametrize("ready", [True, False])
-async def test_readyz_says_what_cannot(ready: bool) -> None:
+async def test_readyz_says_yes_or_no_to_the_world_and_what_cannot_to_operators(ready: bool) -> None:
     checks = {"redis": "ok", "slack": "ok" if ready else "invalid_auth"}
 
     async with receiving(readiness=Readiness(ready, checks)) as front:
-        reply = await front.sender().exchange(b"GET /readyz HTTP/1.1\r\nHost: relay\r\n\r\n")
+        public = await front.sender().exchange(b"GET /readyz?verbose HTTP/1.1\r\nHost: relay\r\n\r\n")
+        bare, verbose = [await front.operator(address) for address in ("/readyz", "/readyz?verbose")]
 
-    assert reply.status == (200 if ready else 503)
-    assert reply.document == {"ready": ready, "checks": checks}
+    assert {reply.status for reply in (public, bare, verbose)} == {200 if ready else 503}
+    assert public.document == bare.document == {"ready": ready}
+    assert verbose.document == {"ready": ready, "checks": checks}
 
 
 async def test_metrics_are_shown_to_prometheus(front: Front) -> None:
     await front.sender().post(body())
 
-    reply = await front.sender().exchange(b"GET /metrics HTTP/1.1\r\nHost: relay\r\n\r\n")
+    reply = await front.operator("/metrics")
 
     assert reply.headers["content-type"].startswith("text/plain; version=")
     assert b'relay_events_total{outcome="accepted",source="ops"}' in reply.body
+
+
+@pytest.mark.parametrize("address", ["/metrics", "/openapi.json", "/console", "/readyz/", "/metrics?x", "//metrics"])
+async def test_to_the_world_what_is_for_operators_is_as_unknown_as_anything_else(front: Front, address: str) -> None:
+    nowhere, reply = [
+        await front.sender().exchange(f"GET {path} HTTP/1.1\r\nHost: relay\r\n\r\n".encode())
+        for path in ("/nowhere", address)
+    ]
+
+    assert (reply.status, reply.body) == (nowhere.status, nowhere.body)
+    assert reply.status == 404
+    assert {**reply.headers, "date": ""} == {**nowhere.headers, "date": ""}
+    assert reply.headers["server"] == "relay"
 
 
 async def test_the_front_page_says_what_this_is_and_no_more(front: Front) -> None:
@@ -53,22 +69,25 @@ async def test_the_front_page_says_what_this_is_and_no_more(front: Front) -> Non
 
     assert reply.status == 200
     assert reply.body.startswith(b"This is relay, the webhook target for long-running operations")
+    assert b"/" not in reply.body  # no map
     assert reply.headers["content-type"] == "text/plain; charset=utf-8"
     assert (reply.headers["x-content-type-options"], reply.headers["cache-control"]) == ("nosniff", "no-store")
     assert reply.headers["server"] == "relay"
 
 
 async def test_the_openapi_document_is_valid_and_describes_what_is_served(front: Front) -> None:
-    reply = await front.sender().exchange(b"GET /openapi.json HTTP/1.1\r\nHost: relay\r\n\r\n")
+    reply = await front.operator("/openapi.json")
 
     validate(reply.document)
-    served = {resource.canonical for resource in make_app(front.receiver).router.resources()}
-    assert reply.document["paths"].keys() == served
+    public = {resource.canonical for resource in make_app(front.receiver).router.resources()}
+    assert reply.document["paths"].keys() == public | {"/metrics", "/openapi.json"}
     assert reply.document["openapi"].startswith("3.1")
+    assert {address for address, path in reply.document["paths"].items() if "servers" in path} == {
+        "/metrics", "/openapi.json"}  # fmt: skip
 
 
 def test_the_openapi_document_is_valid_with_every_address() -> None:
-    everything = openapi.document(ADDRESSES, "https://relay.example.com")
+    everything = openapi.document(ADDRESSES - OPERATORS, OPERATORS, "https://relay.example.com")
 
     validate(everything)
     assert everything["paths"].keys() == ADDRESSES

@@ -269,7 +269,7 @@ async def test_names_that_strangers_make_up_do_not_become_labels(front: Front) -
 
     for number in range(3):
         await front.sender(f"made-up-{number}").post(body())
-    shown = await front.sender().exchange(b"GET /metrics HTTP/1.1\r\nHost: relay\r\n\r\n")
+    shown = await front.operator("/metrics")
 
     assert count("events", source="", outcome="unknown_source") - before == 3
     assert b"made-up" not in shown.body

@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from relay.app import Relay
 from tests.support.commands import relay as relay_command
 from tests.support.events import body
 from tests.support.isolation import FILE, LOOPS, NOTE, children
@@ -30,12 +31,12 @@ async def test_a_relay_tells_in_its_own_wording_says_so_and_reads_a_mended_file(
         host, port = relay.addresses[0]
         await post(f"http://{host}:{port}", failed("op-1"))
         [first] = await around.messages("#room", lambda messages: len(messages) == 1)
-        noticed = await readiness(f"http://{host}:{port}")
+        noticed = await readiness(relay)
         file.write_text("text: mine\n", "utf-8")
         relay.reload()
         await post(f"http://{host}:{port}", failed("op-2"))
         _, second = await around.messages("#room", lambda messages: len(messages) == 2)
-        afterwards = await readiness(f"http://{host}:{port}")
+        afterwards = await readiness(relay)
 
     assert first.text.startswith("Failed: ")
     assert NOTE in str(first.blocks[-1])
@@ -66,8 +67,9 @@ def failed(key: str) -> dict[str, Any]:
     return body("operation.failed", 50, operationId=key) | {"tenantId": "room"}
 
 
-async def readiness(url: str) -> dict[str, str]:
-    """What `/readyz` says of each part."""
-    async with aiohttp.ClientSession() as client, client.get(f"{url}/readyz") as response:
+async def readiness(relay: Relay) -> dict[str, str]:
+    """What `/readyz?verbose` says of each part."""
+    host, port = relay.admin_addresses[0]
+    async with aiohttp.ClientSession() as client, client.get(f"http://{host}:{port}/readyz?verbose") as response:
         found: dict[str, str] = (await response.json())["checks"]
         return found

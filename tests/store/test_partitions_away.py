@@ -150,14 +150,14 @@ async def status(stage: Stage, name: str) -> int:
     return (await stage.post(event | {"eventId": f"evt-{name}"})).status
 
 
-async def readiness(stage: Stage, **query: str) -> int:
-    async with ClientSession() as client, client.get(f"{stage.url}/readyz", params=query) as response:
+async def readiness(stage: Stage) -> int:
+    async with ClientSession() as client, client.get(f"{stage.url}/readyz") as response:
         return response.status
 
 
 async def checks(stage: Stage, name: str) -> str:
     """What /readyz says of it, '' if nothing."""
-    async with ClientSession() as client, client.get(f"{stage.url}/readyz?verbose") as response:
+    async with ClientSession() as client, client.get(f"{stage.admin_url}/readyz?verbose") as response:
         return str((await response.json())["checks"].get(name, ""))
 
 

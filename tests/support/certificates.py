@@ -15,15 +15,24 @@ class Certificate:
     context: ssl.SSLContext
 
 
-def make_certificate(directory: Path, host: str = "127.0.0.1") -> Certificate:
-    """Self-signed, good for two days and for one host."""
+def make_certificate(directory: Path, host: str = "127.0.0.1", days: int = 2) -> Certificate:
+    """Self-signed, good for so many days and for one host; also as a client's, for who trusts it."""
+    directory.mkdir(exist_ok=True)
     key, certificate = directory / "key.pem", directory / "certificate.pem"
     names = f"subjectAltName={'IP' if host[0].isdigit() else 'DNS'}:{host}"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={host}", "-addext", names, "-keyout", key, "-out", certificate],
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-days", f"{days}", "-subj", f"/CN={host}", "-addext", names, "-keyout", key, "-out", certificate],
         check=True, capture_output=True,
     )  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return Certificate(certificate, key, context)
+
+
+def trusting(certificate: Certificate, own: Certificate | None = None) -> ssl.SSLContext:
+    """A client's context that believes this server alone, and shows `own`."""
+    context = ssl.create_default_context(cafile=certificate.authority)
+    if own:
+        context.load_cert_chain(own.authority, own.key)
+    return context

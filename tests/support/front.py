@@ -9,6 +9,8 @@ from prometheus_client import REGISTRY
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.receiving.access import Admin
+from relay.receiving.admin import make_admin_app
 from relay.receiving.probes import Readiness
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.server import GuardedRunner, serve
@@ -42,6 +44,7 @@ class Front:
 
     receiver: Receiver
     runner: GuardedRunner
+    operators: GuardedRunner
     clock: Clock
     events: list[Event] = field(default_factory=list)
     quarantined: list[tuple[str, bytes, dict[str, str], str]] = field(default_factory=list)
@@ -51,6 +54,12 @@ class Front:
     def url(self) -> str:
         host, port = self.runner.addresses[0][:2]
         return f"http://{host}:{port}"
+
+    async def operator(self, path: str, *headers: str, host: str = "localhost") -> Reply:
+        """What an operator hears who asks for this."""
+        address, port = self.operators.addresses[0][:2]
+        lines = [f"GET {path} HTTP/1.1", f"Host: {host}", *headers, "", ""]
+        return await Sender(f"http://{address}:{port}/").exchange("\r\n".join(lines).encode())
 
     def sender(self, source: str = "ops", **settings: Any) -> Sender:
         """A platform that may send to this source."""
@@ -70,6 +79,7 @@ async def receiving(
     sources: Mapping[str, Any] = SOURCES,
     max_body: int = 100_000,
     body_timeout: float = 5.0,
+    admin: Admin = Admin(),  # noqa: B008 - nobody changes it
     **server: Any,
 ) -> AsyncIterator[Front]:
     """Serve `sources` on a free port. `ingest` and `quarantine` replace the lists; `server` goes to `serve`."""
@@ -97,12 +107,15 @@ async def receiving(
         body_timeout=body_timeout,
     )
     options = {"linger": 0.1, "grace": 5.0, "direct": receiver, **server}
-    runner = await serve(make_app(receiver), "127.0.0.1", 0, **options)
-    front = Front(receiver, runner, clock)
+    app = make_app(receiver)
+    runner = await serve(app, "127.0.0.1", 0, **options)
+    operators = await serve(make_admin_app(receiver.probes, admin, app), "127.0.0.1", 0, grace=5.0)
+    front = Front(receiver, runner, operators, clock)
     try:
         yield front
     finally:
         await runner.cleanup()
+        await operators.cleanup()
 
 
 def count(metric: str, **labels: str) -> float:

@@ -16,7 +16,15 @@ NEEDED = {
     "RELAY_CALLBACK_TOKEN": "8c1d9f27b4e05a6372f1c8d4",
     "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef",
 }
-OURS = ("RELAY_CONFIG", "RELAY_REDIS_URL", "RELAY_HOST", "RELAY_PORT", "RELAY_DATA_DIR")
+OURS = (
+    "RELAY_CONFIG",
+    "RELAY_REDIS_URL",
+    "RELAY_HOST",
+    "RELAY_PORT",
+    "RELAY_ADMIN_HOST",
+    "RELAY_ADMIN_PORT",
+    "RELAY_DATA_DIR",
+)
 
 
 def relay(*arguments: object, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Result:

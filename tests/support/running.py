@@ -27,7 +27,7 @@ class RunningRelay:
         self._grown = asyncio.Condition()
         self.lines: list[dict[str, Any]] = []
         self.raw: list[str] = []
-        self.url = ""
+        self.url, self.admin_url = "", ""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -38,7 +38,7 @@ class RunningRelay:
             await self.stop()
 
     async def start(self) -> None:
-        """Returns when it listens; `url` says where."""
+        """Returns when it listens; `url` says where, and `admin_url` where operators ask."""
         start = len(self.lines)
         self._process, log = await self._spawn()
         self._reader = asyncio.create_task(self._read(log))
@@ -47,8 +47,9 @@ class RunningRelay:
         except BaseException:
             await self.kill()  # who fails to enter never leaves: the process, and what connects to it, would stay
             raise
-        host, port = found["addresses"][0]
-        self.url = f"http://{host}:{port}"
+        self.url, self.admin_url = (
+            f"http://{host}:{port}" for host, port in (found["addresses"][0], found["admin_addresses"][0])
+        )
 
     async def wait_for_line(self, event: str, start: int = 0) -> dict[str, Any]:
         """The first log line of this event from number `start` on."""

@@ -95,6 +95,12 @@ class Stage:
         host, port = self.relay.addresses[0]
         return f"http://{host}:{port}"
 
+    @property
+    def admin_url(self) -> str:
+        """Where operators ask."""
+        host, port = self.relay.admin_addresses[0]
+        return f"http://{host}:{port}"
+
     async def post(self, document: Any, source: str = "async-operations", **knobs: Any) -> Reply:
         return await post(self.url, document, source, **knobs)
 

@@ -121,6 +121,11 @@ class Demo:
         host, port = self.relay.addresses[0]
         return f"http://{host}:{port}"
 
+    @property
+    def admin_url(self) -> str:
+        host, port = self.relay.admin_addresses[0]
+        return f"http://{host}:{port}"
+
     async def play(self, patience: float = MAX_WAIT) -> bool:
         """Start everything, then wait for every message it must lead to. False if one did not come, or one too many.
 

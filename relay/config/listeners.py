@@ -1,0 +1,46 @@
+"""What is wrong with where relay listens, and for whom, that no single value shows."""
+
+from relay.config.schema import Server
+from relay.configfile.document import Document, KeyPath
+from relay.receiving import tls
+from relay.receiving.access import is_loopback
+from relay.receiving.sources import SHORT_SECRET, strength
+
+ADMIN: KeyPath = ("server", "admin")
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+
+
+def check_listeners(server: Server, document: Document, now: float) -> None:
+    """`now` is epoch seconds: certificates end."""
+    _check_port(server, document)
+    _check_who_may_ask(server, document)
+    for path, settings in ((("server", "tls"), server.tls), ((*ADMIN, "tls"), server.admin.tls)):
+        if not settings:
+            continue
+        faults = list(tls.faults(settings, now))
+        for key, fault in faults:
+            document.report((*path, key), fault)
+        for key, warning in () if faults else tls.warnings(settings, now):
+            document.warn((*path, key), warning)
+
+
+def _check_port(server: Server, document: Document) -> None:
+    if server.admin_port > 65_535:
+        document.report((*ADMIN, "port"), f"missing, and there is none above {server.port}; expected a port")
+    same_host = server.host == server.admin.host or {server.host, server.admin.host} & {*EVERYWHERE}
+    if server.port and server.port == server.admin_port and same_host:
+        document.report((*ADMIN, "port"), "the same as server.port; expected another one")
+
+
+def _check_who_may_ask(server: Server, document: Document) -> None:
+    """Operators' pages say how relay does and whom it knows: who is not on this machine has to show something."""
+    admin, token = server.admin, server.admin.token
+    if not admin.closed and not is_loopback(admin.host):
+        document.report(
+            (*ADMIN, "host"),
+            f"{admin.host or 'every address'} can be reached from other machines; expected a token besides "
+            "(server.admin.token, make one with: openssl rand -hex 32), or client certificates "
+            "(server.admin.tls.client_ca), or 127.0.0.1",
+        )
+    if token.get_secret_value() and (length := strength(token)) < SHORT_SECRET:
+        document.warn((*ADMIN, "token"), f"the token has {length} bytes; {SHORT_SECRET} or more are better")

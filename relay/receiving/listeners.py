@@ -1,0 +1,55 @@
+"""relay's two listeners: the world's, and the operators'. Each has its own connections, and its own TLS or none."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from aiohttp import web
+
+from relay.errors import CannotListen
+from relay.receiving.admin import MAX_CONNECTIONS
+from relay.receiving.renewal import Certificates
+from relay.receiving.server import Direct, GuardedRunner, serve
+
+WORLD, OPERATORS = "server", "server.admin"  # the sections of the configuration
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Both of them, listening."""
+
+    world: GuardedRunner
+    operators: GuardedRunner
+
+    @classmethod
+    async def open(
+        cls,
+        world: tuple[web.Application, str, int],
+        operators: tuple[web.Application, str, int],
+        certificates: Certificates,
+        *,
+        direct: Direct,
+        reuse_port: bool = False,
+    ) -> Self:
+        """Listen with these applications on these hosts and ports (0: any free one); `direct` as in `serve`.
+
+        CannotListen if one address is not to be had; then there is neither.
+        """
+
+        async def listen(section: str, app: web.Application, host: str, port: int, **options: Any) -> GuardedRunner:
+            context = certificates.context(section)
+            try:
+                return await serve(app, host, port, reuse_port=reuse_port, context=context, **options)
+            except OSError as error:
+                raise CannotListen(section, host, port, error) from None
+
+        second = await listen(OPERATORS, *operators, max_connections=MAX_CONNECTIONS)
+        try:  # the last, for from here on events come
+            return cls(await listen(WORLD, *world, direct=direct), second)
+        except BaseException:
+            await second.cleanup(0.0)
+            raise
+
+
+def addresses(runner: GuardedRunner) -> list[tuple[str, int]]:
+    """Hosts and ports, as they are at last."""
+    return [(str(address[0]), int(address[1])) for address in runner.addresses]

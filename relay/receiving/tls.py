@@ -1,0 +1,119 @@
+"""TLS: the files that a listener needs for it, and what may be wrong with them."""
+
+import ssl
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from relay.configfile.validation import Section
+from relay.receiving.certificates import BLOCK, validity
+
+SOON = 14 * 86_400  # seconds before its end in which a certificate that is not renewed is worth a warning
+MOMENT = "%Y-%m-%d %H:%M UTC"
+REASONS = {  # OpenSSL's word → the key at fault, and what to say
+    "KEY_VALUES_MISMATCH": ("key", "does not belong to the certificate; expected the key that it was made for"),
+    "EE_KEY_TOO_SMALL": ("certificate", "has a key that is too short to be trusted; expected 2048 bits of RSA, or EC"),
+    "CA_MD_TOO_WEAK": ("certificate", "is signed in a way that nobody trusts any more; expected SHA-256"),
+}
+
+
+class Tls(Section):
+    """PEM files: the certificate with what is between it and its authority, its key, and who signs those of clients."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+def faults(tls: Tls, now: float) -> Iterator[tuple[str, str]]:
+    """What is wrong, each with the key at fault. Never what a file holds."""
+    unusable = {}
+    for key, look in (("certificate", _certificate), ("key", _key), ("client_ca", _certificate)):
+        if path := getattr(tls, key):
+            unusable[key] = _unreadable(path, look)
+    wrong = [(key, fault) for key, fault in unusable.items() if fault]
+    yield from wrong or _not_usable(tls, now)
+
+
+def warnings(tls: Tls, now: float) -> Iterator[tuple[str, str]]:
+    """What will be wrong soon. OSError and ValueError as `ends` raises them."""
+    if fault := ending(ends(tls), now):
+        yield "certificate", fault
+
+
+def ends(tls: Tls) -> float:
+    """Epoch seconds until which it is valid, and all that are in its file. OSError and ValueError if it is none."""
+    return validity(_text(tls.certificate))[1].timestamp()
+
+
+def ending(end: float, now: float) -> str:
+    """That it ends soon, or has ended; '' if neither."""
+    if end - now > SOON:
+        return ""
+    when = datetime.fromtimestamp(end, UTC).strftime(MOMENT)
+    if end <= now:
+        return f"ended on {when}, so nobody trusts it; renew it and send SIGHUP"
+    days = int((end - now) // 86_400)
+    return f"ends on {when}, in {f'{days} days' if days != 1 else '1 day'}; renew it and send SIGHUP"
+
+
+def context(tls: Tls) -> ssl.SSLContext:
+    """What a listener speaks. OSError, ssl.SSLError among them, if these files do not serve."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.options |= ssl.OP_NO_RENEGOTIATION
+    made.set_alpn_protocols(["http/1.1"])
+    load(made, tls)
+    if tls.client_ca:
+        made.load_verify_locations(tls.client_ca)
+        made.verify_mode = ssl.CERT_REQUIRED
+    return made
+
+
+def load(into: ssl.SSLContext, tls: Tls) -> None:
+    """Give new connections the certificate. OSError, and the context is of no use, if the files do not serve."""
+    into.load_cert_chain(tls.certificate, tls.key, password="")  # or else OpenSSL asks for one at the terminal
+
+
+def _unreadable(path: Path, look: Callable[[str], str]) -> str:
+    if "-----BEGIN" in str(path):
+        return "expected the name of a file, without file: before it"
+    try:
+        return look(_text(path)).format(path=path)
+    except (OSError, ValueError) as error:
+        return f"cannot read {path}: {getattr(error, 'strerror', None) or 'this is no name of a file'}"
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("ascii", "replace")
+
+
+def _certificate(text: str) -> str:
+    return "" if BLOCK.search(text) else "{path} holds no certificate; expected PEM, -----BEGIN CERTIFICATE-----"
+
+
+def _key(text: str) -> str:
+    if "PRIVATE KEY-----" not in text:
+        return "{path} holds no private key; expected PEM, -----BEGIN PRIVATE KEY-----"
+    if "ENCRYPTED" in text:
+        return "{path} has a password, and relay can ask nobody; expected it without: openssl pkey -in KEY -out NEW"
+    return ""
+
+
+def _not_usable(tls: Tls, now: float) -> Iterator[tuple[str, str]]:
+    try:
+        context(tls)
+        begin, end = validity(_text(tls.certificate))
+    except ssl.SSLError as error:
+        yield REASONS.get(error.reason or "", ("certificate", f"does not serve with this key: {_words(error)}"))
+    except (OSError, ValueError):
+        yield "certificate", f"{tls.certificate} cannot be read as a certificate"
+    else:
+        if begin.timestamp() > now:
+            yield "certificate", f"is valid from {begin.strftime(MOMENT)} on; is the clock of this machine right?"
+        elif end.timestamp() <= now:
+            yield "certificate", f"ended on {end.strftime(MOMENT)}, so nobody trusts it; renew it"
+
+
+def _words(error: ssl.SSLError) -> str:
+    return (error.reason or "OpenSSL cannot read them").replace("_", " ").lower()

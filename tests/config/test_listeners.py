@@ -1,0 +1,98 @@
+"""Where relay listens: what is refused and warned of, with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from relay.config import parse_config
+from relay.errors import ConfigError
+from tests.support.certificates import make_certificate
+from tests.support.configuration import CHANNELS, GOOD, SECRETS
+
+TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
+
+
+def with_server(settings: str) -> str:
+    return f"server: {settings}\n{GOOD}"
+
+
+def faults(text: str, **env: str) -> list[str]:
+    try:
+        parse_config(text, env=SECRETS | env, channels=CHANNELS)
+    except ConfigError as refusal:
+        return str(refusal).split("\n")
+    return []
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        (
+            "{admin: {host: 0.0.0.0}}",
+            "1: server.admin.host: 0.0.0.0 can be reached from other machines; expected a token",
+        ),
+        ("{admin: {host: 10.0.0.1}}", "1: server.admin.host: 10.0.0.1 can be reached from other machines; expected"),
+        ('{admin: {host: ""}}', "1: server.admin.host: every address can be reached from other machines; expected"),
+        ("{admin: {token: changeme-changeme}}", "1: server.admin.token: the secret is a placeholder"),
+        ("{admin: {token: short}}", "1: server.admin.token: the secret is too short"),
+        ("{port: 9000, admin: {port: 9000}}", "1: server.admin.port: the same as server.port; expected another one"),
+        ("{port: 65535}", "1: server.admin.port: missing, and there is none above 65535; expected a port"),
+        ("{admin: {prot: 9000}}", "1: server.admin.prot: unknown key; did you mean port?"),
+        ("{tls: {certificate: /no/file}}", "1: server.tls.key: missing; it is required here"),
+        ("{tls: {certificate: /no/a, key: /no/b}}", "1: server.tls.certificate: cannot read /no/a: No such file"),
+        ("{admin: {tls: {certificate: /a, key: /b}}}", "1: server.admin.tls.key: cannot read /b: No such file"),
+    ],
+)
+def test_a_listener_that_would_not_do_is_refused_with_its_line(settings: str, fault: str) -> None:
+    assert any(problem.startswith(fault) for problem in faults(with_server(settings)))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.9"])
+def test_this_machine_may_ask_without_a_token(host: str) -> None:
+    assert faults(with_server(f'{{admin: {{host: "{host}"}}}}')) == []
+
+
+def test_others_may_ask_with_a_token_or_a_certificate(tmp_path: Path) -> None:
+    made = make_certificate(tmp_path)
+    tls = f"{{certificate: {made.authority}, key: {made.key}, client_ca: {made.authority}}}"
+
+    assert faults(with_server(f"{{admin: {{host: 0.0.0.0, token: {TOKEN}}}}}")) == []
+    assert faults(with_server(f"{{admin: {{host: 0.0.0.0, tls: {tls}}}}}")) == []
+
+
+def test_the_variable_is_named_where_it_is_at_fault() -> None:
+    [fault] = faults(GOOD, RELAY_ADMIN_HOST="0.0.0.0")
+
+    assert fault.startswith("RELAY_ADMIN_HOST: 0.0.0.0 can be reached")
+
+
+@pytest.mark.parametrize(
+    ("settings", "env", "port"),
+    [
+        ("{}", {}, 8081),
+        ("{port: 9000}", {}, 9001),
+        ("{port: 0}", {}, 0),
+        ("{port: 9000, admin: {port: 0}}", {}, 0),
+        ("{admin: {port: 9100}}", {}, 9100),
+        ("{admin: {port: 9100}}", {"RELAY_PORT": "9000"}, 9100),
+        ("{}", {"RELAY_PORT": "9000"}, 9001),
+        ("{}", {"RELAY_ADMIN_PORT": "9200"}, 9200),
+        ("{}", {"RELAY_ADMIN_PORT": "tcp://10.0.0.7:8081"}, 8081),
+    ],
+)
+def test_operators_have_the_port_above_unless_another_is_said(settings: str, env: dict[str, str], port: int) -> None:
+    config = parse_config(with_server(settings), env={**SECRETS, **env}, channels=CHANNELS)
+
+    assert config.server.admin_port == port
+
+
+def test_a_certificate_that_ends_soon_and_a_short_token_are_warned_of(tmp_path: Path) -> None:
+    made = make_certificate(tmp_path)
+    server = f"{{tls: {{certificate: {made.authority}, key: {made.key}}}, admin: {{token: {TOKEN[:18]}}}}}"
+
+    config = parse_config(with_server(server), file="relay.yaml", env=SECRETS, channels=CHANNELS)
+
+    warnings = {problem.path: (problem.line, problem.message) for problem in config.warnings}
+    assert warnings["server.tls.certificate"][0] == 1
+    assert warnings["server.tls.certificate"][1].startswith("ends on ")
+    assert warnings["server.admin.token"] == (1, "the token has 18 bytes; 24 or more are better")

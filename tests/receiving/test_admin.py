@@ -1,0 +1,101 @@
+"""The operators' listener: whom it answers, with a token and without."""
+
+import pytest
+from pydantic import SecretStr
+
+from relay.receiving.access import Admin, is_loopback
+from tests.support.front import receiving
+
+TOKEN = "Yq3-the-one-that-Prometheus-has"
+WITH_TOKEN = Admin(token=SecretStr(TOKEN))
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [f"Bearer {TOKEN}", f"bearer  {TOKEN}"],
+)
+async def test_who_has_the_token_is_answered_by_whatever_name(authorization: str) -> None:
+    async with receiving(admin=WITH_TOKEN) as front:
+        reply = await front.operator("/metrics", f"Authorization: {authorization}", host="relay.example.com:8081")
+
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        ("Authorization: Bearer",),
+        ("Authorization: Bearer ",),
+        (f"Authorization: Basic {TOKEN}",),
+        (f"Authorization: {TOKEN}",),
+        (f"Authorization: Bearer {TOKEN[:-1]}",),
+        (f"Authorization: Bearer {TOKEN}x",),
+        ("Authorization: Bearer \u00e9\u20ac",),
+        (f"Authorization: Bearer {TOKEN}", f"Authorization: Bearer {TOKEN}"),
+    ],
+)
+@pytest.mark.parametrize("address", ["/metrics", "/readyz?verbose", "/openapi.json", "/nowhere"])
+async def test_who_has_not_is_told_that_there_is_one(headers: tuple[str, ...], address: str) -> None:
+    async with receiving(admin=WITH_TOKEN) as front:
+        reply = await front.operator(address, *headers)
+
+    assert reply.status == 401
+    assert reply.headers["www-authenticate"] == 'Bearer realm="relay"'
+    assert TOKEN.encode() not in reply.body
+
+
+async def test_whether_it_lives_is_no_secret() -> None:
+    async with receiving(admin=WITH_TOKEN) as front:
+        reply = await front.operator("/healthz", host="10.0.0.1:8081")
+
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.1.2.3", "[::1]:8081"])
+async def test_without_a_token_this_machine_is_answered(host: str) -> None:
+    async with receiving() as front:
+        assert (await front.operator("/readyz?verbose", host=host)).status == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example:8081", "localhost.evil.example", "evil@localhost", "", "10.0.0.1"]
+)
+async def test_a_page_that_points_a_name_of_its_own_here_learns_nothing(host: str) -> None:
+    async with receiving() as front:
+        replies = [await front.operator(address, host=host) for address in ("/metrics", "/readyz?verbose", "/healthz")]
+
+    assert {reply.status for reply in replies} == {421}
+    assert all("checks" not in reply.document for reply in replies)
+
+
+async def test_two_names_are_none() -> None:
+    async with receiving() as front:
+        reply = await front.operator("/metrics", "Host: evil.example")
+
+    assert reply.status in (400, 421)
+
+
+async def test_the_name_of_the_configuration_is_answered_too() -> None:
+    async with receiving(admin=Admin(host="127.0.0.1")) as front:
+        assert (await front.operator("/metrics", host="127.0.0.1")).status == 200
+
+
+async def test_senders_take_no_connection_from_operators() -> None:
+    async with receiving(max_connections=0) as front:
+        refused = await front.sender().exchange(b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n")
+        reply = await front.operator("/readyz?verbose")
+
+    assert (refused.status, reply.status) == (0, 200)
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", True), ("127.8.9.10", True), ("::1", True), ("[::1]", True), ("localhost", True),
+        ("Localhost.", True), ("", False), ("0.0.0.0", False), ("::", False), ("10.0.0.1", False),
+        ("relay.example.com", False), ("localhost.example.com", False),
+    ],
+)  # fmt: skip
+def test_what_is_this_machine_alone(host: str, own: bool) -> None:
+    assert is_loopback(host) is own

@@ -1,0 +1,244 @@
+"""TLS: what is wrong with its files, who may connect, and how a renewed certificate is taken up."""
+
+import asyncio
+import json
+import shutil
+import ssl
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from relay.receiving.certificates import validity
+from relay.receiving.renewal import Certificates
+from relay.receiving.tls import Tls, context, ending, ends, faults, warnings
+from tests.support.certificates import Certificate, make_certificate, trusting
+from tests.support.events import body
+from tests.support.front import Front, receiving
+from tests.support.patience import patience
+from tests.support.sender import read_reply
+
+DAY = 86_400
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("certificates")
+
+
+@pytest.fixture(scope="module")
+def server(directory: Path) -> Certificate:
+    return make_certificate(directory / "server")
+
+
+@pytest.fixture(scope="module")
+def other(directory: Path) -> Certificate:
+    return make_certificate(directory / "other")
+
+
+def tls(certificate: Certificate, client_ca: Certificate | None = None) -> Tls:
+    return Tls(
+        certificate=certificate.authority, key=certificate.key, client_ca=client_ca.authority if client_ca else None
+    )
+
+
+def test_a_certificate_says_when_it_begins_and_ends(server: Certificate) -> None:
+    begin, end = validity(server.authority.read_text())
+
+    assert end - begin == timedelta(days=2)
+    assert abs((begin - datetime.now(UTC)).total_seconds()) < 3600
+
+
+def test_of_a_chain_the_first_to_end_counts(server: Certificate, directory: Path) -> None:
+    longer = make_certificate(directory / "longer", days=30)
+    texts = [longer.authority.read_text(), server.authority.read_text()]
+
+    assert validity("\n".join(["a comment", *texts]))[1] == validity(texts[1])[1]
+
+
+def test_years_after_2049_are_spelled_in_another_way(directory: Path) -> None:
+    distant = make_certificate(directory / "distant", days=365 * 40)
+
+    assert validity(distant.authority.read_text())[1].year >= 2060
+
+
+@pytest.mark.parametrize("broken", ["", "MA==", "MIIB", "////"])
+def test_what_is_no_certificate_has_no_end(broken: str) -> None:
+    with pytest.raises(ValueError, match="no certificate"):
+        validity(f"-----BEGIN CERTIFICATE-----\n{broken}\n-----END CERTIFICATE-----\n")
+
+
+def test_files_that_serve_have_no_fault(server: Certificate, other: Certificate) -> None:
+    assert list(faults(tls(server, client_ca=other), time.time())) == []
+
+
+def test_each_fault_names_its_key_and_what_was_expected(
+    server: Certificate, other: Certificate, tmp_path: Path
+) -> None:
+    nothing, garbage, locked = (tmp_path / name for name in ("nothing", "garbage", "locked"))
+    garbage.write_bytes(b"\xff no PEM")
+    subprocess.run(["openssl", "pkey", "-in", server.key, "-aes256", "-passout", "pass:x", "-out", locked], check=True)
+    good = {"certificate": server.authority, "key": server.key}
+
+    def fault(**changes: Path) -> list[tuple[str, str]]:
+        return list(faults(Tls(**{**good, **changes}), time.time()))
+
+    assert fault(certificate=nothing) == [("certificate", f"cannot read {nothing}: No such file or directory")]
+    assert fault(certificate=tmp_path) == [("certificate", f"cannot read {tmp_path}: Is a directory")]
+    assert fault(key=garbage) == [
+        ("key", f"{garbage} holds no private key; expected PEM, -----BEGIN PRIVATE KEY-----")]  # fmt: skip
+    assert fault(key=other.key) == [
+        ("key", "does not belong to the certificate; expected the key that it was made for")]  # fmt: skip
+    [(key, text)] = fault(key=locked)
+    assert (key, "has a password" in text) == ("key", True)
+    assert fault(client_ca=server.key) == [
+        ("client_ca", f"{server.key} holds no certificate; expected PEM, -----BEGIN CERTIFICATE-----")]  # fmt: skip
+    assert [key for key, _ in fault(certificate=nothing, key=nothing, client_ca=nothing)] == [
+        "certificate", "key", "client_ca"]  # fmt: skip
+
+
+def test_a_key_that_was_written_in_place_of_its_name_is_not_repeated(server: Certificate) -> None:
+    text = server.key.read_text()
+
+    [(key, fault)] = faults(Tls(certificate=server.authority, key=Path(text)), time.time())
+
+    assert (key, fault) == ("key", "expected the name of a file, without file: before it")
+
+
+def test_a_certificate_that_has_ended_or_not_begun_is_refused(server: Certificate) -> None:
+    settings = tls(server)
+    end = ends(settings)
+
+    [(_, late)] = faults(settings, end + 1)
+    [(_, early)] = faults(settings, end - 3 * DAY)
+
+    assert late.startswith("ended on ")
+    assert early.startswith("is valid from ")
+
+
+def test_from_14_days_before_its_end_it_is_warned_of(server: Certificate) -> None:
+    [(key, warning)] = warnings(tls(server), time.time())
+
+    assert (key, "in 1 day;" in warning) == ("certificate", True)
+    assert ending(15 * DAY, 0.0) == ""
+    assert "in 13 days; renew it" in ending(13 * DAY + 5, 0.0)
+    assert ending(5.0, 10.0).startswith("ended on 1970-01-01 00:00 UTC")
+
+
+@asynccontextmanager
+async def served(settings: Tls, **options: float) -> AsyncIterator[tuple[Front, Certificates]]:
+    certificates = Certificates({"server": settings, "server.admin": None}, time.time)
+    async with receiving(context=certificates.context("server"), **options) as front:
+        yield front, certificates
+
+
+async def healthz(front: Front, client: ssl.SSLContext) -> int:
+    address = front.url.replace("http:", "https:")
+    async with aiohttp.ClientSession() as session, session.get(f"{address}/healthz", ssl=client) as response:
+        return response.status
+
+
+async def test_events_come_over_one_connection_with_tls(server: Certificate) -> None:
+    async with served(tls(server)) as (front, _):
+        host, port = front.runner.addresses[0][:2]
+        reader, writer = await asyncio.open_connection(host, port, ssl=trusting(server))
+        statuses = []
+        for number in range(3):
+            event = json.dumps(body() | {"eventId": f"evt-{number}"}).encode()
+            writer.write(front.sender().raw(event))
+            statuses.append((await read_reply(reader)).status)
+        spoken = writer.get_extra_info("ssl_object").version()
+        writer.transport.abort()
+
+    assert statuses == [202, 202, 202]
+    assert spoken in ("TLSv1.2", "TLSv1.3")
+    assert len(front.events) == 3
+
+
+async def test_clear_text_is_not_answered(server: Certificate) -> None:
+    async with served(tls(server)) as (front, _):
+        clear = await front.sender().exchange(b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n")
+        after = await healthz(front, trusting(server))
+
+    assert (clear.status, after) == (0, 200)
+
+
+async def test_where_client_certificates_are_wanted_who_has_none_of_them_is_not_answered(
+    server: Certificate, other: Certificate, directory: Path
+) -> None:
+    stranger = make_certificate(directory / "stranger")
+
+    async with served(tls(server, client_ca=other)) as (front, _):
+        status = await healthz(front, trusting(server, other))
+        for client in (trusting(server), trusting(server, stranger)):
+            with pytest.raises((aiohttp.ClientError, ssl.SSLError, ConnectionError)):
+                await healthz(front, client)
+
+    assert status == 200
+
+
+async def test_a_renewed_certificate_is_for_new_connections_and_open_ones_go_on(
+    server: Certificate, other: Certificate, tmp_path: Path
+) -> None:
+    files = Tls(certificate=tmp_path / "tls.crt", key=tmp_path / "tls.key")
+    shutil.copy(server.authority, files.certificate)
+    shutil.copy(server.key, files.key)
+    request = b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n"
+    async with served(files) as (front, certificates):
+        reader, writer = await asyncio.open_connection(*front.runner.addresses[0][:2], ssl=trusting(server))
+        writer.write(request)
+        first = await read_reply(reader)
+        shutil.copy(other.authority, files.certificate)  # as if it were renewed, and its key not yet
+
+        certificates.renew()
+        between = await healthz(front, trusting(server))
+        shutil.copy(other.key, files.key)
+        certificates.renew()
+
+        writer.write(request)
+        second = await read_reply(reader)
+        writer.transport.abort()
+        renewed = await healthz(front, trusting(other))
+        with pytest.raises(aiohttp.ClientError):
+            await healthz(front, trusting(server))
+
+    assert (first.status, between, second.status, renewed) == (200, 200, 200, 200)
+
+
+async def test_who_watches_over_relay_sees_an_end_that_is_near(server: Certificate, directory: Path) -> None:
+    lasting = make_certificate(directory / "lasting", days=90)
+
+    assert Certificates({"server": tls(lasting), "server.admin": None}, time.time).notices() == {}
+    notices = Certificates({"server": tls(server), "server.admin": tls(lasting)}, time.time).notices()
+    assert notices.keys() == {"certificate:server"}
+
+
+async def test_who_does_not_read_the_end_of_tls_does_not_hold_up_a_stop(server: Certificate) -> None:
+    async with served(tls(server)) as (front, _):
+        reader, writer = await asyncio.open_connection(*front.runner.addresses[0][:2], ssl=trusting(server))
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n")
+        await read_reply(reader)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+        await asyncio.wait_for(front.runner.cleanup(3600), patience())
+        writer.transport.abort()
+
+
+async def test_a_handshake_that_does_not_come_is_given_up(server: Certificate) -> None:
+    async with served(tls(server), header_timeout=0.2) as (front, _):
+        reader, writer = await asyncio.open_connection(*front.runner.addresses[0][:2])
+
+        assert await asyncio.wait_for(reader.read(), patience()) == b""
+        writer.close()
+
+
+def test_a_context_is_made_for_servers_alone(server: Certificate) -> None:
+    made = context(tls(server))
+
+    assert made.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert made.verify_mode == ssl.CERT_NONE
