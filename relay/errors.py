@@ -53,7 +53,12 @@ class NotJson(RelayError):
 
 
 class InvalidEvent(RelayError):
-    """JSON, but no event of an operation or a batch; `field` names the part at fault (422)."""
+    """JSON, but no event of an operation or a batch; `field` names the part at fault (422).
+
+    `kind` is what it is counted as.
+    """
+
+    kind = "invalid"
 
     def __init__(self, field: str, message: str) -> None:
         self.field = field
@@ -72,6 +77,24 @@ class AmbiguousId(InvalidEvent):
         self.spaces = spaces
         message = f"at least {len(spaces)} operations or batches have the id {id_}; expected tenantId and projectId"
         super().__init__("operation", message)
+
+
+class OutOfReach(InvalidEvent):
+    """An event, but not one that its source may say (422)."""
+
+    kind = "reach"
+
+
+class NotYetKnown(OutOfReach):
+    """Of an operation, or a run of it, that no source has told of which may begin one (422). One may any moment."""
+
+    kind = "early"
+
+
+class OutOfTime(InvalidEvent):
+    """An event, but its time is too long ago, or still to come (422)."""
+
+    kind = "time"
 
 
 class HandlingFailed(RelayError):

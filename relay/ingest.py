@@ -3,6 +3,7 @@
 The receiver, a replay from the quarantine and everything that makes events of its own go this one way.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from relay.domain.events import Event
 from relay.domain.facts import PRESSED, fill, number_member, says_all
 from relay.domain.faults import handling
 from relay.domain.jobs import named
+from relay.domain.reach import Reach, listed_members
 from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
 from relay.policy.routing import Routing
@@ -35,7 +37,9 @@ RACES = 4  # that an event may lose; whose run an id is gets decided once, so th
 class IngestEvent(Protocol):
     """`Ingest.ingest`, or what stands in front of it."""
 
-    async def __call__(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted: ...
+    async def __call__(
+        self, event: Event, targets: Sequence[Target] | None = None, *, reach: Reach | None = None
+    ) -> Accepted: ...
 
 
 def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> IngestEvent:
@@ -44,10 +48,12 @@ def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> Inge
     Raises StoreUnavailable: a 2xx would promise too much.
     """
 
-    async def admitted(event: Event, targets: Sequence[Target] | None = None) -> Accepted:
+    async def admitted(
+        event: Event, targets: Sequence[Target] | None = None, *, reach: Reach | None = None
+    ) -> Accepted:
         if reason := await obstacle():
             raise StoreUnavailable(reason)
-        return await ingest(event, targets)
+        return await ingest(event, targets, reach=reach)
 
     return admitted
 
@@ -75,27 +81,31 @@ class Ingest:
         self._lines = RateLimitedLog(clock, REMINDER)
         self._ids: dict[tuple[str, str], str] = {}  # source and sender's id → the operation that had it last
 
-    async def ingest(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted:
+    async def ingest(
+        self, event: Event, targets: Sequence[Target] | None = None, *, reach: Reach | None = None
+    ) -> Accepted:
         """Make the event durable with everyone who should hear of it: these `targets`, or those that the rules name.
 
-        Raises StoreUnavailable, HandlingFailed, and AmbiguousId.
+        `reach` is what its source may say, where that is not everything. Raises StoreUnavailable, HandlingFailed,
+        AmbiguousId and OutOfReach.
         """
         if targets is not None:
             return await self._accepted(event, targets)
-        if says_all(event):
+        limits = reach if reach and reach.asks else None
+        if limits is None and says_all(event):
             accepted = await self._decided(event, unasked=True)
             if accepted.status != "elsewhere":
                 return accepted
         for _ in range(RACES):
-            accepted = await self._decided(event)
+            accepted = await self._decided(event, reach=limits)
             if accepted.status != "elsewhere":
                 return accepted
         raise NoRoom(f"{event.subject}: whose run it is changed {RACES} times while it was looked up")
 
-    async def _decided(self, event: Event, *, unasked: bool = False) -> Accepted:
+    async def _decided(self, event: Event, *, unasked: bool = False, reach: Reach | None = None) -> Accepted:
         """`unasked`: without asking what is known of its operation, which the store then looks at by itself."""
         if not unasked:
-            event = await (self._placed_batch(event) if event.about_batch else self._filled(event))
+            event = await (self._placed_batch(event, reach) if event.about_batch else self._filled(event, reach))
         with handling():
             targets = self._targets(event)
             if (template := self._config().job) and event.operation:
@@ -160,14 +170,14 @@ class Ingest:
                             meaning="its id had stood for another event; both are told, but an id should name one event"
                             )  # fmt: skip
 
-    async def _filled(self, event: Event) -> Event:
+    async def _filled(self, event: Event, reach: Reach | None = None) -> Event:
         """With the facts that earlier events gave of the operation, or of the one that it retries under a new id.
 
         Which run a retry is, its first event decides: the one its document names, and in any case one after the
         original's last.
         """
         facts = await self._known(event, event.own_id)
-        spaces = {event.own_id: facts.pop("space", "")}
+        spaces, as_sent, of_its_own = {event.own_id: facts.pop("space", "")}, event, facts
         if facts and not facts.get("original"):  # it has a message of its own by now
             event = event.changed(original="")
         if event.original and not facts:
@@ -180,16 +190,18 @@ class Ingest:
             spaces[facts["original"]] = facts.pop("original_space")
         with handling():
             event = fill(event, facts)
+            if reach:
+                reach.check(as_sent, event, of_its_own)
         if event.member_of and not event.watch:
             batch = await self._known(event, event.member_of)
             spaces[event.member_of] = batch.pop("space", "")  # said too where another one's batch is all that is known
             event = replace(event, batch_unheard=not batch, batch_open=bool(batch) and "ended" not in batch)
         return placed(event, spaces)
 
-    async def _placed_batch(self, event: Event) -> Event:
+    async def _placed_batch(self, event: Event, reach: Reach | None) -> Event:
         """With whose the batch is, and of which run the member that it tells of: one of the batch's own tenant."""
-        batch = await self._known(event, event.subject)
-        spaces = {event.subject: batch.get("space", "")}
+        batch, facts = await self._known(event, event.subject), dict[str, str]()
+        spaces = {event.subject: batch.pop("space", "")}
         whose = Space.of_event(event).filled(Space.of(batch))
         event = event.changed(platform=whose.platform, tenant=whose.tenant, project=whose.project)
         if event.operation:
@@ -197,7 +209,14 @@ class Ingest:
             spaces[event.own_id] = facts.pop("space", "")
             with handling():
                 event = number_member(event, facts)
+        if reach:
+            listed = [] if batch or facts else await self._known_members(event)
+            event = reach.check_batch(event, batch, facts, listed)
         return placed(event, spaces)
+
+    async def _known_members(self, event: Event) -> list[dict[str, str]]:
+        rows = await asyncio.gather(*(self._known(event, id_) for id_ in listed_members(event)))
+        return [facts for facts in rows if facts.keys() - {"space"}]
 
     async def _known(self, event: Event, id_: str) -> dict[str, str]:
         """What is known of this id of its. relay's own events are of an operation that was found before."""

@@ -36,7 +36,7 @@ unexpected_errors = Counter("relay_unexpected_errors", "Requests that met a faul
 
 quarantined = Counter(
     "relay_quarantined",
-    "Genuine bodies that were set aside: invalid, or a fault of relay itself.",
+    "Genuine bodies that were set aside: invalid, reach, early, time, or a fault of relay itself.",
     ["source", "reason"],
 )
 ids_reused = Counter(

@@ -218,7 +218,7 @@ async def _replay(session: StoreSession, entry: Entry) -> str:
     try:
         await session.take(entry)
     except (NotJson, InvalidEvent) as error:
-        return f"still makes no sense: {error}"
+        return f"is still refused: {error}"
     except HandlingFailed as error:
         return f"relay itself still fails on it: {error}"
     await session.admin.release([entry.id])  # after it is durable: a crash between the two repeats nothing

@@ -77,7 +77,7 @@ def headline(entry: Entry) -> str:
 
 def why(entry: Entry) -> str:
     if isinstance(entry, Quarantined):
-        whose = "relay itself failed on it" if entry.fault else "makes no sense"
+        whose = "relay itself failed on it" if entry.fault else "refused"
         return visible(f"{whose}: {entry.reason}")
     why = sentences(Dead).get(entry.reason, entry.reason)
     return visible(": ".join(filter(None, (why, entry.error))))

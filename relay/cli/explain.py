@@ -4,6 +4,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,10 @@ from relay.domain.parsing import parse
 from relay.domain.spaces import Space
 from relay.domain.strict_json import decode
 from relay.errors import RelayError
+from relay.policy.recipients import unheard
+from relay.receiving.reach import reaches
+
+SILENT = "the source {0} names nobody (sources.{0}.may_name_recipients)"
 
 
 @click.command(short_help="Say whom an event reaches and why, or what happened to an operation.")
@@ -57,12 +62,15 @@ def _explain_event(subject: str, path: Path, source: str | None, *, as_json: boo
     name = _source(config, source)
     try:
         document = decode(read_event(subject))
-        sender = config.sources[name]
-        event = parse(document, source=name, received_at=datetime.now(UTC), default_event=sender.event,
-                      platform=sender.platform)  # fmt: skip
+        sender, reach = config.sources[name], reaches(config.sources)[name]
+        how: dict[str, Any] = {"source": name, "received_at": datetime.now(UTC), "default_event": sender.event,
+                               "platform": sender.platform}  # fmt: skip
+        whole = parse(document, **how)
+        event = reach.read(document, **how) if reach else whole
     except (RelayError, OSError) as error:
         refuse(RelayError(f"{subject}: {error}"))
-    explanation = explanation_of(event, config, CHANNELS)
+    ignored = unheard(whole, SILENT.format(name)) if reach and not reach.recipients else ()
+    explanation = explanation_of(event, config, CHANNELS, ignored=ignored, limits=reach.limits if reach else ())
     if as_json:
         click.echo(json.dumps(explanation, ensure_ascii=False, indent=2))
     else:

@@ -1,6 +1,6 @@
 """A decision as facts, and as a page for people."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
 from relay.domain.event_patterns import KNOWN_EVENTS
 from relay.domain.events import Event
 from relay.policy.destinations import zone_at
+from relay.policy.recipients import DeniedRecipient
 from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
@@ -24,10 +25,18 @@ from relay.reasons import Held, sentences
 MARKS = {True: ("✔", "green"), False: ("✘", "red")}
 
 
-def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) -> dict[str, Any]:
+def explanation_of(
+    event: Event,
+    config: Config,
+    channels: Mapping[str, Any],
+    *,
+    ignored: Sequence[DeniedRecipient] = (),
+    limits: Sequence[str] = (),
+) -> dict[str, Any]:
     """The event, every rule with its conditions, and the destinations with what may hold them back, as plain data.
 
-    An empty text or None says that the event does not state it.
+    An empty text or None says that the event does not state it. `ignored` are those whom its source may not name,
+    `limits` what else holds of its source.
     """
     decision = decide(event, config.rules)
     targets = Targets(config, channels)
@@ -42,8 +51,9 @@ def explanation_of(event: Event, config: Config, channels: Mapping[str, Any]) ->
             "holds": [*holds(event, targets.at(recipient, event)[0], zone)],
         })  # fmt: skip
     rules = [asdict(trace) | {"matches": trace.matches} for trace in decision.traces]
-    refused = [asdict(denied) for denied in requested.denied]
-    return {"event": _stated(event), "rules": rules, "destinations": destinations, "refused": refused}
+    refused = [asdict(denied) for denied in (*requested.denied, *ignored)]
+    return {"event": _stated(event), "rules": rules, "destinations": destinations, "refused": refused,
+            "limits": [*limits]}  # fmt: skip
 
 
 def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
@@ -98,6 +108,8 @@ def show(explanation: Mapping[str, Any]) -> None:
     console = screen(soft_wrap=True)
     event = explanation["event"]
     console.print(_line(("bold", event["event"]), ("", f"from {event['source']}: {_about(event)}")))
+    for limit in explanation["limits"]:
+        console.print(_line(("yellow", limit)))
     for rule in explanation["rules"]:
         console.print()
         console.print(_line(_mark(rule), ("bold", rule["rule"]), ("", "→ " + ", ".join(rule["notify"]))))

@@ -21,6 +21,7 @@ from relay.domain.strict_json import decode
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.ingest import Ingest
 from relay.receiving.identity import EventIdentity
+from relay.receiving.reach import reaches
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
@@ -51,11 +52,13 @@ class StoreSession:
     async def take(self, kept: Quarantined) -> Accepted:
         """A quarantined body as an event, by today's rules.
 
-        Raises NotJson or InvalidEvent if it still is none, HandlingFailed if relay still fails on it.
+        However old it is: whoever replays it knows. Raises NotJson or InvalidEvent if it still is none, OutOfReach if
+        it is still not its source's to say, HandlingFailed if relay still fails on it.
         """
-        source = self.config.sources.get(kept.source)
+        source, reach = self.config.sources.get(kept.source), reaches(self.config.sources).get(kept.source)
+        read = reach.read if reach else parse
         with handling():
-            event = parse(
+            event = read(
                 decode(kept.body),
                 source=kept.source,
                 received_at=datetime.fromtimestamp(self.clock(), UTC),
@@ -64,7 +67,7 @@ class StoreSession:
                 raw=kept.body,
                 **EventIdentity.from_quarantine(kept.headers).ids(kept.body),
             )
-        return await Ingest(self.store, lambda: self.config, CHANNELS).ingest(event)
+        return await Ingest(self.store, lambda: self.config, CHANNELS).ingest(event, reach=reach)
 
 
 @contextlib.asynccontextmanager

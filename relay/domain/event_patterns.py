@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, WATCH_EVENTS
 
+PATTERN = r"[A-Za-z*][\w.:*-]{0,127}"  # what is one at all
 KNOWN_EVENTS = frozenset({*OPERATION_EVENTS, *BATCH_EVENTS, *WATCH_EVENTS})
 
 

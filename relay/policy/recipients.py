@@ -80,6 +80,11 @@ def requested_recipients(
     )
 
 
+def unheard(event: Event, why: str) -> tuple[DeniedRecipient, ...]:
+    """All whom this event's operation asks for, where its source may ask for nobody."""
+    return tuple(DeniedRecipient(channel, request, why) for channel, request in _requests(_audience(event)))
+
+
 def mentions(event: Event, allowed: DynamicDestinations | None) -> tuple[str, ...]:
     """Whom the operation asks to call and may: people alone, which PERSON tells the channel."""
     if allowed is None:

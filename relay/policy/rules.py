@@ -14,13 +14,13 @@ from pydantic.alias_generators import to_camel
 
 from relay.configfile.validation import Duration, Section, Texts, known_name, one_or_more, spelled
 from relay.domain.deliveries import Gate
-from relay.domain.event_patterns import fits
+from relay.domain.event_patterns import PATTERN, fits
 from relay.domain.events import PRIORITIES, STATUSES, Event
 
 MATCHED_STATUSES = (*dict.fromkeys((*STATUSES, "Stalled")),)  # what a platform says, and what relay finds by itself
 
 Some = Annotated[Texts, Field(min_length=1)]
-Pattern = Annotated[str, spelled(r"[A-Za-z*][\w.:*-]{0,127}", "an event's name, with * for any part of it")]
+Pattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
 
 
 class Rule(Section):

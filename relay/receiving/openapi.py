@@ -26,8 +26,8 @@ REFUSALS: Mapping[int, str] = {
     408: "The body took too long.",
     413: "The body is too large.",
     415: "The body is not JSON by its content type, or is compressed.",
-    422: "JSON, but no event: `field` names the part at fault. Without `field`, relay itself failed on it. "
-    "Sending it again does not help: the body is kept in the quarantine.",
+    422: "JSON, but no event, or none that this source may say: `field` names the part at fault. Without it, relay "
+    "itself failed on it. Sending it again does not help: the body is kept in the quarantine.",
     429: "The source is over its rate limit.",
     503: "The event could not be made durable. Send it again.",
 }

@@ -9,7 +9,8 @@ What depends on the configuration alone is made when it is read (`_Entrance`).
 import json
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,15 +21,19 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.domain.parsing import parse
+from relay.domain.reach import Reach
 from relay.domain.strict_json import decode
 from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import handshakes, request_body
 from relay.receiving.answers import answer, label
+from relay.receiving.early import Early
+from relay.receiving.freshness import check_age
 from relay.receiving.identity import EventIdentity
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
 from relay.receiving.rate_limit import RateLimiter
+from relay.receiving.reach import reaches
 from relay.receiving.schemes import SCHEMES, SignedRequest
 from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit, Source
@@ -43,6 +48,7 @@ NOT_HANDLED = (
     "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
     "Sending it again does not help."
 )
+FAULT = "fault"  # what a body is kept for that relay itself failed on
 WEBHOOKS = "/webhooks/"
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
@@ -50,11 +56,15 @@ log = structlog.get_logger(__name__)
 
 
 class _Entrance:
-    """A source as it is configured now, with the bytes of its secrets and its counters."""
+    """A source as it is configured now, with the bytes of its secrets, what it may say, and its counters."""
 
-    def __init__(self, name: str, source: Source) -> None:
-        self.name, self.source = name, source
+    def __init__(self, name: str, source: Source, reach: Reach | None) -> None:
+        self.name, self.source, self.reach = name, source, reach
         self.typed = source.signature.scheme == "none"
+        # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
+        dated = SCHEMES[source.signature.scheme].dated
+        self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
+        self.read: Callable[..., Event] = reach.read if reach else parse
         self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
         self.count = metrics.Prepared(metrics.events, name)
         self.verified = metrics.Prepared(metrics.signatures_verified, name)
@@ -63,7 +73,8 @@ class _Entrance:
 class Receiver:
     """The addresses that senders and probes see. Set `sources` to reload them, `probes.stopping` to be asked no more.
 
-    ingest      makes an event durable with its deliveries; raises StoreUnavailable, and HandlingFailed
+    ingest      makes an event durable with its deliveries, as far as its source's `reach` goes, where it has one;
+                raises StoreUnavailable, HandlingFailed and InvalidEvent
     quarantine  keeps (source, body, headers, reason) of a genuine request that is no event, or with `fault` of one
                 that relay failed on, and returns its id; raises StoreUnavailable
     clock       epoch seconds
@@ -74,7 +85,7 @@ class Receiver:
     def __init__(
         self,
         sources: Mapping[str, Source],
-        ingest: Callable[[Event], Awaitable[Accepted]],
+        ingest: Callable[..., Awaitable[Accepted]],
         quarantine: Callable[..., Awaitable[str]],
         readiness: Callable[[], Awaitable[Readiness]],
         clock: Callable[[], float],
@@ -84,6 +95,7 @@ class Receiver:
         registry: metrics.CollectorRegistry = metrics.REGISTRY,
         public_url: str = "",
         outage: Outage | None = None,
+        early: Early | None = None,
     ) -> None:
         self._entrances: Mapping[str, _Entrance] = {}
         self.sources = sources
@@ -97,6 +109,7 @@ class Receiver:
         self._lines = RateLimitedLog(clock)
         self._answering: Any = answering()  # it asks nothing of a request
         self._outage = outage or Outage(clock)
+        self._early = early or Early()
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -104,7 +117,8 @@ class Receiver:
 
     @sources.setter
     def sources(self, sources: Mapping[str, Source]) -> None:
-        self._entrances = {name: _Entrance(name, source) for name, source in sources.items()}
+        reach_of = reaches(sources)
+        self._entrances = {name: _Entrance(name, source, reach_of[name]) for name, source in sources.items()}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -180,15 +194,18 @@ class Receiver:
             raise HttpProblem(400, f"{error}") from error
         try:
             try:
-                event = self._parse(signed, identity, name, source)
-                return event, await self._ingest(event)
+                event = self._parse(signed, identity, entrance)
+                if entrance.reach is None:
+                    return event, await self._ingest(event)
+                ingest = partial(self._ingest, event, reach=entrance.reach)
+                return event, await self._early.patiently(ingest)
             except InvalidEvent as error:
                 # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
-                quarantine_id = await self._quarantined(signed, identity, name, str(error))
+                quarantine_id = await self._quarantined(signed, identity, name, str(error), error.kind)
                 raise HttpProblem(422, error.message, field=error.field, quarantine=quarantine_id) from error
             except HandlingFailed as error:  # it would fail again at every try of the sender
                 metrics.unexpected_errors.inc()
-                quarantine_id = await self._quarantined(signed, identity, name, str(error), fault=True)
+                quarantine_id = await self._quarantined(signed, identity, name, str(error), FAULT)
                 raise HttpProblem(422, NOT_HANDLED, quarantine=quarantine_id) from error
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
@@ -215,23 +232,28 @@ class Receiver:
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
 
-    def _parse(self, signed: SignedRequest, identity: EventIdentity, name: str, source: Source) -> Event:
-        now = datetime.fromtimestamp(self._clock(), UTC)
+    def _parse(self, signed: SignedRequest, identity: EventIdentity, entrance: _Entrance) -> Event:
+        now, source = datetime.fromtimestamp(self._clock(), UTC), entrance.source
         try:
             with handling():
                 document = decode(signed.body)
                 ids = identity.ids(signed.body)
-                return parse(document, source=name, received_at=now, default_event=source.event,
-                             platform=source.platform, raw=signed.body, **ids)  # fmt: skip
+                event = entrance.read(document, source=entrance.name, received_at=now, default_event=source.event,
+                                      platform=source.platform, raw=signed.body, **ids)  # fmt: skip
+                if entrance.oldest is not None:
+                    check_age(event, entrance.oldest)
+                return event
         except NotJson as error:
             raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
 
     async def _quarantined(
-        self, signed: SignedRequest, identity: EventIdentity, name: str, reason: str, *, fault: bool = False
+        self, signed: SignedRequest, identity: EventIdentity, name: str, reason: str, kind: str
     ) -> str:
         headers = {key: signed.headers[key][0].decode("latin-1") for key in KEPT_HEADERS if key in signed.headers}
-        quarantine_id = await self._quarantine(name, signed.body, headers | identity.headers, reason, fault=fault)
-        metrics.quarantined.labels(name, "fault" if fault else "invalid").inc()
+        quarantine_id = await self._quarantine(
+            name, signed.body, headers | identity.headers, reason, fault=kind == FAULT
+        )
+        metrics.quarantined.labels(name, kind).inc()
         return quarantine_id
 
 

@@ -62,6 +62,7 @@ class Scheme:
     read        (request, header) → what the request brings forward; raises InvalidSignature
     proofs      (secret, signed) → every text that would be right
     sign        (draft, secret) → the headers of a signed request
+    dated       whether what is signed holds a time, which `verify` looks at
     message_id  (verified request) → the id that the signature covers; None: it covers the body alone
     """
 
@@ -71,6 +72,7 @@ class Scheme:
     sign: Callable[[Draft, bytes], dict[str, str]]
     needs_secret: bool = True
     challenge: str = "Signature"  # for WWW-Authenticate, which a 401 must carry
+    dated: bool = False
     message_id: Callable[[SignedRequest], bytes] | None = None
 
 
@@ -209,10 +211,12 @@ def _sign_token(draft: Draft, secret: bytes) -> dict[str, str]:
 
 SCHEMES: Mapping[str, Scheme] = {
     "hmac-sha256": Scheme("X-Webhook-Signature", _read_hmac, _prove_hmac, _sign_hmac),
-    "standard-webhooks": Scheme(_STANDARD, _read_standard, _prove_standard, _sign_standard, message_id=_standard_id),
+    "standard-webhooks": Scheme(
+        _STANDARD, _read_standard, _prove_standard, _sign_standard, dated=True, message_id=_standard_id
+    ),
     "github": Scheme("X-Hub-Signature-256", _read_github, _prove_hex, _sign_hmac),
-    "stripe": Scheme("Stripe-Signature", _read_stripe, _prove_hex, _sign_stripe),
-    "slack": Scheme("X-Slack-Signature", _read_slack, _prove_hex, _sign_slack),
+    "stripe": Scheme("Stripe-Signature", _read_stripe, _prove_hex, _sign_stripe, dated=True),
+    "slack": Scheme("X-Slack-Signature", _read_slack, _prove_hex, _sign_slack, dated=True),
     "token": Scheme("Authorization", _read_token, _prove_token, _sign_token, challenge="Bearer"),
     "none": Scheme("", lambda request, _: Offer(request.body, []), lambda *_: (), lambda *_: {}, needs_secret=False),
 }

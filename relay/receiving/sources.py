@@ -22,7 +22,20 @@ from pydantic_core import CoreSchema
 
 from relay.configfile.document import KeyPath
 from relay.configfile.units import RATE, rate
-from relay.configfile.validation import Duration, Name, Section, keyed, known_name, spelled
+from relay.configfile.validation import (
+    Duration,
+    DurationText,
+    Name,
+    Off,
+    Section,
+    Texts,
+    keyed,
+    known_name,
+    off_as_none,
+    one_or_more,
+    spelled,
+)
+from relay.domain.event_patterns import PATTERN
 from relay.receiving.schemes import SCHEMES
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
@@ -52,6 +65,12 @@ OBVIOUS = re.compile(
 )
 
 Header = Annotated[str, spelled(r"[\w!#$%&'*+.^`|~-]{0,100}", "the name of an HTTP header")]
+Some = Annotated[Texts, Field(min_length=1)]
+EventPattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
+Age = Annotated[
+    Annotated[Duration, Field(ge=60, le=31_536_000)] | None,
+    BeforeValidator(off_as_none, json_schema_input_type=float | DurationText | Off | None),
+]
 EventName = Annotated[str, spelled(r"([A-Za-z][\w.:-]{0,127})?", "an event's name such as operation.progress")]
 
 
@@ -162,6 +181,13 @@ class Source(Section):
     event: EventName = ""
     platform: Annotated[str, Field(max_length=64)] = ""
     signature: Signature
+    # What it may say, where that is not everything: relay.receiving.reach.
+    events: Annotated[tuple[EventPattern, ...], one_or_more, Field(min_length=1)] | None = None
+    tenants: Some = ()
+    projects: Some = ()
+    may_name_recipients: bool | None = None  # None: not with a token
+    may_begin_operations: bool | None = None  # None: not with a token, where a signed source may
+    max_age: Age = 604_800.0  # as long as relay remembers at least what it has told
     rate_limit: RateLimit | None = None
 
 

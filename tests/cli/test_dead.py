@@ -80,7 +80,7 @@ async def test_the_list_is_readable_on_a_terminal_of_any_width(running_stage: St
     assert f"{ANALYSIS}, 1 attempt" in words
     assert "refused for good:" in words
     assert "on this side of the mail system" in words
-    assert "makes no sense: operation.operationId: missing" in words
+    assert "refused: operation.operationId: missing" in words
 
 
 async def test_the_list_is_as_wide_as_the_terminal(running_stage: Stage, letter: str) -> None:
@@ -342,7 +342,7 @@ async def test_a_quarantined_event_that_still_makes_no_sense_stays(running_stage
 
     assert done.status == 1
     assert done.facts["replayed"] == [letter]
-    assert done.facts["failed"][name].startswith("still makes no sense: ")
+    assert done.facts["failed"][name].startswith("is still refused: ")
     assert [one.id for one in await running_stage.around.admin.quarantined()] == [name]
 
 

@@ -112,8 +112,30 @@ def test_what_the_event_does_not_state_is_told_so() -> None:
 
 
 def test_an_event_takes_its_meaning_from_the_source() -> None:
-    assert explain(seed("operation-status.response"), "--source", "error")["event"]["event"] == "operation.progress"
+    assert explain(seed("operation-status.response"), "--source", "progress")["event"]["event"] == "operation.progress"
     assert explain({"operationId": "op-1"}, "--source", "error")["event"]["event"] == "operation.failed"
+
+
+def test_what_a_source_may_not_say_is_said_instead() -> None:
+    result = relay(
+        "explain", "-", "-c", SHIPPED, "--source", "error", stdin=json.dumps(seed("operation-status.response"))
+    )
+
+    assert result.exit_code == 1
+    assert "event: operation.progress is not for the source error to say" in result.output
+
+
+def test_whom_a_source_may_not_name_and_what_else_holds_of_it_is_said() -> None:
+    wishes = {"email": "cfo@example.com", "slack": {"channel": "#board"}}
+
+    explanation = explain({"operationId": "op-1", "notifications": wishes}, "--source", "error")
+
+    why = "the source error names nobody (sources.error.may_name_recipients)"
+    assert explanation["refused"] == [
+        {"channel": "email", "address": "cfo@example.com", "why": why},
+        {"channel": "slack", "address": "#board", "why": why},
+    ]
+    assert "taken only if a signed source has told of the operation" in explanation["limits"][0]
 
 
 def test_a_batch_event_is_told_by_the_batchs_name() -> None:

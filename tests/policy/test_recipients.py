@@ -33,7 +33,7 @@ def configuration(allowed: str = ALLOWED, destinations: str = "{}", rules: str =
     return f"""
 server: {{host: 127.0.0.1, port: 0, public_url: "https://relay.example.com"}}
 retry: {{max_retries: 1, retry_delay: 0.1}}
-sources: {{async-operations: {{signature: {{secrets: {{current: "{SECRET}"}}}}}}}}
+sources: {{async-operations: {{max_age: off, signature: {{secrets: {{current: "{SECRET}"}}}}}}}}
 channels:
   slack: {{token: xoxb-the-token-of-the-stage, base_url: "${{STAGE_SLACK:-https://slack.com/api/}}"{channels}}}
   email: {{host: 127.0.0.1, port: "${{STAGE_SMTP:-25}}", tls: none, from: "Operations <relay@example.com>"}}

@@ -84,7 +84,7 @@ async def receiving(
 ) -> AsyncIterator[Front]:
     """Serve `sources` on a free port. `ingest` and `quarantine` replace the lists; `server` goes to `serve`."""
 
-    async def keep(event: Event) -> Accepted:
+    async def keep(event: Event, **_reach: Any) -> Accepted:
         front.events.append(event)
         return Accepted("accepted", deliveries=2)
 

@@ -280,7 +280,7 @@ async def test_a_run_is_one_message_however_much_it_reports(redis_server: RedisS
         config.write_text(
             f"""
 server: {{host: 127.0.0.1, port: 0}}
-sources: {{async-operations: {{signature: {{secrets: {{current: "{STAGE_SECRET}"}}}}}}}}
+sources: {{async-operations: {{max_age: off, signature: {{secrets: {{current: "{STAGE_SECRET}"}}}}}}}}
 channels: {{slack: {{webhooks: {{"#ops": "{around.slack.webhook("#ops")}"}}}}}}
 destinations: {{ops: {{slack: "#ops", mode: outcomes, mention: {{failed: [U0ANALYST1]}}}}}}
 rules: [{{events: ["operation.*"], notify: [ops]}}]
