@@ -200,7 +200,7 @@ class Ingest:
 
     async def _placed_batch(self, event: Event, reach: Reach | None) -> Event:
         """With whose the batch is, and of which run the member that it tells of: one of the batch's own tenant."""
-        batch, facts = await self._known(event, event.subject), dict[str, str]()
+        as_sent, batch, facts = event, await self._known(event, event.subject), dict[str, str]()
         spaces = {event.subject: batch.pop("space", "")}
         whose = Space.of_event(event).filled(Space.of(batch))
         event = event.changed(platform=whose.platform, tenant=whose.tenant, project=whose.project)
@@ -211,7 +211,8 @@ class Ingest:
                 event = number_member(event, facts)
         if reach:
             listed = [] if batch or facts else await self._known_members(event)
-            event = reach.check_batch(event, batch, facts, listed)
+            reach.check_batch(as_sent, batch, facts, listed)
+            event = reach.with_kind(event, facts)
         return placed(event, spaces)
 
     async def _known_members(self, event: Event) -> list[dict[str, str]]:

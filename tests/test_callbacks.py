@@ -156,6 +156,21 @@ async def test_a_source_for_one_tenant_speaks_for_no_other_even_where_it_names_n
     assert own.status == 202
 
 
+async def test_a_token_speaks_of_no_other_platforms_operation_or_batch(on_stage: Stage) -> None:
+    batch = seed("submit-batch.response") | {"tenantId": "live"}
+    member = batch["operations"][0]["operationId"]
+    await on_stage.post(said("operation.started", 0, "Initiated", operationId=member), "elsewhere")
+    await on_stage.post(batch | {"event": "batch.started"}, "elsewhere")
+
+    replies = await asyncio.gather(
+        on_stage.post(said("operation.progress", 10, operationId=member), "progress"),
+        on_stage.post(batch | {"status": "Completed"}, "batch-complete"),
+    )
+
+    assert refused(replies[0], "operation.operationId")
+    assert refused(replies[1], "batch.batchId")
+
+
 async def test_two_platforms_with_the_same_ids_share_nothing_not_even_a_thread(on_stage: Stage) -> None:
     for source, name in (("here", "Ours"), ("elsewhere", "Theirs")):
         await on_stage.post(said("operation.started", 0, "Initiated", operationName=name), source)

@@ -5,6 +5,7 @@ of an outcome which says more completes the first (relay.domain.completion). So 
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from relay.domain.events import Document
@@ -20,11 +21,12 @@ KIND = frozenset({"operationType", "priority"})
 NAMES = frozenset({"operationName", "operationDescription", "operationKey", "originalOperationId",
                    "batch", "batchId", "batchName", "batchDescription"})  # fmt: skip
 LINKED = frozenset({"artifacts", "partialResults"})  # what there is to fetch
-_LINK = re.compile(r".*(url|uri|href|link)s?", re.IGNORECASE)  # a field that holds an address by its name
-_ADDRESS = re.compile(
-    r"""\b(?:[a-z][a-z0-9+.-]*://|www\.|(?:mailto|tel|sms|slack|data|javascript):|(?:[\w-]+\.)+[a-z]{2,}/)[^\s<>"']*""",
-    re.IGNORECASE,
-)
+LINKS = ("url", "uri", "href", "link")  # how a field is called that holds an address, or several
+_WORD = re.compile(r"\S+")
+_MARKS = ("://", "www.", "mailto:")  # of an address, as programs find them that make links of text
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.[a-z]{2,24}", re.IGNORECASE)
+MAX_HOST = 253  # characters
+LONGEST_FIELD = 200  # characters of a field's name; nobody reads longer ones
 
 
 def without_recipients(document: Document) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def borrowed(document: Document, *, about_batch: bool) -> dict[str, Any]:
     Of a text the addresses go; of a field that is one, or holds what there is to fetch, all of it.
     """
     names = PEOPLE | KIND | LINKED if about_batch else PEOPLE | KIND | LINKED | NAMES
-    left: dict[str, Any] = _unlinked(_bare(document, names))
+    left: dict[str, Any] = _unlinked(document, names)
     return left
 
 
@@ -48,16 +50,38 @@ def _bare(value: Any, names: frozenset[str]) -> Any:
     return [_bare(item, names) for item in value] if isinstance(value, list) else value
 
 
-def _unlinked(value: Any) -> Any:
-    """None for what is nothing but an address."""
+def _unlinked(value: Any, names: frozenset[str]) -> Any:
+    """The same without links; None for what is nothing but an address."""
+    if isinstance(value, str):
+        text = _inert(value)
+        return None if text == ELLIPSIS else text
     if isinstance(value, dict):
-        fields = {
-            _ADDRESS.sub(ELLIPSIS, key): _unlinked(item) for key, item in value.items() if not _LINK.fullmatch(key)
-        }
-        return {key: item for key, item in fields.items() if item is not None}
+        left = {}
+        for key, item in value.items():
+            name = "" if key in names or len(key) > LONGEST_FIELD else _field(key)
+            if name and (kept := _unlinked(item, names)) is not None:
+                left[name] = kept
+        return left
     if isinstance(value, list):
-        return [item for item in map(_unlinked, value) if item is not None]
-    if not isinstance(value, str):
-        return value
-    text = _ADDRESS.sub(ELLIPSIS, value)
-    return None if text == ELLIPSIS else text
+        return [kept for item in value if (kept := _unlinked(item, names)) is not None]
+    return value
+
+
+@lru_cache(maxsize=1024)  # documents of one platform have the same
+def _field(key: str) -> str:
+    """The field's name as it may be shown; '' for one that holds an address by its name."""
+    return "" if key.lower().removesuffix("s").endswith(LINKS) else _inert(key)
+
+
+def _inert(text: str) -> str:
+    """With an ellipsis in place of each word that is an address, in a time that grows with its length alone."""
+    if "/" not in text and "." not in text and ":" not in text:
+        return text
+    return _WORD.sub(_hidden, text)
+
+
+def _hidden(word: re.Match[str]) -> str:
+    lower = word[0].lower()
+    host = lower.partition("/")[0].lstrip("([{<'\"") if "/" in lower else ""
+    address = any(mark in lower for mark in _MARKS) or (len(host) <= MAX_HOST and _HOST.fullmatch(host))
+    return ELLIPSIS if address else word[0]

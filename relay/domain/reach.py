@@ -83,7 +83,7 @@ class Reach:
         if filled.retry > max(int(facts.get("runs", 0)), int(facts.get("retry", 0))):
             raise self._unknown("operation.retryNumber", "run of the operation")
 
-    def check_batch(self, event: Event, batch: Facts, member: Facts, listed: Iterable[Facts]) -> Event:
+    def check_batch(self, event: Event, batch: Facts, member: Facts, listed: Iterable[Facts]) -> None:
         """The same of a batch: known are the batch, the member that the event is about, and those that it lists.
 
         The registered webhooks of the API tell of operations alone, so a batch is known where an operation of it is.
@@ -92,7 +92,7 @@ class Reach:
         for facts in (batch, *others):
             self._of_its_own(Space.of(facts))
         if self.begins:
-            return event
+            return
         if event.operation and not self._same_platform(event, member):
             raise self._unknown("operation.operationId", "operation")
         if not self._same_platform(event, batch) and not others:
@@ -101,9 +101,12 @@ class Reach:
             raise OutOfReach("batch.batchId", "the operation is known to be of another batch")
         whose = {name: facts[name] for facts in (*others, batch) for name in FIELDS if name in facts}
         self._adds_no_owner(event, whose)
-        if event.operation is None:
+
+    def with_kind(self, event: Event, member: Facts) -> Event:
+        """A batch's event with the kind of its operation, which decides rules and mentions, as far as it is known."""
+        if self.begins or event.operation is None:
             return event
-        kind = {name: member.get(name, "") for name in ("type", "priority")}  # the document names it
+        kind = {name: member.get(name, "") for name in ("type", "priority")}  # its name the batch may say
         return event.changed(operation=event.operation.changed(**kind))
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -235,3 +236,45 @@ def test_a_heartbeat_is_a_secret() -> None:
 
     assert config.heartbeat.get_secret_value() == "https://hc-ping.com/8c1d9f27"
     assert "8c1d9f27" not in repr(config)
+
+
+OPS = ("    signature:\n      secrets:", "    events: ['batch.*']\n    tenants: acme\n    signature:\n      secrets:")
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        ([OPS], "rules[1].events[0]: operation.failed: no source of this rule may say it"),
+        ([OPS, ("priorities:", "tenants: [acme, globex]\n    sources: async-operations\n    priorities:")],
+         "rules[0].tenants[1]: globex: no source of this rule may speak for it"),
+        ([("timezone: Europe/Berlin", "dynamic_destinations: {email_domains: example.com}"),
+          ("    signature:\n", "    may_name_recipients: false\n    signature:\n")],
+         "dynamic_destinations: no source may name recipients; see sources.X.may_name_recipients"),
+        ([("    signature:\n", "    max_age: 60d\n    signature:\n")],
+         "sources.async-operations.max_age: longer than retention, after which a repetition is told again"),
+    ],
+)  # fmt: skip
+def test_what_sources_are_kept_from_saying_is_warned_of_where_it_is_wanted(changes: Any, warning: str) -> None:
+    assert warning in "\n".join(warnings(configured(GOOD, *changes)))
+
+
+def test_a_rule_that_one_source_may_match_is_well() -> None:
+    assert warnings(configured(GOOD + OPERATORS, ("[operation.failed]", "[operation.progress]"))) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        ("events: [operation progress]", "expected an event's name, with * for any part of it"),
+        ("events: []", "expected at least one"),
+        ("tenants: []", "expected at least one"),
+        ("max_age: 10s", "expected at least 60"),
+        ("max_age: sometime", "max_age"),
+        ("may_name_recipients: perhaps", "expected true or false"),
+    ],
+)
+def test_what_a_source_may_say_is_checked(written: str, fault: str) -> None:
+    (problem,) = problems(("    event: operation.progress", f"    {written}"))
+
+    assert problem.startswith(f"relay.yaml:8: sources.progress.{written.partition(':')[0]}")
+    assert fault in problem

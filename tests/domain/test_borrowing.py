@@ -29,6 +29,8 @@ def test_how_far_it_is_and_what_became_of_it_is_left() -> None:
     [
         ("GET https://evil.test/x, then www.evil.test failed", "GET … then … failed"),
         ("see login.evil.test/a and mailto:cfo@example.com", "see … and …"),
+        ("WWW.evil.test (evil.test/x) a=HTTPS://evil.test", "… … …"),
+        ("data/v1.csv and/or a/b, 1.5/2.0 GB", "data/v1.csv and/or a/b, 1.5/2.0 GB"),
         ("at 12:30 in v1.2/3.4 of db:5432: 3.5 GB", "at 12:30 in v1.2/3.4 of db:5432: 3.5 GB"),
     ],
 )
@@ -73,3 +75,10 @@ def test_a_batch_is_named_by_its_callbacks_for_no_webhook_tells_of_it() -> None:
     assert left["batchName"] == batch["batchName"]
     assert [row["operationKey"] for row in left["operations"]] == [row["operationKey"] for row in batch["operations"]]
     assert "trackingUrl" not in left
+
+
+@pytest.mark.parametrize("text", ["a.", "a-", "www.", "://", "a/", "(" * 3 + "a.b/", "x" * 50 + "."])
+def test_the_time_grows_with_the_length_alone(text: str) -> None:
+    document = {"error": {"message": text * (1_000_000 // len(text)) + "/"}}
+
+    assert borrowed(document, about_batch=False) is not document
