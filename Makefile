@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=  # some machines set it; then every process of
 SPREAD := -n 4 --dist worksteal  # twice the cores of a small machine, since many tests mostly wait
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test quick lint lowest bench clean
+.PHONY: help setup demo run test quick lint lowest bench sbom clean
 
 help:            ## Say what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,8 +45,18 @@ lowest:          ## Run the quick tests, and those of mail and store, on the old
 bench: $(DEV)    ## Measure it beside its peers, side by side, in ten minutes: a page with charts in benchmarks/results
 	$(BIN)/python -m benchmarks.speed $(ARGS)
 
+# Of an environment that has what the image has, and nothing that only builds, tests or weighs: CycloneDX JSON, checked
+# against its schema. The same sources give the same file.
+SBOM := relay.cdx.json
+BARE := .venv-sbom
+sbom: $(DEV)     ## Write what relay consists of, with versions and licences, to relay.cdx.json
+	$(PYTHON) -m venv --clear --without-pip $(BARE)
+	$(BIN)/pip --python $(BARE)/bin/python install -q --no-compile --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate -o $(SBOM) $(BARE)/bin/python
+	@rm -rf $(BARE)
+
 clean:           ## Remove what setup made
-	rm -rf $(VENV) $(LOWEST)
+	rm -rf $(VENV) $(LOWEST) $(BARE)
 
 # A Debian without python3-venv cannot make one; as root we may bring it, else we say what is missing.
 $(BIN)/python:
