@@ -113,8 +113,8 @@ def build_digest(
         groups[section_of(entry)].append(entry)
     for name, order in _ORDERS.items():
         groups[name].sort(key=order)
-    # A round-up stands for messages that were held: each run has its row, as it would have had its message.
-    shown = groups | ({"done": gathered(groups["done"], duration_of)} if kind == "digest" else {})
+    # What was held stands for its message: each run has a row. Of more than anybody reads, those of one job have one.
+    shown = groups | ({"done": gathered(groups["done"], duration_of)} if kind in ("digest", "overflow") else {})
     daily = timedelta(seconds=end - start) <= DAILY
     new = per_day(entries, zone) if kind == "digest" else {}
     return {
@@ -128,7 +128,7 @@ def build_digest(
         "entries": [dict(entry) for name, most in MAX_ROWS.items() for entry in shown[name][:most]],
         "totals": totals(entries) | {name: len(group) for name, group in groups.items()} | {"total": len(entries)},
         "before": before if before and before.get("daily") == daily else None,
-        "days": _days(days or {}, new, end, zone) if kind == "digest" else [],
+        "days": _days(days or {}, new, (start if not daily else end, end), zone) if kind == "digest" else [],
         "new_days": new,
         "held": held,
     }
@@ -241,12 +241,19 @@ _ORDERS = {
 
 
 def _days(
-    earlier: Mapping[str, tuple[int, int]], new: Mapping[str, tuple[int, int]], end: float, zone: str
+    earlier: Mapping[str, tuple[int, int]],
+    new: Mapping[str, tuple[int, int]],
+    window: tuple[float, float],
+    zone: str,
 ) -> list[dict[str, Any]]:
-    """The last seven days up to the end of the window; none if relay did not see a run in any of them before."""
-    last = datetime.fromtimestamp(end, ZoneInfo(zone)).date()
-    dates = [(last - timedelta(days=back)).isoformat() for back in reversed(range(SHOWN_DAYS))]
-    if not any(day in earlier or day in new for day in dates):
+    """The last seven days up to the end of the window, and the day on which a week begins, as the week's heading says.
+
+    None if there were runs on one of them alone: that is said better in words.
+    """
+    first, last = (datetime.fromtimestamp(moment, ZoneInfo(zone)).date() for moment in window)
+    shown = min(max((last - first).days + 1, SHOWN_DAYS), SHOWN_DAYS + 1)
+    dates = [(last - timedelta(days=back)).isoformat() for back in reversed(range(shown))]
+    if sum(day in earlier or day in new for day in dates) < 2:
         return []
     counts = []
     for day in dates:

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from relay.rendering.localized_values import Localizer
 from relay.rendering.short_forms import named, short_id, timed
 from relay.rendering.slack_dates import slack_time
-from relay.rendering.texts import bound, cut, inert, line, safe_url
+from relay.rendering.texts import bound_in_html, cut, inert, line, safe_url
 from relay.rendering.translations import Language
 
 # An emoji for Slack, each of another shape, and a sign that every mail program has in its font.
@@ -123,7 +123,7 @@ def _language(context: Context) -> Language:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "icon": icon, "symbol": symbol, "tone": tone, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
-    "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound, "short_id": short_id,
+    "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound_in_html, "short_id": short_id,
     "named": named,
     "num": _format(Localizer.num), "pct": _format(Localizer.pct), "duration": _format(Localizer.duration),
     "bytes": _format(Localizer.bytes), "rate": _format(Localizer.rate), "money": _format(Localizer.money),

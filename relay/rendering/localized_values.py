@@ -41,6 +41,7 @@ STYLES = {
     "zoned at": ("'on' d MMM 'at' HH:mm z", "'on' d MMM 'at' HH:mm z", "'on' d MMM y 'at' HH:mm z"),
     "today": ("d MMMM y",) * 3,
     "zone": ("z",) * 3,
+    "clock": ("HH:mm",) * 3,
 }
 
 _SIZE = re.compile(rf"({NUMBER})\s*([KMGTP]?i?B)", re.I)

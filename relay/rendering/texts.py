@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from relay.domain.text import ELLIPSIS, boundary
 
 MAX_URL = 2000
+LONGEST_WORD = 24  # a longer one is an id, or no word: it is cut where it must be
 ZERO_WIDTH_SPACE = "\u200b"
 
 _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
@@ -26,6 +27,7 @@ _FORMAT = re.compile(r"(?<![^\W_])[*_~]|[*_~](?![^\W_])|`|:(?=[a-z0-9_+'-]+:)|^>
 _ACTIVE = re.compile("[*_~`:>]")  # a text without any of these needs no closer look
 # Each alternative begins at the space, which is found 5 times as fast as the digit before it.
 _UNIT = re.compile(r" (?:(?<=\d )(?=(?:d|h|min|s|[KMGTP]?B)\b)|(?<=\d [dh] )(?=\d))")
+_DAY = re.compile(r" (?<=\d\. )(?=[^\W\d_]{3})")  # `8. März`
 _BLANKS = re.compile(r"[ \t\n]+")
 _UNSAFE = re.compile(r"[\s\\<>|\"`\x00-\x1f\x7f]")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?", re.IGNORECASE)
@@ -65,8 +67,13 @@ def line(text: str) -> str:
 
 
 def bound(text: str) -> str:
-    """Numbers stay on one line with their units; for HTML, whose lines end anywhere."""
+    """Numbers stay on one line with their units."""
     return _UNIT.sub("\u00a0", text)
+
+
+def bound_in_html(text: str) -> str:
+    """And days with their months; for HTML, whose lines end anywhere."""
+    return _DAY.sub("\u00a0", bound(text))
 
 
 def plain(text: str) -> str:
@@ -75,10 +82,13 @@ def plain(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """At most `limit` characters, ending in an ellipsis if any are left out; no character is torn apart."""
+    """At most `limit` characters, ending in an ellipsis if any are left out; no character is torn apart, and no word
+    of ordinary length."""
     if len(text) <= limit:
         return text
     end = boundary(text, limit - 1)
+    if not text[end].isspace():
+        end = max(text.rfind(" ", end - min(LONGEST_WORD, limit // 2), end), 0) or end
     return text[:end].rstrip() + ELLIPSIS
 
 

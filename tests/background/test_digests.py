@@ -16,7 +16,7 @@ from relay.dev.standins.slack import SlackStandin
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.events import Event
 from relay.domain.parsing import parse
-from relay.domain.summaries import MAX_ROWS, build_digest, digest_baseline, summarize
+from relay.domain.summaries import MAX_ROWS, build_digest, digest_baseline, per_day, summarize
 from relay.errors import DeliveryError
 from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer
@@ -137,7 +137,7 @@ class TestFigures:
             name: told["totals"][name] for name in ("attention", "done", "completed", "failed", "overdue", "over")
         }
         assert figures == {"attention": 2, "done": 1, "completed": 1, "failed": 1, "overdue": 0, "over": 2}
-        assert sum(day["failed"] for day in told["days"]) == 1
+        assert per_day(rows, "UTC") == {"2026-03-08": (1, 1)}
 
     def test_runs_of_one_job_are_one_row(self) -> None:
         names = ["Sales 2026-03-06", "Sales 2026-03-07", "Sales 2026-03-08, again"]
@@ -165,6 +165,7 @@ class TestFigures:
 
     def test_a_day_is_the_readers(self) -> None:
         late = [row(1) | {"at": "2026-03-08T23:30:00+00:00"}]  # the ninth in Berlin
+        late += [row(2, "Failed") | {"at": "2026-03-07T12:00:00+00:00"}]
 
         days = {zone: document(late, zone=zone)["days"] for zone in ("UTC", "Europe/Berlin")}
 
@@ -214,10 +215,11 @@ class TestWording:
     @pytest.mark.parametrize(
         ("rows", "sentence"),
         [
-            ([row(1)], "The only run finished as planned; the median took 10 min."),
-            ([row(1), row(2)], "All 2 runs finished as planned; the median took 10 min."),
-            ([row(1), row(2, "Failed")], "1 of 2 runs finished as planned; the median took 10 min."),
-            ([row(1, "Failed")], "0 of 1 run finished as planned."),
+            ([row(1)], "The only run finished as planned; it took 10 min."),
+            ([row(1), row(2)], "Both runs finished as planned; the median took 10 min."),
+            ([row(1), row(2), row(3)], "All 3 runs finished as planned; the median took 10 min."),
+            ([row(1), row(2, "Failed")], "1 of 2 runs finished as planned; it took 10 min."),
+            ([row(1, "Failed")], "The only run did not finish as planned."),
             ([row(1, "Running"), row(2, "Running", rule="flat")], "1 overdue, 1 running."),
         ],
     )
@@ -230,7 +232,7 @@ class TestWording:
     def test_the_median_is_compared_with_the_one_before(self, median: int, compared: str) -> None:
         before = digest_baseline(document([row(1)]))["last"] | {"median": median, "to": FRIDAY.isoformat()}
 
-        assert f"took 10 min, {compared} on Friday." in self.told(document([row(1)], before=before))["text"]
+        assert f"took 10 min, {compared} on Friday." in self.told(document([row(1), row(2)], before=before))["text"]
 
     def test_what_is_left_out_is_counted_in_runs_and_linked(self) -> None:
         rows = [row(n, name=name) for n, name in enumerate("abcdefghijkl" * 3)]

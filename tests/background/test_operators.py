@@ -56,7 +56,7 @@ async def test_of_a_day_without_slack_operators_hear_by_mail_once_and_of_its_ret
         await relay.slack.stop()
 
     assert len(told) == 1
-    assert told[0].startswith("Slack: messages do not get through, since ")
+    assert told[0].startswith("Slack: messages do not get through (since ")
     assert relay.subjects[1:] == ["Slack: messages get through again"]
     assert relay.texts == ["relay: Slack: messages get through again"]  # and never a word about the trouble itself
 
@@ -68,7 +68,7 @@ async def test_the_mail_says_what_since_when_what_it_means_and_what_to_do(relay:
     await relay.passes(10 * MINUTE)
 
     [mail] = relay.mails()
-    assert mail.subject == "✕ relay: Slack: messages do not get through, since 12:20"
+    assert mail.subject == "✕ relay: Slack: messages do not get through (since 12:20)"
     assert "Nobody is reached there: team and relay-room. 1 message waits and is sent when it works again" in mail.text
     assert "invalid_auth: check channels.slack.token" in mail.text
     assert "“relay check --live” asks the other side. Mend channels.slack" in mail.text
@@ -89,7 +89,7 @@ async def test_of_mail_that_is_dead_operators_hear_in_slack_once_and_of_its_retu
     await relay.inbox.stop()
 
     assert len(told) == 1
-    assert told[0].startswith("relay: E-mail: messages do not get through, since ")
+    assert told[0].startswith("relay: E-mail: messages do not get through (since ")
     assert relay.texts[1:] == ["relay: E-mail: messages get through again"]
     assert relay.subjects == ["E-mail: messages get through again"]
 
@@ -136,8 +136,8 @@ async def test_dead_letters_are_told_with_who_was_not_and_what_to_do(relay: Oper
     told = relay.subjects, relay.mails()[0].text
     await relay.passes(3 * HOUR, step=5 * MINUTE)
 
-    assert told[0] == ["1 message was given up, since 12:20"]
-    assert "These people were not told: analysts." in told[1]
+    assert told[0] == ["1 message was given up (since 12:20)"]
+    assert "Not told: analysts." in told[1]
     assert "“relay dead list” says why. Remove the cause, then “relay dead replay --since 1h” sends them." in told[1]
     assert relay.subjects[1:] == ["No more messages are given up"]
     assert len(relay.texts) == 2  # mail works as a whole, so both hear of it
@@ -171,7 +171,7 @@ async def test_a_template_that_falls_back_and_a_store_that_lacks_something_are_o
     relay.lacks.clear()
     await relay.passes(HOUR)
 
-    assert told == ["relay: The template slack/operation.failed.yaml fails, since 20 Jan, 12:21 CET, and 1 more"]
+    assert told == ["relay: The template slack/operation.failed.yaml fails (since 20 Jan, 12:21 CET), and 1 more"]
     assert {"Redis keeps events safely again", "The template slack/operation.failed.yaml does not fail any more"} == {
         text.removeprefix("relay: ") for text in relay.texts[1:]
     }
@@ -226,7 +226,7 @@ async def test_a_notice_that_was_queued_before_its_process_died_is_told_once(rel
     relay.restart()
     await relay.passes(30 * MINUTE)
 
-    assert relay.subjects == ["Redis is almost full, since 12:20"]
+    assert relay.subjects == ["Redis is almost full (since 12:20)"]
 
 
 async def test_a_message_to_operators_that_dies_raises_nothing(relay: Operating) -> None:

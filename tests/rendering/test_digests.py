@@ -64,10 +64,85 @@ def test_the_bars_of_a_digest_are_told_to_those_who_do_not_see_them(renderer: Re
     assert all(sum(int(str(width).rstrip("%")) for width in row) == 100 for row in rows)
 
 
+@pytest.mark.parametrize(("language", "words"), [
+    ("en", ["The only run finished as planned; it took 45 min.", "The only run did not finish as planned.",
+            "Both runs finished as planned; the median took 1 h 10 min.",
+            "1 of 2 runs finished as planned; it took 45 min."]),
+    ("de", ["Der einzige Lauf ist planmäßig fertig; Dauer 45 min.",
+            "Der einzige Lauf ist nicht planmäßig fertig geworden.",
+            "Beide Läufe sind planmäßig fertig; Mediandauer 1 h 10 min.",
+            "1 von 2 Läufen planmäßig fertig; Dauer 45 min."]),
+])  # fmt: skip
+def test_a_single_run_has_no_median(renderer: Renderer, language: str, words: list[str]) -> None:
+    before = {
+        "completed": 3,
+        "failed": 0,
+        "overdue": 0,
+        "median": 2100,
+        "to": digests.FRIDAY.isoformat(),
+        "daily": True,
+    }
+    done, failed = digests.DONE[1], digests.ATTENTION[0]
+
+    said = []
+    for entries in ([done], [failed], [done, digests.DONE[2]], [done, failed]):
+        event = digests.told("digest", digests.FRIDAY, entries, before=before if len(entries) == 1 else None)
+        content = renderer.render("slack", "digest", event, (), language=language, timezone="UTC", now=digests.NOW)
+        said.append(content["text"].replace("\xa0", " ").partition(". ")[2])
+        if language == "de":
+            said[-1] = said[-1].partition(". ")[2] if said[-1].startswith("März") else said[-1]
+
+    assert said == words
+
+
+def test_a_digest_of_what_only_runs_does_not_count_what_is_done(renderer: Renderer) -> None:
+    event = digests.told("digest", digests.FRIDAY, digests.RUNNING)
+
+    mail = renderer.render("email", "digest", event, (), language="en", timezone="UTC", now=digests.NOW)
+
+    assert mail["subject"] == "Daily digest for 9 March: 1 running"
+
+
+def test_days_are_shown_from_the_second_on_which_something_ran() -> None:
+    done, failed = digests.DONE[1], digests.ATTENTION[0]
+
+    assert digests.told("digest", digests.FRIDAY, [done]).document["days"] == []
+    assert len(digests.told("digest", digests.FRIDAY, [done, failed]).document["days"]) == 7
+
+
+def test_the_days_of_a_week_are_those_of_its_heading_and_the_day_it_is_told_on() -> None:
+    days = [day["date"] for day in digests.weekly().document["days"]]
+
+    assert (days[0], days[-1], len(days)) == ("2026-03-02", "2026-03-09", 8)
+
+
+@pytest.mark.parametrize(
+    ("language", "line"), [("en", "Wed 4 · 41, 5 failed"), ("de", "Mi. 4. · 41, 5 fehlgeschlagen")]
+)
+def test_a_day_is_one_short_line_in_slack(renderer: Renderer, language: str, line: str) -> None:
+    content = digests.render(renderer, "slack", "digest.daily", language)
+
+    bars = next(block["text"]["text"] for block in content["blocks"] if "▱" in str(block)).replace("\xa0", " ")
+    assert f"▰▰▰▰▰▰▰▰▱▱ {line}\n" in bars
+    assert max(map(len, bars.split("\n"))) < 45
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "Monday, 9 March, 08:20 to 08:30"), ("de", "Montag, 9. März, 08:20 bis 08:30 Uhr")],
+)
+def test_a_round_up_of_some_minutes_names_its_day_once(renderer: Renderer, language: str, words: str) -> None:
+    assert f"\n{words}\n" in mail(renderer, "roundup.overflow", language=language)["text"]
+
+
+def test_a_round_up_tells_runs_of_one_job_in_one_row(renderer: Renderer) -> None:
+    assert mail(renderer, "roundup.overflow")["text"].count("- Nightly report\n  7 × · 1 h 35 min\n") == 1
+
+
 def test_an_empty_digest_is_one_line(renderer: Renderer) -> None:
     text = mail(renderer, "digest.empty")["text"]
 
-    assert "\nNo runs last week; relay is receiving events\n" in text
+    assert "\nNo runs last week; relay is receiving events.\n" in text
     assert "Completed" not in text
     assert "Needs attention" not in text
 

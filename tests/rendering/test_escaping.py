@@ -217,6 +217,15 @@ def test_ids_and_numbers_keep_every_character(text: str) -> None:
     assert inert(text) == text
 
 
+def test_a_cut_leaves_words_whole_and_cuts_what_is_none() -> None:
+    assert cut("1 completed, 1 failed, 1 not started", 34) == "1 completed, 1 failed, 1 not…"
+    assert cut("1 completed, 1 failed, 1 not started", 30) == "1 completed, 1 failed, 1 not…"
+    assert cut("x" * 40, 10) == "x" * 9 + "…"
+    assert cut("see https://example.com/a/very/long/path/that/ends/nowhere", 50) == (
+        "see https://example.com/a/very/long/path/that/end…"
+    )
+
+
 @given(st.text(max_size=80), st.integers(2, 40))
 def test_a_cut_text_is_never_longer_than_its_limit(text: str, limit: int) -> None:
     assert len(cut(text, limit)) <= limit

@@ -1,5 +1,6 @@
 """What a mail shows below its first sentences: phases, the job's history, a batch's runs; and nothing twice."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 from relay.domain.events import Event
 from relay.rendering import Renderer
 from relay.rendering.sample_history import with_past
-from tests.support import samples
+from tests.support import samples, slacks
 from tests.support.mails import LANGUAGES, SINGLE, document, events_of, mail, visible
 from tests.support.renderers import BUILT_IN
 
@@ -125,7 +126,35 @@ def test_the_mail_of_a_batch_tells_its_failures_first_and_why(renderer: Renderer
     assert rows.startswith("- discovery\n  SAP extractor did not answer.\n  ✕ Failed · blocks 1\n")
     assert "- performance\n  It needs discovery.\n  ○ Not started\n" in rows
     assert content["preheader"].startswith("discovery: SAP extractor did not answer. 1 of 3 completed, 1 failed,")
-    assert "1 not started" in content["subject"]
+    assert content["subject"].endswith(" – 1 of 3 failed")
+
+
+def test_the_mail_of_a_batchs_run_that_failed_leads_to_its_error_first(renderer: Renderer) -> None:
+    event, history = slacks.event_and_history("batch.operation.failed")
+
+    content = renderer.render("email", "each", event, history, language="en", timezone="UTC", now=slacks.NOW)
+
+    links = re.findall(r"^(View error|Runbook|Follow the batch): (\S+)$", content["text"], re.MULTILINE)
+    assert [label for label, _ in links] == ["View error", "Runbook", "Follow the batch"]
+    assert links[0][1].endswith("/runs/op-0013")
+    assert content["subject"].endswith(" – SAP extractor did not answer for 300 s")
+
+
+def test_a_run_that_was_too_quick_asks_for_a_look_above_its_button(renderer: Renderer) -> None:
+    event, history = slacks.event_and_history("operation.completed")
+    longer = tuple(replace(end, duration=(end.duration or 0) * 8) for end in event.past)
+
+    content = renderer.render(
+        "email", "each", replace(event, past=longer), (*history[:-1], replace(event, past=longer)),
+        language="en", timezone="UTC", now=slacks.NOW,
+    )  # fmt: skip
+
+    text = content["text"].replace("\xa0", " ")
+    assert " – unusually quick, 23 anomalies, " in content["subject"]
+    assert content["preheader"].startswith("Over after 45")
+    assert text.count("please check that it had its data") == 1
+    assert text.index("please check") < text.index("Open result")
+    assert text.count("usually") == 1
 
 
 def test_the_bar_in_the_mail_of_a_batchs_run_says_whose_it_is(renderer: Renderer) -> None:

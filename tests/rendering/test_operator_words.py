@@ -85,7 +85,7 @@ def test_the_kinds_are_those_that_are_found() -> None:
 def test_a_mail_about_one_trouble_says_what_was_reported_what_it_means_and_what_to_do(renderer: Renderer) -> None:
     mail = rendered(renderer, "email", event(TROUBLE, ROWS[0]), "en")
 
-    assert mail["subject"].endswith("relay: Slack: messages do not get through, since 10:14")
+    assert mail["subject"].endswith("relay: Slack: messages do not get through (since 10:14)")
     assert mail["text"].split("\n\n")[1:4] == [
         "    Slack answered chat.postMessage with invalid_auth",
         "Nobody is reached there: team and analysts. 14 messages wait and are sent when it works again; "
@@ -98,8 +98,8 @@ def test_a_mail_about_one_trouble_says_what_was_reported_what_it_means_and_what_
 def test_the_same_in_german(renderer: Renderer) -> None:
     mail = rendered(renderer, "email", event(TROUBLE, ROWS[4]), "de")
 
-    assert mail["subject"].endswith("relay: 1 Nachricht wurde aufgegeben, seit 10:14")
-    assert "Nicht benachrichtigt wurde: team und analysts." in mail["text"]
+    assert mail["subject"].endswith("relay: 1 Nachricht wurde aufgegeben (seit 10:14)")
+    assert "Nicht benachrichtigt: team und analysts." in mail["text"]
     assert "„relay dead list“ nennt den Grund." in mail["text"]
     assert "Beheben Sie die Ursache, danach sendet „relay dead replay --since 1h“ sie." in mail["text"]
 
@@ -120,6 +120,19 @@ def test_the_end_says_how_long_it_lasted_and_what_it_has_left(
     assert content["text"] == "relay: Slack: messages get through again"
     assert section["text"]["text"].replace("\u00a0", " ").endswith(words)
     assert ("1 other trouble lasts." in context["elements"][0]["text"]) is bool(standing)
+
+
+def test_more_destinations_than_a_message_names_are_no_sentence_of_two_ands(renderer: Renderer) -> None:
+    text = rendered(renderer, "slack", event(TROUBLE, ROWS[2]), "en")["blocks"][0]["text"]["text"]
+
+    assert "team-0, team-1, team-2, team-3, team-4 and others. " in text
+
+
+def test_what_is_too_large_is_called_so(renderer: Renderer) -> None:
+    text = rendered(renderer, "email", event(TROUBLE, row("refused", "crm", "too_large")), "en")["text"]
+
+    assert "They are larger than relay takes (413)." in text
+    assert "or raise server.max_body" in text
 
 
 def test_of_many_a_message_shows_some_and_says_how_many_more(renderer: Renderer) -> None:

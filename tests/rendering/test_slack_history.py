@@ -53,6 +53,22 @@ def test_a_run_that_is_complete_says_how_long_it_usually_takes_and_what_was_slow
         assert [line for line in lines if "usual" in line or "üblich" in line] == expected[1:]
 
 
+QUICK = {
+    "en": "Over after 1 h 35 min, usually 7 h 29 min to 7 h 31 min: please check that it had its data",
+    "de": "Schon nach 1 h 35 min fertig, üblich sind 7 h 29 min bis 7 h 31 min: bitte prüfen, ob alle Daten da waren",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_that_was_too_quick_says_once_how_long_it_took(renderer: Renderer, language: str) -> None:
+    told = [content for _, content in slacks.life(language, renderer, "completed", past_ends(23, minutes=450))]
+
+    for content in told[2:]:
+        assert QUICK[language] in shown(content)
+        assert shown(content).count("1 h 35 min") == 1
+        assert content["text"].replace(NBSP, " ").count("1 h 35 min") == 1
+
+
 @pytest.mark.parametrize(("language", "usual"), [("en", "usually 14"), ("de", "üblich 14")])
 def test_the_reply_says_how_long_each_phase_took_and_what_is_usual_for_a_slow_one(
     renderer: Renderer, language: str, usual: str
@@ -90,9 +106,10 @@ def test_a_failure_says_whether_it_is_the_first_one(renderer: Renderer, case: st
 ])  # fmt: skip
 def test_what_works_again_says_so_on_a_phone_too(renderer: Renderer, failures: int, english: str, german: str) -> None:
     for language, words in zip(LANGUAGES, (english, german), strict=True):
-        _, _, (_, root), _ = slacks.life(language, renderer, "completed", past_ends(9, failures))
+        _, _, (_, root), (_, reply) = slacks.life(language, renderer, "completed", past_ends(9, failures))
 
         assert root["text"].endswith(f". {words}.")
+        assert words in shown(reply).split("\n")[1]
         assert words in shown(root).split("\n")[1]
 
 

@@ -85,7 +85,7 @@ PHONE = {
         "Timed out: Comprehensive Customer Journey Analysis – Time limit of 2 h reached. "
         "Machine Learning Analysis, 72%. Last progress 1 h 33 min before.",
         "Zeitüberschreitung: Comprehensive Customer Journey Analysis – Zeitlimit von 2 h erreicht. "
-        "Machine Learning Analysis, 72 %. Zuletzt Fortschritt 1 h 33 min zuvor.",
+        "Machine Learning Analysis, 72 %. Letzter Fortschritt 1 h 33 min davor.",
     ),
     "operation.cancelled": (
         "Cancelled: Comprehensive Customer Journey Analysis – By user123: User requested cancellation due to changed "
@@ -159,7 +159,7 @@ def test_a_long_error_stands_below_its_beginning(renderer: Renderer) -> None:
            "Blocked: AP reconciliation (by AP invoices DE), Group consolidation (by AP invoices DE)\n"),
     ("de", "▶️ *Month-end batch* · Läuft\n▰▰▰▰▰▰▰▱▱▱ 14 von 20 · 13 fertig · 1 fehlgeschlagen · 3 laufen · 3 warten\n"
            "❌ AP invoices DE – SAP extractor did not answer for 300 s (blockiert 2)\n"
-           "Läuft: AP invoices FR, AP invoices IT, Inventory\n"
+           "In Arbeit: AP invoices FR, AP invoices IT, Inventory\n"
            "Blockiert: AP reconciliation (durch AP invoices DE), Group consolidation (durch AP invoices DE)\n"),
 ])  # fmt: skip
 def test_a_batch_is_one_message_with_a_tally_in_words(renderer: Renderer, language: str, words: str) -> None:
@@ -209,8 +209,8 @@ WATCHED = {
                  "Its time limit passed on 20 Jan at 14:15 CET, but no end was reported.",
                  "Zeitlimit am 20. Jan. um 14:15 Uhr MEZ abgelaufen, aber kein Ende gemeldet",
                  "Das Zeitlimit ist am 20. Jan. um 14:15 Uhr MEZ abgelaufen, ein Ende"),
-    "slow": ("still running, usually 43 min to 48 min", "Still running; it usually takes 43 min to 48 min. Mostly in",
-             "läuft noch, üblich sind 43 min bis 48 min", "Läuft noch; üblich sind 43 min bis 48 min. Vor allem in"),
+    "slow": ("still running, usually 43–48 min", "Still running; it usually takes 43–48 min. Mostly in",
+             "läuft noch, üblich sind 43–48 min", "Läuft noch; üblich sind 43–48 min. Vor allem in"),
 }  # fmt: skip
 LABELS = {"silent": ("No sign of life", "Kein Lebenszeichen"), "flat": ("No progress", "Kein Fortschritt"),
           "overdue": ("Overdue", "Überfällig"), "deadline": ("Past its deadline", "Frist überschritten"),
