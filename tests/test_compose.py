@@ -178,6 +178,7 @@ def test_relay_waits_until_the_others_are_well_and_only_relay_is_reached_from_ou
         ("redis", "inbox"), "service_healthy"
     )
     assert SERVICES["inbox"]["ports"] == ["127.0.0.1:8025:8025"]
+    assert SERVICES["relay"]["ports"] == ["8080:8080"]  # operators' own port stays inside
     assert "ports" not in SERVICES["redis"]
 
 

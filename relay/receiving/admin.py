@@ -20,7 +20,7 @@ from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
 
 log = structlog.get_logger(__name__)
 
-MAX_CONNECTIONS = 100  # of their own: neither strangers nor senders take them from operators
+MAX_CONNECTIONS = 32  # of their own: neither strangers nor senders take them from operators
 FREE = "/healthz"  # says nothing but that relay lives
 CHALLENGE = 'Bearer realm="relay"'
 HOST = re.compile(r"(\[[^\]]+\]|[^:]*)(:\d+)?", re.ASCII)

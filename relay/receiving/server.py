@@ -8,6 +8,7 @@ When it stops, aiohttp drops what has come of a body; here whatever was begun is
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -17,10 +18,12 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 
+from relay.receiving.accepting import Accepting
 from relay.receiving.connection import Guard, GuardedConnection, watched
 from relay.receiving.problems import RateLimitedLog, location_of
 
 MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
+MAX_HANDSHAKES = 100  # of TLS at a time, which are no connections yet
 CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
 
 log = structlog.get_logger(__name__)
@@ -76,15 +79,19 @@ async def serve(
             logger=logger, access_log=None, auto_decompress=False,
         )  # fmt: skip
 
-    # A client need not answer the end of TLS, and may not read it: it is not waited for longer than for a body's rest.
-    speak: dict[str, Any] = (
-        {"ssl": context, "ssl_handshake_timeout": header_timeout, "ssl_shutdown_timeout": linger} if context else {}
-    )
+    async def shake(client: socket.socket) -> None:
+        # A client need not answer the end of TLS, and may not read it: it is waited for as long as for a body's rest.
+        await loop.connect_accepted_socket(
+            connect, client, ssl=context, ssl_handshake_timeout=header_timeout, ssl_shutdown_timeout=linger
+        )
 
-    async def listen() -> asyncio.Server:
+    async def listen() -> asyncio.Server | Accepting:
         if unix_path is not None:
             return await loop.create_unix_server(connect, unix_path)
-        return await loop.create_server(connect, host, port, reuse_port=reuse_port or None, backlog=512, **speak)
+        bound = await loop.create_server(
+            connect, host, port, reuse_port=reuse_port or None, backlog=512, start_serving=context is None
+        )
+        return Accepting(bound, shake, min(MAX_HANDSHAKES, max_connections)) if context else bound
 
     try:
         await _Site(runner, listen).start()
@@ -159,7 +166,7 @@ class _Quiet(logging.Handler):
 class _Site(web.BaseSite):
     """A listening socket that the runner closes first when it is cleaned up."""
 
-    def __init__(self, runner: web.AppRunner, listen: Callable[[], Awaitable[asyncio.Server]]) -> None:
+    def __init__(self, runner: web.AppRunner, listen: Callable[[], Awaitable[asyncio.Server | Accepting]]) -> None:
         super().__init__(runner)
         self._listen = listen
 
@@ -169,4 +176,4 @@ class _Site(web.BaseSite):
 
     async def start(self) -> None:
         await super().start()
-        self._server = await self._listen()
+        self._server = await self._listen()  # type: ignore[assignment] # aiohttp asks for its sockets, and closes it
