@@ -34,7 +34,7 @@ rules: [{name: critical, priorities: [Critical], events: ["operation.*"], notify
 """
 
 
-async def take(_event: Event, _targets: object = None) -> Accepted:
+async def take(_event: Event, _targets: object = None, **_reach: object) -> Accepted:
     return Accepted("accepted", 1)
 
 
