@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -30,12 +29,10 @@ def build_renderer(config: Config) -> IsolatedRenderer:
     """The user's templates before the built-in ones. TemplateError names file and line."""
     own = [config.templates] if config.templates else []
     platform = config.platform
-    home, links = urlsplit(platform.base_url).hostname, platform.link_templates
-    hosts = {*platform.link_hosts, *links.hosts, *([home] if home else [])} if platform.link_hosts else ()
     brand = Brand(**config.brand.model_dump())
     quick_pct = config.watchdog.quick_pct if config.watchdog else None
     options = RenderOptions(
-        platform.base_url, quick_pct=quick_pct, hosts=tuple(sorted(hosts)), links=links, brand=brand
+        platform.base_url, quick_pct=quick_pct, hosts=platform.hosts, links=platform.link_templates, brand=brand
     )
     return IsolatedRenderer([*own, resource_dir("templates")], options)
 

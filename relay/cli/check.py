@@ -17,6 +17,7 @@ from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import console as screen
 from relay.config import Config, Server, load
 from relay.configfile.document import read
+from relay.domain.links import LinkHosts
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
 from relay.platform.settings import EXAMPLE
 from relay.policy.recipients import DynamicDestinations
@@ -65,7 +66,7 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
 
     config = load(path, env=os.environ, channels=CHANNELS)
     report.warnings += [*config.warnings, *_without_unsubscribing(config), *_without_buttons(config)]
-    report.warnings += [*_without_a_server(config), *_without_links(config)]
+    report.warnings += [*_without_a_server(config), *_without_links(config), *_without_hosts(config)]
     report.summary = _summary(config)
     try:
         renderer = build_renderer(config)
@@ -102,6 +103,13 @@ def _without_links(config: Config) -> Iterator[Problem]:
     if not config.platform.links.operation and config.destinations:
         text = "empty, so messages have no link for people, unless the platform names a page in trackingUrl; expected"
         yield Problem("platform.links.operation", f"{text} where people look, such as {EXAMPLE}")
+
+
+def _without_hosts(config: Config) -> Iterator[Problem]:
+    """Why links may lead anywhere: whoever may send events may send people there, in relay's name."""
+    if config.platform.hosts.shown and config.destinations:
+        text = "empty, and so are base_url and links: messages link to any host that an event names, and show it beside"
+        yield Problem("platform.link_hosts", f"{text} the link; expected the hosts that are right, or '*'")
 
 
 def _without_a_server(config: Config) -> Iterator[Problem]:
@@ -166,6 +174,7 @@ def _summary(config: Config) -> dict[str, list[str]]:
         **({"operators": [", ".join(config.operators)]} if config.operators else {}),
         **_dynamic(config.dynamic_destinations),
         **_buttons(config),
+        "links": [_links(config.platform.hosts)],
         "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],
     }
 
@@ -186,6 +195,10 @@ def _listens(server: Server) -> list[str]:
         f"who show {shown}" if shown else "",
     ]
     return [" ".join(filter(None, words)) for words in (world, operators)]
+
+
+def _links(hosts: LinkHosts) -> str:
+    return f"to {', '.join(hosts.names)}, and what is below" if hosts.names else "to any host"
 
 
 def _redis(config: Config) -> str:

@@ -13,7 +13,7 @@ from relay.cli.groups import Group
 from relay.config.brand import Brand as BrandSection
 from relay.configfile.document import Document, read
 from relay.configfile.validation import validate
-from relay.domain.links import NO_LINKS, LinkTemplates
+from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.errors import ConfigError
 from relay.rendering import Brand, RenderOptions
 from relay.rendering.brand import NO_BRAND
@@ -54,6 +54,7 @@ class Workspace:
     directories: tuple[Path, ...]  # the author's own first, the built-in one last
     base_url: str = ""
     links: LinkTemplates = NO_LINKS
+    link_hosts: tuple[str, ...] = ()
     brand: Brand = NO_BRAND
     reader: Reader = Reader()
     destinations: Mapping[str, Reader] = field(default_factory=dict)
@@ -68,7 +69,8 @@ class Workspace:
     def options(self, *, real: bool = False) -> RenderOptions:
         """What its messages are made with. Samples have links even where none are configured; what is real has not."""
         base_url, links = (self.base_url, self.links) if real else (self.sample_url, self.sample_links)
-        return RenderOptions(base_url, links=links, brand=self.brand)
+        hosts = LinkHosts.of(self.link_hosts, self.base_url, self.links) if real else ANYWHERE
+        return RenderOptions(base_url, hosts=hosts, links=links, brand=self.brand)
 
     @property
     def sample_links(self) -> LinkTemplates:
@@ -136,6 +138,7 @@ def read_workspace(config: Path | None, templates: Path | None) -> Workspace:
         directories=(*([templates] if templates else ()), resource_dir("templates")),
         base_url=str(platform.get("base_url") or "") if isinstance(platform, dict) else "",
         links=_links(platform),
+        link_hosts=_link_hosts(platform),
         brand=brand,
         reader=everybody,
         destinations={name: _reader(destination, everybody) for name, destination in destinations.items()}
@@ -151,6 +154,11 @@ def _links(platform: object) -> LinkTemplates:
     named = {name: page for name, page in pages.items() if name in SAMPLE_PAGES} if isinstance(pages, dict) else {}
     origin = {name: section.get(name) for name in ("tenant", "project")}
     return LinkTemplates(**{name: str(value) for name, value in (named | origin).items() if value})
+
+
+def _link_hosts(platform: object) -> tuple[str, ...]:
+    listed = platform.get("link_hosts") if isinstance(platform, dict) else None
+    return tuple(map(str, listed)) if isinstance(listed, list) else (str(listed),) if listed else ()
 
 
 def _brand(document: Document) -> Brand:

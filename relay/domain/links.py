@@ -1,7 +1,7 @@
 """Addresses where people look at a run: templates with placeholders, filled in from what is known of it. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
@@ -39,6 +39,30 @@ class LinkTemplates:
 
 
 NO_LINKS = LinkTemplates()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHosts:
+    """The hosts that links in messages may lead to. Plain data, since it crosses to the renderer's process."""
+
+    names: tuple[str, ...] = ()  # these, and what is below them; empty: any
+    shown: bool = False  # a link's host stands beside its text, since nobody said which ones are right
+
+    @classmethod
+    def of(cls, listed: Collection[str], base_url: str, templates: LinkTemplates) -> "LinkHosts":
+        """Those that are listed, and those of the configuration's own addresses; any where one is `*`."""
+        if ANY in listed:
+            return ANYWHERE
+        own = urlsplit(base_url).hostname
+        names = {*listed, *templates.hosts, *([own] if own else [])}
+        return cls(tuple(sorted(names)), shown=not names)
+
+    def allows(self, host: str) -> bool:
+        return not self.names or any(host == name or host.endswith(f".{name}") for name in self.names)
+
+
+ANY = "*"
+ANYWHERE = LinkHosts()
 
 
 def placeholders(template: str) -> list[str]:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
 
-from relay.configfile.validation import Section, Url, spelled, suggest
-from relay.domain.links import PLACEHOLDERS, TEMPLATE, LinkTemplates, balanced, placeholders
+from relay.configfile.validation import Section, Url, one_or_more, spelled, suggest
+from relay.domain.links import PLACEHOLDERS, TEMPLATE, LinkHosts, LinkTemplates, balanced, placeholders
 
 
 def _known(template: str) -> str:
@@ -22,6 +22,9 @@ def _known(template: str) -> str:
 REGISTERED = "async-operations"  # the source of what the platform reports by itself
 EXAMPLE = "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"
 LinkTemplate = Annotated[str, spelled(f"({TEMPLATE})?", f"an address such as {EXAMPLE}"), AfterValidator(_known)]
+
+
+LinkHost = Annotated[str, spelled(r"[a-z0-9.-]+|\*", "a host's name such as example.com, or '*' for any")]
 
 
 class Links(Section):
@@ -41,8 +44,13 @@ class Platform(Section):
     tenant: str = ""
     project: str = ""
     token: SecretStr = SecretStr("")
-    link_hosts: tuple[Annotated[str, spelled(r"[a-z0-9.-]+", "a host's name such as example.com")], ...] = ()
+    link_hosts: Annotated[tuple[LinkHost, ...], one_or_more] = ()
     links: Links = Links()
+
+    @property
+    def hosts(self) -> LinkHosts:
+        """Where messages may lead."""
+        return LinkHosts.of(self.link_hosts, self.base_url, self.link_templates)
 
     @property
     def link_templates(self) -> LinkTemplates:

@@ -8,7 +8,7 @@ from relay.domain.events import TERMINAL, Event
 from relay.domain.json_access import rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.json_access import between, iso, number, span, text, time
-from relay.rendering.links import address, of_event, run_link
+from relay.rendering.links import Base, address, of_event, run_link
 from relay.rendering.texts import clean
 from relay.rendering.translations import Language
 
@@ -29,7 +29,7 @@ CAUSES = ("error.message", "error.errorMessage", "error.detail", "error")
 MAX_COUNTED = 50  # failures for which it is counted what waits for them; no message shows more
 
 
-def batch(event: Event, language: Language, base_url: str, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
+def batch(event: Event, language: Language, base: Base, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
     """The event's batch; its keys are there, and empty, for an event that has none."""
     own = event.batch
     if own is None:
@@ -45,7 +45,7 @@ def batch(event: Event, language: Language, base_url: str, templates: LinkTempla
     for member in members:
         values = origin | {"operationId": member["id"], "type": text(member, "operationType"), "name": member["name"],
                            "status": member["status"]}  # fmt: skip
-        member["url"] = run_link(templates, values, address(text(member, "trackingUrl"), event, base_url))
+        member["url"] = run_link(templates, values, address(text(member, "trackingUrl"), event, base))
     done = sum(member["status"] in TERMINAL for member in members)
     counts = Counter(COUNTS.get(member["status"]) for member in members)
     started = time(document, "batchStartTime", "startTime", "dateCreated")
@@ -76,7 +76,7 @@ def batch(event: Event, language: Language, base_url: str, templates: LinkTempla
         "duration": between(started, finished) if over else None,
         "estimated_completion": iso(time(document, "estimatedBatchCompletion", "estimatedCompletion")),
         "estimated_duration": span(document, "estimatedBatchDuration", "estimatedDuration"),
-        "tracking_url": address(text(document, "trackingUrl"), event, base_url),
+        "tracking_url": address(text(document, "trackingUrl"), event, base),
     }
 
 

@@ -13,7 +13,7 @@ from relay.rendering.batches import batch
 from relay.rendering.digests import ROUND_UPS, digest
 from relay.rendering.jobs import job
 from relay.rendering.json_access import between, iso, time
-from relay.rendering.links import links, round_up_links
+from relay.rendering.links import Base, links, round_up_links
 from relay.rendering.localized_values import Localizer
 from relay.rendering.operations import operation
 from relay.rendering.outcomes import action, artifact, cancellation, error, phase, presser, recommendation, results
@@ -55,7 +55,7 @@ class Context(dict[str, Any]):
         event: Event,
         history: Sequence[Event],
         formats: Localizer,
-        base_url: str,
+        base: Base,
         *,
         links: LinkTemplates = NO_LINKS,
         live: bool = False,
@@ -73,7 +73,7 @@ class Context(dict[str, Any]):
             event,
         )
         self.formats = formats
-        self.base_url = base_url
+        self.base = base
         self.link_templates = links
         self.live = live
         self.quick_pct = quick_pct
@@ -102,7 +102,7 @@ class Context(dict[str, Any]):
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The operation, and the alarm that is told of or open."""
         event, language = self.event, self.formats.language
-        op = operation(event, self.events, self.merged, language, self.base_url)
+        op = operation(event, self.events, self.merged, language, self.base)
         stated = open_alarm(event, self.history) if self.live else mapping(event.document.get("stalled"))
         alarm: dict[str, Any] = clean(stated)
         if self.live and alarm:
@@ -128,11 +128,9 @@ class Within(dict[str, Any]):
         return Within(self, more)
 
 
-def context(
-    event: Event, history: Sequence[Event], formats: Localizer, base_url: str, **options: Any
-) -> dict[str, Any]:
+def context(event: Event, history: Sequence[Event], formats: Localizer, base: Base, **options: Any) -> dict[str, Any]:
     """All values of `Context`."""
-    return Context(event, history, formats, base_url, **options).complete()
+    return Context(event, history, formats, base, **options).complete()
 
 
 def _event(values: Context) -> dict[str, Any]:
@@ -152,14 +150,14 @@ def _event(values: Context) -> dict[str, Any]:
 def _links(values: Context) -> dict[str, str]:
     event, templates = values.event, values.link_templates
     if event.name in ROUND_UPS:
-        return round_up_links(templates, event) | {"platform": safe_url(values.base_url)}
+        return round_up_links(templates, event) | {"platform": safe_url(values.base.url)}
     watched = event.name in WATCH_EVENTS and any(
         other.about_batch and other.subject == event.subject for other in values.history
     )
     own = links(templates, event, values["op"], values["batch"], values["error"]["code"], alarm_of_batch=watched)
     if told_job(event):  # a run that has not begun has no page
         own |= {"operation": "", "results": ""}
-    return own | {"platform": safe_url(values.base_url)}
+    return own | {"platform": safe_url(values.base.url)}
 
 
 def _merged(event: Event, events: Sequence[Event]) -> dict[str, Any]:
@@ -179,22 +177,22 @@ def _merged(event: Event, events: Sequence[Event]) -> dict[str, Any]:
 
 MAKERS: Mapping[str, Callable[[Context], Any]] = {
     "op": lambda values: values.state[0],
-    "batch": lambda values: batch(values.event, values.formats.language, values.base_url, values.link_templates),
+    "batch": lambda values: batch(values.event, values.formats.language, values.base, values.link_templates),
     "results": lambda values: results(values.outcome),
     "artifacts": lambda values: [
-        artifact(row, values.event, values.base_url) for row in rows(values.outcome.get("artifacts"))
+        artifact(row, values.event, values.base) for row in rows(values.outcome.get("artifacts"))
     ],
     "recommendations": lambda values: [
         recommendation(row, values.formats) for row in rows(values.outcome.get("recommendations"))
     ],
     "error": lambda values: error(mapping(values.merged.get("error"))),
     "cancellation": lambda values: (
-        cancellation(mapping(values.merged.get("cancellation")), values.event, values.base_url)
+        cancellation(mapping(values.merged.get("cancellation")), values.event, values.base)
         | presser(values.event, values.events)
     ),
     "phase": lambda values: phase(mapping(values.merged.get("phase"))),
     "job": lambda values: job(values.event, values.state[0], values.merged, values.quick_pct),
-    "digest": lambda values: digest(values.event, values.formats.language, values.base_url, values.link_templates),
+    "digest": lambda values: digest(values.event, values.formats.language, values.base, values.link_templates),
     "stalled": lambda values: {**STALLED, **values.state[1]},
     "recovered": lambda values: {**RECOVERED, **mapping(clean(values.event.document.get("recovered")))},
     "trouble": lambda values: trouble(values.event),

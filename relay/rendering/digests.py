@@ -12,7 +12,7 @@ from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.domain.summaries import MAX_ROWS, duration_of, section_of
 from relay.domain.usual import Usual
 from relay.rendering.json_access import iso, number, text, time
-from relay.rendering.links import row_link
+from relay.rendering.links import Base, row_link
 from relay.rendering.texts import clean
 from relay.rendering.translations import Language
 
@@ -22,14 +22,14 @@ ROUND_UPS = frozenset({"digest", "roundup"})  # events that tell of many operati
 FIGURES = ("completed", "failed", "overdue", "median")
 
 
-def digest(event: Event, language: Language, base_url: str, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
+def digest(event: Event, language: Language, base: Base, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
     """What the event's document tells (`summaries.build_digest`); every field is there for other events too."""
     document: Mapping[str, Any] = clean(event.document) if event.name in ROUND_UPS else {}
     totals, before = mapping(document.get("totals")), mapping(document.get("before"))
     entries = [
         (
             section_of(entry),
-            _row(entry, language, time(document, "to")) | {"url": row_link(templates, entry, event, base_url)},
+            _row(entry, language, time(document, "to")) | {"url": row_link(templates, entry, event, base)},
         )
         for entry in rows(document.get("entries"))
     ]

@@ -1,6 +1,6 @@
 """What template authors can write after a `|`, and the few things they can call. All know the reader's language."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from babel.lists import format_list
@@ -8,10 +8,11 @@ from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 from markupsafe import Markup, escape
 
+from relay.domain.links import ANYWHERE, LinkHosts
 from relay.rendering.localized_values import Localizer
 from relay.rendering.short_forms import named, short_id, timed
 from relay.rendering.slack_dates import slack_time
-from relay.rendering.texts import bound_in_html, cut, inert, line, safe_url
+from relay.rendering.texts import bound_in_html, cut, host_of, inert, line, safe_url
 from relay.rendering.translations import Language
 
 # An emoji for Slack, each of another shape, and a sign that every mail program has in its font.
@@ -136,7 +137,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 MRKDWN_FILTERS: dict[str, Callable[..., Any]] = {"localtime": _format(slack_time)}
 
 
-def helpers(escaping: str, hosts: Collection[str] = ()) -> dict[str, Callable[..., Any]]:
+def helpers(escaping: str, hosts: LinkHosts = ANYWHERE) -> dict[str, Callable[..., Any]]:
     """`link(url, text)`, `code(text)` and `pre(text)` in the markup of this kind of text."""
     shapes = SHAPES[escaping]
 
@@ -150,7 +151,10 @@ def helpers(escaping: str, hosts: Collection[str] = ()) -> dict[str, Callable[..
         target, shown = safe_url(url, hosts), shorten(text)
         if not target:
             return shown
-        return shaped("link", url=target, text=inert(shown) if escaping == "mrkdwn" else shown)
+        linked = shaped("link", url=target, text=inert(shown) if escaping == "mrkdwn" else shown)
+        if hosts.shown and escaping != "text":  # in plain text the whole address stands there
+            linked += f" ({host_of(target)})"
+        return linked
 
     def code(text: object) -> str:
         """An id or a name in a fixed-width font."""

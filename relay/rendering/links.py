@@ -6,24 +6,32 @@ links, and relay guesses none.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from relay.domain.events import Event
 from relay.domain.json_access import rows
-from relay.domain.links import LinkTemplates, fill, is_api
+from relay.domain.links import ANYWHERE, LinkHosts, LinkTemplates, fill, is_api
 from relay.rendering.json_access import text
 from relay.rendering.texts import clean, line, safe_url
 
 
-def address(path: str, event: Event, base_url: str) -> str:
-    """The API names its addresses as `/api/{tenantId}/…`: made whole, or empty where that is not possible."""
+class Base(NamedTuple):
+    """Where the platform's relative addresses begin, and where all that documents name may lead."""
+
+    url: str = ""
+    hosts: LinkHosts = ANYWHERE
+
+
+def address(path: str, event: Event, base: Base) -> str:
+    """The API names its addresses as `/api/{tenantId}/…`: made whole, or empty where that is not possible, or where it
+    leads to a host that messages may not lead to."""
     for name, value in (("{tenantId}", event.tenant), ("{projectId}", event.project)):
         if value:
             path = path.replace(name, quote(clean(value), safe=""))
     if path.startswith("/") and not path.startswith("//"):
-        path = base_url.rstrip("/") + path
-    return safe_url(path) if "{" not in path else ""
+        path = base.url.rstrip("/") + path
+    return safe_url(path, base.hosts) if "{" not in path else ""
 
 
 def for_people(url: str) -> str:
@@ -78,9 +86,9 @@ def links(
     }
 
 
-def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Event, base_url: str) -> str:
+def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Event, base: Base) -> str:
     """The page of one run or batch of a digest, from what its entry says (relay.domain.summaries)."""
-    tracking, key = address(text(entry, "path"), event, base_url), text(entry, "id")
+    tracking, key = address(text(entry, "path"), event, base), text(entry, "id")
     values = _of_entry(templates, entry) | {name: text(entry, name) for name in ("type", "name", "status", "phase")}
     if entry.get("batch") is True:
         return batch_link(templates, values | {"batchId": key}, tracking)

@@ -8,7 +8,7 @@ The notation, all of it:
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -18,9 +18,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from relay.domain.links import LinkHosts
 from relay.errors import TemplateError
 from relay.rendering.text_template import Source, Text
-from relay.rendering.texts import safe_url
+from relay.rendering.texts import host_of, safe_url
 
 MAX_REPEATS = 100
 EMPTY: Final = object()
@@ -29,7 +30,8 @@ Values = dict[str, Any]
 Part = Callable[[Values], Any]
 
 _EACH = re.compile(r"\s*([a-z_]\w*)\s+in\s+(.+)", re.DOTALL)
-_URL_KEYS = ("url", "image_url")
+_URL_KEYS = ("url", "image_url", "more_url")
+_LABELS = ("label", "title", "text")  # what may stand for the address beside it
 _SCALARS: dict[str | None, Callable[[str], Any]] = {
     "tag:yaml.org,2002:bool": lambda text: text.lower() == "true",
     "tag:yaml.org,2002:int": lambda text: int(text, 0),
@@ -38,11 +40,22 @@ _SCALARS: dict[str | None, Callable[[str], Any]] = {
 }
 
 
+def _with_host(rendered: dict[str, Any]) -> dict[str, Any]:
+    """The object with the host that its address leads to beside the words that lead there."""
+    host = host_of(rendered["url"])
+    key = next((key for key in _LABELS if key in rendered), "")
+    words = rendered.get(key)
+    if isinstance(words, str):
+        return rendered | {key: f"{words} ({host})"}
+    if isinstance(words, dict) and isinstance(words.get("text"), str):  # Slack's, of a button
+        return rendered | {key: words | {"text": f"{words['text']} ({host})"}}
+    return rendered
+
+
 class Texts(Protocol):
     """What compiles the texts of a message: `JinjaTexts` for the sandbox, or `relay.rendering.direct`."""
 
-    hosts: Collection[str]
-    """Where links may lead to."""
+    hosts: LinkHosts
 
     def text(self, source: str, file: Path, line: int) -> Text: ...
 
@@ -133,8 +146,9 @@ class MessageTemplate:
                     rendered[key] = value
                 elif not optional:
                     return EMPTY
-            return rendered
+            return _with_host(rendered) if shown and "url" in rendered else rendered
 
+        shown = self._addresses.hosts.shown
         return render
 
     def _list(self, node: SequenceNode) -> Part:

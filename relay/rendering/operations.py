@@ -6,7 +6,7 @@ from typing import Any
 from relay.domain.events import BATCH_EVENTS, TERMINAL, Event
 from relay.domain.json_access import rows
 from relay.rendering.json_access import at, between, iso, number, span, text, time
-from relay.rendering.links import address
+from relay.rendering.links import Base, address
 from relay.rendering.texts import clean, line
 from relay.rendering.translations import Language
 
@@ -27,7 +27,7 @@ SUMMARY_RECORDS = ("results.summary.recordsAnalyzed", "results.summary.recordsPr
 
 
 def operation(
-    event: Event, events: Sequence[Event], merged: Mapping[str, Any], language: Language, base_url: str
+    event: Event, events: Sequence[Event], merged: Mapping[str, Any], language: Language, base: Base
 ) -> dict[str, Any]:
     """`merged` is `merge_documents` of `events`, cleaned; `events` ends with the event."""
     stated = event.operation
@@ -57,7 +57,7 @@ def operation(
         "rate": at(merged, "results.performance.throughput") or at(merged, "execution.processingRate"),
         "cost": text(merged, "results.performance.resourceUtilization.totalCost", "totalCost"),
         "estimated_cost": text(merged, "resourcesAllocated.estimatedCost"),
-        "tracking_url": address(text(merged, "trackingUrl"), event, base_url),
+        "tracking_url": address(text(merged, "trackingUrl"), event, base),
         **(progress := _progress(event, merged, status)),
         **_times(event, events, merged, status),
         "plan": _plan(merged, status, progress["phase"]),

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from relay.domain.events import Event
 from relay.domain.json_access import mapping
 from relay.rendering.json_access import iso, number, text, time
-from relay.rendering.links import address, for_people
+from relay.rendering.links import Base, address, for_people
 from relay.rendering.localized_values import Localizer
 from relay.rendering.texts import clean
 
@@ -28,8 +28,8 @@ def results(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def artifact(row: Mapping[str, Any], event: Event, base_url: str) -> dict[str, Any]:
-    url = for_people(address(text(row, "downloadUrl", "url"), event, base_url))
+def artifact(row: Mapping[str, Any], event: Event, base: Base) -> dict[str, Any]:
+    url = for_people(address(text(row, "downloadUrl", "url"), event, base))
     return {
         **row,
         "name": text(row, "name", "fileName", "type") or url,
@@ -65,7 +65,7 @@ def error(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def cancellation(document: Mapping[str, Any], event: Event, base_url: str) -> dict[str, Any]:
+def cancellation(document: Mapping[str, Any], event: Event, base: Base) -> dict[str, Any]:
     partial = mapping(document.get("partialResults"))
     urls = partial.get("downloadUrls")
     listed = [url for url in urls if isinstance(url, str)] if isinstance(urls, list) else []
@@ -76,7 +76,7 @@ def cancellation(document: Mapping[str, Any], event: Event, base_url: str) -> di
         "reason": text(document, "reason"),
         "partial": available if isinstance(available, bool) else None,
         "phases_kept": number(partial, "completedPhases"),
-        "downloads": [whole for url in listed if (whole := for_people(address(url, event, base_url)))],
+        "downloads": [whole for url in listed if (whole := for_people(address(url, event, base)))],
         "cost_saved": text(document, "resourcesReleased.costSaved"),
     }
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from relay.domain.deliveries import Form
 from relay.domain.events import Event
-from relay.domain.links import NO_LINKS, LinkTemplates
+from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.errors import TemplateError
 from relay.rendering.brand import NO_BRAND, Brand
 from relay.rendering.checks import problems
@@ -20,6 +20,7 @@ from relay.rendering.digests import ROUND_UPS, counts
 from relay.rendering.direct.names import NotDirect
 from relay.rendering.direct.wording import Wording
 from relay.rendering.formats import format_of
+from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 from relay.rendering.message_names import message_of, operation_type
 from relay.rendering.scope import MessageScope
@@ -36,7 +37,7 @@ class RenderOptions:
     base_url: str = ""  # where the platform is; its documents name addresses without it
     default_timezone: str = "UTC"
     quick_pct: float | None = 50.0  # of what its job's runs take at least: a run that took less is worth a word
-    hosts: tuple[str, ...] = ()  # where links may lead to, and to what is below them; none: anywhere
+    hosts: LinkHosts = ANYWHERE
     links: LinkTemplates = NO_LINKS  # where people look
     brand: Brand = NO_BRAND
 
@@ -135,7 +136,8 @@ class Renderer:
         zone = ZoneInfo(timezone or self.options.default_timezone)
         localizer = Localizer(self.catalogues.language(language), zone, now)
         options = self.options
-        values = Context(event, history, localizer, options.base_url, links=options.links, live=kind == "live",
+        base = Base(options.base_url, options.hosts)
+        values = Context(event, history, localizer, base, links=options.links, live=kind == "live",
                          quick_pct=options.quick_pct)  # fmt: skip
         values["message"] = message
         values["kind"] = kind
@@ -162,7 +164,7 @@ class Renderer:
         format_ = format_of(channel)
         template_values = dict(scope.values(format_.escaping))
         template = self.library.message(channel, name, kind, destination, type_)
-        content = template.render(template_values)
+        content = format_.unlinked(template.render(template_values), self.options.hosts)
         for field, why in format_.required.items():
             if field not in content:
                 raise TemplateError(f"{template.file}:1: `{field}:` is missing: {why}")

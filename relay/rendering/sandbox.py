@@ -5,7 +5,7 @@ reaching Python and from forgetting to escape, and refuses what would grow at on
 `relay.rendering.isolated` does. Compiling computes nothing, so a file of any content may be compiled anywhere.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from relay.domain.links import ANYWHERE, LinkHosts
 from relay.rendering import autoescape
 from relay.rendering.absent import Absent
 from relay.rendering.filters import FILTERS, MRKDWN_FILTERS, helpers
@@ -64,7 +65,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     code_generator_class = LineByLine
     intercepted_binops = frozenset({"*", "**", "%", "+"})
     escaping: Escaping = "text"
-    hosts: Collection[str] = ()  # where links may lead to; empty: anywhere
+    hosts: LinkHosts = ANYWHERE
 
     def compile(
         self, source: Any, name: str | None = None, filename: str | None = None, *args: Any, **kwargs: Any
@@ -121,7 +122,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return text.replace("&#34;", '"').replace("&#39;", "'")
 
 
-def environment(escaping: Escaping, loader: BaseLoader, hosts: Collection[str] = ()) -> Sandbox:
+def environment(escaping: Escaping, loader: BaseLoader, hosts: LinkHosts = ANYWHERE) -> Sandbox:
     """The environment for one kind of text. All escape by themselves but `text`, where nothing is active."""
     sandbox = Sandbox(
         loader=loader,

@@ -4,7 +4,7 @@ A user's files are compiled at once, so that a fault stops the start. Those that
 are compiled when they are first needed: all of them take a second, and most of a relay's starts need few.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, get_args
@@ -14,6 +14,7 @@ from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import Markup
 
+from relay.domain.links import ANYWHERE, LinkHosts
 from relay.errors import TemplateError
 from relay.rendering.file_names import marks, parsed
 from relay.rendering.formats import format_of
@@ -53,11 +54,12 @@ class TemplateSet:
     """The messages of every channel, their shared macros, and the layouts that mails are set in."""
 
     def __init__(
-        self, directories: Sequence[Path], faults: list[str] | None = None, hosts: Collection[str] = ()
+        self, directories: Sequence[Path], faults: list[str] | None = None, hosts: LinkHosts = ANYWHERE
     ) -> None:
         """TemplateError at the first fault of a user's file; with a list for them, every faulty file is noted there
         and left out."""
         self._loader = Files(directories)
+        self.hosts = hosts
         self.environments: dict[Escaping, Sandbox] = {
             escaping: environment(escaping, self._loader, hosts) for escaping in get_args(Escaping)
         }

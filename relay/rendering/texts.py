@@ -1,11 +1,12 @@
 """What any payload may hold and no message may show: controls, hidden marks, active characters, unsafe links. Pure."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from relay.domain.links import ANYWHERE, LinkHosts
 from relay.domain.text import ELLIPSIS, boundary
 
 MAX_URL = 2000
@@ -30,6 +31,7 @@ _UNIT = re.compile(r" (?:(?<=\d )(?=(?:d|h|min|s|[KMGTP]?B)\b)|(?<=\d [dh] )(?=\
 _DAY = re.compile(r" (?<=\d\. )(?=[^\W\d_]{3})")  # `8. März`
 _BLANKS = re.compile(r"[ \t\n]+")
 _UNSAFE = re.compile(r"[\s\\<>|\"`\x00-\x1f\x7f]")
+_ADDRESS_IN = re.compile(r"(https?://|ftp://|(?<![\w.])(?=www\.))([^\s/?#<>\"'&,;)\]]*)", re.IGNORECASE)
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?", re.IGNORECASE)
 
 
@@ -99,16 +101,34 @@ def inert(text: str) -> str:
     return _FORMAT.sub(lambda match: match[0] + ZERO_WIDTH_SPACE, text)
 
 
-def safe_url(url: object, hosts: Collection[str] = ()) -> str:
-    """The address if a person may be sent there: http or https, a plain host, no credentials; else empty.
+def safe_url(url: object, hosts: LinkHosts = ANYWHERE) -> str:
+    """The address if a person may be sent there: http or https, a plain host, which they allow, no credentials; else
+    empty."""
+    return url if isinstance(url, str) and len(url) <= MAX_URL and _is_safe(url, hosts) else ""
 
-    With `hosts`, it must be one of them or below one of them.
-    """
-    return url if isinstance(url, str) and len(url) <= MAX_URL and _is_safe(url, tuple(hosts)) else ""
+
+def host_of(url: str) -> str:
+    """Of an address that is safe."""
+    return (urlsplit(url).hostname or "").lower()
+
+
+def unlinked(text: str, hosts: LinkHosts) -> str:
+    """The text in which a mail program finds no address of another host that it would make a link of."""
+    if not _ADDRESS_IN.search(text):
+        return text
+    return _ADDRESS_IN.sub(lambda match: match[0] if _is_own(match[2], hosts) else _broken(match[0]), text)
+
+
+def _is_own(authority: str, hosts: LinkHosts) -> bool:
+    return "@" not in authority and hosts.allows(authority.partition(":")[0].lower().rstrip("."))
+
+
+def _broken(address: str) -> str:
+    return address.replace("://", f":{ZERO_WIDTH_SPACE}//").replace(".", f"{ZERO_WIDTH_SPACE}.")
 
 
 @lru_cache(256)  # each stands in several places of a message, and in every edit of it
-def _is_safe(url: str, hosts: tuple[str, ...]) -> bool:
+def _is_safe(url: str, hosts: LinkHosts) -> bool:
     if _UNSAFE.search(url):
         return False
     try:
@@ -119,4 +139,4 @@ def _is_safe(url: str, hosts: tuple[str, ...]) -> bool:
     host = (parts.hostname or "").lower()
     if parts.scheme.lower() not in ("http", "https") or "@" in parts.netloc or not _HOST.fullmatch(host):
         return False
-    return not hosts or any(host == allowed or host.endswith(f".{allowed}") for allowed in hosts)
+    return hosts.allows(host)

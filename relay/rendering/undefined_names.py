@@ -14,6 +14,7 @@ from relay.rendering.brand import NO_BRAND, Brand
 from relay.rendering.checks import NOON
 from relay.rendering.context import context
 from relay.rendering.formats import FORMATS, format_of
+from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 from relay.rendering.near_names import SURE, nearest, unknown
 from relay.rendering.sandbox import Sandbox
@@ -58,7 +59,7 @@ def values_of(
 ) -> dict[str, Any]:
     """What templates get for this event, in the source language."""
     localizer = Localizer(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at)
-    return context(event, history, localizer, base_url, **options) | {"brand": dict(brand.values)}
+    return context(event, history, localizer, Base(base_url), **options) | {"brand": dict(brand.values)}
 
 
 def empty_values(catalogues: Catalogues) -> dict[str, Any]:

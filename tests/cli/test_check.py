@@ -75,7 +75,9 @@ def test_json_has_the_facts(right_facts: Result) -> None:
     facts = json.loads(right_facts.output)
 
     assert (facts["ok"], facts["file"], facts["problems"]) == (True, str(SHIPPED), [])
-    assert [warning["path"] for warning in facts["warnings"]] == ["server.public_url", "platform.links.operation"]
+    assert [warning["path"] for warning in facts["warnings"]] == [
+        "server.public_url", "platform.links.operation", "platform.link_hosts",
+    ]  # fmt: skip
     assert facts["summary"]["templates"] == ["in en, de, for slack, email"]
 
 
@@ -110,6 +112,18 @@ def test_messages_without_a_link_for_people_are_warned_of(config: Path) -> None:
     assert "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}" in told.output
     assert told.exit_code == linked.exit_code == 0
     assert "platform.links" not in linked.output
+
+
+@pytest.mark.slow
+def test_links_to_any_host_are_warned_of(config: Path) -> None:
+    anywhere = relay("check", "-c", config)
+    change(config, 'base_url: ""', "base_url: https://api.example.com")
+    own = relay("check", "-c", config)
+
+    assert "platform.link_hosts: empty, and so are base_url and links" in anywhere.output
+    assert "to any host" in anywhere.output
+    assert "platform.link_hosts" not in own.output
+    assert "to api.example.com, and what is below" in own.output
 
 
 @pytest.mark.slow

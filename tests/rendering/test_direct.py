@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from relay.domain.links import LinkHosts
 from relay.errors import TemplateError
 from relay.rendering import Renderer
 from relay.rendering.checks import Case, cases
@@ -15,7 +16,7 @@ from relay.rendering.fixtures import FIXTURES
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, render
 
-OPTIONS = replace(samples.OPTIONS, hosts=("example.com",))
+OPTIONS = replace(samples.OPTIONS, hosts=LinkHosts(("example.com",)))
 BUTTONS = [{"action": action, "value": f"{action}&<token>"} for action in ("cancel", "retry", "mute")]
 
 

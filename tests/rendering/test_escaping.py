@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.domain.links import LinkHosts
 from relay.domain.mrkdwn import TEXT_BUDGET, length, truncate_mrkdwn
 from relay.rendering import Renderer
 from relay.rendering.texts import _HIDDEN, clean, cut, inert, safe_url
@@ -152,7 +153,7 @@ blocks:
 """}  # fmt: skip
     event = progress(first="https://files.example.com/a", second="https://example.com.evil.org/b")
 
-    told = render(own(files, hosts=("example.com",)), event)
+    told = render(own(files, hosts=LinkHosts(("example.com",))), event)
     anywhere = render(own(files), event)
 
     assert told["blocks"][0]["text"]["text"] == "<https://files.example.com/a|one> two"

@@ -11,6 +11,7 @@ from relay.cli.preview.studio import Choice, Finding, Studio
 from relay.cli.template_vars import DEPTH, UNLISTED, paths
 from relay.rendering.context import context
 from relay.rendering.fixtures import FIXTURES
+from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 
 TITLES = {"slack": "Slack", "email": "Mail"}
@@ -133,7 +134,7 @@ def _values(studio: Studio, chosen: Choice) -> dict[str, Any]:
     language = studio.renderer.renderer.catalogues.language(chosen.language)
     localizer = Localizer(language, ZoneInfo(chosen.view.timezone), event.occurred_at)
     url, links = studio.workspace.sample_url, studio.workspace.sample_links
-    values = context(event, history, localizer, url, links=links, live=chosen.view.kind == "live")
+    values = context(event, history, localizer, Base(url), links=links, live=chosen.view.kind == "live")
     return {name: value for name, value in values.items() if name not in UNLISTED} | {
         "brand": dict(studio.workspace.brand.values)
     }

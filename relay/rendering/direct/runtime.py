@@ -6,7 +6,7 @@ hand it; for others it raises, and the message is left to Jinja.
 
 import html
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.filters import do_int
 from markupsafe import Markup, escape
 
+from relay.domain.links import LinkHosts
 from relay.rendering.absent import Absent
 from relay.rendering.filters import FILTERS, MRKDWN_FILTERS, helpers
 from relay.rendering.sandbox import Escaping
@@ -81,7 +82,7 @@ ESCAPES: Mapping[Escaping, Callable[[Any], str]] = {
 }  # fmt: skip
 
 
-def namespace(escaping: Escaping, hosts: Collection[str]) -> dict[str, Any]:
+def namespace(escaping: Escaping, hosts: LinkHosts) -> dict[str, Any]:
     """The names that written functions find beside their own."""
     e = ESCAPES[escaping]
     markup: Callable[[str], str] = str if escaping == "text" else marked

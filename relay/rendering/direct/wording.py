@@ -49,7 +49,7 @@ class Wording:
         happens where it cannot be made."""
         format_ = format_of(channel)
         file = self._library.message_file(channel, name, kind, destination)
-        content = self.message(file, channel).render(values)
+        content = format_.unlinked(self.message(file, channel).render(values), self._library.hosts)
         for field in format_.required:
             _ = content[field]
 

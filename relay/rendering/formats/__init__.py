@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from relay.domain.deliveries import Kind
+from relay.domain.links import LinkHosts
 from relay.rendering.formats.email import EmailFormat
 from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
 from relay.rendering.formats.slack import SlackFormat
@@ -25,6 +26,11 @@ class Format(Protocol):
     """The fields that every message needs, each with the reason that its author is told."""
     kinds: ClassVar[tuple[Kind, ...]]
     """The kinds of messages that it has for single events."""
+
+    def unlinked(self, content: Content, hosts: LinkHosts) -> Content:
+        """What a message's template says, without the addresses in its texts that its readers' program would make links
+        of though they lead elsewhere."""
+        ...
 
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:
         """What the channel sends, made of what the message's template says: set in its layouts, within its limits.

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 from markupsafe import escape
 
 from relay.domain.deliveries import Kind
+from relay.domain.links import LinkHosts
 from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
-from relay.rendering.texts import cut, line, plain
+from relay.rendering.texts import cut, line, plain, unlinked
 
 MAX_SUBJECT = 200
 MAX_HTML = 60 * 1024  # bytes; Gmail clips at about 102 KB, and a thread's mails may add up
@@ -22,6 +23,8 @@ FIELDS: dict[str, Any] = {
     "files": None, "phases": "", "history": "", "details": [], "sections": [], "days": None, "note": "", "id": "",
 }  # fmt: skip
 
+LEADING = frozenset({"url", "more_url"})  # addresses that were looked at already
+
 _BODY = re.compile("<body[^>]*>")
 _BLANK = re.compile(r"\n{3,}")
 
@@ -31,6 +34,9 @@ class EmailFormat(PlainFormat):
 
     required: ClassVar[Mapping[str, str]] = {"subject": "a mail needs one"}
     kinds: ClassVar[tuple[Kind, ...]] = ("each",)
+
+    def unlinked(self, content: Content, hosts: LinkHosts) -> Content:
+        return {key: _unlinked(key, value, hosts) for key, value in content.items()} if hosts.names else content
 
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:
         subject, preheader = (cut(line(content.get(name, "")), MAX_SUBJECT) for name in ("subject", "preheader"))
@@ -78,6 +84,14 @@ class EmailFormat(PlainFormat):
         )
         head, _, tail = content["html"].rpartition("</body>")
         return content | {"text": f"{content['text']}\n{note}\n", "html": f"{head}{paragraph}{tail}"}
+
+
+def _unlinked(key: str, value: Any, hosts: LinkHosts) -> Any:
+    if isinstance(value, str):
+        return value if key in LEADING else unlinked(value, hosts)
+    if isinstance(value, dict):
+        return {name: _unlinked(name, item, hosts) for name, item in value.items()}
+    return [_unlinked(key, item, hosts) for item in value] if isinstance(value, list) else value
 
 
 def _cut(section: dict[str, Any], rows: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 from relay.domain.deliveries import Kind
+from relay.domain.links import LinkHosts
 from relay.rendering.sandbox import Escaping
 from relay.rendering.text_template import Values
 
@@ -20,6 +21,9 @@ class PlainFormat:
     escaping: ClassVar[Escaping] = "text"
     required: ClassVar[Mapping[str, str]] = {}
     kinds: ClassVar[tuple[Kind, ...]] = ("each", "live", "reply")
+
+    def unlinked(self, content: Content, hosts: LinkHosts) -> Content:  # noqa: ARG002 - for those whose readers' do
+        return content
 
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:  # noqa: ARG002 - plain text has no layout
         return content
