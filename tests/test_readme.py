@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 README = (ROOT / "README.md").read_text("utf-8")
 GUIDE = (ROOT / "docs/templates.md").read_text("utf-8")
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")])
 ADDRESS = "http://127.0.0.1:8080"  # what the README's `relay send` sends to
 PROGRAM = ".venv/bin/relay"
 SERVED = {"url": ("/healthz", "/readyz"), "admin_url": ("/metrics", "/readyz?verbose", "/openapi.json")}
@@ -181,8 +181,9 @@ def test_no_heading_stands_over_nothing(page: Path) -> None:
     assert [line for line, depth, after in zip(lines, depths, depths[1:], strict=False) if 99 > depth >= after] == []
 
 
-def test_every_test_that_a_promise_names_exists() -> None:
-    promises = (ROOT / "docs/promises.md").read_text("utf-8")
+@pytest.mark.parametrize("page", ["docs/promises.md", "SECURITY.md"])
+def test_every_test_that_a_promise_names_exists(page: str) -> None:
+    promises = (ROOT / page).read_text("utf-8")
     named = re.findall(r"`((?:tests/[\w/]*)?(?:test_\w+\.py)?)`", promises)
 
     assert len(set(named)) > 5

@@ -1,0 +1,57 @@
+"""docs/hardening.md shows what is in deploy/, and what it says of it is so."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.support.commands import ROOT
+from tests.support.patience import patience
+from tests.support.programs import needs
+
+PAGE = (ROOT / "docs/hardening.md").read_text("utf-8")
+DEPLOY = ROOT / "deploy"
+
+
+def test_the_page_leads_to_every_file_and_every_path_in_it_is_one() -> None:
+    shown = {*re.findall(r"\]\(\.\./deploy/([\w./]+)\)", PAGE), *re.findall(r"^\| `([\w-]+\.yaml)` \|", PAGE, re.M)}
+    files = {str(file.relative_to(DEPLOY)) for file in DEPLOY.rglob("*") if file.is_file()}
+
+    assert {name.removeprefix("kubernetes/") for name in files} == shown - {"kubernetes"}
+
+
+@pytest.mark.parametrize(
+    ("file", "limit"), [("nginx.conf", "1m;"), ("Caddyfile", "1MiB"), ("haproxy.cfg", "gt 1048576")]
+)
+def test_the_proxies_take_bodies_as_large_as_relay_does(file: str, limit: str) -> None:
+    assert limit in (DEPLOY / file).read_text("utf-8")
+    assert "max_body: 1MiB" in (ROOT / "config/relay.yaml").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_prometheus_finds_its_file_right(tmp_path: Path) -> None:
+    promtool = needs("promtool", "prometheus")
+    token = tmp_path / "token"
+    token.write_text("a-token", "utf-8")
+    text = (DEPLOY / "prometheus.yml").read_text("utf-8")
+    assert "/etc/prometheus/relay.token" in text
+    file = tmp_path / "prometheus.yml"
+    file.write_text(text.replace("/etc/prometheus/relay.token", str(token)), "utf-8")
+
+    done = subprocess.run([promtool, "check", "config", "--lint=all", "--lint-fatal", str(file)], text=True,
+                          capture_output=True, timeout=patience(), check=False)  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_prometheus_asks_the_service_and_the_port_that_the_manifests_have() -> None:
+    yaml = YAML(typ="safe", pure=True)
+    [job] = yaml.load((DEPLOY / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    services = {document["metadata"]["name"]: document["spec"]["ports"]
+                for document in yaml.load_all((DEPLOY / "kubernetes/service.yaml").read_text("utf-8"))}  # fmt: skip
+    [kept] = [rule["regex"] for rule in job["relabel_configs"] if rule.get("action") == "keep"]
+
+    service, port = kept.split(";")
+    assert [candidate["name"] for candidate in services[service]] == [port]

@@ -1,0 +1,49 @@
+"""deploy/relay.service: systemd finds it right, and finds little that could be taken away."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import ROOT
+from tests.support.patience import patience
+from tests.support.programs import needs
+
+pytestmark = pytest.mark.slow
+
+UNIT = ROOT / "deploy/relay.service"
+MOST = 15  # tenths of systemd's exposure, of which 100 is no sandbox at all; it is 12 with what systemd 257 looks at
+
+
+def analyzed(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    analyze = needs("systemd-analyze", "systemd")
+    return subprocess.run([analyze, *arguments], text=True, capture_output=True, timeout=patience(), check=False)
+
+
+def test_systemd_finds_the_unit_right(tmp_path: Path) -> None:
+    text = UNIT.read_text("utf-8")
+    program = Path(sys.executable).with_name("relay")
+    assert text.count("ExecStart=/opt/relay/bin/relay serve ") == 1
+    unit = tmp_path / UNIT.name
+    unit.write_text(text.replace("ExecStart=/opt/relay/bin/relay", f"ExecStart={program}"), "utf-8")  # one that exists
+
+    done = analyzed("verify", "--man=no", unit)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_unit_leaves_relay_little_that_it_does_not_need() -> None:
+    done = analyzed("security", "--offline=true", "--no-pager", f"--threshold={MOST}", UNIT)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Overall exposure level" in done.stdout + done.stderr
+
+
+def test_the_unit_stops_relay_as_it_wants_to_be_stopped() -> None:
+    settings = dict(re.findall(r"^(\w+)=(.*)$", UNIT.read_text("utf-8"), re.M))
+
+    assert (settings["KillMode"], settings["TimeoutStopSec"]) == ("mixed", "35s")  # as docs/deployment.md says
+    assert settings["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert settings["Environment"] == f"RELAY_DATA_DIR=/var/lib/{settings['StateDirectory']}"
