@@ -35,7 +35,12 @@ from relay.interactivity.service import Interactivity
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.receiving.admin import make_admin_app
+from relay.receiving.admission import Admission
+from relay.receiving.bodies import Bodies
+from relay.receiving.guard import Guard
 from relay.receiving.listeners import OPERATORS, WORLD, Listeners, addresses
+from relay.receiving.open_files import affordable
+from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.renewal import Certificates
 from relay.receiving.sources import Source
@@ -224,6 +229,7 @@ class Relay:
             (app, server.host, server.port),
             (make_admin_app(receiver.probes, server.admin, app), server.admin.host, server.admin_port),
             self._certificates,
+            guard=self._guard(),
             direct=receiver,
             reuse_port=self._reuse_port,
         )
@@ -267,6 +273,15 @@ class Relay:
             public_url=server.public_url,
             outage=outage,
             registry=metrics.shared(directory) if directory else metrics.REGISTRY,
+        )
+
+    def _guard(self) -> Guard:
+        """What strangers may take of this process."""
+        server = self.config.server
+        return Guard(
+            admission=Admission(affordable(server.max_connections)),
+            bodies=Bodies(server.max_body_memory),
+            proxies=Proxies(network(text) for text in server.trusted_proxies),
         )
 
     def _sources(self) -> Mapping[str, Source]:

@@ -45,6 +45,31 @@ ids_reused = Counter(
     ["source"],
 )
 
+connections = Gauge(
+    "relay_connections", "Open connections, as of the last second.", ["listener"], multiprocess_mode="livesum"
+)
+connections_evicted = Counter(
+    "relay_connections_evicted", "Idle connections that were closed to make room for others.", ["listener"]
+)
+connections_refused = Counter(
+    "relay_connections_refused",
+    "Connections that found no place: all were busy (full), or too many came from one address (peer).",
+    ["listener", "reason"],
+)
+connections_given_up = Counter(
+    "relay_connections_given_up",
+    "Connections that were closed because headers did not come, or an answer was not read, in time.",
+    ["listener", "awaited"],
+)
+body_bytes = Gauge(
+    "relay_body_bytes", "Bytes of bodies being received or handled, as of the last second.", multiprocess_mode="livesum"
+)
+bodies_refused = Counter(
+    "relay_bodies_refused",
+    "Bodies that were not taken: too large, too slow, no memory, or unsigned by their headers and therefore unread.",
+    ["reason"],
+)
+
 attempts = Counter(
     "relay_delivery_attempts", "Attempts to deliver, by their outcome.", ["channel", "destination", "outcome"]
 )

@@ -23,6 +23,7 @@ from relay.policy.retry import RetryPolicy
 from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
 from relay.receiving.access import Admin
+from relay.receiving.peers import network
 from relay.receiving.sources import Source
 from relay.receiving.tls import Tls
 
@@ -80,6 +81,21 @@ Size = Annotated[
     Field(ge=1024, le=64 * 2**20),
 ]
 
+Memory = Annotated[
+    int,
+    BeforeValidator(size, json_schema_input_type=int | Annotated[str, Field(pattern=SIZE)]),
+    Field(ge=2**20, le=64 * 2**30),
+]
+
+
+def _network(text: str) -> str:
+    """It is kept as it is written."""
+    network(text)
+    return text
+
+
+Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]
+
 LONGEST_DRAIN = 20.0
 
 
@@ -99,6 +115,9 @@ class Server(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: Url = ""
     max_body: Size = 2**20
+    max_body_memory: Memory = 64 * 2**20  # for all bodies that are being received
+    max_connections: Annotated[int, Field(ge=16, le=100_000)] = 800
+    trusted_proxies: Annotated[tuple[Network, ...], one_or_more, Field(max_length=100)] = ()
     tls: Tls | None = None
     admin: Admin = Admin()
     drain: Annotated[Duration, AfterValidator(_within_a_stop)] = 5.0

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -24,10 +25,12 @@ from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, MUTE, Button, action_requested
 from relay.outage import Outage
 from relay.receiving import request_body
+from relay.receiving.bodies import count_refused
+from relay.receiving.connection import client_of
 from relay.receiving.problems import HttpProblem, RateLimitedLog
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.schemes import SignedRequest
-from relay.receiving.signatures import verify
+from relay.receiving.signatures import verify, verify_unread
 from relay.receiving.sources import RateLimit
 from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
 from relay.store.audit import Act, AuditTrail, Notes
@@ -99,8 +102,11 @@ class Interactions:
         if not secret:
             raise HttpProblem(404, "There are no buttons: channels.slack.interactivity is off.")
         until = asyncio.get_running_loop().time() + WITHIN
+        headers = request_body.Headers(request)
+        if not request_body.is_whole(request):
+            self._verify(request, SignedRequest(b"", headers, None), secret, unread=True)
         body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
-        self._verify(SignedRequest(body, request_body.Headers(request), None), secret)
+        self._verify(request, SignedRequest(body, headers, None), secret)
         if wait := self._limiter.wait(PATH, LIMIT, self._clock()):
             raise HttpProblem(429, "Too many presses.", headers={"Retry-After": f"{wait:.0f}"})
         payload = _payload(body)
@@ -108,7 +114,7 @@ class Interactions:
             async with asyncio.timeout_at(until):
                 for pressed in payload.get("actions") or ():
                     if isinstance(pressed, Mapping) and str(pressed.get("action_id", "")) in ACTIONS:
-                        await self._press(pressed, payload)
+                        await self._press(request, pressed, payload)
         except (StoreUnavailable, TimeoutError) as error:
             if isinstance(error, StoreUnavailable):
                 self._outage.failed(str(error))
@@ -126,15 +132,19 @@ class Interactions:
         if self._notes:
             await self._notes.aclose()
 
-    def _verify(self, signed: SignedRequest, secret: bytes) -> None:
+    def _verify(self, request: web.Request, signed: SignedRequest, secret: bytes, *, unread: bool = False) -> None:
+        """With `unread`, only refuse what no body could make genuine."""
+        check = verify_unread if unread else verify
         try:
-            verify("slack", signed, {"signing": secret}, header=None, tolerance=TOLERANCE, now=self._clock())
+            check("slack", signed, {"signing": secret}, header=None, tolerance=TOLERANCE, now=self._clock())
         except InvalidSignature as error:
-            self._lines.warning(log, "press.unsigned", reason=str(error))
+            self._lines.warning(log, "press.unsigned", reason=str(error), peer=partial(client_of, request))
+            if unread:
+                count_refused("unsigned")
             detail = "The signature is missing, wrong or too old."
-            raise HttpProblem(401, detail, headers={"WWW-Authenticate": "Signature"}) from error
+            raise HttpProblem(401, detail, headers={"WWW-Authenticate": "Signature"}, close=unread) from error
 
-    async def _press(self, pressed: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
+    async def _press(self, request: web.Request, pressed: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
         presser = _presser(payload)
         user, conversation = presser.user, str(mapping(payload.get("channel")).get("id", ""))
         try:
@@ -146,7 +156,8 @@ class Interactions:
             return
         person = STALE if self._clock() > button.until else await self._person(button.action, presser)
         if isinstance(person, str):
-            log.warning("press.refused", action=button.action, operation=button.operation, user=user, reason=person)
+            log.warning("press.refused", action=button.action, operation=button.operation, user=user, reason=person,
+                        peer=client_of(request))  # fmt: skip
             self._note_refused(Act(user, *_deed(button), outcome=REFUSALS.get(person, person)))
             self._notify(conversation, user, person, button.destination)
             return

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 
+BACKLOG = 4096  # waiting to be accepted: a crowd delays others by milliseconds, a full queue by seconds
 PAUSE = 0.1  # seconds after an accept that failed: no file is free, or the client is gone
 
 
@@ -25,7 +26,7 @@ class Accepting:
         self._shaking: dict[asyncio.Task[None], None] = {}  # in the order in which they came
         for listening in self.sockets:
             listening.setblocking(False)
-            listening.listen(512)
+            listening.listen(BACKLOG)
         self._accepting = [asyncio.create_task(self._accept(listening)) for listening in self.sockets]
 
     def close(self) -> None:

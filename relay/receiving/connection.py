@@ -1,11 +1,7 @@
-"""One connection of the HTTP server: aiohttp's, with a deadline for headers, a limit, and an orderly end.
-
-Deadlines are looked at together, in sweeps: a timer for each request would cost more than its headers.
-"""
+"""One connection of the HTTP server: aiohttp's, with deadlines, a place among others, and an orderly end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any, cast
 
@@ -13,83 +9,80 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from relay.receiving.problems import UNEXPECTED, RateLimitedLog, problem
-
-log = structlog.get_logger(__name__)
+from relay.receiving.admission import PEER
+from relay.receiving.framing import objection
+from relay.receiving.guard import PROBE_TIMEOUT, Guard
+from relay.receiving.peers import UNIX, owner_of, peer_in
+from relay.receiving.problems import UNEXPECTED, problem
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
+PROBES = ("/healthz", "/readyz")
+CROWDED = "relay has as many connections at present as it can take. Send it again."
+FORWARDED = "X-Forwarded-For"
+SLOW_HEADERS = 1.0  # seconds after which whoever has sent half a request's headers may be evicted as if idle
 
-@dataclass
-class Guard:
-    """What the connections of one server share."""
-
-    header_timeout: float
-    idle_timeout: float
-    max_connections: int
-    lines: RateLimitedLog
-    leaving: bool = False  # every answer is the last one of its connection
-    connections: "set[GuardedConnection]" = field(default_factory=set)
-    answering: int = 0  # also to those who have hung up meanwhile
-    changed: asyncio.Event = field(default_factory=asyncio.Event)  # one of the two has become less
-
-    @property
-    def quiet(self) -> bool:
-        return not self.connections and not self.answering
-
-    async def sweep(self) -> None:
-        """Until it is cancelled: give up who is late, at the latest a tenth of its time, or a second, after that."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            await asyncio.sleep(min(1.0, self.header_timeout / 10))
-            late, unread = clock() - self.header_timeout, clock() - self.idle_timeout
-            for connection in [*self.connections]:
-                if connection.waiting_since < late:
-                    connection.give_up(self.header_timeout)
-                elif connection.unread_since < unread:
-                    connection.give_up(self.idle_timeout)
+log = structlog.get_logger(__name__)
 
 
 class GuardedConnection(web.RequestHandler):
     """One connection. Its deadline runs from the first byte of a request, or from connecting, to the last header.
 
-    Another one is for those who do not read their answers: aiohttp waits for them as long as they like.
+    Another one is for those who do not read their answers: aiohttp waits for them as long as they like. Meanwhile no
+    more of what they ask for is read.
     """
 
-    __slots__ = ("_answering", "_asking", "_clock", "_guard", "unread_since", "waiting_since")
+    __slots__ = (
+        "_asking", "_clock", "_idle_from", "_wire", "answering", "guard", "held", "owner", "peer", "unread_since",
+        "waiting_since",
+    )  # fmt: skip
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
-        self._guard = guard
+        self._msg_queue_resume_size = 0  # more requests are read when those that have come are answered
+        self._clock = guard.clock
         self._asking = False  # a part of a request's headers is there
-        self._answering = False
-        self._clock = self._loop.time
-        self.waiting_since = inf  # for headers; on the loop's clock
-        self.unread_since = inf  # more of an answer than goes on its way by itself
+        self.guard = guard
+        self.peer = UNIX
+        self.owner = ""  # whose share of the places it counts to
+        self.answering = False
+        self.held = 0  # bytes of a body
+        self.waiting_since = inf  # for headers
+        self.unread_since = inf  # an answer, or the end of the connection
+        self._idle_from = inf
 
     @property
-    def leaving(self) -> bool:
-        return self._guard.leaving
+    def idle_since(self) -> float:
+        if self.answering or self._messages or self.unread_since < inf:
+            return inf
+        if self._asking:
+            return self.waiting_since if self._clock() - self.waiting_since > SLOW_HEADERS else inf
+        return self._idle_from
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._guard.connections.add(self)
-        if len(self._guard.connections) > self._guard.max_connections:
-            self._guard.lines.warning(log, "connection.refused", connections=self._guard.max_connections)
-            cast("asyncio.Transport", transport).abort()  # uvloop's own is no subclass
+        self._wire = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
+        self.peer = peer_in(transport.get_extra_info("peername"))
+        if self.peer != UNIX and self.peer not in self.guard.proxies:
+            self.owner = owner_of(self.peer)
+        if obstacle := self.guard.enter(self):
+            self._refuse(obstacle)
             return
         super().connection_made(transport)
-        self.waiting_since = self._clock()
+        self._wire.set_write_buffer_limits(high=1, low=0)  # so that all of an answer is awaited, to its last byte
+        self.waiting_since = self._idle_from = self._clock()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._guard.connections.discard(self)
-        self._guard.changed.set()
+        self.guard.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._asking = not self._answering
-        if self._asking and self.waiting_since == inf:
-            self.waiting_since = self._clock()
+        if data and not self.answering:
+            self._asking = True
+            if self.waiting_since == inf:
+                self.waiting_since = self._clock()
         super().data_received(data)
+        if self._messages and self._waiter is None and not self._buffer_paused:
+            self._pause_reading_for_buffer()  # an answer is under way: what comes behind it has to wait outside
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -101,18 +94,28 @@ class GuardedConnection(web.RequestHandler):
 
     def begin(self) -> None:
         """The headers are complete; from here the handler watches the time."""
-        self._asking, self._answering = False, True
-        self._guard.answering += 1
+        self._asking, self.answering = False, True
+        self.guard.answering += 1
         self.waiting_since = inf
 
     def end(self) -> None:
         """The answer is made; nothing is awaited until it is on its way."""
-        self._answering = False
-        self._guard.answering -= 1
-        self._guard.changed.set()
+        self.answering = False
+        self._idle_from = self._clock()
+        guard = self.guard
+        if self.held:
+            guard.bodies.give_back(self.held)
+            self.held = 0
+        guard.answering -= 1
+        guard.changed.set()
+
+    def hold(self, size: int) -> None:
+        """So many bytes more of a body, until the request is answered. Raises HttpProblem if there is no room."""
+        self.guard.bodies.take(size, self.held + size)
+        self.held += size
 
     def close_if_idle(self) -> None:
-        if not self._asking and not self._answering:
+        if not self._asking and not self.answering:
             self.force_close()
 
     def handle_error(
@@ -123,11 +126,51 @@ class GuardedConnection(web.RequestHandler):
             return problem(400, "This is not a valid HTTP/1.1 request.", close=True)
         return problem(503, UNEXPECTED, close=True)
 
-    def give_up(self, seconds: float) -> None:
+    def evict(self, obstacle: str) -> None:
+        if obstacle:
+            self._refuse(obstacle)
+            return
+        self.guard.evicted.inc()
+        idle = round(self._clock() - self.idle_since, 1)
+        self.guard.lines.warning(log, "connection.evicted", peer=self.peer, idle=idle, limit=self.guard.admission.most)
+        self._wire.abort()  # nothing is on its way, and TLS would wait for an answer to its farewell
+
+    def give_up_if_late(self, now: float) -> None:
+        if self.unread_since == inf and self._wire.is_closing():
+            self.unread_since = now  # the end of the last answer is still on its way
+        patience = PROBE_TIMEOUT if self in self.guard.admission.reserved else self.guard.header_timeout
+        if now - self.waiting_since > patience:
+            self._give_up("headers", patience)
+        elif now - self.unread_since > self.guard.write_timeout:
+            self._give_up("answer", self.guard.write_timeout)
+
+    def _give_up(self, awaited: str, seconds: float) -> None:
         self.waiting_since = self.unread_since = inf
-        if self.transport is not None:
-            self._guard.lines.warning(log, "connection.too_slow", seconds=seconds)
-            self.transport.abort()
+        self.guard.given_up(awaited)
+        self.guard.lines.warning(log, "connection.too_slow", peer=self.peer, awaited=awaited, seconds=seconds)
+        self._wire.abort()
+
+    def crowded_out(self) -> web.Response:
+        """What it is answered if it has a place of the reserve, and asks for more than a probe."""
+        self._say_refused(self.guard.admission.reserved[self])
+        return problem(503, CROWDED, close=True)
+
+    def _refuse(self, obstacle: str) -> None:
+        self._say_refused(obstacle)
+        self._wire.abort()
+
+    def _say_refused(self, obstacle: str) -> None:
+        limit = self.guard.admission.share if obstacle == PEER else self.guard.admission.most
+        self.guard.refused(obstacle)
+        self.guard.lines.warning(log, "connection.refused", obstacle, peer=self.peer, reason=obstacle, limit=limit)
+
+
+def client_of(request: web.BaseRequest) -> str:
+    """Who sent a request: the peer, or whom a trusted proxy says that it speaks for. For the log; never raises."""
+    connection = request.protocol
+    if not isinstance(connection, GuardedConnection):
+        return UNIX
+    return connection.guard.proxies.client(connection.peer, request.headers.getall(FORWARDED, ()))
 
 
 def watched(answer: Answer) -> Answer:
@@ -136,15 +179,24 @@ def watched(answer: Answer) -> Answer:
         if not isinstance(connection, GuardedConnection):
             return await answer(request)
         connection.begin()
+        admitted = connection.guard.admission.promote(connection)
         try:
-            response = await answer(request)
+            if refusal := objection(request):
+                connection.guard.lines.warning(
+                    log, "request.malformed", peer=connection.peer, reason="Transfer-Encoding"
+                )
+                response: web.StreamResponse = refusal
+            elif admitted or request.path in PROBES:
+                response = await answer(request)
+            else:
+                response = connection.crowded_out()
         except web.HTTPException as error:  # raised before the middlewares: an Expect header nobody knows
             if error.status < 400:
                 raise
             response = problem(error.status)
         finally:
             connection.end()
-        if connection.leaving:
+        if connection.guard.leaving or not admitted:
             response.force_close()
         return response
 

@@ -7,6 +7,8 @@ from aiohttp import web
 
 from relay.errors import CannotListen
 from relay.receiving.admin import MAX_CONNECTIONS
+from relay.receiving.admission import Admission
+from relay.receiving.guard import Guard
 from relay.receiving.renewal import Certificates
 from relay.receiving.server import Direct, GuardedRunner, serve
 
@@ -27,10 +29,12 @@ class Listeners:
         operators: tuple[web.Application, str, int],
         certificates: Certificates,
         *,
+        guard: Guard,
         direct: Direct,
         reuse_port: bool = False,
     ) -> Self:
-        """Listen with these applications on these hosts and ports (0: any free one); `direct` as in `serve`.
+        """Listen with these applications on these hosts and ports (0: any free one); `guard` and `direct`
+        are the world's, as in `serve`.
 
         CannotListen if one address is not to be had; then there is neither.
         """
@@ -42,9 +46,10 @@ class Listeners:
             except OSError as error:
                 raise CannotListen(section, host, port, error) from None
 
-        second = await listen(OPERATORS, *operators, max_connections=MAX_CONNECTIONS)
+        admission = Admission(MAX_CONNECTIONS, share=MAX_CONNECTIONS)
+        second = await listen(OPERATORS, *operators, guard=Guard(admission=admission, listener="operators"))
         try:  # the last, for from here on events come
-            return cls(await listen(WORLD, *world, direct=direct), second)
+            return cls(await listen(WORLD, *world, guard=guard, direct=direct), second)
         except BaseException:
             await second.cleanup(0.0)
             raise

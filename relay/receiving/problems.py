@@ -106,7 +106,7 @@ class RateLimitedLog:
     """Lines that a stranger can cause: at most one a `period` (seconds) per event and key.
 
     The next line says how many were left out. Keys must come from the configuration or the code, for they are
-    remembered.
+    remembered. A field that is a function is called for a line that is written, and not for those that are left out.
     """
 
     def __init__(self, clock: Callable[[], float], period: float = 1.0) -> None:
@@ -127,7 +127,8 @@ class RateLimitedLog:
             self._left_out[line] = self._left_out.get(line, 0) + 1
             return
         self._written_at[line] = now
-        write(event, left_out=self._left_out.pop(line, 0), **fields)
+        made = {name: field() if callable(field) else field for name, field in fields.items()}
+        write(event, left_out=self._left_out.pop(line, 0), **made)
 
 
 answer_problems = answering()

@@ -27,6 +27,8 @@ from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NoRoom,
 from relay.outage import Outage
 from relay.receiving import handshakes, request_body
 from relay.receiving.answers import answer, label
+from relay.receiving.bodies import count_refused
+from relay.receiving.connection import client_of
 from relay.receiving.early import Early
 from relay.receiving.freshness import check_age
 from relay.receiving.identity import EventIdentity
@@ -35,7 +37,7 @@ from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.reach import reaches
 from relay.receiving.schemes import SCHEMES, SignedRequest
-from relay.receiving.signatures import verify
+from relay.receiving.signatures import verify, verify_unread
 from relay.receiving.sources import RateLimit, Source
 
 OUTCOMES: Mapping[int, str] = {
@@ -78,7 +80,7 @@ class Receiver:
     quarantine  keeps (source, body, headers, reason) of a genuine request that is no event, or with `fault` of one
                 that relay failed on, and returns its id; raises StoreUnavailable
     clock       epoch seconds
-    limits      `max_body` in bytes, `body_timeout` in seconds for all of it
+    limits      `max_body` in bytes, `body_timeout` in seconds for a body that comes slowly
     registry    what `GET /metrics` shows
     """
 
@@ -91,7 +93,7 @@ class Receiver:
         clock: Callable[[], float],
         *,
         max_body: int,
-        body_timeout: float = 10.0,
+        body_timeout: float = 5.0,
         registry: metrics.CollectorRegistry = metrics.REGISTRY,
         public_url: str = "",
         outage: Outage | None = None,
@@ -155,22 +157,24 @@ class Receiver:
                 return web.json_response({"challenge": challenge}, headers={handshakes.HEADER: challenge})
             event, accepted = await self._ingested(signed, entrance)
         except HttpProblem as refusal:
-            self._refused(refusal, entrance.name if entrance else "")  # what a stranger made up is not logged
+            self._refused(request, refusal, entrance.name if entrance else "")  # what a stranger made up is not logged
             raise
         entrance.count(accepted.status)
         deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
         body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
         return answer(request, 202 if accepted.status == "accepted" else 200, body.encode())
 
-    def _refused(self, refusal: HttpProblem, source: str) -> None:
+    def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> None:
         reason = str(refusal.__cause__ or "") or str(refusal)
         fault = isinstance(refusal.__cause__, HandlingFailed)
         metrics.events.labels(source, "fault" if fault else OUTCOMES[refusal.status]).inc()
         if isinstance(refusal.__cause__, StoreUnavailable) and not isinstance(refusal.__cause__, NoRoom):
             self._outage.failed(reason)
         else:
-            key = f"{source} {refusal.status}"
-            self._lines.warning(log, "event.refused", key, source=source, status=refusal.status, reason=reason)
+            key, peer = f"{source} {refusal.status}", partial(client_of, request)
+            self._lines.warning(
+                log, "event.refused", key, source=source, status=refusal.status, reason=reason, peer=peer
+            )
 
     async def _verified(self, request: web.BaseRequest, entrance: _Entrance | None) -> tuple[SignedRequest, _Entrance]:
         """The request, once it is known to be genuine and may be read, and what it came by."""
@@ -179,6 +183,10 @@ class Receiver:
         if request.method != hdrs.METH_POST:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
         _expect_plain_json(request, typed=entrance.typed)
+        if not request_body.is_whole(request):  # nobody gets memory, or the time to fill it, for a name
+            self._verify(
+                SignedRequest(b"", request_body.Headers(request), _query_token(request)), entrance, unread=True
+            )
         body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
         signed = SignedRequest(body, request_body.Headers(request), _query_token(request))
         self._verify(signed, entrance)
@@ -210,10 +218,11 @@ class Receiver:
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
 
-    def _verify(self, signed: SignedRequest, entrance: _Entrance) -> None:
+    def _verify(self, signed: SignedRequest, entrance: _Entrance, *, unread: bool = False) -> None:
+        """With `unread`, only refuse what no body could make genuine."""
         signature = entrance.source.signature
         try:
-            key = verify(
+            key = (verify_unread if unread else verify)(
                 signature.scheme,
                 signed,
                 entrance.secrets,
@@ -223,9 +232,12 @@ class Receiver:
             )
         except InvalidSignature as error:
             metrics.signatures_refused.labels(entrance.name).inc()
+            if unread:
+                count_refused("unsigned")
             challenge = {"WWW-Authenticate": SCHEMES[signature.scheme].challenge}
-            raise HttpProblem(401, UNSIGNED, headers=challenge) from error
-        entrance.verified(key)
+            raise HttpProblem(401, UNSIGNED, headers=challenge, close=unread) from error
+        if key is not None:
+            entrance.verified(key)
 
     def _admit(self, name: str, limit: RateLimit) -> None:
         if wait := self._limiter.wait(name, limit, self._clock()):

@@ -1,36 +1,66 @@
-"""The body and the headers of a request, read within bounds of size and time, before anything in them is believed."""
+"""The body and the headers of a request, read within bounds of size, time and memory, before anything is believed."""
 
 import asyncio
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aiohttp import HttpVersion11, hdrs, web
 
+from relay.receiving.bodies import Bodies, count_refused
+from relay.receiving.connection import GuardedConnection
 from relay.receiving.problems import HttpProblem
 
+SLOWEST = 32 * 1024  # bytes a second that a body must have, once its first seconds are over
 
-async def read(request: web.BaseRequest, *, most: int, seconds: float) -> bytes:
+
+def is_whole(request: web.BaseRequest) -> bool:
+    """Whether the body came with its headers, as nearly all do."""
+    return request.content.is_eof() and request.content.exception() is None
+
+
+async def read(request: web.BaseRequest, *, most: int, seconds: float, slowest: int = SLOWEST) -> bytes:
     """The whole body, counted as it comes: its length may be left out, and is never believed. Raises HttpProblem.
 
-    `most` is in bytes. A sender that waits to be asked for it (Expect: 100-continue) is asked here.
+    `most` is in bytes, `slowest` in bytes a second: a body has `seconds`, and as many more as what has come of it takes
+    at that rate. A sender that waits to be asked for it (Expect: 100-continue) is asked here.
     """
-    content = request.content
-    if content.is_eof() and content.exception() is None:  # it came with its headers, as nearly all do
-        whole = content.read_nowait(-1)
+    if is_whole(request):
+        whole = request.content.read_nowait(-1)
         _check_size(len(whole), most)
+        if isinstance(request.protocol, GuardedConnection):
+            request.protocol.hold(len(whole))
         return whole
-    body = bytearray()
     _check_size(request.content_length or 0, most)
     try:
         await _send_for_body(request)
-        async with asyncio.timeout(seconds):
-            async for piece in content.iter_any():
+        return await _pieces(request, most, seconds, slowest)
+    except TimeoutError as error:
+        count_refused("slow")
+        detail = f"The body must be complete within {seconds:g} s, or come with {slowest // 1024} KiB a second."
+        raise HttpProblem(408, detail, close=True) from error
+    except (web.RequestPayloadError, ConnectionError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and request.transport is not None:
+            raise  # aiohttp's, if the sender had hung up before its body was asked for
+        raise HttpProblem(400, "The body ended early, or is chunked wrongly.", close=True) from error
+
+
+async def _pieces(request: web.BaseRequest, most: int, seconds: float, slowest: int) -> bytes:
+    connection = request.protocol
+    if isinstance(connection, GuardedConnection):
+        bodies, hold = connection.guard.bodies, connection.hold
+    else:
+        bodies = Bodies(sys.maxsize)
+        hold = bodies.take
+    body, begun = bytearray(), asyncio.get_running_loop().time()
+    with bodies.coming() as coming:
+        async with coming.waiting(seconds) as deadline:
+            async for piece in request.content.iter_any():
+                coming.grow(len(piece))
+                hold(len(piece))
                 body += piece
                 _check_size(len(body), most)
-    except TimeoutError as error:
-        raise HttpProblem(408, f"The body must be complete within {seconds:g} s.", close=True) from error
-    except (web.RequestPayloadError, ConnectionError) as error:
-        raise HttpProblem(400, "The body ended early, or is chunked wrongly.", close=True) from error
+                deadline.reschedule(begun + seconds + len(body) / slowest)
     return bytes(body)
 
 
@@ -63,6 +93,7 @@ class Headers(Mapping[str, Sequence[bytes]]):
 
 def _check_size(size: int, most: int) -> None:
     if size > most:
+        count_refused("large")
         raise HttpProblem(413, f"The body may have up to {most} bytes.", close=True)
 
 

@@ -10,6 +10,7 @@ Adding a scheme is a `Scheme` and a line in `SCHEMES`.
 import binascii
 import hashlib
 import hmac
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from relay.domain.values import immutable
 from relay.errors import InvalidSignature
 
 _HEX_LENGTH = 64
+_HEX, _BASE64 = re.compile(rb"[0-9a-f]{64}"), re.compile(rb"[A-Za-z0-9+/]{43}=")  # of the 32 bytes of SHA-256
+_HEX_OR_BASE64 = re.compile(b"%b|%b" % (_HEX.pattern, _BASE64.pattern))
 
 
 @immutable
@@ -61,6 +64,8 @@ class Scheme:
 
     read        (request, header) → what the request brings forward; raises InvalidSignature
     proofs      (secret, signed) → every text that would be right
+    shape       what each of these looks like: what does not is refused before the body is read. None: they are not
+                about the body, so that nothing of it is needed to judge
     sign        (draft, secret) → the headers of a signed request
     dated       whether what is signed holds a time, which `verify` looks at
     message_id  (verified request) → the id that the signature covers; None: it covers the body alone
@@ -70,6 +75,7 @@ class Scheme:
     read: Callable[[SignedRequest, str], Offer]
     proofs: Callable[[bytes, bytes], tuple[bytes, ...]]
     sign: Callable[[Draft, bytes], dict[str, str]]
+    shape: re.Pattern[bytes] | None = None
     needs_secret: bool = True
     challenge: str = "Signature"  # for WWW-Authenticate, which a 401 must carry
     dated: bool = False
@@ -210,13 +216,13 @@ def _sign_token(draft: Draft, secret: bytes) -> dict[str, str]:
 
 
 SCHEMES: Mapping[str, Scheme] = {
-    "hmac-sha256": Scheme("X-Webhook-Signature", _read_hmac, _prove_hmac, _sign_hmac),
+    "hmac-sha256": Scheme("X-Webhook-Signature", _read_hmac, _prove_hmac, _sign_hmac, _HEX_OR_BASE64),
     "standard-webhooks": Scheme(
-        _STANDARD, _read_standard, _prove_standard, _sign_standard, dated=True, message_id=_standard_id
+        _STANDARD, _read_standard, _prove_standard, _sign_standard, _BASE64, dated=True, message_id=_standard_id
     ),
-    "github": Scheme("X-Hub-Signature-256", _read_github, _prove_hex, _sign_hmac),
-    "stripe": Scheme("Stripe-Signature", _read_stripe, _prove_hex, _sign_stripe, dated=True),
-    "slack": Scheme("X-Slack-Signature", _read_slack, _prove_hex, _sign_slack, dated=True),
+    "github": Scheme("X-Hub-Signature-256", _read_github, _prove_hex, _sign_hmac, _HEX),
+    "stripe": Scheme("Stripe-Signature", _read_stripe, _prove_hex, _sign_stripe, _HEX, dated=True),
+    "slack": Scheme("X-Slack-Signature", _read_slack, _prove_hex, _sign_slack, _HEX, dated=True),
     "token": Scheme("Authorization", _read_token, _prove_token, _sign_token, challenge="Bearer"),
     "none": Scheme("", lambda request, _: Offer(request.body, []), lambda *_: (), lambda *_: {}, needs_secret=False),
 }

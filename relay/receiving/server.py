@@ -18,11 +18,12 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 
-from relay.receiving.accepting import Accepting
-from relay.receiving.connection import Guard, GuardedConnection, watched
+from relay.receiving.accepting import BACKLOG, Accepting
+from relay.receiving.connection import GuardedConnection, watched
+from relay.receiving.guard import Guard
+from relay.receiving.peers import address_of
 from relay.receiving.problems import RateLimitedLog, location_of
 
-MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
 MAX_HANDSHAKES = 100  # of TLS at a time, which are no connections yet
 CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
 
@@ -44,11 +45,9 @@ async def serve(
     *,
     unix_path: str | None = None,
     reuse_port: bool = False,
-    header_timeout: float = 10.0,
-    idle_timeout: float = 75.0,
     linger: float = 2.0,
     grace: float = 30.0,
-    max_connections: int = MAX_CONNECTIONS,
+    guard: Guard | None = None,
     direct: Direct | None = None,
     context: ssl.SSLContext | None = None,
 ) -> "GuardedRunner":
@@ -56,12 +55,10 @@ async def serve(
 
     What `direct` takes goes there at once, and not through the application. With a `context` it speaks TLS alone.
 
-    Times are seconds: until a request's headers are there, between two requests and until an answer is read, for the
-    rest of a refused body, and, in `runner.cleanup()`, for the requests in flight. Raises OSError if the address is
-    taken.
+    `guard` bounds what all of it may take. Times are seconds: for the rest of a refused body, and, in
+    `runner.cleanup()`, for the requests in flight. Raises OSError if the address is taken.
     """
-    loop = asyncio.get_running_loop()
-    guard = Guard(header_timeout, idle_timeout, max_connections, RateLimitedLog(loop.time))
+    loop, guard = asyncio.get_running_loop(), guard or Guard()
     runner = GuardedRunner(app, guard, grace)
     await runner.setup()
     server = runner.server
@@ -75,23 +72,23 @@ async def serve(
 
     def connect() -> GuardedConnection:
         return GuardedConnection(
-            guard, server, loop=loop, keepalive_timeout=idle_timeout, lingering_time=linger,
+            guard, server, loop=loop, keepalive_timeout=guard.idle_timeout, lingering_time=linger,
             logger=logger, access_log=None, auto_decompress=False,
         )  # fmt: skip
 
     async def shake(client: socket.socket) -> None:
         # A client need not answer the end of TLS, and may not read it: it is waited for as long as for a body's rest.
         await loop.connect_accepted_socket(
-            connect, client, ssl=context, ssl_handshake_timeout=header_timeout, ssl_shutdown_timeout=linger
+            connect, client, ssl=context, ssl_handshake_timeout=guard.header_timeout, ssl_shutdown_timeout=linger
         )
 
     async def listen() -> asyncio.Server | Accepting:
         if unix_path is not None:
             return await loop.create_unix_server(connect, unix_path)
         bound = await loop.create_server(
-            connect, host, port, reuse_port=reuse_port or None, backlog=512, start_serving=context is None
+            connect, host, port, reuse_port=reuse_port or None, backlog=BACKLOG, start_serving=context is None
         )
-        return Accepting(bound, shake, min(MAX_HANDSHAKES, max_connections)) if context else bound
+        return Accepting(bound, shake, min(MAX_HANDSHAKES, guard.admission.most)) if context else bound
 
     try:
         await _Site(runner, listen).start()
@@ -139,7 +136,7 @@ class GuardedRunner(web.AppRunner):
         for site in self.sites:
             await site.stop()
         await asyncio.sleep(0)  # a request that has come is no idle connection
-        for connection in list(self._guard.connections):
+        for connection in [*self._guard.connections]:
             connection.close_if_idle()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._grace if grace is None else grace):
@@ -160,7 +157,10 @@ class _Quiet(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         event = "request.malformed" if isinstance(error, HttpProcessingError) else "request.failed"
-        self._lines.warning(log, event, error=type(error).__name__, place=location_of(error) if error else "")
+        peer = address_of(next(iter(record.args), "")) if isinstance(record.args, tuple) else ""
+        self._lines.warning(
+            log, event, peer=peer, error=type(error).__name__, place=location_of(error) if error else ""
+        )
 
 
 class _Site(web.BaseSite):

@@ -42,6 +42,32 @@ def verify(
     return matched[0]
 
 
+def verify_unread(
+    scheme: str,
+    headers: SignedRequest,
+    secrets: Mapping[str, bytes],
+    *,
+    header: str | None,
+    tolerance: float,
+    now: float,
+) -> None:
+    """Refuse, as `verify` would, whatever the body is: for a request of which nothing but the headers is here.
+
+    InvalidSignature is certain then; that there is none says nothing yet.
+    """
+    rules = SCHEMES[scheme]
+    if not rules.needs_secret:
+        return
+    if rules.shape is None:
+        verify(scheme, headers, secrets, header=header, tolerance=tolerance, now=now)
+        return
+    offer = rules.read(headers, (header or rules.header).lower())
+    if offer.timestamp is not None:
+        _check_age(offer.timestamp, tolerance, now)
+    if not any(rules.shape.fullmatch(signature) for signature in offer.signatures):
+        raise InvalidSignature("no signature has the form of one")
+
+
 def signed_id(scheme: str, request: SignedRequest) -> bytes:
     """The id of a request that `verify` has passed, as far as its signature covers one; else empty.
 

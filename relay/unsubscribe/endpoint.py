@@ -10,6 +10,7 @@ nobody's limit.
 
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import parse_qsl
 
 import structlog
@@ -21,6 +22,7 @@ from relay.domain.tokens import issue, redeem
 from relay.errors import InvalidSignature, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import request_body
+from relay.receiving.connection import client_of
 from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.sources import RateLimit
@@ -116,7 +118,7 @@ class Unsubscribe:
                 return _page("later", language, 429, retry_after=wait)
             name = await step(destination, address)
         except InvalidSignature:
-            self._lines.warning(log, "unsubscribe.refused")
+            self._lines.warning(log, "unsubscribe.refused", peer=partial(client_of, request))
             return _page("wrong", language, 404)
         except StoreUnavailable as error:
             self._outage.failed(str(error))

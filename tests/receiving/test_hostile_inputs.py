@@ -151,10 +151,15 @@ WIRE: Mapping[str, tuple[bytes, int]] = {
     "length with a separator": (START + b"Content-Length: 1_0\r\n\r\n{}", 400),
     "length is text": (START + b"Content-Length: two\r\n\r\n{}", 400),
     "length is empty": (START + b"Content-Length: \r\n\r\n", 400),
-    "length of 1 GB": (START + b"Content-Length: 1000000000\r\n\r\n", 413),
+    "length of 1 GB": (START + b"Content-Length: 1000000000\r\n\r\n", 401),
     "length of 100 digits": (START + b"Content-Length: " + b"9" * 100 + b"\r\n\r\n", 400),
     "encoding twice": (START + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "chunked twice": (START + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400),
+    "compressed, then chunked": (START + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+    "compressed and chunked in two lines": (
+        START + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "chunked in HTTP/1.0": (
+        START.replace(b"HTTP/1.1", b"HTTP/1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "encoding unknown": (START + b"Transfer-Encoding: cow\r\n\r\n", 400),
     "encoding with a vertical tab": (START + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", 400),
     "chunked, then not": (START + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400),

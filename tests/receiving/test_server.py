@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.receiving.guard import Guard
 from relay.receiving.receiver import make_app
 from relay.receiving.server import serve
 from tests.support.events import body
@@ -38,7 +39,7 @@ async def test_a_body_that_drips_is_given_up() -> None:
 
 
 async def test_headers_that_stop_or_drip_are_given_up_without_an_answer() -> None:
-    async with receiving(header_timeout=0.2) as front:
+    async with receiving(guard=Guard(header_timeout=0.2)) as front:
         sender = front.sender()
         head = sender.raw(b"")[:-10]
 
@@ -51,7 +52,7 @@ async def test_headers_that_stop_or_drip_are_given_up_without_an_answer() -> Non
 
 @pytest.mark.slow
 async def test_the_headers_of_later_requests_have_a_deadline_too() -> None:
-    async with receiving(header_timeout=patience(0.5)) as front:
+    async with receiving(guard=Guard(header_timeout=patience(0.5))) as front:
         sender = front.sender()
         reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
 
@@ -65,14 +66,14 @@ async def test_the_headers_of_later_requests_have_a_deadline_too() -> None:
 
 
 async def test_an_idle_connection_is_closed() -> None:
-    async with receiving(idle_timeout=0.2) as front:
+    async with receiving(guard=Guard(idle_timeout=0.2)) as front:
         reply = await front.sender().exchange(front.sender().raw(json.dumps(body()).encode()), whole=True)
 
     assert reply.status == 202
 
 
 async def test_whoever_does_not_read_the_answers_is_given_up() -> None:
-    async with receiving(header_timeout=patience(), idle_timeout=0.2) as front:
+    async with receiving(guard=Guard(header_timeout=patience(), write_timeout=0.2)) as front:
         _, writer = await asyncio.open_connection(*front.runner.addresses[0], limit=1)
 
         async with asyncio.timeout(patience()):
@@ -81,20 +82,6 @@ async def test_whoever_does_not_read_the_answers_is_given_up() -> None:
                     writer.write(b"GET /metrics HTTP/1.1\r\nHost: relay\r\n\r\n" * 1000)
                     await writer.drain()
         writer.close()
-
-
-async def test_there_are_only_so_many_connections() -> None:
-    async with receiving(max_connections=1) as front:
-        sender = front.sender()
-        request = sender.raw(json.dumps(body()).encode())
-        reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
-        writer.write(request)
-        first = await read_reply(reader)
-
-        second = await sender.exchange(request)
-        writer.close()
-
-    assert (first.status, second.status) == (202, 0)
 
 
 async def test_a_sender_that_hangs_up_within_its_body_has_sent_nothing() -> None:

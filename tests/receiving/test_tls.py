@@ -14,7 +14,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from relay.receiving.admission import Admission
 from relay.receiving.certificates import validity
+from relay.receiving.guard import Guard
 from relay.receiving.renewal import Certificates
 from relay.receiving.tls import Tls, context, ending, ends, faults, warnings
 from tests.support.certificates import Certificate, make_certificate, trusting
@@ -230,7 +232,7 @@ async def test_who_does_not_read_the_end_of_tls_does_not_hold_up_a_stop(server: 
 
 
 async def test_a_handshake_that_does_not_come_is_given_up(server: Certificate) -> None:
-    async with served(tls(server), header_timeout=0.2) as (front, _):
+    async with served(tls(server), guard=Guard(header_timeout=0.2)) as (front, _):
         reader, writer = await asyncio.open_connection(*front.runner.addresses[0][:2])
 
         assert await asyncio.wait_for(reader.read(), patience()) == b""
@@ -238,7 +240,7 @@ async def test_a_handshake_that_does_not_come_is_given_up(server: Certificate) -
 
 
 async def test_who_only_connects_keeps_nobody_out(server: Certificate) -> None:
-    async with served(tls(server), max_connections=2) as (front, _):
+    async with served(tls(server), guard=Guard(admission=Admission(most=2))) as (front, _):
         place = front.runner.addresses[0][:2]
         idle = [await asyncio.open_connection(*place) for _ in range(5)]
 

@@ -11,6 +11,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.receiving.access import Admin
 from relay.receiving.admin import make_admin_app
+from relay.receiving.guard import Guard
 from relay.receiving.probes import Readiness
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.server import GuardedRunner, serve
@@ -46,6 +47,7 @@ class Front:
     runner: GuardedRunner
     operators: GuardedRunner
     clock: Clock
+    guard: Guard
     events: list[Event] = field(default_factory=list)
     quarantined: list[tuple[str, bytes, dict[str, str], str]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # the reasons for which relay's own faults are kept
@@ -80,6 +82,7 @@ async def receiving(
     max_body: int = 100_000,
     body_timeout: float = 5.0,
     admin: Admin = Admin(),  # noqa: B008 - nobody changes it
+    guard: Guard | None = None,
     **server: Any,
 ) -> AsyncIterator[Front]:
     """Serve `sources` on a free port. `ingest` and `quarantine` replace the lists; `server` goes to `serve`."""
@@ -106,11 +109,12 @@ async def receiving(
         max_body=max_body,
         body_timeout=body_timeout,
     )
-    options = {"linger": 0.1, "grace": 5.0, "direct": receiver, **server}
+    guard = guard or Guard()
+    options = {"linger": 0.1, "grace": 5.0, "direct": receiver, "guard": guard, **server}
     app = make_app(receiver)
     runner = await serve(app, "127.0.0.1", 0, **options)
     operators = await serve(make_admin_app(receiver.probes, admin, app), "127.0.0.1", 0, grace=5.0)
-    front = Front(receiver, runner, operators, clock)
+    front = Front(receiver, runner, operators, clock, guard)
     try:
         yield front
     finally:

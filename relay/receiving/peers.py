@@ -1,0 +1,77 @@
+"""Who is at the other end of a connection, and for whom a trusted proxy speaks. Pure, and no input makes it fail.
+
+`X-Forwarded-For` is written by whoever sends it, and added to by each proxy on the way. So it is read from its end, as
+far as those who wrote it are trusted.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+UNIX = "unix"  # who comes over a unix socket has no address
+MOST_HOPS = 16
+LONGEST = 64  # characters of an address with its port and brackets
+OWN = 64  # bits: whoever has an IPv6 address has all that begin like it
+
+
+def network(text: str) -> Network:
+    """An address or a network in its usual spelling. ValueError says what was expected."""
+    try:
+        networks = ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise ValueError("expected an address or a network such as 10.0.0.0/8 or fd00::/8") from error
+    if "/" in text and str(networks.network_address) != str(ipaddress.ip_address(text.partition("/")[0])):
+        raise ValueError(f"has bits beyond its mask; write {networks}")
+    if networks.prefixlen == 0:
+        raise ValueError("means everybody, so anyone could say who they are; name the proxies alone")
+    return networks
+
+
+def address_of(text: object) -> str:
+    """The address in `text` as everybody writes it, without port, brackets or zone; '' if there is none."""
+    if not isinstance(text, str) or len(text) > LONGEST:
+        return ""
+    text = text.strip(' \t"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def peer_in(name: object) -> str:
+    """The address in a socket's `peername`; UNIX where it has none."""
+    return (address_of(name[0]) if isinstance(name, tuple) and name else "") or UNIX
+
+
+def owner_of(peer: str) -> str:
+    """What stands for everything that one stranger has: an IPv4 address, or the network of an IPv6 address."""
+    return str(ipaddress.ip_network((peer, OWN), strict=False)) if ":" in peer else peer
+
+
+class Proxies:
+    """Those who are believed when they say whom a request is from."""
+
+    def __init__(self, networks: Iterable[Network] = ()) -> None:
+        self._networks = tuple(networks)
+
+    def __contains__(self, peer: str) -> bool:
+        if not self._networks or peer == UNIX:
+            return False
+        address = ipaddress.ip_address(peer)
+        return any(address in trusted for trusted in self._networks)
+
+    def client(self, peer: str, forwarded: Sequence[str]) -> str:
+        """The last address in `X-Forwarded-For`, all lines of it, that no trusted proxy has; else the peer's own."""
+        client, hops = peer, ",".join(forwarded[-MOST_HOPS:]).rsplit(",", MOST_HOPS)[-MOST_HOPS:]
+        while client in self and hops:
+            if not (hop := address_of(hops.pop())):
+                break  # whoever wrote this is the last of whom anything is known
+            client = hop
+        return client

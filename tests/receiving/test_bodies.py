@@ -1,0 +1,143 @@
+"""The memory that bodies may take together, and who goes when there is no more."""
+
+import asyncio
+import json
+
+import pytest
+
+from relay.receiving.bodies import Bodies
+from relay.receiving.guard import Guard
+from relay.receiving.problems import HttpProblem
+from tests.support.events import body
+from tests.support.front import Front, assert_problem, count, receiving
+from tests.support.patience import patience
+from tests.support.sender import SECRET, endlessly, read_reply, slowly
+from tests.support.waiting import until
+
+EVENT = json.dumps(body()).encode()
+
+
+async def test_the_biggest_that_is_still_coming_makes_room_for_what_is_smaller() -> None:
+    bodies = Bodies(100)
+
+    with bodies.coming() as big, bodies.coming() as small:
+        for coming, size in ((big, 60), (small, 30)):
+            coming.grow(size)
+            bodies.take(size)
+        bodies.take(20)
+
+        assert (big.displaced, small.displaced) == (True, False)
+        with pytest.raises(HttpProblem, match="more at present"):
+            big.grow(1)
+        bodies.take(40)  # what it gives back counts as free already
+        with pytest.raises(HttpProblem):
+            bodies.take(30)  # nothing that is bigger is left
+        bodies.give_back(60)
+        assert bodies.used == 90
+
+
+async def test_what_fits_nowhere_is_refused_and_asked_to_come_again() -> None:
+    async with receiving(guard=Guard(bodies=Bodies(len(EVENT) - 1))) as front:
+        refused = count("bodies_refused", reason="memory")
+        reply = await front.sender().post(EVENT)
+        slow = await front.sender().exchange(slowly(front.sender().raw(EVENT), step=len(EVENT) // 2))
+
+    for answered in (reply, slow):
+        assert_problem(answered, 503)
+        assert int(answered.headers["retry-after"]) > 0
+        assert answered.headers["connection"] == "close"
+    assert count("bodies_refused", reason="memory") == refused + 2
+    assert front.guard.bodies.used == 0
+    assert front.events == []
+
+
+async def test_small_events_are_taken_while_slow_large_ones_fill_the_memory() -> None:
+    large = b" " * 40_000
+    async with receiving(guard=Guard(bodies=Bodies(100_000))) as front:
+        slow = [await asyncio.open_connection(*front.runner.addresses[0]) for _ in range(2)]
+        for _, writer in slow:
+            writer.write(front.sender().raw(large)[:-1])
+        await until(lambda: front.guard.bodies.used > 79_000)
+        third = front.sender().raw(large[:30_000])
+
+        reply = await front.sender().exchange(
+            third[:-1], slowly(third[-1:])
+        )  # there is no room for it, and it is smaller
+        event = await front.sender().post(body())
+
+        assert (reply.status, event.status) == (400, 202)
+        displaced = await asyncio.wait_for(asyncio.wait([asyncio.create_task(read_reply(reader)) for reader, _ in slow],
+                                                        return_when=asyncio.FIRST_COMPLETED), patience())  # fmt: skip
+        assert [task.result().status for task in displaced[0]] == [503]
+        for _, writer in slow:
+            writer.transport.abort()
+        await until(lambda: front.guard.bodies.used == 0)
+
+
+async def test_what_is_handled_counts_until_it_is_answered(front: Front) -> None:
+    await front.sender().post(EVENT)
+    await front.sender().post(EVENT, signed=False)
+
+    assert front.guard.bodies.used == 0
+
+
+@pytest.mark.parametrize("source", ["ops", "standard", "github", "stripe", "progress"])
+@pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}], ids=["body comes", "asks first"])
+async def test_a_body_that_no_signature_speaks_for_is_not_read(source: str, headers: dict[str, str]) -> None:
+    async with receiving() as front:
+        refused, unread = count("signatures_refused", source=source), count("bodies_refused", reason="unsigned")
+        sender = front.sender(source)
+        unsigned = dict.fromkeys(sender.sign(EVENT), "")
+        request = sender.raw(EVENT, {**unsigned, **headers, "Content-Length": "99000"})
+
+        reply = await sender.exchange(request, endlessly(b" "))
+        whole = await sender.post(EVENT, signed=False)
+
+    assert_problem(reply, 401)
+    assert (reply.body, reply.headers["www-authenticate"]) == (whole.body, whole.headers["www-authenticate"])
+    assert reply.headers["connection"] == "close"
+    assert count("signatures_refused", source=source) == refused + 2
+    assert count("bodies_refused", reason="unsigned") == unread + 1
+
+
+@pytest.mark.parametrize(
+    ("source", "headers"),
+    [
+        ("ops", {"X-Webhook-Signature": "sha256=" + "a" * 63}),
+        ("ops", {"X-Webhook-Signature": "sha1=" + "a" * 64}),
+        ("standard", {"webhook-signature": "v1,abc"}),
+        ("standard", {"webhook-timestamp": "1"}),
+        ("github", {"X-Hub-Signature-256": "sha256=" + "A" * 64}),
+        ("stripe", {"Stripe-Signature": "v1=" + "a" * 64}),
+        ("progress", {"Authorization": "Bearer another-token-than-this-one"}),
+    ],
+)
+async def test_what_cannot_be_genuine_by_its_headers_is_not_read(
+    source: str, headers: dict[str, str], front: Front
+) -> None:
+    request = front.sender(source).raw(EVENT, {**headers, "Content-Length": "99000"})
+
+    reply = await front.sender(source).exchange(request)
+
+    assert_problem(reply, 401)
+    assert reply.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("source", ["ops", "standard", "github", "stripe", "progress", "open"])
+async def test_a_genuine_body_may_come_in_pieces(source: str, front: Front) -> None:
+    request = front.sender(source).raw(EVENT)
+
+    reply = await front.sender(source).exchange(slowly(request, step=len(request) // 3))
+
+    assert reply.status == 202
+    assert SECRET not in f"{reply}"
+
+
+async def test_a_large_body_may_take_longer_as_long_as_it_comes() -> None:
+    async with receiving(body_timeout=0.2) as front:
+        event = json.dumps(body()).encode() + b" " * 60_000
+        request = front.sender().raw(event)
+
+        reply = await front.sender().exchange(slowly(request, step=6_000, pause=0.05))
+
+    assert reply.status == 202

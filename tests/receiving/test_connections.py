@@ -1,0 +1,208 @@
+"""What strangers may take of a relay's connections, on real sockets: who goes, who is kept, and who is answered."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import inf
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
+from relay.receiving.access import Admin
+from relay.receiving.admin import make_admin_app
+from relay.receiving.admission import Admission
+from relay.receiving.guard import Guard
+from relay.receiving.peers import Proxies, network
+from relay.receiving.receiver import make_app
+from relay.receiving.server import serve
+from tests.support.events import body
+from tests.support.front import Front, assert_problem, count, receiving
+from tests.support.patience import patience
+from tests.support.sender import read_reply
+from tests.support.waiting import until
+
+EVENT = json.dumps(body()).encode()
+HEALTHZ, READYZ, METRICS = (
+    b"GET /%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % name for name in (b"healthz", b"readyz", b"metrics")
+)
+
+
+@asynccontextmanager
+async def connected(front: Front, sent: bytes = b"") -> AsyncIterator[asyncio.StreamReader]:
+    reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
+    writer.write(sent)
+    try:
+        yield reader
+    finally:
+        writer.transport.abort()
+
+
+async def test_whoever_is_idle_makes_room_for_others() -> None:
+    evicted = count("connections_evicted", listener="public")
+    with capture_logs() as lines:
+        async with receiving(guard=Guard(admission=Admission(most=2))) as front, connected(front, HEALTHZ) as first:
+            assert (await read_reply(first)).status == 200
+            async with connected(front, HEALTHZ) as second:
+                assert (await read_reply(second)).status == 200
+
+                reply = await front.sender().post(EVENT)
+
+                assert await first.read() == b""
+    assert reply.status == 202
+    assert count("connections_evicted", listener="public") == evicted + 1
+    assert [(line["event"], line["peer"]) for line in lines] == [("connection.evicted", "127.0.0.1")]
+
+
+async def test_when_all_are_busy_probes_are_answered_and_an_event_is_asked_to_come_again() -> None:
+    go_on = asyncio.Event()
+
+    async def ingest(_event: Event) -> Accepted:
+        await go_on.wait()
+        return Accepted("accepted", 1)
+
+    refused = count("connections_refused", listener="public", reason="full")
+    with capture_logs() as lines:
+        async with receiving(ingest=ingest, guard=Guard(admission=Admission(most=1))) as front:
+            sender = front.sender()
+            async with connected(front, sender.raw(EVENT)) as busy:
+                await until(lambda: front.guard.answering)
+
+                probes = [await sender.exchange(probe, whole=True) for probe in (HEALTHZ, READYZ)]
+                others = [await sender.exchange(request) for request in (sender.raw(EVENT), METRICS)]
+
+                go_on.set()
+                assert (await read_reply(busy)).status == 202
+                assert (await sender.post(EVENT)).status == 202
+
+    assert [probe.status for probe in probes] == [200, 200]
+    assert [probe.headers["connection"] for probe in probes] == ["close", "close"]
+    for reply in others:
+        assert_problem(reply, 503)
+        assert int(reply.headers["retry-after"]) > 0
+    assert count("connections_refused", listener="public", reason="full") == refused + 2
+    assert lines[0]["event"] == "connection.refused"
+    assert (lines[0]["reason"], lines[0]["peer"], lines[0]["limit"]) == ("full", "127.0.0.1", 1)
+
+
+async def test_a_place_of_the_reserve_is_kept_for_a_moment_only() -> None:
+    guard = Guard(admission=Admission(most=1, reserve=1), header_timeout=patience())
+    async with receiving(guard=guard) as front, connected(front, front.sender().raw(EVENT)[:-1]):
+        await until(lambda: front.guard.answering)
+        async with connected(front) as silent:
+            await until(lambda: guard.admission.reserved)
+
+            guard.look(guard.clock() + 3, [*guard.connections])
+
+            assert await silent.read() == b""
+
+
+async def test_a_trusted_proxy_has_no_share() -> None:
+    guard = Guard(admission=Admission(most=4, share=1, reserve=0), proxies=Proxies([network("127.0.0.0/8")]))
+    async with receiving(guard=guard) as front:
+        unfinished = front.sender().raw(EVENT)[:-1]
+        async with connected(front, unfinished), connected(front, unfinished), connected(front, unfinished):
+            await until(lambda: guard.answering == 3)
+
+            assert (await front.sender().exchange(HEALTHZ)).status == 200
+
+
+async def test_an_answer_that_is_not_read_is_waited_for_so_long_and_what_comes_behind_it_is_not_read() -> None:
+    guard = Guard(header_timeout=patience(), idle_timeout=patience())
+    given_up = count("connections_given_up", listener="public", awaited="answer")
+    async with receiving() as front:
+        app = make_admin_app(front.receiver.probes, Admin(), make_app(front.receiver))
+        runner = await serve(app, "127.0.0.1", 0, guard=guard)
+        _, writer = await asyncio.open_connection(*runner.addresses[0], limit=1)
+        writer.write(METRICS * 50_000)
+        await until(lambda: [unread for unread in guard.connections if unread.unread_since <= guard.clock()])
+        [connection] = guard.connections
+
+        guard.look(connection.unread_since + 20, [connection])
+        assert guard.connections == {connection}
+        assert connection.idle_since == inf
+        assert len(connection._messages) <= 32
+        guard.look(connection.unread_since + 20.1, [connection])
+
+        await until(lambda: not guard.connections)
+        writer.transport.abort()
+        await runner.cleanup()
+    assert count("connections_given_up", listener="public", awaited="answer") == given_up + 1
+
+
+async def test_pipelined_requests_are_all_answered_in_order() -> None:
+    async with (
+        receiving() as front,
+        connected(front, METRICS * 3 + front.sender().raw(EVENT) * 100 + HEALTHZ) as reader,
+    ):
+        replies = [await read_reply(reader) for _ in range(104)]
+
+    assert [reply.status for reply in replies] == [404] * 3 + [202] * 100 + [200]
+    assert replies[-1].document == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer"), [([], "127.0.0.1"), (["127.0.0.1"], "203.0.113.9"), (["10.0.0.0/8"], "127.0.0.1")]
+)
+async def test_a_refusal_says_whom_it_is_about(trusted: list[str], peer: str) -> None:
+    guard = Guard(proxies=Proxies(map(network, trusted)))
+    named = [("X-Forwarded-For", "198.51.100.1, 203.0.113.9")]
+    with capture_logs() as lines:
+        async with receiving(guard=guard) as front:
+            await front.sender().post(body(), signed=False, headers=named)
+            await front.sender("unheard-of").post(body(), headers=named)
+
+    assert [(line["event"], line["status"], line["peer"]) for line in lines] == [
+        ("event.refused", 401, peer),
+        ("event.refused", 404, peer),
+    ]
+
+
+async def test_malformed_requests_and_slow_headers_are_somebodys_too() -> None:
+    with capture_logs() as lines:
+        async with receiving(guard=Guard(header_timeout=0.2)) as front:
+            await front.sender().exchange(b"\x00\r\n\r\n")
+            await front.sender().exchange(
+                b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+            )
+            await front.sender().exchange(b"")
+
+    assert [(line["event"], line["peer"]) for line in lines] == [
+        ("request.malformed", "127.0.0.1"),
+        ("connection.too_slow", "127.0.0.1"),
+    ]
+
+
+async def test_whoever_comes_over_a_unix_socket_has_no_address_and_no_share(front: Front, tmp_path: Path) -> None:
+    path, guard = f"{tmp_path}/relay.sock", Guard(admission=Admission(most=4, share=1, reserve=0))
+    runner = await serve(make_app(front.receiver), None, 0, unix_path=path, guard=guard)
+    unfinished, unsigned = front.sender().raw(EVENT)[:-1], front.sender().raw(EVENT, {"X-Webhook-Signature": ""})
+
+    with capture_logs() as lines:
+        writers = [(await asyncio.open_unix_connection(path))[1] for _ in range(3)]
+        for writer in writers:
+            writer.write(unfinished)
+        await until(lambda: guard.answering == 3)
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(unsigned)
+        reply = await read_reply(reader)
+        for stream in (*writers, writer):
+            stream.transport.abort()
+        await runner.cleanup()
+
+    assert reply.status == 401
+    assert (lines[0]["event"], lines[0]["peer"]) == ("event.refused", "unix")
+
+
+async def test_gauges_say_what_is_taken(front: Front) -> None:
+    async with connected(front, front.sender().raw(EVENT)[:-1]):
+        await until(lambda: front.guard.bodies.used)
+
+        front.guard.look(front.guard.clock(), [])
+
+        assert REGISTRY.get_sample_value("relay_connections", {"listener": "public"}) == 1
+        assert REGISTRY.get_sample_value("relay_body_bytes") == len(EVENT) - 1
