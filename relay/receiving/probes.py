@@ -12,6 +12,7 @@ from relay import metrics
 from relay.receiving import openapi
 from relay.receiving.remembered import Remembered
 
+JUST_NOW = 0.1  # seconds: a probe is asked to find out what has changed, and costs less than the metrics
 ROOT = """\
 This is relay, the webhook target for long-running operations: it tells people what happens to them.
 """
@@ -26,13 +27,13 @@ class Readiness:
 
 
 class Probes:
-    """Set `stopping` to be asked no more. What costs something is worked out once a second, whoever asks."""
+    """Set `stopping` to be asked no more. However many ask, what costs something is worked out now and then."""
 
     def __init__(
         self, readiness: Callable[[], Awaitable[Readiness]], registry: metrics.CollectorRegistry, public_url: str
     ) -> None:
         self.stopping = False
-        self._readiness = Remembered(readiness)
+        self._readiness = Remembered(readiness, JUST_NOW)
         self._exposition = Remembered(self._expose)
         self._registry = registry
         self._public_url = public_url
