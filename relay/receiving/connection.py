@@ -179,7 +179,8 @@ def watched(answer: Answer) -> Answer:
         if not isinstance(connection, GuardedConnection):
             return await answer(request)
         connection.begin()
-        admitted = connection.guard.admission.promote(connection)
+        admission = connection.guard.admission
+        admitted = not admission.reserved or admission.promote(connection)
         try:
             if refusal := objection(request):
                 connection.guard.lines.warning(

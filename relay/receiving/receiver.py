@@ -183,12 +183,12 @@ class Receiver:
         if request.method != hdrs.METH_POST:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
         _expect_plain_json(request, typed=entrance.typed)
-        if not request_body.is_whole(request):  # nobody gets memory, or the time to fill it, for a name
-            self._verify(
-                SignedRequest(b"", request_body.Headers(request), _query_token(request)), entrance, unread=True
-            )
-        body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
-        signed = SignedRequest(body, request_body.Headers(request), _query_token(request))
+        headers, token = request_body.Headers(request), _query_token(request)
+        body = request_body.whole(request, most=self._max_body)
+        if body is None:  # nobody gets memory, or the time to fill it, for a name
+            self._verify(SignedRequest(b"", headers, token), entrance, unread=True)
+            body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
+        signed = SignedRequest(body, headers, token)
         self._verify(signed, entrance)
         if entrance.source.rate_limit:
             self._admit(entrance.name, entrance.source.rate_limit)

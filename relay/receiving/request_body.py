@@ -14,9 +14,16 @@ from relay.receiving.problems import HttpProblem
 SLOWEST = 32 * 1024  # bytes a second that a body must have, once its first seconds are over
 
 
-def is_whole(request: web.BaseRequest) -> bool:
-    """Whether the body came with its headers, as nearly all do."""
-    return request.content.is_eof() and request.content.exception() is None
+def whole(request: web.BaseRequest, *, most: int) -> bytes | None:
+    """The body, if it came with its headers, as nearly all do; None: it has to be waited for. Raises HttpProblem."""
+    content, connection = request.content, request.protocol
+    if not content.is_eof() or content.exception() is not None:
+        return None
+    body = content.read_nowait(-1)
+    _check_size(len(body), most)
+    if isinstance(connection, GuardedConnection):
+        connection.hold(len(body))
+    return body
 
 
 async def read(request: web.BaseRequest, *, most: int, seconds: float, slowest: int = SLOWEST) -> bytes:
@@ -25,12 +32,8 @@ async def read(request: web.BaseRequest, *, most: int, seconds: float, slowest: 
     `most` is in bytes, `slowest` in bytes a second: a body has `seconds`, and as many more as what has come of it takes
     at that rate. A sender that waits to be asked for it (Expect: 100-continue) is asked here.
     """
-    if is_whole(request):
-        whole = request.content.read_nowait(-1)
-        _check_size(len(whole), most)
-        if isinstance(request.protocol, GuardedConnection):
-            request.protocol.hold(len(whole))
-        return whole
+    if (body := whole(request, most=most)) is not None:
+        return body
     _check_size(request.content_length or 0, most)
     try:
         await _send_for_body(request)
