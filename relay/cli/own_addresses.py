@@ -19,6 +19,7 @@ VARIABLES: Mapping[str, KeyPath] = {
     "RELAY_PORT": ("server", "port"),
     "RELAY_ADMIN_HOST": ("server", "admin", "host"),
     "RELAY_ADMIN_PORT": ("server", "admin", "port"),
+    "RELAY_ADMIN_TOKEN": ("server", "admin", "token"),
 }
 FREE = "is free for relay to choose, so nobody can know it; give it one"
 

@@ -23,6 +23,7 @@ OVERRIDES = {
     "RELAY_PORT": ("server", "port"),
     "RELAY_ADMIN_HOST": ("server", "admin", "host"),
     "RELAY_ADMIN_PORT": ("server", "admin", "port"),
+    "RELAY_ADMIN_TOKEN": ("server", "admin", "token"),
     "RELAY_DATA_DIR": ("data_dir",),
 }
 OF_SERVICES = ("RELAY_PORT", "RELAY_ADMIN_PORT")

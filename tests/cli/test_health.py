@@ -111,6 +111,7 @@ async def test_one_that_hangs_is_given_up(env: dict[str, str]) -> None:
         ('server: {admin: {host: "::1", port: 9100}}', {}),
         (f"server: {{admin: {{host: 0.0.0.0, token: {TOKEN}}}}}", {"RELAY_ADMIN_PORT": "9200"}),
         ("server: {port: 9000, admin: {token: ''}}", {"RELAY_ADMIN_HOST": "127.0.0.3"}),
+        ("server: {}", {"RELAY_ADMIN_TOKEN": TOKEN}),
     ],
 )
 def test_it_asks_where_relay_would_listen(server: str, env: dict[str, str], tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ def test_the_variable_is_named_where_it_is_at_fault() -> None:
     [fault] = faults(GOOD, RELAY_ADMIN_HOST="0.0.0.0")
 
     assert fault.startswith("RELAY_ADMIN_HOST: 0.0.0.0 can be reached")
+    assert faults(GOOD, RELAY_ADMIN_HOST="0.0.0.0", RELAY_ADMIN_TOKEN=TOKEN) == []
+    assert faults(GOOD, RELAY_ADMIN_TOKEN="short")[0].startswith("RELAY_ADMIN_TOKEN: the secret is too short")
 
 
 @pytest.mark.parametrize(

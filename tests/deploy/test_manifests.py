@@ -17,6 +17,7 @@ from tests.support.stage import CONFIG, surroundings
 
 pytestmark = pytest.mark.slow
 
+TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
 FOLDER = ROOT / "deploy/kubernetes"
 VERSIONS = ("1.30", "1.37")  # what was tried: an old one that is still met, and the newest whose schemas there are
 
@@ -117,6 +118,7 @@ async def test_relay_started_so_answers_every_probe(redis_server: RedisServer, t
             "RELAY_HOST": "127.0.0.1",
             "RELAY_PORT": str(port),
             "RELAY_ADMIN_PORT": str(admin),
+            "RELAY_ADMIN_TOKEN": TOKEN,
         }
         async with (
             Serving(CONFIG, env, *options) as relay,
@@ -125,3 +127,6 @@ async def test_relay_started_so_answers_every_probe(redis_server: RedisServer, t
             for probe in PROBES:
                 async with client.get(f"{relay.url}{probe['path']}") as answer:
                     assert answer.status == 200
+            for headers, status in (({"Authorization": f"Bearer {TOKEN}"}, 200), ({}, 401)):  # as Prometheus asks
+                async with client.get(f"{relay.admin_url}/metrics", headers=headers) as answer:
+                    assert answer.status == status

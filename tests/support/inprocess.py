@@ -23,6 +23,7 @@ OURS = (
     "RELAY_PORT",
     "RELAY_ADMIN_HOST",
     "RELAY_ADMIN_PORT",
+    "RELAY_ADMIN_TOKEN",
     "RELAY_DATA_DIR",
 )
 
