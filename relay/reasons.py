@@ -27,6 +27,10 @@ class Held(Reason):
     INTERVAL = "interval", "too little time has passed since it was last told here"
     QUIET_HOURS = "quiet_hours", "it came in quiet hours, and is told together with the rest at their end"
     OVERFLOW = "overflow", "more new messages than the conversation takes; one rolling message shows it"
+    REQUESTED = (
+        "requested",
+        "operations had asked for as many messages there as message_limit allows; one tells the rest",
+    )
     BACKLOG = "backlog", "too much waited for something broken; one round-up tells it once that works again"
     LOW_PRIORITY = "low_priority", "its priority is Low, and no message stands here to keep up to date"
     SHOWN_BESIDE = "told_beside", "another message tells it in the same conversation"

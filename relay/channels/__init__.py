@@ -30,6 +30,9 @@ class Channel(Protocol):
     requested_address(name, allowed) -> str
                              the address that an operation may ask for by this name, given what dynamic_destinations
                              lists for the channel; ValueError says why not
+    reader_of(address) -> str
+                             whose address it is, where one reader has several; so many messages get there as operations
+                             may ask for; without, each address is a reader's
     refusals(content) -> Iterator[str]
                              what the other side would refuse of a message, or not show: for `relay template lint`
     async gave_up(content, error)

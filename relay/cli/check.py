@@ -17,6 +17,7 @@ from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import console as screen
 from relay.config import Config, Server, load
 from relay.configfile.document import read
+from relay.configfile.units import spoken
 from relay.domain.links import LinkHosts
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
 from relay.platform.settings import EXAMPLE
@@ -216,7 +217,9 @@ def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
     if allowed is None:
         return {}
     lines = {"e-mail at": allowed.email_domains, "slack": allowed.slack, "calling": allowed.mention or ()}
-    return {"dynamic": [f"{kind} {', '.join(names)}" for kind, names in lines.items() if names]}
+    limit = allowed.message_limit
+    most = f"at most {limit.count} in {spoken(limit.per)} to each address" if limit else "as many as they ask for"
+    return {"dynamic": [*(f"{kind} {', '.join(names)}" for kind, names in lines.items() if names), most]}
 
 
 def _print(report: Report) -> None:

@@ -75,6 +75,9 @@ def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
         yield f"progress waits until {distance} after the last that was told here; 100 % always passes"
     if isinstance(how, Live):
         yield from _live_holds(event, target.presentation, how)
+    if limit := target.limits.requested:
+        rest = "what is above that is told together at the end"
+        yield f"at most {limit.count} in {spoken(limit.per)} are sent there that operations ask for; {rest}"
     if target.hold:
         yield f"a failure: nobody is notified for {spoken(target.hold)}, in case its run is begun again"
     if target.group and signature(error_of(event)):

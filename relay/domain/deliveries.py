@@ -40,12 +40,22 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestLimit:
+    """So many messages to a reader in so many seconds; one tells the rest together at their end."""
+
+    reader: str  # of all of whose addresses it is
+    count: int
+    per: float
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What the messages to one address run under."""
 
     new: tuple[Limit, ...] = ()  # each new message
     edit: tuple[Limit, ...] = ()  # each edit of one
     new_message_cap: tuple[int, float] | None = None  # so many new live messages in so many seconds; one lists the rest
+    requested: "RequestLimit | None" = None  # of what operations ask for themselves
     own_credential: bool = False  # what is wrong with the channel's does not concern this address
     together: bool = False  # all addresses of the channel are in one place of the store, for they share a limit
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, Field
 
-from relay.configfile.validation import Section, Texts, one_or_more, spelled
-from relay.domain.deliveries import PERSON
+from relay.configfile.validation import Duration, Off, Section, Texts, is_off, keyed, one_or_more, spelled
+from relay.domain.deliveries import PERSON, RequestLimit
 from relay.domain.events import Audience, Event
 from relay.domain.parsing import is_whole
 
@@ -24,11 +24,25 @@ BY = "notifications of the operation"  # stands where a rule's name would
 Domain = Annotated[str, spelled(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a domain such as example.com")]
 
 
+class MessageLimit(Section):
+    """How many messages somebody gets; what is above that is told together at the end of the time."""
+
+    count: Annotated[int, Field(ge=1, le=1_000)] = 20
+    per: Annotated[Duration, Field(ge=60, le=86_400)] = 3600.0
+
+
+def _limit_or_off(raw: object) -> object:
+    return None if is_off(raw) else keyed("{count: 20, per: 1h}, or off")(raw)
+
+
 class DynamicDestinations(Section):
     """`dynamic_destinations` in the configuration. What is not listed is not told."""
 
     email_domains: Annotated[tuple[Domain, ...], one_or_more] = ()  # exactly these, no domains below them
     slack: Texts = ()  # conversations, as destinations write them
+    message_limit: Annotated[
+        MessageLimit | None, BeforeValidator(_limit_or_off, json_schema_input_type=MessageLimit | Off | None)
+    ] = MessageLimit()  # to each address, of what operations ask for themselves
     mention: Texts | None = None  # who may be called; left out: any person, by name. A group or a whole room never
 
     @property
@@ -83,6 +97,17 @@ def requested_recipients(
 def unheard(event: Event, why: str) -> tuple[DeniedRecipient, ...]:
     """All whom this event's operation asks for, where its source may ask for nobody."""
     return tuple(DeniedRecipient(channel, request, why) for channel, request in _requests(_audience(event)))
+
+
+def limit_of(
+    channel: str, address: str, allowed: DynamicDestinations | None, channels: Mapping[str, Any]
+) -> RequestLimit | None:
+    """How many messages this address gets that operations ask for themselves."""
+    limit = allowed and allowed.message_limit
+    if not limit:
+        return None
+    reader_of = getattr(channels[channel], "reader_of", None)
+    return RequestLimit(reader_of(address) if reader_of else address, limit.count, limit.per)
 
 
 def mentions(event: Event, allowed: DynamicDestinations | None) -> tuple[str, ...]:

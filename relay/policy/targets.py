@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from relay.domain.deliveries import Digest, Each, Gate, Live, Presentation, Target, Window
+from relay.domain.deliveries import Digest, Each, Gate, Limits, Live, Presentation, Target, Window
 from relay.domain.events import Batch, Event
 from relay.policy.destinations import Channels, Destination, modes_at
 from relay.policy.matching import Matcher
@@ -19,7 +19,7 @@ from relay.policy.presentation import (
     presentation_for,
     reply_in_batch_thread,
 )
-from relay.policy.recipients import BY, NAME, RequestedRecipients, requested_recipients
+from relay.policy.recipients import BY, NAME, RequestedRecipients, limit_of, requested_recipients
 from relay.policy.rules import Decision, Reached
 from relay.policy.serving import Configuration, Service, Serving
 from relay.reasons import Held
@@ -102,13 +102,14 @@ class Targets:
             hold_reason = Held.SHOWN_BY_BATCH
         presentation, how = _presentation(event, recipient), _how(event, recipient, service)
         hold, group = _failure(event, destination)
+        by_request = recipient.reached.rules == (BY,) and not recipient.update_only
         return tuple(
             Target(
                 destination.name,
                 destination.channel,
                 address,
                 presentation=presentation,
-                limits=limits,
+                limits=self._limited(limits, destination.channel, address) if by_request else limits,
                 hold_reason=hold_reason,
                 how=how,
                 options=service.options,
@@ -117,6 +118,10 @@ class Targets:
             )
             for address, limits in service.addresses
         )
+
+    def _limited(self, limits: Limits, channel: str, address: str) -> Limits:
+        allowed = self._config.dynamic_destinations
+        return replace(limits, requested=limit_of(channel, address, allowed, self._channels))
 
     def _is_left_to_batch(self, event: Event, recipient: Recipient) -> bool:
         """Whether the mail about the end of its batch, which is sure to come here, tells how this member ended.

@@ -58,13 +58,14 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:suppressed             hash    who is not written to: "<destination or *> <address in small letters>" → JSON
                                            of reason, at, address, detail
     {relay}:bounces:<sha1>         zset    of an address: the deliveries that its server refused → ms; for 14 days
-    {relay}:box:<id>               hash    a bundle: kind (digest, quiet, overflow, backlog, cause), from,
+    {relay}:box:<id>               hash    a bundle: kind (digest, quiet, overflow, backlog, cause, requested), from,
                                            to, passes, sealed, held, refreshed, was:* (the digests
                                            before); the id is its delivery's
     {relay}:entries:<id>           hash    operation → its newest state in a few words (JSON, relay/domain/summaries.py)
     {relay}:digests:<sha1>         hash    of a destination's address: last (the newest digest's figures), and how many
                                            runs a day completed and failed (c:<day>, f:<day>)
     {relay}:roots:<ch>/<address>   zset    lane → ms; the new live messages that the cap counts
+    {relay}:requested:<sha1>       hash    of a reader: what operations asked for and was told since `from` (ms)
     {relay}:overflow:<sha1>        string  of a destination's address: the bundle that takes what is above the cap
     {relay}:backlog:<sha1>         string  of a destination's address: the bundle for the oldest of what waits there
     {relay}:audit                  stream  who did what (relay/store/audit.py): actor, action, subject, detail (JSON),

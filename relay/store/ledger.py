@@ -14,8 +14,8 @@ class Ledger:
 
     accepted = pending + held + delivered + superseded + digested + dead + dropped. What goes into a digest counts as
     digested when it is put there; the digest itself is a delivery of its own and counts like any other. So do what
-    quiet hours, the cap on new messages or a long wait hold (held:quiet_hours, held:overflow, held:backlog) and the
-    round-up that shows it.
+    quiet hours, the cap on new messages, a long wait or the limit of what operations ask for hold (held:quiet_hours,
+    held:overflow, held:backlog, held:requested) and the round-up that shows it.
     """
 
     counts: Mapping[str, int]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json as to_bytes
 
-from relay.domain.deliveries import DeliveryOptions, Digest, Each, Limit, Limits, Live, Target, Window
+from relay.domain.deliveries import DeliveryOptions, Digest, Each, Limit, Limits, Live, RequestLimit, Target, Window
 from relay.domain.events import Event
 from relay.store.keys import home, lane
 from relay.store.records import to_json
@@ -92,7 +92,8 @@ def _standing_fields(target: Target) -> dict[str, Any]:
 
 def home_of(target: Target) -> str:
     """The home of what is sent to this target."""
-    return home(target.channel, "" if target.limits.together else target.address)
+    requested = target.limits.requested  # what is counted together lives together
+    return home(target.channel, "" if target.limits.together else requested.reader if requested else target.address)
 
 
 def _how(how: Each | Live | Digest) -> dict[str, Any]:
@@ -140,10 +141,16 @@ def limits_of(target: Target) -> str:
 def _limits_of(target: Target) -> str:
     limits = target.limits
     cap = {"cap": [limits.new_message_cap[0], limits.new_message_cap[1] * 1000]} if limits.new_message_cap else {}
-    own = if_any(own=limits.own_credential)
-    return to_json(
-        {"new": _limits(limits.new), "edit": _limits(limits.edit), **cap, **own, **_delivery_options(target)}
+    more = if_any(
+        own=limits.own_credential, requested=limits.requested and _requested(target.channel, limits.requested)
     )
+    return to_json(
+        {"new": _limits(limits.new), "edit": _limits(limits.edit), **cap, **more, **_delivery_options(target)}
+    )
+
+
+def _requested(channel: str, limit: RequestLimit) -> list[str | float]:
+    return [f"{channel} {limit.reader}", limit.count, limit.per * 1000]
 
 
 def _delivery_options(target: Target) -> dict[str, Any]:

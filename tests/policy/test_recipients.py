@@ -11,7 +11,7 @@ import pytest
 from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
 from relay.config import Config, parse_config
-from relay.domain.deliveries import Target
+from relay.domain.deliveries import RequestLimit, Target
 from relay.domain.events import Audience, Event
 from relay.domain.facts import facts, fill
 from relay.domain.parsing import dump, load
@@ -25,6 +25,7 @@ from tests.support import events
 from tests.support.commands import relay
 from tests.support.redis_server import RedisServer
 from tests.support.stage import SECRET, Stage, running, surroundings
+from tests.support.waiting import until
 
 ALLOWED = "{email_domains: [example.com], slack: ['#process-mining', C0123ABCD]}"
 
@@ -224,6 +225,32 @@ class TestGranting:
         assert targets_of(event, configured()) == ()
 
 
+class TestLimit:
+    def limits(self, address: str, allowed: str = ALLOWED, **given: str) -> list[RequestLimit | None]:
+        targets = targets_of(asking(email=address), configured(allowed, **given))
+        return [target.limits.requested for target in targets]
+
+    def test_whoever_is_asked_for_gets_so_many_messages(self) -> None:
+        limited = "{email_domains: [example.com], message_limit: {count: 3, per: 10m}}"
+
+        assert self.limits("A.B+tag@Example.com") == [RequestLimit("a.b@example.com", 20, 3600.0)]
+        assert self.limits("a@example.com", limited) == [RequestLimit("a@example.com", 3, 600.0)]
+        assert self.limits("a@example.com", "{email_domains: [example.com], message_limit: off}") == [None]
+
+    def test_whom_a_rule_reaches_has_no_such_limit(self) -> None:
+        rules = "[{events: ['operation.*'], notify: [analysts]}]"
+
+        assert self.limits("analyst@example.com", destinations=TestTellingOnce.named, rules=rules) == [None]
+
+    @pytest.mark.parametrize(
+        ("limit", "says"),
+        [("20", "count: 20, per: 1h"), ("{count: 0}", r"message_limit\.count"), ("{per: 1s}", r"message_limit\.per")],
+    )
+    def test_a_wrong_one_is_refused(self, limit: str, says: str) -> None:
+        with pytest.raises(ConfigError, match=says):
+            configured(f"{{email_domains: [example.com], message_limit: {limit}}}")
+
+
 class TestTellingOnce:
     named = "{analysts: {email: [Analyst@example.com]}, team: {slack: '#process-mining', mode: live}}"
     all_events = '[{events: ["operation.*"], notify: [analysts, team]}]'
@@ -419,3 +446,21 @@ async def test_the_refusal_is_explained_before_and_after(run: Run, tmp_path: Pat
          "why": "dynamic_destinations.email_domains does not list its domain"}
     ]  # fmt: skip
     assert "the operation asks for spy@evil.com, and dynamic_destinations does not allow it" in after.out
+
+
+async def test_above_the_limit_the_rest_waits_for_the_round_up(redis_server: RedisServer, tmp_path: Path) -> None:
+    config = tmp_path / "relay.yaml"
+    config.write_text(configuration("{email_domains: [example.com], message_limit: {count: 2, per: 1h}}"), "utf-8")
+    async with surroundings(redis_server.url) as around, running(around, config) as instance:
+        run = Run(Stage(around, instance), config)
+        for number in range(5):
+            asking = {"operationId": f"op-{number}", "notifications": {"email": f"analyst+{number}@example.com"}}
+            await run.post("operation.completed", "Completed", **asking)
+
+        async def held() -> bool:
+            return (await around.ledger()).counts.get("held:requested") == 3
+
+        await until(held)
+        ledger = await around.ledger()
+
+    assert (len(around.inbox.mails), ledger.counts["pending"], ledger.imbalance) == (2, 1, 0)  # the round-up is to come

@@ -52,6 +52,20 @@ def test_a_row_says_what_is_usual_where_it_was_out_of_the_ordinary(
     assert text.count("45") == 1
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "More runs in the meantime"), ("de", "Weitere Läufe in der Zwischenzeit")]
+)
+@pytest.mark.parametrize(("channel", "field"), [("email", "subject"), ("slack", "text")])
+def test_what_was_asked_for_too_often_is_told_as_such(
+    renderer: Renderer, language: str, words: str, channel: str, field: str
+) -> None:
+    event = digests.told("requested", digests.FRIDAY, digests.DONE)
+
+    content = renderer.render(channel, "roundup", event, (), language=language, timezone="UTC", now=digests.NOW)
+
+    assert words in content[field]
+
+
 def test_the_bars_of_a_digest_are_told_to_those_who_do_not_see_them(renderer: Renderer) -> None:
     html = document(mail(renderer, "digest.daily")["html"])
 

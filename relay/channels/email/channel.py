@@ -123,6 +123,12 @@ class Email:
         return address
 
     @staticmethod
+    def reader_of(address: str) -> str:
+        """Mail for `a+b@example.com` comes to `a@example.com`."""
+        local, _, domain = address.lower().rpartition("@")
+        return f"{local.partition('+')[0] or local}@{domain}"
+
+    @staticmethod
     def refusals(content: Mapping[str, Any]) -> Iterator[str]:
         if (size := len(content["html"].encode())) > MAX_SHOWN:
             yield f"{size // 1024} KB of HTML, clipped after {MAX_SHOWN // 1024}: show fewer rows or shorter texts"

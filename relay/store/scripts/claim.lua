@@ -14,6 +14,7 @@
 --- @include "watched"
 --- @include "suppressions"
 --- @include "causes"
+--- @include "requested"
 local channel, n, lease_ms, worker, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local quiet = cjson.decode(ARGV[8] or '{}')
 local claim
@@ -65,10 +66,11 @@ local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', '
                 'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed', 'ended',
                 'cause', 'row'}
 
--- What one cause stopped is told at the end of its window, if anybody is to be disturbed then.
+-- What one cause stopped, or operations asked for too often, is told at the end of its window, if anybody is to be disturbed
+-- then.
 local function waits_for_morning(box)
   local b = redis.call('HMGET', box_key(box), 'kind', 'passes')
-  return b[1] == 'cause' and not b[2]
+  return (b[1] == 'cause' or b[1] == 'requested') and not b[2]
 end
 
 -- A new message that nobody wants now becomes an entry of what is told together later: in quiet hours, or above the cap
@@ -179,6 +181,7 @@ local function lease(id, d, set)
   for _, limit in ipairs(d.calls[d.edit and 'edit' or 'new']) do spend(limit) end
   for _, scope in ipairs(d.scopes) do probe(scope, lease_ms) end
   open_cause(id, d)
+  spend_request(id, d)
   local lease = worker .. ':' .. token .. ':' .. id
   redis.call('ZREM', set, id)
   local shown = converges(d.kind) and not box and seq or d.seq
@@ -249,7 +252,7 @@ function claim(id, set)
   d.edit = converges(d.kind) and d.thread.posted
   d.calls, d.channel = calls, channel
   if removed(id, d, set) then return nil end
-  if divert(id, d) or join_cause(id, d) then return nil end
+  if divert(id, d) or join_cause(id, d) or over_request_limit(id, d) then return nil end
   local wait, scope = blocked_for(d)
   if scope and wait > PARKED_FROM then
     park(id, set, channel, scope, d.created, now + wait)

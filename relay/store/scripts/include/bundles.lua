@@ -36,7 +36,7 @@ end
 local open_box
 do
 
-local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup', cause = 'roundup'}
+local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup', cause = 'roundup', requested = 'roundup'}
 
 -- An unsealed box with its delivery; one that is there already stays as it is.
 function open_box(box, kind, where, from, to)

@@ -1,0 +1,189 @@
+"""What operations ask for themselves: so many messages to a reader in an hour, and the rest in one at its end."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from relay.domain.deliveries import Delivery, Receipt, RequestLimit, Target
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.suppressions import Suppressions
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS, carried
+from tests.support.queue import claim, counts
+from tests.support.targets import mail, team
+
+HOUR = 3600.0
+MOST = 4
+LIMIT = RequestLimit("reader@example.com", MOST, HOUR)
+
+
+def asked(address: str = "reader@example.com", limit: RequestLimit = LIMIT, target: Target | None = None) -> Target:
+    target = replace(target or mail(address), destination="dynamic")
+    return replace(target, limits=replace(target.limits, requested=limit))
+
+
+async def ask(store: Store, number: int, to: Target | None = None, **operation: Any) -> None:
+    """An operation that ends, and asks for a message."""
+    event = events.completed(operationId=f"op-{number}", operationName=f"Run {number}", **operation)
+    await store.accept(event, [to or asked()])
+
+
+async def fail(store: Store, number: int, **operation: Any) -> None:
+    await store.accept(events.failed(operationId=f"op-{number}", **operation), [asked()])
+
+
+async def sent(store: Store, channel: str = "email") -> list[Delivery]:
+    """All that is due, as it was sent; of a round-up with what it holds."""
+    told = []
+    while claimed := await claim(store, channel):
+        for number, delivery in enumerate(claimed):
+            if delivery.kind == "roundup":
+                claimed[number] = replace(delivery, event=await store.bundles.event(delivery.id))
+            await store.mark_sending(delivery)
+            thread = {"channel": "C1", "ts": delivery.event.subject} if channel == "slack" else {}
+            await store.complete(delivery, Receipt("250 ok", thread))
+        told += claimed
+    return told
+
+
+def rows(delivery: Delivery) -> list[str]:
+    return sorted(entry["id"] for entry in delivery.event.document["entries"])
+
+
+async def test_what_is_above_the_limit_is_told_in_one_at_the_end_of_the_hour(store: Store, clock: Clock) -> None:
+    for number in range(MOST + 3):
+        await ask(store, number)
+        clock.advance(60)
+    at_once = await sent(store)
+    clock.advance(HOUR)
+    (late,) = await sent(store)
+
+    assert [delivery.event.subject for delivery in at_once] == [f"op-{number}" for number in range(MOST)]
+    assert (late.kind, rows(late)) == ("roundup", ["op-4", "op-5", "op-6"])
+    found = await counts(store)
+    assert (found["held:requested"], found["pending"]) == (3, 0)
+    assert (await Admin(store).ledger()).imbalance == 0
+
+
+async def test_nothing_is_told_late_before_the_hour_is_over_and_the_next_one_begins_anew(
+    store: Store, clock: Clock
+) -> None:
+    for number in range(MOST + 1):
+        await ask(store, number)
+    assert len(await sent(store)) == MOST
+    clock.advance(HOUR - 1)
+    assert await sent(store) == []
+    clock.advance(1)
+    for number in range(10, 10 + MOST):
+        await ask(store, number)
+
+    kinds = [delivery.kind for delivery in await sent(store)]
+
+    assert sorted(kinds) == ["each"] * MOST + ["roundup"]
+
+
+async def test_processes_count_together_and_a_restart_forgets_nothing(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    stores = [open_store(worker=f"worker-{number}") for number in range(3)]
+    told = 0
+    for number in range(9):
+        await ask(stores[number % 3], number)
+        told += len(await sent(stores[(number + 1) % 3]))
+    fresh = open_store(worker="after-the-restart")
+    await ask(fresh, 10)
+
+    assert told == MOST
+    assert await sent(fresh) == []
+    clock.advance(HOUR)
+    (late,) = await sent(fresh)
+    assert len(rows(late)) == 10 - MOST
+
+
+async def test_a_worker_that_dies_does_not_use_up_the_limit_twice(store: Store, clock: Clock) -> None:
+    await ask(store, 0)
+    for _ in range(MOST + 1):
+        assert len(await claim(store, "email")) == 1  # nobody sends it: its lease lapses
+        clock.advance(400)
+
+    assert [delivery.event.subject for delivery in await sent(store)] == ["op-0"]
+    assert "held:requested" not in await counts(store)
+
+
+async def test_grave_failures_are_told_at_once_but_not_without_end(store: Store, clock: Clock) -> None:
+    for number in range(MOST):
+        await ask(store, number)
+    await sent(store)
+    for number in range(10, 14):
+        await fail(store, number, priority="Critical" if number > 10 else "High")
+        clock.advance(1)
+
+    assert [delivery.event.subject for delivery in await sent(store)] == ["op-11"]
+    assert (await counts(store))["held:requested"] == 3
+
+
+async def test_a_reader_is_one_by_all_addresses_and_another_is_another(store: Store) -> None:
+    for number in range(2 * MOST):
+        await ask(store, number, asked(f"reader+{number}@example.com"))
+    await ask(store, 99, asked("other@example.com", RequestLimit("other@example.com", MOST, HOUR)))
+
+    addresses = [delivery.address for delivery in await sent(store)]
+
+    assert (len(addresses), addresses.count("other@example.com")) == (MOST + 1, 1)
+
+
+async def test_they_are_counted_together_in_any_number_of_partitions(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    store = open_store(partitions=PARTITIONS)
+    await store.prepare()
+    for number in range(2 * MOST):
+        await ask(store, number, asked(f"reader+{number}@example.com"))
+    await carried(store)
+    at_once = await sent(store)
+    clock.advance(HOUR)
+    (late,) = await sent(store)
+
+    assert len(at_once) == MOST
+    assert rows(late) == sorted(
+        {f"op-{number}" for number in range(2 * MOST)} - {delivery.event.subject for delivery in at_once}
+    )
+
+
+async def test_a_live_message_is_one_whatever_its_edits(store: Store, clock: Clock) -> None:
+    to = asked(target=team(post_after=0.0, min_interval=0.0), limit=RequestLimit("#team", 1, HOUR))
+    for percentage in (10, 40, 70):
+        await store.accept(events.progress(percentage, operationId="op-1"), [to])
+        assert len(await sent(store, "slack")) == 1
+        clock.advance(10)
+    await store.accept(events.progress(10, operationId="op-2"), [to])
+    assert await sent(store, "slack") == []
+    clock.advance(HOUR)
+    (late,) = await sent(store, "slack")
+
+    assert (late.kind, rows(late)) == ("roundup", ["op-2"])
+
+
+async def test_where_the_clock_is_set_back_an_hour_begins_anew(store: Store, clock: Clock) -> None:
+    for number in range(MOST):
+        await ask(store, number)
+    assert len(await sent(store)) == MOST
+    clock.advance(-2 * HOUR)
+    await ask(store, 10)
+
+    assert len(await sent(store)) == 1
+
+
+@pytest.mark.parametrize("reason", ["bounced", "unsubscribed"])
+async def test_whoever_wants_nothing_any_more_gets_no_round_up_either(store: Store, clock: Clock, reason: str) -> None:
+    for number in range(MOST + 1):
+        await ask(store, number)
+    await sent(store)
+    await Suppressions(store).add("reader@example.com", "*", reason=reason)
+    clock.advance(HOUR)
+
+    assert await sent(store) == []
