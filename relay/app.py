@@ -137,7 +137,10 @@ class Relay:
             interactivity = Interactivity(
                 config, renderer, CHANNELS, channels, key=suppressions.key, ingest=ingest, clock=clock, audit=audit
             )
-            coordinator.open_channels({PLATFORM: Executor(lambda: lookups.client, report=interactivity.report)})
+            executor = Executor(
+                lambda: lookups.client, report=interactivity.report, mark=lambda: config().platform_mark
+            )
+            coordinator.open_channels({PLATFORM: executor})
             stack.push_async_callback(coordinator.aclose)
             composer = Composer(
                 config,

@@ -5,6 +5,7 @@ docs/configuration.md explains every key; `relay.config.loading` reads them from
 
 import re
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -149,6 +150,9 @@ def _with_fields(template: str) -> str:
 JobTemplate = Annotated[str, Field(max_length=300), AfterValidator(_with_fields)]
 
 
+MARK = 12  # hexadecimal digits
+
+
 class Config(Section):
     """Everything an operator decides."""
 
@@ -193,6 +197,12 @@ class Config(Section):
     def platform_space(self) -> Space:
         """Whose runs those of `platform` are."""
         return Space(self.sources[self.platform_source].platform, self.platform.tenant, self.platform.project)
+
+    @cached_property
+    def platform_mark(self) -> str:
+        """A few signs that are others where another platform, tenant or project is asked."""
+        whole = repr((self.platform.base_url, *self.platform_space))
+        return sha256(whole.encode("utf-8", "replace")).hexdigest()[:MARK]
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

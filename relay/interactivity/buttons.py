@@ -30,6 +30,8 @@ GOOD_FOR = 28 * 86_400.0  # seconds that a button works: less than a run is reme
 MUTE = "mute"
 ACTIONS = (*platform.ACTIONS, MUTE)
 
+ASKED = ""  # no id: the mark of the platform that this button asks, since its ids may be another one's too
+
 _UNDER_WAY = ("cancel", MUTE)
 OF_STATUS: Mapping[str, Sequence[str]] = {
     "Initiated": _UNDER_WAY, "Running": _UNDER_WAY, "Stalled": _UNDER_WAY, "Failed": ("retry",), "Timeout": ("retry",),
@@ -56,7 +58,7 @@ class Button:
     destination: str
     address: str
     until: float
-    spaces: str = ""  # of its ids (Event.spaces, JSON), if another tenant had them first
+    spaces: str = ""  # of its ids (Event.spaces, JSON), if another tenant had them first; under ASKED, who is asked
 
     def token(self, key: bytes) -> str:
         facts = (self.action, self.operation, self.subject, str(self.run), self.destination, self.address)
@@ -98,12 +100,13 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
         return
     until = delivery.created_at.timestamp() + GOOD_FOR
     kept_in = {id_: event.space(id_) for id_ in (event.own_id, event.subject) if event.space(id_)}
-    spaces = json.dumps(kept_in, ensure_ascii=False) if kept_in else ""
     ours = is_within(Space.of_event(event), config.platform_space)
     for action in OF_STATUS.get(event.status, ()):
         if action not in enabled_actions(config) or not (ours or action == MUTE):
             continue
         address = delivery.destination, delivery.address
+        kept = kept_in if action == MUTE else kept_in | {ASKED: config.platform_mark}
+        spaces = json.dumps(kept, ensure_ascii=False) if kept else ""
         token = Button(action, event.own_id, event.subject, event.retry, *address, until, spaces).token(key)
         if len(token) <= tokens.LONGEST:  # no sender has such ids, but one may
             yield {"action": action, "value": token}
@@ -111,6 +114,8 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
 
 def action_requested(button: Button, handle: str, person: Person, now: datetime, once: str) -> Event:
     """A press as an event. Muting is relay's own to do, so it is done with that. `once` names the press."""
+    spaces = json.loads(button.spaces) if button.spaces else {}
+    mark = spaces.pop(ASKED, "")
     action = {
         "name": button.action,
         "operationId": button.operation,
@@ -122,7 +127,8 @@ def action_requested(button: Button, handle: str, person: Person, now: datetime,
         "userName": handle,
         "realName": person.name,
         "press": once,
-        **({"spaces": json.loads(button.spaces)} if button.spaces else {}),
+        **({"asked": mark} if mark else {}),
+        **({"spaces": spaces} if spaces else {}),
     }
     if button.action == MUTE:
         return _event(ACTION_DONE, action | {"ok": True}, now, press=True)

@@ -31,7 +31,7 @@ Report = Callable[[Mapping[str, Any], Mapping[str, Any]], Awaitable[object]]
 
 class Executor:
     """The channel. `platform` is the one that is asked at present; `report` gets the request's `action` and what came
-    of it: ok, newOperationId, detail, unknown."""
+    of it: ok, newOperationId, detail, unknown. `mark` is that of the platform that is asked at present."""
 
     Settings: ClassVar[type[BaseModel]] = BaseModel
     modes: ClassVar[tuple[str, ...]] = ("each",)
@@ -44,10 +44,12 @@ class Executor:
         platform: Callable[[], RunControl],
         *,
         report: Report,
+        mark: Callable[[], str] = lambda: "",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._platform = platform
         self._report_to = report
+        self._mark = mark
         self._sleep = sleep
 
     @staticmethod
@@ -84,6 +86,8 @@ class Executor:
 
     async def _execute(self, name: str, action: Mapping[str, Any], *, unknown: bool) -> dict[str, Any]:
         operation = str(action["operationId"])
+        if action.get("asked", self._mark()) != self._mark():  # its run of this id is another one
+            return {"ok": False, "unknown": False, "detail": "since this button was made, relay asks another project"}
         try:
             if name == "cancel":
                 await self._platform().cancel(operation, reason=reason(action))

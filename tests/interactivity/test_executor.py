@@ -35,13 +35,13 @@ class Api:
         return answer
 
 
-def notification(name: str, *, unknown: bool = False) -> Notification:
+def notification(name: str, *, unknown: bool = False, **action: str) -> Notification:
     return Notification(
         delivery="d",
         destination="platform",
         address=name,
         kind="each",
-        content={"action": ACTION | {"name": name}},
+        content={"action": ACTION | {"name": name} | action},
         subject="op-1",
         event="operation.action.requested",
         created_at=datetime(2024, 1, 20, tzinfo=UTC),
@@ -49,7 +49,7 @@ def notification(name: str, *, unknown: bool = False) -> Notification:
     )
 
 
-async def sent(name: str, api: Api, *, unknown: bool = False, away: int = 0) -> tuple[Any, list[Any]]:
+async def sent(name: str, api: Api, *, unknown: bool = False, away: int = 0, **action: str) -> tuple[Any, list[Any]]:
     """The receipt and what was told; the store is `away` for so many tries."""
     told: list[Any] = []
     tries = iter(range(away))
@@ -62,8 +62,8 @@ async def sent(name: str, api: Api, *, unknown: bool = False, away: int = 0) -> 
     async def sleep(_seconds: float) -> None:
         return None
 
-    actions = Executor(lambda: api, report=report, sleep=sleep)
-    return await actions.send(notification(name, unknown=unknown)), told
+    actions = Executor(lambda: api, report=report, mark=lambda: "present", sleep=sleep)
+    return await actions.send(notification(name, unknown=unknown, **action)), told
 
 
 async def test_each_button_does_its_own() -> None:
@@ -88,6 +88,17 @@ async def test_each_button_does_its_own() -> None:
 )
 def test_the_platform_is_told_who_pressed_by_their_name(who: dict[str, str], says: str) -> None:
     assert reason(ACTION | {"name": "cancel"} | who) == says
+
+
+@pytest.mark.parametrize("name", ["retry", "cancel"])
+async def test_a_button_asks_the_project_that_it_was_made_for_or_none(name: str) -> None:
+    api = Api()
+
+    _, [refused] = await sent(name, api, asked="before")
+    _, [done] = await sent(name, api, asked="present")
+
+    assert (refused["ok"], refused["detail"]) == (False, "since this button was made, relay asks another project")
+    assert (done["ok"], len(api.calls)) == (True, 1)
 
 
 @pytest.mark.parametrize("name", ["retry", "cancel"])
