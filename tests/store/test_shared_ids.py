@@ -1,6 +1,6 @@
 """Platforms, tenants and projects that use the same ids for everything at once: none touches what is another's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,7 @@ from relay.store.jobs import Jobs
 from relay.store.results import ResultsCache
 from relay.store.runs import Runs
 from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS, carried
 from tests.support.queue import claim, send_all
 
 CONFIG = """
@@ -86,7 +87,12 @@ class Shared:
 
     async def tell(self, whose: Whose, name: str, *, thin: bool = False, **parts: Any) -> Accepted:
         """An event of operation 42, or what `parts` say. `thin`: it does not say of whom it is."""
-        return await self.intake.ingest(self.event(whose, name, thin=thin, **parts))
+        return await self.ingest(self.event(whose, name, thin=thin, **parts))
+
+    async def ingest(self, event: Event, targets: Any = None) -> Accepted:
+        accepted = await self.intake.ingest(event, targets)
+        await carried(self.store)
+        return accepted
 
     def event(self, whose: Whose, name: str, *, thin: bool = False, **parts: Any) -> Event:
         now = datetime.fromtimestamp(self.clock(), UTC)
@@ -109,8 +115,10 @@ class Shared:
         return await send_all(self.store, self.clock, channel)
 
 
-@pytest.fixture
-def shared(store: Store, clock: Clock) -> Shared:
+@pytest.fixture(params=[1, PARTITIONS])
+async def shared(request: pytest.FixtureRequest, open_store: Callable[..., Store], clock: Clock) -> Shared:
+    store = open_store(partitions=request.param)
+    await store.prepare()
     return Shared(store, clock)
 
 
@@ -257,7 +265,7 @@ def _buttons(shared: Shared, delivery: Delivery) -> Iterator[Button]:
 async def press(shared: Shared, button: Button) -> None:
     now = datetime.fromtimestamp(shared.clock(), UTC)
     event = action_requested(button, "lead", Person("U0LEAD0001", "lead"), now, "press-1")
-    await shared.intake.ingest(event, action_targets(event, shared.config, CHANNELS))
+    await shared.ingest(event, action_targets(event, shared.config, CHANNELS))
 
 
 # What relay looks at by itself
@@ -272,7 +280,7 @@ async def test_alarms_are_told_of_each_and_to_its_own_readers(shared: Shared, pa
     for due in page.runs:
         alert = decide(due.run, Watchdog(), page.now + 3600)
         assert alert
-        await shared.intake.ingest(event_of(alert, due.run, await runs.history(due.operation), page.now))
+        await shared.ingest(event_of(alert, due.run, await runs.history(due.operation), page.now))
 
     mails = {(mail.address, whose(mail)) for mail in await shared.sent("email") if mail.destination == "dynamic"}
 
@@ -314,7 +322,7 @@ async def test_the_batch_that_does_not_say_whose_it_is_ends_no_others_member(
     now = datetime.fromtimestamp(shared.clock(), UTC)
     thin = parse({"event": "batch.operation.completed", "timestamp": now.isoformat(), **body},
                  source="async-operations", received_at=now)  # fmt: skip
-    await shared.intake.ingest(thin)
+    await shared.ingest(thin)
     shared.clock.advance(60)
 
     assert before == {"42", "b"}
