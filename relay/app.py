@@ -52,6 +52,7 @@ from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
 from relay.store.jobs import Jobs
 from relay.store.queue import LEASE
 from relay.store.results import ResultsCache
+from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
 from relay.store.troubles import DELIVER, RECEIVE
 from relay.unsubscribe.endpoint import Unsubscribe
@@ -132,10 +133,12 @@ class Relay:
             wake: Callable[[Iterable[str]], None] = lambda channels: worker.wake(channels)  # noqa: E731, PLW0108 - made below
             unguarded = Ingest(store, config, CHANNELS, wake, clock=clock, fullness=lambda: health.fullness)
             ingest = guarded(unguarded.ingest, health.obstacle)
-            suppressions, audit = Suppressions(store), self._audit(stack, store)
-            unsubscribe = Unsubscribe(suppressions, lambda: config().server.public_url, clock, outage, audit)
+            signing, audit = SigningKeys(store), self._audit(stack, store)
+            unsubscribe = Unsubscribe(
+                Suppressions(store), signing, lambda: config().server.public_url, clock, outage=outage, audit=audit
+            )
             interactivity = Interactivity(
-                config, renderer, CHANNELS, channels, key=suppressions.key, ingest=ingest, clock=clock, audit=audit
+                config, renderer, CHANNELS, channels, keys=signing, ingest=ingest, clock=clock, audit=audit
             )
             executor = Executor(
                 lambda: lookups.client, report=interactivity.report, mark=lambda: config().platform_mark

@@ -22,7 +22,7 @@ from relay.domain.events import Event
 from relay.domain.json_access import mapping
 from relay.domain.presses import Person, Presser
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
-from relay.interactivity.buttons import ACTIONS, MUTE, Button, action_requested
+from relay.interactivity.buttons import ACTIONS, MUTE, PURPOSE, Button, action_requested
 from relay.outage import Outage
 from relay.receiving import request_body
 from relay.receiving.bodies import count_refused
@@ -50,6 +50,7 @@ REFUSED = RateLimit(count=60, period=3600.0)  # refused presses of a user that t
 REFUSALS = {FORBIDDEN: "refused: may not", STALE: "refused: too old", SLOW: "refused: nobody could say who may"}
 
 IsAllowed = Callable[[str, Presser], Awaitable[Person | None]]
+Redeem = Callable[[str, str], Awaitable[tuple[str, ...]]]
 IngestPress = Callable[[Event], Awaitable[Accepted]]
 PostEphemeral = Callable[[str, str, str, str], Awaitable[None]]
 
@@ -58,7 +59,7 @@ class Interactions:
     """The handler of `POST /slack/interactions`.
 
     secret          Slack's signing secret at present; empty: there are no buttons
-    key             what relay's own tokens are sealed with; raises StoreUnavailable
+    redeem          (purpose, token): what a token of relay's own says; raises InvalidSignature, and StoreUnavailable
     is_allowed      (action, presser): the person, if they may. May take long; raises DeliveryError if nobody can say
     ingest          makes a press durable, or recognises it; raises StoreUnavailable
     post_ephemeral  (conversation, user, text, destination or ''): shown to this person alone, in the destination's
@@ -70,7 +71,7 @@ class Interactions:
         self,
         *,
         secret: Callable[[], bytes],
-        key: Callable[[], Awaitable[bytes]],
+        redeem: Redeem,
         is_allowed: IsAllowed,
         ingest: IngestPress,
         post_ephemeral: PostEphemeral,
@@ -82,7 +83,7 @@ class Interactions:
         self._audit = audit
         self._notes = Notes(audit) if audit else None
         self._secret = secret
-        self._key = key
+        self._redeem = redeem
         self._is_allowed = is_allowed
         self._ingest = ingest
         self._post_ephemeral = post_ephemeral
@@ -150,8 +151,7 @@ class Interactions:
         user, conversation = presser.user, str(mapping(payload.get("channel")).get("id", ""))
         try:
             async with asyncio.timeout(DURABLE_WITHIN):
-                key = await self._key()
-            button = Button.of(key, str(pressed.get("value", "")))
+                button = Button.of(await self._redeem(PURPOSE, str(pressed.get("value", ""))))
         except InvalidSignature:
             self._notify(conversation, user, STALE)
             return

@@ -21,6 +21,7 @@ from relay.interactivity.endpoint import Interactions
 from relay.outage import Outage
 from relay.rendering import IsolatedRenderer
 from relay.store.audit import AuditTrail
+from relay.store.signing_keys import SigningKeys
 
 IngestTargets = Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]]
 
@@ -38,7 +39,7 @@ class Interactivity:
     config, renderer  asked anew each time, so a reload takes effect at the next press
     kinds             the channels there are, by name
     channels          those that are open; a reload exchanges them in place
-    key               what relay's own tokens are sealed with; raises StoreUnavailable
+    keys              what relay's own tokens are sealed with; raises StoreUnavailable
     ingest            makes an event durable with these targets; raises StoreUnavailable, and HandlingFailed
     audit             where presses are written down
     """
@@ -50,7 +51,7 @@ class Interactivity:
         kinds: Mapping[str, Any],
         channels: Mapping[str, Any],
         *,
-        key: Callable[[], Awaitable[bytes]],
+        keys: SigningKeys,
         ingest: IngestTargets,
         clock: Callable[[], float],
         audit: AuditTrail | None = None,
@@ -59,7 +60,7 @@ class Interactivity:
         self._renderer = renderer
         self._kinds = kinds
         self._channels = channels
-        self._key = key
+        self._keys = keys
         self._ingest = ingest
         self._clock = clock
         self._audit = audit
@@ -68,7 +69,7 @@ class Interactivity:
         """Where presses arrive."""
         return Interactions(
             secret=self.signing_secret,
-            key=self._key,
+            redeem=self._keys.redeem,
             is_allowed=self.is_allowed,
             ingest=self.ingest,
             post_ephemeral=self.post_ephemeral,
@@ -88,7 +89,7 @@ class Interactivity:
         config = self._config()
         if not enabled_actions(config):
             return []
-        return list(buttons_for(delivery, config, await self._key()))
+        return list(buttons_for(delivery, config, await self._keys.current()))
 
     async def is_allowed(self, action: str, presser: Presser) -> Person | None:
         """Who pressed, if they may."""

@@ -73,7 +73,9 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:audit:strangers        stream  the same, of what people outside may bring about: unsubscribing, and presses
                                            that are refused
     {relay}:audited                string  the id of the last row that is in the log
-    {relay}:key                    string  32 bytes: what the links in mails are signed with
+    {relay}:key                    string  32 bytes: what the links in mails and the buttons are sealed with
+    {relay}:key:retired            hash    the keys before it → ms at which each was replaced, and until which what it
+                                           sealed still opens
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
     {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)
@@ -121,6 +123,7 @@ HOME = 2  # hex digits of a name that say where it lives, so there are at most 2
 QUARANTINE = PREFIX + "quarantine"
 FAULTS = PREFIX + "faults"
 KEY = PREFIX + "key"
+KEYS_RETIRED = PREFIX + "key:retired"
 AUDIT = PREFIX + "audit"
 AUDIT_STRANGERS = PREFIX + "audit:strangers"
 AUDIT_LOGGED = PREFIX + "audited"

@@ -5,7 +5,6 @@ nothing is sent after a reader has unsubscribed, except what is being sent at th
 """
 
 import json
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,18 +31,10 @@ class Suppressed:
 
 
 class Suppressions:
-    """The list, and the key that unsubscribe links are signed with. Raises StoreUnavailable."""
+    """The list. Raises StoreUnavailable."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._key = b""
-
-    async def key(self) -> bytes:
-        """32 bytes that all instances share. Made once: links in old mails go on working for as long as the data."""
-        if not self._key:
-            await call(self._store.redis.set(keys.KEY, secrets.token_bytes(32), nx=True))
-            self._key = bytes(await call(self._store.redis.get(keys.KEY)))
-        return self._key
 
     async def add(self, address: str, destination: str = EVERYWHERE, *, reason: str = ADDED, detail: str = "") -> bool:
         """Write there no more. False: it was on the list already, and keeps its reason."""

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from relay.channels import CHANNELS
 from relay.domain.deliveries import Delivery
-from relay.domain.tokens import issue, redeem
+from relay.domain.tokens import issue
 from relay.errors import InvalidSignature, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import request_body
@@ -27,6 +27,7 @@ from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.sources import RateLimit
 from relay.store.audit import Act, AuditTrail
+from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from relay.unsubscribe.page import POLICY, UNDO, language_of, page
 
@@ -50,13 +51,16 @@ class Unsubscribe:
     def __init__(
         self,
         suppressions: Suppressions,
+        keys: SigningKeys,
         public_url: Callable[[], str],
         clock: Callable[[], float],
+        *,
         outage: Outage | None = None,
         audit: AuditTrail | None = None,
     ) -> None:
         self._audit = audit
         self._suppressions = suppressions
+        self._keys = keys
         self._public_url = public_url
         self._clock = clock
         self._limiter = RateLimiter()
@@ -68,7 +72,7 @@ class Unsubscribe:
         outside = self._public_url().rstrip("/")
         if not outside or not getattr(CHANNELS.get(delivery.channel), "unsubscribes", False):
             return ""
-        token = issue(await self._suppressions.key(), PURPOSE, delivery.destination, delivery.address, language)
+        token = issue(await self._keys.current(), PURPOSE, delivery.destination, delivery.address, language)
         return f"{outside}/unsubscribe/{token}"
 
     def routes(self) -> list[web.RouteDef]:
@@ -112,7 +116,7 @@ class Unsubscribe:
         language = language_of(request.headers.get("Accept-Language", ""))
         token = request.match_info["token"]
         try:
-            destination, address, mail_language = redeem(await self._suppressions.key(), PURPOSE, token)
+            destination, address, mail_language = await self._keys.redeem(PURPOSE, token)
             language = language_of(mail_language)
             if wait := self._limiter.wait(token.rpartition(".")[2], LIMIT, self._clock()):
                 return _page("later", language, 429, retry_after=wait)

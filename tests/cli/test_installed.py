@@ -38,6 +38,7 @@ RUNS = {
     "digest": ("digest", "list", "-c", SHIPPED),
     "suppressed": ("suppressed", "list", "-c", SHIPPED),
     "audit": ("audit", "-c", SHIPPED),
+    "keys": ("keys", "list", "-c", SHIPPED),
     "ops": ("ops", "--base-url", "http://127.0.0.1:9", "--tenant", "a", "--project", "b", "list"),
     "register": ("register", "-c", SHIPPED),
     "sandbox": ("sandbox", "--port", "0"),

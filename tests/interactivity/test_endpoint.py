@@ -14,6 +14,7 @@ from pytest_aiohttp import AiohttpClient
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.presses import Person, Presser
+from relay.domain.tokens import redeem
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import GOOD_FOR, Button
 from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, REFUSED, Interactions
@@ -63,8 +64,8 @@ class Scene:
 async def scene(aiohttp_client: AiohttpClient, clock: Clock, store: Store) -> Scene:
     scene = Scene(clock)
 
-    async def key() -> bytes:
-        return KEY
+    async def opened(purpose: str, token: str) -> tuple[str, ...]:
+        return redeem(KEY, purpose, token)
 
     async def is_allowed(action: str, presser: Presser) -> Person | None:
         scene.pressers.append(presser)
@@ -81,7 +82,7 @@ async def scene(aiohttp_client: AiohttpClient, clock: Clock, store: Store) -> Sc
 
     scene.endpoint = Interactions(
         secret=lambda: SECRET,
-        key=key,
+        redeem=opened,
         is_allowed=is_allowed,
         ingest=ingest,
         post_ephemeral=post_ephemeral,

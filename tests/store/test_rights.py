@@ -17,6 +17,7 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
 from relay.store.runs import Runs
+from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
 from relay.store.troubles import TroubleMemory
 from tests.support import events
@@ -69,7 +70,9 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
         await store.accept(events.completed(operationId=name), [team(), room(), mail()])
     await people.add("gone@example.com")
     await people.all()
-    await people.key()
+    await SigningKeys(store).current()
+    await SigningKeys(store).rotate(clock(), DAY)
+    await SigningKeys(store).rotate(clock(), 0)
     async with AuditTrail(store.redis, via=COMMAND).act(Act("root@host", "suppressed add")):
         pass
     await AuditTrail(store.redis).entries()

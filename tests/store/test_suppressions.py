@@ -1,7 +1,6 @@
 """Who is not written to any more: held by accept, dropped by claim, and how an address comes to be on the list."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -198,11 +197,3 @@ class TestBounces:
 
         assert await claimed(store) == []
         assert (await counts(store))["superseded"] == 1
-
-
-class TestTheKey:
-    async def test_all_instances_share_it_from_the_first_moment(self, open_store: Callable[..., Store]) -> None:
-        keys = await asyncio.gather(*(Suppressions(open_store()).key() for _ in range(4)))
-
-        assert len(set(keys)) == 1
-        assert len(keys[0]) == 32

@@ -23,6 +23,7 @@ from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe.endpoint import Unsubscribe
 from tests.support.clock import Clock
@@ -82,7 +83,9 @@ class Operating:
     def start(self) -> Process:
         """One more process, with nothing in its memory."""
         store = self.open_store()
-        unsubscribe = Unsubscribe(Suppressions(store), lambda: self.config.server.public_url, self.clock)
+        unsubscribe = Unsubscribe(
+            Suppressions(store), SigningKeys(store), lambda: self.config.server.public_url, self.clock
+        )
         composer = Composer(lambda: self.config, lambda: RENDERER, clock=self.clock, unsubscribe=unsubscribe.link)
         worker = Worker(
             store, self.channels, composer, config=lambda: self.config, clock=self.clock, jitter=lambda: 0.0

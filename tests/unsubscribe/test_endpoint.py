@@ -22,6 +22,7 @@ from relay.receiving.problems import answer_problems
 from relay.receiving.server import serve
 from relay.store import Store
 from relay.store.audit import AuditTrail
+from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from relay.unsubscribe.endpoint import LIMIT, PURPOSE, Unsubscribe
 from tests.support import events
@@ -75,6 +76,7 @@ class Page:
     url: str
     link: str
     suppressions: Suppressions
+    keys: SigningKeys
     unsubscribe: Unsubscribe
     open: Callable[[], Collection[Any]]  # the connections that there are
 
@@ -103,7 +105,8 @@ def delivery(destination: str = "analysts", channel: str = "email") -> Delivery:
 async def page(store: Store, clock: Clock) -> AsyncIterator[Page]:
     suppressions = Suppressions(store)
     address = [""]
-    unsubscribe = Unsubscribe(suppressions, lambda: address[0], clock, audit=AuditTrail(store.redis))
+    keys = SigningKeys(store)
+    unsubscribe = Unsubscribe(suppressions, keys, lambda: address[0], clock, audit=AuditTrail(store.redis))
     app = web.Application(middlewares=[answer_problems])
     app.add_routes(unsubscribe.routes())
     runner = await serve(app, "127.0.0.1", 0, grace=1.0)
@@ -113,7 +116,7 @@ async def page(store: Store, clock: Clock) -> AsyncIterator[Page]:
         server = runner.server
         assert server
         link = await unsubscribe.link(delivery(), "en")
-        yield Page(address[0], link, suppressions, unsubscribe, lambda: server.connections)
+        yield Page(address[0], link, suppressions, keys, unsubscribe, lambda: server.connections)
     finally:
         await runner.cleanup()
 
@@ -213,7 +216,7 @@ class TestUnsubscribing:
 
 class TestWrongLinks:
     async def spoiled(self, page: Page) -> list[str]:
-        key = await page.suppressions.key()
+        key = await page.keys.current()
         good = page.link.rpartition("/")[2]
         tokens = [
             issue(key, "console", "analysts", ANALYST, "en"), issue(b"another key", PURPOSE, "analysts", ANALYST, "en"),
@@ -232,9 +235,20 @@ class TestWrongLinks:
         assert await page.suppressions.all() == []
 
     async def test_a_link_goes_on_working_after_a_restart(self, page: Page, store: Store, clock: Clock) -> None:
-        again = Unsubscribe(Suppressions(store), lambda: page.url, clock)
+        again = Unsubscribe(Suppressions(store), SigningKeys(store), lambda: page.url, clock)
 
         assert await again.link(delivery(), "en") == page.link
+
+    async def test_a_link_goes_on_working_after_a_rotation(self, page: Page, store: Store) -> None:
+        await page.keys.rotate(await store.time(), 60)
+
+        assert await page.unsubscribe.link(delivery(), "en") != page.link
+        assert (await page.ask("POST", data=ONE_CLICK))[0] == 200
+
+    async def test_a_link_of_a_key_that_is_forgotten_works_no_longer(self, page: Page, store: Store) -> None:
+        await page.keys.rotate(await store.time(), 0)
+
+        assert (await page.ask("POST", data=ONE_CLICK))[0] == 404
 
     async def test_a_link_for_another_list_is_another(self, page: Page) -> None:
         assert await page.unsubscribe.link(delivery("others"), "en") != page.link
@@ -242,7 +256,7 @@ class TestWrongLinks:
     async def test_only_mails_have_one_and_only_where_the_outside_has_a_way_in(
         self, store: Store, clock: Clock
     ) -> None:
-        hidden = Unsubscribe(Suppressions(store), lambda: "", clock)
+        hidden = Unsubscribe(Suppressions(store), SigningKeys(store), lambda: "", clock)
 
         assert await hidden.link(delivery(), "en") == ""
 

@@ -19,6 +19,7 @@ from relay.errors import StoreUnavailable
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe.endpoint import Unsubscribe
 from tests.support import events
@@ -56,7 +57,7 @@ rules: []
     renderer = IsolatedRenderer([TEMPLATES])
     worker = worker_of(
         store, {"email": channel}, config, renderer, clock=clock, jitter=lambda: 0.0,
-        unsubscribe=unsubscribe or Unsubscribe(Suppressions(store), lambda: PUBLIC, clock).link,
+        unsubscribe=unsubscribe or Unsubscribe(Suppressions(store), SigningKeys(store), lambda: PUBLIC, clock).link,
     )  # fmt: skip
     try:
         yield worker

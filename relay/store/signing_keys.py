@@ -1,0 +1,118 @@
+"""The keys behind unsubscribe links and buttons: the one that seals, and those before it, which open for a while yet.
+
+Every process reads them again after a few seconds, so a rotation needs no restart. They are bytes that only Redis has.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from relay.domain import tokens
+from relay.errors import InvalidSignature
+from relay.store import keys
+from relay.store.client import call, write
+from relay.store.queue import Store
+
+SIZE = 32  # bytes
+MOST = 3  # earlier keys that still open: each costs whoever brings a forged link an HMAC more
+FRESH = 5.0  # seconds for which what was read counts
+LOOK = 1.0  # seconds between two looks on behalf of a token that nothing opens: another process may have a new key
+
+
+@dataclass(frozen=True)
+class RetiredKey:
+    """A key before the present one. It opens what it sealed until then."""
+
+    key: bytes
+    at: datetime
+    until: datetime
+
+    @property
+    def name(self) -> str:
+        return name_of(self.key)
+
+
+class SigningKeys:
+    """Raises StoreUnavailable. `clock` is for how long ago something was read, and no calendar."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._redis = store.redis
+        self._clock = clock
+        self._read_at = float("-inf")
+        self._keys: Sequence[bytes] = ()
+
+    async def current(self) -> bytes:
+        """What seals: 32 bytes that all instances share, made once."""
+        return (await self._opening(FRESH))[0]
+
+    async def redeem(self, purpose: str, token: str) -> tuple[str, ...]:
+        """The facts of a token that one of the keys sealed for this purpose. InvalidSignature if none did."""
+        try:
+            return _redeem(await self._opening(FRESH), purpose, token)
+        except InvalidSignature:
+            if self._clock() - self._read_at < LOOK:
+                raise
+        return _redeem(await self._opening(LOOK), purpose, token)
+
+    async def rotate(self, now: float, keep: float) -> tuple[bytes, list[RetiredKey]]:
+        """Make a new key; the present one opens for `keep` seconds more. Answers it, and the earlier ones that are
+        forgotten: those that are too many, and with `keep` 0 all.
+
+        Retired before it is replaced: a crash in between leaves the old one in place, and no link is lost.
+        """
+        old, new = await self.current(), secrets.token_bytes(SIZE)
+        times = f"{int(now * 1000)} {int((now + keep) * 1000)}"
+        if keep:
+            await write(self._redis, self._redis.hset(keys.KEYS_RETIRED, old, times))
+        # Another rotation at this moment may have been first: then its key is retired too.
+        replaced = bytes(await write(self._redis, self._redis.set(keys.KEY, new, get=True)))
+        if keep and replaced != old:
+            await write(self._redis, self._redis.hset(keys.KEYS_RETIRED, replaced, times))
+        self._read_at = float("-inf")
+        retired = await self.retired()
+        kept = [key for key in retired if key.until.timestamp() > now][: MOST if keep else 0]
+        forgotten = [key for key in retired if key not in kept]
+        if forgotten:
+            await write(self._redis, self._redis.hdel(keys.KEYS_RETIRED, *(key.key for key in forgotten)))
+        return new, forgotten
+
+    async def retired(self) -> list[RetiredKey]:
+        """The newest first, those among them that open nothing any more."""
+        rows = await call(self._redis.hgetall(keys.KEYS_RETIRED))
+        retired = [RetiredKey(key, *(_time(word) for word in times.split())) for key, times in rows.items()]
+        return sorted(retired, key=lambda key: (key.at, key.key), reverse=True)
+
+    async def _opening(self, age: float) -> Sequence[bytes]:
+        """The present key and those before it that still open, as read no longer ago than that."""
+        if not self._keys or self._clock() - self._read_at >= age:
+            read_at = self._clock()
+            present = await call(self._redis.get(keys.KEY))
+            if present is None:
+                await write(self._redis, self._redis.set(keys.KEY, secrets.token_bytes(SIZE), nx=True))
+                present = await call(self._redis.get(keys.KEY))
+            retired, now = await self.retired(), await self._store.time()
+            opening = [key.key for key in retired if key.until.timestamp() > now and key.key != present]
+            self._keys, self._read_at = (bytes(present), *opening[:MOST]), read_at
+        return self._keys
+
+
+def name_of(key: bytes) -> str:
+    """What a key may be called where people read it: nothing follows from it."""
+    return sha256(b"name of a key\0" + key).hexdigest()[:8]
+
+
+def _redeem(opening: Sequence[bytes], purpose: str, token: str) -> tuple[str, ...]:
+    for key in opening[:-1]:
+        try:
+            return tokens.redeem(key, purpose, token)
+        except InvalidSignature:
+            continue
+    return tokens.redeem(opening[-1], purpose, token)
+
+
+def _time(ms: bytes) -> datetime:
+    return datetime.fromtimestamp(int(ms) / 1000, UTC)

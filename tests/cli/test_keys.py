@@ -1,0 +1,59 @@
+"""relay keys: the key behind unsubscribe links and buttons, on a running relay."""
+
+import pytest
+
+from relay.domain.tokens import issue
+from relay.errors import InvalidSignature
+from relay.store.signing_keys import MOST, SigningKeys, name_of
+from tests.support.commands import Done, relay
+from tests.support.stage import CONFIG, Stage
+
+pytestmark = pytest.mark.slow
+
+
+async def keys(running: Stage, verb: str, *arguments: str) -> Done:
+    return await relay("keys", verb, "-c", CONFIG, *arguments, env=running.around.env)
+
+
+async def test_a_rotation_is_shown_and_audited_and_old_links_work(running_stage: Stage) -> None:
+    signing = SigningKeys(running_stage.around.store)
+    old = await signing.current()
+
+    done, listed = (
+        await keys(running_stage, "rotate", "--keep", "30d"),
+        (await keys(running_stage, "list", "--json")).facts,
+    )
+
+    again = SigningKeys(running_stage.around.store)
+    new = await again.current()
+    assert done.out == f"new key {name_of(new)}, in place of {name_of(old)}\n"
+    assert (listed["present"], [key["key"] for key in listed["retired"]]) == (name_of(new), [name_of(old)])
+    assert await again.redeem("unsubscribe", issue(old, "unsubscribe", "analysts")) == ("analysts",)
+    [act] = (await relay("audit", "-c", CONFIG, "--json", env=running_stage.around.env)).facts["audit"]
+    assert (act["action"], act["subject"], act["outcome"]) == ("keys rotate", name_of(old), f"now {name_of(new)}")
+    assert old.hex() not in done.out + str(listed) + str(act)
+
+
+async def test_with_nothing_kept_no_earlier_key_opens(running_stage: Stage) -> None:
+    old = await SigningKeys(running_stage.around.store).current()
+    await keys(running_stage, "rotate")
+
+    done = await keys(running_stage, "rotate", "--keep", "0")
+
+    assert done.status == 0
+    assert done.out.count("forgotten: ") == 2
+    with pytest.raises(InvalidSignature):
+        await SigningKeys(running_stage.around.store).redeem("unsubscribe", issue(old, "unsubscribe", "analysts"))
+
+
+async def test_one_rotation_too_many_is_refused_with_what_it_would_cost(running_stage: Stage) -> None:
+    for _ in range(MOST):
+        await keys(running_stage, "rotate")
+
+    refused, forced = await keys(running_stage, "rotate"), await keys(running_stage, "rotate", "--force")
+    wrong = await keys(running_stage, "rotate", "--keep", "soon")
+
+    assert (refused.status, refused.out) == (1, "")
+    assert "--force does it all the same" in refused.err
+    assert (forced.status, forced.out.count("forgotten: ")) == (0, 1)
+    assert (wrong.status, "--keep: expected a duration" in wrong.err) == (2, True)
