@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from relay.channels import CHANNELS
 from relay.cli.options import read_event, refuse, space_options, which_one
-from relay.cli.preview.drawing import Drawing, Told, View, drawn, stem
+from relay.cli.preview.drawing import FORMS, Drawing, Told, View, drawn, stem
 from relay.cli.preview.index import PAGES, Page, write_index
 from relay.cli.template import USUAL, Workspace, read_workspace, workspace_options
 from relay.configfile.validation import suggest
@@ -49,8 +49,9 @@ Histories = dict[str, Told]
     help="The language, or all; else the destination's, and all where every message is written.",
 )
 @click.option("--timezone", metavar="ZONE", help="The reader's zone; else that of the destination.")
-@click.option("--kind", type=click.Choice(["each", "live", "reply"]), default="each", show_default=True,
-              help="Slack's message that shows the present state, or the outcome in its thread.")  # fmt: skip
+@click.option("--kind", type=click.Choice(FORMS), default="each", show_default=True,
+              help="Slack's message that shows the present state, or the outcome in its thread; one more failure of a "
+                   "cause; the end of a run that had failed and was begun again.")  # fmt: skip
 @click.option(
     "--fixture",
     type=click.Choice([*FIXTURES, ALL]),

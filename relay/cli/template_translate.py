@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import click
+from babel import Locale, UnknownLocaleError
 
 from relay.cli.options import refuse, visible
 from relay.cli.template import read_workspace, workspace_options
@@ -28,6 +29,7 @@ def translate(*, language: str, config: Path | None, templates: Path | None) -> 
     workspace = read_workspace(config, templates)
     if workspace.own is None:
         raise click.UsageError("there are no templates of your own; name their directory with --templates")
+    language = _spelled(language, workspace.own / "locales")
     if language == SOURCE:
         problem = "the templates are written in English; change a sentence where it stands"
         raise click.BadParameter(problem, param_hint="LANG")
@@ -49,6 +51,16 @@ def translate(*, language: str, config: Path | None, templates: Path | None) -> 
     missing = sum(bool(message.id) and not _complete(message.string) for message in catalogue)
     obsolete = f", {len(catalogue.obsolete)} obsolete" if catalogue.obsolete else ""
     click.echo(visible(f"{file}: {len(catalogue)} texts, {missing} to be translated{obsolete}"))
+
+
+def _spelled(language: str, folder: Path) -> str:
+    """As the language's folder is called, or as its code is usually written: of `FR` and `fr` there is one."""
+    there = {path.name.replace("_", "-").casefold(): path.name for path in sorted(folder.glob("*/"))}
+    try:
+        usual = str(Locale.parse(language.replace("-", "_"))).replace("_", "-")
+    except (UnknownLocaleError, ValueError):  # which is told where it is read
+        return language
+    return there.get(language.replace("_", "-").casefold()) or usual
 
 
 def _complete(translated: str | tuple[str, ...] | list[str] | None) -> bool:

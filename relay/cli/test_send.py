@@ -21,7 +21,7 @@ from relay.cli.options import config_option, json_option, refuse, visible
 from relay.config import Config, load
 from relay.configfile.validation import suggest
 from relay.coordinator import build_channels, build_renderer
-from relay.domain.deliveries import Kind, Notification
+from relay.domain.deliveries import Kind, Notification, labels_of
 from relay.domain.events import Event
 from relay.errors import RelayError
 from relay.policy.destinations import Destination, zone_at
@@ -140,6 +140,7 @@ def _notifications(
         Notification(
             delivery=f"{event.subject}-{number}", destination=destination.name, address=address, kind=kind,
             content=content, subject=event.subject, event=event.name, created_at=event.occurred_at, language=language,
+            labels=labels_of(event),
         )
         for number, address in enumerate(destination.addresses, start=1)
     ]  # fmt: skip

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from relay.configfile.validation import Section, spelled
 from relay.domain.colours import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
+from relay.domain.links import PORT
 
 
 def _printable(text: str) -> str:
@@ -25,7 +26,8 @@ Printable = AfterValidator(_printable)
 HttpsUrl = Annotated[
     str,
     Field(max_length=500),
-    spelled(r"(https://[\w.-]+(:\d{1,5})?(/[^\s\"'<>\\]*)?)?", "an address such as https://www.example.com/logo.png"),
+    # In ASCII, as a browser's address bar copies it: nothing in it can be unseen, or turn the writing round.
+    spelled(rf"(https://[\w.-]+{PORT}(/[!#-&(-;=?-\[\]-~]*)?)?", "an address such as https://www.example.com/logo.png"),
 ]
 
 

@@ -12,7 +12,8 @@ PLACEHOLDERS = ("tenantId", "projectId", "operationId", "batchId", "type", "name
 # leads to.
 _PART_OF_HOST = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"({_PART_OF_HOST}|\{{\w+\}}\.{_PART_OF_HOST}\.{_PART_OF_HOST})(\.{_PART_OF_HOST})*"
-TEMPLATE = rf"""https?://{_HOST}(:\d{{1,5}})?([/?#][^\s<>"|\\`]*)?"""
+PORT = "(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
+TEMPLATE = rf"""https?://{_HOST}{PORT}([/?#][^\s<>"|\\`]*)?"""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _RELATIVE = (".", "..")  # as a part of a path they lead elsewhere

@@ -114,8 +114,9 @@ def begun(missing: Missing, starts: Sequence[float]) -> float | None:
 
 def _event(name: str, missing: Missing, now: float, parts: Document, watch: Document) -> Event:
     job, when = missing.job, datetime.fromtimestamp(now, UTC)
+    title = job.title or missing.expectation or f"{job.project} {job.name}".strip()  # of numbers alone, nothing is left
     operation = {
-        "operationId": missing.id, "operationName": job.title, "operationType": job.type or None,
+        "operationId": missing.id, "operationName": title, "operationType": job.type or None,
         "priority": missing.priority or None, "status": "Stalled" if name == "operation.stalled" else "Running",
     }  # fmt: skip
     document = {"event": name, "timestamp": when.isoformat(), "operation": operation, "job": [*job], **parts}

@@ -9,7 +9,7 @@ from relay.domain.json_access import rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.json_access import between, iso, number, span, text, time
 from relay.rendering.links import Base, address, of_event, run_link
-from relay.rendering.texts import clean
+from relay.rendering.texts import clean, shown_id
 from relay.rendering.translations import Language
 
 DOCUMENTED = ("batchId", "batchName", "batchDescription", "operations", "totalOperations", "estimatedBatchDuration",
@@ -51,7 +51,7 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
     started = time(document, "batchStartTime", "startTime", "dateCreated")
     finished = time(document, "completionTime", "endTime") or event.occurred_at
     failures = [member for member in members if COUNTS.get(member["status"]) == "failed"]
-    key = clean(own.id)
+    key = shown_id(own.id)
     return {
         **dict.fromkeys(DOCUMENTED),
         **document,

@@ -7,7 +7,7 @@ from relay.domain.events import BATCH_EVENTS, TERMINAL, Event
 from relay.domain.json_access import rows
 from relay.rendering.json_access import at, between, iso, number, span, text, time
 from relay.rendering.links import Base, address
-from relay.rendering.texts import clean, line
+from relay.rendering.texts import clean, line, shown_id
 from relay.rendering.translations import Language
 
 # The fields of the Async Operations API: there for templates even where a document leaves them out.
@@ -34,7 +34,7 @@ def operation(
     status = (stated.status if stated and event.name in BATCH_EVENTS else event.status) or text(merged, "status")
     kind = clean(stated.type if stated else "") or text(merged, "operationType")
     priority = clean(stated.priority if stated else "") or text(merged, "priority")
-    key = clean(stated.id if stated else "")
+    key = shown_id(stated.id) if stated else ""
     shown = {name: value for name, value in merged.items() if name not in ("results", "error", "cancellation", "batch")}
     return {
         **dict.fromkeys(DOCUMENTED),

@@ -61,6 +61,11 @@ def _undisguised(text: str) -> str:
     return _JOINER.sub("", _HIDDEN.sub("", _LINE_ENDS.sub("\n", text).replace("\t", " ")))
 
 
+def shown_id(text: str) -> str:
+    """An id as people see it: one of hidden characters alone by their numbers."""
+    return line(clean(text)) or text.encode("unicode_escape", "replace").decode()
+
+
 def line(text: str) -> str:
     """The text as one line. No-break spaces stay what they are."""
     if "\n" in text or "  " in text or "\t" in text:

@@ -70,6 +70,16 @@ async def test_a_mail_is_marked_in_subject_and_body_in_the_readers_language(arou
     assert mail.html.index("Testnachricht") < mail.html.index("<h1")
 
 
+async def test_a_readers_filters_see_a_test_as_they_will_see_what_it_stands_for(
+    around: Surroundings, config: Path
+) -> None:
+    await sent(around, config, "english", "--event", "operation.failed")
+
+    headers = around.inbox.mails[0].message
+    assert (headers["X-Relay-Status"], headers["X-Relay-Event"]) == ("Failed", "operation.failed")
+    assert str(headers["X-Relay-Operation"]).startswith("operation-test-")
+
+
 async def test_it_says_when_it_was_as_if_it_had_been_now(around: Surroundings, config: Path) -> None:
     await sent(around, config, "english")
 

@@ -238,6 +238,21 @@ def test_a_language_that_comes_with_relay_needs_only_what_is_ones_own(own: Path)
     assert '"Files"' not in file.read_text("utf-8")
 
 
+@pytest.mark.parametrize(("folder", "given", "used"), [
+    ("fr", "FR", "fr"), ("", "FR", "fr"), ("", "pt_br", "pt-BR"), ("pt_BR", "pt-br", "pt_BR"), ("FR", "fr", "FR"),
+])  # fmt: skip
+def test_of_one_language_there_is_one_folder_however_it_is_spelled(
+    own: Path, folder: str, given: str, used: str
+) -> None:
+    if folder:
+        (own / "locales" / folder).mkdir(parents=True)
+
+    told = relay("template", "translate", given, "--templates", own)
+
+    assert told.output.startswith(f"{own / 'locales' / used / 'messages.po'}: ")
+    assert [path.name for path in (own / "locales").iterdir()] == [used]
+
+
 @pytest.mark.parametrize(
     ("language", "status", "reason"),
     [
@@ -289,6 +304,27 @@ def test_the_page_shows_the_message_and_nothing_hostile_in_it(tmp_path: Path) ->
     assert "<article" in shown.partition("<main>")[2].partition("<script")[0]
     assert "&lt;!channel&gt;" in shown.partition("<main>")[2].partition("<script")[0]
     assert "<img" not in shown.partition("<main>")[2].partition("<script")[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "words"),
+    [("also", "operation.failed", "Also: *"), ("healed", "operation.completed", "* failed and recovered.")],
+)
+def test_what_is_told_of_a_cause_or_a_failure_that_healed_is_written_too(
+    tmp_path: Path, kind: str, message: str, words: str
+) -> None:
+    told = relay("template", "preview", message, "--channel", "slack", "--kind", kind, "--lang", "en", "--to", tmp_path)
+    other = relay("template", "preview", "operation.started", "--channel", "slack", "--kind", kind, "--to", tmp_path)
+
+    assert told.exit_code == other.exit_code == 0
+    assert words in (tmp_path / f"{message}.{kind}.en.slack.json").read_text("utf-8")
+    assert (tmp_path / "operation.started.en.slack.json").is_file()  # which has no such message
+
+
+def test_the_mail_of_a_failure_that_healed_says_so(tmp_path: Path) -> None:
+    relay("template", "preview", "operation.completed", "--channel", "email", "--kind", "healed", "--to", tmp_path)
+
+    assert "Failed before" in (tmp_path / "operation.completed.healed.en.mail.txt").read_text("utf-8")
 
 
 def test_without_a_name_every_message_is_written(tmp_path: Path) -> None:

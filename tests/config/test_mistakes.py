@@ -49,6 +49,9 @@ MISTAKES = [
     ("timezone: Europe/Berlin", 'platform: {links: {runs: "https://app..example.com/runs"}}',
      "1: platform.links.runs: expected an address such as "
      "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
+    ("timezone: Europe/Berlin", 'platform: {links: {runs: "https://app.example.com:99999/runs"}}',
+     "1: platform.links.runs: expected an address such as "
+     "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
     ("timezone: Europe/Berlin", 'platform: {links: {run: "https://app.example.com/"}}',
      "1: platform.links.run: unknown key; did you mean runs?"),
     # at the top
@@ -85,6 +88,9 @@ MISTAKES = [
      "1: brand.logo: expected an address such as https://www.example.com/logo.png"),
     ("timezone: Europe/Berlin", "brand: {url: \"javascript:alert(1)\"}",
      "1: brand.url: expected an address such as https://www.example.com/logo.png"),
+    *(("timezone: Europe/Berlin", f'brand: {{url: "https://acme.example{rest}"}}',
+       "1: brand.url: expected an address such as https://www.example.com/logo.png")
+      for rest in (":99999", ":0", "/\\u202egnp.exe", "/a b")),
     ("timezone: Europe/Berlin", "brand: {logo: \"https://acme.example/l.png\"}",
      "1: brand: a logo needs the `name` beside it: it is read where pictures are not shown"),
     ("timezone: Europe/Berlin", "brand: {color: blue}",

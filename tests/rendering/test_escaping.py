@@ -13,6 +13,7 @@ from relay.domain.mrkdwn import TEXT_BUDGET, length, truncate_mrkdwn
 from relay.rendering import Renderer
 from relay.rendering.texts import _HIDDEN, clean, cut, inert, safe_url
 from tests.support import samples
+from tests.support.events import event_of
 from tests.support.every_case import every_case
 from tests.support.renderers import Build, only, progress, render, text_of
 from tests.support.slack_reading import DATE
@@ -216,6 +217,15 @@ def test_emoji_of_several_parts_stay_whole(emoji: str) -> None:
 )
 def test_ids_and_numbers_keep_every_character(text: str) -> None:
     assert inert(text) == text
+
+
+def test_an_id_that_nobody_sees_is_shown_by_its_numbers(renderer: Renderer) -> None:
+    event = event_of(
+        {"event": "operation.started", "operation": {"operationId": "\u200b\u202e", "status": "Initiated"}}
+    )
+
+    for channel in ("slack", "email"):
+        assert "\\u200b\\u202e" in str(render(renderer, event, channel)["text"])
 
 
 def test_a_cut_leaves_words_whole_and_cuts_what_is_none() -> None:

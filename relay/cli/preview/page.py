@@ -15,7 +15,8 @@ from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 
 TITLES = {"slack": "Slack", "email": "Mail"}
-KINDS = {"each": "a message", "live": "the live message", "reply": "the reply"}
+KINDS = {"each": "a message", "live": "the live message", "reply": "the reply", "also": "one more of a cause",
+         "healed": "the end after a failure"}  # fmt: skip
 PROFILES = {"classic": "Classic", "rich": "Rich"}
 LONGEST = 200  # characters of a value
 SHOWN = 100  # findings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from relay.cli.preview.drawing import Drawing, Told, View, drawn
+from relay.cli.preview.drawing import FORMS, Drawing, Told, View, drawn
 from relay.cli.template import Workspace
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
@@ -111,7 +111,7 @@ class Studio:
         reader = self.workspace.destinations.get(destination, self.workspace.reader)
         usual = reader.language if reader.language in self.languages else "en"
         language = _one_of(self.languages, query.get("language", ""), usual)
-        kind: Any = _one_of(("each", "live", "reply"), query.get("kind", ""), "each")
+        kind: Any = _one_of(FORMS, query.get("kind", ""), "each")
         view = View(
             kind=kind, fixture=_one_of(FIXTURES, query.get("fixture", ""), "typical"), destination=destination,
             profile=_one_of(("classic", "rich"), query.get("profile", ""), "classic"), language=language,
