@@ -92,6 +92,7 @@ def check(config: Config, document: Document) -> None:
         document.report(("templates",), f"expected a directory; there is none at {config.templates.absolute()}")
     _check_languages(config, document)
     _check_rules(config, document)
+    _check_holds(config, document)
     _check_operators(config, document)
     for name, source in config.sources.items():
         if source.event and source.event not in KNOWN_EVENTS:
@@ -163,6 +164,23 @@ def _check_reach(config: Config, document: Document) -> None:
 
 def _sayable(limits: Sequence[Reach | None], names: Iterable[str]) -> bool:
     return not limits or any(own is None or own.events is None or not own.events.isdisjoint(names) for own in limits)
+
+
+def _check_holds(config: Config, document: Document) -> None:
+    """A failure that is held goes with the run that is begun again: if that hangs, an alarm is all that tells of it."""
+    for name, destination in config.destinations.items():
+        if not destination.hold_failure:
+            continue
+        events = {
+            event for rule in config.rules if name in rule.notify and (not rule.sources or SOURCE in rule.sources)
+            for pattern in rule.events for event in known_events(pattern)
+        }  # fmt: skip
+        if "operation.stalled" not in events or config.watchdog is None:
+            text = "the watchdog is off" if config.watchdog is None else "no rule brings operation.stalled here"
+            document.warn(
+                ("destinations", name, "hold_failure"),
+                f"{text}: of a failure whose run is begun again and then hangs nobody here would hear",
+            )
 
 
 def _check_operators(config: Config, document: Document) -> None:

@@ -64,7 +64,9 @@ class Alarms:
         state = json.loads(text)
         if isinstance(earlier := state.get("recoveries"), int) and earlier:  # an older relay counted all in one
             state.setdefault("ended", {"silent": {"times": earlier}})
-        state["open"] = {rule: Alarm(**_known(Alarm, alarm)) for rule, alarm in state.get("open", {}).items()}
+        # A newer relay may know more rules: what one of them found is its own to tell, and to end.
+        opened = {rule: alarm for rule, alarm in state.get("open", {}).items() if rule in GRAVITY}
+        state["open"] = {rule: Alarm(**_known(Alarm, alarm)) for rule, alarm in opened.items()}
         state["ended"] = {rule: Ended(**_known(Ended, part)) for rule, part in state.get("ended", {}).items()}
         return cls(**_known(cls, state))
 

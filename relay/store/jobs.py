@@ -52,7 +52,7 @@ class Jobs:
             rows = await call(
                 self._redis.zrangebyscore(partition.key("jobs"), since, "+inf", start=0, num=most, withscores=True)
             )
-            jobs.extend(read_job(row) for row, _ in rows)
+            jobs.extend(job for row, _ in rows if (job := read_job(row)))
             moments[partition.number] = int(rows[-1][1]) if rows else since
             if len(rows) == most and rows[0][1] == rows[-1][1]:  # all of one ms: none would follow
                 moments[partition.number] += 1
@@ -74,9 +74,16 @@ def read(rows: Sequence[bytes]) -> tuple[End, ...]:
     return tuple(end for row in rows if (end := _end(row)))
 
 
-def read_job(row: bytes) -> Job:
-    """As `ends.py` writes it."""
-    return Job(*map(str, from_json(row.partition(b" ")[2])))
+def read_job(row: bytes) -> Job | None:
+    """As `ends.py` writes it. None for a row that is damaged or says less; a newer relay may say more."""
+    try:
+        parts = from_json(row.partition(b" ")[2])
+    except ValueError:
+        parts = None
+    if not isinstance(parts, list) or len(parts) < len(Job._fields):
+        log.warning("job.unreadable", error="a row of names")
+        return None
+    return Job(*map(str, parts[: len(Job._fields)]))
 
 
 def _end(row: bytes) -> End | None:

@@ -71,7 +71,12 @@ async def test_nor_is_what_came_in_before_and_after_it_no_rhythm(relay: Watched)
 
 @pytest.mark.parametrize(
     "damage",
-    ["{", '{"open": {"silent": {"at": "noon"}}}', '{"newer": 1, "open": {"silent": {"at": 1, "since": 1, "x": 2}}}'],
+    [
+        "{",
+        '{"open": {"silent": {"at": "noon"}}}',
+        '{"newer": 1, "open": {"silent": {"at": 1, "since": 1, "x": 2}}}',
+        '{"open": {"stuck": {"at": 1, "since": 1}}, "episode": 1}',
+    ],
 )
 async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_watch(relay: Watched, damage: str) -> None:
     for name in ("op-1", "op-2"):

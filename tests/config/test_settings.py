@@ -161,6 +161,25 @@ def test_what_works_but_was_hardly_meant_is_warned_of(old: str, new: str, warnin
     assert warning in warnings(config)
 
 
+@pytest.mark.parametrize(
+    ("events", "watchdog", "reason"),
+    [
+        ("[operation.failed]", "", "no rule brings operation.stalled here"),
+        ("[operation.failed, operation.stalled]", "", ""),
+        ('["operation.*"]', "", ""),
+        ('["operation.*"]', "watchdog: off\n", "the watchdog is off"),
+    ],
+)
+def test_where_failures_are_held_somebody_hears_of_a_run_that_hangs(events: str, watchdog: str, reason: str) -> None:
+    text = GOOD[: GOOD.index("rules:")] + f"rules: [{{name: all, events: {events}, notify: [team, analysts]}}]\n"
+    config = configured(text + watchdog, ("  analysts:\n", '  held: {slack: "#held", hold_failure: 5m}\n  analysts:\n'),
+                        ("notify: [team, analysts]", "notify: [team, analysts, held]"))  # fmt: skip
+
+    told = [warning for warning in warnings(config) if "hold_failure" in warning]
+
+    assert [reason in warning for warning in told] == ([True] if reason else [])
+
+
 def test_the_watchdog_is_on_unless_it_is_off() -> None:
     assert configured().watchdog == Watchdog()
     assert configured(GOOD + "watchdog: off\n").watchdog is None

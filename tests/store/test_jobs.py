@@ -221,6 +221,18 @@ async def test_an_end_that_cannot_be_read_costs_no_other(store: Store) -> None:
     assert [end.run for end in await ends(store, sales(9))] == [run_name(sales(1)), "a"]
 
 
+async def test_a_row_of_another_relay_or_a_damaged_one_costs_no_other(store: Store) -> None:
+    await store.accept(sales(1), [])
+    [(key, moment)] = [(key, 10**12) for key in await store.redis.keys("*:jobs")]
+    rows = ["", "x", "name {", "name []", 'name ["","","a","b"]', 'name ["","","a","b","Older",1,"newer"]', "name 7"]
+    await store.redis.zadd(key, {row: moment + number for number, row in enumerate(rows)})
+
+    jobs, whole = await Jobs(store).ended_since({}, 100)
+
+    assert sorted(job.name for job in jobs) == ["Older", "Sales #"]
+    assert whole
+
+
 async def test_an_outcome_costs_two_commands_more_and_nothing_else_costs_anything(
     store: Store, redis_server: RedisServer
 ) -> None:
