@@ -19,7 +19,7 @@ class Causes:
         self._partitions = partitions
 
     async def call(self, delivery: Delivery, names: Sequence[str]) -> tuple[str, ...]:
-        """Those of them whom this delivery calls: no other did within the window, or it is dead and never will."""
+        """Those of them whom this delivery calls: no other did within the window, or it never will (`_void`)."""
         if not names:
             return ()
         where = self._partitions.of(delivery.id)
@@ -32,19 +32,23 @@ class Causes:
             pipeline.pexpire(key, int(delivery.window * 1000))
             answers = await call(pipeline.execute())
         callers = dict(zip(fields, (answer.decode() for answer in answers[1::2]), strict=False))
-        dead = await self._dead(where, {*callers.values()} - {delivery.id})
-        inherited = [text for name, caller in callers.items() if caller in dead for text in (fields[name], delivery.id)]
+        void = await self._void(where, key, {*callers.values()} - {delivery.id})
+        inherited = [text for name, caller in callers.items() if caller in void for text in (fields[name], delivery.id)]
         if inherited:  # those of one cause stand in one lane, so no other does this now
             await call(self._redis.hset(key, items=inherited))
-        return tuple(name for name, caller in callers.items() if caller == delivery.id or caller in dead)
+        return tuple(name for name, caller in callers.items() if caller == delivery.id or caller in void)
 
-    async def _dead(self, where: Partition, deliveries: set[str]) -> set[str]:
-        """Those of these deliveries that will not be tried again by themselves."""
+    async def _void(self, where: Partition, key: str, deliveries: set[str]) -> set[str]:
+        """Those of these deliveries that did not tell of it, and will not by themselves: they are dead, or a newer
+        state took their place (scripts/include/causes.lua, is_void)."""
         if not deliveries:
             return set()
         ids = sorted(deliveries)
         async with self._redis.pipeline(transaction=False) as pipeline:
             for name in ids:
-                pipeline.hexists(where.key(f"delivery:{name}"), "died")
-            died = await call(pipeline.execute())
-        return {name for name, dead in zip(ids, died, strict=True) if dead}
+                pipeline.hmget(where.key(f"delivery:{name}"), "died", "cause")
+                pipeline.hexists(key, f"sent:{name}")
+            answers = await call(pipeline.execute())
+        stands = {name: sent or cause for name, (_, cause), sent in zip(ids, answers[::2], answers[1::2], strict=True)}
+        died = {name for name, (dead, _) in zip(ids, answers[::2], strict=True) if dead}
+        return died | {name for name in ids if not stands[name]}

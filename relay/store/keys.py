@@ -35,7 +35,8 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            that the message itself tells people of, and call its run and body where
                                            the operation lives elsewhere; t:* is the channel's own
     {relay}:cause:<sha1>           hash    failures of one cause at an address: the first that was told (id, at, whose,
-                                           gravity, lane), and which delivery called whom (called:<name>)
+                                           gravity, lane), which delivery called whom (called:<name>), and of
+                                           these which have been sent (sent:<id>)
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order

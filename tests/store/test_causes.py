@@ -176,6 +176,30 @@ class TestCalls:
         for _ in range(2):
             assert await store.causes.call(row, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
 
+    async def test_one_whose_fuller_form_took_its_place_and_died_hides_no_other(
+        self, store: Store, clock: Clock
+    ) -> None:
+        await accept(store, failing("a"), to=TEAM)
+        first = await claim_one(store)
+        await store.causes.call(first, ("@lead", EVERYBODY))
+        await store.mark_sending(first)
+        more = {"code": "SOURCE_TIMEOUT", "message": "The extractor did not answer for 300 s.", "stack": "…"}
+        await store.accept(replace(failing("a"), error=more), [TEAM], completes=True)
+        await store.reschedule(first, 5, "Slack answered 503")
+        clock.advance(10)
+        heir = await claim_one(store)
+        assert heir.id != first.id
+        await store.causes.call(heir, ("@lead", EVERYBODY))
+        await store.mark_sending(heir)
+        await store.dead_letter(heir, "rejected", "msg_too_long")
+
+        await accept(store, failing("b"), to=TEAM)
+        clock.advance(1)
+        told = await claim_one(store)
+
+        assert (told.event.subject, told.wording) == ("b", "")
+        assert await store.causes.call(told, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+
 
 async def _reply(store: Store, clock: Clock) -> Delivery:
     """The next reply; edits before it are sent."""

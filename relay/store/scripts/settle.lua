@@ -10,6 +10,7 @@
 --- @include "suppressions"
 --- @include "due"
 --- @include "steps"
+--- @include "callers"
 local lease_ms = tonumber(ARGV[3])
 
 -- What the next digest compares itself with. One that is settled late does not replace a newer one.
@@ -71,6 +72,7 @@ function verbs.complete(id, request, d)
   count('pending', -1)
   count('delivered')
   note(d.operation, 'delivered', d.destination, d.kind, tonumber(d.attempts), request.detail)
+  confirm_told(id, d)
   resume(d.channel, d.destination, d.address, calls.own)
   if request.kept and d.kind == 'digest' then keep(request.kept, d.destination, d.address) end
   -- A reply in the lane of messages was one (outcomes.lua, detach_outcome), and others may stand under it.
@@ -149,7 +151,7 @@ end
 local KEEPS_LEASE = {begin = true, extend = true}
 
 local FIELDS = {'lease', 'lapsed', 'died', 'sending', 'attempts', 'unknowns', 'operation', 'destination', 'channel', 'address',
-                'kind', 'lane', 'seq', 'event', 'limits'}
+                'kind', 'lane', 'seq', 'event', 'limits', 'cause'}
 
 -- The delivery, if the lease is the worker's. Or it has lapsed, and nobody has begun since: then what has arrived need not
 -- be told again.

@@ -3,18 +3,26 @@
 -- Decided when a failure is about to be told, not when it comes in: what is held until then, or heals, comes first in nothing.
 --- @include "bundles"
 --- @include "records"
+--- @include "callers"
 local join_cause, open_cause, leave_cause
 do -- the rest is of this file alone
 
 -- What messages.lua (cause_of) put together: the window (ms), how grave it is, whose run failed, and the error's signature.
 local function cause_in(d)
-  local window, gravity, whose, signature = (d.cause or ''):match('^(%S+) (%S+) (%S+) (%S+)$')
-  if not window or d.edit then return nil end
-  local name = redis.sha1hex(table.concat({d.destination, d.address, signature}, '\0'))
-  return {window = tonumber(window), gravity = tonumber(gravity), whose = whose, name = name, key = P .. 'cause:' .. name}
+  local window, gravity, whose = (d.cause or ''):match('^(%S+) (%S+) (%S+)')
+  local key, signature = cause_key(d)
+  if not key or d.edit then return nil end
+  return {window = tonumber(window), gravity = tonumber(gravity), whose = whose, name = key:sub(-40), key = key,
+          signature = signature}
 end
 
-local function is_dead(id) return redis.call('HEXISTS', delivery_key(id), 'died') == 1 end
+-- Whether this delivery never tells it: it is dead, or it left or shows another state, and had not told it before.
+local function is_void(it, id)
+  local d = redis.call('HMGET', delivery_key(id), 'died', 'cause')
+  if d[1] then return true end
+  if redis.call('HEXISTS', it.key, 'sent:' .. id) == 1 then return false end
+  return not d[2] or d[2]:match('%S*$') ~= it.signature
+end
 
 -- The first of them and when it was told, where it still stands for the others.
 local function read_cause(it)
@@ -24,7 +32,7 @@ local function read_cause(it)
     at = now
     redis.call('HSET', it.key, 'at', at)
   end
-  if not at or now - at >= it.window or is_dead(row[2]) then return end
+  if not at or now - at >= it.window or is_void(it, row[2]) then return end
   it.first = {at = at, id = row[2], whose = row[3], gravity = tonumber(row[4]), lane = row[5]}
 end
 
