@@ -35,7 +35,7 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
     if own is None:
         return dict(NO_BATCH)
     document: Mapping[str, Any] = clean(own.document)
-    status = event.status if event.about_batch else text(document, "status")
+    status = clean(event.status) if event.about_batch else text(document, "status")
     over = status in TERMINAL
     members = _members(event, document, language)
     waiting = [member for member in members if member["status"] not in COUNTS]
@@ -87,7 +87,7 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
     for row in rows(document.get("operations")):
         key = text(row, "operationId", "id")
         own = operation if operation and clean(operation.id) == key else None
-        status = (own.status if own else "") or text(row, "status")
+        status = clean(own.status if own else "") or text(row, "status")
         named = own.name if own else ""
         members.append({
             **row,

@@ -31,7 +31,7 @@ def operation(
 ) -> dict[str, Any]:
     """`merged` is `merge_documents` of `events`, cleaned; `events` ends with the event."""
     stated = event.operation
-    status = (stated.status if stated and event.name in BATCH_EVENTS else event.status) or text(merged, "status")
+    status = clean(stated.status if stated and event.name in BATCH_EVENTS else event.status) or text(merged, "status")
     kind = clean(stated.type if stated else "") or text(merged, "operationType")
     priority = clean(stated.priority if stated else "") or text(merged, "priority")
     key = shown_id(stated.id) if stated else ""

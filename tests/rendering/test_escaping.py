@@ -58,6 +58,20 @@ def test_nothing_hostile_becomes_active_in_slack(renderer: Renderer, name: str) 
                 assert "\n" not in content["text"]
 
 
+@pytest.mark.parametrize("name", ["operation.progress", "batch.started", "batch.operation.completed"])
+def test_a_status_that_nobody_knows_is_undisguised(renderer: Renderer, name: str) -> None:
+    body = samples.bodies()[name]
+    odd = {"status": "Run\u202e\x9cning\u200b"}
+    body |= {part: {**body[part], **odd} for part in ("operation", "batch") if part in body}
+    if name == "batch.operation.completed":
+        body["batch"]["operations"] = [row | odd for row in body["batch"]["operations"]]
+
+    told = render(renderer, samples.event_of(body))
+
+    assert any("Running" in text for text in strings(told))
+    assert [text for text in strings(told) if re.search(UNSEEN, text) or "\x9c" in text] == []
+
+
 def strings(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [text for item in value.values() for text in strings(item)]

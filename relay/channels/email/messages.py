@@ -18,6 +18,7 @@ from typing import Literal
 from email_validator import EmailNotValidError, validate_email
 
 from relay.domain.deliveries import Notification
+from relay.rendering.texts import clean
 
 Thread = Literal["operation", "none"]
 
@@ -209,8 +210,8 @@ def _as_it_is(line: str) -> bool:
 
 
 def _labelled(name: str, text: str) -> str:
-    """A header that programs read: one line of what a sender wrote, of bounded length."""
-    return _folded(name, _line(text)[:MAX_SUBJECT])
+    """A header that programs read: one line of what a sender wrote, of bounded length and undisguised."""
+    return _folded(name, _line(clean(text))[:MAX_SUBJECT])
 
 
 def _folded(name: str, line: str) -> str:

@@ -89,6 +89,11 @@ class TestHeaders:
     def test_filters_find_what_happened_to_what(self) -> None:
         assert headers(parsed(replace(MAIL, labels=LABELS))) == HEADERS | LABELLED | {"Importance": "high"}
 
+    def test_what_readers_filter_by_is_undisguised(self) -> None:
+        disguised = {name: f"\u202e{text}\u200b\ufeff" for name, text in LABELS.items()}
+
+        assert headers(parsed(replace(MAIL, labels=disguised))) == HEADERS | LABELLED
+
     @pytest.mark.parametrize(
         ("priority", "status", "importance"),
         [("Critical", "Failed", "high"), ("Critical", "Timeout", "high"), ("Critical", "Completed", None),
@@ -175,7 +180,7 @@ class TestHeaders:
 
         mail = parsed(replace(MAIL, **changes.get(field, {field: injection})))
 
-        assert headers(mail).keys() - LABELLED.keys() | {"Content-Language"} == HEADERS.keys()
+        assert headers(mail).keys() - LABELLED.keys() | {"Content-Language", "X-Relay-Event"} == HEADERS.keys()
         assert mail["To"] == "analyst@example.com"
         assert body(mail, "plain") == "It failed.\n"
 
