@@ -169,7 +169,7 @@ def client_of(request: web.BaseRequest) -> str:
     """Who sent a request: the peer, or whom a trusted proxy says that it speaks for. For the log; never raises."""
     connection = request.protocol
     if not isinstance(connection, GuardedConnection):
-        return UNIX
+        return peer_in(request.transport and request.transport.get_extra_info("peername"))
     return connection.guard.proxies.client(connection.peer, request.headers.getall(FORWARDED, ()))
 
 

@@ -11,6 +11,7 @@ from relay.receiving.bodies import Bodies, count_refused
 from relay.receiving.connection import GuardedConnection
 from relay.receiving.problems import HttpProblem
 
+PIECE = 48  # bytes that Python needs beside those of a piece, however small it is
 SLOWEST = 32 * 1024  # bytes a second that a body must have, once its first seconds are over
 
 
@@ -55,16 +56,18 @@ async def _pieces(request: web.BaseRequest, most: int, seconds: float, slowest: 
     else:
         bodies = Bodies(sys.maxsize)
         hold = bodies.take
-    body, begun = bytearray(), asyncio.get_running_loop().time()
+    pieces: list[bytes] = []  # as they come: a buffer that grows is moved again and again, and leaves gaps
+    size, begun = 0, asyncio.get_running_loop().time()
     with bodies.coming() as coming:
         async with coming.waiting(seconds) as deadline:
             async for piece in request.content.iter_any():
-                coming.grow(len(piece))
-                hold(len(piece))
-                body += piece
-                _check_size(len(body), most)
-                deadline.reschedule(begun + seconds + len(body) / slowest)
-    return bytes(body)
+                size += len(piece)
+                _check_size(size, most)
+                coming.grow(len(piece) + PIECE)
+                hold(len(piece) + PIECE)
+                pieces.append(piece)
+                deadline.reschedule(begun + seconds + size / slowest)
+    return b"".join(pieces)
 
 
 async def expect_later(_request: web.Request) -> None:

@@ -6,13 +6,27 @@ from dataclasses import replace
 import pytest
 
 from relay.errors import InvalidSignature
-from relay.receiving.signatures import sign
+from relay.receiving.schemes import SignedRequest
+from relay.receiving.signatures import sign, verify_unread
 from tests.support.signed_requests import BODY, NOW, SECRET, SIGNING, TIMED, TOLERANCE, Case, based, hexed
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
 def test_a_good_request_is_verified_and_names_its_secret(scheme: str) -> None:
     assert Case(scheme).verify() == "current"
+
+
+@pytest.mark.parametrize("scheme", SIGNING)
+def test_headers_alone_are_refused_only_if_no_body_could_make_them_genuine(scheme: str) -> None:
+    case = Case(scheme)
+    rules = {"header": None, "tolerance": TOLERANCE, "now": NOW}
+
+    verify_unread(scheme, SignedRequest(b"", case.good), case.secrets, **rules)  # type: ignore[arg-type]
+
+    for values in ([], [b"sha256=abc"], [case.signature, case.signature]):
+        headers = {**case.good, case.name: values}
+        with pytest.raises(InvalidSignature):
+            verify_unread(scheme, SignedRequest(b"", headers), case.secrets, **rules)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
