@@ -18,6 +18,7 @@ from relay.domain.summaries import build_digest, summarize
 from relay.errors import StoreUnavailable
 from relay.rendering import IsolatedRenderer
 from relay.rendering.digests import digest
+from relay.rendering.links import Base
 from relay.rendering.translations import Catalogues
 from relay.store import Store
 from relay.store.jobs import Jobs
@@ -159,7 +160,7 @@ async def digest_of(past: Past, *events: Event) -> list[dict[str, Any]]:
     entries = [summarize(event) for event in events]
     document = build_digest("digest", last.timestamp() - 86_400, last.timestamp(), entries)
     event = await past.of(Event("digest", "digest", "relay", last, last, document=document), ())
-    told = digest(event, Catalogues([]).language("en"), "")
+    told = digest(event, Catalogues([]).language("en"), Base())
     return [*told["attention"], *told["done"], *told["running"]]
 
 
