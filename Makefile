@@ -78,7 +78,7 @@ $(DEV): requirements/dev.txt $(RUN)
 # The locks name versions and hashes, never an address. Needs uv. The lowest ones are relay's own requirements alone; the
 # tools that test on them are as new as fits.
 COMPILE := uv pip compile -q --universal --no-annotate --no-header
-EXTRAS  := --extra embedded --extra demo
+EXTRAS  := --extra embedded --extra encryption --extra demo
 .PHONY: lock
 lock:            ## Renew requirements/*.txt
 	$(COMPILE) --generate-hashes $(EXTRAS) pyproject.toml -o requirements/run.txt

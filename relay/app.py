@@ -21,7 +21,7 @@ from relay.background.scheduler import PERIOD, Scheduler
 from relay.background.wiring import build_lookout, build_schedulers
 from relay.channels import CHANNELS
 from relay.config import Config, Server
-from relay.coordinator import Coordinator, Reload
+from relay.coordinator import Coordinator, Reload, build_sealer
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment
 from relay.delivering.past import Past
@@ -213,7 +213,8 @@ class Relay:
     async def _store(self, stack: contextlib.AsyncExitStack, embedded: EmbeddedRedis | None) -> Store:
         name = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
         url, partitions = embedded.url if embedded else self.config.redis.url, self.config.redis.partitions
-        store = Store.open(url, worker=name, lease=self._lease, partitions=partitions)
+        sealer = build_sealer(self.config)
+        store = Store.open(url, worker=name, lease=self._lease, partitions=partitions, sealer=sealer)
         stack.push_async_callback(store.aclose)
         if embedded:
             await store.take_over()  # nobody else can be in this directory: who held something is dead
@@ -221,7 +222,7 @@ class Relay:
 
     def _audit(self, stack: contextlib.AsyncExitStack, store: Store) -> AuditTrail:
         """Where what people do is written down, reloads from now on."""
-        audit = AuditTrail(store.redis)
+        audit = AuditTrail(store.redis, store.sealer)
         notes = Notes(audit)
         stack.push_async_callback(notes.aclose)
         self._coordinator.record = lambda reload: notes.add(_reload(reload))

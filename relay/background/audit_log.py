@@ -13,7 +13,7 @@ class AuditLog:
     """`turn` is true for one of all processes in each period, so that a line comes once."""
 
     def __init__(self, store: Store, turn: Turn) -> None:
-        self._trail = AuditTrail(store.redis)
+        self._trail = AuditTrail(store.redis, store.sealer)
         self._turn = turn
 
     async def tick(self, now: float) -> None:

@@ -63,12 +63,16 @@ def check(config: Path, *, live: bool, as_json: bool) -> None:
 
 def _check(report: Report, path: Path, *, live: bool) -> None:
     from relay.channels import CHANNELS  # noqa: PLC0415
-    from relay.coordinator import build_renderer  # noqa: PLC0415 - `relay --help` needs none of relay's parts
+    from relay.coordinator import build_renderer, build_sealer  # noqa: PLC0415 - `relay --help` needs none of relay's parts
 
     config = load(path, env=os.environ, channels=CHANNELS)
     report.warnings += [*config.warnings, *_without_unsubscribing(config), *_without_buttons(config)]
     report.warnings += [*_without_a_server(config), *_without_links(config), *_without_hosts(config)]
     report.summary = _summary(config)
+    try:
+        build_sealer(config)
+    except ConfigError as error:
+        report.problems += error.problems
     try:
         renderer = build_renderer(config)
         with contextlib.closing(renderer):
@@ -163,7 +167,7 @@ def _summary(config: Config) -> dict[str, list[str]]:
     """The configuration in words, a line for each thing, without a secret."""
     return {
         "listens": _listens(config.server),
-        "redis": [_redis(config)],
+        "redis": [f"{_redis(config)}{_sealed(config)}"],
         "sources": [
             f"/webhooks/{name}: {source.signature.scheme} {', '.join(source.signature.secrets)}".rstrip()
             for name, source in config.sources.items()
@@ -200,6 +204,10 @@ def _listens(server: Server) -> list[str]:
 
 def _links(hosts: LinkHosts) -> str:
     return f"to {', '.join(hosts.names)}, and what is below" if hosts.names else "to any host"
+
+
+def _sealed(config: Config) -> str:
+    return f", sealed with {', '.join(config.redis.encryption_key)}" if config.redis.encryption_key else ""
 
 
 def _redis(config: Config) -> str:

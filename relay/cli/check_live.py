@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.config import Config
 from relay.configfile.document import Document
-from relay.coordinator import build_channels
+from relay.coordinator import build_channels, build_sealer
 from relay.errors import ConfigError, Problem, RelayError
 from relay.interactivity.buttons import enabled_actions
 from relay.platform.lookups import client_of, configured
@@ -14,6 +14,7 @@ from relay.store import Store
 from relay.store.embedded.server import running_url
 from relay.store.inspection import inspect
 from relay.store.owners import owners
+from relay.store.sealing_keys import check_keys, older_keys
 from relay.store.slots import slot
 
 PATIENCE = 15.0  # seconds for each of the other sides
@@ -52,15 +53,18 @@ async def _ask_redis(config: Config) -> str:
     url = config.redis.url or await running_url(config.data_dir)
     if not url:
         return "the private one is not running; relay serve starts it"
-    store = Store.open(url, worker="check", partitions=config.redis.partitions)
+    sealer = build_sealer(config)
+    store = Store.open(url, worker="check", partitions=config.redis.partitions, sealer=sealer)
     try:
         promise = await inspect(store.redis, store.partitions, config.redis.durability, config.redis.replicas)
         places = await _places(store)
+        await check_keys(store.redis, sealer)
+        sealed = [f"sealed with {sealer.name}", *await older_keys(store.redis, sealer)] if sealer else []
     finally:
         await store.aclose()
     if shortfall := promise.shortfall or "; ".join(dict.fromkeys(promise.short.values())):
         raise RelayError(shortfall)
-    return "; ".join([f"answers; durability is {promise.durability}", *places])
+    return "; ".join([f"answers; durability is {promise.durability}", *places, *sealed])
 
 
 async def _places(store: Store) -> list[str]:

@@ -14,6 +14,7 @@ from relay.cli.actor import actor
 from relay.cli.logs import configure
 from relay.cli.options import refuse
 from relay.config import Config, load
+from relay.coordinator import build_sealer
 from relay.domain.deliveries import Accepted
 from relay.domain.faults import handling
 from relay.domain.parsing import parse
@@ -40,7 +41,7 @@ class StoreSession:
 
     @property
     def audit(self) -> AuditTrail:
-        return AuditTrail(self.store.redis, via=COMMAND)
+        return AuditTrail(self.store.redis, self.store.sealer, via=COMMAND)
 
     def act(
         self, action: str, subject: str, *, address: str = "", **detail: str
@@ -79,7 +80,8 @@ async def open_session(path: Path, env: Mapping[str, str]) -> AsyncIterator[Stor
         raise EmbeddedRedisError(
             f"no relay is running on {config.data_dir}, so its private Redis is not up; start `relay serve` first"
         )
-    store = Store.open(url, worker=f"command-{os.getpid()}", partitions=config.redis.partitions)
+    store = Store.open(url, worker=f"command-{os.getpid()}", partitions=config.redis.partitions,
+                       sealer=build_sealer(config))  # fmt: skip
     try:
         await store.prepare(config.redis.durability, config.redis.replicas)
         yield StoreSession(config, store, Admin(store))

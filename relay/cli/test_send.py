@@ -20,7 +20,7 @@ from relay.cli.logs import configure
 from relay.cli.options import config_option, json_option, refuse, visible
 from relay.config import Config, load
 from relay.configfile.validation import suggest
-from relay.coordinator import build_channels, build_renderer
+from relay.coordinator import build_channels, build_renderer, build_sealer
 from relay.domain.deliveries import Kind, Notification, labels_of
 from relay.domain.events import Event
 from relay.errors import RelayError
@@ -86,12 +86,13 @@ def test_send(name: str, event: str, config: Path, *, as_json: bool) -> None:
 async def _audited(config: Config, destination: Destination, event: str) -> dict[str, Any]:
     """Written down where a relay with this configuration has its store; a test needs none, so it waits for none."""
     who, more = actor(os.environ)
-    act, first, redis = Act(who, "test-send", destination.name, more), "", None
+    act, first, redis, trail = Act(who, "test-send", destination.name, more), "", None, None
     with contextlib.suppress(RelayError, TimeoutError):
         async with asyncio.timeout(STORE_WITHIN):
             if url := config.redis.url or await running_url(config.data_dir):
                 redis = connect(url)
-                first = await AuditTrail(redis, via=COMMAND).begin(act)
+                trail = AuditTrail(redis, build_sealer(config), via=COMMAND)
+                first = await trail.begin(act)
     try:
         facts = await _test(config, destination, event)
         reached = sum(not row["error"] for row in facts["sent"])
@@ -100,8 +101,8 @@ async def _audited(config: Config, destination: Destination, event: str) -> dict
     finally:
         act.outcome = act.outcome or "failed"
         if redis:
-            if first:
-                await AuditTrail(redis, via=COMMAND).end(first, act)
+            if trail and first:
+                await trail.end(first, act)
             await redis.aclose()
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateA
 
 from relay.config.brand import Brand
 from relay.configfile.units import SIZE, size, spoken
-from relay.configfile.validation import Duration, Name, Off, Section, Url, off_as_none, one_or_more, spelled
+from relay.configfile.validation import Duration, Name, Off, Section, Url, keyed, off_as_none, one_or_more, spelled
 from relay.domain.jobs import FIELD
 from relay.domain.spaces import Space
 from relay.errors import Problem
@@ -25,7 +25,7 @@ from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
 from relay.receiving.access import Admin
 from relay.receiving.peers import network
-from relay.receiving.sources import Source
+from relay.receiving.sources import MAKE_ONE, Source, refuse_weak, strength
 from relay.receiving.tls import Tls
 
 HOST = r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
@@ -129,13 +129,44 @@ class Server(Section):
         return self.admin.port if self.admin.port is not None else self.port and self.port + 1
 
 
+SHORTEST_KEY = 32  # bytes, as of AES-256: what seals lasts longer than what signs
+
+
+def _as_one_key(raw: object) -> object:
+    """A key alone is the present one."""
+    return {"current": raw} if isinstance(raw, str) and raw else {} if raw in ("", None) else raw
+
+
+def _long_enough(key: SecretStr) -> SecretStr:
+    if strength(refuse_weak(key)) < SHORTEST_KEY:
+        raise ValueError(f"the key is too short; expected at least {SHORTEST_KEY} bytes; {MAKE_ONE}")
+    return key
+
+
+EncryptionKeys = Annotated[
+    dict[Name, Annotated[SecretStr, AfterValidator(_long_enough)]],
+    BeforeValidator(keyed("a key, or a name for each, such as {current: ...}")),
+    BeforeValidator(_as_one_key, json_schema_input_type=dict[Name, SecretStr] | SecretStr | None),
+    Field(max_length=4),
+]
+
+
 class Redis(Section):
-    """Where everything is remembered. Without a `url`: a private server under `data_dir`."""
+    """Where everything is remembered. Without a `url`: a private server under `data_dir`.
+
+    What events held is sealed with the first of `encryption_key`, and opened with any.
+    """
 
     url: Annotated[RedisUrl, Field(repr=False)] = ""  # it may hold a password
     durability: Literal["auto", "fsync", "replicated", "memory"] = "auto"
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
     partitions: Annotated[int, Field(ge=1, le=256)] = 1
+    encryption_key: EncryptionKeys = Field(default_factory=dict)
+
+    @property
+    def keys(self) -> dict[str, bytes]:
+        """By their names, the one that seals first."""
+        return {name: key.get_secret_value().encode() for name, key in self.encryption_key.items()}
 
 
 def _with_fields(template: str) -> str:

@@ -14,12 +14,16 @@ from relay.store.batching import Batcher
 from relay.store.client import Promise, refusal
 from relay.store.letters import Letters
 from relay.store.partitions import Partition, Partitions
+from relay.store.sealing import BODY, Sealer
 
 
 class Accepting:
     """What arrives together travels together; what other partitions have to hear of goes out as letters."""
 
-    def __init__(self, partitions: Partitions, letters: Letters, promise: Callable[[], Promise]) -> None:
+    def __init__(
+        self, partitions: Partitions, letters: Letters, promise: Callable[[], Promise], sealer: Sealer | None = None
+    ) -> None:
+        self._sealer = sealer
         self._partitions = partitions
         self._letters = letters
         self._promise = promise
@@ -37,6 +41,8 @@ class Accepting:
             arguments = plan.accept_arguments(
                 event, targets, completes=completes, unasked=unasked, partitions=len(self._partitions)
             )
+            if self._sealer is not None:
+                arguments = (*arguments[:-1], self._sealer.seal(arguments[-1], BODY, name))
         partition = self._partitions.of(name)
         if why := self._promise().short.get(partition.number):
             raise StoreUnavailable(why)

@@ -23,7 +23,7 @@ class Admin:
         self._everywhere = Everywhere(store, partial=partial)
         self._timelines = Timelines(self._everywhere, store.spaces)
         self._dead_letters = DeadLetters(self._everywhere, store.bundles)
-        self._quarantine = Quarantine(store.redis)
+        self._quarantine = Quarantine(store.redis, store.sealer)
         self._backlog = Backlog(self._everywhere)
         self._destinations = Destinations(self._everywhere)
 

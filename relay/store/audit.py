@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from relay.errors import StoreUnavailable
 from relay.store import keys
 from relay.store.client import call, write
+from relay.store.sealing import AUDIT, Sealer, opened
 
 KEPT = 20_000  # rows of each stream, about: two for most acts
 KEEP_DAYS = 90
@@ -52,8 +53,9 @@ class AuditEntry(Act):
 class AuditTrail:
     """Every failure is StoreUnavailable."""
 
-    def __init__(self, redis: Redis, *, via: str = "relay") -> None:
+    def __init__(self, redis: Redis, sealer: Sealer | None = None, *, via: str = "relay") -> None:
         self._redis = redis
+        self._sealer = sealer
         self._via = via
 
     @asynccontextmanager
@@ -94,7 +96,8 @@ class AuditTrail:
         after = await call(self._redis.get(keys.AUDIT_LOGGED))
         start = f"({after.decode()}" if after else "-"
         rows = await call(self._redis.xrange(keys.AUDIT, start, "+", count=PAGE))
-        return [_entry(name, row) for name, row in rows if row.get(b"via") == COMMAND.encode() and row.get(b"outcome")]
+        over = [(id_, row) for id_, row in rows if row.get(b"via") == COMMAND.encode() and row.get(b"over")]
+        return [_entry(id_, self._opened(keys.AUDIT, row)) for id_, row in over]
 
     async def logged(self, last: str) -> None:
         """All up to this one is in the log. A crash before says some of it twice."""
@@ -110,9 +113,16 @@ class AuditTrail:
         rows: list[tuple[bytes, Mapping[bytes, bytes]]] = []
         start = f"{max(0, int(since * 1000))}"
         while page := await call(self._redis.xrange(name, start, "+", count=PAGE)):
-            rows += page
+            rows += [(id_, self._opened(name, row)) for id_, row in page]
             start = f"({page[-1][0].decode()}"
         return rows
+
+    def _opened(self, name: str, row: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+        sealed = row.get(b"sealed")
+        if sealed is None:
+            return row
+        content = json.loads(opened(self._sealer, sealed, AUDIT, name))
+        return {**row, **{key.encode(): text.encode("utf-8", "replace") for key, text in content.items()}}
 
     async def _write(self, act: Act, more: Mapping[str, str], *, stranger: bool) -> str:
         row = {
@@ -122,11 +132,12 @@ class AuditTrail:
             "address": _short(act.address),
             "detail": json.dumps({name: _short(value) for name, value in act.detail.items()}, ensure_ascii=False),
             "outcome": _short(act.outcome),
-            "via": self._via,
-            **more,
         }
-        fields: dict[Any, Any] = {name: value.encode("utf-8", "replace") for name, value in row.items() if value}
         name = keys.AUDIT_STRANGERS if stranger else keys.AUDIT
+        fields: dict[Any, Any] = {key: value.encode("utf-8", "replace") for key, value in row.items() if value}
+        if self._sealer is not None:
+            fields = {"sealed": self._sealer.seal(json.dumps(row).encode(), AUDIT, name)}
+        fields |= {"via": self._via, **({"over": 1} if act.outcome else {}), **more}
         made = await write(self._redis, self._redis.xadd(name, fields, maxlen=KEPT, approximate=True))
         return str(made.decode())
 

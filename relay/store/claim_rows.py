@@ -9,6 +9,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import load
 from relay.store.bundles import BUNDLE_KINDS
 from relay.store.records import OVER, documents_of, values_of
+from relay.store.sealing import BODY, Sealer, is_sealed, opened
 from relay.store.target_plan import delivery_options_of
 
 
@@ -43,6 +44,17 @@ def _course(fields: Mapping[bytes, bytes]) -> tuple[int, int]:
 def documents(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> list[bytes]:
     """What a claimed delivery is made from, oldest first: the newest event of each name in the operation's record."""
     return documents_of(fields, int(row[15]) if row[15] else None)  # of a live message: all
+
+
+def open_bodies(row: list[Any], sealer: Sealer | None) -> None:
+    """Put in place of what is sealed what it says. Unsealable if it cannot be opened here."""
+    record = row[19].decode()
+    row[9] = row[9] and opened(sealer, row[9], BODY, record)
+    row[10] = [opened(sealer, body, BODY, record) for body in row[10]]
+
+
+def has_sealed_bodies(row: Sequence[Any]) -> bool:
+    return any(map(is_sealed, (row[9], *row[10])))
 
 
 def delivery(row: Sequence[Any], bundle: Event | None = None) -> Delivery:

@@ -11,12 +11,13 @@ from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery, Window
 from relay.domain.faults import own_line
-from relay.errors import StoreUnavailable
+from relay.errors import StoreUnavailable, Unsealable
 from relay.store import claim_rows
 from relay.store.bundles import Bundles
 from relay.store.client import call
 from relay.store.letters import Letters
 from relay.store.partitions import Partition, Partitions
+from relay.store.sealing import Sealer
 from relay.store.settling import Settling
 from relay.store.target_plan import quiet_hours
 from relay.store.turns import AllTurns
@@ -24,8 +25,10 @@ from relay.store.turns import AllTurns
 log = structlog.get_logger(__name__)
 
 FETCH = 0.8  # of the partitions' patience, for what a claim needs from others: less than the claim itself has
+SEALED = 60_000  # ms until what only another key opens is claimed again
 LATER = 1000  # ms until what could not be fetched is claimed again
 BEHIND = 100  # ms after which what has news on its way is looked at again
+NO_KEY = "it is sealed, and redis.encryption_key has no key here"
 FORGOTTEN = "what it should tell was forgotten 30 days after the last event"
 
 
@@ -51,7 +54,9 @@ class Claiming:
         turns: AllTurns,
         worker: str,
         lease: float,
+        sealer: Sealer | None = None,
     ) -> None:
+        self._sealer = sealer
         self._redis = redis
         self._partitions = partitions
         self._letters = letters
@@ -107,6 +112,8 @@ class Claiming:
                 bundle = claim_rows.bundle_of(row)
                 if claim_rows.operation_of(row) and not await self._fetched(row, partition):
                     return None
+                if self._sealer is not None:
+                    claim_rows.open_bodies(row, self._sealer)
                 return claim_rows.delivery(row, await self._bundles.event(bundle) if bundle else None)
         except (StoreUnavailable, TimeoutError) as error:
             if len(self._partitions) == 1:
@@ -116,6 +123,11 @@ class Claiming:
             await self._settling.give_back(partition, row, delay=LATER)
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
+            if isinstance(error, Unsealable) or (self._sealer is None and claim_rows.has_sealed_bodies(row)):
+                # Another process may have the key, or this one after its next start: it costs no attempt.
+                log.error("delivery.sealed", delivery=row[0].decode(), error=str(error) if self._sealer else NO_KEY)
+                await self._settling.give_back(partition, row, delay=SEALED)
+                return None
             fault, line = type(error).__name__, own_line(error)
             log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=line)
             await self._settling.put_aside(row[0].decode(), row[1].decode(), f"{fault} at {line}")

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from relay.domain.parsing import dump
+from relay.errors import Unsealable
 from relay.store import keys
 from relay.store.bundles import BUNDLE_KINDS, Bundles
 from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition
 from relay.store.records import values_of
+from relay.store.sealing import BODY, opened
 
 KEEP_DEAD_DAYS = 30
 _OF_DEATH = ("channel", "destination", "address", "name", "reason")
@@ -94,6 +96,10 @@ class DeadLetters:
         facts = await call(self._redis.hget(where.key(f"operation:{row['operation']}"), "facts"))
         stated = values_of("facts", facts)
         body = await call(self._redis.hget(where.key(f"event:{row['event']}"), "body")) if row["event"] else None
+        try:
+            body = body and opened(self._everywhere.sealer, body, BODY, row["operation"])
+        except Unsealable as error:
+            body, row["error"] = None, "; ".join(filter(None, (row.get("error", ""), str(error))))
         return DeadLetter(
             id=name,
             operation=stated.get("id", ""),

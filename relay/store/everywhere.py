@@ -15,6 +15,7 @@ class Everywhere:
     def __init__(self, store: Store, *, partial: bool = False) -> None:
         """`partial`: partitions that are away are left out; else StoreUnavailable says that one is."""
         self.redis = store.redis
+        self.sealer = store.sealer
         self.partitions = store.partitions
         self._partial = partial
 

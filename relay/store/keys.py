@@ -69,8 +69,9 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:requested:<sha1>       hash    of a reader: what operations asked for and was told since `from` (ms)
     {relay}:overflow:<sha1>        string  of a destination's address: the bundle that takes what is above the cap
     {relay}:backlog:<sha1>         string  of a destination's address: the bundle for the oldest of what waits there
-    {relay}:audit                  stream  who did what (relay/store/audit.py): actor, action, subject, detail (JSON),
-                                           outcome, via, and of: the row that this one ends; 20,000 rows, 90 days
+    {relay}:audit                  stream  who did what (relay/store/audit.py): actor, action, subject, address, detail
+                                           (JSON) and outcome, or all of these sealed; via, over: it has an outcome, and
+                                           of: the row that this one ends; 20,000 rows, 90 days
     {relay}:audit:strangers        stream  the same, of what people outside may bring about: unsubscribing, and presses
                                            that are refused
     {relay}:audited                string  the id of the last row that is in the log
@@ -109,6 +110,8 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:partitions             string  how many partitions there are
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
     {relay}:epoch                  string  random, made with the first pulse: another one says that all was deleted
+    {relay}:sealed                 hash    id of a key that values are sealed with (relay/store/sealing.py) → when it
+                                           was known to seal last (seconds)
     {relay}:schema                 string  the version of this layout
     {relay}:never                          never there; each script names it, see relay/store/client.py
 """
@@ -128,6 +131,7 @@ KEYS_RETIRED = PREFIX + "key:retired"
 AUDIT = PREFIX + "audit"
 AUDIT_STRANGERS = PREFIX + "audit:strangers"
 AUDIT_LOGGED = PREFIX + "audited"
+SEALED = PREFIX + "sealed"
 SCHEMA = PREFIX + "schema"
 SCHEMA_VERSION = "2"
 PARTITIONS = PREFIX + "partitions"

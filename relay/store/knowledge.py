@@ -17,6 +17,7 @@ from relay.store.client import call, refusal
 from relay.store.owners import answers_at_owner
 from relay.store.partitions import Partition, Partitions
 from relay.store.records import FIELDS, OVER, values_in
+from relay.store.sealing import BODY, Sealer, opened
 from relay.store.spaces import Spaces
 
 FACTS = (*LASTING, AUDIENCE, PRESSED, "platform", "tenant", "project", "batch")
@@ -26,7 +27,8 @@ LINKS = ("original", "retry")  # of a retry under a new id: whose run it is, and
 class Knowledge:
     """`Store` says what each of these does. Questions that arrive together are asked together."""
 
-    def __init__(self, redis: Redis, partitions: Partitions) -> None:
+    def __init__(self, redis: Redis, partitions: Partitions, sealer: Sealer | None = None) -> None:
+        self._sealer = sealer
         self._redis = redis
         self._partitions = partitions
         self._batchers: list[Batcher[str, dict[str, str]]] = [
@@ -64,7 +66,7 @@ class Knowledge:
         name = keys.operation(event.subject, event.space(event.subject))
         body = await call(self._redis.hget(self._partitions.of(name).key(f"operation:{name}"), f"doc:{event.name}"))
         with handling():
-            return load(body) if body else None
+            return load(opened(self._sealer, body, BODY, name)) if body else None
 
 
 def _facts_in(row: Sequence[bytes | None]) -> dict[str, str] | Exception:

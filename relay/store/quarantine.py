@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.errors import NoRoom
+from relay.errors import NoRoom, Unsealable
 from relay.store import keys
 from relay.store.client import call
+from relay.store.sealing import QUARANTINE, Sealer, opened
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 
@@ -30,8 +32,9 @@ class Quarantined:
 class Quarantine:
     """`Admin` says what each of these does. Every failure is StoreUnavailable."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, sealer: Sealer | None = None) -> None:
         self._redis = redis
+        self._sealer = sealer
 
     async def keep(self, source: str, body: bytes, headers: Mapping[str, str], reason: str, *, fault: bool) -> str:
         if fault and await self.faults() >= QUARANTINE_LENGTH:
@@ -40,8 +43,15 @@ class Quarantine:
         name = "q-" + keys.digest("quarantine", source, body.hex()).hex()[:16]
         key = f"{keys.PREFIX}quarantined:{name}"
         async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.hset(key, mapping={"source": source, "reason": reason, "headers": json.dumps(dict(headers)),
-                                        "body": body, "fault": int(fault)})  # fmt: skip
+            content: dict[Any, Any] = {
+                "reason": reason.encode("utf-8", "replace"),
+                "headers": json.dumps(dict(headers)).encode(),
+            }
+            content |= {"body": body}
+            if self._sealer is not None:
+                seal = self._sealer.seal
+                content = {part: seal(text, QUARANTINE, f"{name} {part}") for part, text in content.items()}
+            pipeline.hset(key, mapping={"source": source, "fault": int(fault), **content})
             (pipeline.sadd if fault else pipeline.srem)(keys.FAULTS, name)
             pipeline.zadd(keys.QUARANTINE, {name: seconds * 1000 + micros // 1000})
             pipeline.zcard(keys.QUARANTINE)
@@ -75,12 +85,19 @@ class Quarantine:
         at = await call(self._redis.zscore(keys.QUARANTINE, name))
         if not row or at is None:
             return None
+        try:
+            reason, headers, body = (
+                opened(self._sealer, row[part], QUARANTINE, f"{name} {part.decode()}")
+                for part in (b"reason", b"headers", b"body")
+            )
+        except Unsealable as error:  # it stays, and costs no other its place in a list
+            reason, headers, body = str(error).encode(), b"{}", b""
         return Quarantined(
             id=name,
             source=row[b"source"].decode(),
-            reason=row[b"reason"].decode("utf-8", "replace"),
-            headers=json.loads(row[b"headers"]),
-            body=row[b"body"],
+            reason=reason.decode("utf-8", "replace"),
+            headers=json.loads(headers),
+            body=body,
             at=datetime.fromtimestamp(float(at) / 1000, UTC),
             fault=row.get(b"fault") == b"1",
         )

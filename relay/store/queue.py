@@ -24,6 +24,8 @@ from relay.store.letters import Letters
 from relay.store.owners import at_owner, is_cluster
 from relay.store.partitions import Partition, Partitions
 from relay.store.pulses import Pulses
+from relay.store.sealing import Sealer
+from relay.store.sealing_keys import agree_on_keys
 from relay.store.settling import Pause, Settling
 from relay.store.turns import AllTurns
 
@@ -43,8 +45,11 @@ class Store:
         partitions: int = 1,
         scripts: Scripts | None = None,
         clock: Callable[[], float] | None = None,
+        sealer: Sealer | None = None,
     ) -> None:
+        """`sealer` seals what events held, and opens it; without one it is kept as it is."""
         self.redis = redis
+        self.sealer = sealer
         self.lease = lease
         self.promise = Promise("memory")
         self.partitions = Partitions(
@@ -55,9 +60,9 @@ class Store:
         self._letters = Letters(self.partitions, lambda: self.promise.replicas)
         self._pulses = Pulses(self.partitions, self._letters, worker, lease)
         self._agreed = False
-        self._knowledge = Knowledge(redis, self.partitions)
+        self._knowledge = Knowledge(redis, self.partitions, sealer)
         self.spaces = self._knowledge.spaces
-        self._accepting = Accepting(self.partitions, self._letters, lambda: self.promise)
+        self._accepting = Accepting(self.partitions, self._letters, lambda: self.promise, sealer)
         self._turns = AllTurns(self.partitions)
         self._settling = Settling(self.partitions, self._turns, lease, lambda: self.promise.replicas)
         self._claiming = Claiming(
@@ -69,6 +74,7 @@ class Store:
             turns=self._turns,
             worker=worker,
             lease=lease,
+            sealer=sealer,
         )
 
     @classmethod
@@ -81,6 +87,7 @@ class Store:
         promise = await inspect(self.redis, self.partitions, durability, replicas)
         try:
             await agree(self.redis, len(self.partitions))
+            await agree_on_keys(self.redis, self.sealer)
             self._agreed = True
         except StoreUnavailable:
             if not self._agreed or len(self.partitions) == 1:

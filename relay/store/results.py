@@ -7,6 +7,7 @@ from typing import Any
 from relay.store import keys
 from relay.store.client import call
 from relay.store.queue import Store
+from relay.store.sealing import RESULTS, opened
 
 KEPT = 3 * 86_400  # seconds, as long as the documents of a run that is over
 LARGEST = 256 * 1024  # bytes; what is larger is kept without its phases' details, or else not at all
@@ -18,19 +19,22 @@ class ResultsCache:
     def __init__(self, store: Store) -> None:
         self._redis = store.redis
         self._partitions = store.partitions
+        self._sealer = store.sealer
 
     async def get(self, subject: str, run: int, space: str = "") -> dict[str, Any] | None:
         """It; empty if it was asked for in vain, None if nobody has asked yet; `space` as of `Event.space`."""
-        text = await call(self._redis.get(self._key(subject, run, space)))
-        return json.loads(text) if text else None
+        key = self._key(subject, run, space)
+        text = await call(self._redis.get(key))
+        return json.loads(opened(self._sealer, text, RESULTS, key)) if text else None
 
     async def keep(self, subject: str, run: int, document: Mapping[str, Any], space: str = "") -> dict[str, Any]:
         """The document that counts from now on: this one, unless another was first."""
         text = _bounded(document)
         key = self._key(subject, run, space)
-        await call(self._redis.set(key, text, nx=True, ex=KEPT))
+        stored = text if self._sealer is None else self._sealer.seal(text, RESULTS, key)
+        await call(self._redis.set(key, stored, nx=True, ex=KEPT))
         kept = await call(self._redis.get(key))
-        counting: dict[str, Any] = json.loads(kept or text)
+        counting: dict[str, Any] = json.loads(opened(self._sealer, kept, RESULTS, key) if kept else text)
         return counting
 
     def _key(self, subject: str, run: int, space: str) -> str:

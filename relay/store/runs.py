@@ -20,6 +20,7 @@ from relay.store.keys import TICKS, operation
 from relay.store.partitions import Partition
 from relay.store.queue import Store
 from relay.store.records import FIELDS, OVER, documents_of, values_in, values_of
+from relay.store.sealing import BODY, opened
 
 log = structlog.get_logger(__name__)
 
@@ -172,7 +173,8 @@ class Runs:
     async def history(self, operation: str) -> tuple[Event, ...]:
         """The newest event of each name in the run of this name (`DueRun.operation`), oldest first."""
         row = await call(self._store.redis.hgetall(self._store.partitions.of(operation).key(f"operation:{operation}")))
-        return tuple(load(document) for document in documents_of(row))
+        sealer = self._store.sealer
+        return tuple(load(opened(sealer, document, BODY, operation)) for document in documents_of(row))
 
     async def members_heard(self, history: Sequence[Event], now: float) -> float:
         """When any member of the batch that these events are of was heard of last; `now` where all are over.

@@ -15,6 +15,7 @@ from relay.errors import InvalidSignature
 from relay.store import keys
 from relay.store.client import call, write
 from relay.store.queue import Store
+from relay.store.sealing import SIGNING, opened
 
 SIZE = 32  # bytes
 MOST = 3  # earlier keys that still open: each costs whoever brings a forged link an HMAC more
@@ -27,6 +28,7 @@ class RetiredKey:
     """A key before the present one. It opens what it sealed until then."""
 
     key: bytes
+    stored: bytes  # as it is kept, sealed or not
     at: datetime
     until: datetime
 
@@ -41,6 +43,7 @@ class SigningKeys:
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._redis = store.redis
+        self._sealer = store.sealer
         self._clock = clock
         self._read_at = float("-inf")
         self._keys: Sequence[bytes] = ()
@@ -64,12 +67,13 @@ class SigningKeys:
 
         Retired before it is replaced: a crash in between leaves the old one in place, and no link is lost.
         """
-        old, new = await self.current(), secrets.token_bytes(SIZE)
+        await self.current()
+        old, new = bytes(await call(self._redis.get(keys.KEY))), secrets.token_bytes(SIZE)
         times = f"{int(now * 1000)} {int((now + keep) * 1000)}"
         if keep:
             await write(self._redis, self._redis.hset(keys.KEYS_RETIRED, old, times))
         # Another rotation at this moment may have been first: then its key is retired too.
-        replaced = bytes(await write(self._redis, self._redis.set(keys.KEY, new, get=True)))
+        replaced = bytes(await write(self._redis, self._redis.set(keys.KEY, self._sealed(new), get=True)))
         if keep and replaced != old:
             await write(self._redis, self._redis.hset(keys.KEYS_RETIRED, replaced, times))
         self._read_at = float("-inf")
@@ -77,14 +81,20 @@ class SigningKeys:
         kept = [key for key in retired if key.until.timestamp() > now][: MOST if keep else 0]
         forgotten = [key for key in retired if key not in kept]
         if forgotten:
-            await write(self._redis, self._redis.hdel(keys.KEYS_RETIRED, *(key.key for key in forgotten)))
+            await write(self._redis, self._redis.hdel(keys.KEYS_RETIRED, *(key.stored for key in forgotten)))
         return new, forgotten
 
     async def retired(self) -> list[RetiredKey]:
         """The newest first, those among them that open nothing any more."""
         rows = await call(self._redis.hgetall(keys.KEYS_RETIRED))
-        retired = [RetiredKey(key, *(_time(word) for word in times.split())) for key, times in rows.items()]
+        retired = [
+            RetiredKey(opened(self._sealer, stored, SIGNING, keys.KEY), stored, *map(_time, times.split()))
+            for stored, times in rows.items()
+        ]
         return sorted(retired, key=lambda key: (key.at, key.key), reverse=True)
+
+    def _sealed(self, key: bytes) -> bytes:
+        return key if self._sealer is None else self._sealer.seal(key, SIGNING, keys.KEY)
 
     async def _opening(self, age: float) -> Sequence[bytes]:
         """The present key and those before it that still open, as read no longer ago than that."""
@@ -92,11 +102,12 @@ class SigningKeys:
             read_at = self._clock()
             present = await call(self._redis.get(keys.KEY))
             if present is None:
-                await write(self._redis, self._redis.set(keys.KEY, secrets.token_bytes(SIZE), nx=True))
+                await write(self._redis, self._redis.set(keys.KEY, self._sealed(secrets.token_bytes(SIZE)), nx=True))
                 present = await call(self._redis.get(keys.KEY))
+            present = opened(self._sealer, bytes(present), SIGNING, keys.KEY)
             retired, now = await self.retired(), await self._store.time()
             opening = [key.key for key in retired if key.until.timestamp() > now and key.key != present]
-            self._keys, self._read_at = (bytes(present), *opening[:MOST]), read_at
+            self._keys, self._read_at = (present, *opening[:MOST]), read_at
         return self._keys
 
 

@@ -13,6 +13,7 @@ from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.notes import lines_of, open_lines
 from relay.store.records import FIELDS, documents_of, values_in
+from relay.store.sealing import BODY, opened
 from relay.store.spaces import Spaces
 
 
@@ -51,7 +52,8 @@ class Timelines:
         _, name = await self._named(subject, space)
         row = await self._operation(name)
         # Platforms write whole seconds: within one, the order in which the events came.
-        return sorted((load(document) for document in documents_of(row)), key=lambda event: event.occurred_at)
+        bodies = [opened(self._everywhere.sealer, document, BODY, name) for document in documents_of(row)]
+        return sorted(map(load, bodies), key=lambda event: event.occurred_at)
 
     async def _operation(self, name: str) -> dict[bytes, bytes]:
         """The record of the operation of this name; empty for ''."""

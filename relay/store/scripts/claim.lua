@@ -200,7 +200,7 @@ local function lease(id, d, set)
   end
   return {id, lease, d.destination, channel, d.address, d.kind, d.attempts, d.unknowns, d.created, body, known, thread,
           d.lane, d.limits, away and d.operation or '', d.kind == 'live' and '' or d.seq, run, rank,
-          telling_of(d, run)}
+          telling_of(d, run), d.operation}
 end
 
 local function read_thread(lane)

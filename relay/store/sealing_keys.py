@@ -1,0 +1,58 @@
+"""Which keys the data is sealed with, as Redis remembers it: who lacks one of them must not begin."""
+
+from datetime import UTC, datetime
+
+from redis.asyncio import Redis
+
+from relay.errors import ConfigError, Problem
+from relay.store import keys
+from relay.store.client import call, write
+from relay.store.sealing import Sealer
+
+FORGOTTEN = 400 * 86_400.0  # seconds after which whoever has no key at all is believed
+
+
+async def agree_on_keys(redis: Redis, sealer: Sealer | None) -> None:
+    """`check_keys`, and remember the key that seals from now on."""
+    now, forgotten = await check_keys(redis, sealer)
+    if forgotten:
+        await write(redis, redis.hdel(keys.SEALED, *forgotten))
+    if sealer:
+        await write(redis, redis.hset(keys.SEALED, sealer.current, int(now)))
+
+
+async def check_keys(redis: Redis, sealer: Sealer | None) -> tuple[float, list[str]]:
+    """ConfigError if a key is missing that something may still be sealed with: nothing is lost, and nothing is
+    delivered before it is there. Answers the time, and the keys of which nothing can be left."""
+    now, used = await sealed_with(redis)
+    kept = sealer.kept if sealer else FORGOTTEN
+    here = sealer.names if sealer else {}
+    missing = {id_: at for id_, at in used.items() if id_ not in here}
+    if needed := {id_: at for id_, at in missing.items() if now - at < kept}:
+        raise ConfigError([Problem("redis.encryption_key", _lacks(id_, at, kept)) for id_, at in needed.items()])
+    return now, [*missing]
+
+
+async def sealed_with(redis: Redis) -> tuple[float, dict[str, float]]:
+    """The time by Redis's clock, and when each key that the data may be sealed with sealed last, as far as is known."""
+    seconds, _ = await call(redis.time())
+    rows = await call(redis.hgetall(keys.SEALED))
+    return float(seconds), {id_.decode(): float(at) for id_, at in rows.items()}
+
+
+async def older_keys(redis: Redis, sealer: Sealer) -> list[str]:
+    """What is to be said of the keys before the present one: until when each is needed."""
+    now, used = await sealed_with(redis)
+    earlier = [(id_, at) for id_, at in used.items() if id_ != sealer.current and now - at < sealer.kept]
+    return [f"{sealer.names.get(id_, id_)} ({id_}) is needed until {_day(at + sealer.kept)}" for id_, at in earlier]
+
+
+def _lacks(id_: str, at: float, kept: float) -> str:
+    return (
+        f"expected the key {id_}, with which the data in Redis is sealed (last on {_day(at)}): add it, under any name, "
+        f"behind the present one; what it sealed is gone by {_day(at + kept)}"
+    )
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).date().isoformat()

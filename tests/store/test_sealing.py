@@ -1,0 +1,276 @@
+"""What events held is sealed in Redis, with a key that Redis does not have: nothing lost, nothing delivered garbled."""
+
+from collections.abc import Callable
+
+import pytest
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
+
+from relay.domain.deliveries import Delivery
+from relay.domain.events import Event
+from relay.domain.tokens import issue
+from relay.errors import ConfigError, Unsealable
+from relay.store import Store, keys
+from relay.store.admin import Admin
+from relay.store.audit import Act, AuditTrail
+from relay.store.claiming import SEALED
+from relay.store.results import ResultsCache
+from relay.store.runs import Runs
+from relay.store.sealing import BODY, HEAD, RESULTS, TAG, Sealer, is_sealed
+from relay.store.sealing_keys import older_keys
+from relay.store.signing_keys import SigningKeys
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS
+from tests.support.queue import claim, claim_one, counts, send
+from tests.support.targets import mail, room, team
+
+ONE, OTHER = b"1" * 16 + b"the first key, whatever", b"2" * 16 + b"the second key, whatever"
+DAY = 86_400.0
+MERGER = "the merger that nobody may read of"
+
+
+def sealer(*secrets: bytes, kept: float = 100 * DAY) -> Sealer:
+    return Sealer({f"key-{secret[:1].decode()}": secret for secret in secrets}, kept)
+
+
+def secretive(operation: str = "op-1") -> Event:
+    return events.completed(operationId=operation, parameters={"purpose": MERGER})
+
+
+def said(delivery: Delivery) -> object:
+    return delivery.event.document["operation"]["parameters"]["purpose"]
+
+
+async def everything(redis: Redis) -> bytes:
+    """All that is in Redis, as its files would have it."""
+    read = {
+        b"string": redis.get, b"hash": redis.hgetall, b"set": redis.smembers,
+        b"list": lambda key: redis.lrange(key, 0, -1),
+        b"zset": lambda key: redis.zrange(key, 0, -1, withscores=True),
+        b"stream": redis.xrange,
+    }  # fmt: skip
+    return repr([await read[await redis.type(key)](key) for key in await redis.keys()]).encode()
+
+
+class TestASealer:
+    def test_what_it_seals_it_opens(self) -> None:
+        one = sealer(ONE)
+        sealed = [one.seal(b"content", BODY, "op-1") for _ in range(3)]
+
+        assert [one.open(value, BODY, "op-1") for value in sealed] == [b"content"] * 3
+        assert len({*sealed}) == 3
+        assert {len(value) for value in sealed} == {HEAD + len(b"content") + TAG}
+
+    def test_another_process_with_the_same_key_opens_it_whatever_it_calls_it(self) -> None:
+        sealed = sealer(ONE).seal(b"content", BODY, "op-1")
+
+        assert Sealer({"another-name": ONE}).open(sealed, BODY, "op-1") == b"content"
+
+    def test_what_an_earlier_key_sealed_is_opened_and_the_first_one_seals(self) -> None:
+        both, sealed = sealer(OTHER, ONE), sealer(ONE).seal(b"content", BODY, "op-1")
+
+        assert both.open(sealed, BODY, "op-1") == b"content"
+        with pytest.raises(Unsealable):
+            sealer(ONE).open(both.seal(b"content", BODY, "op-1"), BODY, "op-1")
+
+    @pytest.mark.parametrize(
+        "stored", [b"", b"{}", b'{"event": "operation.completed"}', "ÿ".encode(), b"\xff", b"\xffs"]
+    )
+    def test_what_was_never_sealed_is_as_it_is(self, stored: bytes) -> None:
+        assert sealer(ONE).open(stored, BODY, "op-1") == stored
+
+    @pytest.mark.parametrize(("kind", "record"), [(BODY, "op-2"), (RESULTS, "op-1"), (BODY, "")])
+    def test_a_value_opens_in_its_own_place_alone(self, kind: str, record: str) -> None:
+        one = sealer(ONE)
+
+        with pytest.raises(Unsealable, match="damaged, or stands where it does not belong"):
+            one.open(one.seal(b"content", BODY, "op-1"), kind, record)
+
+    def test_no_damaged_value_opens_or_says_anything_else(self) -> None:
+        one = sealer(ONE)
+        sealed = one.seal(b"content", BODY, "op-1")
+        spoiled = [sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :] for at in range(3, len(sealed))]
+        spoiled += [sealed[:at] for at in range(3, len(sealed))] + [sealed + b"\0"]
+
+        for value in spoiled:
+            with pytest.raises(Unsealable):
+                one.open(value, BODY, "op-1")
+
+    def test_an_error_says_which_key_is_missing_and_nothing_of_any(self) -> None:
+        sealed = sealer(ONE).seal(b"content", BODY, "op-1")
+
+        with pytest.raises(Unsealable) as error:
+            sealer(OTHER).open(sealed, BODY, "op-1")
+
+        assert sealer(ONE).current in str(error.value)
+        assert not any(text in str(error.value) for text in (ONE.decode(), OTHER.decode(), "content"))
+
+    def test_without_a_key_there_is_none(self) -> None:
+        assert Sealer.of({}) is None
+
+
+@pytest.fixture(params=[1, PARTITIONS])
+def partitions(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+async def test_nothing_of_a_body_is_readable_in_redis_and_all_of_it_is_delivered(
+    open_store: Callable[..., Store], clock: Clock, partitions: int
+) -> None:
+    store = open_store(sealer=sealer(ONE), partitions=partitions)
+    await store.prepare()
+    await store.accept(secretive(), [room(), team(), mail()])
+    at_rest = await everything(store.redis)
+    clock.advance(60)
+    deliveries = [*await claim(store), *await claim(store, "email")]
+
+    assert MERGER.encode() not in at_rest
+    assert {said(delivery) for delivery in deliveries} == {MERGER}
+    assert len(deliveries) == 3
+    assert said_of(await store.kept(secretive())) == MERGER
+    assert [said_of(event) for event in await Admin(store).events("op-1")] == [MERGER]
+    assert [said_of(event) for event in await Runs(store).history(keys.operation("op-1"))] == [MERGER]
+
+
+def said_of(event: Event | None) -> object:
+    assert event
+    return event.document["operation"]["parameters"]["purpose"]
+
+
+async def test_what_was_there_before_the_key_is_delivered(open_store: Callable[..., Store], clock: Clock) -> None:
+    await open_store().accept(secretive(), [room(), team()])
+    store = open_store(sealer=sealer(ONE))
+    await store.prepare()
+    clock.advance(60)
+
+    assert {said(delivery) for delivery in await claim(store)} == {MERGER}
+
+
+async def test_an_earlier_key_opens_what_it_sealed(open_store: Callable[..., Store]) -> None:
+    await open_store(sealer=sealer(ONE)).accept(secretive(), [room()])
+    store = open_store(sealer=sealer(OTHER, ONE))
+    await store.accept(secretive("op-2"), [room()])
+
+    assert [said(delivery) for delivery in await claim(store)] == [MERGER] * 2
+
+
+@pytest.mark.parametrize("lacking", [None, sealer(OTHER)])
+async def test_who_lacks_the_key_does_not_begin(open_store: Callable[..., Store], lacking: Sealer | None) -> None:
+    await open_store(sealer=sealer(ONE)).prepare()
+
+    with pytest.raises(ConfigError, match=rf"redis\.encryption_key: expected the key {sealer(ONE).current}"):
+        await open_store(sealer=lacking).prepare()
+    await open_store(sealer=sealer(OTHER, ONE)).prepare()
+
+
+@pytest.mark.parametrize("lacking", [None, sealer(OTHER)])
+async def test_what_cannot_be_opened_waits_for_who_can_and_costs_no_attempt(
+    open_store: Callable[..., Store], clock: Clock, lacking: Sealer | None
+) -> None:
+    """As in a process that runs on while others got a new key."""
+    store, other = open_store(sealer=sealer(ONE)), open_store(sealer=lacking)
+    await store.accept(secretive(), [room()])
+    with capture_logs() as lines:
+        for _ in range(30):
+            assert await claim(other) == []
+            clock.advance(SEALED / 1000)
+
+    assert {line["event"] for line in lines} == {"delivery.sealed"}
+    assert (await counts(store))["pending"] == 1
+    delivery = await claim_one(store)
+    assert (said(delivery), delivery.attempt) == (MERGER, 1)
+
+
+async def test_a_key_that_is_long_gone_may_be_missing(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE))
+    await store.prepare()
+    now = await store.time()
+    await store.redis.hset(keys.SEALED, sealer(ONE).current, int(now - 101 * DAY))
+
+    await open_store(sealer=sealer(OTHER)).prepare()
+
+    assert [*await store.redis.hgetall(keys.SEALED)] == [sealer(OTHER).current.encode()]
+
+
+async def test_an_earlier_key_is_named_with_how_long_it_is_needed(open_store: Callable[..., Store]) -> None:
+    await open_store(sealer=sealer(ONE)).prepare()
+    store = open_store(sealer=sealer(OTHER, ONE))
+    await store.prepare()
+
+    (line,) = await older_keys(store.redis, sealer(OTHER, ONE))
+    assert line.startswith(f"key-1 ({sealer(ONE).current}) is needed until 20")
+
+
+async def test_a_body_that_is_put_in_the_place_of_another_is_not_delivered(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE))
+    await store.accept(secretive("op-1"), [room()])
+    await store.accept(events.completed(operationId="op-2"), [room()])
+    one, two = await store.redis.keys("{relay}:event:*")
+    await store.redis.hset(one, "body", await store.redis.hget(two, "body"))
+
+    assert len(await claim(store)) == 1
+
+
+async def test_a_dead_letter_shows_its_event(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE))
+    await store.accept(secretive(), [room()])
+    await store.dead_letter(await claim_one(store), "rejected", "550")
+
+    (letter,) = await Admin(store).dead()
+    (unreadable,) = await Admin(open_store(sealer=sealer(OTHER))).dead()
+    assert MERGER in letter.body
+    assert (unreadable.body, sealer(ONE).current in unreadable.error) == ("", True)
+    await Admin(store).replay([letter.id])
+    assert said(await claim_one(store)) == MERGER
+
+
+async def test_the_quarantine_is_sealed_and_lists_what_it_cannot_open(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE))
+    name = await Admin(store).quarantine("ops", MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}")
+
+    assert MERGER.encode() not in await everything(store.redis)
+    (kept,) = await Admin(store).quarantined()
+    assert (kept.body, kept.headers, kept.reason) == (MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}")
+    (unreadable,) = await Admin(open_store()).quarantined()
+    assert (unreadable.id, unreadable.body, sealer(ONE).current in unreadable.reason) == (name, b"", True)
+
+
+async def test_results_the_audit_trail_and_the_key_of_links_are_sealed(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE))
+    await ResultsCache(store).keep("op-1", 0, {"summary": MERGER})
+    trail = AuditTrail(store.redis, store.sealer)
+    async with trail.act(Act("jana@host-1", "suppressed add", MERGER, {"why": MERGER}, address="a@example.com")):
+        pass
+    signing = SigningKeys(store)
+    key = await signing.current()
+    await signing.rotate(await store.time(), DAY)
+
+    at_rest = await everything(store.redis)
+    assert not any(text in at_rest for text in (MERGER.encode(), b"jana", b"example.com"))
+    assert repr(key).encode()[2:-1] not in at_rest
+    assert all(
+        is_sealed(value) for value in (await store.redis.get(keys.KEY), *await store.redis.hgetall(keys.KEYS_RETIRED))
+    )
+    assert await ResultsCache(store).get("op-1", 0) == {"summary": MERGER}
+    assert [(entry.actor, entry.address, entry.outcome) for entry in await trail.entries()] == [
+        ("jana@host-1", "a@example.com", "done")
+    ]
+    again = SigningKeys(open_store(sealer=sealer(OTHER, ONE)))
+    assert await again.redeem("unsubscribe", issue(key, "unsubscribe", "x")) == ("x",)
+
+
+async def test_links_that_were_made_before_the_key_work(open_store: Callable[..., Store]) -> None:
+    link = issue(await SigningKeys(open_store()).current(), "unsubscribe", "x")
+    signing = SigningKeys(open_store(sealer=sealer(ONE)))
+    await signing.rotate(await open_store().time(), DAY)
+
+    assert await signing.redeem("unsubscribe", link) == ("x",)
+
+
+async def test_a_second_report_of_an_outcome_is_put_together_with_the_first(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE))
+    await store.accept(secretive(), [room()])
+    await send(store)
+
+    assert (await store.accept(secretive(), [room()])).status == "duplicate"
