@@ -8,6 +8,7 @@ from relay.domain.facts import facts
 from relay.store.keys import operation, partition
 from relay.store.records import packed_facts, to_json
 from relay.store.run_plan import stated_retry
+from relay.store.sealing import Sealer
 from relay.store.target_plan import if_any
 
 
@@ -30,7 +31,7 @@ def away_from(here: str, partitions: int) -> Callable[[str], str]:
     return lambda other: "" if (its := partition(other, partitions)) == number else f"{its}"
 
 
-def link(event: Event, partitions: int) -> tuple[str, str, bytes] | None:
+def link(event: Event, partitions: int, sealer: Sealer | None = None) -> tuple[str, str, bytes] | None:
     """Of a retry under a new id that lives apart from its original: the name, what it is (JSON), and its facts."""
     if not event.original:
         return None
@@ -49,5 +50,5 @@ def link(event: Event, partitions: int) -> tuple[str, str, bytes] | None:
     return (
         own,
         to_json(stated | if_any(spaces=space and [[operation(event.own_id), space]])),
-        packed_facts(event, facts(event), {}),
+        packed_facts(event, facts(event), {}, sealer),
     )

@@ -14,7 +14,7 @@ from relay.store.batching import Batcher
 from relay.store.client import Promise, refusal
 from relay.store.letters import Letters
 from relay.store.partitions import Partition, Partitions
-from relay.store.sealing import BODY, Sealer
+from relay.store.sealing import Sealer
 
 
 class Accepting:
@@ -33,16 +33,19 @@ class Accepting:
 
     async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool, unasked: bool) -> Accepted:
         with handling():
-            linked = abroad.link(event, len(self._partitions))
+            linked = abroad.link(event, len(self._partitions), self._sealer)
         if linked and not await self._link(*linked):
             return Accepted("elsewhere")
         with handling():
             name = keys.operation(event.subject, event.space(event.subject))
             arguments = plan.accept_arguments(
-                event, targets, completes=completes, unasked=unasked, partitions=len(self._partitions)
+                event,
+                targets,
+                completes=completes,
+                unasked=unasked,
+                partitions=len(self._partitions),
+                sealer=self._sealer,
             )
-            if self._sealer is not None:
-                arguments = (*arguments[:-1], self._sealer.seal(arguments[-1], BODY, name))
         partition = self._partitions.of(name)
         if why := self._promise().short.get(partition.number):
             raise StoreUnavailable(why)

@@ -18,6 +18,8 @@ from relay.store.client import call
 from relay.store.keys import bundle_id, digests
 from relay.store.owners import whole_hash
 from relay.store.partitions import Partition, Partitions
+from relay.store.records import SEALED_IN_ENTRIES
+from relay.store.sealing import Sealer, open_texts
 from relay.store.target_plan import home_of, limits_of
 
 # The kinds of deliveries that carry a bundle, and the kind of message each becomes. A rolling one is a round-up that is
@@ -41,7 +43,8 @@ class Bundle:
 class Bundles:
     """Every failure is StoreUnavailable; every call may be repeated."""
 
-    def __init__(self, redis: Redis, partitions: Partitions) -> None:
+    def __init__(self, redis: Redis, partitions: Partitions, sealer: Sealer | None = None) -> None:
+        self._sealer = sealer
         self._redis = redis
         self._partitions = partitions
 
@@ -105,7 +108,10 @@ class Bundles:
     async def _entries(self, bundle: str) -> list[dict[str, Any]]:
         key = self._partitions.of(bundle).key(f"entries:{bundle}")
         rows = await call(whole_hash(self._redis, key, SCAN))
-        return [json.loads(value) for _, value in sorted(rows.items())]
+        entries = [json.loads(value) for _, value in sorted(rows.items())]
+        if self._sealer is None:
+            return entries
+        return [open_texts(self._sealer, entry, SEALED_IN_ENTRIES) for entry in entries]
 
 
 def event_of(bundle: str, fields: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Event:

@@ -13,7 +13,7 @@ from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition
 from relay.store.records import values_of
-from relay.store.sealing import BODY, opened
+from relay.store.sealing import ANSWER, BODY, open_texts, opened
 
 KEEP_DEAD_DAYS = 30
 _OF_DEATH = ("channel", "destination", "address", "name", "reason")
@@ -97,6 +97,7 @@ class DeadLetters:
         stated = values_of("facts", facts)
         body = await call(self._redis.hget(where.key(f"event:{row['event']}"), "body")) if row["event"] else None
         try:
+            row |= open_texts(self._everywhere.sealer, row, {"error": ANSWER})
             body = body and opened(self._everywhere.sealer, body, BODY, row["operation"])
         except Unsealable as error:
             body, row["error"] = None, "; ".join(filter(None, (row.get("error", ""), str(error))))

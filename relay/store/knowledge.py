@@ -16,11 +16,12 @@ from relay.store.batching import Batcher
 from relay.store.client import call, refusal
 from relay.store.owners import answers_at_owner
 from relay.store.partitions import Partition, Partitions
-from relay.store.records import FIELDS, OVER, values_in
-from relay.store.sealing import BODY, Sealer, opened
+from relay.store.records import FIELDS, OVER, SEALED, values_in
+from relay.store.sealing import BODY, Sealer, open_texts, opened
 from relay.store.spaces import Spaces
 
 FACTS = (*LASTING, AUDIENCE, PRESSED, "platform", "tenant", "project", "batch")
+KINDS = {name.removeprefix("fact:"): kind for name, kind in SEALED.items() if name.startswith("fact:")}
 LINKS = ("original", "retry")  # of a retry under a new id: whose run it is, and which
 
 
@@ -60,21 +61,21 @@ class Knowledge:
         key = partition.key("operation:")
         questions = [("HMGET", key + name, *FIELDS) for name in names]
         rows = await call(answers_at_owner(self._redis, partition.key(keys.LEDGER), questions))
-        return [refusal(str(row)) if isinstance(row, Exception) else _facts_in(row) for row in rows]
+        return [refusal(str(row)) if isinstance(row, Exception) else self._facts_in(row) for row in rows]
+
+    def _facts_in(self, row: Sequence[bytes | None]) -> dict[str, str] | Exception:
+        try:
+            with handling():
+                lasting = _lasting(values_in(row))
+                return lasting if self._sealer is None else open_texts(self._sealer, lasting, KINDS)
+        except HandlingFailed as error:  # one that is damaged costs no other its answer
+            return error
 
     async def kept(self, event: Event) -> Event | None:
         name = keys.operation(event.subject, event.space(event.subject))
         body = await call(self._redis.hget(self._partitions.of(name).key(f"operation:{name}"), f"doc:{event.name}"))
         with handling():
             return load(opened(self._sealer, body, BODY, name)) if body else None
-
-
-def _facts_in(row: Sequence[bytes | None]) -> dict[str, str] | Exception:
-    try:
-        with handling():
-            return _lasting(values_in(row))
-    except HandlingFailed as error:  # one that is damaged costs no other its answer
-        return error
 
 
 def _lasting(values: Mapping[str, str]) -> dict[str, str]:

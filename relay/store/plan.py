@@ -19,6 +19,7 @@ from relay.store.failure_plan import failure_plan
 from relay.store.keys import digest, operation
 from relay.store.records import entry_of, packed_facts
 from relay.store.run_plan import ID, OUTCOMES, ms, run_plan, urgency_of
+from relay.store.sealing import BODY, ERROR, PRESSED, Sealer
 from relay.store.target_plan import if_any, target_plans
 
 # As accept.lua takes them: delivery digest, fact digest, operation, lanes with gates, flags, plan, facts, entry, body.
@@ -26,7 +27,13 @@ AcceptArguments = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, 
 
 
 def accept_arguments(
-    event: Event, targets: Sequence[Target], *, completes: bool = False, unasked: bool = False, partitions: int = 1
+    event: Event,
+    targets: Sequence[Target],
+    *,
+    completes: bool = False,
+    unasked: bool = False,
+    partitions: int = 1,
+    sealer: Sealer | None = None,
 ) -> AcceptArguments:
     """The plan is all that accept decides by; the body is kept as it is and never looked into by Redis.
 
@@ -79,8 +86,21 @@ def accept_arguments(
     if unasked:
         flags += b"unasked"
     stated_facts = facts(event)
-    kept = packed_facts(event, stated_facts, summary), entry_of(summary), dump(event, stated_facts)
+    body = dump(event, stated_facts)
+    if sealer is not None:
+        body = sealer.seal(body, BODY, name)
+        _seal_texts(plan, sealer)
+    kept = packed_facts(event, stated_facts, summary, sealer), entry_of(summary, sealer), body
     return sender_id, fact_digest[:ID], name.encode(), gates, flags, _whole(plan, texts), *kept
+
+
+def _seal_texts(plan: dict[str, Any], sealer: Sealer) -> None:
+    """What the plan says in words that scripts carry and never read."""
+    if said_of := plan.get("said"):
+        plan["said"] = sealer.seal_text(said_of, ERROR)
+    action = plan.get("action", {})
+    if pressed := action.get("pressed"):
+        plan["action"] = {**action, "pressed": sealer.seal_text(pressed, PRESSED)}
 
 
 def _whole(plan: dict[str, Any], targets: Sequence[bytes]) -> bytes:

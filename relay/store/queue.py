@@ -55,7 +55,7 @@ class Store:
         self.partitions = Partitions(
             scripts or Scripts(redis, clock), partitions, PATIENCE if is_cluster(redis) and partitions > 1 else None
         )
-        self.bundles = Bundles(redis, self.partitions)
+        self.bundles = Bundles(redis, self.partitions, sealer)
         self.causes = Causes(redis, self.partitions)
         self._letters = Letters(self.partitions, lambda: self.promise.replicas)
         self._pulses = Pulses(self.partitions, self._letters, worker, lease)
@@ -64,7 +64,7 @@ class Store:
         self.spaces = self._knowledge.spaces
         self._accepting = Accepting(self.partitions, self._letters, lambda: self.promise, sealer)
         self._turns = AllTurns(self.partitions)
-        self._settling = Settling(self.partitions, self._turns, lease, lambda: self.promise.replicas)
+        self._settling = Settling(self.partitions, self._turns, lease, lambda: self.promise.replicas, sealer)
         self._claiming = Claiming(
             redis,
             self.partitions,

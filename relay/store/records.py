@@ -10,6 +10,7 @@ from pydantic_core import to_json as to_bytes
 from relay.domain.events import Event
 from relay.store.keys import REMEMBERED
 from relay.store.packing import Value, pack, unpack
+from relay.store.sealing import AUDIENCE, ERROR, NAME, PATH, PRESSED, Sealer
 
 # By field, in the order of the scripts.
 PACKED: Mapping[str, Sequence[str]] = {
@@ -39,6 +40,11 @@ _ENTRY_BITS = [(name, 1 << bit) for bit, name in enumerate(ENTRY)]
 STATED, LASTING = (
     [name.removeprefix(kind) for name in PACKED["facts"] if name.startswith(kind)] for kind in ("fact:", "entry:")
 )
+
+# Texts that scripts carry and never read, where there is a key; and what they are.
+SEALED = {"fact:name": NAME, "fact:audience": AUDIENCE, "fact:pressed": PRESSED, "entry:name": NAME, "entry:path": PATH}
+SEALED_IN_ENTRIES = {"name": NAME, "path": PATH, "error": ERROR}
+_SEALED_AT = [(PACKED["facts"].index(name), kind) for name, kind in SEALED.items()]
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once
 
@@ -77,32 +83,42 @@ def documents_of(row: Mapping[bytes, bytes], up_to: int | None = None) -> list[b
     return [row[name] for number, name in numbered if up_to is None or number <= up_to]
 
 
-def packed_facts(event: Event, stated: Mapping[str, str], summary: Mapping[str, Any]) -> bytes:
+def packed_facts(
+    event: Event, stated: Mapping[str, str], summary: Mapping[str, Any], sealer: Sealer | None = None
+) -> bytes:
     """What it states that lasts (`facts`), as the scripts keep it; of the summary True stands for what a fact says."""
     if event.original:  # facts of the new id, not of the original
         stated = {name: value for name, value in stated.items() if name not in ("original", "retry")}
     if event.restarts and not event.about_batch:
         stated = {**stated, "restarts": f"{event.restarts}"}
     lasting = tuple([summary.get(name) for name in LASTING])
-    return _packed_facts(event.subject, tuple(stated.items()), lasting)
+    return _packed_facts(event.subject, tuple(stated.items()), lasting, sealer)
 
 
 @lru_cache(maxsize=REMEMBERED)  # the same in every event of a run; each place has one type
-def _packed_facts(subject: str, facts: Iterable[tuple[str, str]], lasting: Iterable[Value]) -> bytes:
+def _packed_facts(
+    subject: str, facts: Iterable[tuple[str, str]], lasting: Iterable[Value], sealer: Sealer | None
+) -> bytes:
     stated = dict(facts)
     same = [
         True if value and value == stated.get(name) else value for name, value in zip(LASTING, lasting, strict=True)
     ]
     row = [subject, *map(stated.get, STATED), None, *same]  # the last but `same` is where its run is led
+    if sealer is not None:
+        for index, kind in _SEALED_AT:
+            if isinstance(text := row[index], str):
+                row[index] = sealer.seal_text(text, kind)
     while row[-1] is None:
         row.pop()
     return pack(row)
 
 
-def entry_of(summary: Mapping[str, Any]) -> bytes:
+def entry_of(summary: Mapping[str, Any], sealer: Sealer | None = None) -> bytes:
     """The rest of the summary: the number of the run, which of the values there are, and these."""
     if not summary:
         return b""
+    if sealer is not None and "error" in summary:
+        summary = {**summary, "error": sealer.seal_text(summary["error"], ERROR)}
     marks = 0
     for name, bit in _ENTRY_BITS:
         if name in summary:

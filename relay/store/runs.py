@@ -19,8 +19,8 @@ from relay.store.jobs import began, read_job
 from relay.store.keys import TICKS, operation
 from relay.store.partitions import Partition
 from relay.store.queue import Store
-from relay.store.records import FIELDS, OVER, documents_of, values_in, values_of
-from relay.store.sealing import BODY, opened
+from relay.store.records import FIELDS, OVER, SEALED, documents_of, values_in, values_of
+from relay.store.sealing import BODY, Sealer, open_texts, opened
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +133,7 @@ class Runs:
             DueRun(name.decode(), int(ticket), run)
             for _, _, *rows in pages
             for name, ticket, *row in rows
-            if (run := _read(name, row))
+            if (run := _read(name, row, self._store.sealer))
         ]
         now, looked = min(int(now) for now, *_ in pages), max(int(looked) for _, looked, *_ in pages)
         return Page(now / 1000, runs, looked >= most)
@@ -164,7 +164,7 @@ class Runs:
                         pipeline.hmget(partition.key(f"operation:{name.decode()}"), *FIELDS, "job")
                     rows = await call(pipeline.execute())
                 for name, (*row, line) in zip(names[page:], rows, strict=False):
-                    run = _read(name, row)
+                    run = _read(name, row, self._store.sealer)
                     job = (read_job(line) if line else None) if named else run and run.job
                     if run and job and run.started is not None:
                         starts[job].append(run.started)
@@ -216,9 +216,9 @@ def _members(event: Event) -> list[tuple[str, bool]]:
     return [(member, over) for member, over in members if isinstance(member, str) and member]
 
 
-def run_of(row: Sequence[bytes | None]) -> Run:
+def run_of(row: Sequence[bytes | None], sealer: Sealer | None = None) -> Run:
     """A run from the packed fields of its operation (relay/store/records.py)."""
-    text = defaultdict(str, values_in(row))
+    text = defaultdict(str, open_texts(sealer, values_in(row), SEALED))
     alarms = _alarms(text["id"], text["watch:alarms"])
 
     def seconds(name: str) -> float | None:
@@ -251,10 +251,10 @@ def _job(text: Mapping[str, str]) -> Job | None:
     return Job(platform, tenant, project, type_, name) if name else None
 
 
-def _read(name: bytes, row: Sequence[bytes | None]) -> Run | None:
+def _read(name: bytes, row: Sequence[bytes | None], sealer: Sealer | None) -> Run | None:
     """None for a row that cannot be read: that costs one run its watch, and not all of them."""
     try:
-        return run_of(row)
+        return run_of(row, sealer)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is so at every tick
         log.error("watchdog.unreadable", operation=name.decode(), error=type(error).__name__, place=own_line(error))
         return None

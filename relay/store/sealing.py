@@ -2,15 +2,17 @@
 
 AES-256-GCM. Each process seals with a key of its own, made from the configured one and 16 random bytes that stand
 before each value, so its nonces may simply count. What a value is and which record it belongs to is sealed with it:
-moved elsewhere it opens no more. What was written before there was a key is read as it is.
+moved elsewhere it opens no more. Short texts that scripts carry and compare are sealed by AES-256-SIV, so that the same
+text is the same. What was written before there was a key is read as it is.
 """
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import count
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from relay.errors import RelayError, Unsealable
 
@@ -23,8 +25,11 @@ HEAD = len(MARK) + ID + SALT + NONCE
 TAG = 16
 CIPHERS = 512  # of other processes, which this one remembers
 
+SAME = "\x02"  # begins a short text that is sealed: scripts carry it like any other, and compare it
+TEXTS = 2048  # short texts that are remembered: those of a run come with each of its events
 # What a value is.
 BODY, QUARANTINE, RESULTS, AUDIT, SIGNING = "body", "quarantine", "results", "audit", "signing key"
+NAME, AUDIENCE, PRESSED, PATH, ERROR, ANSWER = "name", "audience", "pressed", "path", "error", "answer"
 
 
 class Sealer:
@@ -33,11 +38,12 @@ class Sealer:
     def __init__(self, keys: Mapping[str, bytes], kept: float = 0.0) -> None:
         """`kept`: seconds after which nothing is left that an earlier key sealed. RelayError if AES is not there."""
         try:
-            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - 9 MB that few need
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV  # noqa: PLC0415 - few need 8 MB
         except ImportError:
             raise RelayError("it needs cryptography, which is not installed: pip install 'relay[encryption]'") from None
         self.kept = kept
         self._aes = AESGCM
+        self._siv = {id_of(key): AESSIV(_derived(key, b"texts") + _derived(key, b"mac")) for key in keys.values()}
         self._keys = {id_of(key): key for key in keys.values()}
         self.names = {id_of(key).hex(): name for name, key in keys.items()}
         self._first = next(iter(self._keys))
@@ -46,6 +52,8 @@ class Sealer:
         self._cipher = self._aes(_derived(self._keys[self._first], salt))
         self._nonces = count()
         self._cipher_of = lru_cache(CIPHERS)(self._made)
+        self.seal_text = lru_cache(TEXTS)(self._seal_text)
+        self.open_text = lru_cache(TEXTS)(self._open_text)
 
     @classmethod
     def of(cls, keys: Mapping[str, bytes], kept: float = 0.0) -> Self | None:
@@ -79,6 +87,29 @@ class Sealer:
         except Exception:  # noqa: BLE001 - the library's own class, which is imported with a key alone
             raise Unsealable(id_.hex(), damaged=True) from None
 
+    def _seal_text(self, text: str, kind: str) -> str:
+        """A short text, sealed as what it is; the same text is always the same (RFC 5297), so that scripts see that
+        nothing has changed."""
+        content = text.encode("utf-8", "replace")
+        return SAME + b64encode(self._first + self._siv[self._first].encrypt(content, [kind.encode()])).decode()
+
+    def _open_text(self, stored: str, kind: str) -> str:
+        """What `seal_text` sealed; what never was, as it is."""
+        if not stored.startswith(SAME):
+            return stored
+        try:
+            sealed = b64decode(stored[1:], validate=True)
+        except ValueError:
+            sealed = b""
+        if len(sealed) < ID + TAG:
+            return stored
+        if sealed[:ID] not in self._siv:
+            raise Unsealable(sealed[:ID].hex())
+        try:
+            return self._siv[sealed[:ID]].decrypt(sealed[ID:], [kind.encode()]).decode()
+        except Exception:  # noqa: BLE001 - as in `open`
+            raise Unsealable(sealed[:ID].hex(), damaged=True) from None
+
     def _made(self, id_: bytes, salt: bytes) -> "AESGCM":
         return self._aes(_derived(self._keys[id_], salt))
 
@@ -90,6 +121,16 @@ def opened(sealer: Sealer | None, stored: bytes, kind: str, record: str) -> byte
     if is_sealed(stored):
         raise Unsealable(stored[len(MARK) : len(MARK) + ID].hex())
     return stored
+
+
+def open_texts(sealer: Sealer | None, values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """These values, with those opened that have a kind here."""
+    if sealer is None:
+        return dict(values)
+    opening = {
+        name: sealer.open_text(text, kind) for name, kind in kinds.items() if isinstance(text := values.get(name), str)
+    }
+    return {**values, **opening}
 
 
 def is_sealed(stored: bytes) -> bool:

@@ -17,12 +17,14 @@ from relay.domain.summaries import digest_baseline
 from relay.store.batching import Batcher
 from relay.store.partitions import Partition, Partitions
 from relay.store.records import to_json
+from relay.store.sealing import ANSWER, Sealer
 from relay.store.turns import AllTurns
 
 log = structlog.get_logger(__name__)
 
 MAX_PAUSED = 3 * 86_400.0  # seconds that a delivery waits for something broken
 KEPT_DAYS = 9
+ANSWERS = ("error", "detail")  # what the other side said, which scripts carry and never read
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,16 @@ class Settling:
     False: the lease is gone, or it could not be settled, and is tried again when the lease lapses.
     """
 
-    def __init__(self, partitions: Partitions, turns: AllTurns, lease: float, replicas: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        partitions: Partitions,
+        turns: AllTurns,
+        lease: float,
+        replicas: Callable[[], int],
+        sealer: Sealer | None = None,
+    ) -> None:
         """`turns` hear when the next delivery is due; `replicas` must have the mark before one is sent."""
+        self._sealer = sealer
         self._partitions = partitions
         self._turns = turns
         self._lease = int(lease * 1000)
@@ -130,6 +140,9 @@ class Settling:
 
     async def settle(self, verb: str, delivery: Delivery, **details: Any) -> bool:
         """`verb` and `details` as settle.lua takes them."""
+        if self._sealer is not None:
+            answers = {name: self._sealer.seal_text(details[name], ANSWER) for name in ANSWERS if details.get(name)}
+            details |= answers
         request = {"verb": verb, "id": delivery.id, "lease": delivery.lease, **details}
         # Half a surrogate pair, as JSON from outside may hold, is nothing that Redis's JSON could read.
         text = json.dumps(request, ensure_ascii=False).encode("utf-8", "replace").decode()

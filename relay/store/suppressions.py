@@ -14,6 +14,7 @@ from relay.store import keys
 from relay.store.client import call
 from relay.store.owners import whole_hash
 from relay.store.queue import Store
+from relay.store.sealing import ANSWER, Sealer, open_texts
 
 EVERYWHERE = "*"
 UNSUBSCRIBED, BOUNCED, ADDED = Held.UNSUBSCRIBED.value, Held.BOUNCED.value, Held.SUPPRESSED.value
@@ -67,12 +68,14 @@ class Suppressions:
         rows = dict[bytes, bytes]()
         for partition in self._store.partitions:
             rows = await call(whole_hash(self._store.redis, partition.key(keys.SUPPRESSED), 500)) | rows
-        return sorted(_entries(rows.items()), key=lambda entry: (entry.at, entry.destination, entry.address))
+        return sorted(
+            _entries(rows.items(), self._store.sealer), key=lambda entry: (entry.at, entry.destination, entry.address)
+        )
 
 
-def _entries(rows: Iterable[tuple[bytes, bytes]]) -> Iterable[Suppressed]:
+def _entries(rows: Iterable[tuple[bytes, bytes]], sealer: Sealer | None) -> Iterable[Suppressed]:
     for name, value in rows:
-        row = json.loads(value)
+        row = open_texts(sealer, json.loads(value), {"detail": ANSWER})
         at = datetime.fromtimestamp(row["at"] / 1000, UTC)
         destination, _, address = name.decode("utf-8", "replace").partition(" ")
         yield Suppressed(destination, row.get("address") or address, row["reason"], row.get("detail", ""), at)

@@ -12,8 +12,8 @@ from relay.store import keys
 from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.notes import lines_of, open_lines
-from relay.store.records import FIELDS, documents_of, values_in
-from relay.store.sealing import BODY, opened
+from relay.store.records import FIELDS, SEALED, documents_of, values_in
+from relay.store.sealing import ANSWER, BODY, open_texts, opened
 from relay.store.spaces import Spaces
 
 
@@ -43,7 +43,13 @@ class Timelines:
         counting = [line for line in open_lines(row.get(b"tallies", b"")) if line not in logs[own]]  # else closed since
         all_logs = (logs[own], counting, *logs[:own], *logs[own + 1 :])
         lines = [line for log in all_logs for packed in log for line in lines_of(packed)]
-        facts = values_in(row.get(field.encode()) for field in FIELDS)
+        sealer = self._everywhere.sealer
+        facts = open_texts(sealer, values_in(row.get(field.encode()) for field in FIELDS), SEALED)
+        if sealer is not None:
+            answers = [
+                [sealer.open_text(text, ANSWER) if isinstance(text, str) else text for text in line] for line in lines
+            ]
+            lines = answers
         if not lines and facts.keys() <= {"apart"}:
             return None
         return Timeline(subject, facts, sorted(lines, key=lambda line: int(line[0])))

@@ -16,13 +16,15 @@ from relay.store.audit import Act, AuditTrail
 from relay.store.claiming import SEALED
 from relay.store.results import ResultsCache
 from relay.store.runs import Runs
-from relay.store.sealing import BODY, HEAD, RESULTS, TAG, Sealer, is_sealed
+from relay.store.sealing import BODY, HEAD, NAME, PATH, RESULTS, TAG, Sealer, is_sealed
 from relay.store.sealing_keys import older_keys
 from relay.store.signing_keys import SigningKeys
+from relay.store.suppressions import Suppressions
 from tests.support import events
+from tests.support.bundles import digest, next_day
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS
-from tests.support.queue import claim, claim_one, counts, send
+from tests.support.queue import accept, claim, claim_one, counts, send
 from tests.support.targets import mail, room, team
 
 ONE, OTHER = b"1" * 16 + b"the first key, whatever", b"2" * 16 + b"the second key, whatever"
@@ -274,3 +276,97 @@ async def test_a_second_report_of_an_outcome_is_put_together_with_the_first(open
     await send(store)
 
     assert (await store.accept(secretive(), [room()])).status == "duplicate"
+
+
+class TestShortTexts:
+    """What scripts carry beside the bodies: names, whom operations ask for, errors and answers."""
+
+    def test_the_same_text_is_always_the_same_and_opens(self) -> None:
+        one, again = sealer(ONE), sealer(ONE)
+        sealed = one.seal_text("Größe \ud83d", NAME)
+
+        assert sealed == again.seal_text("Größe \ud83d", NAME)
+        assert again.open_text(sealed, NAME) == "Größe ?"
+        assert sealer(OTHER, ONE).open_text(sealed, NAME) == "Größe ?"
+        assert sealed != one.seal_text("Größe \ud83d", PATH)
+
+    @pytest.mark.parametrize("text", ["", "Order-to-Cash", "\x02", "\x02no base64", "\x01abc"])
+    def test_what_was_never_sealed_is_as_it_is(self, text: str) -> None:
+        assert sealer(ONE).open_text(text, NAME) == text
+
+    def test_it_opens_as_what_it_is_alone(self) -> None:
+        one = sealer(ONE)
+
+        with pytest.raises(Unsealable, match="damaged"):
+            one.open_text(one.seal_text(MERGER, NAME), PATH)
+        with pytest.raises(Unsealable, match=one.current):
+            sealer(OTHER).open_text(one.seal_text(MERGER, NAME), NAME)
+
+    async def test_they_are_unreadable_in_redis_and_all_are_told(
+        self, open_store: Callable[..., Store], clock: Clock, partitions: int
+    ) -> None:
+        store = open_store(sealer=sealer(ONE), partitions=partitions)
+        asked = {"email": ["cfo@example.org"], "slack": {"channel": "#quiet-room"}}
+        event = events.failed(operationName=MERGER, notifications=asked, trackingUrl="https://example.org/a-page")
+        subject = event.subject
+        await store.accept(event, [digest(clock()), mail(hold=60.0)])
+        at_rest = await everything(store.redis)
+        facts = await store.known(subject)
+        timeline = await Admin(store).timeline(subject)
+        next_day(clock)
+        told = {delivery.kind: delivery for delivery in await claim(store, "email")}
+        entry = told["digest"].event.document["entries"][0]
+
+        texts = (MERGER, "cfo@example.org", "quiet-room", "a-page", "did not answer")
+        assert not [text for text in texts if text.encode() in at_rest]
+        assert (facts["name"], "cfo@example.org" in facts["audience"]) == (MERGER, True)
+        assert timeline
+        assert timeline.facts["fact:name"] == MERGER
+        assert (entry["name"], "did not answer" in entry["error"], "a-page" in entry["path"]) == (MERGER, True, True)
+        assert "did not answer" in str(told["each"].event.document["error"])
+
+    async def test_what_had_gone_wrong_is_told_with_the_run_that_makes_it_good(
+        self, open_store: Callable[..., Store], clock: Clock
+    ) -> None:
+        store = open_store(sealer=sealer(ONE))
+        await accept(store, events.failed(), to=mail(hold=60.0))
+        at_rest = await everything(store.redis)
+        clock.advance(59)
+        await accept(store, events.completed(retryNumber=1), to=mail(hold=60.0))
+
+        assert b"did not answer" not in at_rest
+        assert (await claim_one(store, "email")).mishap == "The extractor did not answer for 300 s."
+
+    async def test_answers_and_errors_are_for_those_who_ask_relay(self, open_store: Callable[..., Store]) -> None:
+        store = open_store(sealer=sealer(ONE))
+        await store.accept(secretive(), [mail()])
+        delivery = await claim_one(store, "email")
+        await store.mark_sending(delivery)
+        await store.dead_letter(delivery, "rejected", "550 no such user here", bounce="hard")
+
+        assert b"no such user" not in await everything(store.redis)
+        (letter,), (entry,) = await Admin(store).dead(), await Suppressions(store).all()
+        timeline = await Admin(store).timeline("op-1")
+        assert (letter.error, entry.detail) == ("550 no such user here", "550 no such user here")
+        assert timeline
+        assert any("550 no such user here" in line for line in timeline.log)
+
+    async def test_names_that_were_there_before_the_key_are_known(self, open_store: Callable[..., Store]) -> None:
+        await open_store().accept(events.started(operationName=MERGER), [])
+        store = open_store(sealer=sealer(ONE))
+        subject = events.started().subject
+
+        assert (await store.known(subject))["name"] == MERGER
+        await store.accept(events.progress(50, operationName=MERGER), [])
+        assert (await store.known(subject))["name"] == MERGER
+
+    async def test_with_a_new_key_nothing_that_is_known_changes(self, open_store: Callable[..., Store]) -> None:
+        await open_store(sealer=sealer(ONE)).accept(events.started(operationName=MERGER), [])
+        store = open_store(sealer=sealer(OTHER, ONE))
+        subject = events.started().subject
+        answers = [
+            await store.accept(event, []) for event in (events.started(operationName=MERGER), events.progress(50))
+        ]
+
+        assert [answer.status for answer in answers] == ["duplicate", "accepted"]
+        assert (await store.known(subject))["name"] != ""
