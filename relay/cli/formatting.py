@@ -1,19 +1,16 @@
 """How the facts that commands print are written: times by a zone's clocks, and JSON that steers no terminal."""
 
 import json
-import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import click
 
-# Control characters, marks that turn the writing round, halves of pairs: JSON itself escapes only those below a space.
-UNSEEN = re.compile(r"[\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-
 
 def print_json(value: object) -> None:
     """As JSON that a terminal may see: what would steer it is escaped, so nothing is lost."""
-    click.echo(UNSEEN.sub(_escaped, json.dumps(value, ensure_ascii=False, indent=2)))
+    text = json.dumps(value, ensure_ascii=False, indent=2)  # which escapes what is below a space, and nothing else
+    click.echo(text if text.isascii() and "\x7f" not in text else "".join(map(_escaped, text)))
 
 
 def iso(at: datetime) -> str:
@@ -29,5 +26,5 @@ def there(at: datetime, zone: str = "") -> datetime:
     return at.astimezone(ZoneInfo(zone) if zone else None)
 
 
-def _escaped(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1]

@@ -62,6 +62,7 @@ class OperationsClient:
             self._path = urlsplit(self._root).path
         except ValueError:
             raise PlatformError(f"{base_url}: expected an address such as https://api.example.com") from None
+        self._token = token
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._timeout = aiohttp.ClientTimeout(timeout)
         self._seconds = timeout
@@ -218,7 +219,7 @@ class OperationsClient:
         document = _decoded(answer)
         if response.status >= 300 or document is None:
             raise PlatformError(
-                f"{call}: {response.status} {response.reason}{_why(document)}",
+                f"{call}: {response.status} {response.reason}{_why(document, self._token)}",
                 status=response.status,
                 temporary=response.status in BUSY,
                 retry_after=_seconds(response.headers.get("Retry-After")),
@@ -247,12 +248,13 @@ def _decoded(answer: bytes) -> Any:
         return None
 
 
-def _why(document: Any) -> str:
-    """What the platform says of its refusal, in one line."""
+def _why(document: Any, token: str) -> str:
+    """What the platform says of its refusal, in one line; without our token, should it repeat the request."""
     if not isinstance(document, Mapping):
         return ""
     reason = next((document[key] for key in ("detail", "message", "error", "title") if document.get(key)), "")
-    return f": {' '.join(str(reason).split())[:300]}" if reason else ""
+    text = str(reason).replace(token, "…") if token else str(reason)
+    return f": {' '.join(text.split())[:300]}" if reason else ""
 
 
 def _seconds(header: str | None) -> float | None:

@@ -128,6 +128,7 @@ async def test_what_never_left_is_tried_again_whatever_it_does(unused_tcp_port: 
         (404, {"title": "Not found", "detail": "no operation op-1"}, "404 Not Found: no operation op-1"),
         (409, {"error": "still running"}, "409 Conflict: still running"),
         (401, "<html>login</html>", "401 Unauthorized"),
+        (500, {"message": f"{'x' * 290} 'Authorization': 'Bearer s3cret-token'"}, "500 Internal Server Error: xxx"),
         (200, "<html>login</html>", "200 OK"),
         (200, {"status": "Running"}, "not the documented answer: operationId: Field required"),
         (302, {}, "302 Found"),
