@@ -146,8 +146,9 @@ def test_no_mail_offers_to_end_it_where_that_is_not_possible(renderer: Renderer,
 @pytest.mark.parametrize(
     ("rule", "english", "german"),
     [
-        ("silent", "Last event 32 min ago, at 13:52. It usually reports every 40 s. It is at 67%.",
-         "Letztes Ereignis vor 32 min, um 13:52 Uhr. Sonst kommt alle 40 s ein Ereignis. Stand: 67 %."),
+        ("silent", "Last event at 13:52, 32 min before this message. It usually reports every 40 s. It is at 67%.",
+         "Letztes Ereignis um 13:52 Uhr, 32 min vor dieser Nachricht. Sonst kommt alle 40 s ein Ereignis. "
+         "Stand: 67 %."),
         ("flat", "At 67% since 13:31 (32 min). Last sign of life 13:52.",
          "Seit 13:31 bei 67 % (32 min). Letztes Lebenszeichen 13:52."),
         ("overdue", "It was first expected to finish at 13:15 and is still running. It is at 67%.",

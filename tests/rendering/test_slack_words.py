@@ -196,9 +196,9 @@ def test_what_never_ran_in_a_batch_that_is_over_waits_for_nothing(
 
 
 WATCHED = {
-    "silent": ("no event since 20 Jan, 13:52 CET", "Last event 32 min ago, on 20 Jan at 13:52 CET.",
+    "silent": ("no event since 20 Jan, 13:52 CET", "Last event on 20 Jan at 13:52 CET, 32 min before this message.",
                "seit 20. Jan., 13:52 Uhr MEZ kein Ereignis",
-               "Letztes Ereignis vor 32 min, am 20. Jan. um 13:52 Uhr MEZ."),
+               "Letztes Ereignis am 20. Jan. um 13:52 Uhr MEZ, 32 min vor dieser Nachricht."),
     "flat": ("no progress since 20 Jan, 13:31 CET", "At 67% since 20 Jan, 13:31 CET (32 min). Last sign of life",
              "seit 20. Jan., 13:31 Uhr MEZ kein Fortschritt", "Seit 20. Jan., 13:31 Uhr MEZ bei 67 % (32 min)."),
     "overdue": ("still running, first expected to finish on 20 Jan at 13:15 CET",
