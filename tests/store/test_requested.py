@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.deliveries import Delivery, Receipt, RequestLimit, Target
+from relay.domain.deliveries import Delivery, Receipt, RequestLimit, Target, Window
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.suppressions import Suppressions
@@ -166,6 +166,18 @@ async def test_a_live_message_is_one_whatever_its_edits(store: Store, clock: Clo
     (late,) = await sent(store, "slack")
 
     assert (late.kind, rows(late)) == ("roundup", ["op-2"])
+
+
+async def test_a_round_up_whose_time_comes_in_quiet_hours_waits_for_their_end(store: Store, clock: Clock) -> None:
+    for number in range(MOST + 1):
+        await ask(store, number)
+    await sent(store)
+    clock.advance(HOUR)
+    night = Window(clock() - 60, clock() + 8 * HOUR)
+
+    assert (await store.claim("email", 5, {"*": night})).deliveries == ()
+    clock.advance(night.end - clock())
+    assert [delivery.kind for delivery in await sent(store)] == ["roundup"]
 
 
 async def test_where_the_clock_is_set_back_an_hour_begins_anew(store: Store, clock: Clock) -> None:
