@@ -10,6 +10,7 @@ import pytest
 from relay.channels import CHANNELS
 from relay.channels.email.messages import Mailbox, compose
 from relay.config import Config, parse_config
+from relay.domain import tokens
 from relay.domain.deliveries import Accepted, Delivery, Notification
 from relay.domain.events import Event
 from relay.domain.facts import audience_of
@@ -19,7 +20,7 @@ from relay.domain.presses import Person
 from relay.domain.spaces import Space
 from relay.domain.summaries import build_digest
 from relay.ingest import Ingest
-from relay.interactivity.buttons import Button, action_requested, action_targets, buttons_for
+from relay.interactivity.buttons import PURPOSE, Button, action_requested, action_targets, buttons_for
 from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
@@ -259,7 +260,7 @@ def test_mails_of_two_are_two_conversations() -> None:
 
 def _buttons(shared: Shared, delivery: Delivery) -> Iterator[Button]:
     for one in buttons_for(delivery, shared.config, KEY):
-        yield Button.of(KEY, one["value"])
+        yield Button.of(tokens.redeem(KEY, PURPOSE, one["value"]))
 
 
 async def press(shared: Shared, button: Button) -> None:
