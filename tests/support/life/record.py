@@ -120,7 +120,7 @@ class Record:
         self.results[letter] = held
         fact = self.letters.get(letter)
         for i, expected in enumerate(self.expected):
-            if fact_of(expected.event) == fact and expected.target.destination in held:
+            if expected.target.destination in held and fact_of(expected.event) == fact:
                 self.expected[i] = replace(expected, held=held[expected.target.destination])
         self.expected = [one for one in self.expected if one.held in ("", "quiet_hours")]
 
