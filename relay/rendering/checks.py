@@ -25,6 +25,7 @@ from relay.rendering.localized_values import STYLES, moment
 from relay.rendering.message_names import message_of
 from relay.rendering.notices import NOTICES
 from relay.rendering.sample_history import with_past
+from relay.rendering.sandbox import tree_of
 from relay.rendering.slack_dates import FORMS
 from relay.rendering.template_set import GENERIC, TemplateSet
 from relay.rendering.translations import SHOWN_KEYS, WORDINGS, Catalogues, humanise
@@ -209,7 +210,7 @@ def translatable(library: TemplateSet) -> Iterator[Translatable]:
     yield from (Translatable("relay", "time", (pattern,)) for pattern in sorted(patterns))
     yield from (Translatable("relay", None, (word,)) for word in sorted(words))
     for source in library.sources():
-        for line, function, arguments in extract_from_ast(library.environments["text"].parse(source.text)):
+        for line, function, arguments in extract_from_ast(tree_of(source.text)):
             if arguments:
                 context, texts = _message(function, arguments)
                 yield Translatable(f"{source.file}:{source.line + line}", context, texts)

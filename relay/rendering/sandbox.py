@@ -6,6 +6,7 @@ reaching Python and from forgetting to escape, and refuses what would grow at on
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import CodeType
 from typing import Any, Literal
 
@@ -120,6 +121,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if self.escaping != "mrkdwn" or "&#3" not in text:
             return text
         return text.replace("&#34;", '"').replace("&#39;", "'")
+
+
+@lru_cache(2048)
+def tree_of(source: str) -> nodes.Template:
+    """The nodes as their author wrote them, which all environments read alike. For those who only read them, which lint
+    does several times. TemplateSyntaxError if it is no template."""
+    return environment("text", BaseLoader()).parse(source)
 
 
 def environment(escaping: Escaping, loader: BaseLoader, hosts: LinkHosts = ANYWHERE) -> Sandbox:

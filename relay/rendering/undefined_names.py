@@ -1,6 +1,7 @@
 """Names in templates that mean nothing, found without rendering: also in branches that no sample event takes."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from relay.rendering.formats import FORMATS, format_of
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 from relay.rendering.near_names import SURE, nearest, unknown
-from relay.rendering.sandbox import Sandbox
+from relay.rendering.sandbox import Sandbox, tree_of
 from relay.rendering.template_set import PARTS, SENTENCES, TemplateSet
 from relay.rendering.text_template import Source
 from relay.rendering.translations import SOURCE, Catalogues
@@ -33,7 +34,7 @@ def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[s
     """
     environment = library.environments["text"]
     fields = {name: set(value) for name, value in values.items() if isinstance(value, Mapping) and name != "doc"}
-    macros = {source.file: _macros(environment, source) for source in library.sources() if source.file.suffix == ".j2"}
+    macros = {source.file: _macros(source) for source in library.sources() if source.file.suffix == ".j2"}
     fields["say"] = {name for file, names in macros.items() if file.name == SENTENCES for name in names}
     for source in library.sources():
         parts_file = (source.file.parent.name, PARTS)
@@ -71,8 +72,7 @@ def empty_values(catalogues: Catalogues) -> dict[str, Any]:
 def _of(
     source: Source, environment: Sandbox, names: Collection[str], fields: Mapping[str, Collection[str]]
 ) -> Iterator[str]:
-    tree = environment.parse(source.text)
-    undeclared = meta.find_undeclared_variables(tree)
+    tree, undeclared = tree_of(source.text), _undeclared(source.text)
     bound = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"} | {*source.names}
     excused = {id(node.node) for node in tree.find_all(nodes.Filter) if node.name in FORGIVING}
     excused |= {id(node.node) for node in tree.find_all(nodes.Test) if node.name in ("defined", "undefined")}
@@ -95,18 +95,23 @@ def _of(
             yield f"{source.file}:{source.line + node.lineno}: {fault}"
 
 
+@lru_cache(2048)
+def _undeclared(text: str) -> frozenset[str]:
+    """From nodes of its own, since to find them Jinja works out constants, and puts these in their place."""
+    return frozenset(meta.find_undeclared_variables(tree_of.__wrapped__(text)))
+
+
 def _inherited(library: TemplateSet, source: Source) -> Iterator[str]:
     """The macros that the blocks of a layout find: its own, and those of the one that it extends."""
-    environment = library.environments["text"]
-    yield from _macros(environment, source)
-    for node in environment.parse(source.text).find_all(nodes.Extends):
+    yield from _macros(source)
+    for node in tree_of(source.text).find_all(nodes.Extends):
         if isinstance(node.template, nodes.Const):
             text, file = library.source(str(node.template.value))
-            yield from _macros(environment, Source(file, 0, text))
+            yield from _macros(Source(file, 0, text))
 
 
-def _macros(environment: Sandbox, source: Source) -> tuple[str, ...]:
-    return tuple(node.name for node in environment.parse(source.text).find_all(nodes.Macro))
+def _macros(source: Source) -> tuple[str, ...]:
+    return tuple(node.name for node in tree_of(source.text).find_all(nodes.Macro))
 
 
 def file_of(fault: str) -> tuple[str, int | None, str]:
