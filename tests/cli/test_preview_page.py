@@ -116,7 +116,7 @@ async def test_findings_come_with_file_and_line(templates: Path) -> None:
     file = write(templates, "slack/operation.paused.yaml", "text: |\n  x\n  {% if 0 %}{{ opp }}{% endif %}\n")
 
     async with (
-        served(templates) as address,
+        served(templates, checked=True) as address,
         aiohttp.ClientSession(address) as browser,
         browser.get("/changes") as stream,
     ):

@@ -155,31 +155,33 @@ RULES = "rules: [{name: some, events: ['*'], operation_types: [DataLoad, Forecas
 
 
 @pytest.mark.parametrize(
-    ("stem", "rules", "fault"),
+    ("rules", "faults"),  # faults: what follows `operation.paused` in a file's name → what is said of it
     [
-        ("operation.paused@type=Forcast", RULES % "",
-         "Forcast is the type of no sample and in no rule; did you mean Forecast?"),
-        ("operation.paused@type=ReportGenration", "",
-         "ReportGenration is the type of no sample and in no rule; did you mean ReportGeneration?"),
-        ("operation.paused@type=Cleanup", RULES % "",
-         "no rule is for operations of type Cleanup; expected DataLoad or Forecast"),
-        ("operation.paused@type=Cleanup", RULES % ", {name: all, notify: [analysts]}", ""),
-        ("operation.paused@type=Cleanup", f"{RULES % ''}dynamic_destinations: {{slack: ['#x']}}\n", ""),
-        ("operation.paused@type=Cleanup", "", ""),
-        ("operation.paused@type=DataLoad", RULES % "", ""),
-        ("operation.paused@type=Forecast@analysts", RULES % "",
-         "this name serves no message; expected operation.paused@analysts@type=Forecast.yaml"),
+        (RULES % "", {
+            "@type=Cleanup": "no rule is for operations of type Cleanup; expected DataLoad or Forecast",
+            "@type=DataLoad": "",
+            "@type=Forcast": "Forcast is the type of no sample and in no rule; did you mean Forecast?",
+            "@type=Forecast@analysts":
+                "this name serves no message; expected operation.paused@analysts@type=Forecast.yaml",
+        }),
+        ("", {
+            "@type=Cleanup": "",
+            "@type=ReportGenration":
+                "ReportGenration is the type of no sample and in no rule; did you mean ReportGeneration?",
+        }),
+        (RULES % ", {name: all, notify: [analysts]}", {"@type=Cleanup": ""}),
+        (f"{RULES % ''}dynamic_destinations: {{slack: ['#x']}}\n", {"@type=Cleanup": ""}),
     ],
 )  # fmt: skip
 def test_a_file_for_a_type_that_surely_does_not_exist_is_told(
-    own: Path, tmp_path: Path, stem: str, rules: str, fault: str
+    own: Path, tmp_path: Path, rules: str, faults: dict[str, str]
 ) -> None:
-    file = write(own, f"slack/{stem}.yaml", "text: x\n")
+    files = {write(own, f"slack/operation.paused{mark}.yaml", "text: x\n"): fault for mark, fault in faults.items()}
     config = write(tmp_path, "relay.yaml", f"templates: {own}\ndestinations: {{analysts: {{}}}}\n{rules}")
 
     told = relay("template", "lint", "-c", config)
 
-    assert told.output.splitlines()[:-1] == ([f"{file}:1: {fault}"] if fault else [])
+    assert sorted(told.output.splitlines()[:-1]) == [f"{file}:1: {fault}" for file, fault in files.items() if fault]
 
 
 def test_json_has_each_fault_with_file_and_line(own: Path) -> None:

@@ -18,6 +18,7 @@ from relay.rendering.isolated import AVOIDED_FOR, Rendered
 from relay.rendering.process import Bounds
 from tests.support import samples
 from tests.support.isolation import FILE, LOOPS, NOTE, children
+from tests.support.renderers import compile_built_in
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +35,7 @@ Build = Callable[..., IsolatedRenderer]
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Build]:
     """A renderer with these texts of the user's own as messages: file name → the message's `text`."""
+    compile_built_in()
     built: list[IsolatedRenderer] = []
 
     def build(*texts: str, more: dict[str, str] | None = None, **options: Any) -> IsolatedRenderer:
@@ -117,6 +119,13 @@ async def test_the_child_renders_what_this_process_would(own: Build, tmp_path: P
     )  # fmt: skip
     assert rendered == Rendered(here)
     assert len(children()) == 1
+
+
+async def test_the_child_compiles_what_its_parent_has_not(own: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.rendering.process.COMPILED", {})
+    renderer = own("{{ op.name }}")
+
+    assert not (await message(renderer)).fault
 
 
 async def test_one_child_serves_twenty_messages_at_once(own: Build) -> None:

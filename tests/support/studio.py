@@ -7,6 +7,7 @@ from pathlib import Path
 from relay.cli.preview.server import PreviewServer
 from relay.cli.preview.studio import Studio
 from relay.cli.template import read_workspace
+from tests.support.renderers import compile_built_in
 
 OWN = "text: '{{ op.status_label }}, mine: {{ op.name }}'\n"
 
@@ -22,10 +23,11 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def served(templates: Path, config: str = "") -> AsyncIterator[str]:
-    """The address of the page."""
+async def served(templates: Path, config: str = "", *, checked: bool = False) -> AsyncIterator[str]:
+    """The address of the page. Only where it is `checked` does a process look for faults, which takes seconds."""
+    compile_built_in()
     file = write(templates.parent, "relay.yaml", config or "language: en\n")
     studio = Studio(lambda: read_workspace(file, templates))
-    lint = ["-c", str(file), "--templates", str(templates)]
+    lint = ["-c", str(file), "--templates", str(templates)] if checked else None
     async with PreviewServer(studio, lint).serving() as address:
         yield address

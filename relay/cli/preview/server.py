@@ -22,9 +22,10 @@ SAVED, CHECKED = "Updated", "Checked"
 
 
 class PreviewServer:
-    """`async with` serves it; `address` is where. `lint` is the command that finds what is wrong, with its options."""
+    """`async with` serves it; `address` is where. `lint` are the options of the command that finds what is wrong; with
+    None nothing is looked for."""
 
-    def __init__(self, studio: Studio, lint: Sequence[str], port: int = 0) -> None:
+    def __init__(self, studio: Studio, lint: Sequence[str] | None, port: int = 0) -> None:
         self._studio = studio
         self._lint = lint
         self._port = port
@@ -47,7 +48,9 @@ class PreviewServer:
             await web.TCPSite(runner, HOST, self._port).start()
             stamps = self._studio.stamps()
             await self._studio.load()
-            tasks = [asyncio.create_task(self._watch(stamps)), asyncio.create_task(self._check())]
+            tasks = [asyncio.create_task(self._watch(stamps))]
+            if self._lint is not None:
+                tasks.append(asyncio.create_task(self._check(self._lint)))
             self.address = f"http://{HOST}:{runner.addresses[0][1]}/"
             yield self.address
         finally:
@@ -70,7 +73,7 @@ class PreviewServer:
                 await self._studio.load()
                 await self._tell(SAVED)
 
-    async def _check(self) -> None:
+    async def _check(self, lint: Sequence[str]) -> None:
         """Find what is wrong with the files, in a process of its own: it may take longer than a look at a message."""
         checked = 0
         while True:
@@ -78,7 +81,7 @@ class PreviewServer:
                 await self._changed.wait_for(self._newer_than(checked))
             checked = self._studio.version
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "relay", "template", "lint", "--json", *self._lint,
+                sys.executable, "-P", "-m", "relay", "template", "lint", "--json", *lint,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip
