@@ -58,9 +58,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """relay with the page done to it."""
     root = tmp_path_factory.mktemp("copy")
     for folder in ("relay", "templates"):
-        copytree(
-            ROOT / folder, root / folder, ignore=lambda _, names: [name for name in names if name == "__pycache__"]
-        )
+        copytree(ROOT / folder, root / folder)  # with the bytecode, which is as new as before
     (root / CHANNEL).write_text(block("python", CHANNEL), "utf-8")
     (root / FORMAT).write_text(block("python", FORMAT), "utf-8")
     (root / "templates" / "teams").mkdir()
@@ -82,7 +80,7 @@ def own(tmp_path: Path) -> Iterator[Path]:
 
 def run(copied: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
     """A program of the copy's, in a fresh interpreter."""
-    environment = {**os.environ, "PYTHONPATH": str(copied), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(copied), "PYTHONDONTWRITEBYTECODE": ""}
     command = [sys.executable, "-P", *map(str, arguments)]
     return subprocess.run(
         command, env=environment, cwd=copied, capture_output=True, text=True, timeout=patience(), check=False
@@ -142,20 +140,15 @@ rules: [{{notify: [war-room]}}]
     assert text.startswith("Läuft: Comprehensive Customer Journey Analysis.")
 
 
-@pytest.mark.parametrize(
-    ("template", "fault"),
-    [
-        ("text: '{{ oop.name }}'", "teams/generic.yaml:1: oop is unknown; did you mean op?"),
-        ("title: '{{ op.name or batch.name }}'", "teams/generic.yaml:1: `text:` is missing: a card shows nothing else"),
-    ],
-)
-def test_its_templates_are_linted(copied: Path, own: Path, template: str, fault: str) -> None:
-    (own / "teams" / "generic.yaml").write_text(template, "utf-8")
+def test_its_templates_are_linted(copied: Path, own: Path) -> None:
+    (own / "teams" / "generic.yaml").write_text("text: '{{ oop.name }}'", "utf-8")
+    (own / "teams" / "operation.failed.yaml").write_text("title: '{{ op.name or batch.name }}'", "utf-8")
 
     done = run(copied, "-m", "relay", "template", "lint", "--templates", own)
 
     assert done.returncode == 1, done.stderr
-    assert fault in done.stdout
+    assert "teams/generic.yaml:1: oop is unknown; did you mean op?" in done.stdout
+    assert "teams/operation.failed.yaml:1: `text:` is missing: a card shows nothing else" in done.stdout
 
 
 def test_the_pages_own_template_has_no_fault(copied: Path, own: Path) -> None:
@@ -166,35 +159,48 @@ def test_the_pages_own_template_has_no_fault(copied: Path, own: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"{own}, {copied / 'templates'}: right\n")
 
 
-MESSAGE = """
+MESSAGES = """
 import asyncio, json, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import sample_events
 
-async def message():
+async def messages():
     renderer = IsolatedRenderer([Path(sys.argv[1]), Path("templates")])
-    event = sample_events([Path("templates")])["operation.failed"]
-    rendered = await renderer.message(
-        "teams", "each", event, (event,), language=sys.argv[2], timezone="UTC", now=datetime.now(UTC))
+    samples = sample_events([Path("templates")])
+    made = {}
+    for name, language in json.loads(sys.argv[2]):
+        event = samples[name]
+        rendered = await renderer.message(
+            "teams", "each", event, (event,), language=language, timezone="UTC", now=datetime.now(UTC))
+        made[f"{name} {language}"] = {"content": rendered.content, "fault": rendered.fault}
     await renderer.aclose()
-    return {"content": rendered.content, "fault": rendered.fault}
+    return made
 
-print(json.dumps(asyncio.run(message())))
+print(json.dumps(asyncio.run(messages())))
 """
 
 
-def test_its_limits_are_kept(copied: Path, own: Path) -> None:
-    (own / "teams" / "operation.failed.yaml").write_text(
-        "text: '{% for number in range(500) %}{{ op.name }} {% endfor %}'", "utf-8"
-    )
+@pytest.fixture(scope="module")
+def rendered(copied: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the copy makes of a long template and of one that fails: message and language → content and fault."""
+    own = tmp_path_factory.mktemp("own")
+    (own / "teams").mkdir()
+    long = "text: '{% for number in range(500) %}{{ op.name }} {% endfor %}'"
+    (own / "teams" / "operation.completed.yaml").write_text(long, "utf-8")
+    (own / "teams" / "operation.failed.yaml").write_text("text: '{{ op.name.no.such.field }}'", "utf-8")
+    asked = [("operation.completed", "en"), ("operation.failed", "en"), ("operation.failed", "de")]
+    made: dict[str, Any] = answer(copied, MESSAGES, own, json.dumps(asked))
+    return made
 
-    rendered = answer(copied, MESSAGE, own, "en")
 
-    assert rendered["fault"] == ""
-    assert len(rendered["content"]["text"]) == 6_000
-    assert rendered["content"]["text"].endswith("…")
+def test_its_limits_are_kept(rendered: dict[str, Any]) -> None:
+    long = rendered["operation.completed en"]
+
+    assert long["fault"] == ""
+    assert len(long["content"]["text"]) == 6_000
+    assert long["content"]["text"].endswith("…")
 
 
 @pytest.mark.parametrize(
@@ -204,15 +210,13 @@ def test_its_limits_are_kept(copied: Path, own: Path) -> None:
         ("de", "Die Vorlage teams/operation.failed.yaml ist fehlgeschlagen."),
     ],
 )
-def test_a_message_whose_template_failed_says_so(copied: Path, own: Path, language: str, fact: str) -> None:
-    (own / "teams" / "operation.failed.yaml").write_text("text: '{{ op.name.no.such.field }}'", "utf-8")
+def test_a_message_whose_template_failed_says_so(rendered: dict[str, Any], language: str, fact: str) -> None:
+    failed = rendered[f"operation.failed {language}"]
 
-    rendered = answer(copied, MESSAGE, own, language)
-
-    first, last = rendered["content"]["text"].rsplit("\n", 1)
+    first, last = failed["content"]["text"].rsplit("\n", 1)
     assert first
     assert last.endswith(fact)
-    assert rendered["fault"]
+    assert failed["fault"]
 
 
 REQUEST = """
