@@ -19,7 +19,8 @@ QUICK, ALL = 10, 200
 PARTITIONS = (1, 4)
 LIVES = [
     *product(range(QUICK), PARTITIONS),
-    *(pytest.param(*life, marks=pytest.mark.slow) for life in product(range(QUICK, ALL), PARTITIONS)),
+    # In turn: another seed shows more than the same one again, which lives another life there anyway.
+    *(pytest.param(seed, PARTITIONS[seed % 2], marks=pytest.mark.slow) for seed in range(QUICK, ALL)),
 ]
 
 
