@@ -28,6 +28,9 @@ class Connection(Protocol):
     def idle_since(self) -> float:
         """Since when it is owed nothing; inf while it is."""
 
+    def unheard(self) -> bool:
+        """Whether something of it has come that nobody has read yet."""
+
     def evict(self, obstacle: str) -> None:
         """Close it at once; because of the obstacle it never had a place."""
 
@@ -50,7 +53,7 @@ class Crowd:
     def _next(self) -> Connection | None:
         while self._idle:
             since, connection = self._idle.popleft()
-            if connection in self.members and connection.idle_since == since:
+            if connection in self.members and connection.idle_since == since and not connection.unheard():
                 return connection
         return None
 

@@ -1,6 +1,8 @@
 """One connection of the HTTP server: aiohttp's, with deadlines, a place among others, and an orderly end."""
 
 import asyncio
+import fcntl
+import termios
 from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any, cast
@@ -33,15 +35,15 @@ class GuardedConnection(web.RequestHandler):
     """
 
     __slots__ = (
-        "_asking", "_clock", "_idle_from", "_wire", "answering", "guard", "held", "owner", "peer", "unread_since",
-        "waiting_since",
+        "_asking_since", "_clock", "_idle_from", "_wire", "answering", "guard", "held", "owner", "peer",
+        "unread_since", "waiting_since",
     )  # fmt: skip
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._msg_queue_resume_size = 0  # more requests are read when those that have come are answered
         self._clock = guard.clock
-        self._asking = False  # a part of a request's headers is there
+        self._asking_since = inf  # a part of a request's headers is there
         self.guard = guard
         self.peer = UNIX
         self.owner = ""  # whose share of the places it counts to
@@ -53,11 +55,19 @@ class GuardedConnection(web.RequestHandler):
 
     @property
     def idle_since(self) -> float:
-        if self.answering or self._messages or self.unread_since < inf:
-            return inf
-        if self._asking:
-            return self.waiting_since if self._clock() - self.waiting_since > SLOW_HEADERS else inf
+        if self._waiter is None or self._waiter.done() or self.unread_since < inf:
+            return inf  # not only while it is answered: a request may have been taken up this moment
+        if self._asking_since < inf:
+            return self._asking_since if self._clock() - self._asking_since > SLOW_HEADERS else inf
         return self._idle_from
+
+    def unheard(self) -> bool:
+        """Whether something has come that is not read yet: under load, most of a request's way is there."""
+        try:
+            waiting = fcntl.ioctl(self._wire.get_extra_info("socket").fileno(), termios.FIONREAD, bytes(4))
+        except (AttributeError, OSError, ValueError):  # it is closed
+            return False
+        return any(waiting)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
@@ -76,10 +86,9 @@ class GuardedConnection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if data and not self.answering:
-            self._asking = True
-            if self.waiting_since == inf:
-                self.waiting_since = self._clock()
+        if data and not self.answering and self._asking_since == inf:
+            self._asking_since = self._clock()
+            self.waiting_since = min(self.waiting_since, self._asking_since)
         super().data_received(data)
         if self._messages and self._waiter is None and not self._buffer_paused:
             self._pause_reading_for_buffer()  # an answer is under way: what comes behind it has to wait outside
@@ -94,7 +103,7 @@ class GuardedConnection(web.RequestHandler):
 
     def begin(self) -> None:
         """The headers are complete; from here the handler watches the time."""
-        self._asking, self.answering = False, True
+        self._asking_since, self.answering = inf, True
         self.guard.answering += 1
         self.waiting_since = inf
 
@@ -115,7 +124,7 @@ class GuardedConnection(web.RequestHandler):
         self.held += size
 
     def close_if_idle(self) -> None:
-        if not self._asking and not self.answering:
+        if self._asking_since == inf and not self.answering and not self._messages:
             self.force_close()
 
     def handle_error(

@@ -14,7 +14,11 @@ class Caller:
     owner: str
     idle_since: float = inf  # inf: it is busy
     answering: bool = False
+    has_sent: bool = False  # what nobody has read yet
     evicted: list[str] = field(default_factory=list)  # for want of what
+
+    def unheard(self) -> bool:
+        return self.has_sent
 
     def evict(self, obstacle: str) -> None:
         self.evicted.append(obstacle)
@@ -46,6 +50,16 @@ def test_whoever_has_become_busy_since_the_last_look_is_kept() -> None:
     callers(admission, inf, owner="another")
 
     assert (first.evicted, second.evicted, third.evicted) == ([""], [], [""])
+
+
+def test_whoever_has_just_sent_something_is_kept() -> None:
+    admission = Admission(most=2, share=10)
+    sending, silent = callers(admission, 1.0, 2.0)
+    sending.has_sent = True
+
+    callers(admission, inf, owner="newcomer")
+
+    assert (sending.evicted, silent.evicted) == ([], [""])
 
 
 def test_from_half_of_the_places_on_nobody_has_more_than_a_share_and_the_own_idle_goes_first() -> None:

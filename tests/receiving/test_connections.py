@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from math import inf
@@ -20,6 +21,7 @@ from relay.receiving.guard import Guard
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import make_app
 from relay.receiving.server import serve
+from tests.support.clock import Clock
 from tests.support.events import body
 from tests.support.front import Front, assert_problem, count, receiving
 from tests.support.patience import patience
@@ -56,6 +58,35 @@ async def test_whoever_is_idle_makes_room_for_others() -> None:
     assert reply.status == 202
     assert count("connections_evicted", listener="public") == evicted + 1
     assert [(line["event"], line["peer"]) for line in lines] == [("connection.evicted", "127.0.0.1")]
+
+
+async def test_whoever_begins_a_request_late_is_not_idle() -> None:
+    clock = Clock()
+    async with receiving(guard=Guard(clock=clock, admission=Admission(most=1), header_timeout=patience())) as front:
+        request = front.sender().raw(EVENT)
+        reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
+        await until(lambda: front.guard.connections)
+        [connection] = front.guard.connections
+        clock.advance(5)
+        writer.write(request[:30])
+        await until(lambda: connection.idle_since == inf)
+
+        assert (await front.sender().exchange(HEALTHZ)).status == 200
+        writer.write(request[30:])
+
+        assert (await read_reply(reader)).status == 202
+        writer.transport.abort()
+
+
+async def test_what_has_come_and_is_not_read_yet_makes_nobody_idle() -> None:
+    async with receiving() as front:
+        with socket.create_connection(front.runner.addresses[0]) as sender:
+            await until(lambda: [idle for idle in front.guard.connections if idle.idle_since < inf])
+            [connection] = front.guard.connections
+
+            assert not connection.unheard()
+            sender.sendall(HEALTHZ)
+            assert connection.unheard()
 
 
 async def test_when_all_are_busy_probes_are_answered_and_an_event_is_asked_to_come_again() -> None:
