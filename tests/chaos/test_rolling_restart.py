@@ -191,7 +191,7 @@ async def fleet(folder: Path) -> AsyncIterator[Fleet]:
         two = Fleet(around, inbox)
         for name in ("one", "two"):
             host, _, port = free_place().rpartition(":")
-            relay = Serving(file, {**around.env, "RELAY_HOST": host, "RELAY_PORT": port})
+            relay = Serving(file, {**around.env, "RELAY_HOST": host, "RELAY_PORT": port, "RELAY_ADMIN_HOST": host})
             two.relays[name] = await stack.enter_async_context(relay)
         yield two
         for relay in two.relays.values():

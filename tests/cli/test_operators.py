@@ -35,7 +35,7 @@ async def test_of_a_slack_that_is_dead_the_mail_arrives_and_explain_knows_it(
         warned = events(serving, "config.warned")
 
     assert mail.recipient == "english@example.com"
-    assert "Slack: messages do not get through, since " in mail.subject
+    assert "Slack: messages do not get through (since " in mail.subject
     assert "invalid_auth: check channels.slack.token" in mail.text
     assert line["told"] == ["english"]
     assert "→ english: told, attempt 1: 250" in explained.out

@@ -246,7 +246,7 @@ class TestConnections:
         assert "no connection in time" in str(error)
 
     async def test_a_proxy_is_used_if_the_settings_name_one(self, connect: Connect, slack: SlackStandin) -> None:
-        channel = connect(base_url="http://slack.invalid/api/", proxy=slack.url)
+        channel = connect(base_url="http://slack-behind-a-proxy/api/", proxy=slack.url)
 
         await channel.send(notification())
 
