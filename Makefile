@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=  # some machines set it; then every process of
 SPREAD := -n 4 --dist worksteal  # twice the cores of a small machine, since many tests mostly wait
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test quick lint lowest bench sbom clean
+.PHONY: help setup demo run test quick lint lowest bench security sbom clean
 
 help:            ## Say what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -59,6 +59,9 @@ sbom: $(DEV)     ## Write what relay consists of, with versions and licences, to
 	$(BIN)/pip --python $(BARE)/bin/python install -q --no-compile --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate -o $(SBOM) $(BARE)/bin/python
 	@rm -rf $(BARE)
+
+security: $(DEV) ## Attack a relay in ten minutes, in all ways that are known; it fails where a promise is broken
+	$(BIN)/python -m campaign $(ARGS)
 
 clean:           ## Remove what setup made
 	rm -rf $(VENV) $(LOWEST) $(BARE)

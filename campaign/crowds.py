@@ -1,0 +1,113 @@
+"""Crowds of connections that give nothing back. Each comes from addresses of its own, as strangers do."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from campaign.requests import Request
+from campaign.seeds import HOST, JSON
+from campaign.target import Target
+
+IDLE, UPLOADS, UNREAD = 900, 300, 60
+MOST_OF_IT = 900_000  # bytes of a body that come at once, and then
+TRICKLE = 2048  # every
+BREATH = 0.2  # seconds, in which of those that were thrown out
+AGAIN = 10  # come again, of each crowd
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """So many connections, at any time, of these addresses. Each says `first`, and then `more` as long as it is let."""
+
+    name: str
+    peers: tuple[str, ...]
+    count: int
+    first: bytes
+    more: bytes = b""
+    reads: bool = True
+
+
+def crowds(scale: float) -> dict[str, list[Crowd]]:
+    """One attack after the other: all kinds together, and then bodies that fill what there is for bodies."""
+    headers = (HOST, JSON, (b"X-Webhook-Signature", b"sha256=" + b"0" * 64), (b"Content-Length", b"1048576"))
+    slow = Request(b"POST", b"/webhooks/hmac", headers, length=False).raw()
+    endless = Request(b"GET", b"/readyz", (HOST,)).raw() * 1000
+
+    def some(count: int) -> int:
+        return max(2, round(count * scale))
+
+    idle = Crowd("idle", ("127.0.11.1",), some(IDLE), b"")
+    return {
+        "a crowd": [
+            idle,
+            Crowd("slow unsigned uploads", _peers(12, 6), some(UPLOADS), slow, b" " * TRICKLE),
+            Crowd("that never read", _peers(13, 2), some(UNREAD), endless, endless, reads=False),
+        ],
+        "large bodies": [
+            idle, Crowd("large unsigned uploads", _peers(14, 6), some(UPLOADS), slow + b" " * MOST_OF_IT,
+            b" " * TRICKLE),
+        ],
+    }  # fmt: skip
+
+
+def _peers(third: int, count: int) -> tuple[str, ...]:
+    return tuple(f"127.0.{third}.{number}" for number in range(1, count + 1))
+
+
+class Member(asyncio.Protocol):
+    """One of a crowd."""
+
+    def __init__(self, crowd: Crowd) -> None:
+        self.crowd = crowd
+        self.gone = False
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        if not self.crowd.reads:
+            transport.pause_reading()
+        transport.write(self.crowd.first)
+
+    def eof_received(self) -> bool:
+        self.gone = True
+        return False
+
+    def connection_lost(self, _error: BaseException | None) -> None:
+        self.gone = True
+
+
+@asynccontextmanager
+async def gathered(target: Target, crowd: Crowd) -> AsyncIterator[list[Member]]:
+    """It is there, as far as it is let in, and goes on until it is left: who is thrown out comes again."""
+    members: list[Member] = []
+    await _fill(target, crowd, members, crowd.count)
+    pushing = asyncio.create_task(_push(target, crowd, members))
+    try:
+        yield members
+    finally:
+        pushing.cancel()
+        await asyncio.gather(pushing, return_exceptions=True)
+        for member in members:
+            member.transport.abort()
+
+
+async def _fill(target: Target, crowd: Crowd, members: list[Member], most: int) -> None:
+    loop = asyncio.get_running_loop()
+    members[:] = [member for member in members if not member.gone]
+    for number in range(min(crowd.count - len(members), most)):
+        peer = crowd.peers[number % len(crowd.peers)]
+        with contextlib.suppress(OSError):
+            _, member = await loop.create_connection(lambda: Member(crowd), *target.address, local_addr=(peer, 0))
+            members.append(member)
+
+
+async def _push(target: Target, crowd: Crowd, members: list[Member]) -> None:
+    """A little more on each connection, as long as there is room for it on its way."""
+    while True:
+        for member in members:
+            if crowd.more and not member.gone and not member.transport.get_write_buffer_size():
+                member.transport.write(crowd.more)
+        await asyncio.sleep(BREATH)
+        await _fill(target, crowd, members, AGAIN)

@@ -1,0 +1,16 @@
+"""Genuine links to unsubscribe, made with relay's own key: the control group of those that are forged."""
+
+from contextlib import aclosing
+
+from campaign.target import Target
+from relay.domain.tokens import issue
+from relay.store import Store
+from relay.store.signing_keys import SigningKeys
+from relay.unsubscribe.endpoint import PURPOSE
+
+
+async def genuine_link(target: Target, address: str = "english@example.com", purpose: str = PURPOSE) -> str:
+    """The token of this reader of `english`; with another purpose it is sealed rightly, for something else."""
+    store = Store.open(target.redis.url, worker="campaign")
+    async with aclosing(store):
+        return issue(await SigningKeys(store).current(), purpose, "english", address, "en")
