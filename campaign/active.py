@@ -52,10 +52,11 @@ def in_html(html: str, hosts: Collection[str]) -> Iterator[str]:
     """As a browser reads it: elements, attributes and addresses that have no business in a mail."""
     root: Element = html5lib.HTMLParser(namespaceHTMLElements=False).parse(html)
     for element in root.iter():
-        if not isinstance(element.tag, str):  # a comment
+        tag: object = element.tag
+        if not isinstance(tag, str):  # of a comment it is a function
             continue
-        if element.tag not in ELEMENTS:
-            yield f"<{element.tag}>"
+        if tag not in ELEMENTS:
+            yield f"<{tag}>"
         if element.tag == "meta" and "refresh" in (element.get("http-equiv") or "").lower():
             yield "meta refresh"
         if element.tag == "style" and FETCHED.search(element.text or ""):

@@ -2,17 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 from campaign.active import in_html
 from campaign.payloads import payload
 from campaign.pipelines import replies
 from campaign.report import Report
-from campaign.requests import Request
+from campaign.requests import Header, Request
 from campaign.seeds import FORM, HOST, JSON
 from campaign.target import Target
 from tests.support.patience import patience
+
+Make = Callable[[Random, str], tuple[str, bytes, tuple[Header, ...], bytes]]  # target, method, headers, body
 
 FULL = 20_000
 BATCH = 50
@@ -116,7 +118,7 @@ def _text(dice: Random, mark: str) -> str:
     return "".join(f"%{byte:02X}" for byte in payload(dice).encode()[:200] if byte not in b"/{}") + mark
 
 
-KINDS = {
+KINDS: Mapping[str, Make] = {
     "an unknown webhook": lambda dice, mark: (f"/webhooks/{_text(dice, mark)}", b"POST", (JSON,), b"{}"),
     "a webhook unsigned": lambda dice, mark: ("/webhooks/hmac", b"POST", (JSON,), mark.encode()),
     "a webhook by another method": lambda dice, mark: ("/webhooks/hmac", dice.choice((b"GET", b"PUT", b"DELETE")),
