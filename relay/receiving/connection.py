@@ -10,6 +10,8 @@ from typing import Any, cast
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import _ErrInfo
 
 from relay.receiving.admission import PEER
 from relay.receiving.framing import objection
@@ -22,9 +24,18 @@ Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 PROBES = ("/healthz", "/readyz")
 CROWDED = "relay has as many connections at present as it can take. Send it again."
 FORWARDED = "X-Forwarded-For"
+MOST_HEADERS = 32 * 1024  # bytes of all headers together: memory that a stranger gets before anything is known of it
+CHUNKING = 5  # bytes around each of a body that comes in the smallest chunks
+TOO_MUCH = f"The headers may have up to {MOST_HEADERS} bytes, all together."
 SLOW_HEADERS = 1.0  # seconds after which whoever has sent half a request's headers may be evicted as if idle
 
 log = structlog.get_logger(__name__)
+
+
+class HeadersTooLarge(HttpProcessingError):
+    """More headers than any sender needs, and than relay keeps."""
+
+    code = 431
 
 
 class GuardedConnection(web.RequestHandler):
@@ -35,8 +46,8 @@ class GuardedConnection(web.RequestHandler):
     """
 
     __slots__ = (
-        "_asking_since", "_clock", "_idle_from", "_wire", "answering", "guard", "held", "owner", "peer",
-        "unread_since", "waiting_since",
+        "_asking_since", "_body", "_clock", "_idle_from", "_received", "_wire", "answering", "guard", "held", "owner",
+        "peer", "unread_since", "waiting_since",
     )  # fmt: skip
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
@@ -44,6 +55,8 @@ class GuardedConnection(web.RequestHandler):
         self._msg_queue_resume_size = 0  # more requests are read when those that have come are answered
         self._clock = guard.clock
         self._asking_since = inf  # a part of a request's headers is there
+        self._body: StreamReader = EMPTY_PAYLOAD  # of the last request that was taken up
+        self._received = 0  # bytes of it
         self.guard = guard
         self.peer = UNIX
         self.owner = ""  # whose share of the places it counts to
@@ -86,12 +99,36 @@ class GuardedConnection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if data and not self.answering and self._asking_since == inf:
+        if data and not self.answering and self._asking_since == inf and self._body.is_eof():
             self._asking_since = self._clock()
             self.waiting_since = min(self.waiting_since, self._asking_since)
+            self._received = 0
+        self._received += len(data)
         super().data_received(data)
+        if self._received > MOST_HEADERS:
+            self._weigh()
         if self._messages and self._waiter is None and not self._buffer_paused:
             self._pause_reading_for_buffer()  # an answer is under way: what comes behind it has to wait outside
+
+    def _weigh(self) -> None:
+        """Give up a request of which too much is no body: headers, those that follow a body in chunks among them."""
+        if len(self._messages) > (not self.answering) or self._reading_paused or self._buffer_paused:
+            return  # it is what comes behind it, or not all of it is read
+        waiter = self._waiter if self._waiter and not self._waiter.done() else None
+        body = self._messages[0][1] if self._messages else self._body if self.answering else EMPTY_PAYLOAD
+        if not (waiter or self._messages or self.answering):
+            return  # the rest of what was refused, which is read and forgotten
+        if self._received - body.total_bytes <= MOST_HEADERS + CHUNKING * body.total_bytes:
+            return
+        if self.answering:
+            self.guard.given_up("headers")
+            self.guard.lines.warning(log, "request.malformed", peer=self.peer, reason=TOO_MUCH)
+            self._wire.abort()
+            return
+        self._messages.clear()
+        self._messages.append((_ErrInfo(HeadersTooLarge.code, HeadersTooLarge(), ""), EMPTY_PAYLOAD))
+        if waiter:
+            waiter.set_result(None)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -101,8 +138,9 @@ class GuardedConnection(web.RequestHandler):
         self.unread_since = inf
         super().resume_writing()
 
-    def begin(self) -> None:
+    def begin(self, body: StreamReader) -> None:
         """The headers are complete; from here the handler watches the time."""
+        self._body = body
         self._asking_since, self.answering = inf, True
         self.guard.answering += 1
         self.waiting_since = inf
@@ -110,6 +148,7 @@ class GuardedConnection(web.RequestHandler):
     def end(self) -> None:
         """The answer is made; nothing is awaited until it is on its way."""
         self.answering = False
+        self._received = 0
         self._idle_from = self._clock()
         guard = self.guard
         if self.held:
@@ -131,6 +170,8 @@ class GuardedConnection(web.RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         super().handle_error(request, status, exc, message)  # logs, and raises if an answer has begun
+        if isinstance(exc, HeadersTooLarge):
+            return problem(exc.code, TOO_MUCH, close=True)
         if isinstance(exc, HttpProcessingError):
             return problem(400, "This is not a valid HTTP/1.1 request.", close=True)
         return problem(503, UNEXPECTED, close=True)
@@ -187,7 +228,7 @@ def watched(answer: Answer) -> Answer:
         connection = request.protocol
         if not isinstance(connection, GuardedConnection):
             return await answer(request)
-        connection.begin()
+        connection.begin(request.content)
         admission = connection.guard.admission
         admitted = not admission.reserved or admission.promote(connection)
         try:

@@ -89,6 +89,53 @@ async def test_what_has_come_and_is_not_read_yet_makes_nobody_idle() -> None:
             assert connection.unheard()
 
 
+@pytest.mark.parametrize("rest", [b"", b"\r\n"], ids=["unfinished", "whole"])
+async def test_more_headers_than_any_sender_needs_are_refused(rest: bytes) -> None:
+    many = b"".join(b"X-%d: %b\r\n" % (number, b"a" * 8000) for number in range(5)) + rest
+    async with receiving() as front:
+        reply = await front.sender().exchange(front.sender().raw(EVENT).partition(b"\r\n\r\n")[0] + b"\r\n" + many)
+
+    assert_problem(reply, 431)
+    assert front.guard.bodies.used == 0
+
+
+async def test_headers_behind_a_body_are_not_kept_without_end() -> None:
+    async with receiving() as front:
+        head = front.sender().raw(b"", {"Content-Length": "", "Transfer-Encoding": "chunked"})
+        reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
+        writer.write(head)
+        await until(lambda: front.guard.answering)
+        writer.write(b"0\r\n" + b"X: %b\r\n" % (b"a" * 8000) * 5)
+
+        assert (await read_reply(reader)).status == 0
+        writer.transport.abort()
+
+
+async def test_a_body_in_the_smallest_chunks_is_no_header() -> None:
+    event = json.dumps(body() | {"more": "." * 50_000}).encode()
+    async with receiving() as front:
+        head = front.sender().raw(event, {"Content-Length": "", "Transfer-Encoding": "chunked"})[: -len(event)]
+        chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in event) + b"0\r\n\r\n"
+
+        assert (await front.sender().exchange(head, chunks)).status == 202
+
+
+async def test_the_rest_of_what_was_refused_is_no_part_of_the_next_request() -> None:
+    async with receiving(guard=Guard(header_timeout=patience()), linger=patience()) as front:
+        unsigned = front.sender("unheard-of").raw(b"x" * 90_000)
+        reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
+        writer.write(unsigned[:-80_000])
+        assert (await read_reply(reader)).status == 404
+        [connection] = front.guard.connections
+        writer.write(unsigned[-80_000:])
+        await until(lambda: connection.idle_since < inf)
+
+        assert connection.waiting_since == inf
+        writer.write(front.sender().raw(EVENT))
+        assert (await read_reply(reader)).status == 202
+        writer.transport.abort()
+
+
 async def test_when_all_are_busy_probes_are_answered_and_an_event_is_asked_to_come_again() -> None:
     go_on = asyncio.Event()
 
