@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from relay.domain.deliveries import Accepted
-from relay.errors import NotYetKnown
+from relay.errors import NoRoom, NotYetKnown
 
 PAUSES = (0.05, 0.2, 0.75)  # seconds, less than any sender waits for an answer
-MOST = 32  # that wait at a time; others are refused at once, so whoever has a token holds up no more than these
+MOST = 32  # that wait at a time; others are asked to come again, so whoever has a token holds up no more than these
 
 
 class Early:
@@ -22,13 +22,14 @@ class Early:
         self._waiting = 0
 
     async def patiently(self, ingest: Callable[[], Awaitable[Accepted]]) -> Accepted:
-        """What `ingest` answers. Raises NotYetKnown where the operation is still not known at the end."""
+        """What `ingest` answers. Raises NotYetKnown where the operation is still not known at the end, and NoRoom
+        where too many wait to find that out: of these nobody can say that nobody knows them."""
         try:
             return await ingest()
         except NotYetKnown as error:
             refusal = error
         if self._waiting >= self._most:
-            raise refusal
+            raise NoRoom(f"{refusal}; {self._most} others wait for theirs to become known") from refusal
         self._waiting += 1
         try:
             for pause in self._pauses:

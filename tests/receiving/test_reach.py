@@ -8,7 +8,7 @@ import pytest
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.errors import NotYetKnown
+from relay.errors import NoRoom, NotYetKnown
 from relay.receiving.early import Early
 from relay.receiving.reach import reaches, warnings
 from relay.receiving.sources import Source
@@ -212,7 +212,7 @@ class TestEarly:
 
         assert (await Early((0, 0)).patiently(ingest)).status == "accepted"
 
-    async def test_only_so_many_wait_and_the_others_are_refused_at_once(self) -> None:
+    async def test_only_so_many_wait_and_the_others_are_asked_to_come_again(self) -> None:
         tried = 0
 
         async def ingest() -> Accepted:
@@ -223,5 +223,15 @@ class TestEarly:
         early = Early((0, 0), most=2)
         answers = await asyncio.gather(*(early.patiently(ingest) for _ in range(5)), return_exceptions=True)
 
-        assert all(isinstance(answer, NotYetKnown) for answer in answers)
+        assert [type(answer) for answer in answers] == [NotYetKnown] * 2 + [NoRoom] * 3
         assert tried == 2 * 3 + 3
+
+    async def test_who_is_asked_to_come_again_is_not_set_aside(self) -> None:
+        async def ingest(_event: Event, **_reach: object) -> Accepted:
+            raise NoRoom("x")
+
+        async with receiving(sources=LIMITED, ingest=ingest) as front:
+            reply = await front.sender("progress").post(body())
+
+        assert_problem(reply, 503)
+        assert front.quarantined == []
