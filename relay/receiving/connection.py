@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, cast
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
@@ -223,6 +223,11 @@ def client_of(request: web.BaseRequest) -> str:
     return connection.guard.proxies.client(connection.peer, request.headers.getall(FORWARDED, ()))
 
 
+def _unasked(request: web.BaseRequest) -> bool:
+    """Whether its sender waits to be asked for a body that nobody wants: what it sends next may be that or no more."""
+    return hdrs.EXPECT in request.headers and not request.content.is_eof()
+
+
 def watched(answer: Answer) -> Answer:
     async def tracked(request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
@@ -247,7 +252,7 @@ def watched(answer: Answer) -> Answer:
             response = problem(error.status)
         finally:
             connection.end()
-        if connection.guard.leaving or not admitted:
+        if connection.guard.leaving or not admitted or (response.status >= 400 and _unasked(request)):
             response.force_close()
         return response
 

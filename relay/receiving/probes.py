@@ -26,6 +26,9 @@ class Readiness:
     checks: Mapping[str, str]
 
 
+STOPPING = Readiness(ready=False, checks={"server": "stopping"})
+
+
 class Probes:
     """Set `stopping` to be asked no more. However many ask, what costs something is worked out now and then."""
 
@@ -69,7 +72,8 @@ class Probes:
         return _answer(await self._asked(), verbose="verbose" in request.query)
 
     async def _asked(self) -> Readiness:
-        return Readiness(ready=False, checks={"server": "stopping"}) if self.stopping else await self._readiness()
+        readiness = STOPPING if self.stopping else await self._readiness()
+        return STOPPING if self.stopping else readiness  # it may have begun to while the question was under way
 
     async def metrics(self, _request: web.Request) -> web.Response:
         headers = {"Content-Type": metrics.CONTENT_TYPE_LATEST}

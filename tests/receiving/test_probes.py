@@ -1,10 +1,12 @@
 """What is served beside events: health, readiness, metrics, the front page and the OpenAPI document."""
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from openapi_spec_validator import validate
+from prometheus_client import CollectorRegistry
 
 from relay.receiving import openapi
-from relay.receiving.probes import Readiness
+from relay.receiving.probes import Probes, Readiness
 from relay.receiving.receiver import OUTCOMES, make_app
 from tests.support.events import body
 from tests.support.front import Front, receiving
@@ -40,6 +42,16 @@ async def test_readyz_says_yes_or_no_to_the_world_and_what_cannot_to_operators(r
     assert {reply.status for reply in (public, bare, verbose)} == {200 if ready else 503}
     assert public.document == bare.document == {"ready": ready}
     assert verbose.document == {"ready": ready, "checks": checks}
+
+
+async def test_readyz_says_no_when_relay_stops_while_it_is_worked_out() -> None:
+    async def readiness() -> Readiness:
+        probes.stopping = True
+        return Readiness(ready=True, checks={})
+
+    probes = Probes(readiness, CollectorRegistry(), "")
+
+    assert (await probes.readyz(make_mocked_request("GET", "/readyz"))).status == 503
 
 
 async def test_metrics_are_shown_to_prometheus(front: Front) -> None:

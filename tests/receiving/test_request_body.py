@@ -70,6 +70,18 @@ async def test_a_sender_that_asks_first_need_not_send_what_is_refused(front: Fro
     assert reply.body.startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.parametrize("source", ["ops", "unheard-of"])
+async def test_a_sender_that_asked_first_and_is_refused_need_not_guess_where_its_next_request_begins(
+    source: str, front: Front
+) -> None:
+    request = front.sender(source).raw(b"", {"Content-Length": "90", "Expect": "100-continue", "Content-Type": "x/y"})
+
+    reply = await front.sender().exchange(request)
+
+    assert reply.status in (404, 415)
+    assert reply.headers["connection"] == "close"
+
+
 @pytest.mark.parametrize(
     ("content_type", "status"),
     [
