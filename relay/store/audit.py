@@ -91,13 +91,17 @@ class AuditTrail:
         streams = [await self._rows(name, since) for name in (keys.AUDIT, keys.AUDIT_STRANGERS)]
         return sorted((row for rows in streams for row in _acts(rows)), key=lambda row: (row.at, row.id))
 
-    async def unlogged(self) -> list[AuditEntry]:
-        """The ended acts of commands since `logged` was called last; their own standard error is in nobody's log."""
+    async def unlogged(self) -> tuple[list[AuditEntry], str]:
+        """The ended acts of commands since `logged` was called last, and the last row that was read; '' for none.
+
+        The standard error of a command is in nobody's log.
+        """
         after = await call(self._redis.get(keys.AUDIT_LOGGED))
         start = f"({after.decode()}" if after else "-"
         rows = await call(self._redis.xrange(keys.AUDIT, start, "+", count=PAGE))
         over = [(id_, row) for id_, row in rows if row.get(b"via") == COMMAND.encode() and row.get(b"over")]
-        return [_entry(id_, self._opened(keys.AUDIT, row)) for id_, row in over]
+        entries = [_entry(id_, self._opened(keys.AUDIT, row)) for id_, row in over]
+        return entries, rows[-1][0].decode() if rows else ""
 
     async def logged(self, last: str) -> None:
         """All up to this one is in the log. A crash before says some of it twice."""

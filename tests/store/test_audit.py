@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from relay.background.audit_log import AuditLog
 from relay.errors import StoreUnavailable
 from relay.store import Store, keys
-from relay.store.audit import COMMAND, KEEP_DAYS, Act, AuditTrail, Notes
+from relay.store.audit import COMMAND, KEEP_DAYS, PAGE, Act, AuditTrail, Notes
 from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
@@ -179,6 +179,23 @@ class TestTheLog:
                 clock.advance(60)
 
         assert [(line["subject"], line["outcome"]) for line in audited(lines)] == [("1", "done"), ("2", "done")]
+
+    async def test_however_much_relays_did_before_it_the_act_of_a_command_is_said(
+        self, trail: AuditTrail, commands: AuditTrail, store: Store, clock: Clock
+    ) -> None:
+        async with store.redis.pipeline() as pipeline:
+            for _ in range(PAGE + 1):
+                pipeline.xadd(keys.AUDIT, {"actor": "relay", "action": "reload", "via": "relay", "over": 1})
+            await pipeline.execute()
+        async with commands.act(Act(JANA, "dead drop")):
+            pass
+
+        with capture_logs() as lines:
+            for _ in range(3):
+                await AuditLog(store, TroubleMemory(store).turn).tick(clock())
+                clock.advance(60)
+
+        assert [line["action"] for line in audited(lines)] == ["dead drop"]
 
     async def test_what_relays_did_is_not_said_again(self, trail: AuditTrail, store: Store, clock: Clock) -> None:
         async with trail.act(Act("U0ANALYST1", "press retry")):
