@@ -60,8 +60,8 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            of reason, at, address, detail
     {relay}:bounces:<sha1>         zset    of an address: the deliveries that its server refused → ms; for 14 days
     {relay}:box:<id>               hash    a bundle: kind (digest, quiet, overflow, backlog, cause, requested), from,
-                                           to, passes, sealed, held, refreshed, was:* (the digests
-                                           before); the id is its delivery's
+                                           to, passes, sealed, held, refreshed, to:* (addresses
+                                           of one reader), was:* (the digests before); the id is its delivery's
     {relay}:entries:<id>           hash    operation → its newest state in a few words (JSON, relay/domain/summaries.py)
     {relay}:digests:<sha1>         hash    of a destination's address: last (the newest digest's figures), and how many
                                            runs a day completed and failed (c:<day>, f:<day>)

@@ -199,3 +199,21 @@ async def test_whoever_wants_nothing_any_more_gets_no_round_up_either(store: Sto
     clock.advance(HOUR)
 
     assert await sent(store) == []
+
+
+@pytest.mark.parametrize("reason", ["bounced", "unsubscribed"])
+async def test_an_address_that_wants_nothing_any_more_costs_others_of_its_reader_nothing(
+    store: Store, clock: Clock, reason: str
+) -> None:
+    for number in range(MOST):
+        await ask(store, number)
+    await sent(store)
+    for number, address in enumerate(("reader+runs@example.com", "reader@example.com")):
+        await ask(store, 10 + number, asked(address))
+        assert await sent(store) == []
+    await Suppressions(store).add("reader+runs@example.com", "*", reason=reason)
+    clock.advance(HOUR)
+
+    (late,) = await sent(store)
+    assert (late.address, rows(late)) == ("reader@example.com", ["op-10", "op-11"])
+    assert (await Admin(store).ledger()).imbalance == 0

@@ -230,7 +230,9 @@ function claim(id, set)
   d.seq, d.claims, d.attempts = tonumber(d.seq), tonumber(d.claims), tonumber(d.attempts)
   d.thread = read_thread(d.lane)
   if d.lane:sub(-5) == '/held' and not end_hold(id, d) then return nil end
-  local why = suppressed(d.destination, d.address, d.passes == '2') or stale_reason(id, d)
+  local why = suppressed(d.destination, d.address, d.passes == '2')
+  if why and d.kind == 'roundup' and readdress(id, d) then why = nil end
+  why = why or stale_reason(id, d)
   if why then
     if BOXED[d.kind] then seal(id, d.destination, d.address) end
     supersede(id, d.operation, d.destination, d.lane, why)

@@ -2,7 +2,8 @@
 -- with the first of them; what is above that is told together at its end.
 --- @include "bundles"
 --- @include "records"
-local over_request_limit, spend_request
+--- @include "suppressions"
+local over_request_limit, spend_request, readdress
 do -- the rest is of this file alone
 
 -- Of failures of Critical priority a quarter as many again are told at once. Not all: a sender may call anything so.
@@ -37,9 +38,24 @@ function over_request_limit(id, d)
   if sealed(box) then return false end
   open_box(box, 'requested', d, from, to)
   add_entry(box, d.operation)
+  redis.call('HSET', box_key(box), 'to:' .. d.address, 1)
   keep_box(box, to)
   move_to_bundle(id, d, 'requested')
   return true
+end
+
+-- A reader is asked for by several addresses: that one of them is not written to any more keeps nothing from the others. True
+-- if there is one.
+function readdress(id, d)
+  for _, name in ipairs(redis.call('HKEYS', box_key(id))) do
+    local address = name:match('^to:(.*)$')
+    if address and not suppressed(d.destination, address, false) then
+      redis.call('HSET', delivery_key(id), 'address', address)
+      d.address = address
+      return true
+    end
+  end
+  return false
 end
 
 function spend_request(id, d)
