@@ -109,18 +109,6 @@ class HandlingFailed(RelayError):
         super().__init__(f"{kind} at {where}")
 
 
-class Unsealable(RelayError):
-    """A value in Redis that none of the keys here opens: it waits for one who has the key. Nothing of it is shown."""
-
-    def __init__(self, key: str, *, damaged: bool = False) -> None:
-        self.key = key
-        super().__init__(
-            f"a value in Redis is damaged, or stands where it does not belong: key {key} does not open it"
-            if damaged
-            else f"a value in Redis is sealed with key {key}, and redis.encryption_key has no such key here"
-        )
-
-
 class InvalidSignature(RelayError):
     """The signature is missing, wrong or too old. The message is for our log, never for the sender (401)."""
 
@@ -131,6 +119,18 @@ class StoreUnavailable(RelayError):
 
 class NoRoom(StoreUnavailable):
     """Redis is well, and yet this one event cannot be taken now: its sender keeps it (503)."""
+
+
+class Unsealable(NoRoom):
+    """A value in Redis that none of the keys here opens: it waits for who has the key (503). Nothing of it is shown."""
+
+    def __init__(self, key: str, *, damaged: bool = False) -> None:
+        self.key = key
+        super().__init__(
+            f"a value in Redis is damaged, or stands where it does not belong: key {key} does not open it"
+            if damaged
+            else f"a value in Redis is sealed with key {key}, and redis.encryption_key has no such key here"
+        )
 
 
 class EmbeddedRedisError(RelayError):

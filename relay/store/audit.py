@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
-from relay.errors import StoreUnavailable
+from relay.errors import StoreUnavailable, Unsealable
 from relay.store import keys
 from relay.store.client import call, write
 from relay.store.sealing import AUDIT, Sealer, opened
@@ -125,7 +125,10 @@ class AuditTrail:
         sealed = row.get(b"sealed")
         if sealed is None:
             return row
-        content = json.loads(opened(self._sealer, sealed, AUDIT, name))
+        try:
+            content = json.loads(opened(self._sealer, sealed, AUDIT, name))
+        except Unsealable as error:  # it costs no other its place in a list
+            content = {"subject": str(error)}
         return {**row, **{key.encode(): text.encode("utf-8", "replace") for key, text in content.items()}}
 
     async def _write(self, act: Act, more: Mapping[str, str], *, stranger: bool) -> str:

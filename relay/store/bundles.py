@@ -14,12 +14,13 @@ from redis.asyncio import Redis
 from relay.domain.deliveries import Digest, Kind, Target, Window
 from relay.domain.events import Event
 from relay.domain.summaries import build_digest
+from relay.errors import Unsealable
 from relay.store.client import call
-from relay.store.keys import bundle_id, digests
+from relay.store.keys import SEALED, bundle_id, digests
 from relay.store.owners import whole_hash
 from relay.store.partitions import Partition, Partitions
 from relay.store.records import SEALED_IN_ENTRIES
-from relay.store.sealing import Sealer, open_texts
+from relay.store.sealing import Sealer, key_of_texts, open_texts
 from relay.store.target_plan import home_of, limits_of
 
 # The kinds of deliveries that carry a bundle, and the kind of message each becomes. A rolling one is a round-up that is
@@ -109,9 +110,13 @@ class Bundles:
         key = self._partitions.of(bundle).key(f"entries:{bundle}")
         rows = await call(whole_hash(self._redis, key, SCAN))
         entries = [json.loads(value) for _, value in sorted(rows.items())]
-        if self._sealer is None:
-            return entries
-        return [open_texts(self._sealer, entry, SEALED_IN_ENTRIES) for entry in entries]
+        if self._sealer is not None:
+            return [open_texts(self._sealer, entry, SEALED_IN_ENTRIES) for entry in entries]
+        # A name that only looks sealed, as anybody may send one, keeps nobody's digest from leaving.
+        for key in filter(None, {key_of_texts(entry, SEALED_IN_ENTRIES) for entry in entries}):
+            if await call(self._redis.hexists(SEALED, key)):
+                raise Unsealable(key)
+        return entries
 
 
 def event_of(bundle: str, fields: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Event:

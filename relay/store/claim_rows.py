@@ -9,7 +9,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import load
 from relay.store.bundles import BUNDLE_KINDS
 from relay.store.records import OVER, documents_of, values_of
-from relay.store.sealing import BODY, ERROR, Sealer, is_sealed, opened
+from relay.store.sealing import BODY, ERROR, Sealer, open_texts, opened
 from relay.store.target_plan import delivery_options_of
 
 
@@ -52,13 +52,10 @@ def open_bodies(row: list[Any], sealer: Sealer | None) -> None:
     row[9] = row[9] and opened(sealer, row[9], BODY, record)
     row[10] = [opened(sealer, body, BODY, record) for body in row[10]]
     words = row[18]  # names and values in turn
-    if sealer is not None and b"said" in words:
+    if b"said" in words:
         value = words.index(b"said") + 1
-        words[value] = sealer.open_text(words[value].decode("utf-8", "replace"), ERROR).encode("utf-8", "replace")
-
-
-def has_sealed_bodies(row: Sequence[Any]) -> bool:
-    return any(map(is_sealed, (row[9], *row[10])))
+        opening = open_texts(sealer, {"said": words[value].decode("utf-8", "replace")}, {"said": ERROR})
+        words[value] = opening["said"].encode("utf-8", "replace")
 
 
 def delivery(row: Sequence[Any], bundle: Event | None = None) -> Delivery:

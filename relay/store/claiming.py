@@ -28,7 +28,6 @@ FETCH = 0.8  # of the partitions' patience, for what a claim needs from others: 
 SEALED = 60_000  # ms until what only another key opens is claimed again
 LATER = 1000  # ms until what could not be fetched is claimed again
 BEHIND = 100  # ms after which what has news on its way is looked at again
-NO_KEY = "it is sealed, and redis.encryption_key has no key here"
 FORGOTTEN = "what it should tell was forgotten 30 days after the last event"
 
 
@@ -112,9 +111,12 @@ class Claiming:
                 bundle = claim_rows.bundle_of(row)
                 if claim_rows.operation_of(row) and not await self._fetched(row, partition):
                     return None
-                if self._sealer is not None:
-                    claim_rows.open_bodies(row, self._sealer)
+                claim_rows.open_bodies(row, self._sealer)
                 return claim_rows.delivery(row, await self._bundles.event(bundle) if bundle else None)
+        except Unsealable as error:  # another process may have the key, or this one after its next start
+            log.error("delivery.sealed", delivery=row[0].decode(), error=str(error))
+            await self._settling.give_back(partition, row, delay=SEALED)
+            return None
         except (StoreUnavailable, TimeoutError) as error:
             if len(self._partitions) == 1:
                 raise
@@ -123,11 +125,6 @@ class Claiming:
             await self._settling.give_back(partition, row, delay=LATER)
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
-            if isinstance(error, Unsealable) or (self._sealer is None and claim_rows.has_sealed_bodies(row)):
-                # Another process may have the key, or this one after its next start: it costs no attempt.
-                log.error("delivery.sealed", delivery=row[0].decode(), error=str(error) if self._sealer else NO_KEY)
-                await self._settling.give_back(partition, row, delay=SEALED)
-                return None
             fault, line = type(error).__name__, own_line(error)
             log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=line)
             await self._settling.put_aside(row[0].decode(), row[1].decode(), f"{fault} at {line}")

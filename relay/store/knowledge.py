@@ -10,7 +10,7 @@ from relay.domain.facts import AUDIENCE, LASTING, PRESSED
 from relay.domain.faults import handling
 from relay.domain.parsing import load
 from relay.domain.spaces import Space
-from relay.errors import HandlingFailed
+from relay.errors import HandlingFailed, Unsealable
 from relay.store import keys
 from relay.store.batching import Batcher
 from relay.store.client import call, refusal
@@ -66,9 +66,8 @@ class Knowledge:
     def _facts_in(self, row: Sequence[bytes | None]) -> dict[str, str] | Exception:
         try:
             with handling():
-                lasting = _lasting(values_in(row))
-                return lasting if self._sealer is None else open_texts(self._sealer, lasting, KINDS)
-        except HandlingFailed as error:  # one that is damaged costs no other its answer
+                return open_texts(self._sealer, _lasting(values_in(row)), KINDS)
+        except (HandlingFailed, Unsealable) as error:  # one that cannot be read costs no other its answer
             return error
 
     async def kept(self, event: Event) -> Event | None:

@@ -95,13 +95,7 @@ class Sealer:
 
     def _open_text(self, stored: str, kind: str) -> str:
         """What `seal_text` sealed; what never was, as it is."""
-        if not stored.startswith(SAME):
-            return stored
-        try:
-            sealed = b64decode(stored[1:], validate=True)
-        except ValueError:
-            sealed = b""
-        if len(sealed) < ID + TAG:
+        if not (sealed := _sealed_text(stored)):
             return stored
         if sealed[:ID] not in self._siv:
             raise Unsealable(sealed[:ID].hex())
@@ -124,8 +118,10 @@ def opened(sealer: Sealer | None, stored: bytes, kind: str, record: str) -> byte
 
 
 def open_texts(sealer: Sealer | None, values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
-    """These values, with those opened that have a kind here."""
+    """These values, with those opened that have a kind here. Unsealable if one cannot be."""
     if sealer is None:
+        if key := key_of_texts(values, kinds):
+            raise Unsealable(key)
         return dict(values)
     opening = {
         name: sealer.open_text(text, kind) for name, kind in kinds.items() if isinstance(text := values.get(name), str)
@@ -133,8 +129,27 @@ def open_texts(sealer: Sealer | None, values: Mapping[str, Any], kinds: Mapping[
     return {**values, **opening}
 
 
+def text_to_show(sealer: Sealer | None, text: str, kind: str) -> str:
+    """For people: what cannot be opened says so, and keeps nothing else from being shown."""
+    try:
+        return str(open_texts(sealer, {"text": text}, {"text": kind})["text"])
+    except Unsealable as error:
+        return f"({error})"
+
+
+def key_of_texts(values: Mapping[str, Any], kinds: Mapping[str, str]) -> str:
+    """The id of the key that one of those that have a kind here is sealed with, as it seems; '' if none is."""
+    texts = (text for name in kinds if isinstance(text := values.get(name), str))
+    return next((sealed[:ID].hex() for text in texts if (sealed := _sealed_text(text))), "")
+
+
 def is_sealed(stored: bytes) -> bool:
     return stored.startswith(MARK)
+
+
+def is_sealed_by(sealer: Sealer | None, stored: bytes) -> bool:
+    """Whether it is as this one would seal it today; without a key that is as it is."""
+    return sealer is None or stored.startswith(MARK + bytes.fromhex(sealer.current))
 
 
 def id_of(key: bytes) -> bytes:
@@ -145,6 +160,17 @@ def id_of(key: bytes) -> bytes:
 def _derived(key: bytes, salt: bytes) -> bytes:
     """32 bytes of a configured key, of whatever length, which is as good as random."""
     return blake2b(key, digest_size=32, salt=salt, person=b"relay at rest").digest()
+
+
+def _sealed_text(stored: str) -> bytes:
+    """What stands behind the mark of a short text; nothing if it is not sealed."""
+    if not stored.startswith(SAME):
+        return b""
+    try:
+        sealed = b64decode(stored[1:], validate=True)
+    except ValueError:
+        return b""
+    return sealed if len(sealed) >= ID + TAG else b""
 
 
 def _bound(kind: str, record: str) -> bytes:

@@ -15,9 +15,17 @@ from relay.errors import InvalidSignature
 from relay.store import keys
 from relay.store.client import call, write
 from relay.store.queue import Store
-from relay.store.sealing import SIGNING, opened
+from relay.store.sealing import SIGNING, is_sealed_by, opened
 
 SIZE = 32  # bytes
+# The keys sealed anew, each in place of what was read; one that was replaced meanwhile stays as it is.
+RESEAL = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end
+for i = 3, #ARGV, 2 do
+  local times = redis.call('HGET', KEYS[2], ARGV[i])
+  if times and redis.call('HDEL', KEYS[2], ARGV[i]) then redis.call('HSET', KEYS[2], ARGV[i + 1], times) end
+end
+"""
 MOST = 3  # earlier keys that still open: each costs whoever brings a forged link an HMAC more
 FRESH = 5.0  # seconds for which what was read counts
 LOOK = 1.0  # seconds between two looks on behalf of a token that nothing opens: another process may have a new key
@@ -93,6 +101,14 @@ class SigningKeys:
         ]
         return sorted(retired, key=lambda key: (key.at, key.key), reverse=True)
 
+    async def _seal_anew(self, stored: bytes, present: bytes, retired: Sequence[RetiredKey]) -> None:
+        """Seal them as this process does, where an earlier key did, or none: they are older than that is kept for."""
+        pairs = [(stored, present), *((key.stored, key.key) for key in retired)]
+        if all(is_sealed_by(self._sealer, stored) for stored, _ in pairs):
+            return
+        words = [word for stored, key in pairs for word in (stored, self._sealed(key))]
+        await write(self._redis, self._redis.eval(RESEAL, 2, keys.KEY, keys.KEYS_RETIRED, *words))
+
     def _sealed(self, key: bytes) -> bytes:
         return key if self._sealer is None else self._sealer.seal(key, SIGNING, keys.KEY)
 
@@ -104,10 +120,12 @@ class SigningKeys:
             if present is None:
                 await write(self._redis, self._redis.set(keys.KEY, self._sealed(secrets.token_bytes(SIZE)), nx=True))
                 present = await call(self._redis.get(keys.KEY))
-            present = opened(self._sealer, bytes(present), SIGNING, keys.KEY)
+            stored = bytes(present)
+            present = opened(self._sealer, stored, SIGNING, keys.KEY)
             retired, now = await self.retired(), await self._store.time()
             opening = [key.key for key in retired if key.until.timestamp() > now and key.key != present]
             self._keys, self._read_at = (present, *opening[:MOST]), read_at
+            await self._seal_anew(stored, present, retired)
         return self._keys
 
 

@@ -14,7 +14,7 @@ from relay.store import keys
 from relay.store.client import call
 from relay.store.owners import whole_hash
 from relay.store.queue import Store
-from relay.store.sealing import ANSWER, Sealer, open_texts
+from relay.store.sealing import ANSWER, Sealer, text_to_show
 
 EVERYWHERE = "*"
 UNSUBSCRIBED, BOUNCED, ADDED = Held.UNSUBSCRIBED.value, Held.BOUNCED.value, Held.SUPPRESSED.value
@@ -75,10 +75,11 @@ class Suppressions:
 
 def _entries(rows: Iterable[tuple[bytes, bytes]], sealer: Sealer | None) -> Iterable[Suppressed]:
     for name, value in rows:
-        row = open_texts(sealer, json.loads(value), {"detail": ANSWER})
+        row = json.loads(value)
         at = datetime.fromtimestamp(row["at"] / 1000, UTC)
         destination, _, address = name.decode("utf-8", "replace").partition(" ")
-        yield Suppressed(destination, row.get("address") or address, row["reason"], row.get("detail", ""), at)
+        detail = text_to_show(sealer, row.get("detail", ""), ANSWER)  # it may be older than the keys that are here
+        yield Suppressed(destination, row.get("address") or address, row["reason"], detail, at)
 
 
 def _folded(address: str) -> str:

@@ -13,7 +13,7 @@ from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.notes import lines_of, open_lines
 from relay.store.records import FIELDS, SEALED, documents_of, values_in
-from relay.store.sealing import ANSWER, BODY, open_texts, opened
+from relay.store.sealing import ANSWER, BODY, open_texts, opened, text_to_show
 from relay.store.spaces import Spaces
 
 
@@ -45,11 +45,9 @@ class Timelines:
         lines = [line for log in all_logs for packed in log for line in lines_of(packed)]
         sealer = self._everywhere.sealer
         facts = open_texts(sealer, values_in(row.get(field.encode()) for field in FIELDS), SEALED)
-        if sealer is not None:
-            answers = [
-                [sealer.open_text(text, ANSWER) if isinstance(text, str) else text for text in line] for line in lines
-            ]
-            lines = answers
+        lines = [
+            [text_to_show(sealer, text, ANSWER) if isinstance(text, str) else text for text in line] for line in lines
+        ]
         if not lines and facts.keys() <= {"apart"}:
             return None
         return Timeline(subject, facts, sorted(lines, key=lambda line: int(line[0])))

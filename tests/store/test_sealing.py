@@ -1,5 +1,6 @@
 """What events held is sealed in Redis, with a key that Redis does not have: nothing lost, nothing delivered garbled."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -8,15 +9,16 @@ from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
+from relay.domain.spaces import Space
 from relay.domain.tokens import issue
-from relay.errors import ConfigError, Unsealable
+from relay.errors import ConfigError, StoreUnavailable, Unsealable
 from relay.store import Store, keys
 from relay.store.admin import Admin
 from relay.store.audit import Act, AuditTrail
 from relay.store.claiming import SEALED
 from relay.store.results import ResultsCache
 from relay.store.runs import Runs
-from relay.store.sealing import BODY, HEAD, NAME, PATH, RESULTS, TAG, Sealer, is_sealed
+from relay.store.sealing import BODY, HEAD, NAME, PATH, RESULTS, SIGNING, TAG, Sealer, is_sealed, is_sealed_by
 from relay.store.sealing_keys import older_keys
 from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
@@ -184,6 +186,58 @@ async def test_what_cannot_be_opened_waits_for_who_can_and_costs_no_attempt(
     assert (said(delivery), delivery.attempt) == (MERGER, 1)
 
 
+@pytest.mark.parametrize("lacking", [None, sealer(OTHER)])
+async def test_a_round_up_and_an_event_of_what_cannot_be_opened_wait_too(
+    open_store: Callable[..., Store], clock: Clock, lacking: Sealer | None
+) -> None:
+    """No name is told as it is sealed; and what is asked at the same moment of another operation is answered."""
+    store, other = open_store(sealer=sealer(ONE)), open_store(sealer=lacking)
+    await store.prepare()
+    await open_store().accept(events.started(operationId="before"), [])
+    await store.accept(events.completed(operationId="op-1", operationName=MERGER), [digest(clock())])
+    clock.advance(DAY)
+
+    sealed, clear = await asyncio.gather(
+        other.known("op-1", Space()), other.known("before", Space()), return_exceptions=True
+    )
+    with capture_logs() as lines:
+        assert await claim(other, "email") == []
+
+    assert isinstance(sealed, StoreUnavailable)  # 503: the sender says it again
+    assert isinstance(clear, dict)
+    assert [line["event"] for line in lines] == ["delivery.sealed"]
+    clock.advance(SEALED / 1000)
+    assert MERGER in str((await claim_one(store, "email")).event.document)
+
+
+async def test_a_name_that_only_looks_sealed_keeps_no_digest_from_leaving(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    store = open_store()
+    name = sealer(ONE).seal_text(MERGER, NAME)
+    await store.accept(events.completed(operationId="op-1", operationName=name), [digest(clock())])
+    clock.advance(DAY)
+
+    assert len(await claim(store, "email")) == 1
+
+
+async def test_lists_show_what_they_can_open_and_say_of_the_rest_why_not(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE))
+    await store.accept(secretive(), [mail("jana@example.com")])
+    delivery = await claim_one(store, "email")
+    await store.mark_sending(delivery)
+    await store.dead_letter(delivery, "rejected", f"550 {MERGER}", bounce="hard")
+    async with AuditTrail(store.redis, store.sealer).act(Act("jana@host-1", "dead drop", MERGER)):
+        pass
+    later = open_store(sealer=sealer(OTHER))
+
+    (bounced,) = await Suppressions(store).all()
+    (entry,) = await Suppressions(later).all()
+    assert (bounced.detail, entry.address) == (f"550 {MERGER}", "jana@example.com")
+    (act,) = await AuditTrail(later.redis, later.sealer).entries()
+    assert [sealer(ONE).current in text for text in (entry.detail, act.subject)] == [True, True]
+
+
 async def test_a_key_that_is_long_gone_may_be_missing(open_store: Callable[..., Store]) -> None:
     store = open_store(sealer=sealer(ONE))
     await store.prepare()
@@ -260,6 +314,33 @@ async def test_results_the_audit_trail_and_the_key_of_links_are_sealed(open_stor
     ]
     again = SigningKeys(open_store(sealer=sealer(OTHER, ONE)))
     assert await again.redeem("unsubscribe", issue(key, "unsubscribe", "x")) == ("x",)
+
+
+@pytest.mark.parametrize("first", [None, sealer(ONE)])
+async def test_the_key_of_links_outlives_the_key_that_sealed_it(
+    open_store: Callable[..., Store], first: Sealer | None
+) -> None:
+    old = SigningKeys(open_store(sealer=first))
+    links = [issue(await old.current(), "unsubscribe", "x")]
+    await old.rotate(await open_store().time(), 365 * DAY)
+    links.append(issue(await old.current(), "unsubscribe", "x"))
+    await SigningKeys(open_store(sealer=sealer(OTHER, ONE))).current()
+
+    alone = SigningKeys(open_store(sealer=sealer(OTHER)))
+    assert [await alone.redeem("unsubscribe", link) for link in links] == [("x",)] * 2
+    values = [await alone._redis.get(keys.KEY), *await alone._redis.hgetall(keys.KEYS_RETIRED)]
+    assert [is_sealed_by(sealer(OTHER), value) for value in values] == [True] * 2
+
+
+async def test_a_key_of_links_that_was_replaced_meanwhile_is_not_put_back(open_store: Callable[..., Store]) -> None:
+    """Between reading the key and sealing it anew somebody else rotates: what others may have stays forgotten."""
+    signing = SigningKeys(open_store(sealer=sealer(OTHER, ONE)))
+    stored = sealer(ONE).seal(b"k" * 32, SIGNING, keys.KEY)
+    await signing._redis.set(keys.KEY, b"n" * 32)
+
+    await signing._seal_anew(stored, b"k" * 32, [])
+
+    assert await signing.current() == b"n" * 32
 
 
 async def test_links_that_were_made_before_the_key_work(open_store: Callable[..., Store]) -> None:
