@@ -179,6 +179,9 @@ class Scripts:
         return answer
 
 
+ALTHOUGH_FULL = "#!lua flags=allow-oom\nreturn redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))"
+
+
 async def call(command: Any) -> Any:
     """A plain command's answer, with its failure in our words."""
     try:
@@ -195,6 +198,11 @@ async def write(redis: Redis, command: Any) -> Any:
         if _stepped_down(error.__cause__):
             await drop_connections(redis)
         raise
+
+
+async def write_although_full(redis: Redis, key: str, command: str, *args: Any) -> Any:
+    """`write` of this command, also to a Redis that is full: for what is small, bounded, and needed to drain it."""
+    return await write(redis, redis.eval(ALTHOUGH_FULL, 1, key, command, *args))
 
 
 def _stepped_down(error: BaseException | None) -> bool:

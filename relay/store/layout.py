@@ -9,9 +9,10 @@ from relay.store.client import call
 
 async def agree(redis: Redis, partitions: int) -> None:
     """Which layout the data has, and that names live where their number of partitions says: it is decided once."""
-    await call(redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))
-    there = await call(redis.exists(f"{keys.PREFIX}{keys.LEDGER}"))  # of a relay that knew of one alone
-    await call(redis.set(keys.PARTITIONS, 1 if there else partitions, nx=True))
+    if None in await call(redis.mget(keys.SCHEMA, keys.PARTITIONS)):  # later nothing is written: Redis may be full
+        await call(redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))
+        there = await call(redis.exists(f"{keys.PREFIX}{keys.LEDGER}"))  # of a relay that knew of one alone
+        await call(redis.set(keys.PARTITIONS, 1 if there else partitions, nx=True))
     made = int(await call(redis.get(keys.PARTITIONS)))
     if made != partitions:
         problem = (

@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from relay.errors import ConfigError, Problem
 from relay.store import keys
-from relay.store.client import call, write
+from relay.store.client import call, write, write_although_full
 from relay.store.sealing import Sealer
 
 FORGOTTEN = 400 * 86_400.0  # seconds after which whoever has no key at all is believed
@@ -18,7 +18,7 @@ async def agree_on_keys(redis: Redis, sealer: Sealer | None) -> None:
     if forgotten:
         await write(redis, redis.hdel(keys.SEALED, *forgotten))
     if sealer:
-        await write(redis, redis.hset(keys.SEALED, sealer.current, int(now)))
+        await write_although_full(redis, keys.SEALED, "HSET", sealer.current, int(now))
 
 
 async def check_keys(redis: Redis, sealer: Sealer | None) -> tuple[float, list[str]]:

@@ -85,6 +85,17 @@ async def test_without_a_store_nothing_is_done() -> None:
     assert done == []
 
 
+async def test_what_a_full_redis_needs_can_be_done_and_is_written_down(trail: AuditTrail, store: Store) -> None:
+    await store.redis.config_set("maxmemory", 1)
+    try:
+        async with trail.act(Act(JANA, "dead drop")):
+            pass
+    finally:
+        await store.redis.config_set("maxmemory", 0)
+
+    assert [(entry.action, entry.outcome) for entry in await trail.entries()] == [("dead drop", "done")]
+
+
 async def test_a_store_that_goes_away_meanwhile_costs_the_outcome_alone() -> None:
     with RedisServer() as server:
         store = Store.open(server.url, worker="w")

@@ -238,6 +238,20 @@ async def test_lists_show_what_they_can_open_and_say_of_the_rest_why_not(open_st
     assert [sealer(ONE).current in text for text in (entry.detail, act.subject)] == [True, True]
 
 
+@pytest.mark.parametrize("key", [None, sealer(ONE)])
+async def test_a_full_redis_is_still_relied_on(open_store: Callable[..., Store], key: Sealer | None) -> None:
+    """Else nothing would be cleaned up there, nor any command work."""
+    store = open_store(sealer=key)
+    await open_store().prepare()
+    await store.redis.config_set("maxmemory", 1)
+    try:
+        await store.prepare()
+    finally:
+        await store.redis.config_set("maxmemory", 0)
+
+    assert [*await store.redis.hgetall(keys.SEALED)] == ([key.current.encode()] if key else [])
+
+
 async def test_a_key_that_is_long_gone_may_be_missing(open_store: Callable[..., Store]) -> None:
     store = open_store(sealer=sealer(ONE))
     await store.prepare()
