@@ -71,6 +71,14 @@ def spoken(seconds: float) -> str:
     return f"{seconds:.10g}s"
 
 
+def spoken_size(number: float) -> str:
+    """These bytes as a size, in the largest unit that divides them: `1KiB`, `64MiB`."""
+    for unit in ("GiB", "MiB", "KiB"):
+        if number and number % BYTES[unit.lower()] == 0:
+            return f"{number / BYTES[unit.lower()]:.10g}{unit}"
+    return f"{number:.10g}"
+
+
 def _number(raw: object) -> float | None:
     """A plain number of at least 0, also as text; None for everything else."""
     if isinstance(raw, str):

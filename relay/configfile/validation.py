@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails
 
 from relay.configfile.document import Document, KeyPath
-from relay.configfile.units import DURATION, any_case, duration, spoken
+from relay.configfile.units import DURATION, any_case, duration, size, spoken, spoken_size
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -45,6 +45,7 @@ EXPECTED: Mapping[str, str] = {
     "list_type": "expected a list",
     "tuple_type": "expected a list",
     "too_short": "expected at least one",
+    "too_long": "expected at most {max_length}",
     "greater_than": "expected more than {gt}",
     "greater_than_equal": "expected at least {ge}",
     "less_than": "expected less than {lt}",
@@ -54,6 +55,8 @@ EXPECTED: Mapping[str, str] = {
     "value_error": "{error}",
     "literal_error": "expected {expected}",
 }
+# How limits are said, by what reads the value.
+WORDS: tuple[tuple[Callable[[object], float], Callable[[float], str]], ...] = ((duration, spoken), (size, spoken_size))
 
 
 class Section(BaseModel):
@@ -186,13 +189,24 @@ def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _limit(limit: object, fault: ErrorDetails, model: type[BaseModel]) -> object:
-    """A number as the file would say it: `1d` where a duration is meant, and 5 instead of 5.0."""
+    """A number as the file would say it: `1d` where a duration is meant, `64MiB` for a size, and 5 instead of 5.0."""
     if not isinstance(limit, float | int) or isinstance(limit, bool):
         return limit
     fields = _fields(model, fault["loc"][:-1])
     here = [field for name, field in fields.items() if str(fault["loc"][-1]) in _spellings(name, field)]
-    timed = any(getattr(step, "func", None) is duration for field in here for step in field.metadata)
-    return spoken(limit) if timed and limit else f"{limit:.12g}"
+    steps = {getattr(step, "func", None) for field in here for step in _steps(field.annotation, field.metadata)}
+    words = next((say for read, say in WORDS if read in steps), None)
+    return words(limit) if words and limit else f"{limit:.12g}"
+
+
+def _steps(annotation: Any, metadata: Iterable[object] = ()) -> Iterator[object]:
+    """What is done with a value of this annotation, whichever of its alternatives it is read as."""
+    yield from metadata
+    for argument in get_args(annotation):
+        if get_origin(argument) is Annotated:
+            yield from _steps(argument)
+        elif get_origin(annotation) is Annotated:
+            yield argument
 
 
 def _unknown(key: str, fields: Mapping[str, FieldInfo]) -> str:

@@ -148,6 +148,7 @@ def test_a_key_that_seals_is_one_or_several_by_name(written: str, names: list[st
         ("{current: ''}", "redis.encryption_key.current: the secret is empty"),
         ("[1, 2]", "redis.encryption_key: expected a key, or a name for each, such as {current: ...}"),
         ("{current: [1]}", "redis.encryption_key.current: expected text"),
+        (f"{{a: 1{KEY}, b: 2{KEY}, c: 3{KEY}, d: 4{KEY}, e: 5{KEY}}}", "redis.encryption_key: expected at most 4"),
     ],
 )
 def test_what_is_no_key_is_refused(written: str, complaint: str) -> None:

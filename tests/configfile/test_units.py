@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.configfile.units import duration, rate, size, spoken
+from relay.configfile.units import duration, rate, size, spoken, spoken_size
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,11 @@ def test_what_is_no_rate_is_refused(written: object) -> None:
 @given(st.integers(0, 366 * 86_400))
 def test_a_spoken_duration_reads_back_as_itself(seconds: int) -> None:
     assert duration(spoken(seconds)) == pytest.approx(seconds, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(64 * 2**20, "64MiB"), (1024, "1KiB"), (2**30, "1GiB"), (1000, "1000"), (0, "0")]
+)
+def test_a_size_is_spoken_in_its_largest_unit(number: int, words: str) -> None:
+    assert spoken_size(number) == words
+    assert size(words) == number
