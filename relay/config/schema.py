@@ -133,8 +133,8 @@ SHORTEST_KEY = 32  # bytes, as of AES-256: what seals lasts longer than what sig
 
 
 def _as_one_key(raw: object) -> object:
-    """A key alone is the present one."""
-    return {"current": raw} if isinstance(raw, str) and raw else {} if raw in ("", None) else raw
+    """A key alone is the present one. An empty one is refused: a variable without a value must not unseal the store."""
+    return {"current": raw} if isinstance(raw, str) else {} if raw is None else raw
 
 
 def _long_enough(key: SecretStr) -> SecretStr:

@@ -128,7 +128,6 @@ KEY = "9f4b2c7de8a1503f6b9c2d7e4f8a1b3c5d6e7f8091a2b3c4"
     [
         (f'"{KEY}"', ["current"]),
         (f"{{current: {KEY}, previous: x{KEY}}}", ["current", "previous"]),
-        ('""', []),
         ("{}", []),
     ],
 )
@@ -146,6 +145,8 @@ def test_a_key_that_seals_is_one_or_several_by_name(written: str, names: list[st
         ("kFv8Lq2Zr9Tn4Xb7Wd1Y", "redis.encryption_key.current: the key is too short; expected at least 32 bytes"),
         ("{next: abcabcabcabcabcabcabcabcabcabcabcabcabc}", "redis.encryption_key.next: the secret can be guessed"),
         ("{current: ''}", "redis.encryption_key.current: the secret is empty"),
+        ('""', "redis.encryption_key.current: the secret is empty"),
+        ('"${EMPTY:-}"', "redis.encryption_key.current: the secret is empty"),
         ("[1, 2]", "redis.encryption_key: expected a key, or a name for each, such as {current: ...}"),
         ("{current: [1]}", "redis.encryption_key.current: expected text"),
         (f"{{a: 1{KEY}, b: 2{KEY}, c: 3{KEY}, d: 4{KEY}, e: 5{KEY}}}", "redis.encryption_key: expected at most 4"),
