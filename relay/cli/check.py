@@ -77,7 +77,9 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         renderer = build_renderer(config)
         with contextlib.closing(renderer):
             report.problems += [Problem("templates", fault) for fault in renderer.check()]
-        report.summary["templates"] = [f"in {', '.join(renderer.languages)}, for {', '.join(config.channels)}"]
+        report.summary["templates"] = [
+            f"in {', '.join(renderer.languages)}, for {', '.join(config.channels) or 'no channel'}"
+        ]
     except TemplateError as error:
         report.problems.append(Problem("templates", str(error)))
     if live:

@@ -95,6 +95,14 @@ async def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, by
             return response.status, await response.read()
     except TimeoutError:
         raise RelayError(f"{address}: no answer within {PATIENCE:g} s; it may have arrived") from None
+    except aiohttp.ClientConnectorCertificateError as error:
+        advice = "SSL_CERT_FILE=ca.pem in the environment names the authority to trust"
+        raise RelayError(f"{address}: its certificate is not trusted: {error.os_error}; {advice}") from None
+    except aiohttp.ClientConnectorError as error:
+        raise RelayError(f"{address}: cannot be reached: {error.os_error}") from None
+    except aiohttp.ServerDisconnectedError:
+        advice = "" if url.startswith("https:") else "; if it speaks TLS, write https://"
+        raise RelayError(f"{address}: it closed the connection without an answer{advice}") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise RelayError(f"{address}: {error or type(error).__name__}") from None
 

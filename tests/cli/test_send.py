@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from relay.errors import InvalidSignature
 from relay.receiving.schemes import SCHEMES, SignedRequest
 from relay.receiving.signatures import verify
+from tests.support.certificates import make_certificate
 from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
 
@@ -145,8 +146,29 @@ def test_nobody_there_is_told_without_what_may_be_a_token(event: Path) -> None:
     result = relay("send", event, "--to", "http://127.0.0.1:1/webhooks/x?token=s3cret", "--secret", SECRET)
 
     assert result.exit_code == 1
-    assert result.stderr.startswith("http://127.0.0.1:1/webhooks/x: ")
+    assert result.stderr.startswith("http://127.0.0.1:1/webhooks/x: cannot be reached: ")
     assert "s3cret" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("scheme", "complaint"),
+    [
+        ("http", "it closed the connection without an answer; if it speaks TLS, write https://\n"),
+        ("https", "its certificate is not trusted: "),
+    ],
+)
+async def test_who_speaks_tls_is_told_what_to_do(event: Path, tmp_path: Path, scheme: str, complaint: str) -> None:
+    server = TestServer(web.Application(), scheme="https")
+    await server.start_server(ssl=make_certificate(tmp_path / "tls").context)
+    url = server.make_url("/webhooks/x").with_scheme(scheme)
+    try:
+        result = await relay_beside("send", event, "--to", url, "--secret", SECRET)
+    finally:
+        await server.close()
+
+    assert result.exit_code == 1
+    assert f"{url}: {complaint}" in result.stderr
+    assert "SSL_CERT_FILE" in result.stderr or scheme == "http"
 
 
 @pytest.mark.parametrize(

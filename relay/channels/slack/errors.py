@@ -128,7 +128,7 @@ def unanswered(call: str, address: str, error: Exception) -> SlackError:
         case aiohttp.ClientHttpProxyError():  # its own text holds the proxy's address, perhaps with a password
             reason = f"the proxy answered {error.status}"
         case aiohttp.ClientConnectorError():
-            reason = str(error)
+            reason = f"no connection to {error.host}:{error.port}: {error.os_error}"
         case TimeoutError():
             reason = "no answer in time" if sent else "no connection in time"
         case _:

@@ -228,7 +228,7 @@ class TestConnections:
         error = await failing(connect(base_url="http://127.0.0.1:1/api/"))
 
         assert decision(error) == (False, "", False)
-        assert "Cannot connect to host 127.0.0.1:1" in str(error)
+        assert "no connection to 127.0.0.1:1: " in str(error)
 
     async def test_a_failed_handshake_sent_nothing(self, connect: Connect, slack: SlackStandin) -> None:
         error = await failing(connect(base_url=slack.base_url.replace("http:", "https:")))
