@@ -40,12 +40,12 @@ class Part:
 
 # In this order: the last one looks at what all others brought forth.
 PARTS: Mapping[str, Part] = {
-    "fuzz": Part(fuzz, FUZZED, 200.0, "mutated requests at every public address"),
-    "signatures": Part(forge, FORGED, 160.0, "forged requests in every scheme, links and presses, among genuine ones"),
-    "connections": Part(connections, CROWDED, 60.0, "crowds of connections, while signed events and probes come"),
-    "strangers": Part(strangers, ASKED, 20.0, "junk at each public address, and what can be learnt of the answers"),
-    "documents": Part(sinks, RENDERED, 90.0, "hostile documents in messages, mails, terminals, logs and metrics"),
-    "secrets": Part(secrets, 200, 50.0, "every secret, looked for in every output"),
+    "fuzz": Part(fuzz, FUZZED, 280.0, "mutated requests at every public address"),
+    "signatures": Part(forge, FORGED, 130.0, "forged requests in every scheme, links and presses, among genuine ones"),
+    "connections": Part(connections, CROWDED, 50.0, "crowds of connections, while signed events and probes come"),
+    "strangers": Part(strangers, ASKED, 15.0, "junk at each public address, and what can be learnt of the answers"),
+    "documents": Part(sinks, RENDERED, 70.0, "hostile documents in messages, mails, terminals, logs and metrics"),
+    "secrets": Part(secrets, 200, 45.0, "every secret, looked for in every output"),
 }
 
 

@@ -34,6 +34,7 @@ def answer(status: int, body: str = "{}", *headers: str) -> bytes:
         (Exchange(answer(500), closed=False, held=False, seconds=0), NO_FAULT),
         (Exchange(answer(502), closed=False, held=False, seconds=0), NO_FAULT),
         (Exchange(answer(200) + answer(500), closed=False, held=False, seconds=0), NO_FAULT),
+        (Exchange(answer(503) + answer(503, "{}", "Retry-After: 5"), closed=False, held=False, seconds=0), NO_FAULT),
         (Exchange(answer(503), closed=False, held=False, seconds=0), NO_FAULT),
         (Exchange(answer(503, UNEXPECTED, "Retry-After: 5"), closed=False, held=False, seconds=0), NO_FAULT),
         (Exchange(answer(418), closed=False, held=False, seconds=0), EXPECTED_STATUS),
@@ -55,7 +56,9 @@ def test_what_relay_must_not_do_is_noticed(came: Exchange, promise: str) -> None
 
 
 @pytest.mark.parametrize(
-    "data", [answer(202), answer(400), answer(503, "{}", "Retry-After: 5"), answer(501), b""], ids=str
+    "data",
+    [answer(202), answer(400), answer(503, "{}", "Retry-After: 5"), answer(503, '{"ready": false}'), answer(501), b""],
+    ids=str,
 )
 def test_what_relay_may_do_is_no_fault(data: bytes) -> None:
     report = Report("fuzzer")
