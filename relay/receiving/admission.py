@@ -78,8 +78,8 @@ class Admission:
             self._place(connection)
             return ""
         if len(self.reserved) >= self.reserve:
-            victim = next((waiting for waiting in self.reserved if not waiting.answering), None)
-            if victim is None:
+            victim = self._longest_reserved()
+            if victim is None or (obstacle == PEER != self.reserved[victim]):
                 return obstacle
             self._remove(victim, self.reserved[victim])
         self.reserved[connection] = obstacle
@@ -102,6 +102,11 @@ class Admission:
             crowd.members.discard(connection)
             if not crowd.members:
                 del self._owners[connection.owner]
+
+    def _longest_reserved(self) -> Connection | None:
+        """Of those who have not asked yet: first whose owner has its share, or one stranger could keep all out."""
+        silent = [waiting for waiting in self.reserved if not waiting.answering]
+        return min(silent, key=lambda waiting: self.reserved[waiting] != PEER, default=None)
 
     def _remove(self, victim: Connection, obstacle: str) -> None:
         self.leave(victim)  # now, and not when its socket is closed: it is to make room

@@ -156,6 +156,8 @@ class _Quiet(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, ConnectionError):
+            return  # whoever asked is gone, which is no fault of anybody here
         event = "request.malformed" if isinstance(error, HttpProcessingError) else "request.failed"
         peer = address_of(next(iter(record.args), "")) if isinstance(record.args, tuple) else ""
         self._lines.warning(

@@ -100,6 +100,19 @@ def test_when_all_are_busy_the_newest_may_still_ask_for_a_probe() -> None:
     assert admission.enter(Caller("too late")) == FULL
 
 
+def test_whoever_has_its_share_takes_the_reserve_from_nobody() -> None:
+    admission = Admission(most=2, share=1, reserve=2)
+    callers(admission, inf, owner="greedy")
+    callers(admission, inf)
+    greedy, other = (*callers(admission, inf, owner="greedy"), *callers(admission, inf, owner="other"))
+
+    [third] = callers(admission, inf, owner="third")
+
+    assert (greedy.evicted, other.evicted, third.evicted) == ([PEER], [], [])
+    assert admission.enter(Caller("greedy")) == PEER
+    assert {*admission.reserved} == {other, third}
+
+
 def test_one_of_the_reserve_gets_the_place_that_has_become_free_before_it_asks() -> None:
     admission = Admission(most=1, share=1, reserve=1)
     [busy] = callers(admission, inf)
