@@ -23,6 +23,8 @@ def network(text: str) -> Network:
         raise ValueError("expected an address or a network such as 10.0.0.0/8 or fd00::/8") from error
     if "/" in text and str(networks.network_address) != str(ipaddress.ip_address(text.partition("/")[0])):
         raise ValueError(f"has bits beyond its mask; write {networks}")
+    if isinstance(networks, ipaddress.IPv6Network) and (mapped := networks.network_address.ipv4_mapped):
+        raise ValueError(f"is IPv4 in the spelling of IPv6; write {mapped}/{max(0, networks.prefixlen - 96)}")
     if networks.prefixlen == 0:
         raise ValueError("means everybody, so anyone could say who they are; name the proxies alone")
     return networks

@@ -67,6 +67,8 @@ MISTAKES = [
      "1: server.trusted_proxies[0]: has bits beyond its mask; write 10.0.0.0/8"),
     ("timezone: Europe/Berlin", "server: {trusted_proxies: [\"::/0\"]}",
      "1: server.trusted_proxies[0]: means everybody, so anyone could say who they are; name the proxies alone"),
+    ("timezone: Europe/Berlin", "server: {trusted_proxies: [\"::ffff:10.0.0.0/104\"]}",
+     "1: server.trusted_proxies[0]: is IPv4 in the spelling of IPv6; write 10.0.0.0/8"),
     ("timezone: Europe/Berlin", "server: {public_url: relay.example.com}",
      "1: server.public_url: expected an address such as https://relay.example.com"),
     ("timezone: Europe/Berlin", "redis: {url: \"localhost:6379\"}",
