@@ -65,6 +65,7 @@ class Admission:
         self.most, self.share, self.reserve = most, share, reserve
         self.placed = Crowd()
         self.reserved: dict[Connection, str] = {}  # and why they got no place; the longest there first
+        self.all_busy = False  # as all were looked at, and none has come to rest since: newcomers cost no look then
         self._owners: dict[str, Crowd] = {}
 
     def enter(self, connection: Connection) -> str:
@@ -72,8 +73,7 @@ class Admission:
         if not (obstacle := self._obstacle(connection)):
             self._place(connection)
             return ""
-        crowd = self._owners[connection.owner] if obstacle == PEER else self.placed
-        if victim := crowd.longest_idle():
+        if victim := self._longest_idle(connection, obstacle):
             self._remove(victim, "")
             self._place(connection)
             return ""
@@ -103,6 +103,15 @@ class Admission:
             if not crowd.members:
                 del self._owners[connection.owner]
 
+    def _longest_idle(self, newcomer: Connection, obstacle: str) -> Connection | None:
+        if obstacle == PEER:
+            return self._owners[newcomer.owner].longest_idle()
+        if self.all_busy:
+            return None
+        victim = self.placed.longest_idle()
+        self.all_busy = victim is None
+        return victim
+
     def _longest_reserved(self) -> Connection | None:
         """Of those who have not asked yet: first whose owner has its share, or one stranger could keep all out."""
         silent = [waiting for waiting in self.reserved if not waiting.answering]
@@ -114,6 +123,7 @@ class Admission:
 
     def _place(self, connection: Connection) -> None:
         self.placed.members.add(connection)
+        self.all_busy = False
         if connection.owner:
             self._owners.setdefault(connection.owner, Crowd()).members.add(connection)
 

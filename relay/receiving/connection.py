@@ -155,6 +155,7 @@ class GuardedConnection(web.RequestHandler):
             guard.bodies.give_back(self.held)
             self.held = 0
         guard.answering -= 1
+        guard.admission.all_busy = False
         guard.changed.set()
 
     def hold(self, size: int) -> None:

@@ -78,5 +78,6 @@ class Guard:
         """One sweep. Gauges are set here, where they cost no request anything."""
         for connection in connections:
             connection.give_up_if_late(now)
+        self.admission.all_busy = False  # who sends its headers slowly becomes idle by time alone
         self._open.set(len(self.connections))
         metrics.body_bytes.set(self.bodies.used)

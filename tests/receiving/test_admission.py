@@ -100,6 +100,20 @@ def test_when_all_are_busy_the_newest_may_still_ask_for_a_probe() -> None:
     assert admission.enter(Caller("too late")) == FULL
 
 
+def test_while_all_are_busy_nobody_is_looked_at_again_until_one_comes_to_rest() -> None:
+    admission = Admission(most=2, share=2, reserve=9)
+    busy, rested = callers(admission, inf, inf)
+    late = callers(admission, inf)
+    rested.idle_since = 1.0
+
+    late += callers(admission, inf)
+    admission.all_busy = False
+    late += callers(admission, inf)
+
+    assert [*admission.reserved] == late[:2]
+    assert (busy.evicted, rested.evicted) == ([], [""])
+
+
 def test_whoever_has_its_share_takes_the_reserve_from_nobody() -> None:
     admission = Admission(most=2, share=1, reserve=2)
     callers(admission, inf, owner="greedy")
