@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from relay.domain.links import LinkHosts
+from relay.domain.links import ANYWHERE, LinkHosts
 from relay.errors import TemplateError
 from relay.rendering.text_template import Source, Text
 from relay.rendering.texts import host_of, safe_url
@@ -31,6 +31,8 @@ Part = Callable[[Values], Any]
 
 _EACH = re.compile(r"\s*([a-z_]\w*)\s+in\s+(.+)", re.DOTALL)
 _URL_KEYS = ("url", "image_url", "more_url")
+# Where this address leads its author says, as if it stood there whole: what is filled in comes behind the host.
+_LEADS = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?[/?#]")
 _LABELS = ("label", "title", "text")  # what may stand for the address beside it
 _SCALARS: dict[str | None, Callable[[str], Any]] = {
     "tag:yaml.org,2002:bool": lambda text: text.lower() == "true",
@@ -199,7 +201,8 @@ class MessageTemplate:
         line = node.start_mark.line + (node.style in ("|", ">"))
         self.sources.append(Source(self.file, line, source, self._names))
         texts = self._addresses if address else self._texts
-        made, hosts = texts.text(source, self.file, line), texts.hosts
+        made = texts.text(source, self.file, line)
+        hosts = ANYWHERE if _LEADS.match(source) else texts.hosts
         if address:
             return lambda values: safe_url(made(values), hosts) or EMPTY
         return lambda values: made(values) or EMPTY

@@ -128,6 +128,34 @@ blocks:
 
 
 @pytest.mark.parametrize(
+    ("url", "leads"),
+    [
+        ("https://wiki.example.org/how-to", "https://wiki.example.org/how-to"),
+        ("https://wiki.example.org/?q={{ op.name|urlencode }}", "https://wiki.example.org/?q=evil.test"),
+        ("https://wiki.example.org:8443/{{ op.name }}", "https://wiki.example.org:8443/evil.test"),
+        ("https://wiki.example.org/{{ op.name }}@evil.test", "https://wiki.example.org/evil.test@evil.test"),
+        ("https://{{ op.name }}/", None),
+        ("https://wiki.example.org.{{ op.name }}/", None),
+        ("https://wiki.example.org@{{ op.name }}/", None),
+        ("{{ op.tracking_url }}", None),
+    ],
+)
+def test_where_an_address_of_a_file_leads_its_author_says(alone: Build, url: str, leads: str | None) -> None:
+    renderer = alone({"slack/operation.progress.yaml": f"""
+text: x
+blocks:
+  - type: actions
+    elements:
+      - {{type: button, text: {{type: plain_text, text: Open}}, url: "{url}"}}
+      - {{type: button, text: {{type: plain_text, text: Always}}}}
+"""}, hosts=LinkHosts(("example.com",)))  # fmt: skip
+
+    content = render(renderer, progress(operationName="evil.test", trackingUrl=ADDRESS))
+
+    assert content["blocks"][0]["elements"][0].get("url") == leads
+
+
+@pytest.mark.parametrize(
     ("listed", "base_url", "page", "names", "shown"),
     [
         ((), "", "", (), True),
