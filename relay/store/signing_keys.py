@@ -19,7 +19,7 @@ from relay.store.sealing import SIGNING, is_sealed_by, opened
 
 SIZE = 32  # bytes
 # The keys sealed anew, each in place of what was read; one that was replaced meanwhile stays as it is.
-RESEAL = """
+RESEAL = """#!lua flags=allow-oom
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end
 for i = 3, #ARGV, 2 do
   local times = redis.call('HGET', KEYS[2], ARGV[i])
@@ -80,15 +80,17 @@ class SigningKeys:
         times = f"{int(now * 1000)} {int((now + keep) * 1000)}"
         if keep:
             await write(self._redis, self._redis.hset(keys.KEYS_RETIRED, old, times))
-        # Another rotation at this moment may have been first: then its key is retired too.
+        # Another rotation at this moment may have been first: its key is retired, too. The same, sealed anew, is not.
         replaced = bytes(await write(self._redis, self._redis.set(keys.KEY, self._sealed(new), get=True)))
-        if keep and replaced != old:
+        if keep and self._opened(replaced) != self._opened(old):
             await write(self._redis, self._redis.hset(keys.KEYS_RETIRED, replaced, times))
         self._read_at = float("-inf")
         retired = await self.retired()
         kept = [key for key in retired if key.until.timestamp() > now][: MOST if keep else 0]
         forgotten = [key for key in retired if key not in kept]
-        if forgotten:
+        if not keep:  # all of them, however they may have been sealed anew at this moment
+            await write(self._redis, self._redis.delete(keys.KEYS_RETIRED))
+        elif forgotten:
             await write(self._redis, self._redis.hdel(keys.KEYS_RETIRED, *(key.stored for key in forgotten)))
         return new, forgotten
 
@@ -96,8 +98,7 @@ class SigningKeys:
         """The newest first, those among them that open nothing any more."""
         rows = await call(self._redis.hgetall(keys.KEYS_RETIRED))
         retired = [
-            RetiredKey(opened(self._sealer, stored, SIGNING, keys.KEY), stored, *map(_time, times.split()))
-            for stored, times in rows.items()
+            RetiredKey(self._opened(stored), stored, *map(_time, times.split())) for stored, times in rows.items()
         ]
         return sorted(retired, key=lambda key: (key.at, key.key), reverse=True)
 
@@ -108,6 +109,9 @@ class SigningKeys:
             return
         words = [word for stored, key in pairs for word in (stored, self._sealed(key))]
         await write(self._redis, self._redis.eval(RESEAL, 2, keys.KEY, keys.KEYS_RETIRED, *words))
+
+    def _opened(self, stored: bytes) -> bytes:
+        return opened(self._sealer, stored, SIGNING, keys.KEY)
 
     def _sealed(self, key: bytes) -> bytes:
         return key if self._sealer is None else self._sealer.seal(key, SIGNING, keys.KEY)
@@ -121,7 +125,7 @@ class SigningKeys:
                 await write(self._redis, self._redis.set(keys.KEY, self._sealed(secrets.token_bytes(SIZE)), nx=True))
                 present = await call(self._redis.get(keys.KEY))
             stored = bytes(present)
-            present = opened(self._sealer, stored, SIGNING, keys.KEY)
+            present = self._opened(stored)
             retired, now = await self.retired(), await self._store.time()
             opening = [key.key for key in retired if key.until.timestamp() > now and key.key != present]
             self._keys, self._read_at = (present, *opening[:MOST]), read_at

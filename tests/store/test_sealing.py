@@ -357,6 +357,19 @@ async def test_a_key_of_links_that_was_replaced_meanwhile_is_not_put_back(open_s
     assert await signing.current() == b"n" * 32
 
 
+async def test_a_rotation_while_keys_are_sealed_anew_retires_each_once(open_store: Callable[..., Store]) -> None:
+    """Else a copy of one would push out another, or outlive what was to be forgotten."""
+    stores = [open_store(sealer=sealer(*order)) for order in ((ONE, OTHER), (OTHER, ONE))]
+    signing = SigningKeys(stores[0])
+    for number in range(1, 4):
+        await SigningKeys(stores[0]).current()
+        await asyncio.gather(
+            signing.rotate(number, DAY * 20_000), *(SigningKeys(stores[1]).current() for _ in range(8))
+        )
+        retired = [key.key for key in await signing.retired()]
+        assert len(retired) == len({*retired}) == number
+
+
 async def test_links_that_were_made_before_the_key_work(open_store: Callable[..., Store]) -> None:
     link = issue(await SigningKeys(open_store()).current(), "unsubscribe", "x")
     signing = SigningKeys(open_store(sealer=sealer(ONE)))
