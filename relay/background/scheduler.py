@@ -19,7 +19,7 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.faults import own_line
-from relay.errors import StoreUnavailable
+from relay.errors import StoreUnavailable, Unsealable
 from relay.outage import Outage
 from relay.policy.watchdog import Watchdog, decide, event_of, next_look
 from relay.store import Store
@@ -136,8 +136,10 @@ class WatchdogTick:
                 await self._ingest(event_of(alert, due.run, history, now))
                 return None  # accepted or outdated: either way the store sets the next check
             return due, next_look(run, settings, now, grace_until)
-        except StoreUnavailable:
-            return None  # the tick's next step meets it too, and reports it
+        except StoreUnavailable as error:
+            if isinstance(error, Unsealable):
+                log.error("watchdog.unreadable", operation=due.operation, error=str(error))
+            return None  # of others the tick's next step hears, too, and reports it
         except Exception as error:  # noqa: BLE001 - one run's documents must not cost the others their watch
             log.error("watchdog.failed", subject=due.run.subject, error=f"{type(error).__name__}: {error}")
             return None

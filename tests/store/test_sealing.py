@@ -7,11 +7,14 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from relay.background.scheduler import WatchdogTick
+from relay.config import parse_config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.domain.spaces import Space
 from relay.domain.tokens import issue
 from relay.errors import ConfigError, StoreUnavailable, Unsealable
+from relay.ingest import Ingest
 from relay.store import Store, keys
 from relay.store.admin import Admin
 from relay.store.audit import Act, AuditTrail
@@ -25,6 +28,7 @@ from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.bundles import digest, next_day
 from tests.support.clock import Clock
+from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.partitions import PARTITIONS
 from tests.support.queue import accept, claim, claim_one, counts, send
 from tests.support.targets import mail, room, team
@@ -280,6 +284,28 @@ async def test_a_body_that_is_put_in_the_place_of_another_is_not_delivered(open_
     await store.redis.hset(one, "body", await store.redis.hget(two, "body"))
 
     assert len(await claim(store)) == 1
+
+
+async def test_a_run_whose_body_does_not_open_is_named_by_the_watchdog(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    store = open_store(sealer=sealer(ONE))
+    await store.accept(events.started(operationId="op-1"), [room()])
+    name = keys.operation("op-1")
+    sealed = sealer(ONE).seal(b"{}", BODY, "another record")
+    await store.redis.hset(f"{{relay}}:operation:{name}", "doc:operation.started", sealed)
+    config = parse_config(GOOD + "watchdog: {}\n", env=SECRETS, channels=CHANNELS)
+    tick = WatchdogTick(store, Ingest(store, lambda: config, CHANNELS).ingest, lambda: config)
+    await tick.tick(clock())
+    clock.advance(3600)
+    await tick.tick(clock())  # relay was away: a grace begins
+    clock.advance(3600)
+    with capture_logs() as lines:
+        for _ in range(20):
+            await tick.tick(clock())
+            clock.advance(60)
+
+    assert {line["operation"] for line in lines if line["event"] == "watchdog.unreadable"} == {name}
 
 
 async def test_a_dead_letter_shows_its_event(open_store: Callable[..., Store]) -> None:
