@@ -134,6 +134,8 @@ SHORTEST_KEY = 32  # bytes, as of AES-256: what seals lasts longer than what sig
 
 def _as_one_key(raw: object) -> object:
     """A key alone is the present one. An empty one is refused: a variable without a value must not unseal the store."""
+    if raw == "":
+        raise ValueError(f"the key is empty; {MAKE_ONE}, or leave encryption_key out: then nothing is sealed")
     return {"current": raw} if isinstance(raw, str) else {} if raw is None else raw
 
 
