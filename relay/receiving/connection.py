@@ -251,6 +251,8 @@ def watched(answer: Answer) -> Answer:
             if error.status < 400:
                 raise
             response = problem(error.status)
+        except UnicodeEncodeError:  # aiohttp repeats such a header, and cannot where it is no UTF-8
+            response = problem(417)
         finally:
             connection.end()
         if connection.guard.leaving or not admitted or (response.status >= 400 and _unasked(request)):
