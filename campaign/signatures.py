@@ -22,7 +22,8 @@ FULL = 200_000
 TOGETHER = 12  # connections,
 BATCH = 16  # each with so many requests that are sent at once
 GENUINE = 40  # one request in so many is genuine
-PRESSES = 400  # genuine ones in all: relay takes 600 a minute
+PRESSES = 400  # genuine ones in all: relay takes 600 a minute,
+LINKS = 200  # and of one link 300
 DEADLINE = 60.0  # seconds for a batch on a machine at rest
 
 NONE_ACCEPTED = "no forged request is accepted"
@@ -81,7 +82,7 @@ def _mixed(
         is_genuine = made % GENUINE == 0
         if address == "a link":
             links += is_genuine
-            if is_genuine and links <= PRESSES // TOGETHER:
+            if is_genuine and links <= LINKS // TOGETHER:
                 yield "genuine", address, unsubscribing(tokens["unsubscribe"])
             else:
                 name = dice.choice((*TOKENS,))
