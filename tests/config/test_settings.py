@@ -287,7 +287,7 @@ def test_a_rule_that_one_source_may_match_is_well() -> None:
         ("events: [operation progress]", "expected an event's name, with * for any part of it"),
         ("events: []", "expected at least one"),
         ("tenants: []", "expected at least one"),
-        ("max_age: 10s", "expected at least 60"),
+        ("max_age: 10s", "expected at least 1m"),
         ("max_age: sometime", "max_age"),
         ("may_name_recipients: perhaps", "expected true or false"),
     ],
