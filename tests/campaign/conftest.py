@@ -13,10 +13,12 @@ Serve = Callable[[bytes | None], Awaitable[Address]]
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
     """Starts one that gives every connection this answer at once; None: it says nothing, and never hangs up."""
+    writers = list[asyncio.StreamWriter]()  # kept, for without its writer a connection ends
     async with AsyncExitStack() as stack:
 
         async def started(answer: bytes | None) -> Address:
             async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                writers.append(writer)
                 stack.callback(writer.transport.abort)
                 if answer is not None:
                     await reader.read(1)
