@@ -14,6 +14,7 @@ class Outputs:
 
     kinds: dict[str, set[bytes]] = field(default_factory=dict)
     files: dict[str, list[Path]] = field(default_factory=dict)
+    piece_size: int = PIECE
 
     def add(self, kind: str, output: bytes | str) -> None:
         data = output if isinstance(output, bytes) else output.encode("utf-8", "surrogateescape")
@@ -28,12 +29,12 @@ class Outputs:
             yield from ((kind, output) for output in outputs)
         for kind, paths in self.files.items():
             for path in paths:
-                yield from ((kind, piece) for piece in _pieces(path))
+                yield from ((kind, piece) for piece in _pieces(path, self.piece_size))
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _pieces(path: Path, size: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         before = b""
-        while piece := file.read(PIECE):
+        while piece := file.read(size):
             yield before + piece
             before = piece[-OVERLAP:]

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from campaign import outputs
 from campaign.canaries import Canaries
 from campaign.outputs import Outputs
 from campaign.report import Report
@@ -44,9 +43,8 @@ def test_what_is_none_is_not_found_and_a_secret_is_named() -> None:
     assert "a.whsec" in next(CANARIES.within(b"token=" + WHSEC))
 
 
-def test_a_secret_across_two_pieces_of_a_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outputs, "PIECE", 64)
-    file, report, said = tmp_path / "log", Report("secrets"), Outputs()
+def test_a_secret_across_two_pieces_of_a_file_is_found(tmp_path: Path) -> None:
+    file, report, said = tmp_path / "log", Report("secrets"), Outputs(piece_size=64)
     file.write_bytes(b"." * 50 + SECRET + b"." * 100)
     said.add_file("the log", file)
 
