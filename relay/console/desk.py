@@ -1,0 +1,35 @@
+"""What views and actions ask: built once where all parts are known, and the same for every request."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from relay.config import Config
+from relay.ingest import IngestEvent
+from relay.receiving.probes import Readiness
+from relay.rendering import IsolatedRenderer
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.audit import AuditTrail
+
+
+@dataclass(frozen=True)
+class Desk:
+    """`config`, `renderer` and `channels` are the current ones: whoever needs them asks each time.
+
+    readiness  what `/readyz?verbose` says
+    ingest     the way of an event from the quarantine into relay
+    kinds      the channels there are, by name; `channels` are those that are open
+    clock      seconds since the epoch
+    """
+
+    store: Store
+    admin: Admin
+    config: Callable[[], Config]
+    renderer: Callable[[], IsolatedRenderer]
+    readiness: Callable[[], Awaitable[Readiness]]
+    ingest: IngestEvent
+    audit: AuditTrail
+    kinds: Mapping[str, Any]
+    channels: Mapping[str, Any]
+    clock: Callable[[], float]

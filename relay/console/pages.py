@@ -1,0 +1,114 @@
+"""Facts as pages: the templates, in the reader's language and the relay's time zone."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import negotiate_locale
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal, format_percent
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from relay.configfile.units import spoken
+from relay.console.view import said
+from relay.rendering.translations import Catalogues, Language
+from relay.resources import resource_dir
+
+HERE = Path(__file__).parent
+JUST_NOW = 5  # seconds around this moment
+
+
+class Pages:
+    """Compiled once for each language."""
+
+    def __init__(self, extra: Mapping[str, Any]) -> None:
+        """`extra` is what every template may use besides."""
+        self._catalogues = Catalogues(
+            [HERE, resource_dir("templates")]
+        )  # whose words for statuses, types and priorities these share
+        self._environments = {code: _environment(self._catalogues.language(code), extra) for code in self.languages}
+
+    @property
+    def languages(self) -> Sequence[str]:
+        return self._catalogues.codes
+
+    def language(self, chosen: str, accepted: str) -> str:
+        """The one that was chosen, else the first that the browser accepts, else English."""
+        if chosen in self.languages:
+            return chosen
+        preferred = [part.partition(";")[0].strip() for part in accepted.split(",")][:20]
+        bases = [code.partition("-")[0].lower() for code in preferred]
+        return negotiate_locale(bases, self.languages) or self.languages[0]
+
+    def translated(self, text: str, values: Mapping[str, Any], language: str) -> str:
+        return self._catalogues.language(language).translations.gettext(text) % values
+
+    def render(self, template: str, language: str, context: Mapping[str, Any]) -> str:
+        context = {**context, "just_now": self.translated(said("just now"), {}, language)}
+        return self._environments[language].get_template(template).render(_timed(language, context))
+
+
+def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals.update(extra)
+    environment.filters.update(
+        label=language.label,
+        number=partial(_number, language),
+        percent=partial(_percent, language),
+        given=lambda values: {name: value for name, value in values.items() if value},
+        lasting=lambda seconds: "" if seconds is None else spoken(round(seconds)),
+    )
+    return environment
+
+
+def _timed(language: str, context: Mapping[str, Any]) -> dict[str, Any]:
+    """With what a template says times with: both go by when the page is made, and by the relay's zone."""
+    now, zone = context["now"], ZoneInfo(context["zone"])
+
+    def at(moment: datetime | None, form: str = "medium") -> Markup:
+        """The time by the zone's clock."""
+        return (
+            _time(moment, zone, language, format_datetime(moment.astimezone(zone), form, locale=language))
+            if moment
+            else Markup()
+        )
+
+    def ago(moment: datetime | None) -> Markup:
+        """How long ago, or in how long."""
+        if moment is None:
+            return Markup()
+        delta = moment - now
+        if abs(delta.total_seconds()) < JUST_NOW:
+            return _time(moment, zone, language, context["just_now"])
+        return _time(
+            moment, zone, language, format_timedelta(delta, add_direction=True, locale=language, threshold=1.2)
+        )
+
+    return {**context, "at": at, "ago": ago}
+
+
+def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
+    whole = format_datetime(moment.astimezone(zone), "yyyy-MM-dd HH:mm:ss zzz", locale=language)
+    iso = moment.astimezone(UTC).isoformat(timespec="seconds")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, whole, text)
+
+
+def _number(language: Language, value: float | None) -> str:
+    return "" if value is None else format_decimal(value, locale=language.locale)
+
+
+def _percent(language: Language, value: float | None) -> str:
+    """Of 0 to 100."""
+    return "" if value is None else format_percent(value / 100, locale=language.locale)

@@ -1,0 +1,204 @@
+"""The pages and the JSON as aiohttp serves them: what is asked is read, answered, and shown in one of two ways."""
+
+import base64
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, get_origin
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from relay.console.access import WHO, Who
+from relay.console.desk import Desk
+from relay.console.pages import Pages
+from relay.console.streams import Streams
+from relay.console.view import Action, Done, Facts, Unknown, View, said
+from relay.receiving.problems import HttpProblem
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+NEWS = "relay_done"  # a cookie: what came of an action, until the next page shows it
+CHOSEN = "relay_language"
+PAGES, API = "/console", "/api/v1"
+
+
+class Site:
+    """One for both sub-applications."""
+
+    def __init__(self, desk: Desk, pages: Pages, views: Sequence[View]) -> None:
+        self._desk = desk
+        self._pages = pages
+        self._navigation = [(f"{PAGES}{view.path}", view.title) for view in views if view.listed]
+
+    def page(self, view: View) -> Handler:
+        async def show(request: web.Request) -> web.Response:
+            try:
+                question = view.question.model_validate({**_asked(request.query), **request.match_info})
+                facts = await view.ask(self._desk, question)
+            except ValidationError as error:
+                return self._plain(request, 400, said("That cannot be looked up"), "; ".join(_faults(error)))
+            except Unknown as error:
+                return self._plain(request, 404, said("There is nothing here"), str(error))
+            context = self.context(request, view, question, facts)
+            response = web.Response(
+                text=self._pages.render(view.template, context["language"], context), content_type="text/html"
+            )
+            if NEWS in request.cookies:
+                response.del_cookie(NEWS, path=PAGES)
+            return response
+
+        return show
+
+    def live(self, view: View, streams: Streams) -> Handler:
+        """The part of the page that lives, again and again."""
+
+        async def follow(request: web.Request) -> web.StreamResponse:
+            question = view.question.model_validate({**_asked(request.query), **request.match_info})
+
+            async def look() -> str:
+                facts = await view.ask(self._desk, question)
+                context = self.context(request, view, question, facts)
+                return self._pages.render(view.live, context["language"], context)
+
+            key = view.path, question, self._language(request)
+            return await streams.follow(request, key, look)
+
+        return follow
+
+    def facts(self, view: View) -> Handler:
+        async def answer(request: web.Request) -> web.Response:
+            try:
+                facts = await view.ask(
+                    self._desk, view.question.model_validate({**_asked(request.query), **request.match_info})
+                )
+            except ValidationError as error:
+                raise _unprocessable(error) from None
+            except Unknown as error:
+                raise HttpProblem(404, str(error)) from None
+            return web.Response(body=facts.model_dump_json().encode(), content_type="application/json")
+
+        return answer
+
+    def form(self, action: Action) -> Handler:
+        """What a page posts. It leads back to where it came from, with what came of it."""
+
+        async def act(request: web.Request) -> web.Response:
+            posted = await request.post()
+            back = str(posted.get("back", ""))
+            fields = {name: value for name, value in _asked(posted).items() if name not in ("csrf", "back")}
+            try:
+                done = await action.do(self._desk, _read(action.form, fields), request[WHO])
+            except ValidationError as error:
+                done = Done("Nothing was done: %(fault)s", {"fault": "; ".join(_faults(error))}, refused=True)
+            except Unknown as error:
+                done = Done("Nothing was done: %(fault)s", {"fault": str(error)}, refused=True)
+            response = web.Response(status=303, headers={"Location": back if _inside(back) else PAGES})
+            news = {
+                "text": self._pages.translated(done.text, done.values, self._language(request)),
+                "refused": done.refused,
+            }
+            kept = base64.urlsafe_b64encode(json.dumps(news).encode()[:2000]).decode()
+            response.set_cookie(
+                NEWS, kept, path=PAGES, max_age=30, httponly=True, samesite="Strict", secure=request.secure
+            )
+            return response
+
+        return act
+
+    def call(self, action: Action) -> Handler:
+        """What a program posts: JSON."""
+
+        async def act(request: web.Request) -> web.Response:
+            try:
+                done = await action.do(self._desk, action.form.model_validate(await _json(request)), request[WHO])
+            except ValidationError as error:
+                raise _unprocessable(error) from None
+            except Unknown as error:
+                raise HttpProblem(404, str(error)) from None
+            answer = {"done": not done.refused, "text": done.text % done.values, **done.values}
+            return web.json_response(answer, status=409 if done.refused else 200)
+
+        return act
+
+    def context(
+        self, request: web.Request, view: View | None, question: BaseModel | None, facts: Facts | None
+    ) -> dict[str, Any]:
+        """What every template gets."""
+        who: Who | None = request.get(WHO)
+        config = self._desk.config()
+        return {
+            "facts": facts,
+            "question": question,
+            "view": view,
+            "who": who,
+            "may_act": bool(who and who.role == "operator"),
+            "csrf": who.csrf if who else "",
+            "here": request.path_qs,
+            "path": request.path,
+            "navigation": self._navigation,
+            "language": self._language(request),
+            "languages": self._pages.languages,
+            "news": _news(request),
+            "zone": config.timezone,
+            "now": datetime.fromtimestamp(self._desk.clock(), UTC),
+        }
+
+    def _plain(self, request: web.Request, status: int, title: str, text: str) -> web.Response:
+        context = {**self.context(request, None, None, None), "title": title, "text": text}
+        page = self._pages.render("plain.html", context["language"], context)
+        return web.Response(text=page, content_type="text/html", status=status)
+
+    def _language(self, request: web.Request) -> str:
+        chosen = request.query.get("lang", request.cookies.get(CHOSEN, ""))
+        return self._pages.language(chosen, request.headers.get("Accept-Language", ""))
+
+
+def _asked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What was filled in; a name that stands several times has a list of values."""
+    every = {name: values.getall(name) for name in values} if hasattr(values, "getall") else values
+    filled = {name: [value for value in several if value != ""] for name, several in every.items()}
+    return {name: several if len(several) > 1 else several[0] for name, several in filled.items() if several}
+
+
+def _read(form: type[BaseModel], fields: Mapping[str, Any]) -> BaseModel:
+    """A field that may have several values has a list also of one."""
+    lists = {name for name, field in form.model_fields.items() if get_origin(field.annotation) in (list, tuple)}
+    return form.model_validate(
+        {name: [value] if name in lists and not isinstance(value, list) else value for name, value in fields.items()}
+    )
+
+
+async def _json(request: web.Request) -> Any:
+    try:
+        return await request.json()
+    except ValueError:
+        raise HttpProblem(400, "expected a JSON object") from None
+
+
+def _faults(error: ValidationError) -> list[str]:
+    return [
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _unprocessable(error: ValidationError) -> HttpProblem:
+    field = ".".join(map(str, error.errors()[0]["loc"]))
+    return HttpProblem(422, "; ".join(_faults(error)), field=field)
+
+
+def _inside(address: str) -> bool:
+    """Whether it leads to one of our pages, whatever a browser makes of it."""
+    return (
+        (address == PAGES or address.startswith((f"{PAGES}/", f"{PAGES}?")))
+        and address.isprintable()
+        and "\\" not in address
+    )
+
+
+def _news(request: web.Request) -> Mapping[str, Any] | None:
+    try:
+        news = json.loads(base64.urlsafe_b64decode(request.cookies.get(NEWS, "")))
+        return {"text": str(news["text"]), "refused": bool(news["refused"])}
+    except (ValueError, KeyError, TypeError):
+        return None

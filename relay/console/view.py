@@ -1,0 +1,79 @@
+"""What a page and an action are, as `site.py` lists them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from relay.console.access import Who
+from relay.console.desk import Desk
+from relay.errors import RelayError
+
+
+def said(text: str) -> str:
+    """Marks a text that a page says in the reader's language: the catalogues have to have it."""
+    return text
+
+
+class Unknown(RelayError):
+    """There is nothing of this name: 404, with the sentence."""
+
+
+class Facts(BaseModel):
+    """What a view answers: the page shows it, and `/api/v1` gives it as JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Question(BaseModel):
+    """What a page is asked: parts of its path, and of its query. What is empty is as if it were not there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+
+
+class NoQuestion(Question):
+    """Of a page that is asked nothing."""
+
+
+class Form(BaseModel):
+    """What an action is told. Unknown fields are refused: somebody meant something by them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of an action: a sentence (English, with %(name)s) and its values. `refused`: nothing was done."""
+
+    text: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """path is below /console and /api/v1, and may have {parts}; `live` is the template of the part of the
+    page that is kept up to date while somebody looks.
+
+    title  in the page's head, and in the navigation where `listed`
+    """
+
+    path: str
+    ask: Callable[[Desk, Any], Awaitable[Facts]]
+    question: type[Question]
+    facts: type[Facts]
+    template: str
+    title: str
+    listed: bool = False
+    live: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`POST` to this path. `do` is told who does it; it writes down in the audit trail what it does."""
+
+    path: str
+    do: Callable[[Desk, Any, Who], Awaitable[Done]]
+    form: type[Form]
+    summary: str

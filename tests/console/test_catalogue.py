@@ -1,0 +1,52 @@
+"""Every text of the console is there in German, and every German text is still said."""
+
+import ast
+from collections.abc import Iterator
+
+from babel.messages.pofile import read_po
+from jinja2.ext import babel_extract
+
+from relay.console.pages import HERE
+from relay.rendering.translations import placeholders
+
+CATALOGUE = HERE / "locales" / "de" / "messages.po"
+SAID = ("Done", "View", "said")  # whose texts a page shows: the first text, of a view its title
+
+
+def test_every_text_is_there_in_german() -> None:
+    with CATALOGUE.open("rb") as file:
+        german = {_first(message.id): message for message in read_po(file) if message.id}
+    said = set(_said())
+    lacking = sorted(text for text in said if text not in german or not all(_texts(german[text].string)))
+    assert not lacking, f"add these to {CATALOGUE.name}:\n" + "\n".join(f'msgid "{text}"' for text in lacking)
+    assert german.keys() - said == set(), "these are said no more"
+    for text, message in german.items():
+        for translated in _texts(message.string):
+            assert placeholders(translated) <= placeholders(text) | {"num"}, text
+
+
+def _said() -> Iterator[str]:
+    for template in sorted(HERE.rglob("*.html")):
+        with template.open("rb") as file:
+            for _, _, text, _ in babel_extract(file, ("_", "gettext", "ngettext"), (), {}):
+                if text:  # else it is said from a variable, whose values stand elsewhere
+                    yield _first(text)
+    for module in sorted(HERE.rglob("*.py")):
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAID:
+                yield from _texts_of(node)
+
+
+def _texts_of(call: ast.Call) -> Iterator[str]:
+    constants = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+    texts = [value for value in constants if isinstance(value, str)]
+    if texts:
+        yield texts[-1] if call.func.id == "View" else texts[0]  # type: ignore[attr-defined]
+
+
+def _first(text: str | tuple[str | None, ...]) -> str:
+    return text if isinstance(text, str) else str(text[0])
+
+
+def _texts(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else text

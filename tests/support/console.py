@@ -1,0 +1,102 @@
+"""The console on a port of its own, over a store that a test has filled, with whoever asks let in as this role."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+from aiohttp.typedefs import Handler
+
+from relay.channels import CHANNELS
+from relay.config import Config, load
+from relay.console.access import WHO, Role, Who
+from relay.console.desk import Desk
+from relay.console.site import Console
+from relay.coordinator import build_renderer
+from relay.health import Health
+from relay.ingest import Ingest
+from relay.receiving.problems import answering
+from relay.store import Store
+from relay.store.audit import AuditTrail
+from tests.support.stage import CONFIG, SECRET, TOKEN
+
+CSRF = "the-form-of-this-session"
+
+
+@dataclass
+class Open:
+    """The console as it is served."""
+
+    server: TestServer
+    client: ClientSession
+    desk: Desk
+    ingest: Ingest
+
+    async def page(self, path: str, **headers: str) -> str:
+        """The HTML of a page that is there."""
+        async with self.client.get(self.server.make_url(f"/console{path}"), headers=headers) as response:
+            text = await response.text()
+            assert response.status == 200, text
+            return text
+
+    async def api(self, path: str) -> Any:
+        async with self.client.get(self.server.make_url(f"/api/v1{path}")) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def act(self, path: str, **fields: Any) -> str:
+        """Post a form of a page; the page that it leads back to."""
+        form = {"csrf": CSRF, "back": "/console/now", **fields}
+        async with self.client.post(self.server.make_url(f"/console{path}"), data=form) as response:
+            return await response.text()
+
+
+@asynccontextmanager
+async def console(
+    store: Store, clock: Callable[[], float], *, config: Config | None = None, role: Role = "operator", **parts: Any
+) -> AsyncIterator[Open]:
+    """`parts` take the place of the desk's own. Rules and destinations are the stage's unless `config` has others."""
+    settings = config or stage_config()
+    renderer = build_renderer(settings)
+    health = Health(store, lambda: settings, clock=clock)
+    await health.prepare()
+    ingest = Ingest(store, lambda: settings, CHANNELS, clock=clock)
+    own = {
+        "store": store,
+        "admin": health.admin,
+        "config": lambda: settings,
+        "renderer": lambda: renderer,
+        "readiness": health.readiness,
+        "ingest": ingest.ingest,
+        "audit": AuditTrail(store.redis, store.sealer),
+        "kinds": CHANNELS,
+        "channels": {},
+        "clock": clock,
+    }
+    desk = Desk(**(own | parts))
+    letting_in = _as(role)
+    built = Console(desk, door=[letting_in], api_door=[letting_in])
+    app = web.Application(middlewares=[answering()])
+    app.add_subapp("/console", built.pages)
+    app.add_subapp("/api/v1", built.api)
+    async with TestServer(app) as server, ClientSession() as client:
+        yield Open(server, client, desk, ingest)
+    await renderer.aclose()
+
+
+def stage_config(path: Path = CONFIG, **env: str) -> Config:
+    """The stage's, whose Slack and mail server are never reached."""
+    nowhere = {"STAGE_SLACK": "http://127.0.0.1:9/api/", "STAGE_SMTP": "9", "STAGE_DATA": ""}
+    return load(path, env={"STAGE_SECRET": SECRET, "STAGE_TOKEN": TOKEN, **nowhere, **env}, channels=CHANNELS)
+
+
+def _as(role: Role) -> Any:
+    @web.middleware
+    async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request[WHO] = Who("ana", role, "password", CSRF)
+        return await handler(request)
+
+    return let_in
