@@ -18,6 +18,7 @@ from aiohttp.web import AbstractRouteDef
 from relay import metrics
 from relay.background.lookout import Lookout
 from relay.background.scheduler import PERIOD, Scheduler
+from relay.background.vitals import Vitals
 from relay.background.wiring import build_lookout, build_schedulers
 from relay.channels import CHANNELS
 from relay.config import Config, Server
@@ -174,7 +175,7 @@ class Relay:
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._listen(receiver, [*unsubscribe.routes(), *(presses.routes() if pressable else ())])
             parts = (worker, *ticking) if self._delivers else ()
-            loops = [asyncio.create_task(part.run()) for part in (*parts, looking)]
+            loops = [asyncio.create_task(part.run()) for part in (*parts, looking, Vitals())]
             for loop in loops:
                 stack.push_async_callback(cancelled, loop)
             ends = [listeners.world.cleanup, presses.aclose, listeners.operators.cleanup]  # these are asked to the end
@@ -298,8 +299,9 @@ class Relay:
 def _reload(reload: Reload) -> Act:
     """For the audit trail: a signal does not say who sent it."""
     subject = f"{reload.before} → {reload.after or 'unreadable'}"
-    detail = {"process": f"{os.getpid()}"}
-    return Act(f"relay@{os.uname().nodename}", "reload", subject, detail, "taken" if reload.accepted else "refused")
+    detail, outcome = {"process": f"{os.getpid()}"}, "taken" if reload.accepted else "refused"
+    metrics.reloads.labels(outcome).inc()
+    return Act(f"relay@{os.uname().nodename}", "reload", subject, detail, outcome)
 
 
 def _certificates(server: Server, clock: Callable[[], float]) -> Certificates:

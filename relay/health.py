@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from relay import metrics
+from relay.background.figures import Figures
 from relay.background.scheduler import PERIOD
 from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
@@ -63,6 +64,7 @@ class Health:
     ) -> None:
         """`notices` are what else those who watch over relay should see; `internal` are relay's own channels."""
         self.admin = Admin(store, partial=True)
+        self._figures = Figures(store, self.admin, config, clock, self._scopes)
         self._runs = Runs(store)
         self._store = store
         self._config = config
@@ -124,6 +126,10 @@ class Health:
 
     async def look(self) -> None:
         """Notice a Redis that goes, comes back or changes; keep the gauges; give up and drop what is too old."""
+        await self._look()
+        self._figures.promise(self._trouble, self.shortcomings(), self._full())
+
+    async def _look(self) -> None:
         self._looks += 1
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
@@ -136,7 +142,7 @@ class Health:
             self.fullness = await self._store.fullness()
             self._notice(self._store.away | await self._store.probe())
             await self._announce()
-            await self._measure()
+            await self._figures.measure(partial=bool(self._away))
             if housekeeping:
                 await self._clean_up()
         except StoreUnavailable as error:
@@ -330,14 +336,3 @@ class Health:
         """What is queued for whom the newest configuration does not have any more."""
         places = await self.admin.removed(await self._store.time())
         return {f"destination:{name}/{address}": REMOVED for name, address in places}
-
-    async def _measure(self) -> None:
-        metrics.clock_skew.set(await self._store.time() - self._clock())
-        if self._away:  # sums over the others would look as if much had been told
-            return
-        ledger = await self.admin.ledger()
-        for name, count in ledger.counts.items():
-            metrics.ledger.labels(name).set(count)
-        metrics.imbalance.set(ledger.imbalance)
-        for channel, queued in (await self.admin.queued(list(self._config().channels))).items():
-            metrics.queued.labels(channel).set(queued)

@@ -1,18 +1,34 @@
-"""Counts of several processes, shown by any one of them."""
+"""What relay counts, shown by any one of several processes, and explained on a page."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 
+from relay import metrics
+from tests.support.commands import ROOT
 from tests.support.patience import patience
 
-pytestmark = pytest.mark.slow
-
-COUNT = "from relay import metrics; metrics.events.labels('ops', 'accepted').inc()"
+COUNT = (
+    "from relay import metrics; metrics.events.labels('ops', 'accepted').inc(); "
+    "metrics.ack_seconds.of('ops').observe(0.02); metrics.hand_on()"
+)
 SHOW = "import sys; from relay import metrics; print(metrics.exposition(metrics.shared(sys.argv[1])).decode())"
+ROW = re.compile(r"^\| `(relay_\w+)` \| (\w+) \| ([\w, ]*?) ?\| (.+?) \|", re.M)
+BOUNDS = (0.001, 0.1, 1)
+
+
+class Metric(NamedTuple):
+    name: str
+    type: str
+    labels: tuple[str, ...]
 
 
 def run(program: str, directory: Path) -> str:
@@ -21,6 +37,7 @@ def run(program: str, directory: Path) -> str:
     return subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=patience()).stdout
 
 
+@pytest.mark.slow
 def test_the_counts_of_several_processes_are_added_up(tmp_path: Path) -> None:
     run(COUNT, tmp_path)
     run(COUNT, tmp_path)
@@ -28,3 +45,47 @@ def test_the_counts_of_several_processes_are_added_up(tmp_path: Path) -> None:
     shown = run(SHOW, tmp_path)
 
     assert 'relay_events_total{outcome="accepted",source="ops"} 2.0' in shown
+    assert 'relay_ack_seconds_bucket{le="0.01",source="ops"} 0.0' in shown
+    assert 'relay_ack_seconds_bucket{le="0.025",source="ops"} 2.0' in shown
+    assert 'relay_ack_seconds_sum{source="ops"} 0.04' in shown
+
+
+def test_what_is_tallied_is_shown_as_if_it_had_been_observed_at_once() -> None:
+    registry, other = CollectorRegistry(), CollectorRegistry()
+    tallied = metrics.Tallied(Histogram("seconds", "-", ["source"], buckets=BOUNDS, registry=registry))
+    observed = Histogram("seconds", "-", ["source"], buckets=BOUNDS, registry=other)
+    for _ in range(2):  # what was handed on is not handed on again
+        for amount in (0.0, 0.001, 0.0011, 0.5, 1, 7.25):
+            tallied.of("ops").observe(amount)
+            observed.labels("ops").observe(amount)
+        tallied.hand_on()
+
+    def numbers(counts: CollectorRegistry) -> list[tuple[str, float]]:
+        samples = [sample for metric in counts.collect() for sample in metric.samples]
+        return [(f"{s.name} {s.labels}", round(s.value, 9)) for s in samples if not s.name.endswith("_created")]
+
+    assert numbers(registry) == numbers(other)
+
+
+def counted() -> Iterator[Metric]:
+    for name in metrics.__all__:
+        metric = getattr(metrics, name)
+        if isinstance(metric, metrics.Tallied):
+            metric = metric._histogram
+        if isinstance(metric, MetricWrapperBase):
+            end = "_total" if metric._type == "counter" else ""
+            yield Metric(metric._name + end, metric._type, tuple(metric._labelnames))
+
+
+def test_the_page_names_every_metric_with_its_type_and_its_labels() -> None:
+    rows = ROW.findall((ROOT / "docs/metrics.md").read_text("utf-8"))
+    explained = [Metric(name, type_, tuple(filter(None, labels.split(", ")))) for name, type_, labels, _ in rows]
+
+    assert sorted(explained) == sorted(counted())
+
+
+def test_no_metric_is_made_elsewhere() -> None:
+    """A gauge that is not in the package would be on no page."""
+    registered = {metric.name for metric in metrics.REGISTRY.collect() if metric.name.startswith("relay_")}
+
+    assert registered == {metric.name.removesuffix("_total") for metric in counted()}

@@ -36,7 +36,8 @@ class Wellness:
                 return f"no process {part}"
         if down := [row.cause.name for row in self._lookout.troubles.open if row.cause.kind == CHANNEL]:
             return f"nothing gets out by {' and '.join(down)}"
-        oldest = await self._admin.oldest_due(list(self._config().channels))
+        due = await self._admin.oldest_due(list(self._config().channels))
+        oldest = min(due.values(), default=None)
         if oldest is not None and remembered.now - oldest > OVERDUE:
             return f"a delivery is overdue by {remembered.now - oldest:.0f} s"
         return ""

@@ -173,7 +173,7 @@ class Worker:
 
     async def deliver(self, delivery: Delivery) -> None:
         """One attempt, from rendering to settling."""
-        channel = self._channels[delivery.channel]
+        channel, began = self._channels[delivery.channel], time.monotonic()
         try:
             notification = await self._composer.compose(delivery, renders=getattr(channel, "renders", True))
         except StoreUnavailable:  # nothing has left: it is claimed again once Redis is back
@@ -185,6 +185,7 @@ class Worker:
                 fault = DeliveryError(f"unexpected {type(error).__name__} before it was sent")
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
+        metrics.compose_seconds.labels(delivery.channel).observe(time.monotonic() - began)
         if self._stopping:  # nothing has left yet: another process may have it at once
             await self._until_stored(delivery, lambda: self._store.release(delivery))
             return
@@ -193,7 +194,8 @@ class Worker:
         started = time.monotonic()
         try:
             async with asyncio.timeout(channel.timeout):
-                receipt = await channel.send(notification)
+                with metrics.send_seconds.labels(delivery.channel).time():
+                    receipt = await channel.send(notification)
         except DeliveryError as error:
             await self._failed(delivery, channel, error, started)
         except TimeoutError:
@@ -219,6 +221,11 @@ class Worker:
             now=self._clock(),
             jitter=self._jitter,
         )
+        if failure.reason:
+            metrics.given_up.labels(delivery.channel, failure.reason.value).inc()
+        else:
+            why = error.pause or ("unknown" if failure.unknown else "error")
+            metrics.retries.labels(delivery.channel, why).inc()
         if failure.reason and failure.given_up:
             reason = failure.reason
             # First, for it may be told twice: whoever waits for an answer must not wait for ever.

@@ -8,6 +8,7 @@ What depends on the configuration alone is made when it is read (`_Entrance`).
 
 import json
 import math
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -70,6 +71,7 @@ class _Entrance:
         self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
         self.count = metrics.Prepared(metrics.events, name)
         self.verified = metrics.Prepared(metrics.signatures_verified, name)
+        self.acknowledged = metrics.ack_seconds.of(name)
 
 
 class Receiver:
@@ -147,7 +149,7 @@ class Receiver:
 
     async def _receive(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
         """One event in. The order of the steps is part of the promise: see the module's docstring."""
-        entrance = self._entrances.get(name)
+        began, entrance = time.perf_counter(), self._entrances.get(name)
         if request.method == hdrs.METH_OPTIONS and entrance and (permission := _permission(request, entrance)):
             return web.Response(headers=permission)
         try:
@@ -160,6 +162,7 @@ class Receiver:
             self._refused(request, refusal, entrance.name if entrance else "")  # what a stranger made up is not logged
             raise
         entrance.count(accepted.status)
+        entrance.acknowledged.observe(time.perf_counter() - began)
         deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
         body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
         return answer(request, 202 if accepted.status == "accepted" else 200, body.encode())

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, cast
 
+from relay import metrics
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.faults import handling
@@ -62,6 +63,7 @@ class Accepting:
     async def _accept_all(
         self, partition: Partition, requests: Sequence[plan.AcceptArguments]
     ) -> Sequence[Accepted | Exception]:
+        metrics.batch_events.observe(len(requests))
         flat: list[str | bytes | int] = []
         for request in requests:
             flat += request

@@ -59,8 +59,8 @@ class Admin:
         """Those of the scopes that are paused, each with the time since which it is, and the reason."""
         return await self._backlog.paused(scopes)
 
-    async def oldest_due(self, channels: Sequence[str]) -> float | None:
-        """Since when the oldest delivery is due that nobody has taken; None if nothing is queued."""
+    async def oldest_due(self, channels: Sequence[str]) -> dict[str, float]:
+        """Since when, or from when on, the oldest of each channel is due that nobody has taken; where there is one."""
         return await self._backlog.oldest_due(channels)
 
     async def stranded(self, configured: Collection[str]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
+from relay import metrics
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store import keys
 from relay.store.client import call, write, write_although_full
@@ -24,6 +25,19 @@ KEPT = 20_000  # rows of each stream, about: two for most acts
 KEEP_DAYS = 90
 PAGE = 500
 LONGEST = 200  # characters of a value
+# The first words of what people do, as metrics call it: a row may be another release's.
+DEEDS = (
+    "dead",
+    "quarantine",
+    "suppressed",
+    "keys",
+    "digest",
+    "test-send",
+    "reload",
+    "press",
+    "unsubscribe",
+    "resubscribe",
+)
 COMMAND = "command"  # who writes is a command, and no relay whose log anybody keeps
 
 log = structlog.get_logger(__name__)
@@ -190,7 +204,9 @@ class Notes:
 
 
 def say(act: Act) -> None:
-    """The log's line of it, without what only Redis may hold: whose address it was."""
+    """The log's line of it, without what only Redis may hold: whose address it was. It counts here, too."""
+    deed = act.action.partition(" ")[0]
+    metrics.acts.labels(deed if deed in DEEDS else "other").inc()
     address = {"address": f"…{act.address[act.address.rfind('@') :]}"} if "@" in act.address else {}
     log.info(
         "audit", actor=act.actor, action=act.action, subject=act.subject, outcome=act.outcome, **address, **act.detail

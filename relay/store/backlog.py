@@ -61,16 +61,22 @@ class Backlog:
                         paused[scope] = begun, reason.decode("utf-8", "replace")
         return paused
 
-    async def oldest_due(self, channels: Sequence[str]) -> float | None:
+    async def oldest_due(self, channels: Sequence[str]) -> dict[str, float]:
+        queues = [(channel, f"due:{channel}{queue}") for channel in channels for queue in ("", *keys.QUEUES)]
 
-        async def ask(partition: Partition) -> list[float]:
+        async def ask(partition: Partition) -> list[Any]:
             async with self._redis.pipeline(transaction=False) as pipeline:
-                for name in (f"due:{channel}{queue}" for channel in channels for queue in ("", *keys.QUEUES)):
+                for _, name in queues:
                     pipeline.zrange(partition.key(name), 0, 0, withscores=True)
-                return [float(rows[0][1]) / 1000 for rows in await call(pipeline.execute()) if rows]
+                return list(await call(pipeline.execute()))
 
-        firsts = await self._everywhere.of_each(ask) if channels else []
-        return min((moment for moments in firsts for moment in moments), default=None)
+        oldest: dict[str, float] = {}
+        for answers in await self._everywhere.of_each(ask) if channels else []:
+            for (channel, _), rows in zip(queues, answers, strict=True):
+                if rows:
+                    due = float(rows[0][1]) / 1000
+                    oldest[channel] = min(due, oldest.get(channel, due))
+        return oldest
 
     async def resume_all(self, scopes: Sequence[str]) -> None:
         scopes = [*scopes, *await self._throttled()]

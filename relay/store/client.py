@@ -1,6 +1,7 @@
 """How relay talks to Redis: connections without hidden retries, scripts by digest, and honest durability."""
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +24,7 @@ from redis.exceptions import (
     RedisError,
 )
 
+from relay import metrics
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store import cluster, sentinel
 from relay.store.keys import PREFIX
@@ -125,6 +127,7 @@ class Scripts:
     def __init__(self, redis: Redis, clock: Callable[[], float] | None = None) -> None:
         self._redis = redis
         self._scripts = {name: script_of(name) for name in SCRIPTS}
+        self._seconds = {name: metrics.script_seconds.labels(name) for name in SCRIPTS}
         self._clock = clock  # seconds since the epoch, for tests; without it the scripts read Redis's own clock
 
     async def run(
@@ -150,12 +153,16 @@ class Scripts:
             except NoScriptError:
                 return await self._evaluate(redis, "EVAL", script.source, rest, replicas)
 
+        began = time.perf_counter()
         try:
             return await at_owner(self._redis, keys[0], evaluated)
         except (RedisError, OSError, TimeoutError) as error:
+            metrics.script_failures.labels(name).inc()
             if _stepped_down(error):
                 await drop_connections(server)
             raise _unavailable(error) from error
+        finally:
+            self._seconds[name].observe(time.perf_counter() - began)
 
     async def _evaluate(self, redis: Redis, command: str, script: str, rest: Sequence[Any], replicas: int) -> Any:
         replicas = required(redis, replicas)

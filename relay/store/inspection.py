@@ -129,13 +129,6 @@ def _problems(server: _Server) -> Iterator[str]:
         yield f"{server.prefix}this Redis is a read-only replica; use the address of its primary"
 
 
-def fullness_of(memory: Mapping[str, Any]) -> float:
-    """Which part of its `maxmemory` a server uses, as INFO describes it; 0 where it has none."""
-    most = int(memory.get("maxmemory", 0))
-    used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
-    return used / most if most else 0.0
-
-
 async def _setting(redis: Redis, name: str) -> str:
     """A server setting, or '' where the server does not let us ask (managed ones forbid CONFIG)."""
     try:

@@ -17,7 +17,7 @@ from relay.store.causes import Causes
 from relay.store.claiming import Claimed, Claiming
 from relay.store.client import Durability, Promise, Scripts, call, connect, write
 from relay.store.cluster import Act
-from relay.store.inspection import fullness_of, inspect
+from relay.store.inspection import inspect
 from relay.store.knowledge import Knowledge
 from relay.store.layout import agree
 from relay.store.letters import Letters
@@ -26,6 +26,7 @@ from relay.store.partitions import Partition, Partitions
 from relay.store.pulses import Pulses
 from relay.store.sealing import Sealer
 from relay.store.sealing_keys import agree_on_keys
+from relay.store.server_signs import Signs, fullness_of, signs_of
 from relay.store.settling import Pause, Settling
 from relay.store.turns import AllTurns
 
@@ -113,6 +114,12 @@ class Store:
         """Which part of its `maxmemory` this Redis uses; 0 where it has none. Of a Cluster, the fullest primary's."""
         memories = await self.partitions.each(lambda partition: self._at(partition, lambda redis: redis.info("memory")))
         return max(map(fullness_of, memories.values()))
+
+    async def signs(self) -> Signs:
+        """How Redis itself is doing: of several primaries, together or the worst of them."""
+        parts = ("server", "memory", "persistence", "replication")
+        infos = await self.partitions.each(lambda partition: self._at(partition, lambda redis: redis.info(*parts)))
+        return signs_of(infos.values())
 
     async def _at(self, partition: Partition, act: Act[Any]) -> Any:
         """Ask the server where this partition is."""

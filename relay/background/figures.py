@@ -1,0 +1,87 @@
+"""The gauges of what all processes share: by a look at Redis once a second, and what is dear every fifth time."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from relay import metrics
+from relay.config import Config
+from relay.store import Store
+from relay.store.admin import Admin
+
+SELDOM = 5  # looks
+PROMISES = ("memory", "fsync", "replicated")
+SCOPES = ("channel", "destination", "limit")
+
+
+class Figures:
+    """`scopes` are all that may be paused; `time` is Redis's, by which things are due."""
+
+    def __init__(
+        self,
+        store: Store,
+        admin: Admin,
+        config: Callable[[], Config],
+        clock: Callable[[], float],
+        scopes: Callable[[], Sequence[str]],
+        *,
+        time: Callable[[], Awaitable[float]] | None = None,
+    ) -> None:
+        self._store = store
+        self._admin = admin
+        self._config = config
+        self._clock = clock
+        self._scopes = scopes
+        self._time = time or store.time
+        self._looks = 0
+
+    def promise(self, trouble: str, lacks: Mapping[str, str], full: str) -> None:
+        """Whether Redis serves, and what its 2xx is worth, as `/readyz` says it."""
+        short = "durability" in lacks
+        refusing = bool(trouble or full or self._store.promise.shortfall)
+        metrics.redis_up.set(not trouble)
+        metrics.ready.set(not refusing)
+        metrics.durability_short.set(short)
+        for name in PROMISES:
+            metrics.durability.labels(name).set(not trouble and name == self._store.promise.durability)
+
+    async def measure(self, *, partial: bool) -> None:
+        """`partial`: a part of the store is away; sums over the others would look as if much had been told.
+
+        Raises StoreUnavailable.
+        """
+        now = await self._time()
+        metrics.clock_skew.set(now - self._clock())
+        seldom, self._looks = self._looks % SELDOM == 0, self._looks + 1
+        if seldom:
+            await self._server()
+        if partial:
+            return
+        channels = list(self._config().channels)
+        ledger = await self._admin.ledger()
+        for name, count in ledger.counts.items():
+            metrics.ledger.labels(name).set(count)
+        metrics.imbalance.set(ledger.imbalance)
+        for channel, queued in (await self._admin.queued(channels)).items():
+            metrics.queued.labels(channel).set(queued)
+        if seldom:
+            await self._waiting(channels, now)
+
+    async def _server(self) -> None:
+        signs = await self._store.signs()
+        metrics.redis_memory.set(signs.memory)
+        metrics.redis_fullness.set(signs.fullness)
+        metrics.replicas.set(signs.replicas)
+        metrics.replica_lag.set(signs.lag)
+        metrics.aof_bytes.set(signs.aof_bytes)
+        metrics.aof_failing.set(signs.aof_failing)
+        metrics.fsyncs_delayed.set(signs.fsyncs_delayed)
+
+    async def _waiting(self, channels: Sequence[str], now: float) -> None:
+        due = await self._admin.oldest_due(channels)
+        for channel in channels:
+            metrics.due_age.labels(channel).set(max(0.0, now - due.get(channel, now)))
+        paused = await self._admin.pauses(self._scopes())
+        for kind in SCOPES:
+            metrics.pauses.labels(kind).set(sum(scope.startswith(f"{kind}:") for scope in paused))
+        faults = await self._admin.faults()
+        metrics.quarantine_bodies.labels("fault").set(faults)
+        metrics.quarantine_bodies.labels("other").set(await self._admin.quarantine_size() - faults)

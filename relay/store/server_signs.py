@@ -1,0 +1,53 @@
+"""How a Redis is doing, as it says itself in INFO: its memory, its disk, its replicas."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Info = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Of all primaries: `memory` and `aof_bytes` are sums, all else is of the one that does worst."""
+
+    fullness: float  # the part of `maxmemory`
+    memory: int
+    replicas: int
+    lag: int  # bytes that the last replica is behind
+    aof_bytes: int
+    aof_failing: bool
+    fsyncs_delayed: int
+
+
+def signs_of(infos: Iterable[Info]) -> Signs:
+    """From what the partitions' servers answer; several partitions may be on one."""
+    servers = [*{info.get("run_id"): info for info in infos}.values()]
+    return Signs(
+        fullness=max(map(fullness_of, servers)),
+        memory=sum(int(info.get("used_memory", 0)) for info in servers),
+        replicas=min(int(info.get("connected_slaves", 0)) for info in servers),
+        lag=max(map(_lag, servers)),
+        aof_bytes=sum(int(info.get("aof_current_size", 0)) for info in servers),
+        aof_failing=any(
+            info.get(name, "ok") != "ok"
+            for info in servers
+            for name in ("aof_last_write_status", "aof_last_bgrewrite_status")
+        ),
+        fsyncs_delayed=max(int(info.get("aof_delayed_fsync", 0)) for info in servers),
+    )
+
+
+def fullness_of(memory: Mapping[str, Any]) -> float:
+    """Which part of its `maxmemory` a server uses, as INFO describes it; 0 where it has none."""
+    most = int(memory.get("maxmemory", 0))
+    used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
+    return used / most if most else 0.0
+
+
+def _lag(info: Info) -> int:
+    """Of replicas that are online: one that is being copied to is no replica yet."""
+    head = int(info.get("master_repl_offset", 0))
+    attached = (value for name, value in info.items() if name.startswith("slave") and isinstance(value, Mapping))
+    offsets = [int(replica.get("offset", head)) for replica in attached if replica.get("state") == "online"]
+    return max((head - offset for offset in offsets), default=0)

@@ -1,0 +1,106 @@
+"""The gauges of what all processes share are what Redis has, and what may be paused."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from relay import metrics
+from relay.background.figures import SELDOM, Figures
+from relay.background.vitals import Vitals
+from relay.channels import CHANNELS
+from relay.config import parse_config
+from relay.domain.deliveries import Each
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.settling import Pause
+from tests.support.clock import Clock
+from tests.support.events import body, event_of
+from tests.support.queue import claim_one
+from tests.support.targets import mail, room
+
+CONFIG = """
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+channels: {slack: {token: xoxb-1-health}, email: {host: localhost, from: relay@example.com}}
+destinations: {team: {slack: "#team"}}
+rules: []
+"""
+
+
+def shown(name: str, **labels: str) -> float | None:
+    return metrics.REGISTRY.get_sample_value(name, labels)
+
+
+@pytest.fixture
+def figures(store: Store, clock: Clock) -> Figures:
+    config = parse_config(CONFIG, env={}, channels=CHANNELS)
+
+    async def time() -> float:
+        return clock()
+
+    scopes = ["channel:slack", "channel:email"]
+    return Figures(store, Admin(store), lambda: config, clock, lambda: scopes, time=time)
+
+
+async def test_what_waits_and_what_is_paused_is_shown_by_channel(store: Store, clock: Clock, figures: Figures) -> None:
+    event = event_of(body("operation.failed", 40, status="Failed", operationId="op-1"), id="evt-1")
+    await store.accept(event, [mail("a@example.com", how=Each()), room(how=Each())])
+    delivery = await claim_one(store, "slack")
+    await store.mark_sending(delivery)
+    hold = Pause("channel:slack", 600.0, "invalid_auth", probe=True)
+    await store.reschedule(delivery, 600.0, "invalid_auth", refund_attempt=True, holds=[hold])
+    clock.advance(90.0)
+    await Admin(store).quarantine("async-operations", b"{}", {}, "no operation")
+    await Admin(store).quarantine("async-operations", b"[]", {}, "KeyError", fault=True)
+
+    await figures.measure(partial=False)
+
+    assert [shown("relay_due_age_seconds", channel=name) for name in ("email", "slack")] == [90.0, 0.0]
+    assert [shown("relay_queued", channel=name) for name in ("email", "slack")] == [1.0, 1.0]
+    assert [shown("relay_pauses", kind=kind) for kind in ("channel", "destination", "limit")] == [1.0, 0.0, 0.0]
+    assert [shown("relay_quarantine_bodies", kind=kind) for kind in ("fault", "other")] == [1.0, 1.0]
+    assert (shown("relay_ledger", place="pending"), shown("relay_ledger_imbalance")) == (2.0, 0.0)
+
+
+async def test_what_is_dear_is_asked_every_fifth_time(store: Store, clock: Clock, figures: Figures) -> None:
+    await figures.measure(partial=False)
+    event = event_of(body("operation.failed", 40, status="Failed", operationId="op-1"), id="evt-1")
+    await store.accept(event, [mail("a@example.com", how=Each())])
+    clock.advance(60.0)
+    ages = []
+    for _ in range(SELDOM):
+        await figures.measure(partial=False)
+        ages.append(shown("relay_due_age_seconds", channel="email"))
+
+    assert ages == [0.0] * (SELDOM - 1) + [60.0]
+    assert (shown("relay_redis_memory_bytes") or 0) > 500_000
+
+
+@pytest.mark.parametrize(
+    ("trouble", "lacks", "full", "expected"),
+    [
+        ("", {}, "", (1.0, 1.0, 0.0, 1.0)),
+        ("Redis: away", {"durability": "Redis: away"}, "", (0.0, 0.0, 1.0, 0.0)),
+        ("", {"durability": "memory, and it was fsync"}, "", (1.0, 1.0, 1.0, 1.0)),
+        ("", {"memory": "Redis uses 95%"}, "no event is taken", (0.0, 1.0, 0.0, 1.0)),
+    ],
+    ids=["well", "away", "weakened", "full"],
+)
+def test_whether_it_serves_is_said_as_readyz_says_it(
+    figures: Figures, trouble: str, lacks: Mapping[str, str], full: str, expected: tuple[float, ...]
+) -> None:
+    figures.promise(trouble, lacks, full)
+
+    names = ("relay_ready", "relay_redis_up", "relay_durability_short")
+    assert (*(shown(name) for name in names), shown("relay_durability", promise="memory")) == expected
+
+
+def test_a_process_says_how_it_is_doing() -> None:
+    vitals, before = Vitals(), shown("relay_event_loop_lag_seconds_sum") or 0.0
+
+    vitals.look(lag=-0.001)  # asyncio may come a little early
+    vitals.look(lag=0.25)
+
+    assert (shown("relay_event_loop_lag_seconds_sum") or 0.0) - before == pytest.approx(0.25)
+    assert (shown("relay_resident_memory_bytes") or 0) > 10_000_000
+    assert (shown("relay_cpu_seconds_total") or 0) > 0
+    assert shown("relay_processes") == 1.0
