@@ -4,11 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run-ready
 DEV    := $(VENV)/.dev-ready
+DOCS   := $(VENV)/.docs-ready
 export PYTHONDONTWRITEBYTECODE :=  # some machines set it; then every process of the tests would compile everything again
 SPREAD := -n 4 --dist worksteal  # twice the cores of a small machine, since many tests mostly wait
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test quick lint lowest bench security sbom clean
+.PHONY: help setup demo run test quick lint docs lowest bench security sbom clean
 
 help:            ## Say what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,6 +34,10 @@ lint: $(DEV)     ## Format, lint, types, import directions
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(DOCS)    ## Make the documentation's site, with its search, in site/; a link that leads nowhere fails
+	$(BIN)/sphinx-build -b html -c docs -W --keep-going -q -E -d site/.doctrees . site
+	@rm -rf site/.doctrees; echo "site/index.html"
 
 # A library's version shows where relay calls the library. Left out are the rooms whose every call another room makes too:
 # random searches through relay's own rules and scripts, and whole flows on a clock; and what judges files and benchmarks.
@@ -64,7 +69,7 @@ security: $(DEV) ## Attack a relay in ten minutes, in all ways that are known; i
 	$(BIN)/python -m campaign $(ARGS)
 
 clean:           ## Remove what setup made
-	rm -rf $(VENV) $(LOWEST) $(BARE)
+	rm -rf $(VENV) $(LOWEST) $(BARE) site
 
 # A Debian without python3-venv cannot make one; as root we may bring it, else we say what is missing.
 $(BIN)/python:
@@ -83,6 +88,11 @@ $(DEV): requirements/dev.txt $(RUN)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# What makes the site needs nothing of relay.
+$(DOCS): requirements/docs.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
 # The locks name versions and hashes, never an address. Needs uv. The lowest ones are relay's own requirements alone; the
 # tools that test on them are as new as fits.
 COMPILE := uv pip compile -q --universal --no-annotate --no-header
@@ -92,5 +102,6 @@ lock:            ## Renew requirements/*.txt
 	$(COMPILE) --generate-hashes $(EXTRAS) pyproject.toml -o requirements/run.txt
 	$(COMPILE) --generate-hashes $(EXTRAS) --group dev --group build pyproject.toml -o requirements/dev.txt
 	$(COMPILE) --generate-hashes --group build -c requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) --generate-hashes --group docs -c requirements/dev.txt -o requirements/docs.txt
 	$(COMPILE) $(EXTRAS) --resolution lowest-direct pyproject.toml -o $(VENV)/lowest.txt
 	$(COMPILE) --generate-hashes $(EXTRAS) --group test -c $(VENV)/lowest.txt pyproject.toml -o requirements/lowest.txt

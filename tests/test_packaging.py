@@ -15,7 +15,9 @@ from tests.support.commands import ROOT
 pytestmark = pytest.mark.slow
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-LOCKS = {name: (ROOT / f"requirements/{name}.txt").read_text("utf-8") for name in ("run", "dev", "build", "lowest")}
+LOCKS = {
+    name: (ROOT / f"requirements/{name}.txt").read_text("utf-8") for name in ("run", "dev", "build", "docs", "lowest")
+}
 SHIPPED_CONFIG = {f"config/{name}" for name in ("demo.yaml", "relay.schema.json", "relay.yaml")}
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 INSTALL = r"pip .*(?:install|wheel).* (?:-e )?\.(?:\s|$)"
@@ -52,6 +54,15 @@ def test_what_builds_relay_is_locked_and_is_what_the_tests_are_installed_with() 
 
     assert needed <= pinned("build").keys()
     assert pinned("build").items() <= pinned("dev").items()
+
+
+def test_what_makes_the_site_is_locked_as_the_tests_have_it_and_no_part_of_relay() -> None:
+    needed = {named(one) for one in PROJECT["dependency-groups"]["docs"]}
+
+    assert needed <= pinned("docs").keys()
+    assert pinned("docs").items() <= pinned("dev").items()
+    assert not needed & {*pinned("run"), *pinned("lowest")}
+    assert "docs" not in DOCKERFILE
 
 
 @pytest.mark.parametrize("file", ["Makefile", "Dockerfile"])

@@ -1,0 +1,68 @@
+"""How `make docs` makes a site of the pages: of README, docs/ and the others, as they lie, so that their links hold.
+
+The navigation is what docs/index.md lists, group by group. Warnings are errors: a link, an anchor or a page that leads
+nowhere ends the build. Nothing is fetched, neither here nor by whoever reads.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+GROUP = re.compile(r"^## (.+)\n((?:(?!^## ).*\n?)*)", re.M)
+PAGE = re.compile(r"^- \[[^]]+\]\(([^)#]+)\.md\)", re.M)
+
+project, version = PROJECT["name"], PROJECT["version"]
+copyright = ""  # noqa: A001 - Sphinx's name for it
+extensions = ["myst_parser"]
+root_doc = "README"
+include_patterns = ["*.md", "docs/*.md"]
+exclude_patterns = [".*", "site", "tests", "requirements"]
+myst_heading_anchors = 4
+language = "en"
+highlight_language = "text"
+
+html_theme = "furo"
+html_title = project
+html_show_sphinx = html_show_copyright = html_show_sourcelink = html_copy_source = False
+html_theme_options = {
+    f"{scheme}_css_variables": {"color-brand-primary": color, "color-brand-content": color}
+    for scheme, color in {"light": "#0b5cad", "dark": "#7ab8f5"}.items()
+}
+
+
+def navigation() -> dict[str, list[str]]:
+    """The groups of docs/index.md, each with its pages as the start page, which is none of them, calls them."""
+    index = (ROOT / "docs/index.md").read_text("utf-8")
+    pages = {group: [str((ROOT / "docs" / page).resolve().relative_to(ROOT)) for page in PAGE.findall(body)]
+             for group, body in GROUP.findall(index)}  # fmt: skip
+    return {group: ["docs/index" if page == root_doc else page for page in pages[group]] for group in pages}
+
+
+def as_source_has_it(app: Any, name: str, source: list[str]) -> None:
+    """Give the start page its navigation, and let a link to a folder lead to where the source is read."""
+    page = ROOT / app.env.doc2path(name, base=False)
+
+    def lead(link: re.Match[str]) -> str:
+        folder = page.parent / link[1]
+        away = f"{PROJECT['urls']['Source']}/{folder.resolve().relative_to(ROOT)}"
+        return f"]({away})" if folder.is_dir() else link[0]
+
+    source[0] = re.sub(r"\]\(([\w./-]+)\)", lead, source[0])
+    if name == root_doc:
+        source[0] += "".join(f"\n```{{toctree}}\n:caption: {group}\n:hidden:\n\n{chr(10).join(pages)}\n```\n"
+                             for group, pages in navigation().items())  # fmt: skip
+
+
+def enter(app: Any, failure: Exception | None) -> None:
+    """Open the start page where a site is opened."""
+    if not failure:
+        door = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=README.html">'
+        (Path(app.outdir) / "index.html").write_text(f'{door}<a href="README.html">{project}</a>\n', "utf-8")
+
+
+def setup(app: Any) -> None:
+    app.connect("source-read", as_source_has_it)
+    app.connect("build-finished", enter)

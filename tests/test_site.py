@@ -1,0 +1,105 @@
+"""The documentation's site: `make docs` makes it of the pages as they lie, offline, and refuses what leads nowhere."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from tests.support.commands import ROOT
+from tests.support.patience import patience
+
+pytestmark = pytest.mark.slow
+
+[BUILD] = re.findall(r"^\t\$\(BIN\)/sphinx-build (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
+INDEX = (ROOT / "docs/index.md").read_text("utf-8")
+GROUPS = ("Start", "Tasks", "Reference", "Understand")
+ASSET = re.compile(
+    r"""<(?:script|img|source|iframe)\b[^>]*?\bsrc=["']?(\S+?)["'\s>]|<link\b[^>]*?\bhref=["']?(\S+?)["'\s>]|"""
+    r"""url\(["']?([^"')]+)|@import\s+["']([^"']+)""", re.I)  # fmt: skip
+
+
+def make(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """What `make docs` runs, on this copy of the sources."""
+    arguments = [str(site) if word == "site" else word for word in BUILD.split()]
+    env = {**os.environ, "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    return subprocess.run([sys.executable, "-m", "sphinx", *arguments], cwd=root, env=env, text=True,
+                          capture_output=True, timeout=patience(), check=False)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the site is made of."""
+    root = tmp_path_factory.mktemp("sources")
+    for name in ("docs", "deploy", "config", "templates"):
+        copytree(ROOT / name, root / name)
+    for page in (*ROOT.glob("*.md"), ROOT / "pyproject.toml", ROOT / "compose.yaml"):
+        (root / page.name).write_bytes(page.read_bytes())
+    return root
+
+
+@pytest.fixture(scope="module")
+def site(sources: Path) -> Path:
+    done = make(sources, sources / "site")
+    assert done.returncode == 0, done.stderr
+    return sources / "site"
+
+
+def test_every_page_is_on_the_site_and_found_by_its_search(site: Path) -> None:
+    pages = {str(page.relative_to(ROOT).with_suffix("")) for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))}
+    script = (site / "searchindex.js").read_text("utf-8")
+    searched = json.loads(script.removeprefix("Search.setIndex(").removesuffix(")"))
+
+    assert {name for name in pages if not (site / f"{name}.html").exists()} == set()
+    assert set(searched["docnames"]) == pages
+    assert "dead" in searched["terms"]
+    assert 'url=README.html"' in (site / "index.html").read_text("utf-8")
+
+
+def test_every_page_of_docs_is_in_the_navigation_once(site: Path) -> None:
+    listed = re.findall(r"^- \[[^]]+\]\(([\w.-]+\.md)\)", INDEX, re.M)
+    start = (site / "README.html").read_text("utf-8")
+    tree = start[start.index("sidebar-tree"):]  # fmt: skip
+
+    assert sorted(listed) == sorted(page.name for page in ROOT.glob("docs/*.md") if page.name != "index.md")
+    assert tuple(re.findall(r'class="caption-text">(\w+)<', tree)) == GROUPS
+    assert [name for name in listed if f'href="docs/{name.removesuffix(".md")}.html"' not in tree] == []
+
+
+def test_nothing_of_it_is_fetched_from_elsewhere(site: Path) -> None:
+    texts = {file: file.read_text("utf-8") for file in site.rglob("*") if file.suffix in (".html", ".css")}
+    assets = {(file.name, next(filter(None, found))) for file, text in texts.items() for found in ASSET.findall(text)}
+    scripts = "".join(file.read_text("utf-8") for file in site.rglob("*.js") if file.name != "searchindex.js")
+
+    assert len(assets) > 10
+    assert {asset for asset in assets if re.match(r"(?:\w+:)?//", asset[1])} == set()
+    assert re.findall(r"(?:import\(|importScripts\(|fetch\(|\.src\s*=\s*)[\"'](?:https?:)?//", scripts) == []
+
+
+def test_it_is_light_and_dark_and_the_same_each_time(site: Path, sources: Path, tmp_path: Path) -> None:
+    again = make(sources, tmp_path / "site")
+
+    assert again.returncode == 0, again.stderr
+    assert "theme-toggle" in (site / "README.html").read_text("utf-8")
+    pages = [page.relative_to(site) for page in site.rglob("*.html")]
+    assert [page for page in pages if (site / page).read_bytes() != (tmp_path / "site" / page).read_bytes()] == []
+
+
+def test_a_link_an_anchor_or_a_page_that_leads_nowhere_ends_the_build(sources: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "sources"
+    copytree(sources, copy)
+    faults = {"nowhere.md": "nowhere.md", "deployment.md#not-there": "'not-there'", "#neither": "'neither'",
+              "../deploy/no.conf": "../deploy/no.conf", "images/no.png": "images/no.png"}  # fmt: skip
+    with (copy / "docs/hardening.md").open("a", encoding="utf-8") as page:
+        page.writelines(f"\n[words]({target})\n" for target in faults)
+    (copy / "docs/lonely.md").write_text("# Lonely\n\nNobody leads here.\n", "utf-8")
+
+    done = make(copy, tmp_path / "site")
+
+    assert done.returncode != 0
+    assert [target for target, words in faults.items() if words not in done.stderr] == []
+    assert "lonely.md: WARNING: document isn't included" in done.stderr
