@@ -8,6 +8,7 @@ from relay.background.digests import Digests
 from relay.background.heartbeat import Heartbeat
 from relay.background.lookout import Lookout
 from relay.background.reconciliation import Reconciliation, current_platform
+from relay.background.records import Records
 from relay.background.scheduler import Scheduler, WatchdogTick
 from relay.background.wellness import Wellness
 from relay.config import Config
@@ -63,5 +64,10 @@ def build_lookout(
 
     memory = TroubleMemory(store)
     heartbeat = Heartbeat(url, wellness.unwell, memory.turn)
-    ticks = {"operators": lookout.tick, "heartbeat": heartbeat.tick, "audit": AuditLog(store, memory.turn).tick}
+    ticks = {
+        "operators": lookout.tick,
+        "heartbeat": heartbeat.tick,
+        "audit": AuditLog(store, memory.turn).tick,
+        "records": Records(store, config, memory.turn).tick,
+    }
     return Scheduler(ticks, clock=clock, period=period, outage=outage, report=Runs(store).report_tick)

@@ -30,7 +30,8 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            claimed last, spec and interval for what is made without an event; doubt:
                                            its message may have arrived, and the delivery is gone; dead: the dead letter
                                            that its message became last; failed: which delivery told the first failure
-                                           in a batch; healed: the run that makes a failure good, how many
+                                           in a batch; edits: how often the message that stands was edited;
+                                           healed: the run that makes a failure good, how many
                                            in a row were held, and what had gone wrong; calls: the event
                                            that the message itself tells people of, and call its run and body where
                                            the operation lives elsewhere; t:* is the channel's own
@@ -74,6 +75,11 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            of: the row that this one ends; 20,000 rows, 90 days
     {relay}:audit:strangers        stream  the same, of what people outside may bring about: unsubscribing, and presses
                                            that are refused
+    {relay}:history:<destination>  stream  how deliveries to it ended (relay/store/history.py), packed in r; at most
+                                           100,000 rows of each and 1,000,000 of all, 30 days
+    {relay}:histories              zset    destination → ms of its newest row
+    {relay}:noise:<day>            hash    <destination>\\0<what> → how often, of a day since the epoch
+                                           (relay/store/noise.py); 31 days
     {relay}:audited                string  the id of the last row that is in the log
     {relay}:key                    string  32 bytes: what the links in mails and the buttons are sealed with
     {relay}:key:retired            hash    the keys before it → ms at which each was replaced, and until which what it
@@ -147,6 +153,7 @@ HOLDS = "holds"
 PARKING = "parking"
 CHANNELS = "channels"
 PROBE = "probe"
+HISTORIES = "histories"
 
 
 def digest(*parts: str) -> bytes:

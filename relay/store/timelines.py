@@ -35,7 +35,7 @@ class Timelines:
         self._spaces = spaces
 
     async def timeline(self, subject: str, space: Space) -> Timeline | None:
-        subject, name = await self._named(subject, space)
+        subject, name = await self.named(subject, space)
         row = await self._operation(name)
         logs = await self._everywhere.each(lambda key: self._redis.lrange(key(f"log:{name}"), 0, -1))
         # First: what others did at the same moment follows from it.
@@ -53,7 +53,7 @@ class Timelines:
         return Timeline(subject, facts, sorted(lines, key=lambda line: int(line[0])))
 
     async def events(self, subject: str, space: Space) -> list[Event]:
-        _, name = await self._named(subject, space)
+        _, name = await self.named(subject, space)
         row = await self._operation(name)
         # Platforms write whole seconds: within one, the order in which the events came.
         bodies = [opened(self._everywhere.sealer, document, BODY, name) for document in documents_of(row)]
@@ -66,7 +66,7 @@ class Timelines:
         where = self._everywhere.partitions.of(name)
         return dict(await call(self._redis.hgetall(where.key(f"operation:{name}"))))
 
-    async def _named(self, subject: str, space: Space) -> tuple[str, str]:
+    async def named(self, subject: str, space: Space) -> tuple[str, str]:
         """The id and the name of the keys: of a retry under a new id the original's, whose timeline is its own."""
         meant = [facts for facts in await self._spaces.all(subject) if Space.of(facts).may_be(space)]
         if len(meant) > 1:

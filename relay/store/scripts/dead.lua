@@ -27,6 +27,7 @@ for i = 4, #ARGV do
     else
       count('dropped')
       note(d[1], 'dropped', d[2])
+      record_end(id, 'dropped')
       leave_cause(id)
       forget(id)
     end

@@ -52,6 +52,7 @@ local function record_message(request, d)
     set('posted', now)
     set('posted_seq', d.seq)
     set('posted_of', d.operation)
+    set('edits', 0)
   end
   for name, value in pairs(request.thread) do set('t:' .. name, value) end
   redis.call('HSET', thread, unpack(row))
@@ -72,6 +73,11 @@ function verbs.complete(id, request, d)
   count('pending', -1)
   count('delivered')
   note(d.operation, 'delivered', d.destination, d.kind, tonumber(d.attempts), request.detail)
+  if live and not request.new then -- the row is of the message; of its edits the thread has how many, and when the last was
+    redis.call('HINCRBY', thread_key(d.lane), 'edits', 1)
+  else
+    record_end(id, 'delivered', nil, request.detail, d)
+  end
   confirm_told(id, d)
   resume(d.channel, d.destination, d.address, calls.own)
   if request.kept and d.kind == 'digest' then keep(request.kept, d.destination, d.address) end
@@ -151,7 +157,7 @@ end
 local KEEPS_LEASE = {begin = true, extend = true}
 
 local FIELDS = {'lease', 'lapsed', 'died', 'sending', 'attempts', 'unknowns', 'operation', 'destination', 'channel', 'address',
-                'kind', 'lane', 'seq', 'event', 'limits', 'cause'}
+                'kind', 'lane', 'seq', 'event', 'limits', 'cause', 'name', 'created'}
 
 -- The delivery, if the lease is the worker's. Or it has lapsed, and nobody has begun since: then what has arrived need not
 -- be told again.

@@ -27,6 +27,7 @@ LASTING = {
     "missing",
     "posted",
     "received",
+    "histories",
 }
 EMPTY = {
     "lane",

@@ -1,6 +1,7 @@
 -- Deliveries: made, joined to their lane, and forgotten.
 --- @include "ledger"
 --- @include "lanes"
+--- @include "history"
 
 -- These show what is so when they are sent: a newer one replaces an older one, and one that is repeated does no harm.
 local function converges(kind) return kind == 'live' or kind == 'rolling' end
@@ -100,6 +101,8 @@ local function supersede(id, operation, destination, lane, why)
   count('pending', -1)
   count('superseded')
   note(operation, 'superseded', destination, why)
+  -- Of a message that is kept true nothing ended: its newer state is told.
+  if not (why == 'newer state' and converges(field(id, 'kind'))) then record_end(id, 'superseded', why) end
   leave_lane(id, lane)
   forget(id)
 end

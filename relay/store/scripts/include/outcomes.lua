@@ -32,6 +32,7 @@ local function bury(id, reason, error)
   count('dead')
   count('buried:' .. reason)
   note(d[1], 'dead', d[2], reason, error)
+  record_end(id, 'dead', reason, error)
   leave_lane(id, d[3])
 end
 

@@ -1,0 +1,171 @@
+"""The record of what was sent: how each delivery ended, by destination and time, newest first.
+
+A row for each message that people got, or did not get for good; of a message that is kept true the row says when it
+was posted, and beside it how often it was edited since. `scripts/include/history.lua` writes the rows, in the step that
+ends the delivery: into one stream for each destination in a partition.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from relay.domain.spaces import NOWHERE, Space
+from relay.store import keys
+from relay.store.client import call
+from relay.store.everywhere import Everywhere
+from relay.store.history_rows import OUTCOMES, Ended, ended, operation_bytes, outcome_bytes
+from relay.store.merging import Merged, Position, RawRow
+from relay.store.notes import lines_of
+from relay.store.partitions import Partition
+from relay.store.queue import Store
+from relay.store.records import SEALED, values_of
+from relay.store.sealing import ANSWER, text_to_show
+from relay.store.timelines import Timelines
+
+MOST = 200  # rows of a page
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Newest first. `cursor` asks for what is older; '' if there is nothing.
+
+    `looked` rows were looked at to find these, and where that was as many as one page may, all since `looked_to`
+    (seconds since the epoch): there may be more before it, however few these are.
+    """
+
+    rows: Sequence[Ended]
+    cursor: str
+    looked: int
+    looked_to: float | None
+
+
+class History:
+    """Reads the record. Bounded: a page looks at 2,000 rows at most. Every failure is StoreUnavailable."""
+
+    def __init__(self, store: Store, *, partial: bool = False) -> None:
+        """`partial`: partitions that are away are left out."""
+        self._everywhere = Everywhere(store, partial=partial)
+        self._redis = store.redis
+        self._timelines = Timelines(self._everywhere, store.spaces)
+
+    async def destinations(self) -> list[str]:
+        """Those that have rows, the ones that are configured no more among them."""
+        sets = await self._everywhere.each(lambda key: self._redis.zrange(key(keys.HISTORIES), 0, -1))
+        return sorted({name.decode() for names in sets for name in names})
+
+    async def page(
+        self,
+        *,
+        destination: str = "",
+        outcome: str = "",
+        since: float | None = None,
+        until: float | None = None,
+        cursor: str = "",
+        most: int = 50,
+    ) -> HistoryPage:
+        """Those that ended from `since` on and before `until` (seconds since the epoch).
+
+        ValueError for a cursor that no page gave.
+        """
+        before = Position.load(cursor) if cursor else None
+
+        async def streams(partition: Partition) -> list[tuple[int, str]]:
+            if destination:
+                return [(partition.number, destination)]
+            names = await call(self._redis.zrange(partition.key(keys.HISTORIES), 0, -1))
+            return [(partition.number, name.decode()) for name in names]
+
+        lists = await self._everywhere.of_each(streams)
+        merged = Merged(self._everywhere, [stream for some in lists for stream in some], since, until, before)
+        start = outcome_bytes(outcome) if outcome else b""
+        rows = await merged.newest(min(most, MOST), lambda row: row.startswith(start))
+        return HistoryPage(
+            await self._whole([ended(row) for row in rows]),
+            merged.cursor,
+            merged.looked,
+            merged.looked_to,
+        )
+
+    async def of_operation(self, subject: str, space: Space = NOWHERE) -> list[Ended]:
+        """What people were told of an operation or batch, newest first; by the last 200 lines of its log.
+
+        Of one that was over three days ago its log has the last lines alone. AmbiguousId as of `Admin.timeline`.
+        """
+        _, name = await self._timelines.named(subject, space)
+        if not name:
+            return []
+        own = operation_bytes(name)
+
+        async def ask(partition: Partition) -> list[RawRow]:
+            log = await call(self._redis.lrange(partition.key(f"log:{name}"), 0, -1))
+            lines = [line for packed in log for line in lines_of(packed)]
+            ends = dict.fromkeys((int(line[0]), str(line[2])) for line in lines if line[1] in OUTCOMES and line[2:])
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for at, destination in ends:
+                    pipeline.xrange(partition.key(f"history:{destination}"), f"{at}", f"{at}")
+                answers = await call(pipeline.execute()) if ends else []
+            return [
+                RawRow(*Position.split(id_), partition.number, destination, fields[b"r"])
+                for (_, destination), rows in zip(ends, answers, strict=True)
+                for id_, fields in rows
+                if fields[b"r"][2:].startswith(own)
+            ]
+
+        parts = await self._everywhere.of_each(ask)
+        rows = sorted((row for part in parts for row in part), key=lambda row: row.order)
+        return await self._whole([ended(row) for row in rows])
+
+    async def _whole(self, rows: Sequence[Ended]) -> list[Ended]:
+        """With what is known of their operations, and the edits of messages that stand."""
+        sealer = self._everywhere.sealer
+        facts = await self._facts({row.operation for row in rows})
+        threads = await self._threads({(row.partition, row.lane) for row in rows if row.lane})
+
+        def whole(row: Ended) -> Ended:
+            stated = facts.get(row.operation, {})
+            posted, edits, sent = threads.get((row.partition, row.lane), (0, 0, 0))
+            edits = edits if posted == round(row.at * 1000) else 0  # else they are of a message that came after it
+            return replace(
+                row,
+                detail=text_to_show(sealer, row.detail, ANSWER),
+                subject=stated.get("id", ""),
+                name=text_to_show(sealer, stated.get("fact:name", ""), SEALED["fact:name"]),
+                type=stated.get("fact:type", ""),
+                tenant=stated.get("fact:tenant", ""),
+                project=stated.get("fact:project", ""),
+                edits=edits,
+                edited_at=sent / 1000 if edits else None,
+            )
+
+        return [whole(row) for row in rows]
+
+    async def _facts(self, operations: set[str]) -> dict[str, Mapping[str, str]]:
+        async def ask(partition: Partition) -> dict[str, Mapping[str, str]]:
+            here = [name for name in operations if self._everywhere.partitions.of(name) is partition]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for name in here:
+                    pipeline.hget(partition.key(f"operation:{name}"), "facts")
+                packed = await call(pipeline.execute()) if here else []
+            return {name: values_of("facts", text) for name, text in zip(here, packed, strict=True)}
+
+        return _together(await self._everywhere.of_each(ask))
+
+    async def _threads(self, lanes: set[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, int, int]]:
+        """Of each live message when it was posted, how often it was edited, and when it was touched last (ms)."""
+
+        async def ask(partition: Partition) -> dict[tuple[int, str], tuple[int, int, int]]:
+            here = [lane for lane in lanes if lane[0] == partition.number]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for _, lane in here:
+                    pipeline.hmget(partition.key(f"thread:{lane}"), "posted", "edits", "sent")
+                answers = await call(pipeline.execute()) if here else []
+            return {
+                lane: (int(posted or 0), int(edits or 0), int(sent or 0))
+                for lane, (posted, edits, sent) in zip(here, answers, strict=True)
+            }
+
+        return _together(await self._everywhere.of_each(ask))
+
+
+def _together(parts: Sequence[dict[Any, Any]]) -> dict[Any, Any]:
+    return {key: value for part in parts for key, value in part.items()}

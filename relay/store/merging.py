@@ -1,0 +1,168 @@
+"""Many streams read as one, newest first: page by page, and never more of them than a page may cost."""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple, Self
+
+from relay.store.client import call
+from relay.store.everywhere import Everywhere
+from relay.store.partitions import Partition
+
+LOOKED = 2000  # rows that one page looks at
+FEWEST = 2  # rows that are asked of a stream at first
+ROUNDS = 12  # each asks for twice as much of a stream as the one before
+
+_CURSOR = re.compile(r"(\d{1,15})-(\d{1,15})-(\d{1,3})-(.*)", re.DOTALL)
+
+
+class Position(NamedTuple):
+    """Where a row stands among all: by its time, the newest first, then by its stream."""
+
+    ms: int
+    seq: int
+    partition: int
+    destination: str
+
+    @classmethod
+    def load(cls, cursor: str) -> Self:
+        """ValueError where it is none."""
+        match = _CURSOR.fullmatch(cursor)
+        if not match:
+            raise ValueError("expected the cursor of an earlier page")
+        ms, seq, partition, destination = match.groups()
+        return cls(int(ms), int(seq), int(partition), destination)
+
+    def dump(self) -> str:
+        return f"{self.ms}-{self.seq}-{self.partition}-{self.destination}"
+
+    @staticmethod
+    def split(id_: bytes) -> tuple[int, int]:
+        """Of an entry's id in a stream."""
+        ms, _, seq = id_.partition(b"-")
+        return int(ms), int(seq)
+
+
+class RawRow(NamedTuple):
+    """A row as it is kept, and where."""
+
+    ms: int
+    seq: int
+    partition: int
+    destination: str
+    packed: bytes
+
+    @property
+    def position(self) -> Position:
+        return Position(*self[:4])
+
+    @property
+    def order(self) -> tuple[int, int, int, str]:
+        """The least is the newest."""
+        return -self.ms, -self.seq, self.partition, self.destination
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One of them: what of it was read and not yet given, and how much is asked for next."""
+
+    partition: int
+    destination: str
+    ask: int
+    end: str  # the newest id that is still to be read, as XREVRANGE takes it
+    rows: deque[RawRow]
+    over: bool = False
+
+
+class Merged:
+    """Of these partitions and destinations, between two times, behind the row `before`."""
+
+    def __init__(
+        self,
+        everywhere: Everywhere,
+        streams: Sequence[tuple[int, str]],
+        since: float | None,
+        until: float | None,
+        before: Position | None,
+    ) -> None:
+        self.looked = 0
+        self.cursor = ""
+        self.looked_to: float | None = None
+        self._everywhere = everywhere
+        self._start = f"{max(0, int(since * 1000))}" if since is not None else "-"
+        end = f"{max(0, int(until * 1000) - 1)}" if until is not None else "+"
+        self._streams = [
+            _Stream(partition, destination, FEWEST, _behind(before, partition, destination) or end, deque())
+            for partition, destination in streams
+        ]
+
+    async def newest(self, most: int, fits: Callable[[bytes], bool]) -> list[RawRow]:
+        """Up to so many of the newest that are `fits`."""
+        rows, last = list[RawRow](), None
+        share = -(-2 * most // max(1, len(self._streams)))
+        for stream in self._streams:
+            stream.ask = max(FEWEST, share)
+        for _ in range(ROUNDS):
+            await self._refill()
+            for row in self._given():
+                last = row
+                self.looked += 1
+                if fits(row.packed):
+                    rows.append(row)
+                if len(rows) == most or self.looked == LOOKED:
+                    break
+            if len(rows) == most or self.looked == LOOKED or not self._more:
+                break
+        if last and self._more:
+            self.cursor = last.position.dump()
+            self.looked_to = last.ms / 1000 if len(rows) < most else None
+        return rows
+
+    @property
+    def _more(self) -> bool:
+        return any(stream.rows or not stream.over for stream in self._streams)
+
+    def _given(self) -> Iterator[RawRow]:
+        """The newest of what was read, one by one, until one of a stream that is still to be read may be newer."""
+        heap = [(stream.rows[0].order, number) for number, stream in enumerate(self._streams) if stream.rows]
+        heapify(heap)
+        while heap:
+            _, number = heappop(heap)
+            stream = self._streams[number]
+            yield stream.rows.popleft()
+            if stream.rows:
+                heappush(heap, (stream.rows[0].order, number))
+            elif not stream.over:
+                return
+
+    async def _refill(self) -> None:
+        empty = [stream for stream in self._streams if not stream.rows and not stream.over]
+        if empty:
+            await self._everywhere.of_each(lambda partition: self._read(partition, empty))
+
+    async def _read(self, partition: Partition, empty: Sequence[_Stream]) -> None:
+        here = [stream for stream in empty if stream.partition == partition.number]
+        redis = self._everywhere.redis
+        async with redis.pipeline(transaction=False) as pipeline:
+            for stream in here:
+                key = partition.key(f"history:{stream.destination}")
+                pipeline.xrevrange(key, stream.end, self._start, count=stream.ask)
+            answers = await call(pipeline.execute()) if here else []
+        for stream, entries in zip(here, answers, strict=True):
+            stream.over = len(entries) < stream.ask
+            for id_, fields in entries:
+                row = RawRow(*Position.split(id_), stream.partition, stream.destination, fields[b"r"])
+                stream.rows.append(row)
+            if entries:
+                stream.end = f"({entries[-1][0].decode()}"
+            stream.ask = min(2 * stream.ask, LOOKED)
+
+
+def _behind(before: Position | None, partition: int, destination: str) -> str:
+    """From which id on a stream is older than this row; '' for any."""
+    if before is None:
+        return ""
+    own = (partition, destination) > (before.partition, before.destination)
+    return f"{'' if own else '('}{before.ms}-{before.seq}"

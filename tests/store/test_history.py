@@ -1,0 +1,285 @@
+"""The record of what was sent: how each delivery ended, newest first, in pages that cost no more than a page may."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from relay.domain.deliveries import Presentation, Receipt, Window
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.forgetting import Forgetting
+from relay.store.history import History
+from relay.store.history_rows import Ended
+from relay.store.merging import LOOKED
+from relay.store.sealing import Sealer
+from relay.store.suppressions import Suppressions
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS, carried
+from tests.support.queue import POSTED, accept, claim, claim_one, send
+from tests.support.targets import mail, room, team
+
+NAME = "Comprehensive Customer Journey Analysis"
+
+
+def ends(rows: object) -> list[tuple[str, str, str]]:
+    return [(row.destination, row.outcome, row.reason) for row in rows]  # type: ignore[attr-defined]
+
+
+async def fill(store: Store, clock: Clock, count: int) -> None:
+    """A completion of each of so many operations in the room, a second apart."""
+    for number in range(count):
+        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
+        await send(store)
+        clock.advance(1)
+
+
+async def all_of(store: Store, most: int, **which: object) -> list[Ended]:
+    rows: list[Ended] = []
+    page = await History(store).page(most=most, **which)  # type: ignore[arg-type]
+    rows += page.rows
+    while page.cursor:
+        page = await History(store).page(most=most, cursor=page.cursor, **which)  # type: ignore[arg-type]
+        rows += page.rows
+    return rows
+
+
+async def test_a_message_that_arrived_has_its_row(store: Store, clock: Clock) -> None:
+    await accept(store, events.completed(), to=mail())
+    clock.advance(2)
+    delivery = await send(store, "email", Receipt("250 2.0.0 Ok: queued as 4Xk"))
+
+    (row,) = (await History(store).page()).rows
+
+    assert row.id == row.copy == delivery.id
+    assert (row.subject, row.name, row.tenant) == (
+        delivery.event.subject,
+        "Comprehensive Customer Journey Analysis",
+        "tenant-1",
+    )
+    assert (row.destination, row.channel, row.address) == ("analysts", "email", "analyst@example.com")
+    assert (row.kind, row.event, row.outcome, row.reason) == ("each", "operation.completed", "delivered", "")
+    assert (row.detail, row.attempts, row.at, row.took) == ("250 2.0.0 Ok: queued as 4Xk", 1, clock(), 2.0)
+
+
+async def test_edits_are_counted_beside_the_message_that_they_keep_true(store: Store, clock: Clock) -> None:
+    await accept(store, events.started(), to=team())
+    posted = await send(store)
+    for percentage in (10, 60):
+        clock.advance(60)
+        await accept(store, events.progress(percentage), to=team())
+        await send(store)
+
+    (row,) = (await History(store).page()).rows
+
+    assert (row.id, row.kind, row.event, row.outcome) == (posted.id, "live", "operation.started", "delivered")
+    assert (row.edits, row.edited_at, row.copy) == (2, clock(), posted.lane)
+
+
+async def test_a_message_that_is_posted_anew_has_a_row_and_edits_of_its_own(store: Store, clock: Clock) -> None:
+    for percentage, receipt in ((10, POSTED), (40, POSTED), (70, Receipt("C1/2.2", {"channel": "C1", "ts": "2.2"}))):
+        await accept(store, events.progress(percentage), to=team())
+        await send(store, receipt=receipt)
+        clock.advance(60)
+
+    assert [(row.detail, row.edits) for row in (await History(store).page()).rows] == [("C1/2.2", 0), ("C1/1.1", 0)]
+
+
+async def test_each_way_in_which_a_delivery_ends(store: Store, clock: Clock) -> None:
+    await accept(store, events.completed(operationId="dies"), to=room())
+    await store.dead_letter(await claim_one(store), "rejected", "channel_not_found")
+    clock.advance(1)
+    await Admin(store).drop([letter.id for letter in await Admin(store).dead()])
+    clock.advance(1)
+    await accept(store, events.completed(operationId="unread"), to=mail())
+    await Suppressions(store).add("analyst@example.com")
+    assert await claim(store, "email") == []
+    clock.advance(1)
+    await accept(store, events.completed(operationId="quiet"), to=room())
+    await store.claim("slack", 10, {"*": Window(clock(), clock() + 3600)})
+
+    rows = (await History(store).page()).rows
+
+    assert ends(rows) == [
+        ("room", "held", "quiet_hours"),
+        ("analysts", "superseded", "suppressed"),
+        ("room", "dropped", ""),
+        ("room", "dead", "rejected"),
+    ]
+    assert [row.subject for row in rows] == ["quiet", "unread", "dies", "dies"]
+    assert rows[-1].detail == "channel_not_found"
+
+
+async def test_a_state_that_a_newer_one_replaces_is_no_row(store: Store, clock: Clock) -> None:
+    await accept(store, events.started(), to=team())
+    first = await claim_one(store)
+    await accept(store, events.progress(50), to=team())
+    await store.reschedule(first, 1, "HTTP 500")
+    clock.advance(10)
+    await send(store)
+
+    assert ends((await History(store).page()).rows) == [("team", "delivered", "")]
+
+
+async def test_pages_follow_each_other_without_a_gap(store: Store, clock: Clock) -> None:
+    await fill(store, clock, 7)
+    await accept(store, events.completed(operationId="by mail"), to=mail())
+    await send(store, "email")
+
+    assert [row.subject for row in await all_of(store, 3)] == ["by mail", *(f"op-{n}" for n in reversed(range(7)))]
+
+
+async def test_filters_leave_out_the_rest(store: Store, clock: Clock) -> None:
+    began = clock()
+    await fill(store, clock, 5)
+    await accept(store, events.completed(operationId="by mail"), to=mail())
+    await store.dead_letter(await claim_one(store, "email"), "rejected", "550")
+
+    assert [row.subject for row in await all_of(store, 10, destination="analysts")] == ["by mail"]
+    assert [row.subject for row in await all_of(store, 10, outcome="dead")] == ["by mail"]
+    assert [row.subject for row in await all_of(store, 10, since=began + 1, until=began + 3)] == ["op-2", "op-1"]
+    assert await all_of(store, 10, outcome="no such word") == []
+
+
+async def test_a_page_that_finds_little_says_how_far_it_looked(store: Store, clock: Clock) -> None:
+    await accept(store, events.completed(operationId="dies"), to=room())
+    await store.dead_letter(await claim_one(store), "rejected", "channel_not_found")
+    clock.advance(1)
+    await fill(store, clock, 1)
+    key = "{relay}:history:room"
+    [(_, delivered)] = await store.redis.xrevrange(key, count=1)
+    async with store.redis.pipeline() as pipeline:
+        for _ in range(LOOKED):
+            pipeline.xadd(key, delivered, id=f"{int(clock() * 1000)}-*")
+        await pipeline.execute()
+
+    first = await History(store).page(outcome="dead")
+    second = await History(store).page(outcome="dead", cursor=first.cursor)
+
+    assert (first.rows, first.looked, first.looked_to) == ([], LOOKED, clock())
+    assert [row.subject for row in second.rows] == ["dies"]
+    assert (second.cursor, second.looked_to) == ("", None)
+
+
+@pytest.mark.parametrize("cursor", ["x", "1-1-1", "1-1-1111-room", "-1-0-0-room"])
+async def test_a_cursor_that_no_page_gave_is_refused(store: Store, cursor: str) -> None:
+    with pytest.raises(ValueError, match="cursor"):
+        await History(store).page(cursor=cursor)
+
+
+async def test_an_operation_s_own_rows(store: Store, clock: Clock) -> None:
+    await fill(store, clock, 3)
+    await accept(store, events.progress(10, operationId="op-9"), to=team())
+    await send(store)
+    clock.advance(60)
+    await accept(store, events.failed(operationId="op-9"), to=team(presentation=Presentation(thread_reply=True)))
+    await accept(store, events.failed(operationId="op-9", retryNumber=1), to=mail())
+    for channel in ("slack", "email"):
+        clock.advance(5)
+        for delivery in await claim(store, channel):
+            await store.mark_sending(delivery)
+            await store.complete(delivery, replace(POSTED, thread=delivery.thread))
+
+    rows = await History(store).of_operation("op-9")
+
+    assert {(row.destination, row.kind, row.outcome) for row in rows} >= {
+        ("team", "live", "delivered"),
+        ("analysts", "each", "delivered"),
+    }
+    assert {row.subject for row in rows} == {"op-9"}
+    assert [row.at for row in rows] == sorted((row.at for row in rows), reverse=True)
+    assert await History(store).of_operation("nobody knows it") == []
+
+
+async def test_rows_of_several_partitions_stand_in_one_order(open_store: Callable[..., Store], clock: Clock) -> None:
+    store = open_store(partitions=PARTITIONS)
+    targets = [mail(f"person-{number}@example.com") for number in range(8)]
+    for number in range(3):
+        await store.accept(events.completed(operationId=f"op-{number}"), targets)
+        await carried(store)
+        for delivery in await claim(store, "email"):
+            await store.mark_sending(delivery)
+            await store.complete(delivery, Receipt("250 Ok"))
+        clock.advance(1)
+
+    rows = await all_of(store, 5)
+
+    assert len({row.partition for row in rows}) > 1
+    assert [row.subject for row in rows] == ["op-2"] * 8 + ["op-1"] * 8 + ["op-0"] * 8
+    assert len({row.id for row in rows}) == 24
+    assert len(await History(store).of_operation("op-1")) == 8
+    assert await History(store).destinations() == ["analysts"]
+
+
+async def test_a_clock_that_is_set_back_costs_no_row(store: Store, clock: Clock) -> None:
+    await fill(store, clock, 2)
+    clock.advance(-3600)
+    await accept(store, events.completed(operationId="later"), to=room())
+    await send(store)
+
+    assert [row.subject for row in (await History(store).page()).rows] == ["later", "op-1", "op-0"]
+
+
+async def test_a_record_that_is_damaged_costs_no_message(store: Store) -> None:
+    await store.redis.set("{relay}:history:room", "of another type")
+    await accept(store, events.completed(), to=room())
+    delivery = await claim_one(store)
+    await store.mark_sending(delivery)
+
+    assert await store.complete(delivery, POSTED)
+
+
+async def test_what_is_sealed_elsewhere_is_sealed_here(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=Sealer({"current": b"k" * 32}))
+    await accept(store, events.completed(), to=mail())
+    await send(store, "email", Receipt("250 queued as SECRET"))
+
+    (_, kept), *_ = await store.redis.xrevrange("{relay}:history:analysts")
+    (row,) = (await History(store).page()).rows
+
+    assert b"SECRET" not in kept[b"r"]
+    assert (row.detail, row.name) == ("250 queued as SECRET", NAME)
+
+
+async def rows_of(store: Store, destination: str, count: int, ms: int) -> None:
+    """So many rows, a second apart, the first of them then."""
+    async with store.redis.pipeline() as pipeline:
+        for number in range(count):
+            pipeline.xadd(f"{{relay}}:history:{destination}", {"r": b"x" * 100}, id=f"{ms + number * 1000}-0")
+        pipeline.zadd("{relay}:histories", {destination: ms})
+        await pipeline.execute()
+
+
+async def length(store: Store, destination: str) -> int:
+    return int(await store.redis.xlen(f"{{relay}}:history:{destination}"))
+
+
+async def test_what_is_older_than_the_retention_is_forgotten(store: Store, clock: Clock) -> None:
+    ms = int(clock() * 1000)
+    await rows_of(store, "room", 10, ms)
+    await rows_of(store, "gone", 3, ms)
+
+    assert await Forgetting(store).forget(clock() + 86_404, 86_400) == 6
+
+    assert (await length(store, "room"), await length(store, "gone")) == (6, 0)
+    assert await History(store).destinations() == ["room"]
+
+
+async def test_of_too_many_the_busiest_give_first(store: Store, clock: Clock) -> None:
+    ms = int(clock() * 1000)
+    await rows_of(store, "busy", 4000, ms)
+    await rows_of(store, "quiet", 50, ms)
+
+    assert await Forgetting(store, most=2050).forget(clock(), 86_400) == 2050
+
+    assert await length(store, "quiet") == 50
+    assert await length(store, "busy") < 2200  # Redis cuts whole nodes
+
+
+async def test_a_redis_that_fills_up_keeps_less_of_the_record(store: Store, clock: Clock) -> None:
+    await rows_of(store, "busy", 4000, int(clock() * 1000))
+
+    assert await Forgetting(store).forget(clock(), 86_400, fullness=0.75) == 3600
+
+    assert await length(store, "busy") < 3800
