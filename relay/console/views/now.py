@@ -55,7 +55,7 @@ async def now(desk: Desk, _question: NoQuestion) -> NowFacts:
     counts = await running.counts()
     ledger = await desk.admin.ledger()
     channels = [*desk.config().channels]
-    oldest = await desk.admin.oldest_due(channels)
+    oldest = min((await desk.admin.oldest_due(channels)).values(), default=None)
     checks = dict(readiness.checks)
     durability = checks.pop("durability", "")
     runs = [await _run(desk, row) for row in await running.some(MOST)]
