@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from relay.config import Config
 from relay.store import Store
-from relay.store.forgetting import Forgetting
+from relay.store.copies import Copies
+from relay.store.forgetting import FULL, SHARE, Forgetting
 
 PERIOD = 60.0  # seconds for one process's turn
 Turn = Callable[[str, float], Awaitable[bool]]
@@ -18,8 +19,12 @@ class Records:
         self._config = config
         self._turn = turn
         self._history = Forgetting(store)
+        self._copies = Copies(store, partial=True)
 
     async def tick(self, now: float) -> None:
         """Forget what is old or too much. Raises StoreUnavailable; the next tick goes on where this ended."""
         if await self._turn("records", PERIOD):
-            await self._history.forget(now, self._config().retention, await self._store.fullness())
+            fullness = await self._store.fullness()
+            await self._history.forget(now, self._config().retention, fullness)
+            if fullness > FULL:
+                await self._copies.forget(1 - SHARE)

@@ -208,7 +208,7 @@ class Worker:
         else:
             self.reach.delivered(delivery)
             # The proof is kept trying: losing it here would repeat a message that arrived.
-            await self._until_stored(delivery, lambda: self._store.complete(delivery, receipt))
+            await self._until_stored(delivery, lambda: self._store.complete(delivery, receipt, notification))
             self._report(delivery, "delivered", started, receipt.detail)
 
     async def _failed(self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
+from relay.domain.deliveries import Accepted, Delivery, Notification, Receipt, Target, Window
 from relay.domain.events import Event
 from relay.domain.spaces import NOWHERE, Space
 from relay.errors import StoreUnavailable
@@ -47,8 +47,13 @@ class Store:
         scripts: Scripts | None = None,
         clock: Callable[[], float] | None = None,
         sealer: Sealer | None = None,
+        copies: tuple[int, int] | None = None,
     ) -> None:
-        """`sealer` seals what events held, and opens it; without one it is kept as it is."""
+        """`sealer` seals what events held, and opens it; without one it is kept as it is.
+
+        `copies`: so many messages, of so many bytes, are kept for three days as they were sent, for people to look at
+        (relay/store/copies.py; `copying.COPIES` is enough).
+        """
         self.redis = redis
         self.sealer = sealer
         self.lease = lease
@@ -65,7 +70,9 @@ class Store:
         self.spaces = self._knowledge.spaces
         self._accepting = Accepting(self.partitions, self._letters, lambda: self.promise, sealer)
         self._turns = AllTurns(self.partitions)
-        self._settling = Settling(self.partitions, self._turns, lease, lambda: self.promise.replicas, sealer)
+        self._settling = Settling(
+            self.partitions, self._turns, lease, lambda: self.promise.replicas, sealer, copies=copies
+        )
         self._claiming = Claiming(
             redis,
             self.partitions,
@@ -220,9 +227,12 @@ class Store:
         """Give an unsent delivery back: due at once (SIGTERM), or after so many seconds."""
         return await self._settling.release(delivery, delay)
 
-    async def complete(self, delivery: Delivery, receipt: Receipt) -> bool:
-        """It arrived. What the receipt says of the thread is kept for the lane's next delivery."""
-        return await self._settling.complete(delivery, receipt)
+    async def complete(self, delivery: Delivery, receipt: Receipt, sent: Notification | None = None) -> bool:
+        """It arrived. What the receipt says of the thread is kept for the lane's next delivery.
+
+        `sent` is the message, of which a copy is kept where this store keeps any.
+        """
+        return await self._settling.complete(delivery, receipt, sent)
 
     async def reschedule(
         self,

@@ -28,7 +28,7 @@ CIPHERS = 512  # of other processes, which this one remembers
 SAME = "\x02"  # begins a short text that is sealed: scripts carry it like any other, and compare it
 TEXTS = 2048  # short texts that are remembered: those of a run come with each of its events
 # What a value is.
-BODY, QUARANTINE, RESULTS, AUDIT, SIGNING = "body", "quarantine", "results", "audit", "signing key"
+BODY, QUARANTINE, RESULTS, AUDIT, SIGNING, COPY = "body", "quarantine", "results", "audit", "signing key", "copy"
 NAME, AUDIENCE, PRESSED, PATH, ERROR, ANSWER = "name", "audience", "pressed", "path", "error", "answer"
 
 

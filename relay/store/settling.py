@@ -4,6 +4,7 @@ One step of settle.lua settles many; none of them does anything for whoever has 
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,9 +13,10 @@ from typing import Any
 
 import structlog
 
-from relay.domain.deliveries import Delivery, Receipt
+from relay.domain.deliveries import Delivery, Notification, Receipt
 from relay.domain.summaries import digest_baseline
 from relay.store.batching import Batcher
+from relay.store.copying import copied_as, packed_copy
 from relay.store.partitions import Partition, Partitions
 from relay.store.records import to_json
 from relay.store.sealing import ANSWER, Sealer
@@ -53,17 +55,23 @@ class Settling:
         lease: float,
         replicas: Callable[[], int],
         sealer: Sealer | None = None,
+        *,
+        copies: tuple[int, int] | None = None,
     ) -> None:
-        """`turns` hear when the next delivery is due; `replicas` must have the mark before one is sent."""
+        """`turns` hear when the next delivery is due; `replicas` must have the mark before one is sent.
+
+        `copies`: so many messages, of so many bytes, are kept for a while as they were sent.
+        """
+        self._copies = [max(1, bound // len(partitions)) for bound in copies or ()]
         self._sealer = sealer
         self._partitions = partitions
         self._turns = turns
         self._lease = int(lease * 1000)
         self._replicas = replicas
-        self._begins: list[Batcher[str, bool]] = [
+        self._begins: list[Batcher[str | bytes, bool]] = [
             Batcher(partial(self._begin_all, partition), most=128) for partition in partitions
         ]
-        self._settles: list[Batcher[str, bool]] = [
+        self._settles: list[Batcher[str | bytes, bool]] = [
             Batcher(partial(self._settle_all, partition), most=128) for partition in partitions
         ]
 
@@ -76,7 +84,8 @@ class Settling:
     async def release(self, delivery: Delivery, delay: float) -> bool:
         return await self.settle("release", delivery, delay=int(delay * 1000))
 
-    async def complete(self, delivery: Delivery, receipt: Receipt) -> bool:
+    async def complete(self, delivery: Delivery, receipt: Receipt, sent: Notification | None = None) -> bool:
+        copy = packed_copy(delivery, sent, time.time(), self._sealer) if sent and self._copies else b""
         new = any(delivery.thread.get(key) != value for key, value in receipt.thread.items())
         return await self.settle(
             "complete",
@@ -84,6 +93,8 @@ class Settling:
             thread=dict(receipt.thread),
             detail=receipt.detail[:500],
             new=new,
+            copy=copy,
+            **({"copies": [copied_as(delivery), *self._copies]} if copy else {}),
             **({"lane": delivery.lane} if delivery.kind in ("live", "roundup") else {}),
             **({"kept": digest_baseline_of(delivery.event.document)} if delivery.kind == "digest" else {}),
         )
@@ -118,7 +129,7 @@ class Settling:
         )
 
     async def dead_letter(self, delivery: Delivery, reason: str, error: str, *, bounce: str) -> bool:
-        details = {"bounce": bounce} if bounce else {}
+        details: dict[str, Any] = {"bounce": bounce} if bounce else {}
         return await self.settle("bury", delivery, reason=reason, error=error[:500], **details)
 
     async def give_back(self, partition: Partition, row: Sequence[bytes], delay: int) -> None:
@@ -138,22 +149,24 @@ class Settling:
         request = {"verb": "unreadable", "id": name, "lease": lease, "error": error}
         await self._settles[self._partitions.of(name).number].submit(json.dumps(request))
 
-    async def settle(self, verb: str, delivery: Delivery, **details: Any) -> bool:
-        """`verb` and `details` as settle.lua takes them."""
+    async def settle(self, verb: str, delivery: Delivery, *, copy: bytes = b"", **details: Any) -> bool:
+        """`verb` and `details` as settle.lua takes them; `copy` travels behind them as it is."""
         if self._sealer is not None:
             answers = {name: self._sealer.seal_text(details[name], ANSWER) for name in ANSWERS if details.get(name)}
             details |= answers
         request = {"verb": verb, "id": delivery.id, "lease": delivery.lease, **details}
         # Half a surrogate pair, as JSON from outside may hold, is nothing that Redis's JSON could read.
-        text = json.dumps(request, ensure_ascii=False).encode("utf-8", "replace").decode()
+        text: str | bytes = (encoded := json.dumps(request, ensure_ascii=False).encode("utf-8", "replace")).decode()
+        if copy:
+            text = encoded + b"\0" + copy
         batchers = self._begins if verb == "begin" else self._settles
         return await batchers[self._partitions.of(delivery.id).number].submit(text)
 
-    async def _begin_all(self, partition: Partition, requests: Sequence[str]) -> Sequence[bool]:
+    async def _begin_all(self, partition: Partition, requests: Sequence[str | bytes]) -> Sequence[bool]:
         answers = await partition.run("settle", [self._lease, *requests], self._replicas(), quiet=True)
         return self._were_settled(answers)
 
-    async def _settle_all(self, partition: Partition, requests: Sequence[str]) -> Sequence[bool]:
+    async def _settle_all(self, partition: Partition, requests: Sequence[str | bytes]) -> Sequence[bool]:
         before = partition.changes
         answers = await partition.run("settle", [self._lease, *requests])
         for row in answers[len(requests) :]:

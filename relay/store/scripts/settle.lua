@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- settle: what workers do to the deliveries they hold, in one step for a whole batch.
--- KEYS[1] the ledger. ARGV from 3: lease (ms), then one JSON request each: {"verb", "id", "lease", …}.
+-- KEYS[1] the ledger. ARGV from 3: lease (ms), then one JSON request each: {"verb", "id", "lease", …}. Behind one that completes,
+-- and a zero byte, may stand a copy of what was sent.
 -- Answers 'ok', 'stale' where the lease is no longer the worker's, or an error that leaves the lease to lapse. Behind
 -- these, for each channel in which somebody let go of one: its name, and the ms until the next is due, if any is queued.
 -- Every verb may be repeated, and a fault in one request never touches its neighbours.
@@ -11,6 +12,7 @@
 --- @include "due"
 --- @include "steps"
 --- @include "callers"
+--- @include "copies"
 local lease_ms = tonumber(ARGV[3])
 
 -- What the next digest compares itself with. One that is settled late does not replace a newer one.
@@ -80,6 +82,7 @@ function verbs.complete(id, request, d)
   end
   confirm_told(id, d)
   resume(d.channel, d.destination, d.address, calls.own)
+  if request.copies then pcall(keep_copy, request.copies[1], request.copy, request.copies[2], request.copies[3]) end
   if request.kept and d.kind == 'digest' then keep(request.kept, d.destination, d.address) end
   -- A reply in the lane of messages was one (outcomes.lua, detach_outcome), and others may stand under it.
   leave_lane(id, d.lane, not live and (d.kind ~= 'reply' or is_replies(d.lane)))
@@ -172,7 +175,9 @@ local leased, settled = {}, {} -- since now, with the time at which it lapses; a
 local channels = {} -- of the latter
 
 local function settle(text)
-  local request = cjson.decode(text)
+  local ends = text:find('\0', 1, true)
+  local request = cjson.decode(ends and text:sub(1, ends - 1) or text)
+  request.copy = ends and text:sub(ends + 1)
   local d = held(request)
   if not d then
     repair(request)

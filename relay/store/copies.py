@@ -1,0 +1,69 @@
+"""Copies of what was sent: each message as people got it, for three days.
+
+Written by relay/store/copying.py. Of a message that is kept true there is one: as it stands now.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relay.errors import Unsealable
+from relay.store.client import call
+from relay.store.everywhere import Everywhere
+from relay.store.queue import Store
+from relay.store.sealing import COPY, opened
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A message as it was sent.
+
+    content  Slack: text and blocks; e-mail: subject, text and html; else the event's document. The link by which its
+             reader unsubscribes is taken out
+    at       when it was settled (seconds since the epoch, by relay's clock)
+    """
+
+    name: str
+    at: float
+    channel: str
+    destination: str
+    address: str
+    kind: str
+    event: str
+    subject: str
+    language: str
+    mentions: Sequence[str]
+    content: Mapping[str, Any]
+
+
+class Copies:
+    """Reads them. Every failure is StoreUnavailable."""
+
+    def __init__(self, store: Store, *, partial: bool = False) -> None:
+        self._everywhere = Everywhere(store, partial=partial)
+        self._redis = store.redis
+
+    async def of(self, name: str) -> Copy | None:
+        """The copy of this name (`Ended.copy`, or `copied_as` of a delivery); None if there is none (any more)."""
+        if not is_name(name):
+            return None
+        where = self._everywhere.partitions.of(name)
+        kept = await call(self._redis.get(where.key(f"copy:{name}")))
+        if kept is None:
+            return None
+        try:
+            packed = opened(self._everywhere.sealer, kept, COPY, name)
+        except Unsealable:
+            return None  # with a key that is gone nobody reads it any more
+        return Copy(name=name, **json.loads(zlib.decompress(packed)))
+
+    async def forget(self, part: float) -> int:
+        """The oldest go, this part of them (0 to 1); how many are left."""
+        return sum(map(int, await self._everywhere.of_each(lambda partition: partition.run("copies", [f"{part}"]))))
+
+
+def is_name(text: str) -> bool:
+    """Whether something may be kept under this name: a store's names begin with where they live."""
+    return len(text) <= 100 and len(text) >= 2 and set(text[:2]) <= set("0123456789abcdef")

@@ -1,0 +1,185 @@
+"""Copies of what was sent: written with the settling of a delivery where they are wanted, few, and for three days."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relay.domain.deliveries import Delivery, Notification
+from relay.store import Store
+from relay.store.copies import Copies
+from relay.store.copying import COPIES
+from relay.store.history import History
+from relay.store.sealing import Sealer
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS
+from tests.support.queue import POSTED, accept, claim_one
+from tests.support.targets import mail, room, team
+
+LINK = "https://relay.example.com/unsubscribe/SECRET?a=1&b=2"
+
+
+def message(delivery: Delivery, **changes: Any) -> Notification:
+    fields: dict[str, Any] = {
+        "delivery": delivery.id,
+        "destination": delivery.destination,
+        "address": delivery.address,
+        "kind": delivery.kind,
+        "content": {"text": "Completed: Ö", "blocks": [{"type": "divider"}]},
+        "subject": delivery.event.subject,
+        "event": delivery.event.name,
+        "created_at": datetime.now(UTC),
+        "mentions": ("@ada",),
+    }
+    return Notification(**(fields | changes))
+
+
+async def sent(store: Store, channel: str = "slack", **changes: Any) -> Delivery:
+    delivery = await claim_one(store, channel)
+    await store.mark_sending(delivery)
+    assert await store.complete(delivery, POSTED, message(delivery, **changes))
+    return delivery
+
+
+async def test_a_message_is_kept_as_it_was_sent(open_store: Callable[..., Store]) -> None:
+    store = open_store(copies=COPIES)
+    await accept(store, events.completed(), to=room())
+    delivery = await sent(store)
+
+    (row,) = (await History(store).page()).rows
+    copy = await Copies(store).of(row.copy)
+
+    assert copy
+    assert copy.content == {"text": "Completed: Ö", "blocks": [{"type": "divider"}]}
+    assert (copy.channel, copy.destination, copy.address, copy.kind) == ("slack", "room", "#room", "each")
+    assert (copy.event, copy.subject, copy.mentions) == ("operation.completed", delivery.event.subject, ["@ada"])
+
+
+async def test_of_a_message_that_is_kept_true_it_is_the_newest_state(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    store = open_store(copies=COPIES)
+    for percentage in (10, 60):
+        await accept(store, events.progress(percentage), to=team())
+        await sent(store, content={"text": f"{percentage} %"})
+        clock.advance(60)
+
+    (row,) = (await History(store).page()).rows
+    copy = await Copies(store).of(row.copy)
+
+    assert copy
+    assert (copy.content, row.edits) == ({"text": "60 %"}, 1)
+    assert len(await store.redis.keys("*:copy:*")) == 1
+
+
+async def test_nothing_is_kept_where_nobody_looks(store: Store) -> None:
+    await accept(store, events.completed(), to=room())
+    delivery = await sent(store)
+
+    assert await store.redis.keys("*:cop*") == []
+    assert await Copies(store).of(delivery.id) is None
+
+
+@pytest.mark.parametrize("content", [{"html": f"<a href='{LINK}'>x</a>"}, {"text": LINK}, {"html": "a=1&amp;b=2"}])
+async def test_no_reader_s_own_link_is_kept(open_store: Callable[..., Store], content: dict[str, str]) -> None:
+    store = open_store(copies=COPIES)
+    await accept(store, events.completed(), to=mail())
+    delivery = await sent(store, "email", content=content, unsubscribe=LINK)
+
+    copy = await Copies(store).of(delivery.id)
+
+    assert copy
+    assert "SECRET" not in f"{copy.content}"
+
+
+async def test_a_message_that_is_too_long_is_sent_all_the_same(open_store: Callable[..., Store]) -> None:
+    store = open_store(copies=COPIES)
+    await accept(store, events.completed(), to=room())
+    noise = "".join(f"{number * 7919:x}" for number in range(100_000))
+    delivery = await sent(store, content={"text": noise})
+
+    assert await Copies(store).of(delivery.id) is None
+    assert len((await History(store).page()).rows) == 1
+
+
+async def test_they_go_after_three_days(open_store: Callable[..., Store], clock: Clock) -> None:
+    store = open_store(copies=COPIES)
+    await accept(store, events.completed(operationId="old"), to=room())
+    old = await sent(store)
+    clock.advance(3 * 86_400 + 1)
+    await accept(store, events.completed(operationId="new"), to=room())
+    new = await sent(store)
+
+    assert 0 < await store.redis.ttl(f"{{relay}}:copy:{new.id}") <= 3 * 86_400
+    assert await Copies(store).of(old.id) is None
+    assert set(await store.redis.hkeys("{relay}:copied")) == {b"", new.id.encode()}
+
+
+@pytest.mark.parametrize(("most", "most_bytes"), [(3, 10**6), (100, 500)])
+async def test_there_are_few_of_them(
+    open_store: Callable[..., Store], clock: Clock, most: int, most_bytes: int
+) -> None:
+    store = open_store(copies=(most, most_bytes))
+    deliveries = []
+    for number in range(6):
+        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
+        deliveries.append(await sent(store))
+        clock.advance(1)
+
+    kept = [delivery.id for delivery in deliveries if await Copies(store).of(delivery.id)]
+    sizes = {name: int(size) for name, size in (await store.redis.hgetall("{relay}:copied")).items()}
+
+    assert 1 <= len(kept) <= 3
+    assert kept == [delivery.id for delivery in deliveries[-len(kept) :]]
+    assert sizes.pop(b"") == sum(sizes.values()) <= most_bytes
+
+
+async def test_a_redis_that_fills_up_loses_the_oldest(open_store: Callable[..., Store], clock: Clock) -> None:
+    store = open_store(copies=COPIES)
+    for number in range(4):
+        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
+        await sent(store)
+        clock.advance(1)
+
+    assert await Copies(store).forget(0.5) == 2
+
+
+async def test_they_are_sealed_where_there_is_a_key(open_store: Callable[..., Store]) -> None:
+    store = open_store(copies=COPIES, sealer=Sealer({"current": b"k" * 32}))
+    await accept(store, events.completed(), to=room())
+    delivery = await sent(store)
+
+    kept = await store.redis.get(f"{{relay}}:copy:{delivery.id}")
+
+    assert kept.startswith(b"\xffs1")
+    assert await Copies(store).of(delivery.id)
+    assert await Copies(open_store()).of(delivery.id) is None  # without the key
+
+
+async def test_each_partition_has_its_share(open_store: Callable[..., Store]) -> None:
+    store = open_store(copies=COPIES, partitions=PARTITIONS)
+    await store.accept(events.completed(), [mail(f"person-{number}@example.com") for number in range(8)])
+    deliveries = list((await store.claim("email", 20)).deliveries)
+    for delivery in deliveries:
+        await store.mark_sending(delivery)
+        await store.complete(delivery, POSTED, message(delivery))
+
+    assert all([await Copies(store).of(delivery.id) for delivery in deliveries])
+    assert len(await store.redis.keys("*:copies")) > 1
+
+
+@pytest.mark.parametrize("name", ["", "x", "../etc", "zz" * 16, "a" * 1000])
+async def test_what_is_no_name_has_no_copy(store: Store, name: str) -> None:
+    assert await Copies(store).of(name) is None
+
+
+async def test_a_place_that_is_damaged_costs_no_message(open_store: Callable[..., Store]) -> None:
+    store = open_store(copies=COPIES)
+    await store.redis.set("{relay}:copied", "of another type")
+    await accept(store, events.completed(), to=room())
+
+    await sent(store)
+
+    assert len((await History(store).page()).rows) == 1
