@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from relay.channels.slack.errors import advice
+from relay.channels.slack.scopes import FOR_CHECKS, LOSSES
+from relay.cli.slack_app import demands_of, slack_settings
 from relay.config import Config
 from relay.configfile.document import Document
 from relay.coordinator import build_channels, build_sealer
@@ -18,6 +21,7 @@ from relay.store.sealing_keys import check_keys, older_keys
 from relay.store.slots import slot
 
 PATIENCE = 15.0  # seconds for each of the other sides
+SLACK_APP = "channels.slack.app"
 
 
 async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem], dict[str, str]]:
@@ -27,6 +31,7 @@ async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem
         "redis": lambda: _ask_redis(config),
         **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
         **{f"channels.{name}": channel.check for name, channel in channels.items()},
+        **({SLACK_APP: lambda: _ask_slack_app(config, channels, document)} if slack_settings(config) else {}),
         **(
             {"channels.slack.actions": lambda: _ask_who_may(config, channels, document)}
             if enabled_actions(config)
@@ -36,6 +41,8 @@ async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem
     problems: list[Problem] = []
     answers = {}
     for name, ask in questions.items():
+        if name == SLACK_APP and "channels.slack" not in answers:
+            continue  # it would be refused for the same reason
         try:
             answers[name] = await asyncio.wait_for(ask(), PATIENCE)
         except TimeoutError:
@@ -86,9 +93,35 @@ async def _ask_platform(config: Config) -> str:
     return f"answers; operations: {page.summary.total_operations}"
 
 
+async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: Document) -> str:
+    """Whether the app may do what the configuration says. ConfigError with the line of each destination that it may
+    not post to."""
+    settings, slack = slack_settings(config), channels["slack"]
+    if settings is None:
+        return ""
+    demands, before = demands_of(config, settings), len(document.problems)
+    lacking = slack.lacking(demands)
+    if faults := [f"{loss} without {scope}" for scope, loss in lacking.items() if scope not in FOR_CHECKS]:
+        scopes = ", ".join(scope for scope in lacking if scope not in FOR_CHECKS)
+        document.report(("channels", "slack", "token"), f"{'; '.join(faults)}: {advice('missing_scope', scope=scopes)}")
+    reach = await slack.reach(demands.conversations)
+    for name, destination in config.destinations.items():
+        for address in destination.addresses if destination.channel == "slack" else ():
+            if obstacle := reach.obstacles.get(address):
+                document.report(("destinations", name, "slack"), f"{address}: {obstacle}")
+    for index, address in enumerate(config.dynamic_destinations.slack if config.dynamic_destinations else ()):
+        if obstacle := reach.obstacles.get(address):
+            document.report(("dynamic_destinations", "slack", index), f"{address}: {obstacle}")
+    if len(document.problems) > before:
+        raise ConfigError(document.problems[before:])
+    unknown = f"; Slack does not say of {', '.join(reach.unknown)}" if reach.unknown else ""
+    missing = "; ".join(f"without the scope {scope} {LOSSES[scope]}" for scope in lacking)
+    return "; ".join(filter(None, [f"may do what this configuration says{unknown}", missing]))
+
+
 async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Document) -> str:
     """Whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
-
+    before = len(document.problems)
     for action, names in enabled_actions(config).items():
         nobodies = await channels["slack"].nobodies(names)
         for index, name in enumerate(names):
@@ -96,6 +129,6 @@ async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Do
                 fault = f"Slack knows nobody by {name}; expected a user group that has members (@data-team), an id, or "
                 path = ("channels", "slack", "actions", action, index)
                 document.report(path, f"{fault}an e-mail address of somebody in the workspace")
-    if document.problems:
-        raise ConfigError(document.problems)
+    if len(document.problems) > before:
+        raise ConfigError(document.problems[before:])
     return "Slack knows everybody who may press"

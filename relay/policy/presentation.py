@@ -124,6 +124,17 @@ def mentions_for(
     return tuple(dict.fromkeys(called))
 
 
+def callable_names(mention: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """Every name that a new message may call under this `mention`; OWNER among them if it may be the owner's."""
+    names = frozenset(name for names in mention.values() for name in names)
+    silent = (
+        cell.call and mention.get(f"{priority}_{status}".lower(), mention.get(status.lower())) is None
+        for status, row in MATRIX.items()
+        for priority, cell in zip(PRIORITIES, row, strict=True)
+    )
+    return names | {OWNER} if any(silent) else names
+
+
 def _cell(event: Event, *, low_wanted: bool = False) -> Cell:
     status = "Recovered" if event.name == "operation.recovered" else _status(event)
     row = MATRIX.get(status) if event.name in KNOWN_EVENTS else None

@@ -216,7 +216,7 @@ def test_a_command_that_does_not_exist_is_wrong_use() -> None:
 
 @pytest.fixture
 async def slack() -> AsyncIterator[SlackStandin]:
-    async with SlackStandin() as standin:
+    async with SlackStandin(channels=["process-mining", "operations"]) as standin:
         yield standin
 
 
@@ -240,7 +240,7 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer) -> None
 
     facts = json.loads(result.output)
     assert facts["problems"] == []
-    assert set(facts["live"]) == {"redis", "channels.slack", "channels.email"}
+    assert set(facts["live"]) == {"redis", "channels.slack", "channels.slack.app", "channels.email"}
     assert facts["live"]["redis"] == "answers; durability is memory"
     assert "Example" in facts["live"]["channels.slack"]
 
@@ -415,3 +415,38 @@ async def test_live_asks_the_platform_that_is_configured(live: Path, redis_serve
     assert "answers; operations: 1247" in answered.output
     assert f"{live}: platform: GET /api/t/p/async/operations: 401" in refused.output
     assert [one.query["pageSize"] for one in platform.asked] == ["1", "1"]
+
+
+@pytest.mark.slow
+async def test_live_says_what_to_type_in_slack_with_the_line_of_the_destination(
+    live: Path, slack: SlackStandin, redis_server: RedisServer
+) -> None:
+    [conversation] = [each for each in slack.workspace.conversations.values() if each.name == "process-mining"]
+    conversation.joined = False
+    slack.scopes = "chat:write,channels:read,groups:read,users:read,users:read.email"
+    line = line_of(live, '    slack: "#process-mining"')
+
+    result = await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
+
+    problems = [text for text in result.output.splitlines() if text.startswith(f"{live}:")]
+    assert problems[0].startswith(f"{live}:{line_of(live, '    token: ')}: channels.slack.token: groups are not called")
+    assert "add the scope usergroups:read in Slack under OAuth & Permissions" in problems[0]
+    assert problems[1] == (
+        f"{live}:{line}: destinations.process-mining.slack: #process-mining: not_in_channel: type /invite @relay in"
+        " #process-mining"
+    )
+    assert problems[2] == f"{live}: 2 problems"
+    assert not slack.called("chat.postMessage")
+
+
+@pytest.mark.slow
+async def test_live_says_what_it_could_not_ask(live: Path, slack: SlackStandin, redis_server: RedisServer) -> None:
+    slack.scopes = "chat:write,users:read,users:read.email,usergroups:read"
+
+    result = await relay_beside("check", "-c", live, "--live", "--json", env={"RELAY_REDIS_URL": redis_server.url})
+
+    facts = json.loads(result.output)
+    assert facts["problems"] == []
+    assert facts["live"]["channels.slack.app"].startswith(
+        "may do what this configuration says; Slack does not say of #process-mining; without the scope channels:read"
+    )

@@ -43,6 +43,7 @@ RUNS = {
     "keys": ("keys", "list", "-c", SHIPPED),
     "ops": ("ops", "--base-url", "http://127.0.0.1:9", "--tenant", "a", "--project", "b", "list"),
     "register": ("register", "-c", SHIPPED),
+    "slack": ("slack", "manifest", "-c", SHIPPED),
     "sandbox": ("sandbox", "--port", "0"),
 }
 NEED = {"serve": "relay[embedded]", "sandbox": "relay[embedded]", "demo": "relay[demo]"}

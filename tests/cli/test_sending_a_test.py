@@ -124,8 +124,8 @@ async def test_each_address_is_tried_and_one_that_is_refused_is_told_with_its_an
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
-        ("not_in_channel", "invite the app there, or grant it chat:write.public"),
-        ("channel_not_found", "check its name; if it is private, invite the app there"),
+        ("not_in_channel", "type /invite @relay in #room"),
+        ("channel_not_found", "check its name; if it is private, type /invite @relay in it"),
         ("invalid_auth", "check channels.slack.token"),
     ],
 )

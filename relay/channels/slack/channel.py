@@ -16,10 +16,12 @@ from pydantic import BaseModel
 from relay.channels.slack.authority import Authority
 from relay.channels.slack.client import POST, UPDATE, Client
 from relay.channels.slack.directory import Directory
-from relay.channels.slack.errors import UNTHREADABLE, FailureKind, SlackError
+from relay.channels.slack.errors import APP, UNTHREADABLE, FailureKind, SlackError, advice
 from relay.channels.slack.limits import validate
 from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted
 from relay.channels.slack.people import People
+from relay.channels.slack.reachability import Reach, Reachability
+from relay.channels.slack.scopes import WRITE, Demands, lacking
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
 from relay.channels.slack.webhooks import Webhooks
 from relay.domain.deliveries import Limit, Notification, Receipt
@@ -34,13 +36,6 @@ POST_BURST = 3.0  # seconds' worth of new messages that a conversation takes at 
 LITERAL = {"parse": "none", "link_names": False}
 
 EPHEMERAL = "chat.postEphemeral"
-
-# What goes missing without a scope; without chat:write nothing works at all.
-SCOPES = {
-    "users:read": "people are not called by name, and nobody may press a button",
-    "users:read.email": "people are not called by e-mail address, and one under actions lets nobody press a button",
-    "usergroups:read": "groups are not called, and where actions names one, nobody may press a button",
-}
 
 
 class Slack:
@@ -63,6 +58,7 @@ class Slack:
         self._deadline = deadline
         self._webhooks = Webhooks(settings.webhooks, proxy, deadline=deadline)
         self._token = bool(token)
+        self._name = APP  # until Slack says otherwise
         self._rich = settings.profile == "rich"  # until the workspace refuses
         self._directory = Directory(self._client.call, clock=clock, patience=deadline / 5)
         self._people = People(self._client.call, clock=clock)
@@ -117,18 +113,24 @@ class Slack:
         return await self._post(notification, until)
 
     async def check(self) -> str:
-        """Who the token says we are, and what it does not allow. A webhook could be asked by a message alone."""
+        """Who the token says we are. A webhook could be asked by a message alone."""
         webhooks = self._webhooks.description
         if not self._token:
             return webhooks
         answer = await self._client.call("auth.test", {})
-        granted = self._client.scopes or {"chat:write", *SCOPES}  # not every Slack says
-        if "chat:write" not in granted:
-            text = "the Slack app may not post: add the scope chat:write and install it again"
+        self._name = str(answer.get("user") or self._name)
+        if self._client.scopes and WRITE not in self._client.scopes:  # not every Slack says
+            text = f"the Slack app may not post: {advice('missing_scope', scope=WRITE)}"
             raise SlackError(text, "auth.test", FailureKind.WORKSPACE)
-        missing = [f"without the scope {scope} {loss}" for scope, loss in SCOPES.items() if scope not in granted]
-        who = f"{answer.get('user', 'relay')} in {answer.get('team', 'Slack')}"
-        return "; ".join([who, *missing, *filter(None, [webhooks])])
+        return "; ".join([f"{self._name} in {answer.get('team', 'Slack')}", *filter(None, [webhooks])])
+
+    def lacking(self, demands: Demands) -> dict[str, str]:
+        """The scopes that the app lacks for this, as of the last answer, with what goes missing."""
+        return lacking(demands, self._client.scopes)
+
+    async def reach(self, conversations: Iterable[str]) -> Reach:
+        """Whether the app may post in these. Nothing is posted. SlackError if Slack does not answer."""
+        return await Reachability(self._client.call, self._client.scopes, self._name).of(conversations)
 
     async def is_allowed(self, presser: Presser, names: Iterable[str]) -> Person | None:
         """Who pressed, if they are one of these. Takes as long as Slack does; SlackError if it does not say."""

@@ -64,25 +64,35 @@ UNTHREADABLE = frozenset({
     "restricted_action_thread_locked", "restricted_action_non_threadable_channel",
 })  # fmt: skip
 
-# What a person can do about it, by code, else by kind.
+# What a person can do about it, by code, else by kind: at run time, and where `relay check --live` asks beforehand.
+# {app} is what the app's bot is called, {where} the conversation, {scope} what the app lacks.
+_RESTRICTED = "who may post there is restricted: let the app, in the conversation's settings, or name another"
+_UNARCHIVE = "unarchive it, or name another in the configuration"
+_TOKEN = "Slack, OAuth & Permissions, Bot User OAuth Token"  # noqa: S105 - where people find it
 ADVICE: Mapping[str | FailureKind, str] = {
-    "channel_not_found": "check its name; if it is private, invite the app there",
-    "not_in_channel": "invite the app there, or grant it chat:write.public",
-    "is_archived": "unarchive it, or name another in the configuration",
-    "channel_is_archived": "unarchive it, or name another in the configuration",
+    "channel_not_found": "check its name; if it is private, type /invite @{app} in it, for only then the app sees it",
+    "not_in_channel": "type /invite @{app} in {where}",
+    **dict.fromkeys(("is_archived", "channel_is_archived"), _UNARCHIVE),
+    **dict.fromkeys(("restricted_action", "restricted_action_read_only_channel"), _RESTRICTED),
     **dict.fromkeys(
         ("no_service", "no_service_id", "no_active_hooks", "invalid_token", "no_team", "team_disabled"),
         "make a new webhook in Slack, and write its address under channels.slack.webhooks",
     ),
     "action_prohibited": "an administrator of Slack restricts posting there",
-    "missing_scope": "add the scope to the Slack app and install it again",
-    "not_allowed_token_type": "channels.slack.token has to be the app's bot token, xoxb-",
+    "missing_scope": "add {scope} in Slack under OAuth & Permissions, Scopes, Bot Token Scopes, and install the app "
+    "again; `relay slack manifest` writes all that this configuration needs",
+    "invalid_auth": f"check channels.slack.token, which is none of this Slack: copy the one under {_TOKEN}",
+    "account_inactive": "check channels.slack.token: its app was removed from the workspace, so install it again and "
+    f"copy its new token: {_TOKEN}",
+    "token_revoked": f"check channels.slack.token, which was revoked: install the app again and copy {_TOKEN}",
+    "not_allowed_token_type": f"channels.slack.token has to be the app's bot token, xoxb-…: {_TOKEN}",
     "token_expired": "channels.slack.token needs a new token",
     "restricted_action_thread_only_channel": "only replies are allowed there: name another in the configuration",
     FailureKind.WORKSPACE: "check channels.slack.token and the app's installation in Slack",
     FailureKind.CONVERSATION: "check the conversation's settings and whether the app may post there",
     FailureKind.MESSAGE: "the template makes something Slack does not take",
 }
+APP = "relay"  # what the bot is called where nobody has asked
 ELSEWHERE = "that is not Slack's own way of refusing; check channels.slack.base_url and the proxies on the way"
 
 _PAUSES: Mapping[FailureKind, Pause] = {
@@ -90,6 +100,8 @@ _PAUSES: Mapping[FailureKind, Pause] = {
     FailureKind.WORKSPACE: "channel",
     FailureKind.CONVERSATION: "destination",
 }
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,80}")
+_SCOPE = re.compile(r"[a-z][a-z0-9_.:,]{0,80}")
 # The request cannot have reached Slack: there was no connection to send it on.
 _NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 
@@ -116,9 +128,16 @@ def refused(call: str, address: str, status: int, headers: Mapping[str, str], an
     code = _word(answer.get("error"))
     kind = _kind_of(status, code, understood=answer.get("ok") is False)
     reason = ", ".join(filter(None, (code or f"HTTP {status}", *_details(answer))))
-    advice = ADVICE.get(code) or ADVICE.get(kind) or ("" if code or not 300 <= status < 500 else ELSEWHERE)
-    text = f"Slack answered {call}{f' to {address}' if address else ''} with {reason}{f': {advice}' if advice else ''}"
+    todo = advice(code, address, scope=_word_of(_SCOPE, answer.get("needed"))) or advice(kind, address)
+    todo = todo or ("" if code or not 300 <= status < 500 else ELSEWHERE)
+    text = f"Slack answered {call}{f' to {address}' if address else ''} with {reason}{f': {todo}' if todo else ''}"
     return SlackError(text, call, kind, code=code, retry_after=_seconds(headers.get("Retry-After")))
+
+
+def advice(code: str | FailureKind, where: str = "", app: str = APP, *, scope: str = "") -> str:
+    """What a person can do about this refusal, '' if relay does not know."""
+    needed = f"the scope {scope}" if scope else "the scope"
+    return ADVICE.get(code, "").format(app=app, where=where or "the conversation", scope=needed)
 
 
 def unanswered(call: str, address: str, error: Exception) -> SlackError:
@@ -151,7 +170,11 @@ def _kind_of(status: int, code: str, *, understood: bool) -> FailureKind:
 
 def _word(value: object) -> str:
     """Slack's code; what does not look like one is not repeated in our texts."""
-    return value if isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,80}", value) else ""
+    return _word_of(_CODE, value)
+
+
+def _word_of(form: re.Pattern[str], value: object) -> str:
+    return value if isinstance(value, str) and form.fullmatch(value) else ""
 
 
 def _details(answer: Mapping[str, Any]) -> list[str]:

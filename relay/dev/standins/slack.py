@@ -26,7 +26,6 @@ __all__ = ["GROUPS", "USERS", "Conversation", "Fault", "Group", "Message", "Slac
 MAX_CALLS = 10_000  # calls remembered
 MAX_BODY = 4 * 1024**2
 WEBHOOK_KEYS = frozenset({"text", "blocks", "attachments", "mrkdwn", "thread_ts", "unfurl_links", "unfurl_media"})
-SCOPES = "chat:write,chat:write.public,users:read,users:read.email,usergroups:read"
 
 
 class SlackStandin(PageServer):
@@ -60,7 +59,6 @@ class SlackStandin(PageServer):
         )
         self.calls: deque[SlackCall] = deque(maxlen=MAX_CALLS)
         self.outages: dict[str, Fault] = {}  # by method, or "*": every call fails so, until removed
-        self.scopes = SCOPES
         self.pressed_app, self.pressed_in = APP, ""  # what presses say of the app, and of the workspace: the presser's
         self._token = token
         self._clock = clock
@@ -80,6 +78,15 @@ class SlackStandin(PageServer):
     def base_url(self) -> str:
         """What relay takes as `channels.slack.base_url`."""
         return f"{self.url}api/"
+
+    @property
+    def scopes(self) -> str:
+        """What relay's app may do: a call that takes more is refused. Nothing: Slack does not say, and refuses none."""
+        return self.workspace.scopes
+
+    @scopes.setter
+    def scopes(self, scopes: str) -> None:
+        self.workspace.scopes = scopes
 
     @property
     def violations(self) -> list[str]:

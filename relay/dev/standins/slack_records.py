@@ -71,6 +71,10 @@ class Conversation:
     id: str
     name: str
     messages: dict[str, Message] = field(default_factory=dict)
+    joined: bool = True  # whether relay's app was invited
+    private: bool = False
+    archived: bool = False
+    read_only: bool = False  # for all but a few
 
     def roots(self) -> list[Message]:
         return [message for message in self.messages.values() if not message.thread_ts]
@@ -98,6 +102,12 @@ def message_document(message: Message, *, metadata: bool = False) -> Json:
     if metadata and message.metadata:
         shown["metadata"] = message.metadata
     return shown
+
+
+def conversation_document(conversation: Conversation) -> Json:
+    return {"id": conversation.id, "name": conversation.name, "is_channel": True, "is_private": conversation.private,
+            "is_archived": conversation.archived, "is_member": conversation.joined,
+            "is_read_only": conversation.read_only}  # fmt: skip
 
 
 def user_document(user: User) -> Json:

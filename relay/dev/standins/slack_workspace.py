@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
 from relay.channels.slack.limits import RICH, validate
+from relay.channels.slack.scopes import METHODS, PRIVATE, PUBLIC, UNINVITED, WRITE
 from relay.dev.standins.slack_records import (
     APP,
     BOT,
@@ -17,10 +18,14 @@ from relay.dev.standins.slack_records import (
     Message,
     SlackRefusal,
     User,
+    conversation_document,
     message_document,
     user_document,
 )
 
+ALL_SCOPES = ",".join(
+    dict.fromkeys([WRITE, UNINVITED, *sorted(scope for needed in METHODS.values() for scope in needed)])
+)
 SHOWN = 200  # root messages of a conversation on the page, the newest
 
 
@@ -43,6 +48,7 @@ class Workspace:
         self.groups = {group.id: group for group in groups}
         self.conversations: dict[str, Conversation] = {}
         self.name = name
+        self.scopes = ALL_SCOPES  # of relay's app; nothing: Slack neither says nor asks
         self.url = ""  # of the page, once it is served
         self.whispers: list[Json] = []  # what one person alone was told: channel, user, text
         self.violations: list[str] = []  # what Slack would not have stood for
@@ -50,7 +56,8 @@ class Workspace:
         self._without = frozenset() if rich else RICH
         self._clock = clock
         self._post_period = 1 / posts_per_second
-        self._fixed = channels is not None
+        self.app_name = "relay"
+        self.fixed = channels is not None
         self._last_ts = 0.0
         for channel in channels or ():
             self.conversation(channel, create=True)
@@ -60,6 +67,7 @@ class Workspace:
         if method not in _METHODS:
             return {"ok": False, "error": "unknown_method"}
         try:
+            self._check_scopes(METHODS.get(method, frozenset()) - {PUBLIC, PRIVATE})
             return {"ok": True} | _METHODS[method](self, arguments)
         except SlackRefusal as refused:
             return {"ok": False, "error": refused.code} | refused.extra
@@ -98,8 +106,13 @@ class Workspace:
             ],
         }  # fmt: skip
 
+    def _check_scopes(self, needed: Iterable[str]) -> None:
+        if self.scopes and (lacking := {*needed} - {*self.scopes.split(",")}):
+            raise SlackRefusal("missing_scope", needed=",".join(sorted(lacking)), provided=self.scopes)
+
     def _post(self, arguments: Json) -> Json:
         conversation = self._named(arguments)
+        self._check_access(conversation)
         self._check(arguments)
         if conversation.messages and self._clock() - float(next(reversed(conversation.messages))) < self._post_period:
             self.rushes += 1
@@ -112,6 +125,13 @@ class Workspace:
         message.show(arguments)
         conversation.messages[message.ts] = message
         return {"channel": conversation.id, "ts": message.ts, "message": message_document(message)}
+
+    def _check_access(self, conversation: Conversation) -> None:
+        uninvited = not self.scopes or UNINVITED in self.scopes.split(",")
+        if not conversation.joined and (conversation.private or not uninvited):
+            raise SlackRefusal("channel_not_found" if conversation.private else "not_in_channel")
+        if conversation.archived or conversation.read_only:
+            raise SlackRefusal("is_archived" if conversation.archived else "restricted_action")
 
     def _update(self, arguments: Json) -> Json:
         conversation = self.conversations.get(str(arguments.get("channel")))  # an id: a name does not work here
@@ -149,8 +169,32 @@ class Workspace:
         return {"messages": [message_document(message, metadata=metadata) for message in newest],
                 "has_more": len(newest) < len(matching)}  # fmt: skip
 
+    def _conversation(self, arguments: Json) -> Json:
+        conversation = self.conversations.get(str(arguments.get("channel")))  # an id: a name does not work here
+        if conversation is None or (conversation.private and not conversation.joined):
+            raise SlackRefusal("channel_not_found")
+        self._check_scopes({PRIVATE if conversation.private else PUBLIC})
+        return {"channel": conversation_document(conversation)}
+
+    def _conversations(self, arguments: Json) -> Json:
+        """Of private ones, those that the app is in."""
+        types = str(arguments.get("types") or "public_channel").split(",")
+        self._check_scopes(scope for kind, scope in (("public_channel", PUBLIC), ("private_channel", PRIVATE))
+                           if kind in types)  # fmt: skip
+        visible = [conversation for conversation in self.conversations.values() if conversation.id.startswith("C")
+                   and (conversation.joined or not conversation.private)
+                   and ("private_channel" if conversation.private else "public_channel") in types]  # fmt: skip
+        start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 100)
+        page, cursor = visible[start : start + limit], str(start + limit) if start + limit < len(visible) else ""
+        return {"channels": [conversation_document(conversation) for conversation in page],
+                "response_metadata": {"next_cursor": cursor}}  # fmt: skip
+
+    def _joined(self, arguments: Json) -> Json:
+        listed = self._conversations(arguments)
+        return listed | {"channels": [channel for channel in listed["channels"] if channel["is_member"]]}
+
     def _auth(self, _arguments: Json) -> Json:
-        return {"url": self.url, "team": self.name, "team_id": TEAM, "user": "relay",
+        return {"url": self.url, "team": self.name, "team_id": TEAM, "user": self.app_name,
                 "user_id": "U0RELAYBOT", "bot_id": BOT}  # fmt: skip
 
     def _bot(self, arguments: Json) -> Json:
@@ -187,7 +231,7 @@ class Workspace:
         return {"users": list(group.users)}
 
     def _named(self, arguments: Json) -> Conversation:
-        conversation = self.conversation(str(arguments.get("channel") or ""), create=not self._fixed)
+        conversation = self.conversation(str(arguments.get("channel") or ""), create=not self.fixed)
         if conversation is None:
             raise SlackRefusal("channel_not_found")
         return conversation
@@ -207,6 +251,9 @@ _METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {
     "chat.update": Workspace._update,
     "chat.postEphemeral": Workspace._whisper,
     "chat.getPermalink": Workspace._permalink,
+    "conversations.info": Workspace._conversation,
+    "conversations.list": Workspace._conversations,
+    "users.conversations": Workspace._joined,
     "conversations.history": Workspace._history,
     "bots.info": Workspace._bot,
     "users.info": Workspace._user,

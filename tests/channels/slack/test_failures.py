@@ -183,7 +183,9 @@ class TestClassification:
 
         error = await failing(channel)
 
-        assert "missing_scope, needs chat:write: add the scope to the Slack app and install it again" in str(error)
+        assert "missing_scope, needs chat:write: add the scope chat:write in Slack under OAuth & Permissions" in str(
+            error
+        )
 
 
 class TestConnections:

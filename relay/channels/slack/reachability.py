@@ -1,0 +1,104 @@
+"""Whether relay's app may post in conversations: asked of Slack without posting anything."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from relay.channels.slack.errors import FailureKind, SlackError, advice
+from relay.channels.slack.scopes import PRIVATE, PUBLIC, UNINVITED
+from relay.domain.json_access import mapping, rows
+
+PAGE = 1_000
+PAGES = 10  # Slack allows about 20 such calls a minute
+NEAR = 3  # names that may have been meant
+
+INFO, LIST, JOINED = "conversations.info", "conversations.list", "users.conversations"
+TYPES = {"public_channel": PUBLIC, "private_channel": PRIVATE}
+
+Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """obstacles: what keeps the app from posting, by conversation; unknown: those of which Slack does not say."""
+
+    obstacles: Mapping[str, str]
+    unknown: tuple[str, ...]
+
+
+class Reachability:
+    """`granted` are the app's scopes; empty: Slack does not say. `app` is what the app's bot is called."""
+
+    def __init__(self, call: Call, granted: Iterable[str], app: str) -> None:
+        self._call = call
+        self._granted = frozenset(granted)
+        self._app = app
+        self._types = [kind for kind, scope in TYPES.items() if not self._granted or scope in self._granted]
+
+    async def of(self, conversations: Iterable[str]) -> Reach:
+        """Conversations with people are left out: only a message would show whether they may be written to."""
+        ordered = sorted(conversations)
+        verdicts = await self._by_id([name for name in ordered if name.startswith(("C", "G"))])
+        verdicts |= await self._by_name([name for name in ordered if name.startswith("#")])
+        return Reach(
+            {conversation: verdict for conversation, verdict in verdicts.items() if verdict},
+            tuple(conversation for conversation, verdict in verdicts.items() if verdict is None),
+        )
+
+    async def _by_id(self, ids: Iterable[str]) -> dict[str, str | None]:
+        verdicts: dict[str, str | None] = {}
+        for id_ in ids:
+            try:
+                channel = mapping((await self._call(INFO, {"channel": id_})).get("channel"))
+                verdicts[id_] = self._obstacle(id_, channel)
+            except SlackError as error:
+                if error.code == "missing_scope":
+                    verdicts[id_] = None
+                elif error.kind is FailureKind.CONVERSATION:
+                    verdicts[id_] = self._sentence(error.code, id_)
+                else:
+                    raise
+        return verdicts
+
+    async def _by_name(self, names: list[str]) -> dict[str, str | None]:
+        """First among those that the app is in, which are few; among all only where that does not do."""
+        if not names or not self._types:
+            return dict.fromkeys(names)
+        channels = await self._listed(JOINED)
+        if any(name[1:] not in channels for name in names):
+            channels = await self._listed(LIST) | channels
+        everywhere = len(self._types) == len(TYPES)  # else it may be one of the others
+        absent = {name: self._not_there(name, channels) if everywhere else None for name in names}
+        return absent | {name: self._obstacle(name, channels[name[1:]]) for name in names if name[1:] in channels}
+
+    async def _listed(self, method: str) -> dict[str, Mapping[str, Any]]:
+        """By name. What is in several pages is asked for to the end, as far as that is bearable."""
+        channels: dict[str, Mapping[str, Any]] = {}
+        cursor = ""
+        for _ in range(PAGES):
+            page = {"types": ",".join(self._types), "limit": str(PAGE)}
+            answer = await self._call(method, {**page, **({"cursor": cursor} if cursor else {})})
+            for channel in rows(answer.get("channels")):
+                member = method == JOINED or channel.get("is_member")
+                channels[str(channel.get("name"))] = {**channel, "is_member": member}
+            cursor = str(mapping(answer.get("response_metadata")).get("next_cursor") or "")
+            if not cursor:
+                break
+        return channels
+
+    def _not_there(self, name: str, channels: Mapping[str, Mapping[str, Any]]) -> str:
+        near = get_close_matches(name[1:], channels, n=NEAR, cutoff=0.6)
+        meant = f"; did you mean {' or '.join(f'#{other}' for other in near)}?" if near else ""
+        return f"{self._sentence('channel_not_found', name)}{meant}"
+
+    def _obstacle(self, conversation: str, channel: Mapping[str, Any]) -> str:
+        if channel.get("is_archived"):
+            return self._sentence("is_archived", conversation)
+        uninvited = UNINVITED in self._granted and not channel.get("is_private")
+        if not channel.get("is_member") and not uninvited:
+            return self._sentence("not_in_channel", conversation)
+        return self._sentence("restricted_action", conversation) if channel.get("is_read_only") else ""
+
+    def _sentence(self, code: str, conversation: str) -> str:
+        return f"{code}: {advice(code, conversation, self._app)}"

@@ -1,0 +1,118 @@
+"""What each method of Slack that relay calls takes of an app's scopes, and which of them a configuration needs.
+
+A test compares the table with what is called.
+https://docs.slack.dev/reference/methods names the scopes of each.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from relay.channels.slack.authority import kind_of
+from relay.channels.slack.directory import by_id
+from relay.channels.slack.people import EMAIL
+from relay.domain.deliveries import PERSON
+
+WRITE = "chat:write"
+UNINVITED = "chat:write.public"  # to post in public conversations without an invitation: relay asks nobody for it
+PUBLIC, PRIVATE = "channels:read", "groups:read"
+FOR_CHECKS = frozenset({PUBLIC, PRIVATE})  # what `relay check --live` alone asks with
+NO_SCOPE: frozenset[str] = frozenset()
+
+# With the app's bot token. Where conversations are asked about, a public one takes the first scope, a private one the
+# second.
+METHODS: Mapping[str, frozenset[str]] = {
+    "auth.test": NO_SCOPE,
+    "bots.info": frozenset({"users:read"}),
+    "chat.postEphemeral": frozenset({WRITE}),
+    "chat.postMessage": frozenset({WRITE}),
+    "chat.update": frozenset({WRITE}),
+    "conversations.info": frozenset({PUBLIC, PRIVATE}),
+    "conversations.list": frozenset({PUBLIC, PRIVATE}),
+    "usergroups.list": frozenset({"usergroups:read"}),
+    "usergroups.users.list": frozenset({"usergroups:read"}),
+    "users.conversations": frozenset({PUBLIC, PRIVATE}),
+    "users.info": frozenset({"users:read"}),
+    "users.list": frozenset({"users:read"}),
+    "users.lookupByEmail": frozenset({"users:read", "users:read.email"}),  # Slack gives the second with the first alone
+}
+
+# What goes missing without a scope; without chat:write nothing works at all.
+LOSSES = {
+    "users:read": "people are not called by name, and nobody may press a button",
+    "users:read.email": "people are not called by e-mail address, and one under actions lets nobody press a button",
+    "usergroups:read": "groups are not called, and where actions names one, nobody may press a button",
+    PUBLIC: "`relay check --live` cannot say whether the app may post in public conversations",
+    PRIVATE: "`relay check --live` cannot say whether the app may post in private conversations",
+}
+
+_GROUP_OR_ROOM = re.compile(r"[CG][A-Z0-9]{2,30}|#.+")  # not a person, and not the conversation with one
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a configuration asks of Slack.
+
+    conversations  those that are posted to with the token, as the configuration writes them
+    names          who may be called there, likewise
+    owners         so may the owners of operations, whom events name by an e-mail address or an id
+    anybody        so may people whom operations ask for by any name
+    pressers       who may press a button, likewise; None: there are no buttons
+    """
+
+    conversations: frozenset[str]
+    names: frozenset[str] = frozenset()
+    owners: bool = False
+    anybody: bool = False
+    pressers: frozenset[str] | None = None
+
+
+def methods_for(demands: Demands) -> frozenset[str]:
+    """The methods that relay calls for this."""
+    used = {"auth.test", "chat.postMessage", "chat.update"}
+    for conversation in filter(_GROUP_OR_ROOM.fullmatch, demands.conversations):
+        by_name = conversation.startswith("#")
+        used |= {"users.conversations", "conversations.list"} if by_name else {"conversations.info"}
+    for name in demands.names:
+        used |= set(_calling(name))
+    if demands.owners or demands.anybody:
+        used.add("users.lookupByEmail")
+    if demands.anybody:
+        used.add("users.list")
+    if demands.pressers is not None:
+        used |= {"bots.info", "users.info", "chat.postEphemeral"}
+        used |= {method for name in demands.pressers for method in _PRESSING.get(kind_of(name.strip()), ())}
+    return frozenset(used)
+
+
+def scopes_for(demands: Demands) -> list[str]:
+    """The scopes that an app needs for this, and no other."""
+    return sorted({scope for method in methods_for(demands) for scope in METHODS[method]})
+
+
+# What it takes to find whom a name under `actions` stands for, by its kind.
+_PRESSING: Mapping[str, tuple[str, ...]] = {
+    "email": ("users.lookupByEmail",),
+    "group": ("usergroups.users.list",),
+    "handle": ("usergroups.list", "usergroups.users.list"),
+}
+
+
+def _calling(name: str) -> Iterator[str]:
+    """What it takes to find whom a name under `mention` calls: as relay.channels.slack.directory goes about it."""
+    if by_id(name):
+        return
+    bare = name.strip().removeprefix(PERSON).removeprefix("@")
+    if EMAIL.fullmatch(bare):
+        yield "users.lookupByEmail"
+        return
+    yield "users.list"
+    if not name.startswith(PERSON):
+        yield "usergroups.list"
+
+
+def lacking(demands: Demands, granted: Iterable[str]) -> dict[str, str]:
+    """The scopes that are needed and not granted, with what goes missing; none where Slack does not say."""
+    allowed = {*granted}
+    missing = [scope for scope in scopes_for(demands) if scope not in allowed] if allowed else []
+    return {scope: LOSSES.get(scope, "nothing can be posted") for scope in missing}

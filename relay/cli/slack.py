@@ -1,0 +1,91 @@
+"""relay slack: what is to be set up at Slack for this configuration."""
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from ruamel.yaml import YAML
+
+from relay.channels import CHANNELS
+from relay.channels.slack.manifest import manifest_of
+from relay.channels.slack.scopes import scopes_for
+from relay.cli.formatting import print_json
+from relay.cli.groups import Group
+from relay.cli.options import config_option, refuse
+from relay.cli.slack_app import demands_of, slack_settings
+from relay.config import Config, load
+from relay.configfile.document import read
+from relay.errors import ConfigError, Problem, RelayError
+from relay.interactivity.buttons import enabled_actions
+from relay.interactivity.endpoint import PATH
+
+HEAD = """\
+# relay's Slack app. At https://api.slack.com/apps: Create New App, From a manifest, and put this there.
+# An app that there is already gets it under App Manifest; after a change of the scopes, install it again.
+"""
+# There is no app yet, so these are not known yet either.
+UNTIL_THERE_IS_AN_APP = {"token": "xoxb-not-known-yet", "signing_secret": "not-known-yet"}
+
+
+@click.group(cls=Group, short_help="Write the manifest of the Slack app that this configuration needs.")
+def slack() -> None:
+    """What is to be set up at Slack for this configuration."""
+
+
+@slack.command(short_help="Write the manifest of the Slack app that this configuration needs.")
+@config_option
+@click.option("--json/--yaml", "as_json", default=False, show_default="--yaml", help="The form: Slack takes both.")
+def manifest(config: Path, *, as_json: bool) -> None:
+    """Write the manifest of the Slack app that this configuration needs: its bot, its scopes and no others, and where
+    presses of buttons go.
+
+    The variables that channels.slack takes its secrets from need not be set yet: there is no app to have them from.
+    """
+    try:
+        settings = load(config, env=_with_secrets_to_be(config, os.environ), channels=CHANNELS)
+        document = _manifest(settings, str(config))
+    except RelayError as error:
+        refuse(error)
+    if as_json:
+        print_json(document)
+        return
+    yaml, text = YAML(typ="rt"), io.StringIO(HEAD)
+    yaml.default_flow_style = False
+    text.seek(0, io.SEEK_END)
+    yaml.dump(document, text)
+    click.echo(text.getvalue(), nl=False)
+
+
+def _manifest(config: Config, file: str) -> dict[str, object]:
+    settings = slack_settings(config)
+    if settings is None:
+        text = "no conversation is posted to with a token, so relay needs no app of its own"
+        raise ConfigError([Problem("channels.slack", text)], file)
+    demands = demands_of(config, settings)
+    request_url = ""
+    if enabled_actions(config):
+        address = config.server.public_url.rstrip("/")
+        if not address.startswith("https://"):
+            text = f"{address or 'empty'}; expected where Slack reaches relay with what is pressed, https://…"
+            raise ConfigError([Problem("server.public_url", text)], file)
+        request_url = f"{address}{PATH}"
+    to_people = any(conversation.startswith(("U", "D")) for conversation in demands.conversations)
+    return manifest_of(scopes_for(demands), request_url=request_url, to_people=to_people)
+
+
+def _with_secrets_to_be(file: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with something in place of the secrets that only an app will have."""
+    try:
+        document = read(file.read_text("utf-8-sig"), file=str(file), env=env)
+    except (OSError, ValueError):
+        return {**env}  # `load` says what is wrong
+    missing = {
+        name: UNTIL_THERE_IS_AN_APP[str(path[-1])]
+        for path, names in document.variables_in.items()
+        if path[:2] == ("channels", "slack") and path[-1] in UNTIL_THERE_IS_AN_APP
+        for name in names
+        if not env.get(name)
+    }
+    return {**missing, **{name: value for name, value in env.items() if value or name not in missing}}

@@ -1,0 +1,47 @@
+"""What a configuration asks of its Slack app."""
+
+from collections.abc import Iterable
+
+from relay.channels.slack.scopes import Demands
+from relay.channels.slack.settings import SlackSettings
+from relay.config import Config
+from relay.domain.deliveries import PERSON
+from relay.interactivity.buttons import enabled_actions
+from relay.policy.presentation import OWNER, callable_names
+
+
+def slack_settings(config: Config) -> SlackSettings | None:
+    """None where nothing is posted by an app: there is no Slack, or incoming webhooks alone."""
+    settings = config.channels.get("slack")
+    return settings if isinstance(settings, SlackSettings) and settings.token.get_secret_value() else None
+
+
+def demands_of(config: Config, settings: SlackSettings) -> Demands:
+    """What has to work in Slack for this configuration to do what it says."""
+    conversations: set[str] = set()
+    names: set[str] = set()
+    for destination in config.destinations.values():
+        posted = _by_the_app(destination.addresses, settings) if destination.channel == "slack" else ()
+        conversations.update(posted)
+        if posted and destination.mode != "digest":
+            names |= callable_names(destination.mention)
+    dynamic = config.dynamic_destinations
+    if dynamic and (posted := _by_the_app(dynamic.slack, settings)):
+        conversations.update(posted)
+        names |= callable_names({})
+    anybody = dynamic is not None and dynamic.mention is None and bool(names)
+    if dynamic and names:
+        names |= {f"{PERSON}{name}" for name in dynamic.mention or ()}
+    actions = enabled_actions(config)
+    return Demands(
+        conversations=frozenset(conversations),
+        names=frozenset(names - {OWNER}),
+        owners=OWNER in names,
+        anybody=anybody,
+        pressers=frozenset(name for allowed in actions.values() for name in allowed) if actions else None,
+    )
+
+
+def _by_the_app(conversations: Iterable[str], settings: SlackSettings) -> list[str]:
+    """Those that no incoming webhook of their own is for."""
+    return [conversation for conversation in conversations if not settings.own_credential(conversation)]

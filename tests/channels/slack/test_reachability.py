@@ -1,0 +1,142 @@
+"""Whether the app may post somewhere, found out without posting, in the words that its refusals have at run time."""
+
+import pytest
+
+from relay.channels.slack.channel import Slack
+from relay.dev.standins.slack import Conversation, Fault, SlackStandin
+from relay.errors import DeliveryError
+from tests.support.slack_channel import failing
+
+CONVERSATIONS = {
+    "#open": Conversation("C0OPEN0001", "open"),
+    "#uninvited": Conversation("C0UNINV001", "uninvited", joined=False),
+    "#hidden": Conversation("C0HIDDEN01", "hidden", private=True),
+    "#secret": Conversation("C0SECRET01", "secret", joined=False, private=True),
+    "#old": Conversation("C0OLD00001", "old", archived=True),
+    "#news": Conversation("C0NEWS0001", "news", read_only=True),
+}
+INVITED_ONLY = "chat:write,channels:read,groups:read"
+OBSTACLES = {
+    "#uninvited": "not_in_channel: type /invite @relay in #uninvited",
+    "#secret": "channel_not_found: check its name; if it is private, type /invite @relay in it, ",
+    "#opne": "channel_not_found: check its name; ",
+    "#old": "is_archived: unarchive it, or name another",
+    "#news": "restricted_action: who may post there is restricted",
+}
+
+
+@pytest.fixture
+def workspace(slack: SlackStandin) -> SlackStandin:
+    slack.workspace.conversations = {conversation.id: conversation for conversation in CONVERSATIONS.values()}
+    slack.workspace.fixed = True
+    slack.scopes = INVITED_ONLY
+    return slack
+
+
+async def test_each_conversation_has_its_obstacle_and_what_to_type(channel: Slack, workspace: SlackStandin) -> None:
+    await channel.check()
+
+    reach = await channel.reach([*CONVERSATIONS, "#opne", "U0ANALYST1"])
+
+    assert reach.obstacles.keys() == OBSTACLES.keys()
+    assert not [name for name, text in OBSTACLES.items() if not reach.obstacles[name].startswith(text)]
+    assert reach.obstacles["#opne"].endswith("; did you mean #open?")
+    assert reach.unknown == ()
+    assert not workspace.called("chat.postMessage")
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+async def test_an_id_is_asked_about_by_itself(name: str, channel: Slack, workspace: SlackStandin) -> None:
+    await channel.check()
+    id_ = CONVERSATIONS[name].id
+
+    reach = await channel.reach([id_])
+
+    assert (id_ in reach.obstacles) == (name in OBSTACLES)
+    assert not {call.method for call in workspace.calls} & {"conversations.list", "users.conversations"}
+
+
+@pytest.mark.parametrize("name", OBSTACLES)
+async def test_a_message_that_is_refused_says_the_same(name: str, channel: Slack, workspace: SlackStandin) -> None:
+    await channel.check()
+    beforehand = (await channel.reach([name])).obstacles[name].partition("; did you mean")[0]
+
+    error = await failing(channel, address=name)
+
+    assert beforehand in str(error)
+    assert error.pause == "destination"
+
+
+async def test_the_app_is_called_by_its_own_name(channel: Slack, workspace: SlackStandin) -> None:
+    workspace.workspace.app_name = "ops-bot"
+    await channel.check()
+
+    assert "/invite @ops-bot in #uninvited" in (await channel.reach(["#uninvited"])).obstacles["#uninvited"]
+
+
+async def test_an_app_that_may_post_uninvited_needs_no_invitation_in_public(
+    channel: Slack, workspace: SlackStandin
+) -> None:
+    workspace.scopes += ",chat:write.public"
+    await channel.check()
+
+    assert (await channel.reach(["#uninvited", "#secret"])).obstacles.keys() == {"#secret"}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "unknown"),
+    [
+        ("chat:write", {"#open", "#hidden", "C0OPEN0001"}),
+        ("chat:write,channels:read", {"#hidden"}),
+        ("chat:write,groups:read", {"#open", "C0OPEN0001"}),
+    ],
+)
+async def test_what_it_may_not_ask_about_it_does_not_know(
+    scopes: str, unknown: set[str], channel: Slack, workspace: SlackStandin
+) -> None:
+    workspace.scopes = scopes
+    await channel.check()
+
+    reach = await channel.reach(["#open", "#hidden", "C0OPEN0001"])
+
+    assert ({*reach.unknown}, reach.obstacles) == (unknown, {})
+
+
+async def test_many_conversations_come_in_pages(channel: Slack, workspace: SlackStandin) -> None:
+    others = [Conversation(f"C0MANY{number:04}", f"many-{number}") for number in range(1_500)]
+    workspace.workspace.conversations = {conversation.id: conversation for conversation in others}
+    await channel.check()
+
+    assert (await channel.reach(["#many-1499", "#many-3"])).obstacles == {}
+    assert len(workspace.called("users.conversations")) == 2
+    assert not workspace.called("conversations.list")
+
+
+async def test_a_slack_that_does_not_answer_is_no_obstacle_of_a_conversation(
+    channel: Slack, workspace: SlackStandin
+) -> None:
+    workspace.outages["users.conversations"] = Fault(status=500, body=b"")
+
+    with pytest.raises(DeliveryError, match="HTTP 500"):
+        await channel.reach(["#open"])
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("invalid_auth", "check channels.slack.token, which is none of this Slack: copy the one under Slack, OAuth"),
+        ("account_inactive", "its app was removed from the workspace"),
+        ("token_revoked", "which was revoked"),
+        ("not_allowed_token_type", "has to be the app's bot token, xoxb-"),
+        ("missing_scope", "add the scope in Slack under OAuth & Permissions, Scopes"),
+    ],
+)
+async def test_what_is_wrong_with_the_token_says_where_the_right_one_is(
+    code: str, says: str, channel: Slack, slack: SlackStandin
+) -> None:
+    slack.outages["auth.test"] = Fault(error=code)
+
+    with pytest.raises(DeliveryError, match=r"auth\.test with") as caught:
+        await channel.check()
+
+    assert says in str(caught.value)

@@ -1,0 +1,154 @@
+"""relay slack manifest: an app that has what this configuration needs, in a form that Slack takes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+from tests.support.inprocess import SHIPPED, relay
+
+# From the fields that https://docs.slack.dev/reference/app-manifest lists, as far as relay writes them.
+TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
+
+
+def fields(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "required": required, "properties": properties}
+
+
+MANIFEST = fields(
+    ["display_information", "features", "oauth_config", "settings"],
+    display_information=fields(
+        ["name"],
+        name={"type": "string", "minLength": 1, "maxLength": 35},
+        description={"type": "string", "maxLength": 140},
+        long_description={"type": "string", "minLength": 174, "maxLength": 4000},
+        background_color={"type": "string", "pattern": "^#([0-9a-fA-F]{3}){1,2}$"},
+    ),
+    features=fields(
+        ["bot_user"],
+        app_home=fields(
+            [], home_tab_enabled=FLAG, messages_tab_enabled=FLAG, messages_tab_read_only_enabled=FLAG
+        ),
+        bot_user=fields(
+            ["display_name"], display_name={"type": "string", "pattern": "^[a-z0-9_.-]{1,80}$"}, always_online=FLAG
+        ),
+    ),
+    oauth_config=fields(
+        ["scopes"],
+        scopes=fields([], bot={"type": "array", "items": TEXT, "minItems": 1, "maxItems": 255, "uniqueItems": True}),
+    ),
+    settings=fields(
+        [],
+        interactivity=fields(["is_enabled"], is_enabled=FLAG, request_url={"type": "string", "pattern": "^https://"}),
+        org_deploy_enabled=FLAG,
+        socket_mode_enabled=FLAG,
+        token_rotation_enabled=FLAG,
+    ),
+)  # fmt: skip
+HEAD = """\
+server: {public_url: "https://relay.example.com"}
+sources: {a: {max_age: off, signature: {secrets: {current: kFv8-the-secret-of-the-platform}}}}
+rules: []
+"""
+SLACK = 'channels: {slack: {token: "${SLACK_BOT_TOKEN}"%s}}\n'
+NOBODY = "mention: {critical_failed: [], failed: [], critical_timeout: [], timeout: [], stalled: [], completed: []}"
+BUTTONS = ', interactivity: http, signing_secret: "${SLACK_SIGNING_SECRET}", actions: {mute: %s}'
+BASE = {"chat:write", "channels:read", "groups:read"}
+OWNERS = {"users:read", "users:read.email"}
+CONFIGURATIONS = {
+    "nobody is called": (SLACK % "", f'team: {{slack: "#team", {NOBODY}}}', BASE),
+    "owners are called": (SLACK % "", 'team: {slack: "#team"}', BASE | OWNERS),
+    "a digest calls nobody": (SLACK % "", 'team: {slack: "#team", mode: digest}', BASE),
+    "a group is called": (
+        SLACK % "",
+        f'team: {{slack: "#team", {NOBODY.replace("failed: []", "failed: [S0DATATEAM]", 1)}}}',
+        BASE,
+    ),
+    "a group is called by name": (
+        SLACK % "",
+        f'team: {{slack: "#team", {NOBODY.replace("stalled: []", "stalled: [data-team]")}}}',
+        BASE | {"users:read", "usergroups:read"},
+    ),
+    "a person is written to": (SLACK % "", f"lead: {{slack: U0LEAD0001, {NOBODY}}}", {"chat:write"}),
+    "everyone may press": (SLACK % (BUTTONS % "everyone"), f"lead: {{slack: U0LEAD0001, {NOBODY}}}",
+                           {"chat:write", "users:read"}),
+    "a group may press": (SLACK % (BUTTONS % '["@data-team"]'), f"lead: {{slack: U0LEAD0001, {NOBODY}}}",
+                          {"chat:write", "users:read", "usergroups:read"}),
+    "an address may press": (SLACK % (BUTTONS % "[lead@example.com]"), f"lead: {{slack: U0LEAD0001, {NOBODY}}}",
+                             {"chat:write", "users:read", "users:read.email"}),
+}  # fmt: skip
+
+
+def written(file: Path, channels: str, destination: str) -> Path:
+    file.write_text(f"{HEAD}{channels}destinations:\n  {destination}\n", "utf-8")
+    return file
+
+
+def manifest(file: Path, **env: str) -> dict[str, Any]:
+    """What is written, in both forms alike, and right by Slack's fields."""
+    as_json, as_yaml = (
+        relay("slack", "manifest", "-c", file, form, env={"SLACK_BOT_TOKEN": "", **env})
+        for form in ("--json", "--yaml")
+    )
+    assert (as_json.exit_code, as_yaml.exit_code) == (0, 0), as_json.output
+    document: dict[str, Any] = json.loads(as_json.output)
+    assert YAML(typ="safe").load(as_yaml.output) == document
+    assert [*Draft202012Validator(MANIFEST).iter_errors(document)] == []
+    return document
+
+
+@pytest.mark.parametrize(("channels", "destination", "scopes"), CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
+def test_the_app_has_the_scopes_that_are_needed_and_no_other(
+    channels: str, destination: str, scopes: set[str], tmp_path: Path
+) -> None:
+    document = manifest(written(tmp_path / "relay.yaml", channels, destination))
+
+    assert {*document["oauth_config"]["scopes"]["bot"]} == scopes
+    buttons = "interactivity" in channels
+    address = {"request_url": "https://relay.example.com/slack/interactions"} if buttons else {}
+    assert document["settings"] == {"interactivity": {"is_enabled": buttons, **address}, "org_deploy_enabled": False,
+                                    "socket_mode_enabled": False, "token_rotation_enabled": False}  # fmt: skip
+    assert ("app_home" in document["features"]) == ("U0LEAD0001" in destination)
+
+
+def test_whom_operations_may_name_takes_scopes_too(tmp_path: Path) -> None:
+    file = written(tmp_path / "relay.yaml", SLACK % "", f"lead: {{slack: U0LEAD0001, {NOBODY}}}")
+    file.write_text(file.read_text("utf-8") + 'dynamic_destinations: {slack: ["#team"]}\n', "utf-8")
+
+    assert {*manifest(file)["oauth_config"]["scopes"]["bot"]} == BASE | OWNERS
+
+
+def test_no_secret_has_to_be_there_yet_and_none_is_written(tmp_path: Path) -> None:
+    file = written(tmp_path / "relay.yaml", SLACK % (BUTTONS % "everyone"), 'team: {slack: "#team"}')
+    secrets = {"SLACK_BOT_TOKEN": "xoxb-1234-the-real-token", "SLACK_SIGNING_SECRET": "the-real-signing-secret"}
+
+    assert manifest(file) == manifest(file, **secrets)
+    assert "the-real" not in json.dumps(manifest(file, **secrets))
+
+
+@pytest.mark.parametrize("address", ['""', "http://relay.example.com"])
+def test_buttons_need_an_address_that_slack_reaches(address: str, tmp_path: Path) -> None:
+    file = written(tmp_path / "relay.yaml", SLACK % (BUTTONS % "everyone"), 'team: {slack: "#team"}')
+    file.write_text(file.read_text("utf-8").replace('"https://relay.example.com"', address), "utf-8")
+
+    done = relay("slack", "manifest", "-c", file)
+
+    assert done.exit_code == 1
+    assert (
+        f"{file}: server.public_url: {address.strip(chr(34)) or 'empty'}; expected where Slack reaches" in done.output
+    )
+
+
+def test_webhooks_alone_need_no_app(tmp_path: Path) -> None:
+    webhook = 'channels: {slack: {webhooks: {"#team": "https://hooks.slack.com/services/T/B/x"}}}\n'
+    done = relay("slack", "manifest", "-c", written(tmp_path / "relay.yaml", webhook, 'team: {slack: "#team"}'))
+
+    assert done.exit_code == 1
+    assert "channels.slack: no conversation is posted to with a token" in done.output
+
+
+def test_the_shipped_configuration_has_a_manifest() -> None:
+    assert manifest(SHIPPED)["display_information"]["name"] == "relay"
