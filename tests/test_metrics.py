@@ -4,16 +4,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.metrics import MetricWrapperBase
 
 from relay import metrics
 from tests.support.commands import ROOT
+from tests.support.measured import Metric, counted
 from tests.support.patience import patience
 
 COUNT = (
@@ -23,12 +21,6 @@ COUNT = (
 SHOW = "import sys; from relay import metrics; print(metrics.exposition(metrics.shared(sys.argv[1])).decode())"
 ROW = re.compile(r"^\| `(relay_\w+)` \| (\w+) \| ([\w, ]*?) ?\| (.+?) \|", re.M)
 BOUNDS = (0.001, 0.1, 1)
-
-
-class Metric(NamedTuple):
-    name: str
-    type: str
-    labels: tuple[str, ...]
 
 
 def run(program: str, directory: Path) -> str:
@@ -65,16 +57,6 @@ def test_what_is_tallied_is_shown_as_if_it_had_been_observed_at_once() -> None:
         return [(f"{s.name} {s.labels}", round(s.value, 9)) for s in samples if not s.name.endswith("_created")]
 
     assert numbers(registry) == numbers(other)
-
-
-def counted() -> Iterator[Metric]:
-    for name in metrics.__all__:
-        metric = getattr(metrics, name)
-        if isinstance(metric, metrics.Tallied):
-            metric = metric._histogram
-        if isinstance(metric, MetricWrapperBase):
-            end = "_total" if metric._type == "counter" else ""
-            yield Metric(metric._name + end, metric._type, tuple(metric._labelnames))
 
 
 def test_the_page_names_every_metric_with_its_type_and_its_labels() -> None:

@@ -9,6 +9,7 @@ from relay.store.admin import Admin
 
 SELDOM = 5  # looks
 PROMISES = ("memory", "fsync", "replicated")
+NOTHING = dict.fromkeys(("accepted", "pending", "delivered", "superseded", "digested", "dead", "dropped"), 0)
 SCOPES = ("channel", "destination", "limit")
 
 
@@ -57,7 +58,7 @@ class Figures:
             return
         channels = list(self._config().channels)
         ledger = await self._admin.ledger()
-        for name, count in ledger.counts.items():
+        for name, count in {**NOTHING, **ledger.counts}.items():
             metrics.ledger.labels(name).set(count)
         metrics.imbalance.set(ledger.imbalance)
         for channel, queued in (await self._admin.queued(channels)).items():

@@ -74,6 +74,7 @@ class Worker:
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
         self._loops: list[asyncio.Task[None]] = []
         self._settling: set[asyncio.Task[Any] | None] = set()  # those that tell Redis what became of their delivery
+        metrics.begin_at_nought(metrics.template_failures, [(name,) for name in channels])
         self._unsettled = Counter[int]()  # how many of them have met a Redis that is away, by partition
         self._stopping = False
 

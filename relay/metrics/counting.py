@@ -1,7 +1,7 @@
 """How counts are kept and shown: once for each process, and added up where there are several."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -21,6 +21,12 @@ class Prepared:
         if count is None:
             count = self._counts[last] = self._counter.labels(*self._labels, last).inc
         count()
+
+
+def begin_at_nought(counter: Counter, labels: Iterable[Sequence[Label]]) -> None:
+    """Show these before anything is counted: of a series that begins with 1 Prometheus sees no increase."""
+    for values in labels:
+        counter.labels(*values)
 
 
 class Tally:

@@ -51,6 +51,7 @@ NOT_HANDLED = (
     "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
     "Sending it again does not help."
 )
+QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
 FAULT = "fault"  # what a body is kept for that relay itself failed on
 WEBHOOKS = "/webhooks/"
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
@@ -72,6 +73,8 @@ class _Entrance:
         self.count = metrics.Prepared(metrics.events, name)
         self.verified = metrics.Prepared(metrics.signatures_verified, name)
         self.acknowledged = metrics.ack_seconds.of(name)
+        metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
+        metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
 
 
 class Receiver:

@@ -1,6 +1,7 @@
 """docs/hardening.md shows what is in deploy/, and what it says of it is so."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,7 +18,7 @@ DEPLOY = ROOT / "deploy"
 
 
 def test_the_page_leads_to_every_file_and_every_path_in_it_is_one() -> None:
-    shown = {*re.findall(r"\]\(\.\./deploy/([\w./]+)\)", PAGE), *re.findall(r"^\| `([\w-]+\.yaml)` \|", PAGE, re.M)}
+    shown = {*re.findall(r"\]\(\.\./deploy/([\w./-]+)\)", PAGE), *re.findall(r"^\| `([\w-]+\.yaml)` \|", PAGE, re.M)}
     files = {str(file.relative_to(DEPLOY)) for file in DEPLOY.rglob("*") if file.is_file()}
 
     assert {name.removeprefix("kubernetes/") for name in files} == shown - {"kubernetes"}
@@ -51,6 +52,7 @@ def test_prometheus_finds_its_file_right(tmp_path: Path) -> None:
     assert "/etc/prometheus/relay.token" in text
     file = tmp_path / "prometheus.yml"
     file.write_text(text.replace("/etc/prometheus/relay.token", str(token)), "utf-8")
+    shutil.copy(DEPLOY / "prometheus-rules.yml", tmp_path)
 
     done = subprocess.run([promtool, "check", "config", "--lint=all", "--lint-fatal", str(file)], text=True,
                           capture_output=True, timeout=patience(), check=False)  # fmt: skip
