@@ -9,12 +9,13 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from relay.cli.dead_filters import moment, not_empty
+from relay.cli.dead_filters import not_empty
 from relay.cli.formatting import iso, local, print_json
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show, table
 from relay.cli.session import StoreSession, with_store
 from relay.errors import RelayError
+from relay.operating.filters import moment
 from relay.store.audit import AuditEntry
 
 UNKNOWN = "under way, or cut off: it may have been done"

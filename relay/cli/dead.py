@@ -1,34 +1,24 @@
 """relay dead: the dead letters and the quarantine, to look at, replay or drop."""
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
 
-from relay.cli.dead_filters import Filter, filter_options
-from relay.cli.dead_letters import (
-    Entry,
-    all_entries,
-    attempts,
-    entries_named,
-    entries_table,
-    headline,
-    short,
-    to_json,
-    why,
-)
+from relay.cli.dead_filters import filter_options
+from relay.cli.dead_letters import attempts, entries_table, headline, to_json, why
 from relay.cli.formatting import local, print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
 from relay.cli.session import StoreSession, with_store
-from relay.errors import HandlingFailed, InvalidEvent, NotJson
+from relay.operating import acts
+from relay.operating.entries import Entry, all_entries, entries_named, short
+from relay.operating.filters import Filter
 from relay.store.dead_letters import DeadLetter
 from relay.store.quarantine import Quarantined
 
-NAMED = 10  # ids that the audit trail has of many
 NOTHING = "Nothing is dead, nothing is quarantined."
 NO_MATCH = "Nothing that is dead or quarantined is meant by these filters."
 NO_EVENT = "It would show the operation's present state, and so keeps no event of its own."
@@ -91,7 +81,7 @@ def show(config: Path, name: str, *, as_json: bool) -> None:
     """Show one: why it is here, and the event that it was about; of a digest, all that it was about."""
 
     async def work(session: StoreSession) -> None:
-        [entry] = await entries_named(session, [name])
+        [entry] = await entries_named(session.admin, [name])
         if isinstance(entry, DeadLetter):
             entry = await session.admin.with_body(entry)
         if as_json:
@@ -126,11 +116,11 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
         faults: dict[str, str] = {}
 
         async def replayed(entry: Entry) -> bool:
-            if fault := await _replay(session, entry):
+            if fault := await acts.replay(session.admin, entry, session.take):
                 faults[entry.id] = fault
             return not fault
 
-        await _audited(session, entries, "replay", replayed, selection)
+        await acts.audited(session.act, "replay", entries, replayed, selection.given)
         _report([entry for entry in entries if entry.id not in faults], "replayed", ids, as_json=as_json, faults=faults)
         if faults:
             raise SystemExit(1)
@@ -155,7 +145,8 @@ def drop(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as_j
         if dry_run:
             _report(entries, "would drop", ids, as_json=as_json, key="would_drop")
             return
-        gone = await _audited(session, entries, "drop", lambda entry: _drop(session, entry), selection)
+        step = partial(acts.drop, session.admin)
+        gone = await acts.audited(session.act, "drop", entries, step, selection.given)
         _report(gone, "dropped", ids, as_json=as_json)
 
     with_store(config, work)
@@ -170,7 +161,7 @@ def _require_names(ids: tuple[str, ...], selection: Filter, *, every: bool) -> N
 async def _selected(session: StoreSession, ids: tuple[str, ...], selection: Filter) -> list[Entry]:
     """Those of these ids; without any, all that the filters hold for."""
     if ids:
-        return await entries_named(session, ids)
+        return await entries_named(session.admin, ids)
     return await _filtered(session, selection)
 
 
@@ -182,47 +173,8 @@ async def _count(session: StoreSession) -> int:
 async def _filtered(session: StoreSession, selection: Filter) -> list[Entry]:
     config = session.config
     return selection.select(
-        await all_entries(session), configured=config.destinations, zone=config.timezone, now=session.clock()
+        await all_entries(session.admin), configured=config.destinations, zone=config.timezone, now=session.clock()
     )
-
-
-async def _audited(
-    session: StoreSession, entries: list[Entry], verb: str, step: Callable[[Entry], Awaitable[bool]], selection: Filter
-) -> list[Entry]:
-    """Those with which it was done; of dead letters and of the quarantine there is an act each in `relay audit`."""
-    done: list[Entry] = []
-    for action, kind in (("dead", DeadLetter), ("quarantine", Quarantined)):
-        chosen = [entry for entry in entries if isinstance(entry, kind)]
-        if not chosen:
-            continue
-        names = [short(entry.id) for entry in chosen]
-        subject = ", ".join([*names[:NAMED], *([f"{len(names) - NAMED} more"] if len(names) > NAMED else [])])
-        filters = {name: value for name, value in asdict(selection).items() if value is not None}
-        async with session.act(f"{action} {verb}", subject, **filters) as act:
-            before = len(done)
-            done += [entry for entry in chosen if await step(entry)]
-            act.outcome = f"{len(done) - before} of {len(chosen)}"
-    return done
-
-
-async def _drop(session: StoreSession, entry: Entry) -> bool:
-    """False if somebody else has just replayed or dropped it."""
-    forget = session.admin.release if isinstance(entry, Quarantined) else session.admin.drop
-    return bool(await forget([entry.id]))
-
-
-async def _replay(session: StoreSession, entry: Entry) -> str:
-    """Why it could not be replayed, or ''."""
-    if isinstance(entry, DeadLetter):
-        return "" if await session.admin.replay([entry.id]) else "somebody else has just replayed or dropped it"
-    try:
-        await session.take(entry)
-    except (NotJson, InvalidEvent) as error:
-        return f"is still refused: {error}"
-    except HandlingFailed as error:
-        return f"relay itself still fails on it: {error}"
-    await session.admin.release([entry.id])  # after it is durable: a crash between the two repeats nothing
-    return ""
 
 
 def _report(

@@ -53,7 +53,8 @@ def explain(subject: str, config: Path, source: str | None, *, every: bool, as_j
 
 def _explain_event(subject: str, path: Path, source: str | None, *, as_json: bool) -> None:
     from relay.channels import CHANNELS  # noqa: PLC0415 - `relay --help` needs none of their libraries
-    from relay.cli.explanation import explanation_of, show  # noqa: PLC0415
+    from relay.cli.explanation import show  # noqa: PLC0415
+    from relay.operating.explanation import explanation_of  # noqa: PLC0415
 
     try:
         config = load(path, env=os.environ, channels=CHANNELS)

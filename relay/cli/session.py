@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.channels import CHANNELS
@@ -16,13 +15,9 @@ from relay.cli.options import refuse
 from relay.config import Config, load
 from relay.coordinator import build_sealer
 from relay.domain.deliveries import Accepted
-from relay.domain.faults import handling
-from relay.domain.parsing import parse
-from relay.domain.strict_json import decode
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.ingest import Ingest
-from relay.receiving.identity import EventIdentity
-from relay.receiving.reach import reaches
+from relay.operating.quarantine import take
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
@@ -56,19 +51,8 @@ class StoreSession:
         However old it is: whoever replays it knows. Raises NotJson or InvalidEvent if it still is none, OutOfReach if
         it is still not its source's to say, HandlingFailed if relay still fails on it.
         """
-        source, reach = self.config.sources.get(kept.source), reaches(self.config.sources).get(kept.source)
-        read = reach.read if reach else parse
-        with handling():
-            event = read(
-                decode(kept.body),
-                source=kept.source,
-                received_at=datetime.fromtimestamp(self.clock(), UTC),
-                default_event=source.event if source else "",
-                platform=source.platform if source else "",
-                raw=kept.body,
-                **EventIdentity.from_quarantine(kept.headers).ids(kept.body),
-            )
-        return await Ingest(self.store, lambda: self.config, CHANNELS).ingest(event, reach=reach)
+        ingest = Ingest(self.store, lambda: self.config, CHANNELS).ingest
+        return await take(kept, self.config, ingest, self.clock())
 
 
 @contextlib.asynccontextmanager

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from relay.cli import main
-from relay.cli.dead_filters import moment
-from relay.cli.dead_letters import all_entries, entries_named, entries_table, short
-from relay.cli.session import StoreSession
+from relay.cli.dead_letters import entries_table
 from relay.domain.deliveries import Digest, Window
 from relay.errors import RelayError
+from relay.operating.entries import all_entries, entries_named, short
+from relay.operating.filters import moment
 from tests.support.commands import Done, relay, relay_on_terminal
 from tests.support.events import body, completed
 from tests.support.stage import CONFIG, Stage
@@ -47,10 +47,6 @@ async def dead(running: Stage, verb: str, *arguments: str, **env: str) -> Done:
     return await relay("dead", verb, "-c", CONFIG, *arguments, env={**running.around.env, **env})
 
 
-def session(running: Stage) -> StoreSession:
-    return StoreSession(running.relay.config, running.around.store, running.around.admin)
-
-
 async def quarantined(running: Stage, document: Any, reason: str = "operation.operationId: missing") -> str:
     return await running.around.admin.quarantine("async-operations", json.dumps(document).encode(), {}, reason)
 
@@ -70,7 +66,7 @@ async def test_the_list_is_readable_on_a_terminal_of_any_width(running_stage: St
     body_id = await quarantined(running_stage, {"no": "operation"})
     console = Console(width=width, file=StringIO())
 
-    console.print(entries_table(await all_entries(session(running_stage)), "Europe/Berlin"))
+    console.print(entries_table(await all_entries(running_stage.around.admin), "Europe/Berlin"))
 
     text = console.file.getvalue()  # type: ignore[attr-defined]
     lines, words = text.rstrip().splitlines(), " ".join(text.split())
@@ -169,7 +165,7 @@ async def test_a_digest_is_shown_with_all_that_it_would_have_told(running_stage:
 
 @pytest.mark.parametrize("length", [8, 20, 32])
 async def test_an_id_may_be_cut_to_eight_characters(running_stage: Stage, letter: str, length: int) -> None:
-    [one] = await entries_named(session(running_stage), [letter[:length]])
+    [one] = await entries_named(running_stage.around.admin, [letter[:length]])
 
     assert one.id == letter
 
@@ -177,7 +173,7 @@ async def test_an_id_may_be_cut_to_eight_characters(running_stage: Stage, letter
 @pytest.mark.parametrize("name", ["0123456", "00000000", "q-00000000", "nonsense", ""])
 async def test_an_id_that_means_nothing_is_refused(running_stage: Stage, letter: str, name: str) -> None:
     with pytest.raises(RelayError, match=f"^{name} is neither dead nor quarantined; `relay dead list` shows what is$"):
-        await entries_named(session(running_stage), [name])
+        await entries_named(running_stage.around.admin, [name])
 
 
 async def test_an_ambiguous_id_is_refused_with_all_it_may_mean(running_stage: Stage, letter: str) -> None:
@@ -188,7 +184,7 @@ async def test_an_ambiguous_id_is_refused_with_all_it_may_mean(running_stage: St
     await redis.hincrby("{relay}:ledger", "dead", 1)
 
     with pytest.raises(RelayError, match=f"^{letter[:8]} may be any of {letter}, {twin}$"):
-        await entries_named(session(running_stage), [letter[:8]])
+        await entries_named(running_stage.around.admin, [letter[:8]])
 
 
 @pytest.mark.parametrize(

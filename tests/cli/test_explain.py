@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from relay.cli import explanation
-from relay.cli.explanation import explanation_of
 from relay.domain.deliveries import Live, Presentation, Target
 from relay.domain.events import Event
+from relay.operating import explanation
+from relay.operating.explanation import explanation_of
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, failed, progress, seed, started
 from tests.support.inprocess import SHIPPED, relay

@@ -1,0 +1,68 @@
+"""Replaying and dropping what is dead or quarantined: one by one, each once, and written down before it is done."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from relay.domain.deliveries import Accepted
+from relay.errors import HandlingFailed, InvalidEvent, NotJson
+from relay.operating.entries import Entry, short
+from relay.store.admin import Admin
+from relay.store.audit import Act
+from relay.store.dead_letters import DeadLetter
+from relay.store.quarantine import Quarantined
+
+NAMED = 10  # ids that the audit trail has of many
+GONE = "somebody else has just replayed or dropped it"
+
+
+class OpenAct(Protocol):
+    """What is done inside is in `relay audit`, with who does it. StoreUnavailable: nothing is done."""
+
+    def __call__(self, action: str, subject: str, **detail: str) -> AbstractAsyncContextManager[Act]: ...
+
+
+async def replay(admin: Admin, entry: Entry, take: Callable[[Quarantined], Awaitable[Accepted]]) -> str:
+    """Why it could not be replayed, or ''."""
+    if isinstance(entry, DeadLetter):
+        return "" if await admin.replay([entry.id]) else GONE
+    try:
+        await take(entry)
+    except (NotJson, InvalidEvent) as error:
+        return f"is still refused: {error}"
+    except HandlingFailed as error:
+        return f"relay itself still fails on it: {error}"
+    await admin.release([entry.id])  # after it is durable: a crash between the two repeats nothing
+    return ""
+
+
+async def drop(admin: Admin, entry: Entry) -> bool:
+    """False if somebody else has just replayed or dropped it."""
+    forget = admin.release if isinstance(entry, Quarantined) else admin.drop
+    return bool(await forget([entry.id]))
+
+
+async def audited(
+    open_act: OpenAct,
+    verb: str,
+    entries: Sequence[Entry],
+    step: Callable[[Entry], Awaitable[bool]],
+    filters: Mapping[str, str],
+) -> list[Entry]:
+    """Those with which it was done; of dead letters and of the quarantine there is an act each in `relay audit`."""
+    done: list[Entry] = []
+    for action, kind in (("dead", DeadLetter), ("quarantine", Quarantined)):
+        chosen = [entry for entry in entries if isinstance(entry, kind)]
+        if not chosen:
+            continue
+        async with open_act(f"{action} {verb}", names_of([entry.id for entry in chosen]), **filters) as act:
+            before = len(done)
+            done += [entry for entry in chosen if await step(entry)]
+            act.outcome = f"{len(done) - before} of {len(chosen)}"
+    return done
+
+
+def names_of(ids: Sequence[str]) -> str:
+    """As the audit trail says them: the first ones, short."""
+    more = [f"{len(ids) - NAMED} more"] if len(ids) > NAMED else []
+    return ", ".join([*map(short, ids[:NAMED]), *more])

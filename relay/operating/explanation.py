@@ -1,0 +1,128 @@
+"""A decision as facts: which rules held and why, whom they reach, and what may hold it back there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from relay.config import Config
+from relay.configfile.units import spoken
+from relay.domain.causes import error_of, signature
+from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
+from relay.domain.event_patterns import KNOWN_EVENTS
+from relay.domain.events import Event
+from relay.policy.destinations import zone_at
+from relay.policy.recipients import DeniedRecipient
+from relay.policy.rules import decide
+from relay.policy.targets import Targets
+from relay.reasons import Held, sentences
+
+
+def explanation_of(
+    event: Event,
+    config: Config,
+    channels: Mapping[str, Any],
+    *,
+    ignored: Sequence[DeniedRecipient] = (),
+    limits: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The event, every rule with its conditions, and the destinations with what may hold them back, as plain data.
+
+    An empty text or None says that the event does not state it. `ignored` are those whom its source may not name,
+    `limits` what else holds of its source.
+    """
+    decision = decide(event, config.rules)
+    targets = Targets(config, channels)
+    requested = targets.requested(event)
+    destinations = []
+    for recipient in targets.recipients(decision, requested):
+        destination = recipient.destination
+        zone = zone_at(destination, config.destination_defaults)
+        destinations.append({
+            "destination": destination.name, "channel": destination.channel, "mode": destination.mode,
+            "addresses": [*destination.addresses], "rules": recipient.reached.rules,
+            "holds": [*holds(event, targets.at(recipient, event)[0], zone)],
+        })  # fmt: skip
+    rules = [asdict(trace) | {"matches": trace.matches} for trace in decision.traces]
+    refused = [asdict(denied) for denied in (*requested.denied, *ignored)]
+    return {"event": _stated(event), "rules": rules, "destinations": destinations, "refused": refused,
+            "limits": [*limits]}  # fmt: skip
+
+
+def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
+    """What may hold a message back at this address, in sentences, with the times of its zone.
+
+    What was sent there before is not known here.
+    """
+    how = target.how
+    if target.hold_reason:
+        yield sentences(Held)[target.hold_reason]
+        return
+    if isinstance(how, Digest):
+        yield f"told together with everything else until {_local(how.windows[0].end, zone)}"
+        return
+    if how.quiet_window and not how.bypass_quiet_hours:
+        yield f"quiet hours: what would be a new message is told together at {_local(how.quiet_window.end, zone)}"
+    if event.name == "operation.progress" and how.gates:
+        distance = " or ".join(_steps(gate) for gate in how.gates)
+        yield f"progress waits until {distance} after the last that was told here; 100 % always passes"
+    if isinstance(how, Live):
+        yield from _live_holds(event, target.presentation, how)
+    if limit := target.limits.requested:
+        rest = "what is above that is told together at the end"
+        yield f"at most {limit.count} in {spoken(limit.per)} are sent there that operations ask for; {rest}"
+    if target.hold:
+        yield f"a failure: nobody is notified for {spoken(target.hold)}, in case its run is begun again"
+    if target.group and signature(error_of(event)):
+        yield f"it is told below another run, if that failed with this error in the {spoken(target.group)} before"
+
+
+def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[str]:
+    if event.name not in KNOWN_EVENTS:
+        yield "no state of the operation: told at once, beside the live message"
+        return
+    if live.update_only:
+        yield sentences(Held)[Held.SHOWN_BESIDE]
+        return
+    if not presentation.new_message:
+        yield "its priority is Low: no message is begun for it, only one that stands is kept up to date"
+        return
+    if event.member_of and not event.about_batch:
+        below = "in its thread" if presentation.batch_reply else "by its edits alone"
+        yield f"if batch {event.member_of} has a message here, it is told {below}"
+    if event.terminal:
+        yield "an outcome: told at once"
+    else:
+        if live.post_after:
+            yield f"the first message waits {spoken(live.post_after)} after the operation's first event"
+        if live.min_interval:
+            yield f"edits keep {spoken(live.min_interval)} apart; meanwhile a newer state replaces an older one"
+
+
+def _local(seconds: float, zone: str) -> str:
+    return f"{datetime.fromtimestamp(seconds, ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _steps(gate: Gate) -> str:
+    """`10 points`, `60s`, or both."""
+    points = [f"{gate.increment:g} points"] if gate.increment else []
+    return " and ".join([*points, spoken(gate.interval)] if gate.interval else points)
+
+
+def _stated(event: Event) -> dict[str, Any]:
+    about = event.batch if event.about_batch else event.operation
+    operation = event.operation
+    return {
+        "event": event.name,
+        "source": event.source,
+        "subject": event.subject,
+        "name": about.name if about else "",
+        "type": operation.type if operation else "",
+        "priority": operation.priority if operation else "",
+        "status": event.status,
+        "percentage": event.percentage,
+        "phase": event.phase_name,
+        "tenant": event.tenant,
+        "project": event.project,
+    }

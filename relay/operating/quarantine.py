@@ -1,0 +1,42 @@
+"""A quarantined body as the event that it is by today's rules, and its way into relay."""
+
+from datetime import UTC, datetime
+
+from relay.config import Config
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
+from relay.domain.faults import handling
+from relay.domain.parsing import parse
+from relay.domain.reach import Reach
+from relay.domain.strict_json import decode
+from relay.ingest import IngestEvent
+from relay.receiving.identity import EventIdentity
+from relay.receiving.reach import reaches
+from relay.store.quarantine import Quarantined
+
+
+def event_of(kept: Quarantined, config: Config, now: float) -> tuple[Event, Reach | None]:
+    """The event, and what its source may say. `now` is in seconds since the epoch.
+
+    However old it is: whoever replays it knows. Raises NotJson or InvalidEvent if it still is none, OutOfReach if
+    it is still not its source's to say, HandlingFailed if relay still fails on it.
+    """
+    source, reach = config.sources.get(kept.source), reaches(config.sources).get(kept.source)
+    read = reach.read if reach else parse
+    with handling():
+        event = read(
+            decode(kept.body),
+            source=kept.source,
+            received_at=datetime.fromtimestamp(now, UTC),
+            default_event=source.event if source else "",
+            platform=source.platform if source else "",
+            raw=kept.body,
+            **EventIdentity.from_quarantine(kept.headers).ids(kept.body),
+        )
+    return event, reach
+
+
+async def take(kept: Quarantined, config: Config, ingest: IngestEvent, now: float) -> Accepted:
+    """Ingest it. Raises what `event_of` and `Ingest.ingest` raise."""
+    event, reach = event_of(kept, config, now)
+    return await ingest(event, reach=reach)
