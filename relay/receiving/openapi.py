@@ -4,6 +4,7 @@ The schemas say what relay insists on, not all it understands: an envelope may c
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from relay import __version__
@@ -33,7 +34,21 @@ REFUSALS: Mapping[int, str] = {
 }
 
 
-def document(public: Collection[str], operators: Collection[str] = (), public_url: str = "") -> Schema:
+@dataclass(frozen=True, slots=True)
+class Besides:
+    """What describes itself: paths of the operators' listener, and the schemas and security schemes they refer to."""
+
+    paths: Schema
+    schemas: Schema
+    security: Schema
+
+
+NOTHING = Besides({}, {}, {})
+
+
+def document(
+    public: Collection[str], operators: Collection[str] = (), public_url: str = "", besides: Besides = NOTHING
+) -> Schema:
     """The description of the addresses that the world is served, and of those that operators are served besides.
 
     `public_url` is where the outside reaches the former, if known.
@@ -47,8 +62,11 @@ def document(public: Collection[str], operators: Collection[str] = (), public_ur
             "version": __version__,
             "summary": "The webhook target for long-running operations.",
         },
-        "paths": served | own,
-        "components": {"schemas": _schemas(), "securitySchemes": _security()},
+        "paths": served | own | {address: path | OWN_SERVER for address, path in besides.paths.items()},
+        "components": {
+            "schemas": _schemas() | besides.schemas,
+            "securitySchemes": _security() | besides.security,
+        },
     }
     return whole | ({"servers": [{"url": public_url}]} if public_url else {})
 
