@@ -78,8 +78,8 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:history:<destination>  stream  how deliveries to it ended (relay/store/history.py), packed in r; at most
                                            100,000 rows of each and 1,000,000 of all, 30 days
     {relay}:histories              zset    destination → ms of its newest row
-    {relay}:copy:<name>            string  a message as it was sent (relay/store/copies.py), named by its delivery, or by
-                                           its lane where it is kept true; three days
+    {relay}:copy:<name>            string  a message as it was sent (relay/store/copies.py), of its delivery, or of its
+                                           lane where it is kept true; three days
     {relay}:copies                 zset    the names of these → ms at which it was settled; 10,000 of all partitions
     {relay}:copied                 hash    the same → bytes, and of all of them under ''; 64 MB of all partitions
     {relay}:noise:<day>            hash    <destination>\\0<what> → how often, of a day since the epoch
