@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
+from aiohttp import web
 from aiohttp.web import AbstractRouteDef
 
 from relay import metrics
@@ -22,6 +23,8 @@ from relay.background.vitals import Vitals
 from relay.background.wiring import build_lookout, build_schedulers
 from relay.channels import CHANNELS
 from relay.config import Config, Server
+from relay.console.desk import Desk
+from relay.console.opening import OpenConsole
 from relay.coordinator import Coordinator, Reload, build_sealer
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment
@@ -163,6 +166,7 @@ class Relay:
             )
             looking = self._looking(store, unguarded, health, worker.reach, outage)
             receiver = self._receiver(ingest, health, outage)
+            console = self._console(stack, health, ingest, audit, store)
 
             def reloaded() -> None:
                 receiver.sources = self._sources()
@@ -173,12 +177,15 @@ class Relay:
             presses = interactivity.endpoint(outage)
             pressable = self._receives and interactivity.signing_secret()
             # Before anything is claimed: a taken port must cost no delivery its time.
-            listeners = await self._listen(receiver, [*unsubscribe.routes(), *(presses.routes() if pressable else ())])
+            listeners = await self._listen(
+                receiver, [*unsubscribe.routes(), *(presses.routes() if pressable else ())], console
+            )
             parts = (worker, *ticking) if self._delivers else ()
             loops = [asyncio.create_task(part.run()) for part in (*parts, looking, Vitals())]
             for loop in loops:
                 stack.push_async_callback(cancelled, loop)
-            ends = [listeners.world.cleanup, presses.aclose, listeners.operators.cleanup]  # these are asked to the end
+            # Operators are asked to the end.
+            ends = [listeners.world.cleanup, presses.aclose, console.leave, listeners.operators.cleanup]
             stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
             self.started.set()
             log.info(
@@ -189,15 +196,19 @@ class Relay:
                 durability=health.durability,
                 config=config().digest,
             )
-
-            if self._delivers:  # now that relay is ready: the first message must hold up no event
-                stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
+            self._afterwards(stack, console)
 
             await self._shutdown.requested(embedded, loops)
             receiver.probes.stopping = True
             listeners.world.leave()
             await self._shutdown.drained(config().server.drain, embedded, loops)
         log.info("relay.stopped")
+
+    def _afterwards(self, stack: contextlib.AsyncExitStack, console: OpenConsole) -> None:
+        """What can wait until relay is ready: the first message must hold up no event."""
+        stack.push_async_callback(cancelled, asyncio.create_task(console.door.announce(self._operators_url)))
+        if self._delivers:
+            stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
 
     def _notices(self) -> dict[str, str]:
         """What those who watch over relay should see besides how the store is."""
@@ -229,13 +240,37 @@ class Relay:
         self._coordinator.record = lambda reload: notes.add(_reload(reload))
         return audit
 
-    async def _listen(self, receiver: Receiver, routes: Iterable[AbstractRouteDef]) -> Listeners:
+    def _console(self, stack: contextlib.AsyncExitStack, health: Health, ingest: IngestEvent, audit: AuditTrail,
+                 store: Store) -> OpenConsole:  # fmt: skip
+        coordinator = self._coordinator
+        desk = Desk(
+            store=store,
+            admin=health.admin,
+            config=coordinator.config,
+            renderer=coordinator.renderer,
+            readiness=health.readiness,
+            ingest=ingest,
+            audit=audit,
+            kinds=CHANNELS,
+            channels=coordinator.channels,
+            clock=self._clock,
+        )
+        console = OpenConsole(desk, self.config.server.admin)
+        stack.push_async_callback(console.aclose)
+        return console
+
+    @property
+    def _operators_url(self) -> str:
+        host, port = self.admin_addresses[0]
+        return f"http{'s' if self.config.server.admin.tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def _listen(self, receiver: Receiver, routes: Iterable[AbstractRouteDef], console: OpenConsole) -> Listeners:
         """Serve the world what the receiver takes, and these; and operators what is theirs."""
         server, app = self.config.server, make_app(receiver)
         app.add_routes(routes)
         listeners = await Listeners.open(
             (app, server.host, server.port),
-            (make_admin_app(receiver.probes, server.admin, app), server.admin.host, server.admin_port),
+            (self._operators(receiver, app, console), server.admin.host, server.admin_port),
             self._certificates,
             guard=self._guard(),
             direct=receiver,
@@ -243,6 +278,11 @@ class Relay:
         )
         self.addresses, self.admin_addresses = addresses(listeners.world), addresses(listeners.operators)
         return listeners
+
+    def _operators(self, receiver: Receiver, beside: web.Application, console: OpenConsole) -> web.Application:
+        app = make_admin_app(receiver.probes, self.config.server.admin, beside, console.door)
+        console.add_to(app)
+        return app
 
     def _looking(self, store: Store, ingest: Ingest, health: Health, reach: Reach, outage: Outage) -> Scheduler:
         """What looks after relay itself. It tells its operators as long as Redis takes anything, also while nothing

@@ -28,6 +28,7 @@ COMMANDS = {
     "digest": "Show what a digest would say now, or send it before its time.",
     "suppressed": "List, add and remove addresses that are not written to any more.",
     "audit": "Say who replayed, dropped, suppressed, sent, reloaded and pressed.",
+    "console": "Make a link into the console, or the hash of a password for it.",
     "keys": "Show and rotate the key behind unsubscribe links and buttons.",
     "ops": "Start, watch, list, cancel and retry operations of the platform.",
     "register": "Register this relay at the platform.",

@@ -1,6 +1,20 @@
 """What an operator decides: `Config`, and the way to it from a file. This is the room's only door."""
 
+from relay.config.console import OPERATOR, ROLES, VIEWER, Console, Oidc, Role
 from relay.config.loading import digest_of, load, parse_config
 from relay.config.schema import Config, Redis, Server
 
-__all__ = ["Config", "Redis", "Server", "digest_of", "load", "parse_config"]
+__all__ = [
+    "OPERATOR",
+    "ROLES",
+    "VIEWER",
+    "Config",
+    "Console",
+    "Oidc",
+    "Redis",
+    "Role",
+    "Server",
+    "digest_of",
+    "load",
+    "parse_config",
+]

@@ -1,12 +1,16 @@
 """What is wrong with where relay listens, and for whom, that no single value shows."""
 
-from relay.config.schema import Server
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from relay.config.schema import Config, Server
 from relay.configfile.document import Document, KeyPath
 from relay.receiving import tls
 from relay.receiving.access import is_loopback
 from relay.receiving.sources import SHORT_SECRET, strength
 
 ADMIN: KeyPath = ("server", "admin")
+LIBRARIES = {"argon2": "argon2-cffi", "joserfc": "joserfc"}
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
@@ -22,6 +26,27 @@ def check_listeners(server: Server, document: Document, now: float) -> None:
             document.report((*path, key), fault)
         for key, warning in () if faults else tls.warnings(settings, now):
             document.warn((*path, key), warning)
+
+
+def check_console(config: Config, document: Document, has: Callable[[str], object] = find_spec) -> None:
+    """`has` says whether a library is installed."""
+    console, admin = config.console, config.server.admin
+    for key, settings, library in (("users", console.users, "argon2"), ("oidc", console.oidc, "joserfc")):
+        if settings and not has(library):
+            document.report(
+                ("console", key), f"it needs {LIBRARIES[library]}, which is not installed: pip install 'relay[console]'"
+            )
+    for name, own in console.tokens.items():
+        if (length := strength(own.token)) < SHORT_SECRET:
+            path: KeyPath = ("console", "tokens", name, "token")
+            document.warn(path, f"the token has {length} bytes; {SHORT_SECRET} or more are better")
+    sealed = admin.tls or console.url.startswith("https:")
+    if console.configured and not sealed and not is_loopback(admin.host):
+        document.warn(
+            ("console",),
+            "passwords and sessions go over the network as they are; expected server.admin.tls, or a proxy that speaks "
+            "TLS with its address in console.url",
+        )
 
 
 def _check_port(server: Server, document: Document) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from relay.config.checks import check, check_dynamic, check_names, check_operators, is_misspelt
-from relay.config.listeners import check_listeners
+from relay.config.listeners import check_console, check_listeners
 from relay.config.schema import Config
 from relay.configfile.document import Document, read
 from relay.configfile.validation import nearest, suggest, validate
@@ -60,6 +60,7 @@ def parse_config(text: str, *, file: str = "", env: Mapping[str, str], channels:
         config = _with_possible_modes(config, document, channels)
         check(config, document)
         check_listeners(config.server, document, time.time())
+        check_console(config, document)
         check_dynamic(config, document, channels)
     if document.problems or not config:
         raise ConfigError(sorted(document.problems, key=lambda problem: problem.line or 0), file)

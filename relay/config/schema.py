@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 
 from relay.config.brand import Brand
+from relay.config.console import Console
 from relay.configfile.units import SIZE, size, spoken
 from relay.configfile.validation import Duration, Name, Off, Section, Url, keyed, off_as_none, one_or_more, spelled
 from relay.domain.jobs import FIELD
@@ -198,6 +199,7 @@ class Config(Section):
     job: JobTemplate = ""
     templates: Path | None = None
     brand: Brand = Brand()
+    console: Console = Console()
     platform: Platform = Platform()
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
     channels: dict[str, BaseModel] = Field(default_factory=dict)

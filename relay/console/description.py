@@ -45,12 +45,12 @@ REFUSALS = {
 def described(views: Sequence[View], actions: Sequence[Action], base: str) -> Besides:
     """The paths below `base`, and what they refer to."""
     answers, schemas = _schemas([view.facts for view in views])
-    asked, more = _schemas([action.form for action in actions])
+    forms, more = _schemas([action.form for action in actions])
     paths: Schema = {}
     for view in views:
         paths[f"{base}{view.path}"] = {"get": _get(view, answers[view.facts])}
     for action in actions:
-        paths.setdefault(f"{base}{action.path}", {})["post"] = _post(action, asked[action.form])
+        paths.setdefault(f"{base}{action.path}", {})["post"] = _post(action, forms[action.form])
     return Besides(paths, schemas | more | {"Done": DONE}, SCHEMES)
 
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from relay.configfile.units import spoken
-from relay.console.view import said
+from relay.console.words import said
 from relay.rendering.translations import Catalogues, Language
 from relay.resources import resource_dir
 

@@ -13,7 +13,8 @@ from relay.console.access import WHO, Who
 from relay.console.desk import Desk
 from relay.console.pages import Pages
 from relay.console.streams import Streams
-from relay.console.view import Action, Done, Facts, Unknown, View, said
+from relay.console.view import Action, Done, Facts, Unknown, View
+from relay.console.words import said
 from relay.receiving.problems import HttpProblem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -142,6 +143,11 @@ class Site:
             "zone": config.timezone,
             "now": datetime.fromtimestamp(self._desk.clock(), UTC),
         }
+
+    def render(self, request: web.Request, template: str, values: Mapping[str, Any]) -> str:
+        """A page of those before one is in: it has the look and the language of the others."""
+        context = {**self.context(request, None, None, None), **values}
+        return self._pages.render(template, context["language"], context)
 
     def _plain(self, request: web.Request, status: int, title: str, text: str) -> web.Response:
         context = {**self.context(request, None, None, None), "title": title, "text": text}

@@ -24,6 +24,7 @@ class Console:
     def __init__(self, desk: Desk, *, door: Sequence[Middleware] = (), api_door: Sequence[Middleware] = ()) -> None:
         self.streams = Streams()
         self._site = Site(desk, Pages({}), VIEWS)
+        self.render = self._site.render
         self.pages = web.Application(middlewares=[*door])
         self.pages.add_routes([
             web.get("", _first),

@@ -11,11 +11,6 @@ from relay.console.desk import Desk
 from relay.errors import RelayError
 
 
-def said(text: str) -> str:
-    """Marks a text that a page says in the reader's language: the catalogues have to have it."""
-    return text
-
-
 class Unknown(RelayError):
     """There is nothing of this name: 404, with the sentence."""
 

@@ -8,6 +8,7 @@ machine are answered then.
 import hmac
 import re
 import time
+from typing import Protocol
 
 import structlog
 from aiohttp import hdrs, web
@@ -28,25 +29,40 @@ UNTOLD = "Show the token of server.admin: Authorization: Bearer …"
 ELSEWHERE = "Without a token, relay's operators are answered by the name localhost or the address 127.0.0.1 alone."
 
 
-def make_admin_app(probes: Probes, admin: Admin, beside: web.Application) -> web.Application:
+class OwnDoor(Protocol):
+    """What has a door of its own on this listener: it says itself who may ask it."""
+
+    def owns(self, path: str) -> bool:
+        """Whether the address is behind it. Those that are not want the listener's token."""
+        ...
+
+    def known_as(self, host: str) -> bool:
+        """Whether its pages may be called by this name as well."""
+        ...
+
+
+def make_admin_app(
+    probes: Probes, admin: Admin, beside: web.Application, door: OwnDoor | None = None
+) -> web.Application:
     """The application for `relay.receiving.server.serve`; `beside` is the one of the other listener."""
-    app = web.Application(middlewares=[answering(), _admitting(admin)])
+    app = web.Application(middlewares=[answering(), _admitting(admin, door)])
     app.add_routes(probes.operators_routes(beside))
     app.on_response_prepare.append(_label)
     return app
 
 
-def _admitting(admin: Admin) -> Middleware:
+def _admitting(admin: Admin, door: OwnDoor | None) -> Middleware:
     """A middleware that lets through who may ask. It costs a stranger nothing to try, so it costs one line a second."""
     token = admin.token.get_secret_value().encode()
     lines = RateLimitedLog(time.monotonic)
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if token and request.path != FREE and not _shows(request, token):
+        own = door is not None and door.owns(request.path)
+        if token and request.path != FREE and not own and not _shows(request, token):
             lines.warning(log, "operator.refused", status=401, peer=request.remote)
             raise HttpProblem(401, UNTOLD, headers={"WWW-Authenticate": CHALLENGE})
-        if not admin.closed and not _by_own_name(request, admin.host):
+        if not admin.closed and not _by_own_name(request, admin.host) and not (own and _by_name_of(door, request)):
             lines.warning(log, "operator.refused", status=421, peer=request.remote)
             raise HttpProblem(421, ELSEWHERE)
         return await handler(request)
@@ -67,6 +83,11 @@ def _by_own_name(request: web.Request, own: str) -> bool:
     return bool(hosts) and all(
         host and (is_loopback(host[1]) or host[1].casefold() == own.casefold()) for host in hosts
     )
+
+
+def _by_name_of(door: OwnDoor | None, request: web.Request) -> bool:
+    hosts = request.headers.getall(hdrs.HOST, [])
+    return door is not None and len(hosts) == 1 and door.known_as(hosts[0].strip())
 
 
 async def _label(_request: web.Request, response: web.StreamResponse) -> None:

@@ -34,7 +34,7 @@ class Listeners:
         reuse_port: bool = False,
     ) -> Self:
         """Listen with these applications on these hosts and ports (0: any free one); `guard` and `direct`
-        are the world's, as in `serve`.
+        are the world's, as in `serve`. Proxies are trusted on both.
 
         CannotListen if one address is not to be had; then there is neither.
         """
@@ -47,7 +47,9 @@ class Listeners:
                 raise CannotListen(section, host, port, error) from None
 
         admission = Admission(MAX_CONNECTIONS, share=MAX_CONNECTIONS)
-        second = await listen(OPERATORS, *operators, guard=Guard(admission=admission, listener="operators"))
+        second = await listen(
+            OPERATORS, *operators, guard=Guard(admission=admission, proxies=guard.proxies, listener="operators")
+        )
         try:  # the last, for from here on events come
             return cls(await listen(WORLD, *world, guard=guard, direct=direct), second)
         except BaseException:

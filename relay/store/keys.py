@@ -88,6 +88,11 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:key                    string  32 bytes: what the links in mails and the buttons are sealed with
     {relay}:key:retired            hash    the keys before it → ms at which each was replaced, and until which what it
                                            sealed still opens
+    {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (JSON, relay/store/sessions.py)
+    {relay}:console:link:<hash>    string  of a link that lets in once: as whom (JSON); for ten minutes
+    {relay}:console:tries:<digest> string  of a name or a peer: how often it has tried to log in, and the ms until which
+                                           it waits (relay/store/tries.py)
+    {relay}:console:started        string  a process has just laid the link that is printed at the start
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
     {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)
@@ -142,6 +147,7 @@ AUDIT = PREFIX + "audit"
 AUDIT_STRANGERS = PREFIX + "audit:strangers"
 AUDIT_LOGGED = PREFIX + "audited"
 SEALED = PREFIX + "sealed"
+CONSOLE = PREFIX + "console:"
 SCHEMA = PREFIX + "schema"
 SCHEMA_VERSION = "2"
 PARTITIONS = PREFIX + "partitions"

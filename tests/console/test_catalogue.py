@@ -29,7 +29,7 @@ def _said() -> Iterator[str]:
     for template in sorted(HERE.rglob("*.html")):
         with template.open("rb") as file:
             for _, _, text, _ in babel_extract(file, ("_", "gettext", "ngettext"), (), {}):
-                if text:  # else it is said from a variable, whose values stand elsewhere
+                if text and (isinstance(text, str) or text[0]):  # else a variable, whose values stand elsewhere
                     yield _first(text)
     for module in sorted(HERE.rglob("*.py")):
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):

@@ -1,11 +1,12 @@
 """Who asks, and what they may."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from aiohttp import web
 
-Role = Literal["viewer", "operator"]
+from relay.config import Role
+
+__all__ = ["WHO", "Role", "Who"]
 
 
 @dataclass(frozen=True, slots=True)

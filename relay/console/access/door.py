@@ -1,0 +1,189 @@
+"""The console's door: who comes through, to the pages and to the JSON. Everything else asks it alone."""
+
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from relay.config import OPERATOR, VIEWER, Config
+from relay.console.access import messages
+from relay.console.access.entrance import Entrance
+from relay.console.access.links import AT_START, Links, make_link
+from relay.console.access.login import Login
+from relay.console.access.origin import HEADERS, LOGIN, STATIC, alike, is_ours, is_page
+from relay.console.access.pages import Render, plain
+from relay.console.access.passwords import Passwords
+from relay.console.access.programs import Programs
+from relay.console.access.single_sign_on import SingleSignOn
+from relay.console.access.visitors import Visitors
+from relay.console.access.who import WHO, Who
+from relay.errors import StoreUnavailable
+from relay.receiving.connection import client_of
+from relay.receiving.problems import HttpProblem
+from relay.store import Store
+from relay.store.audit import AuditTrail
+from relay.store.sessions import Sessions
+from relay.store.tries import Tries
+
+log = structlog.get_logger(__name__)
+
+LOOKING = ("GET", "HEAD")  # what changes nothing, and any role may
+LARGEST_FORM = "application/x-www-form-urlencoded", "multipart/form-data"
+ONCE = 5.0  # seconds within which the processes of one relay start
+
+
+class Door:
+    """`loopback`: the operators' listener is for this machine alone; `secure`: it speaks TLS.
+
+    `is_open`, and everything else, goes by the configuration as it is when somebody asks.
+    """
+
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        store: Store,
+        *,
+        loopback: bool,
+        secure: bool = False,
+        clock: Callable[[], float] = time.time,
+        audit: AuditTrail | None = None,
+        render: Render = plain,
+    ) -> None:
+        self._config = config
+        self._loopback = loopback
+        self._sessions = Sessions(store)
+        self._visitors = Visitors(self._sessions, config, clock, secure=secure)
+        trail = audit or AuditTrail(store.redis, store.sealer)
+        self._entrance = Entrance(config, self._visitors, trail, clock, render, Tries(store), lambda: self.is_open)
+        self._passwords = Passwords()
+        self._sign_on = SingleSignOn(self._entrance)
+        self._programs = Programs(config)
+        self._entries = (
+            Login(self._entrance, self._passwords),
+            Links(self._entrance, self._sessions),
+            self._sign_on,
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Off, and like any address that is none, until somebody can come in."""
+        return self._loopback or self._config().console.configured
+
+    def owns(self, path: str) -> bool:
+        """Whether this door, and not the listener's token, says who may ask this address."""
+        return self.is_open and is_ours(path)
+
+    def known_as(self, host: str) -> bool:
+        """Whether browsers may call the console so: its own address, where a proxy is before it."""
+        url = self._config().console.url
+        return bool(url) and url.partition("//")[2].casefold() == host.casefold()
+
+    def routes(self) -> list[web.RouteDef]:
+        """The ways in, and out, which nobody guards; each path is whole."""
+        return [route for entry in self._entries for route in entry.routes()]
+
+    async def label(self, request: web.Request, response: web.StreamResponse) -> None:
+        """What browsers have to keep to on every page of the console: for `on_response_prepare`."""
+        if is_page(request.path) and self.is_open:
+            for header, value in HEADERS.items():
+                response.headers.setdefault(header, value)
+
+    async def announce(self, base: str) -> None:
+        """Print a link that lets in one person who looks, where nothing else would let in anybody."""
+        if not self._loopback or self._config().console.configured:
+            return
+        try:
+            if not await self._sessions.first(ONCE):
+                return
+            link = await make_link(self._sessions, self._config().console.url or base, VIEWER, AT_START)
+        except StoreUnavailable as error:  # relay runs without it: a command makes another
+            self._entrance.lines.warning(log, "console.unavailable", reason=str(error))
+            return
+        log.info("console.link", link=link, role=VIEWER, minutes=10, meaning="lets one person look, once")
+
+    async def aclose(self) -> None:
+        self._passwords.close()
+        await self._sign_on.aclose()
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not self.is_open:
+            raise web.HTTPNotFound
+        if request.path.startswith(STATIC) and request.method in LOOKING:
+            return await handler(request)
+        entrance = self._entrance
+        try:
+            who = await self._visitors.who(request)
+        except StoreUnavailable as error:
+            return entrance.unavailable(request, error)
+        if who is None:
+            return _to_login(request)
+        request[WHO] = who
+        if request.method not in LOOKING:
+            if who.role != OPERATOR:
+                return entrance.refused(request, messages.REFUSED, messages.OPERATORS, role=who.role)
+            if not entrance.from_here(request):
+                return entrance.elsewhere(request, "page")
+            if not await _carries(request, who):
+                return entrance.refused(request, messages.REFUSED, messages.STALE)
+        return await handler(request)
+
+    @web.middleware
+    async def api_middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A program by its token; a page of ours by its session."""
+        if not self.is_open:
+            raise web.HTTPNotFound
+        if hdrs.AUTHORIZATION in request.headers:
+            who = self._programs.who(request)
+        else:
+            who = await _available(self._visitors.who(request))
+            acting = request.method not in LOOKING
+            if who and acting and not (self._entrance.from_here(request) and _shows(request, who)):
+                self._entrance.lines.warning(log, "console.forged", peer=client_of(request), path=request.path)
+                raise HttpProblem(403, "With a session, send X-CSRF-Token, from a page of this relay.")
+        if who is None:
+            self._entrance.lines.warning(log, "console.refused", peer=client_of(request), path=request.path)
+            raise HttpProblem(
+                401,
+                "Show a token of console.tokens: Authorization: Bearer …",
+                headers={"WWW-Authenticate": 'Bearer realm="relay console"'},
+            )
+        if request.method not in LOOKING and who.role != OPERATOR:
+            raise HttpProblem(403, f"This needs the role operator; {who.name} is {who.role}.")
+        request[WHO] = who
+        return await handler(request)
+
+
+def _to_login(request: web.Request) -> web.Response:
+    """To come back afterwards, to a page: what was posted is not posted again."""
+    fragment = request.headers.get("HX-Request") == "true"
+    here = request.headers.get("HX-Current-URL", "").partition("//")[2].partition("/")[2] if fragment else ""
+    back = f"/{here}" if fragment else request.path_qs if request.method in LOOKING else ""
+    login = f"{LOGIN}?next={quote(back, safe='')}" if back else LOGIN
+    if fragment:
+        return web.Response(status=401, headers={"HX-Redirect": login})
+    return web.Response(status=303, headers={"Location": login})
+
+
+def _shows(request: web.Request, who: Who) -> bool:
+    return alike(request.headers.get("X-CSRF-Token", ""), who.csrf)
+
+
+async def _carries(request: web.Request, who: Who) -> bool:
+    """In the header, or as a field of the form, which the handler may read again."""
+    if _shows(request, who):
+        return True
+    if request.content_type not in LARGEST_FORM:
+        return False
+    field = (await request.post()).get("csrf", "")
+    return isinstance(field, str) and alike(field, who.csrf)
+
+
+async def _available(look: Awaitable[Who | None]) -> Who | None:
+    try:
+        return await look
+    except StoreUnavailable:
+        raise HttpProblem(503, "relay's store does not answer at the moment.") from None

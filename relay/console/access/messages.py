@@ -1,0 +1,23 @@
+"""What those hear who are not let in: in English, as catalogues know it."""
+
+from relay.console.words import said
+
+WRONG = said("The name or the password is wrong.")
+LATER = said("That was tried too often. Try again in %(seconds)s seconds.")
+BUSY = said("Many people are logging in just now. Try again in %(seconds)s seconds.")
+ELSEWHERE = said("This form did not come from a page of this relay. Open the page again, and send it from there.")
+STALE = said("This page is older than your login. Open it again, and send the form from there.")
+OPERATORS = said("This needs the role operator, and you are %(role)s.")
+USED = said(
+    "This link has been used, or is older than 10 minutes. On relay's machine this makes another: relay console link"
+)
+AWAY = said("relay's store does not answer at the moment. Try again in a minute.")
+UNCERTAIN = said(
+    "The login at the provider cannot be trusted. Begin again; if it stays so, relay's log says what is wrong."
+)
+UNREACHED = said("The provider of logins does not answer, or not as it should. relay's log says what is wrong.")
+NO_GROUP = said("%(name)s is of no group that may see this console.")
+
+REFUSED = said("You may not do this")
+NOT_LET_IN = said("You were not let in")
+NOT_NOW = said("Not just now")

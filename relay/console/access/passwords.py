@@ -1,0 +1,68 @@
+"""Whether a password is right. Finding out is slow on purpose, so it is done beside the loop, two at once.
+
+More would take from events the processor, and the memory that each of them wants.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from relay.config.console import User
+from relay.errors import RelayError
+
+AT_ONCE = 2
+WAITING = 8  # and no more: who comes then is to come again
+LONGEST = 1024  # bytes of a password
+
+
+class Busy(RelayError):
+    """So many are being looked at that one more would have to wait for long."""
+
+
+class Passwords:
+    """A name that nobody has takes as long as one that somebody has."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, "console-password")  # none is started before the first password
+        self._begun = 0
+
+    async def right(self, users: Mapping[str, User], name: str, password: str) -> bool:
+        """Whether it is this user's. Raises Busy."""
+        if not users:
+            return False
+        user = users.get(name) or sorted(users.items())[len(name) % len(users)][1]
+        secret = password.encode("utf-8", "replace")
+        if self._begun >= AT_ONCE + WAITING:
+            raise Busy(f"{self._begun} passwords are being looked at")
+        self._begun += 1
+        looking = asyncio.get_running_loop().run_in_executor(
+            self._threads, matches, user.password.get_secret_value(), secret[:LONGEST]
+        )
+        looking.add_done_callback(self._looked)
+        # Shielded: who hangs up frees no place, for the thread works on.
+        return await asyncio.shield(looking) and name in users and len(secret) <= LONGEST
+
+    def _looked(self, looking: "asyncio.Future[bool]") -> None:
+        self._begun -= 1
+        if not looking.cancelled():
+            looking.exception()  # who waited for it may be gone
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def matches(hashed: str, password: bytes) -> bool:
+    from argon2.exceptions import Argon2Error, InvalidHashError  # noqa: PLC0415 - an extra
+    from argon2.low_level import Type, verify_secret  # noqa: PLC0415
+
+    try:
+        return verify_secret(hashed.encode(), password, Type.ID)
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+def hashed(password: str) -> str:
+    """What the configuration keeps of it. Raises ModuleNotFoundError."""
+    from argon2 import PasswordHasher  # noqa: PLC0415
+
+    return PasswordHasher(time_cost=2, memory_cost=47_104, parallelism=1).hash(password)

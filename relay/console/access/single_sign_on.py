@@ -1,0 +1,191 @@
+"""Logging in at a provider of OpenID Connect: authorization code, PKCE, state and nonce.
+
+A login that has begun is nowhere but in its browser's cookie, from whose random bytes state, nonce and verifier follow.
+So strangers who begin ever so many take nothing of Redis, and any process of any relay may finish one.
+"""
+
+import hmac
+import secrets
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlencode
+
+import structlog
+from aiohttp import web
+
+from relay.config import Oidc
+from relay.console.access import messages
+from relay.console.access.entrance import Entrance
+from relay.console.access.id_token import UnknownKey, Untrusted, claims_of, groups_in, name_in
+from relay.console.access.origin import PAGES, alike, leading_back
+from relay.console.access.provider import Metadata, Provider, ProviderAway
+from relay.console.access.roles import OIDC, mark_of_provider, role_of_groups
+from relay.receiving.connection import client_of
+from relay.store.sessions import Session
+
+SECONDS = 600  # for which a login may take at the provider
+RANDOM = 32  # bytes
+LONGEST = 4096  # characters of a code
+
+log = structlog.get_logger(__name__)
+
+
+class SingleSignOn:
+    """The way there and the way back."""
+
+    def __init__(self, entrance: Entrance) -> None:
+        self._entrance = entrance
+        self._provider: Provider | None = None
+        self._retired: list[Provider] = []
+
+    def routes(self) -> list[web.RouteDef]:
+        serving, path = self._entrance.serving, f"{PAGES}/oidc"
+        return [web.get(f"{path}/start", serving(self.start)), web.get(f"{path}/callback", serving(self.finish))]
+
+    async def aclose(self) -> None:
+        for provider in (*self._retired, *filter(None, [self._provider])):
+            await provider.aclose()
+
+    async def start(self, request: web.Request) -> web.StreamResponse:
+        provider, back = self._of_now(), leading_back(request.query.get("next", ""))
+        try:
+            metadata = await provider.metadata()
+        except ProviderAway as error:
+            return self._away(request, provider, error)
+        begun = secrets.token_urlsafe(RANDOM)
+        query = {
+            "response_type": "code",
+            "client_id": provider.settings.client_id,
+            "redirect_uri": self._redirect(),
+            "scope": metadata.scopes,
+            "state": _derived(begun, "state"),
+            "nonce": _derived(begun, "nonce"),
+            "code_challenge": _encoded(sha256(_derived(begun, "verifier").encode()).digest()),
+            "code_challenge_method": "S256",
+        }
+        joint = "&" if "?" in metadata.authorization else "?"
+        response = web.Response(status=303, headers={"Location": f"{metadata.authorization}{joint}{urlencode(query)}"})
+        # Lax: the way back begins at the provider.
+        response.set_cookie(
+            self._cookie, f"{begun}.{_encoded(back.encode())}", path="/", max_age=SECONDS, httponly=True,
+            secure=self._entrance.visitors.secure, samesite="Lax",
+        )  # fmt: skip
+        return response
+
+    async def finish(self, request: web.Request) -> web.StreamResponse:
+        provider = self._of_now()
+        if wait := await self._entrance.wait(request, f"{OIDC} {client_of(request)}"):
+            return self._entrance.later(request, wait)
+        begun, _, back = request.cookies.get(self._cookie, "").partition(".")
+        try:
+            session, detail = await self._identify(request, provider, begun)
+        except Untrusted as error:
+            response = await self._refuse(request, str(error))
+        except ProviderAway as error:
+            response = self._away(request, provider, error)
+        else:
+            if role_of_groups(provider.settings, session.groups) is None:
+                await self._entrance.turned_away(request, session.name, OIDC, "of no group that may", **detail)
+                response = self._entrance.refused(request, messages.NOT_LET_IN, messages.NO_GROUP, name=session.name)
+            else:
+                await self._entrance.right(request, f"{OIDC} {client_of(request)}")
+                response = await self._entrance.let_in(request, session, _decoded(back), **detail)
+        response.del_cookie(
+            self._cookie, path="/", httponly=True, secure=self._entrance.visitors.secure, samesite="Lax"
+        )
+        return response
+
+    async def _identify(self, request: web.Request, provider: Provider, begun: str) -> tuple[Session, dict[str, str]]:
+        """Whom the provider has sent back. Raises Untrusted and ProviderAway."""
+        if not begun or len(begun) > 2 * RANDOM:
+            raise Untrusted("this browser has begun no login, or more than ten minutes ago")
+        if not alike(request.query.get("state", ""), _derived(begun, "state")):
+            raise Untrusted("the answer belongs to another login: its state is another")
+        metadata = await provider.metadata()
+        _check_issuer(request, provider.settings, metadata)
+        if error := request.query.get("error", ""):
+            raise Untrusted(f"the provider refused: {error if error.isidentifier() else 'no reason'}"[:100])
+        code = request.query.get("code", "")
+        if not code or len(code) > LONGEST:
+            raise Untrusted("there is no code in the answer")
+        tokens = await provider.exchange(code, _derived(begun, "verifier"), self._redirect())
+        claims = await self._claims(provider, tokens.get("id_token"), _derived(begun, "nonce"))
+        groups = groups_in(claims, provider.settings.groups_claim)
+        if groups is None:
+            more = await self._userinfo(provider, tokens, claims["sub"])
+            groups, claims = groups_in(more, provider.settings.groups_claim), {**more, **claims}
+        name = name_in(claims)
+        if not name:
+            raise Untrusted("the ID token has no name that can be shown")
+        session = Session(
+            name, OIDC, self._entrance.clock(), mark_of_provider(provider.settings), groups=_of_use(groups or ())
+        )
+        return session, {"subject": claims["sub"], "issuer": provider.settings.name}
+
+    async def _claims(self, provider: Provider, token: object, nonce: str) -> dict[str, Any]:
+        now = self._entrance.clock()
+        try:
+            return claims_of(token, await provider.keys(), provider.settings, nonce=nonce, now=now)
+        except UnknownKey:
+            return claims_of(token, await provider.keys(anew=True), provider.settings, nonce=nonce, now=now)
+
+    async def _userinfo(self, provider: Provider, tokens: dict[str, Any], subject: str) -> dict[str, Any]:
+        access = tokens.get("access_token")
+        more = await provider.userinfo(access) if isinstance(access, str) and access.isascii() else {}
+        if more and more.get("sub") != subject:
+            raise Untrusted("what the provider says at its userinfo_endpoint is of somebody else")
+        return more
+
+    async def _refuse(self, request: web.Request, why: str) -> web.Response:
+        await self._entrance.turned_away(request, "", OIDC, why)
+        return self._entrance.refused(request, messages.NOT_LET_IN, messages.UNCERTAIN)
+
+    def _away(self, request: web.Request, provider: Provider, error: ProviderAway) -> web.Response:
+        self._entrance.lines.error(log, "console.provider_away", issuer=provider.settings.issuer, reason=str(error))
+        return self._entrance.refused(request, messages.NOT_NOW, messages.UNREACHED, status=503)
+
+    def _of_now(self) -> Provider:
+        """By the settings as they are now. Raises HTTPNotFound where there are none."""
+        settings = self._entrance.console.oidc
+        if settings is None:
+            raise web.HTTPNotFound
+        if self._provider is None or self._provider.settings != settings:
+            if self._provider:  # somebody may just be asking it: closed when relay stops
+                self._retired.append(self._provider)
+            self._provider = Provider(settings)
+        return self._provider
+
+    def _redirect(self) -> str:
+        return f"{self._entrance.console.url}{PAGES}/oidc/callback"
+
+    @property
+    def _cookie(self) -> str:
+        return f"{self._entrance.visitors.cookie}-oidc"
+
+
+def _check_issuer(request: web.Request, oidc: Oidc, metadata: Metadata) -> None:
+    """An answer of one provider must not be taken to another: https://www.rfc-editor.org/rfc/rfc9207"""
+    named = request.query.get("iss")
+    if named != oidc.issuer if named is not None else metadata.names_itself:
+        raise Untrusted("the answer is of another issuer, or does not say of which")
+
+
+def _of_use(groups: Sequence[str]) -> Sequence[str]:
+    return [group for group in groups if len(group) <= 200][:200]
+
+
+def _derived(begun: str, purpose: str) -> str:
+    return _encoded(hmac.digest(begun.encode(), purpose.encode(), "sha256"))
+
+
+def _encoded(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decoded(text: str) -> str:
+    try:
+        return b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        return ""

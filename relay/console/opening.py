@@ -1,0 +1,37 @@
+"""The console on the operators' listener: its pages and its JSON, and the door before both."""
+
+from aiohttp import web
+
+from relay.console.access import Door
+from relay.console.desk import Desk
+from relay.console.site import Console
+from relay.receiving.access import Admin, is_loopback
+
+
+class OpenConsole:
+    """`admin` is where it is served."""
+
+    def __init__(self, desk: Desk, admin: Admin) -> None:
+        self.door = Door(
+            desk.config,
+            desk.store,
+            loopback=is_loopback(admin.host),
+            secure=admin.tls is not None,
+            clock=desk.clock,
+            audit=desk.audit,
+            render=lambda request, template, values: self._console.render(request, template, values),  # noqa: PLW0108 - made below
+        )
+        self._console = Console(desk, door=[self.door.middleware], api_door=[self.door.api_middleware])
+
+    def add_to(self, app: web.Application) -> None:
+        app.on_response_prepare.append(self.door.label)
+        app.add_routes(self.door.routes())
+        app.add_subapp("/console", self._console.pages)
+        app.add_subapp("/api/v1", self._console.api)
+
+    async def leave(self, _grace: float) -> None:
+        """End what is shown as it changes: a page that somebody looks at must not hold up a stop."""
+        await self._console.streams.aclose()
+
+    async def aclose(self) -> None:
+        await self.door.aclose()

@@ -1,0 +1,91 @@
+"""Who is logged in at the console, and the links that let somebody in once.
+
+Of an id or a link Redis has the hash alone: who reads its memory or its files can be nobody with it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+from relay.errors import Unsealable
+from relay.store import keys
+from relay.store.client import write, write_although_full
+from relay.store.queue import Store
+from relay.store.sealing import SESSION, opened
+
+
+@dataclass(frozen=True)
+class Session:
+    """A login. `mark` is of what it was made by: another password, or another provider, is another mark.
+
+    Whether its holder still may, and what, says the configuration: groups are kept, and a role where a link gave it.
+    """
+
+    name: str
+    via: str
+    began: float  # seconds since the epoch
+    mark: str = ""
+    groups: Sequence[str] = ()
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a link is worth, once."""
+
+    role: str
+    maker: str
+
+
+class Sessions:
+    """Raises StoreUnavailable. A full Redis takes a session, too: somebody has to look why it is full."""
+
+    def __init__(self, store: Store) -> None:
+        self._redis = store.redis
+        self._sealer = store.sealer
+
+    async def keep(self, id_: str, session: Session, seconds: float) -> None:
+        """For so long, unless it is looked up meanwhile."""
+        await self._write(_key("session", id_), asdict(session), seconds)
+
+    async def find(self, id_: str, seconds: float) -> Session | None:
+        """It, and keep it for so long from now on."""
+        key = _key("session", id_)
+        content = self._read(key, await write(self._redis, self._redis.getex(key, ex=max(1, int(seconds)))))
+        return Session(**content) if content else None
+
+    async def forget(self, id_: str) -> None:
+        await write(self._redis, self._redis.delete(_key("session", id_)))
+
+    async def lay(self, token: str, link: Link, seconds: float) -> None:
+        """Let whoever has this token in, within so long."""
+        await self._write(_key("link", token), asdict(link), seconds)
+
+    async def take(self, token: str) -> Link | None:
+        """What the token is worth, for whoever comes first."""
+        key = _key("link", token)
+        content = self._read(key, await write(self._redis, self._redis.getdel(key)))
+        return Link(**content) if content else None
+
+    async def first(self, seconds: float) -> bool:
+        """True for one process of those that start within so long."""
+        key = f"{keys.CONSOLE}started"
+        return bool(await write(self._redis, self._redis.set(key, 1, nx=True, ex=max(1, int(seconds)))))
+
+    async def _write(self, key: str, content: Mapping[str, Any], seconds: float) -> None:
+        text = json.dumps(content).encode("utf-8", "replace")
+        stored = text if self._sealer is None else self._sealer.seal(text, SESSION, key)
+        await write_although_full(self._redis, key, "SET", stored, "EX", max(1, int(seconds)))
+
+    def _read(self, key: str, stored: bytes | None) -> dict[str, Any]:
+        """Nothing where it is sealed with a key that is not here: then its holder logs in again."""
+        try:
+            return dict(json.loads(opened(self._sealer, stored, SESSION, key))) if stored else {}
+        except Unsealable:
+            return {}
+
+
+def _key(kind: str, secret: str) -> str:
+    return f"{keys.CONSOLE}{kind}:{sha256(secret.encode('utf-8', 'replace')).hexdigest()}"

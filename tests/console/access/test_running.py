@@ -1,0 +1,26 @@
+"""A whole relay, as it starts without a word about a console."""
+
+import aiohttp
+from structlog.testing import capture_logs
+
+from tests.support.doors import Browser
+from tests.support.patience import patience
+from tests.support.redis_server import RedisServer
+from tests.support.stage import stage
+from tests.support.waiting import until
+
+
+async def test_the_link_that_it_prints_lets_one_in_who_looks(redis_server: RedisServer) -> None:
+    with capture_logs() as lines:
+        async with stage(redis_server.url) as running:
+            line = await until(lambda: next((line for line in lines if line["event"] == "console.link"), None))
+            timeout, jar = aiohttp.ClientTimeout(patience()), aiohttp.CookieJar(unsafe=True)
+            async with aiohttp.ClientSession(timeout=timeout, cookie_jar=jar) as session:
+                browser = Browser(running.admin_url, session)
+                before = [await browser.get(path) for path in ("/console/login", "/metrics")]
+                done = await browser.post(line["link"])
+
+    assert line["link"].startswith(f"{running.admin_url}/console/enter/")
+    assert [page.status for page in before] == [200, 200]
+    assert "relay console link" in before[0].text
+    assert (done.status, len(done.cookies)) == (303, 1)
