@@ -3,9 +3,12 @@
 from aiohttp import web
 
 from relay.console.access import Door
+from relay.console.description import described
 from relay.console.desk import Desk
-from relay.console.site import Console
+from relay.console.serving import API, PAGES
+from relay.console.site import ACTIONS, VIEWS, Console
 from relay.receiving.access import Admin, is_loopback
+from relay.receiving.probes import BESIDES
 
 
 class OpenConsole:
@@ -26,8 +29,9 @@ class OpenConsole:
     def add_to(self, app: web.Application) -> None:
         app.on_response_prepare.append(self.door.label)
         app.add_routes(self.door.routes())
-        app.add_subapp("/console", self._console.pages)
-        app.add_subapp("/api/v1", self._console.api)
+        app.add_subapp(PAGES, self._console.pages)
+        app.add_subapp(API, self._console.api)
+        app[BESIDES] = described(VIEWS, ACTIONS, API)
 
     async def leave(self, _grace: float) -> None:
         """End what is shown as it changes: a page that somebody looks at must not hold up a stop."""
