@@ -10,13 +10,14 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import structlog
 from aiohttp import web
 from aiohttp.web import AbstractRouteDef
 
 from relay import metrics
+from relay.background.collecting import Collecting
 from relay.background.lookout import Lookout
 from relay.background.scheduler import PERIOD, Scheduler
 from relay.background.vitals import Vitals
@@ -46,6 +47,7 @@ from relay.receiving.listeners import OPERATORS, WORLD, Listeners, addresses
 from relay.receiving.open_files import affordable
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver, make_app
+from relay.receiving.refusals import Refusals
 from relay.receiving.renewal import Certificates
 from relay.receiving.sources import Source
 from relay.rendering import precompiled
@@ -135,7 +137,17 @@ class Relay:
             stack.push_async_callback(lookups.aclose)
 
             wake: Callable[[Iterable[str]], None] = lambda channels: worker.wake(channels)  # noqa: E731, PLW0108 - made below
-            unguarded = Ingest(store, config, CHANNELS, wake, clock=clock, fullness=lambda: health.fullness)
+            collecting = self._collecting(stack, store)
+            unguarded = Ingest(
+                store,
+                config,
+                CHANNELS,
+                wake,
+                clock=clock,
+                fullness=lambda: health.fullness,
+                noise=collecting.noise,
+                repeats=collecting.repeats,
+            )
             ingest = guarded(unguarded.ingest, health.obstacle)
             signing, audit = SigningKeys(store), self._audit(stack, store)
             unsubscribe = Unsubscribe(
@@ -160,12 +172,14 @@ class Relay:
                 calls=store.causes.call,
             )
             # In every role, since it is woken for each new delivery; it runs only where relay delivers.
-            worker = Worker(store, channels, composer, config=config, clock=clock, outage=outage)
+            worker = Worker(
+                store, channels, composer, config=config, clock=clock, outage=outage, noise=collecting.noise
+            )
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
             looking = self._looking(store, unguarded, health, worker.reach, outage)
-            receiver = self._receiver(ingest, health, outage)
+            receiver = self._receiver(ingest, health, outage, collecting.refusals)
             console = self._console(stack, health, ingest, audit, store)
 
             def reloaded() -> None:
@@ -181,9 +195,7 @@ class Relay:
                 receiver, [*unsubscribe.routes(), *(presses.routes() if pressable else ())], console
             )
             parts = (worker, *ticking) if self._delivers else ()
-            loops = [asyncio.create_task(part.run()) for part in (*parts, looking, Vitals())]
-            for loop in loops:
-                stack.push_async_callback(cancelled, loop)
+            loops = _begun(stack, (*parts, looking, collecting, Vitals()))
             # Operators are asked to the end.
             ends = [listeners.world.cleanup, presses.aclose, console.leave, listeners.operators.cleanup]
             stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
@@ -239,6 +251,12 @@ class Relay:
         stack.push_async_callback(notes.aclose)
         self._coordinator.record = lambda reload: notes.add(_reload(reload))
         return audit
+
+    def _collecting(self, stack: contextlib.AsyncExitStack, store: Store) -> Collecting:
+        """What is counted for people to look at; the last of it is written when all else has ended."""
+        collecting = Collecting(store, self._clock)
+        stack.push_async_callback(collecting.aclose)
+        return collecting
 
     def _console(self, stack: contextlib.AsyncExitStack, health: Health, ingest: IngestEvent, audit: AuditTrail,
                  store: Store) -> OpenConsole:  # fmt: skip
@@ -309,7 +327,7 @@ class Relay:
             outage=outage,
         )
 
-    def _receiver(self, ingest: IngestEvent, health: Health, outage: Outage) -> Receiver:
+    def _receiver(self, ingest: IngestEvent, health: Health, outage: Outage, refusals: Refusals) -> Receiver:
         server, directory = self.config.server, self._env.get("PROMETHEUS_MULTIPROC_DIR")
         return Receiver(
             self._sources(),
@@ -320,6 +338,7 @@ class Relay:
             max_body=server.max_body,
             public_url=server.public_url,
             outage=outage,
+            refusals=refusals,
             registry=metrics.shared(directory) if directory else metrics.REGISTRY,
         )
 
@@ -334,6 +353,18 @@ class Relay:
 
     def _sources(self) -> Mapping[str, Source]:
         return self.config.sources if self._receives else {}
+
+
+class _Part(Protocol):
+    async def run(self) -> None: ...
+
+
+def _begun(stack: contextlib.AsyncExitStack, parts: Iterable[_Part]) -> list[asyncio.Task[None]]:
+    """Their loops, which end with the stack."""
+    loops = [asyncio.create_task(part.run()) for part in parts]
+    for loop in loops:
+        stack.push_async_callback(cancelled, loop)
+    return loops
 
 
 def _reload(reload: Reload) -> Act:

@@ -24,6 +24,7 @@ from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Wind
 from relay.errors import DeliveryError, StoreUnavailable
 from relay.outage import Outage
 from relay.policy.destinations import quiet_now
+from relay.policy.noise import Noise
 from relay.policy.retry import RetryPolicy
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
@@ -60,7 +61,10 @@ class Worker:
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
         outage: Outage | None = None,
+        noise: Noise | None = None,
     ) -> None:
+        """`noise` counts what arrives."""
+        self._noise = noise or Noise()
         self.reach = Reach(clock)  # as the attempts of this process show it
         self._store = store
         self._channels = channels
@@ -208,6 +212,7 @@ class Worker:
             await self._failed(delivery, channel, fault, started)
         else:
             self.reach.delivered(delivery)
+            self._noise.sent(delivery.destination, edit=delivery.edits)
             # The proof is kept trying: losing it here would repeat a message that arrived.
             await self._until_stored(delivery, lambda: self._store.complete(delivery, receipt, notification))
             self._report(delivery, "delivered", started, receipt.detail)

@@ -41,6 +41,7 @@ class HttpProblem(RelayError):
     ) -> None:
         super().__init__(detail)
         self.status = status
+        self.members = members
         self.response = problem(status, detail, headers=headers, close=close, **members)
 
 

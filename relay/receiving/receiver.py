@@ -37,6 +37,7 @@ from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.reach import reaches
+from relay.receiving.refusals import Refusals, reason_of
 from relay.receiving.schemes import SCHEMES, SignedRequest
 from relay.receiving.signatures import verify, verify_unread
 from relay.receiving.sources import RateLimit, Source
@@ -87,6 +88,7 @@ class Receiver:
     clock       epoch seconds
     limits      `max_body` in bytes, `body_timeout` in seconds for a body that comes slowly
     registry    what `GET /metrics` shows
+    refusals    collects what was refused, until somebody writes it down
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Receiver:
         public_url: str = "",
         outage: Outage | None = None,
         early: Early | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self._entrances: Mapping[str, _Entrance] = {}
         self.sources = sources
@@ -117,6 +120,7 @@ class Receiver:
         self._answering: Any = answering()  # it asks nothing of a request
         self._outage = outage or Outage(clock)
         self._early = early or Early()
+        self.refusals = refusals or Refusals(clock)
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -174,10 +178,13 @@ class Receiver:
         reason = str(refusal.__cause__ or "") or str(refusal)
         fault = isinstance(refusal.__cause__, HandlingFailed)
         metrics.events.labels(source, "fault" if fault else OUTCOMES[refusal.status]).inc()
+        peer = partial(client_of, request)
+        word = reason_of(refusal.status, refusal.__cause__)
+        self.refusals.add(source, word, peer, refusal.members.get("quarantine", ""))
         if isinstance(refusal.__cause__, StoreUnavailable) and not isinstance(refusal.__cause__, NoRoom):
             self._outage.failed(reason)
         else:
-            key, peer = f"{source} {refusal.status}", partial(client_of, request)
+            key = f"{source} {refusal.status}"
             self._lines.warning(
                 log, "event.refused", key, source=source, status=refusal.status, reason=reason, peer=peer
             )

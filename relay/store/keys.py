@@ -19,7 +19,9 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            when one of them became a dead letter (buried), what buttons asked for
                                            (asked:<action>:<run>), where it is muted (mute:<lane>), the lines of its
                                            log that are counted on (tallies), its job where a template names it (job),
-                                           and which deliveries about its failure are held until when (holds)
+                                           which deliveries about its failure are held until when (holds), and how
+                                           often an event was dropped because it was known, and when last
+                                           (again:<name> <source>)
     {relay}:spaces:<op>            set     the other platforms, tenants and projects that use this id (JSON); the first
                                            is marked apart
     {relay}:log:<op>               list    what happened to it, for people; the last 200 lines
@@ -82,8 +84,11 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            lane where it is kept true; three days
     {relay}:copies                 zset    the names of these → ms at which it was settled; 10,000 of all partitions
     {relay}:copied                 hash    the same → bytes, and of all of them under ''; 64 MB of all partitions
-    {relay}:noise:<day>            hash    <destination>\\0<what> → how often, of a day since the epoch
-                                           (relay/store/noise.py); 31 days
+    {relay}:noise:<day>            hash    of a day since the epoch: d<destination>, r<rule> or s<source>, \\0 and what
+                                           is counted → how often (relay/store/noise.py); 31 days
+    {relay}:refused:<day>          hash    <source>\\0<reason>\\0 and count, first, last (ms) or peer
+                                           (relay/store/refusals.py); 15 days
+    {relay}:refusals:<source> <reason>     stream  the newest 500: at (ms), peer, and q, its body in the quarantine
     {relay}:audited                string  the id of the last row that is in the log
     {relay}:key                    string  32 bytes: what the links in mails and the buttons are sealed with
     {relay}:key:retired            hash    the keys before it → ms at which each was replaced, and until which what it

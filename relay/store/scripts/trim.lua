@@ -10,7 +10,7 @@
 local left = math.max(tonumber(ARGV[4]) - KEEP_DOCUMENTS, DAY)
 local LOG_KEPT = 6 -- lines of what happened that are left
 local PARTS = {'^doc:', '^says:', '^gate:', '^entry', '^lanes$', '^buried$', '^ids$', '^watch:', '^seq:', '^kept$', '^followers$',
-               '^tallies$', '^job$', '^holds$'}
+               '^tallies$', '^job$', '^holds$', '^again:'}
 local DIGEST = 8 -- bytes of an id or a fact (ids.lua)
 
 local function matches(name, patterns)

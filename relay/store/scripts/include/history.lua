@@ -47,7 +47,7 @@ function record_end(id, outcome, why, detail, d)
   append(key, packed_line(row, live and ROW + 1 or ROW))
   if outcome == 'held' then
     local noise = P .. string.format('noise:%d', math.floor(now / DAY))
-    redis.pcall('HINCRBY', noise, d.destination .. '\0held:' .. why, 1)
+    redis.pcall('HINCRBY', noise, 'd' .. d.destination .. '\0held:' .. why, 1)
     redis.pcall('PEXPIRE', noise, NOISE_KEPT)
   end
   if renewed[d.destination] then return end
