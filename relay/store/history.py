@@ -5,9 +5,8 @@ was posted, and beside it how often it was edited since. `scripts/include/histor
 ends the delivery: into one stream for each destination in a partition.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from relay.domain.spaces import NOWHERE, Space
 from relay.store import keys
@@ -18,8 +17,9 @@ from relay.store.merging import Merged, Position, RawRow
 from relay.store.notes import lines_of
 from relay.store.partitions import Partition
 from relay.store.queue import Store
-from relay.store.records import SEALED, values_of
+from relay.store.records import SEALED
 from relay.store.sealing import ANSWER, text_to_show
+from relay.store.subjects import facts_of, together
 from relay.store.timelines import Timelines
 
 MOST = 200  # rows of a page
@@ -76,7 +76,8 @@ class History:
             return [(partition.number, name.decode()) for name in names]
 
         lists = await self._everywhere.of_each(streams)
-        merged = Merged(self._everywhere, [stream for some in lists for stream in some], since, until, before)
+        every = [stream for some in lists for stream in some]
+        merged = Merged(self._everywhere, "history:", every, since=since, until=until, before=before)
         start = outcome_bytes(outcome) if outcome else b""
         rows = await merged.newest(min(most, MOST), lambda row: row.startswith(start))
         return HistoryPage(
@@ -118,7 +119,7 @@ class History:
     async def _whole(self, rows: Sequence[Ended]) -> list[Ended]:
         """With what is known of their operations, and the edits of messages that stand."""
         sealer = self._everywhere.sealer
-        facts = await self._facts({row.operation for row in rows})
+        facts = await facts_of(self._everywhere, {row.operation for row in rows})
         threads = await self._threads({(row.partition, row.lane) for row in rows if row.lane})
 
         def whole(row: Ended) -> Ended:
@@ -139,17 +140,6 @@ class History:
 
         return [whole(row) for row in rows]
 
-    async def _facts(self, operations: set[str]) -> dict[str, Mapping[str, str]]:
-        async def ask(partition: Partition) -> dict[str, Mapping[str, str]]:
-            here = [name for name in operations if self._everywhere.partitions.of(name) is partition]
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for name in here:
-                    pipeline.hget(partition.key(f"operation:{name}"), "facts")
-                packed = await call(pipeline.execute()) if here else []
-            return {name: values_of("facts", text) for name, text in zip(here, packed, strict=True)}
-
-        return _together(await self._everywhere.of_each(ask))
-
     async def _threads(self, lanes: set[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, int, int]]:
         """Of each live message when it was posted, how often it was edited, and when it was touched last (ms)."""
 
@@ -164,8 +154,4 @@ class History:
                 for lane, (posted, edits, sent) in zip(here, answers, strict=True)
             }
 
-        return _together(await self._everywhere.of_each(ask))
-
-
-def _together(parts: Sequence[dict[Any, Any]]) -> dict[Any, Any]:
-    return {key: value for part in parts for key, value in part.items()}
+        return together(await self._everywhere.of_each(ask))

@@ -73,7 +73,7 @@ def ended(row: RawRow) -> Ended:
     texts |= {field: _text(values.get(field, b"")) for field in TEXTS}
     return Ended(
         **texts,
-        destination=row.destination,
+        destination=row.name,
         attempts=int(values["attempts"] or 0),
         at=row.ms / 1000,
         took=values["took"] / 1000,

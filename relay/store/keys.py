@@ -79,6 +79,8 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            that are refused
     {relay}:history:<destination>  stream  how deliveries to it ended (relay/store/history.py), packed in r; at most
                                            100,000 rows of each and 1,000,000 of all, 30 days
+    {relay}:operations             stream  the operations and batches as they were first heard of (r, 16 bytes);
+                                           200,000, 30 days
     {relay}:histories              zset    destination → ms of its newest row
     {relay}:copy:<name>            string  a message as it was sent (relay/store/copies.py), of its delivery, or of its
                                            lane where it is kept true; three days

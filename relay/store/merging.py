@@ -24,7 +24,7 @@ class Position(NamedTuple):
     ms: int
     seq: int
     partition: int
-    destination: str
+    name: str
 
     @classmethod
     def load(cls, cursor: str) -> Self:
@@ -32,11 +32,11 @@ class Position(NamedTuple):
         match = _CURSOR.fullmatch(cursor)
         if not match:
             raise ValueError("expected the cursor of an earlier page")
-        ms, seq, partition, destination = match.groups()
-        return cls(int(ms), int(seq), int(partition), destination)
+        ms, seq, partition, name = match.groups()
+        return cls(int(ms), int(seq), int(partition), name)
 
     def dump(self) -> str:
-        return f"{self.ms}-{self.seq}-{self.partition}-{self.destination}"
+        return f"{self.ms}-{self.seq}-{self.partition}-{self.name}"
 
     @staticmethod
     def split(id_: bytes) -> tuple[int, int]:
@@ -51,7 +51,7 @@ class RawRow(NamedTuple):
     ms: int
     seq: int
     partition: int
-    destination: str
+    name: str
     packed: bytes
 
     @property
@@ -61,7 +61,7 @@ class RawRow(NamedTuple):
     @property
     def order(self) -> tuple[int, int, int, str]:
         """The least is the newest."""
-        return -self.ms, -self.seq, self.partition, self.destination
+        return -self.ms, -self.seq, self.partition, self.name
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class _Stream:
     """One of them: what of it was read and not yet given, and how much is asked for next."""
 
     partition: int
-    destination: str
+    name: str
     ask: int
     end: str  # the newest id that is still to be read, as XREVRANGE takes it
     rows: deque[RawRow]
@@ -77,25 +77,28 @@ class _Stream:
 
 
 class Merged:
-    """Of these partitions and destinations, between two times, behind the row `before`."""
+    """The streams `<kind><name>` of these partitions and names, between two times, behind the row `before`."""
 
     def __init__(
         self,
         everywhere: Everywhere,
+        kind: str,
         streams: Sequence[tuple[int, str]],
-        since: float | None,
-        until: float | None,
-        before: Position | None,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        before: Position | None = None,
     ) -> None:
         self.looked = 0
         self.cursor = ""
         self.looked_to: float | None = None
         self._everywhere = everywhere
+        self._kind = kind
         self._start = f"{max(0, int(since * 1000))}" if since is not None else "-"
         end = f"{max(0, int(until * 1000) - 1)}" if until is not None else "+"
         self._streams = [
-            _Stream(partition, destination, FEWEST, _behind(before, partition, destination) or end, deque())
-            for partition, destination in streams
+            _Stream(partition, name, FEWEST, _behind(before, partition, name) or end, deque())
+            for partition, name in streams
         ]
 
     async def newest(self, most: int, fits: Callable[[bytes], bool]) -> list[RawRow]:
@@ -113,15 +116,16 @@ class Merged:
                     rows.append(row)
                 if len(rows) == most or self.looked == LOOKED:
                     break
-            if len(rows) == most or self.looked == LOOKED or not self._more:
+            if len(rows) == most or self.looked == LOOKED or not self.more:
                 break
-        if last and self._more:
+        if last and self.more:
             self.cursor = last.position.dump()
             self.looked_to = last.ms / 1000 if len(rows) < most else None
         return rows
 
     @property
-    def _more(self) -> bool:
+    def more(self) -> bool:
+        """Whether there may be rows that were not given yet."""
         return any(stream.rows or not stream.over for stream in self._streams)
 
     def _given(self) -> Iterator[RawRow]:
@@ -147,22 +151,22 @@ class Merged:
         redis = self._everywhere.redis
         async with redis.pipeline(transaction=False) as pipeline:
             for stream in here:
-                key = partition.key(f"history:{stream.destination}")
+                key = partition.key(f"{self._kind}{stream.name}")
                 pipeline.xrevrange(key, stream.end, self._start, count=stream.ask)
             answers = await call(pipeline.execute()) if here else []
         for stream, entries in zip(here, answers, strict=True):
             stream.over = len(entries) < stream.ask
             for id_, fields in entries:
-                row = RawRow(*Position.split(id_), stream.partition, stream.destination, fields[b"r"])
+                row = RawRow(*Position.split(id_), stream.partition, stream.name, fields[b"r"])
                 stream.rows.append(row)
             if entries:
                 stream.end = f"({entries[-1][0].decode()}"
             stream.ask = min(2 * stream.ask, LOOKED)
 
 
-def _behind(before: Position | None, partition: int, destination: str) -> str:
+def _behind(before: Position | None, partition: int, name: str) -> str:
     """From which id on a stream is older than this row; '' for any."""
     if before is None:
         return ""
-    own = (partition, destination) > (before.partition, before.destination)
+    own = (partition, name) > (before.partition, before.name)
     return f"{'' if own else '('}{before.ms}-{before.seq}"

@@ -45,7 +45,10 @@ local function advance(o, plan, was, body)
   if plan.action then return record_action(o, plan) end
   local state, seq = o:values('state'), next_seq(o)
   local new_run = plan.rank and was.retry and plan.retry > was.retry
-  o:set_once('first', now)
+  if not o:get('first') then
+    o:set('first', now)
+    record_begin(plan.operation)
+  end
   state[LAST] = now
   if new_run then remember_start(o, was) end
   state_facts(o, plan)

@@ -1,9 +1,11 @@
--- The record of what was sent: of each delivery that ends, one row (relay/store/history.py reads it).
+-- The record of what was sent: of each delivery that ends, one row (relay/store/history.py reads it). And of the operations,
+-- as they came (relay/store/operations.py).
 --- @include "ledger"
-local record_end
+local record_end, record_begin
 do -- the rest is of this file alone
 
-local MOST = 100000 -- rows of a destination; of all together, and for how long: relay/store/history.py
+local MOST = 100000 -- rows of a destination; of all together, and for how long: relay/store/forgetting.py
+local BEGUN = 200000 -- operations, some 30 bytes each
 local KEPT = 30 * DAY
 local NOISE_KEPT = 31 * DAY
 
@@ -20,15 +22,23 @@ end
 
 -- Never an error, whatever stands there: what has arrived would be told again for the sake of its row. Where the clock was
 -- set back, it has the time of the last one.
-local function append(key, row)
-  local done = redis.pcall('XADD', key, 'MAXLEN', '~', MOST, string.format('%.0f-*', now), 'r', row)
-  if type(done) ~= 'table' or not done.err then return end
-  local last = redis.pcall('XREVRANGE', key, '+', '-', 'COUNT', 1)
-  local ms = last[1] and last[1][1]:match('^%d+')
-  if ms then redis.pcall('XADD', key, 'MAXLEN', '~', MOST, ms .. '-*', 'r', row) end
+local renewed = {} -- in this step
+
+local function append(key, most, row)
+  local done = redis.pcall('XADD', key, 'MAXLEN', '~', most, string.format('%.0f-*', now), 'r', row)
+  if type(done) == 'table' and done.err then
+    local last = redis.pcall('XREVRANGE', key, '+', '-', 'COUNT', 1)
+    local ms = last[1] and last[1][1]:match('^%d+')
+    if ms then redis.pcall('XADD', key, 'MAXLEN', '~', most, ms .. '-*', 'r', row) end
+  end
+  if renewed[key] then return false end
+  renewed[key] = true
+  redis.pcall('PEXPIRE', key, KEPT)
+  return true
 end
 
-local renewed = {} -- in this step
+-- An operation, or a batch, was heard of for the first time.
+function record_begin(operation) append(P .. 'operations', BEGUN, squeezed(operation)) end
 
 -- What became of it: delivered, dead, superseded, dropped or held; `why` is the reason, `detail` what the other side said.
 -- `d` has the FIELDS, where whoever ends it has read them.
@@ -43,17 +53,14 @@ function record_end(id, outcome, why, detail, d)
   local row = {outcome, squeezed(d.operation), squeezed(id), d.channel, d.address, d.kind, d.name, tonumber(d.attempts),
                math.max(0, now - tonumber(d.created or now)), why or '', detail or ''}
   if live then row[ROW + 1] = squeezed(d.lane) end
-  local key = P .. 'history:' .. d.destination
-  append(key, packed_line(row, live and ROW + 1 or ROW))
+  if append(P .. 'history:' .. d.destination, MOST, packed_line(row, live and ROW + 1 or ROW)) then
+    redis.pcall('ZADD', P .. 'histories', now, d.destination)
+  end
   if outcome == 'held' then
     local noise = P .. string.format('noise:%d', math.floor(now / DAY))
     redis.pcall('HINCRBY', noise, 'd' .. d.destination .. '\0held:' .. why, 1)
     redis.pcall('PEXPIRE', noise, NOISE_KEPT)
   end
-  if renewed[d.destination] then return end
-  renewed[d.destination] = true
-  redis.pcall('PEXPIRE', key, KEPT)
-  redis.pcall('ZADD', P .. 'histories', now, d.destination)
 end
 
 end

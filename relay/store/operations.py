@@ -1,0 +1,197 @@
+"""Operations and batches as they came, newest first: what goes on, and what is found by a part of its name.
+
+There is an index of when each was first heard of, and none of words: a page looks at the newest 1,000 for these, and
+says how far it looked. By its id an operation is found at once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relay.domain.spaces import NOWHERE, Space
+from relay.store import keys
+from relay.store.client import call
+from relay.store.everywhere import Everywhere
+from relay.store.merging import Merged, Position, RawRow
+from relay.store.partitions import Partition
+from relay.store.queue import Store
+from relay.store.records import OVER, SEALED, values_in
+from relay.store.sealing import text_to_show
+from relay.store.subjects import together
+
+LOOKED = 1000  # operations that one page reads
+STEP = 100  # of them at a time
+RUNNING = 1000  # that go on, which are read to find the newest
+FIELDS = ("state", "run", "facts")
+OF_BATCHES = ("seq:batch.started", "seq:batch.operation.completed", "seq:batch.completed")
+STATES = ("running", "stalled", "over")
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRow:
+    """An operation, or with `is_batch` a batch, as far as it is known. Times are seconds since the epoch.
+
+    operation  the store's name; `subject` is the id that people know
+    run        which run it is: 0, and one more with each retry
+    first      when relay first heard of it, `last` when last, `began` when its present run began (None if unknown)
+    due        when it says that it will end
+    """
+
+    operation: str
+    subject: str
+    name: str
+    type: str
+    priority: str
+    platform: str
+    tenant: str
+    project: str
+    batch: str
+    is_batch: bool
+    status: str
+    percentage: float | None
+    phase: str
+    run: int
+    first: float
+    last: float
+    began: float | None
+    due: float | None
+    over: bool
+    stalled: bool
+
+    @property
+    def state(self) -> str:
+        """One of `STATES`."""
+        return "over" if self.over else "stalled" if self.stalled else "running"
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsPage:
+    """As of relay.store.history.HistoryPage."""
+
+    rows: Sequence[OperationRow]
+    cursor: str
+    looked: int
+    looked_to: float | None
+
+
+class Operations:
+    """Reads them. Every failure is StoreUnavailable."""
+
+    def __init__(self, store: Store, *, partial: bool = False, looked: int = LOOKED) -> None:
+        """`partial`: partitions that are away are left out. A page reads `looked` operations at most."""
+        self._looked = looked
+        self._everywhere = Everywhere(store, partial=partial)
+        self._spaces = store.spaces
+        self._redis = store.redis
+
+    async def page(self, *, state: str = "", text: str = "", cursor: str = "", most: int = 50) -> OperationsPage:
+        """Newest first. `text`: a part of the id, the name or the type. ValueError for a cursor that no page gave."""
+        before = Position.load(cursor) if cursor else None
+        streams = [(partition.number, "") for partition in self._everywhere.partitions.present]
+        merged = Merged(self._everywhere, "operations", streams, before=before)
+        fits, rows, last, looked = _filter(state, text), list[OperationRow](), None, 0
+        behind: Sequence[RawRow] = ()
+        while len(rows) < most and looked < self._looked:
+            chunk = behind = await merged.newest(min(STEP, self._looked - looked), lambda _: True)
+            read = await self._read([_name(raw) for raw in chunk])
+            for number, raw in enumerate(chunk, 1):
+                last, looked, behind = raw, looked + 1, chunk[number:]
+                row = read.get(_name(raw))
+                if row and fits(row):
+                    rows.append(row)
+                if len(rows) == most:
+                    break
+            if not merged.more:
+                break
+        more = last is not None and (merged.more or bool(behind))
+        cut = more and len(rows) < most
+        cursor = last.position.dump() if last and more else ""
+        return OperationsPage(rows, cursor, looked, last.ms / 1000 if last and cut else None)
+
+    async def running(self, most: int = 50) -> tuple[list[OperationRow], int]:
+        """What goes on: stalled ones first, then the newest; and how many go on in all.
+
+        Of more than 1,000 these are of those that the watchdog looks at soonest.
+        """
+
+        async def ask(partition: Partition) -> tuple[list[bytes], int]:
+            share = -(-RUNNING // len(self._everywhere.partitions))
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.srandmember(partition.key("stalled"), share)
+                pipeline.zrange(partition.key("watch"), 0, share - 1)
+                pipeline.zcard(partition.key("watch"))
+                stalled, watched, total = await call(pipeline.execute())
+            return [*dict.fromkeys([*stalled, *watched])], int(total)
+
+        answers = await self._everywhere.of_each(ask)
+        rows = await self._read([name.decode() for names, _ in answers for name in names])
+        going = [row for row in rows.values() if not row.over]
+        going.sort(key=lambda row: (not row.stalled, -(row.began or row.first), -row.first))
+        return going[:most], sum(total for _, total in answers)
+
+    async def named(self, subject: str, space: Space = NOWHERE) -> list[OperationRow]:
+        """Those with this id, which several tenants may use."""
+        meant = [facts for facts in await self._spaces.all(subject) if Space.of(facts).may_be(space)]
+        rows = await self._read([keys.operation(subject, facts.get("space", "")) for facts in meant])
+        return list(rows.values())
+
+    async def _read(self, names: Sequence[str]) -> dict[str, OperationRow]:
+        """Those of which something is known, in this order."""
+
+        async def ask(partition: Partition) -> dict[str, OperationRow]:
+            here = [name for name in names if self._everywhere.partitions.of(name) is partition]
+            if not here:
+                return {}
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for name in here:
+                    pipeline.hmget(partition.key(f"operation:{name}"), *FIELDS)
+                pipeline.smismember(partition.key("stalled"), here)
+                *rows, stalled = await call(pipeline.execute())
+            return {
+                name: self._row(name, values_in(row), stalled=bool(alarm))
+                for name, row, alarm in zip(here, rows, stalled, strict=True)
+                if row[2] is not None
+            }
+
+        answers = together(await self._everywhere.of_each(ask))
+        return {name: answers[name] for name in names if name in answers}
+
+    def _row(self, name: str, values: Mapping[str, str], *, stalled: bool) -> OperationRow:
+        texts = {key: values.get(f"fact:{key}", "") for key in ("type", "priority", "platform", "tenant", "project")}
+        return OperationRow(
+            operation=name,
+            subject=values.get("id", ""),
+            name=text_to_show(self._everywhere.sealer, values.get("fact:name", ""), SEALED["fact:name"]),
+            **texts,
+            batch=values.get("fact:batch", ""),
+            is_batch=any(field in values for field in OF_BATCHES),
+            status=values.get("status", ""),
+            percentage=float(values["percentage"]) if "percentage" in values else None,
+            phase=values.get("watch:phase", ""),
+            run=int(values.get("retry", 0)),
+            first=_seconds(values.get("first")) or 0.0,
+            last=_seconds(values.get("last")) or 0.0,
+            began=_seconds(values.get("began")),
+            due=_seconds(values.get("watch:estimate")),
+            over=values.get("rank") == OVER,
+            stalled=stalled,
+        )
+
+
+def _filter(state: str, text: str) -> Callable[[OperationRow], bool]:
+    part = text.casefold()
+
+    def fits(row: OperationRow) -> bool:
+        if state and row.state != state and not (state == "running" and row.stalled):
+            return False
+        return not part or any(part in word.casefold() for word in (row.subject, row.name, row.type))
+
+    return fits
+
+
+def _name(raw: RawRow) -> str:
+    return raw.packed.hex()
+
+
+def _seconds(ms: Any) -> float | None:
+    return float(ms) / 1000 if ms else None

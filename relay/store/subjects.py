@@ -1,0 +1,28 @@
+"""What people call an operation, by the store's name of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from relay.store.client import call
+from relay.store.everywhere import Everywhere
+from relay.store.partitions import Partition
+from relay.store.records import values_of
+
+
+async def facts_of(everywhere: Everywhere, operations: set[str]) -> dict[str, Mapping[str, str]]:
+    """What lasts of each of these (`records.PACKED`), as far as it is known; texts that are sealed stay so."""
+
+    async def ask(partition: Partition) -> dict[str, Mapping[str, str]]:
+        here = [name for name in operations if name and everywhere.partitions.of(name) is partition]
+        async with everywhere.redis.pipeline(transaction=False) as pipeline:
+            for name in here:
+                pipeline.hget(partition.key(f"operation:{name}"), "facts")
+            packed = await call(pipeline.execute()) if here else []
+        return {name: values_of("facts", text) for name, text in zip(here, packed, strict=True)}
+
+    return together(await everywhere.of_each(ask))
+
+
+def together(parts: Sequence[dict[Any, Any]]) -> dict[Any, Any]:
+    """What each partition answered, in one."""
+    return {key: value for part in parts for key, value in part.items()}

@@ -1,0 +1,210 @@
+"""What waits now, delivery by delivery: what is due, held by a process, tried again, parked, or of a later time.
+
+There is no order among all of it but that of the queues: a page goes through them one by one, and a cursor goes on
+where it ended. Of what waits behind others of the same operation and address, the first alone stands in a queue.
+"""
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+from relay.store import keys
+from relay.store.client import call
+from relay.store.everywhere import Everywhere
+from relay.store.partitions import Partition
+from relay.store.queue import Store
+from relay.store.sealing import ANSWER, text_to_show
+from relay.store.subjects import facts_of
+
+LOOKED = 1000  # deliveries that one page reads
+STEP = 100  # of them at a time
+STATES = ("leased", "due", "retrying", "parked", "later")
+PARKED = "parked:"
+FIELDS = (
+    "operation",
+    "destination",
+    "channel",
+    "address",
+    "kind",
+    "name",
+    "lane",
+    "attempts",
+    "created",
+    "due",
+    "error",
+)
+
+_CURSOR = re.compile(r"(\d{1,3}) (\d{1,15}) ([0-9a-f]{2}[^ ]{0,98}) (.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """A delivery that waits. Times are seconds since the epoch.
+
+    state    leased: a process has it; due: it is its turn; retrying: an attempt failed (`error`), and `due` is the
+             next; parked: `pause` is what it waits for (a scope such as destination:room/#room); later: it is not
+             time yet, as with a bundle whose window is open
+    behind   how many others of its operation wait there behind it; `entries`: of a bundle, how much it tells so far
+    """
+
+    id: str
+    operation: str
+    subject: str
+    destination: str
+    channel: str
+    address: str
+    kind: str
+    event: str
+    state: str
+    due: float
+    created: float
+    attempts: int
+    error: str
+    pause: str
+    behind: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPage:
+    """`cursor` asks for more, '' if there is none; `looked` deliveries were read to find these."""
+
+    rows: Sequence[WaitingRow]
+    cursor: str
+    looked: int
+
+
+class _Position(NamedTuple):
+    """The delivery at which a page ended: where it stands, and by which score."""
+
+    partition: int
+    score: int
+    id: str
+    queue: str
+
+    @classmethod
+    def load(cls, cursor: str) -> Self:
+        match = _CURSOR.fullmatch(cursor)
+        if not match:
+            raise ValueError("expected the cursor of an earlier page")
+        return cls(int(match[1]), int(match[2]), match[3], match[4])
+
+    def dump(self) -> str:
+        return " ".join(map(str, self))
+
+
+class Waiting:
+    """Every failure is StoreUnavailable."""
+
+    def __init__(self, store: Store, *, partial: bool = False, looked: int = LOOKED) -> None:
+        """`partial`: partitions that are away are left out. A page reads `looked` deliveries at most."""
+        self._everywhere = Everywhere(store, partial=partial)
+        self._redis = store.redis
+        self._looked = looked
+
+    async def page(
+        self,
+        channels: Sequence[str],
+        now: float,
+        *,
+        state: str = "",
+        destination: str = "",
+        cursor: str = "",
+        most: int = 50,
+    ) -> WaitingPage:
+        """Of these channels. ValueError for a cursor that no page gave."""
+        rows, looked, last = list[WaitingRow](), 0, None
+        async for last, row in self._all(channels, now, state, _Position.load(cursor) if cursor else None):
+            looked += 1
+            if row and row.state == (state or row.state) and row.destination == (destination or row.destination):
+                rows.append(row)
+            if len(rows) == most or looked == self._looked:
+                return WaitingPage(await self._named(rows), last.dump(), looked)
+        return WaitingPage(await self._named(rows), "", looked)
+
+    async def _all(
+        self, channels: Sequence[str], now: float, state: str, after: _Position | None
+    ) -> AsyncIterator[tuple[_Position, WaitingRow | None]]:
+        """One by one, behind that place; None for what has left meanwhile."""
+        for partition in self._everywhere.partitions.present:
+            if after and partition.number < after.partition:
+                continue
+            for queue in await self._queues(partition, channels, state):
+                same = after is not None and partition.number == after.partition
+                if after and same and queue < after.queue:
+                    continue
+                start = await self._behind(partition, after) if after and same and queue == after.queue else 0
+                while ids := await self._ids(partition, queue, start):
+                    start += len(ids)
+                    for (name, score), row in zip(ids, await self._rows(partition, queue, ids, now), strict=True):
+                        yield _Position(partition.number, int(score), name, queue), row
+
+    async def _queues(self, partition: Partition, channels: Sequence[str], state: str) -> list[str]:
+        """The sets in which what is in this state may stand, in one order."""
+        due = [f"due:{channel}{queue}" for channel in channels for queue in ("", *keys.QUEUES)]
+        if state not in ("", "parked"):
+            return ["leases"] if state == "leased" else sorted(due)
+        places = [name.decode() for name in await call(self._redis.zrange(partition.key(keys.PARKING), 0, -1))]
+        parked = [f"{PARKED}{name}" for name in places if name.partition(" ")[0] in channels]
+        return sorted(parked if state else [*due, "leases", *parked])
+
+    async def _behind(self, partition: Partition, after: _Position) -> int:
+        """The rank behind it. Where it has left meanwhile, what has the same score is shown again."""
+        key = partition.key(after.queue)
+        rank = await call(self._redis.zrank(key, after.id))
+        return int(await call(self._redis.zcount(key, "-inf", f"({after.score}"))) if rank is None else int(rank) + 1
+
+    async def _ids(self, partition: Partition, queue: str, start: int) -> list[tuple[str, float]]:
+        rows = await call(self._redis.zrange(partition.key(queue), start, start + STEP - 1, withscores=True))
+        return [(name.decode(), float(score)) for name, score in rows]
+
+    async def _rows(
+        self, partition: Partition, queue: str, ids: Sequence[tuple[str, float]], now: float
+    ) -> list[WaitingRow | None]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for name, _ in ids:
+                pipeline.hmget(partition.key(f"delivery:{name}"), *FIELDS)
+            read = await call(pipeline.execute())
+        deliveries = [
+            {name: (value or b"").decode("utf-8", "replace") for name, value in zip(FIELDS, row, strict=True)}
+            for row in read
+        ]
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for (name, _), delivery in zip(ids, deliveries, strict=True):
+                pipeline.llen(partition.key(f"lane:{delivery['lane']}"))
+                pipeline.hlen(partition.key(f"entries:{name}"))
+            sizes = await call(pipeline.execute())
+        return [
+            self._row(queue, name, score / 1000, now, delivery, lane, entries) if delivery["destination"] else None
+            for (name, score), delivery, lane, entries in zip(ids, deliveries, sizes[::2], sizes[1::2], strict=True)
+        ]
+
+    def _row(  # noqa: PLR0917 - one call
+        self, queue: str, name: str, at: float, now: float, delivery: Mapping[str, str], lane: int, entries: int
+    ) -> WaitingRow:
+        parked = queue.startswith(PARKED)
+        early = "retrying" if delivery["error"] else "later"
+        state = "parked" if parked else "leased" if queue == "leases" else "due" if at <= now else early
+        return WaitingRow(
+            id=name,
+            operation=delivery["operation"],
+            subject="",
+            destination=delivery["destination"],
+            channel=delivery["channel"],
+            address=delivery["address"],
+            kind=delivery["kind"],
+            event=delivery["name"],
+            state=state,
+            due=float(delivery["due"] or 0) / 1000,
+            created=float(delivery["created"] or 0) / 1000,
+            attempts=int(delivery["attempts"] or 0),
+            error=text_to_show(self._everywhere.sealer, delivery["error"], ANSWER),
+            pause=queue.partition(" ")[2] if parked else "",
+            behind=max(0, lane - 1),
+            entries=entries,
+        )
+
+    async def _named(self, rows: Sequence[WaitingRow]) -> list[WaitingRow]:
+        facts = await facts_of(self._everywhere, {row.operation for row in rows})
+        return [replace(row, subject=facts.get(row.operation, {}).get("id", "")) for row in rows]

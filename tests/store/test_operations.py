@@ -1,0 +1,137 @@
+"""Operations as they came: what goes on, and what is found by a part of its name."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from relay.domain.events import Event
+from relay.domain.spaces import Space
+from relay.store import Store
+from relay.store.operations import OperationRow, Operations
+from relay.store.sealing import Sealer
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS
+
+
+async def tell(store: Store, clock: Clock, *heard: Event) -> None:
+    for event in heard:
+        await store.accept(event, [])
+        clock.advance(1)
+
+
+def ids(rows: Any) -> list[str]:
+    return [row.subject for row in rows]
+
+
+async def all_of(store: Store, **which: Any) -> list[OperationRow]:
+    page = await Operations(store).page(**which)
+    rows = [*page.rows]
+    while page.cursor:
+        page = await Operations(store).page(cursor=page.cursor, **which)
+        rows += page.rows
+    return rows
+
+
+async def test_an_operation_with_all_that_is_shown_of_it(store: Store, clock: Clock) -> None:
+    await tell(store, clock, events.started(operationId="op-1"), events.progress(40, operationId="op-1"))
+
+    (row,) = (await Operations(store).page()).rows
+
+    assert (row.subject, row.name, row.type) == ("op-1", events.started().operation.name, "ProcessMiningAnalysis")  # type: ignore[union-attr]
+    assert (row.status, row.percentage, row.state, row.is_batch, row.run) == ("Running", 40.0, "running", False, 0)
+    assert (row.tenant, row.project, row.priority) == ("tenant-1", "project-1", events.started().operation.priority)  # type: ignore[union-attr]
+    assert (row.first, row.last) == (clock() - 2, clock() - 1)
+    assert row.phase
+
+
+@pytest.mark.parametrize("partitions", [1, PARTITIONS])
+async def test_pages_follow_each_other_newest_first(
+    open_store: Callable[..., Store], clock: Clock, partitions: int
+) -> None:
+    store = open_store(partitions=partitions)
+    await tell(store, clock, *(events.started(operationId=f"op-{number}") for number in range(9)))
+    await tell(store, clock, events.completed(operationId="op-0"))  # it is no news that it exists
+
+    assert ids(await all_of(store, most=4)) == [f"op-{number}" for number in reversed(range(9))]
+    assert ids(await all_of(store, most=2, state="over")) == ["op-0"]
+    assert ids(await all_of(store, most=4, state="running")) == [f"op-{number}" for number in reversed(range(1, 9))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("OP-1", ["op-1"]), ("discovery", ["op-2", "op-1"]), ("nightly L", ["op-1"]), ("x", [])]
+)
+async def test_a_part_of_its_id_name_or_type_finds_it(
+    store: Store, clock: Clock, text: str, expected: list[str]
+) -> None:
+    await tell(
+        store,
+        clock,
+        events.started(operationId="op-1", operationName="Nightly load", operationType="VariantDiscovery"),
+        events.started(operationId="op-2", operationName="Reload", operationType="VariantDiscovery"),
+    )
+
+    assert ids(await all_of(store, text=text)) == expected
+
+
+async def test_a_search_says_how_far_it_looked(store: Store, clock: Clock) -> None:
+    await tell(store, clock, events.started(operationId="sought"))
+    await tell(store, clock, *(events.started(operationId=f"op-{number}") for number in range(3)))
+
+    first = await Operations(store, looked=3).page(text="sought")
+    second = await Operations(store, looked=3).page(text="sought", cursor=first.cursor)
+
+    assert (first.rows, first.looked, first.looked_to) == ([], 3, clock() - 3)
+    assert (ids(second.rows), second.cursor, second.looked_to) == (["sought"], "", None)
+
+
+async def test_what_goes_on_stands_newest_first_behind_what_is_stalled(store: Store, clock: Clock) -> None:
+    await tell(store, clock, *(events.progress(10, operationId=f"op-{number}") for number in range(4)))
+    await tell(store, clock, events.completed(operationId="op-3"))
+    (row,) = await Operations(store).named("op-0")
+    await store.redis.sadd("{relay}:stalled", row.operation)
+
+    rows, total = await Operations(store).running()
+
+    assert (ids(rows), total) == (["op-0", "op-2", "op-1"], 3)
+    assert [row.state for row in rows] == ["stalled", "running", "running"]
+    assert ids(await all_of(store, state="stalled")) == ["op-0"]
+
+
+async def test_an_id_that_several_tenants_use_names_each(store: Store, clock: Clock) -> None:
+    mine = events.event_of(events.body("operation.started", 0, operationId="op-1") | {"tenantId": "mine"})
+    await tell(store, clock, mine)
+
+    assert [row.tenant for row in await Operations(store).named("op-1")] == ["mine"]
+    assert await Operations(store).named("op-1", Space(tenant="theirs")) == []
+    assert await Operations(store).named("nobody knows it") == []
+
+
+async def test_a_batch_says_that_it_is_one(store: Store, clock: Clock) -> None:
+    document = {
+        "event": "batch.started",
+        "timestamp": "2024-01-20T11:40:00Z",
+        "batch": {"batchId": "batch-1", "totalOperations": 3, "status": "Running"},
+    }
+    await tell(store, clock, events.event_of(document))
+
+    (row,) = (await Operations(store).page()).rows
+
+    assert (row.subject, row.is_batch) == ("batch-1", True)
+
+
+async def test_what_was_forgotten_is_left_out(store: Store, clock: Clock) -> None:
+    await tell(store, clock, events.started(operationId="op-1"), events.started(operationId="op-2"))
+    (row,) = await Operations(store).named("op-1")
+    await store.redis.delete(f"{{relay}}:operation:{row.operation}")
+
+    assert ids(await all_of(store)) == ["op-2"]
+    assert await store.redis.ttl("{relay}:operations") > 29 * 86_400
+
+
+async def test_names_that_are_sealed_are_found_as_well(open_store: Callable[..., Store], clock: Clock) -> None:
+    store = open_store(sealer=Sealer({"current": b"k" * 32}))
+    await tell(store, clock, events.started(operationId="op-1", operationName="Nightly load"))
+
+    assert ids(await all_of(store, text="nightly")) == ["op-1"]

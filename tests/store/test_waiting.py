@@ -1,0 +1,145 @@
+"""What waits now: in which state, for what, and how much of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from relay.domain.deliveries import Window
+from relay.store import Store
+from relay.store.settling import Pause
+from relay.store.waiting import Waiting, WaitingRow
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS, carried
+from tests.support.queue import POSTED, accept, claim, claim_one
+from tests.support.targets import mail, room, team
+
+CHANNELS = ("email", "slack")
+HOLD = Pause("destination:room/#room", 60, "is_archived", probe=True)
+
+
+async def all_of(store: Store, clock: Clock, most: int = 3, **which: Any) -> list[WaitingRow]:
+    page = await Waiting(store).page(CHANNELS, clock(), most=most, **which)
+    rows = [*page.rows]
+    while page.cursor:
+        page = await Waiting(store).page(CHANNELS, clock(), most=most, cursor=page.cursor, **which)
+        rows += page.rows
+    return rows
+
+
+async def each_state(store: Store, clock: Clock) -> None:
+    await accept(store, events.completed(operationId="probes"), to=room())
+    first = await claim_one(store)
+    await store.mark_sending(first)
+    await store.reschedule(first, 60, "is_archived", refund_attempt=True, holds=[HOLD])
+    await accept(store, events.completed(operationId="parked"), to=room())
+    assert await claim(store) == []  # it is parked with the first
+    await accept(store, events.completed(operationId="tried"), to=mail())
+    tried = await claim_one(store, "email")
+    await store.mark_sending(tried)
+    await store.reschedule(tried, 30, "451 come again")
+    await accept(store, events.progress(10, operationId="leased"), to=team())
+    await claim_one(store)
+    await accept(store, events.progress(20, operationId="due"), to=mail("b@example.com"))
+    await accept(store, events.progress(20, operationId="later"), to=team(post_after=900.0))
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("parked", {"parked"}),
+        ("retrying", {"tried", "probes"}),
+        ("leased", {"leased"}),
+        ("due", {"due"}),
+        ("later", {"later"}),
+        ("", {"probes", "parked", "tried", "leased", "due", "later"}),
+        ("no such word", set()),
+    ],
+)
+async def test_each_state_has_its_rows(store: Store, clock: Clock, state: str, expected: set[str]) -> None:
+    await each_state(store, clock)
+
+    rows = await all_of(store, clock, state=state)
+
+    assert {row.subject for row in rows} == expected
+    assert len(rows) == len(expected)
+
+
+async def test_a_row_says_for_what_it_waits(store: Store, clock: Clock) -> None:
+    await each_state(store, clock)
+
+    rows = {row.subject: row for row in await all_of(store, clock)}
+
+    assert rows["parked"].pause == "destination:room/#room"
+    assert (rows["tried"].error, rows["tried"].attempts, rows["tried"].due) == ("451 come again", 1, clock() + 30)
+    assert (rows["due"].channel, rows["due"].address, rows["due"].event) == (
+        "email",
+        "b@example.com",
+        "operation.progress",
+    )
+    assert {row.subject for row in await all_of(store, clock, destination="room")} == {"probes", "parked"}
+
+
+async def test_what_stands_behind_is_counted(store: Store, clock: Clock) -> None:
+    for percentage in (10, 40, 70):
+        await accept(store, events.progress(percentage, operationId="op-1"), to=room())
+
+    (row,) = await all_of(store, clock)
+
+    assert (row.state, row.behind) == ("due", 2)
+
+
+async def test_a_bundle_says_how_much_it_tells(store: Store, clock: Clock) -> None:
+    for number in range(3):
+        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
+    await store.claim("slack", 10, {"*": Window(clock(), clock() + 3600)})
+
+    (row,) = await all_of(store, clock)
+
+    assert (row.kind, row.state, row.entries, row.subject) == ("roundup", "later", 3, "")
+    assert row.due == clock() + 3600
+
+
+async def test_pages_follow_each_other_through_all_queues(open_store: Callable[..., Store], clock: Clock) -> None:
+    store = open_store(partitions=PARTITIONS)
+    for number in range(6):
+        targets = [mail(f"person-{place}@example.com") for place in range(3)]
+        await store.accept(events.completed(operationId=f"op-{number}"), targets)
+    await carried(store)
+
+    rows = await all_of(store, clock, most=4)
+
+    assert len(rows) == len({row.id for row in rows}) == 18
+    assert {row.subject for row in rows} == {f"op-{number}" for number in range(6)}
+
+
+async def test_a_delivery_that_left_meanwhile_ends_no_listing(store: Store, clock: Clock) -> None:
+    for number in range(4):
+        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
+        clock.advance(1)
+    page = await Waiting(store).page(CHANNELS, clock(), most=2)
+    for delivery in (await store.claim("slack", 2)).deliveries:
+        await store.mark_sending(delivery)
+        await store.complete(delivery, POSTED)
+
+    rest = await Waiting(store).page(CHANNELS, clock(), cursor=page.cursor)
+
+    assert [row.subject for row in page.rows] == ["op-0", "op-1"]
+    assert {"op-2", "op-3"} <= {row.subject for row in rest.rows}
+
+
+async def test_a_page_reads_no_more_than_it_may(store: Store, clock: Clock) -> None:
+    for number in range(5):
+        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
+
+    page = await Waiting(store, looked=2).page(CHANNELS, clock(), destination="elsewhere")
+
+    assert (page.rows, page.looked) == ([], 2)
+    assert page.cursor
+
+
+@pytest.mark.parametrize("cursor", ["x", "0 1 zz due:slack", "0 x aa due:slack"])
+async def test_a_cursor_that_no_page_gave_is_refused(store: Store, clock: Clock, cursor: str) -> None:
+    with pytest.raises(ValueError, match="cursor"):
+        await Waiting(store).page(CHANNELS, clock(), cursor=cursor)
