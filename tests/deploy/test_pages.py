@@ -1,4 +1,4 @@
-"""docs/hardening.md shows what is in deploy/, and what it says of it is so."""
+"""docs/hardening.md and docs/reverse-proxies.md show what is in deploy/, and what they say of it is so."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from tests.support.inprocess import relay
 from tests.support.patience import patience
 from tests.support.programs import needs
 
-PAGE = (ROOT / "docs/hardening.md").read_text("utf-8")
+PAGE = "".join((ROOT / "docs" / name).read_text("utf-8") for name in ("hardening.md", "reverse-proxies.md"))
 DEPLOY = ROOT / "deploy"
 
 
@@ -21,7 +21,9 @@ def test_the_page_leads_to_every_file_and_every_path_in_it_is_one() -> None:
     shown = {*re.findall(r"\]\(\.\./deploy/([\w./-]+)\)", PAGE), *re.findall(r"^\| `([\w-]+\.yaml)` \|", PAGE, re.M)}
     files = {str(file.relative_to(DEPLOY)) for file in DEPLOY.rglob("*") if file.is_file()}
 
-    assert {name.removeprefix("kubernetes/") for name in files} == shown - {"kubernetes"}
+    assert {name.removeprefix("kubernetes/") for name in files} == {
+        name.removeprefix("kubernetes/") for name in shown - {"kubernetes"}
+    }
 
 
 @pytest.mark.parametrize(

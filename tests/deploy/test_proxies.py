@@ -37,8 +37,8 @@ def test_the_proxy_itself_finds_its_file_right(name: str) -> None:
 
 @asynccontextmanager
 async def relay_behind(name: str, redis: RedisServer, folder: Path) -> AsyncIterator[tuple[Proxy, RunningRelay]]:
-    """Both, and relay believes the proxy who it speaks for, as docs/hardening.md has it."""
-    [proxies] = re.findall(r"trusted_proxies: \[[\d./]+\]", (ROOT / "docs/hardening.md").read_text("utf-8"))
+    """Both, and relay believes the proxy who it speaks for, as docs/reverse-proxies.md has it."""
+    [proxies] = re.findall(r"trusted_proxies: \[[\d./]+\]", (ROOT / "docs/reverse-proxies.md").read_text("utf-8"))
     config = folder / "relay.yaml"
     config.write_text(CONFIG.read_text("utf-8").replace("drain: 0s}", f"drain: 0s, {proxies}}}"), "utf-8")
     async with (
