@@ -30,6 +30,8 @@ COMMANDS = {
     "audit": "Say who replayed, dropped, suppressed, sent, reloaded and pressed.",
     "console": "Make a link into the console, or the hash of a password for it.",
     "keys": "Show and rotate the key behind unsubscribe links and buttons.",
+    "backup": "Copy what the private Redis has, while relay runs.",
+    "restore": "Put a backup into an empty data directory.",
     "ops": "Start, watch, list, cancel and retry operations of the platform.",
     "register": "Register this relay at the platform.",
     "slack": "Write the manifest of the Slack app that this configuration needs.",

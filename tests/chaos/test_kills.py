@@ -59,7 +59,7 @@ class Load:
         while not self._stop:
             self._number += 1
             operation = f"op-{self._number}"
-            event = body("operation.completed", 100, status="Completed", operationId=operation)
+            event = body("operation.completed", 100, status="Completed", operationId=operation, operationName=operation)
             await self._until_taken(operation, event | {"eventId": f"evt-{operation}", "tenantId": "mail"})
             await asyncio.sleep(0.03)  # the pace of the load, not a wait for something
 

@@ -42,6 +42,8 @@ RUNS = {
     "audit": ("audit", "-c", SHIPPED),
     "console": ("console", "link", "-c", SHIPPED),
     "keys": ("keys", "list", "-c", SHIPPED),
+    "backup": ("backup", "a-backup", "-c", SHIPPED),
+    "restore": ("restore", ROOT / "README.md", "-c", SHIPPED),
     "ops": ("ops", "--base-url", "http://127.0.0.1:9", "--tenant", "a", "--project", "b", "list"),
     "register": ("register", "-c", SHIPPED),
     "slack": ("slack", "manifest", "-c", SHIPPED),

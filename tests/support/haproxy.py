@@ -1,4 +1,4 @@
-"""A real haproxy in front of several relays, set up as docs/deployment.md says."""
+"""A real haproxy in front of several relays, set up as docs/deployment.md and docs/high-availability.md say."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from tests.support.ports import free_ports
 from tests.support.waiting import until
 
 BINARY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
-DOCUMENTED = Path(__file__).parents[2] / "docs" / "deployment.md"
+PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("deployment.md", "high-availability.md")]
 FRONT = """\
 global
     stats socket {directory}/stats
@@ -99,8 +99,8 @@ async def _running(text: str) -> AsyncIterator[Path]:
 
 def _backend(name: str, servers: Mapping[str, str], *more: str) -> str:
     """The backend of the documentation, further lines, and these servers in place of its own."""
-    found = re.search(rf"^backend {name}\n(?: {{4}}.*\n)+", DOCUMENTED.read_text("utf-8"), re.M)
-    assert found, f"{DOCUMENTED} shows no backend {name}"
+    found = re.search(rf"^backend {name}\n(?: {{4}}.*\n)+", "".join(page.read_text("utf-8") for page in PAGES), re.M)
+    assert found, f"no page shows a backend {name}"
     kept = [line for line in found[0].splitlines() if not line.startswith("    server ")]
     lines = [f"    server {server} {address}" for server, address in servers.items()]
     return "\n".join([*kept, *(f"    {line}" for line in more), *lines]) + "\n"

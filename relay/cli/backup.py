@@ -1,0 +1,73 @@
+"""relay backup: a copy of what the private Redis has, taken while relay runs."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import click
+
+from relay import __version__
+from relay.channels import CHANNELS
+from relay.cli.formatting import iso
+from relay.cli.options import config_option, refuse
+from relay.config import Config, load
+from relay.errors import EmbeddedRedisError, RelayError
+from relay.store.embedded.backup import back_up
+
+ELSEWHERE = (
+    "redis.url names a Redis of yours, which relay neither copies nor replaces: back it up as you back up any Redis "
+    "(docs/backup.md)"
+)
+
+
+def of_its_own(config: Path) -> Config:
+    """The configuration of a relay with a private Redis; a RelayError if it has another one."""
+    loaded = load(config, env=dict(os.environ), channels=CHANNELS)
+    if loaded.redis.url:
+        raise EmbeddedRedisError(ELSEWHERE)
+    return loaded
+
+
+@click.command(short_help="Copy what the private Redis has, while relay runs.")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@config_option
+def backup(file: Path, config: Path) -> None:
+    """Write a copy of what relay's private Redis has to FILE (- for standard output); `relay restore` puts it back.
+
+    It is of one moment, and has all that was answered before it. Redis is not asked, so relay may run or not, and takes
+    events meanwhile as always. FILE is for its owner alone (0600), and must not be there yet.
+    """
+    try:
+        data_dir = of_its_own(config).data_dir
+        with _file(file) as to:
+            copied = back_up(data_dir, to, {"taken": iso(datetime.now(UTC)), "relay": __version__})
+        click.echo(f"{file}: {copied.size:,} bytes of {data_dir}, in {copied.files} files", err=True)
+    except RelayError as error:
+        refuse(error)
+    except OSError as error:
+        refuse(RelayError(f"{error.filename or file}: {error.strerror}"))
+
+
+@contextlib.contextmanager
+def _file(path: Path) -> Iterator[IO[bytes]]:
+    """The file under its name once it is whole and on disk; nothing under it if that fails."""
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if path.exists():
+        raise RelayError(f"{path} is there already: name another file")
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as to:
+        try:
+            yield to
+            to.flush()
+            os.fsync(to.fileno())
+            unfinished.rename(path)
+        except BaseException:
+            unfinished.unlink()
+            raise

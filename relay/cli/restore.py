@@ -1,0 +1,72 @@
+"""relay restore: what `relay backup` wrote, put into an empty data directory and looked at."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.backup import of_its_own
+from relay.cli.formatting import print_json
+from relay.cli.logs import configure
+from relay.cli.options import config_option, json_option, refuse, visible
+from relay.config import Config
+from relay.errors import EmbeddedRedisError, RelayError
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.embedded.backup import put_back
+from relay.store.embedded.server import EmbeddedRedis, find_server
+from relay.store.ledger import Ledger
+
+
+@click.command(short_help="Put a backup into an empty data directory.")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True, exists=True, dir_okay=False))
+@config_option
+@json_option
+def restore(file: Path, config: Path, *, as_json: bool) -> None:
+    """Put what `relay backup` wrote to FILE (- for standard input) into data_dir, or RELAY_DATA_DIR.
+
+    That must have no data. The private Redis is started there once, to see that it can read it all, and ended again.
+    The next `relay serve` goes on from the moment of the backup: what was sent since then is sent again.
+    """
+    try:
+        loaded = of_its_own(config)
+        with contextlib.nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as archive:
+            try:
+                about = put_back(archive, loaded.data_dir)
+            except EmbeddedRedisError as error:
+                raise EmbeddedRedisError(f"{file} was not restored: {error}") from None
+        configure(machine=False, level="error")  # that the last command of a copy is cut off is nothing to warn of
+        ledger = asyncio.run(_look(loaded))
+    except RelayError as error:
+        refuse(error)
+    except OSError as error:
+        refuse(RelayError(f"{error.filename or file}: {error.strerror}"))
+    _say(about, ledger, loaded.data_dir, as_json=as_json)
+
+
+async def _look(config: Config) -> Ledger:
+    """Start the server on what was restored, and count. EmbeddedRedisError if it cannot read it."""
+    async with EmbeddedRedis(config.data_dir, find_server(os.environ.get("RELAY_REDIS_SERVER", ""))) as server:
+        store = Store.open(server.url, worker=f"command-{os.getpid()}", partitions=config.redis.partitions)
+        try:
+            return await Admin(store).ledger()
+        finally:
+            await store.aclose()
+
+
+def _say(about: dict[str, Any], ledger: Ledger, data_dir: Path, *, as_json: bool) -> None:
+    counts = {name: ledger.counts.get(name, 0) for name in ("accepted", "pending", "dead")}
+    facts = {"data_dir": str(data_dir), "taken": str(about.get("taken", "")), "relay": str(about.get("relay", "")),
+             **counts, "imbalance": ledger.imbalance}  # fmt: skip
+    if as_json:
+        print_json(facts)
+        return
+    click.echo(visible(f"{data_dir} is as it was at {facts['taken']}, under relay {facts['relay']}:"))
+    click.echo(f"{counts['accepted']:,} deliveries accepted, {counts['pending']:,} still to be sent, "
+               f"{counts['dead']:,} dead letters.")  # fmt: skip
+    if ledger.imbalance:
+        raise SystemExit(f"{ledger.imbalance} of them are counted nowhere, or twice: please report it")
