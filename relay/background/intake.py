@@ -26,16 +26,17 @@ class Intake:
 
     def causes(self, now: float) -> list[Cause]:
         """The sources of which more is refused than is everyday; `reason` is why most of it was."""
-        counts = _counts()
+        totals = counts()
         while self._looks and not 0 <= now - self._looks[0][0] <= WINDOW:
             self._looks.popleft()
-        self._looks.append((now, counts))
+        self._looks.append((now, totals))
         begin, before = self._looks[0]
-        new = {key: count - before.get(key, 0.0) for key, count in counts.items()}
+        new = {key: count - before.get(key, 0.0) for key, count in totals.items()}
         return [*_refusing(new, begin)]
 
 
-def _counts() -> dict[tuple[str, str], float]:
+def counts() -> dict[tuple[str, str], float]:
+    """By source and outcome, since this process began."""
     return {
         (sample.labels["source"], sample.labels["outcome"]): sample.value
         for metric in metrics.events.collect()

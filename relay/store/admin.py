@@ -59,6 +59,14 @@ class Admin:
         """Those of the scopes that are paused, each with the time since which it is, and the reason."""
         return await self._backlog.paused(scopes)
 
+    async def throttled(self) -> dict[str, tuple[float, str]]:
+        """The limits (limit:<name>) that are throttled for long, each with the time since which it is, and why."""
+        return await self._backlog.throttled()
+
+    async def parked(self, channels: Sequence[str], scopes: Sequence[str]) -> dict[str, int]:
+        """How many deliveries of these channels wait for each of the scopes, which is paused, to work again."""
+        return await self._backlog.parked(channels, scopes)
+
     async def oldest_due(self, channels: Sequence[str]) -> dict[str, float]:
         """Since when, or from when on, the oldest of each channel is due that nobody has taken; where there is one."""
         return await self._backlog.oldest_due(channels)

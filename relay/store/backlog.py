@@ -61,6 +61,21 @@ class Backlog:
                         paused[scope] = begun, reason.decode("utf-8", "replace")
         return paused
 
+    async def parked(self, channels: Sequence[str], scopes: Sequence[str]) -> dict[str, int]:
+        places = [(scope, f"parked:{channel} {scope}") for scope in scopes for channel in channels]
+
+        async def count(partition: Partition) -> list[int]:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for _, name in places:
+                    pipeline.zcard(partition.key(name))
+                return list(await call(pipeline.execute()))
+
+        parked: dict[str, int] = {}
+        for sizes in await self._everywhere.of_each(count) if places else []:
+            for (scope, _), size in zip(places, sizes, strict=True):
+                parked[scope] = parked.get(scope, 0) + int(size)
+        return parked
+
     async def oldest_due(self, channels: Sequence[str]) -> dict[str, float]:
         queues = [(channel, f"due:{channel}{queue}") for channel in channels for queue in ("", *keys.QUEUES)]
 
@@ -85,6 +100,9 @@ class Backlog:
                 lambda key: self._redis.delete(*map(key, (keys.HOLDS, *(f"pause:{name}" for name in scopes))))
             )
             await self._everywhere.of_each(lambda partition: partition.run("parking", ["look"]))
+
+    async def throttled(self) -> dict[str, tuple[float, str]]:
+        return await self.paused(await self._throttled())
 
     async def _throttled(self) -> list[str]:
         return await self._everywhere.members(keys.HOLDS)

@@ -23,6 +23,7 @@ from relay.store.subjects import facts_of, together
 from relay.store.timelines import Timelines
 
 MOST = 200  # rows of a page
+FEW = 20  # rows that are looked at for the last that arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,24 @@ class History:
         """Those that have rows, the ones that are configured no more among them."""
         sets = await self._everywhere.each(lambda key: self._redis.zrange(key(keys.HISTORIES), 0, -1))
         return sorted({name.decode() for names in sets for name in names})
+
+    async def last_delivered(self, destinations: Sequence[str]) -> dict[str, float]:
+        """When something last arrived at each of these (seconds since the epoch), by its newest few rows."""
+        start = outcome_bytes("delivered")
+
+        async def ask(partition: Partition) -> list[Any]:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for destination in destinations:
+                    pipeline.xrevrange(partition.key(f"history:{destination}"), count=FEW)
+                return list(await call(pipeline.execute()))
+
+        last: dict[str, float] = {}
+        for answers in await self._everywhere.of_each(ask) if destinations else []:
+            for destination, rows in zip(destinations, answers, strict=True):
+                times = [Position.split(id_)[0] / 1000 for id_, fields in rows if fields[b"r"].startswith(start)]
+                if times:
+                    last[destination] = max(times[0], last.get(destination, 0.0))
+        return last
 
     async def page(
         self,

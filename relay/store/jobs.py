@@ -1,6 +1,8 @@
 """The history of jobs, read: how the last runs of each ended (relay/store/ends.py writes it)."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 from pydantic_core import from_json
@@ -17,6 +19,26 @@ from relay.store.queue import Store
 log = structlog.get_logger(__name__)
 
 KEPT = 50  # ends of each
+NAME = 32  # characters that a job's line begins with
+ALIKE = 50  # jobs whose last runs ended in one ms, and a page takes in beside its own
+
+_CURSOR = re.compile(r"(\d{1,15})-([0-9a-f]{32})")
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """A job, and when the last of its runs ended (seconds since the epoch)."""
+
+    job: Job
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPage:
+    """`cursor` asks for those that ended before; '' if there are none."""
+
+    rows: Sequence[JobEnd]
+    cursor: str
 
 
 class Jobs:
@@ -39,6 +61,41 @@ class Jobs:
             raise StoreUnavailable(why)
         rows = await call(self._redis.lrange(partition.key(f"job:{name}"), -KEPT, -1))
         return read(rows)
+
+    async def ends_of_each(self, jobs: Sequence[Job]) -> list[tuple[End, ...]]:
+        """Of each of these as `ends`, asked together; nothing of a job whose partition is away."""
+        names = [job_name(job) for job in jobs]
+
+        async def ask(partition: Partition) -> dict[str, tuple[End, ...]]:
+            here = [name for name in names if self._partitions.of(name) is partition]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for name in here:
+                    pipeline.lrange(partition.key(f"job:{name}"), -KEPT, -1)
+                lists = await call(pipeline.execute()) if here else []
+            return {name: read(rows) for name, rows in zip(here, lists, strict=True)}
+
+        parts = await self._partitions.each(ask)
+        ends = {name: some for part in parts.values() for name, some in part.items()}
+        return [ends.get(name, ()) for name in names]
+
+    async def page(self, *, cursor: str = "", most: int = 25) -> JobsPage:
+        """Those that ended last, the newest first. ValueError for a cursor that no page gave."""
+        ms, behind = _position(cursor)
+
+        async def ask(partition: Partition) -> list[tuple[float, bytes]]:
+            key, until = partition.key("jobs"), "+inf" if ms is None else ms
+            rows = await call(
+                self._redis.zrevrangebyscore(key, until, "-inf", start=0, num=most + ALIKE, withscores=True)
+            )
+            return [(-float(score), row) for row, score in rows]
+
+        parts = await self._partitions.each(ask)
+        every = sorted(row for part in parts.values() for row in part)
+        left = [(score, row) for score, row in every if ms is None or (score, row[:NAME]) > (-float(ms), behind)]
+        rows = [(JobEnd(job, -score / 1000), row) for score, row in left[:most] if (job := read_job(row))]
+        last = left[min(most, len(left)) - 1] if left else None
+        more = f"{-last[0]:.0f}-{last[1][:NAME].decode()}" if last and len(left) > most else ""
+        return JobsPage([job for job, _ in rows], more)
 
     async def ended_since(self, moments: dict[int, int], most: int) -> tuple[list[Job], bool]:
         """Up to so many of each partition that ended since these ms (by partition), and whether these were all.
@@ -72,6 +129,15 @@ class Jobs:
 def read(rows: Sequence[bytes]) -> tuple[End, ...]:
     """What a job's list has. One that is damaged, or of a newer relay, is left out."""
     return tuple(end for row in rows if (end := _end(row)))
+
+
+def _position(cursor: str) -> tuple[int | None, bytes]:
+    if not cursor:
+        return None, b""
+    match = _CURSOR.fullmatch(cursor)
+    if not match:
+        raise ValueError("expected the cursor of an earlier page")
+    return int(match[1]), match[2].encode()
 
 
 def read_job(row: bytes) -> Job | None:

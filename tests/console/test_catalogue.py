@@ -7,9 +7,11 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from relay.console.pages import HERE
+from relay.reasons import Dead, Held, Lapsed, Superseded, Waiting, sentences
 from relay.rendering.translations import placeholders
 
 CATALOGUE = HERE / "locales" / "de" / "messages.po"
+REASONS = (Held, Superseded, Lapsed, Waiting, Dead)  # whose sentences pages show
 SAID = ("Done", "View", "said")  # whose texts a page shows: the first text, of a view its title
 
 
@@ -26,6 +28,8 @@ def test_every_text_is_there_in_german() -> None:
 
 
 def _said() -> Iterator[str]:
+    for kind in REASONS:
+        yield from sentences(kind).values()
     for template in sorted(HERE.rglob("*.html")):
         with template.open("rb") as file:
             for _, _, text, _ in babel_extract(file, ("_", "gettext", "ngettext"), (), {}):

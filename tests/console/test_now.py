@@ -1,9 +1,18 @@
 """The first page: what runs, and what stands in the way."""
 
+from dataclasses import replace
+
+from relay.domain.runs import Alarm, Alarms
+from relay.policy.causes import REFUSED, Cause
+from relay.policy.troubles import Trouble, Troubles
+from relay.receiving.probes import Readiness
 from relay.store import Store
+from relay.store.settling import Pause
+from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.console import console
 from tests.support.events import body, event_of
+from tests.support.queue import POSTED, claim_one, send
 
 
 async def test_shows_what_runs_with_how_far_it_is(store: Store, clock: Clock) -> None:
@@ -21,3 +30,73 @@ async def test_speaks_german_to_who_reads_it(store: Store, clock: Clock) -> None
     async with console(store, clock, role="viewer") as open_console:
         page = await open_console.page("/now", **{"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"})
         assert '<html lang="de">' in page
+
+
+async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as open_console:
+        for number in range(3):
+            await open_console.ingest.ingest(event_of(body("operation.progress", 5, operationId=f"op-{number}")))
+        alarms = Alarms(open={"silent": Alarm(at=clock(), since=clock() - 1200)}, episode=1)
+        quiet = event_of(body("operation.stalled", 5, operationId="op-1", status="Stalled"), source="relay")
+        watch = {"was": "", "becomes": alarms.dump(), "open": True, "since": round((clock() - 1200) * 1000)}
+        await open_console.ingest.ingest(replace(quiet, watch=watch))
+
+        facts = await open_console.api("/now")
+        page = await open_console.page("/now")
+
+        first = facts["runs"][0]
+        assert (first["operation"], first["stalled"]) == ("op-1", "silent")
+        assert first["stalled_since"].startswith("2024-01-20T11:00:00")
+        assert first["trouble"]["text"] == "nothing was heard of it since"
+        assert "nothing was heard of it since" in page
+
+
+async def test_a_paused_destination_says_since_when_and_why_and_leads_to_its_page(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as open_console:
+        await open_console.ingest.ingest(event_of(body("operation.started", 0) | {"tenantId": "room"}))
+        delivery = await claim_one(store)
+        pause = Pause("destination:room/#room", 300.0, "channel_not_found", probe=True)
+        await store.reschedule(delivery, 300.0, pause.reason, holds=[pause])
+
+        facts = await open_console.api("/now")
+        page = await open_console.page("/now")
+
+        (paused,) = [row for row in facts["destinations"] if row["paused"]]
+        assert (paused["name"], paused["why"]) == ("room", "channel_not_found")
+        assert paused["paused_since"]
+        (obstacle,) = [row for row in facts["obstacles"] if row["name"].startswith("destination:")]
+        assert obstacle["page"] == "/console/destination?name=room"
+        assert 'href="/console/destination?name=room"' in page
+
+
+async def test_says_when_something_last_arrived(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as open_console:
+        await open_console.ingest.ingest(event_of(body("operation.started", 0) | {"tenantId": "room"}))
+        await send(store, "slack", POSTED)
+        rows = {row["name"]: row for row in (await open_console.api("/now"))["destinations"]}
+        assert rows["room"]["last_delivered"].startswith("2024-01-20T11:20:00")
+        assert rows["team"]["last_delivered"] is None
+
+
+async def test_tells_in_words_what_operators_were_told(store: Store, clock: Clock) -> None:
+    cause = Cause(REFUSED, "async-operations", clock() - 60, "unsigned", count=12, total=20)
+    await TroubleMemory(store).keep("", Troubles(rows=(Trouble(cause, shown=clock()),)).dump())
+    async with console(store, clock) as open_console:
+        (obstacle,) = [
+            row for row in (await open_console.api("/now"))["obstacles"] if row["name"].startswith("refused")
+        ]
+        assert obstacle["sentence"]["text"] == (
+            "12 of 20 requests of source async-operations were refused, mostly as unsigned"
+        )
+        assert obstacle["page"] == "/console/source?name=async-operations"
+        assert "/console/source?name=async-operations" in await open_console.page("/now")
+
+
+async def test_says_that_redis_is_away_where_it_is(store: Store, clock: Clock) -> None:
+    async def readiness() -> Readiness:
+        return Readiness(ready=False, checks={"redis": "no answer within 2 s", "durability": "unknown"})
+
+    async with console(store, clock, readiness=readiness) as open_console:
+        page = await open_console.page("/now")
+        assert "relay takes no events now" in page
+        assert "no answer within 2 s" in page

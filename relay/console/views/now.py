@@ -1,107 +1,125 @@
 """Is everything reaching people? What goes on now, and what stands in the way."""
 
+import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+
+from pydantic import Field
 
 from relay.console.desk import Desk
 from relay.console.view import Facts, NoQuestion
-from relay.domain.usual import usual
-from relay.store.jobs import Jobs
-from relay.store.running import Goes, Running
+from relay.console.views import parts
+from relay.console.views.obstacles import Obstacle, obstacles
+from relay.console.views.parts import ChannelHealth, DestinationHealth, SourceHealth, StoreHealth, Throttled
+from relay.console.views.running import RunFacts, runs
+from relay.console.words import said
+from relay.errors import StoreUnavailable
+from relay.health import STRENGTHS
+from relay.reasons import Held, sentences
+from relay.store.running import Running
+from relay.store.troubles import TroubleMemory
 
 MOST = 50  # runs that are shown
-
-
-class RunFacts(Facts):
-    """A run that goes on. Times are in UTC; `ends` is when runs of its job usually end."""
-
-    operation: str
-    tenant: str
-    project: str
-    platform: str
-    name: str
-    type: str
-    priority: str
-    status: str
-    percentage: float | None
-    phase: str
-    started: datetime | None
-    heard: datetime
-    ends: datetime | None
-    late: bool
-    stalled: str  # the rule whose alarm is open, '' for none
+PLACES = (
+    said("accepted"), said("pending"), said("delivered"), said("superseded"), said("digested"), said("dead"),
+    said("dropped"),
+)  # fmt: skip
+HELD = {f"held:{code}": sentence for code, sentence in sentences(Held).items()}
 
 
 class NowFacts(Facts):
-    """`checks` says of each part of relay what is the matter; what is as it should be is not named."""
+    """`checks` says of each part of relay what is the matter; what is as it should be is not named.
+
+    `obstacles` says the same in words, with what operators were told beside it.
+    """
 
     ready: bool
     checks: dict[str, str]
+    obstacles: list[Obstacle]
     durability: str
-    running: int
-    stalled: int
-    waiting: dict[str, int]  # by channel
-    oldest_due: datetime | None
-    dead: int
-    quarantined: int
-    ledger: dict[str, int]
-    imbalance: int
-    runs: list[RunFacts]
+    running: int = 0
+    stalled: int = 0
+    waiting: dict[str, int] = Field(default_factory=dict)  # by channel
+    oldest_due: datetime | None = None
+    dead: int = 0
+    quarantined: int = 0
+    ledger: dict[str, int] = Field(
+        default_factory=dict
+    )  # deliveries by where they are; held:<code> is held for a reason
+    imbalance: int = 0
+    runs: list[RunFacts] = Field(default_factory=list)
+    sources: list[SourceHealth] = Field(default_factory=list)
+    channels: list[ChannelHealth] = Field(default_factory=list)
+    destinations: list[DestinationHealth] = Field(default_factory=list)
+    throttled: list[Throttled] = Field(default_factory=list)
+    redis: StoreHealth | None = None
+
+    @property
+    def held(self) -> dict[str, str]:
+        """The sentences for held:<code>."""
+        return {name: HELD[name] for name in self.ledger if name in HELD}
 
 
 async def now(desk: Desk, _question: NoQuestion) -> NowFacts:
+    """While Redis is away it says that, and nothing else."""
     readiness = await desk.readiness()
-    running = Running(desk.store)
-    counts = await running.counts()
-    ledger = await desk.admin.ledger()
-    channels = [*desk.config().channels]
-    oldest = min((await desk.admin.oldest_due(channels)).values(), default=None)
-    checks = dict(readiness.checks)
-    durability = checks.pop("durability", "")
-    runs = [await _run(desk, row) for row in await running.some(MOST)]
+    checks = {name: text for name, text in readiness.checks.items() if text != "ok"}
+    durability = checks.get("durability", "")
+    if durability in (*STRENGTHS, "unknown"):  # else it is what Redis lacks
+        del checks["durability"]
+    facts = NowFacts(ready=readiness.ready, checks=checks, obstacles=obstacles(checks), durability=durability)
+    try:
+        return await _asked(desk, facts) if readiness.checks.get("redis") == "ok" else facts
+    except StoreUnavailable as error:
+        away = {"redis": f"{error}"} | checks
+        return facts.model_copy(update={"ready": False, "checks": away, "obstacles": obstacles(away)})
+
+
+async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
+    """With what the store says."""
+    running, names = Running(desk.store), [*desk.config().channels]
+    counts, going, ledger, due, waiting = await asyncio.gather(
+        running.counts(),
+        running.some(MOST),
+        desk.admin.ledger(),
+        desk.admin.oldest_due(names),
+        desk.admin.queued(names),
+    )
+    quarantined, remembered, throttled, redis = await asyncio.gather(
+        desk.admin.quarantine_size(), _remembered(desk), parts.throttled(desk), parts.redis(desk)
+    )
+    channels, destinations = await parts.channels(desk, waiting, due)
     return NowFacts(
-        ready=readiness.ready,
-        checks={name: text for name, text in checks.items() if text != "ok"},
-        durability=durability,
+        ready=facts.ready,
+        checks=facts.checks,
+        obstacles=obstacles(facts.checks, remembered, ledger.imbalance),
+        durability=facts.durability,
         running=counts.running,
         stalled=counts.stalled,
-        waiting=await desk.admin.queued(channels),
-        oldest_due=_moment(oldest),
+        waiting=waiting,
+        oldest_due=parts.oldest(due.values()),
         dead=ledger.counts.get("dead", 0),
-        quarantined=await desk.admin.quarantine_size(),
+        quarantined=quarantined,
         ledger=_places(ledger.counts),
         imbalance=ledger.imbalance,
-        runs=runs,
+        runs=await runs(desk, going),
+        sources=parts.sources(desk),
+        channels=channels,
+        destinations=destinations,
+        throttled=throttled,
+        redis=redis,
     )
 
 
-async def _run(desk: Desk, row: Goes) -> RunFacts:
-    started = row.run.started
-    lasts = usual(await Jobs(desk.store).ends(row.run.job)) if row.run.job and started is not None else None
-    ends = started + lasts.median if lasts and started is not None else None
-    late = bool(lasts and started is not None and desk.clock() > started + lasts.high + lasts.tolerance)
-    return RunFacts(
-        operation=row.subject,
-        tenant=row.space.tenant,
-        project=row.space.project,
-        platform=row.space.platform,
-        name=row.title,
-        type=row.type,
-        priority=row.priority,
-        status=row.status,
-        percentage=row.percentage,
-        phase=row.phase,
-        started=_moment(started),
-        heard=datetime.fromtimestamp(row.heard, UTC),
-        ends=_moment(ends),
-        late=late,
-        stalled=row.run.alarms.shown if row.stalled else "",
-    )
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+async def _remembered(desk: Desk) -> str:
+    """The troubles that relay's processes remember together; '' where that part of the store is away."""
+    try:
+        return (await TroubleMemory(desk.store).look()).text
+    except StoreUnavailable:
+        return ""
 
 
 def _places(counts: Mapping[str, int]) -> dict[str, int]:
-    return {name: count for name, count in sorted(counts.items()) if count}
+    """Where what was accepted is now: the counters that add up."""
+    held = sorted(name for name in counts if name.startswith("held:"))
+    return {name: counts[name] for name in (*PLACES, *held) if counts.get(name)}

@@ -1,0 +1,111 @@
+"""What stands in the way, in words: what it is, what to do about it, and the page where that is done."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import urlencode
+
+from relay.console.phrases import Phrase, phrase
+from relay.console.times import moment
+from relay.console.view import Facts
+from relay.console.words import said
+from relay.policy.causes import DEAD, REFUSED, STORE, TEMPLATE
+from relay.policy.troubles import Trouble, Troubles
+from relay.reasons import Dead, sentences
+
+CONSOLE = "/console"
+
+
+class Obstacle(Facts):
+    """`name` is that of the check in `/readyz?verbose`, or of the trouble that operators were told of."""
+
+    name: str
+    sentence: Phrase
+    since: datetime | None
+    advice: Phrase | None
+    page: str  # where it is explained or mended, '' for none
+
+
+# By the first word of a check's name: what to do, and the page for it.
+CHECKS: Mapping[str, tuple[str, str]] = {
+    "redis": (said("Senders are answered 503 and try again. See that Redis runs and can be reached."), ""),
+    "durability": (said("Mend Redis's persistence or replicas, or ask for less with redis.durability."), ""),
+    "memory": (said("Give Redis more memory, or let what waits go out first."), "/deliveries?state=waiting"),
+    "partitions": (said("Bring the nodes back; what lives there waits meanwhile."), ""),
+    "data": (said("Find out who deleted it; a reload of the configuration ends this notice."), "/audit"),
+    "scheduler": (said("Start a process that delivers: without it nobody hears of stalled runs or digests."), ""),
+    "tick": (said("The log says more; it is tried again with the next tick."), ""),
+    "quarantine": (said("Look at what failed; replay it once relay is mended."), "/quarantine"),
+    "letters": (said("The log names each (letter.unreadable)."), ""),
+    "channel": (said("What is for it waits and goes out once it works again."), "/destinations"),
+    "destination": (said("What is for it waits and goes out once it works again."), "/destination"),
+    "limit": (said("What is for it waits and goes out once the limit has room again."), "/destinations"),
+    "template": (said("Mend the template; until then relay's own wording is sent."), "/templates"),
+}  # fmt: skip
+
+TROUBLES: Mapping[str, tuple[str, str, str]] = {
+    DEAD: (
+        said("%(count)s messages became dead letters: %(why)s"),
+        said("Look at them; replay them once the cause is mended."),
+        "/dead",
+    ),
+    REFUSED: (
+        said("%(count)s of %(total)s requests of source %(name)s were refused, mostly as %(why)s"),
+        said("See why, and what the sender has to change."),
+        "/source",
+    ),
+    TEMPLATE: (
+        said("Template %(name)s failed: %(why)s"),
+        said("Mend the template; until then relay's own wording is sent."),
+        "/templates",
+    ),
+    STORE: (said("The store: %(why)s"), said("See what Redis says, and its log."), ""),
+}
+
+
+def obstacles(checks: Mapping[str, str], remembered: str = "", imbalance: int = 0) -> list[Obstacle]:
+    """What the checks say, and the troubles (as they are remembered) that no check says already."""
+    troubles = _open(remembered)
+    since = {row.cause.key: row.cause.since for row in troubles}
+    shown = [_of_check(name, text, since.get(name)) for name, text in checks.items()]
+    shown += [_of_trouble(row) for row in troubles if row.cause.kind in TROUBLES]
+    if imbalance:
+        sentence = phrase(said("The ledger does not add up: %(count)s deliveries are unaccounted for"), count=imbalance)
+        advice = phrase(said("That is a fault of relay: please report it with the log."))
+        shown.append(Obstacle(name="ledger", sentence=sentence, since=None, advice=advice, page=""))
+    return shown
+
+
+def _open(remembered: str) -> Sequence[Trouble]:
+    try:
+        return Troubles.load(remembered).open
+    except ValueError:  # another release's
+        return ()
+
+
+def _of_check(name: str, text: str, since: float | None) -> Obstacle:
+    kind, _, rest = name.partition(":")
+    advice, page = CHECKS.get(kind, ("", ""))
+    if kind == "destination":
+        page += f"?{urlencode({'name': rest.partition('/')[0]})}"
+    return Obstacle(
+        name=name,
+        sentence=phrase("%(text)s", text=text),
+        since=moment(since),
+        advice=phrase(advice) if advice else None,
+        page=f"{CONSOLE}{page}" if page else "",
+    )
+
+
+def _of_trouble(row: Trouble) -> Obstacle:
+    cause = row.cause
+    wording, advice, page = TROUBLES[cause.kind]
+    if cause.kind == REFUSED:
+        page += f"?{urlencode({'name': cause.name})}"
+    why = sentences(Dead).get(cause.reason, cause.reason)
+    return Obstacle(
+        name=cause.key.rstrip(":"),
+        sentence=phrase(wording, count=cause.count, total=cause.total, name=cause.name, why=why),
+        since=moment(cause.since),
+        advice=phrase(advice),
+        page=f"{CONSOLE}{page}" if page else "",
+    )

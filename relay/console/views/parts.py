@@ -1,0 +1,160 @@
+"""How the parts of relay are: who sends, where messages go, what waits, and the store below."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from relay.background.intake import TAKEN, counts
+from relay.console.desk import Desk
+from relay.console.times import moment
+from relay.console.view import Facts
+from relay.store.history import History
+from relay.store.runs import Runs
+
+MOST_ADDRESSES = 500  # of all destinations, whose pauses are looked at
+
+
+class SourceHealth(Facts):
+    """Requests since this process began, by what became of them."""
+
+    name: str
+    accepted: int
+    duplicates: int
+    late: int
+    refused: int
+
+
+class ChannelHealth(Facts):
+    """`waiting` deliveries, due or not; `parked` of these wait for it to work again."""
+
+    name: str
+    paused_since: datetime | None
+    why: str
+    waiting: int
+    parked: int
+    oldest_due: datetime | None
+
+
+class DestinationHealth(Facts):
+    """`paused_since`, `why` of the address that has been paused longest; `paused` of its `addresses` are."""
+
+    name: str
+    channel: str
+    addresses: int
+    paused: int
+    paused_since: datetime | None
+    why: str
+    parked: int
+    last_delivered: datetime | None
+
+
+class StoreHealth(Facts):
+    """Redis: `memory` in bytes, `fullness` 0 to 1 of its maxmemory (0 where it has none)."""
+
+    memory: int
+    fullness: float
+    replicas: int
+    partitions: int
+    away: int
+    aof_failing: bool
+    last_tick: datetime | None
+
+
+class Throttled(Facts):
+    """A limit of the other side that is used up for long."""
+
+    name: str
+    since: datetime | None
+    why: str
+
+
+def sources(desk: Desk) -> list[SourceHealth]:
+    """Those of the configuration, the ones of which most is refused first."""
+    requests = counts()
+    names = desk.config().sources
+    rows = []
+    for name in names:
+        own = {outcome: int(count) for (source, outcome), count in requests.items() if source == name}
+        refused = sum(count for outcome, count in own.items() if outcome not in TAKEN | {"challenge"})
+        rows.append(
+            SourceHealth(
+                name=name,
+                accepted=own.get("accepted", 0),
+                duplicates=own.get("duplicate", 0),
+                late=own.get("late", 0),
+                refused=refused,
+            )
+        )
+    return sorted(rows, key=lambda row: -row.refused)
+
+
+async def channels(
+    desk: Desk, waiting: Mapping[str, int], due: Mapping[str, float]
+) -> tuple[list[ChannelHealth], list[DestinationHealth]]:
+    """Channels and destinations: what is paused first."""
+    config = desk.config()
+    names = [*config.channels]
+    places = [(name, f"destination:{name}/{to}") for name, settings in config.destinations.items()
+              for to in settings.addresses][:MOST_ADDRESSES]  # fmt: skip
+    scopes = [f"channel:{name}" for name in names] + [scope for _, scope in places]
+    paused = await desk.admin.paused(scopes)
+    parked = await desk.admin.parked(names, [*paused])
+    last = await History(desk.store, partial=True).last_delivered([*config.destinations])
+    rows = [
+        ChannelHealth(
+            name=name,
+            paused_since=moment(paused.get(f"channel:{name}", (None, ""))[0]),
+            why=paused.get(f"channel:{name}", (None, ""))[1],
+            waiting=waiting.get(name, 0),
+            parked=parked.get(f"channel:{name}", 0),
+            oldest_due=moment(due.get(name)),
+        )
+        for name in names
+    ]
+    every = [
+        DestinationHealth(
+            name=name,
+            channel=settings.channel,
+            addresses=len(settings.addresses),
+            last_delivered=moment(last.get(name)),
+            **_pause([scope for owner, scope in places if owner == name and scope in paused], paused, parked),
+        )
+        for name, settings in config.destinations.items()
+    ]
+    return sorted(rows, key=lambda row: not row.why), sorted(every, key=lambda row: not row.paused)
+
+
+def _pause(
+    scopes: Sequence[str], paused: Mapping[str, tuple[float, str]], parked: Mapping[str, int]
+) -> dict[str, object]:
+    since, why = min((paused[scope] for scope in scopes), default=(None, ""))
+    return {
+        "paused": len(scopes),
+        "paused_since": moment(since),
+        "why": why,
+        "parked": sum(parked.get(scope, 0) for scope in scopes),
+    }
+
+
+async def throttled(desk: Desk) -> list[Throttled]:
+    limits = await desk.admin.throttled()
+    return [
+        Throttled(name=name.removeprefix("limit:"), since=moment(since), why=why)
+        for name, (since, why) in limits.items()
+    ]
+
+
+async def redis(desk: Desk) -> StoreHealth:
+    signs = await desk.store.signs()
+    return StoreHealth(
+        memory=signs.memory,
+        fullness=signs.fullness,
+        replicas=signs.replicas,
+        partitions=len(desk.store.partitions),
+        away=len(desk.store.away),
+        aof_failing=signs.aof_failing,
+        last_tick=moment(await Runs(desk.store).last_tick()),
+    )
+
+
+def oldest(due: Iterable[float]) -> datetime | None:
+    return moment(min(due, default=None))
