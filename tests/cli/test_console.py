@@ -1,37 +1,38 @@
 """relay console: a link that lets one in, and the hash of a password."""
 
-import json
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
 from relay.config.console import ARGON2ID
 from relay.console.access.passwords import matches
 from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.sessions import Link, Sessions
-from tests.support.inprocess import SHIPPED, relay, relay_beside
+from tests.support import inprocess
+from tests.support.commands import Done, relay
+from tests.support.inprocess import NEEDED, SHIPPED
 from tests.support.redis_server import RedisServer
 
 LONG = "a password long enough"
 TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
 
 
-async def link(server: RedisServer, *arguments: str, **env: str) -> Result:
-    return await relay_beside("console", "link", "-c", SHIPPED, *arguments, env={"RELAY_REDIS_URL": server.url, **env})
+async def link(server: RedisServer, *arguments: str, file: Path = SHIPPED, **env: str) -> Done:
+    return await relay("console", "link", "-c", file, *arguments, env={**NEEDED, "RELAY_REDIS_URL": server.url, **env})
 
 
 async def taken(store: Store, address: str) -> Link | None:
     return await Sessions(store).take(address.rpartition("/")[2])
 
 
+@pytest.mark.slow
 async def test_a_link_is_printed_audited_and_lets_one_in(redis_server: RedisServer, store: Store) -> None:
     done = await link(redis_server, RELAY_ACTOR="jana@host-1")
 
-    address = done.stdout.strip()
+    address = done.out.strip()
     assert address.startswith("http://127.0.0.1:8081/console/enter/")
-    assert "It lets one viewer in, once, within 10 minutes." in done.stderr
+    assert "It lets one viewer in, once, within 10 minutes." in done.err
     assert await taken(store, address) == Link("viewer", "jana@host-1")
     assert await taken(store, address) is None
     (entry,) = await AuditTrail(store.redis).entries()
@@ -44,8 +45,9 @@ async def test_a_link_is_printed_audited_and_lets_one_in(redis_server: RedisServ
     assert address.rpartition("/")[2] not in str(entry)
 
 
+@pytest.mark.slow
 async def test_one_for_who_acts_says_so(redis_server: RedisServer, store: Store) -> None:
-    done = json.loads((await link(redis_server, "--role", "operator", "--json")).stdout)
+    done = (await link(redis_server, "--role", "operator", "--json")).facts
 
     assert (done["role"], done["minutes"]) == ("operator", 10)
     found = await taken(store, done["link"])
@@ -53,16 +55,18 @@ async def test_one_for_who_acts_says_so(redis_server: RedisServer, store: Store)
     assert found.role == "operator"
 
 
+@pytest.mark.slow
 async def test_where_nobody_could_follow_it_there_is_none(redis_server: RedisServer, store: Store) -> None:
     off = await link(redis_server, RELAY_ADMIN_HOST="10.0.0.5", RELAY_ADMIN_TOKEN=TOKEN)
     free = await link(redis_server, RELAY_ADMIN_PORT="0")
 
-    assert (off.exit_code, free.exit_code) == (1, 1)
-    assert "the console is off: server.admin listens on 10.0.0.5, and nothing is configured under console" in off.stderr
-    assert "the port of server.admin is free for relay to choose" in free.stderr
+    assert (off.status, free.status) == (1, 1)
+    assert "the console is off: server.admin listens on 10.0.0.5, and nothing is configured under console" in off.err
+    assert "the port of server.admin is free for relay to choose" in free.err
     assert await AuditTrail(store.redis).entries() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("console", "host", "expected"),
     [
@@ -76,14 +80,13 @@ async def test_it_leads_to_where_browsers_reach_the_console(
 ) -> None:
     file = tmp_path / "relay.yaml"
     file.write_text(f"console: {console}\n{SHIPPED.read_text('utf-8')}", "utf-8")
-    env = {"RELAY_REDIS_URL": redis_server.url, "RELAY_ADMIN_HOST": host, "RELAY_ADMIN_TOKEN": TOKEN}
-    done = await relay_beside("console", "link", "-c", file, env=env)
+    done = await link(redis_server, file=file, RELAY_ADMIN_HOST=host, RELAY_ADMIN_TOKEN=TOKEN)
 
-    assert done.stdout.startswith(expected)
+    assert done.out.startswith(expected)
 
 
 def test_what_a_password_becomes_is_printed_and_the_password_is_not() -> None:
-    done = relay("console", "password", stdin=f"{LONG}\n")
+    done = inprocess.relay("console", "password", stdin=f"{LONG}\n")
 
     assert done.exit_code == 0
     assert ARGON2ID.fullmatch(done.stdout.strip())
@@ -94,7 +97,7 @@ def test_what_a_password_becomes_is_printed_and_the_password_is_not() -> None:
 @pytest.mark.parametrize(("password", "fault"), [("short", "the password has 5 characters; expected at least 12"),
                                                  ("", "has 0 characters"), ("ä" * 600, "is too long")])  # fmt: skip
 def test_one_that_would_not_do_is_refused(password: str, fault: str) -> None:
-    done = relay("console", "password", stdin=f"{password}\n")
+    done = inprocess.relay("console", "password", stdin=f"{password}\n")
 
     assert done.exit_code == 1
     assert fault in done.stderr

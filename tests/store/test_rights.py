@@ -17,8 +17,10 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
 from relay.store.runs import Runs
+from relay.store.sessions import Link, Session, Sessions
 from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
+from relay.store.tries import Tries
 from relay.store.troubles import TroubleMemory
 from tests.support import events
 from tests.support.clock import Clock
@@ -55,6 +57,22 @@ async def refused(administrator: Redis) -> list[str]:
     lines = [f"{entry['reason']}: {entry['object']}" for entry in await administrator.acl_log()]
     await administrator.acl_log_reset()
     return lines
+
+
+async def test_who_comes_to_the_console(server: RedisServer, administrator: Redis, clock: Clock) -> None:
+    store = Store.open(of_user(server), worker="w", clock=clock)
+    sessions = Sessions(store)
+    await sessions.keep("an-id", Session("jana", "password", clock()), 60)
+    await sessions.find("an-id", 60)
+    await sessions.forget("an-id")
+    await sessions.lay("a-link", Link("viewer", "root@host"), 60)
+    await sessions.take("a-link")
+    await sessions.first(1)
+    await Tries(store).begin("jana", "127.0.0.1", clock())
+    await Tries(store).right("jana", "127.0.0.1")
+    await store.aclose()
+
+    assert await refused(administrator) == []
 
 
 async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, clock: Clock) -> None:

@@ -122,7 +122,7 @@ class SingleSignOn:
         session = Session(
             name, OIDC, self._entrance.clock(), mark_of_provider(provider.settings), groups=_of_use(groups or ())
         )
-        return session, {"subject": claims["sub"], "issuer": provider.settings.name}
+        return session, {"account": claims["sub"], "issuer": provider.settings.name}
 
     async def _claims(self, provider: Provider, token: object, nonce: str) -> dict[str, Any]:
         now = self._entrance.clock()

@@ -1,0 +1,402 @@
+"""Logging in at a provider of OpenID Connect: all that it may say and all that an attacker may make of it."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from relay.console.access.id_token import LEEWAY, UnknownKey, groups_in, name_in
+from relay.console.access.origin import PAGES
+from relay.console.access.provider import LOOK
+from relay.console.access.provider import Provider as Asking
+from relay.store import Store
+from tests.support.clock import Clock
+from tests.support.doors import Browser, Page, Served, console, served
+from tests.support.oidc_provider import (
+    CLIENT,
+    JANA,
+    KEYS,
+    SECRET,
+    Provider,
+    by_a_stranger,
+    by_an_unknown_key,
+    by_the_clients_secret,
+    by_the_public_key,
+    oidc_provider,
+    unsigned,
+)
+
+URL = "http://localhost:8081"
+RETURN = f"{PAGES}/oidc/callback"
+
+
+def settings(provider: Provider, more: str = "operators: [data], viewers: [everybody]") -> Any:
+    return console(
+        f"  url: {URL}\n",
+        f'  oidc: {{issuer: "{provider.issuer}", client_id: {CLIENT}, client_secret: "{SECRET}", {more}}}\n',
+    )
+
+
+@pytest.fixture
+async def provider(clock: Clock) -> AsyncIterator[Provider]:
+    async with oidc_provider(clock) as running:
+        running.redirect = URL + RETURN
+        yield running
+
+
+@pytest.fixture
+async def here(provider: Provider, store: Store, clock: Clock) -> AsyncIterator[Served]:
+    async with served(settings(provider), store, clock) as running:
+        yield running
+
+
+async def sent_back(browser: Browser, back: str = "/console/now?q=1") -> str:
+    """Begin a login, and where the provider sends the browser then: relay's own address, without its host."""
+    begun = await browser.get(f"/console/oidc/start?next={back}")
+    assert begun.status == 303
+    done = await browser.get(begun.location)
+    assert done.status == 302, done.text
+    assert done.location.startswith(URL)
+    return done.location.removeprefix(URL)
+
+
+async def log_in(browser: Browser) -> Page:
+    return await browser.get(await sent_back(browser))
+
+
+async def refused(here: Served, browser: Browser, why: str) -> None:
+    """Nobody is in, the page does not say why, and the audit trail does."""
+    page = await log_in(browser)
+    assert page.status == 403
+    assert "cannot be trusted" in page.text
+    assert why not in page.text
+    assert (await browser.get("/console/now")).status == 303
+    (entry,) = await here.audit()
+    assert (entry.actor, entry.action, entry.detail["by"]) == ("unknown", "console login", "oidc")
+    assert why in entry.outcome
+
+
+class TestTheWay:
+    async def test_there_and_back(self, here: Served, browser: Browser, provider: Provider) -> None:
+        page = await browser.get("/console/login?next=/console/now")
+        assert 'href="/console/oidc/start?next=/console/now"' in page.text
+        assert "Log in with 127.0.0.1" in page.text
+
+        done = await log_in(browser)
+
+        assert (done.status, done.location) == (303, "/console/now?q=1")
+        assert (await browser.get("/console/now")).text.startswith("jana operator oidc csrf=")
+        assert provider.refusals == []
+        (entry,) = await here.audit()
+        assert (entry.actor, entry.outcome, entry.detail["account"]) == ("jana", "in", "u-17")
+
+    @pytest.mark.parametrize("algorithm", KEYS)
+    async def test_any_key_of_the_providers_will_do(self, browser: Browser, provider: Provider, algorithm: str) -> None:
+        provider.algorithm = algorithm
+
+        assert (await log_in(browser)).status == 303
+
+    async def test_the_secret_goes_as_the_provider_wants_it(self, browser: Browser, provider: Provider) -> None:
+        provider.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
+
+        assert (await log_in(browser)).status == 303
+        assert provider.refusals == []
+
+    async def test_what_it_says_of_itself_is_asked_once(self, browser: Browser, provider: Provider) -> None:
+        for _ in range(3):
+            assert (await log_in(browser)).status == 303
+
+        assert [provider.asked.count(path) for path in ("/.well-known/openid-configuration", "/keys")] == [1, 1]
+
+    async def test_a_new_key_is_looked_for_once(self, browser: Browser, provider: Provider, here: Served) -> None:
+        assert (await log_in(browser)).status == 303
+        provider.sign = by_an_unknown_key
+
+        assert [(await log_in(browser)).status for _ in range(3)] == [403] * 3
+        assert provider.asked.count("/keys") == 1  # it was just read
+
+    async def test_a_login_leads_nowhere_else(self, browser: Browser) -> None:
+        back = await sent_back(browser, back="//evil.example/")
+
+        assert (await browser.get(back)).location == "/console"
+
+    async def test_its_cookie_is_for_this_login_alone(self, browser: Browser) -> None:
+        begun = await browser.get("/console/oidc/start")
+        (line,) = begun.cookies.values()
+        assert {part.strip() for part in line.split(";")[1:]} == {
+            "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=600",
+        }  # fmt: skip
+        query = parse_qs(urlsplit(begun.location).query)
+        shown = {query[name][0] for name in ("state", "nonce", "code_challenge")}
+        assert len(shown) == 3
+        assert not [text for text in shown if text in line]
+
+    async def test_where_there_is_none_there_is_no_address(self, store: Store, clock: Clock) -> None:
+        async with served(console(), store, clock) as here, here.browser() as browser:
+            assert [(await browser.get(path)).status for path in ("/console/oidc/start", RETURN)] == [404, 404]
+
+
+class TestRoles:
+    @pytest.mark.parametrize(
+        ("groups", "more", "role"),
+        [
+            (["data"], "operators: [data]", "operator"),
+            ("data", "operators: [data]", "operator"),
+            (["everybody"], "operators: [data], viewers: [everybody]", "viewer"),
+            ([], 'operators: [data], viewers: "*"', "viewer"),
+            (None, 'viewers: "*"', "viewer"),
+            ({"data": 1}, 'operators: [data], viewers: "*"', "viewer"),
+            ([["data"], 1, None], 'operators: [data], viewers: "*"', "viewer"),
+        ],
+    )
+    async def test_groups_give_them(
+        self, here: Served, browser: Browser, provider: Provider, *, groups: Any, more: str, role: str
+    ) -> None:
+        here.config = settings(provider, more)
+        provider.person = {**JANA, "groups": groups}
+
+        assert (await log_in(browser)).status == 303
+        assert (await browser.get("/console/now")).text.startswith(f"jana {role} oidc")
+
+    @pytest.mark.parametrize("groups", [["everybody else"], [], ["DATA"], ["*"], "dat", None])
+    async def test_who_is_of_none_is_not_let_in_and_reads_that(
+        self, here: Served, browser: Browser, provider: Provider, groups: Any
+    ) -> None:
+        provider.person = {**JANA, "groups": groups}
+        page = await log_in(browser)
+
+        assert page.status == 403
+        assert "jana is of no group that may see this console." in page.text
+        assert [entry.outcome for entry in await here.audit()] == ["refused: of no group that may"]
+
+    async def test_they_are_those_of_the_configuration_at_each_request(
+        self, here: Served, browser: Browser, provider: Provider
+    ) -> None:
+        await log_in(browser)
+        here.config = settings(provider, "operators: [others], viewers: [everybody]")
+        assert (await browser.get("/console/now")).text.startswith("jana viewer")
+        here.config = settings(provider, "operators: [others]")
+        assert (await browser.get("/console/now")).status == 303
+
+    async def test_a_session_of_another_provider_or_client_is_none(
+        self, here: Served, browser: Browser, provider: Provider
+    ) -> None:
+        await log_in(browser)
+        text = here.config.console.oidc
+        assert text
+        changed = text.model_copy(update={"client_id": "another"})
+        here.config = here.config.model_copy(
+            update={"console": here.config.console.model_copy(update={"oidc": changed})}
+        )
+
+        assert (await browser.get("/console/now")).status == 303
+
+    async def test_groups_that_the_token_lacks_are_asked_for(
+        self, browser: Browser, provider: Provider, here: Served
+    ) -> None:
+        provider.person = {"sub": "u-17"}
+        provider.info = {"sub": "u-17", "preferred_username": "jana", "groups": ["data"]}
+
+        assert (await log_in(browser)).status == 303
+        assert (await browser.get("/console/now")).text.startswith("jana operator")
+
+    async def test_what_is_said_there_of_somebody_else_counts_for_nothing(
+        self, here: Served, browser: Browser, provider: Provider
+    ) -> None:
+        provider.person = {"sub": "u-17"}
+        provider.info = {"sub": "u-18", "groups": ["data"]}
+
+        await refused(here, browser, "of somebody else")
+
+
+class TestAttacks:
+    SPOILED: ClassVar[dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]]] = {
+        "the nonce of another login": (lambda claims: {**claims, "nonce": "x" * 43}, "belongs to another login"),
+        "no nonce": (lambda claims: {k: v for k, v in claims.items() if k != "nonce"}, "belongs to another login"),
+        "another issuer": (lambda claims: {**claims, "iss": "https://evil.example"}, "of another issuer"),
+        "an issuer that is nearly it": (lambda claims: {**claims, "iss": claims["iss"] + "/"}, "of another issuer"),
+        "no issuer": (lambda claims: {**claims, "iss": None}, "the ID token does not hold"),
+        "another client": (lambda claims: {**claims, "aud": "another"}, "for another client"),
+        "a client that is nearly it": (lambda claims: {**claims, "aud": "relay-2"}, "for another client"),
+        "no client": (lambda claims: {**claims, "aud": None}, "the ID token does not hold"),
+        "several clients": (lambda claims: {**claims, "aud": [CLIENT, "another"]}, "asked for by another client"),
+        "another one's": (lambda claims: {**claims, "aud": [CLIENT], "azp": "another"}, "asked for by another"),
+        "its end is over": (lambda claims: {**claims, "exp": claims["iat"] - LEEWAY - 1}, "ExpiredTokenError"),
+        "no end": (lambda claims: {**claims, "exp": None}, "MissingClaimError"),
+        "an end that is no time": (lambda claims: {**claims, "exp": "tomorrow"}, "InvalidClaimError"),
+        "it is of tomorrow": (lambda claims: {**claims, "iat": claims["iat"] + 86_400}, "InvalidClaimError"),
+        "not yet": (lambda claims: {**claims, "nbf": claims["iat"] + 3600}, "InvalidClaimError"),
+        "it is of yesterday": (lambda claims: {**claims, "iat": claims["iat"] - 86_400}, "too old"),
+        "nobody": (lambda claims: {**claims, "sub": ""}, "the ID token does not hold"),
+        "a list of people": (lambda claims: {**claims, "sub": ["u-17"]}, "the ID token does not hold"),
+    }
+
+    @pytest.mark.parametrize("name", SPOILED)
+    async def test_an_id_token_that_says_what_it_should_not(
+        self, here: Served, browser: Browser, provider: Provider, name: str
+    ) -> None:
+        provider.spoil, why = self.SPOILED[name]
+
+        await refused(here, browser, why)
+
+    @pytest.mark.parametrize(
+        ("sign", "why"),
+        [
+            (unsigned, "UnsupportedAlgorithmError"),
+            (by_the_public_key, "UnsupportedAlgorithmError"),
+            (by_the_clients_secret, "UnsupportedAlgorithmError"),
+            (by_a_stranger, "BadSignatureError"),
+            (by_an_unknown_key, "does not publish"),
+            (lambda _: "", "DecodeError"),
+            (lambda _: "a.b.c", "the ID token does not hold"),
+            (lambda _: "x" * 200_000, "there is no ID token"),
+        ],
+        ids=["none", "public-key", "client-secret", "stranger", "stranger-kid", "empty", "garbage", "huge"],
+    )
+    async def test_an_id_token_that_is_not_the_providers(
+        self, here: Served, browser: Browser, provider: Provider, sign: Any, why: str
+    ) -> None:
+        provider.sign = sign
+
+        await refused(here, browser, why)
+
+    async def test_a_signature_that_was_changed(self, here: Served, browser: Browser, provider: Provider) -> None:
+        own = provider.id_token
+
+        def changed(nonce: str) -> str:
+            head, body, seal = own(nonce).split(".")
+            return f"{head}.{body}.{seal[:-8]}{'A' * 8}"
+
+        provider.id_token = changed  # type: ignore[method-assign]
+        await refused(here, browser, "BadSignatureError")
+
+    @pytest.mark.parametrize(
+        ("answer", "why"),
+        [
+            ({"state": ""}, "its state is another"),
+            ({"state": "x" * 43}, "its state is another"),
+            ({"code": ""}, "no code"),
+            ({"code": "", "error": "access_denied"}, "the provider refused: access_denied"),
+            ({"code": "", "error": "<b>"}, "the provider refused: no reason"),
+            ({"iss": "https://evil.example"}, "of another issuer"),
+            ({"iss": ""}, "does not say of which"),
+        ],
+    )
+    async def test_an_answer_that_is_not_the_one_to_this_login(
+        self, here: Served, browser: Browser, provider: Provider, answer: dict[str, str], why: str
+    ) -> None:
+        provider.answer = answer
+
+        await refused(here, browser, why)
+        assert "/token" not in provider.asked
+
+    async def test_an_answer_in_another_browser(self, here: Served, browser: Browser) -> None:
+        """Somebody is to be logged in as the attacker."""
+        back = await sent_back(browser)
+        async with here.browser() as other:
+            assert (await other.get(back)).status == 403
+            await other.get("/console/oidc/start")
+            assert (await other.get(back)).status == 403
+            assert (await other.get("/console/now")).status == 303
+
+    async def test_an_answer_that_comes_again(self, browser: Browser, provider: Provider) -> None:
+        back = await sent_back(browser)
+        assert (await browser.get(back)).status == 303
+
+        assert (await browser.get(back)).status == 403
+        assert provider.asked.count("/token") == 1  # without the cookie, nobody is asked
+
+    async def test_a_code_that_was_begun_elsewhere(self, here: Served, browser: Browser, provider: Provider) -> None:
+        """Its verifier is the other browser's (PKCE)."""
+        async with here.browser() as other:
+            stolen = parse_qs(urlsplit(await sent_back(other)).query)["code"][0]
+        provider.answer = {"code": stolen}
+
+        page = await log_in(browser)
+        assert page.status == 503
+        assert provider.refusals == ["verifier"]
+        assert "<script>" not in page.text
+
+    async def test_guessing_waits(self, browser: Browser) -> None:
+        statuses = [(await browser.get(f"{RETURN}?code=x&state=y")).status for _ in range(8)]
+
+        assert statuses == [403] * 6 + [429] * 2
+
+
+async def test_a_key_that_is_new_is_found_and_not_looked_for_at_will(provider: Provider) -> None:
+    clock, oidc = Clock(0), settings(provider).console.oidc
+    asking = Asking(oidc, clock)
+    provider.published = [KEYS["ES256"]]
+    assert [key.kid for key in await asking.keys()] == ["ec"]
+    provider.published = [*KEYS.values()]
+    with pytest.raises(UnknownKey):
+        await asking.keys(anew=True)
+
+    clock.advance(LOOK)
+
+    assert {key.kid for key in await asking.keys(anew=True)} == {"ec", "rsa"}
+    await asking.aclose()
+
+
+class TestAProviderThatFails:
+    @pytest.mark.parametrize(
+        "metadata",
+        [
+            {"issuer": "https://evil.example"},
+            {"token_endpoint": None},
+            {"jwks_uri": "ftp://127.0.0.1/keys"},
+            {"authorization_endpoint": ["x"]},
+        ],
+    )
+    async def test_what_it_says_of_itself_is_not_believed(
+        self, here: Served, browser: Browser, provider: Provider, metadata: dict[str, Any]
+    ) -> None:
+        provider.metadata = metadata
+        for _ in range(3):
+            page = await browser.get("/console/oidc/start")
+            assert (page.status, page.location) == (503, "")
+
+        assert provider.asked == ["/.well-known/openid-configuration"]  # strangers do not have it asked at will
+
+    async def test_keys_that_are_none(self, browser: Browser, provider: Provider) -> None:
+        back = await sent_back(browser)
+        provider.published = []
+
+        assert (await browser.get(back)).status == 503
+
+    async def test_it_is_gone(self, here: Served, browser: Browser, provider: Provider) -> None:
+        here.config = settings(Provider(here.clock, issuer="http://127.0.0.1:9"))
+
+        page = await browser.get("/console/oidc/start")
+        assert page.status == 503
+        assert "127.0.0.1:9" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        (JANA, "jana"),
+        ({"sub": "u-17", "email": "jana@example.com", "email_verified": True}, "jana@example.com"),
+        ({"sub": "u-17", "email": "boss@example.com"}, "u-17"),
+        ({"sub": "u-17", "email": "boss@example.com", "email_verified": "true"}, "u-17"),
+        ({"sub": "u-17", "preferred_username": "ja\u202ena"}, "u-17"),
+        ({"sub": "u-17", "preferred_username": " "}, "u-17"),
+        ({"sub": "u" * 500}, "u" * 100),
+    ],
+)
+def test_people_are_called_by_what_the_provider_vouches_for(claims: dict[str, Any], name: str) -> None:
+    assert name_in(claims) == name
+
+
+@pytest.mark.parametrize(
+    ("claims", "claim", "groups"),
+    [
+        ({"realm_access": {"roles": ["a"]}}, "realm_access.roles", ["a"]),
+        ({"https://example.com/groups": ["a"]}, "https://example.com/groups", ["a"]),
+        ({"realm_access": "x"}, "realm_access.roles", None),
+        ({}, "groups", None),
+    ],
+)
+def test_groups_stand_where_the_configuration_says(claims: dict[str, Any], claim: str, groups: Any) -> None:
+    assert groups_in(claims, claim) == groups
