@@ -54,6 +54,7 @@ from relay.rendering import precompiled
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
 from relay.store.audit import Act, AuditTrail, Notes
+from relay.store.copying import COPIES
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
 from relay.store.jobs import Jobs
 from relay.store.queue import LEASE
@@ -238,11 +239,19 @@ class Relay:
         name = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
         url, partitions = embedded.url if embedded else self.config.redis.url, self.config.redis.partitions
         sealer = build_sealer(self.config)
-        store = Store.open(url, worker=name, lease=self._lease, partitions=partitions, sealer=sealer)
+        store = Store.open(
+            url, worker=name, lease=self._lease, partitions=partitions, sealer=sealer, copies=self._copies
+        )
         stack.push_async_callback(store.aclose)
+        self._coordinator.subscribe(lambda: store.keep_copies(self._copies))
         if embedded:
             await store.take_over()  # nobody else can be in this directory: who held something is dead
         return store
+
+    @property
+    def _copies(self) -> tuple[int, int] | None:
+        """Of how many messages a copy is kept: of none where nobody may look at them."""
+        return COPIES if self.config.console.configured else None
 
     def _audit(self, stack: contextlib.AsyncExitStack, store: Store) -> AuditTrail:
         """Where what people do is written down, reloads from now on."""

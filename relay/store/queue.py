@@ -85,6 +85,10 @@ class Store:
             sealer=sealer,
         )
 
+    def keep_copies(self, bounds: tuple[int, int] | None) -> None:
+        """As of `copies` of the constructor, from now on."""
+        self._settling.keep_copies(bounds)
+
     @classmethod
     def open(cls, url: str, **options: Any) -> "Store":
         """A store on the Redis at this URL, with the options of the constructor. Nothing is sent yet."""

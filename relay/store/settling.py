@@ -62,9 +62,9 @@ class Settling:
 
         `copies`: so many messages, of so many bytes, are kept for a while as they were sent.
         """
-        self._copies = [max(1, bound // len(partitions)) for bound in copies or ()]
-        self._sealer = sealer
         self._partitions = partitions
+        self.keep_copies(copies)
+        self._sealer = sealer
         self._turns = turns
         self._lease = int(lease * 1000)
         self._replicas = replicas
@@ -74,6 +74,10 @@ class Settling:
         self._settles: list[Batcher[str | bytes, bool]] = [
             Batcher(partial(self._settle_all, partition), most=128) for partition in partitions
         ]
+
+    def keep_copies(self, bounds: tuple[int, int] | None) -> None:
+        """From now on, so many of so many bytes; None: no more are kept."""
+        self._copies = [max(1, bound // len(self._partitions)) for bound in bounds or ()]
 
     async def mark_sending(self, delivery: Delivery) -> bool:
         return await self.settle("begin", delivery)

@@ -170,6 +170,17 @@ async def test_each_partition_has_its_share(open_store: Callable[..., Store]) ->
     assert len(await store.redis.keys("*:copies")) > 1
 
 
+async def test_they_may_be_wanted_later_or_no_more(store: Store) -> None:
+    copies = []
+    for bounds in (None, COPIES, None):
+        store.keep_copies(bounds)
+        await accept(store, events.completed(operationId=f"op-{len(copies)}"), to=room())
+        delivery = await sent(store)
+        copies.append(await Copies(store).of(delivery.id))
+
+    assert [copy is not None for copy in copies] == [False, True, False]
+
+
 @pytest.mark.parametrize("name", ["", "x", "../etc", "zz" * 16, "a" * 1000])
 async def test_what_is_no_name_has_no_copy(store: Store, name: str) -> None:
     assert await Copies(store).of(name) is None
