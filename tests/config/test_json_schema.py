@@ -16,12 +16,11 @@ from relay.errors import ConfigError
 from tests.support.commands import ROOT
 from tests.support.configuration import GOOD, SECRETS
 from tests.support.inprocess import relay
+from tests.support.pages import blocks
 
 SCHEMA = json_schema(CHANNELS)
 SHIPPED = ROOT / "config/relay.schema.json"
 FILES = [*sorted((ROOT / "config").glob("*.yaml")), *sorted((ROOT / "tests/data").glob("*.yaml"))]
-# The YAML of the others is a channel that is not there, and templates.
-PAGES = [ROOT / "docs" / name for name in ("configuration.md", "deployment.md", "notifications.md")]
 
 
 def parsed(text: str) -> Any:
@@ -34,12 +33,8 @@ def faults(document: Any) -> list[str]:
 
 
 def snippets() -> list[Any]:
-    """Every YAML block of the documentation."""
-    return [
-        pytest.param(block, id=f"{page.stem}-{number}")
-        for page in PAGES
-        for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S))
-    ]
+    """Every YAML block of the documentation that is a configuration."""
+    return [pytest.param(block.text, id=str(block)) for block in blocks("yaml") if not block.reason]
 
 
 def test_it_is_a_schema_that_every_validator_of_the_draft_takes() -> None:
