@@ -85,7 +85,8 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
         "channels": {
             "slack": {
                 "token": "${CAMPAIGN_SLACK_TOKEN}", "base_url": around.slack_url, "interactivity": "http",
-                "signing_secret": slack_secret, "actions": {"retry": ["everyone"], "cancel": ["@data-team"]},
+                "signing_secret": slack_secret, "app_token": canaries.make("channels.slack.app_token", "xapp-{}"),
+                "actions": {"retry": ["everyone"], "cancel": ["@data-team"]},
                 "posts_per_second": 1000, "edits_per_minute": 1000, "new_message_limit": "off",
             },
             "email": {

@@ -20,7 +20,7 @@ COMMANDS = (
 FEWEST = 3  # commands and faults, however small the campaign is
 PAGES = ("/", "/readyz?verbose", "/metrics", "/openapi.json", "/healthz")
 NOWHERE = "no secret is in any output"
-LEAKY = (r'"(secrets|current)":', r'"token":', r'"password":', r'"signing_secret":', r'"url":')
+LEAKY = (r'"(secrets|current)":', r'"token":', r'"password":', r'"signing_secret":', r'"app_token":', r'"url":')
 
 
 async def secrets(target: Target, count: int, _seed: int) -> Report:

@@ -34,9 +34,11 @@ from relay.delivering.reach import Reach
 from relay.delivering.worker import Worker
 from relay.health import Health
 from relay.ingest import Ingest, IngestEvent, guarded
+from relay.interactivity.endpoint import Interactions
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.interactivity.executor import Executor
 from relay.interactivity.service import Interactivity
+from relay.interactivity.socket import PressSocket
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.receiving.admin import make_admin_app
@@ -98,6 +100,7 @@ class Relay:
         self._shutdown = Shutdown(grace)
         self._coordinator = Coordinator(path, env)
         self._certificates = _certificates(self.config.server, clock)
+        self._socket: PressSocket | None = None
         self.addresses: list[tuple[str, int]] = []
         self.admin_addresses: list[tuple[str, int]] = []
         self.started = asyncio.Event()
@@ -189,17 +192,15 @@ class Relay:
                 health.resume()
 
             coordinator.subscribe(reloaded)
-            presses = interactivity.endpoint(outage)
-            pressable = self._receives and interactivity.signing_secret()
+            presses, socket, routes = self._pressing(interactivity, outage)
             # Before anything is claimed: a taken port must cost no delivery its time.
-            listeners = await self._listen(
-                receiver, [*unsubscribe.routes(), *(presses.routes() if pressable else ())], console
-            )
+            listeners = await self._listen(receiver, [*unsubscribe.routes(), *routes], console)
             parts = (worker, *ticking) if self._delivers else ()
             loops = _begun(stack, (*parts, looking, collecting, Vitals()))
             # Operators are asked to the end.
-            ends = [listeners.world.cleanup, presses.aclose, console.leave, listeners.operators.cleanup]
+            ends = [listeners.world.cleanup, socket.aclose, presses.aclose, console.leave, listeners.operators.cleanup]
             stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
+            socket.renew()
             self.started.set()
             log.info(
                 "relay.started",
@@ -225,7 +226,18 @@ class Relay:
 
     def _notices(self) -> dict[str, str]:
         """What those who watch over relay should see besides how the store is."""
-        return self._coordinator.template_faults() | self._certificates.notices()
+        socket = self._socket.notices() if self._socket else {}
+        return self._coordinator.template_faults() | self._certificates.notices() | socket
+
+    def _pressing(
+        self, interactivity: Interactivity, outage: Outage
+    ) -> tuple[Interactions, PressSocket, Iterable[AbstractRouteDef]]:
+        """Where presses arrive: what takes them, the connection that brings them or the addresses that do."""
+        presses = interactivity.endpoint(outage)
+        self._socket = socket = interactivity.socket(presses, receives=self._receives)
+        self._coordinator.subscribe(socket.renew)
+        served = self._receives and interactivity.signing_secret()
+        return presses, socket, presses.routes() if served else ()
 
     async def _embedded(self, stack: contextlib.AsyncExitStack) -> EmbeddedRedis | None:
         if self.config.redis.url:

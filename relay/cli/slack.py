@@ -18,7 +18,7 @@ from relay.cli.slack_app import demands_of, slack_settings
 from relay.config import Config, load
 from relay.configfile.document import read
 from relay.errors import ConfigError, Problem, RelayError
-from relay.interactivity.buttons import enabled_actions
+from relay.interactivity.buttons import pressed_by
 from relay.interactivity.endpoint import PATH
 
 HEAD = """\
@@ -26,7 +26,11 @@ HEAD = """\
 # An app that there is already gets it under App Manifest; after a change of the scopes, install it again.
 """
 # There is no app yet, so these are not known yet either.
-UNTIL_THERE_IS_AN_APP = {"token": "xoxb-not-known-yet", "signing_secret": "not-known-yet"}
+UNTIL_THERE_IS_AN_APP = {
+    "token": "xoxb-not-known-yet",
+    "signing_secret": "not-known-yet",
+    "app_token": "xapp-not-known-yet",
+}
 
 
 @click.group(cls=Group, short_help="Write the manifest of the Slack app that this configuration needs.")
@@ -65,14 +69,16 @@ def _manifest(config: Config, file: str) -> dict[str, object]:
         raise ConfigError([Problem("channels.slack", text)], file)
     demands = demands_of(config, settings)
     request_url = ""
-    if enabled_actions(config):
+    if pressed_by(config) == "http":
         address = config.server.public_url.rstrip("/")
         if not address.startswith("https://"):
             text = f"{address or 'empty'}; expected where Slack reaches relay with what is pressed, https://…"
             raise ConfigError([Problem("server.public_url", text)], file)
         request_url = f"{address}{PATH}"
     to_people = any(conversation.startswith(("U", "D")) for conversation in demands.conversations)
-    return manifest_of(scopes_for(demands), request_url=request_url, to_people=to_people)
+    return manifest_of(
+        scopes_for(demands), request_url=request_url, socket=pressed_by(config) == "socket", to_people=to_people
+    )
 
 
 def _with_secrets_to_be(file: Path, env: Mapping[str, str]) -> dict[str, str]:

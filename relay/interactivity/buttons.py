@@ -77,6 +77,12 @@ def interactive_settings(config: Config) -> InteractiveSettings | None:
     return settings if isinstance(settings, InteractiveSettings) and settings.interactivity != "off" else None
 
 
+def pressed_by(config: Config) -> str:
+    """How presses come, http or socket; '' where there is nothing to press."""
+    settings = interactive_settings(config)
+    return settings.interactivity if settings and enabled_actions(config) else ""
+
+
 def enabled_actions(config: Config) -> dict[str, tuple[str, ...]]:
     """The actions that there are buttons for, and who may press them; nothing where interactivity is off."""
     settings = interactive_settings(config)

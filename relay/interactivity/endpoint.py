@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 import structlog
 from aiohttp import web
 
+from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.json_access import mapping
@@ -27,7 +28,7 @@ from relay.outage import Outage
 from relay.receiving import request_body
 from relay.receiving.bodies import count_refused
 from relay.receiving.connection import client_of
-from relay.receiving.problems import HttpProblem, RateLimitedLog
+from relay.receiving.problems import HttpProblem, RateLimitedLog, location_of
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify, verify_unread
@@ -111,19 +112,41 @@ class Interactions:
         self._verify(request, SignedRequest(body, headers, None), secret)
         if wait := self._limiter.wait(PATH, LIMIT, self._clock()):
             raise HttpProblem(429, "Too many presses.", headers={"Retry-After": f"{wait:.0f}"})
-        payload = _payload(body)
+        if not await self._is_durable(_payload(body), until, partial(client_of, request)):
+            raise HttpProblem(503, "The press could not be made durable.")
+        return web.Response()
+
+    async def take(self, payload: Mapping[str, Any]) -> bool:
+        """The same for what came by a connection that relay opened to Slack, which nobody else can send by.
+
+        False if it has to come again.
+        """
+        if self._limiter.wait(PATH, LIMIT, self._clock()):
+            self._lines.warning(log, "press.failed", reason="too many presses")
+            return False
+        try:
+            until = asyncio.get_running_loop().time() + WITHIN
+            return await self._is_durable(_of_buttons(payload), until, lambda: "socket")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the connection
+            metrics.unexpected_errors.inc()
+            where = location_of(error)
+            self._lines.error(log, "request.failed", where, error=type(error).__name__, place=where)
+            return False
+
+    async def _is_durable(self, payload: Mapping[str, Any], until: float, peer: Callable[[], str]) -> bool:
+        """Whether every press of it is durable, or refused for good."""
         try:
             async with asyncio.timeout_at(until):
                 for pressed in payload.get("actions") or ():
                     if isinstance(pressed, Mapping) and str(pressed.get("action_id", "")) in ACTIONS:
-                        await self._press(request, pressed, payload)
-        except (StoreUnavailable, TimeoutError) as error:
-            if isinstance(error, StoreUnavailable):
-                self._outage.failed(str(error))
-            else:
-                self._lines.warning(log, "press.failed", reason="the store took too long")
-            raise HttpProblem(503, "The press could not be made durable.") from error
-        return web.Response()
+                        await self._press(peer, pressed, payload)
+        except StoreUnavailable as error:
+            self._outage.failed(str(error))
+            return False
+        except TimeoutError:
+            self._lines.warning(log, "press.failed", reason="the store took too long")
+            return False
+        return True
 
     async def aclose(self, grace: float) -> None:
         """Let the notices under way arrive, within `grace` seconds."""
@@ -146,7 +169,7 @@ class Interactions:
             detail = "The signature is missing, wrong or too old."
             raise HttpProblem(401, detail, headers={"WWW-Authenticate": "Signature"}, close=unread) from error
 
-    async def _press(self, request: web.Request, pressed: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
+    async def _press(self, peer: Callable[[], str], pressed: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
         presser = _presser(payload)
         user, conversation = presser.user, str(mapping(payload.get("channel")).get("id", ""))
         try:
@@ -158,7 +181,7 @@ class Interactions:
         person = STALE if self._clock() > button.until else await self._person(button.action, presser)
         if isinstance(person, str):
             log.warning("press.refused", action=button.action, operation=button.operation, user=user, reason=person,
-                        peer=client_of(request))  # fmt: skip
+                        peer=peer())  # fmt: skip
             self._note_refused(Act(user, *_deed(button), outcome=REFUSALS.get(person, person)))
             self._notify(conversation, user, person, button.destination)
             return
@@ -215,6 +238,10 @@ def _payload(body: bytes) -> Mapping[str, Any]:
         payload = json.loads(parse_qs(body.decode("utf-8"))["payload"][0])
     except (ValueError, LookupError, RecursionError):
         return {}
+    return _of_buttons(payload)
+
+
+def _of_buttons(payload: object) -> Mapping[str, Any]:
     return payload if isinstance(payload, Mapping) and payload.get("type") == "block_actions" else {}
 
 

@@ -16,8 +16,10 @@ from relay.interactivity.buttons import (
     buttons_for,
     enabled_actions,
     interactive_settings,
+    pressed_by,
 )
 from relay.interactivity.endpoint import Interactions
+from relay.interactivity.socket import Connecting, PressSocket
 from relay.outage import Outage
 from relay.rendering import IsolatedRenderer
 from relay.store.audit import AuditTrail
@@ -79,10 +81,18 @@ class Interactivity:
         )
 
     def signing_secret(self) -> bytes:
-        """What presses are signed with; empty where there are no buttons."""
+        """What presses are signed with; empty where none come by HTTP."""
         config = self._config()
-        settings = interactive_settings(config)
-        return settings.signing_secret.get_secret_value().encode() if settings and enabled_actions(config) else b""
+        settings = interactive_settings(config) if pressed_by(config) == "http" else None
+        return settings.signing_secret.get_secret_value().encode() if settings else b""
+
+    def socket(self, presses: Interactions, *, receives: bool = True) -> PressSocket:
+        """Where presses arrive by a connection of relay's own, while the configuration says so."""
+
+        def channel() -> Connecting | None:
+            return self._channels.get(CHANNEL) if receives and pressed_by(self._config()) == "socket" else None
+
+        return PressSocket(channel, presses.take)
 
     async def buttons(self, delivery: Delivery) -> list[dict[str, str]]:
         """Those under the message of this delivery, as templates get them."""

@@ -18,6 +18,7 @@ from relay.metrics.delivering import (
     queued,
     retries,
     send_seconds,
+    slack_socket_connected,
     template_failures,
 )
 from relay.metrics.intake import (
@@ -139,6 +140,7 @@ __all__ = [
     "shared",
     "signatures_refused",
     "signatures_verified",
+    "slack_socket_connected",
     "stalled_runs",
     "template_failures",
     "ticks",

@@ -32,6 +32,11 @@ send_seconds = Histogram(
     ["channel"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
+slack_socket_connected = Gauge(
+    "relay_slack_socket_connected",
+    "Connections to Slack by which presses of buttons come (interactivity: socket): 1 for each process that receives.",
+    multiprocess_mode="livesum",
+)
 template_failures = Counter("relay_template_failures", "Messages sent in the built-in wording instead.", ["channel"])
 
 queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"], multiprocess_mode="livemostrecent")

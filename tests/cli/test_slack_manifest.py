@@ -114,6 +114,18 @@ def test_the_app_has_the_scopes_that_are_needed_and_no_other(
     assert ("app_home" in document["features"]) == ("U0LEAD0001" in destination)
 
 
+def test_buttons_by_a_socket_need_no_address(tmp_path: Path) -> None:
+    socket = SLACK % ', interactivity: socket, app_token: "${SLACK_APP_TOKEN}"'
+    file = written(tmp_path / "relay.yaml", socket, f"lead: {{slack: U0LEAD0001, {NOBODY}}}")
+    file.write_text(file.read_text("utf-8").replace('"https://relay.example.com"', '""'), "utf-8")
+
+    document = manifest(file)
+
+    assert document["oauth_config"]["scopes"]["bot"] == ["chat:write", "users:read"]
+    assert document["settings"]["interactivity"] == {"is_enabled": True}
+    assert document["settings"]["socket_mode_enabled"] is True
+
+
 def test_whom_operations_may_name_takes_scopes_too(tmp_path: Path) -> None:
     file = written(tmp_path / "relay.yaml", SLACK % "", f"lead: {{slack: U0LEAD0001, {NOBODY}}}")
     file.write_text(file.read_text("utf-8") + 'dynamic_destinations: {slack: ["#team"]}\n', "utf-8")

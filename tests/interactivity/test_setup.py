@@ -53,6 +53,10 @@ def test_relay_check_says_what_retry_and_cancel_lack(tmp_path: Path) -> None:
     [
         ({"signing_secret": ""}, "needs signing_secret"),
         ({"signing_secret": "${SLACK_SIGNING_SECRET}"}, "needs signing_secret"),
+        ({"interactivity": "socket"}, "interactivity: socket needs app_token, xapp-"),
+        ({"interactivity": "socket", "app_token": "xoxb-1-a"}, "expected an app-level token, xapp-"),
+        ({"interactivity": "socket", "app_token": "${SLACK_APP_TOKEN}"}, "expected an app-level token"),
+        ({"interactivity": "sockets"}, "'off', 'http' or 'socket'"),
         ({"token": None, "webhooks": {"#a": "https://hooks.slack.com/services/T/B/x"}}, "needs token"),
         ({"actions": {"cancel": ["@here"]}}, "nobody who could press"),
         ({"actions": {"cancel": ["lead@example.com", "Jana Müller"]}}, "Jana Müller names nobody who could press"),
@@ -66,6 +70,19 @@ def test_what_cannot_work_is_refused(settings: dict[str, Any], says: str) -> Non
     given = {key: value for key, value in whole.items() if value is not None}
     with pytest.raises(ValidationError, match=says):
         SlackSettings.model_validate(given)
+
+
+def test_a_socket_needs_no_signing_secret() -> None:
+    settings = SlackSettings.model_validate({"token": "xoxb-1-a", "interactivity": "socket", "app_token": "xapp-1-a"})
+    assert (settings.interactivity, settings.signing_secret.get_secret_value()) == ("socket", "")
+
+
+def test_relay_check_says_where_the_token_of_a_socket_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    file.write_text(CONFIG.read_text("utf-8").replace('"${STAGE_BUTTONS:-http}"', "socket"))
+    output = relay("check", "-c", file, env=NEEDED).output
+    line = file.read_text("utf-8").splitlines().index("  slack:") + 1
+    assert f"{file}:{line}: channels.slack: interactivity: socket needs app_token, xapp-… with the scope" in output
 
 
 def test_buttons_are_off_unless_they_are_asked_for() -> None:

@@ -16,13 +16,14 @@ from pydantic import BaseModel
 from relay.channels.slack.authority import Authority
 from relay.channels.slack.client import POST, UPDATE, Client
 from relay.channels.slack.directory import Directory
-from relay.channels.slack.errors import APP, UNTHREADABLE, FailureKind, SlackError, advice
+from relay.channels.slack.errors import APP, OPEN, UNTHREADABLE, FailureKind, SlackError, advice
 from relay.channels.slack.limits import validate
 from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted
 from relay.channels.slack.people import People
 from relay.channels.slack.reachability import Reach, Reachability
 from relay.channels.slack.scopes import WRITE, Demands, lacking
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
+from relay.channels.slack.socket import Socket, Take
 from relay.channels.slack.webhooks import Webhooks
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.mrkdwn import escape_mrkdwn
@@ -56,6 +57,7 @@ class Slack:
         token, proxy = settings.token.get_secret_value(), settings.proxy.get_secret_value()
         self._client = Client(token, settings.base_url, proxy, deadline=deadline)
         self._deadline = deadline
+        self._settings, self._proxy = settings, proxy
         self._webhooks = Webhooks(settings.webhooks, proxy, deadline=deadline)
         self._token = bool(token)
         self._name = APP  # until Slack says otherwise
@@ -122,7 +124,21 @@ class Slack:
         if self._client.scopes and WRITE not in self._client.scopes:  # not every Slack says
             text = f"the Slack app may not post: {advice('missing_scope', scope=WRITE)}"
             raise SlackError(text, "auth.test", FailureKind.WORKSPACE)
-        return "; ".join([f"{self._name} in {answer.get('team', 'Slack')}", *filter(None, [webhooks])])
+        socket = ""
+        if self._settings.interactivity == "socket":
+            await self._check_socket()
+            socket = "presses come by a socket"
+        return "; ".join([f"{self._name} in {answer.get('team', 'Slack')}", *filter(None, [socket, webhooks])])
+
+    async def _check_socket(self) -> None:
+        """Ask where to connect to, and leave it at that."""
+        client = Client(
+            self._settings.app_token.get_secret_value(), self._settings.base_url, self._proxy, deadline=self._deadline
+        )
+        try:
+            await client.call(OPEN, {})
+        finally:
+            await client.aclose()
 
     def lacking(self, demands: Demands) -> dict[str, str]:
         """The scopes that the app lacks for this, as of the last answer, with what goes missing."""
@@ -143,6 +159,12 @@ class Slack:
     async def post_ephemeral(self, conversation: str, user: str, text: str) -> None:
         """Say something that this person alone sees. SlackError if Slack does not take it."""
         await self._client.call(EPHEMERAL, {"channel": conversation, "user": user, "text": escape_mrkdwn(text)})
+
+    def socket(self, take: Take) -> Socket:
+        """A connection by which presses come, with the app-level token. Its own `run` opens it."""
+        settings = self._settings
+        client = Client(settings.app_token.get_secret_value(), settings.base_url, self._proxy, deadline=self._deadline)
+        return Socket(client, self._proxy, take, secure=settings.base_url.startswith("https:"))
 
     async def aclose(self) -> None:
         await self._directory.aclose()

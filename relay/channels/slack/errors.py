@@ -15,6 +15,7 @@ from relay.errors import DeliveryError, Pause
 
 WEBHOOK = "an incoming webhook"  # stands where a method's name would
 POSTS = frozenset({"chat.postMessage", WEBHOOK})  # what would make a second message; editing twice does no harm
+OPEN = "apps.connections.open"  # with the app-level token
 THROTTLED_FOR = 30.0  # seconds to wait when Slack throttles and does not say how long
 
 
@@ -88,6 +89,22 @@ ADVICE: Mapping[str | FailureKind, str] = {
     "not_allowed_token_type": f"channels.slack.token has to be the app's bot token, xoxb-…: {_TOKEN}",
     "token_expired": "channels.slack.token needs a new token",
     "restricted_action_thread_only_channel": "only replies are allowed there: name another in the configuration",
+    **dict.fromkeys(
+        (
+            f"{OPEN} {code}"
+            for code in (
+                "invalid_auth",
+                "not_authed",
+                "not_allowed_token_type",
+                "missing_scope",
+                "account_inactive",
+                "token_revoked",
+                "token_expired",
+            )
+        ),
+        "channels.slack.app_token has to be an app-level token of the same app, xapp-…, with the scope "
+        "connections:write: Slack, Basic Information, App-Level Tokens",
+    ),
     FailureKind.WORKSPACE: "check channels.slack.token and the app's installation in Slack",
     FailureKind.CONVERSATION: "check the conversation's settings and whether the app may post there",
     FailureKind.MESSAGE: "the template makes something Slack does not take",
@@ -128,7 +145,11 @@ def refused(call: str, address: str, status: int, headers: Mapping[str, str], an
     code = _word(answer.get("error"))
     kind = _kind_of(status, code, understood=answer.get("ok") is False)
     reason = ", ".join(filter(None, (code or f"HTTP {status}", *_details(answer))))
-    todo = advice(code, address, scope=_word_of(_SCOPE, answer.get("needed"))) or advice(kind, address)
+    todo = (
+        advice(f"{call} {code}")
+        or advice(code, address, scope=_word_of(_SCOPE, answer.get("needed")))
+        or advice(kind, address)
+    )
     todo = todo or ("" if code or not 300 <= status < 500 else ELSEWHERE)
     text = f"Slack answered {call}{f' to {address}' if address else ''} with {reason}{f': {todo}' if todo else ''}"
     return SlackError(text, call, kind, code=code, retry_after=_seconds(headers.get("Retry-After")))

@@ -8,12 +8,15 @@ DESCRIPTION = "Keeps you up to date about long-running operations."
 COLOUR = "#1F2933"  # behind the app's card; Slack takes dark ones alone
 
 
-def manifest_of(scopes: Sequence[str], *, request_url: str = "", to_people: bool = False) -> dict[str, Any]:
-    """Without a `request_url` there are no buttons. `to_people`: the app writes to people, who need its tab for that.
+def manifest_of(
+    scopes: Sequence[str], *, request_url: str = "", socket: bool = False, to_people: bool = False
+) -> dict[str, Any]:
+    """Without a `request_url` and without a `socket` there are no buttons. `to_people`: the app writes to people, and
+    needs its messages tab for that.
 
     No events are subscribed to, and the token does not rotate: relay could not renew it.
     """
-    interactivity: dict[str, Any] = {"is_enabled": bool(request_url)}
+    interactivity: dict[str, Any] = {"is_enabled": bool(request_url) or socket}
     if request_url:
         interactivity["request_url"] = request_url
     tab = {"home_tab_enabled": False, "messages_tab_enabled": True, "messages_tab_read_only_enabled": True}
@@ -27,7 +30,7 @@ def manifest_of(scopes: Sequence[str], *, request_url: str = "", to_people: bool
         "settings": {
             "interactivity": interactivity,
             "org_deploy_enabled": False,
-            "socket_mode_enabled": False,
+            "socket_mode_enabled": socket,
             "token_rotation_enabled": False,
         },
     }

@@ -39,6 +39,8 @@ OTHER_TOKENS = {
     "bearer ": " alone, without the word Bearer",
 }
 
+APP_TOKEN = "xapp-… with the scope connections:write, made in Slack under Basic Information, App-Level Tokens"  # noqa: S105
+
 _ID = re.compile(r"(?=.*\d)[CGDU][A-Z0-9]{2,30}")
 _NAME = re.compile(r"#[\w.-]{1,80}")
 _PLACEHOLDER = re.compile(r"\$\{|\.\.\.|\*\*|[<>\s]|change.?me|your.?token|^xox[a-z]-?x*$", re.IGNORECASE)
@@ -117,9 +119,11 @@ class SlackSettings(BaseModel):
     posts_per_second: Annotated[float, Field(ge=0.01, le=10_000)] = POSTS_PER_SECOND  # new messages, per conversation
     edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_PER_MINUTE  # of all live messages together
     interactivity: Annotated[  # buttons under live messages
-        Literal["off", "http"], BeforeValidator(_false_as_off, json_schema_input_type=Literal["off", "http", False])
+        Literal["off", "http", "socket"],
+        BeforeValidator(_false_as_off, json_schema_input_type=Literal["off", "http", "socket", False]),
     ] = "off"
-    signing_secret: SecretStr = SecretStr("")  # of the app: what it says of a press is signed with it
+    signing_secret: SecretStr = SecretStr("")  # http: what Slack says of a press is signed with it
+    app_token: SecretStr = SecretStr("")  # socket: with it relay opens the connection that presses come by
     actions: Actions = Actions()
 
     @field_validator("token")
@@ -131,6 +135,14 @@ class SlackSettings(BaseModel):
                 raise ValueError(f"expected the app's bot token, xoxb-…{instead}")
         if not text or not text.isascii() or _PLACEHOLDER.search(text):
             raise ValueError("expected the Slack app's bot token, xoxb-…, found under OAuth & Permissions")
+        return token
+
+    @field_validator("app_token")
+    @classmethod
+    def _is_app_token(cls, token: SecretStr) -> SecretStr:
+        text = token.get_secret_value()
+        if text and (not text.startswith("xapp-") or not text.isascii() or _PLACEHOLDER.search(text)):
+            raise ValueError(f"expected an app-level token, {APP_TOKEN}; the bot token, xoxb-…, goes under token")
         return token
 
     @field_validator("base_url")
@@ -165,13 +177,15 @@ class SlackSettings(BaseModel):
     @model_validator(mode="after")
     def _interactivity_is_complete(self) -> Self:
         secret = self.signing_secret.get_secret_value()
-        if self.interactivity == "http":
-            if not self.token.get_secret_value():
-                raise ValueError("interactivity needs token: an incoming webhook has no buttons")
-            if not secret.isascii() or len(secret) < 8 or _PLACEHOLDER.search(secret):
-                raise ValueError(
-                    "interactivity: http needs signing_secret, found in Slack under Basic Information, App Credentials"
-                )
+        if self.interactivity != "off" and not self.token.get_secret_value():
+            raise ValueError("interactivity needs token: an incoming webhook has no buttons")
+        if self.interactivity == "socket" and not self.app_token.get_secret_value():
+            raise ValueError(f"interactivity: socket needs app_token, {APP_TOKEN}")
+        weak = not secret.isascii() or len(secret) < 8 or _PLACEHOLDER.search(secret)
+        if self.interactivity == "http" and weak:
+            raise ValueError(
+                "interactivity: http needs signing_secret, found in Slack under Basic Information, App Credentials"
+            )
         return self
 
     def own_credential(self, conversation: str) -> bool:

@@ -18,6 +18,7 @@ from relay.dev.standins.page_server import PageServer, news
 from relay.dev.standins.slack_calls import Fault, SlackCall, arguments_of
 from relay.dev.standins.slack_presses import button_of, press_payload
 from relay.dev.standins.slack_records import APP, GROUPS, TEAM, USERS, Conversation, Group, Json, Message, User
+from relay.dev.standins.slack_sockets import Sockets
 from relay.dev.standins.slack_workspace import Workspace
 from relay.receiving.signatures import sign
 
@@ -66,6 +67,8 @@ class SlackStandin(PageServer):
         self._paused_until: dict[tuple[str, str], float] = {}  # a call's lane → when it may be called again
         self._webhooks: dict[str, str] = {}  # path → conversation
         self._interactivity = "", ""  # address and signing secret
+        self.sockets: Sockets | None = None  # Socket Mode, if it is switched on
+        self._app_token = ""
         self._served = 0
         self._stopping = asyncio.Event()
 
@@ -99,12 +102,15 @@ class SlackStandin(PageServer):
         app.router.add_get("/messages.json", self._messages)
         app.router.add_post("/press", self._press_from_page)
         app.router.add_get("/archives/{channel}/{message}", self._archive)
+        app.router.add_get("/link/", self._link)
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_route("*", "/services/{path:.+}", self._webhook)
         self.workspace.url = await self._serve(app, live_page, host, port)
 
     async def stop(self) -> None:
         self._stopping.set()
+        if self.sockets:
+            await self.sockets.aclose()
         await super().stop()
 
     def webhook(self, channel: str) -> str:
@@ -134,9 +140,16 @@ class SlackStandin(PageServer):
         """Send what is pressed to this address, as an app's Interactivity Request URL has it."""
         self._interactivity = url, signing_secret
 
+    def interact_by_sockets(self, app_token: str) -> Sockets:
+        """Send what is pressed by the connections that the app opens with this token, as Socket Mode does."""
+        self._app_token = app_token
+        self.sockets = Sockets()
+        return self.sockets
+
     async def press(self, message: Message, action: str, user: str = "", **changes: Any) -> int:
         """Press the button that a message shows now, as this person (an id; the first by default), and answer the
-        status that relay gave. LookupError if it shows no such button. `changes` go into the payload's one action."""
+        status that relay gave; by a socket 200 if it was acknowledged, else 0. LookupError if it shows no such button.
+        `changes` go into the payload's one action."""
         button = button_of(message, action)
         if button is None:
             raise LookupError(f"no button {action} under {message.text!r}")
@@ -149,6 +162,8 @@ class SlackStandin(PageServer):
         payload = press_payload(
             message, button, person, user=user or person.id, app=self.pressed_app, team=self.pressed_in, at=now
         )
+        if self.sockets:
+            return 200 if await self.sockets.press(payload) else 0
         body = urlencode({"payload": json.dumps(payload)}).encode()
         headers = sign("slack", body, secret.encode(), timestamp=now)
         headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -167,6 +182,17 @@ class SlackStandin(PageServer):
         async with self._changed:
             self._changed.notify_all()
         return answer if answer is not None and fault is None else await self._fail(request, call, fault or Fault())
+
+    async def _link(self, request: web.Request) -> web.StreamResponse:
+        """A connection of Socket Mode."""
+        if not self.sockets:
+            raise web.HTTPNotFound
+        return await self.sockets.serve(request)
+
+    def _open_link(self, token: str) -> Json:
+        if not self.sockets or token != self._app_token:
+            return {"ok": False, "error": "not_allowed_token_type" if token.startswith("xoxb-") else "invalid_auth"}
+        return {"ok": True, "url": self.sockets.ticket(self.url)}
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         """An incoming webhook: a message as JSON, and one word for an answer."""
@@ -203,6 +229,8 @@ class SlackStandin(PageServer):
             return web.json_response(
                 {"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": f"{wait:.0f}"}
             )
+        if call.method == "apps.connections.open":
+            return web.json_response(self._open_link(call.token))
         if call.token and call.token == (self._token or call.token):
             answer = self.workspace.call(call.method, call.arguments)
         else:
@@ -226,7 +254,7 @@ class SlackStandin(PageServer):
         arguments = await arguments_of(request)
         conversation = self.workspace.conversations.get(str(arguments.get("channel")))
         message = conversation.messages.get(str(arguments.get("ts"))) if conversation else None
-        if message is None or not self._interactivity[0]:
+        if message is None or not (self._interactivity[0] or self.sockets):
             raise web.HTTPNotFound
         try:
             status = await self.press(message, str(arguments.get("action")), str(arguments.get("user") or ""))
