@@ -13,13 +13,19 @@ from pathlib import Path
 import aiohttp
 import pytest
 from click.testing import CliRunner
+from ruamel.yaml import YAML
 
+from relay.channels.slack.errors import ADVICE
+from relay.channels.slack.scopes import METHODS
 from relay.cli import COMMANDS, main
+from relay.dev.standins.inbox import Inbox
+from relay.dev.standins.slack import SlackStandin
 from tests.support.commands import ROOT, Serving, relay
 
 pytestmark = pytest.mark.slow
 
 README = (ROOT / "README.md").read_text("utf-8")
+SLACK = (ROOT / "docs/slack.md").read_text("utf-8")
 GUIDE = (ROOT / "docs/templates.md").read_text("utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")])
 ADDRESS = "http://127.0.0.1:8080"  # what the README's `relay send` sends to
@@ -89,6 +95,67 @@ async def test_every_command_of_the_authors_guide_works(line: list[str], tmp_pat
     assert line[0] == PROGRAM
     assert done.status == 0, done.out + done.err
     assert done.out
+
+
+async def test_the_first_hour_with_slack(tmp_path: Path, env: dict[str, str]) -> None:
+    """Every command of the page in its order, against a workspace into which nobody has invited the app yet."""
+    async with SlackStandin(channels=["process-mining"]) as slack, Inbox() as inbox:
+        slack.interact_by_sockets("xapp-the-app-level-token-of-your-slack-app")
+        slack.scopes = ""
+        env |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": f"{inbox.smtp_port}"}
+        del env["SLACK_BOT_TOKEN"]
+        [conversation] = slack.workspace.conversations.values()
+        conversation.joined, verbs = False, []
+        for section in SLACK.split("\n## "):
+            config = _with_slack_of(section, f"base_url: {slack.base_url}", tmp_path / "config/relay.yaml")
+            for line in commands(section):
+                if line[0] == "export":
+                    env.update([line[1].split("=", 1)])
+                    continue
+                words, _, target = " ".join(line[1:]).partition(" > ")
+                verbs.append(words)
+                done = await relay(*words.split(), "-c", config, env=env, cwd=tmp_path)
+                if conversation.joined:
+                    assert done.status == 0, done.out + done.err
+                elif words == "check --live":
+                    [shown] = re.findall(r"^(destinations\.process-mining\.slack: .*)$", SLACK, re.M)
+                    assert done.status == 1
+                    assert shown in done.out
+                    conversation.joined = True
+                if target:
+                    slack.scopes = ",".join(YAML(typ="safe").load(done.out)["oauth_config"]["scopes"]["bot"])
+
+        assert verbs == ["slack manifest", "check --live", "test-send process-mining", "slack manifest", "check --live"]
+        assert "channels.slack.app says" in done.out
+        assert "presses come by a socket" in done.out
+        assert len(slack.messages("#process-mining")) == 1
+
+
+def _with_slack_of(section: str, base_url: str, file: Path) -> Path:
+    """The shipped configuration, with what this section of the page shows of `channels.slack`, if anything."""
+    file.parent.mkdir(exist_ok=True)
+    shown = re.findall(r"^```yaml\nchannels:\n  slack:\n(.*?)^```", section, re.M | re.S)
+    token = '    token: "${SLACK_BOT_TOKEN}"\n'
+    shipped = (ROOT / "config/relay.yaml").read_text("utf-8")
+    assert token in shipped
+    file.write_text(shipped.replace(token, f"{shown[0] if shown else token}    {base_url}\n"), "utf-8")
+    return file
+
+
+def test_what_slack_says_of_newcomers_is_what_relay_advises_about() -> None:
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|.*\|.*\|$", SLACK, re.M)
+    codes = {code for row in rows for code in re.findall(r"`(\w+)`", row)}
+
+    assert {"not_in_channel", "missing_scope", "restricted_action"} <= codes
+    assert codes <= ADVICE.keys()
+
+
+def test_the_page_explains_every_scope_that_a_manifest_may_have() -> None:
+    explained = {
+        scope for row in re.findall(r"^\| (`\w+:.*?) \|", SLACK, re.M) for scope in re.findall(r"`(.*?)`", row)
+    }
+
+    assert explained == {scope for scopes in METHODS.values() for scope in scopes}
 
 
 def test_every_command_is_one_that_is_tested_here() -> None:

@@ -92,7 +92,7 @@ class Socket:
         metrics.slack_socket_connected.set(1)
 
     def disconnected(self, reason: str) -> None:
-        if self.connected:  # there is another one already
+        if self.connected or self._stopping:  # there is another one already, or none is wanted
             return
         metrics.slack_socket_connected.set(0)
         if reason != self.trouble:
