@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 import pytest
 from redis.asyncio import Redis
 
-from relay.cli.timeline_page import WHY
+from relay.operating.sentences import WHY
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support.clock import Clock

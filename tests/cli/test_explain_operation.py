@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from relay.cli.folding import Repeated, fold
-from relay.cli.timeline import NOTED, facts_of
-from relay.cli.timeline_page import sentence_of, show, watch_lines
+from relay.cli.timeline_page import show
 from relay.domain.runs import Alarm, Alarms
+from relay.operating.folding import Repeated, fold
+from relay.operating.sentences import sentence_of, watch_lines
+from relay.operating.timeline import NOTED, facts_of
 from relay.store.notes import Counted
 from relay.store.timelines import Timeline
 from tests.support.commands import ROOT, Done, relay, relay_on_terminal

@@ -1,7 +1,7 @@
 """Nothing is silent without a reason: what is not sent is counted, and `relay explain` has a sentence for it."""
 
-from relay.cli.timeline import NOTED, facts_of
-from relay.cli.timeline_page import WHY, sentence_of
+from relay.operating.sentences import WHY, sentence_of
+from relay.operating.timeline import NOTED, facts_of
 from tests.support.flow import Flow
 from tests.support.flow_events import batch_event, event_of
 

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from relay.channels.slack.limits import validate
-from relay.cli.timeline import facts_of
 from relay.dev.standins.slack import Fault
 from relay.interactivity.endpoint import PATH
+from relay.operating.timeline import facts_of
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TWICE
 from tests.support import slacks

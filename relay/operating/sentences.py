@@ -1,0 +1,76 @@
+"""The lines of an operation's timeline in plain words, in English or as somebody translates them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from relay.domain.runs import LONGER
+from relay.operating.clocks import local, there
+from relay.reasons import Dead, Held, Lapsed, Superseded, Waiting, sentences
+
+WHY = {
+    "held": sentences(Held), "waits": sentences(Waiting), "superseded": sentences(Superseded),
+    "lease lapsed": sentences(Lapsed), "dead": sentences(Dead),
+}  # fmt: skip
+SENTENCES = {
+    "accepted": "{summary}, from {source}",
+    "late": "{summary} came late: something newer was known, so nobody is told",
+    "completed": "{event} again, from {source}: it says more, so what stands is completed",
+    "queued": "queued for {address}",
+    "held": "held: {why}",
+    "waits": "waits: {why}",
+    "digested": "in the digest for {address}",
+    "superseded": "not sent: {why}",
+    "lease lapsed": "{why}",
+    "failed": "attempt {attempt:g} failed: {error}{next}",
+    "delivered": "{how}, attempt {attempt:g}: {receipt}",
+    "dead": "dead, {why}: {error}",
+    "suppressed": "{address} is written to no more, for it bounced: {error}",
+    "replayed": "replayed: queued again with fresh attempts",
+    "dropped": "dropped: the dead letter is forgotten",
+    "repair": "a worker that had lost touch may have shown an old state; the present one is shown again",
+}
+KINDS = {"live": "the live message is up to date", "reply": "told in the thread", "each": "told"}
+NEXT = "; next try at {at}"
+Say = Callable[[str], str]  # a sentence of these in another language
+
+
+def watch_lines(watched: Mapping[str, Any], zone: str = "") -> Iterator[str]:
+    """The alarms that stand, in plain words; times in this zone, or that of this machine."""
+    for alarm in watched["alarms"]:
+        again = f", and {alarm['reminders']} times again" if alarm["reminders"] else ""
+        yield f"{alarm['rule']} since {_at(alarm['since'], zone)}, told {_at(alarm['told_at'], zone)}{again}"
+    for rule in watched["muted"]:
+        yield f"{rule} too often, and well again: told only once it lasts {LONGER} times as long as ever"
+
+
+def _at(at: str, zone: str) -> str:
+    return local(datetime.fromisoformat(at), zone)
+
+
+def sentence_of(line: Mapping[str, Any], zone: str = "", say: Say = str) -> str:
+    """One line of the timeline in plain words, without its time and destination."""
+    kind, reason = line["what"], line.get("reason", "")
+    sentence = SENTENCES.get(kind)
+    if sentence is None:  # noted by a newer relay
+        return ", ".join(str(value) for key, value in line.items() if key not in {"at", "destination"})
+    words = {
+        "summary": _event(line),
+        "why": say(WHY.get(kind, {}).get(reason, reason)).replace("{address}", line.get("address", "this address")),
+        "how": say(KINDS[line["kind"]]) if line.get("kind") in KINDS else "",
+        "next": say(NEXT).format(at=_clock(line["next_at"], line["at"], zone)) if line.get("next_at") else "",
+    }
+    return say(sentence).format(**line, **words)
+
+
+def _event(line: Mapping[str, Any]) -> str:
+    span = [line.get("lowest_percentage"), line.get("percentage")]
+    reached = " … ".join(f"{percentage:g} %" for percentage in dict.fromkeys(span) if percentage is not None)
+    parts = (line.get("event"), line.get("status"), reached)
+    return ", ".join(part for part in parts if part)
+
+
+def _clock(at: str, seen_from: str, zone: str) -> str:
+    """The time of day, with the date if that is another one."""
+    moment, now = (there(datetime.fromisoformat(time), zone) for time in (at, seen_from))
+    return f"{moment:%H:%M:%S %Z}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S %Z}"
