@@ -1,7 +1,6 @@
 """relay audit: who replayed, dropped, suppressed, sent, reloaded and pressed."""
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show, table
 from relay.cli.session import StoreSession, with_store
 from relay.errors import RelayError
-from relay.operating.filters import moment
+from relay.operating.filters import means, moment
 from relay.store.audit import AuditEntry
 
 UNKNOWN = "under way, or cut off: it may have been done"
@@ -43,7 +42,7 @@ def audit(config: Path, *, since: str | None, actor: str | None, action: str | N
         except ValueError as error:
             raise RelayError(f"--since {since}: {error}") from None
         everything = await session.audit.entries(start)
-        entries = [entry for entry in everything if _means(actor, entry.actor) and _means(action, entry.action)]
+        entries = [entry for entry in everything if means(actor, entry.actor) and means(action, entry.action)]
         if as_json:
             print_json({"audit": [_to_json(entry) for entry in entries[-limit:]]})
             return
@@ -55,14 +54,6 @@ def audit(config: Path, *, since: str | None, actor: str | None, action: str | N
             click.echo(f"\nOlder ones that are not shown: {more}; --limit shows more.")
 
     with_store(config, work)
-
-
-def _means(pattern: str | None, text: str) -> bool:
-    """A pattern without a `*` may be any part."""
-    if pattern is None:
-        return True
-    whole = pattern if "*" in pattern else f"*{pattern}*"
-    return fnmatchcase(text.casefold(), whole.casefold().replace("[", "[[]"))
 
 
 def _to_json(entry: AuditEntry) -> dict[str, Any]:

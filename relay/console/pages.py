@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from relay.configfile.units import spoken
+from relay.console.sentences import advice, why
 from relay.console.words import said
 from relay.rendering.translations import Catalogues, Language
 from relay.resources import resource_dir
@@ -67,6 +68,8 @@ def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
         label=language.label,
         number=partial(_number, language),
         percent=partial(_percent, language),
+        why=partial(why, translate=language.translations.gettext),
+        advice=partial(advice, translate=language.translations.gettext),
         given=lambda values: {name: value for name, value in values.items() if value},
         lasting=lambda seconds: "" if seconds is None else spoken(round(seconds)),
     )

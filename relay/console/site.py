@@ -5,17 +5,36 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from relay.console.actions import dead as dead_acts
+from relay.console.actions import quarantine as quarantine_acts
 from relay.console.desk import Desk
 from relay.console.pages import HERE, Pages
 from relay.console.serving import Site
 from relay.console.streams import Streams
 from relay.console.view import Action, NoQuestion, View
-from relay.console.views import now
+from relay.console.views import audit, dead, now, quarantine
 
 VIEWS: Sequence[View] = (
     View("/now", now.now, NoQuestion, now.NowFacts, "now.html", "Now", listed=True, live="now_live.html"),
+    View("/dead", dead.dead, dead.DeadQuestion, dead.DeadListFacts, "dead.html", "Dead letters", listed=True),
+    View("/dead/all", dead.every, dead.DeadAllQuestion, dead.DeadAllFacts, "dead_all.html", "Dead letters"),
+    View("/dead-letter", dead.letter, dead.DeadLetterQuestion, dead.DeadLetterFacts, "dead_letter.html", "Dead letter"),
+    View("/quarantine", quarantine.quarantine, quarantine.QuarantineQuestion, quarantine.QuarantineFacts,
+         "quarantine.html", "Quarantine", listed=True),
+    View("/quarantine/all", quarantine.every, quarantine.QuarantineAllQuestion, quarantine.QuarantineAllFacts,
+         "quarantine_all.html", "Quarantine"),
+    View("/quarantined", quarantine.quarantined, quarantine.QuarantinedQuestion, quarantine.QuarantinedBodyFacts,
+         "quarantined.html", "Quarantined body"),
+    View("/quarantined/trial", quarantine.trial, quarantine.QuarantinedQuestion, quarantine.TrialFacts,
+         "trial.html", "What a replay would do"),
+    View("/audit", audit.audit, audit.AuditQuestion, audit.AuditFacts, "audit.html", "Audit", listed=True),
+)  # fmt: skip
+ACTIONS: Sequence[Action] = (
+    Action("/dead/replay", dead_acts.replay, dead_acts.DeadForm, "Put dead letters back into the queue"),
+    Action("/dead/drop", dead_acts.drop, dead_acts.DeadForm, "Forget dead letters for good"),
+    Action("/quarantine/replay", quarantine_acts.replay, quarantine_acts.QuarantineForm, "Take them as events"),
+    Action("/quarantine/drop", quarantine_acts.drop, quarantine_acts.QuarantineForm, "Forget them for good"),
 )
-ACTIONS: Sequence[Action] = ()
 
 
 class Console:

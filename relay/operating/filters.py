@@ -71,3 +71,11 @@ def moment(text: str, zone: str, now: float) -> datetime:
     except ValueError:
         raise ValueError("expected for instance 2h, or a time such as 2024-01-20T12:40") from None
     return named if named.tzinfo else named.replace(tzinfo=ZoneInfo(zone))
+
+
+def means(pattern: str | None, text: str) -> bool:
+    """A pattern without a `*` may be any part."""
+    if pattern is None:
+        return True
+    whole = pattern if "*" in pattern else f"*{pattern}*"
+    return fnmatchcase(text.casefold(), whole.casefold().replace("[", "[[]"))

@@ -6,7 +6,7 @@ What strangers can bring about, however often, has a stream of its own, so that 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from relay.store.sealing import AUDIT, Sealer, opened
 KEPT = 20_000  # rows of each stream, about: two for most acts
 KEEP_DAYS = 90
 PAGE = 500
+NEXT = 100  # rows in which the end of an act is looked for
 LONGEST = 200  # characters of a value
 # The first words of what people do, as metrics call it: a row may be another release's.
 DEEDS = (
@@ -38,6 +39,7 @@ DEEDS = (
     "unsubscribe",
     "resubscribe",
 )
+SAID = ("event", "actor", "action", "subject", "outcome", "address")  # what each line in the log says
 COMMAND = "command"  # who writes is a command, and no relay whose log anybody keeps
 
 log = structlog.get_logger(__name__)
@@ -105,6 +107,25 @@ class AuditTrail:
         streams = [await self._rows(name, since) for name in (keys.AUDIT, keys.AUDIT_STRANGERS)]
         return sorted((row for rows in streams for row in _acts(rows)), key=lambda row: (row.at, row.id))
 
+    async def before(self, name: str, end: str, start: str, count: int) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
+        """So many rows of this stream from `end` back to `start`, as XREVRANGE takes them."""
+        return [
+            (id_, self._opened(name, row)) for id_, row in await call(self._redis.xrevrange(name, end, start, count))
+        ]
+
+    async def ends(self, begun: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Mapping[bytes, bytes]]:
+        """How acts ended, by the stream and id of the row that begins each; of those that did so within 100 rows."""
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for name, first in begun:
+                pipeline.xrange(name, f"({first}", "+", count=NEXT)
+            answers = await call(pipeline.execute()) if begun else []
+        return {
+            (name, first): self._opened(name, row)
+            for (name, first), rows in zip(begun, answers, strict=True)
+            for _, row in rows
+            if row.get(b"of") == first.encode()
+        }
+
     async def unlogged(self) -> tuple[list[AuditEntry], str]:
         """The ended acts of commands since `logged` was called last, and the last row that was read; '' for none.
 
@@ -114,7 +135,7 @@ class AuditTrail:
         start = f"({after.decode()}" if after else "-"
         rows = await call(self._redis.xrange(keys.AUDIT, start, "+", count=PAGE))
         over = [(id_, row) for id_, row in rows if row.get(b"via") == COMMAND.encode() and row.get(b"over")]
-        entries = [_entry(id_, self._opened(keys.AUDIT, row)) for id_, row in over]
+        entries = [entry_of(id_, self._opened(keys.AUDIT, row)) for id_, row in over]
         return entries, rows[-1][0].decode() if rows else ""
 
     async def logged(self, last: str) -> None:
@@ -208,23 +229,24 @@ def say(act: Act) -> None:
     deed = act.action.partition(" ")[0]
     metrics.acts.labels(deed if deed in DEEDS else "other").inc()
     address = {"address": f"…{act.address[act.address.rfind('@') :]}"} if "@" in act.address else {}
-    log.info(
-        "audit", actor=act.actor, action=act.action, subject=act.subject, outcome=act.outcome, **address, **act.detail
-    )
+    # A filter by event, for instance, would be taken for the line's own.
+    detail = {f"of_{name}" if name in SAID else name: value for name, value in act.detail.items()}
+    log.info("audit", actor=act.actor, action=act.action, subject=act.subject, outcome=act.outcome, **address, **detail)
 
 
 def _acts(rows: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Iterable[AuditEntry]:
     """Each once, with the time at which it began."""
     acts: dict[str, AuditEntry] = {}
     for name, row in rows:
-        entry = _entry(name, row)
+        entry = entry_of(name, row)
         first = row.get(b"of", b"").decode()
         began = acts.get(first, entry)  # cut off by the limit, it has the time of its end
         acts[first or entry.id] = AuditEntry(**{**vars(entry), "id": began.id, "at": began.at})
     return acts.values()
 
 
-def _entry(name: bytes, row: Mapping[bytes, bytes]) -> AuditEntry:
+def entry_of(name: bytes, row: Mapping[bytes, bytes]) -> AuditEntry:
+    """A row, read."""
     texts = {key.decode(): value.decode("utf-8", "replace") for key, value in row.items()}
     at = datetime.fromtimestamp(int(name.partition(b"-")[0]) / 1000, UTC)
     plain = {key: texts.get(key, "") for key in ("actor", "action", "subject", "address", "outcome", "via")}

@@ -12,8 +12,8 @@ from relay.store.bundles import BUNDLE_KINDS, Bundles
 from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition
-from relay.store.records import values_of
-from relay.store.sealing import ANSWER, BODY, open_texts, opened
+from relay.store.records import SEALED, values_of
+from relay.store.sealing import ANSWER, BODY, open_texts, opened, text_to_show
 
 KEEP_DEAD_DAYS = 30
 _OF_DEATH = ("channel", "destination", "address", "name", "reason")
@@ -38,6 +38,8 @@ class DeadLetter:
     body: str = ""
     tenant: str = ""  # whose the operation is, where that is stated
     project: str = ""
+    platform: str = ""
+    title: str = ""  # what people call it
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class DeadLetters:
             body=(body or b"").decode("utf-8", "replace"),
             tenant=stated.get("fact:tenant", ""),
             project=stated.get("fact:project", ""),
+            platform=stated.get("fact:platform", ""),
+            title=text_to_show(self._everywhere.sealer, stated.get("fact:name", ""), SEALED["fact:name"]),
         )
 
     async def with_body(self, dead_letter: DeadLetter) -> DeadLetter:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, CookieJar, web
 from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
 
@@ -82,7 +82,8 @@ async def console(
     app = web.Application(middlewares=[answering()])
     app.add_subapp("/console", built.pages)
     app.add_subapp("/api/v1", built.api)
-    async with TestServer(app) as server, ClientSession() as client:
+    jar = CookieJar(unsafe=True)  # also of an address that is a number: what came of an action is in one
+    async with TestServer(app) as server, ClientSession(cookie_jar=jar) as client:
         yield Open(server, client, desk, ingest)
     await renderer.aclose()
 

@@ -1,0 +1,95 @@
+"""Replaying and dropping dead letters: those that are named, or all that filters hold for."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pydantic import Field, model_validator
+
+from relay.console.access import Who
+from relay.console.actions.acting import Acting
+from relay.console.desk import Desk
+from relay.console.questions import Name, When, seconds_of
+from relay.console.view import Done, Form
+from relay.console.words import said
+from relay.operating.acts import names_of
+from relay.operating.filters import Filter
+from relay.operating.sweeps import sweep_dead
+from relay.store.dead_pages import DeadPages
+
+EVERY = "all that match"  # as the audit trail says it
+NONE_CHOSEN = said("Nothing was done: choose at least one first.")
+
+
+class DeadForm(Form):
+    """`id` names some; `every` means all that these filters hold for and that died before `before` (seconds since the
+    epoch).
+    """
+
+    id: list[Name] = Field([], max_length=500)
+    every: bool = False
+    destination: Name = ""
+    reason: Name = ""
+    event: Name = ""
+    since: When = ""
+    before: float | None = Field(None, gt=0, lt=1e11)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "DeadForm":
+        if self.id and self.every:
+            raise ValueError("expected either ids, or every with filters")
+        return self
+
+    @property
+    def filters(self) -> dict[str, str]:
+        names = ("destination", "reason", "event", "since")
+        return {name: text for name in names if (text := getattr(self, name))}
+
+
+@dataclass(frozen=True)
+class _Verb:
+    name: str
+    some: str
+    more: str
+    none: str
+
+
+REPLAY = _Verb(
+    "replay",
+    said("%(count)s put back into the queue, with fresh attempts."),
+    said("%(count)s put back into the queue so far; there are more: do it again to go on."),
+    said("Nothing was replayed: somebody else has just replayed or dropped it."),
+)
+DROP = _Verb(
+    "drop",
+    said("%(count)s dropped for good."),
+    said("%(count)s dropped so far; there are more: do it again to go on."),
+    said("Nothing was dropped: somebody else has just replayed or dropped it."),
+)
+
+
+async def replay(desk: Desk, form: DeadForm, who: Who) -> Done:
+    return await _act(desk, form, who, REPLAY, desk.admin.replay)
+
+
+async def drop(desk: Desk, form: DeadForm, who: Who) -> Done:
+    return await _act(desk, form, who, DROP, desk.admin.drop)
+
+
+async def _act(desk: Desk, form: DeadForm, who: Who, verb: _Verb, step: Callable[[list[str]], Awaitable[int]]) -> Done:
+    acting = Acting(desk, who)
+    if form.id:
+        async with acting(f"dead {verb.name}", names_of(form.id)) as act:
+            count, more = await step(form.id), False
+            act.outcome = f"{count} of {len(form.id)}"
+    elif form.every:
+        selection = Filter(form.destination or None, form.reason or None, form.event or None)
+        since, before = seconds_of(desk, form.since), form.before or desk.clock()
+        async with acting(f"dead {verb.name}", EVERY, **form.filters) as act:
+            swept = await sweep_dead(DeadPages(desk.store, partial=True), step, selection, since, before)
+            count, more = swept.done, swept.more
+            act.outcome = f"{count}, and there are more" if more else f"{count}"
+    else:
+        return Done(NONE_CHOSEN, refused=True)
+    if not count:
+        return Done(verb.none, refused=True)
+    return Done(verb.more if more else verb.some, {"count": count})

@@ -1,0 +1,168 @@
+"""The dead letters page by page, newest first: as many of them as a page may cost, however many there are."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from relay.store import keys
+from relay.store.client import call
+from relay.store.dead_letters import DeadLetter
+from relay.store.everywhere import Everywhere
+from relay.store.partitions import Partition
+from relay.store.queue import Store
+from relay.store.records import SEALED, values_of
+from relay.store.sealing import ANSWER, text_to_show
+
+LOOKED = 2000  # dead letters that one page looks at
+MOST = 500  # that one page has
+STEP = 200  # that are read at once
+FIELDS = ("operation", "destination", "channel", "address", "kind", "name", "attempts", "reason", "error", "died")
+
+_CURSOR = re.compile(r"(\d{1,15})-(.+)", re.DOTALL)
+_Name = tuple[int, str]  # when it died (ms since the epoch), and its id: the greatest is the newest
+
+
+@dataclass(frozen=True, slots=True)
+class DeadPage:
+    """Newest first, without their bodies. `cursor` asks for what is older; '' if there is nothing.
+
+    `looked` were looked at to find these, and where that was as many as one page may, all since `looked_to`
+    (seconds since the epoch): there may be more before it, however few these are.
+    """
+
+    rows: Sequence[DeadLetter]
+    cursor: str
+    looked: int
+    looked_to: float | None
+
+
+class DeadPages:
+    """Bounded. Every failure is StoreUnavailable."""
+
+    def __init__(self, store: Store, *, partial: bool = False) -> None:
+        """`partial`: partitions that are away are left out."""
+        self._everywhere = Everywhere(store, partial=partial)
+        self._redis = store.redis
+
+    async def count(self) -> int:
+        return sum(map(int, await self._everywhere.each(lambda key: self._redis.zcard(key(keys.DEAD)))))
+
+    async def page(
+        self,
+        fits: Callable[[DeadLetter], bool] = lambda _: True,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        cursor: str = "",
+        most: int = 50,
+    ) -> DeadPage:
+        """Those that died from `since` on and before `until` (seconds since the epoch) and are `fits`: a function of
+        what is known of the delivery itself. ValueError for a cursor that no page gave.
+        """
+        most = min(most, MOST)
+        names, whole = await self._names(since, until, cursor, most)
+        rows, looked, last = list[DeadLetter](), 0, (0, "")
+        left = iter(names)
+        while len(rows) < most and (step := [*islice(left, max(STEP, most) if rows or looked else most)]):
+            read = await self._read([name for _, name in step])
+            for died in step:
+                looked, last = looked + 1, died
+                letter = read.get(died[1])
+                if letter and fits(letter):
+                    rows.append(letter)
+                if len(rows) == most:
+                    break
+        more = looked < len(names) or not whole
+        return DeadPage(
+            await self._with_facts(rows),
+            f"{last[0]}-{last[1]}" if more and looked else "",
+            looked,
+            last[0] / 1000 if more and looked and len(rows) < most else None,
+        )
+
+    async def _names(
+        self, since: float | None, until: float | None, cursor: str, most: int
+    ) -> tuple[list[_Name], bool]:
+        """The newest, as many as a page looks at; and whether there are no others."""
+        before = _position(cursor) if cursor else None
+        upper = before[0] if before else "+inf" if until is None else f"({until * 1000:.0f}"
+        lower = "-inf" if since is None else f"{since * 1000:.0f}"
+        share = max(most + 1, min(LOOKED + 1, 4 * LOOKED // len(self._everywhere.partitions)))
+
+        async def ask(partition: Partition) -> tuple[list[_Name], bool]:
+            dead = partition.key(keys.DEAD)
+            # Those that died in the same moment stand at the beginning again.
+            again = int(await call(self._redis.zcount(dead, before[0], before[0]))) if before else 0
+            answer = await call(self._redis.zrevrangebyscore(dead, upper, lower, 0, share + again, withscores=True))
+            return [(int(ms), name.decode()) for name, ms in answer], len(answer) < share + again
+
+        parts = await self._everywhere.of_each(ask)
+        # What is older than the end of a part that goes on could stand behind something that was not read.
+        end = max((part[-1] for part, over in parts if part and not over), default=(0, ""))
+        names = sorted((name for part, _ in parts for name in part if name >= end), reverse=True)
+        names = [name for name in names if before is None or name < before]
+        return names[:LOOKED], len(names) <= LOOKED and all(over for _, over in parts)
+
+    async def _read(self, names: Sequence[str]) -> dict[str, DeadLetter]:
+        rows = await self._fields(names, "delivery", FIELDS)
+        return {name: _letter(name, row) for name, row in rows.items() if row["died"]}
+
+    async def _with_facts(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        """With what is known of their operations, and their errors opened."""
+        facts = await self._fields([*{letter.operation for letter in letters}], "operation", ("facts",))
+        sealer = self._everywhere.sealer
+
+        def whole(letter: DeadLetter) -> DeadLetter:
+            stated = values_of("facts", facts.get(letter.operation, {}).get("facts"))
+            return replace(
+                letter,
+                operation=stated.get("id", ""),
+                error=text_to_show(sealer, letter.error, ANSWER),
+                tenant=stated.get("fact:tenant", ""),
+                project=stated.get("fact:project", ""),
+                platform=stated.get("fact:platform", ""),
+                title=text_to_show(sealer, stated.get("fact:name", ""), SEALED["fact:name"]),
+            )
+
+        return [whole(letter) for letter in letters]
+
+    async def _fields(
+        self, names: Sequence[str], kind: str, fields: Sequence[str]
+    ) -> dict[str, dict[str, bytes | None]]:
+        async def ask(partition: Partition) -> dict[str, dict[str, bytes | None]]:
+            here = [name for name in names if self._everywhere.partitions.of(name) is partition]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for name in here:
+                    pipeline.hmget(partition.key(f"{kind}:{name}"), *fields)
+                answers: list[Any] = list(await call(pipeline.execute())) if here else []
+            return {name: dict(zip(fields, row, strict=True)) for name, row in zip(here, answers, strict=True)}
+
+        return {name: row for part in await self._everywhere.of_each(ask) for name, row in part.items()}
+
+
+def _letter(name: str, row: dict[str, bytes | None]) -> DeadLetter:
+    """As the delivery itself has it: its operation is the store's name, its error may be sealed."""
+    text = {field: (value or b"").decode("utf-8", "replace") for field, value in row.items()}
+    return DeadLetter(
+        id=name,
+        operation=text["operation"],
+        destination=text["destination"],
+        channel=text["channel"],
+        address=text["address"],
+        kind=text["kind"],
+        event=text["name"],
+        attempts=int(text["attempts"] or 0),
+        reason=text["reason"],
+        error=text["error"],
+        died_at=datetime.fromtimestamp(float(text["died"]) / 1000, UTC),
+    )
+
+
+def _position(cursor: str) -> _Name:
+    match = _CURSOR.fullmatch(cursor)
+    if not match:
+        raise ValueError("expected the cursor of an earlier page")
+    return int(match[1]), match[2]

@@ -1,0 +1,66 @@
+"""The audit trail in the console, and how its pages are read."""
+
+from relay.store import Store
+from relay.store.audit import Act, AuditTrail, say
+from relay.store.audit_pages import LOOKED, READ, audit_page
+from tests.support.clock import Clock
+from tests.support.console import console
+
+
+async def test_acts_are_listed_with_what_came_of_them(store: Store, clock: Clock) -> None:
+    trail = AuditTrail(store.redis)
+    async with trail.act(Act("jana@host", "dead replay", "0123", {"destination": "<i>room</i>"})) as act:
+        act.outcome = "1 of 1"
+    await trail.begin(Act("bob", "test-send", "ops"))  # cut off
+    await trail.note(Act("a stranger", "press", "op-1", outcome="refused"), stranger=True)
+    async with console(store, clock) as open_console:
+        acts = (await open_console.api("/audit"))["acts"]
+        assert {(row["actor"], row["action"], row["outcome"]) for row in acts} == {
+            ("a stranger", "press", "refused"),
+            ("bob", "test-send", ""),
+            ("jana@host", "dead replay", "1 of 1"),
+        }
+        page = await open_console.page("/audit")
+        assert "destination &lt;i&gt;room&lt;/i&gt;" in page
+        assert "it may have been done" in page
+        filtered = await open_console.api("/audit?actor=JANA&action=dead")
+        assert [row["actor"] for row in filtered["acts"]] == ["jana@host"]
+        assert (await open_console.api("/audit?action=reload"))["acts"] == []
+
+
+async def test_pages_of_both_streams_follow_each_other(store: Store) -> None:
+    trail = AuditTrail(store.redis)
+    for number in range(7):
+        async with trail.act(Act("ana", f"dead {number}")):
+            await trail.note(Act("x", f"press {number}", outcome="refused"), stranger=True)
+
+    listed, cursor = list[str](), ""
+    while True:
+        page = await audit_page(trail, lambda _: True, cursor=cursor, most=3)
+        listed += [f"{row.action} {row.outcome}" for row in page.rows]
+        if not (cursor := page.cursor):
+            break
+
+    assert sorted(listed) == sorted(f"{what} {n} {how}" for n in range(7) for what, how in
+                                    (("dead", "done"), ("press", "refused")))  # fmt: skip
+    assert len(listed) == 14
+
+
+async def test_a_page_reads_few_rows_however_many_there_are(store: Store) -> None:
+    trail = AuditTrail(store.redis)
+    await trail.note(Act("old", "dead drop", outcome="1 of 1"))
+    async with store.redis.pipeline(transaction=False) as pipeline:
+        for _ in range(LOOKED + READ):
+            pipeline.xadd("{relay}:audit:strangers", {"actor": "x", "action": "press", "over": 1, "outcome": "no"})
+        await pipeline.execute()
+
+    first = await audit_page(trail, lambda act: act.actor == "old")
+    second = await audit_page(trail, lambda act: act.actor == "old", cursor=first.cursor)
+
+    assert (first.rows, bool(first.looked_to)) == ([], True)
+    assert [row.action for row in second.rows] == ["dead drop"]
+    assert (second.cursor, second.looked_to) == ("", None)
+
+
+def test_a_detail_of_any_name_can_be_logged() -> None:
+    say(Act("ana", "dead replay", "all that match", {"event": "operation.*", "action": "x"}, "3"))

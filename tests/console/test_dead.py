@@ -1,0 +1,146 @@
+"""Dead letters in the console: why each is there, and replaying or dropping one, some, or all that match."""
+
+import re
+from typing import Any
+
+import pytest
+
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.audit import AuditTrail
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.console import console
+from tests.support.queue import accept, claim
+from tests.support.targets import mail, room
+
+
+async def bury(store: Store, *subjects: str, reason: str = "rejected", to: Any = None) -> list[str]:
+    """A completion of each, which its channel refuses for good; their ids, newest first."""
+    target = to or room()
+    for subject in subjects:
+        await accept(store, events.completed(operationId=subject, operationName=f"Mining of {subject}"), to=target)
+        for delivery in await claim(store, target.channel):
+            await store.dead_letter(delivery, reason, "<b>channel_not_found</b>")
+    return [letter.id for letter in await Admin(store).dead()]
+
+
+async def left(store: Store) -> set[str]:
+    return {letter.operation for letter in await Admin(store).dead()}
+
+
+async def test_each_says_why_it_is_dead_and_what_to_do(store: Store, clock: Clock) -> None:
+    [name] = await bury(store, "op-1")
+    async with console(store, clock) as open_console:
+        facts = await open_console.api("/dead")
+        [row] = facts["rows"]
+        assert facts["total"] == 1
+        assert (row["id"], row["operation"], row["name"], row["destination"]) == (
+            name,
+            "op-1",
+            "Mining of op-1",
+            "room",
+        )
+        assert (row["reason"], row["why"], row["error"]) == (
+            "rejected",
+            "refused for good",
+            "<b>channel_not_found</b>",
+        )
+        assert "Mend what the answer names" in row["advice"]
+        page = await open_console.page("/dead")
+        assert "Mining of op-1" in page
+        assert "&lt;b&gt;channel_not_found&lt;/b&gt;" in page
+        letter = await open_console.page(f"/dead-letter?id={name}")
+        assert "Mend what the answer names" in letter
+        assert "&#34;event&#34;: &#34;operation.completed&#34;" in letter
+        assert "endgültig abgelehnt" in await open_console.page(f"/dead-letter?id={name}&lang=de")
+
+
+async def test_filters_and_pages(store: Store, clock: Clock) -> None:
+    await bury(store, "old", reason="expired")
+    clock.advance(7200)
+    await bury(store, "by-mail", to=mail())
+    await bury(store, *(f"op-{number}" for number in range(51)))
+    async with console(store, clock) as open_console:
+
+        async def listed(query: str) -> list[str]:
+            return [row["operation"] for row in (await open_console.api(f"/dead?{query}"))["rows"]]
+
+        assert await listed("destination=analysts") == ["by-mail"]
+        assert await listed("reason=expired") == ["old"]
+        assert await listed("event=operation.f*") == []
+        assert "old" not in await listed("since=1h&destination=room")
+        first = await open_console.api("/dead?destination=room")
+        assert len(first["rows"]) == 50
+        second = await listed(f"destination=room&cursor={first['cursor']}")
+        assert {row["operation"] for row in first["rows"]} | {*second} == {"old", *(f"op-{n}" for n in range(51))}
+        assert len(second) == 2
+        assert 'rel="next"' in await open_console.page("/dead")
+
+
+@pytest.mark.parametrize("query", ["since=yesterday", "since=20240120"])
+async def test_a_time_that_is_none_is_refused_with_what_was_expected(store: Store, clock: Clock, query: str) -> None:
+    async with (
+        console(store, clock) as open_console,
+        open_console.client.get(open_console.server.make_url(f"/console/dead?{query}")) as response,
+    ):
+        assert response.status == 400
+        assert "expected for instance 2h" in await response.text()
+
+
+async def test_what_is_gone_is_said_to_be_gone(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as open_console:
+        for query in ("/dead-letter?id=00ff", "/dead?cursor=x"):
+            async with open_console.client.get(open_console.server.make_url(f"/console{query}")) as response:
+                assert response.status == 404
+        assert "has just replayed or dropped" in await open_console.act("/dead/replay", id="00ff")
+
+
+async def test_some_are_replayed_and_it_is_written_down(store: Store, clock: Clock) -> None:
+    first, second, third = await bury(store, "op-1", "op-2", "op-3")
+    async with console(store, clock) as open_console:
+        assert "2 put back into the queue" in await open_console.act("/dead/replay", id=[first, second])
+        assert {letter.id for letter in await Admin(store).dead()} == {third}
+        assert "1 dropped for good" in await open_console.act("/dead/drop", id=third)
+    replay, drop = await AuditTrail(store.redis).entries()
+    assert (replay.actor, replay.action, replay.outcome) == ("ana", "dead replay", "2 of 2")
+    assert (drop.action, drop.subject, drop.outcome) == ("dead drop", third[:8], "1 of 1")
+    assert replay.detail == {"by": "console (password)"}
+
+
+async def test_all_that_match_are_counted_first_and_what_dies_later_is_left(store: Store, clock: Clock) -> None:
+    await bury(store, *(f"op-{number}" for number in range(60)))
+    await bury(store, "by-mail", to=mail())
+    clock.advance(1)
+    async with console(store, clock) as open_console:
+        facts = await open_console.api("/dead/all?destination=room&event=operation.*")
+        assert (facts["count"], facts["more"]) == (60, False)
+        assert [(row["destination"], row["count"]) for row in facts["of"]] == [("room", 60)]
+        page = await open_console.page("/dead/all?verb=drop&destination=room&event=operation.*")
+        assert "Drop 60 dead letters for good?" in page
+        fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.split('class="confirm"')[1]))
+        await bury(store, "later")
+        del fields["csrf"]
+        assert "60 dropped for good" in await open_console.act("/dead/drop", **fields)
+    assert await left(store) == {"by-mail", "later"}
+    [act] = await AuditTrail(store.redis).entries()
+    assert (act.subject, act.outcome) == ("all that match", "60")
+    assert (act.detail["destination"], act.detail["event"]) == ("room", "operation.*")
+
+
+@pytest.mark.parametrize("fields", [{}, {"id": ["00aa"], "every": "true"}, {"every": "true", "since": "soon"}])
+async def test_nonsense_does_nothing(store: Store, clock: Clock, fields: dict[str, Any]) -> None:
+    await bury(store, "op-1")
+    async with console(store, clock) as open_console:
+        assert "Nothing was done" in await open_console.act("/dead/drop", **fields)
+    assert await left(store) == {"op-1"}
+    assert await AuditTrail(store.redis).entries() == []
+
+
+async def test_a_viewer_sees_no_button(store: Store, clock: Clock) -> None:
+    [name] = await bury(store, "op-1")
+    async with console(store, clock, role="viewer") as open_console:
+        for path in ("/dead", f"/dead-letter?id={name}", "/dead/all?verb=drop"):
+            page = await open_console.page(path)
+            assert 'name="csrf"' not in page.split("<main")[1].split("</main")[0]
+            assert "danger" not in page

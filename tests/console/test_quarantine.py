@@ -1,0 +1,125 @@
+"""The quarantine in the console: what is there and why, trying it, and taking it as the event that it is today."""
+
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.audit import AuditTrail
+from tests.support.clock import Clock
+from tests.support.console import Open, console
+from tests.support.events import body
+
+SOURCE = "async-operations"
+
+
+def good(subject: str = "op-1") -> dict[str, Any]:
+    return body("operation.completed", 100, status="Completed", operationId=subject) | {"tenantId": "live"}
+
+
+async def keep(store: Store, document: object, reason: str = "operation: missing", **more: Any) -> str:
+    raw = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return await Admin(store).quarantine(SOURCE, raw, {"content-type": "application/json"}, reason, **more)
+
+
+async def accepted(store: Store) -> int:
+    return (await Admin(store).ledger()).counts.get("accepted", 0)
+
+
+async def listed(open_console: Open, query: str = "") -> list[str]:
+    return [row["id"] for row in (await open_console.api(f"/quarantine?{query}"))["rows"]]
+
+
+async def test_faults_of_relay_stand_first_with_their_place(store: Store, clock: Clock) -> None:
+    refused = await keep(store, {"no": "<script>event</script>"}, "operation: <i>missing</i>")
+    fault = await keep(store, good(), "KeyError at relay/x.py:1", fault=True)
+    async with console(store, clock) as open_console:
+        facts = await open_console.api("/quarantine")
+        assert [row["id"] for row in facts["rows"]] == [fault, refused]
+        assert (facts["total"], facts["faults"], facts["matching"]) == (2, 1, 2)
+        assert await listed(open_console, "kind=refused") == [refused]
+        assert await listed(open_console, "source=nobody") == []
+        page = await open_console.page("/quarantine")
+        assert "relay itself failed" in page
+        assert "operation: &lt;i&gt;missing&lt;/i&gt;" in page
+        one = await open_console.page(f"/quarantined?id={refused}")
+        assert "&lt;script&gt;" in one
+        assert "application/json" in one
+        assert "has to change what it sends" in one
+
+
+async def test_what_is_no_text_is_shown_all_the_same(store: Store, clock: Clock) -> None:
+    name = await keep(store, b"\xff\x00 no JSON" + b"x" * 70_000)
+    async with console(store, clock) as open_console:
+        facts = await open_console.api(f"/quarantined?id={name}")
+        assert facts["body"].startswith("\ufffd\x00 no JSON")
+        assert (facts["cut"], facts["size"]) == (True, 70_010)
+
+
+async def test_trying_it_says_whom_it_would_reach_and_does_nothing(store: Store, clock: Clock) -> None:
+    name, bad = await keep(store, good()), await keep(store, {"no": "event"})
+    async with console(store, clock) as open_console:
+        facts = await open_console.api(f"/quarantined/trial?id={name}")
+        assert (facts["refused"], facts["event"]["event"]) == ("", "operation.completed")
+        assert facts["destinations"]
+        page = await open_console.page(f"/quarantined/trial?id={name}")
+        assert "It would be taken, and reach:" in page
+        assert facts["destinations"][0]["destination"] in page
+        assert "It would still be refused" in await open_console.page(f"/quarantined/trial?id={bad}")
+        assert await accepted(store) == 0
+        assert len(await listed(open_console)) == 2
+
+
+async def test_what_is_taken_leaves_and_what_is_still_refused_stays(store: Store, clock: Clock) -> None:
+    fine, bad = await keep(store, good()), await keep(store, {"no": "event"})
+    async with console(store, clock) as open_console:
+        answer = await open_console.act("/quarantine/replay", id=[fine, bad])
+        assert "1 taken as events; 1 stay" in answer
+        assert await listed(open_console) == [bad]
+        assert await accepted(store) == 1
+        assert "Nothing could be taken: is still refused" in await open_console.act("/quarantine/replay", id=bad)
+        assert "1 dropped from the quarantine" in await open_console.act("/quarantine/drop", id=bad)
+        assert await listed(open_console) == []
+        assert "somebody else has just" in await open_console.act("/quarantine/replay", id=bad)
+    acts = await AuditTrail(store.redis).entries()
+    assert [(act.actor, act.action, act.outcome) for act in acts] == [
+        ("ana", "quarantine replay", "1 of 2"),
+        ("ana", "quarantine replay", "0 of 1"),
+        ("ana", "quarantine drop", "1 of 1"),
+        ("ana", "quarantine replay", "0 of 1"),
+    ]
+
+
+async def test_all_that_match_are_taken_once_somebody_has_seen_how_many(store: Store) -> None:
+    for number in range(3):
+        await keep(store, good(f"op-{number}"), "KeyError at relay/x.py:1", fault=True)
+    bad = await keep(store, {"no": "event"})
+    clock = Clock(time.time() + 1)
+    async with console(store, clock) as open_console:
+        page = await open_console.page("/quarantine/all?kind=fault&since=1h")
+        assert "Replay 3 quarantined bodies?" in page
+        fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.split('class="confirm"')[1]))
+        del fields["csrf"]
+        assert "3 taken as events" in await open_console.act("/quarantine/replay", **fields)
+        assert await listed(open_console) == [bad]
+    assert await accepted(store) == 3
+
+
+@pytest.mark.parametrize("fields", [{}, {"id": ["q-1"], "every": "true"}, {"every": "true", "kind": "any"}])
+async def test_nonsense_does_nothing(store: Store, clock: Clock, fields: dict[str, Any]) -> None:
+    name = await keep(store, good())
+    async with console(store, clock) as open_console:
+        assert "Nothing was done" in await open_console.act("/quarantine/drop", **fields)
+        assert await listed(open_console) == [name]
+    assert await AuditTrail(store.redis).entries() == []
+
+
+async def test_what_is_not_there_is_said_to_be_gone(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as open_console:
+        for path in ("/quarantined?id=q-00", "/quarantined/trial?id=q-00", "/quarantine?cursor=x"):
+            async with open_console.client.get(open_console.server.make_url(f"/console{path}")) as response:
+                assert response.status == 404

@@ -1,0 +1,121 @@
+"""Dead letters and the quarantine page by page: nothing twice, nothing left out, never more than a page may cost."""
+
+from collections.abc import Callable
+
+import pytest
+
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.dead_pages import LOOKED, DeadPages
+from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery
+from relay.store.sealing import Sealer
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.partitions import PARTITIONS, carried
+from tests.support.queue import accept, claim
+from tests.support.targets import mail, room
+
+
+async def bury(store: Store, *subjects: str, reason: str = "rejected") -> None:
+    """A completion of each, which Slack refuses for good."""
+    for subject in subjects:
+        await accept(store, events.completed(operationId=subject), to=room())
+        await carried(store)
+        for delivery in await claim(store):
+            await store.dead_letter(delivery, reason, "channel_not_found")
+
+
+async def pages(store: Store, most: int, **which: object) -> list[list[str]]:
+    """Whose they are, page by page."""
+    listed, cursor = list[list[str]](), ""
+    while True:
+        page = await DeadPages(store).page(most=most, cursor=cursor, **which)  # type: ignore[arg-type]
+        listed.append([letter.operation for letter in page.rows])
+        if not (cursor := page.cursor):
+            return listed
+
+
+@pytest.mark.parametrize("seconds", [1, 0])
+async def test_pages_of_dead_letters_follow_each_other(store: Store, clock: Clock, seconds: int) -> None:
+    for number in range(5):
+        await bury(store, f"op-{number}")
+        clock.advance(seconds)  # else all died in the same moment
+
+    listed = await pages(store, 2)
+
+    assert [len(page) for page in listed] == [2, 2, 1]
+    assert sorted(name for page in listed for name in page) == [f"op-{number}" for number in range(5)]
+    if seconds:
+        assert listed[0] == ["op-4", "op-3"]
+    assert await DeadPages(store).count() == 5
+
+
+async def test_those_of_several_partitions_stand_in_one_order(open_store: Callable[..., Store], clock: Clock) -> None:
+    store = open_store(partitions=PARTITIONS)
+    for number in range(6):
+        await accept(store, events.completed(operationId=f"op-{number}"), to=mail(f"person-{number}@example.com"))
+        await carried(store)
+        for delivery in await claim(store, "email"):
+            await store.dead_letter(delivery, "rejected", "550")
+        clock.advance(1)
+
+    assert await pages(store, 4) == [["op-5", "op-4", "op-3", "op-2"], ["op-1", "op-0"]]
+
+
+async def test_a_page_has_those_that_fit_and_says_how_far_it_looked(store: Store, clock: Clock) -> None:
+    await bury(store, "old", reason="expired")
+    began = clock()
+    clock.advance(10)
+    await bury(store, "new")
+    dead = {f"00{number:030x}": (clock() + 1) * 1000 for number in range(LOOKED)}  # that have just been dropped
+    await store.redis.zadd("{relay}:dead", dead)
+
+    first = await DeadPages(store).page(lambda letter: letter.reason == "expired")
+    second = await DeadPages(store).page(lambda letter: letter.reason == "expired", cursor=first.cursor)
+    since = await DeadPages(store).page(since=began + 5, until=clock() + 1)
+
+    assert (first.rows, first.looked, first.looked_to) == ([], LOOKED, clock() + 1)
+    assert [letter.operation for letter in second.rows] == ["old"]
+    assert (second.cursor, second.looked_to) == ("", None)
+    assert [(letter.operation, letter.title) for letter in since.rows] == [
+        ("new", "Comprehensive Customer Journey Analysis")
+    ]
+
+
+async def test_what_is_sealed_is_opened(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=Sealer({"current": b"k" * 32}))
+    await bury(store, "op-1")
+    await Admin(store).quarantine("api", b"{}", {}, "operation: missing")
+
+    [letter] = (await DeadPages(store).page()).rows
+    [row] = (await QuarantinePages(store).page(QuarantineQuery())).rows
+
+    assert (letter.operation, letter.error) == ("op-1", "channel_not_found")
+    assert (row.reason, row.size) == ("operation: missing", None)
+
+
+async def test_faults_of_relay_stand_first_in_the_quarantine(store: Store) -> None:
+    admin = Admin(store)
+    for number in range(3):
+        await admin.quarantine("api", b"%d" % number, {}, f"refused {number}")
+    await admin.quarantine("other", b"[]", {}, "KeyError at relay/x.py:1", fault=True)
+
+    first = await QuarantinePages(store).page(QuarantineQuery(), most=3)
+    second = await QuarantinePages(store).page(QuarantineQuery(), most=3, cursor=first.cursor)
+
+    assert [row.fault for row in first.rows] == [True, False, False]
+    assert (first.rows[0].source, first.rows[0].size) == ("other", 2)
+    assert len({row.id for row in (*first.rows, *second.rows)}) == first.matching == 4
+    assert second.cursor == ""
+    assert [row.source for row in (await QuarantinePages(store).page(QuarantineQuery(source="other"))).rows] == [
+        "other"
+    ]
+    assert (await QuarantinePages(store).page(QuarantineQuery(fault=False))).matching == 3
+    assert (await QuarantinePages(store).page(QuarantineQuery(since=4e9))).matching == 0
+
+
+async def test_a_cursor_that_no_page_gave_is_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="cursor"):
+        await DeadPages(store).page(cursor="x")
+    with pytest.raises(ValueError, match="cursor"):
+        await QuarantinePages(store).page(QuarantineQuery(), cursor="x")
