@@ -20,6 +20,7 @@ from relay import metrics
 from relay.background.collecting import Collecting
 from relay.background.lookout import Lookout
 from relay.background.scheduler import PERIOD, Scheduler
+from relay.background.silences import SilenceWatch
 from relay.background.vitals import Vitals
 from relay.background.wiring import build_lookout, build_schedulers
 from relay.channels import CHANNELS
@@ -41,6 +42,7 @@ from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
+from relay.policy.silences import Silences
 from relay.receiving.admin import make_admin_app
 from relay.receiving.admission import Admission
 from relay.receiving.bodies import Bodies
@@ -62,6 +64,7 @@ from relay.store.jobs import Jobs
 from relay.store.queue import LEASE
 from relay.store.results import ResultsCache
 from relay.store.signing_keys import SigningKeys
+from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
 from relay.store.troubles import DELIVER, RECEIVE
 from relay.unsubscribe.endpoint import Unsubscribe
@@ -141,6 +144,7 @@ class Relay:
             stack.push_async_callback(lookups.aclose)
 
             wake: Callable[[Iterable[str]], None] = lambda channels: worker.wake(channels)  # noqa: E731, PLW0108 - made below
+            signing, audit, watch = SigningKeys(store), self._audit(stack, store), await self._watch(store, outage)
             collecting = self._collecting(stack, store)
             unguarded = Ingest(
                 store,
@@ -151,9 +155,9 @@ class Relay:
                 fullness=lambda: health.fullness,
                 noise=collecting.noise,
                 repeats=collecting.repeats,
+                silences=watch.silences,
             )
             ingest = guarded(unguarded.ingest, health.obstacle)
-            signing, audit = SigningKeys(store), self._audit(stack, store)
             unsubscribe = Unsubscribe(
                 Suppressions(store), signing, lambda: config().server.public_url, clock, outage=outage, audit=audit
             )
@@ -177,7 +181,14 @@ class Relay:
             )
             # In every role, since it is woken for each new delivery; it runs only where relay delivers.
             worker = Worker(
-                store, channels, composer, config=config, clock=clock, outage=outage, noise=collecting.noise
+                store,
+                channels,
+                composer,
+                config=config,
+                clock=clock,
+                outage=outage,
+                noise=collecting.noise,
+                silences=watch.silences,
             )
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
@@ -196,7 +207,7 @@ class Relay:
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._listen(receiver, [*unsubscribe.routes(), *routes], console)
             parts = (worker, *ticking) if self._delivers else ()
-            loops = _begun(stack, (*parts, looking, collecting, Vitals()))
+            loops = _begun(stack, (*parts, looking, watch, collecting, Vitals()))
             # Operators are asked to the end.
             ends = [listeners.world.cleanup, socket.aclose, presses.aclose, console.leave, listeners.operators.cleanup]
             stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
@@ -264,6 +275,12 @@ class Relay:
     def _copies(self) -> tuple[int, int] | None:
         """Of how many messages a copy is kept: of none where nobody may look at them."""
         return COPIES if self.config.console.configured else None
+
+    async def _watch(self, store: Store, outage: Outage) -> SilenceWatch:
+        """What is silenced, read before anything is taken or told: a restart breaks no silence."""
+        watch = SilenceWatch(Silences(), SilenceList(store), clock=self._clock, outage=outage)
+        await watch.look()
+        return watch
 
     def _audit(self, stack: contextlib.AsyncExitStack, store: Store) -> AuditTrail:
         """Where what people do is written down, reloads from now on."""

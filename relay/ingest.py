@@ -25,6 +25,7 @@ from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
 from relay.policy.noise import Noise
 from relay.policy.routing import Routing
+from relay.policy.silences import Silences
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
 
@@ -74,10 +75,12 @@ class Ingest:
         fullness: Callable[[], float] = lambda: 0.0,
         noise: Noise | None = None,
         repeats: Repeats | None = None,
+        silences: Silences | None = None,
     ) -> None:
         """`wake` hears of channels that have something; `fullness` is the part of Redis's memory that is used.
 
-        `noise` counts what becomes of events, `repeats` those that were known.
+        `noise` counts what becomes of events, `repeats` those that were known. Without `silences` what they mean is
+        held when it is about to be sent.
         """
         self._noise = noise or Noise()
         self._repeats = repeats or Repeats()
@@ -87,6 +90,7 @@ class Ingest:
         self._routing: Routing | None = None  # of the configuration that was current last
         self._wake = wake
         self._fullness = fullness
+        self._silences = silences or Silences()
         self._lines = RateLimitedLog(clock, REMINDER)
         self._ids: dict[tuple[str, str], str] = {}  # source and sender's id → the operation that had it last
 
@@ -116,9 +120,11 @@ class Ingest:
         if not unasked:
             event = await (self._placed_batch(event, reach) if event.about_batch else self._filled(event, reach))
         with handling():
-            targets = self._targets(event)
+            targets: Sequence[Target] = self._targets(event)
             if (template := self._config().job) and event.operation:
                 event = replace(event, job=named(template, event.operation.document, event.document))
+            if self._silences.current:
+                targets = self._silences.applied(event, targets)
         if self._fullness() >= CROWDED and event.name == "operation.progress" and all(to.hold_reason for to in targets):
             raise NoRoom(f"Redis uses {self._fullness():.0%} of its maxmemory, and nobody waits for this progress")
         return await self._accepted(event, targets, unasked=unasked)

@@ -26,6 +26,11 @@ class Held(Reason):
     INCREMENT = "increment", "it has not moved far enough since it was last told here"
     INTERVAL = "interval", "too little time has passed since it was last told here"
     QUIET_HOURS = "quiet_hours", "it came in quiet hours, and is told together with the rest at their end"
+    SILENCED = (
+        "silenced",
+        "a silence held it; it is told in a summary at the end of that, or not at all, as its author chose "
+        "(`relay silence list --expired`)",
+    )
     OVERFLOW = "overflow", "more new messages than the conversation takes; one rolling message shows it"
     REQUESTED = (
         "requested",

@@ -21,11 +21,13 @@ from relay.delivering.composer import Composer
 from relay.delivering.outcome import failure_of
 from relay.delivering.reach import Reach
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
+from relay.domain.silences import Hold
 from relay.errors import DeliveryError, StoreUnavailable
 from relay.outage import Outage
 from relay.policy.destinations import quiet_now
 from relay.policy.noise import Noise
 from relay.policy.retry import RetryPolicy
+from relay.policy.silences import Silences
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
 
@@ -62,6 +64,7 @@ class Worker:
         jitter: Callable[[], float] = random.random,
         outage: Outage | None = None,
         noise: Noise | None = None,
+        silences: Silences | None = None,
     ) -> None:
         """`noise` counts what arrives."""
         self._noise = noise or Noise()
@@ -73,6 +76,7 @@ class Worker:
         self._clock = clock
         self._jitter = jitter
         self._outage = outage or Outage(clock)
+        self._silences = silences or Silences()
         self._lines = RateLimitedLog(clock, BROKEN_PERIOD)
         self._wakes = {name: asyncio.Event() for name in channels}
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
@@ -178,6 +182,9 @@ class Worker:
 
     async def deliver(self, delivery: Delivery) -> None:
         """One attempt, from rendering to settling."""
+        if self._silences.current and (hold := self._hold(delivery)):
+            await self._until_stored(delivery, lambda: self._store.silence(delivery, hold))
+            return
         channel, began = self._channels[delivery.channel], time.monotonic()
         try:
             notification = await self._composer.compose(delivery, renders=getattr(channel, "renders", True))
@@ -216,6 +223,14 @@ class Worker:
             # The proof is kept trying: losing it here would repeat a message that arrived.
             await self._until_stored(delivery, lambda: self._store.complete(delivery, receipt, notification))
             self._report(delivery, "delivered", started, receipt.detail)
+
+    def _hold(self, delivery: Delivery) -> Hold | None:
+        """What a silence makes of what was queued before it began, or is told of many."""
+        try:
+            return self._silences.hold(delivery, self._clock(), self._config().job)
+        except Exception as error:  # noqa: BLE001 - whatever its event says, it is told rather than lost
+            log.error("silence.failed", delivery=delivery.id, error=type(error).__name__)
+            return None
 
     async def _failed(self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float) -> None:
         self.reach.failed(delivery.channel, error)

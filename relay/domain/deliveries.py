@@ -129,6 +129,16 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True)
+class Silenced:
+    """The silence (domain/silences.py) that means a message, from `start` until `end` (seconds since the epoch)."""
+
+    id: str
+    start: float
+    end: float
+    in_summary: bool = True  # told together with the rest at its end; else nobody hears of it
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One address that an event reaches, and how: the unit that becomes a delivery."""
 
@@ -142,6 +152,7 @@ class Target:
     options: DeliveryOptions | None = field(default=None, compare=False)  # None: those of whoever sends it
     hold: float = 0.0  # of a failure: seconds for which it is not told, if its run is begun anew meanwhile
     group: float = 0.0  # of a failure: seconds after it for which others of the same cause are told below it
+    silence: Silenced | None = None  # the one at hand: what would be a new message is held by it
 
 
 @immutable

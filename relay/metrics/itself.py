@@ -26,6 +26,7 @@ troubles = Gauge(
     ["kind"],
     multiprocess_mode="livemostrecent",
 )
+silences = Gauge("relay_silences", "Silences that hold now.", multiprocess_mode="livemostrecent")
 operators_told = Counter("relay_operators_told", "Notices to operators that were queued.", ["event"])
 heartbeats = Counter("relay_heartbeats", "Calls of `heartbeat`, by their outcome.", ["outcome"])
 

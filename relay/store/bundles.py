@@ -27,7 +27,13 @@ from relay.store.target_plan import home_of, limits_of
 # edited.
 BUNDLE_KINDS: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
 SCAN = 500  # entries read in one step
-REFRESHED = ("quiet", "backlog", "cause", "requested")  # the kinds that tell of a run as it is when they are sent
+REFRESHED = (
+    "quiet",
+    "silence",
+    "backlog",
+    "cause",
+    "requested",
+)  # the kinds that tell of a run as it is when they are sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ Durability = Literal["auto", "fsync", "replicated", "memory"]
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
 LIMITS = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0, "max_connections": 16, "timeout": 5.0}
 SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse", "parking", "trim", "letters",
-           "trouble", "copies", "repeats")  # fmt: skip
+           "trouble", "copies", "repeats", "silence")  # fmt: skip
 SOURCES = files("relay.store") / "scripts"
 INCLUDE = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)
 

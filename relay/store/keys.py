@@ -62,8 +62,17 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:suppressed             hash    who is not written to: "<destination or *> <address in small letters>" → JSON
                                            of reason, at, address, detail
     {relay}:bounces:<sha1>         zset    of an address: the deliveries that its server refused → ms; for 14 days
-    {relay}:box:<id>               hash    a bundle: kind (digest, quiet, overflow, backlog, cause, requested), from,
-                                           to, passes, sealed, held, refreshed, to:* (addresses
+    {relay}:silences               hash    id → what people silenced, until when and why (JSON, or
+                                           that sealed; relay/domain/silences.py); in the first
+                                           partition, as are the next three
+    {relay}:silences:ends          zset    id → ms at which it ends, or ended; those of the last 30 days, at most 1,200
+    {relay}:silences:version       string  the last change, by which processes see whether they are up to date
+    {relay}:silences:lifting       hash    id of what was ended before its time → the end that was planned (ms), until
+                                           every partition knows that
+    {relay}:silenced:<id>          set     the deliveries that wait for the end of this silence
+    {relay}:unsilenced:<id>        string  it was ended before its time
+    {relay}:box:<id>               hash    a bundle: kind (digest, quiet, silence, overflow, backlog, cause, requested),
+                                           from, to, passes, sealed, held, refreshed, to:* (addresses
                                            of one reader), was:* (the digests before); the id is its delivery's
     {relay}:entries:<id>           hash    operation → its newest state in a few words (JSON, relay/domain/summaries.py)
     {relay}:digests:<sha1>         hash    of a destination's address: last (the newest digest's figures), and how many

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from relay.domain.deliveries import Accepted, Delivery, Notification, Receipt, Target, Window
 from relay.domain.events import Event
+from relay.domain.silences import Hold
 from relay.domain.spaces import NOWHERE, Space
 from relay.errors import StoreUnavailable
 from relay.store import keys
@@ -230,6 +231,13 @@ class Store:
     async def release(self, delivery: Delivery, delay: float = 0.0) -> bool:
         """Give an unsent delivery back: due at once (SIGTERM), or after so many seconds."""
         return await self._settling.release(delivery, delay)
+
+    async def silence(self, delivery: Delivery, hold: Hold) -> bool:
+        """A silence means this unsent delivery: it becomes part of what is told at its end, waits for that, or is over.
+
+        Where somebody has ended it since, the delivery is due at once.
+        """
+        return await self._settling.silence(delivery, hold)
 
     async def complete(self, delivery: Delivery, receipt: Receipt, sent: Notification | None = None) -> bool:
         """It arrived. What the receipt says of the thread is kept for the lane's next delivery.

@@ -14,12 +14,14 @@ from typing import Any
 import structlog
 
 from relay.domain.deliveries import Delivery, Notification, Receipt
+from relay.domain.silences import Hold
 from relay.domain.summaries import digest_baseline
 from relay.store.batching import Batcher
 from relay.store.copying import copied_as, packed_copy
 from relay.store.partitions import Partition, Partitions
 from relay.store.records import to_json
 from relay.store.sealing import ANSWER, Sealer
+from relay.store.target_plan import silence_plan
 from relay.store.turns import AllTurns
 
 log = structlog.get_logger(__name__)
@@ -135,6 +137,9 @@ class Settling:
     async def dead_letter(self, delivery: Delivery, reason: str, error: str, *, bounce: str) -> bool:
         details: dict[str, Any] = {"bounce": bounce} if bounce else {}
         return await self.settle("bury", delivery, reason=reason, error=error[:500], **details)
+
+    async def silence(self, delivery: Delivery, hold: Hold) -> bool:
+        return await self.settle("silence", delivery, silence=silence_plan(hold.silence), how=hold.how)
 
     async def give_back(self, partition: Partition, row: Sequence[bytes], delay: int) -> None:
         """A claimed delivery, still as claim answered it, which is due again in `delay` ms."""

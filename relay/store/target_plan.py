@@ -7,7 +7,18 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json as to_bytes
 
-from relay.domain.deliveries import DeliveryOptions, Digest, Each, Limit, Limits, Live, RequestLimit, Target, Window
+from relay.domain.deliveries import (
+    DeliveryOptions,
+    Digest,
+    Each,
+    Limit,
+    Limits,
+    Live,
+    RequestLimit,
+    Silenced,
+    Target,
+    Window,
+)
 from relay.domain.events import Event
 from relay.store.keys import home, lane
 from relay.store.records import to_json
@@ -78,6 +89,7 @@ def _standing_fields(target: Target) -> dict[str, Any]:
             once=presentation.once_in_batch,
             hold=round(target.hold * 1000),
             group=round(target.group * 1000),
+            silence=target.silence and silence_plan(target.silence),
         ),
         "destination": target.destination,
         "channel": target.channel,
@@ -117,6 +129,11 @@ def if_any(**optional: object) -> dict[str, object]:
 
 def _ms(window: Window) -> list[int]:
     return [round(window.start * 1000), round(window.end * 1000)]
+
+
+def silence_plan(silence: Silenced) -> list[str | int]:
+    """As include/withholding.lua takes it."""
+    return [silence.id, round(silence.start * 1000), round(silence.end * 1000), int(silence.in_summary)]
 
 
 def quiet_hours(windows: Mapping[str, Window]) -> str:

@@ -39,6 +39,7 @@ RUNS = {
     "dead": ("dead", "list", "-c", SHIPPED),
     "digest": ("digest", "list", "-c", SHIPPED),
     "suppressed": ("suppressed", "list", "-c", SHIPPED),
+    "silence": ("silence", "list", "-c", SHIPPED),
     "audit": ("audit", "-c", SHIPPED),
     "console": ("console", "link", "-c", SHIPPED),
     "keys": ("keys", "list", "-c", SHIPPED),

@@ -109,6 +109,11 @@ def backlog() -> Event:
     return told("backlog", datetime(2026, 3, 8, 19, 0, tzinfo=UTC), [*ATTENTION[:1], *DONE])
 
 
+def silenced() -> Event:
+    """What a silence held back."""
+    return told("silence", datetime(2026, 3, 8, 19, 0, tzinfo=UTC), [*ATTENTION[:1], *DONE])
+
+
 def maximal() -> Event:
     """As many rows as there can be, of ordinary text."""
     rows = [*several(42, ATTENTION[0]), *jobs(25, DONE[1]), *several(32, RUNNING[0])]
@@ -123,8 +128,8 @@ def hostile() -> Event:
 
 
 DIGESTS = {"digest.daily": daily, "digest.weekly": weekly, "digest.empty": empty, "roundup.quiet": quiet,
-           "roundup.overflow": overflow, "roundup.backlog": backlog, "digest.maximal": maximal,
-           "digest.hostile": hostile}  # fmt: skip
+           "roundup.overflow": overflow, "roundup.backlog": backlog, "roundup.silence": silenced,
+           "digest.maximal": maximal, "digest.hostile": hostile}  # fmt: skip
 
 
 def render(renderer: Renderer, channel: str, name: str, language: str = "en") -> dict[str, Any]:

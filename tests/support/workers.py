@@ -9,6 +9,7 @@ from relay.config import Config
 from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker
 from relay.outage import Outage
+from relay.policy.silences import Silences
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 
@@ -22,8 +23,11 @@ def worker_of(
     clock: Callable[[], float] = time.time,
     jitter: Callable[[], float] = random.random,
     outage: Outage | None = None,
+    silences: Silences | None = None,
     **composing: Any,
 ) -> Worker:
     """`composing` goes to the composer: `enrich`, `unsubscribe`, `buttons`."""
     composer = Composer(lambda: config, lambda: renderer, clock=clock, **composing)
-    return Worker(store, channels, composer, config=lambda: config, clock=clock, jitter=jitter, outage=outage)
+    return Worker(
+        store, channels, composer, config=lambda: config, clock=clock, jitter=jitter, outage=outage, silences=silences
+    )

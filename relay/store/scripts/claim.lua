@@ -73,11 +73,23 @@ local function waits_for_morning(box)
   return (b[1] == 'cause' or b[1] == 'requested') and not b[2]
 end
 
+-- The end of a silence comes in quiet hours: what it held is told with theirs, unless one of that would have passed.
+local function join_quiet_hours(id, d, hours)
+  local b = redis.call('HMGET', box_key(id), 'kind', 'passes')
+  local box = box_id(d.lane, 'quiet', d.destination, d.address, hours[1], hours[2])
+  if b[1] ~= 'silence' or b[2] or d.attempts > 0 or sealed(box) then return false end
+  open_box(box, 'quiet', d, hours[1], hours[2])
+  move_entries(id, box)
+  move_to_bundle(id, d, 'quiet_hours')
+  return true
+end
+
 -- A new message that nobody wants now becomes an entry of what is told together later: in quiet hours, or above the cap
 -- on new messages. What may have arrived already is not begun anew by that; in quiet hours it is told again then.
 local function divert(id, d)
   local hours = quiet[d.destination] or quiet['*']
   hours = hours and hours[1] <= now and now < hours[2] and hours
+  if hours and d.kind == 'roundup' and join_quiet_hours(id, d, hours) then return true end
   local waits = d.kind == 'rolling' or hours and d.kind == 'roundup' and waits_for_morning(id)
   if d.edit or BOXED[d.kind] and not waits then return false end
   if waits then

@@ -13,6 +13,7 @@
 --- @include "steps"
 --- @include "callers"
 --- @include "copies"
+--- @include "withholding"
 local lease_ms = tonumber(ARGV[3])
 
 -- What the next digest compares itself with. One that is settled late does not replace a newer one.
@@ -43,6 +44,30 @@ function verbs.extend() end
 function verbs.release(id, request)
   redis.call('HINCRBY', delivery_key(id), 'claims', -1)
   requeue(id, now + (request.delay or 0))
+end
+
+-- It will make no call: what comes next need not wait for the slots that it took.
+local function refund_slots(d)
+  for _, limit in ipairs(cjson.decode(d.limits).new) do
+    local key = P .. 'rate:' .. limit[1]
+    local at = tonumber(redis.call('GET', key) or '0') - limit[2]
+    if at > now then redis.call('SET', key, at, 'PX', math.ceil(at - now) + 1000) else redis.call('DEL', key) end
+  end
+end
+
+-- A silence means it. how: bundled, into what is told at its end; later, by itself then; or dropped.
+function verbs.silence(id, request, d)
+  local silence = request.silence
+  redis.call('HINCRBY', delivery_key(id), 'claims', -1)
+  refund_slots(d)
+  requeue(id, now)
+  if not field(id, 'operation') or silences.over(silence) then return end -- a newer state is told instead; or it may be sent
+  if request.how == 'dropped' or request.how == 'bundled' and silences.bundle(id, d, silence) then
+    return move_to_bundle(id, d, 'silenced')
+  end
+  silences.await(silence, id)
+  set_due(id, silence[3])
+  make_due(id)
 end
 
 -- The message stands as this delivery showed it.
@@ -160,7 +185,7 @@ end
 local KEEPS_LEASE = {begin = true, extend = true}
 
 local FIELDS = {'lease', 'lapsed', 'died', 'sending', 'attempts', 'unknowns', 'operation', 'destination', 'channel', 'address',
-                'kind', 'lane', 'seq', 'event', 'limits', 'cause', 'name', 'created'}
+                'kind', 'lane', 'seq', 'event', 'limits', 'cause', 'name', 'created', 'passes'}
 
 -- The delivery, if the lease is the worker's. Or it has lapsed, and nobody has begun since: then what has arrived need not
 -- be told again.

@@ -1,6 +1,6 @@
 -- Boxes: entries that are told together.
--- A box is one stretch of time at one address: a digest's window, quiet hours, the backlog of something broken, failures of
--- one cause, or new messages above the cap. All but the last have a delivery of the same id, made with it and due at its end. Its first claim seals it:
+-- A box is one stretch of time at one address: a digest's window, quiet hours, a silence, the backlog of something broken,
+-- failures of one cause, or new messages above the cap. All but the last have a delivery of the same id, made with it and due at its end. Its first claim seals it:
 -- nothing joins it any more, so every attempt tells the same, and what comes later goes into the next one.
 --- @include "deliveries"
 --- @include "records"
@@ -36,7 +36,8 @@ end
 local open_box
 do
 
-local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup', cause = 'roundup', requested = 'roundup'}
+local OF_BOX = {digest = 'digest', quiet = 'roundup', backlog = 'roundup', cause = 'roundup', requested = 'roundup',
+                silence = 'roundup'}
 
 -- An unsealed box with its delivery; one that is there already stays as it is.
 function open_box(box, kind, where, from, to)
@@ -96,6 +97,12 @@ end
 -- It goes in, over what the box knew of the operation. True if it is new there.
 local function add_entry(box, operation)
   return redis.call('HSET', entries_key(box), operation, entry_of(operation_record(operation))) == 1
+end
+
+-- All that is told by one box becomes part of another, which is open.
+local function move_entries(from, to)
+  local entries = redis.call('HGETALL', entries_key(from))
+  for i = 1, #entries, 2 do redis.call('HSET', entries_key(to), entries[i], entries[i + 1]) end
 end
 
 local seal

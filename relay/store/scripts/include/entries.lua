@@ -1,7 +1,7 @@
 -- The newest state in a few words, and where it is collected.
 --- @include "bundles"
 --- @include "order"
-local update_summary, add_to_digest, hold_for_quiet_hours
+local update_summary, add_to_digest
 do -- the rest is of this file alone
 
 -- The newest state in a few words: laid over what earlier events of this run said. A retry keeps its name alone. An
@@ -61,20 +61,6 @@ function add_to_digest(plan, target)
   count('accepted')
   count('digested')
   note(plan.operation, 'digested', target.destination, target.address)
-end
-
--- In quiet hours a new message becomes an entry of what is told at their end. False if it may be sent.
-function hold_for_quiet_hours(plan, target)
-  local hours = not target.passes and target.quiet
-  if not hours or now >= hours[2] or plan.entry == '' then return false end
-  local box = box_id(target.lane, 'quiet', target.destination, target.address, hours[1], hours[2])
-  if sealed(box) then return false end
-  add_entry(box, plan.operation)
-  open_box(box, 'quiet', target, hours[1], hours[2])
-  count('accepted')
-  count('held:quiet_hours')
-  note(plan.operation, 'held', target.destination, 'quiet_hours')
-  return true
 end
 
 end

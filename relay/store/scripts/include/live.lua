@@ -42,7 +42,7 @@ local function join(plan, target, waiting, seq, wanted, held, grouped)
 end
 
 -- live: at most one delivery waits in the lane; it means "show the present state", so a newer event joins it.
--- Answers the references to the event's body; nil if it is told after the quiet hours.
+-- Answers the references to the event's body; nil if it is withheld.
 function upsert_live(plan, target, o, seq, t, body)
   local thread = thread_key(target.lane)
   local waiting, flying, posted = t[1], t[2], t[3]
@@ -57,9 +57,7 @@ function upsert_live(plan, target, o, seq, t, body)
     elseif target.reply then due = now
     else due = math.max(now, math.min(o:number('first'), now) + target.post_after) end
   end
-  if not (waiting or flying or posted) and target.quiet and due < target.quiet[2] and hold_for_quiet_hours(plan, target) then
-    return nil
-  end
+  if not (waiting or flying or posted) and withhold(plan, target, due) then return nil end
   -- A failure that may heal: with nothing to edit, it is the message itself that waits.
   local held = target.reply and not grouped and held_until(target, plan.retry)
   local held_root = held and not (posted or flying) and held

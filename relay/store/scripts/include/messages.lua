@@ -1,5 +1,5 @@
 -- New messages, and replies in the thread of the batch.
---- @include "entries"
+--- @include "withholding"
 --- @include "deliveries"
 --- @include "outcomes"
 --- @include "holds"
@@ -17,9 +17,9 @@ local function spec_of(plan, target, seq, kind)
           passes = target.passes, loud = target.loud, cause = cause_of(plan, target)}
 end
 
--- A new message, now or after the quiet hours. Answers how many references to the event's body that makes.
+-- A new message, now or with others later. Answers how many references to the event's body that makes.
 local function enqueue(id, plan, target, spec)
-  if hold_for_quiet_hours(plan, target) then return 0 end
+  if withhold(plan, target, now) then return 0 end
   create(id, spec)
   return 1
 end

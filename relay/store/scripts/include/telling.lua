@@ -23,7 +23,7 @@ local function tell_target(o, plan, target, seq, body)
     or not target.passed and (silenced(o, plan, target) or gate(o, plan, target)))
   if reason == 'batch' then
     local made = reply_in_batch(plan, target, seq)
-    if made == 0 then return nil, 'quiet_hours' elseif made then return made end
+    if made == 0 then return nil, target.withheld elseif made then return made end
   end
   if reason then
     hold(plan, target, reason, refused and target.address or nil)
@@ -49,7 +49,7 @@ local function tell_target(o, plan, target, seq, body)
     if plan.rank == TERMINAL then expedite(target.live and replies_of(target.lane) or target.lane) end
     if made == 0 then made = nil end
   end
-  if not made then return nil, 'quiet_hours' end -- they have it, counted and noted
+  if not made then return nil, target.withheld end -- they have it, counted and noted
   note(plan.operation, 'queued', target.destination, target.address)
   return made
 end

@@ -1,0 +1,151 @@
+"""What `relay silence` was asked, as a silence; and silences as facts and as rows for people."""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.table import Table
+from rich.text import Text
+
+from relay.cli.actor import actor
+from relay.cli.formatting import iso, local
+from relay.cli.options import visible
+from relay.cli.screen import table
+from relay.config import Config
+from relay.configfile.units import duration
+from relay.configfile.validation import suggest
+from relay.domain.events import PRIORITIES
+from relay.domain.silences import THEN, Silence, Then, faults
+from relay.errors import RelayError
+from relay.policy.recipients import NAME
+from relay.store.silences import new_id
+
+CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+EXPECTED = "expected for instance 18:00, or 2024-01-20T12:40"
+WORDS = {"destinations": "at {}", "jobs": "named {}", "types": "of type {}", "priorities": "of priority {}",
+         "tenants": "of tenant {}", "projects": "of project {}"}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The options of `relay silence add`, as they were written."""
+
+    destination: tuple[str, ...]
+    job: tuple[str, ...]
+    type: tuple[str, ...]
+    priority: tuple[str, ...]
+    tenant: tuple[str, ...]
+    project: tuple[str, ...]
+    everything: bool
+    lasts: str | None
+    until: str | None
+    begins: str | None
+    reason: str
+    then: Then
+
+
+def silence_of(options: Asked, config: Config, now: float) -> Silence:
+    """RelayError that says everything that is wrong."""
+    names = {*config.destinations, *([NAME] if config.dynamic_destinations else [])}
+    if unknown := [name for name in options.destination if name not in names]:
+        raise RelayError(f"there is no destination {unknown[0]}; {suggest(unknown[0], names)}")
+    if unknown := [word for word in options.priority if word not in PRIORITIES]:
+        raise RelayError(f"there is no priority {unknown[0]}; {suggest(unknown[0], PRIORITIES)}")
+    starts = at(options.begins, "--from", config.timezone, now) if options.begins is not None else now
+    who, _ = actor(os.environ)
+    silence = Silence(
+        new_id(),
+        who,
+        options.reason.strip(),
+        starts,
+        _end(options, config.timezone, starts),
+        now,
+        options.then,
+        destinations=options.destination,
+        jobs=options.job,
+        types=options.type,
+        priorities=options.priority,
+        tenants=options.tenant,
+        projects=options.project,
+    )
+    if wrong := faults(silence, now, everything=options.everything):
+        raise RelayError("\n".join(f"this silence cannot be: {sentence}" for sentence in wrong))
+    return silence
+
+
+def _end(options: Asked, zone: str, starts: float) -> float:
+    if (options.lasts is None) == (options.until is None):
+        raise RelayError("when does it end? expected --for with a duration, or --until with a time, one of the two")
+    if options.until is not None:
+        return at(options.until, "--until", zone, starts)
+    try:
+        return starts + duration(options.lasts)
+    except ValueError as error:
+        raise RelayError(f"--for {options.lasts}: {error}") from None
+
+
+def at(text: str, option: str, zone: str, after: float) -> float:
+    """The time that `18:00` (the next one) or `2024-01-20T12:40` means, by the clocks of this zone where it names none.
+
+    RelayError for what is neither.
+    """
+    here = ZoneInfo(zone)
+    if match := CLOCK.fullmatch(text.strip()):
+        day = datetime.fromtimestamp(after, here)
+        named = day.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0, fold=0)
+        return (named if named.timestamp() > after else named + timedelta(days=1)).timestamp()
+    try:
+        named = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise RelayError(f"{option} {text}: {EXPECTED}") from None
+    return (named if named.tzinfo else named.replace(tzinfo=here)).timestamp()
+
+
+def described(silence: Silence, zone: str) -> dict[str, str]:
+    """For the audit trail and for people."""
+    return {
+        "of": meaning(silence),
+        "from": local(_time(silence.starts), zone),
+        "until": local(_time(silence.until), zone),
+        "then": THEN[silence.then],
+        "reason": silence.reason,
+    }
+
+
+def meaning(silence: Silence) -> str:
+    """`at process-mining or team, named Sales *`"""
+    parts = [WORDS[name].format(" or ".join(words)) for name, words in silence.matchers().items()]
+    return ", ".join(parts) or "everything"
+
+
+def to_json(silence: Silence, now: float) -> dict[str, Any]:
+    return {
+        "id": silence.id,
+        "state": silence.state(now),
+        **{name: [*words] for name, words in silence.matchers().items()},
+        "from": iso(_time(silence.starts)),
+        "until": iso(_time(silence.until)),
+        "ended": None if silence.ended is None else iso(_time(silence.ended)),
+        "then": silence.then,
+        "author": silence.author,
+        "reason": silence.reason,
+        "created": iso(_time(silence.created)),
+    }
+
+
+def silences_table(silences: Iterable[Silence], zone: str, now: float) -> Table:
+    """One row each, with the times by the clocks of this zone."""
+    rows = table("id", "state", "from", "until", "of", "then", "by", "reason", whole=("id", "from", "until"))
+    for silence in silences:
+        times = (local(_time(moment), zone) for moment in (silence.starts, silence.ends))
+        texts = (meaning(silence), THEN[silence.then], silence.author, silence.reason)
+        rows.add_row(silence.id, silence.state(now), *times, *(Text(visible(text)) for text in texts))
+    return rows
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

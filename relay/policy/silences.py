@@ -1,0 +1,128 @@
+"""Which silence means a message: asked of each event before it is stored, and of each delivery before it is sent. Pure.
+
+Edits of messages that stand go on, for they call nobody. Digests come at their own time, and relay's notices to its
+operators at once, unless a silence names their destination. What somebody waits for who pressed a button is no news: it
+is never held.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from relay.domain.deliveries import Delivery, Digest, Silenced, Target
+from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
+from relay.domain.jobs import job_of, named
+from relay.domain.silences import Hold, Silence, fits, strongest
+from relay.reasons import Held
+
+NEVER_HELD = frozenset({ACTION_REQUESTED, ACTION_DONE})
+ROUNDUP, DIGEST = "roundup", "digest"
+MOST_KEPT = 4096  # targets that were made for silences
+
+
+class Silences:
+    """Those that are known at this moment. Whoever reads them from the store replaces them all at once."""
+
+    def __init__(self, silences: Iterable[Silence] = ()) -> None:
+        self.current: tuple[Silence, ...] = ()
+        self._targets: dict[tuple[int, Silenced | None], tuple[Target, Target]] = {}
+        self.replace(silences)
+
+    def replace(self, silences: Iterable[Silence]) -> None:
+        """Take these, each of which may be over or still to begin."""
+        self.current = (*silences,)
+        self._targets.clear()
+
+    def active(self, now: float) -> list[Silence]:
+        return [silence for silence in self.current if silence.holds(now)]
+
+    def applied(self, event: Event, targets: Sequence[Target]) -> Sequence[Target]:
+        """The targets of an event, with the silence that holds what would be a new message there."""
+        matching = self._meaning(event, event.received_at.timestamp(), event.job)
+        return tuple([self._with(target, matching) for target in targets]) if matching else targets
+
+    def hold(self, delivery: Delivery, now: float, template: str = "") -> Hold | None:
+        """What becomes of a delivery that is about to be sent; None where it is. `template` names jobs."""
+        event = delivery.event
+        if delivery.edits or event.name in NEVER_HELD:
+            return None
+        if event.name in OPERATOR_EVENTS or delivery.kind == DIGEST:
+            return _held([silence for silence in self._whole(now, delivery) if silence.destinations], "later")
+        if delivery.kind == ROUNDUP:  # what one promised to tell, another that tells nothing does not keep back
+            promised = event.document.get("kind") == "silence"
+            whole = self._whole(now, delivery)
+            return _held([silence for silence in whole if silence.then == "summary" or not promised], "bundled")
+        documents = [event.operation.document] if event.operation else []
+        job = named(template, *documents, event.document) if template else ""
+        matching = [silence for silence in self._meaning(event, now, job) if _at(silence, delivery.destination)]
+        return _held(matching, "bundled")
+
+    def _meaning(self, event: Event, now: float, job: str | None) -> list[Silence]:
+        """Those that mean the event, wherever it is told."""
+        active = self.active(now)
+        if not active:
+            return []
+        stated = _stated(event, job)
+        return [silence for silence in active if all(_meets(silence, name, stated) for name in stated)]
+
+    def _whole(self, now: float, delivery: Delivery) -> list[Silence]:
+        """Those that mean whatever would be sent there."""
+        active = self.active(now)
+        return [silence for silence in active if silence.whole and _at(silence, delivery.destination)]
+
+    def _with(self, target: Target, matching: Sequence[Silence]) -> Target:
+        silence = strongest([silence for silence in matching if _at(silence, target.destination)])
+        if silence is None or target.hold_reason:
+            return target
+        if isinstance(target.how, Digest):
+            left_out = silence.then == "nothing" and silence.destinations
+            return self._kept(target, None) if left_out else target
+        return self._kept(target, silence.hold)
+
+    def _kept(self, target: Target, silence: Silenced | None) -> Target:
+        """Held by it, or left out. Made once: the store keeps what it writes of a target by the very object."""
+        key = id(target), silence
+        if key not in self._targets:
+            if len(self._targets) >= MOST_KEPT:
+                self._targets.clear()
+            made = replace(target, silence=silence) if silence else replace(target, hold_reason=Held.SILENCED)
+            self._targets[key] = target, made
+        return self._targets[key][1]
+
+
+def _held(matching: Sequence[Silence], how: Literal["bundled", "later"]) -> Hold | None:
+    silence = strongest(matching)
+    if silence is None:
+        return None
+    return Hold(silence.hold, how if silence.then == "summary" else "dropped")
+
+
+def _at(silence: Silence, destination: str) -> bool:
+    return not silence.destinations or destination in silence.destinations
+
+
+def _stated(event: Event, job: str | None) -> Mapping[str, tuple[str, ...]]:
+    """What the event says of each matcher."""
+    operation = event.operation
+    return {
+        "jobs": (*_names(event, job),),
+        "types": (operation.type,) if operation else (),
+        "priorities": (operation.priority,) if operation else (),
+        "tenants": (event.tenant,),
+        "projects": (event.project,),
+    }
+
+
+def _names(event: Event, job: str | None) -> Iterator[str]:
+    """By which people know what it is about: as it is called, and as the job that it is a run of."""
+    about = event.batch if event.about_batch else event.operation
+    if about and about.name:
+        yield about.name
+    if its := job_of(event, name=job):
+        yield its.name
+        yield its.title
+
+
+def _meets(silence: Silence, matcher: str, stated: Mapping[str, tuple[str, ...]]) -> bool:
+    patterns: tuple[str, ...] = getattr(silence, matcher)
+    return not patterns or any(fits(pattern, text) for text in stated[matcher] if text for pattern in patterns)

@@ -1,0 +1,86 @@
+"""Every process knows what is silenced, and sees to it that what was held is told."""
+
+from collections.abc import Callable
+
+from prometheus_client import REGISTRY
+
+from relay.background.silences import SilenceWatch
+from relay.errors import StoreUnavailable
+from relay.policy.silences import Silences
+from relay.store import Store
+from relay.store.silences import Reading, SilenceList
+from tests.support import events
+from tests.support.bundles import POSTED, send
+from tests.support.clock import Clock
+from tests.support.silences import HOUR, added, silence, silent
+from tests.support.targets import room
+
+
+def watch(kept: SilenceList, clock: Clock) -> SilenceWatch:
+    return SilenceWatch(Silences(), kept, clock=clock)
+
+
+class Away(SilenceList):
+    """A store that does not answer."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def read(self, version: str) -> Reading:
+        raise StoreUnavailable("it is away")
+
+
+async def test_what_another_process_silenced_is_known_at_the_next_look(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    here = watch(SilenceList(open_store()), clock)
+    await here.look()
+    kept = await added(open_store(), silence(clock()))
+    before = here.silences.active(clock())
+    await here.look()
+    during, gauge = here.silences.active(clock()), REGISTRY.get_sample_value("relay_silences")
+    await kept.expire("s-1")
+    await here.look()
+
+    assert (before, during, gauge) == ([], [silence(clock())], 1)
+    assert here.silences.active(clock()) == []
+    assert REGISTRY.get_sample_value("relay_silences") == 0
+
+
+async def test_one_look_after_another_finds_nothing_new(store: Store, clock: Clock) -> None:
+    here = watch(await added(store, silence(clock())), clock)
+    await here.look()
+    known = here.silences.current
+    await here.look()
+
+    assert here.silences.current is known
+
+
+async def test_what_is_over_is_forgotten_without_being_told_so(store: Store, clock: Clock) -> None:
+    here = watch(await added(store, silence(clock())), clock)
+    await here.look()
+    clock.advance(HOUR)
+    await here.look()
+
+    assert here.silences.current == ()
+
+
+async def test_while_redis_is_away_that_holds_which_was_known(store: Store, clock: Clock) -> None:
+    here = SilenceWatch(Silences([silence(clock())]), Away(), clock=clock)
+    await here.look()
+
+    assert here.silences.active(clock()) == [silence(clock())]
+
+
+async def test_what_a_command_ended_and_could_not_tell_any_more_is_told(store: Store, clock: Clock) -> None:
+    its = silence(clock())
+    kept = await added(store, its)
+    await store.accept(events.failed(), [silent(its, room())])
+    await store.partitions[0].run("silence", ["expire", its.id])  # and there it was killed
+    untold = await send(store, "slack", POSTED)
+
+    await watch(kept, clock).look()
+
+    assert untold == []
+    assert [one.kind for one in await send(store, "slack", POSTED)] == ["roundup"]
+    assert (await kept.read("")).lifting == []

@@ -1,0 +1,178 @@
+"""Which silence means an event at a target, and a delivery that is about to be sent."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relay.domain.deliveries import Delivery, Target
+from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, RESOLVED, TROUBLE, Event
+from relay.domain.silences import Silence
+from relay.policy.silences import Silences
+from tests.support import events
+from tests.support.bundles import digest
+from tests.support.silences import HOUR, silence
+from tests.support.targets import room, team
+
+NOW = events.RECEIVED.timestamp()
+EVERYTHING = silence(NOW, destinations=())
+
+
+def held(silences: list[Silence], event: Event, target: Target) -> Silence | None:
+    (applied,) = Silences(silences).applied(event, [target])
+    return applied.silence and next(one for one in silences if one.hold == applied.silence)
+
+
+def delivery(event: Event, **values: Any) -> Delivery:
+    good = {"id": "d", "lease": "l", "destination": "room", "channel": "slack", "address": "#room", "kind": "each",
+            "history": (event,), "thread": {}, "attempt": 1, "created_at": events.RECEIVED}  # fmt: skip
+    return Delivery(event=event, **(good | values))
+
+
+def many(name: str, kind: str) -> Event:
+    at = datetime.fromtimestamp(NOW, UTC)
+    return Event("box", name, "relay", at, at, document={"event": name, "kind": kind})
+
+
+class TestEvents:
+    @pytest.mark.parametrize(
+        ("matchers", "meant"),
+        [
+            ({}, True),
+            ({"destinations": ("room",)}, True),
+            ({"destinations": ("team", "room")}, True),
+            ({"destinations": ("team",)}, False),
+            ({"jobs": ("comprehensive *",)}, True),
+            ({"jobs": ("Sales",)}, False),
+            ({"types": ("*analysis",)}, True),
+            ({"types": ("Import",)}, False),
+            ({"priorities": ("High",)}, True),
+            ({"priorities": ("Critical",)}, False),
+            ({"tenants": ("tenant-1",)}, True),
+            ({"tenants": ("tenant-2",)}, False),
+            ({"projects": ("project-*",)}, True),
+            ({"projects": ("other",)}, False),
+            ({"destinations": ("room",), "jobs": ("Sales",)}, False),  # all must hold
+            ({"jobs": ("Sales", "*Analysis")}, True),  # any of them
+        ],
+    )
+    def test_all_its_matchers_must_hold(self, matchers: dict[str, Any], *, meant: bool) -> None:
+        event = events.failed(priority="High", operationType="ProcessMiningAnalysis")
+        its = silence(NOW, **({"destinations": ()} | matchers))
+
+        assert (held([its], event, room()) is not None) is meant
+
+    def test_a_job_is_known_by_its_name_without_numbers_too(self) -> None:
+        event = events.completed(operationName="Sales 2024-01-20, batch 7")
+
+        for name in ("Sales 2024-01-20, batch 7", "Sales #, batch #", "sales batch"):
+            assert held([silence(NOW, jobs=(name,))], event, room()), name
+
+    def test_and_by_what_the_operators_template_says(self) -> None:
+        assert held([silence(NOW, jobs=("nightly",))], replace(events.completed(), job="Nightly"), room())
+
+    def test_a_batch_by_its_own_name(self) -> None:
+        event = events.event_of({"event": "batch.completed", "batch": {"batchId": "b", "batchName": "Month end"}})
+
+        assert held([silence(NOW, jobs=("month *",))], event, room())
+        assert held([silence(NOW, types=("*",))], event, room()) is None  # it is of no type
+
+    @pytest.mark.parametrize(("starts", "until"), [(NOW + 1, NOW + HOUR), (NOW - HOUR, NOW)])
+    def test_none_holds_before_it_begins_or_after_its_end(self, starts: float, until: float) -> None:
+        assert held([silence(NOW, starts=starts, until=until)], events.failed(), room()) is None
+
+    def test_one_that_was_ended_holds_nothing(self) -> None:
+        assert held([silence(NOW, ended=NOW - 1)], events.failed(), room()) is None
+
+    def test_what_nobody_is_told_anyway_stays_so(self) -> None:
+        target = room(hold_reason="not_mailed")
+
+        assert Silences([EVERYTHING]).applied(events.failed(), [target]) == (target,)
+
+    def test_the_same_target_is_made_once(self) -> None:
+        silences, target = Silences([EVERYTHING]), room()
+
+        first, second = (silences.applied(events.failed(), [target])[0] for _ in range(2))
+
+        assert first is second
+        assert first is not target
+
+    @pytest.mark.parametrize(
+        ("its", "reason"),
+        [
+            (silence(NOW, destinations=("daily",), then="nothing"), "silenced"),
+            (silence(NOW, destinations=("daily",)), ""),
+            (replace(EVERYTHING, then="nothing"), ""),
+        ],
+    )
+    def test_a_digest_leaves_out_what_is_silenced_there_and_never_told(self, its: Silence, reason: str) -> None:
+        (applied,) = Silences([its]).applied(events.failed(), [digest(NOW)])
+
+        assert (applied.hold_reason, applied.silence) == (reason, None)
+
+    def test_none_known_changes_nothing(self) -> None:
+        targets = [room()]
+
+        assert Silences().applied(events.failed(), targets) is targets
+        assert Silences([silence(NOW, jobs=("Sales",))]).applied(events.failed(), targets) is targets
+
+
+class TestDeliveries:
+    @pytest.mark.parametrize(("then", "how"), [("summary", "bundled"), ("nothing", "dropped")])
+    def test_what_was_queued_before_is_held(self, then: Any, how: str) -> None:
+        its = silence(NOW, jobs=("Comprehensive *",), then=then)
+
+        assert Silences([its]).hold(delivery(events.failed()), NOW) == (its.hold, how)
+
+    def test_a_template_names_its_job(self) -> None:
+        its, failed = Silences([silence(NOW, jobs=("Process*",))]), delivery(events.failed())
+
+        assert its.hold(failed, NOW, "{operationType}")
+        assert its.hold(failed, NOW) is None
+
+    @pytest.mark.parametrize("name", [ACTION_REQUESTED, ACTION_DONE])
+    def test_what_somebody_waits_for_is_not_held(self, name: str) -> None:
+        assert Silences([silence(NOW)]).hold(delivery(replace(events.failed(), name=name)), NOW) is None
+
+    def test_nor_an_edit(self) -> None:
+        edit = delivery(events.failed(), kind="live", thread={"ts": "1.1"})
+
+        assert Silences([silence(NOW)]).hold(edit, NOW) is None
+        assert Silences([silence(NOW)]).hold(replace(edit, thread={}), NOW)
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            delivery(many("digest", "digest"), kind="digest"),
+            delivery(many(TROUBLE, "")),
+            delivery(many(RESOLVED, "")),
+        ],
+    )
+    def test_digests_and_notices_to_operators_wait_where_their_destination_is_named(self, told: Delivery) -> None:
+        its = silence(NOW)
+
+        assert Silences([EVERYTHING]).hold(told, NOW) is None
+        assert Silences([replace(its, tenants=("*",))]).hold(told, NOW) is None
+        assert Silences([its]).hold(told, NOW) == (its.hold, "later")
+        assert Silences([replace(its, then="nothing")]).hold(told, NOW) == (
+            replace(its.hold, in_summary=False),
+            "dropped",
+        )
+
+    def test_a_round_up_is_held_where_everything_is(self) -> None:
+        told = delivery(many("roundup", "quiet"), kind="roundup")
+
+        assert Silences([EVERYTHING]).hold(told, NOW) == (EVERYTHING.hold, "bundled")
+        assert Silences([silence(NOW, jobs=("*",))]).hold(told, NOW) is None
+        assert Silences([silence(NOW)]).hold(replace(told, thread={"ts": "1.1"}), NOW) is None  # it stands
+
+    def test_what_one_promised_to_tell_another_does_not_keep_for_itself(self) -> None:
+        told, never = delivery(many("roundup", "silence"), kind="roundup"), replace(EVERYTHING, then="nothing")
+
+        assert Silences([never]).hold(told, NOW) is None
+        assert Silences([never, silence(NOW)]).hold(told, NOW) == (silence(NOW).hold, "bundled")
+
+
+def test_a_live_target_is_held_as_any_other() -> None:
+    assert held([EVERYTHING], events.started(), team()) == EVERYTHING

@@ -1,0 +1,376 @@
+"""What a silence means is held, told together at its end or not at all, and never lost in between."""
+
+from collections.abc import Callable
+
+import pytest
+
+from relay.domain.deliveries import Window
+from relay.errors import RelayError
+from relay.policy.presentation import presentation_for
+from relay.store import Store
+from relay.store.sealing import Sealer
+from relay.store.silences import MOST, SilenceList
+from tests.support import events
+from tests.support.bundles import POSTED, claim, counts, digest, next_day, night, send, statuses
+from tests.support.clock import Clock
+from tests.support.partitions import OP, PARTITIONS, carried
+from tests.support.silences import HOUR, added, hold, silence, silent
+from tests.support.targets import changed, room, team
+
+
+class TestWhatComesIn:
+    async def test_it_is_told_together_at_the_end(self, store: Store, clock: Clock) -> None:
+        target = silent(silence(clock()), room())
+        answer = await store.accept(events.completed(operationId="a"), [target])
+        await store.accept(events.failed(operationId="b"), [target])
+        during = await claim(store, "slack")
+        clock.advance(HOUR)
+
+        (delivery,) = await send(store, "slack", POSTED)
+
+        assert (answer.deliveries, answer.held, during) == (0, (("room", "silenced"),), [])
+        assert (delivery.kind, delivery.event.document["kind"]) == ("roundup", "silence")
+        assert statuses(delivery) == {"a": "Completed", "b": "Failed"}
+        assert (await counts(store))["held:silenced"] == 2
+
+    async def test_or_not_at_all(self, store: Store, clock: Clock) -> None:
+        target = silent(silence(clock(), then="nothing"), room())
+        answer = await store.accept(events.failed(), [target])
+        clock.advance(2 * HOUR)
+
+        assert answer.held == (("room", "silenced"),)
+        assert await claim(store, "slack") == []
+        assert (await counts(store))["held:silenced"] == 1
+
+    async def test_what_passes_quiet_hours_is_held_too(self, store: Store, clock: Clock) -> None:
+        target = silent(silence(clock()), room(bypass_quiet_hours=True))
+        await store.accept(events.failed(), [target])
+
+        assert await claim(store, "slack") == []
+
+    async def test_edits_go_on_and_the_reply_waits(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.started(), [team()])
+        await send(store, "slack", POSTED)
+        target = silent(silence(clock()), team(presentation=presentation_for(events.failed())))
+        await store.accept(events.failed(), [target])
+
+        edits = await send(store, "slack", POSTED)
+        clock.advance(HOUR)
+        after = await send(store, "slack", POSTED)
+
+        assert [(one.kind, bool(one.thread)) for one in edits] == [("live", True)]
+        assert [(one.kind, [*statuses(one).values()]) for one in after] == [("roundup", ["Failed"])]
+
+    async def test_a_run_that_ends_after_it_is_told_by_one_message(self, store: Store, clock: Clock) -> None:
+        never = silence(clock(), then="nothing")
+        await store.accept(events.started(), [silent(never, team())])
+        clock.advance(2 * HOUR)
+        await store.accept(events.completed(), [team()])
+
+        (root,) = await send(store, "slack", POSTED)
+
+        assert (root.kind, root.event.status) == ("live", "Completed")
+
+    async def test_a_first_message_that_is_due_after_it_does_not_join(self, store: Store, clock: Clock) -> None:
+        short = silence(clock(), until=clock() + 30)
+        await store.accept(events.started(), [silent(short, team(post_after=60))])
+        clock.advance(61)
+
+        assert [one.kind for one in await send(store, "slack", POSTED)] == ["live"]
+
+    async def test_the_summary_shows_each_run_as_it_is_then(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.started(), [silent(silence(clock()), team())])
+        await store.accept(events.failed(), [])
+        clock.advance(HOUR)
+
+        (summary,) = await send(store, "slack", POSTED)
+
+        assert [*statuses(summary).values()] == ["Failed"]
+
+    @pytest.mark.parametrize("then", ["summary", "nothing"])
+    async def test_in_another_partition_as_well(
+        self, open_store: Callable[..., Store], clock: Clock, then: str
+    ) -> None:
+        store = open_store(partitions=PARTITIONS)
+        target = silent(silence(clock(), then=then), room())
+        await store.accept(events.started(operationId=OP), [target])
+        await store.accept(events.failed(operationId=OP), [target])
+        await carried(store)
+        during = await claim(store, "slack")
+        clock.advance(HOUR)
+
+        after = await send(store, "slack", POSTED)
+
+        assert during == []
+        assert [statuses(one) for one in after] == ([{OP: "Failed"}] if then == "summary" else [])
+        assert (await counts(store))["held:silenced"] == 2
+
+
+class TestWhatWasQueuedBefore:
+    async def test_it_joins_the_rest(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.completed(operationId="a"), [room()])
+        its = silence(clock())
+        await store.accept(events.completed(operationId="b"), [silent(its, room())])
+        (delivery,) = await claim(store, "slack")
+
+        assert await hold(store, its, delivery)
+        during = await claim(store, "slack")
+        clock.advance(HOUR)
+        (summary,) = await send(store, "slack", POSTED)
+
+        assert during == []
+        assert statuses(summary) == {"a": "Completed", "b": "Completed"}
+
+    async def test_or_is_never_told(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.completed(), [room()])
+        (delivery,) = await claim(store, "slack")
+
+        await hold(store, silence(clock(), then="nothing"), delivery, "dropped")
+        clock.advance(HOUR)
+
+        assert await claim(store, "slack") == []
+        assert (await counts(store))["held:silenced"] == 1
+        assert [
+            name for name in await store.redis.keys("{relay}:*") if b":delivery:" in name or b":event:" in name
+        ] == []
+
+    async def test_a_live_message_that_nobody_saw_begins_anew_after_it(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.started(), [team()])
+        (delivery,) = await claim(store, "slack")
+        await hold(store, silence(clock(), destinations=("team",)), delivery)
+        clock.advance(HOUR)
+        (summary,) = await send(store, "slack", POSTED)
+        clock.advance(1)  # the conversation takes one a second
+        await store.accept(events.completed(), [team()])
+
+        (root,) = await send(store, "slack", POSTED)
+
+        assert (summary.kind, root.kind, root.event.status) == ("roundup", "live", "Completed")
+
+    async def test_a_newer_state_that_came_meanwhile_is_asked_about_by_itself(self, store: Store, clock: Clock) -> None:
+        its = silence(clock(), destinations=("team",))
+        await store.accept(events.started(), [team()])
+        (first,) = await claim(store, "slack")
+        await store.accept(events.completed(), [team()])
+        await hold(store, its, first)
+        (second,) = await claim(store, "slack")
+
+        await hold(store, its, second)
+        clock.advance(HOUR)
+        (summary,) = await send(store, "slack", POSTED)
+
+        assert [*statuses(summary).values()] == ["Completed"]
+
+    async def test_what_comes_next_need_not_wait_for_its_slot(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.completed(operationId="a"), [team()])
+        (delivery,) = await claim(store, "slack")
+        await hold(store, silence(clock()), delivery)
+        await store.accept(events.completed(operationId="b"), [team()])
+
+        assert [one.event.subject for one in await claim(store, "slack")] == ["b"]
+
+    async def test_whoever_lost_the_lease_holds_nothing(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.completed(), [room()])
+        (delivery,) = await claim(store, "slack")
+        clock.advance(store.lease + 1)
+        await claim(store, "slack")
+
+        assert not await hold(store, silence(clock()), delivery)
+
+    async def test_a_round_up_is_told_with_the_rest(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.completed(operationId="a"), [night(clock(), room(), 1)])
+        clock.advance(HOUR)
+        its = silence(clock())
+        await store.accept(events.failed(operationId="b"), [silent(its, room())])
+        (morning,) = await claim(store, "slack")
+        await hold(store, its, morning)
+        clock.advance(HOUR)
+
+        (summary,) = await send(store, "slack", POSTED)
+
+        assert statuses(summary) == {"a": "Completed", "b": "Failed"}
+
+    async def test_a_digest_waits_and_is_still_that_of_its_window(self, store: Store, clock: Clock) -> None:
+        await store.accept(events.completed(), [digest(clock())])
+        next_day(clock)
+        (due,) = await claim(store)
+        await hold(store, silence(clock(), destinations=("daily",)), due, "later")
+        during = await claim(store)
+        clock.advance(HOUR)
+
+        (late,) = await send(store)
+
+        assert (during, late.kind, late.event.document) == ([], "digest", due.event.document)
+
+
+class TestQuietHours:
+    async def test_a_run_that_both_mean_is_told_once(self, store: Store, clock: Clock) -> None:
+        at_night = night(clock(), room(), 2)
+        await store.accept(events.started(), [at_night])
+        await store.accept(events.failed(), [silent(silence(clock(), until=clock() + 3 * HOUR), at_night)])
+        clock.advance(2 * HOUR)
+        morning = await claim(store, "slack")
+        clock.advance(HOUR)
+
+        (summary,) = await send(store, "slack", POSTED)
+
+        assert morning == []
+        assert [*statuses(summary).values()] == ["Failed"]
+
+    async def test_an_end_in_quiet_hours_waits_for_theirs(self, store: Store, clock: Clock) -> None:
+        at_night = night(clock(), room(), 3)
+        quiet = {"room": Window(clock() - 60, clock() + 3 * HOUR)}
+        await store.accept(events.completed(operationId="a"), [silent(silence(clock()), at_night)])
+        clock.advance(HOUR)
+        await store.accept(events.completed(operationId="b"), [at_night])
+        during = await claim(store, "slack", quiet)
+        clock.advance(2 * HOUR)
+
+        (morning,) = await send(store, "slack", POSTED)
+
+        assert during == []
+        assert statuses(morning) == {"a": "Completed", "b": "Completed"}
+
+    async def test_unless_it_holds_what_would_have_passed_them(self, store: Store, clock: Clock) -> None:
+        at_night = night(clock(), room(bypass_quiet_hours=True), 3)
+        quiet = {"room": Window(clock() - 60, clock() + 3 * HOUR)}
+        await store.accept(events.failed(), [silent(silence(clock()), at_night)])
+        clock.advance(HOUR)
+
+        (summary,) = await claim(store, "slack", quiet)
+
+        assert summary.event.document["kind"] == "silence"
+
+
+@pytest.mark.parametrize("partitions", [1, PARTITIONS])
+class TestAnEarlyEnd:
+    async def test_what_was_held_is_told_at_once(
+        self, open_store: Callable[..., Store], clock: Clock, partitions: int
+    ) -> None:
+        store = open_store(partitions=partitions)
+        its = silence(clock())
+        kept = await added(store, its)
+        await store.accept(events.failed(operationId=OP), [silent(its, room())])
+        await carried(store)
+        clock.advance(60)
+
+        assert await kept.expire(its.id)
+        (summary,) = await send(store, "slack", POSTED)
+
+        assert statuses(summary) == {OP: "Failed"}
+        assert summary.event.occurred_at.timestamp() == clock()
+
+    async def test_whoever_has_not_heard_of_it_holds_nothing_more(
+        self, open_store: Callable[..., Store], clock: Clock, partitions: int
+    ) -> None:
+        store = open_store(partitions=partitions)
+        its = silence(clock())
+        kept = await added(store, its)
+        await store.accept(events.failed(operationId="a"), [room()])
+        (queued,) = await claim(store, "slack")
+        await kept.expire(its.id)
+
+        await store.accept(events.failed(operationId=OP), [silent(its, room())])
+        await carried(store)
+        await hold(store, its, queued)
+
+        assert {one.event.subject for one in await send(store, "slack", POSTED)} == {"a", OP}
+
+    async def test_a_digest_that_waited_for_it_is_due(
+        self, open_store: Callable[..., Store], clock: Clock, partitions: int
+    ) -> None:
+        store = open_store(partitions=partitions)
+        await store.accept(events.completed(operationId=OP), [digest(clock())])
+        await carried(store)
+        next_day(clock)
+        its = silence(clock(), destinations=("daily",))
+        kept = await added(store, its)
+        (due,) = await claim(store)
+        await hold(store, its, due, "later")
+
+        await kept.expire(its.id)
+
+        assert [one.event.document for one in await send(store)] == [due.event.document]
+
+
+class TestTheList:
+    async def test_others_see_a_change_and_nothing_where_there_is_none(
+        self, open_store: Callable[..., Store], clock: Clock
+    ) -> None:
+        its, other = silence(clock(), jobs=("Sales *",)), SilenceList(open_store())
+        none = await other.read("")
+        await added(open_store(), its)
+
+        reading = await other.read(none.version)
+
+        assert (none.silences, reading.silences) == (None, [its])
+        assert (await other.read(reading.version)).silences is None
+
+    async def test_what_is_over_is_listed_for_thirty_days(self, store: Store, clock: Clock) -> None:
+        kept = await added(store, silence(clock()))
+        await kept.add(silence(clock(), id="s-2"))
+        await kept.expire("s-2")
+        soon = [(one.id, one.state(clock())) for one in await kept.all()]
+        clock.advance(31 * 24 * HOUR)
+        await kept.add(silence(clock(), id="s-3"))
+
+        assert soon == [("s-2", "expired"), ("s-1", "active")]
+        assert [one.id for one in await kept.all()] == ["s-3"]
+
+    async def test_what_is_over_does_not_end_again(self, store: Store, clock: Clock) -> None:
+        kept = await added(store, silence(clock()))
+        first = await kept.expire("s-1")
+
+        assert (first, await kept.expire("s-1"), await kept.expire("s-9")) == (True, False, False)
+
+    async def test_added_twice_it_is_one(self, store: Store, clock: Clock) -> None:
+        kept = await added(store, silence(clock()))
+        await kept.expire("s-1")
+        await kept.add(silence(clock()))
+
+        assert [one.state(clock()) for one in await kept.all()] == ["expired"]
+
+    async def test_there_is_room_for_so_many(self, store: Store, clock: Clock) -> None:
+        kept = SilenceList(store)
+        for number in range(MOST):
+            await kept.add(silence(clock(), id=f"s-{number}"))
+        with pytest.raises(RelayError, match="200 silences that are not over"):
+            await kept.add(silence(clock(), id="s-more"))
+        await kept.expire("s-7")
+
+        await kept.add(silence(clock(), id="s-more"))
+
+        reading = await kept.read("")
+        assert reading.silences is not None
+        assert len(reading.silences) == MOST
+
+    async def test_with_a_key_nothing_of_it_can_be_read(self, open_store: Callable[..., Store], clock: Clock) -> None:
+        its = silence(clock(), jobs=("Sales *",))
+        kept = await added(open_store(sealer=Sealer({"first": bytes(32)})), its)
+
+        assert b"Sales" not in await open_store().redis.hget("{relay}:silences", "s-1")
+        assert await kept.all() == [its]
+        assert await SilenceList(open_store()).all() == []
+
+    async def test_one_that_a_newer_relay_made_is_read_as_far_as_it_is_known(self, store: Store, clock: Clock) -> None:
+        kept = await added(store, silence(clock()))
+        text = (await store.redis.hget("{relay}:silences", "s-1")).replace(b"{", b'{"labels": ["a"], ', 1)
+        await store.redis.hset("{relay}:silences", "s-1", text)
+        await store.redis.hset("{relay}:silences", "s-2", b"[]")
+        await store.redis.zadd("{relay}:silences:ends", {"s-2": clock() * 1000})
+
+        assert await kept.all() == [silence(clock())]
+
+
+async def test_what_a_silence_held_by_itself_is_not_lost_where_nothing_is_known_of_its_run(
+    store: Store, clock: Clock
+) -> None:
+    await store.accept(events.completed(), [changed(room(), essential=True)])
+    (delivery,) = await claim(store, "slack")
+    for name in await store.redis.keys("{relay}:operation:*"):
+        await store.redis.hdel(name, "entry")
+    await hold(store, silence(clock()), delivery)
+    during = await claim(store, "slack")
+    clock.advance(HOUR)
+
+    assert (during, [one.kind for one in await send(store, "slack", POSTED)]) == ([], ["each"])
