@@ -33,3 +33,19 @@ async def test_whatever_happens_all_of_it_gets_through_in_the_end(
 
     assert faults == []
     assert [line for line in lines if line["log_level"] == "error"] == []
+
+
+SILENT = [*product(range(2), PARTITIONS), *(pytest.param(seed, PARTITIONS[seed % 2], marks=pytest.mark.slow)
+                                            for seed in range(2, 30))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("seed", "partitions"), SILENT)
+async def test_what_was_silenced_is_told_in_the_end_as_well(
+    open_store: Callable[..., Store], clock: Clock, seed: int, partitions: int
+) -> None:
+    with capture_logs() as lines:
+        faults = await faults_of(open_store(), clock, seed, STEPS, partitions, silent=True)
+
+    assert faults == []
+    said = {line["event"] for line in lines if line["log_level"] == "error"}
+    assert said <= {"redis.still_unavailable"}  # whoever reads silences says what it meets

@@ -80,6 +80,7 @@ local function join_quiet_hours(id, d, hours)
   if b[1] ~= 'silence' or b[2] or d.attempts > 0 or sealed(box) then return false end
   open_box(box, 'quiet', d, hours[1], hours[2])
   move_entries(id, box)
+  keep_box(box, hours[2])
   move_to_bundle(id, d, 'quiet_hours')
   return true
 end

@@ -5,17 +5,23 @@ from tests.support.clock import Clock
 from tests.support.life.accidents import befall
 from tests.support.life.ending import end_well
 from tests.support.life.leaks import leaked
+from tests.support.life.silencing import silencing
 from tests.support.life.turns import one_at_a_time
 from tests.support.life.verdict import Verdict
 from tests.support.life.world import World
 
 
-async def faults_of(store: Store, clock: Clock, seed: int, steps: int, partitions: int = 1) -> list[str]:
-    """Live it, and say what is wrong with it in the end. `store` is any on the Redis that it happens in."""
+async def faults_of(
+    store: Store, clock: Clock, seed: int, steps: int, partitions: int = 1, *, silent: bool = False
+) -> list[str]:
+    """Live it, and say what is wrong with it in the end. `store` is any on the Redis that it happens in.
+
+    `silent`: people make silences in it, and end some.
+    """
     async with one_at_a_time(store.redis) as redis:
         world = World(redis, clock, seed, partitions=partitions)
         for _ in range(steps):
-            await world.step(befall)
+            await world.step(silencing if silent else befall)
         dead = await end_well(world)
     verdict = Verdict(world.record, [*dead, *world.record.dropped])
     return [*verdict.untold(), *verdict.repeated(), *await leaked(store)]

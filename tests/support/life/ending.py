@@ -4,6 +4,7 @@ from relay.store.admin import Admin
 from relay.store.dead_letters import DeadLetter
 from relay.store.suppressions import EVERYWHERE, Suppressions
 from tests.support.life.settings import ADDRESSES, QUEUES, READER
+from tests.support.life.silencing import end_silences
 from tests.support.life.world import Process, World
 
 ROUNDS = 600
@@ -21,6 +22,7 @@ async def end_well(world: World) -> list[DeadLetter]:
     await Suppressions(last.store).remove(READER, EVERYWHERE)
     if world.pick.random() < 0.5:
         await last.store.take_over()
+    await end_silences(last)
     for message in [*world.unanswered]:
         await world.send(last, message)
     if world.pick.random() < 0.5:

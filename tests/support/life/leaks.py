@@ -28,6 +28,7 @@ LASTING = {
     "posted",
     "received",
     "histories",
+    "silences",
 }
 EMPTY = {
     "lane",

@@ -17,6 +17,7 @@ Lane = tuple[str, str, str, str]  # subject, its space, destination, address
 Letter = tuple[int, int, bytes]  # from which partition to which, and its number
 Fact = tuple[str, str, str, str]  # subject, its space, fingerprint, time
 BUNDLES = ("digest", "roundup")
+TOLD_LATER = ("", "quiet_hours", "silenced")  # in a life every silence tells what it held
 
 
 def fact_of(event: Event) -> Fact:
@@ -108,7 +109,7 @@ class Record:
         assert not targets or answer.deliveries + len(answer.held) == len(targets), (fact, answer)
         for target in targets:
             reason = held.get(target.destination, "")
-            if reason in ("", "quiet_hours"):
+            if reason in TOLD_LATER:
                 self.expected.append(Expected(event, target, position, reason))
 
     def written(self, letter: Letter, event: Event) -> None:
@@ -122,7 +123,7 @@ class Record:
         for i, expected in enumerate(self.expected):
             if expected.target.destination in held and fact_of(expected.event) == fact:
                 self.expected[i] = replace(expected, held=held[expected.target.destination])
-        self.expected = [one for one in self.expected if one.held in ("", "quiet_hours")]
+        self.expected = [one for one in self.expected if one.held in TOLD_LATER]
 
     def suppressed(self, address: str, *, ends: bool) -> None:
         """From now on nothing is sent there, or it is again."""

@@ -6,6 +6,7 @@ from random import Random
 from relay.channels import CHANNELS
 from relay.delivering.outcome import Limits, failure_of
 from relay.domain.deliveries import Delivery, Receipt
+from relay.domain.silences import Hold
 from relay.errors import DeliveryError, StoreUnavailable
 from relay.policy.retry import RetryPolicy
 from tests.support.life.losses import LifeStore
@@ -36,8 +37,16 @@ def _unlimited(_address: str) -> Limits:
 class Work:
     """One claimed delivery in a worker's hands. `done`: it has let go of it."""
 
-    def __init__(self, store: LifeStore, delivery: Delivery, record: Record, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: LifeStore,
+        delivery: Delivery,
+        record: Record,
+        now: Callable[[], float],
+        hold: Callable[[Delivery, float], Hold | None],
+    ) -> None:
         self._store, self._delivery, self._record, self._now = store, delivery, record, now
+        self._hold = hold
         self._attempt: Attempt | None = None
         self._settle: Callable[[], Awaitable[bool]] | None = None
         self._unknown = False  # relay itself says that it cannot know what became of it
@@ -51,6 +60,8 @@ class Work:
                 await self.arrive_late()
         elif self._settle:
             await self._settled()
+        elif hold := self._hold(self._delivery, self._now()):
+            self._settle = lambda: self._store.silence(self._delivery, hold)
         elif (chance := pick.random()) < 0.05:
             self._settle = lambda: self._store.release(self._delivery)
         elif chance < 0.1:
@@ -74,6 +85,7 @@ class Work:
 
     async def deliver(self) -> None:
         """All of it at once, and well."""
+        assert not self._hold(self._delivery, self._now())
         if await self._store.mark_sending(self._delivery):
             self._attempt = self._record.begun(self._delivery)
             self._arrive(self._attempt)

@@ -10,12 +10,15 @@ from typing import Any
 from redis.asyncio import Redis
 
 from relay.background.scheduler import WatchdogTick
+from relay.background.silences import SilenceWatch
 from relay.channels import CHANNELS
 from relay.domain.deliveries import Delivery, Window
 from relay.domain.parsing import parse
 from relay.errors import StoreUnavailable
 from relay.ingest import Ingest
 from relay.policy.destinations import quiet_now
+from relay.policy.silences import Silences
+from relay.store.silences import SilenceList
 from tests.support.clock import Clock
 from tests.support.life.losses import LifeStore
 from tests.support.life.record import Record
@@ -31,6 +34,7 @@ class Process:
     store: LifeStore
     ingest: Ingest
     watchdog: WatchdogTick
+    silences: SilenceWatch
     works: list[Work] = field(default_factory=list)
 
 
@@ -57,8 +61,9 @@ class World:
             self.redis, self.record, self.pick, self._meanwhile, losses=losses, clock=self.clock,
             worker=f"worker-{self._started}", **self._options,
         )  # fmt: skip
-        ingest = Ingest(store, lambda: CONFIG, CHANNELS, clock=self.clock)
-        return Process(store, ingest, WatchdogTick(store, ingest.ingest, lambda: CONFIG))
+        watch = SilenceWatch(Silences(), SilenceList(store), clock=self.clock)
+        ingest = Ingest(store, lambda: CONFIG, CHANNELS, clock=self.clock, silences=watch.silences)
+        return Process(store, ingest, WatchdogTick(store, ingest.ingest, lambda: CONFIG), watch)
 
     def crash(self, process: Process) -> None:
         """It forgets everything: what it had claimed, what it had begun, what it knew to have arrived."""
@@ -110,7 +115,7 @@ class World:
         return quiet_now(CONFIG.destinations, CONFIG.destination_defaults, self.clock())
 
     def work(self, process: Process, delivery: Delivery) -> Work:
-        return Work(process.store, delivery, self.record, self.clock)
+        return Work(process.store, delivery, self.record, self.clock, process.silences.silences.hold)
 
     async def _work(self, process: Process) -> None:
         if process.works:

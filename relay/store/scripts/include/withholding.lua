@@ -34,6 +34,7 @@ function silences.bundle(id, d, silence)
   local box = summary(silence, d)
   if not box then return false end
   if d.kind == 'roundup' then move_entries(id, box) else add_entry(box, d.operation) end
+  keep_box(box, silence[3])
   return true
 end
 
@@ -50,6 +51,7 @@ local function hold_for_silence(plan, target)
     local box = plan.entry ~= '' and summary(silence, target)
     if not box then return false end
     add_entry(box, plan.operation)
+    keep_box(box, silence[3])
   end
   if target.quiet and not sealed(quiet_box(target)) then
     redis.call('HDEL', entries_key(quiet_box(target)), plan.operation)
