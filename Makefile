@@ -96,7 +96,7 @@ $(DOCS): requirements/docs.txt | $(BIN)/python
 # The locks name versions and hashes, never an address. Needs uv. The lowest ones are relay's own requirements alone; the
 # tools that test on them are as new as fits.
 COMPILE := uv pip compile -q --universal --no-annotate --no-header
-EXTRAS  := --extra embedded --extra encryption --extra console --extra demo
+EXTRAS  := --extra embedded --extra encryption --extra console --extra otel --extra demo
 .PHONY: lock
 lock:            ## Renew requirements/*.txt
 	$(COMPILE) --generate-hashes $(EXTRAS) pyproject.toml -o requirements/run.txt

@@ -67,6 +67,7 @@ from relay.store.signing_keys import SigningKeys
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
 from relay.store.troubles import DELIVER, RECEIVE
+from relay.tracing import Tracing, open_tracing
 from relay.unsubscribe.endpoint import Unsubscribe
 
 log = structlog.get_logger(__name__)
@@ -135,7 +136,7 @@ class Relay:
         # Closed in reverse: receiver and worker together, the loops, channels, the platform's client, store, Redis.
         async with contextlib.AsyncExitStack() as stack:
             embedded = await self._embedded(stack)
-            store = await self._store(stack, embedded)
+            store, tracing = await self._store(stack, embedded), self._open_tracing(stack)
             health = Health(store, config, clock=clock, notices=self._notices, outage=outage, internal=(PLATFORM,))
             await health.prepare()
             await health.warn()
@@ -189,12 +190,13 @@ class Relay:
                 outage=outage,
                 noise=collecting.noise,
                 silences=watch.silences,
+                tracing=tracing,
             )
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
             looking = self._looking(store, unguarded, health, worker.reach, outage)
-            receiver = self._receiver(ingest, health, outage, collecting.refusals)
+            receiver = self._receiver(ingest, health, outage, collecting.refusals, tracing)
             console = self._console(stack, health, ingest, audit, store)
 
             def reloaded() -> None:
@@ -282,6 +284,12 @@ class Relay:
         await watch.look()
         return watch
 
+    def _open_tracing(self, stack: contextlib.AsyncExitStack) -> Tracing | None:
+        tracing = open_tracing(self._env)
+        if tracing is not None:
+            stack.push_async_callback(tracing.aclose)
+        return tracing
+
     def _audit(self, stack: contextlib.AsyncExitStack, store: Store) -> AuditTrail:
         """Where what people do is written down, reloads from now on."""
         audit = AuditTrail(store.redis, store.sealer)
@@ -365,7 +373,9 @@ class Relay:
             outage=outage,
         )
 
-    def _receiver(self, ingest: IngestEvent, health: Health, outage: Outage, refusals: Refusals) -> Receiver:
+    def _receiver(
+        self, ingest: IngestEvent, health: Health, outage: Outage, refusals: Refusals, tracing: Tracing | None
+    ) -> Receiver:
         server, directory = self.config.server, self._env.get("PROMETHEUS_MULTIPROC_DIR")
         return Receiver(
             self._sources(),
@@ -378,6 +388,7 @@ class Relay:
             outage=outage,
             refusals=refusals,
             registry=metrics.shared(directory) if directory else metrics.REGISTRY,
+            tracing=tracing,
         )
 
     def _guard(self) -> Guard:

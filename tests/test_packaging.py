@@ -76,7 +76,7 @@ def test_relay_is_never_built_with_what_no_lock_names(file: str) -> None:
 
 def test_the_oldest_versions_are_those_that_the_project_allows() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    optional = [one for name in ("embedded", "encryption", "demo") for one in extras[name]]
+    optional = [one for name in ("embedded", "encryption", "otel", "demo") for one in extras[name]]
     wanted = [one for one in (*PROJECT["project"]["dependencies"], *optional)
               if not one.startswith("relay[")]  # fmt: skip
     least = {named(one): re.findall(r">=([\d.]+)", one)[0] for one in wanted}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from relay.cli.lean import collecting_nothing, structlog
+from relay.cli.lean import absent, collecting_nothing, structlog
 from relay.cli.logs import configure, form_of, log_options
 from relay.cli.options import config_option, refuse
 from relay.errors import ConfigError, RelayError, TemplateError
@@ -82,7 +82,7 @@ def _supervise(path: Path, role: "Role", processes: int, logs: Sequence[str]) ->
 
 def _serve_alone(path: Path, role: "Role", line: int | None) -> None:
     """`line` leads to the supervisor, where there is one."""
-    with collecting_nothing():
+    with collecting_nothing(), absent("opentelemetry"):
         from relay.app import Relay  # noqa: PLC0415 - `--help` and the supervisor need none of it
         from relay.supervisor.inside import orders  # noqa: PLC0415
 

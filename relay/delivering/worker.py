@@ -30,6 +30,7 @@ from relay.policy.retry import RetryPolicy
 from relay.policy.silences import Silences
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
+from relay.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +66,7 @@ class Worker:
         outage: Outage | None = None,
         noise: Noise | None = None,
         silences: Silences | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`noise` counts what arrives."""
         self._noise = noise or Noise()
@@ -75,6 +77,7 @@ class Worker:
         self._composer = composer
         self._clock = clock
         self._jitter = jitter
+        self._tracing = tracing
         self._outage = outage or Outage(clock)
         self._silences = silences or Silences()
         self._lines = RateLimitedLog(clock, BROKEN_PERIOD)
@@ -267,7 +270,7 @@ class Worker:
                 ),
             )
         consequence = {"reason": failure.reason.value} if failure.reason else {"retry_in": failure.retry_in}
-        self._report(delivery, failure.status, started, str(error), **consequence)
+        self._report(delivery, failure.status, started, str(error), fault=type(error).__name__, **consequence)
 
     def _policy(self, delivery: Delivery) -> RetryPolicy:
         if delivery.options and delivery.options.retry:
@@ -300,7 +303,16 @@ class Worker:
             self._settling.discard(task)
             self._unsettled[partition] -= waits
 
-    def _report(self, delivery: Delivery, outcome: str, started: float, detail: str, **more: Any) -> None:
+    def _report(
+        self, delivery: Delivery, outcome: str, started: float, detail: str, *, fault: str = "", **more: Any
+    ) -> None:
+        seconds, trace = time.monotonic() - started, delivery.event.trace
+        if self._tracing is not None:
+            self._tracing.attempted(
+                trace, seconds, channel=delivery.channel, destination=delivery.destination, attempt=delivery.attempt,
+                outcome=outcome, error=fault,
+            )  # fmt: skip
+            more |= {"trace_id": trace[3:35]} if trace else {}
         metrics.attempts.labels(delivery.channel, delivery.destination, outcome).inc()
         if outcome == "delivered":
             metrics.latency.labels(delivery.channel).observe(
@@ -317,7 +329,7 @@ class Worker:
             kind=delivery.kind,
             attempt=delivery.attempt,
             outcome=outcome,
-            seconds=round(time.monotonic() - started, 3),
+            seconds=round(seconds, 3),
             detail=detail,
             **more,
         )

@@ -124,6 +124,7 @@ class Event:
     job: str | None = ""  # what the operator's template says of its job; None: not without what other events state
     past: tuple[End, ...] = ()  # how runs of its job ended before it, by relay's own record; added when it is told
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
+    trace: str = field(default="", compare=False)  # where its trace goes on, as a `traceparent`; "": there is none
     # Worked out once, for they are asked for often: whether it tells of a batch, and what people see.
     about_batch: bool = field(init=False, compare=False, repr=False)
     status: str = field(init=False, compare=False)

@@ -91,6 +91,8 @@ def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:
               "known": lasting}  # fmt: skip
     if event.spaces:
         stated["spaces"] = event.spaces
+    if event.trace:
+        stated["trace"] = event.trace
     return to_json(stated)[:-1] + b',"document":' + (event.raw or to_json(event.document)) + b"}"
 
 
@@ -102,8 +104,15 @@ def load(line: str | bytes) -> Event:
         received_at=datetime.fromisoformat(stored["received_at"]),
     )  # fmt: skip
     return fill(
-        replace(event, name=stored["name"], original="", spaces=stored.get("spaces", {})), stored["known"]
-    )  # whose retry it is was decided then
+        replace(
+            event,
+            name=stored["name"],
+            original="",  # whose retry it is was decided then
+            spaces=stored.get("spaces", {}),
+            trace=stored.get("trace", ""),
+        ),
+        stored["known"],
+    )
 
 
 def _envelope(document: Document) -> Document:

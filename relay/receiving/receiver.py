@@ -10,6 +10,7 @@ import json
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -41,6 +42,7 @@ from relay.receiving.refusals import Refusals, reason_of
 from relay.receiving.schemes import SCHEMES, SignedRequest
 from relay.receiving.signatures import verify, verify_unread
 from relay.receiving.sources import RateLimit, Source
+from relay.tracing import Accepting, Tracing
 
 OUTCOMES: Mapping[int, str] = {
     400: "malformed", 401: "unsigned", 404: "unknown_source", 405: "wrong_method", 408: "too_slow", 413: "too_large",
@@ -89,6 +91,7 @@ class Receiver:
     limits      `max_body` in bytes, `body_timeout` in seconds for a body that comes slowly
     registry    what `GET /metrics` shows
     refusals    collects what was refused, until somebody writes it down
+    tracing     makes spans, where somebody takes them
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class Receiver:
         outage: Outage | None = None,
         early: Early | None = None,
         refusals: Refusals | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._entrances: Mapping[str, _Entrance] = {}
         self.sources = sources
@@ -121,6 +125,7 @@ class Receiver:
         self._outage = outage or Outage(clock)
         self._early = early or Early()
         self.refusals = refusals or Refusals(clock)
+        self._tracing = tracing
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -159,25 +164,36 @@ class Receiver:
         began, entrance = time.perf_counter(), self._entrances.get(name)
         if request.method == hdrs.METH_OPTIONS and entrance and (permission := _permission(request, entrance)):
             return web.Response(headers=permission)
+        span: Accepting | None = None
         try:
             signed, entrance = await self._verified(request, entrance)
             if challenge := handshakes.challenge(signed):
                 entrance.count("challenge")
                 return web.json_response({"challenge": challenge}, headers={handshakes.HEADER: challenge})
-            event, accepted = await self._ingested(signed, entrance)
+            if self._tracing is not None:
+                parents = signed.headers.get("traceparent", ())
+                span = self._tracing.accepting(entrance.name, parents, time.perf_counter() - began)
+            event, accepted = await self._ingested(signed, entrance, span)
         except HttpProblem as refusal:
-            self._refused(request, refusal, entrance.name if entrance else "")  # what a stranger made up is not logged
+            # What a stranger made up is not logged.
+            outcome = self._refused(request, refusal, entrance.name if entrance else "")
+            if span is not None:
+                span.end(outcome)
             raise
+        if span is not None:
+            span.end(accepted.status, event=event.name)
         entrance.count(accepted.status)
         entrance.acknowledged.observe(time.perf_counter() - began)
         deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
         body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
         return answer(request, 202 if accepted.status == "accepted" else 200, body.encode())
 
-    def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> None:
+    def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> str:
+        """Count it and say it; what it is counted as."""
         reason = str(refusal.__cause__ or "") or str(refusal)
         fault = isinstance(refusal.__cause__, HandlingFailed)
-        metrics.events.labels(source, "fault" if fault else OUTCOMES[refusal.status]).inc()
+        outcome = "fault" if fault else OUTCOMES[refusal.status]
+        metrics.events.labels(source, outcome).inc()
         peer = partial(client_of, request)
         word = reason_of(refusal.status, refusal.__cause__)
         self.refusals.add(source, word, peer, refusal.members.get("quarantine", ""))
@@ -188,6 +204,7 @@ class Receiver:
             self._lines.warning(
                 log, "event.refused", key, source=source, status=refusal.status, reason=reason, peer=peer
             )
+        return outcome
 
     async def _verified(self, request: web.BaseRequest, entrance: _Entrance | None) -> tuple[SignedRequest, _Entrance]:
         """The request, once it is known to be genuine and may be read, and what it came by."""
@@ -207,7 +224,9 @@ class Receiver:
             self._admit(entrance.name, entrance.source.rate_limit)
         return signed, entrance
 
-    async def _ingested(self, signed: SignedRequest, entrance: _Entrance) -> tuple[Event, Accepted]:
+    async def _ingested(
+        self, signed: SignedRequest, entrance: _Entrance, span: Accepting | None
+    ) -> tuple[Event, Accepted]:
         name, source = entrance.name, entrance.source
         try:
             identity = EventIdentity.of(source.signature.scheme, signed)
@@ -216,6 +235,8 @@ class Receiver:
         try:
             try:
                 event = self._parse(signed, identity, entrance)
+                if span is not None:
+                    event = replace(event, trace=span.context)
                 if entrance.reach is None:
                     return event, await self._ingest(event)
                 ingest = partial(self._ingest, event, reach=entrance.reach)

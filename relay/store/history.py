@@ -7,6 +7,7 @@ ends the delivery: into one stream for each destination in a partition.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from relay.domain.spaces import NOWHERE, Space
 from relay.store import keys

@@ -1,0 +1,76 @@
+"""One trace from the sender's `traceparent` through accept to each attempt, if a collector is named in the environment.
+
+The environment's standard names decide (OTEL_*). Where they name no collector nothing of OpenTelemetry is imported, and
+who would make spans has None instead of a `Tracing`.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Protocol
+
+import structlog
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+SPOKEN = "http/protobuf"
+EXPORTER = "opentelemetry.exporter.otlp.proto.http"
+
+log = structlog.get_logger(__name__)
+
+
+class Accepting(Protocol):
+    """The span of one request, which is genuine."""
+
+    @property
+    def context(self) -> str:
+        """What the spans of its deliveries go on from, in the form of a `traceparent`: it is kept with the event."""
+
+    def end(self, outcome: str, *, event: str = "") -> None: ...
+
+
+class Tracing(Protocol):
+    """Makes spans, and never waits for anybody who takes them."""
+
+    def accepting(self, source: str, parents: Sequence[bytes], seconds: float) -> Accepting:
+        """`parents` are the values of its header `traceparent`; it began so many seconds ago."""
+
+    def attempted(
+        self,
+        context: str,
+        seconds: float,
+        *,
+        channel: str,
+        destination: str,
+        attempt: int,
+        outcome: str,
+        error: str = "",
+    ) -> None:
+        """An attempt that took so long and is over; `error` is the class of what went wrong."""
+
+    async def aclose(self) -> None:
+        """Send what is still here, if that is quickly done."""
+
+
+def open_tracing(env: Mapping[str, str]) -> Tracing | None:
+    """What this environment asks for; None where it names no collector, or one that cannot be sent to."""
+    exporters = env.get("OTEL_TRACES_EXPORTER", "otlp").split(",")
+    off = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or "otlp" not in exporters
+    if off or not any(map(env.get, ENDPOINTS)):
+        return None
+    if why := _obstacle(env):
+        log.warning("tracing.off", reason=why)
+        return None
+    from relay.tracing.spans import Spans  # noqa: PLC0415 - nobody else pays for it
+
+    return Spans.of_environment(env)
+
+
+def _obstacle(env: Mapping[str, str]) -> str:
+    protocol = next(filter(None, map(env.get, PROTOCOLS)), SPOKEN)
+    if protocol != SPOKEN:
+        return f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}; relay speaks {SPOKEN}, at another port of the collector"
+    try:
+        there = find_spec(EXPORTER)
+    except ModuleNotFoundError:
+        there = None
+    return "" if there else "OpenTelemetry is not installed: pip install 'relay[otel]'"
