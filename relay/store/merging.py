@@ -3,7 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple, Self
 
@@ -64,16 +64,26 @@ class RawRow(NamedTuple):
         return -self.ms, -self.seq, self.partition, self.name
 
 
+Id = tuple[int, int]  # of an entry in a stream
+NEWEST: Id = 2**62, 0  # above all
+
+
 @dataclass(slots=True)
 class _Stream:
     """One of them: what of it was read and not yet given, and how much is asked for next."""
 
     partition: int
     name: str
-    ask: int
-    end: str  # the newest id that is still to be read, as XREVRANGE takes it
-    rows: deque[RawRow]
+    end: Id  # what is still to be read is older
+    first: Id = NEWEST  # its oldest entry
+    ask: int = FEWEST
+    rows: deque[RawRow] = field(default_factory=deque)
     over: bool = False
+
+    def read_to(self, end: Id) -> None:
+        """All but what is older was read. Asked for what is older than all it has, Redis would look at all it has."""
+        self.end = end
+        self.over = self.over or end <= self.first
 
 
 class Merged:
@@ -95,14 +105,15 @@ class Merged:
         self._everywhere = everywhere
         self._kind = kind
         self._start = f"{max(0, int(since * 1000))}" if since is not None else "-"
-        end = f"{max(0, int(until * 1000) - 1)}" if until is not None else "+"
-        self._streams = [
-            _Stream(partition, name, FEWEST, _behind(before, partition, name) or end, deque())
-            for partition, name in streams
-        ]
+        end = NEWEST if until is None else (max(0, int(until * 1000)), 0)
+        self._streams = [_Stream(number, name, min(end, _behind(before, number, name))) for number, name in streams]
+        self._begun = False
 
     async def newest(self, most: int, fits: Callable[[bytes], bool]) -> list[RawRow]:
         """Up to so many of the newest that are `fits`."""
+        if not self._begun:
+            await self._everywhere.of_each(self._begin)
+            self._begun = True
         rows, last = list[RawRow](), None
         share = -(-2 * most // max(1, len(self._streams)))
         for stream in self._streams:
@@ -146,27 +157,36 @@ class Merged:
         if empty:
             await self._everywhere.of_each(lambda partition: self._read(partition, empty))
 
+    async def _begin(self, partition: Partition) -> None:
+        """Find out how far back each of them goes."""
+        here = [stream for stream in self._streams if stream.partition == partition.number]
+        async with self._everywhere.redis.pipeline(transaction=False) as pipeline:
+            for stream in here:
+                pipeline.xrange(partition.key(f"{self._kind}{stream.name}"), count=1)
+            answers = await call(pipeline.execute()) if here else []
+        for stream, entries in zip(here, answers, strict=True):
+            stream.first = Position.split(entries[0][0]) if entries else NEWEST
+            stream.read_to(stream.end)
+
     async def _read(self, partition: Partition, empty: Sequence[_Stream]) -> None:
         here = [stream for stream in empty if stream.partition == partition.number]
-        redis = self._everywhere.redis
-        async with redis.pipeline(transaction=False) as pipeline:
+        async with self._everywhere.redis.pipeline(transaction=False) as pipeline:
             for stream in here:
-                key = partition.key(f"{self._kind}{stream.name}")
-                pipeline.xrevrange(key, stream.end, self._start, count=stream.ask)
+                end = "+" if stream.end == NEWEST else "({}-{}".format(*stream.end)
+                pipeline.xrevrange(partition.key(f"{self._kind}{stream.name}"), end, self._start, count=stream.ask)
             answers = await call(pipeline.execute()) if here else []
         for stream, entries in zip(here, answers, strict=True):
             stream.over = len(entries) < stream.ask
             for id_, fields in entries:
                 row = RawRow(*Position.split(id_), stream.partition, stream.name, fields[b"r"])
                 stream.rows.append(row)
-            if entries:
-                stream.end = f"({entries[-1][0].decode()}"
+                stream.read_to((row.ms, row.seq))
             stream.ask = min(2 * stream.ask, LOOKED)
 
 
-def _behind(before: Position | None, partition: int, name: str) -> str:
-    """From which id on a stream is older than this row; '' for any."""
+def _behind(before: Position | None, partition: int, name: str) -> Id:
+    """What of a stream stands behind this row is older than this."""
     if before is None:
-        return ""
-    own = (partition, name) > (before.partition, before.name)
-    return f"{'' if own else '('}{before.ms}-{before.seq}"
+        return NEWEST
+    later = (partition, name) > (before.partition, before.name)  # of its very time, this comes after it
+    return before.ms, before.seq + later

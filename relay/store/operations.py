@@ -27,6 +27,14 @@ OF_BATCHES = ("seq:batch.started", "seq:batch.operation.completed", "seq:batch.c
 STATES = ("running", "stalled", "over")
 
 
+PackedRow = Sequence[bytes | None]  # the values of FIELDS
+RANK_OVER = bytes([int(OVER)])  # what the state begins with
+
+
+def _known(row: PackedRow) -> bool:
+    return row[FIELDS.index("facts")] is not None
+
+
 @dataclass(frozen=True, slots=True)
 class OperationRow:
     """An operation, or with `is_batch` a batch, as far as it is known. Times are seconds since the epoch.
@@ -89,11 +97,12 @@ class Operations:
         before = Position.load(cursor) if cursor else None
         streams = [(partition.number, "") for partition in self._everywhere.partitions.present]
         merged = Merged(self._everywhere, "operations", streams, before=before)
-        fits, rows, last, looked = _filter(state, text), list[OperationRow](), None, 0
+        fits, may_fit = _filter(state, text), self._may_fit(state, text)
+        rows, last, looked = list[OperationRow](), None, 0
         behind: Sequence[RawRow] = ()
         while len(rows) < most and looked < self._looked:
             chunk = behind = await merged.newest(min(STEP, self._looked - looked), lambda _: True)
-            read = await self._read([_name(raw) for raw in chunk])
+            read = await self._read([_name(raw) for raw in chunk], may_fit)
             for number, raw in enumerate(chunk, 1):
                 last, looked, behind = raw, looked + 1, chunk[number:]
                 row = read.get(_name(raw))
@@ -135,8 +144,23 @@ class Operations:
         rows = await self._read([keys.operation(subject, facts.get("space", "")) for facts in meant])
         return list(rows.values())
 
-    async def _read(self, names: Sequence[str]) -> dict[str, OperationRow]:
-        """Those of which something is known, in this order."""
+    def _may_fit(self, state: str, text: str) -> Callable[[PackedRow], bool]:
+        """Whether an operation is worth being unpacked, as its packed fields look: most of those searched are not."""
+        part = text.encode().lower() if text.isascii() and self._everywhere.sealer is None else b""
+        over = {"over": True, "running": False, "stalled": False}.get(state)
+
+        def may_fit(row: PackedRow) -> bool:
+            packed, _, facts = row
+            if facts is None or over not in (None, (packed or b"")[:1] == RANK_OVER):
+                return False
+            return not part or part in facts.lower()
+
+        return may_fit
+
+    async def _read(
+        self, names: Sequence[str], may_fit: Callable[[PackedRow], bool] = _known
+    ) -> dict[str, OperationRow]:
+        """Those of which something is known, and that may fit, in this order."""
 
         async def ask(partition: Partition) -> dict[str, OperationRow]:
             here = [name for name in names if self._everywhere.partitions.of(name) is partition]
@@ -150,7 +174,7 @@ class Operations:
             return {
                 name: self._row(name, values_in(row), stalled=bool(alarm))
                 for name, row, alarm in zip(here, rows, stalled, strict=True)
-                if row[2] is not None
+                if may_fit(row)
             }
 
         answers = together(await self._everywhere.of_each(ask))
