@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from relay.domain.deliveries import Delivery, Digest, Silenced, Target
+from relay.domain.deliveries import Delivery, Digest, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
 from relay.domain.jobs import job_of, named
 from relay.domain.silences import Hold, Silence, fits, strongest
@@ -17,7 +17,7 @@ from relay.reasons import Held
 
 NEVER_HELD = frozenset({ACTION_REQUESTED, ACTION_DONE})
 ROUNDUP, DIGEST = "roundup", "digest"
-MOST_KEPT = 4096  # targets that were made for silences
+MOST_KEPT = 1024  # tuples of targets, as kinds of events have them
 
 
 class Silences:
@@ -25,13 +25,13 @@ class Silences:
 
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
         self.current: tuple[Silence, ...] = ()
-        self._targets: dict[tuple[int, Silenced | None], tuple[Target, Target]] = {}
+        self._made: dict[tuple[int, tuple[str, ...]], tuple[Sequence[Target], Sequence[Target]]] = {}
         self.replace(silences)
 
     def replace(self, silences: Iterable[Silence]) -> None:
         """Take these, each of which may be over or still to begin."""
         self.current = (*silences,)
-        self._targets.clear()
+        self._made.clear()
 
     def active(self, now: float) -> list[Silence]:
         return [silence for silence in self.current if silence.holds(now)]
@@ -39,7 +39,15 @@ class Silences:
     def applied(self, event: Event, targets: Sequence[Target]) -> Sequence[Target]:
         """The targets of an event, with the silence that holds what would be a new message there."""
         matching = self._meaning(event, event.received_at.timestamp(), event.job)
-        return tuple([self._with(target, matching) for target in targets]) if matching else targets
+        if not matching:
+            return targets
+        # Made once: the store keeps what it writes of a target, and others what they count, by the very objects.
+        key = id(targets), tuple([silence.id for silence in matching])
+        if key not in self._made:
+            if len(self._made) >= MOST_KEPT:
+                self._made.clear()
+            self._made[key] = targets, tuple([_with(target, matching) for target in targets])
+        return self._made[key][1]
 
     def hold(self, delivery: Delivery, now: float, template: str = "") -> Hold | None:
         """What becomes of a delivery that is about to be sent; None where it is. `template` names jobs."""
@@ -70,24 +78,16 @@ class Silences:
         active = self.active(now)
         return [silence for silence in active if silence.whole and _at(silence, delivery.destination)]
 
-    def _with(self, target: Target, matching: Sequence[Silence]) -> Target:
-        silence = strongest([silence for silence in matching if _at(silence, target.destination)])
-        if silence is None or target.hold_reason:
-            return target
-        if isinstance(target.how, Digest):
-            left_out = silence.then == "nothing" and silence.destinations
-            return self._kept(target, None) if left_out else target
-        return self._kept(target, silence.hold)
 
-    def _kept(self, target: Target, silence: Silenced | None) -> Target:
-        """Held by it, or left out. Made once: the store keeps what it writes of a target by the very object."""
-        key = id(target), silence
-        if key not in self._targets:
-            if len(self._targets) >= MOST_KEPT:
-                self._targets.clear()
-            made = replace(target, silence=silence) if silence else replace(target, hold_reason=Held.SILENCED)
-            self._targets[key] = target, made
-        return self._targets[key][1]
+def _with(target: Target, matching: Sequence[Silence]) -> Target:
+    """Held by one of them, or left out of a digest."""
+    silence = strongest([silence for silence in matching if _at(silence, target.destination)])
+    if silence is None or target.hold_reason:
+        return target
+    if isinstance(target.how, Digest):
+        left_out = silence.then == "nothing" and silence.destinations
+        return replace(target, hold_reason=Held.SILENCED) if left_out else target
+    return replace(target, silence=silence.hold)
 
 
 def _held(matching: Sequence[Silence], how: Literal["bundled", "later"]) -> Hold | None:

@@ -57,7 +57,7 @@ function upsert_live(plan, target, o, seq, t, body)
     elseif target.reply then due = now
     else due = math.max(now, math.min(o:number('first'), now) + target.post_after) end
   end
-  if not (waiting or flying or posted) and withhold(plan, target, due) then return nil end
+  if not (waiting or flying or posted) and silences.withhold(plan, target, due) then return nil end
   -- A failure that may heal: with nothing to edit, it is the message itself that waits.
   local held = target.reply and not grouped and held_until(target, plan.retry)
   local held_root = held and not (posted or flying) and held

@@ -19,7 +19,7 @@ end
 
 -- A new message, now or with others later. Answers how many references to the event's body that makes.
 local function enqueue(id, plan, target, spec)
-  if withhold(plan, target, now) then return 0 end
+  if silences.withhold(plan, target, now) then return 0 end
   create(id, spec)
   return 1
 end

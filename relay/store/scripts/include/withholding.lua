@@ -2,7 +2,7 @@
 -- A silence is {id, from, to (ms), 1 if what it holds is told}. Which one means a message is decided outside
 -- (relay/policy/silences.py). What is to be told at its end is in a set, by which an earlier end finds it.
 --- @include "entries"
-local silences, withhold = {}, nil
+local silences = {}
 do -- the rest is of this file alone
 
 -- Its end is decided here, however late a process hears that somebody ended it (silence.lua).
@@ -71,7 +71,7 @@ local function hold_for_quiet_hours(plan, target)
 end
 
 -- Why a new message that is due then is told with others later, or not at all; nil if it may be sent.
-function withhold(plan, target, due)
+function silences.withhold(plan, target, due)
   local silence, hours = target.silence, target.quiet
   local why = silence and due < silence[3] and hold_for_silence(plan, target)
     or hours and due < hours[2] and hold_for_quiet_hours(plan, target) or nil
