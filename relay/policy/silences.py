@@ -5,19 +5,19 @@ operators at once, unless a silence names their destination. What somebody waits
 is never held.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from relay.domain.deliveries import Delivery, Digest, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
-from relay.domain.jobs import job_of, named
+from relay.domain.jobs import job_of, named, told_job
 from relay.domain.silences import Hold, Silence, fits, strongest
 from relay.reasons import Held
 
 NEVER_HELD = frozenset({ACTION_REQUESTED, ACTION_DONE})
 ROUNDUP, DIGEST = "roundup", "digest"
-MOST_KEPT = 1024  # tuples of targets, as kinds of events have them
+MOST_KEPT = 1024  # kinds of events, and runs
 
 
 class Silences:
@@ -26,12 +26,14 @@ class Silences:
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
         self.current: tuple[Silence, ...] = ()
         self._made: dict[tuple[int, tuple[str, ...]], tuple[Sequence[Target], Sequence[Target]]] = {}
+        self._fits: dict[Hashable, tuple[Silence, ...]] = {}  # all events of a run ask for the same
         self.replace(silences)
 
     def replace(self, silences: Iterable[Silence]) -> None:
         """Take these, each of which may be over or still to begin."""
         self.current = (*silences,)
         self._made.clear()
+        self._fits.clear()
 
     def active(self, now: float) -> list[Silence]:
         return [silence for silence in self.current if silence.holds(now)]
@@ -67,11 +69,22 @@ class Silences:
 
     def _meaning(self, event: Event, now: float, job: str | None) -> list[Silence]:
         """Those that mean the event, wherever it is told."""
-        active = self.active(now)
-        if not active:
-            return []
+        if told_job(event):  # by its document alone
+            return [silence for silence in self._fitting(event, job) if silence.holds(now)]
+        operation, batch = event.operation, event.batch if event.about_batch else None
+        run = (operation.name, operation.type, operation.priority) if operation else None
+        key = run, batch and batch.name, event.tenant, event.project, event.name[:6], job
+        fitting = self._fits.get(key)
+        if fitting is None:
+            if len(self._fits) >= MOST_KEPT:
+                self._fits.clear()
+            fitting = self._fits[key] = self._fitting(event, job)
+        return [silence for silence in fitting if silence.holds(now)]
+
+    def _fitting(self, event: Event, job: str | None) -> tuple[Silence, ...]:
+        """Those that mean such events, at one time or another."""
         stated = _stated(event, job)
-        return [silence for silence in active if all(_meets(silence, name, stated) for name in stated)]
+        return tuple([silence for silence in self.current if all(_meets(silence, name, stated) for name in stated)])
 
     def _whole(self, now: float, delivery: Delivery) -> list[Silence]:
         """Those that mean whatever would be sent there."""

@@ -111,6 +111,28 @@ class TestEvents:
 
         assert (applied.hold_reason, applied.silence) == (reason, None)
 
+    def test_what_was_found_for_one_run_is_no_answer_for_another(self) -> None:
+        silences = Silences([silence(NOW, jobs=("Sales *",))])
+        named = [events.completed(operationName=name) for name in ("Sales 1", "Stock 1", "Sales 2", "Sales 1")]
+        tenants = [replace(named[0], tenant="other"), replace(named[1], job="Sales of the night")]
+        batch = {"event": "batch.operation.completed", "batch": {"batchId": "b"}, "operation": {"operationId": "op"}}
+        batch["operation"] |= {"operationName": "Sales 1"}
+        several = [*named, *tenants, events.event_of(batch), *named]
+
+        meant = [silences.applied(event, (room(),))[0].silence is not None for event in several]
+
+        assert meant == [True, False, True, True, True, True, False, True, False, True, True]
+
+    def test_a_job_none_of_whose_runs_began_is_known_by_what_relay_says_of_it(self) -> None:
+        at = events.RECEIVED
+        missing = [
+            Event("", "operation.stalled", "relay", at, at, document={"job": ["", "", "", "Import", name]})
+            for name in ("Sales #", "Stock #")
+        ]
+        silences = Silences([silence(NOW, jobs=("Sales *",))])
+
+        assert [silences.applied(event, (room(),))[0].silence is not None for event in missing] == [True, False]
+
     def test_none_known_changes_nothing(self) -> None:
         targets = [room()]
 
