@@ -10,6 +10,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp_sse import sse_response
 
+from relay.console.access import STANDING
+
 PERIOD = 2.0  # seconds between two looks
 MOST = 16  # open streams of one process: a listener for operators has few places
 
@@ -29,10 +31,12 @@ class Streams:
             raise web.HTTPServiceUnavailable(text="Too many pages are open; this one is not kept up to date.")
         if task := asyncio.current_task():
             self._open.add(task)
-        shown = ""
+        shown, standing = "", request.get(STANDING)
         try:
             async with sse_response(request) as response:
                 while response.is_connected() and not self._stopping.is_set():
+                    if standing and not await standing.holds():
+                        return response  # who was logged out, or may not any more, sees no more of it
                     part = await self._shared(key, look)
                     if part != shown:
                         await response.send(part)

@@ -50,10 +50,11 @@ class Sessions:
         """For so long, unless it is looked up meanwhile."""
         await self._write(_key("session", id_), asdict(session), seconds)
 
-    async def find(self, id_: str, seconds: float) -> Session | None:
-        """It, and keep it for so long from now on."""
+    async def find(self, id_: str, seconds: float | None = None) -> Session | None:
+        """It; kept for so long from now on, if that is said."""
         key = _key("session", id_)
-        content = self._read(key, await write(self._redis, self._redis.getex(key, ex=max(1, int(seconds)))))
+        look = self._redis.getex(key, ex=max(1, int(seconds))) if seconds is not None else self._redis.get(key)
+        content = self._read(key, await write(self._redis, look))
         return Session(**content) if content else None
 
     async def forget(self, id_: str) -> None:

@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 
 from relay.config import Config
 from relay.console.access import WHO, Door
+from relay.console.streams import Streams
 from relay.receiving.access import Admin
 from relay.receiving.admin import make_admin_app
 from relay.receiving.guard import Guard
@@ -102,6 +103,7 @@ class Served:
     door: Door = field(init=False)
     url: str = ""
     acted: list[str] = field(default_factory=list)  # by whom
+    looks: int = 0  # how often the part that lives was made
 
     async def audit(self) -> list[AuditEntry]:
         return await AuditTrail(self.store.redis, self.store.sealer).entries()
@@ -134,6 +136,7 @@ async def served(
     app = make_admin_app(Probes(_unready, REGISTRY, ""), admin or Admin(), web.Application(), here.door)
     app.on_response_prepare.append(here.door.label)
     app.add_routes(here.door.routes())
+    streams = Streams(period=0.02)
     for prefix, middleware in (("/console", here.door.middleware), ("/api/v1", here.door.api_middleware)):
         behind = web.Application(middlewares=[middleware])
 
@@ -148,6 +151,14 @@ async def served(
         async def style(_request: web.Request) -> web.Response:
             return web.Response(text="body {}", content_type="text/css", headers={"Cache-Control": "max-age=60"})
 
+        async def follow(request: web.Request) -> web.StreamResponse:
+            return await streams.follow(request, "now", look)
+
+        async def look() -> str:
+            here.looks += 1
+            return "a part"
+
+        behind.add_routes([web.get("/live", follow)])
         behind.add_routes([web.get("/now", show), web.post("/act", act), web.get("/static/console.css", style)])
         app.add_subapp(prefix, behind)
     runner = await serve(app, "127.0.0.1", 0, grace=5.0, guard=guard or Guard())
@@ -156,5 +167,6 @@ async def served(
     try:
         yield here
     finally:
+        await streams.aclose()
         await runner.cleanup()
         await here.door.aclose()

@@ -6,6 +6,6 @@ share is `entrance`. Whoever is in is known again by `visitors`, and what they m
 
 from relay.console.access.door import Door
 from relay.console.access.pages import TEMPLATES, Render
-from relay.console.access.who import WHO, Role, Who
+from relay.console.access.who import STANDING, WHO, Role, Standing, Who
 
-__all__ = ["TEMPLATES", "WHO", "Door", "Render", "Role", "Who"]
+__all__ = ["STANDING", "TEMPLATES", "WHO", "Door", "Render", "Role", "Standing", "Who"]

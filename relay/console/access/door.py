@@ -19,7 +19,7 @@ from relay.console.access.passwords import Passwords
 from relay.console.access.programs import Programs
 from relay.console.access.single_sign_on import SingleSignOn
 from relay.console.access.visitors import Visitors
-from relay.console.access.who import WHO, Who
+from relay.console.access.who import STANDING, WHO, Standing, Who
 from relay.errors import StoreUnavailable
 from relay.receiving.connection import client_of
 from relay.receiving.problems import HttpProblem
@@ -121,7 +121,7 @@ class Door:
             return entrance.unavailable(request, error)
         if who is None:
             return _to_login(request)
-        request[WHO] = who
+        request[WHO], request[STANDING] = who, self._standing(request, who)
         if request.method not in LOOKING:
             if who.role != OPERATOR:
                 return entrance.refused(request, messages.REFUSED, messages.OPERATORS, role=who.role)
@@ -155,6 +155,12 @@ class Door:
             raise HttpProblem(403, f"This needs the role operator; {who.name} is {who.role}.")
         request[WHO] = who
         return await handler(request)
+
+    def _standing(self, request: web.Request, who: Who) -> Standing:
+        async def holds() -> bool:
+            return self.is_open and await self._visitors.who(request, slide=False) == who
+
+        return Standing(holds)
 
 
 def _to_login(request: web.Request) -> web.Response:

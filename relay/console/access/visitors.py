@@ -41,13 +41,16 @@ class Visitors:
         """Its name. With this prefix no other host and no page without TLS can set it."""
         return f"__Host-{NAME}" if self.secure else NAME
 
-    async def who(self, request: web.Request) -> Who | None:
-        """Nobody, where the cookie is missing, too old, or of somebody who may not in any more."""
+    async def who(self, request: web.Request, *, slide: bool = True) -> Who | None:
+        """Nobody, where the cookie is missing, too old, or of somebody who may not in any more.
+
+        Without `slide` it was no request: a page that is open by itself keeps nobody logged in.
+        """
         id_ = request.cookies.get(self.cookie, "")
         if not id_ or len(id_) > LONGEST:
             return None
         console = self._config().console
-        session = await self._sessions.find(id_, console.session)
+        session = await self._sessions.find(id_, console.session if slide else None)
         if session is None:
             return None
         role = role_of(console, session)

@@ -1,12 +1,13 @@
 """Who asks, and what they may."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from relay.config import Role
 
-__all__ = ["WHO", "Role", "Who"]
+__all__ = ["STANDING", "WHO", "Role", "Standing", "Who"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,4 +20,12 @@ class Who:
     csrf: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`holds` says whether who was let in still may be there: for an answer that goes on. Raises StoreUnavailable."""
+
+    holds: Callable[[], Awaitable[bool]]
+
+
 WHO = web.RequestKey("who", Who)
+STANDING = web.RequestKey("standing", Standing)

@@ -11,6 +11,7 @@ from relay.store.tries import NAME as PER_NAME
 from relay.store.tries import PEER as PER_PEER
 from tests.support.clock import Clock
 from tests.support.doors import HASHES, OTHER, RIGHT, SAME, TOKENS, USERS, Browser, Served, console, served
+from tests.support.waiting import until
 
 
 async def test_who_is_not_logged_in_is_led_to_the_login_and_back(browser: Browser) -> None:
@@ -163,6 +164,35 @@ class TestTheSession:
 
         here.config = console(USERS.replace(HASHES[RIGHT], HASHES[OTHER]))
         assert (await browser.get("/console/now")).status == 303
+
+
+class TestAPageThatLives:
+    """One answer that goes on for as long as somebody looks."""
+
+    @pytest.mark.parametrize("end", ["logout", "configuration"])
+    async def test_it_ends_with_its_login(self, here: Served, browser: Browser, end: str) -> None:
+        await browser.log_in()
+        csrf = await browser.csrf()
+        async with browser.session.get(f"{here.url}/console/live") as live:
+            assert b"a part" in await live.content.readline()
+            if end == "logout":
+                await browser.post("/console/logout", {"csrf": csrf})
+            else:
+                here.config = console(TOKENS)
+            await live.content.read()
+
+        assert live.content.is_eof()
+
+    async def test_it_keeps_nobody_logged_in(self, here: Served, browser: Browser) -> None:
+        await browser.log_in()
+        (key,) = await here.store.redis.keys(f"{keys.CONSOLE}session:*")
+        async with browser.session.get(f"{here.url}/console/live") as live:
+            await live.content.readline()
+            await here.store.redis.expire(key, 60)
+            sent = here.looks
+            await until(lambda: here.looks > sent + 2)
+
+        assert await here.store.redis.ttl(key) <= 60
 
 
 class TestTrying:
