@@ -39,6 +39,15 @@ def test_relay_check_tells_who_may_press_what_and_what_slack_needs(tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_relay_check_tells_that_presses_come_by_a_socket_and_asks_for_no_address(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    file.write_text(CONFIG.read_text("utf-8"))
+    env = {**NEEDED, "STAGE_BUTTONS": "socket", "STAGE_APP_TOKEN": "xapp-1-a"}
+    facts = json.loads(relay("check", "-c", file, "--json", env=env).output)
+    assert facts["summary"]["buttons"][-1] == "presses come by a connection that relay opens to Slack (Socket Mode)"
+
+
+@pytest.mark.slow
 def test_relay_check_says_what_retry_and_cancel_lack(tmp_path: Path) -> None:
     file = tmp_path / "relay.yaml"
     file.write_text(CONFIG.read_text("utf-8").replace("tenant: tenant-1, project: project-1, ", ""))

@@ -8,7 +8,8 @@ import pytest
 from relay.domain.deliveries import Presentation
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
 from relay.policy.destinations import QuietHours
-from relay.policy.presentation import MATRIX, mentions_for, presentation_for, reply_in_batch_thread
+from relay.policy.presentation import MATRIX, callable_names, mentions_for, presentation_for, reply_in_batch_thread
+from relay.policy.presentation import OWNER as OWNERS
 from tests.support.events import body, cancelled, completed, event_of, failed, progress, seed, started
 from tests.support.matrix import CELLS, PASSING
 
@@ -229,3 +230,20 @@ def test_a_cancel_by_somebody_else_calls_whom_it_is_configured_to() -> None:
     event = replace(told_as("Cancelled", "High"), cancellation={"cancelledBy": "user123"})
 
     assert mentions_for(event, (), {"cancelled": ("owner",)}) == ("j.mueller@example.com",)
+
+
+SILENT = dict.fromkeys(("completed", "failed", "timeout", "stalled"), ())
+
+
+@pytest.mark.parametrize("mention", [{}, GROUP, SILENT, {"failed": ("@analyst",)}, SILENT | {"cancelled": ("owner",)}])
+def test_whom_a_message_calls_is_one_of_those_that_may_be(mention: dict[str, tuple[str, ...]]) -> None:
+    owner = OWNER["createdBy"]
+    statuses = [status for status in MATRIX if status != "Recovered"]
+    called = {
+        OWNERS if name == owner else name
+        for status in statuses for priority in PRIORITIES
+        for name in mentions_for(told_as(status, priority), (), mention)
+    }  # fmt: skip
+
+    assert called <= callable_names(mention)
+    assert (OWNERS in called) == (OWNERS in callable_names(mention))

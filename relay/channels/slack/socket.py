@@ -81,6 +81,8 @@ class Socket:
             except SlackError as error:
                 self.disconnected(str(error))
                 await asyncio.sleep(max(pause, error.retry_after or 0.0))
+            if self._stopping:  # the library began this attempt, and does not end it
+                raise asyncio.CancelledError
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def greeted(self) -> None:
