@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Histogram
 
 from relay import metrics
+from relay.store.audit import DEEDS
 from tests.support.commands import ROOT
 from tests.support.measured import Metric, counted
 from tests.support.patience import patience
@@ -64,6 +65,14 @@ def test_the_page_names_every_metric_with_its_type_and_its_labels() -> None:
     explained = [Metric(name, type_, tuple(filter(None, labels.split(", ")))) for name, type_, labels, _ in rows]
 
     assert sorted(explained) == sorted(counted())
+
+
+def test_what_people_do_is_counted_by_the_first_word_of_each_action() -> None:
+    page = (ROOT / "docs/deployment.md").read_text("utf-8")
+    table = page[page.index("| action | who |") :].partition("\n\n")[0]
+    actions = [action for row in table.splitlines() for action in re.findall(r"`([a-z -]+)`", row.split("|")[1])]
+
+    assert {action.partition(" ")[0] for action in actions} == {*DEEDS}
 
 
 def test_no_metric_is_made_elsewhere() -> None:

@@ -31,6 +31,8 @@ DEEDS = (
     "dead",
     "quarantine",
     "suppressed",
+    "silence",
+    "console",
     "keys",
     "digest",
     "test-send",
