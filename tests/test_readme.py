@@ -168,7 +168,14 @@ def test_every_command_is_one_that_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "runs"), [("demo", f"{PROGRAM} demo"), ("test", "-m pytest"), ("setup", "pip install"), ("lint", "mypy")]
+    ("target", "runs"),
+    [
+        ("demo", f"{PROGRAM} demo"),
+        ("test", "-m pytest"),
+        ("setup", "pip install"),
+        ("lint", "mypy"),
+        ("docs", "sphinx-build"),
+    ],
 )
 def test_make_runs_the_right_program(target: str, runs: str) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
