@@ -154,17 +154,17 @@ async def every(desk: Desk, question: DeadAllQuestion) -> DeadAllFacts:
 
 
 async def letter(desk: Desk, question: DeadLetterQuestion) -> DeadLetterFacts:
-    found = await named_letter(desk, question.id)
-    body, cut = laid_out(document_of(found.body))
-    return DeadLetterFacts(**_facts(found), body=body, cut=cut)
+    dead_letter = await named_letter(desk, question.id)
+    body, cut = laid_out(document_of(dead_letter.body))
+    return DeadLetterFacts(**_facts(dead_letter), body=body, cut=cut)
 
 
 async def named_letter(desk: Desk, name: str) -> DeadLetter:
     """With its body. Unknown if it is dead no more."""
-    found = await desk.admin.dead_letter(name)
-    if found is None:
+    dead_letter = await desk.admin.dead_letter(name)
+    if dead_letter is None:
         raise Unknown(f"{name} is no dead letter: it was replayed or dropped, or never was one")
-    return await desk.admin.with_body(found)
+    return await desk.admin.with_body(dead_letter)
 
 
 def _facts(letter: DeadLetter) -> Mapping[str, object]:

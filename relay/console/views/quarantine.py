@@ -112,9 +112,9 @@ class TrialFacts(Facts):
     limits: list[str]
 
 
-def query_of(desk: Desk, asked: QuarantineFilter, until: float | None = None) -> QuarantineQuery:
-    fault = None if not asked.kind else asked.kind == "fault"
-    return QuarantineQuery(asked.source, fault, seconds_of(desk, asked.since), until)
+def query_of(desk: Desk, filters: QuarantineFilter, until: float | None = None) -> QuarantineQuery:
+    fault = None if not filters.kind else filters.kind == "fault"
+    return QuarantineQuery(filters.source, fault, seconds_of(desk, filters.since), until)
 
 
 async def quarantine(desk: Desk, question: QuarantineQuestion) -> QuarantineFacts:

@@ -3,6 +3,11 @@
 local record_repeat, track_run, alarm_outdated, record_alarm
 do -- the rest is of this file alone
 
+-- Places in the state, and in the run.
+local HEARD, MOVED, GAPS, PHASE = PLACE['watch:heard'], PLACE['watch:moved'], PLACE['watch:gaps'], PLACE['watch:phase']
+local ESTIMATE, ESTIMATED, PLANNED, MOVES, DEADLINE, ALARMS = PLACE['watch:estimate'], PLACE['watch:estimated'],
+  PLACE['watch:planned'], PLACE['watch:moves'], PLACE['watch:deadline'], PLACE['watch:alarms']
+
 local GAPS_KEPT = '^' .. ('%d+ '):rep(14) .. '%d+' -- of a run's gaps fifteen are kept
 local ECHO = 60000 -- the ms within which a repetition is no sign of rhythm
 

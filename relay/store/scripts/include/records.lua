@@ -29,12 +29,9 @@ for _, names in pairs(PACKED) do
   for place, name in ipairs(names) do PLACE[name] = place end
 end
 
--- Places of what is looked at with every event: of the state, and of the run.
+-- Places of what is looked at with every event: of the state. Those of the watchdog are in heartbeat.lua.
 local RANK, RETRY, AT, SEQ, LAST, PERCENTAGE, PHASES, STATUS = PLACE.rank, PLACE.retry, PLACE.at, PLACE.seq, PLACE.last,
   PLACE.percentage, PLACE.phases, PLACE.status
-local HEARD, MOVED, GAPS, PHASE = PLACE['watch:heard'], PLACE['watch:moved'], PLACE['watch:gaps'], PLACE['watch:phase']
-local ESTIMATE, ESTIMATED, PLANNED, MOVES, DEADLINE, ALARMS = PLACE['watch:estimate'], PLACE['watch:estimated'],
-  PLACE['watch:planned'], PLACE['watch:moves'], PLACE['watch:deadline'], PLACE['watch:alarms']
 
 local TERMINAL, RUNNING, INITIATED = 2, 1, 0 -- the ranks
 
