@@ -1,6 +1,6 @@
-"""Operations and batches as they came, newest first: what goes on, and what is found by a part of its name.
+"""Operations and batches as they came, newest first, and those that are found by a part of their name.
 
-There is an index of when each was first heard of, and none of words: a page looks at the newest 1,000 for these, and
+There is an index of when each was first heard of, and none of words: a page looks at the newest 500 for these, and
 says how far it looked. By its id an operation is found at once.
 """
 
@@ -19,9 +19,8 @@ from relay.store.records import OVER, SEALED, values_in
 from relay.store.sealing import text_to_show
 from relay.store.subjects import together
 
-LOOKED = 1000  # operations that one page reads
-STEP = 100  # of them at a time
-RUNNING = 1000  # that go on, which are read to find the newest
+LOOKED = 500  # operations that one page reads
+STEP = 250  # of them at a time, where most do not fit
 FIELDS = ("state", "run", "facts")
 OF_BATCHES = ("seq:batch.started", "seq:batch.operation.completed", "seq:batch.completed")
 STATES = ("running", "stalled", "over")
@@ -100,8 +99,9 @@ class Operations:
         fits, may_fit = _filter(state, text), self._may_fit(state, text)
         rows, last, looked = list[OperationRow](), None, 0
         behind: Sequence[RawRow] = ()
+        step = STEP if state or text else most
         while len(rows) < most and looked < self._looked:
-            chunk = behind = await merged.newest(min(STEP, self._looked - looked), lambda _: True)
+            chunk = behind = await merged.newest(min(step, self._looked - looked), lambda _: True)
             read = await self._read([_name(raw) for raw in chunk], may_fit)
             for number, raw in enumerate(chunk, 1):
                 last, looked, behind = raw, looked + 1, chunk[number:]
@@ -116,27 +116,6 @@ class Operations:
         cut = more and len(rows) < most
         cursor = last.position.dump() if last and more else ""
         return OperationsPage(rows, cursor, looked, last.ms / 1000 if last and cut else None)
-
-    async def running(self, most: int = 50) -> tuple[list[OperationRow], int]:
-        """What goes on: stalled ones first, then the newest; and how many go on in all.
-
-        Of more than 1,000 these are of those that the watchdog looks at soonest.
-        """
-
-        async def ask(partition: Partition) -> tuple[list[bytes], int]:
-            share = -(-RUNNING // len(self._everywhere.partitions))
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.srandmember(partition.key("stalled"), share)
-                pipeline.zrange(partition.key("watch"), 0, share - 1)
-                pipeline.zcard(partition.key("watch"))
-                stalled, watched, total = await call(pipeline.execute())
-            return [*dict.fromkeys([*stalled, *watched])], int(total)
-
-        answers = await self._everywhere.of_each(ask)
-        rows = await self._read([name.decode() for names, _ in answers for name in names])
-        going = [row for row in rows.values() if not row.over]
-        going.sort(key=lambda row: (not row.stalled, -(row.began or row.first), -row.first))
-        return going[:most], sum(total for _, total in answers)
 
     async def named(self, subject: str, space: Space = NOWHERE) -> list[OperationRow]:
         """Those with this id, which several tenants may use."""
