@@ -7,20 +7,32 @@ import shlex
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
 from redis.exceptions import RedisError
 
+from relay.background.collecting import Collecting
+from relay.domain.deliveries import Delivery, Receipt
 from relay.errors import ConfigError, StoreUnavailable
 from relay.store import Store, keys
 from relay.store.admin import Admin
 from relay.store.audit import Act, AuditTrail
 from relay.store.cluster import MOVING, parse
+from relay.store.copies import Copies
+from relay.store.copying import COPIES
+from relay.store.forgetting import Forgetting
+from relay.store.history import History
 from relay.store.keys import LEDGER, PREFIX
+from relay.store.noise import NoiseFigures
+from relay.store.operations import Operations
 from relay.store.owners import whole_hash
+from relay.store.refusals import Refusals
+from relay.store.repeats import RepeatFigures
 from relay.store.slots import SlotMoving
+from relay.store.waiting import Waiting
 from tests.support import events
 from tests.support.certificates import make_certificate
 from tests.support.clusters import NODE_TIMEOUT, SLOT, Clustered, ClusterServer, clustered
@@ -28,10 +40,10 @@ from tests.support.events import body
 from tests.support.load import load
 from tests.support.patience import patience
 from tests.support.ports import free_ports
-from tests.support.queue import claim, counts, send
+from tests.support.queue import claim, counts, message, send
 from tests.support.redis_server import RedisServer
 from tests.support.stage import Stage, running, surroundings
-from tests.support.targets import room
+from tests.support.targets import mail, room
 from tests.support.tls_front import tls_front
 from tests.support.waiting import until
 
@@ -549,3 +561,39 @@ async def test_a_whole_relay(group: Clustered, redis_server: RedisServer) -> Non
         mails = await around.mails(4)
 
     assert len(mails) == 4
+
+
+@pytest.mark.slow
+class TestLooking:
+    async def test_what_people_look_at_is_read_from_all_nodes(self, wide: Store) -> None:
+        store, collecting = wide, Collecting(wide, time.time)
+        targets = [mail(f"person-{number}@example.com") for number in range(6)]
+        for number in range(3):
+            await store.accept(events.completed(operationId=f"op-{number}"), targets)
+        store.keep_copies(COPIES)
+        for delivery in [await until(partial(next_of, store)) for _ in range(3 * len(targets))]:
+            await store.mark_sending(delivery)
+            await store.complete(delivery, Receipt("250 Ok"), message(delivery))
+        collecting.refusals.add("platform", "invalid", lambda: "192.0.2.1")
+        collecting.noise.sent("analysts", edit=False)
+        collecting.repeats.add(events.completed(operationId="op-1"))
+        await collecting.write()
+
+        page = await History(store).page(most=100)
+        (day,) = await NoiseFigures(store).days(time.time())
+
+        assert len(page.rows) == 18
+        assert len({row.partition for row in page.rows}) > 1
+        assert all([await Copies(store).of(row.copy) for row in page.rows])
+        assert len(await History(store).of_operation("op-1")) == 6
+        assert {row.subject for row in (await Operations(store).page()).rows} == {"op-0", "op-1", "op-2"}
+        assert (await Waiting(store).page(["email"], time.time())).rows == []
+        assert [row.count for row in await Refusals(store.redis).totals(time.time())] == [1]
+        assert [repeat.count for repeat in await RepeatFigures(store).of_operation("op-1")] == [1]
+        assert day.destinations["analysts"].messages == 1
+        assert await Forgetting(store).forget(time.time(), 86_400.0) == 18
+
+
+async def next_of(store: Store) -> Delivery | None:
+    """One that is due; what crosses partitions comes a moment later."""
+    return next(iter((await store.claim("email", 1)).deliveries), None)

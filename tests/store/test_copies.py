@@ -1,12 +1,11 @@
 """Copies of what was sent: written with the settling of a delivery where they are wanted, few, and for three days."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from relay.domain.deliveries import Delivery, Notification
+from relay.domain.deliveries import Delivery
 from relay.store import Store
 from relay.store.copies import Copies
 from relay.store.copying import COPIES
@@ -15,25 +14,10 @@ from relay.store.sealing import Sealer
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS
-from tests.support.queue import POSTED, accept, claim_one
+from tests.support.queue import POSTED, accept, claim_one, message
 from tests.support.targets import mail, room, team
 
 LINK = "https://relay.example.com/unsubscribe/SECRET?a=1&b=2"
-
-
-def message(delivery: Delivery, **changes: Any) -> Notification:
-    fields: dict[str, Any] = {
-        "delivery": delivery.id,
-        "destination": delivery.destination,
-        "address": delivery.address,
-        "kind": delivery.kind,
-        "content": {"text": "Completed: Ö", "blocks": [{"type": "divider"}]},
-        "subject": delivery.event.subject,
-        "event": delivery.event.name,
-        "created_at": datetime.now(UTC),
-        "mentions": ("@ada",),
-    }
-    return Notification(**(fields | changes))
 
 
 async def sent(store: Store, channel: str = "slack", **changes: Any) -> Delivery:

@@ -11,21 +11,31 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from relay.background.audit_log import AuditLog
+from relay.background.collecting import Collecting
 from relay.domain.deliveries import Receipt
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
+from relay.store.copies import Copies
+from relay.store.copying import COPIES
+from relay.store.forgetting import Forgetting
+from relay.store.history import History
+from relay.store.noise import NoiseFigures
+from relay.store.operations import Operations
+from relay.store.refusals import Refusals
+from relay.store.repeats import RepeatFigures
 from relay.store.runs import Runs
 from relay.store.sessions import Link, Session, Sessions
 from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
 from relay.store.tries import Tries
 from relay.store.troubles import TroubleMemory
+from relay.store.waiting import Waiting
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.events import body
-from tests.support.queue import claim, send
+from tests.support.queue import claim, message, send
 from tests.support.redis_server import RedisServer
 from tests.support.stage import Stage, running, surroundings
 from tests.support.targets import mail, room, team
@@ -72,6 +82,34 @@ async def test_who_comes_to_the_console(server: RedisServer, administrator: Redi
     await Tries(store).right("jana", "127.0.0.1")
     await store.aclose()
 
+    assert await refused(administrator) == []
+
+
+async def test_what_people_look_at(server: RedisServer, administrator: Redis, clock: Clock) -> None:
+    store = Store.open(of_user(server), worker="w", clock=clock, copies=COPIES)
+    collecting = Collecting(store, clock)
+    await store.accept(events.completed(operationId="op-1"), [room()])
+    (delivery,) = await claim(store)
+    await store.mark_sending(delivery)
+    await store.complete(delivery, Receipt("1.1"), message(delivery))
+    collecting.refusals.add("platform", "invalid", lambda: "192.0.2.1")
+    collecting.noise.sent("room", edit=False)
+    collecting.repeats.add(events.completed(operationId="op-1"))
+    await collecting.write()
+    await History(store).page()
+    await History(store).of_operation("op-1")
+    await Operations(store).page()
+    page = await Waiting(store).page(["slack"], clock())
+    await NoiseFigures(store).days(clock())
+    await RepeatFigures(store).of_operation("op-1")
+    await Refusals(store.redis).totals(clock())
+    await Refusals(store.redis).recent("platform", "invalid")
+    await Forgetting(store).forget(clock(), DAY)
+    await Copies(store).of(delivery.id)
+    await Copies(store).forget(1.0)
+    await store.aclose()
+
+    assert page.rows == []
     assert await refused(administrator) == []
 
 
