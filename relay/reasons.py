@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """A code. `sentence` may name the delivery's `{address}`."""
+    """A code. `sentence` may name the delivery's `{address}`, or the silence that held it in its place."""
 
     sentence: str
 
@@ -28,8 +28,7 @@ class Held(Reason):
     QUIET_HOURS = "quiet_hours", "it came in quiet hours, and is told together with the rest at their end"
     SILENCED = (
         "silenced",
-        "a silence held it; it is told in a summary at the end of that, or not at all, as its author chose "
-        "(`relay silence list --expired`)",
+        "silence {address} held it: it is told together with the rest at the end of that, or not at all, as was chosen",
     )
     OVERFLOW = "overflow", "more new messages than the conversation takes; one rolling message shows it"
     REQUESTED = (

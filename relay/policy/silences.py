@@ -99,7 +99,7 @@ def _with(target: Target, matching: Sequence[Silence]) -> Target:
         return target
     if isinstance(target.how, Digest):
         left_out = silence.then == "nothing" and silence.destinations
-        return replace(target, hold_reason=Held.SILENCED) if left_out else target
+        return replace(target, hold_reason=Held.SILENCED, silence=silence.hold) if left_out else target
     return replace(target, silence=silence.hold)
 
 

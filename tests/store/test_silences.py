@@ -8,6 +8,7 @@ from relay.domain.deliveries import Window
 from relay.errors import RelayError
 from relay.policy.presentation import presentation_for
 from relay.store import Store
+from relay.store.admin import Admin
 from relay.store.sealing import Sealer
 from relay.store.silences import MOST, SilenceList
 from tests.support import events
@@ -40,6 +41,9 @@ class TestWhatComesIn:
         answer = await store.accept(events.failed(), [target])
         clock.advance(2 * HOUR)
 
+        timeline = await Admin(store).timeline(events.failed().subject)
+        assert timeline
+        assert [line[1:] for line in timeline.log if line[1] == "held"] == [["held", "room", "silenced", "s-1"]]
         assert answer.held == (("room", "silenced"),)
         assert await claim(store, "slack") == []
         assert (await counts(store))["held:silenced"] == 1
@@ -122,6 +126,17 @@ class TestWhatWasQueuedBefore:
 
         assert during == []
         assert statuses(summary) == {"a": "Completed", "b": "Completed"}
+
+    async def test_a_digest_leaves_out_what_is_never_told(self, store: Store, clock: Clock) -> None:
+        its = silence(clock(), destinations=("daily",), then="nothing")
+        left_out = changed(silent(its, digest(clock())), hold_reason="silenced")
+
+        answer = await store.accept(events.failed(), [left_out])
+
+        timeline = await Admin(store).timeline(events.failed().subject)
+        assert timeline
+        assert answer.held == (("daily", "silenced"),)
+        assert [line[4] for line in timeline.log if line[1] == "held"] == ["s-1"]
 
     async def test_or_is_never_told(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(), [room()])

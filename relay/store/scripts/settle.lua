@@ -63,7 +63,7 @@ function verbs.silence(id, request, d)
   requeue(id, now)
   if not field(id, 'operation') or silences.over(silence) then return end -- a newer state is told instead; or it may be sent
   if request.how == 'dropped' or request.how == 'bundled' and silences.bundle(id, d, silence) then
-    return move_to_bundle(id, d, 'silenced')
+    return move_to_bundle(id, d, 'silenced', silence[1])
   end
   silences.await(silence, id)
   set_due(id, silence[3])

@@ -129,11 +129,11 @@ end
 
 end
 
--- A queued delivery that becomes an entry of a box instead.
-local function move_to_bundle(id, d, reason)
+-- A queued delivery that becomes an entry of a box instead; of a silence, which.
+local function move_to_bundle(id, d, reason, which)
   count('pending', -1)
   count('held:' .. reason)
-  note(d.operation, 'held', d.destination, reason)
+  note(d.operation, 'held', d.destination, reason, which)
   record_end(id, 'held', reason)
   keep_doubt(id, d.lane)
   leave_lane(id, d.lane)

@@ -6,6 +6,7 @@ do -- the rest is of this file alone
 local function hold(plan, target, reason, address)
   count('accepted')
   count('held:' .. reason)
+  if reason == 'silenced' then address = target.silence[1] end -- by which people find it
   note(plan.operation, 'held', target.destination, reason, address)
 end
 

@@ -79,7 +79,7 @@ function silences.withhold(plan, target, due)
   if not why then return nil end
   count('accepted')
   count('held:' .. why)
-  note(plan.operation, 'held', target.destination, why)
+  note(plan.operation, 'held', target.destination, why, why == 'silenced' and silence[1] or nil)
   return why
 end
 
