@@ -1,19 +1,24 @@
 """relay silence: what nobody is to hear of for a while; to add, to look at, to end."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.table import Table
+from rich.text import Text
 
-from relay.cli.formatting import print_json
+from relay.cli.actor import actor
+from relay.cli.formatting import local, print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
-from relay.cli.screen import show
+from relay.cli.screen import show, table
 from relay.cli.session import StoreSession, with_store
-from relay.cli.silences import Asked, described, silence_of, silences_table, to_json
-from relay.domain.silences import THEN
+from relay.domain.silences import THEN, Silence
 from relay.errors import RelayError
+from relay.operating.silences import Asked, begin, described, end, meaning, silence_of, to_json
 from relay.store.silences import SilenceList
 
 NONE = "Nothing is silenced."
@@ -57,14 +62,13 @@ def add(config: Path, *, as_json: bool, **options: Any) -> None:
     """
 
     async def work(session: StoreSession) -> None:
-        new = silence_of(Asked(**options), session.config, session.clock())
-        about = described(new, session.config.timezone)
-        async with session.act("silence add", new.id, **about) as act:
-            await SilenceList(session.store).add(new)
-            act.outcome = "added"
+        zone, (author, _) = session.config.timezone, actor(os.environ)
+        new = silence_of(Asked(**options), session.config, author, session.clock())
+        await begin(SilenceList(session.store), new, session.act, zone)
         if as_json:
             print_json({"added": to_json(new, session.clock())})
         else:
+            about = described(new, zone)
             click.echo(visible(f"added {new.id}: {about['of']}, from {about['from']} until {about['until']}"))
 
     with_store(config, work)
@@ -84,7 +88,7 @@ def list_(config: Path, *, expired: bool, as_json: bool) -> None:
         if as_json:
             print_json({"silences": [to_json(row, now) for row in rows]})
         elif rows:
-            show(silences_table(rows, session.config.timezone, now))
+            show(_table(rows, session.config.timezone, now))
         else:
             click.echo(NONE_OVER if expired else NONE)
 
@@ -104,15 +108,23 @@ def expire(config: Path, ids: Sequence[str], *, as_json: bool) -> None:
         if unknown := [id_ for id_ in ids if id_ not in listed]:
             raise RelayError(f"there is no silence {', '.join(unknown)}; `relay silence list` shows them")
         for id_ in dict.fromkeys(ids):
-            async with session.act("silence expire", id_) as act:
-                if await kept.expire(id_):
-                    ended.append(id_)
-                act.outcome = "ended" if id_ in ended else "was over already"
-            if not as_json and id_ in ended:
-                click.echo(f"ended {visible(id_)}")
+            if await end(kept, id_, session.act):
+                ended.append(id_)
+                if not as_json:
+                    click.echo(f"ended {visible(id_)}")
         if as_json:
             print_json({"ended": ended})
         if over := [id_ for id_ in dict.fromkeys(ids) if id_ not in ended]:
             raise RelayError(f"over already: {', '.join(over)}")
 
     with_store(config, work)
+
+
+def _table(silences: Iterable[Silence], zone: str, now: float) -> Table:
+    """One row each, with the times by the clocks of this zone."""
+    rows = table("id", "state", "from", "until", "of", "then", "by", "reason", whole=("id", "from", "until"))
+    for entry in silences:
+        times = (local(datetime.fromtimestamp(moment, UTC), zone) for moment in (entry.starts, entry.ends))
+        texts = (meaning(entry), THEN[entry.then], entry.author, entry.reason)
+        rows.add_row(entry.id, entry.state(now), *times, *(Text(visible(text)) for text in texts))
+    return rows

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from relay.cli.silences import at, meaning
 from relay.domain.silences import Silence
 from relay.errors import RelayError
+from relay.operating.silences import at, meaning
 from relay.store.silences import SilenceList
 from tests.support.commands import Done, relay
 from tests.support.events import body
@@ -33,12 +33,12 @@ class TestTimes:
         ],
     )
     def test_a_time_is_by_the_clocks_of_the_zone(self, text: str, means: str) -> None:
-        assert datetime.fromtimestamp(at(text, "--until", BERLIN, NOON), UTC) == datetime.fromisoformat(means)
+        assert datetime.fromtimestamp(at(text, BERLIN, NOON), UTC) == datetime.fromisoformat(means)
 
     @pytest.mark.parametrize("text", ["", "2h", "25:00", "tomorrow", "18"])
     def test_what_is_none_is_said(self, text: str) -> None:
         with pytest.raises(RelayError, match=r"expected for instance 18:00, or 2024-01-20T12:40"):
-            at(text, "--until", BERLIN, NOON)
+            at(text, BERLIN, NOON)
 
 
 def test_people_read_what_it_means() -> None:
@@ -119,9 +119,9 @@ async def test_they_are_listed_until_they_are_over_and_then_on_demand(running_st
         (["--for", "2h"], "this silence cannot be: it names nothing that it is for"),
         (["--destination", "rom", "--for", "2h"], "there is no destination rom; did you mean room?"),
         (["--priority", "critical", "--for", "2h"], "there is no priority critical; did you mean Critical?"),
-        (["--all"], "when does it end? expected --for with a duration, or --until with a time"),
+        (["--all"], "when does it end? expected how long it lasts, or until when"),
         (["--all", "--for", "31d"], "it lasts longer than 30 days"),
-        (["--all", "--for", "ever"], "--for ever: expected a duration"),
+        (["--all", "--for", "ever"], "ever: expected a duration"),
     ],
 )
 async def test_what_cannot_be_is_refused(running_stage: Stage, arguments: list[str], says: str) -> None:

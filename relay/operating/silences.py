@@ -1,28 +1,21 @@
-"""What `relay silence` was asked, as a silence; and silences as facts and as rows for people."""
+"""Silences, made and ended by operators: what was asked as a silence, each act written down, and as plain facts."""
 
-import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.table import Table
-from rich.text import Text
-
-from relay.cli.actor import actor
-from relay.cli.formatting import iso, local
-from relay.cli.options import visible
-from relay.cli.screen import table
 from relay.config import Config
 from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.domain.events import PRIORITIES
 from relay.domain.silences import THEN, Silence, Then, faults
 from relay.errors import RelayError
+from relay.operating.acts import OpenAct
+from relay.operating.clocks import iso, local
 from relay.policy.recipients import NAME
-from relay.store.silences import new_id
+from relay.store.silences import SilenceList, new_id
 
 CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 EXPECTED = "expected for instance 18:00, or 2024-01-20T12:40"
@@ -32,34 +25,33 @@ WORDS = {"destinations": "at {}", "jobs": "named {}", "types": "of type {}", "pr
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """The options of `relay silence add`, as they were written."""
+    """What an operator wrote: matchers, or `everything` in their place; how long it `lasts`, or `until` when."""
 
-    destination: tuple[str, ...]
-    job: tuple[str, ...]
-    type: tuple[str, ...]
-    priority: tuple[str, ...]
-    tenant: tuple[str, ...]
-    project: tuple[str, ...]
-    everything: bool
-    lasts: str | None
-    until: str | None
-    begins: str | None
     reason: str
-    then: Then
+    destination: tuple[str, ...] = ()
+    job: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    priority: tuple[str, ...] = ()
+    tenant: tuple[str, ...] = ()
+    project: tuple[str, ...] = ()
+    everything: bool = False
+    lasts: str | None = None
+    until: str | None = None
+    begins: str | None = None
+    then: Then = "summary"
 
 
-def silence_of(options: Asked, config: Config, now: float) -> Silence:
-    """RelayError that says everything that is wrong."""
+def silence_of(options: Asked, config: Config, author: str, now: float) -> Silence:
+    """RelayError that says everything that is wrong. Times are by the clocks of the configuration's zone."""
     names = {*config.destinations, *([NAME] if config.dynamic_destinations else [])}
     if unknown := [name for name in options.destination if name not in names]:
         raise RelayError(f"there is no destination {unknown[0]}; {suggest(unknown[0], names)}")
     if unknown := [word for word in options.priority if word not in PRIORITIES]:
         raise RelayError(f"there is no priority {unknown[0]}; {suggest(unknown[0], PRIORITIES)}")
-    starts = at(options.begins, "--from", config.timezone, now) if options.begins is not None else now
-    who, _ = actor(os.environ)
+    starts = at(options.begins, config.timezone, now) if options.begins is not None else now
     silence = Silence(
         new_id(),
-        who,
+        author,
         options.reason.strip(),
         starts,
         _end(options, config.timezone, starts),
@@ -79,16 +71,16 @@ def silence_of(options: Asked, config: Config, now: float) -> Silence:
 
 def _end(options: Asked, zone: str, starts: float) -> float:
     if (options.lasts is None) == (options.until is None):
-        raise RelayError("when does it end? expected --for with a duration, or --until with a time, one of the two")
+        raise RelayError("when does it end? expected how long it lasts, or until when, one of the two")
     if options.until is not None:
-        return at(options.until, "--until", zone, starts)
+        return at(options.until, zone, starts)
     try:
         return starts + duration(options.lasts)
     except ValueError as error:
-        raise RelayError(f"--for {options.lasts}: {error}") from None
+        raise RelayError(f"{options.lasts}: {error}") from None
 
 
-def at(text: str, option: str, zone: str, after: float) -> float:
+def at(text: str, zone: str, after: float) -> float:
     """The time that `18:00` (the next one) or `2024-01-20T12:40` means, by the clocks of this zone where it names none.
 
     RelayError for what is neither.
@@ -101,8 +93,23 @@ def at(text: str, option: str, zone: str, after: float) -> float:
     try:
         named = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise RelayError(f"{option} {text}: {EXPECTED}") from None
+        raise RelayError(f"{text}: {EXPECTED}") from None
     return (named if named.tzinfo else named.replace(tzinfo=here)).timestamp()
+
+
+async def begin(silences: SilenceList, silence: Silence, open_act: OpenAct, zone: str) -> None:
+    """RelayError where there are too many. The audit trail has its times by the clocks of this zone."""
+    async with open_act("silence add", silence.id, **described(silence, zone)) as act:
+        await silences.add(silence)
+        act.outcome = "added"
+
+
+async def end(silences: SilenceList, id_: str, open_act: OpenAct) -> bool:
+    """False: it was over already, or there is none."""
+    async with open_act("silence expire", id_) as act:
+        ended = await silences.expire(id_)
+        act.outcome = "ended" if ended else "was over already"
+    return ended
 
 
 def described(silence: Silence, zone: str) -> dict[str, str]:
@@ -135,16 +142,6 @@ def to_json(silence: Silence, now: float) -> dict[str, Any]:
         "reason": silence.reason,
         "created": iso(_time(silence.created)),
     }
-
-
-def silences_table(silences: Iterable[Silence], zone: str, now: float) -> Table:
-    """One row each, with the times by the clocks of this zone."""
-    rows = table("id", "state", "from", "until", "of", "then", "by", "reason", whole=("id", "from", "until"))
-    for silence in silences:
-        times = (local(_time(moment), zone) for moment in (silence.starts, silence.ends))
-        texts = (meaning(silence), THEN[silence.then], silence.author, silence.reason)
-        rows.add_row(silence.id, silence.state(now), *times, *(Text(visible(text)) for text in texts))
-    return rows
 
 
 def _time(seconds: float) -> datetime:
