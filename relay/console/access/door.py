@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote
 
 import structlog
 from aiohttp import hdrs, web
@@ -11,9 +10,10 @@ from aiohttp.typedefs import Handler
 from relay.config import OPERATOR, VIEWER, Config
 from relay.console.access import messages
 from relay.console.access.entrance import Entrance
+from relay.console.access.forms import LOOKING, carries, shows, to_login
 from relay.console.access.links import AT_START, Links, make_link
 from relay.console.access.login import Login
-from relay.console.access.origin import HEADERS, LOGIN, STATIC, alike, is_ours, is_page
+from relay.console.access.origin import HEADERS, STATIC, is_ours, is_page
 from relay.console.access.pages import Render, plain
 from relay.console.access.passwords import Passwords
 from relay.console.access.programs import Programs
@@ -30,8 +30,6 @@ from relay.store.tries import Tries
 
 log = structlog.get_logger(__name__)
 
-LOOKING = ("GET", "HEAD")  # what changes nothing, and any role may
-LARGEST_FORM = "application/x-www-form-urlencoded", "multipart/form-data"
 ONCE = 5.0  # seconds within which the processes of one relay start
 
 
@@ -120,14 +118,14 @@ class Door:
         except StoreUnavailable as error:
             return entrance.unavailable(request, error)
         if who is None:
-            return _to_login(request)
+            return to_login(request)
         request[WHO], request[STANDING] = who, self._standing(request, who)
         if request.method not in LOOKING:
             if who.role != OPERATOR:
                 return entrance.refused(request, messages.REFUSED, messages.OPERATORS, role=who.role)
             if not entrance.from_here(request):
                 return entrance.elsewhere(request, "page")
-            if not await _carries(request, who):
+            if not await carries(request, who):
                 return entrance.refused(request, messages.REFUSED, messages.STALE)
         return await handler(request)
 
@@ -141,7 +139,7 @@ class Door:
         else:
             who = await _available(self._visitors.who(request))
             acting = request.method not in LOOKING
-            if who and acting and not (self._entrance.from_here(request) and _shows(request, who)):
+            if who and acting and not (self._entrance.from_here(request) and shows(request, who)):
                 self._entrance.lines.warning(log, "console.forged", peer=client_of(request), path=request.path)
                 raise HttpProblem(403, "With a session, send X-CSRF-Token, from a page of this relay.")
         if who is None:
@@ -161,31 +159,6 @@ class Door:
             return self.is_open and await self._visitors.who(request, slide=False) == who
 
         return Standing(holds)
-
-
-def _to_login(request: web.Request) -> web.Response:
-    """To come back afterwards, to a page: what was posted is not posted again."""
-    fragment = request.headers.get("HX-Request") == "true"
-    here = request.headers.get("HX-Current-URL", "").partition("//")[2].partition("/")[2] if fragment else ""
-    back = f"/{here}" if fragment else request.path_qs if request.method in LOOKING else ""
-    login = f"{LOGIN}?next={quote(back, safe='')}" if back else LOGIN
-    if fragment:
-        return web.Response(status=401, headers={"HX-Redirect": login})
-    return web.Response(status=303, headers={"Location": login})
-
-
-def _shows(request: web.Request, who: Who) -> bool:
-    return alike(request.headers.get("X-CSRF-Token", ""), who.csrf)
-
-
-async def _carries(request: web.Request, who: Who) -> bool:
-    """In the header, or as a field of the form, which the handler may read again."""
-    if _shows(request, who):
-        return True
-    if request.content_type not in LARGEST_FORM:
-        return False
-    field = (await request.post()).get("csrf", "")
-    return isinstance(field, str) and alike(field, who.csrf)
 
 
 async def _available(look: Awaitable[Who | None]) -> Who | None:

@@ -1,12 +1,12 @@
 """Names and passwords, and the way out."""
 
 import math
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from relay.console.access import messages
 from relay.console.access.entrance import Entrance
+from relay.console.access.forms import read_form
 from relay.console.access.origin import LOGIN, PAGES, alike, leading_back
 from relay.console.access.pages import answer
 from relay.console.access.passwords import Busy, Passwords
@@ -16,8 +16,6 @@ from relay.receiving.connection import client_of
 from relay.store.audit import Act, say
 from relay.store.sessions import Session
 
-MAX_BODY = 4096  # bytes of the form
-BODY_TIMEOUT = 10.0  # seconds
 SOON = 5  # seconds after which to come again where too many are being looked at
 
 
@@ -102,11 +100,3 @@ class Login:
             "provider": console.oidc.name if console.oidc else "",
         }
         return answer(self._entrance.render(request, "login.html", values), status, headers)
-
-
-async def read_form(request: web.Request) -> dict[str, str]:
-    """The fields of a small form, each once. Raises HttpProblem if it does not come, or is too large."""
-    body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
-    if request.content_type != "application/x-www-form-urlencoded":
-        return {}
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))

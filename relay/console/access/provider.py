@@ -11,7 +11,7 @@ from urllib.parse import quote_plus, urlsplit
 import aiohttp
 
 from relay.config import Oidc
-from relay.console.access.id_token import UnknownKey, Untrusted
+from relay.console.access.id_token import UnknownKey
 from relay.errors import RelayError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Provider:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=8)  # who waits longer than the timeout for a place comes again
             self._session = aiohttp.ClientSession(
-                timeout=TIMEOUT, connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
+                timeout=TIMEOUT, connector=connector, cookie_jar=aiohttp.DummyCookieJar()
             )
         where = f"{method} {urlsplit(url).path}"
         try:
@@ -178,6 +178,3 @@ def _reason(body: bytes | bytearray) -> str:
     except (ProviderAway, KeyError):
         return ""
     return f", {code}" if isinstance(code, str) and code.isascii() and code.isidentifier() and len(code) < 50 else ""
-
-
-__all__ = ["Metadata", "Provider", "ProviderAway", "Untrusted"]

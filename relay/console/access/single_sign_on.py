@@ -1,14 +1,6 @@
-"""Logging in at a provider of OpenID Connect: authorization code, PKCE, state and nonce.
+"""Logging in at a provider of OpenID Connect: authorization code, PKCE, state and nonce."""
 
-A login that has begun is nowhere but in its browser's cookie, from whose random bytes state, nonce and verifier follow.
-So strangers who begin ever so many take nothing of Redis, and any process of any relay may finish one.
-"""
-
-import hmac
-import secrets
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +9,7 @@ from aiohttp import web
 
 from relay.config import Oidc
 from relay.console.access import messages
+from relay.console.access.begun import Begun
 from relay.console.access.entrance import Entrance
 from relay.console.access.id_token import UnknownKey, Untrusted, claims_of, groups_in, name_in
 from relay.console.access.origin import PAGES, alike, leading_back
@@ -26,7 +19,6 @@ from relay.receiving.connection import client_of
 from relay.store.sessions import Session
 
 SECONDS = 600  # for which a login may take at the provider
-RANDOM = 32  # bytes
 LONGEST = 4096  # characters of a code
 
 log = structlog.get_logger(__name__)
@@ -54,22 +46,22 @@ class SingleSignOn:
             metadata = await provider.metadata()
         except ProviderAway as error:
             return self._away(request, provider, error)
-        begun = secrets.token_urlsafe(RANDOM)
+        begun = Begun.now(back)
         query = {
             "response_type": "code",
             "client_id": provider.settings.client_id,
             "redirect_uri": self._redirect(),
             "scope": metadata.scopes,
-            "state": _derived(begun, "state"),
-            "nonce": _derived(begun, "nonce"),
-            "code_challenge": _encoded(sha256(_derived(begun, "verifier").encode()).digest()),
+            "state": begun.state,
+            "nonce": begun.nonce,
+            "code_challenge": begun.challenge,
             "code_challenge_method": "S256",
         }
         joint = "&" if "?" in metadata.authorization else "?"
         response = web.Response(status=303, headers={"Location": f"{metadata.authorization}{joint}{urlencode(query)}"})
         # Lax: the way back begins at the provider.
         response.set_cookie(
-            self._cookie, f"{begun}.{_encoded(back.encode())}", path="/", max_age=SECONDS, httponly=True,
+            self._cookie, begun.cookie, path="/", max_age=SECONDS, httponly=True,
             secure=self._entrance.visitors.secure, samesite="Lax",
         )  # fmt: skip
         return response
@@ -78,7 +70,7 @@ class SingleSignOn:
         provider = self._of_now()
         if wait := await self._entrance.wait(request, f"{OIDC} {client_of(request)}"):
             return self._entrance.later(request, wait)
-        begun, _, back = request.cookies.get(self._cookie, "").partition(".")
+        begun = Begun.read(request.cookies.get(self._cookie, ""))
         try:
             session, detail = await self._identify(request, provider, begun)
         except Untrusted as error:
@@ -91,17 +83,19 @@ class SingleSignOn:
                 response = self._entrance.refused(request, messages.NOT_LET_IN, messages.NO_GROUP, name=session.name)
             else:
                 await self._entrance.right(request, f"{OIDC} {client_of(request)}")
-                response = await self._entrance.let_in(request, session, _decoded(back), **detail)
+                response = await self._entrance.let_in(request, session, begun.back if begun else "", **detail)
         response.del_cookie(
             self._cookie, path="/", httponly=True, secure=self._entrance.visitors.secure, samesite="Lax"
         )
         return response
 
-    async def _identify(self, request: web.Request, provider: Provider, begun: str) -> tuple[Session, dict[str, str]]:
+    async def _identify(
+        self, request: web.Request, provider: Provider, begun: Begun | None
+    ) -> tuple[Session, dict[str, str]]:
         """Whom the provider has sent back. Raises Untrusted and ProviderAway."""
-        if not begun or len(begun) > 2 * RANDOM:
+        if begun is None:
             raise Untrusted("this browser has begun no login, or more than ten minutes ago")
-        if not alike(request.query.get("state", ""), _derived(begun, "state")):
+        if not alike(request.query.get("state", ""), begun.state):
             raise Untrusted("the answer belongs to another login: its state is another")
         metadata = await provider.metadata()
         _check_issuer(request, provider.settings, metadata)
@@ -110,8 +104,8 @@ class SingleSignOn:
         code = request.query.get("code", "")
         if not code or len(code) > LONGEST:
             raise Untrusted("there is no code in the answer")
-        tokens = await provider.exchange(code, _derived(begun, "verifier"), self._redirect())
-        claims = await self._claims(provider, tokens.get("id_token"), _derived(begun, "nonce"))
+        tokens = await provider.exchange(code, begun.verifier, self._redirect())
+        claims = await self._claims(provider, tokens.get("id_token"), begun.nonce)
         groups = groups_in(claims, provider.settings.groups_claim)
         if groups is None:
             more = await self._userinfo(provider, tokens, claims["sub"])
@@ -174,18 +168,3 @@ def _check_issuer(request: web.Request, oidc: Oidc, metadata: Metadata) -> None:
 
 def _of_use(groups: Sequence[str]) -> Sequence[str]:
     return [group for group in groups if len(group) <= 200][:200]
-
-
-def _derived(begun: str, purpose: str) -> str:
-    return _encoded(hmac.digest(begun.encode(), purpose.encode(), "sha256"))
-
-
-def _encoded(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _decoded(text: str) -> str:
-    try:
-        return b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
-    except ValueError:
-        return ""

@@ -1,0 +1,47 @@
+"""What a browser sends: the small forms of the door, the token that every other one carries, and who has to log in."""
+
+from urllib.parse import parse_qsl, quote
+
+from aiohttp import web
+
+from relay.console.access.origin import LOGIN, alike
+from relay.console.access.who import Who
+from relay.receiving import request_body
+
+LOOKING = ("GET", "HEAD")  # what changes nothing, and any role may
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+MAX_BODY = 4096  # bytes of a form of the door
+BODY_TIMEOUT = 10.0  # seconds
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """The fields of a small form, each once. Raises HttpProblem if it does not come, or is too large."""
+    body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
+    if request.content_type != "application/x-www-form-urlencoded":
+        return {}
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def to_login(request: web.Request) -> web.Response:
+    """To come back afterwards, to a page: what was posted is not posted again."""
+    fragment = request.headers.get("HX-Request") == "true"
+    here = request.headers.get("HX-Current-URL", "").partition("//")[2].partition("/")[2] if fragment else ""
+    back = f"/{here}" if fragment else request.path_qs if request.method in LOOKING else ""
+    login = f"{LOGIN}?next={quote(back, safe='')}" if back else LOGIN
+    if fragment:
+        return web.Response(status=401, headers={"HX-Redirect": login})
+    return web.Response(status=303, headers={"Location": login})
+
+
+def shows(request: web.Request, who: Who) -> bool:
+    return alike(request.headers.get("X-CSRF-Token", ""), who.csrf)
+
+
+async def carries(request: web.Request, who: Who) -> bool:
+    """In the header, or as a field of the form, which the handler may read again."""
+    if shows(request, who):
+        return True
+    if request.content_type not in FORMS:
+        return False
+    field = (await request.post()).get("csrf", "")
+    return isinstance(field, str) and alike(field, who.csrf)
