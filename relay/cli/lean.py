@@ -17,6 +17,7 @@ Without, elsewhere:
 Later:
 - what relay's messages share is compiled once it is ready, by another process (relay/rendering/precompiled.py). 0.2 s,
   and 10 MB less than if relay did it.
+- what opens a connection for presses (relay/channels/slack/socket.py): 12 ms that those without one never need.
 - what puts styles into a mail's elements (relay/rendering/inliner.py): 1.5 MB that a relay without mails of one's own
   never needs.
 

@@ -7,8 +7,8 @@ Its "channels" are called conversations throughout, since a channel is something
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
 from pydantic import BaseModel
@@ -23,11 +23,13 @@ from relay.channels.slack.people import People
 from relay.channels.slack.reachability import Reach, Reachability
 from relay.channels.slack.scopes import WRITE, Demands, lacking
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
-from relay.channels.slack.socket import Socket, Take
 from relay.channels.slack.webhooks import Webhooks
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.mrkdwn import escape_mrkdwn
 from relay.domain.presses import Person, Presser
+
+if TYPE_CHECKING:
+    from relay.channels.slack.socket import Socket
 
 log = structlog.get_logger(__name__)
 
@@ -160,8 +162,10 @@ class Slack:
         """Say something that this person alone sees. SlackError if Slack does not take it."""
         await self._client.call(EPHEMERAL, {"channel": conversation, "user": user, "text": escape_mrkdwn(text)})
 
-    def socket(self, take: Take) -> Socket:
+    def socket(self, take: Callable[[Mapping[str, Any]], Coroutine[Any, Any, bool]]) -> "Socket":
         """A connection by which presses come, with the app-level token. Its own `run` opens it."""
+        from relay.channels.slack.socket import Socket  # noqa: PLC0415 - 12 ms, for those who have it
+
         settings = self._settings
         client = Client(settings.app_token.get_secret_value(), settings.base_url, self._proxy, deadline=self._deadline)
         return Socket(client, self._proxy, take, secure=settings.base_url.startswith("https:"))
