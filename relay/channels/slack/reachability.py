@@ -65,15 +65,16 @@ class Reachability:
         """First among those that the app is in, which are few; among all only where that does not do."""
         if not names or not self._types:
             return dict.fromkeys(names)
-        channels = await self._listed(JOINED)
+        channels, whole = await self._listed(JOINED)
         if any(name[1:] not in channels for name in names):
-            channels = await self._listed(LIST) | channels
-        everywhere = len(self._types) == len(TYPES)  # else it may be one of the others
+            others, whole = await self._listed(LIST)
+            channels = others | channels
+        everywhere = whole and len(self._types) == len(TYPES)  # else it may be one of the others
         absent = {name: self._not_there(name, channels) if everywhere else None for name in names}
         return absent | {name: self._obstacle(name, channels[name[1:]]) for name in names if name[1:] in channels}
 
-    async def _listed(self, method: str) -> dict[str, Mapping[str, Any]]:
-        """By name. What is in several pages is asked for to the end, as far as that is bearable."""
+    async def _listed(self, method: str) -> tuple[dict[str, Mapping[str, Any]], bool]:
+        """By name, and whether these are all: more pages than are bearable are not asked for."""
         channels: dict[str, Mapping[str, Any]] = {}
         cursor = ""
         for _ in range(PAGES):
@@ -85,7 +86,7 @@ class Reachability:
             cursor = str(mapping(answer.get("response_metadata")).get("next_cursor") or "")
             if not cursor:
                 break
-        return channels
+        return channels, not cursor
 
     def _not_there(self, name: str, channels: Mapping[str, Mapping[str, Any]]) -> str:
         near = get_close_matches(name[1:], channels, n=NEAR, cutoff=0.6)

@@ -3,6 +3,7 @@
 import pytest
 
 from relay.channels.slack.channel import Slack
+from relay.channels.slack.reachability import PAGES
 from relay.dev.standins.slack import Conversation, Fault, SlackStandin
 from relay.errors import DeliveryError
 from tests.support.slack_channel import failing
@@ -110,6 +111,17 @@ async def test_many_conversations_come_in_pages(channel: Slack, workspace: Slack
     assert (await channel.reach(["#many-1499", "#many-3"])).obstacles == {}
     assert len(workspace.called("users.conversations")) == 2
     assert not workspace.called("conversations.list")
+
+
+async def test_in_a_workspace_with_too_many_it_does_not_know(channel: Slack, workspace: SlackStandin) -> None:
+    more = {"channels": [], "response_metadata": {"next_cursor": "more"}}
+    workspace.outages["conversations.list"] = Fault(extra=more)
+    await channel.check()
+
+    reach = await channel.reach(["#open", "#nowhere"])
+
+    assert (reach.obstacles, reach.unknown) == ({}, ("#nowhere",))
+    assert len(workspace.called("conversations.list")) == PAGES
 
 
 async def test_a_slack_that_does_not_answer_is_no_obstacle_of_a_conversation(
