@@ -39,7 +39,14 @@ from tests.support.stage import now
 pytestmark = pytest.mark.slow
 
 # The commands of these are run by tests of their own.
-ELSEWHERE = ("README.md", "CONTRIBUTING.md", "docs/campaign.md", "docs/sandbox.md", "docs/templates.md")
+ELSEWHERE = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/campaign.md",
+    "docs/sandbox.md",
+    "docs/slack.md",
+    "docs/templates.md",
+)
 LANGUAGES = {"sh", "yaml", "json", "python", "jinja", "text"}
 COMMAND = re.compile(r"^(?:\$ )?(?:relay|make|docker|pip|kubectl|curl|sudo|systemctl|export|python) ", re.M)
 SHELL = set("|;&$()<>`*")
@@ -47,7 +54,11 @@ OPERATION = "op-ff0e8400"  # the one that the pages ask about
 # What the pages name, and a reader has: destinations, and a hash that `relay console password` prints.
 NAMED = {"on-call": {"email": "oncall@example.com"}, "relay-room": {"slack": "#relay"}}
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObG6m2Zk1YvX9A"
-SECRETS = {"RELAY_CONSOLE_JANA": HASH, "RELAY_HEARTBEAT": "https://monitor.example.com/ping/1"}
+SECRETS = {
+    "SLACK_APP_TOKEN": "xapp-1-A0123-4567-abcdef",
+    "RELAY_CONSOLE_JANA": HASH,
+    "RELAY_HEARTBEAT": "https://monitor.example.com/ping/1",
+}
 COMMANDS = [block for block in blocks("sh") if not block.reason and block.page not in ELSEWHERE]
 CONFIGURATIONS = [block for block in blocks("yaml") if not block.reason]
 
