@@ -16,6 +16,7 @@ from markupsafe import Markup
 from relay.configfile.units import spoken
 from relay.console.sentences import advice, why
 from relay.console.words import said
+from relay.operating.sentences import Say, sentence_of
 from relay.rendering.translations import Catalogues, Language
 from relay.resources import resource_dir
 
@@ -50,7 +51,11 @@ class Pages:
 
     def render(self, template: str, language: str, context: Mapping[str, Any]) -> str:
         context = {**context, "just_now": self.translated(said("just now"), {}, language)}
-        return self._environments[language].get_template(template).render(_timed(language, context))
+        return (
+            self._environments[language]
+            .get_template(template)
+            .render(_timed(language, context, self._catalogues.language(language).translations.gettext))
+        )
 
 
 def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
@@ -71,12 +76,13 @@ def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
         why=partial(why, translate=language.translations.gettext),
         advice=partial(advice, translate=language.translations.gettext),
         given=lambda values: {name: value for name, value in values.items() if value},
+        moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
         lasting=lambda seconds: "" if seconds is None else spoken(round(seconds)),
     )
     return environment
 
 
-def _timed(language: str, context: Mapping[str, Any]) -> dict[str, Any]:
+def _timed(language: str, context: Mapping[str, Any], say: Say) -> dict[str, Any]:
     """With what a template says times with: both go by when the page is made, and by the relay's zone."""
     now, zone = context["now"], ZoneInfo(context["zone"])
 
@@ -99,7 +105,11 @@ def _timed(language: str, context: Mapping[str, Any]) -> dict[str, Any]:
             moment, zone, language, format_timedelta(delta, add_direction=True, locale=language, threshold=1.2)
         )
 
-    return {**context, "at": at, "ago": ago}
+    def sentence(line: Mapping[str, Any]) -> str:
+        """A line of an operation's timeline."""
+        return sentence_of(line, context["zone"], say)
+
+    return {**context, "at": at, "ago": ago, "sentence": sentence}
 
 
 def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:

@@ -1,6 +1,5 @@
 """What several pages are asked in the same way: a stretch of time, and where to go on."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -22,8 +21,3 @@ Name = Annotated[str, Field(max_length=500)]
 def seconds_of(desk: Desk, when: str) -> float | None:
     """The time that it means by the relay's zone, in seconds since the epoch; None for ''."""
     return moment(when, desk.config().timezone, desk.clock()).timestamp() if when else None
-
-
-def time_of(seconds: float | None) -> datetime | None:
-    """In UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

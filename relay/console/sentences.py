@@ -11,6 +11,7 @@ KINDS: Mapping[str, type[Reason]] = {
     "superseded": Superseded,
     "lapsed": Lapsed,
     "waiting": Waiting,
+    "parked": Waiting,
 }
 
 ADVICE: Mapping[str, str] = {

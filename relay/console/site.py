@@ -9,13 +9,20 @@ from relay.console.actions import dead as dead_acts
 from relay.console.actions import quarantine as quarantine_acts
 from relay.console.desk import Desk
 from relay.console.pages import HERE, Pages
+from relay.console.previews import PreviewFacts
 from relay.console.serving import Site
 from relay.console.streams import Streams
 from relay.console.view import Action, NoQuestion, View
-from relay.console.views import audit, dead, now, quarantine
+from relay.console.views import audit, dead, deliveries, delivery, now, quarantine
 
 VIEWS: Sequence[View] = (
     View("/now", now.now, NoQuestion, now.NowFacts, "now.html", "Now", listed=True, live="now_live.html"),
+    View("/deliveries", deliveries.deliveries, deliveries.DeliveriesQuestion, deliveries.DeliveriesFacts,
+         "deliveries.html", "Deliveries", listed=True),
+    View("/delivery", delivery.delivery, delivery.DeliveryQuestion, delivery.OneDeliveryFacts, "delivery.html",
+         "Delivery"),
+    View("/delivery/preview", delivery.trial, delivery.DeliveryQuestion, PreviewFacts, "delivery_preview.html",
+         "What would be sent"),
     View("/dead", dead.dead, dead.DeadQuestion, dead.DeadListFacts, "dead.html", "Dead letters", listed=True),
     View("/dead/all", dead.every, dead.DeadAllQuestion, dead.DeadAllFacts, "dead_all.html", "Dead letters"),
     View("/dead-letter", dead.letter, dead.DeadLetterQuestion, dead.DeadLetterFacts, "dead_letter.html", "Dead letter"),
@@ -42,7 +49,7 @@ class Console:
 
     def __init__(self, desk: Desk, *, door: Sequence[Middleware] = (), api_door: Sequence[Middleware] = ()) -> None:
         self.streams = Streams()
-        self._site = Site(desk, Pages({}), VIEWS)
+        self._site = Site(desk, Pages({"states": deliveries.STATES, "says": deliveries.SAYS}), VIEWS)
         self.render = self._site.render
         self.pages = web.Application(middlewares=[*door])
         self.pages.add_routes([

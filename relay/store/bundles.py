@@ -62,6 +62,10 @@ class Bundles:
             await self._refresh(bundle)
         return event_of(bundle, fields, await self._entries(bundle))
 
+    async def look(self, bundle: str) -> Event:
+        """What it holds so far, as its partition knows it; nothing is changed."""
+        return event_of(bundle, await self._fields(bundle), await self._entries(bundle))
+
     async def _refresh(self, bundle: str) -> None:
         """Bring the entries up to date whose operations live elsewhere; of what is away, what is known here is told."""
         where = self._partitions.of(bundle)

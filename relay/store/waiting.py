@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 
 from relay.store import keys
 from relay.store.client import call
+from relay.store.copies import is_name
 from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition
 from relay.store.queue import Store
@@ -44,7 +45,8 @@ class WaitingRow:
 
     state    leased: a process has it; due: it is its turn; retrying: an attempt failed (`error`), and `due` is the
              next; parked: `pause` is what it waits for (a scope such as destination:room/#room); later: it is not
-             time yet, as with a bundle whose window is open
+             time yet, as with a bundle whose window is open. By its id alone also those are found that are behind:
+             another of their lane comes first, and dead
     behind   how many others of its operation wait there behind it; `entries`: of a bundle, how much it tells so far
     """
 
@@ -122,6 +124,27 @@ class Waiting:
             if len(rows) == most or looked == self._looked:
                 return WaitingPage(await self._named(rows), last.dump(), looked)
         return WaitingPage(await self._named(rows), "", looked)
+
+    async def named(self, name: str, now: float) -> WaitingRow | None:
+        """The delivery of this id, in any state: also dead, or behind another of its lane. None if it is over."""
+        if not is_name(name):
+            return None
+        partition = self._everywhere.partitions.of(name)
+        channel, died = await call(self._redis.hmget(partition.key(f"delivery:{name}"), "channel", "died"))
+        if channel is None:
+            return None
+        queues = await self._queues(partition, [channel.decode()], "")
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for queue in queues:
+                pipeline.zscore(partition.key(queue), name)
+            scores = await call(pipeline.execute())
+        where = [(queue, score) for queue, score in zip(queues, scores, strict=True) if score is not None]
+        queue, score = where[0] if where else ("", 0.0)
+        [row] = await self._rows(partition, queue, [(name, float(score))], now)
+        if row is None:
+            return None
+        [named] = await self._named([row if where else replace(row, state="dead" if died else "behind")])
+        return named
 
     async def _all(
         self, channels: Sequence[str], now: float, state: str, after: _Position | None

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from relay.console.desk import Desk
-from relay.console.questions import Name, When, seconds_of, time_of
+from relay.console.questions import Name, When, seconds_of
+from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.operating.filters import means
 from relay.store.audit_pages import audit_page
@@ -65,4 +66,4 @@ async def audit(desk: Desk, question: AuditQuestion) -> AuditFacts:
         )
         for entry in page.rows
     ]
-    return AuditFacts(acts=acts, cursor=page.cursor, looked_to=time_of(page.looked_to))
+    return AuditFacts(acts=acts, cursor=page.cursor, looked_to=moment(page.looked_to))

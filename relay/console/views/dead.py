@@ -7,8 +7,9 @@ from pydantic import Field
 
 from relay.console.desk import Desk
 from relay.console.payloads import document_of, laid_out
-from relay.console.questions import Name, When, seconds_of, time_of
+from relay.console.questions import Name, When, seconds_of
 from relay.console.sentences import ADVICE, why
+from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.operating.filters import Filter
 from relay.operating.sweeps import fits, meant
@@ -137,7 +138,7 @@ async def dead(desk: Desk, question: DeadQuestion) -> DeadListFacts:
         total=await pages.count(),
         rows=[DeadFacts(**_facts(letter)) for letter in page.rows],
         cursor=page.cursor,
-        looked_to=time_of(page.looked_to),
+        looked_to=moment(page.looked_to),
         destinations=sorted(named),
         reasons=[*sentences(Dead)],
     )
@@ -150,7 +151,7 @@ async def every(desk: Desk, question: DeadAllQuestion) -> DeadAllFacts:
         MeantFacts(destination=destination, reason=reason, why=why(reason, "dead"), count=count)
         for (destination, reason), count in sorted(answer.of.items(), key=lambda item: -item[1])
     ]
-    return DeadAllFacts(since=time_of(since), count=answer.count, more=answer.more, of=of, before=before)
+    return DeadAllFacts(since=moment(since), count=answer.count, more=answer.more, of=of, before=before)
 
 
 async def letter(desk: Desk, question: DeadLetterQuestion) -> DeadLetterFacts:

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from relay.console.desk import Desk
 from relay.console.payloads import laid_out
-from relay.console.questions import Name, When, seconds_of, time_of
+from relay.console.questions import Name, When, seconds_of
+from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.errors import AmbiguousId, HandlingFailed, InvalidEvent, NotJson
 from relay.operating.explanation import explanation_of
@@ -141,7 +142,7 @@ async def every(desk: Desk, question: QuarantineAllQuestion) -> QuarantineAllFac
     before = desk.clock()
     query = query_of(desk, question, before)
     page = await QuarantinePages(desk.store).page(query, most=1)
-    return QuarantineAllFacts(since=time_of(query.since), count=page.matching, before=before)
+    return QuarantineAllFacts(since=moment(query.since), count=page.matching, before=before)
 
 
 async def quarantined(desk: Desk, question: QuarantinedQuestion) -> QuarantinedBodyFacts:

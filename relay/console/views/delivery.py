@@ -1,0 +1,84 @@
+"""One delivery: what it says or would say, its attempts, when it is tried next, and why it waits."""
+
+from datetime import datetime
+from typing import Any
+
+from relay.console.desk import Desk
+from relay.console.previews import PreviewFacts, preview
+from relay.console.questions import Name
+from relay.console.view import Facts, Question, Unknown
+from relay.console.views.deliveries import DeliveryFacts, ended_facts, waiting_facts
+from relay.domain.spaces import Space
+from relay.errors import AmbiguousId, Unsealable
+from relay.operating.timeline import facts_of
+from relay.store.delivery_contents import DeliveryContents
+from relay.store.history import History
+from relay.store.waiting import Waiting
+
+GONE = (
+    "this delivery is over, and the record of where it went to has it no more; the page of its operation has what is "
+    "still known"
+)
+
+
+class DeliveryQuestion(Question):
+    """Its id; of one that is over also where it went and when it ended (ms since the epoch): the record is kept so."""
+
+    id: Name
+    destination: Name = ""
+    at: int = 0
+
+
+class LineFacts(Facts):
+    """One line of what happened to its operation at this destination; `line` is what was noted, as `relay explain
+    --json` has it.
+    """
+
+    at: datetime
+    line: dict[str, Any]
+
+
+class OneDeliveryFacts(DeliveryFacts):
+    """With what happened there, oldest first; of an operation that is known."""
+
+    story: list[LineFacts]
+
+
+async def delivery(desk: Desk, question: DeliveryQuestion) -> OneDeliveryFacts:
+    waits = await Waiting(desk.store, partial=True).named(question.id, desk.clock())
+    facts = (await waiting_facts(desk, [waits]))[0] if waits else await _ended(desk, question)
+    return OneDeliveryFacts(**facts.model_dump(), story=await _story(desk, facts))
+
+
+async def trial(desk: Desk, question: DeliveryQuestion) -> PreviewFacts:
+    try:
+        content = await DeliveryContents(desk.store).of(question.id)
+    except Unsealable as error:
+        raise Unknown(f"it cannot be shown: {error}") from None
+    if content is None:
+        raise Unknown(f"{question.id} neither waits nor is dead, or what it would tell is no longer known")
+    return await preview(desk, content)
+
+
+async def _ended(desk: Desk, question: DeliveryQuestion) -> DeliveryFacts:
+    if question.destination and question.at:
+        page = await History(desk.store, partial=True).page(
+            destination=question.destination, since=question.at / 1000, until=(question.at + 1) / 1000, most=200
+        )
+        for row in page.rows:
+            if row.id == question.id:
+                return ended_facts(row)
+    raise Unknown(GONE)
+
+
+async def _story(desk: Desk, facts: DeliveryFacts) -> list[LineFacts]:
+    if not facts.operation:
+        return []
+    space = Space(tenant=facts.tenant, project=facts.project, platform=facts.platform)
+    try:
+        timeline = await desk.admin.timeline(facts.operation, space)
+    except AmbiguousId:
+        return []
+    lines = facts_of(timeline)["timeline"] if timeline else []
+    own = [line for line in lines if line.get("destination") == facts.destination]
+    return [LineFacts(at=datetime.fromisoformat(line["at"]), line=line) for line in own]

@@ -1,0 +1,203 @@
+"""Deliveries in the console: how each ended, what waits and why, and what it says or would say."""
+
+from typing import Any
+
+import pytest
+
+from relay.console.previews import words_of
+from relay.domain.deliveries import Receipt
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.settling import Pause
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.console import console
+from tests.support.queue import POSTED, accept, claim, claim_one, send
+from tests.support.targets import mail, room, team
+
+LINK = "https://example.slack.com/archives/C1/p1"
+
+
+async def fill(store: Store, clock: Clock) -> None:
+    """One that arrived by mail, one with a permalink, and a dead one, a minute apart each."""
+    await accept(store, events.completed(operationId="by-mail"), to=mail())
+    clock.advance(2)
+    await send(store, "email", Receipt("250 2.0.0 <i>Ok</i>"))
+    clock.advance(60)
+    await accept(store, events.completed(operationId="posted"), to=room())
+    await send(store, receipt=Receipt(LINK, POSTED.thread))
+    clock.advance(60)
+    await accept(store, events.completed(operationId="dies"), to=room())
+    await store.dead_letter(await claim_one(store), "rejected", "channel_not_found")
+    clock.advance(60)
+
+
+async def test_each_says_how_it_ended(store: Store, clock: Clock) -> None:
+    await fill(store, clock)
+    async with console(store, clock) as open_console:
+        rows = (await open_console.api("/deliveries"))["rows"]
+        assert [(row["operation"], row["state"], row["answer"], row["link"]) for row in rows] == [
+            ("dies", "dead", "channel_not_found", ""),
+            ("posted", "delivered", "", LINK),
+            ("by-mail", "delivered", "250 2.0.0 <i>Ok</i>", ""),
+        ]
+        assert (rows[0]["why"], rows[2]["took"], rows[2]["attempts"]) == ("refused for good", 2.0, 1)
+        page = await open_console.page("/deliveries")
+        assert f'href="{LINK}"' in page
+        assert "250 2.0.0 &lt;i&gt;Ok&lt;/i&gt;" in page
+        assert "/console/dead-letter?id=" in page
+        assert "zugestellt" in await open_console.page("/deliveries?lang=de")
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("destination=analysts", ["by-mail"]),
+        ("state=dead", ["dies"]),
+        ("operation=posted", ["posted"]),
+        ("operation=posted&state=dead", []),
+        ("operation=nobody", []),
+        ("since=150s", ["dies", "posted"]),
+        ("until=150s", ["by-mail"]),
+        ("state=waiting", []),
+    ],
+)
+async def test_filters(store: Store, clock: Clock, query: str, expected: list[str]) -> None:
+    await fill(store, clock)
+    async with console(store, clock) as open_console:
+        rows = (await open_console.api(f"/deliveries?{query}"))["rows"]
+        assert [row["operation"] for row in rows] == expected
+
+
+async def test_pages_go_on_where_the_one_before_ended(store: Store, clock: Clock) -> None:
+    for number in range(52):
+        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
+        await send(store)
+        clock.advance(1)
+    async with console(store, clock) as open_console:
+        first = await open_console.api("/deliveries?destination=room")
+        second = await open_console.api(f"/deliveries?destination=room&cursor={first['cursor']}")
+        assert [row["operation"] for row in second["rows"]] == ["op-1", "op-0"]
+        assert 'rel="next"' in await open_console.page("/deliveries?destination=room")
+
+
+@pytest.mark.parametrize("query", ["cursor=x", "state=waiting&cursor=x"])
+async def test_a_cursor_of_no_page_is_not_there(store: Store, clock: Clock, query: str) -> None:
+    async with (
+        console(store, clock) as open_console,
+        open_console.client.get(open_console.server.make_url(f"/console/deliveries?{query}")) as response,
+    ):
+        assert response.status == 404
+
+
+async def test_an_id_that_several_have_asks_whose(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as open_console:
+        for tenant in ("room", "both"):
+            document = events.body("operation.completed", 100, operationId="op-1", status="Completed")
+            await open_console.ingest.ingest(events.event_of(document | {"tenantId": tenant}))
+            await send(store)
+        url = open_console.server.make_url("/console/deliveries?operation=op-1")
+        async with open_console.client.get(url) as response:
+            assert response.status == 404
+            assert "say whose is meant" in await response.text()
+        rows = (await open_console.api("/deliveries?operation=op-1&tenant=both&project=project-1"))["rows"]
+        assert [row["tenant"] for row in rows] == ["both"]
+
+
+async def test_what_waits_says_for_what(store: Store, clock: Clock) -> None:
+    await accept(store, events.completed(operationId="again"), to=mail())
+    delivery = await claim_one(store, "email")
+    await store.mark_sending(delivery)
+    await store.reschedule(delivery, 60, "451 try later")
+    await accept(store, events.completed(operationId="now"), to=room())
+    await accept(store, events.progress(10, operationId="live"), to=team())
+    async with console(store, clock) as open_console:
+        facts = await open_console.api("/deliveries?state=waiting")
+        assert {(row["operation"], row["state"], row["answer"]) for row in facts["rows"]} == {
+            ("again", "retrying", "451 try later"),
+            ("now", "due", ""),
+            ("live", "due", ""),
+        }
+        assert facts["waiting"] == {"email": 1, "slack": 2}
+        [again] = (await open_console.api("/deliveries?state=retrying"))["rows"]
+        page = await open_console.page(f"/delivery?id={again['id']}")
+        assert "an attempt failed; it is tried again" in page
+        assert "451 try later" in page
+        assert "attempt 1 failed: 451 try later" in page  # what happened, line by line
+
+
+async def test_what_is_paused_says_why_and_since_when(store: Store, clock: Clock) -> None:
+    for subject in ("first", "second"):
+        await accept(store, events.completed(operationId=subject), to=room())
+    first, _ = await claim(store)
+    await store.mark_sending(first)
+    await store.reschedule(first, 60, "is_archived", holds=[Pause("destination:room/#room", 60, "is_archived")])
+    await accept(store, events.completed(operationId="removed"), to=mail())
+    clock.advance(30)
+    async with console(store, clock) as open_console:  # whose configuration has no such address
+        assert await claim(store, "email") == await claim(store) == []
+        rows = {row["operation"]: row for row in (await open_console.api("/deliveries?state=parked"))["rows"]}
+        assert rows["second"]["why"] == "is_archived"
+        assert rows["second"]["paused"] == "2024-01-20T11:20:00Z"
+        assert rows["removed"]["reason"] == "destination_removed"
+        page = await open_console.page("/deliveries?state=parked")
+        assert "destination:room/#room: is_archived, since" in page
+        assert "the newest configuration does not have analyst@example.com there any more" in page
+        one = await open_console.page(f"/delivery?id={rows['second']['id']}")
+        assert "destination:room/#room: is_archived, since" in one
+
+
+async def test_one_that_is_over_is_found_by_where_it_went_and_when(store: Store, clock: Clock) -> None:
+    await fill(store, clock)
+    async with console(store, clock) as open_console:
+        page = await open_console.page("/deliveries?operation=posted")
+        link = page.split('<th scope="row"><a href="/console')[1].split('"')[0].replace("&amp;", "&")
+        one = await open_console.page(link)
+        assert "it has arrived" in one
+        assert LINK in one
+        facts = await open_console.api(link)
+        assert (facts["operation"], facts["state"]) == ("posted", "delivered")
+        gone = open_console.server.make_url(f"/console/delivery?id={facts['id']}")
+        async with open_console.client.get(gone) as response:
+            assert response.status == 404
+            assert "this delivery is over" in await response.text()
+
+
+async def test_what_would_be_sent_is_made_and_sent_to_nobody(store: Store, clock: Clock) -> None:
+    await accept(store, events.progress(42, operationId="live", operationName="Mining & more"), to=team())
+    await accept(store, events.completed(operationId="mail", operationName="Mining & more"), to=mail())
+    await store.dead_letter(await claim_one(store, "email"), "rejected", "550")
+    before = await Admin(store).ledger()
+    async with console(store, clock) as open_console:
+        [live] = (await open_console.api("/deliveries?state=due"))["rows"]
+        facts = await open_console.api(f"/delivery/preview?id={live['id']}")
+        assert "42" in facts["text"]
+        [dead] = await Admin(store).dead()
+        facts = await open_console.api(f"/delivery/preview?id={dead.id}")
+        assert "Mining & more" in facts["subject"]
+        assert facts["html"]
+        page = await open_console.page(f"/delivery/preview?id={dead.id}")
+        assert "Mining &amp; more" in page
+        assert "Nothing has been sent." in page
+        assert "dead letter" in await open_console.page(f"/delivery?id={dead.id}")
+    assert (await Admin(store).ledger()).counts == before.counts
+
+
+@pytest.mark.parametrize("path", ["?id=00aa", "/preview?id=zz", "?id=00aa&destination=room&at=5"])
+async def test_what_is_not_there(store: Store, clock: Clock, path: str) -> None:
+    async with (
+        console(store, clock) as open_console,
+        open_console.client.get(open_console.server.make_url(f"/console/delivery{path}")) as response,
+    ):
+        assert response.status == 404
+
+
+def test_words_of_a_message_are_those_of_its_blocks() -> None:
+    blocks: list[dict[str, Any]] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": "first"}, "fields": [{"text": "second"}]},
+        {"type": "context", "elements": [{"text": "third"}]},
+    ]
+    assert words_of({"text": "plain", "blocks": blocks}) == "plain\n\nfirst\n\nsecond\n\nthird"
+    dated = "*a* &amp; b <!date^1705749480^{date}|20 Jan> <https://example.com/x|here>"
+    assert words_of({"text": dated, "blocks": []}) == "*a* & b 20 Jan here (https://example.com/x)"
+    assert words_of({"own": 1}) == '{\n  "own": 1\n}'
