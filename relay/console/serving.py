@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from relay.console.access import WHO, Who
 from relay.console.desk import Desk
+from relay.console.framed import framed
 from relay.console.pages import Pages
 from relay.console.streams import Streams
 from relay.console.view import Action, Done, Facts, Unknown, View
@@ -39,7 +40,7 @@ class Site:
             except ValidationError as error:
                 return self._plain(request, 400, said("That cannot be looked up"), "; ".join(_faults(error)))
             except Unknown as error:
-                return self._plain(request, 404, said("There is nothing here"), str(error))
+                return self._unknown(request, error)
             context = self.context(request, view, question, facts)
             response = web.Response(
                 text=self._pages.render(view.template, context["language"], context), content_type="text/html"
@@ -47,6 +48,20 @@ class Site:
             if NEWS in request.cookies:
                 response.del_cookie(NEWS, path=PAGES)
             return response
+
+        return show
+
+    def framed(self, view: View) -> Handler:
+        """What is not ours, for a frame of the page."""
+
+        async def show(request: web.Request) -> web.Response:
+            try:
+                question = view.question.model_validate({**_asked(request.query), **request.match_info})
+                return framed(await view.html(self._desk, question) if view.html else "")
+            except ValidationError as error:
+                return self._plain(request, 400, said("That cannot be looked up"), "; ".join(_faults(error)))
+            except Unknown as error:
+                return self._unknown(request, error)
 
         return show
 
@@ -149,8 +164,16 @@ class Site:
         context = {**self.context(request, None, None, None), **values}
         return self._pages.render(template, context["language"], context)
 
-    def _plain(self, request: web.Request, status: int, title: str, text: str) -> web.Response:
-        context = {**self.context(request, None, None, None), "title": title, "text": text}
+    def _unknown(self, request: web.Request, error: Unknown) -> web.Response:
+        language = self._language(request)
+        text = self._pages.translated(error.text, error.values, language) if error.values else str(error)
+        near = [(link.page, self._pages.translated(link.text, link.values, language)) for link in error.near]
+        return self._plain(request, 404, said("There is nothing here"), text, near)
+
+    def _plain(
+        self, request: web.Request, status: int, title: str, text: str, near: Sequence[tuple[str, str]] = ()
+    ) -> web.Response:
+        context = {**self.context(request, None, None, None), "title": title, "text": text, "near": near}
         page = self._pages.render("plain.html", context["language"], context)
         return web.Response(text=page, content_type="text/html", status=status)
 

@@ -13,10 +13,14 @@ from relay.console.previews import PreviewFacts
 from relay.console.serving import Site
 from relay.console.streams import Streams
 from relay.console.view import Action, NoQuestion, View
-from relay.console.views import audit, dead, deliveries, delivery, now, quarantine
+from relay.console.views import audit, dead, deliveries, delivery, message, now, operation, quarantine
 
 VIEWS: Sequence[View] = (
     View("/now", now.now, NoQuestion, now.NowFacts, "now.html", "Now", listed=True, live="now_live.html"),
+    View("/operation", operation.operation, operation.OperationQuestion, operation.OperationFacts, "operation.html",
+         "Operation", live="operation_live.html"),
+    View("/message", message.message, message.MessageQuestion, message.MessageFacts, "message.html", "Message",
+         html=message.html),
     View("/deliveries", deliveries.deliveries, deliveries.DeliveriesQuestion, deliveries.DeliveriesFacts,
          "deliveries.html", "Deliveries", listed=True),
     View("/delivery", delivery.delivery, delivery.DeliveryQuestion, delivery.OneDeliveryFacts, "delivery.html",
@@ -56,6 +60,7 @@ class Console:
             web.get("", _first),
             *(web.get(view.path, self._site.page(view)) for view in VIEWS),
             *(web.get(f"/live{view.path}", self._site.live(view, self.streams)) for view in VIEWS if view.live),
+            *(web.get(f"{view.path}/html", self._site.framed(view)) for view in VIEWS if view.html),
             *(web.post(action.path, self._site.form(action)) for action in ACTIONS),
             web.static("/static", HERE / "static"),
         ])  # fmt: skip

@@ -1,6 +1,6 @@
 """What a page and an action are, as `site.py` lists them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,21 @@ from relay.console.desk import Desk
 from relay.errors import RelayError
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A page that somebody may have meant: a link, with its text (English, with %(name)s) and the values."""
+
+    page: str
+    text: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+
 class Unknown(RelayError):
-    """There is nothing of this name: 404, with the sentence."""
+    """There is nothing of this name: 404, with the sentence and what is near. `values` are for its %(names)s."""
+
+    def __init__(self, text: str, *, near: Sequence[Near] = (), **values: str) -> None:
+        super().__init__(text % values if values else text)
+        self.text, self.near, self.values = text, near, values
 
 
 class Facts(BaseModel):
@@ -49,7 +62,8 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class View:
     """path is below /console and /api/v1, and may have {parts}; `live` is the template of the part of the
-    page that is kept up to date while somebody looks.
+    page that is kept up to date while somebody looks. `html` is what somebody else wrote, for a frame of the page: at
+    <path>/html it is served so that it can do nothing.
 
     title  in the page's head, and in the navigation where `listed`
     """
@@ -62,6 +76,7 @@ class View:
     title: str
     listed: bool = False
     live: str = ""
+    html: Callable[[Desk, Any], Awaitable[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ class Silences:
     def active(self, now: float) -> list[Silence]:
         return [silence for silence in self.current if silence.holds(now)]
 
+    def meaning(self, event: Event, now: float) -> list[Silence]:
+        """Those that mean the event now, wherever it is told: each names its destinations, or means all."""
+        return self._meaning(event, now, event.job)
+
     def applied(self, event: Event, targets: Sequence[Target]) -> Sequence[Target]:
         """The targets of an event, with the silence that holds what would be a new message there."""
         matching = self._meaning(event, event.received_at.timestamp(), event.job)

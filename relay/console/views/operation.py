@@ -1,0 +1,246 @@
+"""Why did (or didn't) this message arrive? The whole story of an operation or batch."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from relay.console.desk import Desk
+from relay.console.times import moment
+from relay.console.view import Facts, Question, Unknown
+from relay.console.views import nearby
+from relay.console.views.related import Named, named, related
+from relay.console.views.verdicts import Around, Verdict, unreached, verdicts
+from relay.domain.ends import before
+from relay.domain.events import TERMINAL, Event
+from relay.domain.jobs import job_of
+from relay.domain.spaces import Space
+from relay.domain.usual import usual
+from relay.errors import AmbiguousId
+from relay.operating.explanation import explanation_of
+from relay.operating.folding import Repeated, fold
+from relay.operating.timeline import facts_of
+from relay.policy.rules import decide
+from relay.policy.silences import Silences
+from relay.store.history import History
+from relay.store.history_rows import Ended
+from relay.store.jobs import Jobs
+from relay.store.repeats import RepeatFigures
+from relay.store.silences import SilenceList
+from relay.store.timelines import Timeline
+
+MOST_UNREACHED = 50  # destinations that are named because an event does not reach them
+
+
+class OperationQuestion(Question):
+    """`id` is the operation's or batch's; the rest says whose, where several use the id."""
+
+    id: str = Field(min_length=1, max_length=500)
+    tenant: str = ""
+    project: str = ""
+    platform: str = ""
+
+
+class Delivered(Facts):
+    """A delivery that ended; `took` in seconds. `copy_name` finds the message as it was sent, for three days."""
+
+    id: str
+    destination: str
+    channel: str
+    address: str
+    kind: str
+    event: str
+    outcome: str
+    reason: str
+    detail: str
+    attempts: int
+    at: datetime
+    took: float
+    edits: int
+    edited_at: datetime | None
+    copy_name: str
+
+
+class Dropped(Facts):
+    """Events that were dropped, because they were known."""
+
+    event: str
+    source: str
+    count: int
+    last: datetime | None
+
+
+class Explained(Facts):
+    """An event that is kept, and what today's rules say of it (as `relay explain EVENT.json --json`)."""
+
+    name: str
+    at: datetime
+    explanation: dict[str, Any]
+
+
+class SilenceFacts(Facts):
+    """A silence that means the newest event now, at these destinations (none: at all)."""
+
+    id: str
+    author: str
+    reason: str
+    until: datetime | None
+    destinations: list[str]
+
+
+class OperationFacts(Facts):
+    """`several` has those that use the id, where more than one does: nothing else is filled in then.
+
+    ends      when runs of its job usually end; late: it should have
+    timeline  as `relay explain ID --json` prints it; `lines` is that with what repeats counted
+    """
+
+    id: str
+    tenant: str = ""
+    project: str = ""
+    platform: str = ""
+    several: list[Named] = Field(default_factory=list)
+    name: str = ""
+    type: str = ""
+    priority: str = ""
+    status: str = ""
+    percentage: float | None = None
+    phase: str = ""
+    retry: float | None = None
+    over: bool = False
+    first: datetime | None = None
+    last: datetime | None = None
+    ends: datetime | None = None
+    late: bool = False
+    watchdog: dict[str, Any] | None = None
+    verdicts: list[Verdict] = Field(default_factory=list)
+    unreached: list[Verdict] = Field(default_factory=list)
+    late_events: int = 0
+    silences: list[SilenceFacts] = Field(default_factory=list)
+    repeats: list[Dropped] = Field(default_factory=list)
+    deliveries: list[Delivered] = Field(default_factory=list)
+    timeline: list[dict[str, Any]] = Field(default_factory=list)
+    lines: list[dict[str, Any]] = Field(default_factory=list, exclude=True)
+    events: list[Explained] = Field(default_factory=list)
+    related: list[Named] = Field(default_factory=list)
+
+
+async def operation(desk: Desk, question: OperationQuestion) -> OperationFacts:
+    space = Space(question.platform, question.tenant, question.project)
+    try:
+        timeline = await desk.admin.timeline(question.id, space)
+        if timeline is None:
+            raise Unknown(nearby.UNKNOWN, near=await nearby.near(desk, question.id), id=question.id)
+        history = History(desk.store, partial=True)
+        events, ended, repeats = await asyncio.gather(
+            desk.admin.events(question.id, space),
+            history.of_operation(question.id, space),
+            RepeatFigures(desk.store, partial=True).of_operation(question.id, space),
+        )
+    except AmbiguousId as error:
+        return OperationFacts(
+            id=question.id, several=[named(question.id, use) for use in error.spaces if isinstance(use, Space)]
+        )
+    facts = facts_of(timeline)
+    return OperationFacts(
+        **_stated(timeline, facts),
+        **await _expected(desk, events),
+        **await _judged(desk, facts["timeline"], events, ended),
+        late_events=sum(line.get("count", 1) for line in facts["timeline"] if line["what"] == "late"),
+        repeats=[
+            Dropped(event=row.event, source=row.source, count=row.count, last=moment(row.last)) for row in repeats
+        ],
+        deliveries=[_delivered(row) for row in ended],
+        timeline=facts["timeline"],
+        lines=[item.line if isinstance(item, Repeated) else dict(item) for item in fold(facts["timeline"])],
+        related=related(question.id, timeline, events),
+    )
+
+
+def _stated(timeline: Timeline, facts: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("name", "type", "priority", "status", "tenant", "project", "platform", "percentage", "retry", "watchdog")
+    return {
+        "id": timeline.subject,
+        **{name: facts[name] for name in kept},
+        "phase": timeline.facts.get("watch:phase", ""),
+        "over": facts["status"] in TERMINAL,
+        "first": datetime.fromisoformat(facts["first_event_at"]) if facts["first_event_at"] else None,
+        "last": datetime.fromisoformat(facts["last_event_at"]) if facts["last_event_at"] else None,
+    }
+
+
+async def _expected(desk: Desk, events: Sequence[Event]) -> dict[str, Any]:
+    """When runs of its job usually end, of one that goes on."""
+    newest = events[-1] if events else None
+    job = job_of(newest, name=newest.job) if newest and not newest.terminal else None
+    starts = [event.operation.started for event in events if event.operation and event.operation.started]
+    if not job or not starts:
+        return {}
+    (ends,) = await Jobs(desk.store).ends_of_each([job])
+    lasts, start = usual(before([*ends], "", desk.clock())), min(starts).timestamp()
+    if lasts is None:
+        return {}
+    return {"ends": moment(start + lasts.median), "late": desk.clock() > start + lasts.high + lasts.tolerance}
+
+
+async def _judged(
+    desk: Desk, timeline: Sequence[Mapping[str, Any]], events: Sequence[Event], ended: Sequence[Ended]
+) -> dict[str, Any]:
+    config = desk.config()
+    channels = {name: destination.channel for name, destination in config.destinations.items()}
+    newest = events[-1] if events else None
+    reached = decide(newest, config.rules).reached if newest else ()
+    around = Around(
+        paused=await _paused(desk, timeline, channels),
+        gates={row.destination: row.gates for row in reached},
+        sent=_sent(ended),
+        dead={row.destination: row.id for row in reversed(ended) if row.outcome == "dead"},
+        channels=channels,
+    )
+    rows = verdicts(timeline, around)
+    current = Silences((await SilenceList(desk.store).read("")).silences or ())
+    silences = current.meaning(newest, desk.clock()) if newest else ()
+    explained = [
+        Explained(name=event.name, at=event.occurred_at, explanation=explanation_of(event, config, desk.kinds))
+        for event in reversed(events)
+    ]
+    aside = frozenset((*(row.destination for row in rows), *(row.destination for row in reached)))
+    rules = explained[0].explanation["rules"] if explained else []
+    names = [*config.destinations][:MOST_UNREACHED] if explained else []
+    silent = [
+        SilenceFacts(id=silence.id, author=silence.author, reason=silence.reason, until=moment(silence.ends),
+                     destinations=[*silence.destinations])
+        for silence in silences
+    ]  # fmt: skip
+    return {"verdicts": rows, "silences": silent, "events": explained, "unreached": [*unreached(rules, names, aside)]}
+
+
+async def _paused(
+    desk: Desk, timeline: Iterable[Mapping[str, Any]], channels: Mapping[str, str]
+) -> dict[str, tuple[datetime | None, str]]:
+    """What is paused of the places that its messages are for."""
+    places = {(line["destination"], line["address"]) for line in timeline if line.get("address")}
+    scopes = {f"channel:{channels[name]}" for name, _ in places if name in channels}
+    scopes |= {f"destination:{name}/{address}" for name, address in places}
+    scopes |= {f"limit:{channels[name]}:post:{address}" for name, address in places if name in channels}
+    paused = await desk.admin.paused(sorted(scopes))
+    return {scope: (moment(since), why) for scope, (since, why) in paused.items()}
+
+
+def _sent(ended: Iterable[Ended]) -> dict[str, tuple[str, str]]:
+    """Of each destination the newest that arrived, which comes first."""
+    sent: dict[str, tuple[str, str]] = {}
+    for row in ended:
+        if row.outcome == "delivered":
+            link = row.detail if row.detail.startswith("https://") else ""
+            sent.setdefault(row.destination, (link, row.copy))
+    return sent
+
+
+def _delivered(row: Ended) -> Delivered:
+    values = {
+        name: getattr(row, name) for name in Delivered.model_fields if name not in ("at", "edited_at", "copy_name")
+    }
+    return Delivered(**values, at=moment(row.at), edited_at=moment(row.edited_at), copy_name=row.copy)

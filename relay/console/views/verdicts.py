@@ -1,0 +1,239 @@
+"""Why a message did, or did not, arrive at each destination: one line of what is known, in words. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from relay.configfile.units import spoken
+from relay.console.phrases import Phrase, phrase
+from relay.console.view import Facts
+from relay.console.words import said
+from relay.domain.deliveries import Gate
+from relay.operating.sentences import WHY
+from relay.reasons import Held
+
+Line = Mapping[str, Any]
+
+WAITING = frozenset({"queued", "failed", "lease lapsed", "waits", "replayed", "repair"})
+STATES = {"held": "held", "digested": "digest", "superseded": "superseded", "dead": "dead", "dropped": "dropped"}
+OPENS = {"queued": 1, "replayed": 1, "delivered": -1, "dead": -1, "superseded": -1, "dropped": -1}
+UNSAID = frozenset({"suppressed"})  # says something of the address, and nothing of this message
+
+# What to do about it, and the page where that is done; {} stands for the destination.
+ADVICE: Mapping[str, tuple[str, str]] = {
+    Held.NO_RULE: (said("A rule below all of whose conditions held would tell it."), "#rules"),
+    Held.INCREMENT: (said("A smaller min_progress_increment in its rule would let more pass."), "#rules"),
+    Held.INTERVAL: (said("A shorter min_interval in its rule would let more pass."), "#rules"),
+    Held.QUIET_HOURS: (said("quiet_hours.pass of the destination says what passes all the same."), "/destination?{}"),
+    "silenced": (said("A silence holds it. Whoever ends the silence is told again."), "/silences"),
+    Held.MUTED: (said("Somebody pressed Mute below its message; Unmute is there as well."), ""),
+    Held.UNSUBSCRIBED: (said("The list of who is not written to is on the destination's page."), "/destination?{}"),
+    Held.BOUNCED: (said("The list of who is not written to is on the destination's page."), "/destination?{}"),
+    Held.SUPPRESSED: (said("The list of who is not written to is on the destination's page."), "/destination?{}"),
+    Held.NOT_ALLOWED: (said("dynamic_destinations says whom operations may ask for."), ""),
+    Held.LOW_PRIORITY: (said("A rule that names the priority Low begins a message for it."), "#rules"),
+    Held.NO_OUTCOME: (said("Mode each or live of the destination tells more."), "/destination?{}"),
+    Held.NOT_MAILED: (said("A rule that names the event mails it."), "#rules"),
+    "paused": (said("It goes out by itself once that works again."), "/destination?{}"),
+    "dead": (said("See the error, and replay it once the cause is mended."), "/dead"),
+}  # fmt: skip
+
+
+class Verdict(Facts):
+    """`state` is told, waiting, held, digest, superseded, dead, dropped, nobody or unreached.
+
+    at       when that was; `told_at` when something of it last arrived, which may be before
+    why      of what was told: why the newest event was not; else why this was not
+    event    the name of the event that the newest line is about
+    others   messages beside it that wait
+    link     to the message where people see it; `copy_name` finds what was sent
+    """
+
+    destination: str
+    state: str
+    at: datetime | None = None
+    told_at: datetime | None = None
+    why: Phrase | None = None
+    more: Phrase | None = None
+    event: str = ""
+    others: int = 0
+    link: str = ""
+    copy_name: str = ""
+    advice: Phrase | None = None
+    page: str = ""
+
+
+@dataclass(slots=True)
+class _Track:
+    """What the lines say of one destination."""
+
+    last: Line | None = None
+    delivered: Line | None = None
+    percentage: float | None = None  # of what was last on its way there
+    stated: float | None = None  # of the event that the last line is about
+    event: str = ""
+    open: int = 0  # messages that were queued, and of which no end is noted
+    addresses: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known beside the operation's own lines.
+
+    paused  scopes, each with the time since which, and why
+    gates   of each destination: what progress must do to pass
+    sent    of each destination the newest that arrived: its link and the name of its copy
+    dead    of each destination its newest dead letter's id
+    """
+
+    paused: Mapping[str, tuple[datetime | None, str]]
+    gates: Mapping[str, Sequence[Gate]]
+    sent: Mapping[str, tuple[str, str]]
+    dead: Mapping[str, str]
+    channels: Mapping[str, str]
+
+
+def verdicts(timeline: Iterable[Line], around: Around) -> list[Verdict]:
+    """One for each destination that the lines name, and one for events that nobody is told of."""
+    tracks = _tracks(timeline)
+    rows = [_verdict(name, track, around) for name, track in tracks.items() if track.last]
+    return sorted(rows, key=lambda row: ORDER.index(row.state) if row.state in ORDER else len(ORDER))
+
+
+ORDER = ("dead", "waiting", "told", "digest", "held", "superseded", "dropped", "nobody")
+
+
+def _tracks(timeline: Iterable[Line]) -> dict[str, _Track]:
+    tracks: dict[str, _Track] = {}
+    percentage: float | None = None
+    event = ""
+    for line in timeline:
+        if line["what"] in ("accepted", "late", "completed"):
+            percentage, event = line.get("percentage"), line.get("event", "")
+        if "destination" not in line or line["what"] in UNSAID:
+            continue
+        track = tracks.setdefault(line["destination"], _Track())
+        track.last, track.stated, track.event = line, percentage, event
+        track.open = max(0, track.open + OPENS.get(line["what"], 0))
+        if address := line.get("address"):
+            track.addresses.add(address)
+        if line["what"] == "queued":
+            track.percentage = percentage
+        if line["what"] == "delivered":
+            track.delivered = line
+    return tracks
+
+
+def _verdict(name: str, track: _Track, around: Around) -> Verdict:
+    last: Line = track.last or {}
+    kind, delivered = last["what"], track.delivered
+    state = "told" if delivered else "nobody" if not name else STATES.get(kind, "held")
+    if kind in WAITING:
+        state = "waiting"
+    if kind == "dead":
+        state = "dead"
+    why, more, code = _why(name, track, around) if kind != "delivered" else (None, None, "")
+    link, copy = around.sent.get(name, ("", ""))
+    advice, page = ADVICE.get("dead" if kind == "dead" else code, ("", ""))
+    if kind == "dead" and name in around.dead:
+        page = f"/dead-letter?{urlencode({'id': around.dead[name]})}"
+    return Verdict(
+        destination=name,
+        state=state,
+        at=_at(last),
+        told_at=_at(delivered) if delivered else None,
+        why=why,
+        more=more,
+        event=track.event if kind in ("held", "digested") else "",
+        others=track.open if kind not in WAITING else max(0, track.open - 1),
+        link=link if delivered else "",
+        copy_name=copy if delivered else "",
+        advice=phrase(advice) if advice else None,
+        page=_page(page, name),
+    )
+
+
+def _why(name: str, track: _Track, around: Around) -> tuple[Phrase | None, Phrase | None, str]:
+    """The sentence, one with figures beside it, and the code by which there is advice."""
+    last: Line = track.last or {}
+    kind, code = last["what"], str(last.get("reason", ""))
+    if kind in WAITING and kind != "waits":
+        return _waits(name, track, around)
+    sentence = WHY.get(kind, {}).get(code)
+    why = phrase(sentence, address=str(last.get("address", ""))) if sentence else None
+    if kind == "dead" and last.get("error"):
+        return why, phrase("%(error)s", error=str(last["error"])), code
+    if code in (Held.INCREMENT, Held.INTERVAL):
+        return why, _distance(track, around.gates.get(name, ())), code
+    if kind == "digested":
+        return phrase(said("it is told together with everything else of its time")), None, code
+    return why, None, code
+
+
+def _waits(name: str, track: _Track, around: Around) -> tuple[Phrase, Phrase | None, str]:
+    last: Line = track.last or {}
+    channel = around.channels.get(name, "")
+    scopes = [f"channel:{channel}", *(f"destination:{name}/{address}" for address in sorted(track.addresses)),
+              *(f"limit:{channel}:post:{address}" for address in sorted(track.addresses))]  # fmt: skip
+    for scope in scopes:
+        if scope in around.paused:
+            _, reason = around.paused[scope]
+            kind = scope.partition(":")[0]
+            return phrase(PAUSED[kind], address="", reason=reason), None, "paused"
+    if last["what"] == "failed":
+        text = said("attempt %(attempt)s failed, and it is tried again")
+        return phrase(text, attempt=f"{last['attempt']:g}"), phrase("%(error)s", error=str(last["error"])), ""
+    return phrase(said("it is in the queue")), None, ""
+
+
+PAUSED = {
+    "channel": said("its channel is paused: %(reason)s"),
+    "destination": said("its destination is paused: %(reason)s"),
+    "limit": said("the other side takes no more for now: %(reason)s"),
+}
+
+
+def _distance(track: _Track, gates: Sequence[Gate]) -> Phrase | None:
+    """By how much it is short, where that can be said."""
+    steps = [gate for gate in gates if gate.increment]
+    if steps and track.stated is not None and track.percentage is not None:
+        text = said("%(now)s %% is less than %(step)s points above the %(before)s %% that were told last")
+        step = f"{min(gate.increment for gate in steps):g}"
+        return phrase(text, now=f"{track.stated:g}", step=step, before=f"{track.percentage:g}")
+    if gates and any(gate.interval for gate in gates):
+        interval = spoken(min(gate.interval for gate in gates if gate.interval))
+        return phrase(said("between two lie at least %(interval)s"), interval=interval)
+    return None
+
+
+def unreached(
+    rules: Sequence[Mapping[str, Any]], destinations: Iterable[str], reached: frozenset[str]
+) -> Iterator[Verdict]:
+    """The destinations that an event does not reach, each with what its rules miss."""
+    for name in destinations:
+        if name in reached:
+            continue
+        own = [rule for rule in rules if name in rule["notify"]]
+        lines = [_missed(rule) for rule in own[:1]] or [phrase(said("no rule notifies it"))]
+        yield Verdict(destination=name, state="unreached", why=lines[0], page="#rules" if own else "")
+
+
+def _missed(rule: Mapping[str, Any]) -> Phrase:
+    missed = next(condition for condition in rule["conditions"] if not condition["holds"])
+    values = {"rule": rule["rule"], "condition": missed["name"], "wanted": ", ".join(missed["wanted"])}
+    if not missed["actual"]:
+        return phrase(said("rule %(rule)s wants %(condition)s %(wanted)s, and the event does not state it"), **values)
+    text = said("rule %(rule)s wants %(condition)s %(wanted)s, and the event has %(actual)s")
+    return phrase(text, **values, actual=missed["actual"])
+
+
+def _at(line: Line) -> datetime:
+    return datetime.fromisoformat(line["at"])
+
+
+def _page(page: str, name: str) -> str:
+    if not page or page.startswith("#"):
+        return page
+    return f"/console{page.replace('{}', urlencode({'name': name}))}"

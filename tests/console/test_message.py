@@ -1,0 +1,75 @@
+"""The message as it was sent; what it says does nothing on our pages."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from relay.domain.deliveries import Notification, Receipt
+from relay.store import Store
+from relay.store.copying import COPIES
+from tests.support.clock import Clock
+from tests.support.console import console
+from tests.support.events import body, event_of
+from tests.support.queue import claim_one
+
+HTML = '<h1 style="color: red">Failed</h1><script>alert(1)</script>'
+
+
+async def sent(store: Store, channel: str, content: dict[str, Any]) -> str:
+    """A message of the operation went out with this content; the name of its copy."""
+    delivery = await claim_one(store, channel)
+    await store.mark_sending(delivery)
+    message = Notification(
+        delivery=delivery.id,
+        destination=delivery.destination,
+        address=delivery.address,
+        kind=delivery.kind,
+        content=content,
+        subject=delivery.event.subject,
+        event=delivery.event.name,
+        created_at=datetime.now(UTC),
+    )
+    await store.complete(delivery, Receipt("ok", {"channel": "C1", "ts": "1"} if channel == "slack" else {}), message)
+    return delivery.id
+
+
+async def test_a_mail_is_shown_in_a_frame_in_which_it_can_do_nothing(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    store = open_store(copies=COPIES)
+    async with console(store, clock) as page:
+        await page.ingest.ingest(event_of(body("operation.progress", 10, operationId="op-1") | {"tenantId": "steps"}))
+        name = await sent(store, "email", {"subject": "Failed", "text": "It failed.", "html": HTML})
+
+        html = await page.page(f"/message?copy={name}")
+        async with page.client.get(page.server.make_url(f"/console/message/html?copy={name}")) as response:
+            framed = await response.text()
+            policy = response.headers["Content-Security-Policy"]
+        facts = await page.api("/operation?id=op-1")
+
+        assert "It failed." in html
+        assert "<script>alert" not in html
+        assert f'<iframe class="mail" sandbox src="/console/message/html?copy={name}"' in html
+        assert framed == HTML
+        assert policy.startswith("sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+        assert f'href="/console/message?copy={name}"' in await page.page("/operation?id=op-1")
+        assert [row["copy_name"] for row in facts["deliveries"]] == [name]
+
+
+async def test_slacks_message_is_shown_as_text_and_blocks(open_store: Callable[..., Store], clock: Clock) -> None:
+    store = open_store(copies=COPIES)
+    async with console(store, clock) as page:
+        await page.ingest.ingest(event_of(body("operation.completed", 100, operationId="op-1") | {"tenantId": "room"}))
+        blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "*Done* <b>"}}]
+        name = await sent(store, "slack", {"text": "Done", "blocks": blocks})
+        html = await page.page(f"/message?copy={name}")
+        assert "*Done* &lt;b&gt;" in html
+        assert "<iframe" not in html
+
+
+async def test_what_is_not_kept_says_for_how_long_it_would_be(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        for path in ("/message?copy=00ff", "/message/html?copy=00ff"):
+            async with page.client.get(page.server.make_url(f"/console{path}")) as response:
+                assert response.status == 404
+                assert "is not kept: that is for three days" in await response.text()

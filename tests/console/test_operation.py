@@ -1,0 +1,186 @@
+"""Why did (or didn't) this message arrive? For each way in which it may not."""
+
+import re
+from typing import Any
+
+from relay.domain.deliveries import Receipt
+from relay.policy.silences import Silences
+from relay.receiving.refusals import Refusals as Collected
+from relay.store import Store
+from relay.store.refusals import Refusals
+from relay.store.settling import Pause
+from relay.store.silences import SilenceList
+from relay.store.suppressions import Suppressions
+from tests.support.clock import Clock
+from tests.support.console import Open, console
+from tests.support.events import body, event_of
+from tests.support.queue import claim_one, send
+from tests.support.silences import silence
+
+LINK = "https://acme.slack.com/archives/C1/p1705749600"
+
+
+async def take(page: Open, name: str, percentage: float, tenant: str, **operation: Any) -> None:
+    await page.ingest.ingest(event_of(body(name, percentage, operationId="op-1", **operation) | {"tenantId": tenant}))
+
+
+async def verdict(page: Open, destination: str, id_: str = "op-1") -> Any:
+    facts = await page.api(f"/operation?id={id_}")
+    return next(row for row in (*facts["verdicts"], *facts["unreached"]) if row["destination"] == destination)
+
+
+def words(html: str) -> str:
+    """What a reader sees."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+async def test_a_message_that_arrived_says_when_and_leads_to_it(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.started", 0, "room", status="Initiated")
+        await send(store, "slack", Receipt(LINK, {"channel": "C1", "ts": "1.1"}))
+
+        row = await verdict(page, "room")
+        html = await page.page("/operation?id=op-1")
+
+        assert (row["state"], row["link"]) == ("told", LINK)
+        assert row["told_at"].startswith("2024-01-20T11:20:00")
+        assert f'href="{LINK}"' in html
+
+
+async def test_progress_that_moved_too_little_says_by_how_much(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.progress", 60, "steps")
+        await send(store, "email", Receipt("250 Ok"))
+        await take(page, "operation.progress", 67, "steps")
+
+        row = await verdict(page, "english")
+        text = words(await page.page("/operation?id=op-1"))
+
+        assert row["why"]["text"] == "it has not moved far enough since it was last told here"
+        assert row["more"]["text"] == "67 % is less than 10 points above the 60 % that were told last"
+        assert "67 % is less than 10 points above the 60 % that were told last" in text
+
+
+async def test_an_event_that_no_rule_matches_says_so_and_what_each_rule_misses(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.progress", 5, "nobody")
+
+        nobody, team = await verdict(page, ""), await verdict(page, "team")
+        text = words(await page.page("/operation?id=op-1"))
+
+        assert (nobody["state"], nobody["why"]["text"]) == ("nobody", "no rule matches, so nobody is told")
+        assert team["why"]["text"] == "rule live wants tenants live, and the event has nobody"
+        assert "no rule matches" in text
+
+
+async def test_a_dead_letter_says_the_error_and_leads_to_it(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.started", 0, "room", status="Initiated")
+        delivery = await claim_one(store)
+        await store.dead_letter(delivery, "rejected", "channel_not_found")
+
+        row = await verdict(page, "room")
+
+        assert (row["state"], row["why"]["text"], row["more"]["text"]) == (
+            "dead",
+            "refused for good",
+            "channel_not_found",
+        )
+        assert row["page"] == f"/console/dead-letter?id={delivery.id}"
+
+
+async def test_what_waits_for_a_paused_destination_says_since_when_and_why(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.started", 0, "room", status="Initiated")
+        delivery = await claim_one(store)
+        pause = Pause("destination:room/#room", 300.0, "channel_not_found", probe=True)
+        await store.reschedule(delivery, 300.0, pause.reason, holds=[pause])
+
+        row = await verdict(page, "room")
+
+        assert (row["state"], row["why"]["text"]) == ("waiting", "its destination is paused: channel_not_found")
+        assert row["page"] == "/console/destination?name=room"
+
+
+async def test_what_failed_and_is_tried_again_says_the_error(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.started", 0, "room", status="Initiated")
+        delivery = await claim_one(store)
+        await store.mark_sending(delivery)
+        await store.reschedule(delivery, 60.0, "503 from Slack")
+
+        row = await verdict(page, "room")
+
+        assert row["state"] == "waiting"
+        assert row["why"]["text"] == "attempt 1 failed, and it is tried again"
+        assert row["more"]["text"] == "503 from Slack"
+
+
+async def test_a_reader_who_unsubscribed_is_said_to_have(store: Store, clock: Clock) -> None:
+    await Suppressions(store).add("english@example.com", "english", reason="unsubscribed")
+    async with console(store, clock) as page:
+        await take(page, "operation.completed", 100, "mail", status="Completed")
+        row = await verdict(page, "english")
+        assert row["why"]["text"] == "the reader of english@example.com has unsubscribed"
+        assert row["page"] == "/console/destination?name=english"
+
+
+async def test_a_silence_says_whose_it_is(store: Store, clock: Clock) -> None:
+    quiet = silence(clock(), destinations=("room",))
+    await SilenceList(store).add(quiet)
+    async with console(store, clock) as page:
+        page.ingest.silences = Silences([quiet])
+        await take(page, "operation.completed", 100, "room", status="Completed")
+
+        facts = await page.api("/operation?id=op-1")
+
+        assert [row["id"] for row in facts["silences"]] == [quiet.id]
+        assert quiet.reason in await page.page("/operation?id=op-1")
+
+
+async def test_what_came_late_or_twice_is_said(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.completed", 100, "room", status="Completed")
+        await take(page, "operation.progress", 5, "room")
+
+        facts = await page.api("/operation?id=op-1")
+
+        assert facts["late_events"] == 1
+        assert "1 event came late" in words(await page.page("/operation?id=op-1"))
+
+
+async def test_who_asks_for_an_unknown_id_is_offered_what_is_near(store: Store, clock: Clock) -> None:
+    collected = Collected(clock)
+    collected.add("async-operations", "signature_wrong", lambda: "192.0.2.1")
+    await Refusals(store.redis).write(collected)
+    async with console(store, clock) as page:
+        await take(page, "operation.started", 0, "room", status="Initiated")
+        async with page.client.get(page.server.make_url("/console/operation?id=OP-1")) as response:
+            html = await response.text()
+        assert response.status == 404
+        assert 'href="/console/operation?id=op-1&amp;tenant=room&amp;project=project-1"' in html
+        assert 'href="/console/source?name=async-operations"' in html
+        async with page.client.get(page.server.make_url("/api/v1/operation?id=OP-1")) as response:
+            assert response.status == 404
+
+
+async def test_an_id_that_several_use_is_a_choice(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.started", 0, "room", status="Initiated")
+        await take(page, "operation.started", 0, "live", status="Initiated")
+        facts = await page.api("/operation?id=op-1")
+        html = await page.page("/operation?id=op-1")
+        assert {other["detail"] for other in facts["several"]} == {
+            "tenant room, project project-1",
+            "tenant live, project project-1",
+        }
+        assert "Which one is meant?" in html
+        assert (await page.api("/operation?id=op-1&tenant=live&project=project-1"))["tenant"] == "live"
+
+
+async def test_what_others_wrote_is_text(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.started", 0, "room", operationName="<script>alert(1)</script>%(x)s {y}")
+        html = await page.page("/operation?id=op-1")
+        assert "<script>alert" not in html
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;%(x)s {y}" in html
