@@ -14,7 +14,9 @@ from tests.support.patience import patience
 
 pytestmark = pytest.mark.slow
 
-IN_OTHER_WORDS = ["protobuf"]  # its licence stands in its metadata as "3-Clause BSD License", which is no name of a list
+IN_OTHER_WORDS = [
+    "protobuf"
+]  # its licence stands in its metadata as "3-Clause BSD License", which is no name of a list
 
 
 @pytest.mark.timeout(180)  # it installs all that relay runs with, once more

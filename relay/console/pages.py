@@ -13,7 +13,6 @@ from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from relay.configfile.units import spoken
 from relay.console.sentences import advice, why
 from relay.console.words import said
 from relay.operating.sentences import Say, sentence_of
@@ -77,7 +76,7 @@ def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
         advice=partial(advice, translate=language.translations.gettext),
         given=lambda values: {name: value for name, value in values.items() if value},
         moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
-        lasting=lambda seconds: "" if seconds is None else spoken(round(seconds)),
+        lasting=_lasting,
     )
     return environment
 
@@ -116,6 +115,20 @@ def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
     whole = format_datetime(moment.astimezone(zone), "yyyy-MM-dd HH:mm:ss zzz", locale=language)
     iso = moment.astimezone(UTC).isoformat(timespec="seconds")
     return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, whole, text)
+
+
+def _lasting(seconds: float | None) -> str:
+    """`11m 43s`: its two greatest units; below ten seconds with a tenth."""
+    if seconds is None:
+        return ""
+    if 0 < seconds < 9.95:
+        return f"{seconds:.1f}s"
+    left, parts = round(seconds), list[str]()
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2]) or "0s"
 
 
 def _number(language: Language, value: float | None) -> str:

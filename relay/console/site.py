@@ -13,12 +13,30 @@ from relay.console.previews import PreviewFacts
 from relay.console.serving import Site
 from relay.console.streams import Streams
 from relay.console.view import Action, NoQuestion, View
-from relay.console.views import audit, dead, deliveries, delivery, message, now, operation, quarantine
+from relay.console.views import (
+    audit,
+    dead,
+    deliveries,
+    delivery,
+    job,
+    jobs,
+    message,
+    now,
+    operation,
+    operations,
+    quarantine,
+    source,
+)
 
 VIEWS: Sequence[View] = (
     View("/now", now.now, NoQuestion, now.NowFacts, "now.html", "Now", listed=True, live="now_live.html"),
     View("/operation", operation.operation, operation.OperationQuestion, operation.OperationFacts, "operation.html",
          "Operation", live="operation_live.html"),
+    View("/operations", operations.operations, operations.OperationsQuestion, operations.OperationsFacts,
+         "operations.html", "Operations", listed=True),
+    View("/jobs", jobs.jobs, jobs.JobsQuestion, jobs.JobsFacts, "jobs.html", "Jobs", listed=True),
+    View("/job", job.job, job.JobQuestion, job.JobFacts, "job.html", "Job"),
+    View("/source", source.source, source.SourceQuestion, source.SourceFacts, "source.html", "Source"),
     View("/message", message.message, message.MessageQuestion, message.MessageFacts, "message.html", "Message",
          html=message.html),
     View("/deliveries", deliveries.deliveries, deliveries.DeliveriesQuestion, deliveries.DeliveriesFacts,

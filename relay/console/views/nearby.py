@@ -17,7 +17,7 @@ MOST, SOURCES = 8, 8
 
 
 async def near(desk: Desk, id_: str) -> list[Near]:
-    """Bounded: the newest 1,000 operations are looked at."""
+    """Bounded: the newest 500 operations are looked at."""
     try:
         spelled = {id_.strip(" \"'<>,.;"), id_.lower(), id_.upper()} - {id_}
         operations = Operations(desk.store, partial=True)

@@ -1,0 +1,159 @@
+"""The history of a job: how long its runs take, how they end, what fails them, and when the next is expected."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import Field
+
+from relay.console.chart import Chart, chart
+from relay.console.desk import Desk
+from relay.console.times import moment
+from relay.console.view import Facts, Question, Unknown
+from relay.console.words import said
+from relay.domain.ends import End, of_runs
+from relay.domain.jobs import Job
+from relay.domain.usual import streaks, usual, usual_phases
+from relay.policy.missing import Missing
+from relay.policy.rhythms import expected
+from relay.store.jobs import Jobs
+
+AHEAD = 86_400.0  # seconds by which senders' clocks may be fast
+
+
+class JobQuestion(Question):
+    """A job is what its runs have in common, as `/api/v1/jobs` names it; # in its name stands for what differs."""
+
+    platform: str = Field(default="", max_length=1000)
+    tenant: str = Field(default="", max_length=1000)
+    project: str = Field(default="", max_length=1000)
+    type: str = Field(default="", max_length=1000)
+    name: str = Field(default="", max_length=1000)
+
+
+class RunEnd(Facts):
+    """One run that ended; `duration` in seconds. `verdict` is quick, usual or slow beside the others, '' if unknown.
+
+    `error` is the signature of what failed it: equal ones are of one cause.
+    """
+
+    status: str
+    ended: datetime | None
+    started: datetime | None
+    duration: float | None
+    verdict: str
+    priority: str
+    error: str
+
+
+class CauseFacts(Facts):
+    """Failures of one cause. `error` is its signature, '' where none stated an error."""
+
+    error: str
+    count: int
+    first: datetime | None
+    last: datetime | None
+
+
+class PhaseFacts(Facts):
+    """What a phase usually takes (seconds)."""
+
+    name: str
+    median: float
+
+
+class JobFacts(Facts):
+    """`low`, `median`, `high`: what its successes usually take (seconds), None with fewer than five.
+
+    failing   so many failed in a row up to now
+    next      by when its next run should have begun, by the rhythm of those before; None without a rhythm
+    missing   since when a run is missing of which people were told
+    ends      the newest first
+    """
+
+    platform: str
+    tenant: str
+    project: str
+    type: str
+    name: str
+    title: str
+    low: float | None
+    median: float | None
+    high: float | None
+    succeeded: int
+    failed: int
+    others: int
+    failing: int
+    next: datetime | None
+    missing: datetime | None
+    phases: list[PhaseFacts]
+    causes: list[CauseFacts]
+    ends: list[RunEnd]
+    drawn: Chart | None = Field(exclude=True)
+
+
+async def job(desk: Desk, question: JobQuestion) -> JobFacts:
+    meant = Job(question.platform, question.tenant, question.project, question.type, question.name)
+    history = Jobs(desk.store)
+    ends = of_runs(await history.ends(meant))
+    if not ends:
+        raise Unknown(
+            said("No run of the job %(name)s is known to have ended. Jobs are known for 90 days."), name=meant.name
+        )
+    lasts = usual(ends)
+    starts = sorted(_starts(ends, desk.clock()))
+    return JobFacts(
+        **meant._asdict(),
+        title=meant.title,
+        low=lasts.low if lasts else None,
+        median=lasts.median if lasts else None,
+        high=lasts.high if lasts else None,
+        succeeded=sum(end.succeeded for end in ends),
+        failed=sum(end.failed for end in ends),
+        others=sum(not end.succeeded and not end.failed for end in ends),
+        failing=len(streaks(ends).failures),
+        next=moment(expected(starts, desk.config().timezone)),
+        missing=await _missing(history, meant),
+        phases=[PhaseFacts(name=name, median=seconds) for name, seconds in usual_phases(ends).items()],
+        causes=_causes(ends),
+        ends=[
+            RunEnd(
+                status=end.status,
+                ended=moment(end.ended),
+                started=moment(end.started),
+                duration=end.duration,
+                verdict=lasts.verdict(end.duration) if lasts and end.succeeded and end.duration is not None else "",
+                priority=end.priority,
+                error=end.error,
+            )
+            for end in reversed(ends)
+        ],
+        drawn=chart(ends, lasts),
+    )
+
+
+def _starts(ends: Sequence[End], now: float) -> list[float]:
+    moments = (end.ended if end.started is None else end.started for end in ends)
+    return [start for start in moments if 0.0 < start <= now + AHEAD]
+
+
+async def _missing(history: Jobs, meant: Job) -> datetime | None:
+    for text in (await history.missing()).values():
+        try:
+            missing = Missing.load(text)
+        except (ValueError, KeyError, TypeError):
+            continue
+        if missing.job == meant:
+            return moment(missing.since)
+    return None
+
+
+def _causes(ends: Sequence[End]) -> list[CauseFacts]:
+    """The most frequent first."""
+    failures = [end for end in ends if end.failed]
+    counted = Counter(end.error for end in failures).most_common()
+    times = {error: [end.ended for end in failures if end.error == error] for error, _ in counted}
+    return [
+        CauseFacts(error=error, count=count, first=moment(min(times[error])), last=moment(max(times[error])))
+        for error, count in counted
+    ]

@@ -1,0 +1,101 @@
+"""Jobs: how long their runs take, how they end, and when the next is expected."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from relay.console.chart import chart
+from relay.domain.ends import End
+from relay.domain.usual import usual
+from relay.store import Store
+from relay.store.jobs import Jobs
+from tests.support.clock import Clock
+from tests.support.console import Open, console
+from tests.support.events import body, event_of
+
+HOUR = 3600.0
+
+
+async def run(page: Open, clock: Clock, number: int, seconds: float, *, name: str = "Nightly", **more: Any) -> None:
+    """A run that began now and ended so many seconds later."""
+    began = datetime.fromtimestamp(clock(), UTC).isoformat()
+    clock.advance(seconds)
+    failed = more.pop("failed", "")
+    status = "Failed" if failed else "Completed"
+    operation = {"operationId": f"op-{name}-{number}", "operationName": f"{name} {number}", "status": status}
+    document = body(f"operation.{status.lower()}", 100, **operation, startTime=began, endTime=None, duration=None)
+    document["timestamp"] = datetime.fromtimestamp(clock(), UTC).isoformat()
+    if failed:
+        document["error"] = {"code": failed, "message": "It failed."}
+    await page.ingest.ingest(event_of(document | {"tenantId": "room"}))
+
+
+async def test_a_job_shows_what_is_usual_and_what_failed_it(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        for number in range(12):
+            await run(page, clock, number, 600, failed="SOURCE_TIMEOUT" if number in (3, 5) else "")
+            clock.advance(HOUR - 600)
+        (row,) = (await page.api("/jobs"))["rows"]
+        query = urlencode({name: row[name] for name in ("tenant", "project", "type", "name")})
+
+        facts = await page.api(f"/job?{query}")
+        html = await page.page(f"/job?{query}")
+
+        assert (row["title"], row["runs"], row["failed"], row["median"]) == ("Nightly", 12, 2, 600)
+        assert (facts["low"], facts["median"], facts["high"]) == (600, 600, 600)
+        assert [cause["count"] for cause in facts["causes"]] == [2]
+        assert (facts["succeeded"], facts["failed"], facts["failing"]) == (10, 2, 0)
+        assert len(facts["ends"]) == 12
+        assert "<svg" in html
+        assert "style=" not in html
+
+
+async def test_jobs_come_in_pages_the_one_that_ended_last_first(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        for number in range(30):
+            await run(page, clock, 1, 60, name=f"Job {chr(65 + number % 26)}{chr(97 + number // 26)}")
+        first = await page.api("/jobs")
+        second = await page.api(f"/jobs?cursor={first['cursor']}")
+        titles = [row["title"] for row in (*first["rows"], *second["rows"])]
+        assert len(first["rows"]) == 25
+        assert len(titles) == len({*titles}) == 30
+        assert second["cursor"] == ""
+
+
+async def test_jobs_that_ended_in_one_moment_are_all_listed_once(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        for number in range(10):
+            await run(page, clock, 1, 0, name=f"Job {chr(65 + number)}")
+        names, cursor = list[str](), ""
+        for _ in range(5):
+            listed = await Jobs(store).page(cursor=cursor, most=3)
+            names += [row.job.name for row in listed.rows]
+            cursor = listed.cursor
+            if not cursor:
+                break
+        assert sorted(names) == [f"Job {chr(65 + number)} #" for number in range(10)]
+
+
+async def test_a_job_that_is_not_known_says_so(store: Store, clock: Clock) -> None:
+    async with (
+        console(store, clock) as page,
+        page.client.get(page.server.make_url("/console/job?name=none")) as response,
+    ):
+        assert response.status == 404
+        assert "No run of the job none" in await response.text()
+
+
+def test_a_chart_has_a_column_for_each_run_within_its_frame() -> None:
+    ends = [End(f"{n}", "Failed" if n == 3 else "Completed", n * HOUR, duration=None if n == 7 else 600.0 + n)
+            for n in range(20)]  # fmt: skip
+    drawn = chart(ends, usual(ends))
+    assert drawn
+    assert drawn.band
+    assert len(drawn.columns) == 20
+    assert [column.tone for column in drawn.columns].count("bad") == 1
+    assert all(column.y >= 0 and column.y + column.height <= drawn.ground + 0.2 for column in drawn.columns)
+    assert drawn.columns[-1].x + drawn.columns[-1].width <= drawn.width
+
+
+def test_there_is_no_chart_of_runs_whose_durations_nobody_knows() -> None:
+    assert chart([End("1", "Completed", 1.0)], None) is None

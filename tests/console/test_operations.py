@@ -1,0 +1,53 @@
+"""The newest operations, and what is found by a part of a name."""
+
+from relay.store import Store
+from tests.support.clock import Clock
+from tests.support.console import Open, console
+from tests.support.events import body, event_of
+
+
+async def take(page: Open, id_: str, name: str = "operation.started", **operation: str) -> None:
+    await page.ingest.ingest(event_of(body(name, 10, operationId=id_, **operation) | {"tenantId": "room"}))
+
+
+async def test_the_newest_come_first_with_their_state(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        for number in range(3):
+            await take(page, f"op-{number}")
+            clock.advance(1)
+        await take(page, "op-1", "operation.completed", status="Completed")
+
+        rows = (await page.api("/operations"))["rows"]
+
+        assert [(row["operation"], row["state"]) for row in rows] == [
+            ("op-2", "running"), ("op-1", "over"), ("op-0", "running"),
+        ]  # fmt: skip
+        assert [row["operation"] for row in (await page.api("/operations?state=over"))["rows"]] == ["op-1"]
+        running = (await page.api("/operations?state=running"))["rows"]
+        assert {row["operation"] for row in running} == {"op-0", "op-2"}
+        assert (await page.api("/operations?state=stalled"))["rows"] == []
+
+
+async def test_a_part_of_the_name_finds_it(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "op-1", operationName="Nightly <mining>")
+        await take(page, "op-2", operationName="Enrichment")
+        html = await page.page("/operations?text=NIGHTLY")
+        assert "Nightly &lt;mining&gt;" in html
+        assert "Enrichment" not in html
+        assert 'value="NIGHTLY"' in html
+
+
+async def test_pages_follow_each_other(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        for number in range(60):
+            await take(page, f"op-{number}")
+            clock.advance(1)
+        first = await page.api("/operations")
+        second = await page.api(f"/operations?cursor={first['cursor']}")
+        shown = [row["operation"] for row in (*first["rows"], *second["rows"])]
+        assert shown == [f"op-{number}" for number in reversed(range(60))]
+        assert "rel=&#34;next&#34;" not in await page.page(f"/operations?cursor={first['cursor']}")
+        for path in ("/operations?cursor=nonsense", "/operations?state=sideways"):
+            async with page.client.get(page.server.make_url(f"/console{path}")) as response:
+                assert response.status in (400, 404)
