@@ -102,6 +102,19 @@ async def test_what_waits_for_a_paused_destination_says_since_when_and_why(store
         assert row["page"] == "/console/destination?name=room"
 
 
+async def test_what_waits_for_a_limit_of_the_other_side_says_so(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.started", 0, "room", status="Initiated")
+        delivery = await claim_one(store)
+        pause = Pause("limit:slack:post:#room", 300.0, "429 from Slack: Retry-After 300", probe=True)
+        await store.reschedule(delivery, 300.0, pause.reason, refund_attempt=True, holds=[pause])
+
+        row = await verdict(page, "room")
+
+        assert row["state"] == "waiting"
+        assert row["why"]["text"] == "the other side takes no more for now: 429 from Slack: Retry-After 300"
+
+
 async def test_what_failed_and_is_tried_again_says_the_error(store: Store, clock: Clock) -> None:
     async with console(store, clock) as page:
         await take(page, "operation.started", 0, "room", status="Initiated")

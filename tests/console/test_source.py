@@ -1,6 +1,6 @@
 """What a source was refused: each reason with what it means and what to do."""
 
-from relay.console.views.source import REASONS
+from relay.console.views.refusals import REASONS, WORDS
 from relay.receiving.refusals import REASONS as BY_STATUS
 from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
@@ -47,4 +47,13 @@ async def test_a_name_that_no_source_has_leads_to_those_there_are(store: Store, 
 
 
 def test_every_reason_that_is_counted_is_explained() -> None:
-    assert {*BY_STATUS.values(), *OF_BODIES} == REASONS.keys()
+    assert {*BY_STATUS.values(), *OF_BODIES} == REASONS.keys() == WORDS.keys()
+
+
+async def test_the_first_page_leads_to_a_source_that_was_refused(store: Store, clock: Clock) -> None:
+    await refuse(store, clock, ("progress", "signature_wrong", ""))
+    async with console(store, clock) as page:
+        html = await page.page("/now")
+        assert '<a href="/console/source?name=progress"><span class="badge warn">1 signature wrong</span></a>' in html
+        (row,) = [row for row in (await page.api("/now"))["sources"] if row["refused_today"]]
+        assert (row["name"], row["refused_today"]) == ("progress", {"signature_wrong": 1})

@@ -85,8 +85,8 @@ async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
         desk.admin.oldest_due(names),
         desk.admin.queued(names),
     )
-    quarantined, remembered, throttled, redis = await asyncio.gather(
-        desk.admin.quarantine_size(), _remembered(desk), parts.throttled(desk), parts.redis(desk)
+    quarantined, remembered, throttled, redis, sources = await asyncio.gather(
+        desk.admin.quarantine_size(), _remembered(desk), parts.throttled(desk), parts.redis(desk), parts.sources(desk)
     )
     channels, destinations = await parts.channels(desk, waiting, due)
     return NowFacts(
@@ -103,7 +103,7 @@ async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
         ledger=_places(ledger.counts),
         imbalance=ledger.imbalance,
         runs=await runs(desk, going),
-        sources=parts.sources(desk),
+        sources=sources,
         channels=channels,
         destinations=destinations,
         throttled=throttled,

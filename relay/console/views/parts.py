@@ -7,20 +7,32 @@ from relay.background.intake import TAKEN, counts
 from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts
+from relay.console.views.refusals import WORDS
 from relay.store.history import History
+from relay.store.refusals import Refusals
 from relay.store.runs import Runs
 
 MOST_ADDRESSES = 500  # of all destinations, whose pauses are looked at
 
 
 class SourceHealth(Facts):
-    """Requests since this process began, by what became of them."""
+    """Requests since this process began, by what became of them.
+
+    `refused_today` are those of all processes since midnight (UTC), by reason; the last came at `last_refused`.
+    """
 
     name: str
     accepted: int
     duplicates: int
     late: int
     refused: int
+    refused_today: dict[str, int]
+    last_refused: datetime | None
+
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Each in words."""
+        return [(WORDS.get(reason, reason), count) for reason, count in self.refused_today.items()]
 
 
 class ChannelHealth(Facts):
@@ -67,8 +79,9 @@ class Throttled(Facts):
     why: str
 
 
-def sources(desk: Desk) -> list[SourceHealth]:
+async def sources(desk: Desk) -> list[SourceHealth]:
     """Those of the configuration, the ones of which most is refused first."""
+    today = await Refusals(desk.store.redis).totals(desk.clock(), days=1)
     requests = counts()
     names = desk.config().sources
     rows = []
@@ -82,9 +95,11 @@ def sources(desk: Desk) -> list[SourceHealth]:
                 duplicates=own.get("duplicate", 0),
                 late=own.get("late", 0),
                 refused=refused,
+                refused_today={row.reason: row.count for row in today if row.source == name},
+                last_refused=moment(max((row.last for row in today if row.source == name), default=None)),
             )
         )
-    return sorted(rows, key=lambda row: -row.refused)
+    return sorted(rows, key=lambda row: -sum(row.refused_today.values()))
 
 
 async def channels(
