@@ -44,6 +44,10 @@ async def test_a_job_shows_what_is_usual_and_what_failed_it(store: Store, clock:
         assert (row["title"], row["runs"], row["failed"], row["median"]) == ("Nightly", 12, 2, 600)
         assert (facts["low"], facts["median"], facts["high"]) == (600, 600, 600)
         assert [cause["count"] for cause in facts["causes"]] == [2]
+        assert facts["causes"][0]["words"] == "SOURCE_TIMEOUT: It failed."
+        assert facts["causes"][0]["operation"] == "op-Nightly-5"
+        assert [end["operation"] for end in facts["ends"]] == [f"op-Nightly-{n}" for n in reversed(range(12))]
+        assert 'href="/console/operation?id=op-Nightly-7&amp;tenant=room&amp;project=project-1"' in html
         assert (facts["succeeded"], facts["failed"], facts["failing"]) == (10, 2, 0)
         assert len(facts["ends"]) == 12
         assert "<svg" in html

@@ -1,7 +1,7 @@
 """The history of a job: how long its runs take, how they end, what fails them, and when the next is expected."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pydantic import Field
@@ -13,11 +13,14 @@ from relay.console.view import Facts, Question, Unknown
 from relay.console.words import said
 from relay.domain.ends import End, of_runs
 from relay.domain.jobs import Job
-from relay.domain.usual import streaks, usual, usual_phases
+from relay.domain.spaces import NOWHERE
+from relay.domain.usual import Usual, streaks, usual, usual_phases
 from relay.policy.missing import Missing
 from relay.policy.rhythms import expected
 from relay.store.jobs import Jobs
+from relay.store.run_names import RunName, RunNames
 
+MOST_CAUSES = 10
 AHEAD = 86_400.0  # seconds by which senders' clocks may be fast
 
 
@@ -34,7 +37,8 @@ class JobQuestion(Question):
 class RunEnd(Facts):
     """One run that ended; `duration` in seconds. `verdict` is quick, usual or slow beside the others, '' if unknown.
 
-    `error` is the signature of what failed it: equal ones are of one cause.
+    `error` is the signature of what failed it: equal ones are of one cause. `operation` is its id, with whose that is;
+    '' where relay does not know it any more.
     """
 
     status: str
@@ -44,12 +48,22 @@ class RunEnd(Facts):
     verdict: str
     priority: str
     error: str
+    operation: str
+    tenant: str
+    project: str
+    platform: str
+    name: str = Field(default="", exclude=True)  # as links to operations want it
 
 
 class CauseFacts(Facts):
-    """Failures of one cause. `error` is its signature, '' where none stated an error."""
+    """Failures of one cause. `error` is its signature, '' where none stated an error.
+
+    `words` is what the newest of them said, where that is still kept; `operation` its id.
+    """
 
     error: str
+    words: str
+    operation: str
     count: int
     first: datetime | None
     last: datetime | None
@@ -102,6 +116,7 @@ async def job(desk: Desk, question: JobQuestion) -> JobFacts:
         )
     lasts = usual(ends)
     starts = sorted(_starts(ends, desk.clock()))
+    names = await RunNames(desk.store).of(ends)
     return JobFacts(
         **meant._asdict(),
         title=meant.title,
@@ -115,19 +130,8 @@ async def job(desk: Desk, question: JobQuestion) -> JobFacts:
         next=moment(expected(starts, desk.config().timezone)),
         missing=await _missing(history, meant),
         phases=[PhaseFacts(name=name, median=seconds) for name, seconds in usual_phases(ends).items()],
-        causes=_causes(ends),
-        ends=[
-            RunEnd(
-                status=end.status,
-                ended=moment(end.ended),
-                started=moment(end.started),
-                duration=end.duration,
-                verdict=lasts.verdict(end.duration) if lasts and end.succeeded and end.duration is not None else "",
-                priority=end.priority,
-                error=end.error,
-            )
-            for end in reversed(ends)
-        ],
+        causes=await _causes(desk, ends, names),
+        ends=[_end(end, lasts, names.get(end.run)) for end in reversed(ends)],
         drawn=chart(ends, lasts),
     )
 
@@ -148,12 +152,35 @@ async def _missing(history: Jobs, meant: Job) -> datetime | None:
     return None
 
 
-def _causes(ends: Sequence[End]) -> list[CauseFacts]:
+def _end(end: End, lasts: Usual | None, named: RunName | None) -> RunEnd:
+    return RunEnd(
+        status=end.status,
+        ended=moment(end.ended),
+        started=moment(end.started),
+        duration=end.duration,
+        verdict=lasts.verdict(end.duration) if lasts and end.succeeded and end.duration is not None else "",
+        priority=end.priority,
+        error=end.error,
+        operation=named.subject if named else "",
+        **(named.space if named else NOWHERE)._asdict(),
+    )
+
+
+async def _causes(desk: Desk, ends: Sequence[End], names: Mapping[str, RunName]) -> list[CauseFacts]:
     """The most frequent first."""
     failures = [end for end in ends if end.failed]
-    counted = Counter(end.error for end in failures).most_common()
-    times = {error: [end.ended for end in failures if end.error == error] for error, _ in counted}
-    return [
-        CauseFacts(error=error, count=count, first=moment(min(times[error])), last=moment(max(times[error])))
-        for error, count in counted
-    ]
+    rows = []
+    for error, count in Counter(end.error for end in failures).most_common(MOST_CAUSES):
+        alike = [end for end in failures if end.error == error]
+        newest = next((names[end.run] for end in reversed(alike) if end.run in names), None)
+        rows.append(
+            CauseFacts(
+                error=error,
+                words=await RunNames(desk.store).error(newest.operation) if newest else "",
+                operation=newest.subject if newest else "",
+                count=count,
+                first=moment(min(end.ended for end in alike)),
+                last=moment(max(end.ended for end in alike)),
+            )
+        )
+    return rows
