@@ -103,11 +103,20 @@ def test_the_pod_takes_what_its_head_makes() -> None:
     assert f"kubectl create configmap {configuration} --from-file=relay.yaml" in HEAD
 
 
+def test_no_pod_starts_without_the_redis_that_all_of_them_share() -> None:
+    """A relay that knows none runs one of its own: here on a disk that is deleted with the Pod."""
+    [url] = [variable["valueFrom"] for variable in CONTAINER["env"] if variable["name"] == "RELAY_REDIS_URL"]
+
+    assert url == {"secretKeyRef": {"name": "relay", "key": "RELAY_REDIS_URL"}}  # and not optional
+    assert "RELAY_REDIS_URL" in secret("")
+
+
 async def test_relay_with_the_shipped_configuration_is_what_the_manifests_say(redis_server: RedisServer) -> None:
     port, admin = free_ports(2)
     program, *options = CONTAINER["args"]
     assert program == "serve"
-    env = secret(redis_server.url) | {variable["name"]: variable["value"] for variable in CONTAINER["env"]}
+    env = secret(redis_server.url)
+    env |= {variable["name"]: variable["value"] for variable in CONTAINER["env"] if "value" in variable}
     bearer = {"Authorization": f"Bearer {env['RELAY_ADMIN_TOKEN']}"}
     here = {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": f"{port}", "RELAY_ADMIN_PORT": f"{admin}"}
 

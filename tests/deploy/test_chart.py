@@ -1,0 +1,301 @@
+"""deploy/helm: Helm itself renders the chart, the API finds that right, and it makes the Pod of deploy/kubernetes."""
+
+import re
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from ruamel.yaml import YAML
+
+from relay.console.access.passwords import hashed
+from tests.support.commands import ROOT, Serving, relay
+from tests.support.patience import patience
+from tests.support.ports import free_ports
+from tests.support.redis_server import RedisServer
+
+helm = pytest.importorskip("helm_python", reason="it comes with what relay is developed with")
+validate = pytest.importorskip("kubernetes_validate", reason="it comes with what relay is developed with").validate
+
+CHART = ROOT / "deploy/helm/relay"
+PAGE = (ROOT / "docs/kubernetes.md").read_text("utf-8")
+CONFIG = (ROOT / "config/relay.yaml").read_text("utf-8")
+VERSIONS = ("1.30", "1.37")  # an old one that is still met, and the newest whose schemas there are
+OF_YOURS = {"existingConfigMap": "relay", "existingSecret": "relay"}
+SECRETS = {
+    "RELAY_WEBHOOK_SECRET": "5f1c-the-secret-of-the-platform-0a",
+    "RELAY_CALLBACK_TOKEN": "91be-the-token-of-the-callback-77",
+    "RELAY_ADMIN_TOKEN": "c0de-the-token-of-operators-4d12",
+    "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef",
+}
+MADE = {"config": CONFIG, "secrets": SECRETS, "redis": {"url": "redis://relay:PASSWORD@redis:6379/0"}}
+EVERYTHING = MADE | {
+    "existingSecret": "more",
+    "image": {"digest": f"sha256:{'0123456789abcdef' * 4}"},
+    "imagePullSecrets": [{"name": "registry"}],
+    "replicas": 3,
+    "env": [{"name": "SMTP_HOST", "value": "mail.example.com"}],
+    "args": ["--processes=2"],
+    "probes": {"scheme": "HTTPS"},
+    "service": {"type": "LoadBalancer", "annotations": {"example.com/kind": "inside"}},
+    "ingress": {"enabled": True, "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "1m"}},
+    "networkPolicy": {
+        "world": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}],
+        "redis": [{"ipBlock": {"cidr": "10.0.0.7/32"}}],
+        "egress": [{"ports": [{"port": 465}]}],
+    },
+    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "podAnnotations": {"example.com/owner": "data-platform"},
+    "podLabels": {"team": "data-platform"},
+    "nodeSelector": {"kubernetes.io/arch": "amd64"},
+    "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "priorityClassName": "important",
+    "volumes": [{"name": "tls", "secret": {"secretName": "relay-tls"}}],
+    "volumeMounts": [{"name": "tls", "mountPath": "/etc/tls", "readOnly": True}],
+}
+FORMS = {"of yours": OF_YOURS, "made by the chart": MADE, "with everything": EVERYTHING}
+yaml = YAML(typ="safe", pure=True)
+
+
+def rendered(values: Mapping[str, Any], name: str = "relay") -> dict[str, str]:
+    with helm.Chart.load(CHART) as chart:
+        texts: dict[str, str] = chart.render(values, name=name, namespace="operations")
+    return {Path(file).name: text for file, text in texts.items()}
+
+
+def documents(values: Mapping[str, Any], name: str = "relay") -> dict[str, dict[str, Any]]:
+    """Each by its kind and name."""
+
+    def loaded() -> Iterator[dict[str, Any]]:
+        for file, text in rendered(values, name).items():
+            if file.endswith(".yaml"):
+                yield from filter(None, yaml.load_all(text))
+
+    return {f"{document['kind']} {document['metadata']['name']}": document for document in loaded()}
+
+
+def pod(values: Mapping[str, Any]) -> Any:
+    return documents(values)["Deployment relay"]["spec"]["template"]
+
+
+def refused(values: Mapping[str, Any]) -> str:
+    with pytest.raises((helm.HelmRenderError, helm.HelmValuesError)) as error:
+        rendered(values)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("values", [{}, *FORMS.values()], ids=["nothing", *FORMS])
+def test_helm_has_nothing_to_say_against_it(values: Mapping[str, Any]) -> None:
+    report = helm.lint(CHART, values, strict=True)
+
+    assert (report["errors"], report["total_charts_linted"]) == ([], 1)
+    assert [message["error"] for message in report["messages"]] == ["icon is recommended"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("values", FORMS.values(), ids=FORMS)
+def test_everything_that_it_makes_is_what_the_api_takes(values: Mapping[str, Any], version: str) -> None:
+    for document in documents(values).values():
+        if document["kind"] != "ServiceMonitor":  # the Prometheus operator's, of which the API has no schema
+            validate(document, version, strict=True)
+
+
+@pytest.mark.parametrize("name", ["relay", "1", "true"])
+def test_no_name_of_a_release_becomes_a_number(name: str) -> None:
+    for document in documents(EVERYTHING, name).values():
+        assert document["metadata"]["labels"]["app.kubernetes.io/instance"] == name
+
+
+def test_its_pod_is_that_of_the_manifests() -> None:
+    """What was thought of in the one place is not to be missing in the other."""
+    manifest = yaml.load((ROOT / "deploy/kubernetes/deployment.yaml").read_text("utf-8"))["spec"]
+    chart = documents(OF_YOURS)["Deployment relay"]["spec"]
+    [own], [given] = chart["template"]["spec"].pop("containers"), manifest["template"]["spec"].pop("containers")
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert own[probe]["httpGet"].pop("scheme") == "HTTP"  # the API's default
+    assert own.pop("imagePullPolicy") == "IfNotPresent"
+    selector = {"app.kubernetes.io/name": "relay", "app.kubernetes.io/instance": "relay"}
+    for spread in (*chart["template"]["spec"]["topologySpreadConstraints"],):
+        assert spread.pop("labelSelector") == {"matchLabels": selector}
+    for spread in (*manifest["template"]["spec"]["topologySpreadConstraints"],):
+        del spread["labelSelector"]
+
+    assert own == given
+    assert chart["template"]["spec"] == manifest["template"]["spec"]
+    assert (chart["replicas"], chart["strategy"]) == (manifest["replicas"], manifest["strategy"])
+
+
+def test_everything_speaks_of_the_same_pods_and_ports() -> None:
+    made = documents(EVERYTHING)
+    labels = pod(EVERYTHING)["metadata"]["labels"]
+    selectors = [
+        document["spec"].get("selector", document["spec"].get("podSelector"))
+        for document in made.values() if document["kind"] != "ServiceMonitor" and "spec" in document
+    ]  # fmt: skip
+    monitor = made["ServiceMonitor relay"]["spec"]
+    scraped = made["Service relay-admin"]
+
+    assert all(labels.items() >= selector.get("matchLabels", selector).items() for selector in selectors if selector)
+    assert monitor["selector"]["matchLabels"].items() <= scraped["metadata"]["labels"].items()
+    assert not monitor["selector"]["matchLabels"].items() <= made["Service relay"]["metadata"]["labels"].items()
+    assert [endpoint["port"] for endpoint in monitor["endpoints"]] == [
+        port["name"] for port in scraped["spec"]["ports"]
+    ]
+    assert monitor["namespaceSelector"] == {"matchNames": ["operations"]}
+
+
+def test_the_ingress_lets_in_what_the_one_of_the_manifests_does() -> None:
+    [rule] = documents(EVERYTHING)["Ingress relay"]["spec"]["rules"]
+    [given] = yaml.load((ROOT / "deploy/kubernetes/ingress.yaml").read_text("utf-8"))["spec"]["rules"]
+
+    assert rule == given
+    assert "Ingress relay" not in documents(MADE)
+
+
+@pytest.mark.parametrize(
+    "other", [{"config": f"{CONFIG}\n"}, {"secrets": SECRETS | {"SLACK_BOT_TOKEN": "xoxb-2-b"}},
+              {"redis": {"url": "redis://elsewhere:6379/0"}}],
+)  # fmt: skip
+def test_another_configuration_or_secret_is_another_pod(other: Mapping[str, Any]) -> None:
+    assert pod(MADE | other)["metadata"]["annotations"] != pod(MADE)["metadata"]["annotations"]
+    assert pod(MADE | {"replicas": 5}) == pod(MADE)
+
+
+def test_the_configuration_arrives_as_it_was_written() -> None:
+    awkward = "  # indented, {{ not a template }}\nserver: {host: 0.0.0.0}\n\ttab\n"
+
+    for config in (CONFIG, awkward):
+        assert documents(MADE | {"config": config})["ConfigMap relay"]["data"] == {"relay.yaml": config}
+
+
+def test_a_single_relay_does_not_keep_its_node_from_being_emptied() -> None:
+    assert "PodDisruptionBudget relay" in documents(MADE)
+    assert "PodDisruptionBudget relay" not in documents(MADE | {"replicas": 1})
+
+
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        (MADE, ("relay", "RELAY_REDIS_URL")),
+        (OF_YOURS | {"existingSecret": "ours"}, ("ours", "RELAY_REDIS_URL")),
+        (OF_YOURS | {"redis": {"secret": {"name": "managed", "key": "uri"}}}, ("managed", "uri")),
+    ],
+)
+def test_no_pod_starts_without_the_redis_that_all_of_them_share(values: Any, url: tuple[str, str]) -> None:
+    [container] = pod(values)["spec"]["containers"]
+    [where] = [variable["valueFrom"] for variable in container["env"] if variable["name"] == "RELAY_REDIS_URL"]
+
+    assert where == {"secretKeyRef": dict(zip(("name", "key"), url, strict=True))}
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"config": CONFIG}, "RELAY_REDIS_URL: nothing says it. Name a Secret that has it: existingSecret"),
+        ({"existingSecret": "relay"}, "config: there is none. Give the file: --set-file config=relay.yaml"),
+        ({"replcas": 3}, "additional properties 'replcas' not allowed"),
+        ({"replicas": "two"}, "at '/replicas': got string, want integer"),
+        ({"redis": {"url": "redis:6379"}}, "at '/redis/url'"),
+        ({"image": {"repository": "relay:latest"}}, "at '/image/repository'"),
+        ({"secrets": {"RELAY-TOKEN": "x"}}, "RELAY-TOKEN"),
+        ({"secrets": {"RELAY_TOKEN": ""}}, "at '/secrets/RELAY_TOKEN'"),
+        ({"networkPolicy": {"operators": [{}]}}, "at '/networkPolicy/operators/0'"),
+        (OF_YOURS | {"existingSecret": "", "redis": {"url": "redis://r"}, "serviceMonitor": {"enabled": True}},
+         "RELAY_ADMIN_TOKEN: nothing says it"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_or_misspelt_is_said_before_anything_is_installed(values: Any, says: str) -> None:
+    assert says in refused(values)
+
+
+def test_every_value_is_explained_where_it_is_set_and_in_the_schema() -> None:
+    values = yaml.load((CHART / "values.yaml").read_text("utf-8"))
+    with helm.Chart.load(CHART) as chart:
+        schema: Any = chart.schema
+
+    def names(value: Any, of: Mapping[str, Any], path: str = "") -> Iterator[str]:
+        for name in of.get("properties", ()):
+            yield f"{path}{name}"
+            if name in value and isinstance(value[name], dict):
+                yield from names(value[name], of["properties"][name], f"{path}{name}.")
+
+    def paths(value: Mapping[str, Any], path: str = "") -> Iterator[str]:
+        for name, below in value.items():
+            yield f"{path}{name}"
+            if isinstance(below, dict):
+                yield from paths(below, f"{path}{name}.")
+
+    inner = {"networkPolicy.operators", "global", "resources.claims"}  # Helm's own, and Kubernetes'
+    assert (
+        set(names(values, schema)) - inner
+        == {path for path in paths(values) if not re.match(r"resources\.(requests|limits)\.", path)} - inner
+    )
+
+
+def test_its_version_is_that_of_relay_and_the_kubernetes_it_asks_for_was_tried() -> None:
+    with helm.Chart.load(CHART) as chart:
+        metadata = chart.metadata
+    [version] = re.findall(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
+
+    assert metadata["appVersion"] == version
+    assert metadata["kubeVersion"] == f">={VERSIONS[0]}.0-0"
+
+
+def commands(verb: str) -> Iterator[dict[str, Any]]:
+    """What docs/kubernetes.md has people type after `helm`, as values."""
+    for line in re.findall(rf"^helm {verb} relay deploy/helm/relay (.*)$", PAGE, re.M):
+        values: dict[str, Any] = {}
+        for option, name, value in re.findall(r"--(set(?:-file)?) ([\w.]+)=(\S+)", line):
+            given = {"set": helm.parse_set_string, "set-file": helm.parse_set_literal}[option]
+            values |= given(f"{name}={CONFIG if option == 'set-file' else value}")
+        yield values
+
+
+def test_what_the_page_has_people_type_installs_two_relays() -> None:
+    [install], [upgrade] = commands("install"), commands("upgrade")
+    [secret] = re.findall(r"^kubectl create secret generic (\S+) ", PAGE, re.M)
+
+    made = documents(install)
+
+    [container] = made["Deployment relay"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"].startswith("registry.example.com/relay:")
+    assert container["envFrom"] == [{"secretRef": {"name": secret}}]
+    assert made["ConfigMap relay"]["data"]["relay.yaml"] == CONFIG
+    assert upgrade.items() <= install.items()
+    notes = rendered(install | upgrade)["NOTES.txt"]
+    assert {*re.findall(r"^kubectl ((?:exec|port-forward) .*?)(?: --role \w+)?$", PAGE, re.M)} <= {
+        *re.findall(r"kubectl -n operations (.*)$", notes, re.M)
+    }
+
+
+@pytest.mark.slow
+async def test_relay_is_well_with_what_the_chart_gives_it(redis_server: RedisServer, tmp_path: Path) -> None:
+    """And the console lets in whoever comes through a forwarded port, with a link that was made in the container."""
+    port, admin = free_ports(2)
+    [console] = re.findall(r"^```yaml\n(console:\n.*?)^```", PAGE, re.M | re.S)
+    made = documents(MADE | {"config": f"{CONFIG}\n{console.replace(':8081', f':{admin}')}"})
+    [container] = made["Deployment relay"]["spec"]["template"]["spec"]["containers"]
+    config = tmp_path / "relay.yaml"
+    config.write_text(made["ConfigMap relay"]["data"][config.name], "utf-8")
+    env = made["Secret relay"]["stringData"] | {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    env |= {"RELAY_REDIS_URL": redis_server.url, "RELAY_CONSOLE_JANA": hashed("correct-horse-battery")}
+    env |= {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": f"{port}", "RELAY_ADMIN_PORT": f"{admin}"}
+    asked = [container[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
+
+    async with (
+        Serving(config, env, *container["args"][1:]) as serving,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(patience())) as client,
+    ):
+        link = (await relay("console", "link", "-c", config, env=env)).out.strip()
+        statuses = []
+        for address in (*(f"{serving.url}{path}" for path in asked), link):
+            async with client.get(address) as answer:
+                statuses.append(answer.status)
+        serving.send_signal(signal.SIGINT)  # there is no load balancer to wait for
+        await serving.wait()
+
+    assert link.startswith(f"http://127.0.0.1:{admin}/console/enter/")
+    assert statuses == [200, 200, 200, 200]
