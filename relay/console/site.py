@@ -21,6 +21,7 @@ from relay.console.views import (
     job,
     jobs,
     message,
+    noise,
     now,
     operation,
     operations,
@@ -56,6 +57,7 @@ VIEWS: Sequence[View] = (
          "quarantined.html", "Quarantined body"),
     View("/quarantined/trial", quarantine.trial, quarantine.QuarantinedQuestion, quarantine.TrialFacts,
          "trial.html", "What a replay would do"),
+    View("/noise", noise.noise, noise.NoiseQuestion, noise.NoiseListFacts, "noise.html", "Noise", listed=True),
     View("/audit", audit.audit, audit.AuditQuestion, audit.AuditFacts, "audit.html", "Audit", listed=True),
 )  # fmt: skip
 ACTIONS: Sequence[Action] = (

@@ -15,7 +15,7 @@ from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery
 
 STEP = 50  # dead letters that one script replays or drops
 PATIENCE = 5.0  # seconds after which whoever waits for an answer hears how far it got
-COUNTED = 4000  # dead letters that are looked at to say how many would be meant
+COUNTED = 2000  # dead letters that are looked at to say how many would be meant
 
 
 @dataclass
@@ -45,7 +45,7 @@ async def meant(pages: DeadPages, selection: Filter, since: float | None, until:
     """Of those that died in this time (seconds since the epoch)."""
     answer, looked, cursor = Meant(), 0, ""
     while looked < COUNTED:
-        page = await pages.page(fits(selection), since=since, until=until, cursor=cursor, most=500)
+        page = await pages.page(fits(selection), since=since, until=until, cursor=cursor, most=500, whole=False)
         for letter in page.rows:
             key = letter.destination, letter.reason
             answer.of[key] = answer.of.get(key, 0) + 1
@@ -68,7 +68,7 @@ async def sweep_dead(
     """`act` on those that died in this time, the newest first: what dies again meanwhile is not among them."""
     swept, cursor, end = Swept(), "", monotonic() + PATIENCE
     while True:
-        page = await pages.page(fits(selection), since=since, until=until, cursor=cursor, most=STEP)
+        page = await pages.page(fits(selection), since=since, until=until, cursor=cursor, most=STEP, whole=False)
         if page.rows:
             swept.done += await act([letter.id for letter in page.rows])
         cursor = page.cursor

@@ -58,12 +58,14 @@ class DeadPages:
         until: float | None = None,
         cursor: str = "",
         most: int = 50,
+        whole: bool = True,
     ) -> DeadPage:
         """Those that died from `since` on and before `until` (seconds since the epoch) and are `fits`: a function of
-        what is known of the delivery itself. ValueError for a cursor that no page gave.
+        what is known of the delivery itself; `whole`: with what is known of their operations, for people. ValueError
+        for a cursor that no page gave.
         """
         most = min(most, MOST)
-        names, whole = await self._names(since, until, cursor, most)
+        names, all_there = await self._names(since, until, cursor, most)
         rows, looked, last = list[DeadLetter](), 0, (0, "")
         left = iter(names)
         while len(rows) < most and (step := [*islice(left, max(STEP, most) if rows or looked else most)]):
@@ -75,9 +77,9 @@ class DeadPages:
                     rows.append(letter)
                 if len(rows) == most:
                     break
-        more = looked < len(names) or not whole
+        more = looked < len(names) or not all_there
         return DeadPage(
-            await self._with_facts(rows),
+            await self._with_facts(rows) if whole else rows,
             f"{last[0]}-{last[1]}" if more and looked else "",
             looked,
             last[0] / 1000 if more and looked and len(rows) < most else None,

@@ -60,6 +60,9 @@ async def test_those_of_several_partitions_stand_in_one_order(open_store: Callab
         clock.advance(1)
 
     assert await pages(store, 4) == [["op-5", "op-4", "op-3", "op-2"], ["op-1", "op-0"]]
+    assert [letter.operation for letter in await Admin(store).dead()] == [
+        f"op-{number}" for number in reversed(range(6))
+    ]
 
 
 async def test_a_page_has_those_that_fit_and_says_how_far_it_looked(store: Store, clock: Clock) -> None:
