@@ -4,10 +4,12 @@ import re
 from typing import Any
 
 from relay.domain.deliveries import Receipt
+from relay.domain.repeats import Repeats
 from relay.policy.silences import Silences
 from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
 from relay.store.refusals import Refusals
+from relay.store.repeats import RepeatFigures
 from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
@@ -155,11 +157,17 @@ async def test_what_came_late_or_twice_is_said(store: Store, clock: Clock) -> No
     async with console(store, clock) as page:
         await take(page, "operation.completed", 100, "room", status="Completed")
         await take(page, "operation.progress", 5, "room")
+        repeats = Repeats()
+        repeats.add(event_of(body("operation.completed", 100, operationId="op-1") | {"tenantId": "room"}))
+        await RepeatFigures(store).write(repeats, clock())
 
         facts = await page.api("/operation?id=op-1")
+        text = words(await page.page("/operation?id=op-1"))
 
         assert facts["late_events"] == 1
-        assert "1 event came late" in words(await page.page("/operation?id=op-1"))
+        assert "1 event came late" in text
+        assert [(row["event"], row["count"]) for row in facts["repeats"]] == [("operation.completed", 1)]
+        assert "1 more operation.completed came from async-operations and was dropped" in text
 
 
 async def test_who_asks_for_an_unknown_id_is_offered_what_is_near(store: Store, clock: Clock) -> None:
