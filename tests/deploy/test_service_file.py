@@ -1,4 +1,4 @@
-"""deploy/relay.service: systemd finds it right, and finds little that could be taken away."""
+"""The units of deploy/: systemd finds them right, and finds little that could be taken away."""
 
 import re
 import subprocess
@@ -22,20 +22,23 @@ def analyzed(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([analyze, *arguments], text=True, capture_output=True, timeout=patience(), check=False)
 
 
-def test_systemd_finds_the_unit_right(tmp_path: Path) -> None:
+def test_systemd_finds_the_units_right(tmp_path: Path) -> None:
     text = UNIT.read_text("utf-8")
     program = Path(sys.executable).with_name("relay")
     assert text.count("ExecStart=/opt/relay/bin/relay serve ") == 1
-    unit = tmp_path / UNIT.name
-    unit.write_text(text.replace("ExecStart=/opt/relay/bin/relay", f"ExecStart={program}"), "utf-8")  # one that exists
+    units = [tmp_path / name for name in (UNIT.name, "relay-backup.service", "relay-backup.timer")]
+    for unit in units:
+        text = UNIT.with_name(unit.name).read_text("utf-8")
+        unit.write_text(text.replace("ExecStart=/opt/relay/bin/relay", f"ExecStart={program}"), "utf-8")  # one there is
 
-    done = analyzed("verify", "--man=no", unit)
+    done = analyzed("verify", "--man=no", *units)
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_unit_leaves_relay_little_that_it_does_not_need() -> None:
-    done = analyzed("security", "--offline=true", "--no-pager", f"--threshold={MOST}", UNIT)
+@pytest.mark.parametrize("name", ["relay.service", "relay-backup.service"])
+def test_a_unit_leaves_relay_little_that_it_does_not_need(name: str) -> None:
+    done = analyzed("security", "--offline=true", "--no-pager", f"--threshold={MOST}", UNIT.with_name(name))
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Overall exposure level" in done.stdout + done.stderr

@@ -1,0 +1,89 @@
+"""deploy/relay.service, run by a systemd: relay starts, is reloaded, comes back, is backed up, and stops, as a unit."""
+
+import re
+import time
+from hashlib import sha256
+
+import pytest
+
+from tests.support.commands import ROOT
+from tests.support.systemd import Machine, machine
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
+
+DEPLOY = ROOT / "deploy"
+UNITS = ("relay.service", "relay-backup.service", "relay-backup.timer")
+CONFIG = (ROOT / "config/relay.yaml").read_text("utf-8")
+SECRETS = {name: sha256(name.encode()).hexdigest() for name in ("RELAY_WEBHOOK_SECRET", "RELAY_CALLBACK_TOKEN")}
+TYPED = {
+    page: re.findall(r"^sh -c 'set -a; (.*relay\.env; .*)'$", (ROOT / f"docs/{page}.md").read_text("utf-8"), re.M)
+    for page in ("hardening", "backup")
+}
+SENDS = (
+    ". /etc/relay/relay.env; exec /opt/relay/bin/relay send /opt/relay/source/tests/data/event.json "
+    "--to http://127.0.0.1:8080/webhooks/async-operations --secret env:RELAY_WEBHOOK_SECRET"
+)
+STOPS = 35.0  # seconds: TimeoutStopSec, at which systemd would kill it
+
+
+def installed(there: Machine) -> None:
+    """As the heads of the units say."""
+    for unit in UNITS:
+        there.path(f"/etc/systemd/system/{unit}").write_text((DEPLOY / unit).read_text("utf-8"), "utf-8")
+    there.path("/etc/relay/relay.yaml").write_text(CONFIG, "utf-8")
+    env = SECRETS | {"SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef", "SMTP_HOST": "127.0.0.1"}
+    secrets = there.path("/etc/relay/relay.env")
+    secrets.touch(mode=0o600)
+    secrets.write_text("".join(f"{name}={value}\n" for name, value in env.items()), "utf-8")
+    there.systemctl("daemon-reload")
+
+
+def types(there: Machine, command: str) -> str:
+    done = there.run("sh", "-c", f"set -a; {command}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def logged(there: Machine, event: str) -> int:
+    return there.journal("relay").count(f'"event": "{event}"')
+
+
+async def test_relay_lives_as_its_unit_says() -> None:
+    [asks], [backs_up] = TYPED["hardening"], TYPED["backup"]
+    async with machine() as there:
+        installed(there)
+        there.systemctl("enable", "--now", "relay")
+        await until(lambda: logged(there, "relay.started"))
+        unit = there.shows("relay", "MainPID", "UID")
+        users = there.run("stat", "--format=%u", f"/proc/{unit['MainPID']}", "/var/lib/relay/").stdout.split()
+        well = types(there, ". /etc/relay/relay.env; /opt/relay/bin/relay health -c /etc/relay/relay.yaml")
+
+        there.systemctl("reload", "relay")
+        await until(lambda: logged(there, "config.reloaded"))
+        sent = types(there, SENDS)
+
+        there.systemctl("kill", "--signal=KILL", "--kill-whom=main", "relay")
+        await until(lambda: logged(there, "relay.started") == 2)
+        again = types(there, SENDS)
+        types(there, asks)
+        restarts = there.shows("relay", "NRestarts")
+        types(there, backs_up)
+        there.systemctl("enable", "--now", "relay-backup.timer")
+        there.systemctl("start", "relay-backup")
+        backups = there.run("find", "/var/lib/relay-backups/", "-name", "relay-*.backup", "-perm", "600").stdout.split()
+
+        started = time.monotonic()
+        there.systemctl("stop", "relay")
+        took = time.monotonic() - started
+        ended = there.shows("relay", "Result", "ExecMainStatus", "ActiveState")
+
+    assert users == [unit["UID"]] * 2
+    assert unit["UID"] != "0"
+    assert "takes events" in well
+    assert "202" in sent
+    assert "duplicate" in again
+    assert restarts == {"NRestarts": "1"}
+    assert ended == {"Result": "success", "ExecMainStatus": "0", "ActiveState": "inactive"}
+    assert took < STOPS
+    assert len(backups) == 1
