@@ -68,9 +68,10 @@ def demo(*, until_done: bool, speed: float) -> None:
 def _addresses(console: Console, stage: Demo) -> None:
     console.print()
     pages = {"Slack": stage.slack.url, "Inbox": stage.inbox.url, "Platform": stage.page, "relay": stage.url,
-             "Operators": f"{stage.admin_url}/readyz?verbose"}  # fmt: skip
+             "Operators": f"{stage.admin_url}/readyz?verbose", "Console": stage.console}  # fmt: skip
     for name, url in pages.items():
         console.print(f"  [bold]{name:9}[/bold] {url}", soft_wrap=True)
+    console.print("  [dim]The link into the console lets one person in, within ten minutes.[/dim]")
     console.print()
 
 

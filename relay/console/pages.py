@@ -21,6 +21,7 @@ from relay.resources import resource_dir
 
 HERE = Path(__file__).parent
 JUST_NOW = 5  # seconds around this moment
+CLOCKS = {"en": "en_GB"}  # 26 Nov 2026, 13:21: English as it is written in most places, whose clocks have 24 hours
 
 
 class Pages:
@@ -84,6 +85,7 @@ def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
 def _timed(language: str, context: Mapping[str, Any], say: Say) -> dict[str, Any]:
     """With what a template says times with: both go by when the page is made, and by the relay's zone."""
     now, zone = context["now"], ZoneInfo(context["zone"])
+    language = CLOCKS.get(language, language)
 
     def at(moment: datetime | None, form: str = "medium") -> Markup:
         """The time by the zone's clock."""

@@ -18,7 +18,7 @@ from tests.support.patience import patience
 
 pytestmark = pytest.mark.slow
 
-ADDRESSES = ("Slack", "Inbox", "Platform", "relay", "Operators")
+ADDRESSES = ("Slack", "Inbox", "Platform", "relay", "Operators", "Console")
 
 
 async def test_it_ends_with_0_once_every_message_has_arrived() -> None:

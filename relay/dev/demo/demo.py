@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 
 from relay.app import Relay
-from relay.dev.demo.digest import send_now
 from relay.dev.demo.expectations import DIGEST, FAILED, expectations, repeated
+from relay.dev.demo.operator import link_into_console, send_now
 from relay.dev.demo.story import (
     ANALYSIS,
     BATCH,
@@ -59,6 +59,7 @@ class Demo:
     token: str
     show: Callable[[DemoEvent], None]
     failures: list[str] = field(default_factory=list)
+    console: str = ""  # a link that lets one person in, once
 
     @classmethod
     @asynccontextmanager
@@ -88,6 +89,7 @@ class Demo:
                 "RELAY_DEMO_SILENT": f"{max(LEAST_SILENT, SILENT / speed)}s",
                 "RELAY_DEMO_SECRET": secret,
                 "RELAY_DEMO_TOKEN": token,
+                "RELAY_DEMO_CONSOLE_TOKEN": secrets.token_urlsafe(24),
                 "RELAY_DEMO_PLATFORM": serving.address,
                 "RELAY_DEMO_PLATFORM_TOKEN": key,
                 "RELAY_DEMO_SLACK_TOKEN": "xoxb-" + secrets.token_hex(16),
@@ -114,7 +116,9 @@ class Demo:
                 for watch in (watch_slack(slack, show), watch_inbox(inbox, show), watch_platform(platform, show))
             ]
             stack.callback(lambda: [watcher.cancel() for watcher in watchers])
-            yield cls(slack, inbox, relay, platform, page, secret, token, show)
+            demo = cls(slack, inbox, relay, platform, page, secret, token, show)
+            demo.console = await link_into_console(relay.config, demo.admin_url)
+            yield demo
 
     @property
     def url(self) -> str:
