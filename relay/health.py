@@ -19,6 +19,7 @@ from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.operator_pauses import OperatorPauses, sentence_of
 from relay.store.owners import is_cluster
 from relay.store.runs import Runs
 from relay.store.sentinel import by_sentinels
@@ -66,6 +67,7 @@ class Health:
         self.admin = Admin(store, partial=True)
         self._figures = Figures(store, self.admin, config, clock, self._scopes)
         self._runs = Runs(store)
+        self._pauses = OperatorPauses(store, partial=True)
         self._store = store
         self._config = config
         self._clock = clock
@@ -298,7 +300,9 @@ class Health:
         return channels + [f"destination:{name}/{to}" for name, settings in destinations for to in settings.addresses]
 
     async def _paused(self) -> dict[str, str]:
-        return {scope: f"paused: {reason}" for scope, reason in (await self.admin.pauses(self._scopes())).items()}
+        broken = {scope: f"paused: {reason}" for scope, reason in (await self.admin.pauses(self._scopes())).items()}
+        by_people = await self._pauses.all(self._clock())
+        return broken | {f"destination:{pause.destination}": sentence_of(pause) for pause in by_people}
 
     async def _ticking(self) -> dict[str, str]:
         """Whether any process ticks, and does it well: else nobody hears of stalled runs, and no digest is sent."""

@@ -6,6 +6,7 @@ from relay import metrics
 from relay.config import Config
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.operator_pauses import OperatorPauses
 
 SELDOM = 5  # looks
 PROMISES = ("memory", "fsync", "replicated")
@@ -32,6 +33,7 @@ class Figures:
         self._clock = clock
         self._scopes = scopes
         self._time = time or store.time
+        self._pauses = OperatorPauses(store, partial=True)
         self._looks = 0
 
     def promise(self, trouble: str, lacks: Mapping[str, str], full: str) -> None:
@@ -81,6 +83,7 @@ class Figures:
         for channel in channels:
             metrics.due_age.labels(channel).set(max(0.0, now - due.get(channel, now)))
         paused = await self._admin.pauses(self._scopes())
+        metrics.operator_pauses.set(len(await self._pauses.all(now)))
         for kind in SCOPES:
             metrics.pauses.labels(kind).set(sum(scope.startswith(f"{kind}:") for scope in paused))
         faults = await self._admin.faults()

@@ -27,6 +27,8 @@ COMMANDS = {
     "dead": "List, show, replay and drop what could not be delivered.",
     "digest": "Show what a digest would say now, or send it before its time.",
     "suppressed": "List, add and remove addresses that are not written to any more.",
+    "pause": "Let what is for a destination wait.",
+    "resume": "End such a pause.",
     "silence": "Say what nobody is to hear of for a while, list it, end it.",
     "audit": "Say who replayed, dropped, suppressed, silenced, sent, reloaded and pressed.",
     "console": "Make a link into the console, or the hash of a password for it.",

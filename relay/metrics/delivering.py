@@ -46,6 +46,9 @@ due_age = Gauge(
     ["channel"],
     multiprocess_mode="livemostrecent",
 )
+operator_pauses = Gauge(
+    "relay_operator_pauses", "Destinations that people have paused.", multiprocess_mode="livemostrecent"
+)
 pauses = Gauge(
     "relay_pauses",
     "What is paused because it does not work: channels, addresses of destinations, and limits throttled for long.",

@@ -54,7 +54,9 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:ids:<op>               set     the digests of ids and facts that its `ids` has no room for
     {relay}:rate:<limit>           string  GCRA: when the limit's next slot is free
     {relay}:pause:<scope>          hash    until, at (ms at which it was written), reason, since, probe; scope is
-                                           limit:, lane:, destination:, channel: or removed:
+                                           limit:, lane:, destination:, channel:, removed:, or operator:
+                                           (with `by`, and `ends`: 0 for one without end)
+    {relay}:paused                 set     the destinations that people paused
     {relay}:claimed:<worker>:<ch>  string  the worker's last claim, to give it again if the answer was lost
     {relay}:quarantine             zset    id → ms; the bodies that were signed but made no sense
     {relay}:quarantined:<id>       hash    source, reason, headers, body, fault (1: relay itself failed on it)
@@ -177,6 +179,7 @@ REMOVED = "removed"
 TICKS = "ticks"
 HOLDS = "holds"
 PARKING = "parking"
+PAUSED = "paused"
 CHANNELS = "channels"
 PROBE = "probe"
 HISTORIES = "histories"

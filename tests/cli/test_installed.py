@@ -39,6 +39,8 @@ RUNS = {
     "dead": ("dead", "list", "-c", SHIPPED),
     "digest": ("digest", "list", "-c", SHIPPED),
     "suppressed": ("suppressed", "list", "-c", SHIPPED),
+    "pause": ("pause", "process-mining", "--reason", "move", "-c", SHIPPED),
+    "resume": ("resume", "process-mining", "-c", SHIPPED),
     "silence": ("silence", "list", "-c", SHIPPED),
     "audit": ("audit", "-c", SHIPPED),
     "console": ("console", "link", "-c", SHIPPED),

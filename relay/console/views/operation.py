@@ -224,6 +224,7 @@ async def _paused(
     places = {(line["destination"], line["address"]) for line in timeline if line.get("address")}
     scopes = {f"channel:{channels[name]}" for name, _ in places if name in channels}
     scopes |= {f"destination:{name}/{address}" for name, address in places}
+    scopes |= {f"operator:{name}" for name, _ in places}
     scopes |= {f"limit:{channels[name]}:post:{address}" for name, address in places if name in channels}
     paused = await desk.admin.paused(sorted(scopes))
     return {scope: (moment(since), why) for scope, (since, why) in paused.items()}

@@ -12,13 +12,42 @@ function verbs.look()
   return 0
 end
 
--- What has waited for more than max_age (ms), the oldest of each place first.
+-- A destination that a person pauses, for `ms` or '' for no end. It is a scope of its own: no success lifts it, no probe
+-- is sent, and a reload leaves it. A second one takes the place of the first.
+local function look_behind(scope)
+  for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do
+    if place:match('^%S+ (.*)$') == scope then look_at(place) end
+  end
+end
+
+local FOR_EVER = 36500 * DAY
+
+function verbs.pause(name, ms, reason, by)
+  local key = P .. 'pause:operator:' .. name
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'until', now + (tonumber(ms) or FOR_EVER), 'at', now, 'since', now, 'reason', reason,
+    'by', by, 'ends', tonumber(ms) and 1 or 0)
+  if tonumber(ms) then redis.call('PEXPIRE', key, tonumber(ms) + 1000) end
+  redis.call('SADD', P .. 'paused', name)
+  look_behind('operator:' .. name) -- the new end may be the earlier one
+  return 1
+end
+
+function verbs.resume(name)
+  local was = redis.call('DEL', P .. 'pause:operator:' .. name)
+  redis.call('SREM', P .. 'paused', name)
+  look_behind('operator:' .. name)
+  return was
+end
+
+-- What has waited for more than max_age (ms), the oldest of each place first. What a person paused comes back by itself.
 function verbs.expire(max_age, most)
   local done = 0
   for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do
     local scope = place:match('^%S+ (.*)$')
     local reason = redis.call('HGET', P .. 'pause:' .. scope, 'reason') or 'what it waited for was paused'
-    local old = redis.call('ZRANGEBYSCORE', parked_key(place), '-inf', now - max_age, 'LIMIT', 0, most - done)
+    local paused = scope:match('^operator:')
+    local old = paused and {} or redis.call('ZRANGEBYSCORE', parked_key(place), '-inf', now - max_age, 'LIMIT', 0, most - done)
     for _, id in ipairs(old) do
       if scope:sub(1, #REMOVED) == REMOVED then bury_removed(id) else bury(id, 'paused_too_long', reason) end
     end

@@ -28,10 +28,10 @@ function probe(scope, ms)
   pauses[scope].wait = ms
 end
 
--- What must work for it to be sent, the widest first. limits: of the call that it would make.
+-- What must work for it to be sent, the widest first: above all nobody has paused its destination. limits: of the call that it would make.
 function scopes_of(channel, destination, address, own, limits)
-  local scopes = {'destination:' .. destination .. '/' .. address}
-  if not own then table.insert(scopes, 1, 'channel:' .. channel) end
+  local scopes = {'operator:' .. destination, 'destination:' .. destination .. '/' .. address}
+  if not own then table.insert(scopes, 2, 'channel:' .. channel) end
   for _, limit in ipairs(limits) do scopes[#scopes + 1] = 'limit:' .. limit[1] end
   return scopes
 end

@@ -1,0 +1,54 @@
+"""Destinations that operators pause and resume: what was asked is checked, and each act written down."""
+
+from collections.abc import Collection
+
+from relay.configfile.units import duration
+from relay.configfile.validation import suggest
+from relay.errors import RelayError
+from relay.operating.acts import OpenAct
+from relay.store.operator_pauses import OperatorPauses
+
+LONGEST_REASON = 500
+SHORTEST = 1.0  # second
+
+
+async def pause(
+    pauses: OperatorPauses,
+    names: Collection[str],
+    name: str,
+    *,
+    reason: str,
+    lasts: str = "",
+    by: str,
+    open_act: OpenAct,
+) -> None:
+    """`names` are those of the destinations that there are. RelayError says what is wrong."""
+    if name not in names:
+        raise RelayError(f"there is no destination {name}; {suggest(name, names)}")
+    reason = reason.strip()
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise RelayError(
+            f"expected a reason of 1 to {LONGEST_REASON} characters, for whoever wonders why nothing comes"
+        )
+    seconds = _seconds(lasts) if lasts else None
+    async with open_act("destination pause", name, reason=reason, **({"lasts": lasts} if lasts else {})) as act:
+        await pauses.pause(name, reason, by, seconds=seconds)
+        act.outcome = "paused"
+
+
+async def resume(pauses: OperatorPauses, name: str, *, open_act: OpenAct) -> bool:
+    """False: nobody had paused it. It need not be configured any more."""
+    async with open_act("destination resume", name) as act:
+        lifted = await pauses.resume(name)
+        act.outcome = "resumed" if lifted else "was not paused"
+    return lifted
+
+
+def _seconds(lasts: str) -> float:
+    try:
+        seconds = duration(lasts)
+    except ValueError as error:
+        raise RelayError(f"{lasts}: {error}") from None
+    if seconds < SHORTEST:
+        raise RelayError(f"{lasts}: expected at least {SHORTEST:g} s; leave it out for a pause without an end")
+    return seconds

@@ -1,0 +1,155 @@
+"""Destinations that people pause: nothing goes out, nothing is lost, and nothing but its end or a person lifts it."""
+
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+
+from relay.config import parse_config
+from relay.errors import RelayError
+from relay.health import Health
+from relay.operating.pauses import pause
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.audit import Act, AuditTrail
+from relay.store.operator_pauses import OperatorPauses
+from relay.store.settling import Pause
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.queue import POSTED, accept, claim, claim_one, counts, send
+from tests.support.targets import mail, room
+from tests.support.wire import Anywhere
+
+DAY = 86_400.0
+CONFIG = """
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+channels: {slack: {}}
+destinations: {room: {slack: "#room", mode: each}}
+rules: []
+"""
+
+
+@pytest.fixture
+def health(store: Store, clock: Clock) -> Health:
+    config = parse_config(CONFIG, env={}, channels={"slack": Anywhere, "email": Anywhere})
+    return Health(store, lambda: config, clock=clock)
+
+
+async def told(store: Store, *subjects: str) -> None:
+    for subject in subjects:
+        await accept(store, events.completed(operationId=subject), to=room())
+
+
+async def test_what_is_for_it_waits_until_it_is_resumed(store: Store) -> None:
+    pauses = OperatorPauses(store)
+    await pauses.pause("room", "the channel is renamed", "ana")
+    await told(store, "op-1", "op-2")
+    await accept(store, events.completed(operationId="op-3"), to=mail())
+
+    assert await claim(store) == []
+    assert len(await claim(store, "email")) == 1  # others are not held up
+    assert await Admin(store).parked(["slack"], ["operator:room"]) == {"operator:room": 2}
+
+    assert await pauses.resume("room")
+    assert {delivery.event.subject for delivery in await claim(store)} == {"op-1", "op-2"}
+    assert not await pauses.resume("room")
+
+
+async def test_one_with_an_end_ends_by_itself(store: Store, clock: Clock) -> None:
+    pauses = OperatorPauses(store)
+    await pauses.pause("room", "upgrade", "ana", seconds=60)
+    await told(store, "op-1")
+    assert await claim(store) == []
+    (entry,) = await pauses.all(clock())
+    assert (entry.destination, entry.by, entry.reason) == ("room", "ana", "upgrade")
+    assert entry.until == pytest.approx(clock() + 60, abs=1)
+
+    clock.advance(62)
+    assert await pauses.all(clock()) == []
+    assert len(await claim(store)) == 1
+
+
+async def test_a_second_one_takes_its_place_also_with_an_earlier_end(store: Store, clock: Clock) -> None:
+    pauses = OperatorPauses(store)
+    await pauses.pause("room", "for long", "ana")
+    await told(store, "op-1")
+    assert await claim(store) == []
+    await pauses.pause("room", "not so long", "ben", seconds=10)
+    assert await claim(store) == []
+    clock.advance(12)
+    assert len(await claim(store)) == 1
+
+
+async def test_neither_a_success_nor_a_reload_lifts_it(store: Store, clock: Clock, health: Health) -> None:
+    await told(store, "op-1")
+    flying = await claim_one(store)
+    pauses = OperatorPauses(store)
+    await pauses.pause("room", "upgrade", "ana")
+    await told(store, "op-2")
+    assert await claim(store) == []
+
+    await store.mark_sending(flying)
+    await store.complete(flying, POSTED)
+    await health.admin.resume_all(["channel:slack", "destination:room/#room"])
+
+    assert await claim(store) == []
+    assert [entry.destination for entry in await pauses.all(clock())] == ["room"]
+
+
+async def test_it_is_not_probed_when_what_was_broken_there_is(store: Store, clock: Clock) -> None:
+    await told(store, "op-1")
+    delivery = await claim_one(store)
+    await store.mark_sending(delivery)
+    broken = Pause("destination:room/#room", 60, "is_archived", probe=True)
+    await store.reschedule(delivery, 60, "is_archived", refund_attempt=True, holds=[broken])
+    await OperatorPauses(store).pause("room", "upgrade", "ana")
+    clock.advance(120)
+    assert await claim(store) == []
+    await OperatorPauses(store).resume("room")
+    clock.advance(2)
+    await send(store)
+
+
+async def test_what_waits_is_not_given_up_however_long(store: Store, clock: Clock) -> None:
+    pauses, admin = OperatorPauses(store), Admin(store)
+    await pauses.pause("room", "holidays", "ana")
+    await told(store, "op-1")
+    assert await claim(store) == []
+    clock.advance(20 * DAY)
+    assert await admin.expire_parked(3 * DAY) == 0
+    await pauses.resume("room")
+    assert await admin.expire_parked(3 * DAY) == 0
+    assert len(await claim(store)) == 1
+    assert (await counts(store)).get("dead", 0) == 0
+
+
+async def test_readiness_says_who_and_why(store: Store, clock: Clock, health: Health) -> None:
+    await health.prepare()
+    await OperatorPauses(store).pause("room", "the channel is renamed", "ana", seconds=3600)
+    readiness = await health.readiness()
+    assert readiness.ready
+    assert readiness.checks["destination:room"].startswith("paused by ana until 2024-01-20 ")
+    assert readiness.checks["destination:room"].endswith(": the channel is renamed")
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("rom", "x", ""), "there is no destination rom; did you mean room"),
+        (("room", "  ", ""), "expected a reason"),
+        (("room", "x", "soon"), "soon: "),
+        (("room", "x", "400d"), "400d: expected a duration"),
+    ],
+)
+async def test_nonsense_is_refused_and_changes_nothing(
+    store: Store, clock: Clock, asked: tuple[str, str, str], says: str
+) -> None:
+    trail = AuditTrail(store.redis)
+    name, reason, lasts = asked
+
+    def open_act(action: str, subject: str, **detail: str) -> AbstractAsyncContextManager[Act]:
+        return trail.act(Act("ana", action, subject, detail))
+
+    with pytest.raises(RelayError, match=says):
+        await pause(OperatorPauses(store), ["room"], name, reason=reason, lasts=lasts, by="ana", open_act=open_act)
+    assert await OperatorPauses(store).all(clock()) == []
+    assert await trail.entries() == []
