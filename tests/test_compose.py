@@ -4,33 +4,46 @@ What they start is started here, with the environment and the mounts that they g
 """
 
 import asyncio
+import json
+import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from ruamel.yaml import YAML
 
 from relay.dev.standins.slack import SlackStandin
 from relay.store.embedded.binary import find_server
+from tests.chaos.test_kills import Load, check
 from tests.support.commands import ROOT, Serving, environment, relay
-from tests.support.ports import free_ports
+from tests.support.patience import patience
+from tests.support.ports import free_ports, own_host
+from tests.support.programs import needs
+from tests.support.running import RunningRelay
+from tests.support.stage import CONFIG, surroundings
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
 COMPOSE = YAML(typ="safe", pure=True).load((ROOT / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PAIR = ("relay", "relay-2")
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 NEWCOMER = {  # what the head of compose.yaml tells a newcomer to put into .env
     "RELAY_WEBHOOK_SECRET": sha256(b"webhook").hexdigest(),
     "RELAY_CALLBACK_TOKEN": sha256(b"callback").hexdigest(),
+    "RELAY_ADMIN_TOKEN": sha256(b"admin").hexdigest(),
     "RELAY_REDIS_PASSWORD": sha256(b"redis").hexdigest(),
     "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef",
 }
@@ -132,6 +145,7 @@ async def test_what_compose_starts_passes_check_live_and_takes_events(directory:
         assert env["SMTP_HOST"] in SERVICES
         env |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(inbox[env["SMTP_PORT"]])}
         env |= {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": str(free_ports(1)[0]), "RELAY_CONFIG": str(config)}
+        env |= {"RELAY_ADMIN_HOST": "127.0.0.1"}
 
         done = await relay("check", "--live", "--json", env=env)
         async with Serving(config, env):
@@ -171,15 +185,110 @@ def test_every_container_may_do_nothing_but_its_work(name: str) -> None:
     assert service["healthcheck"]["test"]
 
 
-def test_relay_waits_until_the_others_are_well_and_only_relay_is_reached_from_outside() -> None:
-    waits = SERVICES["relay"]["depends_on"]
+def test_compose_itself_finds_the_file_right(tmp_path: Path) -> None:
+    """Its schema, what it merges, and every variable in it: all but starting it, which needs Docker."""
+    program = needs("docker-compose", "docker-compose")
+    env = {"PATH": os.defpath, "HOME": str(tmp_path), **NEWCOMER}
+    asked = (program, "--file", ROOT / "compose.yaml", "config", "--format", "json")
 
-    assert {name: one["condition"] for name, one in waits.items()} == dict.fromkeys(
-        ("redis", "inbox"), "service_healthy"
-    )
-    assert SERVICES["inbox"]["ports"] == ["127.0.0.1:8025:8025"]
-    assert SERVICES["relay"]["ports"] == ["8080:8080"]  # operators' own port stays inside
-    assert "ports" not in SERVICES["redis"]
+    done = subprocess.run(asked, env=env, text=True, capture_output=True, timeout=patience(), check=False)
+
+    assert done.returncode == 0, done.stderr
+    merged = json.loads(done.stdout)["services"]
+    pair = [merged[name] for name in PAIR]
+    assert merged.keys() == SERVICES.keys()
+    assert pair[1] == {key: value for key, value in pair[0].items() if key != "ports"}
+    assert {service["stop_grace_period"] for service in pair} == {"30s"}  # relay stops within 29
+
+
+@pytest.mark.parametrize("name", sorted(NEWCOMER))
+def test_compose_starts_nothing_without_a_secret(name: str, tmp_path: Path) -> None:
+    program = needs("docker-compose", "docker-compose")
+    env = {"PATH": os.defpath, "HOME": str(tmp_path), **NEWCOMER}
+    del env[name]
+
+    done = subprocess.run((program, "--env-file", os.devnull, "--file", ROOT / "compose.yaml", "config"), env=env,
+                          text=True, capture_output=True, timeout=patience(), check=False)  # fmt: skip
+
+    assert done.returncode != 0
+    assert name in done.stderr
+
+
+def test_relay_waits_until_the_others_are_well_and_only_what_is_meant_to_be_is_reached_from_outside() -> None:
+    waits = {name: service["depends_on"] for name, service in SERVICES.items() if "depends_on" in service}
+    well = {"condition": "service_healthy"}
+
+    assert waits == {
+        **{name: {"redis": well, "inbox": well} for name in PAIR},
+        "balancer": dict.fromkeys(PAIR, well),
+    }
+    assert {name: service.get("ports", []) for name, service in SERVICES.items()} == {
+        "balancer": ["8080:8080"],
+        "relay": ["127.0.0.1:8081:8081"],  # operators', with a token
+        "relay-2": [],
+        "redis": [],
+        "inbox": ["127.0.0.1:8025:8025"],
+    }
+
+
+def balancer_of_compose(folder: Path, port: int, relays: Sequence[str]) -> Path:
+    """The balancer's file, where it is mounted from; only where it listens and where the relays are is another."""
+    [volume] = SERVICES["balancer"]["volumes"]
+    text = (ROOT / volume.split(":")[0] / "haproxy.cfg").read_text("utf-8")
+    changes = {"bind :8080": f"bind 127.0.0.1:{port}", "log stdout": "log stderr", "127.0.0.11:53": "127.0.0.1:9"}
+    changes |= {f"{name} {name}:8080\n": f"{name} {where}\n" for name, where in zip(PAIR, relays, strict=True)}
+    for written, true in changes.items():
+        assert text.count(written) == 1, written
+        text = text.replace(written, true)
+    file = folder / "haproxy.cfg"
+    file.write_text(text, "utf-8")
+    return file
+
+
+@dataclass
+class Front:
+    """What senders see of both relays."""
+
+    url: str
+
+
+async def test_of_the_pair_one_is_killed_under_load_and_the_other_goes_on(directory: Path) -> None:
+    """Nothing is lost, nothing comes twice, and who asks for its health is told that it is well."""
+    haproxy = needs("haproxy", "haproxy")
+    async with redis_of_compose(directory) as redis_port:
+        redis_url = given(SERVICES["relay"]["environment"]["RELAY_REDIS_URL"]).replace("@redis:", "@127.0.0.1:")
+        async with surroundings(redis_url.replace(":6379/", f":{redis_port}/")) as around:
+            env = {name: given(value) for name, value in SERVICES["relay"]["environment"].items()} | {**around.env}
+            first, second = (
+                RunningRelay(CONFIG, env | {"RELAY_HOST": own_host(), "RELAY_ADMIN_HOST": "127.0.0.1"}) for _ in PAIR
+            )
+            async with first, second:
+                [port] = free_ports(1)
+                file = balancer_of_compose(directory, port, [urlsplit(one.url).netloc for one in (first, second)])
+                async with running(haproxy, "-db", "-f", str(file), cwd=directory):
+                    front = Front(f"http://127.0.0.1:{port}")
+                    await until(lambda: well(front))
+                    load = Load(front, refused=(0, 502, 503))
+                    async with load.sending():
+                        await load.more(30)
+                        await first.kill()
+                        await load.more(60)
+                        still = await well(front)
+                        await first.start()
+                        await load.more(60)
+                    await check(around, load)
+                    assert around.inbox.mails
+
+    assert still
+
+
+async def well(front: Front) -> bool:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(patience())) as client:
+        try:
+            async with client.get(f"{front.url}/readyz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
 
 
 def test_the_image_and_compose_ask_relay_itself_how_it_is() -> None:
@@ -189,7 +298,8 @@ def test_the_image_and_compose_ask_relay_itself_how_it_is() -> None:
 
 def test_a_missing_secret_stops_compose_and_says_how_to_make_one() -> None:
     settings = SERVICES["relay"]["environment"]
-    secrets = [value for name, value in settings.items() if name not in ("SMTP_HOST", "SMTP_PORT")]
+    clear = ("SMTP_HOST", "SMTP_PORT", "RELAY_ADMIN_HOST")
+    secrets = [value for name, value in settings.items() if name not in clear]
 
     assert all(re.search(r"\$\{\w+:\?.+\}", value) for value in secrets)
     assert {found for value in secrets for found in re.findall(r"\$\{(\w+)", value)} == NEWCOMER.keys()

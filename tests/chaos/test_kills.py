@@ -8,10 +8,10 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import pytest
@@ -31,11 +31,18 @@ KILLS_OF_RELAY, KILLS_OF_REDIS = 50, 20
 SENDERS = 6
 
 
+class Addressed(Protocol):
+    """A relay, or what stands before some."""
+
+    url: str
+
+
 @dataclass
 class Load:
     """Senders as a platform has them: each event is sent again until somebody answers 2xx."""
 
-    relay: RunningRelay
+    relay: Addressed
+    refused: Sequence[int] = (0, 503)  # what it may be answered when nothing was taken
     acknowledged: dict[str, str] = field(default_factory=dict)  # operation → the event's name
     statuses: Counter[int] = field(default_factory=Counter)
     _progress: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -76,7 +83,7 @@ class Load:
                     self.acknowledged[operation] = "operation.completed"
                     self._progress.notify_all()
                 return
-            assert status in (0, 503), f"unexpected answer {status}"
+            assert status in self.refused, f"unexpected answer {status}"
             await asyncio.sleep(0.1)  # a sender's own back-off
 
 

@@ -1,8 +1,8 @@
 """systemd, as the first process of namespaces of its own, on what this machine has installed.
 
-Its root is this machine's, with everything that is written kept in memory; it has its own processes, control groups and
-network, so that units run there as they would on a machine, and nothing of it is left. What the machine starts is
-not there, and devices and the kernel's settings are out of reach. /opt/relay is the relay that is tested: where that
+Its root is this machine's, and what is written there is kept in memory; it has its own processes, control groups and
+network, so that units run there as they would on a machine, and nothing of it is left. What the machine itself starts
+is not there, and devices and the kernel's settings are out of reach. /opt/relay is the relay that is tested: where that
 lies, the unit's user could not read it.
 """
 
