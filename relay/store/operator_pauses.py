@@ -29,7 +29,7 @@ class OperatorPause:
 
 
 class OperatorPauses:
-    """Every failure is StoreUnavailable. Every call may be repeated, which makes one whole that was cut off half-way."""
+    """Every failure is StoreUnavailable. Every call may be repeated, which completes one that was cut off."""
 
     def __init__(self, store: Store, *, partial: bool = False) -> None:
         """`partial`: partitions that are away are left out where pauses are read."""
