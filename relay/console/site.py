@@ -7,6 +7,7 @@ from aiohttp.typedefs import Middleware
 
 from relay.console.actions import dead as dead_acts
 from relay.console.actions import quarantine as quarantine_acts
+from relay.console.actions import silences as silence_acts
 from relay.console.desk import Desk
 from relay.console.pages import HERE, Pages
 from relay.console.previews import PreviewFacts
@@ -26,6 +27,7 @@ from relay.console.views import (
     operation,
     operations,
     quarantine,
+    silences,
     source,
 )
 
@@ -58,6 +60,8 @@ VIEWS: Sequence[View] = (
     View("/quarantined/trial", quarantine.trial, quarantine.QuarantinedQuestion, quarantine.TrialFacts,
          "trial.html", "What a replay would do"),
     View("/noise", noise.noise, noise.NoiseQuestion, noise.NoiseListFacts, "noise.html", "Noise", listed=True),
+    View("/silences", silences.silences, silences.SilencesQuestion, silences.SilencesFacts, "silences.html",
+         "Silences", listed=True),
     View("/audit", audit.audit, audit.AuditQuestion, audit.AuditFacts, "audit.html", "Audit", listed=True),
 )  # fmt: skip
 ACTIONS: Sequence[Action] = (
@@ -65,6 +69,8 @@ ACTIONS: Sequence[Action] = (
     Action("/dead/drop", dead_acts.drop, dead_acts.DeadForm, "Forget dead letters for good"),
     Action("/quarantine/replay", quarantine_acts.replay, quarantine_acts.QuarantineForm, "Take them as events"),
     Action("/quarantine/drop", quarantine_acts.drop, quarantine_acts.QuarantineForm, "Forget them for good"),
+    Action("/silences/add", silence_acts.add, silence_acts.SilenceForm, "Let nobody hear of something for a while"),
+    Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "End a silence now"),
 )
 
 

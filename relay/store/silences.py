@@ -13,6 +13,8 @@ import structlog
 
 from relay.domain.silences import Silence, dump, load
 from relay.errors import RelayError, Unsealable
+from relay.store.client import call
+from relay.store.partitions import Partition
 from relay.store.queue import Store
 from relay.store.sealing import SILENCE, opened
 
@@ -66,6 +68,18 @@ class SilenceList:
         """Those that are not over, and those that ended in the last 30 days: by their ends, the next first."""
         rows = await self._run("list", "-inf", "+inf")
         return [*self._silences(rows)]
+
+    async def held(self, ids: Sequence[str]) -> dict[str, int]:
+        """How many deliveries wait for the end of each, in the partitions that are there."""
+
+        async def count(partition: Partition) -> list[int]:
+            async with self._store.redis.pipeline(transaction=False) as pipeline:
+                for id_ in ids:
+                    pipeline.scard(partition.key(f"silenced:{id_}"))
+                return list(await call(pipeline.execute()))
+
+        sizes = (await self._store.partitions.each(count)).values() if ids else []
+        return {id_: sum(column) for id_, column in zip(ids, zip(*sizes, strict=True), strict=True)}
 
     async def read(self, version: str) -> Reading:
         """What is not over, if that has changed since this version; '' is none."""
