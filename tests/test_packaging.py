@@ -1,11 +1,13 @@
 """What is packed and how it is built: nothing that the locks do not name, and everything that is needed to run."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -32,10 +34,10 @@ def named(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def built(project: Path, into: Path) -> list[str]:
+def built(project: Path, into: Path, environment: Mapping[str, str] | None = None) -> list[str]:
     """The names in the wheel of this project."""
     build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(into))
-    done = subprocess.run(build, cwd=project, capture_output=True, text=True, check=False)
+    done = subprocess.run(build, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     [wheel] = into.glob("*.whl")
     return zipfile.ZipFile(wheel).namelist()
@@ -143,6 +145,41 @@ def test_every_classifier_is_one_that_indexes_know() -> None:
 
     assert set(PROJECT["project"]["classifiers"]) <= known.classifiers
     assert not set(PROJECT["project"]["classifiers"]) & known.deprecated_classifiers.keys()
+
+
+def test_the_same_sources_make_the_same_wheel_wherever_and_whenever_they_lie(tmp_path: Path) -> None:
+    """Byte by byte: from files with other times and rights, in another folder, by a Python with another hash seed."""
+    sources = ("pyproject.toml", "README.md", "LICENSE", "relay", "templates", *sorted(SHIPPED_CONFIG))
+    wheels = []
+    for number, folder in enumerate((tmp_path / "one", tmp_path / "another/place")):
+        for name in sources:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            copied = ("cp", "--recursive", "--no-preserve=timestamps", str(ROOT / name), str(folder / name))
+            subprocess.run(copied, check=True)
+        for file in (*folder.rglob("__pycache__"),):
+            shutil.rmtree(file)
+        for file in filter(Path.is_file, folder.rglob("*.py")):
+            os.utime(file, (number * 10**8, number * 10**8))
+            file.chmod((0o644, 0o600)[number])
+        environment = {**os.environ, "PYTHONHASHSEED": str(number + 1), "SOURCE_DATE_EPOCH": "0"}
+        built(folder, folder / "dist", environment)
+        [wheel] = (folder / "dist").glob("*.whl")
+        wheels.append(wheel.read_bytes())
+
+    assert wheels[0] == wheels[1]
+
+
+def test_what_is_in_the_image_has_no_time_of_its_own() -> None:
+    """The image itself is built by hand, as docs/deployment.md says; here is what would be forgotten first."""
+    build, run = re.split(r"^FROM .*$", DOCKERFILE, flags=re.M)[1:]
+    installs = [
+        line for line in re.split(r"&&|\nRUN", build.replace("\\\n", " ")) if "--python" in line and " install " in line
+    ]
+
+    assert len(installs) == 2
+    assert all("--no-compile" in line for line in installs)
+    assert "compileall -q --invalidation-mode unchecked-hash" in build
+    assert all("ARG SOURCE_DATE_EPOCH=0" in stage for stage in (build, run))
 
 
 def test_the_wheel_has_all_that_an_installed_relay_needs(tmp_path: Path) -> None:
