@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 PING = 5.0  # seconds between two pings; without an answer to some, the connection is given up
 PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds until another attempt to connect; each time twice as long
+STEADY = 60.0  # seconds after which a connection that ends is replaced at once: it had worked
 OPENED_WITHIN = 10.0
 CLOSED_WITHIN = 1.0  # Slack does not end the connection by itself
 LONGEST = 256 * 1024  # bytes of a press
@@ -52,6 +53,7 @@ class Socket:
         self._connection: _Connection | None = None
         self._presses: set[asyncio.Task[Any] | None] = set()
         self._stopping = False
+        self._opened, self._wait = float("-inf"), 0.0  # when the last one was; seconds until the next attempt
         self._greeted: object = None  # the session that Slack said hello on
         self.trouble = "not connected yet"
 
@@ -73,17 +75,27 @@ class Socket:
         await asyncio.Event().wait()
 
     async def open(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
-        """A new connection of this session, however long it takes."""
-        pause = self._pause
+        """A new connection of this session, however long it takes.
+
+        Something between relay and Slack may end each one as soon as it is there: those are failures as well.
+        """
+        now = asyncio.get_running_loop().time
+        if now() - self._opened > STEADY:
+            self._wait = 0.0
+        asked = 0.0
         while True:
-            try:
-                return await self._open(session)
-            except SlackError as error:
-                self.disconnected(str(error))
-                await asyncio.sleep(max(pause, error.retry_after or 0.0))
+            await asyncio.sleep(max(self._wait, asked))
             if self._stopping:  # the library began this attempt, and does not end it
                 raise asyncio.CancelledError
-            pause = min(2 * pause, LONGEST_PAUSE)
+            self._wait = min(2 * self._wait, LONGEST_PAUSE) or self._pause
+            try:
+                connection = await self._open(session)
+            except SlackError as error:
+                self.disconnected(str(error))
+                asked = error.retry_after or 0.0
+            else:
+                self._opened = now()
+                return connection
 
     def greeted(self) -> None:
         """Slack says that from now on presses come here."""

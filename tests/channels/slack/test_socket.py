@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -126,6 +128,26 @@ async def test_a_connection_that_breaks_is_replaced(slack: SlackStandin, sockets
         await until(lambda: sockets.opened == 2 and socket.connected)
 
         assert await sockets.press(PRESS, patience())
+
+
+async def test_those_that_end_as_soon_as_they_are_there_are_replaced_ever_later(
+    slack: SlackStandin, sockets: Sockets, taking: Taking
+) -> None:
+    async with opened(slack, taking) as socket:
+
+        def stands(number: int) -> bool:
+            return socket.connected and sockets.opened == number
+
+        for number in range(1, 5):
+            await until(partial(stands, number))
+            await sockets.aclose()
+
+        await until(partial(stands, 5))
+        assert await sockets.press(PRESS, patience())
+
+    times = [call.at for call in slack.calls if call.method == "apps.connections.open"]
+    pauses = [second - first for first, second in pairwise(times)]
+    assert all(pause >= least for pause, least in zip(pauses, (0.05, 0.1, 0.2, 0.4), strict=True)), pauses
 
 
 async def test_a_wrong_token_is_said_once_without_showing_it_and_tried_again(
