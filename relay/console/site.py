@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from relay.console.actions import dead as dead_acts
+from relay.console.actions import destinations as destination_acts
 from relay.console.actions import quarantine as quarantine_acts
 from relay.console.actions import silences as silence_acts
 from relay.console.desk import Desk
@@ -19,6 +20,7 @@ from relay.console.views import (
     dead,
     deliveries,
     delivery,
+    destinations,
     job,
     jobs,
     message,
@@ -60,6 +62,10 @@ VIEWS: Sequence[View] = (
     View("/quarantined/trial", quarantine.trial, quarantine.QuarantinedQuestion, quarantine.TrialFacts,
          "trial.html", "What a replay would do"),
     View("/noise", noise.noise, noise.NoiseQuestion, noise.NoiseListFacts, "noise.html", "Noise", listed=True),
+    View("/destinations", destinations.destinations, NoQuestion, destinations.DestinationsFacts, "destinations.html",
+         "Destinations", listed=True),
+    View("/destination", destinations.destination, destinations.DestinationQuestion, destinations.DestinationFacts,
+         "destination.html", "Destination"),
     View("/silences", silences.silences, silences.SilencesQuestion, silences.SilencesFacts, "silences.html",
          "Silences", listed=True),
     View("/audit", audit.audit, audit.AuditQuestion, audit.AuditFacts, "audit.html", "Audit", listed=True),
@@ -69,6 +75,9 @@ ACTIONS: Sequence[Action] = (
     Action("/dead/drop", dead_acts.drop, dead_acts.DeadForm, "Forget dead letters for good"),
     Action("/quarantine/replay", quarantine_acts.replay, quarantine_acts.QuarantineForm, "Take them as events"),
     Action("/quarantine/drop", quarantine_acts.drop, quarantine_acts.QuarantineForm, "Forget them for good"),
+    Action("/destinations/pause", destination_acts.pause, destination_acts.PauseForm, "Let what is for it wait"),
+    Action("/destinations/resume", destination_acts.resume, destination_acts.ResumeForm, "End the pause of one"),
+    Action("/destinations/allow", destination_acts.allow, destination_acts.AllowForm, "Write to an address again"),
     Action("/silences/add", silence_acts.add, silence_acts.SilenceForm, "Let nobody hear of something for a while"),
     Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "End a silence now"),
 )

@@ -63,6 +63,16 @@ class Suppressions:
                 return str(reason)
         return ""
 
+    async def among(self, destination: str, addresses: Sequence[str]) -> dict[str, Suppressed]:
+        """The entries of these addresses that hold at this destination."""
+        fields = [f"{scope} {_folded(address)}" for address in addresses for scope in (destination, EVERYWHERE)]
+        rows = dict[bytes, bytes]()
+        for partition in self._store.partitions if fields else ():
+            values = await call(self._store.redis.hmget(partition.key(keys.SUPPRESSED), fields))
+            rows = {field.encode(): value for field, value in zip(fields, values, strict=True) if value} | rows
+        entries = {_folded(entry.address): entry for entry in _entries(rows.items(), self._store.sealer)}
+        return {address: entries[_folded(address)] for address in addresses if _folded(address) in entries}
+
     async def all(self) -> list[Suppressed]:
         """The whole list, oldest first; read piece by piece, for a long one must not hold up a delivery."""
         rows = dict[bytes, bytes]()
