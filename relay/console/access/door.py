@@ -97,8 +97,7 @@ class Door:
             if not await self._sessions.first(ONCE):
                 return
             link = await make_link(self._sessions, self._config().console.url or base, VIEWER, AT_START)
-        except StoreUnavailable as error:  # relay runs without it: a command makes another
-            self._entrance.lines.warning(log, "console.unavailable", reason=str(error))
+        except StoreUnavailable:  # which is in the log already; a command makes another
             return
         log.info("console.link", link=link, role=VIEWER, minutes=10, meaning="lets one person look, once")
 

@@ -55,6 +55,7 @@ function record_end(id, outcome, why, detail, d)
   if live then row[ROW + 1] = squeezed(d.lane) end
   if append(P .. 'history:' .. d.destination, MOST, packed_line(row, live and ROW + 1 or ROW)) then
     redis.pcall('ZADD', P .. 'histories', now, d.destination)
+    redis.pcall('PEXPIRE', P .. 'histories', KEPT)
   end
   if outcome == 'held' then
     local noise = P .. string.format('noise:%d', math.floor(now / DAY))
