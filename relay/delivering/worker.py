@@ -185,8 +185,8 @@ class Worker:
 
     async def deliver(self, delivery: Delivery) -> None:
         """One attempt, from rendering to settling."""
-        if self._silences.current and (hold := self._hold(delivery)):
-            await self._until_stored(delivery, lambda: self._store.silence(delivery, hold))
+        hold = self._hold(delivery) if self._silences.current else None
+        if hold and await self._until_stored(delivery, lambda: self._store.silence(delivery, hold)):
             return
         channel, began = self._channels[delivery.channel], time.monotonic()
         try:

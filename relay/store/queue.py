@@ -235,7 +235,8 @@ class Store:
     async def silence(self, delivery: Delivery, hold: Hold) -> bool:
         """A silence means this unsent delivery: it becomes part of what is told at its end, waits for that, or is over.
 
-        Where somebody has ended it since, the delivery is due at once.
+        False: by Redis's clock, or because somebody ended it, the silence is over, so that it may be sent; or the lease
+        is gone.
         """
         return await self._settling.silence(delivery, hold)
 

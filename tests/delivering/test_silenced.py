@@ -98,3 +98,16 @@ async def test_what_was_queued_before_it_began(
 
     assert (sent, told(wire)) == (during, after)
     assert (await Admin(store).ledger()).counts.get("pending", 0) == 0
+
+
+async def test_one_that_is_over_by_the_clock_of_redis_is_not_asked_about_again(
+    store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
+) -> None:
+    behind = Clock(clock() - 60)
+    its = Silences([silence(behind(), until=clock() - 1)])
+    worker = worker_of(store, {"slack": wire}, config, renderer, clock=behind, silences=its)
+    await store.accept(events.failed(), [room()])
+
+    await worker.run_once("slack")
+
+    assert told(wire) == ["operation.failed"]

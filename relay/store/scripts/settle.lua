@@ -2,7 +2,7 @@
 -- settle: what workers do to the deliveries they hold, in one step for a whole batch.
 -- KEYS[1] the ledger. ARGV from 3: lease (ms), then one JSON request each: {"verb", "id", "lease", …}. Behind one that completes,
 -- and a zero byte, may stand a copy of what was sent.
--- Answers 'ok', 'stale' where the lease is no longer the worker's, or an error that leaves the lease to lapse. Behind
+-- Answers 'ok', 'stale' where the lease is no longer the worker's, 'over' (silence), or an error that leaves the lease to lapse. Behind
 -- these, for each channel in which somebody let go of one: its name, and the ms until the next is due, if any is queued.
 -- Every verb may be repeated, and a fault in one request never touches its neighbours.
 --- @include "outcomes"
@@ -55,15 +55,18 @@ local function refund_slots(d)
   end
 end
 
--- A silence means it. how: bundled, into what is told at its end; later, by itself then; or dropped.
+-- A silence means it. how: bundled, into what is told at its end; later, by itself then; or dropped. One that is over, as
+-- its worker has not heard yet, or by whose clock it is not, leaves the lease: given back, it would come again at once.
 function verbs.silence(id, request, d)
   local silence = request.silence
+  if silences.over(silence) then return 'over' end
   redis.call('HINCRBY', delivery_key(id), 'claims', -1)
   refund_slots(d)
   requeue(id, now)
-  if not field(id, 'operation') or silences.over(silence) then return end -- a newer state is told instead; or it may be sent
+  if not field(id, 'operation') then return end -- a newer state is told instead
   if request.how == 'dropped' or request.how == 'bundled' and silences.bundle(id, d, silence) then
-    return move_to_bundle(id, d, 'silenced', silence[1])
+    move_to_bundle(id, d, 'silenced', silence[1])
+    return
   end
   silences.await(silence, id)
   set_due(id, silence[3])
@@ -208,7 +211,7 @@ local function settle(text)
     repair(request)
     return 'stale'
   end
-  verbs[request.verb](request.id, request, d)
+  if verbs[request.verb](request.id, request, d) == 'over' then return 'over' end
   if KEEPS_LEASE[request.verb] then
     leased[#leased + 1], leased[#leased + 2] = now + lease_ms, request.id
   else

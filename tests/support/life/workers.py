@@ -49,6 +49,7 @@ class Work:
         self._hold = hold
         self._attempt: Attempt | None = None
         self._settle: Callable[[], Awaitable[bool]] | None = None
+        self._may_send = False  # a silence that means it is over in Redis
         self._unknown = False  # relay itself says that it cannot know what became of it
         self.late = False  # the message is still on its way, whatever became of the lease
         self.done = False
@@ -60,8 +61,9 @@ class Work:
                 await self.arrive_late()
         elif self._settle:
             await self._settled()
-        elif hold := self._hold(self._delivery, self._now()):
-            self._settle = lambda: self._store.silence(self._delivery, hold)
+        elif not self._may_send and (hold := self._hold(self._delivery, self._now())):
+            self.done = await self._store.silence(self._delivery, hold)
+            self._may_send = not self.done
         elif (chance := pick.random()) < 0.05:
             self._settle = lambda: self._store.release(self._delivery)
         elif chance < 0.1:
