@@ -16,7 +16,7 @@ from relay.cli.formatting import iso
 from relay.cli.options import config_option, refuse
 from relay.config import Config, load
 from relay.errors import EmbeddedRedisError, RelayError
-from relay.store.embedded.backup import back_up
+from relay.store.embedded.backup import back_up, sync
 
 ELSEWHERE = (
     "redis.url names a Redis of yours, which relay neither copies nor replaces: back it up as you back up any Redis "
@@ -49,7 +49,7 @@ def backup(file: Path, config: Path) -> None:
     except RelayError as error:
         refuse(error)
     except OSError as error:
-        refuse(RelayError(f"{error.filename or file}: {error.strerror}"))
+        refuse(RelayError(f"{error.filename or file}: {error.strerror or error}"))
 
 
 @contextlib.contextmanager
@@ -62,12 +62,20 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
     if path.exists():
         raise RelayError(f"{path} is there already: name another file")
     unfinished = path.with_name(f"{path.name}.unfinished")
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as to:
+    try:
+        number = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise RelayError(
+            f"{unfinished} is there already: another `relay backup` writes it, or one was ended before it was whole; "
+            "then remove it"
+        ) from None
+    with os.fdopen(number, "wb") as to:
         try:
             yield to
             to.flush()
             os.fsync(to.fileno())
             unfinished.rename(path)
+            sync(path.parent)
         except BaseException:
-            unfinished.unlink()
+            unfinished.unlink(missing_ok=True)
             raise

@@ -44,7 +44,7 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
     except RelayError as error:
         refuse(error)
     except OSError as error:
-        refuse(RelayError(f"{error.filename or file}: {error.strerror}"))
+        refuse(RelayError(f"{error.filename or file}: {error.strerror or error}"))
     _say(about, ledger, loaded.data_dir, as_json=as_json)
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from relay.domain.json_access import mapping
 from relay.errors import EmbeddedRedisError
 
 MANIFEST, ABOUT = "appendonly.aof.manifest", "relay-backup.json"
@@ -63,11 +64,17 @@ def put_back(archive: IO[bytes], data_dir: Path) -> dict[str, Any]:
         )
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = data_dir / f"{FOLDER}.restoring"
-    unfinished.mkdir(mode=0o700)
+    try:
+        unfinished.mkdir(mode=0o700)
+    except FileExistsError:
+        raise EmbeddedRedisError(
+            f"{unfinished} is there already: another `relay restore` fills it, or one was ended before it was whole; "
+            "then remove it"
+        ) from None
     try:
         about = _unpack(archive, unfinished)
         os.rename(unfinished, target)  # noqa: PTH104 - beside its fsync
-        _sync(data_dir)
+        sync(data_dir)
     finally:
         if unfinished.exists():
             for leftover in unfinished.iterdir():
@@ -110,11 +117,11 @@ def _unpack(archive: IO[bytes], folder: Path) -> dict[str, Any]:
     try:
         with gzip.GzipFile(fileobj=archive) as packed, tarfile.open(fileobj=packed, mode="r|") as entries:
             for entry in entries:
-                file = entries.extractfile(entry)
+                file = entries.extractfile(entry) if entry.isreg() else None
                 if not file or not re.fullmatch(r"[\w.-]+", entry.name):
                     raise EmbeddedRedisError(f"it has {entry.name!r}, which no backup of relay's has")
                 if entry.name == ABOUT:
-                    about = json.loads(file.read())
+                    about = {**mapping(json.loads(file.read()))}
                 else:
                     _write(folder / entry.name, file)
             while packed.read(PIECE):  # to its end, where its checksum is
@@ -126,7 +133,7 @@ def _unpack(archive: IO[bytes], folder: Path) -> dict[str, Any]:
             raise EmbeddedRedisError(f"{missing[0]} is missing in it")
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, FileNotFoundError) as error:
         raise EmbeddedRedisError(f"it is damaged, cut off, or no backup of relay's: {error}") from None
-    _sync(folder)
+    sync(folder)
     return about
 
 
@@ -139,7 +146,7 @@ def _write(path: Path, file: IO[bytes]) -> None:
         os.fsync(output.fileno())
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """Make durable which names are in it."""
     number = os.open(folder, os.O_RDONLY)
     try:

@@ -37,6 +37,15 @@ def archive_of(**files: bytes) -> bytes:
     return to.getvalue()
 
 
+def archive_of_a_link() -> bytes:
+    to = io.BytesIO()
+    with tarfile.open(fileobj=to, mode="w|gz") as archive:
+        entry = tarfile.TarInfo(MANIFEST)
+        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        archive.addfile(entry)
+    return to.getvalue()
+
+
 @pytest.mark.slow
 async def test_each_backup_has_all_that_was_answered_before_it_and_nothing_out_of_order(home: Path) -> None:
     """While Redis is written to and writes its files anew, again and again."""
@@ -108,6 +117,8 @@ async def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(home: Path)
         "text": (b"no backup", "damaged, cut off"),
         "another archive": (archive_of(**{"a.txt": b"a"}), "no relay-backup.json"),
         "it leads out": (archive_of(**{ABOUT: about, "../../relay.lock": b"x"}), r"'\.\./\.\./relay\.lock'"),
+        "a link": (archive_of_a_link(), "'appendonly.aof.manifest', which no backup"),
+        "about a list": (archive_of(**{ABOUT: b"[1]"}), "no relay-backup.json"),
         "a file is missing": (archive_of(**{ABOUT: about, MANIFEST: manifest}), "incr.aof is missing"),
     }
 
@@ -116,3 +127,15 @@ async def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(home: Path)
             put_back(io.BytesIO(spoiled), home / "new")
         assert names(home / "new") == []
     assert names(home) == ["data", "new"]
+
+
+async def test_what_a_crash_left_of_a_restore_is_named_and_stays(home: Path) -> None:
+    await filled(home / "data")
+    left = home / "new" / f"{FOLDER}.restoring"
+    left.mkdir(parents=True)
+    (left / "a.aof").touch()
+
+    with pytest.raises(EmbeddedRedisError, match=f"{left} is there already: .*; then remove it"):
+        put_back(io.BytesIO(backup_of(home / "data")), home / "new")
+
+    assert names(left) == ["a.aof"]
