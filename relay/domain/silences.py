@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Self
 
 from relay.domain.deliveries import Silenced
@@ -121,10 +120,13 @@ def _times(silence: Silence, now: float) -> Checks:
     yield silence.starts - now > AHEAD, f"it begins in more than {AHEAD / DAY:.0f} days; expected at most that"
 
 
-def fits(pattern: str, text: str) -> bool:
-    """Whether a text is what a pattern means: `*` stands for any part, and capitals make no difference."""
-    parts = _parts(pattern)
-    text = text.casefold()
+def parts_of(pattern: str) -> tuple[str, ...]:
+    """What stands between its stars, each of which stands for any part; capitals make no difference."""
+    return tuple(pattern.casefold().split("*"))
+
+
+def fits(parts: Sequence[str], text: str) -> bool:
+    """Whether a text, which `casefold` has been through, is what a pattern of these parts means."""
     if len(parts) == 1:
         return text == parts[0]
     head, *middle, tail = parts
@@ -137,11 +139,6 @@ def fits(pattern: str, text: str) -> bool:
             return False
         position = start + len(part)
     return True
-
-
-@lru_cache(maxsize=4096)
-def _parts(pattern: str) -> tuple[str, ...]:
-    return tuple(pattern.casefold().split("*"))
 
 
 def dump(silence: Silence) -> str:

@@ -12,7 +12,8 @@ from typing import Literal
 from relay.domain.deliveries import Delivery, Digest, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
 from relay.domain.jobs import job_of, named, told_job
-from relay.domain.silences import Hold, Silence, fits, strongest
+from relay.domain.silences import OF_EVENTS, Hold, Silence, strongest
+from relay.policy.silence_words import Words
 from relay.reasons import Held
 
 NEVER_HELD = frozenset({ACTION_REQUESTED, ACTION_DONE})
@@ -32,6 +33,7 @@ class Silences:
     def replace(self, silences: Iterable[Silence]) -> None:
         """Take these, each of which may be over or still to begin."""
         self.current = (*silences,)
+        self._words = {name: Words([getattr(silence, name) for silence in self.current]) for name in OF_EVENTS}
         self._made.clear()
         self._fits.clear()
 
@@ -87,8 +89,10 @@ class Silences:
 
     def _fitting(self, event: Event, job: str | None) -> tuple[Silence, ...]:
         """Those that mean such events, at one time or another."""
-        stated = _stated(event, job)
-        return tuple([silence for silence in self.current if all(_meets(silence, name, stated) for name in stated)])
+        bits = (1 << len(self.current)) - 1
+        for name, texts in _stated(event, job).items():
+            bits &= self._words[name].meaning(texts)
+        return tuple([silence for number, silence in enumerate(self.current) if bits >> number & 1]) if bits else ()
 
     def _whole(self, now: float, delivery: Delivery) -> list[Silence]:
         """Those that mean whatever would be sent there."""
@@ -138,8 +142,3 @@ def _names(event: Event, job: str | None) -> Iterator[str]:
     if its := job_of(event, name=job):
         yield its.name
         yield its.title
-
-
-def _meets(silence: Silence, matcher: str, stated: Mapping[str, tuple[str, ...]]) -> bool:
-    patterns: tuple[str, ...] = getattr(silence, matcher)
-    return not patterns or any(fits(pattern, text) for text in stated[matcher] if text for pattern in patterns)

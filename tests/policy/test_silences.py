@@ -1,13 +1,18 @@
 """Which silence means an event at a target, and a delivery that is about to be sent."""
 
+import re
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
 
 from relay.domain.deliveries import Delivery, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, RESOLVED, TROUBLE, Event
+from relay.domain.jobs import job_of
 from relay.domain.silences import Silence
 from relay.policy.silences import Silences
 from tests.support import events
@@ -194,6 +199,52 @@ class TestDeliveries:
 
         assert Silences([never]).hold(told, NOW) is None
         assert Silences([never, silence(NOW)]).hold(told, NOW) == (silence(NOW).hold, "bundled")
+
+
+@pytest.mark.parametrize("pattern", ["Nightly {} *", "Nightly {}"])
+def test_what_a_new_run_costs_does_not_grow_with_them(pattern: str) -> None:
+    def seconds(count: int) -> float:
+        jobs = [tuple(pattern.format(f"{number} {word}") for word in range(5)) for number in range(count)]
+        its = Silences([silence(NOW, id=f"s-{number}", jobs=its) for number, its in enumerate(jobs)])
+        runs = [events.started(operationId=f"{run}", operationName=f"Sync {run}") for run in range(50)]
+        began = time.process_time()
+        for run in runs:
+            its.meaning(run, NOW)
+        return time.process_time() - began
+
+    assert min(seconds(200) for _ in range(5)) < 30 * min(seconds(1) for _ in range(5))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_many_together_say_what_each_would_say_alone(seed: int) -> None:
+    pick = Random(seed)
+
+    def words() -> tuple[str, ...]:
+        return tuple("".join(pick.choices("aB*", k=pick.randint(1, 4))) for _ in range(pick.randint(0, 3)))
+
+    its = [silence(NOW, id=f"s-{number}", jobs=words(), types=words()) for number in range(30)]
+    event = events.started(operationName=pick.choice(("ab", "ABBA", "b", "")), operationType=pick.choice(("A", "baab")))
+
+    alone = [one.id for one in its if Silences([one]).meaning(event, NOW)]
+    by_hand = [one.id for one in its if meant_by_hand(one, event)]
+
+    assert [one.id for one in Silences(its).meaning(event, NOW)] == alone == by_hand
+
+
+def meant_by_hand(one: Silence, event: Event) -> bool:
+    job = job_of(event)
+    names = [event.operation.name if event.operation else "", *((job.name, job.title) if job else ())]
+    types = [event.operation.type if event.operation else ""]
+
+    def any_of(words: Sequence[str], texts: list[str]) -> bool:
+        return not words or any(
+            re.fullmatch(re.escape(word).replace(r"\*", ".*"), text, re.IGNORECASE)
+            for word in words
+            for text in texts
+            if text
+        )
+
+    return any_of(one.jobs, names) and any_of(one.types, types)
 
 
 def test_a_live_target_is_held_as_any_other() -> None:
