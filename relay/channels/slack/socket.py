@@ -82,9 +82,9 @@ class Socket:
         now = asyncio.get_running_loop().time
         if now() - self._opened > STEADY:
             self._wait = 0.0
-        asked = 0.0
+        least = 0.0
         while True:
-            await asyncio.sleep(max(self._wait, asked))
+            await asyncio.sleep(max(self._wait, least))
             if self._stopping:  # the library began this attempt, and does not end it
                 raise asyncio.CancelledError
             self._wait = min(2 * self._wait, LONGEST_PAUSE) or self._pause
@@ -92,7 +92,7 @@ class Socket:
                 connection = await self._open(session)
             except SlackError as error:
                 self.disconnected(str(error))
-                asked = error.retry_after or 0.0
+                least = error.retry_after or 0.0
             else:
                 self._opened = now()
                 return connection
