@@ -1,4 +1,4 @@
-"""relay pause and relay resume: nothing goes to a destination for a while, and nothing of it is lost."""
+"""relay pause: nothing goes to a destination for a while, and nothing of it is lost."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,6 @@ import click
 from relay.cli.actor import actor
 from relay.cli.options import config_option, visible
 from relay.cli.session import StoreSession, with_store
-from relay.errors import RelayError
 from relay.operating import pauses
 from relay.policy.recipients import NAME
 from relay.store.operator_pauses import OperatorPauses
@@ -37,19 +36,5 @@ def pause(config: Path, name: str, reason: str, lasts: str) -> None:
             OperatorPauses(session.store), names, name, reason=reason, lasts=lasts, by=who, open_act=session.act
         )
         click.echo(visible(f"{name} is paused{f' for {lasts}' if lasts else ''}; `relay resume {name}` ends that"))
-
-    with_store(config, work)
-
-
-@click.command(short_help="End such a pause.")
-@config_option
-@destination_argument
-def resume(config: Path, name: str) -> None:
-    """End the pause of DESTINATION: what waits for it goes out. Leaves with 1 if nobody had paused it."""
-
-    async def work(session: StoreSession) -> None:
-        if not await pauses.resume(OperatorPauses(session.store), name, open_act=session.act):
-            raise RelayError(f"nobody has paused {name}; `relay health` says what else stands in the way")
-        click.echo(visible(f"{name} goes on"))
 
     with_store(config, work)
