@@ -17,9 +17,9 @@ WORKDIR /src
 COPY requirements/build.txt requirements/run.txt requirements/
 # What builds relay is locked as well, and stays in an environment of its own: the one that runs has not even pip.
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/relay \
- && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/build.txt \
+ && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements/build.txt \
  && /opt/build/bin/pip --python /opt/relay/bin/python install --no-cache-dir --no-compile --disable-pip-version-check \
-      --require-hashes -r requirements/run.txt
+      --no-deps --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY relay relay
 COPY templates templates

@@ -47,7 +47,7 @@ UNTOUCHED := benchmarks deploy flow policy/test_routing.py store/test_any_life.p
   test_packaging.py test_readme.py test_sbom.py test_structure.py
 lowest:          ## Run the quick tests, and those of mail and store, on the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(LOWEST)
-	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/lowest.txt
+	$(LOWEST)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/lowest.txt
 	$(LOWEST)/bin/python -m pytest $(QUICK) -m "not slow" $(addprefix --ignore=tests/,$(UNTOUCHED)) $(ARGS)
 	$(LOWEST)/bin/python -m pytest $(SPREAD) -m slow $(addprefix tests/,channels/email store cli/test_check.py cli/test_serve.py) \
 	  $(addprefix --ignore=tests/,$(UNTOUCHED)) $(ARGS)
@@ -61,7 +61,7 @@ SBOM := relay.cdx.json
 BARE := .venv-sbom
 sbom: $(DEV)     ## Write what relay consists of, with versions and licences, to relay.cdx.json
 	$(PYTHON) -m venv --clear --without-pip $(BARE)
-	$(BIN)/pip --python $(BARE)/bin/python install -q --no-compile --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/pip --python $(BARE)/bin/python install -q --no-compile --disable-pip-version-check --no-deps --require-hashes -r requirements/run.txt
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate -o $(SBOM) $(BARE)/bin/python
 	@rm -rf $(BARE)
 
@@ -79,18 +79,20 @@ $(BIN)/python:
 	    apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
 	  else echo "Python cannot make a virtual environment here: apt-get install python3-venv"; exit 1; fi; }
 
+# A lock is whole, so nothing is resolved: pip would look past it for a newer version of what is asked for with an extra, and
+# refuse it for lack of a hash, on the day on which one is published.
 $(RUN): requirements/run.txt requirements/build.txt pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/run.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/build.txt -r requirements/run.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUN)
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # What makes the site needs nothing of relay.
 $(DOCS): requirements/docs.txt | $(BIN)/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/docs.txt
 	@touch $@
 
 # The locks name versions and hashes, never an address. Needs uv. The lowest ones are relay's own requirements alone; the
