@@ -1,0 +1,133 @@
+"""What relay shows: the receiver and the console, each on its listener."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from aiohttp.web import AbstractRouteDef
+
+from relay import metrics
+from relay.background.collecting import Collecting
+from relay.channels import CHANNELS
+from relay.console.desk import Desk
+from relay.console.opening import OpenConsole
+from relay.coordinator import Coordinator
+from relay.health import Health
+from relay.ingest import IngestEvent
+from relay.outage import Outage
+from relay.receiving.admin import make_admin_app
+from relay.receiving.admission import Admission
+from relay.receiving.bodies import Bodies
+from relay.receiving.guard import Guard
+from relay.receiving.listeners import OPERATORS, WORLD, Listeners, addresses
+from relay.receiving.open_files import affordable
+from relay.receiving.peers import Proxies, network
+from relay.receiving.receiver import Receiver, make_app
+from relay.receiving.renewal import Certificates
+from relay.receiving.sources import Source
+from relay.store import Store
+from relay.store.audit import AuditTrail
+from relay.tracing import Tracing
+
+
+class Front:
+    """`receives`: whether sources reach anything here. `addresses` and `admin_addresses` are known once it listens."""
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        env: Mapping[str, str],
+        clock: Callable[[], float],
+        *,
+        receives: bool,
+        reuse_port: bool,
+    ) -> None:
+        self._coordinator = coordinator
+        self._env = env
+        self._clock = clock
+        self._receives = receives
+        self._reuse_port = reuse_port
+        server = coordinator.config().server
+        self.certificates = Certificates({WORLD: server.tls, OPERATORS: server.admin.tls}, clock)
+        self.addresses: list[tuple[str, int]] = []
+        self.admin_addresses: list[tuple[str, int]] = []
+
+    def receiver(
+        self, ingest: IngestEvent, health: Health, outage: Outage, collecting: Collecting, tracing: Tracing | None
+    ) -> Receiver:
+        """What takes events. Sources and certificates are read anew with the configuration."""
+        server, directory = self._coordinator.config().server, self._env.get("PROMETHEUS_MULTIPROC_DIR")
+        receiver = Receiver(
+            self._sources(),
+            ingest,
+            health.admin.quarantine,
+            health.readiness,
+            self._clock,
+            max_body=server.max_body,
+            public_url=server.public_url,
+            outage=outage,
+            refusals=collecting.refusals,
+            registry=metrics.shared(directory) if directory else metrics.REGISTRY,
+            tracing=tracing,
+        )
+
+        def reloaded() -> None:
+            receiver.sources = self._sources()
+            self.certificates.renew()
+
+        self._coordinator.subscribe(reloaded)
+        return receiver
+
+    def console(self, health: Health, ingest: IngestEvent, audit: AuditTrail, store: Store) -> OpenConsole:
+        """What operators look at; it wants to be closed."""
+        coordinator = self._coordinator
+        desk = Desk(
+            store=store,
+            admin=health.admin,
+            config=coordinator.config,
+            renderer=coordinator.renderer,
+            readiness=health.readiness,
+            ingest=ingest,
+            audit=audit,
+            kinds=CHANNELS,
+            channels=coordinator.channels,
+            clock=self._clock,
+        )
+        return OpenConsole(desk, coordinator.config().server.admin)
+
+    async def listen(self, receiver: Receiver, routes: Iterable[AbstractRouteDef], console: OpenConsole) -> Listeners:
+        """Serve the world what the receiver takes, and these; and operators what is theirs.
+
+        CannotListen if an address is not to be had.
+        """
+        server, app = self._coordinator.config().server, make_app(receiver)
+        app.add_routes(routes)
+        operators = make_admin_app(receiver.probes, server.admin, app, console.door)
+        console.add_to(operators)
+        listeners = await Listeners.open(
+            (app, server.host, server.port),
+            (operators, server.admin.host, server.admin_port),
+            self.certificates,
+            guard=self._guard(),
+            direct=receiver,
+            reuse_port=self._reuse_port,
+        )
+        self.addresses, self.admin_addresses = addresses(listeners.world), addresses(listeners.operators)
+        return listeners
+
+    @property
+    def operators_url(self) -> str:
+        """Where their listener is, for whoever starts relay by hand."""
+        host, port = self.admin_addresses[0]
+        scheme = "https" if self._coordinator.config().server.admin.tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def _guard(self) -> Guard:
+        """What strangers may take of this process."""
+        server = self._coordinator.config().server
+        return Guard(
+            admission=Admission(affordable(server.max_connections)),
+            bodies=Bodies(server.max_body_memory),
+            proxies=Proxies(network(text) for text in server.trusted_proxies),
+        )
+
+    def _sources(self) -> Mapping[str, Source]:
+        return self._coordinator.config().sources if self._receives else {}
