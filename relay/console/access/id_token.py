@@ -42,7 +42,7 @@ def claims_of(token: object, keys: "KeySet", oidc: Oidc, *, nonce: str, now: flo
             now=int(now), leeway=LEEWAY, exp={"essential": True}, iat={"essential": True}, sub={"essential": True}
         )
         times.validate(claims)
-    except errors.InvalidKeyIdError:
+    except (errors.InvalidKeyIdError, errors.BadSignatureError):  # the latter also of a new key under an old name
         raise UnknownKey("the ID token is signed with a key that the provider does not publish") from None
     except (errors.JoseError, ValueError, TypeError, KeyError) as error:
         raise Untrusted(f"the ID token does not hold: {type(error).__name__}") from None
