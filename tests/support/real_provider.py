@@ -1,0 +1,108 @@
+"""A provider of OpenID Connect that others wrote: Canaille, in a process of its own, with one person and one client.
+
+https://canaille.readthedocs.io/. As a program it listens on a free port, says its issuer in a line, and serves until
+its standard input ends.
+"""
+
+import asyncio
+import re
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urljoin
+
+from joserfc.jwk import RSAKey
+
+from tests.support.patience import patience
+
+CLIENT, SECRET = "relay", "s3cr3t-of-relay"
+PERSON, PASSWORD, GROUP = "jana", "correct horse battery", "data-platform"
+
+
+@asynccontextmanager
+async def real_provider(redirect: str) -> AsyncIterator[str]:
+    """Its issuer. `redirect` is the one address that it sends people back to."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, redirect,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdin and process.stdout
+    try:
+        issuer = await asyncio.wait_for(process.stdout.readline(), patience())
+        assert issuer, "the provider has ended"
+        yield issuer.decode().strip()
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+def fields_of(page: str) -> tuple[str, dict[str, str]]:
+    """Where the form of a page of its leads ('' for the page itself), and what is in it already."""
+    action = re.search(r'<form[^>]*action="([^"]*)"', page)
+    return (action[1] if action else ""), dict(re.findall(r'name="([^"]+)"[^>]*value="([^"]*)"', page))
+
+
+async def log_in(browser: Any, address: str) -> str:
+    """As a person does whom relay has sent to this address: where the provider sends them at last."""
+    answers = {"login": PERSON, "password": PASSWORD, "answer": "accept"}
+    for _ in range(12):  # some of them only lead on
+        page = await browser.get(address)
+        while page.status == 200:
+            leads, fields = fields_of(page.text)
+            filled = {name: value for name, value in answers.items() if f'name="{name}"' in page.text}
+            page = await browser.post(urljoin(address, leads), fields | filled, headers={})
+        assert 300 <= page.status < 400, page.text
+        address = urljoin(address, page.location)
+        if "code=" in address:
+            return address
+    raise AssertionError(f"it goes round in circles: {address}")
+
+
+def _serve(redirect: str) -> None:
+    # In the process that it is for, and it brings no types.
+    from canaille import create_app  # type: ignore[import-untyped]
+    from canaille.app import models  # type: ignore[import-untyped]
+    from canaille.backends import Backend  # type: ignore[import-untyped]
+    from werkzeug.serving import make_server
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    host = f"127.0.0.1:{listening.getsockname()[1]}"
+    key = RSAKey.generate_key(2048, {"kid": "one"}).as_dict(private=True)
+    app = create_app({
+        "SECRET_KEY": "of a test, and of no use elsewhere",
+        "SERVER_NAME": host,
+        "PREFERRED_URL_SCHEME": "http",
+        "SESSION_COOKIE_SECURE": False,
+        "CANAILLE": {"DATABASE": "memory", "SMTP": None},
+        "CANAILLE_OIDC": {"ACTIVE_JWKS": [key], "TRUSTED_DOMAINS": ["localhost"]},
+    })  # fmt: skip
+    with app.app_context():
+        person = models.User(
+            user_name=PERSON,
+            formatted_name="Jana Doe",
+            family_name="Doe",
+            emails=["jana@example.com"],
+            password=PASSWORD,
+        )
+        Backend.instance.save(person)
+        Backend.instance.save(models.Group(display_name=GROUP, members=[person]))
+        client = models.Client(
+            client_id=CLIENT, client_secret=SECRET, client_name="relay", client_uri="http://localhost",
+            redirect_uris=[redirect], grant_types=["authorization_code"], response_types=["code"],
+            scope=["openid", "profile", "email", "groups"], token_endpoint_auth_method="client_secret_basic",
+            id_token_signed_response_alg="RS256",
+        )  # fmt: skip
+        Backend.instance.save(client)
+        client.audience = [client]
+        Backend.instance.save(client)
+    server = make_server("127.0.0.1", 0, app, threaded=True, fd=listening.fileno())
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"http://{host}", flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
