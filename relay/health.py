@@ -9,7 +9,7 @@ import structlog
 
 from relay import metrics
 from relay.background.figures import Figures
-from relay.background.scheduler import PERIOD
+from relay.background.hindrances import Hindrances
 from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
 from relay.ingest import CROWDED
@@ -18,10 +18,7 @@ from relay.outage import Outage
 from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.probes import Readiness
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.operator_pauses import OperatorPauses, sentence_of
 from relay.store.owners import is_cluster
-from relay.store.runs import Runs
 from relay.store.sentinel import by_sentinels
 from relay.store.settling import MAX_PAUSED
 
@@ -32,12 +29,10 @@ MOST_PARKED = 10_000  # deliveries that wait one by one for something broken
 HOUSEKEEPING = 60  # looks between two clean-ups
 PATIENCE = 2.0  # seconds that a probe waits for Redis
 STRENGTHS = ("memory", "fsync", "replicated")
-REMOVED = "destination_removed: the newest configuration does not have it; what is queued waits, and is dead in 3 days"
 OWN = (PLATFORM,)  # what buttons ask the platform for
 FULL = 0.9  # of Redis's maxmemory: from here on nothing is taken
 BEARABLE = 0.5  # the part of the partitions that may be away; with more, another relay can hardly be worse off
 PARTLY = "events of operations that live there are answered 503, so that their senders try again; all others go on"
-OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
 
 
 def known_addresses(config: Config) -> dict[str, tuple[str, ...]]:
@@ -48,6 +43,28 @@ def known_addresses(config: Config) -> dict[str, tuple[str, ...]]:
 
 def _reasons(away: Mapping[int, str]) -> str:
     return "; ".join(dict.fromkeys(away.values()))
+
+
+def room_in(store: Store, fullness: float, away: Mapping[int, str]) -> tuple[bool, dict[str, str]]:
+    """Whether a store takes events that is so full and lacks these partitions, and what it lacks, by name."""
+    lacks, partitions, shortfall = {}, len(store.partitions), store.promise.shortfall
+    if shortfall:
+        lacks["durability"] = shortfall
+    if fullness >= CROWDED:
+        lacks["memory"] = _full(fullness) or (
+            f"Redis uses {fullness:.0%} of its maxmemory: progress that nobody waits for is answered 503"
+        )
+    if away and partitions > 1:
+        numbers = ", ".join(map(str, sorted(away)))
+        lacks["partitions"] = f"{len(away)} of {partitions} are away ({numbers}): {_reasons(away)}; {PARTLY}"
+    return not shortfall and not _full(fullness) and len(away) <= partitions * BEARABLE, lacks
+
+
+def _full(fullness: float) -> str:
+    """Why Redis takes no more, before it is full itself: what is queued needs room to be delivered."""
+    if fullness < FULL:
+        return ""
+    return f"Redis uses {fullness:.0%} of its maxmemory, more than {FULL:.0%}: no event is taken"
 
 
 class Health:
@@ -64,15 +81,13 @@ class Health:
         internal: Collection[str] = (),
     ) -> None:
         """`notices` are what else those who watch over relay should see; `internal` are relay's own channels."""
-        self.admin = Admin(store, partial=True)
-        self._figures = Figures(store, self.admin, config, clock, self._scopes)
-        self._runs = Runs(store)
-        self._pauses = OperatorPauses(store, partial=True)
+        self._hindrances = Hindrances(store, config, clock, internal)
+        self.admin = self._hindrances.admin
+        self._figures = Figures(store, self.admin, config, clock, self._hindrances.scopes)
         self._store = store
         self._config = config
         self._clock = clock
         self._notices = notices
-        self._internal = internal
         self._outage = outage or Outage(clock)
         self._trouble = "not inspected yet"
         self._weakened = ""  # what `auto` could promise before and cannot any more
@@ -166,25 +181,14 @@ class Health:
         """Bundle too much that waits, give up what has waited for too long, drop what nobody wanted for too long."""
         await self.admin.bundle_backlog(MOST_PARKED)
         await self.admin.expire_parked(MAX_PAUSED)
-        await self.admin.expire_stranded(self._channels(), MAX_PAUSED)
+        await self.admin.expire_stranded(self._hindrances.channels(), MAX_PAUSED)
         await self.admin.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
-
-    def _channels(self) -> set[str]:
-        return {*self._config().channels, *self._internal}
 
     async def warn(self) -> None:
         """Say at the start what waits for a channel that was taken out of the configuration."""
         with contextlib.suppress(StoreUnavailable):
-            for name, check in (await self._stranded()).items():
+            for name, check in (await self._hindrances.stranded()).items():
                 log.warning("channel.removed", channel=name.removeprefix("channel:"), reason=check)
-
-    async def _stranded(self) -> dict[str, str]:
-        stranded = await self.admin.stranded(self._channels())
-        return {
-            f"channel:{name}": f"{'1 delivery waits' if count == 1 else f'{count} deliveries wait'} for it, but the "
-            f"configuration has no channels.{name}; after {MAX_PAUSED / 86_400:g} days they become dead letters"
-            for name, count in stranded.items()
-        }
 
     async def _pulse(self) -> None:
         """Say that this process lives; notice a clock that was set back, and data that was deleted."""
@@ -228,10 +232,7 @@ class Health:
         return redis or self._store.promise.shortfall or self._full() or checks.get("partitions", "")
 
     def _full(self) -> str:
-        """Why Redis takes no more, before it is full itself: what is queued needs room to be delivered."""
-        if self.fullness < FULL:
-            return ""
-        return f"Redis uses {self.fullness:.0%} of its maxmemory, more than {FULL:.0%}: no event is taken"
+        return _full(self.fullness)
 
     async def readiness(self) -> Readiness:
         """Ready to accept, and what stands in the way of delivering (which does not make a 2xx less true)."""
@@ -243,8 +244,7 @@ class Health:
                     await self._inspect()
                 await self._store.ping()
                 away = self._store.away | await self._store.probe()
-                checks |= await self._paused() | await self._stranded() | await self._removed()
-                checks |= await self._ticking() | await self._faults() | await self._unread()
+                checks |= await self._hindrances.checks()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
         except StoreUnavailable as error:
@@ -258,19 +258,8 @@ class Health:
             )
         if self._weakened:
             checks["durability"] += f", and it was {self._weakened}: this Redis no longer offers that"
-        if self._store.promise.shortfall:
-            checks["durability"] = self._store.promise.shortfall
-        if self.fullness >= CROWDED:
-            checks["memory"] = self._full() or (
-                f"Redis uses {self.fullness:.0%} of its maxmemory: progress that nobody waits for is answered 503"
-            )
-        partitions = len(self._store.partitions)
-        if away and partitions > 1:
-            numbers = ", ".join(map(str, sorted(away)))
-            checks["partitions"] = f"{len(away)} of {partitions} are away ({numbers}): {_reasons(away)}; {PARTLY}"
-        ready = checks["redis"] == "ok" and not self._store.promise.shortfall and not self._full()
-        ready = ready and len(away) <= partitions * BEARABLE
-        return Readiness(ready, checks)
+        takes, lacks = room_in(self._store, self.fullness, away)
+        return Readiness(takes and checks["redis"] == "ok", checks | lacks)
 
     async def _announce(self) -> None:
         """After a start and after each reload: whoever read its file last knows who is to be told.
@@ -291,52 +280,4 @@ class Health:
     async def _resume(self) -> None:
         with contextlib.suppress(StoreUnavailable):
             await self._announce()
-            await self.admin.resume_all(self._scopes())
-
-    def _scopes(self) -> list[str]:
-        config = self._config()
-        channels = [f"channel:{name}" for name in config.channels]
-        destinations = config.destinations.items()
-        return channels + [f"destination:{name}/{to}" for name, settings in destinations for to in settings.addresses]
-
-    async def _paused(self) -> dict[str, str]:
-        broken = {scope: f"paused: {reason}" for scope, reason in (await self.admin.pauses(self._scopes())).items()}
-        by_people = await self._pauses.all(self._clock())
-        return broken | {f"destination:{pause.destination}": sentence_of(pause) for pause in by_people}
-
-    async def _ticking(self) -> dict[str, str]:
-        """Whether any process ticks, and does it well: else nobody hears of stalled runs, and no digest is sent."""
-        last, now = await self._runs.last_tick(), await self._store.time()
-        failed = {f"tick:{name}": f"failed {max(0.0, now - at):.0f} s ago: {fault}"
-                  for name, (at, fault) in (await self._runs.failed_ticks()).items()}  # fmt: skip
-        if last is None:
-            return failed | {"scheduler": "has not run yet: is there a process that delivers?"}
-        if now - last <= OVERDUE:
-            return failed
-        return failed | {"scheduler": f"last ran {now - last:.0f} s ago, expected every {PERIOD:g} s"}
-
-    async def _faults(self) -> dict[str, str]:
-        """The events that relay itself could not handle: each was refused, and waits for a mended relay."""
-        try:
-            async with asyncio.timeout(self._store.partitions.patience):
-                count = await self.admin.faults()
-        except (StoreUnavailable, TimeoutError):
-            if len(self._store.partitions) == 1:
-                raise
-            return {}  # the node that has the quarantine is away
-        which = "1 event waits" if count == 1 else f"{count} events wait"
-        return {"quarantine": f"{which} because relay itself failed; see `relay dead list`"} if count else {}
-
-    async def _unread(self) -> dict[str, str]:
-        count = await self.admin.unread()
-        lost = f"{count} could not be applied, and count as dead: of these nobody was told; the log says why"
-        return (
-            {"letters": f"{lost} (letter.unreadable), and Redis keeps them (LRANGE {{relay-N}}:unread)"}
-            if count
-            else {}
-        )
-
-    async def _removed(self) -> dict[str, str]:
-        """What is queued for whom the newest configuration does not have any more."""
-        places = await self.admin.removed(await self._store.time())
-        return {f"destination:{name}/{address}": REMOVED for name, address in places}
+            await self.admin.resume_all(self._hindrances.scopes())

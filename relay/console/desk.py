@@ -14,22 +14,30 @@ from relay.store.audit import AuditTrail
 
 
 @dataclass(frozen=True)
-class Desk:
-    """`config`, `renderer` and `channels` are the current ones: whoever needs them asks each time.
+class Vantage:
+    """What shows how relay is, to the console and to a terminal. `config` is the current one: ask each time.
 
-    readiness  what `/readyz?verbose` says
-    ingest     the way of an event from the quarantine into relay
-    kinds      the channels there are, by name; `channels` are those that are open
+    readiness  what `/readyz?verbose` says, as far as whoever asks can know
     clock      seconds since the epoch
     """
 
     store: Store
     admin: Admin
     config: Callable[[], Config]
-    renderer: Callable[[], IsolatedRenderer]
     readiness: Callable[[], Awaitable[Readiness]]
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Desk(Vantage):
+    """`renderer` and `channels` are the current ones too.
+
+    ingest     the way of an event from the quarantine into relay
+    kinds      the channels there are, by name; `channels` are those that are open
+    """
+
+    renderer: Callable[[], IsolatedRenderer]
     ingest: IngestEvent
     audit: AuditTrail
     kinds: Mapping[str, Any]
     channels: Mapping[str, Any]
-    clock: Callable[[], float]

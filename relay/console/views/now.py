@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from relay.console.desk import Desk
+from relay.console.desk import Desk, Vantage
 from relay.console.view import Facts, NoQuestion
 from relay.console.views import parts
 from relay.console.views.obstacles import Obstacle, obstacles
@@ -61,34 +61,42 @@ class NowFacts(Facts):
 
 
 async def now(desk: Desk, _question: NoQuestion) -> NowFacts:
-    """While Redis is away it says that, and nothing else."""
-    readiness = await desk.readiness()
+    return await seen(desk)
+
+
+async def seen(vantage: Vantage, most: int = MOST) -> NowFacts:
+    """With so many runs at most. While Redis is away it says that, and nothing else."""
+    readiness = await vantage.readiness()
     checks = {name: text for name, text in readiness.checks.items() if text != "ok"}
     durability = checks.get("durability", "")
     if durability in (*STRENGTHS, "unknown"):  # else it is what Redis lacks
         del checks["durability"]
     facts = NowFacts(ready=readiness.ready, checks=checks, obstacles=obstacles(checks), durability=durability)
     try:
-        return await _asked(desk, facts) if readiness.checks.get("redis") == "ok" else facts
+        return await _asked(vantage, facts, most) if readiness.checks.get("redis") == "ok" else facts
     except StoreUnavailable as error:
         away = {"redis": f"{error}"} | checks
         return facts.model_copy(update={"ready": False, "checks": away, "obstacles": obstacles(away)})
 
 
-async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
+async def _asked(vantage: Vantage, facts: NowFacts, most: int) -> NowFacts:
     """With what the store says."""
-    running, names = Running(desk.store), [*desk.config().channels]
+    running, names = Running(vantage.store), [*vantage.config().channels]
     counts, going, ledger, due, waiting = await asyncio.gather(
         running.counts(),
-        running.some(MOST),
-        desk.admin.ledger(),
-        desk.admin.oldest_due(names),
-        desk.admin.queued(names),
+        running.some(most),
+        vantage.admin.ledger(),
+        vantage.admin.oldest_due(names),
+        vantage.admin.queued(names),
     )
     quarantined, remembered, throttled, redis, sources = await asyncio.gather(
-        desk.admin.quarantine_size(), _remembered(desk), parts.throttled(desk), parts.redis(desk), parts.sources(desk)
+        vantage.admin.quarantine_size(),
+        _remembered(vantage),
+        parts.throttled(vantage),
+        parts.redis(vantage),
+        parts.sources(vantage),
     )
-    channels, destinations = await parts.channels(desk, waiting, due)
+    channels, destinations = await parts.channels(vantage, waiting, due)
     return NowFacts(
         ready=facts.ready,
         checks=facts.checks,
@@ -102,7 +110,7 @@ async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
         quarantined=quarantined,
         ledger=_places(ledger.counts),
         imbalance=ledger.imbalance,
-        runs=await runs(desk, going),
+        runs=await runs(vantage, going),
         sources=sources,
         channels=channels,
         destinations=destinations,
@@ -111,10 +119,10 @@ async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
     )
 
 
-async def _remembered(desk: Desk) -> str:
+async def _remembered(vantage: Vantage) -> str:
     """The troubles that relay's processes remember together; '' where that part of the store is away."""
     try:
-        return (await TroubleMemory(desk.store).look()).text
+        return (await TroubleMemory(vantage.store).look()).text
     except StoreUnavailable:
         return ""
 

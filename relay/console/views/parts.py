@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from relay.background.intake import TAKEN, counts
-from relay.console.desk import Desk
+from relay.console.desk import Vantage
 from relay.console.times import moment
 from relay.console.view import Facts
 from relay.console.views.refusals import WORDS
@@ -79,11 +79,11 @@ class Throttled(Facts):
     why: str
 
 
-async def sources(desk: Desk) -> list[SourceHealth]:
+async def sources(vantage: Vantage) -> list[SourceHealth]:
     """Those of the configuration, the ones of which most is refused first."""
-    today = await Refusals(desk.store.redis).totals(desk.clock(), days=1)
+    today = await Refusals(vantage.store.redis).totals(vantage.clock(), days=1)
     requests = counts()
-    names = desk.config().sources
+    names = vantage.config().sources
     rows = []
     for name in names:
         own = {outcome: int(count) for (source, outcome), count in requests.items() if source == name}
@@ -103,17 +103,17 @@ async def sources(desk: Desk) -> list[SourceHealth]:
 
 
 async def channels(
-    desk: Desk, waiting: Mapping[str, int], due: Mapping[str, float]
+    vantage: Vantage, waiting: Mapping[str, int], due: Mapping[str, float]
 ) -> tuple[list[ChannelHealth], list[DestinationHealth]]:
     """Channels and destinations: what is paused first."""
-    config = desk.config()
+    config = vantage.config()
     names = [*config.channels]
     places = [(name, f"destination:{name}/{to}") for name, settings in config.destinations.items()
               for to in settings.addresses][:MOST_ADDRESSES]  # fmt: skip
     scopes = [f"channel:{name}" for name in names] + [scope for _, scope in places]
-    paused = await desk.admin.paused(scopes)
-    parked = await desk.admin.parked(names, [*paused])
-    last = await History(desk.store, partial=True).last_delivered([*config.destinations])
+    paused = await vantage.admin.paused(scopes)
+    parked = await vantage.admin.parked(names, [*paused])
+    last = await History(vantage.store, partial=True).last_delivered([*config.destinations])
     rows = [
         ChannelHealth(
             name=name,
@@ -150,24 +150,24 @@ def _pause(
     }
 
 
-async def throttled(desk: Desk) -> list[Throttled]:
-    limits = await desk.admin.throttled()
+async def throttled(vantage: Vantage) -> list[Throttled]:
+    limits = await vantage.admin.throttled()
     return [
         Throttled(name=name.removeprefix("limit:"), since=moment(since), why=why)
         for name, (since, why) in limits.items()
     ]
 
 
-async def redis(desk: Desk) -> StoreHealth:
-    signs = await desk.store.signs()
+async def redis(vantage: Vantage) -> StoreHealth:
+    signs = await vantage.store.signs()
     return StoreHealth(
         memory=signs.memory,
         fullness=signs.fullness,
         replicas=signs.replicas,
-        partitions=len(desk.store.partitions),
-        away=len(desk.store.away),
+        partitions=len(vantage.store.partitions),
+        away=len(vantage.store.away),
         aof_failing=signs.aof_failing,
-        last_tick=moment(await Runs(desk.store).last_tick()),
+        last_tick=moment(await Runs(vantage.store).last_tick()),
     )
 
 

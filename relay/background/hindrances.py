@@ -1,0 +1,98 @@
+"""What keeps messages from going out, by what the store says: the same whichever process asks. It changes nothing."""
+
+import asyncio
+from collections.abc import Callable, Collection
+
+from relay.background.scheduler import PERIOD
+from relay.config import Config
+from relay.errors import StoreUnavailable
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.operator_pauses import OperatorPauses, sentence_of
+from relay.store.runs import Runs
+from relay.store.settling import MAX_PAUSED
+
+REMOVED = "destination_removed: the newest configuration does not have it; what is queued waits, and is dead in 3 days"
+OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
+
+
+class Hindrances:
+    """`internal` are relay's own channels. Checks are sentences by the part they are about; StoreUnavailable."""
+
+    def __init__(
+        self, store: Store, config: Callable[[], Config], clock: Callable[[], float], internal: Collection[str] = ()
+    ) -> None:
+        self.admin = Admin(store, partial=True)
+        self._runs = Runs(store)
+        self._pauses = OperatorPauses(store, partial=True)
+        self._store = store
+        self._config = config
+        self._clock = clock
+        self._internal = internal
+
+    async def checks(self) -> dict[str, str]:
+        """All of them; what is as it should be is not named."""
+        checks = await self._paused() | await self.stranded() | await self._removed()
+        return checks | await self._ticking() | await self._faults() | await self._unread()
+
+    def channels(self) -> set[str]:
+        """Those that something may wait for: the configured ones, and relay's own."""
+        return {*self._config().channels, *self._internal}
+
+    def scopes(self) -> list[str]:
+        """All that relay pauses by itself where it is broken: channels, and addresses of destinations."""
+        config = self._config()
+        channels = [f"channel:{name}" for name in config.channels]
+        destinations = config.destinations.items()
+        return channels + [f"destination:{name}/{to}" for name, settings in destinations for to in settings.addresses]
+
+    async def stranded(self) -> dict[str, str]:
+        """What waits for a channel that was taken out of the configuration."""
+        stranded = await self.admin.stranded(self.channels())
+        return {
+            f"channel:{name}": f"{'1 delivery waits' if count == 1 else f'{count} deliveries wait'} for it, but the "
+            f"configuration has no channels.{name}; after {MAX_PAUSED / 86_400:g} days they become dead letters"
+            for name, count in stranded.items()
+        }
+
+    async def _paused(self) -> dict[str, str]:
+        broken = {scope: f"paused: {reason}" for scope, reason in (await self.admin.pauses(self.scopes())).items()}
+        by_people = await self._pauses.all(self._clock())
+        return broken | {f"destination:{pause.destination}": sentence_of(pause) for pause in by_people}
+
+    async def _ticking(self) -> dict[str, str]:
+        """Whether any process ticks, and does it well: else nobody hears of stalled runs, and no digest is sent."""
+        last, now = await self._runs.last_tick(), await self._store.time()
+        failed = {f"tick:{name}": f"failed {max(0.0, now - at):.0f} s ago: {fault}"
+                  for name, (at, fault) in (await self._runs.failed_ticks()).items()}  # fmt: skip
+        if last is None:
+            return failed | {"scheduler": "has not run yet: is there a process that delivers?"}
+        if now - last <= OVERDUE:
+            return failed
+        return failed | {"scheduler": f"last ran {now - last:.0f} s ago, expected every {PERIOD:g} s"}
+
+    async def _faults(self) -> dict[str, str]:
+        """The events that relay itself could not handle: each was refused, and waits for a mended relay."""
+        try:
+            async with asyncio.timeout(self._store.partitions.patience):
+                count = await self.admin.faults()
+        except (StoreUnavailable, TimeoutError):
+            if len(self._store.partitions) == 1:
+                raise
+            return {}  # the node that has the quarantine is away
+        which = "1 event waits" if count == 1 else f"{count} events wait"
+        return {"quarantine": f"{which} because relay itself failed; see `relay dead list`"} if count else {}
+
+    async def _unread(self) -> dict[str, str]:
+        count = await self.admin.unread()
+        lost = f"{count} could not be applied, and count as dead: of these nobody was told; the log says why"
+        return (
+            {"letters": f"{lost} (letter.unreadable), and Redis keeps them (LRANGE {{relay-N}}:unread)"}
+            if count
+            else {}
+        )
+
+    async def _removed(self) -> dict[str, str]:
+        """What is queued for whom the newest configuration does not have any more."""
+        places = await self.admin.removed(await self._store.time())
+        return {f"destination:{name}/{address}": REMOVED for name, address in places}
