@@ -1,6 +1,6 @@
 """The timeline of an operation as a page for people."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -20,25 +20,31 @@ COLOURS = {"delivered": "green", "failed": "yellow", "lease lapsed": "yellow", "
 
 def show(facts: Mapping[str, Any], zone: str, *, every: bool) -> None:
     """Print it for a person: what it is, then what happened, by the clocks of this zone."""
-    show_page(Text(visible(facts["name"] or facts["subject"]), "bold", overflow="fold"))
+    for part in page(facts, zone, every=every):
+        show_page(part)
+
+
+def page(facts: Mapping[str, Any], zone: str, *, every: bool) -> Iterator[Text | Table]:
+    """Its parts, one below the other."""
+    yield Text(visible(facts["name"] or facts["subject"]), "bold", overflow="fold")
     percentage = "" if facts["percentage"] is None else f"{facts['percentage']:g} %"
     parts = (facts["subject"] if facts["name"] else "", facts["type"], facts["priority"],
             f"{facts['status']} {percentage}".strip(), *(f"{key} {facts[key]}" for key in ("tenant", "project")
                                                         if facts[key]))  # fmt: skip
-    show_page(Text(visible(", ".join(part for part in parts if part)), overflow="fold"))
+    yield Text(visible(", ".join(part for part in parts if part)), overflow="fold")
     for warning in watch_lines(facts["watchdog"], zone) if facts["watchdog"] else ():
-        show_page(Text(warning, "yellow"))
+        yield Text(warning, "yellow")
     counted = False
     if facts["timeline"] and facts["timeline"][0]["at"] > facts["first_event_at"]:
-        show_page(Text("What came before is not kept.", "dim"))
+        yield Text("What came before is not kept.", "dim")
     for day, listed in groupby(facts["timeline"], lambda line: f"{_local(line, zone):%Y-%m-%d %Z}"):
         lines = [*listed]
         shown = lines if every else fold(lines)
         counted = counted or len(shown) < len(lines)
-        show_page(Text(f"\n{day}", "bold"))
-        show_page(_table(shown, zone))
+        yield Text(f"\n{day}", "bold")
+        yield _table(shown, zone)
     if counted:
-        show_page(Text("\nWhat repeats is counted; --all shows each line that is kept.", "dim"))
+        yield Text("\nWhat repeats is counted; --all shows each line that is kept.", "dim")
 
 
 def _table(lines: Iterable[Line | Repeated], zone: str) -> Table:

@@ -32,6 +32,7 @@ RUNS = {
     "init": ("init", "new.yaml"),
     "check": ("check", "-c", SHIPPED),
     "config": ("config", "schema"),
+    "top": ("top", "-c", SHIPPED),
     "explain": ("explain", ROOT / "tests/data/event.json", "-c", SHIPPED),
     "send": ("send", ROOT / "tests/data/event.json", "--to", "http://127.0.0.1:9/", "--secret", "no-secret-at-all"),
     "test-send": ("test-send", "process-mining", "-c", SHIPPED),

@@ -1,0 +1,1 @@
+"""What `relay top` is made of: one look at a relay, the picture of it, and the terminal that shows it."""
