@@ -68,13 +68,18 @@ class Timelines:
 
     async def named(self, subject: str, space: Space) -> tuple[str, str]:
         """The id and the name of the keys: of a retry under a new id the original's, whose timeline is its own."""
+        subject, own = await self.meant(subject, space)
+        return subject, "" if own is None else keys.operation(subject, own)
+
+    async def meant(self, subject: str, space: Space) -> tuple[str, str | None]:
+        """The id, and the space that names of keys have, '' for the first with this id; None where it is another's."""
         meant = [facts for facts in await self._spaces.all(subject) if Space.of(facts).may_be(space)]
         if len(meant) > 1:
             raise AmbiguousId(subject, [Space.of(facts) for facts in meant])
         facts = meant[0] if meant else {}
         if original := facts.get("original"):
             first = await self._spaces.resolved(original, space.filled(Space.of(facts)))
-            return original, keys.operation(original, first.get("space", ""))
+            return original, first.get("space", "")
         if not meant and space != NOWHERE:
-            return subject, ""  # there may be one with this id, but it is another's
-        return subject, keys.operation(subject, facts.get("space", ""))
+            return subject, None  # there may be one with this id, but it is another's
+        return subject, facts.get("space", "")

@@ -8,6 +8,7 @@ from relay.domain.repeats import Repeats
 from relay.policy.silences import Silences
 from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
+from relay.store.operator_pauses import OperatorPauses
 from relay.store.refusals import Refusals
 from relay.store.repeats import RepeatFigures
 from relay.store.settling import Pause
@@ -16,7 +17,7 @@ from relay.store.suppressions import Suppressions
 from tests.support.clock import Clock
 from tests.support.console import Open, console
 from tests.support.events import body, event_of
-from tests.support.queue import claim_one, send
+from tests.support.queue import claim, claim_one, send, send_all
 from tests.support.silences import silence
 
 LINK = "https://acme.slack.com/archives/C1/p1705749600"
@@ -102,6 +103,62 @@ async def test_what_waits_for_a_paused_destination_says_since_when_and_why(store
 
         assert (row["state"], row["why"]["text"]) == ("waiting", "its destination is paused: channel_not_found")
         assert row["page"] == "/console/destination?name=room"
+
+
+async def test_what_waits_for_a_destination_that_somebody_paused_says_so(store: Store, clock: Clock) -> None:
+    await OperatorPauses(store).pause("room", "upgrade of the workspace", "ana")
+    async with console(store, clock) as page:
+        await take(page, "operation.started", 0, "room", status="Initiated")
+        assert await claim(store) == []  # which parks it
+
+        row = await verdict(page, "room")
+
+        assert row["why"]["text"] == "somebody has paused its destination: upgrade of the workspace"
+        assert row["page"] == "/console/destination?name=room"
+
+
+async def test_what_one_address_did_not_get_is_said_though_another_did(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.completed", 100, "pair", status="Completed")
+        gone, here = sorted(await claim(store, "email"), key=lambda delivery: delivery.address)
+        for delivery in (gone, here):
+            await store.mark_sending(delivery)
+        await store.dead_letter(gone, "rejected", "550 no such user")
+        await store.complete(here, Receipt("250 Ok"))
+
+        row = await verdict(page, "pair")
+
+        assert (row["state"], row["more"]["text"]) == ("dead", "gone@example.com: 550 no such user")
+        assert row["told_at"]
+        assert row["page"] == f"/console/dead-letter?id={gone.id}"
+
+
+async def test_what_died_stays_so_where_later_progress_is_held(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.progress", 60, "steps")
+        await store.dead_letter(await claim_one(store, "email"), "rejected", "550 no such user")
+        await take(page, "operation.progress", 67, "steps")
+
+        row = await verdict(page, "english")
+
+        assert (row["state"], row["why"]["text"]) == ("dead", "refused for good")
+
+
+async def test_a_live_message_that_shows_it_all_leaves_nothing_to_wait(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        for percentage in (1, 21, 41):
+            await take(page, "operation.progress", percentage, "live", status="Running")
+        await send_all(store, clock)
+        assert (await verdict(page, "team"))["others"] == 0
+        await take(page, "operation.completed", 100, "live", status="Completed")
+        await send(store)  # the edit alone
+        row = await verdict(page, "team")
+        waits = await page.api("/deliveries?operation=op-1&destination=team&state=waiting")
+
+        assert (row["state"], row["others"]) == ("told", 1)
+        assert [(delivery["kind"], delivery["event"]) for delivery in waits["rows"]] == [
+            ("reply", "operation.completed")
+        ]
 
 
 async def test_what_waits_for_a_limit_of_the_other_side_says_so(store: Store, clock: Clock) -> None:

@@ -1,6 +1,7 @@
 """Deliveries: those that ended, newest first, and those that wait; of everything or as far as filters say."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
 
@@ -9,9 +10,11 @@ from relay.console.questions import Name, When, seconds_of
 from relay.console.sentences import why
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
+from relay.console.views.lanes import waiting_of
 from relay.console.words import said
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
+from relay.operating.timeline import facts_of
 from relay.reasons import Waiting
 from relay.store import waiting
 from relay.store.history import History
@@ -166,11 +169,8 @@ async def _ended(desk: Desk, question: DeliveriesQuestion) -> Found:
             cursor=question.cursor, most=SHOWN,
         )  # fmt: skip
         return [ended_facts(row) for row in page.rows], page.cursor, page.looked_to
-    try:
+    with one_operation(question.operation):
         every = await history.of_operation(question.operation, space_of(question))
-    except AmbiguousId as error:
-        spaces = "; ".join(str(space) for space in error.spaces)
-        raise Unknown(f"several operations have the id {question.operation}; say whose is meant: {spaces}") from None
     rows = [
         row
         for row in every
@@ -183,13 +183,38 @@ async def _ended(desk: Desk, question: DeliveriesQuestion) -> Found:
 
 
 async def _waiting(desk: Desk, question: DeliveriesQuestion) -> Found:
+    if question.operation:
+        return await _waiting_of(desk, question)
     state = "" if question.state == "waiting" else question.state
     page = await waiting.Waiting(desk.store, partial=True).page(
         [*desk.config().channels], desk.clock(), state=state, destination=question.destination,
         cursor=question.cursor, most=SHOWN,
     )  # fmt: skip
-    rows = [row for row in page.rows if question.operation in ("", row.subject)]
-    return await waiting_facts(desk, rows), page.cursor, None
+    return await waiting_facts(desk, page.rows), page.cursor, None
+
+
+async def _waiting_of(desk: Desk, question: DeliveriesQuestion) -> Found:
+    """What waits of one operation: however much else does, all on one page."""
+    space = space_of(question)
+    with one_operation(question.operation):
+        timeline = await desk.admin.timeline(question.operation, space)
+        lines = facts_of(timeline)["timeline"] if timeline else []
+        waits = await waiting_of(desk, question.operation, space, lines)
+    store = waiting.Waiting(desk.store, partial=True)
+    ids = [id_ for name, some in waits.items() if question.destination in ("", name) for id_ in some]
+    rows = [row for id_ in ids[:SHOWN] if (row := await store.named(id_, desk.clock()))]
+    shown = [row for row in rows if question.state in ("waiting", row.state)]
+    return await waiting_facts(desk, shown), "", None
+
+
+@contextmanager
+def one_operation(id_: str) -> Iterator[None]:
+    """Whose it is has to be said where several have the id."""
+    try:
+        yield
+    except AmbiguousId as error:
+        spaces = "; ".join(str(space) for space in error.spaces)
+        raise Unknown(f"several operations have the id {id_}; say whose is meant: {spaces}") from None
 
 
 def space_of(question: DeliveriesQuestion) -> Space:

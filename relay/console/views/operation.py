@@ -11,6 +11,7 @@ from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views import nearby
+from relay.console.views.lanes import waiting_of
 from relay.console.views.related import Named, named, related
 from relay.console.views.verdicts import Around, Verdict, unreached, verdicts
 from relay.domain.ends import before
@@ -144,10 +145,11 @@ async def operation(desk: Desk, question: OperationQuestion) -> OperationFacts:
             id=question.id, several=[named(question.id, use) for use in error.spaces if isinstance(use, Space)]
         )
     facts = facts_of(timeline)
+    waits = await waiting_of(desk, question.id, space, facts["timeline"])
     return OperationFacts(
         **_stated(timeline, facts),
         **await _expected(desk, events),
-        **await _judged(desk, facts["timeline"], events, ended),
+        **await _judged(desk, facts["timeline"], events, ended, waits),
         late_events=sum(line.get("count", 1) for line in facts["timeline"] if line["what"] == "late"),
         repeats=[
             Dropped(event=row.event, source=row.source, count=row.count, last=moment(row.last)) for row in repeats
@@ -186,7 +188,11 @@ async def _expected(desk: Desk, events: Sequence[Event]) -> dict[str, Any]:
 
 
 async def _judged(
-    desk: Desk, timeline: Sequence[Mapping[str, Any]], events: Sequence[Event], ended: Sequence[Ended]
+    desk: Desk,
+    timeline: Sequence[Mapping[str, Any]],
+    events: Sequence[Event],
+    ended: Sequence[Ended],
+    waits: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     config = desk.config()
     channels = {name: destination.channel for name, destination in config.destinations.items()}
@@ -196,7 +202,8 @@ async def _judged(
         paused=await _paused(desk, timeline, channels),
         gates={row.destination: row.gates for row in reached},
         sent=_sent(ended),
-        dead={row.destination: row.id for row in reversed(ended) if row.outcome == "dead"},
+        dead=_dead(ended),
+        waiting={name: len(ids) for name, ids in waits.items()},
         channels=channels,
     )
     rows = verdicts(timeline, around)
@@ -228,6 +235,15 @@ async def _paused(
     scopes |= {f"limit:{channels[name]}:post:{address}" for name, address in places if name in channels}
     paused = await desk.admin.paused(sorted(scopes))
     return {scope: (moment(since), why) for scope, (since, why) in paused.items()}
+
+
+def _dead(ended: Iterable[Ended]) -> dict[str, Ended]:
+    """Of each destination the newest that died, where nothing arrived at that address since; `ended` newest first."""
+    last: dict[tuple[str, str], Ended] = {}
+    for row in ended:
+        if row.outcome in ("delivered", "dead", "dropped"):
+            last.setdefault((row.destination, row.address), row)
+    return {row.destination: row for row in reversed(last.values()) if row.outcome == "dead"}
 
 
 def _sent(ended: Iterable[Ended]) -> dict[str, tuple[str, str]]:

@@ -8,17 +8,18 @@ from urllib.parse import urlencode
 
 from relay.configfile.units import spoken
 from relay.console.phrases import Phrase, phrase
+from relay.console.times import moment
 from relay.console.view import Facts
 from relay.console.words import said
 from relay.domain.deliveries import Gate
 from relay.operating.sentences import WHY
 from relay.reasons import Held
+from relay.store.history_rows import Ended
 
 Line = Mapping[str, Any]
 
 WAITING = frozenset({"queued", "failed", "lease lapsed", "waits", "replayed", "repair"})
 STATES = {"held": "held", "digested": "digest", "superseded": "superseded", "dead": "dead", "dropped": "dropped"}
-OPENS = {"queued": 1, "replayed": 1, "delivered": -1, "dead": -1, "superseded": -1, "dropped": -1}
 UNSAID = frozenset({"suppressed"})  # says something of the address, and nothing of this message
 
 # What to do about it, and the page where that is done; {} stands for the destination.
@@ -37,6 +38,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     Held.NO_OUTCOME: (said("Mode each or live of the destination tells more."), "/destination?{}"),
     Held.NOT_MAILED: (said("A rule that names the event mails it."), "#rules"),
     "paused": (said("It goes out by itself once that works again."), "/destination?{}"),
+    "operator": (said("It goes out once somebody resumes it, or the pause ends."), "/destination?{}"),
     "dead": (said("See the error, and replay it once the cause is mended."), "/dead"),
 }  # fmt: skip
 
@@ -74,7 +76,6 @@ class _Track:
     percentage: float | None = None  # of what was last on its way there
     stated: float | None = None  # of the event that the last line is about
     event: str = ""
-    open: int = 0  # messages that were queued, and of which no end is noted
     addresses: set[str] = field(default_factory=set)
 
 
@@ -85,13 +86,15 @@ class Around:
     paused  scopes, each with the time since which, and why
     gates   of each destination: what progress must do to pass
     sent    of each destination the newest that arrived: its link and the name of its copy
-    dead    of each destination its newest dead letter's id
+    dead    of each destination the newest of its messages that died, where its address got none since
+    waiting of each destination how many messages wait for it
     """
 
     paused: Mapping[str, tuple[datetime | None, str]]
     gates: Mapping[str, Sequence[Gate]]
     sent: Mapping[str, tuple[str, str]]
-    dead: Mapping[str, str]
+    dead: Mapping[str, Ended]
+    waiting: Mapping[str, int]
     channels: Mapping[str, str]
 
 
@@ -116,7 +119,6 @@ def _tracks(timeline: Iterable[Line]) -> dict[str, _Track]:
             continue
         track = tracks.setdefault(line["destination"], _Track())
         track.last, track.stated, track.event = line, percentage, event
-        track.open = max(0, track.open + OPENS.get(line["what"], 0))
         if address := line.get("address"):
             track.addresses.add(address)
         if line["what"] == "queued":
@@ -129,30 +131,41 @@ def _tracks(timeline: Iterable[Line]) -> dict[str, _Track]:
 def _verdict(name: str, track: _Track, around: Around) -> Verdict:
     last: Line = track.last or {}
     kind, delivered = last["what"], track.delivered
-    state = "told" if delivered else "nobody" if not name else STATES.get(kind, "held")
-    if kind in WAITING:
-        state = "waiting"
-    if kind == "dead":
+    dead = around.dead.get(name) if kind not in WAITING else None
+    if dead or kind == "dead":
         state = "dead"
+    elif kind in WAITING:
+        state = "waiting"
+    else:
+        state = "told" if delivered else STATES.get(kind, "held") if name else "nobody"
     why, more, code = _why(name, track, around) if kind != "delivered" else (None, None, "")
+    if dead and kind != "dead":  # at another address, or before what was held
+        why, more, code = _died(dead)
     link, copy = around.sent.get(name, ("", ""))
-    advice, page = ADVICE.get("dead" if kind == "dead" else code, ("", ""))
-    if kind == "dead" and name in around.dead:
-        page = f"/dead-letter?{urlencode({'id': around.dead[name]})}"
+    advice, page = ADVICE.get("dead" if state == "dead" else code, ("", ""))
+    if dead:
+        page = f"/dead-letter?{urlencode({'id': dead.id})}"
     return Verdict(
         destination=name,
         state=state,
-        at=_at(last),
+        at=moment(dead.at) if dead else _at(last),
         told_at=_at(delivered) if delivered else None,
         why=why,
         more=more,
-        event=track.event if kind in ("held", "digested") else "",
-        others=track.open if kind not in WAITING else max(0, track.open - 1),
+        event=dead.event if dead else track.event if kind in ("held", "digested") else "",
+        others=max(0, around.waiting.get(name, 0) - (state == "waiting")),
         link=link if delivered else "",
         copy_name=copy if delivered else "",
         advice=phrase(advice) if advice else None,
         page=_page(page, name),
     )
+
+
+def _died(dead: Ended) -> tuple[Phrase | None, Phrase | None, str]:
+    """As `_why`, with the address: others of the destination may have got it."""
+    sentence = WHY["dead"].get(dead.reason)
+    why = phrase(sentence, address=dead.address) if sentence else None
+    return why, phrase("%(place)s: %(error)s", place=dead.address, error=dead.detail), dead.reason
 
 
 def _why(name: str, track: _Track, around: Around) -> tuple[Phrase | None, Phrase | None, str]:
@@ -175,13 +188,15 @@ def _why(name: str, track: _Track, around: Around) -> tuple[Phrase | None, Phras
 def _waits(name: str, track: _Track, around: Around) -> tuple[Phrase, Phrase | None, str]:
     last: Line = track.last or {}
     channel = around.channels.get(name, "")
-    scopes = [f"channel:{channel}", *(f"destination:{name}/{address}" for address in sorted(track.addresses)),
-              *(f"limit:{channel}:post:{address}" for address in sorted(track.addresses))]  # fmt: skip
+    scopes = [f"operator:{name}", f"channel:{channel}"]
+    for address in sorted(track.addresses):
+        scopes += [f"destination:{name}/{address}", f"limit:{channel}:post:{address}"]
     for scope in scopes:
         if scope in around.paused:
             _, reason = around.paused[scope]
             kind = scope.partition(":")[0]
-            return phrase(PAUSED[kind], address="", reason=reason), None, "paused"
+            code = "operator" if kind == "operator" else "paused"
+            return phrase(PAUSED[kind], address="", reason=reason), None, code
     if last["what"] == "failed":
         text = said("attempt %(attempt)s failed, and it is tried again")
         return phrase(text, attempt=f"{last['attempt']:g}"), phrase("%(error)s", error=str(last["error"])), ""
@@ -189,6 +204,7 @@ def _waits(name: str, track: _Track, around: Around) -> tuple[Phrase, Phrase | N
 
 
 PAUSED = {
+    "operator": said("somebody has paused its destination: %(reason)s"),
     "channel": said("its channel is paused: %(reason)s"),
     "destination": said("its destination is paused: %(reason)s"),
     "limit": said("the other side takes no more for now: %(reason)s"),
