@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 
 from relay.store import keys
 from relay.store.client import call
@@ -13,6 +12,7 @@ from relay.store.dead_letters import DeadLetter
 from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition
 from relay.store.queue import Store
+from relay.store.reading import read_all
 from relay.store.records import SEALED, values_of
 from relay.store.sealing import ANSWER, text_to_show
 
@@ -136,10 +136,8 @@ class DeadPages:
     ) -> dict[str, dict[str, bytes | None]]:
         async def ask(partition: Partition) -> dict[str, dict[str, bytes | None]]:
             here = [name for name in names if self._everywhere.partitions.of(name) is partition]
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for name in here:
-                    pipeline.hmget(partition.key(f"{kind}:{name}"), *fields)
-                answers: list[Any] = list(await call(pipeline.execute())) if here else []
+            commands = [("HMGET", partition.key(f"{kind}:{name}"), *fields) for name in here]
+            answers = await read_all(self._redis, partition.key(kind), commands)
             return {name: dict(zip(fields, row, strict=True)) for name, row in zip(here, answers, strict=True)}
 
         return {name: row for part in await self._everywhere.of_each(ask) for name, row in part.items()}

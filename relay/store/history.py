@@ -18,6 +18,7 @@ from relay.store.merging import Merged, Position, RawRow
 from relay.store.notes import lines_of
 from relay.store.partitions import Partition
 from relay.store.queue import Store
+from relay.store.reading import read_all
 from relay.store.records import SEALED
 from relay.store.sealing import ANSWER, text_to_show
 from relay.store.subjects import facts_of, together
@@ -165,10 +166,8 @@ class History:
 
         async def ask(partition: Partition) -> dict[tuple[int, str], tuple[int, int, int]]:
             here = [lane for lane in lanes if lane[0] == partition.number]
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for _, lane in here:
-                    pipeline.hmget(partition.key(f"thread:{lane}"), "posted", "edits", "sent")
-                answers = await call(pipeline.execute()) if here else []
+            commands = [("HMGET", partition.key(f"thread:{lane}"), "posted", "edits", "sent") for _, lane in here]
+            answers = await read_all(self._redis, partition.key("thread"), commands)
             return {
                 lane: (int(posted or 0), int(edits or 0), int(sent or 0))
                 for lane, (posted, edits, sent) in zip(here, answers, strict=True)

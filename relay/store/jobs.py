@@ -15,6 +15,7 @@ from relay.store.client import call
 from relay.store.ends import job_name
 from relay.store.partitions import Partition
 from relay.store.queue import Store
+from relay.store.reading import read_all
 
 log = structlog.get_logger(__name__)
 
@@ -68,10 +69,8 @@ class Jobs:
 
         async def ask(partition: Partition) -> dict[str, tuple[End, ...]]:
             here = [name for name in names if self._partitions.of(name) is partition]
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for name in here:
-                    pipeline.lrange(partition.key(f"job:{name}"), -KEPT, -1)
-                lists = await call(pipeline.execute()) if here else []
+            commands = [("LRANGE", partition.key(f"job:{name}"), -KEPT, -1) for name in here]
+            lists = await read_all(self._redis, partition.key("job"), commands)
             return {name: read(rows) for name, rows in zip(here, lists, strict=True)}
 
         parts = await self._partitions.each(ask)

@@ -10,11 +10,11 @@ from typing import Any
 
 from relay.domain.spaces import NOWHERE, Space
 from relay.store import keys
-from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.merging import Merged, Position, RawRow
 from relay.store.partitions import Partition
 from relay.store.queue import Store
+from relay.store.reading import read_all
 from relay.store.records import OVER, SEALED, values_in
 from relay.store.sealing import text_to_show
 from relay.store.subjects import together
@@ -145,11 +145,9 @@ class Operations:
             here = [name for name in names if self._everywhere.partitions.of(name) is partition]
             if not here:
                 return {}
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for name in here:
-                    pipeline.hmget(partition.key(f"operation:{name}"), *FIELDS)
-                pipeline.smismember(partition.key("stalled"), here)
-                *rows, stalled = await call(pipeline.execute())
+            key = partition.key("stalled")
+            commands = [("HMGET", partition.key(f"operation:{name}"), *FIELDS) for name in here]
+            *rows, stalled = await read_all(self._redis, key, [*commands, ("SMISMEMBER", key, *here)])
             return {
                 name: self._row(name, values_in(row), stalled=bool(alarm))
                 for name, row, alarm in zip(here, rows, stalled, strict=True)

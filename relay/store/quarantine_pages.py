@@ -10,6 +10,7 @@ from relay.store import keys
 from relay.store.client import call
 from relay.store.quarantine import QUARANTINE_LENGTH
 from relay.store.queue import Store
+from relay.store.reading import read_all
 from relay.store.sealing import QUARANTINE, opened
 
 _CURSOR = re.compile(r"([01])-(\d{1,15})-(.+)", re.DOTALL)
@@ -78,10 +79,8 @@ class QuarantinePages:
 
     async def _rows(self, order: Sequence[tuple[bool, int, str]]) -> list[QuarantineRow]:
         fields = await self._fields([name for *_, name in order], "source", "reason")
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for *_, name in order:
-                pipeline.hstrlen(f"{keys.PREFIX}quarantined:{name}", "body")
-            sizes = await call(pipeline.execute()) if order else []
+        commands = [("HSTRLEN", f"{keys.PREFIX}quarantined:{name}", "body") for *_, name in order]
+        sizes = await read_all(self._redis, keys.QUARANTINE, commands)
         return [
             QuarantineRow(
                 name,
@@ -102,10 +101,8 @@ class QuarantinePages:
             return str(error)
 
     async def _fields(self, names: Sequence[str], *fields: str) -> list[list[bytes | None]]:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.hmget(f"{keys.PREFIX}quarantined:{name}", *fields)
-            return list(await call(pipeline.execute())) if names else []
+        commands = [("HMGET", f"{keys.PREFIX}quarantined:{name}", *fields) for name in names]
+        return await read_all(self._redis, keys.QUARANTINE, commands)
 
 
 def _position(cursor: str) -> tuple[bool, int, str]:

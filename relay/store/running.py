@@ -9,6 +9,7 @@ from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition
 from relay.store.queue import Store
+from relay.store.reading import read_all
 from relay.store.records import FIELDS, SEALED, values_in
 from relay.store.runs import run_of
 from relay.store.sealing import open_texts
@@ -71,10 +72,8 @@ class Running:
         return sorted(member.decode() for member in members)[:most]
 
     async def _read(self, partition: Partition, names: Sequence[str], stalled: set[str]) -> list[Goes]:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.hmget(partition.key(f"operation:{name}"), *FIELDS)
-            rows = await call(pipeline.execute()) if names else []
+        commands = [("HMGET", partition.key(f"operation:{name}"), *FIELDS) for name in names]
+        rows = await read_all(self._redis, partition.key("operation"), commands)
         return [self._goes(name, row, name in stalled) for name, row in zip(names, rows, strict=True) if row[0]]
 
     def _goes(self, name: str, row: Sequence[bytes | None], stalled: bool) -> Goes:

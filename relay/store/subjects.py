@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition
+from relay.store.reading import read_all
 from relay.store.records import values_of
 
 
@@ -14,10 +14,8 @@ async def facts_of(everywhere: Everywhere, operations: set[str]) -> dict[str, Ma
 
     async def ask(partition: Partition) -> dict[str, Mapping[str, str]]:
         here = [name for name in operations if name and everywhere.partitions.of(name) is partition]
-        async with everywhere.redis.pipeline(transaction=False) as pipeline:
-            for name in here:
-                pipeline.hget(partition.key(f"operation:{name}"), "facts")
-            packed = await call(pipeline.execute()) if here else []
+        commands = [("HGET", partition.key(f"operation:{name}"), "facts") for name in here]
+        packed = await read_all(everywhere.redis, partition.key("operation"), commands)
         return {name: values_of("facts", text) for name, text in zip(here, packed, strict=True)}
 
     return together(await everywhere.of_each(ask))

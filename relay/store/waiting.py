@@ -15,6 +15,7 @@ from relay.store.copies import is_name
 from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition
 from relay.store.queue import Store
+from relay.store.reading import read_all
 from relay.store.sealing import ANSWER, text_to_show
 from relay.store.subjects import facts_of
 
@@ -185,22 +186,21 @@ class Waiting:
     async def _rows(
         self, partition: Partition, queue: str, ids: Sequence[tuple[str, float]], now: float
     ) -> list[WaitingRow | None]:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for name, _ in ids:
-                pipeline.hmget(partition.key(f"delivery:{name}"), *FIELDS)
-            read = await call(pipeline.execute())
+        here = partition.key(queue)
+        read = await read_all(
+            self._redis, here, [("HMGET", partition.key(f"delivery:{name}"), *FIELDS) for name, _ in ids]
+        )
         deliveries = [
             {name: (value or b"").decode("utf-8", "replace") for name, value in zip(FIELDS, row, strict=True)}
             for row in read
         ]
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for (name, _), delivery in zip(ids, deliveries, strict=True):
-                pipeline.llen(partition.key(f"lane:{delivery['lane']}"))
-                pipeline.hlen(partition.key(f"entries:{name}"))
-            sizes = await call(pipeline.execute())
+        lanes = [("LLEN", partition.key(f"lane:{delivery['lane']}")) for delivery in deliveries]
+        bundles = [("HLEN", partition.key(f"entries:{name}")) for name, _ in ids]
+        sizes = await read_all(self._redis, here, [*lanes, *bundles])
+        behind, entries = sizes[: len(ids)], sizes[len(ids) :]
         return [
-            self._row(queue, name, score / 1000, now, delivery, lane, entries) if delivery["destination"] else None
-            for (name, score), delivery, lane, entries in zip(ids, deliveries, sizes[::2], sizes[1::2], strict=True)
+            self._row(queue, name, score / 1000, now, delivery, waiting, listed) if delivery["destination"] else None
+            for (name, score), delivery, waiting, listed in zip(ids, deliveries, behind, entries, strict=True)
         ]
 
     def _row(  # noqa: PLR0917 - one call
