@@ -4,7 +4,10 @@ The codes are what the store keeps, what metrics count (`held:<code>`, `dead`) a
 the same; a test finds those that are missing here.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
+from types import MappingProxyType
 
 
 class Reason(StrEnum):
@@ -98,6 +101,7 @@ class Dead(Reason):
     EXPIRED = "expired", "what it should tell is no longer known"
 
 
-def sentences(kind: type[Reason]) -> dict[str, str]:
+@cache  # a page asks for one after another
+def sentences(kind: type[Reason]) -> Mapping[str, str]:
     """The codes of one kind with their sentences."""
-    return {reason.value: reason.sentence for reason in kind}
+    return MappingProxyType({reason.value: reason.sentence for reason in kind})

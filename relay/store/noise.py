@@ -4,6 +4,7 @@ Processes count (relay/policy/noise.py) and write once a second or so; what is h
 the scripts count (include/history.lua). A process that dies takes what it counted since its last writing with it.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -17,6 +18,9 @@ DAYS = 30
 DAY = 86_400
 MOST = 5000  # numbers that a process adds to a day in one writing; a configuration has fewer
 EPOCH = date(1970, 1, 1)
+PLAIN, HELD = ("matched", "queued", "told", "edits"), "held:"
+
+Field = tuple[str, str]  # as of relay.policy.noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,13 @@ class NoiseFigures:
         today = int(now // DAY)
         numbers = range(today, today - min(days, DAYS), -1)
         parts = await self._everywhere.each(lambda key: self._read([key(f"noise:{number}") for number in numbers]))
-        rows = [(number, _sum(rows)) for number, *rows in zip(numbers, *parts, strict=True)]
-        return [_day(number, row) for number, row in rows if row]
+        named: dict[bytes, Field] = {}
+        counted = list[NoiseDay]()
+        for number, *rows in zip(numbers, *parts, strict=True):
+            if day := _sum(rows, named):
+                counted.append(_day(number, day))
+                await asyncio.sleep(0)  # each has some milliseconds of figures, and events come meanwhile
+        return counted
 
     async def write(self, noise: Noise, now: float) -> None:
         """What was counted since the last time. StoreUnavailable: it is given back."""
@@ -90,19 +99,27 @@ class NoiseFigures:
             return list(await call(pipeline.execute()))
 
 
-def _sum(rows: list[dict[bytes, bytes]]) -> dict[tuple[str, str], int]:
-    counts: dict[tuple[str, str], int] = {}
+def _sum(rows: list[dict[bytes, bytes]], named: dict[bytes, Field]) -> dict[Field, int]:
+    """`named` has what the names of these figures mean: it is the same on most days."""
+    counts: dict[Field, int] = {}
     for row in rows:
         for name, count in row.items():
-            whose, _, figure = name.decode("utf-8", "replace").partition("\0")
-            counts[whose, figure] = counts.get((whose, figure), 0) + int(count)
+            field = named.get(name)
+            if field is None:
+                whose, _, figure = name.decode("utf-8", "replace").partition("\0")
+                field = named[name] = whose, figure
+            counts[field] = counts.get(field, 0) + int(count)
     return counts
 
 
-def _day(number: int, counts: Mapping[tuple[str, str], int]) -> NoiseDay:
+def _day(number: int, counts: Mapping[Field, int]) -> NoiseDay:
     kinds: dict[str, dict[str, dict[str, int]]] = {"d": {}, "r": {}, "s": {}}
     for (whose, figure), count in counts.items():
-        kinds[whose[0]].setdefault(whose[1:], {})[figure] = count
+        of_kind, name = kinds[whose[0]], whose[1:]
+        values = of_kind.get(name)
+        if values is None:
+            values = of_kind[name] = {}
+        values[figure] = count
     unheard = kinds["d"].pop("", {})
     return NoiseDay(
         EPOCH + timedelta(days=number),
@@ -114,6 +131,6 @@ def _day(number: int, counts: Mapping[tuple[str, str], int]) -> NoiseDay:
 
 
 def _figures(values: Mapping[str, int]) -> Figures:
-    held = {figure.removeprefix("held:"): count for figure, count in values.items() if figure.startswith("held:")}
-    matched, queued, messages, edits = (values.get(name, 0) for name in ("matched", "queued", "told", "edits"))
+    held = {figure[len(HELD) :]: count for figure, count in values.items() if figure.startswith(HELD)}
+    matched, queued, messages, edits = [values.get(figure, 0) for figure in PLAIN]
     return Figures(matched, queued, messages, edits, held)

@@ -1,7 +1,8 @@
 """Noise: what each destination and rule lets through and holds back, and of which of them people hear too much."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -10,6 +11,7 @@ from relay.console.sentences import why
 from relay.console.view import Facts, Question
 from relay.store.noise import Figures, NoiseDay, NoiseFigures
 
+SUMS = ("matched", "queued", "messages", "edits")
 MOST = 200  # destinations, and rules, that are listed
 
 
@@ -83,9 +85,9 @@ class NoiseListFacts(Facts):
 async def noise(desk: Desk, question: NoiseQuestion) -> NoiseListFacts:
     now, number = desk.clock(), int(question.days)
     counted = await NoiseFigures(desk.store, partial=True).days(now, number)
-    destinations = _rows(day.destinations for day in counted)
+    destinations = await _rows(day.destinations for day in counted)
     destinations.sort(key=lambda row: (-row.messages - row.edits, row.name))
-    rules = sorted(_rows(day.rules for day in counted), key=lambda row: (-row.queued, row.name))
+    rules = sorted(await _rows(day.rules for day in counted), key=lambda row: (-row.queued, row.name))
     repeated = Counter[str]()
     for day in counted:
         repeated.update(day.repeated)
@@ -99,25 +101,33 @@ async def noise(desk: Desk, question: NoiseQuestion) -> NoiseListFacts:
     )
 
 
-def _rows(days: Iterable[Mapping[str, Figures]]) -> list[NoiseFacts]:
+async def _rows(days: Iterable[Mapping[str, Figures]]) -> list[NoiseFacts]:
     """Each name once, with the sums of all days."""
-    sums: dict[str, Counter[str]] = {}
-    held: dict[str, Counter[str]] = {}
+    sums: dict[str, list[int]] = {}
+    held: dict[str, dict[str, int]] = {}
     for figures in days:
         for name, day in figures.items():
-            numbers = {"matched": day.matched, "queued": day.queued, "messages": day.messages, "edits": day.edits}
-            sums.setdefault(name, Counter()).update(numbers)
-            held.setdefault(name, Counter()).update(day.held)
+            numbers, reasons = sums.get(name), held.get(name)
+            if numbers is None or reasons is None:
+                numbers, reasons = sums[name], held[name] = [0] * len(SUMS), {}
+            numbers[0] += day.matched
+            numbers[1] += day.queued
+            numbers[2] += day.messages
+            numbers[3] += day.edits
+            for reason, count in day.held.items():
+                reasons[reason] = reasons.get(reason, 0) + count
+        await asyncio.sleep(0)  # events come meanwhile
     return [_row(name, numbers, held[name]) for name, numbers in sums.items()]
 
 
-def _row(name: str, numbers: Mapping[str, int], held: Counter[str]) -> NoiseFacts:
+def _row(name: str, numbers: Sequence[int], held: Mapping[str, int]) -> NoiseFacts:
     reasons = [
         HeldFacts(reason=reason, why=why(reason, "held", "…"), count=count)
-        for reason, count in held.most_common()
+        for reason, count in sorted(held.items(), key=lambda item: -item[1])
         if count
     ]
-    return NoiseFacts(name=name, **numbers, held=reasons, withheld=sum(row.count for row in reasons))
+    withheld = sum(row.count for row in reasons)
+    return NoiseFacts(name=name, **dict(zip(SUMS, numbers, strict=True)), held=reasons, withheld=withheld)
 
 
 def _days(counted: Iterable[NoiseDay], today: date, number: int) -> list[DayFacts]:
