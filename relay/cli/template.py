@@ -1,21 +1,21 @@
 """relay template: the tools of whoever changes what relay says. Nothing is sent, and no running relay is needed."""
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
+from relay.authoring.workspace import SAMPLE_PAGES, Reader, Workspace
 from relay.cli.groups import Group
 from relay.config.brand import Brand as BrandSection
 from relay.configfile.document import Document, read
 from relay.configfile.validation import validate
-from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
+from relay.domain.links import LinkTemplates
 from relay.errors import ConfigError
-from relay.rendering import Brand, RenderOptions
+from relay.rendering import Brand
 from relay.rendering.brand import NO_BRAND
 from relay.resources import resource_dir
 
@@ -27,60 +27,6 @@ COMMANDS = {
     "translate": "Write what a language lacks into its catalogue.",
     "vars": "List what templates can say, with examples.",
 }
-
-
-SAMPLE_URL = "https://platform.example.com"  # where the samples' operations can be looked at
-SAMPLE_PAGES = {
-    "operation": "/{tenantId}/{projectId}/runs/{operationId}",
-    "batch": "/{tenantId}/{projectId}/batches/{batchId}",
-    "results": "/{tenantId}/{projectId}/runs/{operationId}/results",
-    "runbook": "/runbooks/{errorCode}",
-    "runs": "/{tenantId}/{projectId}/runs",
-}
-
-
-@dataclass(frozen=True)
-class Reader:
-    """How those read whom a destination reaches."""
-
-    language: str = "en"
-    timezone: str = "UTC"
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """What a template author works with."""
-
-    directories: tuple[Path, ...]  # the author's own first, the built-in one last
-    base_url: str = ""
-    links: LinkTemplates = NO_LINKS
-    link_hosts: tuple[str, ...] = ()
-    brand: Brand = NO_BRAND
-    reader: Reader = Reader()
-    destinations: Mapping[str, Reader] = field(default_factory=dict)
-    rules: tuple[frozenset[str], ...] = ()
-    """Of each rule the types of operations that it is for, none: all. No rules: nobody knows who is told of what."""
-
-    @property
-    def sample_url(self) -> str:
-        """The platform's address; where none is configured, one with which the samples have links all the same."""
-        return self.base_url or SAMPLE_URL
-
-    def options(self, *, real: bool = False) -> RenderOptions:
-        """What its messages are made with. Samples have links even where none are configured; what is real has not."""
-        base_url, links = (self.base_url, self.links) if real else (self.sample_url, self.sample_links)
-        hosts = LinkHosts.of(self.link_hosts, self.base_url, self.links) if real else ANYWHERE
-        return RenderOptions(base_url, hosts=hosts, links=links, brand=self.brand)
-
-    @property
-    def sample_links(self) -> LinkTemplates:
-        """The pages of runs that are configured; of the others, where the samples' would be."""
-        pages = {name: SAMPLE_URL + path for name, path in SAMPLE_PAGES.items() if not getattr(self.links, name)}
-        return replace(self.links, **pages)
-
-    @property
-    def own(self) -> Path | None:
-        return self.directories[0] if len(self.directories) > 1 else None
 
 
 class Commands(Group):

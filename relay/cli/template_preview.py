@@ -10,11 +10,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from relay.authoring.drawing import FORMS, Drawing, Told, View, drawn, stem
+from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
 from relay.cli.options import read_event, refuse, space_options, which_one
-from relay.cli.preview.drawing import FORMS, Drawing, Told, View, drawn, stem
 from relay.cli.preview.index import PAGES, Page, write_index
-from relay.cli.template import USUAL, Workspace, read_workspace, workspace_options
+from relay.cli.template import USUAL, read_workspace, workspace_options
 from relay.configfile.validation import suggest
 from relay.domain.events import Event
 from relay.domain.parsing import parse

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from relay.authoring.workspace import Workspace
 from relay.cli.options import refuse, visible
-from relay.cli.template import Workspace, read_workspace, workspace_options
+from relay.cli.template import read_workspace, workspace_options
 from relay.errors import RelayError
 from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import cases

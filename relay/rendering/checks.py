@@ -105,14 +105,12 @@ def cases(
     """Every message that these templates may have to make. TemplateError if a sample is none."""
     bodies = sample_bodies(directories)
     files = {channel: [parsed(name) for name in templates] for channel, templates in library.messages.items()}
-    stems = {name.message for names in files.values() for name in names}
-    nameless = {stem for stem in stems if "." in stem and not stem.startswith(GENERIC)} - set(bodies)
     destinations = {channel: sorted({"", *(name.destination for name in names)}) for channel, names in files.items()}
     for fixture in fixtures:
         change = FIXTURES[fixture]
         events = {name: with_past(_parsed(change(body), name), fixture) for name, body in bodies.items()}
         if fixture == USUAL[0]:  # an event that no sample is of has nothing typical
-            events |= {name: _parsed(_body(name), name) for name in nameless}
+            events |= bare_events(library, bodies)
         for name, event in events.items():
             history = history_of(event, events.values())
             for channel in library.channels:
@@ -160,6 +158,13 @@ def sample_bodies(directories: Sequence[Path]) -> dict[str, dict[str, Any]]:
         except (NotJson, InvalidEvent) as error:
             raise TemplateError(f"{file}: no sample of an event: {error}") from None
     return dict(sorted(bodies.items(), key=lambda item: _parsed(item[1], item[0]).occurred_at))
+
+
+def bare_events(library: TemplateSet, samples: Collection[str]) -> dict[str, Event]:
+    """Of each message that no sample is of, its event without anything."""
+    stems = {parsed(name).message for templates in library.messages.values() for name in templates}
+    names = sorted(stem for stem in stems if "." in stem and not stem.startswith(GENERIC) and stem not in samples)
+    return {name: _parsed(_body(name), name) for name in names}
 
 
 def sample_events(directories: Sequence[Path], fixture: str = "typical") -> dict[str, Event]:

@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from relay.authoring.studio import Studio
 from relay.cli.preview.server import PreviewServer
-from relay.cli.preview.studio import Studio
 from relay.cli.template import read_workspace
 from tests.support.renderers import compile_built_in
 
@@ -28,6 +28,5 @@ async def served(templates: Path, config: str = "", *, checked: bool = False) ->
     compile_built_in()
     file = write(templates.parent, "relay.yaml", config or "language: en\n")
     studio = Studio(lambda: read_workspace(file, templates))
-    lint = ["-c", str(file), "--templates", str(templates)] if checked else None
-    async with PreviewServer(studio, lint).serving() as address:
+    async with PreviewServer(studio, checked=checked).serving() as address:
         yield address

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.cli.preview.markup import SCHEMES, WIDTHS, choice, framed, in_scheme, page, raw, tag
+from relay.authoring.framing import framed, in_scheme
+from relay.cli.preview.markup import SCHEMES, WIDTHS, choice, page, raw, tag
 
 CHANNELS = {"slack": "Slack", "email": "Mail"}
 PAGES = {"slack": "slack.html", "email": "mail.html"}

@@ -5,8 +5,6 @@ from html import escape
 from pathlib import Path
 
 HERE = Path(__file__).parent
-FOR_THE_DARK = "(prefers-color-scheme: dark)"
-EITHER = 'content="light dark"'  # of the meta elements that say which schemes a document knows
 SCHEMES = {"light": "Light", "dark": "Dark"}
 WIDTHS = {"desktop": "Desktop", "phone": "Phone"}
 
@@ -43,20 +41,6 @@ def page(title: str, body: Iterable[str], *, script: str, nonce: str = "") -> st
         *body,
         f'<script type="module"{at}>\n{_text(script)}</script>\n</body>\n</html>\n',
     ])  # fmt: skip
-
-
-def in_scheme(document: str, scheme: str) -> str:
-    """The document as readers of this scheme see it, whatever the scheme of the page around it."""
-    holds = "all" if scheme == "dark" else "not all"
-    return document.replace(FOR_THE_DARK, holds).replace(EITHER, f'content="{scheme}"')
-
-
-def framed(document: str, *, nonce: str = "") -> str:
-    """The document as it is inside of a frame: it tells its height; a Slack message without the page around it."""
-    at = f' nonce="{nonce}"' if nonce else ""
-    head, _, tail = document.rpartition("</body>")
-    alone = f"<style>{_text('frame.css')}</style>" if 'id="messages"' in document else ""
-    return f"{head}{alone}<script{at}>{_text('frame.js')}</script></body>{tail}"
 
 
 def _text(name: str) -> str:

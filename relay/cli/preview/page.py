@@ -3,22 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
-from relay.cli.preview.drawing import Drawing
+from relay.authoring.checking import Finding
+from relay.authoring.drawing import Drawing
+from relay.authoring.studio import Choice, Studio
+from relay.authoring.variables import DEPTH, paths, shown
 from relay.cli.preview.markup import SCHEMES, WIDTHS, choice, page, raw, tag
-from relay.cli.preview.studio import Choice, Finding, Studio
-from relay.cli.template_vars import DEPTH, UNLISTED, paths
-from relay.rendering.context import context
 from relay.rendering.fixtures import FIXTURES
-from relay.rendering.links import Base
-from relay.rendering.localized_values import Localizer
 
 TITLES = {"slack": "Slack", "email": "Mail"}
 KINDS = {"each": "a message", "live": "the live message", "reply": "the reply", "also": "one more of a cause",
          "healed": "the end after a failure"}  # fmt: skip
 PROFILES = {"classic": "Classic", "rich": "Rich"}
-LONGEST = 200  # characters of a value
 SHOWN = 100  # findings
 
 Drawings = Mapping[str, Drawing | str]
@@ -116,7 +112,7 @@ def _finding(finding: Finding) -> str:
 
 
 def _variables(studio: Studio, chosen: Choice) -> str:
-    named = [(path, _shown(value)) for path, value in paths(_values(studio, chosen), "", DEPTH)]
+    named = [(path, shown(value)) for path, value in paths(studio.values(chosen), "", DEPTH)]
     rows = "".join(
         raw("tr", tag("th", path, scope="row") + tag("td", text, class_="value"))
         for path, text in sorted(named, key=lambda row: (not row[1], row[0]))  # what is empty comes last
@@ -126,23 +122,3 @@ def _variables(studio: Studio, chosen: Choice) -> str:
     scrolled = raw("div", table, class_="scrolled", tabindex="0", role="region", aria_label="Variables")
     search = '<label>Filter <input id="filter" type="search" autocomplete="off"></label>'
     return raw("section", tag("h2", "Variables") + search + scrolled, id="variables")
-
-
-def _values(studio: Studio, chosen: Choice) -> dict[str, Any]:
-    if studio.renderer is None:
-        return {}
-    event, history = studio.told(chosen)
-    language = studio.renderer.renderer.catalogues.language(chosen.language)
-    localizer = Localizer(language, ZoneInfo(chosen.view.timezone), event.occurred_at)
-    url, links = studio.workspace.sample_url, studio.workspace.sample_links
-    values = context(event, history, localizer, Base(url), links=links, live=chosen.view.kind == "live")
-    return {name: value for name, value in values.items() if name not in UNLISTED} | {
-        "brand": dict(studio.workspace.brand.values)
-    }
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, list | Mapping):
-        return f"{len(value)} of them" if isinstance(value, list) and value else ""
-    text = "" if value is None else str(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

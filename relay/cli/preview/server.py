@@ -2,18 +2,17 @@
 
 import asyncio
 import contextlib
-import json
-import os
 import secrets
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 
-from relay.cli.preview.markup import framed, in_scheme, raw, tag
+from relay.authoring.checking import findings_of
+from relay.authoring.framing import framed, in_scheme
+from relay.authoring.studio import Stamps, Studio
+from relay.cli.preview.markup import raw, tag
 from relay.cli.preview.page import whole_page
-from relay.cli.preview.studio import Stamps, Studio
-from relay.errors import RelayError
+from relay.errors import RelayError, TemplateError
 
 HOST = "127.0.0.1"
 LOOKED_AT = 0.3  # seconds between two looks at the files
@@ -22,12 +21,11 @@ SAVED, CHECKED = "Updated", "Checked"
 
 
 class PreviewServer:
-    """`async with` serves it; `address` is where. `lint` are the options of the command that finds what is wrong; with
-    None nothing is looked for."""
+    """`async with` serves it; `address` is where. What is wrong is looked for where it is `checked`."""
 
-    def __init__(self, studio: Studio, lint: Sequence[str] | None, port: int = 0) -> None:
+    def __init__(self, studio: Studio, *, checked: bool = True, port: int = 0) -> None:
         self._studio = studio
-        self._lint = lint
+        self._checked = checked
         self._port = port
         self._changed = asyncio.Condition()
         self._news: list[str] = []  # every change so far, by what is said of it
@@ -49,8 +47,8 @@ class PreviewServer:
             stamps = self._studio.stamps()
             await self._studio.load()
             tasks = [asyncio.create_task(self._watch(stamps))]
-            if self._lint is not None:
-                tasks.append(asyncio.create_task(self._check(self._lint)))
+            if self._checked:
+                tasks.append(asyncio.create_task(self._check()))
             self.address = f"http://{HOST}:{runner.addresses[0][1]}/"
             yield self.address
         finally:
@@ -73,31 +71,18 @@ class PreviewServer:
                 await self._studio.load()
                 await self._tell(SAVED)
 
-    async def _check(self, lint: Sequence[str]) -> None:
+    async def _check(self) -> None:
         """Find what is wrong with the files, in a process of its own: it may take longer than a look at a message."""
         checked = 0
         while True:
             async with self._changed:
                 await self._changed.wait_for(self._newer_than(checked))
             checked = self._studio.version
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "relay", "template", "lint", "--json", *lint,
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )  # fmt: skip
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, process.pid, 10)  # whoever looks at a message does not wait for it
-            try:
-                output, _ = await process.communicate()
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.communicate()
-            if checked != self._studio.version:  # of files that are no more
-                continue
-            with contextlib.suppress(ValueError, KeyError):
-                self._studio.keep_findings(json.loads(output)["faults"])
-                await self._tell(CHECKED)
+            with contextlib.suppress(TemplateError):
+                findings = await findings_of(self._studio.workspace)
+                if checked == self._studio.version:  # else they are of files that are no more
+                    self._studio.findings = findings
+                    await self._tell(CHECKED)
 
     def _newer_than(self, version: int) -> Callable[[], bool]:
         return lambda: self._studio.version != version

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
+from relay.authoring.studio import Studio
+from relay.authoring.workspace import Workspace
 from relay.cli.options import refuse
 from relay.cli.preview.server import HOST, PreviewServer
-from relay.cli.preview.studio import Studio
 from relay.cli.serve import run_loop
-from relay.cli.template import Workspace, read_workspace
+from relay.cli.template import read_workspace
 from relay.errors import RelayError
 
 
@@ -25,9 +26,8 @@ def serve_page(config: Path | None, templates: Path | None, port: int) -> None:
         except click.BadParameter as error:  # a configuration that is being edited
             raise RelayError(error.message) from None
 
-    options = [*(["-c", str(config)] if config else []), *(["--templates", str(templates)] if templates else [])]
     try:
-        run_loop(_serve(Studio(read), options, port))
+        run_loop(_serve(Studio(read), port))
     except RelayError as error:
         refuse(error)
     except OSError as error:
@@ -35,11 +35,11 @@ def serve_page(config: Path | None, templates: Path | None, port: int) -> None:
         refuse(RelayError(f"the preview cannot be served on {HOST}:{port}: {reason}"))
 
 
-async def _serve(studio: Studio, lint: list[str], port: int) -> None:
+async def _serve(studio: Studio, port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with PreviewServer(studio, lint, port).serving() as address:
+    async with PreviewServer(studio, port=port).serving() as address:
         click.echo(f"{address}\nwhat you save is shown at once; Ctrl-C ends this")
         sys.stdout.flush()
         await stop.wait()

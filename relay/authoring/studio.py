@@ -1,4 +1,4 @@
-"""What `relay template preview --serve` shows: the templates as they are now, and what is chosen of them."""
+"""What pages of an author show: the templates as they are now, and what is chosen of them."""
 
 import asyncio
 import re
@@ -6,14 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from relay.cli.preview.drawing import FORMS, Drawing, Told, View, drawn
-from relay.cli.template import Workspace
+from relay.authoring.checking import Finding
+from relay.authoring.drawing import FORMS, Drawing, Told, View, drawn
+from relay.authoring.variables import UNLISTED, Variable, variables
+from relay.authoring.workspace import Workspace
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
 from relay.rendering import IsolatedRenderer
-from relay.rendering.checks import history_of, of_type, sample_events
+from relay.rendering.checks import bare_events, history_of, of_type, sample_events
+from relay.rendering.context import context
 from relay.rendering.fixtures import FIXTURES
+from relay.rendering.links import Base
+from relay.rendering.localized_values import Localizer
 
 MAX_KEPT = 64  # drawings
 
@@ -33,15 +39,6 @@ class Choice:
     width: str = "desktop"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What lint says, with its place."""
-
-    file: str
-    line: int | None
-    message: str
-
-
 class Studio:
     """The templates, compiled anew whenever their files change. A fault of theirs is kept, and shown in their place."""
 
@@ -53,6 +50,8 @@ class Studio:
         self.findings: list[Finding] | None = None  # None: not looked for yet
         self.version = 0
         self._drawings: dict[tuple[str, Choice], Drawing | str] = {}
+        self._messages: dict[str, dict[str, Told]] = {}  # by fixture
+        self._variables: list[Variable] | None = None
 
     async def load(self) -> None:
         """Compile the files as they are now."""
@@ -65,6 +64,8 @@ class Studio:
             fault = str(error)
         before, self.renderer, self.fault = self.renderer, made, fault
         self._drawings.clear()
+        self._messages.clear()
+        self._variables = None
         self.findings = None
         self.version += 1
         if before:
@@ -88,9 +89,18 @@ class Studio:
         return stamps
 
     def messages(self, fixture: str = "typical") -> dict[str, Told]:
-        """Every message, by the event that leads to it. TemplateError if a sample is none."""
-        samples = sample_events(self.workspace.directories, fixture)
-        return {name: (event, history_of(event, samples.values())) for name, event in samples.items()}
+        """Every message, by the event that leads to it; what no sample is of comes last, and says nothing.
+
+        TemplateError if a sample is none.
+        """
+        if fixture not in self._messages:
+            samples = sample_events(self.workspace.directories, fixture)
+            library = self.renderer.renderer.library if self.renderer else None
+            bare = bare_events(library, samples) if library else {}
+            self._messages[fixture] = {
+                name: (event, history_of(event, samples.values())) for name, event in {**samples, **bare}.items()
+            }
+        return self._messages[fixture]
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -115,7 +125,7 @@ class Studio:
         view = View(
             kind=kind, fixture=_one_of(FIXTURES, query.get("fixture", ""), "typical"), destination=destination,
             profile=_one_of(("classic", "rich"), query.get("profile", ""), "classic"), language=language,
-            timezone=_zone(reader.timezone),
+            timezone=_zone(query.get("timezone") or reader.timezone),
         )  # fmt: skip
         return Choice(
             message=_one_of(names, query.get("message", ""), _one_of(names, "operation.failed", names[0])),
@@ -158,9 +168,26 @@ class Studio:
         own = self.workspace.own
         return path, own is not None and path.is_relative_to(own)
 
-    def keep_findings(self, rows: list[dict[str, Any]]) -> None:
-        """What lint says of these files."""
-        self.findings = [Finding(*(row[name] for name in ("file", "line", "message"))) for row in rows]
+    def variables(self) -> list[Variable]:
+        """Every name that templates can say, with its type. TemplateError if a sample is none."""
+        if self._variables is None:
+            self._variables = [*variables(self.workspace)]
+        return self._variables
+
+    def values(self, choice: Choice) -> dict[str, Any]:
+        """What the templates of this message get."""
+        if self.renderer is None:
+            return {}
+        event, history = self.told(choice)
+        localizer = Localizer(
+            self.renderer.renderer.catalogues.language(choice.language),
+            ZoneInfo(choice.view.timezone),
+            event.occurred_at,
+        )
+        workspace, live = self.workspace, choice.view.kind == "live"
+        values = context(event, history, localizer, Base(workspace.sample_url), links=workspace.sample_links, live=live)
+        listed = {name: value for name, value in values.items() if name not in UNLISTED}
+        return listed | {"brand": dict(workspace.brand.values)}
 
 
 def _one_of(names: Any, name: str, otherwise: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from relay.cli.template import Workspace
+from relay.authoring.workspace import Workspace
 from relay.configfile.validation import suggest
 from relay.domain.events import STATUSES
 from relay.rendering.checks import sample_events

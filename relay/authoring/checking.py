@@ -1,0 +1,61 @@
+"""Lint beside everything else: `python -m relay.authoring.checking` in a process of its own, after all others.
+
+Every message is made in every language, which takes seconds. The process reads the workspace, pickled by its parent,
+and answers with JSON; it gets none of relay's environment.
+"""
+
+import asyncio
+import json
+import os
+import pickle
+import sys
+from dataclasses import dataclass
+
+from relay.authoring.lint import faults_of
+from relay.authoring.workspace import Workspace
+from relay.errors import TemplateError
+from relay.rendering.process import child_environment
+from relay.rendering.undefined_names import file_of
+
+PATIENCE = 600.0  # seconds: each message is bounded, so that this is for the worst of many
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What lint says, with its place."""
+
+    file: str
+    line: int | None
+    message: str
+
+
+async def findings_of(workspace: Workspace) -> list[Finding]:
+    """What is wrong with these templates. Cancelled, it ends its process.
+
+    TemplateError if that cannot be looked for.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "relay.authoring.checking",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True, env=child_environment(),
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(PATIENCE):
+            output, _ = await process.communicate(pickle.dumps(workspace))
+        return [Finding(*row) for row in json.loads(output)]
+    except (TimeoutError, ValueError):
+        raise TemplateError("what is wrong with the templates could not be looked for") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def main() -> None:
+    os.nice(10)  # whoever looks at a message does not wait for it, nor does an event
+    workspace: Workspace = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from our parent
+    print(json.dumps([file_of(fault) for fault in faults_of(workspace)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""What templates can say, found by looking at what they are given."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from relay.authoring.workspace import Workspace
+from relay.rendering.checks import history_of, sample_events
+from relay.rendering.localized_values import moment
+from relay.rendering.translations import Catalogues
+from relay.rendering.undefined_names import values_of
+
+UNLISTED = ("formats", "doc")
+DEPTH = 4
+LONGEST = 200  # characters of a value that is shown
+
+
+@dataclass
+class Variable:
+    path: str
+    type: str
+    optional: bool  # an event may leave it out; it is empty then
+    example: Any
+
+
+def variables(workspace: Workspace) -> Iterator[Variable]:
+    """Every name that is always there, with the first example that a sample event has of it."""
+    directories, base_url = workspace.directories, workspace.sample_url
+    options: dict[str, Any] = {"links": workspace.sample_links, "brand": workspace.brand}
+    catalogues = Catalogues(directories)
+    contexts: list[dict[str, Any]] = []
+    for fixture in ("typical", "minimal"):
+        events = sample_events(directories, fixture)
+        ordered = sorted(events.values(), key=lambda event: event.name.startswith("relay."))  # relay's own come last
+        contexts.append(_merged(values_of(event, history_of(event, ordered), catalogues, base_url, **options)
+                             for event in ordered))  # fmt: skip
+    full, least = (dict(paths(values, "", DEPTH)) for values in contexts)
+    for path, example in sorted(full.items()):
+        yield Variable(path, _type(example), least.get(path) in (None, "", False), example)
+
+
+def _merged(contexts: Iterator[Mapping[str, Any]]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for values in contexts:
+        _fill(merged, {name: value for name, value in values.items() if name not in UNLISTED})
+    return merged
+
+
+def _fill(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """What `into` lacks, from `more`; of a list, the row that says most."""
+    for name, value in more.items():
+        if isinstance(value, Mapping):
+            if not isinstance(into.get(name), dict):
+                into[name] = {}
+            _fill(into[name], value)
+        elif into.get(name) in (None, "", [], False):
+            into[name] = value
+
+
+def paths(values: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[str, Any]]:
+    """Each name that these values can be asked for, with what it holds; `[]` stands for each of a list."""
+    for name, value in values.items():
+        path = f"{before}{name}"
+        rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+        if isinstance(value, Mapping) and value and depth > 1:
+            yield from paths(value, f"{path}.", depth - 1)
+        elif rows and depth > 1:
+            row: dict[str, Any] = {}
+            for fields in rows:
+                _fill(row, fields)
+            yield from chain([(path, value)], paths(row, f"{path}[].", depth - 1))
+        else:
+            yield path, value
+
+
+def shown(value: object) -> str:
+    """A value in a line of a table; of a list how many rows it has."""
+    if isinstance(value, list | Mapping):
+        return f"{len(value)} of them" if isinstance(value, list) and value else ""
+    text = "" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _type(example: Any) -> str:
+    match example:
+        case bool():
+            return "yes or no"
+        case int() | float():
+            return "number"
+        case list():
+            return "list"
+        case Mapping():
+            return "object"
+        case str() if "T" in example and moment(example):
+            return "time"
+    return "text"
