@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.cli.example_events import moved
 from relay.dev.standins.slack_calls import Fault
+from relay.operating.example_events import moved
 from relay.store import keys
 from tests.support.certificates import make_certificate
 from tests.support.commands import Done, relay

@@ -1,4 +1,4 @@
-"""The events that `relay test-send` tells of: the samples, as if they had happened just now. Pure."""
+"""The events that test messages tell of: the samples, as if they had happened just now. Pure."""
 
 import re
 from collections.abc import Sequence
