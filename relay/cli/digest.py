@@ -1,7 +1,7 @@
 """relay digest: what a digest would say now, and sending it before its time."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show, table
 from relay.cli.session import StoreSession, with_store
-from relay.configfile.validation import suggest
 from relay.coordinator import build_renderer
 from relay.errors import RelayError
+from relay.operating.digests import digest_named, preview_of
 from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import spoken
 
@@ -72,32 +72,32 @@ def preview(config: Path, name: str, address: str | None, file: Path | None, *, 
     """Show what the digest for DESTINATION would say if it were sent now. Nothing is sent, nothing changes."""
 
     async def work(session: StoreSession) -> None:
-        destination = _digest_named(session, name)
-        targets = [*at_hand(destination, session.config, CHANNELS, session.clock())]
-        chosen = [pair for pair in targets if address in (None, pair[0].address)]
-        if not chosen:
-            raise RelayError(f"{name} has no recipient {address}; {suggest(address or '', destination.addresses)}")
-        target, window = chosen[0]
-        event = await session.store.bundles.preview(target, window)
+        destination = digest_named(session.config, name)
         renderer = build_renderer(session.config)
         try:
-            rendered = await renderer.message(
-                target.channel, "digest", event, (), language=destination.language or session.config.language,
-                timezone=_zone(session, destination), now=event.occurred_at, destination=destination.name,
-            )  # fmt: skip
+            shown = await preview_of(
+                destination,
+                address,
+                config=session.config,
+                channels=CHANNELS,
+                store=session.store,
+                renderer=renderer,
+                now=session.clock(),
+            )
         finally:
             await renderer.aclose()
+        content = shown.content
         if file:
-            if "html" not in rendered.content:
+            if "html" not in content:
                 raise RelayError(f"{name} is no mail: without --to its text is shown, with --json all of it")
-            file.write_text(rendered.content["html"], "utf-8")  # noqa: ASYNC240 - nothing else runs in this command
+            file.write_text(content["html"], "utf-8")  # noqa: ASYNC240 - nothing else runs in this command
         if as_json:
-            print_json({"destination": name, "address": target.address, "digest": event.document,
-                        "content": rendered.content, "fault": rendered.fault})  # fmt: skip
+            print_json({"destination": name, "address": shown.target.address, "digest": shown.event.document,
+                        "content": content, "fault": shown.fault})  # fmt: skip
         else:
-            click.echo(visible(_slack(rendered.content) if "blocks" in rendered.content else rendered.content["text"]))
-        if rendered.fault:
-            click.echo(visible(f"a template failed, so this is relay's own wording: {rendered.fault}"), err=True)
+            click.echo(visible(_slack(content) if "blocks" in content else content["text"]))
+        if shown.fault:
+            click.echo(visible(f"a template failed, so this is relay's own wording: {shown.fault}"), err=True)
 
     with_store(config, work)
 
@@ -114,7 +114,7 @@ def send_now(config: Path, name: str, *, as_json: bool) -> None:
 
     async def work(session: StoreSession) -> None:
         sent = []
-        targets = at_hand(_digest_named(session, name), session.config, CHANNELS, session.clock())
+        targets = at_hand(digest_named(session.config, name), session.config, CHANNELS, session.clock())
         async with session.act("digest send", name) as act:
             for target, window in targets:
                 if await session.store.bundles.send_now(target, window):
@@ -138,16 +138,7 @@ def _zone(session: StoreSession, destination: Destination) -> str:
     return zone_at(destination, session.config.destination_defaults)
 
 
-def _digest_named(session: StoreSession, name: str) -> Destination:
-    """The digest of this name. RelayError if there is none."""
-    digests = {destination.name: destination for destination in _digests(session)}
-    if name in digests:
-        return digests[name]
-    other = "is no digest" if name in session.config.destinations else "is no destination"
-    raise RelayError(f"{name} {other}; {suggest(name, digests, '' if digests else 'none has mode: digest')}")
-
-
-def _slack(content: dict[str, Any]) -> str:
+def _slack(content: Mapping[str, Any]) -> str:
     """The words of its blocks, in their order."""
     texts = [content["text"]]
     for block in content["blocks"]:
