@@ -37,7 +37,7 @@ def variables(workspace: Workspace) -> Iterator[Variable]:
                              for event in ordered))  # fmt: skip
     full, least = (dict(paths(values, "", DEPTH)) for values in contexts)
     for path, example in sorted(full.items()):
-        yield Variable(path, _type(example), least.get(path) in (None, "", False), example)
+        yield Variable(path, type_of(example), least.get(path) in (None, "", False), example)
 
 
 def _merged(contexts: Iterator[Mapping[str, Any]]) -> dict[str, Any]:
@@ -82,7 +82,8 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def _type(example: Any) -> str:
+def type_of(example: Any) -> str:
+    """What such a value is called."""
     match example:
         case bool():
             return "yes or no"

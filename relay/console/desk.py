@@ -2,8 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from relay.authoring.configured import workspace_of
+from relay.authoring.gallery import Gallery
 from relay.config import Config
 from relay.ingest import IngestEvent
 from relay.receiving.probes import Readiness
@@ -41,3 +44,8 @@ class Desk(Vantage):
     audit: AuditTrail
     kinds: Mapping[str, Any]
     channels: Mapping[str, Any]
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """The templates for whoever looks at them; of a process of its own, so it has to be closed."""
+        return Gallery(lambda: workspace_of(self.config()))

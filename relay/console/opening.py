@@ -24,6 +24,7 @@ class OpenConsole:
             audit=desk.audit,
             render=lambda request, template, values: self._console.render(request, template, values),  # noqa: PLW0108 - made below
         )
+        self._gallery = desk.gallery
         self._console = Console(desk, door=[self.door.middleware], api_door=[self.door.api_middleware])
 
     def add_to(self, app: web.Application) -> None:
@@ -39,3 +40,4 @@ class OpenConsole:
 
     async def aclose(self) -> None:
         await self.door.aclose()
+        await self._gallery.aclose()

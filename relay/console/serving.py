@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from relay.console.access import WHO, Who
 from relay.console.desk import Desk
-from relay.console.framed import framed
+from relay.console.framed import Frame, framed
 from relay.console.pages import Pages
 from relay.console.streams import Streams
 from relay.console.view import Action, Done, Facts, Unknown, View
@@ -57,7 +57,7 @@ class Site:
         async def show(request: web.Request) -> web.Response:
             try:
                 question = view.question.model_validate({**_asked(request.query), **request.match_info})
-                return framed(await view.html(self._desk, question) if view.html else "")
+                return framed(await view.html(self._desk, question) if view.html else Frame(""))
             except ValidationError as error:
                 return self._plain(request, 400, said("That cannot be looked up"), "; ".join(_faults(error)))
             except Unknown as error:

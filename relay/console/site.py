@@ -31,6 +31,8 @@ from relay.console.views import (
     quarantine,
     silences,
     source,
+    template,
+    templates,
 )
 
 VIEWS: Sequence[View] = (
@@ -68,6 +70,10 @@ VIEWS: Sequence[View] = (
          "destination.html", "Destination"),
     View("/silences", silences.silences, silences.SilencesQuestion, silences.SilencesFacts, "silences.html",
          "Silences", listed=True),
+    View("/templates", templates.templates, templates.TemplatesQuestion, templates.TemplatesFacts, "templates.html",
+         "Templates", listed=True),
+    View("/template", template.template, template.TemplateQuestion, template.TemplateFacts, "template.html",
+         "Template", html=template.html),
     View("/audit", audit.audit, audit.AuditQuestion, audit.AuditFacts, "audit.html", "Audit", listed=True),
 )  # fmt: skip
 ACTIONS: Sequence[Action] = (

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relay.console.access import Who
 from relay.console.desk import Desk
+from relay.console.framed import Frame
 from relay.errors import RelayError
 
 
@@ -76,7 +77,7 @@ class View:
     title: str
     listed: bool = False
     live: str = ""
-    html: Callable[[Desk, Any], Awaitable[str]] | None = None
+    html: Callable[[Desk, Any], Awaitable[Frame]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,11 @@ class TemplateSet:
         """Per channel, the message files by their names without `.yaml`."""
         return self._messages
 
+    @property
+    def own(self) -> frozenset[str]:
+        """The user's own files, by their names in a directory: `slack/operation.failed.yaml`."""
+        return frozenset(name for name, level in self._levels.items() if level < self._built_in)
+
     def complete(self) -> None:
         """Compile what was left for later, where no later message may be held up by it."""
         for templates in self._messages.values():

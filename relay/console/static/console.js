@@ -1,4 +1,4 @@
-// What htmx does not do: ask before what cannot be undone, and choose all rows of a list. Without it everything still works.
+// What htmx does not do: ask before what cannot be undone, choose all rows of a list, and let a frame be as high as its message. Without it everything still works.
 "use strict";
 document.addEventListener("submit", (event) => {
   const text = event.target.dataset.confirm || event.submitter?.dataset.confirm;
@@ -8,4 +8,9 @@ document.addEventListener("change", (event) => {
   if (!event.target.matches("input[data-all]")) return;
   const boxes = event.target.closest("form, table").querySelectorAll('input[type="checkbox"]:not([data-all])');
   for (const box of boxes) box.checked = event.target.checked;
+});
+addEventListener("message", (event) => {   // only a number is taken from a frame, and only from one of this page
+  const height = Number(event.data?.height);
+  for (const frame of document.querySelectorAll("iframe.drawn:not(.small)"))
+    if (frame.contentWindow === event.source && height > 0) frame.style.height = `${Math.min(height, 3000)}px`;
 });

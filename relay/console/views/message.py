@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import Field
 
 from relay.console.desk import Desk
+from relay.console.framed import Frame
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.words import said
@@ -71,9 +72,9 @@ async def kept_copy(desk: Desk, name: str) -> Copy:
     return kept
 
 
-async def html(desk: Desk, question: MessageQuestion) -> str:
+async def html(desk: Desk, question: MessageQuestion) -> Frame:
     """A mail's, as it was sent."""
-    return _text((await kept_copy(desk, question.name)).content.get("html"))
+    return Frame(_text((await kept_copy(desk, question.name)).content.get("html")))
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,266 @@
+"""The gallery of templates and the author's page: what there is, what is the operator's own, and what is wrong."""
+
+import html
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from relay.config import Config
+from relay.store import Store
+from tests.support.clock import Clock
+from tests.support.console import Open, console, stage_config
+from tests.support.renderers import compile_built_in
+from tests.support.studio import OWN, write
+
+FAILED = "slack/operation.failed.yaml"
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """The operator's own, with one file."""
+    folder = tmp_path / "templates"
+    write(folder, FAILED, OWN)
+    compile_built_in()
+    return folder
+
+
+@pytest.fixture
+def config(directory: Path) -> Config:
+    return stage_config().model_copy(update={"templates": directory})
+
+
+async def refusal(page: Open, path: str) -> tuple[int, str]:
+    async with page.client.get(page.server.make_url(f"/console{path}")) as response:
+        return response.status, await response.text()
+
+
+async def frame(page: Open, path: str) -> tuple[str, str]:
+    """What a frame shows, and what it may do."""
+    async with page.client.get(page.server.make_url(f"/console/template/html?{path}")) as response:
+        assert response.status == 200
+        return await response.text(), response.headers["Content-Security-Policy"]
+
+
+class TestTheGallery:
+    async def test_shows_every_message_in_every_channel_in_frames_that_wait_until_somebody_sees_them(
+        self, store: Store, clock: Clock
+    ) -> None:
+        async with console(store, clock) as page:
+            text, facts = await page.page("/templates"), await page.api("/templates")
+
+        shown = {(row["name"], row["channel"]) for row in facts["rows"]}
+        assert {("operation.failed", "slack"), ("operation.failed", "email"), ("digest", "email")} <= shown
+        assert ("operation.action.done", "slack") in shown  # which no sample is of
+        assert text.count('<iframe class="drawn small" loading="lazy" sandbox="') == len(shown)
+        assert facts["directory"] == ""
+        assert not any(row["own"] or row["overridden"] or row["findings"] for row in facts["rows"])
+        assert (facts["checking"], facts["findings"]) == (False, [])  # what comes with relay is tested with it
+
+    async def test_is_of_one_channel_and_language_and_as_a_destination_gets_it(
+        self, store: Store, clock: Clock, directory: Path, config: Config
+    ) -> None:
+        write(directory, "email/operation.completed@german.yaml", "subject: x\nheading: y\nstatus: Completed\n")
+        async with console(store, clock, config=config) as page:
+            mails = await page.api("/templates?channel=email&language=de")
+            german = await page.api("/templates?destination=german")
+
+        assert {row["channel"] for row in mails["rows"]} == {"email"}
+        assert mails["language"] == german["language"] == "de"
+        rows = {row["name"]: row for row in german["rows"]}
+        assert {row["channel"] for row in rows.values()} == {"email"}
+        assert rows["operation.completed"]["file"] == "email/operation.completed@german.yaml"
+        assert rows["operation.completed"]["own"]
+        assert not rows["operation.failed"]["own"]
+
+    async def test_marks_what_is_the_operators_own(
+        self, store: Store, clock: Clock, directory: Path, config: Config
+    ) -> None:
+        write(directory, "email/layout.txt", '{% extends "relay/email/layout.txt" %}')
+        async with console(store, clock, config=config) as page:
+            facts, text = await page.api("/templates"), await page.page("/templates?channel=slack")
+
+        rows = {(row["name"], row["channel"]): row for row in facts["rows"]}
+        assert rows["operation.failed", "slack"]["own"]
+        assert not rows["operation.completed", "slack"]["overridden"]
+        assert rows["operation.completed", "email"]["overridden"] == "email/layout.txt"
+        assert not rows["operation.completed", "email"]["own"]
+        assert [(row["name"], row["message"]) for row in facts["own_files"]] == [
+            ("email/layout.txt", ""), (FAILED, "operation.failed"),
+        ]  # fmt: skip
+        assert str(directory) in text
+        assert text.count(">your own</span>") == 1
+
+    async def test_says_what_lint_finds_with_file_and_line(
+        self, store: Store, clock: Clock, directory: Path, config: Config
+    ) -> None:
+        file = write(directory, FAILED, f"text: |\n  {SCRIPT}\n  {{% if 0 %}}{{{{ opp }}}}{{% endif %}}\n")
+        async with console(store, clock, config=config) as page:
+            await page.page("/templates")
+            await page.desk.gallery.checked()
+            facts, text = await page.api("/templates"), await page.page("/templates")
+
+        assert facts["findings"] == [{"file": str(file), "line": 3, "message": "opp is unknown; did you mean op?"}]
+        assert f"<code>{file}:3</code><span>opp is unknown; did you mean op?</span>" in text
+        assert [row["findings"] for row in facts["rows"] if row["own"]] == [1]
+        assert SCRIPT not in text
+
+    async def test_says_what_cannot_be_used_and_goes_on(
+        self, store: Store, clock: Clock, directory: Path, config: Config
+    ) -> None:
+        async with console(store, clock, config=config) as page:
+            await page.page("/templates")
+            file = write(directory, FAILED, "text: '{{ unfinished'\n")
+            facts, text = await page.api("/templates"), await page.page("/templates")
+            message = await page.api("/template?name=operation.failed&channel=slack")
+            write(directory, FAILED, OWN)
+            mended = await page.api("/templates")
+
+        assert facts["fault"].startswith(f"{file}:1: unexpected end of template")
+        assert "The files as they are now cannot be used" in text
+        assert message["drawn"][0]["fault"] == facts["fault"]
+        assert mended["fault"] == ""
+
+    async def test_says_which_file_failed_when_it_was_used(self, store: Store, clock: Clock, config: Config) -> None:
+        async with console(store, clock, config=config) as page:
+            page.desk.renderer().faults[FAILED] = "it took more than 1 s of processor time"
+            text = await page.page("/templates")
+
+        assert f"<code>{FAILED}</code> it took more than 1 s of processor time" in text
+
+
+class TestTheAuthorsPage:
+    async def test_draws_both_channels_with_their_files(self, store: Store, clock: Clock, config: Config) -> None:
+        async with console(store, clock, config=config, role="viewer") as page:
+            text, facts = (
+                await page.page("/template?name=operation.failed"),
+                await page.api("/template?name=operation.failed"),
+            )
+
+        slack, mail = facts["drawn"]
+        assert (slack["file"], slack["own"]) == (FAILED, True)
+        assert (mail["file"], mail["own"]) == ("email/operation.failed.yaml", False)
+        assert ", mine: " in slack["text"]
+        assert mail["subject"].startswith("✕ Failed: ")
+        assert "<html" in mail["html"]
+        assert slack["places"] == [FAILED]
+        assert html.escape(OWN.strip()) in text.replace("&#39;", "&#x27;")
+        assert "relay template preview --serve" in text
+        assert '<form class="filters" method="get"' in text
+        assert 'method="post"' not in text.partition("<main")[2].partition("</main>")[0]  # nothing is changed from here
+
+    async def test_slack_is_drawn_by_relays_own_script_alone_and_a_mail_can_do_nothing(
+        self, store: Store, clock: Clock, config: Config, directory: Path
+    ) -> None:
+        write(directory, FAILED, f"text: '{SCRIPT} {{{{ op.name }}}}'\n")
+        async with console(store, clock, config=config) as page:
+            text = await page.page("/template?name=operation.failed&fixture=hostile")
+            slack, policy = await frame(page, "name=operation.failed&channel=slack&fixture=hostile")
+            mail, strict = await frame(page, "name=operation.failed&channel=email&fixture=hostile&scheme=dark")
+
+        nonce = re.search("; script-src 'nonce-([^']+)'", policy)
+        assert nonce
+        assert policy.startswith("sandbox allow-scripts; default-src 'none'; ")
+        scripts = re.findall(r"<script([^>]*)>", slack)
+        assert [at for at in scripts if "nonce" in at] == [f' nonce="{nonce[1]}"'] * 2  # the page's, and its height
+        assert [at for at in scripts if "nonce" not in at] == [' type="application/json" id="given"']
+        assert SCRIPT not in slack + mail
+        assert strict.startswith("sandbox; default-src 'none'; ")
+        assert "script-src" not in strict
+        assert "prefers-color-scheme" not in mail
+        assert SCRIPT not in text
+        assert "<img src=x" not in text
+
+    async def test_is_as_it_is_asked_for(self, store: Store, clock: Clock, config: Config) -> None:
+        address = "/template?name=operation.failed&channel=email&fixture=minimal&language=de&zone=Asia/Tokyo"
+        async with console(store, clock, config=config) as page:
+            facts, text = await page.api(address), await page.page(address)
+            reply = await page.api("/template?name=operation.completed&channel=slack&kind=reply")
+
+        [mail] = facts["drawn"]
+        assert (facts["language"], facts["zone"]) == ("de", "Asia/Tokyo")
+        assert "Fehlgeschlagen" in mail["subject"]
+        assert '<option value="minimal" selected>' in text
+        assert reply["drawn"][0]["file"] == "slack/operation.completed.reply.yaml"
+        assert reply["drawn"][0]["places"][-1] == "slack/operation.completed.reply.yaml"
+
+    async def test_is_as_its_destination_gets_it(self, store: Store, clock: Clock, config: Config) -> None:
+        room = config.destinations["room"].model_copy(update={"mention": {"failed": ("@data-team",)}})
+        config = config.model_copy(update={"destinations": {**config.destinations, "room": room}})
+        async with console(store, clock, config=config) as page:
+            slack = await page.api("/template?name=operation.failed&destination=room")
+            german = await page.api("/template?name=operation.failed&destination=german")
+
+        assert [row["channel"] for row in slack["drawn"]] == ["slack"]
+        assert slack["drawn"][0]["mentions"] == ["@data-team"]
+        assert "slack/operation.failed@room.yaml" in slack["drawn"][0]["places"]
+        assert german["language"] == "de"
+        assert german["labels"]["status"] == "Failed"
+
+    async def test_has_the_variables_with_their_values(self, store: Store, clock: Clock) -> None:
+        async with console(store, clock) as page:
+            facts = await page.api("/template?name=operation.failed")
+            closed = await page.page("/template?name=operation.failed")
+            text = await page.page("/template?name=operation.failed&group=error")
+
+        groups = {group["name"]: group for group in facts["variables"]}
+        rows = {row["path"]: row for group in groups.values() for row in group["rows"]}
+        assert rows["error.code"] == {
+            "path": "error.code", "type": "text", "optional": True, "value": "WORKER_TIMEOUT",
+        }  # fmt: skip
+        assert groups["error"]["meaning"]["text"] == "Why it failed."
+        assert "WORKER_TIMEOUT</td>" in text
+        assert "WORKER_TIMEOUT</td>" not in closed
+        assert 'hx-get="/console/template?name=operation.failed&amp;group=error"' in closed
+
+    async def test_shows_a_file_that_several_messages_share_when_it_is_asked_for(
+        self, store: Store, clock: Clock
+    ) -> None:
+        async with console(store, clock) as page:
+            facts = await page.api("/template?name=operation.failed&source=sentences.j2")
+
+        texts = {file["name"]: file["text"] for file in facts["files"]}
+        assert "macro" in texts["sentences.j2"]
+        assert texts["slack/parts.j2"] == ""
+        assert texts[FAILED]
+
+    async def test_shows_what_is_wrong_in_the_place_of_the_message(
+        self, store: Store, clock: Clock, config: Config, directory: Path
+    ) -> None:
+        file = write(directory, FAILED, "text: |\n  {{ op.nmae }}\n")
+        async with console(store, clock, config=config) as page:
+            text = await page.page("/template?name=operation.failed&channel=slack")
+            shown, _ = await frame(page, "name=operation.failed&channel=slack")
+
+        fault = f"{file}:2: op.nmae is unknown; did you mean op.name?"
+        assert f"<code>{fault}</code>" in text
+        assert "<iframe" not in text
+        assert fault in shown
+
+    @pytest.mark.parametrize(
+        ("asked", "near"),
+        [
+            ("name=operation.faled", "/console/template?name=operation.failed"),
+            ("name=operation.failed&channel=slakc", "/console/templates?channel=slack"),
+            ("name=operation.failed&destination=romo", "/console/templates?destination=room"),
+            ("name=operation.failed&language=tlh", "/console/templates?language=de"),
+        ],
+    )
+    async def test_what_there_is_not_leads_to_what_is_near(
+        self, store: Store, clock: Clock, asked: str, near: str
+    ) -> None:
+        async with console(store, clock) as page:
+            status, text = await refusal(page, f"/template?{asked}")
+            framed, _ = await refusal(page, f"/template/html?{asked}")
+
+        assert (status, framed) == (404, 404)
+        assert f'href="{near}"' in text
+
+    @pytest.mark.parametrize("asked", ["fixture=none", "kind=none", "zone=Europe/Berlim", "scheme=green"])
+    async def test_refuses_what_is_no_choice(self, store: Store, clock: Clock, asked: str) -> None:
+        async with console(store, clock) as page:
+            status, _ = await refusal(page, f"/template?name=operation.failed&{asked}")
+
+        assert status == 400
