@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, get_origin
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -22,6 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 NEWS = "relay_done"  # a cookie: what came of an action, until the next page shows it
 CHOSEN = "relay_language"
 PAGES, API = "/console", "/api/v1"
+LONGEST_ADDRESS = 6000  # characters; whoever serves us takes 8190, and browsers more
 
 
 class Site:
@@ -101,14 +103,17 @@ class Site:
         async def act(request: web.Request) -> web.Response:
             posted = await request.post()
             back = str(posted.get("back", ""))
+            back = back if _inside(back) else PAGES
             fields = {name: value for name, value in _asked(posted).items() if name not in ("csrf", "back")}
             try:
                 done = await action.do(self._desk, _read(action.form, fields), request[WHO])
-            except ValidationError as error:
+                if done.refused and action.keeps:
+                    back = _refilled(back, fields)
+            except ValidationError as error:  # the page would refuse the same
                 done = Done("Nothing was done: %(fault)s", {"fault": "; ".join(_faults(error))}, refused=True)
             except Unknown as error:
                 done = Done("Nothing was done: %(fault)s", {"fault": str(error)}, refused=True)
-            response = web.Response(status=303, headers={"Location": back if _inside(back) else PAGES})
+            response = web.Response(status=303, headers={"Location": back})
             news = {
                 "text": self._pages.translated(done.text, done.values, self._language(request)),
                 "refused": done.refused,
@@ -223,6 +228,16 @@ def _inside(address: str) -> bool:
         and address.isprintable()
         and "\\" not in address
     )
+
+
+def _refilled(back: str, fields: Mapping[str, Any]) -> str:
+    """The page, asked with what was filled in; as it was, where that is more than an address may hold."""
+    page = urlsplit(back)
+    texts = {name: value if isinstance(value, list) else [value] for name, value in fields.items()}
+    pairs = [pair for pair in parse_qsl(page.query) if pair[0] not in texts]
+    pairs += [(name, text) for name, several in texts.items() for text in several if isinstance(text, str)]
+    address = urlunsplit(page._replace(query=urlencode(pairs)))
+    return address if len(address) <= LONGEST_ADDRESS else back
 
 
 def _news(request: web.Request) -> Mapping[str, Any] | None:

@@ -84,7 +84,8 @@ ACTIONS: Sequence[Action] = (
     Action("/destinations/pause", destination_acts.pause, destination_acts.PauseForm, "Let what is for it wait"),
     Action("/destinations/resume", destination_acts.resume, destination_acts.ResumeForm, "End the pause of one"),
     Action("/destinations/allow", destination_acts.allow, destination_acts.AllowForm, "Write to an address again"),
-    Action("/silences/add", silence_acts.add, silence_acts.SilenceForm, "Let nobody hear of something for a while"),
+    Action("/silences/add", silence_acts.add, silence_acts.SilenceForm, "Let nobody hear of something for a while",
+           keeps=True),
     Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "End a silence now"),
 )
 

@@ -82,9 +82,13 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`POST` to this path. `do` is told who does it; it writes down in the audit trail what it does."""
+    """`POST` to this path. `do` is told who does it; it writes down in the audit trail what it does.
+
+    keeps  where it is refused, the page with its form is asked with what was filled in, so that nobody types it again
+    """
 
     path: str
     do: Callable[[Desk, Any, Who], Awaitable[Done]]
     form: type[Form]
     summary: str
+    keeps: bool = False

@@ -1,11 +1,14 @@
 """Silences in the console: listed with what each holds, begun and ended, and written down."""
 
+from datetime import UTC, datetime, timedelta
+
 from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.silences import SilenceList
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.console import console
+from tests.support.events import body, event_of
 from tests.support.queue import accept, claim_one
 from tests.support.silences import added, hold, silence
 from tests.support.targets import room
@@ -31,10 +34,100 @@ async def test_those_that_hold_are_shown_with_what_waits_and_the_others_apart(st
 
 async def test_a_link_fills_the_form(store: Store, clock: Clock) -> None:
     async with console(store, clock) as open_console:
-        page = await open_console.page("/silences?destination=room&job=Sales&lasts=2h")
-        assert "<option selected>room</option>" in page
-        assert 'name="job" value="Sales"' in page
+        page = await open_console.page("/silences?destination=room&destination=team&job=Sales&job=%3Cb%3E&lasts=2h")
+        assert 'name="destination" value="room" checked' in page
+        assert 'name="destination" value="team" checked' in page
+        assert "\nSales\n&lt;b&gt;</textarea>" in page
         assert 'name="lasts" value="2h"' in page
+
+
+async def test_what_was_filled_in_is_there_again_with_why_it_was_refused(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as open_console:
+        page = await open_console.act(
+            "/silences/add",
+            back="/console/silences#add",
+            destination=["room", "team"],
+            priority="High",
+            job="Sales\r\nHR *",
+            until="tomorrow",
+            then="nothing",
+            reason='Upgrade of "SAP"',
+        )
+        beside = page[page.index('id="add"') :]
+        assert "tomorrow: expected for instance 18:00" in beside
+        assert page.count("expected for instance 18:00") == 1
+        for typed in (
+            'name="destination" value="room" checked',
+            'name="destination" value="team" checked',
+            'name="priority" value="High" checked',
+            "\nSales\nHR *</textarea>",
+            'name="until" value="tomorrow"',
+            'value="nothing" selected',
+            'value="Upgrade of &#34;SAP&#34;"',
+        ):
+            assert typed in beside
+        long = await open_console.act("/silences/add", job="x" * 400 + "\n" + "y" * 7000, lasts="2h", reason="x")
+    assert "Nothing was done" in long
+    assert await SilenceList(store).all() == []
+
+
+async def test_several_of_each_and_one_that_begins_later(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as open_console:
+        await open_console.act(
+            "/silences/add",
+            destination=["room", "team"],
+            priority=["Low", "Normal"],
+            job="Sales\nHR *",
+            type="ProcessMining*",
+            tenant="a\n\n b ",
+            begins="2031-01-01T08:00",
+            until="2031-01-01T09:00",
+            reason="Upgrade",
+        )
+        assert await SilenceList(store).all() == []  # that is too far off
+        begins, until = ((datetime.fromtimestamp(clock(), UTC) + timedelta(days=ahead)).isoformat() for ahead in (1, 2))
+        await open_console.act(
+            "/silences/add",
+            destination=["room", "team"],
+            priority=["Low", "Normal"],
+            job="Sales\nHR *",
+            type="ProcessMining*",
+            tenant="a\n\n b ",
+            begins=begins,
+            until=until,
+            reason="Upgrade",
+        )
+        (pending,) = (await open_console.api("/silences"))["pending"]
+    assert pending["matchers"] == {
+        "destinations": ["room", "team"],
+        "jobs": ["Sales", "HR *"],
+        "types": ["ProcessMining*"],
+        "priorities": ["Low", "Normal"],
+        "tenants": ["a", "b"],
+    }
+
+
+async def test_ending_one_says_how_many_are_told(store: Store, clock: Clock) -> None:
+    now = clock()
+    kept, dropped = silence(now, jobs=("Sales *",)), silence(now, id="s-2", jobs=("HR *",), then="nothing")
+    for its in (kept, dropped):
+        await added(store, its)
+    await accept(store, events.completed(operationId="op-1"), to=room())
+    await hold(store, kept, await claim_one(store), "later")
+    async with console(store, clock) as open_console:
+        assert "told together now: 1." in await open_console.act("/silences/expire", id="s-1")
+        assert "What it held is not told" in await open_console.act("/silences/expire", id="s-2")
+
+
+async def test_pages_of_what_may_be_silenced_lead_to_the_form_filled_in(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as open_console:
+        sent = body("operation.completed", 100, operationId="op-1", operationName="Sales EMEA")
+        await open_console.ingest.ingest(event_of(sent | {"tenantId": "room"}))
+        for page, query in (
+            ("/destination?name=room", "destination=room"),
+            ("/operation?id=op-1", "job=Sales+EMEA&amp;tenant=room"),
+        ):
+            assert f'href="/console/silences?{query}' in (await open_console.page(page)).replace("%20", "+")
 
 
 async def test_one_is_begun_and_ended_and_both_are_written_down(store: Store, clock: Clock) -> None:

@@ -7,7 +7,7 @@ from pydantic import Field
 from relay.console.access import Who
 from relay.console.actions.acting import Acting
 from relay.console.desk import Desk
-from relay.console.questions import Name
+from relay.console.questions import Name, Names
 from relay.console.view import Done, Form
 from relay.console.words import said
 from relay.domain.silences import Then
@@ -22,12 +22,12 @@ class SilenceForm(Form):
     """As `relay silence add` is told: matchers or `everything`; `lasts` (2h) or `until` (18:00, or a time)."""
 
     reason: str = Field("", max_length=500)
-    destination: list[Name] = Field([], max_length=50)
-    job: list[Name] = Field([], max_length=50)
-    type: list[Name] = Field([], max_length=50)
-    priority: list[Name] = Field([], max_length=50)
-    tenant: list[Name] = Field([], max_length=50)
-    project: list[Name] = Field([], max_length=50)
+    destination: Names = Field(default_factory=list)
+    job: Names = Field(default_factory=list)
+    type: Names = Field(default_factory=list)
+    priority: Names = Field(default_factory=list)
+    tenant: Names = Field(default_factory=list)
+    project: Names = Field(default_factory=list)
     everything: bool = False
     lasts: Name | None = None
     until: Name | None = None
@@ -55,6 +55,12 @@ async def add(desk: Desk, form: SilenceForm, who: Who) -> Done:
 
 
 async def expire(desk: Desk, form: ExpireForm, who: Who) -> Done:
-    if not await end(SilenceList(desk.store), form.id, Acting(desk, who)):
+    kept = SilenceList(desk.store)
+    silence = next((row for row in await kept.all() if row.id == form.id), None)
+    count = (await kept.held([form.id]))[form.id]
+    if not await end(kept, form.id, Acting(desk, who)):
         return Done(said("Nothing was ended: it was over already, or there is none."), refused=True)
-    return Done(said("Silence %(id)s has ended; what it held is told now, where it is to be told."), {"id": form.id})
+    if silence and silence.then == "nothing":
+        return Done(said("Silence %(id)s has ended. What it held is not told, as it was to be."), {"id": form.id})
+    text = said("Silence %(id)s has ended. Deliveries that it held, and that are told together now: %(count)s.")
+    return Done(text, {"id": form.id, "count": count})

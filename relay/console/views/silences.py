@@ -6,11 +6,11 @@ from datetime import datetime
 from pydantic import Field
 
 from relay.console.desk import Desk
-from relay.console.questions import Name
+from relay.console.questions import Name, Names
 from relay.console.times import moment
 from relay.console.view import Facts, Question
 from relay.domain.events import PRIORITIES
-from relay.domain.silences import Silence
+from relay.domain.silences import Silence, Then
 from relay.policy.recipients import NAME
 from relay.store.silences import SilenceList
 
@@ -18,15 +18,19 @@ MOST_OVER = 100
 
 
 class SilencesQuestion(Question):
-    """What the form for a new one is filled with."""
+    """What the form for a new one is filled with; several values where a name stands several times, or by lines."""
 
-    destination: Name = ""
-    job: Name = ""
-    type: Name = ""
-    priority: Name = ""
-    tenant: Name = ""
-    project: Name = ""
+    destination: Names = Field(default_factory=list)
+    job: Names = Field(default_factory=list)
+    type: Names = Field(default_factory=list)
+    priority: Names = Field(default_factory=list)
+    tenant: Names = Field(default_factory=list)
+    project: Names = Field(default_factory=list)
+    everything: bool = False
     lasts: Name = ""
+    until: Name = ""
+    begins: Name = ""
+    then: Then = "summary"
     reason: Name = ""
 
 
