@@ -6,6 +6,9 @@ FELL_BACK = "Shown with relay's own wording: the template %(file)s failed."
 # Before a message that somebody asked for to see that messages arrive.
 TEST = "Test"
 TEST_NOTE = "Test message, sent with relay test-send. What it tells of does not exist, and its links lead nowhere."
+CONSOLE_TEST_NOTE = (
+    "Test message, sent from relay's console. What it tells of does not exist, and its links lead nowhere."
+)
 
 # To the one person who pressed a button, seen by nobody else.
 TAKEN = "Asked for. What comes of it is told in the thread."
@@ -14,4 +17,4 @@ STALE = "This button is no longer good: the message has newer ones, or it is too
 FORBIDDEN = "You may not do this. Whoever runs relay decides who may."
 SLOW = "Slack does not say who you are just now, so nothing was done. Press again in a moment."
 
-NOTICES = (FELL_BACK, TEST, TEST_NOTE, TAKEN, TWICE, STALE, FORBIDDEN, SLOW)
+NOTICES = (FELL_BACK, TEST, TEST_NOTE, CONSOLE_TEST_NOTE, TAKEN, TWICE, STALE, FORBIDDEN, SLOW)

@@ -110,6 +110,9 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:console:link:<hash>    string  of a link that lets in once: as whom (JSON); for ten minutes
     {relay}:console:tries:<digest> string  of a name or a peer: how often it has tried to log in, and the ms until which
                                            it waits (relay/store/tries.py)
+    {relay}:console:testing:<digest>       string  of a destination: ms from which it gets the next test message
+    {relay}:console:tested:<digest>        string  of a destination: what came of its last test message (JSON, or that
+                                           sealed; relay/store/trials.py); for a week
     {relay}:console:started        string  a process has just laid the link that is printed at the start
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
@@ -233,6 +236,11 @@ def bundle_id(home: str, kind: str, destination: str, address: str, window: Wind
 def digests(destination: str, address: str) -> str:
     """The key, without its prefix, of the figures of an address's sent digests."""
     return f"digests:{_sha1(destination, address)}"
+
+
+def requested(channel: str, reader: str) -> str:
+    """The key, without its prefix, of what operations asked for and a reader was told."""
+    return f"requested:{_sha1(f'{channel} {reader}')}"
 
 
 def _sha1(*parts: str) -> str:

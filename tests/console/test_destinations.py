@@ -1,11 +1,28 @@
 """Destinations in the console: who has paused what and why, and letting it go on."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from relay.config import Config
+from relay.coordinator import build_channels
+from relay.dev.standins.inbox import Inbox
+from relay.dev.standins.slack import Fault, SlackStandin
+from relay.domain.events import Event
+from relay.policy.recipients import NAME
 from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.operator_pauses import OperatorPauses
-from relay.store.suppressions import Suppressions
+from relay.store.sealing import Sealer
+from relay.store.settling import Pause
+from relay.store.suppressions import UNSUBSCRIBED, Suppressions
+from relay.store.trials import LastTrial, Trials, TriedAddress
 from tests.support.clock import Clock
 from tests.support.console import console, stage_config
+from tests.support.events import body, event_of
+from tests.support.stage import CONFIG
 
 
 async def test_one_is_paused_and_resumed_and_both_are_written_down(store: Store, clock: Clock) -> None:
@@ -49,3 +66,186 @@ async def test_an_address_that_unsubscribed_can_be_written_to_again(store: Store
         assert facts["addresses"][0]["suppressed"] == "unsubscribed"
         assert "is written to again" in await open_console.act("/destinations/allow", destination=name, address=address)
     assert await Suppressions(store).all() == []
+
+
+@asynccontextmanager
+async def open_channels(config: Config) -> AsyncIterator[dict[str, Any]]:
+    channels = dict(build_channels(config))
+    yield channels
+    for channel in channels.values():
+        await channel.aclose()
+
+
+async def test_a_test_message_goes_through_the_open_channel_and_its_answer_is_shown(store: Store, clock: Clock) -> None:
+    async with SlackStandin() as slack:
+        config = stage_config(STAGE_SLACK=slack.base_url)
+        async with open_channels(config) as channels, console(store, clock, config=config, channels=channels) as page:
+            await page.act("/destinations/pause", name="room", reason="Renamed")
+            answer = await page.act("/destinations/test", name="room", back="/console/destination?name=room")
+            again = await page.act("/destinations/test", name="room")
+            facts = (await page.api("/destination?name=room"))["tested"]
+
+        [message] = slack.messages("#room")
+        assert message.text.startswith("Test: ")
+        assert message.blocks[0]["elements"][0]["text"].startswith("Test message, sent from relay's console.")
+        assert "was taken" in answer
+        assert f'href="{facts["rows"][0]["answer"]}"' in answer
+        assert message.ts.replace(".", "") in facts["rows"][0]["answer"]
+        assert (facts["by"], facts["rows"][0]["error"]) == ("ana", "")
+        assert "got a test message just now" in again
+    entries = await AuditTrail(store.redis).entries()
+    assert [(row.actor, row.subject, row.outcome) for row in entries if row.action == "test-send"] == [
+        ("ana", "room", "reached 1 of 1")
+    ]
+
+
+async def test_what_came_of_a_test_is_sealed_where_there_is_a_key(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    sealed = open_store(sealer=Sealer({"a": b"k" * 32}))
+    trial = LastTrial(clock(), "ana", [TriedAddress("#room", "ok", "")])
+    await Trials(sealed).keep("room", trial)
+    assert await Trials(sealed).last("room") == trial
+    assert await Trials(open_store()).last("room") is None
+    assert await Trials(sealed).begin("room", clock()) == 0
+    assert await Trials(sealed).begin("room", clock() + 4) == 6
+    assert await Trials(sealed).begin("room", clock() - 60) == 0  # the clock was set back
+
+
+async def test_what_the_other_side_refuses_is_told_with_what_to_do(store: Store, clock: Clock) -> None:
+    async with SlackStandin() as slack:
+        slack.script("chat.postMessage", Fault(error="not_in_channel"))
+        config = stage_config(STAGE_SLACK=slack.base_url)
+        async with open_channels(config) as channels, console(store, clock, config=config, channels=channels) as page:
+            answer = await page.act("/destinations/test", name="room", back="/console/destination?name=room")
+    assert "reached 0 of 1" in answer
+    assert "type /invite @relay in #room" in answer
+
+
+async def test_a_test_mail_reaches_each_address_but_those_that_want_none(store: Store, clock: Clock) -> None:
+    await Suppressions(store).add("gone@example.com", "pair", reason=UNSUBSCRIBED)
+    async with Inbox() as inbox:
+        config = stage_config(STAGE_SMTP=str(inbox.smtp_port))
+        async with open_channels(config) as channels, console(store, clock, config=config, channels=channels) as page:
+            assert "was taken" in await page.act("/destinations/test", name="pair")
+            await Suppressions(store).add("here@example.com")
+            refused = await page.act("/destinations/test", name="pair")
+        assert [mail.recipient for mail in inbox.mails] == ["here@example.com"]
+    assert "none of its addresses is written to any more" in refused
+
+
+async def test_a_viewer_sends_nothing_and_an_unknown_destination_gets_nothing(store: Store, clock: Clock) -> None:
+    async with console(store, clock, role="viewer") as page:
+        assert "/console/destinations/test" not in await page.page("/destination?name=room")
+    async with console(store, clock) as page:
+        assert "no addresses of rom" in await page.act("/destinations/test", name="rom")
+
+
+async def test_what_is_left_of_a_rate_is_shown_and_when_the_next_goes(store: Store, clock: Clock) -> None:
+    config = stage_config()
+    async with console(store, clock, config=config) as page:
+        before = (await page.api("/destination?name=room"))["addresses"][0]["limits"]
+        for number in range(5):
+            await page.ingest.ingest(completed(number))
+        assert len((await store.claim("slack", 10)).deliveries) == 3
+        limits = (await page.api("/destination?name=room"))["addresses"][0]["limits"]
+        html = await page.page("/destination?name=room")
+        clock.advance(60)
+        later = (await page.api("/destination?name=room"))["addresses"][0]["limits"]
+    assert [(row["of"], row["most"], row["left"], row["free_at"]) for row in before[:1]] == [("new", 3, 3, None)]
+    assert (limits[0]["left"], datetime.fromisoformat(limits[0]["free_at"]).timestamp()) == (0, clock() - 59)
+    assert "New messages: 0 of 3 now" in html
+    assert limits[1]["shared"]
+    assert (later[0]["left"], later[0]["free_at"]) == (3, None)
+
+
+async def test_a_limit_that_the_other_side_holds_says_until_when(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await page.ingest.ingest(completed(1))
+        (delivery,) = (await store.claim("slack", 10)).deliveries
+        await store.mark_sending(delivery)
+        await store.reschedule(delivery, 30, "429", holds=[Pause("limit:slack:post:#room", 30, "ratelimited")])
+        limits = (await page.api("/destination?name=room"))["addresses"][0]["limits"]
+    assert (datetime.fromisoformat(limits[0]["throttled"]).timestamp(), limits[0]["why"]) == (
+        clock() + 30,
+        "ratelimited",
+    )
+
+
+async def test_others_that_want_no_more_are_listed_and_found_again_by_pages(store: Store, clock: Clock) -> None:
+    kept = Suppressions(store)
+    for number in range(650):
+        await kept.add(f"reader-{number}@example.com", "english" if number % 2 else "german", reason=UNSUBSCRIBED)
+    await kept.add("nowhere@example.com")
+    async with console(store, clock) as page:
+        seen, off = set[str](), ""
+        while True:
+            facts = await page.api(f"/destination?name=english&off={off}")
+            seen |= {row["address"] for row in facts["suppressed"]}
+            if not (off := facts["more_suppressed"]):
+                break
+        assert len(seen) == 326
+        assert "nowhere@example.com" in seen
+        found = await page.api("/destination?name=english&address=reader-1@example.com")
+        assert found["addresses"][0]["suppressed"] == "unsubscribed"
+        assert "at this destination" in await page.page("/destination?name=english")
+
+
+async def test_the_next_digest_is_shown_as_it_would_be_and_sent_to_nobody(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    config = more_destinations(
+        tmp_path,
+        '  morning: {email: [reader@example.com], mode: digest, at: "08:30"}\n'
+        '  digested: {slack: "#digested", mode: digest}\n',
+        "  - {name: digests, events: ['operation.*'], notify: [morning, digested]}\n",
+    )
+    async with console(store, clock, config=config) as page:
+        await page.ingest.ingest(completed(1, operationName="<b>Sales</b> *run*"))
+        facts = await page.api("/destination?name=morning")
+        assert [(row["address"], row["entries"]) for row in facts["digests"]] == [("reader@example.com", 1)]
+        assert "/console/destination/digest?name=morning" in await page.page("/destination?name=morning")
+        mail = await page.page("/destination/digest?name=morning&address=reader@example.com")
+        assert '<iframe class="mail" sandbox src="/console/destination/digest/html?name=morning' in mail
+        framed = page.server.make_url("/console/destination/digest/html?name=morning&address=reader@example.com")
+        async with page.client.get(framed) as response:
+            assert "&lt;b&gt;Sales&lt;/b&gt;" in await response.text()
+            assert response.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+        slack = await page.page("/destination/digest?name=digested")
+        assert "&lt;b&gt;Sales&lt;/b&gt;" in slack
+        assert "<b>Sales" not in slack
+        for path in ("name=digested&address=x", "name=room", "name=nothing"):
+            async with page.client.get(page.server.make_url(f"/console/destination/digest?{path}")) as response:
+                assert response.status == 404
+    assert (await store.claim("email", 10)).deliveries == ()
+
+
+async def test_whom_operations_ask_for_is_a_destination_as_well(store: Store, clock: Clock, tmp_path: Path) -> None:
+    config = more_destinations(
+        tmp_path, "", "dynamic_destinations: {slack: ['#asked'], email_domains: [example.com]}\n"
+    )
+    async with console(store, clock, config=config) as page:
+        await page.act("/destinations/pause", name=NAME, reason="Too many")
+        facts = await page.api("/destinations")
+        assert next(row for row in facts["rows"] if row["health"]["name"] == NAME)["pause"]["by"] == "ana"
+        assert facts["removed"] == []
+        its = await page.api(f"/destination?name={NAME}&address=who@example.com")
+        assert [row["address"] for row in its["addresses"]] == ["who@example.com", "#asked"]
+        assert [[limit["of"] for limit in row["limits"]] for row in its["addresses"]] == [
+            ["requested"],
+            ["new", "edit", "live", "requested"],
+        ]
+        assert its["domains"] == ["example.com"]
+        assert "Whoever operations ask for" in await page.page(f"/destination?name={NAME}")
+
+
+def completed(number: int, **operation: Any) -> Event:
+    return event_of(body("operation.completed", 100, operationId=f"op-{number}", **operation) | {"tenantId": "room"})
+
+
+def more_destinations(folder: Path, destinations: str, rest: str) -> Config:
+    """The stage's, with these destinations and what stands at its end."""
+    head, mark, rules = CONFIG.read_text("utf-8").partition("\nrules:\n")
+    file = folder / "relay.yaml"
+    file.write_text(f"{head}\n{destinations}{mark}{rules}\n{rest}")
+    return stage_config(file)

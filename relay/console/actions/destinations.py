@@ -1,4 +1,6 @@
-"""Pausing a destination, resuming it, and writing to one of its addresses again."""
+"""Pausing a destination, resuming it, sending it a test message, and writing to one of its addresses again."""
+
+from datetime import UTC, datetime
 
 from pydantic import Field
 
@@ -10,9 +12,14 @@ from relay.console.view import Done, Form
 from relay.console.words import said
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating import pauses
+from relay.operating.test_message import send_test
 from relay.policy.recipients import NAME
+from relay.rendering.notices import CONSOLE_TEST_NOTE
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.suppressions import Suppressions
+from relay.store.trials import LastTrial, Trials, TriedAddress
+
+PATIENCE = 20.0  # seconds in which a test message has its answer: somebody looks at a page that does not come
 
 
 class PauseForm(Form):
@@ -25,6 +32,12 @@ class PauseForm(Form):
 
 class ResumeForm(Form):
     """The name of a destination, which need not be configured any more."""
+
+    name: Name
+
+
+class TrialForm(Form):
+    """The name of a destination that is configured."""
 
     name: Name
 
@@ -60,6 +73,46 @@ async def resume(desk: Desk, form: ResumeForm, who: Who) -> Done:
     if await pauses.resume(OperatorPauses(desk.store), form.name, open_act=Acting(desk, who)):
         return Done(said("%(name)s goes on: what waited for it goes out."), {"name": form.name})
     return Done(said("Nothing was resumed: nobody has paused %(name)s."), {"name": form.name}, refused=True)
+
+
+async def send_trial(desk: Desk, form: TrialForm, who: Who) -> Done:
+    """By this process's own open channel, at once: also while the destination is paused, quiet, or has a digest."""
+    config, trials = desk.config(), Trials(desk.store)
+    destination = config.destinations.get(form.name)
+    if destination is None:
+        text = said("Nothing was sent: the configuration has no addresses of %(name)s.")
+        return Done(text, {"name": form.name}, refused=True)
+    off = await Suppressions(desk.store).among(destination.name, destination.addresses)
+    if len(off) == len(destination.addresses):
+        text = said("Nothing was sent: none of its addresses is written to any more.")
+        return Done(text, refused=True)
+    if wait := await trials.begin(destination.name, desk.clock()):
+        text = said("Nothing was sent: %(name)s got a test message just now. Try again in %(seconds)s s.")
+        return Done(text, {"name": form.name, "seconds": round(wait) or 1}, refused=True)
+    reached = destination.model_copy(
+        update={"addresses": tuple(address for address in destination.addresses if address not in off)}
+    )
+    async with Acting(desk, who)("test-send", destination.name) as act:
+        trial = await send_test(
+            reached,
+            config,
+            desk.channels[destination.channel],
+            desk.renderer(),
+            note=CONSOLE_TEST_NOTE,
+            now=datetime.fromtimestamp(desk.clock(), UTC),
+            patience=PATIENCE,
+        )
+        act.outcome = trial.outcome
+    rows = [TriedAddress(row.address, row.answer, row.error) for row in trial.sent]
+    await trials.keep(destination.name, LastTrial(desk.clock(), who.name, rows))
+    count: dict[str, str | int] = {"reached": trial.reached, "all": len(rows), "name": form.name}
+    if trial.reached == len(rows):
+        return Done(said("The test message to %(name)s was taken; below is the answer."), count)
+    return Done(
+        said("The test message reached %(reached)s of %(all)s addresses of %(name)s; below is why."),
+        count,
+        refused=not trial.reached,
+    )
 
 
 async def allow(desk: Desk, form: AllowForm, who: Who) -> Done:

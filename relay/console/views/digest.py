@@ -1,0 +1,87 @@
+"""The digest at hand of one address, as it would be sent now. It is sent to nobody."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from relay.console.desk import Desk
+from relay.console.questions import Name
+from relay.console.times import moment
+from relay.console.view import Facts, Question, Unknown
+from relay.errors import RelayError, StoreUnavailable, Unsealable
+from relay.operating.digests import DigestPreview, digest_named, preview_of
+
+MOST = 200_000  # characters of what is shown
+
+
+class DigestQuestion(Question):
+    """A destination with `mode: digest`, and one of its addresses; else the first."""
+
+    name: Name
+    address: Name = ""
+
+
+class DigestPreviewFacts(Facts):
+    """`subject` and `html` of a mail, shown apart by /console/destination/digest/html; `blocks` of Slack.
+
+    at       when it is sent
+    entries  the runs that it tells of
+    fault    why it is in relay's own wording, where a template failed
+    """
+
+    destination: str
+    address: str
+    channel: str
+    language: str
+    at: datetime | None
+    entries: int
+    subject: str
+    text: str
+    html: str
+    blocks: list[dict[str, Any]]
+    fault: str
+
+
+async def digest(desk: Desk, question: DigestQuestion) -> DigestPreviewFacts:
+    shown = await _preview(desk, question)
+    content, target = shown.content, shown.target
+    bundle = await desk.store.bundles.describe(target, shown.window)
+    plain = content if "text" in content else {"text": json.dumps(content, ensure_ascii=False, indent=2)}
+    return DigestPreviewFacts(
+        destination=question.name,
+        address=target.address,
+        channel=target.channel,
+        language=shown.language,
+        at=moment(shown.window.end),
+        entries=bundle.entries,
+        subject=str(content.get("subject", "")),
+        text=str(plain["text"])[:MOST],
+        html=str(content.get("html", ""))[:MOST],
+        blocks=[*content.get("blocks", ())],
+        fault=shown.fault,
+    )
+
+
+async def html(desk: Desk, question: DigestQuestion) -> str:
+    """The mail's."""
+    return str((await _preview(desk, question)).content.get("html", ""))
+
+
+async def _preview(desk: Desk, question: DigestQuestion) -> DigestPreview:
+    config = desk.config()
+    try:
+        return await preview_of(
+            digest_named(config, question.name),
+            question.address or None,
+            config=config,
+            channels=desk.kinds,
+            store=desk.store,
+            renderer=desk.renderer(),
+            now=desk.clock(),
+        )
+    except StoreUnavailable:
+        raise
+    except Unsealable as error:
+        raise Unknown(f"it cannot be shown: {error}") from None
+    except RelayError as error:
+        raise Unknown(str(error)) from None
