@@ -309,6 +309,19 @@ class TestOnATerminal:
             assert await screen.ended() == 0
             assert screen.as_before
 
+    async def test_neither_a_name_nor_what_happened_to_it_steers_the_terminal(self, running_stage: Stage) -> None:
+        named = {"operationName": f"North {HOSTILE}", "currentPhase": HOSTILE}
+        await running_stage.post(body("operation.failed", 67, status="Failed", error=HOSTILE, **named))
+        await running_stage.post(body("operation.progress", 67, operationId="op-2", **named))
+        async with on_screen("top", "-c", CONFIG, env=running_stage.around.env, columns=200) as screen:
+            await screen.shows("North", "[red]markup[/red]")
+            screen.type("j\r")
+            await screen.shows("operation.progress", "Esc back")
+            screen.type("q")
+            assert await screen.ended() == 0
+        for steering in ("\x1b]", "\x1b[2J", "\x07", "\x9b", "\x00", "\u202e"):
+            assert steering not in screen.wrote
+
     async def test_without_colours_nothing_is_coloured(self, running_stage: Stage) -> None:
         env = {**running_stage.around.env, "NO_COLOR": "1"}
         async with on_screen("top", "-c", CONFIG, env=env) as screen:

@@ -84,10 +84,11 @@ class Live:
         self._draw()
 
     async def _rest(self) -> None:
-        self._again.clear()
+        """Until it is time for another look, or somebody waits for one: perhaps since before the last was over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._interval):
                 await self._again.wait()
+        self._again.clear()
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[None]:
@@ -128,7 +129,7 @@ class Live:
         elif self._story:
             self._story.press(key, self._told)
         elif key == keys.ENTER and self._view.chosen:
-            self._story = View()
+            self._story, self._told = View(), []
             self._again.set()
         else:
             self._view.press(key, self._lines())
