@@ -32,17 +32,21 @@ class Streams:
         if task := asyncio.current_task():
             self._open.add(task)
         shown, standing = "", request.get(STANDING)
+        response: web.StreamResponse = web.Response()
         try:
-            async with sse_response(request) as response:
-                while response.is_connected() and not self._stopping.is_set():
+            async with sse_response(request) as stream:
+                response = stream
+                while stream.is_connected() and not self._stopping.is_set():
                     if standing and not await standing.holds():
                         return response  # who was logged out, or may not any more, sees no more of it
                     part = await self._shared(key, look)
                     if part != shown:
-                        await response.send(part)
+                        await stream.send(part)
                         shown = part
                     await self._pause()
                 return response
+        except ConnectionResetError:  # who looked has gone, and nobody is owed an answer
+            return response
         finally:
             if task:
                 self._open.discard(task)
