@@ -1,0 +1,30 @@
+"""One relay that has lived, and one browser, for all tests that look at its console."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_asyncio
+
+from tests.support.lived import Lived, lived
+from tests.support.lived.settings import OPERATOR
+from tests.support.showing import Showing, chromium, showing
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def world() -> AsyncIterator[Lived]:
+    async with lived() as world:
+        yield world
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Any]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def operator(browser: Any, world: Lived) -> AsyncIterator[Showing]:
+    """Somebody who may act, and is in."""
+    async with showing(browser, world.admin_url) as shown:
+        await shown.enter(*OPERATOR)
+        yield shown

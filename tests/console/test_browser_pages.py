@@ -1,0 +1,113 @@
+"""Every page of the console in a browser: it fits both widths in both schemes, keeps nobody out, complains of nothing.
+
+RELAY_SCREENSHOTS=FOLDER keeps the pictures.
+"""
+
+from typing import Any
+
+import pytest
+
+from relay.console.site import VIEWS
+from tests.support.browser import blank, keep
+from tests.support.lived import Lived
+from tests.support.lived.tour import BESIDES, TOUR, Link
+from tests.support.showing import SCHEMES, WIDTHS, Showing, showing, shown_in_a_browser
+
+pytestmark = shown_in_a_browser
+
+STOPS = [(view, number) for view, stops in TOUR.items() for number in range(len(stops))]
+MOST_TABS = 80
+# axe's rules: contrast takes longest, and has to be looked at once for each scheme.
+JUDGED = {(1440, "light"): "{}", (1440, "dark"): "{runOnly: ['color-contrast']}",
+          (360, "light"): "{rules: {'color-contrast': {enabled: false}}}"}  # fmt: skip
+# Where the keyboard is: what is pressed there, whether that is seen, and how.
+FOCUS = """() => {
+  const one = document.activeElement, box = one.getBoundingClientRect(), style = getComputedStyle(one);
+  return {tag: one.tagName, name: (one.innerText || one.getAttribute("aria-label") || one.name || "").trim(),
+          main: !!one.closest("main") && one.id !== "main",
+          aim: one === (document.querySelector("main button.main") || document.querySelector(CAN)),
+          outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0,
+          seen: box.width > 0 && box.right > 0 && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight};
+}""".replace("CAN", "'main :is(a[href], button, input:not([type=hidden]), select, summary, [tabindex=\"0\"])'")
+
+
+async def address(operator: Showing, view: str, number: int) -> str:
+    stop = TOUR[view][number]
+    if not isinstance(stop, Link):
+        return stop
+    on = (
+        stop.on
+        if stop.on.partition("?")[0] not in TOUR or not isinstance(TOUR[stop.on.partition("?")[0]][0], Link)
+        else (await address(operator, stop.on, 0))
+    )
+    page = await operator.open(on)
+    href = await page.locator(f'main a[href^="/console{view}?"]').first.get_attribute("href")
+    assert href, f"no link to {view} on {on}"
+    return href.removeprefix("/console")
+
+
+async def test_no_page_is_forgotten() -> None:
+    assert TOUR.keys() == {view.path for view in VIEWS}
+
+
+@pytest.mark.parametrize(("view", "number"), STOPS)
+async def test_it_fits_and_keeps_nobody_out(operator: Showing, view: str, number: int) -> None:
+    where = await address(operator, view, number)
+    operator.faults.clear()
+    await operator.open(where)
+    await looked_at(operator, f"console{view.replace('/', '-')}-{number + 1}")
+    assert operator.faults == []
+
+
+@pytest.mark.parametrize("where", BESIDES)
+async def test_so_does_what_is_no_page(operator: Showing, where: str) -> None:
+    await operator.open(where)
+    await looked_at(operator, f"console-besides-{BESIDES.index(where) + 1}")
+
+
+async def test_so_does_the_way_in(browser: Any, world: Lived) -> None:
+    async with showing(browser, world.admin_url) as stranger:
+        await stranger.open("/login")
+        await looked_at(stranger, "console-login")
+        await stranger.page.get_by_label("Name").fill("jana")
+        await stranger.page.get_by_label("Password").fill("none of hers")
+        await stranger.page.get_by_role("button", name="Log in").click()
+        await looked_at(stranger, "console-login-refused")
+
+
+async def looked_at(shown: Showing, name: str) -> None:
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            png = await shown.look(width=width, dark=scheme == "dark")
+            keep(f"{name}.{width}.{scheme}.png", png)
+            assert not blank(png)
+            assert await shown.sideways() == [], (width, scheme)
+            if rules := JUDGED.get((width, scheme)):
+                assert await shown.kept_out(rules) == [], (width, scheme)
+
+
+@pytest.mark.parametrize("view", TOUR)
+async def test_the_keyboard_leads_to_what_can_be_done(operator: Showing, view: str) -> None:
+    page = await operator.open(await address(operator, view, 0))
+    await page.keyboard.press("Tab")
+    skip = await page.evaluate(FOCUS)
+    assert (skip["name"], skip["seen"]) == ("Skip to the page", True)
+    await page.keyboard.press("Enter")
+    for _ in range(MOST_TABS):
+        await page.keyboard.press("Tab")
+        focus = await page.evaluate(FOCUS)
+        assert focus["main"], f"{focus} comes before what can be done"
+        assert focus["outlined"], focus
+        assert focus["seen"], focus
+        if focus["aim"]:
+            return
+    pytest.fail("the keyboard does not get there")
+
+
+@pytest.mark.parametrize("view", TOUR)
+async def test_it_is_there_in_german(operator: Showing, view: str) -> None:
+    where = await address(operator, view, 0)
+    page = await operator.open(f"{where}{'&' if '?' in where else '?'}lang=de", width=360)
+    assert await page.locator("html").get_attribute("lang") == "de"
+    assert await operator.sideways() == []
+    keep(f"console{view.replace('/', '-')}.de.png", await page.screenshot(full_page=True))

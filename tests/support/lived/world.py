@@ -1,0 +1,32 @@
+"""The whole of it: the past, then the present, before a Redis, a Slack and a mail server of its own."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.support.lived.past import live_through
+from tests.support.lived.present import decide, live_now
+from tests.support.lived.settings import quiet_hours, written
+from tests.support.redis_server import RedisServer
+from tests.support.stage import Stage, running, surroundings
+
+
+@dataclass
+class Lived(Stage):
+    """`admin_url` leads to its console."""
+
+
+@asynccontextmanager
+async def lived() -> AsyncIterator[Lived]:
+    with RedisServer() as redis, TemporaryDirectory(prefix="lived-") as folder:
+        path, now = written(Path(folder)), time.time()
+        async with surroundings(redis.url, **quiet_hours(now)) as around:
+            await live_through(around, path, now - 1.0)
+            await decide(around, now)
+            async with running(around, path, period=1.0) as relay:
+                world = Lived(around, relay)
+                await live_now(world)
+                yield world
