@@ -92,6 +92,18 @@ async def test_a_dead_letter_says_the_error_and_leads_to_it(store: Store, clock:
         assert row["page"] == f"/console/dead-letter?id={delivery.id}"
 
 
+async def test_an_answer_that_looks_like_an_address_leads_nowhere(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.started", 0, "room", status="Initiated")
+        delivery = await claim_one(store)
+        await store.dead_letter(delivery, "rejected", "https://elsewhere.example/login")
+
+        for address in ("/operation?id=op-1", "/deliveries", f"/dead-letter?id={delivery.id}"):
+            html = await page.page(address)
+            assert "https://elsewhere.example/login" in html
+            assert 'href="https:' not in html
+
+
 async def test_what_waits_for_a_paused_destination_says_since_when_and_why(store: Store, clock: Clock) -> None:
     async with console(store, clock) as page:
         await take(page, "operation.started", 0, "room", status="Initiated")

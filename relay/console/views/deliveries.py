@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from relay.console.desk import Desk
+from relay.console.permalinks import permalink
 from relay.console.questions import Name, When, seconds_of
 from relay.console.sentences import why
 from relay.console.times import moment
@@ -222,7 +223,7 @@ def space_of(question: DeliveriesQuestion) -> Space:
 
 
 def ended_facts(row: Ended) -> DeliveryFacts:
-    link = row.detail if row.detail.startswith("https://") else ""
+    link = permalink(row)
     return DeliveryFacts(
         **{name: getattr(row, name) for name in SAME},
         state=row.outcome,

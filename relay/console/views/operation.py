@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from relay.console.desk import Desk
+from relay.console.permalinks import permalink
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views import nearby
@@ -33,6 +34,7 @@ from relay.store.silences import SilenceList
 from relay.store.timelines import Timeline
 
 MOST_UNREACHED = 50  # destinations that are named because an event does not reach them
+APART = ("at", "edited_at", "copy_name", "link")  # which the store has otherwise
 
 
 class OperationQuestion(Question):
@@ -45,7 +47,10 @@ class OperationQuestion(Question):
 
 
 class Delivered(Facts):
-    """A delivery that ended; `took` in seconds. `copy_name` finds the message as it was sent, for three days."""
+    """A delivery that ended; `took` in seconds. `copy_name` finds the message as it was sent, for three days.
+
+    `link` leads to where people see it, '' where there is no such place; else `detail` is what was answered.
+    """
 
     id: str
     destination: str
@@ -62,6 +67,7 @@ class Delivered(Facts):
     edits: int
     edited_at: datetime | None
     copy_name: str
+    link: str
 
 
 class Dropped(Facts):
@@ -251,13 +257,12 @@ def _sent(ended: Iterable[Ended]) -> dict[str, tuple[str, str]]:
     sent: dict[str, tuple[str, str]] = {}
     for row in ended:
         if row.outcome == "delivered":
-            link = row.detail if row.detail.startswith("https://") else ""
-            sent.setdefault(row.destination, (link, row.copy))
+            sent.setdefault(row.destination, (permalink(row), row.copy))
     return sent
 
 
 def _delivered(row: Ended) -> Delivered:
-    values = {
-        name: getattr(row, name) for name in Delivered.model_fields if name not in ("at", "edited_at", "copy_name")
-    }
-    return Delivered(**values, at=moment(row.at), edited_at=moment(row.edited_at), copy_name=row.copy)
+    values = {name: getattr(row, name) for name in Delivered.model_fields if name not in APART}
+    return Delivered(
+        **values, at=moment(row.at), edited_at=moment(row.edited_at), copy_name=row.copy, link=permalink(row)
+    )
