@@ -19,6 +19,7 @@ import tempfile
 import time
 import zlib
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
@@ -122,6 +123,15 @@ class Browser:
         """From now on the reader's scheme is this one, on the page that is shown too."""
         scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
         self._call("Emulation.setEmulatedMedia", scheme)
+
+    def carry(self, url: str, cookies: Mapping[str, str]) -> None:
+        """From now on these cookies go with whatever is asked there."""
+        for name, value in cookies.items():
+            self._call("Network.setCookie", {"url": url, "name": name, "value": value, "httpOnly": True})
+
+    def begin_with(self, script: str) -> None:
+        """Every page that is shown from now on begins with this script, whatever its policy says of scripts."""
+        self._call("Page.addScriptToEvaluateOnNewDocument", {"source": script})
 
     def ask(self, script: str) -> Any:
         """What this JavaScript expression says of the page, waited for if it is a promise."""

@@ -1,0 +1,66 @@
+"""The operators' listener with all of the console behind its own door, over a store that a test has filled."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from prometheus_client import REGISTRY
+
+from relay.console.access import Role
+from relay.console.access.roles import LINK
+from relay.console.access.visitors import NAME
+from relay.console.desk import Desk
+from relay.console.opening import OpenConsole
+from relay.receiving.access import Admin
+from relay.receiving.admin import make_admin_app
+from relay.receiving.probes import Probes
+from relay.receiving.server import serve
+from relay.store.sessions import Session, Sessions
+
+
+@dataclass
+class Answered:
+    """What somebody asked, and with which headers it was answered."""
+
+    path: str
+    status: int
+    headers: dict[str, str]
+
+
+@dataclass
+class Listening:
+    """`answers` are those to whoever asked, in their order."""
+
+    desk: Desk
+    url: str = ""
+    answers: list[Answered] = field(default_factory=list)
+
+    async def session(self, id_: str, *, role: Role = "operator", name: str = "ana") -> dict[str, str]:
+        """Let in a browser that has this id; its cookie."""
+        await Sessions(self.desk.store).keep(id_, Session(name, LINK, self.desk.clock(), role=role), 3600)
+        return {NAME: id_}
+
+
+@asynccontextmanager
+async def listening(desk: Desk, admin: Admin | None = None) -> AsyncIterator[Listening]:
+    """As relay serves it, on any free port."""
+    admin = admin or Admin()
+    here = Listening(desk)
+    console = OpenConsole(desk, admin)
+    app = make_admin_app(Probes(desk.readiness, REGISTRY, ""), admin, web.Application(), console.door)
+    console.add_to(app)
+
+    async def note(request: web.Request, response: web.StreamResponse) -> None:
+        here.answers.append(Answered(request.path, response.status, dict(response.headers)))
+
+    app.on_response_prepare.append(note)
+    runner = await serve(app, "127.0.0.1", 0, grace=5.0)
+    host, port = runner.addresses[0][:2]
+    here.url = f"http://{host}:{port}"
+    try:
+        yield here
+    finally:
+        await console.leave(0)
+        await runner.cleanup()
+        await console.aclose()
