@@ -1,0 +1,224 @@
+"""Every action, at both of its addresses, asked for by everybody who may not: refused, and nothing has changed."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from aiohttp import ClientSession, DummyCookieJar, FormData
+
+from relay.console.access.origin import csrf_of
+from relay.console.site import ACTIONS
+from relay.store import Store, keys
+from relay.store.admin import Admin
+from relay.store.audit import AuditTrail
+from relay.store.operator_pauses import OperatorPauses
+from relay.store.suppressions import Suppressions
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.console import console, stage_config
+from tests.support.doors import LOOKER, TOKEN, TOKENS, USERS, Browser
+from tests.support.every_case import every_case
+from tests.support.operators import Listening, listening
+from tests.support.queue import accept, claim
+from tests.support.redis_server import RedisServer
+from tests.support.silences import added, silence
+from tests.support.stage import CONFIG, running, surroundings
+from tests.support.targets import room
+
+SAME = {"Sec-Fetch-Site": "same-origin"}
+OPERATOR, OTHER, VIEWER, ENDED = ("o" * 43, "p" * 43, "v" * 43, "e" * 43)  # ids of sessions
+FORM, JSON, TEXT = ("application/x-www-form-urlencoded", "application/json", "text/plain")
+ADDRESS = "english@example.com"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """`csrf` is sent in the form, `header` in X-CSRF-Token; whose they are, by the id of a session."""
+
+    page: int  # the status at /console
+    api: int  # and at /api/v1
+    cookie: str = ""
+    csrf: str = ""
+    header: str = ""
+    headers: Mapping[str, str] | None = None
+    method: str = "POST"
+    kind: str = FORM
+    query: str = ""
+
+
+def token(text: str) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {text}"}
+
+
+ATTEMPTS: Mapping[str, Attempt] = {
+    "nobody": Attempt(303, 401, headers=SAME),
+    "nobody, with the token of somebody": Attempt(303, 401, csrf=OPERATOR, header=OPERATOR, headers=SAME),
+    "a viewer": Attempt(403, 403, VIEWER, VIEWER, VIEWER, SAME),
+    "a viewer with an operator's token": Attempt(403, 403, VIEWER, OPERATOR, OPERATOR, SAME),
+    "a page of another site": Attempt(403, 403, OPERATOR, OPERATOR, OPERATOR, {"Sec-Fetch-Site": "cross-site"}),
+    "a page of another port": Attempt(403, 403, OPERATOR, OPERATOR, OPERATOR, {"Sec-Fetch-Site": "same-site"}),
+    "no page": Attempt(403, 403, OPERATOR, OPERATOR, OPERATOR, {"Sec-Fetch-Site": "none"}),
+    "a foreign origin": Attempt(403, 403, OPERATOR, OPERATOR, OPERATOR, {"Origin": "https://evil.example"}),
+    "no origin": Attempt(403, 403, OPERATOR, OPERATOR, OPERATOR, {"Origin": "null"}),
+    "an origin that begins like ours": Attempt(403, 403, OPERATOR, OPERATOR, OPERATOR, {"Origin": "http://127.0.0.1"}),
+    "what says nothing of where it comes from": Attempt(403, 403, OPERATOR, OPERATOR, OPERATOR, {}),
+    "a form without its token": Attempt(403, 403, OPERATOR, headers=SAME),
+    "a form with another session's": Attempt(403, 403, OPERATOR, OTHER, OTHER, SAME),
+    "a form with that of a session that is over": Attempt(403, 403, OPERATOR, ENDED, ENDED, SAME),
+    "a session that is over": Attempt(303, 401, ENDED, ENDED, ENDED, SAME),
+    "a token in the address": Attempt(403, 403, OPERATOR, headers=SAME, query=f"?csrf={csrf_of(OPERATOR)}"),
+    "a form as text": Attempt(403, 403, OPERATOR, OPERATOR, headers=SAME, kind=TEXT),
+    "a form as JSON": Attempt(403, 403, OPERATOR, OPERATOR, headers=SAME, kind=JSON),
+    "a form in parts that are files": Attempt(403, 403, OPERATOR, OPERATOR, headers=SAME, kind="multipart/form-data"),
+    "GET": Attempt(405, 405, OPERATOR, OPERATOR, OPERATOR, SAME, "GET"),
+    "HEAD": Attempt(405, 405, OPERATOR, OPERATOR, OPERATOR, SAME, "HEAD"),
+    "PUT": Attempt(405, 405, OPERATOR, OPERATOR, OPERATOR, SAME, "PUT"),
+    "DELETE": Attempt(405, 405, OPERATOR, OPERATOR, OPERATOR, SAME, "DELETE"),
+    "GET that says it is POST": Attempt(
+        405, 405, OPERATOR, OPERATOR, OPERATOR, {**SAME, "X-HTTP-Method-Override": "POST"}, "GET", query="?_method=POST"
+    ),
+    "a viewer's program": Attempt(303, 403, headers=token(LOOKER)),
+    "a program at a page": Attempt(303, 401, headers=token(TOKEN[:-1])),
+    "a wrong token beside a good session": Attempt(403, 401, OPERATOR, "", OPERATOR, token("wrong")),
+}  # fmt: skip
+
+
+@pytest.fixture
+async def here(store: Store, clock: Clock, tmp_path: Path) -> AsyncIterator[Listening]:
+    async with guarded(store, clock, tmp_path) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def guarded(store: Store, clock: Clock, folder: Path) -> AsyncIterator[Listening]:
+    """The listener with users and programs, and something for each action to be done to."""
+    async with console(store, clock, config=stage_config(written(folder))) as page, listening(page.desk) as here:
+        for id_, role in ((OPERATOR, "operator"), (OTHER, "operator"), (ENDED, "operator"), (VIEWER, "viewer")):
+            await here.session(id_, role=role, name=role)  # type: ignore[arg-type]
+        async with ClientSession(cookie_jar=DummyCookieJar()) as client:
+            address, cookie = f"{here.url}/console/logout", {"Cookie": f"relay-console={ENDED}"}
+            form = {"csrf": csrf_of(ENDED)}
+            async with client.post(address, data=form, headers=cookie | SAME, allow_redirects=False) as left:
+                assert left.headers["Location"] == "/console/login"
+        yield here
+
+
+def written(folder: Path) -> Path:
+    path = folder / "relay.yaml"
+    path.write_text(f"{CONFIG.read_text('utf-8')}console:\n{USERS}{TOKENS}", "utf-8")
+    return path
+
+
+async def forms(store: Store, clock: Clock) -> dict[str, dict[str, Any]]:
+    """A good form for each action, with something that it would do."""
+    await accept(store, *(events.completed(operationId=f"op-{number}") for number in range(2)), to=room())
+    for delivery in await claim(store):
+        await store.dead_letter(delivery, "rejected", "channel_not_found")
+    letters = [letter.id for letter in await Admin(store).dead()]
+    good = events.body("operation.completed", 100, status="Completed") | {"tenantId": "room"}
+    bodies = [
+        await Admin(store).quarantine("async-operations", json.dumps(good | {"n": n}).encode(), {}, "missing")
+        for n in range(2)
+    ]
+    await OperatorPauses(store).pause("room", "Upgrade", "ana")
+    await Suppressions(store).add(ADDRESS, "english", reason="unsubscribed")
+    await added(store, silence(clock()))
+    return {
+        "/dead/replay": {"id": letters[:1]},
+        "/dead/drop": {"id": letters[1:]},
+        "/quarantine/replay": {"id": bodies[:1]},
+        "/quarantine/drop": {"id": bodies[1:]},
+        "/destinations/pause": {"name": "team", "reason": "x", "lasts": "2h"},
+        "/destinations/resume": {"name": "room"},
+        "/destinations/allow": {"destination": "english", "address": ADDRESS},
+        "/silences/add": {"destination": ["team"], "reason": "x", "lasts": "2h"},
+        "/silences/expire": {"id": "s-1"},
+    }
+
+
+async def everything(store: Store) -> dict[bytes, bytes | None]:
+    """All that Redis knows, but for who is logged in, and how often somebody has tried to."""
+    names = [name async for name in store.redis.scan_iter(count=1000)]
+    kept = [name for name in sorted(names) if not name.startswith(keys.CONSOLE.encode())]
+    return dict(zip(kept, [await store.redis.dump(name) for name in kept], strict=True))
+
+
+async def ask(client: ClientSession, url: str, attempt: Attempt, fields: Mapping[str, Any], *, api: bool) -> int:
+    """The status of what is answered."""
+    headers = dict(attempt.headers or {})
+    headers |= {"Cookie": f"relay-console={attempt.cookie}"} if attempt.cookie else {}
+    headers |= {"X-CSRF-Token": csrf_of(attempt.header)} if attempt.header and (api or not attempt.csrf) else {}
+    form = {**fields, **({"csrf": csrf_of(attempt.csrf)} if attempt.csrf else {})}
+    data: Any = json.dumps(fields if api else form) if api or attempt.kind == JSON else urlencode(form, doseq=True)
+    if attempt.kind == "multipart/form-data" and not api:
+        data = FormData()
+        for name, text in form.items():
+            data.add_field(name, str(text).encode(), filename=name, content_type="text/html")
+    else:
+        headers["Content-Type"] = JSON if api and attempt.kind == FORM else attempt.kind
+    looking = attempt.method in ("GET", "HEAD")
+    address = url + attempt.query
+    if looking:
+        address += f"{'&' if attempt.query else '?'}{urlencode(form, doseq=True)}"
+    async with client.request(
+        attempt.method, address, data=None if looking else data, headers=headers, allow_redirects=False
+    ) as response:
+        await response.read()
+        return response.status
+
+
+async def test_nobody_does_anything_who_may_not(here: Listening, store: Store, clock: Clock) -> None:
+    good = await forms(store, clock)
+    assert good.keys() == {action.path for action in ACTIONS}
+    before = await everything(store)
+    async with ClientSession(cookie_jar=DummyCookieJar()) as client:
+        with every_case() as case:
+            for path, fields in good.items():
+                for name, attempt in ATTEMPTS.items():
+                    with case(path, name):
+                        page = await ask(client, f"{here.url}/console{path}", attempt, fields, api=False)
+                        api = await ask(client, f"{here.url}/api/v1{path}", attempt, fields, api=True)
+                        assert (page, api) == (attempt.page, attempt.api)
+                        assert await everything(store) == before
+
+
+@pytest.mark.parametrize("api", [False, True])
+async def test_whoever_may_does_each_of_them(here: Listening, store: Store, clock: Clock, api: bool) -> None:
+    good = await forms(store, clock)
+    base = f"{here.url}/{'api/v1' if api else 'console'}"
+    attempt = Attempt(303, 200, OPERATOR, OPERATOR, OPERATOR, SAME)
+    async with ClientSession(cookie_jar=DummyCookieJar()) as client:
+        with every_case() as case:
+            for path, fields in good.items():
+                with case(path):
+                    before = await everything(store)
+                    assert await ask(client, base + path, attempt, fields, api=api) == (200 if api else 303)
+                    assert await everything(store) != before
+    done = [act for act in await AuditTrail(store.redis).entries() if act.actor == "operator"]
+    assert len([act for act in done if act.detail["by"] == "console (link)"]) == len(ACTIONS)
+
+
+async def test_a_whole_relay_lets_nobody_act_who_may_not(redis_server: RedisServer, tmp_path: Path) -> None:
+    async with surroundings(redis_server.url) as around, running(around, written(tmp_path)) as relay:
+        url = "http://{}:{}".format(*relay.admin_addresses[0])
+        fields = {"name": "room", "reason": "x", "lasts": "2h"}
+        async with ClientSession(cookie_jar=DummyCookieJar()) as client:
+            browser = Browser(url, client)
+            login = await browser.log_in("viktor", "another horse battery")
+            id_ = next(line for name, line in login.cookies.items() if name == "relay-console").partition("=")[2][:43]
+            viewer = Attempt(403, 403, id_, id_, id_, SAME)
+            statuses = [
+                await ask(client, f"{url}/{base}/destinations/pause", attempt, fields, api=base == "api/v1")
+                for base in ("console", "api/v1")
+                for attempt in (viewer, Attempt(0, 0, headers=SAME), Attempt(0, 0, headers=token(LOOKER)))
+            ]
+            assert statuses == [403, 303, 303, 403, 401, 403]
+            assert await OperatorPauses(around.store).all(0.0) == []
+            allowed = Attempt(0, 0, headers=token(TOKEN))
+            assert await ask(client, f"{url}/api/v1/destinations/pause", allowed, fields, api=True) == 200
+            assert [pause.by for pause in await OperatorPauses(around.store).all(0.0)] == ["deploy"]
