@@ -1,10 +1,12 @@
 """Pages that are kept up to date while somebody looks: the part that lives is sent again when it has changed.
 
-All who look at the same page share one question to the store (`PERIOD`), and nobody asks it when nobody looks.
+All who look at the same page share one look at the store (`PERIOD`), and nobody takes one when nobody looks. Looks take
+little from whoever sends events (`SHARE`): where relay is busy one takes longer, and the next comes later.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -12,8 +14,19 @@ from aiohttp_sse import sse_response
 
 from relay.console.access import STANDING
 
-PERIOD = 2.0  # seconds between two looks
+PERIOD = 2.0  # seconds from one look to the next
+SHARE = 0.01  # of all time, that looks at all pages may take together
+LONGEST = 10.0  # seconds from one look to the next, however long one takes: who looks wants to see something
 MOST = 16  # open streams of one process: a listener for operators has few places
+
+
+@dataclass(slots=True)
+class _Page:
+    """One that `viewers` look at, and from when on (by the loop's clock) there may be another look."""
+
+    viewers: int = 0
+    look: asyncio.Task[str] | None = None
+    due: float = 0.0
 
 
 class Streams:
@@ -22,7 +35,7 @@ class Streams:
     def __init__(self, period: float = PERIOD) -> None:
         self._period = period
         self._open: set[asyncio.Task[Any]] = set()
-        self._looks: dict[object, asyncio.Task[str]] = {}
+        self._pages: dict[object, _Page] = {}
         self._stopping = asyncio.Event()
 
     async def follow(self, request: web.Request, key: object, look: Callable[[], Awaitable[str]]) -> web.StreamResponse:
@@ -31,6 +44,8 @@ class Streams:
             raise web.HTTPServiceUnavailable(text="Too many pages are open; this one is not kept up to date.")
         if task := asyncio.current_task():
             self._open.add(task)
+        page = self._pages.setdefault(key, _Page())
+        page.viewers += 1
         shown, standing = "", request.get(STANDING)
         response: web.StreamResponse = web.Response()
         try:
@@ -39,15 +54,18 @@ class Streams:
                 while stream.is_connected() and not self._stopping.is_set():
                     if standing and not await standing.holds():
                         return response  # who was logged out, or may not any more, sees no more of it
-                    part = await self._shared(key, look)
+                    part = await self._newest(page, look)
                     if part != shown:
                         await stream.send(part)
                         shown = part
-                    await self._pause()
+                    await self._pause(page)
                 return response
         except ConnectionResetError:  # who looked has gone, and nobody is owed an answer
             return response
         finally:
+            page.viewers -= 1
+            if not page.viewers:
+                self._pages.pop(key, None)
             if task:
                 self._open.discard(task)
 
@@ -58,17 +76,30 @@ class Streams:
         for task in self._open:
             task.cancel()
 
-    async def _shared(self, key: object, look: Callable[[], Awaitable[str]]) -> str:
-        """The look that is under way or just over, of whoever began it."""
-        if key not in self._looks:
-            task = self._looks[key] = asyncio.ensure_future(look())
-            asyncio.get_running_loop().call_later(self._period * 0.9, self._looks.pop, key, None)
-            return await asyncio.shield(task)
-        return await asyncio.shield(self._looks[key])
+    async def _newest(self, page: _Page, look: Callable[[], Awaitable[str]]) -> str:
+        """What the look that is under way or just over gives, whoever began it; a new one once it is time for that."""
+        if page.look is None or (page.look.done() and asyncio.get_running_loop().time() >= page.due):
+            page.look = asyncio.create_task(self._timed(page, look))
+        return await asyncio.shield(page.look)
 
-    async def _pause(self) -> None:
+    async def _timed(self, page: _Page, look: Callable[[], Awaitable[str]]) -> str:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        page.due = began + self._period  # also where it fails
+        part = await look()
+        page.due = began + pause_after(clock() - began, len(self._pages), self._period)
+        return part
+
+    async def _pause(self, page: _Page) -> None:
+        """Until the next look; but whether anybody is still there is asked as often as ever."""
+        end = min(page.due, asyncio.get_running_loop().time() + self._period)
         try:
-            async with asyncio.timeout(self._period):
+            async with asyncio.timeout_at(end):
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def pause_after(took: float, pages: int, period: float = PERIOD) -> float:
+    """Seconds from a look that took so many seconds to the next one, where so many pages are looked at."""
+    return max(period, min(LONGEST, took * pages / SHARE))

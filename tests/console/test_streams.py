@@ -1,13 +1,75 @@
-"""The part of a page that is kept up to date, when nobody looks any more."""
+"""Pages that are kept up to date: who looks at the same one shares its looks, and looks take little of all time."""
 
-from aiohttp import ClientSession, web
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+
+import pytest
+from aiohttp import ClientResponse, ClientSession, web
+from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
-from relay.console.streams import Streams
+from relay.console.streams import LONGEST, PERIOD, SHARE, Streams, pause_after
 from relay.receiving.guard import Guard
 from relay.receiving.problems import answering
 from relay.receiving.server import serve
 from tests.support.waiting import until
+
+
+@asynccontextmanager
+async def followed(streams: Streams, looks: dict[str, int]) -> AsyncIterator[TestServer]:
+    """A server whose every path is a page: it says how often it was looked at, so that each look changes it."""
+    numbers = count(1)
+
+    async def follow(request: web.Request) -> web.StreamResponse:
+        async def look() -> str:
+            looks[request.path] = looks.get(request.path, 0) + 1
+            return f"{request.path} {next(numbers)}"
+
+        return await streams.follow(request, request.path, look)
+
+    app = web.Application()
+    app.router.add_get("/{page}", follow)
+    async with TestServer(app) as server:
+        yield server
+        await streams.aclose()
+
+
+async def part(response: ClientResponse) -> str:
+    """The next one that comes."""
+    while not (line := await response.content.readline()).startswith(b"data: "):
+        pass
+    return line.removeprefix(b"data: ").decode().strip()
+
+
+async def test_who_looks_at_the_same_page_shares_its_looks() -> None:
+    streams, looks = Streams(period=3600), dict[str, int]()
+    async with followed(streams, looks) as server, ClientSession() as client:
+        async with (
+            client.get(server.make_url("/now")) as one,
+            client.get(server.make_url("/now")) as same,
+            client.get(server.make_url("/operation")) as other,
+        ):
+            parts = [await part(response) for response in (one, same, other)]
+
+        assert parts[0] == parts[1] != parts[2]
+        assert looks == {"/now": 1, "/operation": 1}
+
+
+async def test_a_page_is_looked_at_again_while_somebody_is_there() -> None:
+    streams, looks = Streams(period=0.01), dict[str, int]()
+    async with followed(streams, looks) as server, ClientSession() as client:
+        for _ in range(2):
+            async with client.get(server.make_url("/now")) as response:
+                assert await part(response) != await part(response)
+
+
+@pytest.mark.parametrize(
+    ("took", "pages", "seconds"),
+    [(0.0, 1, PERIOD), (0.5 * SHARE * PERIOD, 2, PERIOD), (2 * SHARE * PERIOD, 2, 4 * PERIOD), (60.0, 1, LONGEST)],
+)
+def test_looks_take_little_of_all_time(took: float, pages: int, seconds: float) -> None:
+    assert pause_after(took, pages) == pytest.approx(seconds)
 
 
 async def test_who_goes_while_the_page_is_made_is_no_fault() -> None:
