@@ -2,26 +2,34 @@
 
 import base64
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any, get_origin
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import structlog
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from relay.console.access import WHO, Who
+from relay.console.access.messages import AWAY, NOT_NOW
 from relay.console.desk import Desk
 from relay.console.framed import Frame, framed
 from relay.console.pages import Pages
 from relay.console.streams import Streams
 from relay.console.view import Action, Done, Facts, Unknown, View
 from relay.console.words import said
-from relay.receiving.problems import HttpProblem
+from relay.errors import StoreUnavailable
+from relay.receiving.problems import HttpProblem, RateLimitedLog
+
+log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 NEWS = "relay_done"  # a cookie: what came of an action, until the next page shows it
 CHOSEN = "relay_language"
+YEAR = 31_536_000  # seconds
 PAGES, API = "/console", "/api/v1"
 LONGEST_ADDRESS = 6000  # characters; whoever serves us takes 8190, and browsers more
 
@@ -32,21 +40,16 @@ class Site:
     def __init__(self, desk: Desk, pages: Pages, views: Sequence[View]) -> None:
         self._desk = desk
         self._pages = pages
+        self._lines = RateLimitedLog(time.monotonic)
         self._navigation = [(f"{PAGES}{view.path}", view.title) for view in views if view.listed]
 
     def page(self, view: View) -> Handler:
-        async def show(request: web.Request) -> web.Response:
-            try:
-                question = view.question.model_validate({**_asked(request.query), **request.match_info})
-                facts = await view.ask(self._desk, question)
-            except ValidationError as error:
-                return self._plain(request, 400, said("That cannot be looked up"), "; ".join(_faults(error)))
-            except Unknown as error:
-                return self._unknown(request, error)
+        @self._answering
+        async def show(request: web.Request) -> web.StreamResponse:
+            question = _question(view, request)
+            facts = await view.ask(self._desk, question)
             context = self.context(request, view, question, facts)
-            response = web.Response(
-                text=self._pages.render(view.template, context["language"], context), content_type="text/html"
-            )
+            response = self._html(request, self._pages.render(view.template, context["language"], context))
             if NEWS in request.cookies:
                 response.del_cookie(NEWS, path=PAGES)
             return response
@@ -56,43 +59,57 @@ class Site:
     def framed(self, view: View) -> Handler:
         """What is not ours, for a frame of the page."""
 
-        async def show(request: web.Request) -> web.Response:
-            try:
-                question = view.question.model_validate({**_asked(request.query), **request.match_info})
-                return framed(await view.html(self._desk, question) if view.html else Frame(""))
-            except ValidationError as error:
-                return self._plain(request, 400, said("That cannot be looked up"), "; ".join(_faults(error)))
-            except Unknown as error:
-                return self._unknown(request, error)
+        @self._answering
+        async def show(request: web.Request) -> web.StreamResponse:
+            return framed(await view.html(self._desk, _question(view, request)) if view.html else Frame(""))
 
         return show
 
     def live(self, view: View, streams: Streams) -> Handler:
         """The part of the page that lives, again and again."""
 
+        @self._answering
         async def follow(request: web.Request) -> web.StreamResponse:
-            question = view.question.model_validate({**_asked(request.query), **request.match_info})
+            question = _question(view, request)
 
             async def look() -> str:
                 facts = await view.ask(self._desk, question)
                 context = self.context(request, view, question, facts)
                 return self._pages.render(view.live, context["language"], context)
 
-            key = view.path, question, self._language(request)
+            key = view.path, question, self._language(request), request[WHO].role
             return await streams.follow(request, key, look)
 
         return follow
 
+    def _answering(self, handler: Handler) -> Handler:
+        """What cannot be shown is a page, too."""
+
+        @wraps(handler)
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except ValidationError as error:
+                return self._plain(request, 400, said("That cannot be looked up"), "; ".join(_faults(error)))
+            except Unknown as error:
+                return self._unknown(request, error)
+            except StoreUnavailable as error:
+                self._unavailable(error)
+                text = self._pages.translated(AWAY, {}, self._language(request))
+                return self._plain(request, 503, NOT_NOW, text)
+
+        return answer
+
     def facts(self, view: View) -> Handler:
         async def answer(request: web.Request) -> web.Response:
             try:
-                facts = await view.ask(
-                    self._desk, view.question.model_validate({**_asked(request.query), **request.match_info})
-                )
+                facts = await view.ask(self._desk, _question(view, request))
             except ValidationError as error:
                 raise _unprocessable(error) from None
             except Unknown as error:
                 raise HttpProblem(404, str(error)) from None
+            except StoreUnavailable as error:
+                raise self._unavailable(error) from None
             return web.Response(body=facts.model_dump_json().encode(), content_type="application/json")
 
         return answer
@@ -100,7 +117,8 @@ class Site:
     def form(self, action: Action) -> Handler:
         """What a page posts. It leads back to where it came from, with what came of it."""
 
-        async def act(request: web.Request) -> web.Response:
+        @self._answering
+        async def act(request: web.Request) -> web.StreamResponse:
             posted = await request.post()
             back = str(posted.get("back", ""))
             back = back if _inside(back) else PAGES
@@ -136,10 +154,16 @@ class Site:
                 raise _unprocessable(error) from None
             except Unknown as error:
                 raise HttpProblem(404, str(error)) from None
+            except StoreUnavailable as error:
+                raise self._unavailable(error) from None
             answer = {"done": not done.refused, "text": done.text % done.values, **done.values}
             return web.json_response(answer, status=409 if done.refused else 200)
 
         return act
+
+    def _unavailable(self, error: StoreUnavailable) -> HttpProblem:
+        self._lines.warning(log, "console.unavailable", reason=str(error))
+        return HttpProblem(503, "relay's store does not answer at the moment.")
 
     def context(
         self, request: web.Request, view: View | None, question: BaseModel | None, facts: Facts | None
@@ -158,7 +182,7 @@ class Site:
             "path": request.path,
             "navigation": self._navigation,
             "language": self._language(request),
-            "languages": self._pages.languages,
+            "languages": {code: f"?{_with(request, code)}" for code in self._pages.languages},
             "news": _news(request),
             "zone": config.timezone,
             "now": datetime.fromtimestamp(self._desk.clock(), UTC),
@@ -168,6 +192,16 @@ class Site:
         """A page of those before one is in: it has the look and the language of the others."""
         context = {**self.context(request, None, None, None), **values}
         return self._pages.render(template, context["language"], context)
+
+    def _html(self, request: web.Request, text: str, status: int = 200) -> web.Response:
+        """The language that somebody chose by a link stays."""
+        response = web.Response(text=text, content_type="text/html", status=status)
+        chosen = request.query.get("lang", "")
+        if chosen in self._pages.languages:
+            response.set_cookie(
+                CHOSEN, chosen, path=PAGES, max_age=YEAR, httponly=True, samesite="Lax", secure=request.secure
+            )
+        return response
 
     def _unknown(self, request: web.Request, error: Unknown) -> web.Response:
         language = self._language(request)
@@ -180,11 +214,21 @@ class Site:
     ) -> web.Response:
         context = {**self.context(request, None, None, None), "title": title, "text": text, "near": near}
         page = self._pages.render("plain.html", context["language"], context)
-        return web.Response(text=page, content_type="text/html", status=status)
+        return self._html(request, page, status)
 
     def _language(self, request: web.Request) -> str:
-        chosen = request.query.get("lang", request.cookies.get(CHOSEN, ""))
+        chosen = request.query.get("lang", "")
+        chosen = chosen if chosen in self._pages.languages else request.cookies.get(CHOSEN, "")
         return self._pages.language(chosen, request.headers.get("Accept-Language", ""))
+
+
+def _question(view: View, request: web.Request) -> BaseModel:
+    return view.question.model_validate({**_asked(request.query), **request.match_info})
+
+
+def _with(request: web.Request, language: str) -> str:
+    """The query of the same page in this language."""
+    return request.rel_url.update_query(lang=language).raw_query_string
 
 
 def _asked(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from aiohttp import web
 from aiohttp_sse import sse_response
 
 from relay.console.access import STANDING
+from relay.console.view import Unknown
+from relay.errors import StoreUnavailable
 
 PERIOD = 2.0  # seconds from one look to the next
 SHARE = 0.01  # of all time, that looks at all pages may take together
@@ -39,26 +41,30 @@ class Streams:
         self._stopping = asyncio.Event()
 
     async def follow(self, request: web.Request, key: object, look: Callable[[], Awaitable[str]]) -> web.StreamResponse:
-        """`look` makes the part anew; `key` says who may share it."""
+        """`look` makes the part anew; `key` says who may share it. What the first look raises is raised."""
         if len(self._open) >= MOST:
             raise web.HTTPServiceUnavailable(text="Too many pages are open; this one is not kept up to date.")
         if task := asyncio.current_task():
             self._open.add(task)
         page = self._pages.setdefault(key, _Page())
         page.viewers += 1
-        shown, standing = "", request.get(STANDING)
+        standing = request.get(STANDING)
         response: web.StreamResponse = web.Response()
         try:
+            part, shown = await self._newest(page, look), ""  # what cannot be shown is no stream, but said as it is
             async with sse_response(request) as stream:
                 response = stream
                 while stream.is_connected() and not self._stopping.is_set():
-                    if standing and not await standing.holds():
-                        return response  # who was logged out, or may not any more, sees no more of it
-                    part = await self._newest(page, look)
                     if part != shown:
                         await stream.send(part)
                         shown = part
                     await self._pause(page)
+                    if standing and not await standing.holds():
+                        return response  # who was logged out, or may not any more, sees no more of it
+                    try:
+                        part = await self._newest(page, look)
+                    except (StoreUnavailable, Unknown):
+                        return response  # the browser comes again, is told that, and says it on the page
                 return response
         except ConnectionResetError:  # who looked has gone, and nobody is owed an answer
             return response

@@ -1,4 +1,5 @@
-// What htmx does not do: ask before what cannot be undone, choose all rows of a list, and let a frame be as high as its message. Without it everything still works.
+// What htmx does not do: ask before what cannot be undone, choose all rows of a list, let a frame be as high as its message,
+// and say that a page is out of date. Without it everything still works.
 "use strict";
 document.addEventListener("submit", (event) => {
   const text = event.target.dataset.confirm || event.submitter?.dataset.confirm;
@@ -14,3 +15,6 @@ addEventListener("message", (event) => {   // only a number is taken from a fram
   for (const frame of document.querySelectorAll("iframe.drawn:not(.small)"))
     if (frame.contentWindow === event.source && height > 0) frame.style.height = `${Math.min(height, 3000)}px`;
 });
+for (const [name, stale] of [["htmx:response:error", true], ["htmx:sse:error", true], ["htmx:sse:after:connection", false]]) {
+  document.addEventListener(name, () => { document.getElementById("stale").hidden = !stale; });
+}

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from relay.console.desk import Desk
+from relay.console.framed import Frame
 from relay.console.questions import Name
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
@@ -62,9 +63,9 @@ async def digest(desk: Desk, question: DigestQuestion) -> DigestPreviewFacts:
     )
 
 
-async def html(desk: Desk, question: DigestQuestion) -> str:
+async def html(desk: Desk, question: DigestQuestion) -> Frame:
     """The mail's."""
-    return str((await _preview(desk, question)).content.get("html", ""))
+    return Frame(str((await _preview(desk, question)).content.get("html", "")))
 
 
 async def _preview(desk: Desk, question: DigestQuestion) -> DigestPreview:

@@ -1,0 +1,49 @@
+"""What every page has in common: what cannot be shown is said as a page, and the language that somebody chose stays."""
+
+import pytest
+
+from relay.errors import StoreUnavailable
+from relay.receiving.probes import Readiness
+from relay.store import Store
+from tests.support.clock import Clock
+from tests.support.console import console
+
+
+async def _away() -> Readiness:
+    raise StoreUnavailable("Redis: it is away")
+
+
+@pytest.mark.parametrize("path", ["/console/now", "/console/live/now"])
+async def test_a_store_that_is_away_is_a_page_and_no_fault_of_relay(store: Store, clock: Clock, path: str) -> None:
+    async with console(store, clock, readiness=_away) as page, page.client.get(page.server.make_url(path)) as response:
+        text = await response.text()
+    assert (response.status, response.content_type) == (503, "text/html")
+    assert "store does not answer at the moment" in text
+
+
+async def test_programs_hear_that_the_store_is_away(store: Store, clock: Clock) -> None:
+    async with (
+        console(store, clock, readiness=_away) as page,
+        page.client.get(page.server.make_url("/api/v1/now")) as response,
+    ):
+        problem = await response.json()
+    assert (response.status, problem["detail"]) == (503, "relay's store does not answer at the moment.")
+
+
+@pytest.mark.parametrize(("query", "status"), [("", 400), ("?id=op-unknown", 404)])
+async def test_what_cannot_be_looked_up_is_no_stream(store: Store, clock: Clock, query: str, status: int) -> None:
+    async with (
+        console(store, clock) as page,
+        page.client.get(page.server.make_url(f"/console/live/operation{query}")) as response,
+    ):
+        assert (response.status, response.content_type) == (status, "text/html")
+
+
+async def test_the_chosen_language_stays_and_the_page_with_it(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        english = await page.page("/deliveries?destination=room&state=dead")
+        assert 'href="?destination=room&amp;state=dead&amp;lang=de"' in english
+        assert '<html lang="de">' in await page.page("/deliveries?destination=room&state=dead&lang=de")
+        assert '<html lang="de">' in await page.page("/jobs", **{"Accept-Language": "en"})
+        assert '<html lang="de">' in await page.page("/jobs?lang=xx")
+        assert '<html lang="en">' in await page.page("/jobs?lang=en")
