@@ -1,5 +1,6 @@
 """Pages that are kept up to date: who looks at the same one shares its looks, and looks take little of all time."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -72,14 +73,16 @@ def test_looks_take_little_of_all_time(took: float, pages: int, seconds: float) 
     assert pause_after(took, pages) == pytest.approx(seconds)
 
 
-async def test_who_goes_while_the_page_is_made_is_no_fault() -> None:
+@pytest.mark.parametrize("looks", [1, 2])  # the first one is made before the answer begins
+async def test_who_goes_while_the_page_is_made_is_no_fault(looks: int) -> None:
     streams, seen, over = Streams(period=0.02), list[web.Request](), list[bool]()
 
     async def follow(request: web.Request) -> web.StreamResponse:
         async def look() -> str:
             seen.append(request)
-            await until(lambda: request.transport is None or request.transport.is_closing())
-            return "a part"
+            if len(seen) == looks:
+                await until(lambda: request.transport is None or request.transport.is_closing())
+            return f"part {len(seen)}"
 
         try:
             return await streams.follow(request, "now", look)
@@ -89,13 +92,13 @@ async def test_who_goes_while_the_page_is_made_is_no_fault() -> None:
     app = web.Application(middlewares=[answering()])
     app.router.add_get("/live", follow)
     runner = await serve(app, "127.0.0.1", 0, grace=5.0, guard=Guard())
+    host, port = runner.addresses[0][:2]
     with capture_logs() as lines:
-        async with ClientSession() as client:
-            host, port = runner.addresses[0][:2]
-            answer = await client.get(f"http://{host}:{port}/live")
-            await until(lambda: seen)
-            answer.close()
-            await until(lambda: over)
+        _, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await until(lambda: len(seen) == looks)
+        writer.close()
+        await until(lambda: over)
         await streams.aclose()
         await runner.cleanup()
     assert [line["event"] for line in lines] == []
