@@ -49,7 +49,7 @@ class Studio:
         self.fault = ""
         self.findings: list[Finding] | None = None  # None: not looked for yet
         self.version = 0
-        self._drawings: dict[tuple[str, Choice], Drawing | str] = {}
+        self._drawings: dict[tuple[str, Choice], Drawing] = {}
         self._messages: dict[str, dict[str, Told]] = {}  # by fixture
         self._variables: list[Variable] | None = None
 
@@ -146,11 +146,14 @@ class Studio:
         key = channel, replace(choice, scheme="", width="")
         if self.renderer is None:
             return self.fault
-        if key not in self._drawings:
+        if key in self._drawings:
+            return self._drawings[key]
+        drawing = await self._drawn(self.renderer, channel, choice)
+        if isinstance(drawing, Drawing):  # a fault may pass, as that of a file that took too long on a busy machine
             if len(self._drawings) >= MAX_KEPT:
                 self._drawings.clear()
-            self._drawings[key] = await self._drawn(self.renderer, channel, choice)
-        return self._drawings[key]
+            self._drawings[key] = drawing
+        return drawing
 
     async def _drawn(self, renderer: IsolatedRenderer, channel: str, choice: Choice) -> Drawing | str:
         try:
