@@ -13,7 +13,7 @@ document.addEventListener("change", (event) => {
 addEventListener("message", (event) => {   // only a number is taken from a frame, and only from one of this page
   const height = Number(event.data?.height);
   for (const frame of document.querySelectorAll("iframe.drawn:not(.small)"))
-    if (frame.contentWindow === event.source && height > 0) frame.style.height = `${Math.min(height, 3000)}px`;
+    if (frame.contentWindow === event.source && height > 0) frame.height = Math.ceil(Math.min(height, 3000));
 });
 for (const [name, stale] of [["htmx:response:error", true], ["htmx:sse:error", true], ["htmx:sse:after:connection", false]]) {
   document.addEventListener(name, () => { document.getElementById("stale").hidden = !stale; });

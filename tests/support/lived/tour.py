@@ -45,6 +45,9 @@ TOUR: Mapping[str, Sequence[str | Link]] = {
     "/destinations": ["/destinations"],
     "/destination": [asked("/destination", name=name) for name in SHOWN],
     "/silences": ["/silences"],
+    "/templates": ["/templates", asked("/templates", channel="email", language="de")],
+    "/template": [asked("/template", name="operation.failed"),
+                  asked("/template", name="operation.completed", channel="slack", kind="reply", group="op")],
     "/audit": ["/audit", asked("/audit", action="nothing")],
 }  # fmt: skip
 BESIDES = (asked("/operation", id=OPERATION["bad signature"]), asked("/dead", since="yesterday"))  # no page, and why
