@@ -68,10 +68,15 @@ class Showing:
         return found
 
     async def kept_out(self, rules: str) -> list[str]:
-        """What axe says of the page that keeps people from using it: which rule, and where. `rules` are its options."""
+        """What axe says of the page that keeps people from using it: which rule, and where. `rules` are its options.
+
+        Frames show what others wrote, and let nobody look in.
+        """
         if not await self.page.evaluate("typeof axe === 'object'"):
             await self.page.evaluate(_axe())
-        answer = await self.page.evaluate(f"axe.run(document, {{resultTypes: ['violations'], ...{rules}}})")
+        answer = await self.page.evaluate(
+            f"axe.run(document, {{resultTypes: ['violations'], iframes: false, ...{rules}}})"
+        )
         return [
             f"{row['id']} ({row['impact']}): {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
             for row in answer["violations"]
