@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Literal
 
 from relay.domain.deliveries import Limit, RequestLimit, Target
 from relay.errors import StoreUnavailable
-from relay.store.client import call
 from relay.store.keys import requested
 from relay.store.partitions import Partition
 from relay.store.queue import Store
+from relay.store.reading import read_all
 from relay.store.target_plan import home_of
 
 Kind = Literal["new", "edit", "live", "requested"]
@@ -42,7 +41,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Commands, and how many of a pipeline's answers are theirs."""
+    """What is asked of one limit."""
 
     kind: Kind
     limit: Any
@@ -70,12 +69,9 @@ class Budgets:
         """Of those that live in one partition; nothing where it is away."""
         partition = self._store.partitions[number]
         questions = {index: [*_questions(partition, target, now)] for index, target in targets.items()}
+        commands = [command for own in questions.values() for question in own for command in question.commands]
         try:
-            async with self._store.redis.pipeline(transaction=False) as pipeline:
-                for question in chain.from_iterable(questions.values()):
-                    for command in question.commands:
-                        pipeline.execute_command(*command)
-                answers = iter(await call(pipeline.execute()) if any(questions.values()) else [])
+            answers = iter(await read_all(self._store.redis, partition.key("rate"), commands))
         except StoreUnavailable:
             return {}
         return {

@@ -17,7 +17,7 @@ from relay.store.queue import Store
 from relay.store.sealing import ANSWER, Sealer, text_to_show
 
 EVERYWHERE = "*"
-PAGE, MOST_LOOKED = 100, 2000  # entries of a page, and how many are looked at for one
+PAGE, STEP, MOST_LOOKED = 100, 500, 2000  # entries of a page, of one look, and how many are looked at for a page
 UNSUBSCRIBED, BOUNCED, ADDED = Held.UNSUBSCRIBED.value, Held.BOUNCED.value, Held.SUPPRESSED.value
 
 
@@ -90,7 +90,7 @@ class Suppressions:
                 number, cursor = partition.number, 0
             while looked < MOST_LOOKED and len(rows) < PAGE:
                 some: Mapping[bytes, bytes]
-                cursor, some = await call(self._store.redis.hscan(partition.key(keys.SUPPRESSED), cursor, count=PAGE))
+                cursor, some = await call(self._store.redis.hscan(partition.key(keys.SUPPRESSED), cursor, count=STEP))
                 looked += len(some)
                 rows |= await self._new(number, {name: row for name, row in some.items() if name.startswith(scopes)})
                 if not cursor:
