@@ -20,7 +20,7 @@ EMPHASES = tuple(
 
 
 def mrkdwn(text: str) -> Markup:
-    """What its reader sees. Whoever wrote it, nothing of it is more than text, but links to http and https."""
+    """What its reader sees. Whoever wrote it, it is no more than text: a link leads nowhere, and shows its address."""
     pieces = list[Markup]()
 
     def keep(make: Callable[[str], Markup]) -> Callable[[re.Match[str]], str]:
@@ -49,7 +49,7 @@ def _token(inside: str) -> Markup:
     if target.startswith("!date^"):
         return escape(_plain(label))
     if target.startswith(("https://", "http://")):
-        link = Markup('<a href="{}" rel="noreferrer">{}</a>')
+        link = Markup('<span class="link" title="{}">{}</span>')
         return link.format(_plain(target), _plain(label or target))
     sign = "" if target.startswith(("@", "#")) else "@" if target.startswith("!") else ""
     return escape(_plain(label or sign + target.lstrip("!")))

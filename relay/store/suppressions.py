@@ -74,15 +74,17 @@ class Suppressions:
         entries = {_folded(entry.address): entry for entry in _entries(rows.items(), self._store.sealer)}
         return {address: entries[_folded(address)] for address in addresses if _folded(address) in entries}
 
-    async def page(self, destination: str, after: str = "") -> tuple[list[Suppressed], str]:
+    async def page(self, destination: str, after: str = "", *, everywhere: bool = True) -> tuple[list[Suppressed], str]:
         """Some of the entries that hold at this destination, in no order, and where to go on; '' is the end.
+
+        `everywhere`: also those that hold at all of them.
 
         The list has no order by destination: what is looked at for one page is bounded. An entry that comes or goes
         meanwhile may be left out or come twice.
         """
         number, cursor = (int(part) for part in (after or "0.0").split("."))
         rows, looked = dict[bytes, bytes](), 0
-        scopes = tuple(f"{scope} ".encode() for scope in (destination, EVERYWHERE))
+        scopes = tuple(f"{scope} ".encode() for scope in [destination, *([EVERYWHERE] if everywhere else [])])
         for partition in self._store.partitions.present:
             if partition.number < number:
                 continue

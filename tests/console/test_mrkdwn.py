@@ -11,8 +11,8 @@ from relay.console.mrkdwn import mrkdwn
         ("*Sales* _now_ ~late~", "<b>Sales</b> <i>now</i> <s>late</s>"),
         ("snake_case_name and 2*3*4", "snake_case_name and 2*3*4"),
         ("a &amp; b &lt;i&gt;", "a &amp; b &lt;i&gt;"),
-        ("<https://x.example/?a=1&amp;b=2|View>", '<a href="https://x.example/?a=1&amp;b=2" rel="noreferrer">View</a>'),
-        ("*<https://x.example|all>*", '<b><a href="https://x.example" rel="noreferrer">all</a></b>'),
+        ("<https://x.example/?a=1&amp;b=2|View>", '<span class="link" title="https://x.example/?a=1&amp;b=2">View</span>'),
+        ("*<https://x.example|all>*", '<b><span class="link" title="https://x.example">all</span></b>'),
         ("<!date^1773049200^{time}|on 9 Mar>", "on 9 Mar"),
         ("<@U1|jana> <!here> <#C1|room>", "jana @here room"),
         ("`a *b*` and\n```one <https://x.example|two>```",
@@ -38,5 +38,5 @@ def test_its_reader_sees_it_so(text: str, html: str) -> None:
 )
 def test_nothing_of_it_does_anything(text: str) -> None:
     html = str(mrkdwn(text)).lower()
-    for tag in ("<script", "<img", "<svg", 'href="javascript', '" onmouseover', '"onmouseover'):
+    for tag in ("<script", "<img", "<svg", "href", '" onmouseover', '"onmouseover'):
         assert tag not in html

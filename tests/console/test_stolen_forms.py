@@ -13,6 +13,7 @@ from aiohttp import ClientSession, DummyCookieJar, FormData
 
 from relay.console.access.origin import csrf_of
 from relay.console.site import ACTIONS
+from relay.dev.standins.slack import SlackStandin
 from relay.store import Store, keys
 from relay.store.admin import Admin
 from relay.store.audit import AuditTrail
@@ -20,7 +21,7 @@ from relay.store.operator_pauses import OperatorPauses
 from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.console import console, stage_config
+from tests.support.console import console, open_channels, stage_config
 from tests.support.doors import LOOKER, TOKEN, TOKENS, USERS, Browser
 from tests.support.every_case import every_case
 from tests.support.operators import Listening, listening
@@ -97,7 +98,12 @@ async def here(store: Store, clock: Clock, tmp_path: Path) -> AsyncIterator[List
 @asynccontextmanager
 async def guarded(store: Store, clock: Clock, folder: Path) -> AsyncIterator[Listening]:
     """The listener with users and programs, and something for each action to be done to."""
-    async with console(store, clock, config=stage_config(written(folder))) as page, listening(page.desk) as here:
+    async with (
+        SlackStandin() as slack,
+        open_channels(stage_config(written(folder), STAGE_SLACK=slack.base_url)) as (config, channels),
+        console(store, clock, config=config, channels=channels) as page,
+        listening(page.desk) as here,
+    ):
         for id_, role in ((OPERATOR, "operator"), (OTHER, "operator"), (ENDED, "operator"), (VIEWER, "viewer")):
             await here.session(id_, role=role, name=role)  # type: ignore[arg-type]
         async with ClientSession(cookie_jar=DummyCookieJar()) as client:
@@ -135,6 +141,7 @@ async def forms(store: Store, clock: Clock) -> dict[str, dict[str, Any]]:
         "/quarantine/drop": {"id": bodies[1:]},
         "/destinations/pause": {"name": "team", "reason": "x", "lasts": "2h"},
         "/destinations/resume": {"name": "room"},
+        "/destinations/test": {"name": "team"},
         "/destinations/allow": {"destination": "english", "address": ADDRESS},
         "/silences/add": {"destination": ["team"], "reason": "x", "lasts": "2h"},
         "/silences/expire": {"id": "s-1"},

@@ -15,7 +15,7 @@ from relay.config import Config, load
 from relay.console.access import WHO, Role, Who
 from relay.console.desk import Desk
 from relay.console.site import Console
-from relay.coordinator import build_renderer
+from relay.coordinator import build_channels, build_renderer
 from relay.health import Health
 from relay.ingest import Ingest
 from relay.receiving.problems import answering
@@ -87,6 +87,15 @@ async def console(
         yield Open(server, client, desk, ingest)
     await desk.gallery.aclose()
     await renderer.aclose()
+
+
+@asynccontextmanager
+async def open_channels(config: Config) -> AsyncIterator[tuple[Config, dict[str, Any]]]:
+    """The configuration, and its channels as a relay has them open."""
+    channels = dict(build_channels(config))
+    yield config, channels
+    for channel in channels.values():
+        await channel.aclose()
 
 
 def stage_config(path: Path = CONFIG, **env: str) -> Config:

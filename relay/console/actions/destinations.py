@@ -79,7 +79,8 @@ async def send_trial(desk: Desk, form: TrialForm, who: Who) -> Done:
     """By this process's own open channel, at once: also while the destination is paused, quiet, or has a digest."""
     config, trials = desk.config(), Trials(desk.store)
     destination = config.destinations.get(form.name)
-    if destination is None:
+    channel = desk.channels.get(destination.channel) if destination else None
+    if destination is None or channel is None:
         text = said("Nothing was sent: the configuration has no addresses of %(name)s.")
         return Done(text, {"name": form.name}, refused=True)
     off = await Suppressions(desk.store).among(destination.name, destination.addresses)
@@ -96,7 +97,7 @@ async def send_trial(desk: Desk, form: TrialForm, who: Who) -> Done:
         trial = await send_test(
             reached,
             config,
-            desk.channels[destination.channel],
+            channel,
             desk.renderer(),
             note=CONSOLE_TEST_NOTE,
             now=datetime.fromtimestamp(desk.clock(), UTC),

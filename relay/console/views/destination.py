@@ -7,6 +7,7 @@ from pydantic import Field
 
 from relay.background.digests import at_hand
 from relay.console.desk import Desk
+from relay.console.permalinks import link_of
 from relay.console.questions import Name
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
@@ -54,11 +55,12 @@ class SuppressedFacts(Facts):
 
 
 class TriedFacts(Facts):
-    """One address of a test message: what the other side answered, or what went wrong."""
+    """One address of a test message: what the other side answered, or what went wrong; `link` leads to it in Slack."""
 
     address: str
     answer: str
     error: str
+    link: str
 
 
 class TrialFacts(Facts):
@@ -111,7 +113,7 @@ async def destination(desk: Desk, question: DestinationQuestion) -> DestinationF
     shown = every[:MOST_ADDRESSES]
     if question.address and question.address not in [address for _, address, _ in shown]:
         shown = [*looked_up(desk, config, its, question.address), *shown]
-    off, more = await Suppressions(desk.store).page(name, question.off)
+    off, more = await Suppressions(desk.store).page(name, question.off, everywhere=_unsubscribes(desk, own.channel))
     quiet = quiet_at(options, defaults, now)
     return DestinationFacts(
         name=name,
@@ -133,6 +135,11 @@ async def destination(desk: Desk, question: DestinationQuestion) -> DestinationF
         parked=own.parked,
         last_delivered=own.last_delivered,
     )
+
+
+def _unsubscribes(desk: Desk, channels: str) -> bool:
+    """Whether the list for all destinations means one of these channels: it has addresses of mails."""
+    return any(getattr(desk.kinds.get(channel), "unsubscribes", False) for channel in channels.split(", "))
 
 
 def _suppressed(entries: Sequence[Suppressed], shown: set[str]) -> list[SuppressedFacts]:
@@ -163,5 +170,8 @@ async def _tested(desk: Desk, name: str) -> TrialFacts | None:
     last = await Trials(desk.store).last(name)
     if last is None:
         return None
-    rows = [TriedFacts(address=row.address, answer=row.answer, error=row.error) for row in last.rows]
+    rows = [
+        TriedFacts(address=row.address, answer=row.answer, error=row.error, link=link_of(row.answer))
+        for row in last.rows
+    ]
     return TrialFacts(at=moment(last.at), by=last.by, rows=rows)

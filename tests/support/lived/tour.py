@@ -44,6 +44,7 @@ TOUR: Mapping[str, Sequence[str | Link]] = {
     "/noise": ["/noise", asked("/noise", days="30")],
     "/destinations": ["/destinations"],
     "/destination": [asked("/destination", name=name) for name in SHOWN],
+    "/destination/digest": [Link(asked("/destination", name="analysts-daily"))],
     "/silences": ["/silences"],
     "/templates": ["/templates", asked("/templates", channel="email", language="de")],
     "/template": [asked("/template", name="operation.failed"),
