@@ -1,5 +1,6 @@
 """The first page: what runs, and what stands in the way."""
 
+import re
 from dataclasses import replace
 
 from relay.domain.runs import Alarm, Alarms
@@ -7,6 +8,7 @@ from relay.policy.causes import REFUSED, Cause
 from relay.policy.troubles import Trouble, Troubles
 from relay.receiving.probes import Readiness
 from relay.store import Store
+from relay.store.operator_pauses import OperatorPauses
 from relay.store.settling import Pause
 from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
@@ -67,6 +69,15 @@ async def test_a_paused_destination_says_since_when_and_why_and_leads_to_its_pag
         (obstacle,) = [row for row in facts["obstacles"] if row["name"].startswith("destination:")]
         assert obstacle["page"] == "/console/destination?name=room"
         assert 'href="/console/destination?name=room"' in page
+
+
+async def test_a_destination_that_somebody_paused_is_not_said_to_work(store: Store, clock: Clock) -> None:
+    await OperatorPauses(store).pause("room", "Upgrade", "ana")
+    async with console(store, clock) as open_console:
+        page = await open_console.page("/now")
+        (row,) = re.findall(r'<tr><th scope="row"><a href="/console/destination\?name=room">.*?</tr>', page, re.S)
+        assert "paused by ana: Upgrade" in row
+        assert "works" not in row
 
 
 async def test_says_when_something_last_arrived(store: Store, clock: Clock) -> None:

@@ -47,7 +47,7 @@ TOUR: Mapping[str, Sequence[str | Link]] = {
     "/destination/digest": [Link(asked("/destination", name="analysts-daily"))],
     "/silences": ["/silences"],
     "/templates": ["/templates", asked("/templates", channel="email", language="de")],
-    "/template": [asked("/template", name="operation.failed"),
+    "/template": [Link("/templates"), asked("/template", name="operation.failed"),
                   asked("/template", name="operation.completed", channel="slack", kind="reply", group="op")],
     "/audit": ["/audit", asked("/audit", action="nothing")],
 }  # fmt: skip
