@@ -209,6 +209,34 @@ async def test_a_reader_who_unsubscribed_is_said_to_have(store: Store, clock: Cl
         assert row["page"] == "/console/destination?name=english"
 
 
+async def test_who_unsubscribed_is_named_though_the_destinations_others_were_told(store: Store, clock: Clock) -> None:
+    await Suppressions(store).add("gone@example.com", "pair", reason="unsubscribed")
+    async with console(store, clock) as page:
+        await take(page, "operation.completed", 100, "pair", status="Completed")
+        await send(store, "email", Receipt("250 Ok"))
+        row = await verdict(page, "pair")
+        assert row["state"] == "told"
+        assert [line["text"] for line in row["left_out"]] == ["the reader of gone@example.com has unsubscribed"]
+        assert "the reader of gone@example.com has unsubscribed" in words(await page.page("/operation?id=op-1"))
+
+
+async def test_progress_that_was_held_before_the_one_before_it_arrived_is_said(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.progress", 60, "steps")
+        await take(page, "operation.progress", 67, "steps")
+        await send(store, "email", Receipt("250 Ok"))
+        row = await verdict(page, "english")
+        assert row["state"] == "told"
+        assert row["more"]["text"] == "67 % is less than 10 points above the 60 % that were told last"
+
+
+async def test_a_silence_of_another_destination_is_not_said_to_hold_it(store: Store, clock: Clock) -> None:
+    await SilenceList(store).add(silence(clock(), destinations=("german",)))
+    async with console(store, clock) as page:
+        await take(page, "operation.completed", 100, "room", status="Completed")
+        assert (await page.api("/operation?id=op-1"))["silences"] == []
+
+
 async def test_a_silence_says_whose_it_is(store: Store, clock: Clock) -> None:
     quiet = silence(clock(), destinations=("room",))
     await SilenceList(store).add(quiet)

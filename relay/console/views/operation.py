@@ -226,6 +226,7 @@ async def _judged(
         SilenceFacts(id=silence.id, author=silence.author, reason=silence.reason, until=moment(silence.ends),
                      destinations=[*silence.destinations])
         for silence in silences
+        if not silence.destinations or aside.intersection(silence.destinations)
     ]  # fmt: skip
     return {"verdicts": rows, "silences": silent, "events": explained, "unreached": [*unreached(rules, names, aside)]}
 

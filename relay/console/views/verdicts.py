@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from pydantic import Field
+
 from relay.configfile.units import spoken
 from relay.console.phrases import Phrase, phrase
 from relay.console.times import moment
@@ -21,6 +23,7 @@ Line = Mapping[str, Any]
 WAITING = frozenset({"queued", "failed", "lease lapsed", "waits", "replayed", "repair"})
 STATES = {"held": "held", "digested": "digest", "superseded": "superseded", "dead": "dead", "dropped": "dropped"}
 UNSAID = frozenset({"suppressed"})  # says something of the address, and nothing of this message
+ONE_ADDRESS = frozenset({Held.UNSUBSCRIBED, Held.BOUNCED, Held.SUPPRESSED})  # holds it there, and at no other
 
 # What to do about it, and the page where that is done; {} stands for the destination.
 ADVICE: Mapping[str, tuple[str, str]] = {
@@ -28,7 +31,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     Held.INCREMENT: (said("A smaller min_progress_increment in its rule would let more pass."), "#rules"),
     Held.INTERVAL: (said("A shorter min_interval in its rule would let more pass."), "#rules"),
     Held.QUIET_HOURS: (said("quiet_hours.pass of the destination says what passes all the same."), "/destination?{}"),
-    "silenced": (said("A silence holds it. Whoever ends the silence is told again."), "/silences"),
+    "silenced": (said("The silence can be ended before its time; then it is told, if that was chosen."), "/silences"),
     Held.MUTED: (said("Somebody pressed Mute below its message; Unmute is there as well."), ""),
     Held.UNSUBSCRIBED: (said("The list of who is not written to is on the destination's page."), "/destination?{}"),
     Held.BOUNCED: (said("The list of who is not written to is on the destination's page."), "/destination?{}"),
@@ -50,6 +53,7 @@ class Verdict(Facts):
     why      of what was told: why the newest event was not; else why this was not
     event    the name of the event that the newest line is about
     others   messages beside it that wait
+    left_out why single addresses of the destination did not get it, whatever became of it at the others
     link     to the message where people see it; `copy_name` finds what was sent
     """
 
@@ -65,6 +69,7 @@ class Verdict(Facts):
     copy_name: str = ""
     advice: Phrase | None = None
     page: str = ""
+    left_out: list[Phrase] = Field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -73,6 +78,8 @@ class _Track:
 
     last: Line | None = None
     delivered: Line | None = None
+    held: Line | None = None  # an event since what was queued last
+    left_out: dict[str, Line] = field(default_factory=dict)  # by address
     percentage: float | None = None  # of what was last on its way there
     stated: float | None = None  # of the event that the last line is about
     event: str = ""
@@ -119,17 +126,23 @@ def _tracks(timeline: Iterable[Line]) -> dict[str, _Track]:
             continue
         track = tracks.setdefault(line["destination"], _Track())
         track.last, track.stated, track.event = line, percentage, event
-        if address := line.get("address"):
+        address = line.get("address", "")
+        if address:
             track.addresses.add(address)
+        if line["what"] == "held" and address and line.get("reason") in ONE_ADDRESS:
+            track.left_out[address] = line
+        elif line["what"] == "held":
+            track.held = line
         if line["what"] == "queued":
-            track.percentage = percentage
+            track.percentage, track.held = percentage, None
+            track.left_out.pop(address, None)
         if line["what"] == "delivered":
             track.delivered = line
     return tracks
 
 
 def _verdict(name: str, track: _Track, around: Around) -> Verdict:
-    last: Line = track.last or {}
+    last = _newest(track)
     kind, delivered = last["what"], track.delivered
     dead = around.dead.get(name) if kind not in WAITING else None
     if dead or kind == "dead":
@@ -158,7 +171,17 @@ def _verdict(name: str, track: _Track, around: Around) -> Verdict:
         copy_name=copy if delivered else "",
         advice=phrase(advice) if advice else None,
         page=_page(page, name),
-    )
+        left_out=[phrase(WHY["held"][line["reason"]], address=address)
+                  for address, line in track.left_out.items() if line is not last],
+    )  # fmt: skip
+
+
+def _newest(track: _Track) -> Line:
+    """What became of the newest event. Where that was held, the message before it may have arrived only afterwards; a
+    live message then shows the newest state all the same.
+    """
+    last: Line = track.last or {}
+    return track.held if track.held and last["what"] == "delivered" and last.get("kind") != "live" else last
 
 
 def _died(dead: Ended) -> tuple[Phrase | None, Phrase | None, str]:
@@ -170,7 +193,7 @@ def _died(dead: Ended) -> tuple[Phrase | None, Phrase | None, str]:
 
 def _why(name: str, track: _Track, around: Around) -> tuple[Phrase | None, Phrase | None, str]:
     """The sentence, one with figures beside it, and the code by which there is advice."""
-    last: Line = track.last or {}
+    last = _newest(track)
     kind, code = last["what"], str(last.get("reason", ""))
     if kind in WAITING and kind != "waits":
         return _waits(name, track, around)
