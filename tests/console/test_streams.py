@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 from aiohttp import ClientResponse, ClientSession, web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 from structlog.testing import capture_logs
 
 from relay.console.streams import LONGEST, PERIOD, SHARE, Streams, pause_after
@@ -18,7 +18,7 @@ from tests.support.waiting import until
 
 
 @asynccontextmanager
-async def followed(streams: Streams, looks: dict[str, int]) -> AsyncIterator[TestServer]:
+async def followed(streams: Streams, looks: dict[str, int]) -> AsyncIterator[BaseTestServer]:
     """A server whose every path is a page: it says how often it was looked at, so that each look changes it."""
     numbers = count(1)
 

@@ -1,0 +1,1 @@
+"""What the console costs where much is kept: `python -m benchmarks.console`."""
