@@ -20,7 +20,7 @@ from relay.store.sealing import ANSWER, text_to_show
 from relay.store.subjects import facts_of
 
 LOOKED = 1000  # deliveries that one page reads
-STEP = 100  # of them at a time
+STEP = 200  # of them at a time
 STATES = ("leased", "due", "retrying", "parked", "later")
 PARKED = "parked:"
 FIELDS = (
@@ -118,9 +118,10 @@ class Waiting:
     ) -> WaitingPage:
         """Of these channels. ValueError for a cursor that no page gave."""
         rows, looked, last = list[WaitingRow](), 0, None
-        async for last, row in self._all(channels, now, state, _Position.load(cursor) if cursor else None):
+        after = _Position.load(cursor) if cursor else None
+        async for last, row in self._all(channels, now, state, after, destination):
             looked += 1
-            if row and row.state == (state or row.state) and row.destination == (destination or row.destination):
+            if row and row.state == (state or row.state):
                 rows.append(row)
             if len(rows) == most or looked == self._looked:
                 return WaitingPage(await self._named(rows), last.dump(), looked)
@@ -148,9 +149,9 @@ class Waiting:
         return named
 
     async def _all(
-        self, channels: Sequence[str], now: float, state: str, after: _Position | None
+        self, channels: Sequence[str], now: float, state: str, after: _Position | None, destination: str
     ) -> AsyncIterator[tuple[_Position, WaitingRow | None]]:
-        """One by one, behind that place; None for what has left meanwhile."""
+        """One by one, behind that place; None for what is for another destination, or has left meanwhile."""
         for partition in self._everywhere.partitions.present:
             if after and partition.number < after.partition:
                 continue
@@ -161,7 +162,8 @@ class Waiting:
                 start = await self._behind(partition, after) if after and same and queue == after.queue else 0
                 while ids := await self._ids(partition, queue, start):
                     start += len(ids)
-                    for (name, score), row in zip(ids, await self._rows(partition, queue, ids, now), strict=True):
+                    rows = await self._rows(partition, queue, ids, now, destination)
+                    for (name, score), row in zip(ids, rows, strict=True):
                         yield _Position(partition.number, int(score), name, queue), row
 
     async def _queues(self, partition: Partition, channels: Sequence[str], state: str) -> list[str]:
@@ -184,8 +186,9 @@ class Waiting:
         return [(name.decode(), float(score)) for name, score in rows]
 
     async def _rows(
-        self, partition: Partition, queue: str, ids: Sequence[tuple[str, float]], now: float
+        self, partition: Partition, queue: str, ids: Sequence[tuple[str, float]], now: float, destination: str = ""
     ) -> list[WaitingRow | None]:
+        """None for what is over, and for what is for another destination than this."""
         here = partition.key(queue)
         read = await read_all(
             self._redis, here, [("HMGET", partition.key(f"delivery:{name}"), *FIELDS) for name, _ in ids]
@@ -194,14 +197,19 @@ class Waiting:
             {name: (value or b"").decode("utf-8", "replace") for name, value in zip(FIELDS, row, strict=True)}
             for row in read
         ]
-        lanes = [("LLEN", partition.key(f"lane:{delivery['lane']}")) for delivery in deliveries]
-        bundles = [("HLEN", partition.key(f"entries:{name}")) for name, _ in ids]
-        sizes = await read_all(self._redis, here, [*lanes, *bundles])
-        behind, entries = sizes[: len(ids)], sizes[len(ids) :]
-        return [
-            self._row(queue, name, score / 1000, now, delivery, waiting, listed) if delivery["destination"] else None
-            for (name, score), delivery, waiting, listed in zip(ids, deliveries, behind, entries, strict=True)
+        own = [
+            index
+            for index, delivery in enumerate(deliveries)
+            if delivery["destination"] and delivery["destination"] == (destination or delivery["destination"])
         ]
+        lanes = [("LLEN", partition.key(f"lane:{deliveries[index]['lane']}")) for index in own]
+        bundles = [("HLEN", partition.key(f"entries:{ids[index][0]}")) for index in own]
+        sizes = await read_all(self._redis, here, [*lanes, *bundles])
+        rows: list[WaitingRow | None] = [None] * len(ids)
+        for index, behind, entries in zip(own, sizes[: len(own)], sizes[len(own) :], strict=True):
+            name, score = ids[index]
+            rows[index] = self._row(queue, name, score / 1000, now, deliveries[index], behind, entries)
+        return rows
 
     def _row(  # noqa: PLR0917 - one call
         self, queue: str, name: str, at: float, now: float, delivery: Mapping[str, str], lane: int, entries: int
