@@ -19,6 +19,7 @@ from relay.store.sealing import ANSWER, text_to_show
 LOOKED = 2000  # dead letters that one page looks at
 MOST = 500  # that one page has
 STEP = 200  # that are read at once
+CHOSEN_BY = ("destination", "name", "reason", "died")  # what a page is chosen by
 FIELDS = ("operation", "destination", "channel", "address", "kind", "name", "attempts", "reason", "error", "died")
 
 _CURSOR = re.compile(r"(\d{1,15})-(.+)", re.DOTALL)
@@ -61,15 +62,15 @@ class DeadPages:
         whole: bool = True,
     ) -> DeadPage:
         """Those that died from `since` on and before `until` (seconds since the epoch) and are `fits`: a function of
-        what is known of the delivery itself; `whole`: with what is known of their operations, for people. ValueError
-        for a cursor that no page gave.
+        destination, event, reason and time. Without `whole` nothing else is known of them; with it everything is, also
+        of their operations. ValueError for a cursor that no page gave.
         """
         most = min(most, MOST)
         names, all_there = await self._names(since, until, cursor, most)
         rows, looked, last = list[DeadLetter](), 0, (0, "")
         left = iter(names)
         while len(rows) < most and (step := [*islice(left, max(STEP, most) if rows or looked else most)]):
-            read = await self._read([name for _, name in step])
+            read = await self._read([name for _, name in step], CHOSEN_BY)
             for died in step:
                 looked, last = looked + 1, died
                 letter = read.get(died[1])
@@ -79,7 +80,7 @@ class DeadPages:
                     break
         more = looked < len(names) or not all_there
         return DeadPage(
-            await self._with_facts(rows) if whole else rows,
+            await self._whole(rows) if whole else rows,
             f"{last[0]}-{last[1]}" if more and looked else "",
             looked,
             last[0] / 1000 if more and looked and len(rows) < most else None,
@@ -108,12 +109,14 @@ class DeadPages:
         names = [name for name in names if before is None or name < before]
         return names[:LOOKED], len(names) <= LOOKED and all(over for _, over in parts)
 
-    async def _read(self, names: Sequence[str]) -> dict[str, DeadLetter]:
-        rows = await self._fields(names, "delivery", FIELDS)
+    async def _read(self, names: Sequence[str], fields: Sequence[str]) -> dict[str, DeadLetter]:
+        rows = await self._fields(names, "delivery", fields)
         return {name: _letter(name, row) for name, row in rows.items() if row["died"]}
 
-    async def _with_facts(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        """With what is known of their operations, and their errors opened."""
+    async def _whole(self, chosen: Sequence[DeadLetter]) -> list[DeadLetter]:
+        """With all that is known of them and of their operations, and their errors opened."""
+        read = await self._read([letter.id for letter in chosen], FIELDS)
+        letters = [read[letter.id] for letter in chosen if letter.id in read]
         facts = await self._fields([*{letter.operation for letter in letters}], "operation", ("facts",))
         sealer = self._everywhere.sealer
 
@@ -145,7 +148,9 @@ class DeadPages:
 
 def _letter(name: str, row: dict[str, bytes | None]) -> DeadLetter:
     """As the delivery itself has it: its operation is the store's name, its error may be sealed."""
-    text = {field: (value or b"").decode("utf-8", "replace") for field, value in row.items()}
+    text = dict.fromkeys(FIELDS, "")
+    for field, value in row.items():
+        text[field] = (value or b"").decode("utf-8", "replace")
     return DeadLetter(
         id=name,
         operation=text["operation"],
