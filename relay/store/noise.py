@@ -18,9 +18,9 @@ DAYS = 30
 DAY = 86_400
 MOST = 5000  # numbers that a process adds to a day in one writing; a configuration has fewer
 EPOCH = date(1970, 1, 1)
-PLAIN, HELD = ("matched", "queued", "told", "edits"), "held:"
+PLAIN, HELD = ("matched", "queued", "told", "edits", "repeated"), "held:"  # the first four as Figures has them
 
-Field = tuple[str, str]  # as of relay.policy.noise
+_Place = tuple[str, str, int, str]  # d, r or s; whose it is; its index in PLAIN, or -1 and the reason of what was held
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class NoiseFigures:
         today = int(now // DAY)
         numbers = range(today, today - min(days, DAYS), -1)
         parts = await self._everywhere.each(lambda key: self._read([key(f"noise:{number}") for number in numbers]))
-        named: dict[bytes, Field] = {}
+        places: dict[bytes, _Place] = {}
         counted = list[NoiseDay]()
         for number, *rows in zip(numbers, *parts, strict=True):
-            if day := _sum(rows, named):
-                counted.append(_day(number, day))
+            if any(rows):
+                counted.append(_day(number, rows, places))
                 await asyncio.sleep(0)  # each has some milliseconds of figures, and events come meanwhile
         return counted
 
@@ -99,38 +99,32 @@ class NoiseFigures:
             return list(await call(pipeline.execute()))
 
 
-def _sum(rows: list[dict[bytes, bytes]], named: dict[bytes, Field]) -> dict[Field, int]:
-    """`named` has what the names of these figures mean: it is the same on most days."""
-    counts: dict[Field, int] = {}
+def _place(name: bytes) -> _Place:
+    whose, _, figure = name.decode("utf-8", "replace").partition("\0")
+    held = figure.removeprefix(HELD) if figure.startswith(HELD) else ""
+    return whose[:1], whose[1:], PLAIN.index(figure) if figure in PLAIN else -1, held
+
+
+def _day(number: int, rows: list[dict[bytes, bytes]], places: dict[bytes, _Place]) -> NoiseDay:
+    """`places` has where figures of these names belong: they are the same on most days."""
+    kinds: dict[str, dict[str, tuple[list[int], dict[str, int]]]] = {"d": {}, "r": {}, "s": {}}
     for row in rows:
         for name, count in row.items():
-            field = named.get(name)
-            if field is None:
-                whose, _, figure = name.decode("utf-8", "replace").partition("\0")
-                field = named[name] = whose, figure
-            counts[field] = counts.get(field, 0) + int(count)
-    return counts
-
-
-def _day(number: int, counts: Mapping[Field, int]) -> NoiseDay:
-    kinds: dict[str, dict[str, dict[str, int]]] = {"d": {}, "r": {}, "s": {}}
-    for (whose, figure), count in counts.items():
-        of_kind, name = kinds[whose[0]], whose[1:]
-        values = of_kind.get(name)
-        if values is None:
-            values = of_kind[name] = {}
-        values[figure] = count
-    unheard = kinds["d"].pop("", {})
-    return NoiseDay(
-        EPOCH + timedelta(days=number),
-        {name: _figures(values) for name, values in kinds["d"].items()},
-        {name: _figures(values) for name, values in kinds["r"].items()},
-        unheard.get("matched", 0),
-        {name: values.get("repeated", 0) for name, values in kinds["s"].items()},
+            place = places.get(name)
+            if place is None:
+                place = places[name] = _place(name)
+            kind, whose, index, reason = place
+            figures = kinds[kind].get(whose)
+            if figures is None:
+                figures = kinds[kind][whose] = [0] * len(PLAIN), {}
+            if index >= 0:
+                figures[0][index] += int(count)
+            elif reason:
+                figures[1][reason] = figures[1].get(reason, 0) + int(count)
+    (unheard, *_), _ = kinds["d"].pop("", ([0], {}))
+    of_destinations, of_rules = (
+        {name: Figures(plain[0], plain[1], plain[2], plain[3], held) for name, (plain, held) in kinds[kind].items()}
+        for kind in ("d", "r")
     )
-
-
-def _figures(values: Mapping[str, int]) -> Figures:
-    held = {figure[len(HELD) :]: count for figure, count in values.items() if figure.startswith(HELD)}
-    matched, queued, messages, edits = [values.get(figure, 0) for figure in PLAIN]
-    return Figures(matched, queued, messages, edits, held)
+    repeated = {name: plain[-1] for name, (plain, _) in kinds["s"].items()}
+    return NoiseDay(EPOCH + timedelta(days=number), of_destinations, of_rules, unheard, repeated)
