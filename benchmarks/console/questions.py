@@ -29,7 +29,7 @@ class Question(NamedTuple):
 
 def questions(facts: Facts, size: Size) -> list[Question]:
     """At least one of each page; `facts` are asked for ids and cursors."""
-    every = (*_operations(facts, size), *_deliveries(facts, size), *_set_aside(facts), *_rest())
+    every = (*_operations(facts, size), *_deliveries(facts, size), *_set_aside(facts), *_rest(facts))
     made = [Question(view, text, f"?{urlencode(query)}" if query else "") for view, text, query in every]
     if missing := {view.path for view in VIEWS} - {question.view for question in made}:
         raise ValueError(f"nothing is asked of {', '.join(sorted(missing))}")
@@ -95,7 +95,7 @@ def _set_aside(facts: Facts) -> Iterator[Row]:
     yield "/quarantined/trial", "", {"id": body}
 
 
-def _rest() -> Iterator[Row]:
+def _rest(facts: Facts) -> Iterator[Row]:
     yield "/source", "", {"name": world.source(0)}
     yield "/noise", "", {}
     yield "/noise", "30 days", {"days": "30"}
@@ -103,6 +103,9 @@ def _rest() -> Iterator[Row]:
     yield "/destination", "", {"name": world.team(5)}
     yield "/destination", "of mails", {"name": world.reader(5)}
     yield "/destination", "paused", {"name": world.PAUSED}
+    yield "/destination/digest", "empty", {"name": world.DAILY}
+    yield "/templates", "", {}
+    yield "/template", "", {"name": facts("/templates")["rows"][0]["name"]}
     yield "/silences", "", {}
     yield "/audit", "", {}
     yield "/audit", "by one", {"actor": "wei"}

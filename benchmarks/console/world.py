@@ -12,6 +12,7 @@ from tests.support import events
 TEAMS, READERS, RULES, SOURCES, JOBS, TENANTS = 30, 10, 30, 5, 2000, 25
 DAYS = 29.5  # that operations are spread over: what is 30 days old is forgotten
 PAUSED = "team-00"  # by a person
+DAILY = "daily"  # is told everything in a digest
 FIRST_WORDS = (
     "Customer", "Order", "Invoice", "Claims", "Purchase", "Payment", "Delivery", "Returns", "Payroll", "Ledger",
     "Support", "Warehouse", "Contract", "Supplier", "Loan", "Travel", "Audit", "Pricing", "Demand", "Complaint",
@@ -60,7 +61,7 @@ def settings(redis: str) -> dict[str, Any]:
         "sources": {source(number): own["sources"]["platform"] for number in range(SOURCES)},
         "channels": {**own["channels"], "email": {"host": "127.0.0.1", "port": 9, "tls": "none",
                                                   "from": "relay@example.com"}},
-        "destinations": {**teams, **readers},
+        "destinations": {**teams, **readers, DAILY: {"email": ["daily@example.com"], "mode": "digest", "at": "08:30"}},
         "rules": [
             {"name": rule(number), "events": ["operation.started", "operation.failed", "operation.completed"],
              "tenants": [tenant(number)], "notify": [team(number), team(number + 7), reader(number)]}
