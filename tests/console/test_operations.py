@@ -1,5 +1,8 @@
 """The newest operations, and what is found by a part of a name."""
 
+from dataclasses import replace
+
+from relay.domain.runs import Alarm, Alarms
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.console import Open, console
@@ -26,6 +29,20 @@ async def test_the_newest_come_first_with_their_state(store: Store, clock: Clock
         running = (await page.api("/operations?state=running"))["rows"]
         assert {row["operation"] for row in running} == {"op-0", "op-2"}
         assert (await page.api("/operations?state=stalled"))["rows"] == []
+
+
+async def test_more_that_are_stalled_than_a_page_has_are_on_the_next(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        alarms = Alarms(open={"silent": Alarm(at=clock(), since=clock() - 1200)}, episode=1)
+        watch = {"was": "", "becomes": alarms.dump(), "open": True, "since": round((clock() - 1200) * 1000)}
+        for number in range(51):
+            await take(page, f"op-{number}")
+            quiet = body("operation.stalled", 5, operationId=f"op-{number}", status="Stalled") | {"tenantId": "room"}
+            await page.ingest.ingest(replace(event_of(quiet, source="relay"), watch=watch))
+        first = await page.api("/operations?state=stalled")
+        second = await page.api(f"/operations?state=stalled&cursor={first['cursor']}")
+        shown = {row["operation"] for row in (*first["rows"], *second["rows"])}
+        assert shown == {f"op-{number}" for number in range(51)}
 
 
 async def test_a_part_of_the_name_finds_it(store: Store, clock: Clock) -> None:

@@ -58,7 +58,8 @@ class OperationsFacts(Facts):
 async def operations(desk: Desk, question: OperationsQuestion) -> OperationsFacts:
     if question.state in ("running", "stalled") and not question.text and not question.cursor:
         going = await Running(desk.store).some(MOST)  # however long ago they began
-        if len(going) < MOST or question.state == "stalled":
+        others = [row for row in going if not row.stalled]  # which come last
+        if len(going) < MOST or (question.state == "stalled" and others):
             rows = [_going(row) for row in going if row.stalled or question.state == "running"]
             return OperationsFacts(rows=rows, cursor="", looked=len(going), looked_to=None)
     listed = Operations(desk.store, partial=True)
