@@ -155,6 +155,7 @@ class History:
                 type=stated.get("fact:type", ""),
                 tenant=stated.get("fact:tenant", ""),
                 project=stated.get("fact:project", ""),
+                platform=stated.get("fact:platform", ""),
                 edits=edits,
                 edited_at=sent / 1000 if edits else None,
             )

@@ -22,7 +22,8 @@ class Ended:
 
     id         the delivery's, by which a dead letter is found; `copy` finds the message as it was sent (copies.py)
     operation  the store's name of what it was about; of a bundle (kind digest, roundup, rolling) its id
-    subject    the id that people know, and `name`, `type`, `tenant`, `project`: '' where it is no longer known
+    subject    the id that people know, and `name`, `type`, `tenant`, `project`, `platform`: '' where it is
+               no longer known
     kind       each, live, reply, digest, roundup or rolling; `event` is the name of what it told
     outcome    delivered, dead, superseded, dropped or held; `reason` is its code (relay/reasons.py), '' if none
     detail     a permalink, or the mail server's answer; of a dead letter the error
@@ -52,6 +53,7 @@ class Ended:
     type: str = ""
     tenant: str = ""
     project: str = ""
+    platform: str = ""
     edits: int = 0
     edited_at: float | None = None
 

@@ -16,6 +16,7 @@ from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition
 from relay.store.queue import Store
 from relay.store.reading import read_all
+from relay.store.records import SEALED
 from relay.store.sealing import ANSWER, text_to_show
 from relay.store.subjects import facts_of
 
@@ -48,6 +49,7 @@ class WaitingRow:
              next; parked: `pause` is what it waits for (a scope such as destination:room/#room); later: it is not
              time yet, as with a bundle whose window is open. By its id alone also those are found that are behind:
              another of their lane comes first, and dead
+    subject  the id that people know, and `name`, `tenant`, `project`, `platform`: '' where it is no longer known
     behind   how many others of its operation wait there behind it; `entries`: of a bundle, how much it tells so far
     """
 
@@ -67,6 +69,10 @@ class WaitingRow:
     pause: str
     behind: int
     entries: int
+    name: str = ""
+    tenant: str = ""
+    project: str = ""
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,4 +244,15 @@ class Waiting:
 
     async def _named(self, rows: Sequence[WaitingRow]) -> list[WaitingRow]:
         facts = await facts_of(self._everywhere, {row.operation for row in rows})
-        return [replace(row, subject=facts.get(row.operation, {}).get("id", "")) for row in rows]
+        return [self._with(row, facts.get(row.operation, {})) for row in rows]
+
+    def _with(self, row: WaitingRow, stated: Mapping[str, str]) -> WaitingRow:
+        name = text_to_show(self._everywhere.sealer, stated.get("fact:name", ""), SEALED["fact:name"])
+        return replace(
+            row,
+            subject=stated.get("id", ""),
+            name=name,
+            tenant=stated.get("fact:tenant", ""),
+            project=stated.get("fact:project", ""),
+            platform=stated.get("fact:platform", ""),
+        )

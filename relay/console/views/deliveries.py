@@ -28,7 +28,7 @@ State = Literal[
 ]  # fmt: skip
 SHOWN = 50
 REMOVED = "removed:"  # how the scope begins of what the newest configuration does not have
-SAME = ("id", "destination", "channel", "address", "kind", "event", "attempts")
+SAME = ("id", "destination", "channel", "address", "kind", "event", "attempts", "name", "tenant", "project", "platform")
 STATES = {
     "delivered": said("delivered"),
     "dead": said("dead"),
@@ -228,9 +228,6 @@ def ended_facts(row: Ended) -> DeliveryFacts:
         **{name: getattr(row, name) for name in SAME},
         state=row.outcome,
         operation=row.subject,
-        name=row.name,
-        tenant=row.tenant,
-        project=row.project,
         reason=row.reason,
         why=why(row.reason, row.outcome, row.address),
         answer="" if link else row.detail,
