@@ -59,9 +59,9 @@ class Streams:
                         await stream.send(part)
                         shown = part
                     await self._pause(page)
-                    if standing and not await standing.holds():
-                        return response  # who was logged out, or may not any more, sees no more of it
                     try:
+                        if standing and not await standing.holds():
+                            return response  # who was logged out, or may not any more, sees no more of it
                         part = await self._newest(page, look)
                     except (StoreUnavailable, Unknown):
                         return response  # the browser comes again, is told that, and says it on the page

@@ -10,10 +10,13 @@ from aiohttp import ClientResponse, ClientSession, web
 from aiohttp.test_utils import BaseTestServer, TestServer
 from structlog.testing import capture_logs
 
+from relay.console.access import STANDING, Standing
 from relay.console.streams import LONGEST, PERIOD, SHARE, Streams, pause_after
+from relay.errors import StoreUnavailable
 from relay.receiving.guard import Guard
 from relay.receiving.problems import answering
 from relay.receiving.server import serve
+from tests.support.patience import patience
 from tests.support.waiting import until
 
 
@@ -102,3 +105,29 @@ async def test_who_goes_while_the_page_is_made_is_no_fault(looks: int) -> None:
         await streams.aclose()
         await runner.cleanup()
     assert [line["event"] for line in lines] == []
+
+
+async def test_a_store_that_goes_away_ends_the_stream_and_is_no_second_answer() -> None:
+    streams = Streams(period=0.01)
+
+    async def away() -> bool:
+        raise StoreUnavailable("Redis: it is away")
+
+    async def look() -> str:
+        return "a part"
+
+    async def follow(request: web.Request) -> web.StreamResponse:
+        request[STANDING] = Standing(away)
+        return await streams.follow(request, "now", look)
+
+    app = web.Application(middlewares=[answering()])
+    app.router.add_get("/now", follow)
+    async with TestServer(app) as server:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        for path, way in (("now", "keep-alive"), ("nothing", "close")):
+            writer.write(f"GET /{path} HTTP/1.1\r\nHost: relay\r\nConnection: {way}\r\n\r\n".encode())
+        answers = (await asyncio.wait_for(reader.read(), patience())).split(b"HTTP/1.1 ")[1:]
+        writer.close()
+
+    assert [answer[:3] for answer in answers] == [b"200", b"404"]
+    assert b"a part" in answers[0]
