@@ -5,6 +5,7 @@ little from whoever sends events (`SHARE`): where relay is busy one takes longer
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from aiohttp_sse import sse_response
 from relay.console.access import STANDING
 from relay.console.view import Unknown
 from relay.errors import StoreUnavailable
+from relay.receiving.problems import RateLimitedLog, failed
 
 PERIOD = 2.0  # seconds from one look to the next
 SHARE = 0.01  # of all time, that looks at all pages may take together
@@ -36,6 +38,7 @@ class Streams:
 
     def __init__(self, period: float = PERIOD) -> None:
         self._period = period
+        self._lines = RateLimitedLog(time.monotonic)
         self._open: set[asyncio.Task[Any]] = set()
         self._pages: dict[object, _Page] = {}
         self._stopping = asyncio.Event()
@@ -52,6 +55,8 @@ class Streams:
         response: web.StreamResponse = web.Response()
         try:
             part, shown = await self._newest(page, look), ""  # what cannot be shown is no stream, but said as it is
+            if request.transport is None:
+                return response  # who looked has gone meanwhile
             async with sse_response(request) as stream:
                 response = stream
                 while stream.is_connected() and not self._stopping.is_set():
@@ -65,6 +70,9 @@ class Streams:
                         part = await self._newest(page, look)
                     except (StoreUnavailable, Unknown):
                         return response  # the browser comes again, is told that, and says it on the page
+                    except Exception as error:  # noqa: BLE001 - a second answer would stand in the midst of this one
+                        failed(self._lines, error)
+                        return response
                 return response
         except ConnectionResetError:  # who looked has gone, and nobody is owed an answer
             return response

@@ -89,12 +89,17 @@ def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
                 error.status, headers={name: error.headers[name] for name in ("Allow",) if name in error.headers}
             )
         except Exception as error:  # noqa: BLE001 - a fault of ours must not become the sender's
-            metrics.unexpected_errors.inc()
-            where = location_of(error)
-            lines.error(log, "request.failed", where, error=type(error).__name__, place=where)
+            failed(lines, error)
             return problem(503, UNEXPECTED)
 
     return answer
+
+
+def failed(lines: "RateLimitedLog", error: Exception) -> None:
+    """Count and log a fault of ours."""
+    metrics.unexpected_errors.inc()
+    where = location_of(error)
+    lines.error(log, "request.failed", where, error=type(error).__name__, place=where)
 
 
 def location_of(error: BaseException) -> str:

@@ -107,6 +107,29 @@ async def test_who_goes_while_the_page_is_made_is_no_fault(looks: int) -> None:
     assert [line["event"] for line in lines] == []
 
 
+async def test_a_fault_of_relays_in_a_later_look_is_logged_and_no_second_answer() -> None:
+    streams, looks = Streams(period=0.01), count(1)
+
+    async def look() -> str:
+        if next(looks) > 1:
+            raise ValueError("a fault of relay's")
+        return "a part"
+
+    async def follow(request: web.Request) -> web.StreamResponse:
+        return await streams.follow(request, "now", look)
+
+    app = web.Application(middlewares=[answering()])
+    app.router.add_get("/now", follow)
+    async with TestServer(app) as server:
+        with capture_logs() as lines:
+            async with ClientSession() as client, client.get(server.make_url("/now")) as response:
+                body = await response.text()
+        await streams.aclose()
+
+    assert (response.status, body.strip()) == (200, "data: a part")
+    assert [(line["event"], line["error"]) for line in lines] == [("request.failed", "ValueError")]
+
+
 async def test_a_store_that_goes_away_ends_the_stream_and_is_no_second_answer() -> None:
     streams = Streams(period=0.01)
 
