@@ -78,6 +78,7 @@ class TestTheGallery:
         self, store: Store, clock: Clock, directory: Path, config: Config
     ) -> None:
         write(directory, "email/layout.txt", '{% extends "relay/email/layout.txt" %}')
+        write(directory, "slack/generic.yaml", "text: x\n")
         async with console(store, clock, config=config) as page:
             facts, text = await page.api("/templates"), await page.page("/templates?channel=slack")
 
@@ -87,10 +88,12 @@ class TestTheGallery:
         assert rows["operation.completed", "email"]["overridden"] == "email/layout.txt"
         assert not rows["operation.completed", "email"]["own"]
         assert [(row["name"], row["message"]) for row in facts["own_files"]] == [
-            ("email/layout.txt", ""), (FAILED, "operation.failed"),
+            ("email/layout.txt", ""), ("slack/generic.yaml", "generic"), (FAILED, "operation.failed"),
         ]  # fmt: skip
         assert str(directory) in text
-        assert text.count(">your own</span>") == 1
+        assert rows["operation.paused", "slack"]["file"] == "slack/generic.yaml"
+        assert text.count(">your own</span>") == 2
+        assert "template?name=generic" not in text  # which is no message
 
     async def test_says_what_lint_finds_with_file_and_line(
         self, store: Store, clock: Clock, directory: Path, config: Config

@@ -1,0 +1,64 @@
+"""The templates for many who look: read when somebody looks, left when nobody does, and no burden to what is sent."""
+
+from pathlib import Path
+
+import pytest
+
+from relay.authoring.gallery import Gallery
+from relay.authoring.studio import Studio
+from relay.authoring.workspace import Workspace
+from tests.support.renderers import BUILT_IN, compile_built_in
+from tests.support.studio import OWN, write
+from tests.support.waiting import until
+
+FAILED = "slack/operation.failed.yaml"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """An author's directory, with one file."""
+    compile_built_in()
+    write(tmp_path, FAILED, OWN)
+    return tmp_path
+
+
+async def test_is_let_go_when_nobody_looks_and_read_again_when_somebody_does(own: Path) -> None:
+    gallery = Gallery(lambda: Workspace((own, BUILT_IN)), idle=0.0)
+    first = await gallery.studio()
+
+    async def another() -> Studio | None:
+        studio = await gallery.studio()
+        return studio if studio is not first else None
+
+    assert await until(another)
+    await gallery.aclose()
+
+
+async def test_the_same_files_are_not_looked_at_twice_by_lint(own: Path) -> None:
+    write(own, FAILED, "text: '{{ opp }}'\n")
+    gallery = Gallery(lambda: Workspace((own, BUILT_IN)))
+    before = await gallery.studio()
+    assert before.findings is None
+    await gallery.checked()
+    await gallery.aclose()
+    after = await gallery.studio()
+
+    assert after is not before
+    assert after.findings == before.findings
+    assert [(Path(row.file).name, row.line) for row in after.findings or ()] == [("operation.failed.yaml", 1)]
+    await gallery.aclose()
+
+
+async def test_a_saved_file_is_read_and_one_that_stays_is_not(own: Path) -> None:
+    gallery = Gallery(lambda: Workspace((own, BUILT_IN)))
+    first = await gallery.studio()
+    same = await gallery.studio()
+    write(own, FAILED, OWN.replace("mine", "changed"))
+    fresh = await gallery.studio()
+    drawing = await gallery.drawing(fresh, "slack", fresh.choice({"message": "operation.failed"}))
+    await gallery.aclose()
+
+    assert same is first
+    assert fresh is not first
+    assert not isinstance(drawing, str)
+    assert ", changed: " in drawing.content["text"]
