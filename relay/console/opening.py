@@ -29,6 +29,7 @@ class OpenConsole:
 
     def add_to(self, app: web.Application) -> None:
         app.on_response_prepare.append(self.door.label)
+        app.on_response_prepare.append(self._console.keep_language)
         app.add_routes(self.door.routes())
         app.add_subapp(PAGES, self._console.pages)
         app.add_subapp(API, self._console.api)

@@ -49,7 +49,7 @@ class Site:
             question = _question(view, request)
             facts = await view.ask(self._desk, question)
             context = self.context(request, view, question, facts)
-            response = self._html(request, self._pages.render(view.template, context["language"], context))
+            response = _html(self._pages.render(view.template, context["language"], context))
             if NEWS in request.cookies:
                 response.del_cookie(NEWS, path=PAGES)
             return response
@@ -193,15 +193,15 @@ class Site:
         context = {**self.context(request, None, None, None), **values}
         return self._pages.render(template, context["language"], context)
 
-    def _html(self, request: web.Request, text: str, status: int = 200) -> web.Response:
-        """The language that somebody chose by a link stays."""
-        response = web.Response(text=text, content_type="text/html", status=status)
+    async def keep_language(self, request: web.Request, response: web.StreamResponse) -> None:
+        """The one that somebody chose by a link stays, also before they are in."""
         chosen = request.query.get("lang", "")
-        if chosen in self._pages.languages:
-            response.set_cookie(
+        if chosen in self._pages.languages and request.path.startswith(f"{PAGES}/"):
+            cookie = web.Response()  # whose cookies can still be told: those of the answer are headers by now
+            cookie.set_cookie(
                 CHOSEN, chosen, path=PAGES, max_age=YEAR, httponly=True, samesite="Lax", secure=request.secure
             )
-        return response
+            response.headers.add("Set-Cookie", cookie.cookies[CHOSEN].OutputString())
 
     def _unknown(self, request: web.Request, error: Unknown) -> web.Response:
         language = self._language(request)
@@ -214,12 +214,16 @@ class Site:
     ) -> web.Response:
         context = {**self.context(request, None, None, None), "title": title, "text": text, "near": near}
         page = self._pages.render("plain.html", context["language"], context)
-        return self._html(request, page, status)
+        return _html(page, status)
 
     def _language(self, request: web.Request) -> str:
         chosen = request.query.get("lang", "")
         chosen = chosen if chosen in self._pages.languages else request.cookies.get(CHOSEN, "")
         return self._pages.language(chosen, request.headers.get("Accept-Language", ""))
+
+
+def _html(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, content_type="text/html", status=status)
 
 
 def _question(view: View, request: web.Request) -> BaseModel:

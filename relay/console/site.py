@@ -108,7 +108,7 @@ class Console:
     def __init__(self, desk: Desk, *, door: Sequence[Middleware] = (), api_door: Sequence[Middleware] = ()) -> None:
         self.streams = Streams()
         self._site = Site(desk, Pages({"states": deliveries.STATES, "says": deliveries.SAYS}), VIEWS)
-        self.render = self._site.render
+        self.render, self.keep_language = self._site.render, self._site.keep_language
         self.pages = web.Application(middlewares=[*door])
         self.pages.add_routes([
             web.get("", _first),

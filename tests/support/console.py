@@ -80,6 +80,7 @@ async def console(
     letting_in = _as(role)
     built = Console(desk, door=[letting_in], api_door=[letting_in])
     app = web.Application(middlewares=[answering()])
+    app.on_response_prepare.append(built.keep_language)
     app.add_subapp("/console", built.pages)
     app.add_subapp("/api/v1", built.api)
     jar = CookieJar(unsafe=True)  # also of an address that is a number: what came of an action is in one

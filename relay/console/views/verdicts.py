@@ -255,12 +255,19 @@ def unreached(
         if name in reached:
             continue
         own = [rule for rule in rules if name in rule["notify"]]
-        lines = [_missed(rule) for rule in own[:1]] or [phrase(said("no rule notifies it"))]
-        yield Verdict(destination=name, state="unreached", why=lines[0], page="#rules" if own else "")
+        why = _missed(min(own, key=_short_of)) if own else phrase(said("no rule notifies it"))
+        yield Verdict(destination=name, state="unreached", why=why, page="#rules" if own else "")
+
+
+def _short_of(rule: Mapping[str, Any]) -> int:
+    """How many conditions do not hold."""
+    return sum(not condition["holds"] for condition in rule["conditions"])
 
 
 def _missed(rule: Mapping[str, Any]) -> Phrase:
-    missed = next(condition for condition in rule["conditions"] if not condition["holds"])
+    missed = next((condition for condition in rule["conditions"] if not condition["holds"]), None)
+    if missed is None:
+        return phrase(said("rule %(rule)s means it now, and did not when it came"), rule=rule["rule"])
     values = {"rule": rule["rule"], "condition": missed["name"], "wanted": ", ".join(missed["wanted"])}
     if not missed["actual"]:
         return phrase(said("rule %(rule)s wants %(condition)s %(wanted)s, and the event does not state it"), **values)

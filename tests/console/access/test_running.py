@@ -18,9 +18,11 @@ async def test_the_link_that_it_prints_lets_one_in_who_looks(redis_server: Redis
             async with aiohttp.ClientSession(timeout=timeout, cookie_jar=jar) as session:
                 browser = Browser(running.admin_url, session)
                 before = [await browser.get(path) for path in ("/console/login", "/metrics")]
+                german = [await browser.get(path) for path in ("/console/login?lang=de", "/console/login")]
                 done = await browser.post(line["link"])
 
     assert line["link"].startswith(f"{running.admin_url}/console/enter/")
     assert [page.status for page in before] == [200, 200]
     assert "relay console link" in before[0].text
+    assert ['<html lang="de">' in page.text for page in (*before, *german)] == [False, False, True, True]
     assert (done.status, len(done.cookies)) == (303, 1)
