@@ -1,8 +1,14 @@
 """HTML that is not the console's own, such as a mail as it was sent: shown in a frame in which it can do nothing."""
 
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
+
+from relay.authoring.framing import scripted
+from relay.channels.slack.page import page_of
 
 # No script, form or link of it works, it loads nothing, and it is of no origin: also where somebody opens it alone.
 POLICY = "sandbox{allowed}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
@@ -20,6 +26,21 @@ class Frame:
 
     html: str
     nonce: str = ""
+
+
+def scripted_frame(document: str) -> Frame:
+    """A page of Slack messages, drawn by its own script."""
+    nonce = secrets.token_urlsafe(16)
+    return Frame(scripted(document, nonce), nonce)
+
+
+def message_frame(content: Mapping[str, Any], at: float) -> Frame:
+    """A message as its reader sees it: Slack's blocks drawn, of time `at` (seconds since the epoch); a mail's HTML;
+    of any other one nothing."""
+    if "blocks" in content:
+        return scripted_frame(page_of([{"text": content.get("text", ""), "blocks": content["blocks"]}], at=at))
+    html = content.get("html")
+    return Frame(html if isinstance(html, str) else "")
 
 
 def framed(frame: Frame) -> web.Response:

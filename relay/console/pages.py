@@ -13,7 +13,6 @@ from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from relay.console.mrkdwn import mrkdwn
 from relay.console.sentences import advice, why
 from relay.console.words import said
 from relay.operating.sentences import Say, sentence_of
@@ -81,7 +80,6 @@ def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
         given=lambda values: {name: value for name, value in values.items() if value},
         moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
         lasting=_lasting,
-        mrkdwn=mrkdwn,
     )
     return environment
 

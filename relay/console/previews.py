@@ -19,7 +19,7 @@ ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 
 class PreviewFacts(Facts):
-    """`subject` of a mail, '' elsewhere; `text` is what its reader sees, without its look; `html` of a mail as it is.
+    """`subject` and `html` of a mail, `blocks` of Slack; `text` is what its reader sees, without its look.
 
     fault  why it is in relay's own wording, where a template failed
     """
@@ -33,6 +33,7 @@ class PreviewFacts(Facts):
     subject: str
     text: str
     html: str
+    blocks: list[dict[str, Any]]
     fault: str
 
 
@@ -66,6 +67,7 @@ async def preview(desk: Desk, content: Content) -> PreviewFacts:
         subject=str(made.get("subject", "")),
         text=words_of(made)[:MOST],
         html=str(made.get("html", ""))[:MOST],
+        blocks=[*made.get("blocks", ())],
         fault=fault,
     )
 

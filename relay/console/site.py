@@ -53,7 +53,7 @@ VIEWS: Sequence[View] = (
     View("/delivery", delivery.delivery, delivery.DeliveryQuestion, delivery.OneDeliveryFacts, "delivery.html",
          "Delivery"),
     View("/delivery/preview", delivery.trial, delivery.DeliveryQuestion, PreviewFacts, "delivery_preview.html",
-         "What would be sent"),
+         "What would be sent", html=delivery.trial_html),
     View("/dead", dead.dead, dead.DeadQuestion, dead.DeadListFacts, "dead.html", "Dead letters", listed=True),
     View("/dead/all", dead.every, dead.DeadAllQuestion, dead.DeadAllFacts, "dead_all.html", "Dead letters"),
     View("/dead-letter", dead.letter, dead.DeadLetterQuestion, dead.DeadLetterFacts, "dead_letter.html", "Dead letter"),

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from relay.console.desk import Desk
+from relay.console.framed import Frame, message_frame
 from relay.console.previews import PreviewFacts, preview
 from relay.console.questions import Name
 from relay.console.view import Facts, Question, Unknown
@@ -58,6 +59,12 @@ async def trial(desk: Desk, question: DeliveryQuestion) -> PreviewFacts:
     if content is None:
         raise Unknown(f"{question.id} neither waits nor is dead, or what it would tell is no longer known")
     return await preview(desk, content)
+
+
+async def trial_html(desk: Desk, question: DeliveryQuestion) -> Frame:
+    shown = await trial(desk, question)
+    content = {"text": shown.event, "blocks": shown.blocks} if shown.blocks else {"html": shown.html}
+    return message_frame(content, desk.clock())
 
 
 async def _ended(desk: Desk, question: DeliveryQuestion) -> DeliveryFacts:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from relay.console.desk import Desk
-from relay.console.framed import Frame
+from relay.console.framed import Frame, message_frame
 from relay.console.questions import Name
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
@@ -23,7 +23,7 @@ class DigestQuestion(Question):
 
 
 class DigestPreviewFacts(Facts):
-    """`subject` and `html` of a mail, shown apart by /console/destination/digest/html; `blocks` of Slack.
+    """`subject` and `html` of a mail, `blocks` of Slack; /console/destination/digest/html shows either.
 
     at       when it is sent
     entries  the runs that it tells of
@@ -64,8 +64,7 @@ async def digest(desk: Desk, question: DigestQuestion) -> DigestPreviewFacts:
 
 
 async def html(desk: Desk, question: DigestQuestion) -> Frame:
-    """The mail's."""
-    return Frame(str((await _preview(desk, question)).content.get("html", "")))
+    return message_frame((await _preview(desk, question)).content, desk.clock())
 
 
 async def _preview(desk: Desk, question: DigestQuestion) -> DigestPreview:

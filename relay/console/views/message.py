@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import Field
 
 from relay.console.desk import Desk
-from relay.console.framed import Frame
+from relay.console.framed import Frame, message_frame
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.words import said
@@ -22,7 +22,8 @@ class MessageQuestion(Question):
 
 
 class MessageFacts(Facts):
-    """`html` of a mail is shown apart, by /console/message/html; `blocks` are Slack's, as JSON."""
+    """`html` of a mail, `blocks` of Slack as JSON; /console/message/html shows either. `text` of any other channel is
+    all of it, as JSON."""
 
     name: str
     at: datetime | None
@@ -56,7 +57,7 @@ async def message(desk: Desk, question: MessageQuestion) -> MessageFacts:
         language=kept.language,
         mentions=[*kept.mentions],
         subject=_text(content.get("subject")),
-        text=_text(content.get("text")),
+        text=_text(content["text"] if "text" in content else json.dumps(content, ensure_ascii=False, indent=2)),
         blocks=json.dumps(blocks, ensure_ascii=False, indent=2)[:MOST] if blocks else "",
         html=_text(content.get("html")),
     )
@@ -73,8 +74,8 @@ async def kept_copy(desk: Desk, name: str) -> Copy:
 
 
 async def html(desk: Desk, question: MessageQuestion) -> Frame:
-    """A mail's, as it was sent."""
-    return Frame(_text((await kept_copy(desk, question.name)).content.get("html")))
+    kept = await kept_copy(desk, question.name)
+    return message_frame(kept.content, kept.at)
 
 
 def _text(value: object) -> str:

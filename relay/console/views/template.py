@@ -4,18 +4,17 @@ Nothing can be changed from here: templates are code, and their place is the ope
 """
 
 import asyncio
-import secrets
 from html import escape
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from relay.authoring.drawing import OF_STATUS, Drawing
-from relay.authoring.framing import in_scheme, scripted
+from relay.authoring.framing import in_scheme
 from relay.authoring.sources import places_for, sources_of
 from relay.authoring.studio import Choice, Studio
 from relay.console.desk import Desk
-from relay.console.framed import Frame
+from relay.console.framed import Frame, scripted_frame
 from relay.console.questions import Name
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views.authors import FindingFacts, channel_of, channels_of, chosen, findings_in, renderer_of
@@ -151,8 +150,7 @@ async def html(desk: Desk, question: TemplateQuestion) -> Frame:
         document = in_scheme(document, question.scheme)
     if channel != "slack":
         return Frame(document)
-    nonce = secrets.token_urlsafe(16)
-    return Frame(scripted(document, nonce), nonce)
+    return scripted_frame(document)
 
 
 async def _chosen(desk: Desk, question: TemplateQuestion) -> tuple[Studio, Choice, str]:
