@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from relay.authoring.checking import Finding, findings_of
 from relay.authoring.drawing import Drawing
-from relay.authoring.studio import Choice, Stamps, Studio
+from relay.authoring.studio import Choice, Stamps, Studio, stamps_of
 from relay.authoring.workspace import Workspace
 from relay.errors import RelayError
 
@@ -37,9 +37,9 @@ class Gallery:
         """The files as they are now; its `fault` says what is wrong where they cannot be used."""
         async with self._loading:
             workspace = self._read()
-            studio = self._studio or Studio(lambda: workspace)
-            state = workspace, await asyncio.to_thread(studio.stamps)
-            if studio is not self._studio or state != self._state:
+            # What comes with relay stays as it is while relay runs.
+            state = workspace, await asyncio.to_thread(stamps_of, [workspace.own]) if workspace.own else {}
+            if self._studio is None or state != self._state:
                 async with self._drawing:  # what goes has no message under way
                     await self._renew(workspace, state)
             self._stay()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -77,16 +77,7 @@ class Studio:
 
     def stamps(self) -> Stamps:
         """Those of every file of the templates."""
-        stamps: dict[Path, tuple[int, int]] = {}
-        for folder in self.workspace.directories:
-            for file in folder.rglob("*"):
-                try:
-                    status = file.stat()
-                except OSError:  # an editor has just put another one there
-                    continue
-                if file.suffix and "golden" not in file.parts:
-                    stamps[file] = (status.st_mtime_ns, status.st_size)
-        return stamps
+        return stamps_of(self.workspace.directories)
 
     def messages(self, fixture: str = "typical") -> dict[str, Told]:
         """Every message, by the event that leads to it; what no sample is of comes last, and says nothing.
@@ -191,6 +182,20 @@ class Studio:
         values = context(event, history, localizer, Base(workspace.sample_url), links=workspace.sample_links, live=live)
         listed = {name: value for name, value in values.items() if name not in UNLISTED}
         return listed | {"brand": dict(workspace.brand.values)}
+
+
+def stamps_of(folders: Iterable[Path]) -> Stamps:
+    """Those of every file of templates in these folders."""
+    stamps: dict[Path, tuple[int, int]] = {}
+    for folder in folders:
+        for file in folder.rglob("*"):
+            try:
+                status = file.stat()
+            except OSError:  # an editor has just put another one there
+                continue
+            if file.suffix and "golden" not in file.parts:
+                stamps[file] = (status.st_mtime_ns, status.st_size)
+    return stamps
 
 
 def _one_of(names: Any, name: str, otherwise: str) -> str:
