@@ -130,7 +130,12 @@ async def test_no_action_is_forgotten() -> None:
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 async def test_it_is_done_and_written_down(person: Showing, changing: Lived, story: Story) -> None:
     posted = set[str]()
-    person.page.on("request", lambda request: request.method == "POST" and posted.add(request.url))
+
+    def note(request: Any) -> None:
+        if request.method == "POST":
+            posted.add(request.url)
+
+    person.page.on("request", note)
     await story(person, changing)
     assert {address.removeprefix(f"{changing.admin_url}/console") for address in posted} == STORIES[story].keys()
     page = await person.open("/audit?actor=jana")
