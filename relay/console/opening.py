@@ -3,9 +3,9 @@
 from aiohttp import web
 
 from relay.console.access import Door
+from relay.console.access.origin import API, PAGES
 from relay.console.description import described
 from relay.console.desk import Desk
-from relay.console.serving import API, PAGES
 from relay.console.site import ACTIONS, VIEWS, Console
 from relay.receiving.access import Admin, is_loopback
 from relay.receiving.probes import BESIDES

@@ -1,6 +1,5 @@
 """The pages and the JSON as aiohttp serves them: what is asked is read, answered, and shown in one of two ways."""
 
-import base64
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,8 +12,11 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from relay.console import news
 from relay.console.access import WHO, Who
+from relay.console.access.forms import read_fields
 from relay.console.access.messages import AWAY, NOT_NOW
+from relay.console.access.origin import PAGES, leading_back
 from relay.console.desk import Desk
 from relay.console.framed import Frame, framed
 from relay.console.pages import Pages
@@ -22,15 +24,15 @@ from relay.console.streams import Streams
 from relay.console.view import Action, Done, Facts, Unknown, View
 from relay.console.words import said
 from relay.errors import StoreUnavailable
+from relay.receiving import request_body
 from relay.receiving.problems import HttpProblem, RateLimitedLog
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-NEWS = "relay_done"  # a cookie: what came of an action, until the next page shows it
 CHOSEN = "relay_language"
 YEAR = 31_536_000  # seconds
-PAGES, API = "/console", "/api/v1"
+LARGEST, BODY_TIMEOUT = 1024 * 1024, 10.0  # bytes of what a program posts, and seconds for them
 LONGEST_ADDRESS = 6000  # characters; whoever serves us takes 8190, and browsers more
 
 
@@ -50,8 +52,7 @@ class Site:
             facts = await view.ask(self._desk, question)
             context = self.context(request, view, question, facts)
             response = _html(self._pages.render(view.template, context["language"], context))
-            if NEWS in request.cookies:
-                response.del_cookie(NEWS, path=PAGES)
+            news.forget(request, response)
             return response
 
         return show
@@ -119,9 +120,8 @@ class Site:
 
         @self._answering
         async def act(request: web.Request) -> web.StreamResponse:
-            posted = await request.post()
-            back = str(posted.get("back", ""))
-            back = back if _inside(back) else PAGES
+            posted = await read_fields(request)
+            back = leading_back(posted.get("back", ""))
             fields = {name: value for name, value in _asked(posted).items() if name not in ("csrf", "back")}
             try:
                 done = await action.do(self._desk, _read(action.form, fields), request[WHO])
@@ -132,14 +132,8 @@ class Site:
             except Unknown as error:
                 done = Done("Nothing was done: %(fault)s", {"fault": str(error)}, refused=True)
             response = web.Response(status=303, headers={"Location": back})
-            news = {
-                "text": self._pages.translated(done.text, done.values, self._language(request)),
-                "refused": done.refused,
-            }
-            kept = base64.urlsafe_b64encode(json.dumps(news).encode()[:2000]).decode()
-            response.set_cookie(
-                NEWS, kept, path=PAGES, max_age=30, httponly=True, samesite="Strict", secure=request.secure
-            )
+            text = self._pages.translated(done.text, done.values, self._language(request))
+            news.tell(request, response, text, refused=done.refused)
             return response
 
         return act
@@ -183,7 +177,7 @@ class Site:
             "navigation": self._navigation,
             "language": self._language(request),
             "languages": {code: f"?{_with(request, code)}" for code in self._pages.languages},
-            "news": _news(request),
+            "news": news.heard(request),
             "zone": config.timezone,
             "now": datetime.fromtimestamp(self._desk.clock(), UTC),
         }
@@ -251,9 +245,10 @@ def _read(form: type[BaseModel], fields: Mapping[str, Any]) -> BaseModel:
 
 
 async def _json(request: web.Request) -> Any:
+    body = await request_body.read(request, most=LARGEST, seconds=BODY_TIMEOUT)
     try:
-        return await request.json()
-    except ValueError:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         raise HttpProblem(400, "expected a JSON object") from None
 
 
@@ -269,15 +264,6 @@ def _unprocessable(error: ValidationError) -> HttpProblem:
     return HttpProblem(422, "; ".join(_faults(error)), field=field)
 
 
-def _inside(address: str) -> bool:
-    """Whether it leads to one of our pages, whatever a browser makes of it."""
-    return (
-        (address == PAGES or address.startswith((f"{PAGES}/", f"{PAGES}?")))
-        and address.isprintable()
-        and "\\" not in address
-    )
-
-
 def _refilled(back: str, fields: Mapping[str, Any]) -> str:
     """The page, asked with what was filled in; as it was, where that is more than an address may hold."""
     page = urlsplit(back)
@@ -286,11 +272,3 @@ def _refilled(back: str, fields: Mapping[str, Any]) -> str:
     pairs += [(name, text) for name, several in texts.items() for text in several if isinstance(text, str)]
     address = urlunsplit(page._replace(query=urlencode(pairs)))
     return address if len(address) <= LONGEST_ADDRESS else back
-
-
-def _news(request: web.Request) -> Mapping[str, Any] | None:
-    try:
-        news = json.loads(base64.urlsafe_b64decode(request.cookies.get(NEWS, "")))
-        return {"text": str(news["text"]), "refused": bool(news["refused"])}
-    except (ValueError, KeyError, TypeError):
-        return None

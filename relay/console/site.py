@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from relay.console import static_files
 from relay.console.actions import dead as dead_acts
 from relay.console.actions import destinations as destination_acts
 from relay.console.actions import quarantine as quarantine_acts
 from relay.console.actions import silences as silence_acts
 from relay.console.desk import Desk
-from relay.console.pages import HERE, Pages
+from relay.console.pages import Pages
 from relay.console.previews import PreviewFacts
 from relay.console.serving import Site
 from relay.console.streams import Streams
@@ -36,6 +37,7 @@ from relay.console.views import (
     template,
     templates,
 )
+from relay.receiving.request_body import expect_later
 
 VIEWS: Sequence[View] = (
     View("/now", now.now, NoQuestion, now.NowFacts, "now.html", "Now", listed=True, live="now_live.html"),
@@ -115,13 +117,13 @@ class Console:
             *(web.get(view.path, self._site.page(view)) for view in VIEWS),
             *(web.get(f"/live{view.path}", self._site.live(view, self.streams)) for view in VIEWS if view.live),
             *(web.get(f"{view.path}/html", self._site.framed(view)) for view in VIEWS if view.html),
-            *(web.post(action.path, self._site.form(action)) for action in ACTIONS),
-            web.static("/static", HERE / "static"),
+            *(web.post(action.path, self._site.form(action), expect_handler=expect_later) for action in ACTIONS),
+            *static_files.routes(),
         ])  # fmt: skip
         self.api = web.Application(middlewares=[*api_door])
         self.api.add_routes([
             *(web.get(view.path, self._site.facts(view)) for view in VIEWS),
-            *(web.post(action.path, self._site.call(action)) for action in ACTIONS),
+            *(web.post(action.path, self._site.call(action), expect_handler=expect_later) for action in ACTIONS),
         ])  # fmt: skip
 
 

@@ -190,8 +190,8 @@ def _questions() -> Iterator[str]:
     """Each field of each page with hostile words, and a field that no page has."""
     for number, view in enumerate(VIEWS):
         fields = [field.alias or name for name, field in view.question.model_fields.items()]
-        for place, name in enumerate([*fields, "lang", "none"]):
-            for word in [*WORDS.values()][(number + place) % APART :: APART]:
+        for offset, name in enumerate([*fields, "lang", "none"]):
+            for word in [*WORDS.values()][(number + offset) % APART :: APART]:
                 others = {field: "x" for field in fields if view.question.model_fields.get(field) and field != name}
                 required = {
                     field: text for field, text in others.items() if view.question.model_fields[field].is_required()
@@ -205,8 +205,8 @@ async def _filled_in(here: Listening, cookies: Mapping[str, str]) -> list[str]:
     jar = CookieJar(unsafe=True)
     async with ClientSession(cookies=cookies, cookie_jar=jar) as client:
         for number, action in enumerate(ACTIONS):
-            for place, name in enumerate([*action.form.model_fields, "none", "back"]):
-                for word in [*WORDS.values()][(number + place) % APART :: APART]:
+            for offset, name in enumerate([*action.form.model_fields, "none", "back"]):
+                for word in [*WORDS.values()][(number + offset) % APART :: APART]:
                     fields = {"csrf": csrf_of(ID), "back": "/console/silences", **GOOD.get(action.path, {}), name: word}
                     async with client.post(f"{here.url}/console{action.path}", data=fields, headers=SAME) as response:
                         assert response.status == 200

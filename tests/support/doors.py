@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 
 from relay.config import Config
 from relay.console.access import WHO, Door
+from relay.console.access.forms import read_fields
 from relay.console.streams import Streams
 from relay.receiving.access import Admin
 from relay.receiving.admin import make_admin_app
@@ -146,7 +147,7 @@ async def served(
 
         async def act(request: web.Request) -> web.Response:
             here.acted.append(request[WHO].name)
-            return web.Response(text=str((await request.post()).get("field", "")))
+            return web.Response(text=(await read_fields(request)).get("field", ""))
 
         async def style(_request: web.Request) -> web.Response:
             return web.Response(text="body {}", content_type="text/css", headers={"Cache-Control": "max-age=60"})

@@ -3,23 +3,41 @@
 from urllib.parse import parse_qsl, quote
 
 from aiohttp import web
+from multidict import MultiDict
 
 from relay.console.access.origin import LOGIN, alike
 from relay.console.access.who import Who
 from relay.receiving import request_body
+from relay.receiving.problems import HttpProblem
 
 LOOKING = ("GET", "HEAD")  # what changes nothing, and any role may
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+FORM = "application/x-www-form-urlencoded"  # as which all our pages send theirs
 MAX_BODY = 4096  # bytes of a form of the door
+LARGEST, MOST_FIELDS = 1024 * 1024, 2000  # bytes of any other, which names hundreds of rows
 BODY_TIMEOUT = 10.0  # seconds
+FIELDS = web.RequestKey("fields", MultiDict[str])
 
 
 async def read_form(request: web.Request) -> dict[str, str]:
     """The fields of a small form, each once. Raises HttpProblem if it does not come, or is too large."""
     body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
-    if request.content_type != "application/x-www-form-urlencoded":
+    if request.content_type != FORM:
         return {}
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+async def read_fields(request: web.Request) -> MultiDict[str]:
+    """Those of the form of a page, which may be asked for again; none of what is no form. Raises HttpProblem."""
+    if request.content_type != FORM:
+        return MultiDict()
+    if FIELDS not in request:
+        body = await request_body.read(request, most=LARGEST, seconds=BODY_TIMEOUT)
+        try:
+            pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        except ValueError:
+            raise HttpProblem(413, f"A form may have up to {MOST_FIELDS} fields.") from None
+        request[FIELDS] = MultiDict(pairs)
+    return request[FIELDS]
 
 
 def to_login(request: web.Request) -> web.Response:
@@ -41,7 +59,4 @@ async def carries(request: web.Request, who: Who) -> bool:
     """In the header, or as a field of the form, which the handler may read again."""
     if shows(request, who):
         return True
-    if request.content_type not in FORMS:
-        return False
-    field = (await request.post()).get("csrf", "")
-    return isinstance(field, str) and alike(field, who.csrf)
+    return alike((await read_fields(request)).get("csrf", ""), who.csrf)

@@ -1,0 +1,122 @@
+"""What browsers and programs send that is not as our pages have it: it is answered, and no fault of relay's."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from aiohttp import ClientSession, DummyCookieJar
+from yarl import URL
+
+from relay import metrics
+from relay.console.access.origin import csrf_of
+from relay.store import Store
+from tests.console.test_stolen_forms import OPERATOR, OTHER, SAME, guarded, token
+from tests.support.clock import Clock
+from tests.support.doors import TOKEN
+from tests.support.every_case import every_case
+from tests.support.operators import Listening
+
+COOKIE = {"Cookie": f"relay-console={OPERATOR}"}
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+async def here(store: Store, clock: Clock, tmp_path: Path) -> AsyncIterator[Listening]:
+    before = metrics.unexpected_errors._value.get()
+    async with guarded(store, clock, tmp_path) as opened:
+        yield opened
+    assert metrics.unexpected_errors._value.get() == before, "relay took it for a fault of its own"
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[ClientSession]:
+    async with ClientSession(cookie_jar=DummyCookieJar()) as opened:
+        yield opened
+
+
+STATIC = (
+    "x" * 300, "../now", "%2e%2e/now", "..%2f..%2fsite.py", "vendor/../../pages.py", "%2e%2e/%2e%2e/site.py",
+    "/etc/passwd", "%00", "", "vendor", "vendor/", "console.css/", "console.css%00", "CONSOLE.CSS", "%5c..%5csite.py",
+)  # fmt: skip
+PROGRAMS = (
+    ("application/json; charset=none", b"{}", 409), ("application/json", b"[" * 90_000, 400),
+    ("application/json", b"\xff", 400), ("application/json", b"1" * 6000, 400), ("application/json", b"null", 422),
+    ("application/json", b'{"id": ["\\ud800"]}', 422), ("application/json", b" " * 2**20 + b"{}", 413),
+)  # fmt: skip
+FORMS = (
+    (f"{FORM}; charset=none", b"id=1", 303), (FORM, b"id=%ff&%00=%00&back=//evil.example", 303),
+    (FORM, b"a=1&" * 5000, 413), (FORM, b"x" * 2**20 + b"x", 413), ("multipart/form-data", b"x", 303),
+    ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nx\r\n--x--", 303),
+)  # fmt: skip
+PLANTED = (json.dumps({"text": "Log in again at evil.example", "refused": True}), "[" * 4000, "", "é")
+
+
+async def test_nothing_but_its_files_is_static(here: Listening, client: ClientSession) -> None:
+    with every_case() as case:
+        for path in STATIC:
+            address = URL(f"{here.url}/console/static/{path}", encoded=True)
+            with case(path[:30]):
+                async with client.get(address, allow_redirects=False) as response:
+                    assert response.status == 404
+    async with client.get(f"{here.url}/console/static/vendor/htmx.min.js") as response:
+        assert (response.status, response.content_type.partition("/")[2]) == (200, "javascript")
+
+
+async def test_what_a_program_posts_is_read_within_bounds(here: Listening, client: ClientSession) -> None:
+    with every_case() as case:
+        for kind, body, status in PROGRAMS:
+            headers = {**token(TOKEN), "Content-Type": kind}
+            with case(kind, body[:20]):
+                async with client.post(f"{here.url}/api/v1/dead/drop", data=_pieces(body), headers=headers) as response:
+                    assert response.status == status, await response.text()
+
+
+async def test_a_form_is_read_within_bounds(here: Listening, client: ClientSession) -> None:
+    address = f"{here.url}/console/dead/drop"
+    with every_case() as case:
+        for kind, body, status in FORMS:
+            headers = {**COOKIE, **SAME, "X-CSRF-Token": csrf_of(OPERATOR), "Content-Type": kind}
+            with case(kind, body[:20]):
+                async with client.post(address, data=_pieces(body), headers=headers, allow_redirects=False) as response:
+                    assert response.status == status
+                    assert response.headers.get("Location", "/console") == "/console"
+
+
+async def test_what_came_of_an_action_is_said_to_who_did_it(here: Listening, client: ClientSession) -> None:
+    form = {"csrf": csrf_of(OPERATOR), "name": "room"}
+    url = f"{here.url}/console/destinations/resume"
+    async with client.post(url, data=form, headers=COOKIE | SAME, allow_redirects=False) as response:
+        news = response.cookies["relay_done"].value
+
+    assert "nobody has paused room" in await _page(here, client, OPERATOR, news)
+    assert "nobody has paused room" not in await _page(here, client, OTHER, news)
+
+
+async def test_what_another_host_has_put_there_is_not_said(here: Listening, client: ClientSession) -> None:
+    with every_case() as case:
+        for signature in ("", "x.", f"{'0' * 36}.", "."):
+            for text in PLANTED:
+                kept = base64.urlsafe_b64encode(text.encode()).decode()
+                with case(signature, text[:20]):
+                    assert "evil.example" not in await _page(here, client, OPERATOR, f"{signature}{kept}")
+
+
+async def test_what_is_not_there_is_not_kept_up_to_date(here: Listening, client: ClientSession) -> None:
+    for query in ({}, {"id": "x" * 600}, {"id": "nobody"}):
+        url = f"{here.url}/console/live/operation?{urlencode(query)}"
+        async with client.get(url, headers=COOKIE) as response:
+            assert response.status in (400, 404)
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+async def _page(here: Listening, client: ClientSession, id_: str, news: str) -> str:
+    cookies = {"Cookie": f"relay-console={id_}; relay_done={news}"}
+    async with client.get(f"{here.url}/console/audit", headers=cookies) as response:
+        assert response.status == 200
+        return await response.text()
