@@ -110,10 +110,10 @@ def _day(number: int, rows: list[dict[bytes, bytes]], places: dict[bytes, _Place
     kinds: dict[str, dict[str, tuple[list[int], dict[str, int]]]] = {"d": {}, "r": {}, "s": {}}
     for row in rows:
         for name, count in row.items():
-            place = places.get(name)
-            if place is None:
-                place = places[name] = _place(name)
-            kind, whose, index, reason = place
+            belongs = places.get(name)
+            if belongs is None:
+                belongs = places[name] = _place(name)
+            kind, whose, index, reason = belongs
             figures = kinds[kind].get(whose)
             if figures is None:
                 figures = kinds[kind][whose] = [0] * len(PLAIN), {}
