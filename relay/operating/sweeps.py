@@ -45,7 +45,7 @@ async def meant(pages: DeadPages, selection: Filter, since: float | None, until:
     """Of those that died in this time (seconds since the epoch)."""
     answer, looked, cursor = Meant(), 0, ""
     while looked < COUNTED:
-        page = await pages.page(fits(selection), since=since, until=until, cursor=cursor, most=500, whole=False)
+        page = await pages.page(fits(selection), since=since, until=until, cursor=cursor, most=COUNTED, whole=False)
         for letter in page.rows:
             key = letter.destination, letter.reason
             answer.of[key] = answer.of.get(key, 0) + 1

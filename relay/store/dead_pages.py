@@ -17,8 +17,7 @@ from relay.store.records import SEALED, values_of
 from relay.store.sealing import ANSWER, text_to_show
 
 LOOKED = 2000  # dead letters that one page looks at
-MOST = 500  # that one page has
-STEP = 200  # that are read at once
+STEP = 250  # that are read at once
 CHOSEN_BY = ("destination", "name", "reason", "died")  # what a page is chosen by
 FIELDS = ("operation", "destination", "channel", "address", "kind", "name", "attempts", "reason", "error", "died")
 
@@ -65,11 +64,11 @@ class DeadPages:
         destination, event, reason and time. Without `whole` nothing else is known of them; with it everything is, also
         of their operations. ValueError for a cursor that no page gave.
         """
-        most = min(most, MOST)
+        most = min(most, LOOKED)
         names, all_there = await self._names(since, until, cursor, most)
         rows, looked, last = list[DeadLetter](), 0, (0, "")
         left = iter(names)
-        while len(rows) < most and (step := [*islice(left, max(STEP, most) if rows or looked else most)]):
+        while len(rows) < most and (step := [*islice(left, STEP if looked else min(STEP, most))]):
             read = await self._read([name for _, name in step], CHOSEN_BY)
             for died in step:
                 looked, last = looked + 1, died
