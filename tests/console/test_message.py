@@ -56,7 +56,9 @@ async def test_a_mail_is_shown_in_a_frame_in_which_it_can_do_nothing(
         assert [row["copy_name"] for row in facts["deliveries"]] == [name]
 
 
-async def test_slacks_message_is_drawn_in_a_frame_by_relays_own_script_alone(open_store: Callable[..., Store], clock: Clock) -> None:
+async def test_slacks_message_is_drawn_in_a_frame_by_relays_own_script_alone(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
     store = open_store(copies=COPIES)
     async with console(store, clock) as page:
         await page.ingest.ingest(event_of(body("operation.completed", 100, operationId="op-1") | {"tenantId": "room"}))
