@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from relay.config import Config
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.events import Event
@@ -18,9 +17,8 @@ from relay.store.settling import Pause
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from relay.store.trials import LastTrial, Trials, TriedAddress
 from tests.support.clock import Clock
-from tests.support.console import console, open_channels, stage_config
+from tests.support.console import console, more_destinations, open_channels, stage_config
 from tests.support.events import body, event_of
-from tests.support.stage import CONFIG
 
 
 async def test_one_is_paused_and_resumed_and_both_are_written_down(store: Store, clock: Clock) -> None:
@@ -243,11 +241,3 @@ async def test_whom_operations_ask_for_is_a_destination_as_well(store: Store, cl
 
 def completed(number: int, **operation: Any) -> Event:
     return event_of(body("operation.completed", 100, operationId=f"op-{number}", **operation) | {"tenantId": "room"})
-
-
-def more_destinations(folder: Path, destinations: str, rest: str) -> Config:
-    """The stage's, with these destinations and what stands at its end."""
-    head, mark, rules = CONFIG.read_text("utf-8").partition("\nrules:\n")
-    file = folder / "relay.yaml"
-    file.write_text(f"{head}\n{destinations}{mark}{rules}\n{rest}")
-    return stage_config(file)

@@ -1,8 +1,10 @@
 """Why did (or didn't) this message arrive? For each way in which it may not."""
 
 import re
+from pathlib import Path
 from typing import Any
 
+from relay.console.views.rules import MOST_RULES
 from relay.domain.deliveries import Receipt
 from relay.domain.repeats import Repeats
 from relay.policy.silences import Silences
@@ -15,7 +17,7 @@ from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
 from tests.support.clock import Clock
-from tests.support.console import Open, console
+from tests.support.console import Open, console, more_destinations
 from tests.support.events import body, event_of
 from tests.support.queue import claim, claim_one, send, send_all
 from tests.support.silences import silence
@@ -302,3 +304,24 @@ async def test_what_others_wrote_is_text(store: Store, clock: Clock) -> None:
         html = await page.page("/operation?id=op-1")
         assert "<script>alert" not in html
         assert "&lt;script&gt;alert(1)&lt;/script&gt;%(x)s {y}" in html
+
+
+async def test_of_very_many_rules_those_are_shown_that_hold_or_miss_least(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    many = "".join(
+        f"  - {{name: far {number}, events: [operation.failed], tenants: [t{number}], notify: [english]}}\n"
+        for number in range(200)
+    )
+    near = "  - {name: near, events: ['operation.*'], tenants: [elsewhere], notify: [english]}\n"
+    async with console(store, clock, config=more_destinations(tmp_path, "", many + near)) as page:
+        await take(page, "operation.started", 0, "room")
+        facts = await page.api("/operation?id=op-1")
+        text = words(await page.page("/operation?id=op-1"))
+
+        (event,) = facts["events"]
+        names = [rule["rule"] for rule in event["explanation"]["rules"]]
+        assert {"rooms", "near"} < {*names}
+        assert len(names) == MOST_RULES
+        assert f"{event['more_rules']} more rules are further from it" in text
+        assert "rule near wants tenants elsewhere" in text

@@ -105,6 +105,14 @@ def stage_config(path: Path = CONFIG, **env: str) -> Config:
     return load(path, env={"STAGE_SECRET": SECRET, "STAGE_TOKEN": TOKEN, **nowhere, **env}, channels=CHANNELS)
 
 
+def more_destinations(folder: Path, destinations: str, rest: str) -> Config:
+    """The stage's, with these destinations and what stands at its end."""
+    head, mark, rules = CONFIG.read_text("utf-8").partition("\nrules:\n")
+    file = folder / "relay.yaml"
+    file.write_text(f"{head}\n{destinations}{mark}{rules}\n{rest}")
+    return stage_config(file)
+
+
 def _as(role: Role) -> Any:
     @web.middleware
     async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:

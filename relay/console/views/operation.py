@@ -12,6 +12,7 @@ from relay.console.permalinks import permalink
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views import nearby
+from relay.console.views.explained import Explained, explained
 from relay.console.views.lanes import waiting_of
 from relay.console.views.related import Named, named, related
 from relay.console.views.verdicts import Around, Verdict, unreached, verdicts
@@ -21,7 +22,6 @@ from relay.domain.jobs import job_of
 from relay.domain.spaces import Space
 from relay.domain.usual import usual
 from relay.errors import AmbiguousId
-from relay.operating.explanation import explanation_of
 from relay.operating.folding import Repeated, fold
 from relay.operating.timeline import facts_of
 from relay.policy.rules import decide
@@ -77,14 +77,6 @@ class Dropped(Facts):
     source: str
     count: int
     last: datetime | None
-
-
-class Explained(Facts):
-    """An event that is kept, and what today's rules say of it (as `relay explain EVENT.json --json`)."""
-
-    name: str
-    at: datetime
-    explanation: dict[str, Any]
 
 
 class SilenceFacts(Facts):
@@ -215,20 +207,16 @@ async def _judged(
     rows = verdicts(timeline, around)
     current = Silences((await SilenceList(desk.store).read("")).silences or ())
     silences = current.meaning(newest, desk.clock()) if newest else ()
-    explained = [
-        Explained(name=event.name, at=event.occurred_at, explanation=explanation_of(event, config, desk.kinds))
-        for event in reversed(events)
-    ]
+    kept, rules = await explained(desk, events)
     aside = frozenset((*(row.destination for row in rows), *(row.destination for row in reached)))
-    rules = explained[0].explanation["rules"] if explained else []
-    names = [*config.destinations][:MOST_UNREACHED] if explained else []
+    names = [*config.destinations][:MOST_UNREACHED] if kept else []
     silent = [
         SilenceFacts(id=silence.id, author=silence.author, reason=silence.reason, until=moment(silence.ends),
                      destinations=[*silence.destinations])
         for silence in silences
         if not silence.destinations or aside.intersection(silence.destinations)
     ]  # fmt: skip
-    return {"verdicts": rows, "silences": silent, "events": explained, "unreached": [*unreached(rules, names, aside)]}
+    return {"verdicts": rows, "silences": silent, "events": kept, "unreached": [*unreached(rules, names, aside)]}
 
 
 async def _paused(

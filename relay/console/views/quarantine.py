@@ -11,6 +11,7 @@ from relay.console.payloads import laid_out
 from relay.console.questions import Name, When, seconds_of
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
+from relay.console.views.rules import nearest
 from relay.errors import AmbiguousId, HandlingFailed, InvalidEvent, NotJson
 from relay.operating.explanation import explanation_of
 from relay.operating.quarantine import event_of
@@ -100,7 +101,7 @@ class TrialFacts(Facts):
     """What a replay would do now; nothing is done. `refused` says why it still could not be taken, '' if it could.
 
     event        what it would be, and of which operation
-    rules        each with its conditions, and whether they hold
+    rules        each with its conditions, and whether they hold; `more_rules` miss more of theirs than these
     destinations whom it would reach, and what may hold it back there
     """
 
@@ -109,6 +110,7 @@ class TrialFacts(Facts):
     refused: str
     event: dict[str, Any] | None
     rules: list[dict[str, Any]]
+    more_rules: int
     destinations: list[dict[str, Any]]
     limits: list[str]
 
@@ -168,12 +170,18 @@ async def trial(desk: Desk, question: QuarantinedQuestion) -> TrialFacts:
         explained = explanation_of(event, desk.config(), desk.kinds, limits=reach.limits if reach else ())
     except (NotJson, AmbiguousId, InvalidEvent, HandlingFailed) as error:
         return _trial(kept, refused=str(error))
-    return _trial(kept, **{name: explained[name] for name in ("event", "rules", "destinations", "limits")})
+    rules = nearest(explained["rules"])
+    return _trial(
+        kept,
+        rules=rules,
+        more_rules=len(explained["rules"]) - len(rules),
+        **{name: explained[name] for name in ("event", "destinations", "limits")},
+    )
 
 
 def _trial(kept: Quarantined, refused: str = "", **explained: Any) -> TrialFacts:
-    facts: Mapping[str, Any] = {"event": None, "rules": [], "destinations": [], "limits": []} | explained
-    return TrialFacts(id=kept.id, source=kept.source, refused=refused, **facts)
+    facts: Mapping[str, Any] = {"event": None, "rules": [], "more_rules": 0, "destinations": [], "limits": []}
+    return TrialFacts(id=kept.id, source=kept.source, refused=refused, **(facts | explained))
 
 
 async def _named(desk: Desk, name: str) -> Quarantined:

@@ -12,6 +12,7 @@ from relay.configfile.units import spoken
 from relay.console.phrases import Phrase, phrase
 from relay.console.times import moment
 from relay.console.view import Facts
+from relay.console.views.rules import by_destination, misses
 from relay.console.words import said
 from relay.domain.deliveries import Gate
 from relay.operating.sentences import WHY
@@ -251,17 +252,13 @@ def unreached(
     rules: Sequence[Mapping[str, Any]], destinations: Iterable[str], reached: frozenset[str]
 ) -> Iterator[Verdict]:
     """The destinations that an event does not reach, each with what its rules miss."""
+    notifying = by_destination(rules)
     for name in destinations:
         if name in reached:
             continue
-        own = [rule for rule in rules if name in rule["notify"]]
-        why = _missed(min(own, key=_short_of)) if own else phrase(said("no rule notifies it"))
+        own = notifying.get(name)
+        why = _missed(min(own, key=misses)) if own else phrase(said("no rule notifies it"))
         yield Verdict(destination=name, state="unreached", why=why, page="#rules" if own else "")
-
-
-def _short_of(rule: Mapping[str, Any]) -> int:
-    """How many conditions do not hold."""
-    return sum(not condition["holds"] for condition in rule["conditions"])
 
 
 def _missed(rule: Mapping[str, Any]) -> Phrase:
