@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.console.views.rules import MOST_RULES
+from relay.console.views.verdicts import unreached
 from relay.domain.deliveries import Receipt
 from relay.domain.repeats import Repeats
 from relay.policy.silences import Silences
@@ -324,4 +325,16 @@ async def test_of_very_many_rules_those_are_shown_that_hold_or_miss_least(
         assert {"rooms", "near"} < {*names}
         assert len(names) == MOST_RULES
         assert f"{event['more_rules']} more rules are further from it" in text
-        assert "rule near wants tenants elsewhere" in text
+
+
+def test_a_destination_that_is_not_reached_is_told_by_the_rule_that_misses_least() -> None:
+    def rule(name: str, *held: bool) -> dict[str, Any]:
+        conditions = [
+            {"name": f"c{i}", "wanted": ("x",), "actual": "y", "holds": holds} for i, holds in enumerate(held)
+        ]
+        return {"rule": name, "notify": ("daily",), "conditions": conditions, "matches": False}
+
+    (row,) = unreached([rule("far", False, False), rule("near", True, False)], ["daily"], frozenset())
+
+    assert row.why
+    assert row.why.values == {"rule": "near", "condition": "c1", "wanted": "x", "actual": "y"}
