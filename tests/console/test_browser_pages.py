@@ -111,3 +111,10 @@ async def test_it_is_there_in_german(operator: Showing, view: str) -> None:
     assert await page.locator("html").get_attribute("lang") == "de"
     assert await operator.sideways() == []
     keep(f"console{view.replace('/', '-')}.de.png", await page.screenshot(full_page=True))
+
+
+async def test_a_narrow_window_shows_which_page_it_is(operator: Showing) -> None:
+    page = await operator.open("/audit", width=360)
+    box = await page.locator("nav [aria-current=page]").bounding_box()
+    assert box
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= 360

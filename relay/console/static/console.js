@@ -1,5 +1,5 @@
 // What htmx does not do: ask before what cannot be undone, choose all rows of a list, let a frame be as high as its message,
-// and say that a page is out of date. Without it everything still works.
+// say that a page is out of date, and show in a narrow window which page it is. Without it everything still works.
 "use strict";
 document.addEventListener("submit", (event) => {
   const text = event.target.dataset.confirm || event.submitter?.dataset.confirm;
@@ -18,3 +18,4 @@ addEventListener("message", (event) => {   // only a number is taken from a fram
 for (const [name, stale] of [["htmx:response:error", true], ["htmx:sse:error", true], ["htmx:sse:after:connection", false]]) {
   document.addEventListener(name, () => { document.getElementById("stale").hidden = !stale; });
 }
+document.querySelector(".bar nav [aria-current]")?.scrollIntoView({inline: "center", block: "nearest"});

@@ -15,7 +15,8 @@ def at(seconds: float) -> str:
 
 def event(name: str, when: float, operation: str, project: str, **stated: Any) -> Body:
     """`stated` are fields of the operation, but for `error` and `percentage`."""
-    about: Body = {"operationId": operation, "operationName": f"Run {operation}", "operationType": "DataEnrichment"}
+    name_of = operation.removeprefix("op-").replace("-", " ").capitalize()
+    about: Body = {"operationId": operation, "operationName": name_of, "operationType": "DataEnrichment"}
     parts = {"error": stated.pop("error")} if "error" in stated else {}
     if "percentage" in stated:
         about["progress"] = {"percentage": stated.pop("percentage"), "currentPhase": stated.pop("phase", PHASES[1])}

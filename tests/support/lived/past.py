@@ -41,7 +41,7 @@ def _daily(now: float) -> Iterator[Body]:
             "priority": "High",
         }
         yield from run(
-            f"op-otc-{number + 1}", "finance", began, minutes * MINUTE, TIMEOUT if number in (2, 5) else None, **stated
+            f"op-otc-{number + 1}", "finance", began, minutes * MINUTE, TIMEOUT if number in (2, 7) else None, **stated
         )
         export: Body = {"operationName": "Vendor master sync", "operationType": "DataExport"}
         yield from run(f"op-sync-{number + 1}", "procurement", began - 2 * HOUR, (8 + number % 3) * MINUTE, **export)

@@ -17,11 +17,14 @@ from tests.support.silences import added, silence
 from tests.support.stage import Stage, Surroundings
 from tests.support.waiting import until
 
-REASONS = (
-    "bad signature", "duplicate", "late", "no rule", "increment", "quiet hours", "silenced", "unsubscribed",
-    "rate-limited", "paused", "dead",
-)  # fmt: skip
-OPERATION = {reason: f"op-{reason.replace(' ', '-')}" for reason in REASONS}
+# For each reason the operation that met it.
+OPERATION = {
+    "bad signature": "op-fraud-scan", "duplicate": "op-fixed-assets", "late": "op-ledger-check",
+    "no rule": "op-ad-hoc-extract", "increment": "op-customer-profiles", "quiet hours": "op-warehouse-plan",
+    "silenced": "op-accruals", "unsubscribed": "op-churn-report", "rate-limited": "op-stock-levels",
+    "paused": "op-vendor-scores", "dead": "op-audit-file",
+}  # fmt: skip
+REASONS = tuple(OPERATION)
 PROJECTS = {"quiet hours": "night", "silenced": "closing", "unsubscribed": "customers", "paused": "vendor",
             "dead": "archive", "rate-limited": "busy"}  # fmt: skip
 REFUSED = "554 5.7.1 Message refused by policy"
@@ -37,7 +40,9 @@ async def live_now(stage: Stage) -> None:
     for reason in ("quiet hours", "silenced", "unsubscribed", "paused", "dead"):
         await _send(stage, event("operation.completed", now, OPERATION[reason], PROJECTS[reason], status="Completed"))
     for number in range(DEAD):
-        await _send(stage, event("operation.completed", now, f"op-archived-{number}", "archive", status="Completed"))
+        await _send(
+            stage, event("operation.completed", now, f"op-audit-file-{number + 1}", "archive", status="Completed")
+        )
     await _send(stage, event("operation.completed", now, OPERATION["no rule"], "nobody", status="Completed"))
     for percentage in (60, 67):
         moment, stated = now + percentage / 1000, {"status": "Running", "percentage": percentage}

@@ -22,11 +22,11 @@ SHOWN = ("process-mining", "analysts-daily", "vendor", "customers")
 # Each view by its path, with the addresses at which it is looked at.
 TOUR: Mapping[str, Sequence[str | Link]] = {
     "/now": ["/now"],
-    "/operation": [asked("/operation", id="op-otc-now"), asked("/operation", id="op-otc-6"),
+    "/operation": [asked("/operation", id="op-otc-now"), asked("/operation", id="op-otc-8"),
                    asked("/operation", id=OPERATION["increment"]), asked("/operation", id="batch-month-end")],
     "/operations": ["/operations", asked("/operations", state="running")],
     "/jobs": ["/jobs"],
-    "/job": [Link("/jobs")],
+    "/job": [Link(asked("/operation", id="op-otc-now"))],
     "/source": [asked("/source", name="async-operations"), "/source"],
     "/message": [Link(asked("/deliveries", destination="analysts")),
                  Link(asked("/deliveries", destination="process-mining"))],

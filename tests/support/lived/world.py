@@ -24,6 +24,9 @@ async def lived() -> AsyncIterator[Lived]:
     with RedisServer() as redis, TemporaryDirectory(prefix="lived-") as folder:
         path, now = written(Path(folder)), time.time()
         async with surroundings(redis.url, **quiet_hours(now)) as around:
+            around.slack.workspace.url = (
+                "https://acme.slack.com/"  # as its permalinks have it; it is served where it was
+            )
             await live_through(around, path, now - 1.0)
             await decide(around, now)
             async with running(around, path, period=1.0) as relay:
