@@ -147,6 +147,28 @@ def test_everything_speaks_of_the_same_pods_and_ports() -> None:
     assert monitor["namespaceSelector"] == {"matchNames": ["operations"]}
 
 
+def test_prometheus_calls_its_relays_what_the_alerts_call_them() -> None:
+    """The operator's Prometheus takes the job from a label of the Service; the alert that one is down asks for it."""
+    made = documents(EVERYTHING, "eu")
+    [job] = {*re.findall(r'job="(\w+)"', (ROOT / "deploy/prometheus-rules.yml").read_text("utf-8"))}
+
+    label = made["ServiceMonitor eu-relay"]["spec"]["jobLabel"]
+
+    assert made["Service eu-relay-admin"]["metadata"]["labels"][label] == job
+
+
+def test_prometheus_asks_a_relay_with_tls_by_tls() -> None:
+    tls = {"scheme": "https", "tlsConfig": {"ca": {"secret": {"name": "relay-tls", "key": "ca.crt"}}}}
+
+    [plain], [with_tls] = (
+        documents(MADE | {"serviceMonitor": {"enabled": True} | more})["ServiceMonitor relay"]["spec"]["endpoints"]
+        for more in ({}, tls)
+    )
+
+    assert (plain["scheme"], plain.get("tlsConfig")) == ("http", None)
+    assert with_tls.items() >= tls.items()
+
+
 def test_the_ingress_lets_in_what_the_one_of_the_manifests_does() -> None:
     [rule] = documents(EVERYTHING)["Ingress relay"]["spec"]["rules"]
     [given] = yaml.load((ROOT / "deploy/kubernetes/ingress.yaml").read_text("utf-8"))["spec"]["rules"]
