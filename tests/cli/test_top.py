@@ -77,7 +77,8 @@ def source(name: str, **refused: int) -> SourceHealth:
 
 
 def obstacle(name: str, text: str) -> Obstacle:
-    return Obstacle(name=name, sentence=phrase("%(text)s", text=text), since=NOON - timedelta(hours=2),
+    return Obstacle(name=name, part=phrase("%(text)s", text=name), sentence=phrase("%(text)s", text=text),
+                    since=NOON - timedelta(hours=2),
                     advice=phrase("Look at what failed."), page="")  # fmt: skip
 
 

@@ -66,7 +66,9 @@ def _verdict(facts: NowFacts, sheet: Sheet) -> tuple[str, str, str]:
 
 
 def _obstacle(obstacle: Obstacle, sheet: Sheet) -> Iterator[Text]:
-    sentence = Text(harmless(obstacle.name), "bold red").append(f"  {harmless(obstacle.sentence.text)}", "not bold")
+    sentence = Text(harmless(obstacle.part.text), "bold red").append(
+        f"  {harmless(obstacle.sentence.text)}", "not bold"
+    )
     if obstacle.since:
         sentence.append(f"  since {sheet.since(obstacle.since)}", "not bold dim")
     yield from sheet.wrapped(sentence, indent=2)

@@ -16,9 +16,11 @@ CONSOLE = "/console"
 
 
 class Obstacle(Facts):
-    """`name` is that of the check in `/readyz?verbose`, or of the trouble that operators were told of."""
+    """`name` is that of the check in `/readyz?verbose`, or of the trouble that operators were told of; `part` is what
+    it is about, in words."""
 
     name: str
+    part: Phrase
     sentence: Phrase
     since: datetime | None
     advice: Phrase | None
@@ -41,6 +43,23 @@ CHECKS: Mapping[str, tuple[str, str]] = {
     "limit": (said("What is for it waits and goes out once the limit has room again."), "/destinations"),
     "template": (said("Mend the template; until then relay's own wording is sent."), "/templates"),
 }  # fmt: skip
+
+# By the same word: the part of relay that it is about, where its name does not say it.
+PARTS: Mapping[str, str] = {
+    "channel": said("channel %(name)s"),
+    "destination": said("destination %(name)s"),
+    "limit": said("limit of %(name)s"),
+    "tick": said("task %(name)s"),
+    "data": said("relay's data"),
+    "letters": said("letters between nodes"),
+    "ledger": said("ledger"),
+    "redis": "Redis",
+    DEAD: said("dead letters"),
+    REFUSED: said("source %(name)s"),
+    TEMPLATE: said("template %(name)s"),
+    STORE: "Redis",
+}
+RESUMED = said("What is for it waits until somebody resumes it, or the pause ends.")
 
 TROUBLES: Mapping[str, tuple[str, str, str]] = {
     DEAD: (
@@ -71,7 +90,9 @@ def obstacles(checks: Mapping[str, str], remembered: str = "", imbalance: int = 
     if imbalance:
         sentence = phrase(said("The ledger does not add up: %(count)s deliveries are unaccounted for"), count=imbalance)
         advice = phrase(said("That is a fault of relay: please report it with the log."))
-        shown.append(Obstacle(name="ledger", sentence=sentence, since=None, advice=advice, page=""))
+        shown.append(
+            Obstacle(name="ledger", part=_part("ledger"), sentence=sentence, since=None, advice=advice, page="")
+        )
     return shown
 
 
@@ -86,9 +107,12 @@ def _of_check(name: str, text: str, since: float | None) -> Obstacle:
     kind, _, rest = name.partition(":")
     advice, page = CHECKS.get(kind, ("", ""))
     if kind == "destination":
-        page += f"?{urlencode({'name': rest.partition('/')[0]})}"
+        place, _, address = rest.partition("/")
+        page += f"?{urlencode({'name': place})}"
+        advice = advice if address else RESUMED  # relay itself pauses single addresses
     return Obstacle(
         name=name,
+        part=_part(kind, rest.replace("/", ", ", 1).replace(":", " ")),
         sentence=phrase("%(text)s", text=text),
         since=moment(since),
         advice=phrase(advice) if advice else None,
@@ -104,8 +128,15 @@ def _of_trouble(row: Trouble) -> Obstacle:
     why = sentences(Dead).get(cause.reason, cause.reason)
     return Obstacle(
         name=cause.key.rstrip(":"),
+        part=_part(cause.kind, cause.name),
         sentence=phrase(wording, count=cause.count, total=cause.total, name=cause.name, why=why),
         since=moment(cause.since),
         advice=phrase(advice),
         page=f"{CONSOLE}{page}" if page else "",
     )
+
+
+def _part(kind: str, name: str = "") -> Phrase:
+    if kind not in PARTS:
+        return phrase("%(name)s", name=f"{kind} {name}".strip())
+    return phrase(PARTS[kind], name=name)

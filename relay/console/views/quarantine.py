@@ -1,6 +1,5 @@
 """The quarantine: signed bodies that made no sense, and what relay itself failed on."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -180,7 +179,7 @@ async def trial(desk: Desk, question: QuarantinedQuestion) -> TrialFacts:
 
 
 def _trial(kept: Quarantined, refused: str = "", **explained: Any) -> TrialFacts:
-    facts: Mapping[str, Any] = {"event": None, "rules": [], "more_rules": 0, "destinations": [], "limits": []}
+    facts: dict[str, Any] = {"event": None, "rules": [], "more_rules": 0, "destinations": [], "limits": []}
     return TrialFacts(id=kept.id, source=kept.source, refused=refused, **(facts | explained))
 
 
