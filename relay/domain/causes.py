@@ -10,6 +10,7 @@ from relay.domain.events import Event
 
 LENGTH = 12  # hexadecimal digits of a signature
 READ = 1000  # characters of a message that are looked at; a stack trace may follow
+MOST_WORDS = 300  # characters of an error that people read
 
 # What is in quotation marks names a thing. An apostrophe within a word ends no quotation.
 _QUOTED = re.compile(
@@ -38,6 +39,13 @@ def error_of(event: Event) -> Mapping[str, Any]:
     if isinstance(stated, Mapping):
         return stated
     return {"message": stated} if isinstance(stated, str) and stated.strip() else {}
+
+
+def error_words(event: Event) -> str:
+    """The error that this event states, as people read it: its code and its message; '' for none."""
+    error = error_of(event)
+    words = (error.get("code") or error.get("errorCode"), error.get("message") or error.get("errorMessage"))
+    return ": ".join(f"{word}" for word in words if word)[:MOST_WORDS]
 
 
 def folded(message: str) -> str:

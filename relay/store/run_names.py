@@ -7,7 +7,7 @@ So a run that was first heard of at another time, or that retries an older opera
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.domain.causes import error_of
+from relay.domain.causes import error_words
 from relay.domain.ends import End
 from relay.domain.parsing import load
 from relay.domain.spaces import Space
@@ -79,8 +79,6 @@ class RunNames:
         if body is None:
             return ""
         try:
-            error = error_of(load(opened(self._everywhere.sealer, body, BODY, operation)))
+            return error_words(load(opened(self._everywhere.sealer, body, BODY, operation)))
         except Unsealable:
             return ""
-        words = (error.get("code") or error.get("errorCode"), error.get("message") or error.get("errorMessage"))
-        return ": ".join(f"{word}" for word in words if word)[:300]

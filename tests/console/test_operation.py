@@ -67,6 +67,17 @@ async def test_progress_that_moved_too_little_says_by_how_much(store: Store, clo
         assert "67 % is less than 10 points above the 60 % that were told last" in text
 
 
+async def test_a_run_that_failed_says_its_error(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        error = {"code": "SOURCE_TIMEOUT", "message": "The <i>extractor</i> did not answer."}
+        document = body("operation.failed", 67, operationId="op-1", status="Failed") | {"tenantId": "room"}
+        await page.ingest.ingest(event_of(document | {"error": error}))
+        assert (await page.api("/operation?id=op-1"))["error"] == "SOURCE_TIMEOUT: The <i>extractor</i> did not answer."
+        assert "SOURCE_TIMEOUT: The &lt;i&gt;extractor&lt;/i&gt; did not answer." in await page.page(
+            "/operation?id=op-1"
+        )
+
+
 async def test_an_event_that_no_rule_matches_says_so_and_what_each_rule_misses(store: Store, clock: Clock) -> None:
     async with console(store, clock) as page:
         await take(page, "operation.progress", 5, "nobody")

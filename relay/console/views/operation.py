@@ -16,6 +16,7 @@ from relay.console.views.explained import Explained, explained
 from relay.console.views.lanes import waiting_of
 from relay.console.views.related import Named, named, related
 from relay.console.views.verdicts import Around, Verdict, unreached, verdicts
+from relay.domain.causes import error_words
 from relay.domain.ends import before
 from relay.domain.events import TERMINAL, Event
 from relay.domain.jobs import job_of
@@ -92,6 +93,7 @@ class SilenceFacts(Facts):
 class OperationFacts(Facts):
     """`several` has those that use the id, where more than one does: nothing else is filled in then.
 
+    error     what its newest event says that went wrong
     ends      when runs of its job usually end; late: it should have
     timeline  as `relay explain ID --json` prints it; `lines` is that with what repeats counted
     """
@@ -108,6 +110,7 @@ class OperationFacts(Facts):
     percentage: float | None = None
     phase: str = ""
     retry: float | None = None
+    error: str = ""
     over: bool = False
     first: datetime | None = None
     last: datetime | None = None
@@ -146,6 +149,7 @@ async def operation(desk: Desk, question: OperationQuestion) -> OperationFacts:
     waits = await waiting_of(desk, question.id, space, facts["timeline"])
     return OperationFacts(
         **_stated(timeline, facts),
+        error=error_words(events[-1]) if events else "",
         **await _expected(desk, events),
         **await _judged(desk, facts["timeline"], events, ended, waits),
         late_events=sum(line.get("count", 1) for line in facts["timeline"] if line["what"] == "late"),
