@@ -3,7 +3,8 @@
 import asyncio
 import fcntl
 import termios
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import inf
 from typing import Any, cast
 
@@ -16,18 +17,18 @@ from aiohttp.web_protocol import _ErrInfo
 from relay.receiving.admission import PEER
 from relay.receiving.framing import objection
 from relay.receiving.guard import PROBE_TIMEOUT, Guard
-from relay.receiving.peers import UNIX, owner_of, peer_in
+from relay.receiving.peers import UNIX, peer_in
 from relay.receiving.problems import UNEXPECTED, problem
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-PROBES = ("/healthz", "/readyz")
 CROWDED = "relay has as many connections at present as it can take. Send it again."
 FORWARDED = "X-Forwarded-For"
 MOST_HEADERS = 32 * 1024  # bytes of all headers together: memory that a stranger gets before anything is known of it
 CHUNKING = 5  # bytes around each of a body that comes in the smallest chunks
 TOO_MUCH = f"The headers may have up to {MOST_HEADERS} bytes, all together."
 SLOW_HEADERS = 1.0  # seconds after which whoever has sent half a request's headers may be evicted as if idle
+SLOW_FORM = 1.0  # and whoever has sent half of a form that anybody may send
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +47,8 @@ class GuardedConnection(web.RequestHandler):
     """
 
     __slots__ = (
-        "_asking_since", "_body", "_clock", "_idle_from", "_received", "_wire", "answering", "guard", "held", "owner",
-        "peer", "unread_since", "waiting_since",
+        "_asking_since", "_body", "_clock", "_idle_from", "_owed_nothing_since", "_received", "_wire", "answering",
+        "guard", "held", "owner", "peer", "unread_since", "waiting_since",
     )  # fmt: skip
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
@@ -57,6 +58,7 @@ class GuardedConnection(web.RequestHandler):
         self._asking_since = inf  # a part of a request's headers is there
         self._body: StreamReader = EMPTY_PAYLOAD  # of the last request that was taken up
         self._received = 0  # bytes of it
+        self._owed_nothing_since = inf
         self.guard = guard
         self.peer = UNIX
         self.owner = ""  # whose share of the places it counts to
@@ -68,6 +70,8 @@ class GuardedConnection(web.RequestHandler):
 
     @property
     def idle_since(self) -> float:
+        if self._owed_nothing_since < inf:
+            return self._owed_nothing_since if self._clock() - self._owed_nothing_since > SLOW_FORM else inf
         if self._waiter is None or self._waiter.done() or self.unread_since < inf:
             return inf  # not only while it is answered: a request may have been taken up this moment
         if self._asking_since < inf:
@@ -85,8 +89,7 @@ class GuardedConnection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
         self.peer = peer_in(transport.get_extra_info("peername"))
-        if self.peer != UNIX and self.peer not in self.guard.proxies:
-            self.owner = owner_of(self.peer)
+        self.owner = self.guard.owner(self.peer)
         if obstacle := self.guard.enter(self):
             self._refuse(obstacle)
             return
@@ -163,6 +166,15 @@ class GuardedConnection(web.RequestHandler):
         self.guard.bodies.take(size, self.held + size)
         self.held += size
 
+    @contextmanager
+    def owed_nothing(self) -> Iterator[None]:
+        """A body is awaited of somebody of whom nothing is known: where places are short, its own may be taken."""
+        self._owed_nothing_since = self._clock()
+        try:
+            yield
+        finally:
+            self._owed_nothing_since = inf
+
     def close_if_idle(self) -> None:
         if self._asking_since == inf and not self.answering and not self._messages:
             self.force_close()
@@ -224,6 +236,12 @@ def client_of(request: web.BaseRequest) -> str:
     return connection.guard.proxies.client(connection.peer, request.headers.getall(FORWARDED, ()))
 
 
+def owed_nothing(request: web.BaseRequest) -> AbstractContextManager[None]:
+    """While its body is awaited: see GuardedConnection."""
+    connection = request.protocol
+    return connection.owed_nothing() if isinstance(connection, GuardedConnection) else nullcontext()
+
+
 def _unasked(request: web.BaseRequest) -> bool:
     """Whether its sender waits to be asked for a body that nobody wants: what it sends next may be that or no more."""
     return hdrs.EXPECT in request.headers and not request.content.is_eof()
@@ -243,7 +261,7 @@ def watched(answer: Answer) -> Answer:
                     log, "request.malformed", peer=connection.peer, reason="Transfer-Encoding"
                 )
                 response: web.StreamResponse = refusal
-            elif admitted or request.path in PROBES:
+            elif admitted or request.path in connection.guard.probes:
                 response = await answer(request)
             else:
                 response = connection.crowded_out()

@@ -13,9 +13,10 @@ from relay import metrics
 from relay.receiving import admission
 from relay.receiving.admission import Admission
 from relay.receiving.bodies import Bodies
-from relay.receiving.peers import Proxies
+from relay.receiving.peers import UNIX, Proxies, owner_of
 from relay.receiving.problems import RateLimitedLog
 
+PROBES = frozenset({"/healthz", "/readyz"})
 PROBE_TIMEOUT = 2.0  # seconds for the headers of those who have a place of the reserve
 
 
@@ -38,6 +39,8 @@ class Guard:
     admission: Admission = field(default_factory=Admission)
     bodies: Bodies = field(default_factory=Bodies)
     proxies: Proxies = field(default_factory=Proxies)
+    unshared: Proxies = field(default_factory=Proxies)  # whose connections are many people's, beside those of proxies
+    probes: frozenset[str] = PROBES  # what those of the reserve may ask
     listener: str = "public"
     clock: Callable[[], float] = time.monotonic
     leaving: bool = False  # every answer is the last one of its connection
@@ -55,6 +58,10 @@ class Guard:
     @property
     def quiet(self) -> bool:
         return not self.connections and not self.answering
+
+    def owner(self, peer: str) -> str:
+        """Whose share of the places a connection of this peer counts to; '' if to nobody's."""
+        return "" if peer == UNIX or peer in self.proxies or peer in self.unshared else owner_of(peer)
 
     def enter(self, connection: Connection) -> str:
         """Let it in, or say why not."""

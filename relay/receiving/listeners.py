@@ -6,9 +6,10 @@ from typing import Any, Self
 from aiohttp import web
 
 from relay.errors import CannotListen
-from relay.receiving.admin import MAX_CONNECTIONS
+from relay.receiving.admin import MAX_CONNECTIONS, OWN_MACHINE, SHARE, URGENT
 from relay.receiving.admission import Admission
 from relay.receiving.guard import Guard
+from relay.receiving.peers import Proxies
 from relay.receiving.renewal import Certificates
 from relay.receiving.server import Direct, GuardedRunner, serve
 
@@ -46,15 +47,18 @@ class Listeners:
             except OSError as error:
                 raise CannotListen(section, host, port, error) from None
 
-        admission = Admission(MAX_CONNECTIONS, share=MAX_CONNECTIONS)
-        second = await listen(
-            OPERATORS, *operators, guard=Guard(admission=admission, proxies=guard.proxies, listener="operators")
-        )
+        second = await listen(OPERATORS, *operators, guard=operators_guard(guard.proxies))
         try:  # the last, for from here on events come
             return cls(await listen(WORLD, *world, guard=guard, direct=direct), second)
         except BaseException:
             await second.cleanup(0.0)
             raise
+
+
+def operators_guard(proxies: Proxies) -> Guard:
+    """That of the operators' listener."""
+    admission = Admission(MAX_CONNECTIONS, share=SHARE)
+    return Guard(admission=admission, proxies=proxies, unshared=OWN_MACHINE, probes=URGENT, listener="operators")
 
 
 def addresses(runner: GuardedRunner) -> list[tuple[str, int]]:
