@@ -13,7 +13,7 @@ from relay.console.access.entrance import Entrance
 from relay.console.access.forms import LOOKING, carries, shows, to_login
 from relay.console.access.links import AT_START, Links, make_link
 from relay.console.access.login import Login
-from relay.console.access.origin import HEADERS, STATIC, is_ours, is_page
+from relay.console.access.origin import API_HEADERS, HEADERS, STATIC, is_ours, is_page
 from relay.console.access.pages import Render, plain
 from relay.console.access.passwords import Passwords
 from relay.console.access.programs import Programs
@@ -84,9 +84,9 @@ class Door:
         return [route for entry in self._entries for route in entry.routes()]
 
     async def label(self, request: web.Request, response: web.StreamResponse) -> None:
-        """What browsers have to keep to on every page of the console: for `on_response_prepare`."""
-        if is_page(request.path) and self.is_open:
-            for header, value in HEADERS.items():
+        """What browsers have to keep to, on every page of the console and with its JSON: for `on_response_prepare`."""
+        if self.owns(request.path):
+            for header, value in (HEADERS if is_page(request.path) else API_HEADERS).items():
                 response.headers.setdefault(header, value)
 
     async def announce(self, base: str) -> None:

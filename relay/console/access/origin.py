@@ -25,6 +25,8 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 
+API_HEADERS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}  # it is data, whatever is in it
+
 
 def is_ours(path: str) -> bool:
     """Whether the console answers this address, or its JSON does."""

@@ -241,6 +241,14 @@ class TestHeaders:
             assert page.headers["Cross-Origin-Opener-Policy"] == "same-origin"
             assert page.headers["Server"] == "relay"
 
+    async def test_json_is_no_page(self, browser: Browser) -> None:
+        for headers, status in ({"Authorization": f"Bearer {TOKEN}"}, 200), ({}, 401):
+            answer = await browser.get("/api/v1/now", **headers)
+
+            assert answer.status == status
+            assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
     async def test_a_page_holds_nothing_that_they_forbid(self, browser: Browser) -> None:
         for address in ("/console/login", "/console/enter/x"):
             text = (await browser.get(address)).text
