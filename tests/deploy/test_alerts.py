@@ -70,5 +70,9 @@ def test_an_alert_says_how_urgent_it_is_and_where_it_is_told_what_to_do(rule: Ma
 
     assert rule["labels"]["severity"] in ("critical", "warning")
     assert page == "https://relay.example.com/docs/troubleshooting"
-    assert anchor in {name.lower() for name in NAMES}
+    assert anchor == rule["alert"].lower()
     assert re.search(rf"^#+ {anchor}$", RUNBOOKS.read_text("utf-8"), re.M | re.I)
+
+
+def test_the_page_speaks_of_them_in_the_order_of_the_rules() -> None:
+    assert re.findall(r"^### (Relay\w+)$", RUNBOOKS.read_text("utf-8"), re.M) == NAMES
