@@ -138,7 +138,7 @@ def _lasting(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if 0 < seconds < 9.95:
-        return f"{seconds:.1f}s"
+        return f"{round(seconds, 1):g}s"
     left, parts = round(seconds), list[str]()
     for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
         count, left = divmod(left, size)
