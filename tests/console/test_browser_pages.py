@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from relay.console.serving import CHOSEN
 from relay.console.site import VIEWS
 from tests.support.browser import blank, keep
 from tests.support.lived import Lived
@@ -106,13 +105,11 @@ async def test_the_keyboard_leads_to_what_can_be_done(operator: Showing, view: s
 
 
 @pytest.mark.parametrize("view", TOUR)
-async def test_it_is_there_in_german(operator: Showing, view: str) -> None:
-    where = await address(operator, view, 0)
-    page = await operator.open(f"{where}{'&' if '?' in where else '?'}lang=de", width=360)
-    await operator.context.clear_cookies(name=CHOSEN)  # the other tests read English
+async def test_it_is_there_in_german(german: Showing, view: str) -> None:
+    page = await german.open(await address(german, view, 0), width=360)
     assert await page.locator("html").get_attribute("lang") == "de"
-    assert await operator.sideways() == []
-    keep(f"console{view.replace('/', '-')}.de.png", await page.screenshot(full_page=True))
+    assert await german.sideways() == []
+    keep(f"console{view.replace('/', '-')}.de.png", await german.look(width=360, dark=False))
 
 
 async def test_a_narrow_window_shows_which_page_it_is(operator: Showing) -> None:

@@ -4,13 +4,13 @@ async with showing(world.admin_url) as browser:
     page = await browser.open("/now", width=360, dark=True)
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -105,9 +105,12 @@ async def chromium() -> AsyncIterator["Browser"]:
 
 
 @asynccontextmanager
-async def showing(browser: "Browser", url: str, *, language: str = "en") -> AsyncIterator[Showing]:
-    """Somebody who has not come in yet, with cookies of their own."""
+async def showing(
+    browser: "Browser", url: str, *, language: str = "en", cookies: Sequence[Mapping[str, Any]] = ()
+) -> AsyncIterator[Showing]:
+    """Somebody who reads this language, with these cookies: without any, who has not come in yet."""
     context = await browser.new_context(locale=LANGUAGE[language], timezone_id="Europe/Berlin", bypass_csp=False)
+    await context.add_cookies([*cookies])  # type: ignore[list-item]
     context.set_default_timeout(1000 * patience(20))
     page = await context.new_page()
     shown = Showing(url, context, page)
