@@ -2,18 +2,21 @@
 
 All who look at the same page share one look at the store (`PERIOD`), and nobody takes one when nobody looks. Looks take
 little from whoever sends events (`SHARE`): where relay is busy one takes longer, and the next comes later.
+
+There are few streams. When all are open, whoever has most of them loses its oldest to somebody who has fewer.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 from aiohttp_sse import sse_response
 
-from relay.console.access import STANDING
+from relay.console.access import STANDING, WHO
 from relay.console.view import Unknown
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import RateLimitedLog, failed
@@ -33,22 +36,28 @@ class _Page:
     due: float = 0.0
 
 
+@dataclass(eq=False, slots=True)
+class _Stream:
+    """One that `owner` has open, until it is to end."""
+
+    owner: tuple[str, str]
+    task: asyncio.Task[Any] | None
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Streams:
     """`aclose` ends them all: an open stream must not hold up a stop."""
 
     def __init__(self, period: float = PERIOD) -> None:
         self._period = period
         self._lines = RateLimitedLog(time.monotonic)
-        self._open: set[asyncio.Task[Any]] = set()
+        self._open: dict[_Stream, None] = {}  # the oldest first
         self._pages: dict[object, _Page] = {}
-        self._stopping = asyncio.Event()
+        self._stopping = False
 
     async def follow(self, request: web.Request, key: object, look: Callable[[], Awaitable[str]]) -> web.StreamResponse:
         """`look` makes the part anew; `key` says who may share it. What the first look raises is raised."""
-        if len(self._open) >= MOST:
-            raise web.HTTPServiceUnavailable(text="Too many pages are open; this one is not kept up to date.")
-        if task := asyncio.current_task():
-            self._open.add(task)
+        own = self._begin(request)
         page = self._pages.setdefault(key, _Page())
         page.viewers += 1
         standing = request.get(STANDING)
@@ -59,11 +68,11 @@ class Streams:
                 return response  # who looked has gone meanwhile
             async with sse_response(request) as stream:
                 response = stream
-                while stream.is_connected() and not self._stopping.is_set():
+                while stream.is_connected() and not own.ending.is_set():
                     if part != shown:
                         await stream.send(part)
                         shown = part
-                    await self._pause(page)
+                    await self._pause(page, own)
                     try:
                         if standing and not await standing.holds():
                             return response  # who was logged out, or may not any more, sees no more of it
@@ -80,15 +89,26 @@ class Streams:
             page.viewers -= 1
             if not page.viewers:
                 self._pages.pop(key, None)
-            if task:
-                self._open.discard(task)
+            self._open.pop(own, None)
 
     async def aclose(self) -> None:
-        self._stopping.set()
-        if self._open:
-            await asyncio.wait(self._open, timeout=1.0)
-        for task in self._open:
+        self._stopping = True
+        for stream in self._open:
+            stream.ending.set()
+        if tasks := [stream.task for stream in self._open if stream.task]:
+            await asyncio.wait(tasks, timeout=1.0)
+        for task in tasks:
             task.cancel()
+
+    def _begin(self, request: web.Request) -> _Stream:
+        """Raises HTTPServiceUnavailable where all are open, and nobody has more of them than whoever asks would."""
+        who = request.get(WHO)
+        own = _Stream((who.via, who.name) if who else ("", ""), asyncio.current_task())
+        staying = [stream for stream in self._open if not stream.ending.is_set()]
+        if self._stopping or (len(staying) >= MOST and not _make_room(staying, own.owner)):
+            raise web.HTTPServiceUnavailable(text="Too many pages are open; this one is not kept up to date.")
+        self._open[own] = None
+        return own
 
     async def _newest(self, page: _Page, look: Callable[[], Awaitable[str]]) -> str:
         """What the look that is under way or just over gives, whoever began it; a new one once it is time for that."""
@@ -104,14 +124,24 @@ class Streams:
         page.due = began + pause_after(clock() - began, len(self._pages), self._period)
         return part
 
-    async def _pause(self, page: _Page) -> None:
+    async def _pause(self, page: _Page, own: _Stream) -> None:
         """Until the next look; but whether anybody is still there is asked as often as ever."""
         end = min(page.due, asyncio.get_running_loop().time() + self._period)
         try:
             async with asyncio.timeout_at(end):
-                await self._stopping.wait()
+                await own.ending.wait()
         except TimeoutError:
             return
+
+
+def _make_room(streams: Sequence[_Stream], newcomer: tuple[str, str]) -> bool:
+    """End one for whoever has fewer. Its page asks again soon, and is refused then."""
+    held = Counter(stream.owner for stream in streams)
+    [(greediest, most)] = held.most_common(1)
+    if held[newcomer] + 1 >= most:
+        return False
+    next(stream for stream in streams if stream.owner == greediest).ending.set()
+    return True
 
 
 def pause_after(took: float, pages: int, period: float = PERIOD) -> float:

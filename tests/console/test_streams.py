@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 
 import pytest
@@ -10,8 +10,8 @@ from aiohttp import ClientResponse, ClientSession, web
 from aiohttp.test_utils import BaseTestServer, TestServer
 from structlog.testing import capture_logs
 
-from relay.console.access import STANDING, Standing
-from relay.console.streams import LONGEST, PERIOD, SHARE, Streams, pause_after
+from relay.console.access import STANDING, WHO, Standing, Who
+from relay.console.streams import LONGEST, MOST, PERIOD, SHARE, Streams, pause_after
 from relay.errors import StoreUnavailable
 from relay.receiving.guard import Guard
 from relay.receiving.problems import answering
@@ -74,6 +74,38 @@ async def test_a_page_is_looked_at_again_while_somebody_is_there() -> None:
 )
 def test_looks_take_little_of_all_time(took: float, pages: int, seconds: float) -> None:
     assert pause_after(took, pages) == pytest.approx(seconds)
+
+
+async def test_who_has_most_streams_makes_room_for_who_has_fewer() -> None:
+    streams = Streams(period=3600)
+
+    async def follow(request: web.Request) -> web.StreamResponse:
+        request[WHO] = Who(request.match_info["name"], "viewer", "password")
+
+        async def look() -> str:
+            return "a part"
+
+        return await streams.follow(request, "now", look)
+
+    app = web.Application()
+    app.router.add_get("/{name}", follow)
+    async with TestServer(app) as server, ClientSession() as client, AsyncExitStack() as stack:
+
+        async def opened(name: str) -> ClientResponse:
+            return await stack.enter_async_context(client.get(server.make_url(f"/{name}")))
+
+        greedy = [await opened("greedy") for _ in range(MOST)]
+        one_more = await opened("greedy")
+        others = [await opened("other") for _ in range(MOST)]
+
+        assert one_more.status == 503
+        assert [stream.status for stream in others] == [200] * (MOST // 2) + [503] * (MOST // 2)
+        for stream in greedy[: MOST // 2]:  # the oldest have ended
+            await asyncio.wait_for(stream.read(), patience())
+        assert (await opened("third")).status == 200
+        assert not any(stream.content.at_eof() for stream in greedy[MOST // 2 + 1 :])
+        await streams.aclose()
+        assert (await opened("somebody")).status == 503
 
 
 @pytest.mark.parametrize("looks", [1, 2])  # the first one is made before the answer begins
