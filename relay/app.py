@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import structlog
 from aiohttp.web import AbstractRouteDef
 
+from relay import __version__
 from relay.background.collecting import Collecting
 from relay.background.lookout import Lookout
 from relay.background.scheduler import PERIOD, Scheduler
@@ -203,6 +204,7 @@ class Relay:
             self.started.set()
             log.info(
                 "relay.started",
+                version=__version__,
                 addresses=self.addresses,
                 admin_addresses=self.admin_addresses,
                 role=self._role,

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from relay import __version__
 from tests.support.commands import Serving, relay
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
@@ -124,7 +125,7 @@ async def test_sighup_takes_a_new_destination_in(around: Surroundings, config: P
         await around.messages("#hall", lambda messages: len(messages) == 1)
 
 
-async def test_the_log_says_which_file_is_in_force(around: Surroundings, config: Path) -> None:
+async def test_the_log_says_which_version_runs_and_which_file_is_in_force(around: Surroundings, config: Path) -> None:
     def digest() -> str:
         return hashlib.sha256(config.read_bytes()).hexdigest()[:12]
 
@@ -137,6 +138,7 @@ async def test_the_log_says_which_file_is_in_force(around: Surroundings, config:
         serving.send_signal(signal.SIGHUP)
         reloaded = await serving.wait_for_line("config.reloaded")
 
+    assert started_with["version"] == __version__
     assert (started_with["config"], reloaded["config"]) == (first, digest())
     assert first != digest()
 
