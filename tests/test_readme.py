@@ -57,7 +57,7 @@ def exports() -> dict[str, str]:
 
 def table() -> dict[str, str]:
     """The README's table of commands: name → what is said of it."""
-    return dict(re.findall(r"^\| `relay (\w+)` \| (.*) \|$", README, re.M))
+    return dict(re.findall(r"^\| `relay ([\w-]+)` \| (.*) \|$", README, re.M))
 
 
 def without_code(page: Path) -> str:
@@ -225,7 +225,7 @@ async def test_serve_starts_takes_what_send_sends_and_stops(env: dict[str, str])
 def test_the_table_of_commands_is_that_of_the_help() -> None:
     help_text = CliRunner().invoke(main, ["--help"]).output
 
-    in_help = re.findall(r"^  (\w+)  +\S", help_text.partition("Commands:")[2], re.M)
+    in_help = re.findall(r"^  ([\w-]+)  +\S", help_text.partition("Commands:")[2], re.M)
     assert set(table()) == set(in_help)
     assert set(in_help) <= set(COMMANDS)
 
