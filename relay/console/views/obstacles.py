@@ -107,8 +107,8 @@ def _of_check(name: str, text: str, since: float | None) -> Obstacle:
     kind, _, rest = name.partition(":")
     advice, page = CHECKS.get(kind, ("", ""))
     if kind == "destination":
-        place, _, address = rest.partition("/")
-        page += f"?{urlencode({'name': place})}"
+        destination, _, address = rest.partition("/")
+        page += f"?{urlencode({'name': destination})}"
         advice = advice if address else RESUMED  # relay itself pauses single addresses
     return Obstacle(
         name=name,
