@@ -225,6 +225,13 @@ class TestFaults:
 
         assert (refused, (await call("auth.test"))["ok"]) == ([False, False], True)
 
+    async def test_an_outage_of_one_conversation_leaves_the_others(self, call: Client, slack: SlackStandin) -> None:
+        slack.outages[f"{POST} #busy"] = Fault(error="ratelimited")
+
+        answers = [await call(POST, channel=channel, text="hello") for channel in ("#busy", "#ops")]
+
+        assert [answer.get("error") for answer in answers] == ["ratelimited", None]
+
     @pytest.mark.parametrize(("taken", "kept"), [(False, 0), (True, 1)])
     async def test_a_connection_breaks_before_or_after_the_message_is_taken(
         self, taken: bool, kept: int, call: Client, slack: SlackStandin

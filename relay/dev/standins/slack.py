@@ -59,7 +59,8 @@ class SlackStandin(PageServer):
             clock=clock,
         )
         self.calls: deque[SlackCall] = deque(maxlen=MAX_CALLS)
-        self.outages: dict[str, Fault] = {}  # by method, or "*": every call fails so, until removed
+        # By method, method and conversation ("chat.postMessage #room"), or "*": every call fails so, until removed.
+        self.outages: dict[str, Fault] = {}
         self.pressed_app, self.pressed_in = APP, ""  # what presses say of the app, and of the workspace: the presser's
         self._token = token
         self._clock = clock
@@ -177,11 +178,15 @@ class SlackStandin(PageServer):
         self.calls.append(call)
         self._served += 1
         script = self._scripts[call.method]
-        fault = script.popleft() if script else self.outages.get(call.method) or self.outages.get("*")
+        fault = script.popleft() if script else self._outage(call)
         answer = self._answer(call) if fault is None or fault.applied else None
         async with self._changed:
             self._changed.notify_all()
         return answer if answer is not None and fault is None else await self._fail(request, call, fault or Fault())
+
+    def _outage(self, call: SlackCall) -> Fault | None:
+        there = self.outages.get(f"{call.method} {call.arguments.get('channel', '')}")
+        return there or self.outages.get(call.method) or self.outages.get("*")
 
     async def _link(self, request: web.Request) -> web.StreamResponse:
         """A connection of Socket Mode."""

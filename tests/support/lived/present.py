@@ -59,7 +59,7 @@ async def live_now(stage: Stage) -> None:
     )
     await _refused(stage, now)
     await _calm(stage)
-    stage.around.slack.script("chat.postMessage", Fault("ratelimited", 429, {"Retry-After": "7200"}))
+    stage.around.slack.outages["chat.postMessage #busy"] = Fault("ratelimited", 429, {"Retry-After": "7200"})
     await _send(stage, event("operation.completed", now, OPERATION["rate-limited"], "busy", status="Completed"))
     await until(lambda: stage.around.admin.paused(["limit:slack:post:#busy"]))
     await until(lambda: _counted(stage))
