@@ -23,7 +23,7 @@ from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
 
 log = structlog.get_logger(__name__)
 
-MAX_CONNECTIONS = 32  # of their own: neither strangers nor senders take them from operators
+MAX_CONNECTIONS = 64  # of their own: neither strangers nor senders take them from operators
 SHARE = 8  # of one address: what a browser opens, and two more
 OWN_MACHINE = Proxies(map(network, ("127.0.0.1", "::1")))  # as which all come who come through a tunnel or a command
 URGENT = PROBES | {"/metrics"}  # who asks this gets in also where all places are taken

@@ -1,5 +1,6 @@
 // What htmx does not do: ask before what cannot be undone, choose all rows of a list, let a frame be as high as its message,
-// say that a page is out of date, and show in a narrow window which page it is. Without it everything still works.
+// say that a page is out of date, show in a narrow window which page it is, and wait with a page's news until somebody sees it.
+// Without it everything still works.
 "use strict";
 document.addEventListener("submit", (event) => {
   const text = event.target.dataset.confirm || event.submitter?.dataset.confirm;
@@ -19,3 +20,11 @@ for (const [name, stale] of [["htmx:response:error", true], ["htmx:sse:error", t
   document.addEventListener(name, () => { document.getElementById("stale").hidden = !stale; });
 }
 document.querySelector(".bar nav [aria-current]")?.scrollIntoView({inline: "center", block: "nearest"});
+// Browsers open six connections to one host: htmx pauses the stream of a tab that gets hidden, and one that is opened behind
+// others begins its own here when it is seen.
+document.addEventListener("htmx:before:request", (event) => {
+  const source = event.detail.ctx.sourceElement, address = source.getAttribute("hx-sse:connect");
+  if (!address || !document.hidden) return;
+  event.preventDefault();
+  document.addEventListener("visibilitychange", () => htmx.ajax("GET", address, {source}), {once: true});
+});
