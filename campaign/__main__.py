@@ -14,6 +14,8 @@ from secrets import randbelow
 
 from campaign.connections import FULL as CROWDED
 from campaign.connections import connections
+from campaign.console import FULL as USED
+from campaign.console import console
 from campaign.fuzz import FULL as FUZZED
 from campaign.fuzz import fuzz
 from campaign.report import Report, table
@@ -40,10 +42,11 @@ class Part:
 
 # In this order: the last one looks at what all others brought forth.
 PARTS: Mapping[str, Part] = {
-    "fuzz": Part(fuzz, FUZZED, 280.0, "mutated requests at every public address"),
+    "fuzz": Part(fuzz, FUZZED, 260.0, "mutated requests at every public address"),
     "signatures": Part(forge, FORGED, 130.0, "forged requests in every scheme, links and presses, among genuine ones"),
-    "connections": Part(connections, CROWDED, 50.0, "crowds of connections, while signed events and probes come"),
+    "connections": Part(connections, CROWDED, 45.0, "crowds of connections, while signed events and probes come"),
     "strangers": Part(strangers, ASKED, 15.0, "junk at each public address, and what can be learnt of the answers"),
+    "console": Part(console, USED, 30.0, "slow logins, forged forms and many streams, while operators use the console"),
     "documents": Part(sinks, RENDERED, 70.0, "hostile documents in messages, mails, terminals, logs and metrics"),
     "secrets": Part(secrets, 200, 45.0, "every secret, looked for in every output"),
 }
