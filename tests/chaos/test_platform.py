@@ -96,7 +96,7 @@ async def test_after_five_minutes_without_relay_everything_that_matters_has_been
         SandboxProcess("--speed", f"{SPEED / busyness():.0f}", "--data-dir", str(tmp_path / "sandbox")) as sandbox,
     ):
         async with (
-            surroundings(server.url, RELAY_HOST=host, RELAY_PORT=str(free_port(host))) as around,
+            surroundings(server.url, RELAY_HOST=host, RELAY_ADMIN_HOST=host, RELAY_PORT=str(free_port(host))) as around,
             OperationsClient(sandbox.url, tenant="t", project="p", token=TOKEN) as client,
             RunningRelay(configured(tmp_path, sandbox.url), around.env) as relay,
         ):

@@ -14,7 +14,7 @@ import pytest
 from relay.dev.demo import Demo
 from relay.dev.demo.story import ROOM
 from tests.support.commands import ROOT, environment, relay
-from tests.support.patience import patience
+from tests.support.patience import busyness, patience
 
 pytestmark = pytest.mark.slow
 
@@ -70,8 +70,11 @@ async def test_a_message_that_never_comes_is_named_and_is_no_success() -> None:
 
 
 async def test_whoever_follows_a_link_in_a_message_can_read_what_is_there() -> None:
-    async with Demo.open(os.environ, lambda happening: None, speed=400) as demo, aiohttp.ClientSession() as browser:
-        assert await demo.play()
+    async with (
+        Demo.open(os.environ, lambda happening: None, speed=400 / busyness()) as demo,
+        aiohttp.ClientSession() as browser,
+    ):
+        assert await demo.play(), demo.failures
         slack = json.dumps([message.blocks for message in demo.slack.messages(ROOM)])
         pages = {*re.findall(r"<(http[^|>]+)\|", slack)}
         mails = {mail.subject: {*re.findall(r'href="(http[^"]+)"', mail.html)} for mail in demo.inbox.mails}

@@ -33,8 +33,10 @@ async def test_a_tab_that_is_opened_behind_others_begins_its_stream_when_it_is_s
         await page.evaluate(BEGUN)
     assert not any(asked)
 
+    begun: list[str] = []
+    pages[-1].on("response", lambda response: begun.append(response.url))  # before that there is nothing to end
     await pages[-1].evaluate("turn(false)")
-    await until(lambda: asked[-1])
+    await until(lambda: asked[-1] and begun)
     assert not any(asked[:-1])
 
     ended: list[str] = []
