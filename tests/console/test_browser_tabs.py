@@ -1,9 +1,12 @@
 """Tabs that nobody sees keep no stream open: a browser has six connections to one host, and relay few streams."""
 
-from playwright.async_api import Page
+from typing import TYPE_CHECKING
 
 from tests.support.showing import Showing, shown_in_a_browser
 from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 pytestmark = shown_in_a_browser
 
@@ -17,7 +20,7 @@ globalThis.turn = (hide) => { hidden = hide; document.dispatchEvent(new Event("v
 """
 
 
-def streams(page: Page) -> list[str]:
+def streams(page: "Page") -> list[str]:
     """Which were asked for from now on."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/console/live/" in request.url else None)
