@@ -94,7 +94,8 @@ class Admin:
     async def announce(self, addresses: Mapping[str, Sequence[str]], aware: Collection[int] = ()) -> set[int]:
         """Say which destinations there are, and their addresses (`*`: any): the newest configuration decides.
 
-        What is queued for others is held back by every process, also by one that still has them. Answers the partitions
+        What is queued for others is held back by every process, also by one that still has them; what was held back for
+        these goes on at once. Answers the partitions
         that know it now; `aware` are those that did before.
         """
         return await self._destinations.announce(addresses, aware)

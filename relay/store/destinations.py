@@ -27,6 +27,7 @@ class Destinations:
                     pipeline.delete(partition.key(keys.DESTINATIONS))
                     pipeline.hset(partition.key(keys.DESTINATIONS), mapping=names)
                     await call(pipeline.execute())
+                await partition.run("parking", ["announced"])  # a crash before this: whoever announced does both again
             return partition.number
 
         return {*aware, *await self._everywhere.of_each(say)}

@@ -3,6 +3,7 @@
 -- given up in the end.
 -- KEYS[1] the ledger. ARGV from 3: verb, arguments. Answers with how many that was done; `most` of them, and there are more.
 --- @include "parking"
+--- @include "removed"
 --- @include "backlog"
 local verbs = {}
 
@@ -10,6 +11,23 @@ local verbs = {}
 function verbs.look()
   for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do look_at(place) end
   return 0
+end
+
+-- A configuration was announced: what waits for whom it has goes on at once. Between the reload of a file with a new
+-- destination and this, a claim may have parked what was accepted for it.
+function verbs.announced()
+  local done = 0
+  for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do
+    local scope = place:match('^%S+ (.*)$')
+    local destination, address = scope:match('^' .. REMOVED .. '([^/]*)/(.*)$')
+    if destination and configured({destination = destination, address = address}) then
+      redis.call('DEL', P .. 'pause:' .. scope)
+      redis.call('HDEL', P .. 'removed', destination .. '\0' .. address)
+      look_at(place)
+      done = done + 1
+    end
+  end
+  return done
 end
 
 -- A destination that a person pauses, for `ms` or '' for no end. It is a scope of its own: no success lifts it, no probe
