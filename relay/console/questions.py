@@ -1,8 +1,8 @@
-"""What several pages are asked in the same way: a stretch of time, and where to go on."""
+"""What several pages and forms are asked in the same way: times, names, and what a silence is of."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from relay.console.desk import Desk
 from relay.operating.filters import moment
@@ -28,6 +28,18 @@ def _lines(value: object) -> object:
 
 
 Names = Annotated[list[Name], BeforeValidator(_lines), Field(max_length=50)]  # of a form: several lines, or fields
+
+
+class Silenced(BaseModel):
+    """What a silence is of, as its form says it: all that is named must hold, any one word of each; or `everything`."""
+
+    destination: Names = Field(default_factory=list)
+    job: Names = Field(default_factory=list)
+    type: Names = Field(default_factory=list)
+    priority: Names = Field(default_factory=list)
+    tenant: Names = Field(default_factory=list)
+    project: Names = Field(default_factory=list)
+    everything: bool = False
 
 
 def seconds_of(desk: Desk, when: str) -> float | None:

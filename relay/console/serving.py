@@ -1,43 +1,36 @@
-"""The pages and the JSON as aiohttp serves them: what is asked is read, answered, and shown in one of two ways."""
+"""The pages as aiohttp serves them: what is asked, shown; and what is posted, done."""
 
-import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, get_origin
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any
 
 import structlog
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from relay.console import news
+from relay.console import asking, news
 from relay.console.access import WHO, Who
-from relay.console.access.forms import read_fields
 from relay.console.access.messages import AWAY, NOT_NOW
 from relay.console.access.origin import PAGES, leading_back
 from relay.console.desk import Desk
 from relay.console.framed import Frame, framed
 from relay.console.pages import Pages
 from relay.console.streams import Streams
-from relay.console.view import Action, Done, Facts, Unknown, View
+from relay.console.view import Action, Done, Facts, Handler, Unknown, View
 from relay.console.words import said
 from relay.errors import StoreUnavailable
-from relay.receiving import request_body
-from relay.receiving.problems import HttpProblem, RateLimitedLog
+from relay.receiving.problems import RateLimitedLog
 
 log = structlog.get_logger(__name__)
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CHOSEN = "relay_language"
 YEAR = 31_536_000  # seconds
-LARGEST, BODY_TIMEOUT = 1024 * 1024, 10.0  # bytes of what a program posts, and seconds for them
-LONGEST_ADDRESS = 6000  # characters; whoever serves us takes 8190, and browsers more
 
 
 class Site:
-    """One for both sub-applications."""
+    """One for the sub-application."""
 
     def __init__(self, desk: Desk, pages: Pages, views: Sequence[View]) -> None:
         self._desk = desk
@@ -48,7 +41,7 @@ class Site:
     def page(self, view: View) -> Handler:
         @self._answering
         async def show(request: web.Request) -> web.StreamResponse:
-            question = _question(view, request)
+            question = asking.question_of(view, request)
             facts = await view.ask(self._desk, question)
             context = self.context(request, view, question, facts)
             response = _html(self._pages.render(view.template, context["language"], context))
@@ -62,7 +55,7 @@ class Site:
 
         @self._answering
         async def show(request: web.Request) -> web.StreamResponse:
-            return framed(await view.html(self._desk, _question(view, request)) if view.html else Frame(""))
+            return framed(await view.html(self._desk, asking.question_of(view, request)) if view.html else Frame(""))
 
         return show
 
@@ -71,7 +64,7 @@ class Site:
 
         @self._answering
         async def follow(request: web.Request) -> web.StreamResponse:
-            question = _question(view, request)
+            question = asking.question_of(view, request)
 
             async def look() -> str:
                 facts = await view.ask(self._desk, question)
@@ -91,27 +84,13 @@ class Site:
             try:
                 return await handler(request)
             except ValidationError as error:
-                return self._plain(request, 400, said("That cannot be looked up"), "; ".join(_faults(error)))
+                return self._plain(request, 400, said("That cannot be looked up"), asking.faults(error))
             except Unknown as error:
                 return self._unknown(request, error)
             except StoreUnavailable as error:
-                self._unavailable(error)
+                self._lines.warning(log, "console.unavailable", reason=str(error))
                 text = self._pages.translated(AWAY, {}, self._language(request))
                 return self._plain(request, 503, NOT_NOW, text)
-
-        return answer
-
-    def facts(self, view: View) -> Handler:
-        async def answer(request: web.Request) -> web.Response:
-            try:
-                facts = await view.ask(self._desk, _question(view, request))
-            except ValidationError as error:
-                raise _unprocessable(error) from None
-            except Unknown as error:
-                raise HttpProblem(404, str(error)) from None
-            except StoreUnavailable as error:
-                raise self._unavailable(error) from None
-            return web.Response(body=facts.model_dump_json().encode(), content_type="application/json")
 
         return answer
 
@@ -120,15 +99,14 @@ class Site:
 
         @self._answering
         async def act(request: web.Request) -> web.StreamResponse:
-            posted = await read_fields(request)
-            back = leading_back(posted.get("back", ""))
-            fields = {name: value for name, value in _asked(posted).items() if name not in ("csrf", "back")}
+            came_from, fields = await asking.fields_of(request)
+            back = leading_back(came_from)
             try:
-                done = await action.do(self._desk, _read(action.form, fields), request[WHO])
+                done = await action.do(self._desk, asking.form_of(action, fields), request[WHO])
                 if done.refused and action.keeps:
-                    back = _refilled(back, fields)
+                    back = asking.refilled(back, fields)
             except ValidationError as error:  # the page would refuse the same
-                done = Done("Nothing was done: %(fault)s", {"fault": "; ".join(_faults(error))}, refused=True)
+                done = Done("Nothing was done: %(fault)s", {"fault": asking.faults(error)}, refused=True)
             except Unknown as error:
                 done = Done("Nothing was done: %(fault)s", {"fault": str(error)}, refused=True)
             response = web.Response(status=303, headers={"Location": back})
@@ -137,27 +115,6 @@ class Site:
             return response
 
         return act
-
-    def call(self, action: Action) -> Handler:
-        """What a program posts: JSON."""
-
-        async def act(request: web.Request) -> web.Response:
-            try:
-                done = await action.do(self._desk, action.form.model_validate(await _json(request)), request[WHO])
-            except ValidationError as error:
-                raise _unprocessable(error) from None
-            except Unknown as error:
-                raise HttpProblem(404, str(error)) from None
-            except StoreUnavailable as error:
-                raise self._unavailable(error) from None
-            answer = {"done": not done.refused, "text": done.text % done.values, **done.values}
-            return web.json_response(answer, status=409 if done.refused else 200)
-
-        return act
-
-    def _unavailable(self, error: StoreUnavailable) -> HttpProblem:
-        self._lines.warning(log, "console.unavailable", reason=str(error))
-        return HttpProblem(503, "relay's store does not answer at the moment.")
 
     def context(
         self, request: web.Request, view: View | None, question: BaseModel | None, facts: Facts | None
@@ -176,7 +133,9 @@ class Site:
             "path": request.path,
             "navigation": self._navigation,
             "language": self._language(request),
-            "languages": {code: f"?{_with(request, code)}" for code in self._pages.languages},
+            "languages": {
+                code: f"?{request.rel_url.update_query(lang=code).raw_query_string}" for code in self._pages.languages
+            },
             "news": news.heard(request),
             "zone": config.timezone,
             "now": datetime.fromtimestamp(self._desk.clock(), UTC),
@@ -218,57 +177,3 @@ class Site:
 
 def _html(text: str, status: int = 200) -> web.Response:
     return web.Response(text=text, content_type="text/html", status=status)
-
-
-def _question(view: View, request: web.Request) -> BaseModel:
-    return view.question.model_validate({**_asked(request.query), **request.match_info})
-
-
-def _with(request: web.Request, language: str) -> str:
-    """The query of the same page in this language."""
-    return request.rel_url.update_query(lang=language).raw_query_string
-
-
-def _asked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What was filled in; a name that stands several times has a list of values."""
-    every = {name: values.getall(name) for name in values} if hasattr(values, "getall") else values
-    filled = {name: [value for value in several if value != ""] for name, several in every.items()}
-    return {name: several if len(several) > 1 else several[0] for name, several in filled.items() if several}
-
-
-def _read(form: type[BaseModel], fields: Mapping[str, Any]) -> BaseModel:
-    """A field that may have several values has a list also of one."""
-    lists = {name for name, field in form.model_fields.items() if get_origin(field.annotation) in (list, tuple)}
-    return form.model_validate(
-        {name: [value] if name in lists and not isinstance(value, list) else value for name, value in fields.items()}
-    )
-
-
-async def _json(request: web.Request) -> Any:
-    body = await request_body.read(request, most=LARGEST, seconds=BODY_TIMEOUT)
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise HttpProblem(400, "expected a JSON object") from None
-
-
-def _faults(error: ValidationError) -> list[str]:
-    return [
-        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_input=False)
-    ]
-
-
-def _unprocessable(error: ValidationError) -> HttpProblem:
-    field = ".".join(map(str, error.errors()[0]["loc"]))
-    return HttpProblem(422, "; ".join(_faults(error)), field=field)
-
-
-def _refilled(back: str, fields: Mapping[str, Any]) -> str:
-    """The page, asked with what was filled in; as it was, where that is more than an address may hold."""
-    page = urlsplit(back)
-    texts = {name: value if isinstance(value, list) else [value] for name, value in fields.items()}
-    pairs = [pair for pair in parse_qsl(page.query) if pair[0] not in texts]
-    pairs += [(name, text) for name, several in texts.items() for text in several if isinstance(text, str)]
-    address = urlunsplit(page._replace(query=urlencode(pairs)))
-    return address if len(address) <= LONGEST_ADDRESS else back

@@ -11,6 +11,7 @@ from relay.console.actions import destinations as destination_acts
 from relay.console.actions import quarantine as quarantine_acts
 from relay.console.actions import silences as silence_acts
 from relay.console.desk import Desk
+from relay.console.json_api import JsonApi
 from relay.console.pages import Pages
 from relay.console.previews import PreviewFacts
 from relay.console.serving import Site
@@ -21,6 +22,7 @@ from relay.console.views import (
     dead,
     deliveries,
     delivery,
+    delivery_facts,
     destination,
     destinations,
     digest,
@@ -30,6 +32,7 @@ from relay.console.views import (
     noise,
     now,
     operation,
+    operation_facts,
     operations,
     quarantine,
     silences,
@@ -41,8 +44,8 @@ from relay.receiving.request_body import expect_later
 
 VIEWS: Sequence[View] = (
     View("/now", now.now, NoQuestion, now.NowFacts, "now.html", "Now", listed=True, live="now_live.html"),
-    View("/operation", operation.operation, operation.OperationQuestion, operation.OperationFacts, "operation.html",
-         "Operation", live="operation_live.html"),
+    View("/operation", operation.operation, operation_facts.OperationQuestion, operation_facts.OperationFacts,
+         "operation.html", "Operation", live="operation_live.html"),
     View("/operations", operations.operations, operations.OperationsQuestion, operations.OperationsFacts,
          "operations.html", "Operations", listed=True),
     View("/jobs", jobs.jobs, jobs.JobsQuestion, jobs.JobsFacts, "jobs.html", "Jobs", listed=True),
@@ -109,7 +112,7 @@ class Console:
 
     def __init__(self, desk: Desk, *, door: Sequence[Middleware] = (), api_door: Sequence[Middleware] = ()) -> None:
         self.streams = Streams()
-        self._site = Site(desk, Pages({"states": deliveries.STATES, "says": deliveries.SAYS}), VIEWS)
+        self._site = Site(desk, Pages({"states": delivery_facts.STATES, "says": delivery_facts.SAYS}), VIEWS)
         self.render, self.keep_language = self._site.render, self._site.keep_language
         self.pages = web.Application(middlewares=[*door])
         self.pages.add_routes([
@@ -120,10 +123,11 @@ class Console:
             *(web.post(action.path, self._site.form(action), expect_handler=expect_later) for action in ACTIONS),
             *static_files.routes(),
         ])  # fmt: skip
+        calls = JsonApi(desk)
         self.api = web.Application(middlewares=[*api_door])
         self.api.add_routes([
-            *(web.get(view.path, self._site.facts(view)) for view in VIEWS),
-            *(web.post(action.path, self._site.call(action), expect_handler=expect_later) for action in ACTIONS),
+            *(web.get(view.path, calls.facts(view)) for view in VIEWS),
+            *(web.post(action.path, calls.call(action), expect_handler=expect_later) for action in ACTIONS),
         ])  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 All who look at the same page share one look at the store (`PERIOD`), and nobody takes one when nobody looks. Looks take
 little from whoever sends events (`SHARE`): where relay is busy one takes longer, and the next comes later.
 
+Where nothing changes it says every `ALIVE` seconds that it is there: a page that hears nothing knows that it is old.
+
 There are few streams. When all are open, whoever has most of them loses its oldest to somebody who has fewer.
 """
 
@@ -24,6 +26,7 @@ from relay.receiving.problems import RateLimitedLog, failed
 PERIOD = 2.0  # seconds from one look to the next
 SHARE = 0.01  # of all time, that looks at all pages may take together
 LONGEST = 10.0  # seconds from one look to the next, however long one takes: who looks wants to see something
+ALIVE = 10.0  # seconds without a word; the page says that it may be old after three times that (console.js)
 MOST = 16  # open streams of one process: a listener for operators has few places
 
 
@@ -48,8 +51,9 @@ class _Stream:
 class Streams:
     """`aclose` ends them all: an open stream must not hold up a stop."""
 
-    def __init__(self, period: float = PERIOD) -> None:
+    def __init__(self, period: float = PERIOD, alive: float = ALIVE) -> None:
         self._period = period
+        self._alive = alive
         self._lines = RateLimitedLog(time.monotonic)
         self._open: dict[_Stream, None] = {}  # the oldest first
         self._pages: dict[object, _Page] = {}
@@ -68,10 +72,15 @@ class Streams:
                 return response  # who looked has gone meanwhile
             async with sse_response(request) as stream:
                 response = stream
+                clock = asyncio.get_running_loop().time
+                quiet = clock()
                 while stream.is_connected() and not own.ending.is_set():
                     if part != shown:
                         await stream.send(part)
-                        shown = part
+                        shown, quiet = part, clock()
+                    elif clock() - quiet >= self._alive:
+                        await stream.send("", event="alive")
+                        quiet = clock()
                     await self._pause(page, own)
                     try:
                         if standing and not await standing.holds():

@@ -1,4 +1,4 @@
-"""Tabs that nobody sees keep no stream open: a browser has six connections to one host, and relay few streams."""
+"""Tabs that nobody sees keep none of the few streams open, and those that hear nothing for too long say so."""
 
 from typing import TYPE_CHECKING
 
@@ -51,3 +51,24 @@ async def test_a_tab_that_is_opened_behind_others_begins_its_stream_when_it_is_s
     await until(lambda: len(asked[-1]) == 2)
     for page in pages:
         await page.close()
+
+
+async def test_a_page_to_which_nothing_comes_says_that_it_may_be_old_and_tries_anew(operator: Showing) -> None:
+    page = await operator.context.new_page()
+    await page.clock.install()
+    asked = streams(page)
+    begun: list[str] = []
+    page.on("response", lambda response: begun.append(response.url) if "/live/" in response.url else None)
+    await page.goto(f"{operator.url}/console/now")
+    await page.clock.run_for(1_000)
+    await until(lambda: begun)
+    stale = page.get_by_text("This page is not kept up to date")
+    assert not await stale.is_visible()
+
+    await page.clock.fast_forward(31_000)
+    await stale.wait_for(state="visible")
+    await page.clock.run_for(2_000)  # for which htmx waits before it tries again
+    await until(lambda: len(begun) == 2)
+    await stale.wait_for(state="hidden")
+    assert len(asked) == 2
+    await page.close()

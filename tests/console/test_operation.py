@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.console.views.rules import MOST_RULES
-from relay.console.views.verdicts import unreached
+from relay.console.views.unreached import unreached
 from relay.domain.deliveries import Receipt
 from relay.domain.repeats import Repeats
 from relay.policy.silences import Silences

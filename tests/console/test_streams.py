@@ -68,6 +68,25 @@ async def test_a_page_is_looked_at_again_while_somebody_is_there() -> None:
                 assert await part(response) != await part(response)
 
 
+async def test_where_nothing_changes_it_says_that_it_is_there() -> None:
+    streams = Streams(period=0.01, alive=0.0)
+
+    async def look() -> str:
+        return "a part"
+
+    async def follow(request: web.Request) -> web.StreamResponse:
+        return await streams.follow(request, "now", look)
+
+    app = web.Application()
+    app.router.add_get("/now", follow)
+    async with TestServer(app) as server, ClientSession() as client:
+        async with client.get(server.make_url("/now")) as response:
+            lines = [(await response.content.readline()).decode().strip() for _ in range(8)]
+        await streams.aclose()
+
+    assert [line for line in lines if line] == ["data: a part", *["event: alive", "data:"] * 2]
+
+
 @pytest.mark.parametrize(
     ("took", "pages", "seconds"),
     [(0.0, 1, PERIOD), (0.5 * SHARE * PERIOD, 2, PERIOD), (2 * SHARE * PERIOD, 2, 4 * PERIOD), (60.0, 1, LONGEST)],

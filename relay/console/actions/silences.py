@@ -7,7 +7,7 @@ from pydantic import Field
 from relay.console.access import Who
 from relay.console.actions.acting import Acting
 from relay.console.desk import Desk
-from relay.console.questions import Name, Names
+from relay.console.questions import Name, Silenced
 from relay.console.view import Done, Form
 from relay.console.words import said
 from relay.domain.silences import Then
@@ -18,17 +18,10 @@ from relay.store.silences import SilenceList
 REFUSED = said("Nothing was done: %(fault)s")
 
 
-class SilenceForm(Form):
+class SilenceForm(Silenced, Form):
     """As `relay silence add` is told: matchers or `everything`; `lasts` (2h) or `until` (18:00, or a time)."""
 
     reason: str = Field("", max_length=500)
-    destination: Names = Field(default_factory=list)
-    job: Names = Field(default_factory=list)
-    type: Names = Field(default_factory=list)
-    priority: Names = Field(default_factory=list)
-    tenant: Names = Field(default_factory=list)
-    project: Names = Field(default_factory=list)
-    everything: bool = False
     lasts: Name | None = None
     until: Name | None = None
     begins: Name | None = None

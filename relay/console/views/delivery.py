@@ -8,7 +8,7 @@ from relay.console.framed import Frame, message_frame
 from relay.console.previews import PreviewFacts, preview
 from relay.console.questions import Name
 from relay.console.view import Facts, Question, Unknown
-from relay.console.views.deliveries import DeliveryFacts, ended_facts, waiting_facts
+from relay.console.views.delivery_facts import DeliveryFacts, ended_facts, waiting_facts
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId, Unsealable
 from relay.operating.timeline import facts_of

@@ -5,17 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
-
 from relay.console.desk import Desk
 from relay.console.permalinks import permalink
 from relay.console.times import moment
-from relay.console.view import Facts, Question, Unknown
+from relay.console.view import Unknown
 from relay.console.views import nearby
-from relay.console.views.explained import Explained, explained
+from relay.console.views.explained import explained
 from relay.console.views.lanes import waiting_of
-from relay.console.views.related import Named, named, related
-from relay.console.views.verdicts import Around, Verdict, unreached, verdicts
+from relay.console.views.operation_facts import Delivered, Dropped, OperationFacts, OperationQuestion, SilenceFacts
+from relay.console.views.related import named, related
+from relay.console.views.unreached import unreached
+from relay.console.views.verdicts import Around, verdicts
 from relay.domain.causes import error_words
 from relay.domain.ends import before
 from relay.domain.events import TERMINAL, Event
@@ -36,97 +36,6 @@ from relay.store.timelines import Timeline
 
 MOST_UNREACHED = 50  # destinations that are named because an event does not reach them
 APART = ("at", "edited_at", "copy_name", "link")  # which the store has otherwise
-
-
-class OperationQuestion(Question):
-    """`id` is the operation's or batch's; the rest says whose, where several use the id."""
-
-    id: str = Field(min_length=1, max_length=500)
-    tenant: str = ""
-    project: str = ""
-    platform: str = ""
-
-
-class Delivered(Facts):
-    """A delivery that ended; `took` in seconds. `copy_name` finds the message as it was sent, for three days.
-
-    `link` leads to where people see it, '' where there is no such place; else `detail` is what was answered.
-    """
-
-    id: str
-    destination: str
-    channel: str
-    address: str
-    kind: str
-    event: str
-    outcome: str
-    reason: str
-    detail: str
-    attempts: int
-    at: datetime
-    took: float
-    edits: int
-    edited_at: datetime | None
-    copy_name: str
-    link: str
-
-
-class Dropped(Facts):
-    """Events that were dropped, because they were known."""
-
-    event: str
-    source: str
-    count: int
-    last: datetime | None
-
-
-class SilenceFacts(Facts):
-    """A silence that means the newest event now, at these destinations (none: at all)."""
-
-    id: str
-    author: str
-    reason: str
-    until: datetime | None
-    destinations: list[str]
-
-
-class OperationFacts(Facts):
-    """`several` has those that use the id, where more than one does: nothing else is filled in then.
-
-    error     what its newest event says that went wrong
-    ends      when runs of its job usually end; late: it should have
-    timeline  as `relay explain ID --json` prints it; `lines` is that with what repeats counted
-    """
-
-    id: str
-    tenant: str = ""
-    project: str = ""
-    platform: str = ""
-    several: list[Named] = Field(default_factory=list)
-    name: str = ""
-    type: str = ""
-    priority: str = ""
-    status: str = ""
-    percentage: float | None = None
-    phase: str = ""
-    retry: float | None = None
-    error: str = ""
-    over: bool = False
-    first: datetime | None = None
-    last: datetime | None = None
-    ends: datetime | None = None
-    late: bool = False
-    watchdog: dict[str, Any] | None = None
-    verdicts: list[Verdict] = Field(default_factory=list)
-    unreached: list[Verdict] = Field(default_factory=list)
-    late_events: int = 0
-    silences: list[SilenceFacts] = Field(default_factory=list)
-    repeats: list[Dropped] = Field(default_factory=list)
-    deliveries: list[Delivered] = Field(default_factory=list)
-    timeline: list[dict[str, Any]] = Field(default_factory=list)
-    lines: list[dict[str, Any]] = Field(default_factory=list, exclude=True)
-    events: list[Explained] = Field(default_factory=list)
-    related: list[Named] = Field(default_factory=list)
 
 
 async def operation(desk: Desk, question: OperationQuestion) -> OperationFacts:

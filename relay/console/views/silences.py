@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import Field
 
 from relay.console.desk import Desk
-from relay.console.questions import Name, Names
+from relay.console.questions import Name, Silenced
 from relay.console.times import moment
 from relay.console.view import Facts, Question
 from relay.domain.events import PRIORITIES
@@ -17,16 +17,9 @@ from relay.store.silences import SilenceList
 MOST_OVER = 100
 
 
-class SilencesQuestion(Question):
+class SilencesQuestion(Silenced, Question):
     """What the form for a new one is filled with; several values where a name stands several times, or by lines."""
 
-    destination: Names = Field(default_factory=list)
-    job: Names = Field(default_factory=list)
-    type: Names = Field(default_factory=list)
-    priority: Names = Field(default_factory=list)
-    tenant: Names = Field(default_factory=list)
-    project: Names = Field(default_factory=list)
-    everything: bool = False
     lasts: Name = ""
     until: Name = ""
     begins: Name = ""

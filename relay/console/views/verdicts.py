@@ -1,9 +1,8 @@
 """Why a message did, or did not, arrive at each destination: one line of what is known, in words. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import Field
@@ -12,19 +11,14 @@ from relay.configfile.units import spoken
 from relay.console.phrases import Phrase, phrase
 from relay.console.times import moment
 from relay.console.view import Facts
-from relay.console.views.rules import by_destination, misses
+from relay.console.views.tracks import WAITING, Line, Track, newest, tracks_of
 from relay.console.words import said
 from relay.domain.deliveries import Gate
 from relay.operating.sentences import WHY
 from relay.reasons import Held
 from relay.store.history_rows import Ended
 
-Line = Mapping[str, Any]
-
-WAITING = frozenset({"queued", "failed", "lease lapsed", "waits", "replayed", "repair"})
 STATES = {"held": "held", "digested": "digest", "superseded": "superseded", "dead": "dead", "dropped": "dropped"}
-UNSAID = frozenset({"suppressed"})  # says something of the address, and nothing of this message
-ONE_ADDRESS = frozenset({Held.UNSUBSCRIBED, Held.BOUNCED, Held.SUPPRESSED})  # holds it there, and at no other
 
 # What to do about it, and the page where that is done; {} stands for the destination.
 ADVICE: Mapping[str, tuple[str, str]] = {
@@ -73,20 +67,6 @@ class Verdict(Facts):
     left_out: list[Phrase] = Field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Track:
-    """What the lines say of one destination."""
-
-    last: Line | None = None
-    delivered: Line | None = None
-    held: Line | None = None  # an event since what was queued last
-    left_out: dict[str, Line] = field(default_factory=dict)  # by address
-    percentage: float | None = None  # of what was last on its way there
-    stated: float | None = None  # of the event that the last line is about
-    event: str = ""
-    addresses: set[str] = field(default_factory=set)
-
-
 @dataclass(frozen=True, slots=True)
 class Around:
     """What is known beside the operation's own lines.
@@ -108,42 +88,15 @@ class Around:
 
 def verdicts(timeline: Iterable[Line], around: Around) -> list[Verdict]:
     """One for each destination that the lines name, and one for events that nobody is told of."""
-    tracks = _tracks(timeline)
-    rows = [_verdict(name, track, around) for name, track in tracks.items() if track.last]
+    rows = [_verdict(name, track, around) for name, track in tracks_of(timeline).items() if track.last]
     return sorted(rows, key=lambda row: ORDER.index(row.state) if row.state in ORDER else len(ORDER))
 
 
 ORDER = ("dead", "waiting", "told", "digest", "held", "superseded", "dropped", "nobody")
 
 
-def _tracks(timeline: Iterable[Line]) -> dict[str, _Track]:
-    tracks: dict[str, _Track] = {}
-    percentage: float | None = None
-    event = ""
-    for line in timeline:
-        if line["what"] in ("accepted", "late", "completed"):
-            percentage, event = line.get("percentage"), line.get("event", "")
-        if "destination" not in line or line["what"] in UNSAID:
-            continue
-        track = tracks.setdefault(line["destination"], _Track())
-        track.last, track.stated, track.event = line, percentage, event
-        address = line.get("address", "")
-        if address:
-            track.addresses.add(address)
-        if line["what"] == "held" and address and line.get("reason") in ONE_ADDRESS:
-            track.left_out[address] = line
-        elif line["what"] == "held":
-            track.held = line
-        if line["what"] == "queued":
-            track.percentage, track.held = percentage, None
-            track.left_out.pop(address, None)
-        if line["what"] == "delivered":
-            track.delivered = line
-    return tracks
-
-
-def _verdict(name: str, track: _Track, around: Around) -> Verdict:
-    last = _newest(track)
+def _verdict(name: str, track: Track, around: Around) -> Verdict:
+    last = newest(track)
     kind, delivered = last["what"], track.delivered
     dead = around.dead.get(name) if kind not in WAITING else None
     if dead or kind == "dead":
@@ -177,14 +130,6 @@ def _verdict(name: str, track: _Track, around: Around) -> Verdict:
     )  # fmt: skip
 
 
-def _newest(track: _Track) -> Line:
-    """What became of the newest event. Where that was held, the message before it may have arrived only afterwards; a
-    live message then shows the newest state all the same.
-    """
-    last: Line = track.last or {}
-    return track.held if track.held and last["what"] == "delivered" and last.get("kind") != "live" else last
-
-
 def _died(dead: Ended) -> tuple[Phrase | None, Phrase | None, str]:
     """As `_why`, with the address: others of the destination may have got it."""
     sentence = WHY["dead"].get(dead.reason)
@@ -192,9 +137,9 @@ def _died(dead: Ended) -> tuple[Phrase | None, Phrase | None, str]:
     return why, phrase("%(place)s: %(error)s", place=dead.address, error=dead.detail), dead.reason
 
 
-def _why(name: str, track: _Track, around: Around) -> tuple[Phrase | None, Phrase | None, str]:
+def _why(name: str, track: Track, around: Around) -> tuple[Phrase | None, Phrase | None, str]:
     """The sentence, one with figures beside it, and the code by which there is advice."""
-    last = _newest(track)
+    last = newest(track)
     kind, code = last["what"], str(last.get("reason", ""))
     if kind in WAITING and kind != "waits":
         return _waits(name, track, around)
@@ -209,7 +154,7 @@ def _why(name: str, track: _Track, around: Around) -> tuple[Phrase | None, Phras
     return why, None, code
 
 
-def _waits(name: str, track: _Track, around: Around) -> tuple[Phrase, Phrase | None, str]:
+def _waits(name: str, track: Track, around: Around) -> tuple[Phrase, Phrase | None, str]:
     last: Line = track.last or {}
     channel = around.channels.get(name, "")
     scopes = [f"operator:{name}", f"channel:{channel}"]
@@ -235,7 +180,7 @@ PAUSED = {
 }
 
 
-def _distance(track: _Track, gates: Sequence[Gate]) -> Phrase | None:
+def _distance(track: Track, gates: Sequence[Gate]) -> Phrase | None:
     """By how much it is short, where that can be said."""
     steps = [gate for gate in gates if gate.increment]
     if steps and track.stated is not None and track.percentage is not None:
@@ -246,30 +191,6 @@ def _distance(track: _Track, gates: Sequence[Gate]) -> Phrase | None:
         interval = spoken(min(gate.interval for gate in gates if gate.interval))
         return phrase(said("between two lie at least %(interval)s"), interval=interval)
     return None
-
-
-def unreached(
-    rules: Sequence[Mapping[str, Any]], destinations: Iterable[str], reached: frozenset[str]
-) -> Iterator[Verdict]:
-    """The destinations that an event does not reach, each with what its rules miss."""
-    notifying = by_destination(rules)
-    for name in destinations:
-        if name in reached:
-            continue
-        own = notifying.get(name)
-        why = _missed(min(own, key=misses)) if own else phrase(said("no rule notifies it"))
-        yield Verdict(destination=name, state="unreached", why=why, page="#rules" if own else "")
-
-
-def _missed(rule: Mapping[str, Any]) -> Phrase:
-    missed = next((condition for condition in rule["conditions"] if not condition["holds"]), None)
-    if missed is None:
-        return phrase(said("rule %(rule)s means it now, and did not when it came"), rule=rule["rule"])
-    values = {"rule": rule["rule"], "condition": missed["name"], "wanted": ", ".join(missed["wanted"])}
-    if not missed["actual"]:
-        return phrase(said("rule %(rule)s wants %(condition)s %(wanted)s, and the event does not state it"), **values)
-    text = said("rule %(rule)s wants %(condition)s %(wanted)s, and the event has %(actual)s")
-    return phrase(text, **values, actual=missed["actual"])
 
 
 def _at(line: Line) -> datetime:
