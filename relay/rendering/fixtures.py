@@ -30,14 +30,18 @@ FIXED = {"event", "eventId", "timestamp", "status", "priority", "operationId", "
          "at", "started", "date", "path"}  # fmt: skip
 FIXED_ENDINGS = ("Time", "Completion", "At", "Created", "Event", "Estimate", "deadline")
 
+MUST = {"batch": ("batchId", "id", "status"), "operation": ("operationId", "id", "status")}
+
 
 def minimal(body: Body) -> Body:
-    """No more than a sender must say."""
-    kept: Body = {"event": body["event"], "timestamp": body["timestamp"]}
-    for part, key in (("batch", "batchId"), ("operation", "operationId")):
-        if part in body:
-            kept[part] = {key: body[part][key], "status": body[part].get("status")}
-    return kept
+    """No more than a sender must say; a body of another shape, such as a flat one, as it is."""
+    parts = {
+        part: {key: value for key, value in body[part].items() if key in keys}
+        for part, keys in MUST.items()
+        if isinstance(body.get(part), dict)
+    }
+    names = {key: body[key] for key in ("event", "timestamp") if key in body}
+    return names | parts if parts else deepcopy(body)
 
 
 def maximal(body: Body) -> Body:

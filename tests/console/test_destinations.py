@@ -155,6 +155,24 @@ async def test_what_is_left_of_a_rate_is_shown_and_when_the_next_goes(store: Sto
     assert (later[0]["left"], later[0]["free_at"]) == (3, None)
 
 
+async def test_nothing_works_whose_channel_does_not(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await page.ingest.ingest(completed(1))
+        (delivery,) = (await store.claim("slack", 10)).deliveries
+        await store.mark_sending(delivery)
+        await store.reschedule(delivery, 30, "", holds=[Pause("channel:slack", 300, "invalid_auth", probe=True)])
+        facts = await page.api("/destinations")
+        own = await page.api("/destination?name=room")
+        texts = [await page.page(path) for path in ("/destinations", "/destination?name=room", "/now")]
+    assert [(row["name"], row["why"], row["waiting"]) for row in facts["channels"]] == [("slack", "invalid_auth", 1)]
+    assert {row["health"]["name"]: row["health"]["channel_fault"] for row in facts["rows"]} == {
+        name: "invalid_auth" if settings.channel == "slack" else ""
+        for name, settings in stage_config().destinations.items()
+    }
+    assert own["channel_fault"] == "invalid_auth"
+    assert all("ts channel does not work" in text for text in texts)
+
+
 async def test_a_limit_that_the_other_side_holds_says_until_when(store: Store, clock: Clock) -> None:
     async with console(store, clock) as page:
         await page.ingest.ingest(completed(1))

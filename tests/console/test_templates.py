@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from relay.config import Config
+from relay.rendering.fixtures import FIXTURES
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.console import Open, console, stage_config
@@ -124,6 +125,24 @@ class TestTheGallery:
         assert "The files as they are now cannot be used" in text
         assert message["drawn"][0]["fault"] == facts["fault"]
         assert mended["fault"] == ""
+
+    async def test_goes_on_beside_a_catalogue_that_is_none_and_a_sample_of_another_shape(
+        self, store: Store, clock: Clock, directory: Path, config: Config
+    ) -> None:
+        page_of_one = "/template?name=operation.failed&channel=slack"
+        async with console(store, clock, config=config) as page:
+            write(directory, "locales/de/messages.po", 'msgid "%(job)s failed"\nmsgstr "100 % von %(job)s"\n')
+            message, text = await page.api(page_of_one), await page.page(page_of_one)
+            (directory / "locales/de/messages.po").unlink()
+            write(
+                directory, "samples/operation.completed.flat.json", '{"operationId": "op-flat", "status": "Completed"}'
+            )
+            mended = [await page.api(f"{page_of_one}&fixture={name}") for name in FIXTURES]
+
+        assert "messages.po" in message["drawn"][0]["fault"]
+        assert message["variables"] == []
+        assert "It cannot be made" in text
+        assert all(shown["variables"] for shown in mended)
 
     async def test_says_which_file_failed_when_it_was_used(self, store: Store, clock: Clock, config: Config) -> None:
         async with console(store, clock, config=config) as page:

@@ -73,6 +73,8 @@ def _channel(row: ChannelHealth, sheet: Sheet) -> Text:
 def _destination(row: DestinationHealth, sheet: Sheet) -> Text:
     some = f", {row.paused} of {row.addresses} addresses" if row.paused and row.addresses > 1 else ""
     state = _state(row.why if row.paused else "", "paused", sheet.since(row.paused_since) + some)
+    if row.channel_fault and not row.paused:
+        state = Text("its channel does not work", "bold red")
     if row.parked:
         state.append(f"{GAP}{_waiting(row.parked)}")
     if row.last_delivered:

@@ -72,7 +72,8 @@ class TrialFacts(Facts):
 
 
 class DestinationFacts(Facts):
-    """`quiet_until` is the end of the quiet hours that it is in, null outside of them.
+    """`quiet_until` is the end of the quiet hours that it is in, null outside of them; `channel_fault` why its channel
+    does not work, '' if it does.
 
     domains     whose addresses operations may ask for, of the destination that is whoever they ask for; else empty
     suppressed  those who are not written to and are none of `addresses`; `more_suppressed` is where the list goes on
@@ -89,6 +90,7 @@ class DestinationFacts(Facts):
     mentions: dict[str, list[str]]
     rules: list[str]
     pause: PersonsPause | None
+    channel_fault: str
     quiet_until: datetime | None
     digests: list[DigestFacts]
     suppressed: list[SuppressedFacts]
@@ -104,11 +106,8 @@ async def destination(desk: Desk, question: DestinationQuestion) -> DestinationF
     if its is None and not (name == NAME and config.dynamic_destinations):
         raise Unknown(said("The configuration has no destination of this name."))
     options, defaults = its or config.destination_defaults, config.destination_defaults
-    if its:
-        _, health = await parts.channels(desk, {}, {})
-        own = next(row for row in health if row.name == name)
-    else:
-        own = await dynamic_health(desk, config)
+    channels, health = await parts.channels(desk, {}, {})
+    own = next((row for row in health if row.name == name), None) or await dynamic_health(desk, config, channels)
     every = [*places(desk, config, its)]
     shown = every[:MOST_ADDRESSES]
     if question.address and question.address not in [address for _, address, _ in shown]:
@@ -127,6 +126,7 @@ async def destination(desk: Desk, question: DestinationQuestion) -> DestinationF
         mentions={when: [*whom] for when, whom in options.mention.items()},
         rules=[rule.name for rule in config.rules if name in rule.notify],
         pause=(await persons_pauses(desk)).get(name),
+        channel_fault=own.channel_fault,
         quiet_until=moment(quiet.end) if quiet else None,
         digests=await _digests(desk, its) if its and its.mode == "digest" else [],
         suppressed=_suppressed(off, {address.lower() for _, address, _ in shown}),

@@ -1,11 +1,13 @@
 """The destinations: where each leads, who notifies it, and what stands in the way there."""
 
+from collections.abc import Sequence
+
 from relay.config import Config
 from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts, NoQuestion
 from relay.console.views import parts
-from relay.console.views.parts import DestinationHealth
+from relay.console.views.parts import ChannelHealth, DestinationHealth, Throttled
 from relay.console.views.persons_pauses import PersonsPause, persons_pauses
 from relay.policy.recipients import NAME
 from relay.store.history import History
@@ -20,28 +22,40 @@ class DestinationRow(Facts):
 
 
 class DestinationsFacts(Facts):
-    """In the configuration's order, what is paused first. `removed` are paused, and configured no more."""
+    """In the configuration's order, what does not work first; `channels` that do not, and limits that are used up.
 
+    `removed` are paused, and configured no more.
+    """
+
+    channels: list[ChannelHealth]
+    throttled: list[Throttled]
     rows: list[DestinationRow]
     removed: list[PersonsPause]
 
 
 async def destinations(desk: Desk, _question: NoQuestion) -> DestinationsFacts:
     config = desk.config()
-    _, health = await parts.channels(desk, {}, {})
+    names = [*config.channels]
+    channels, health = await parts.channels(desk, await desk.admin.queued(names), await desk.admin.oldest_due(names))
     pauses = await persons_pauses(desk)
     rows = [
         DestinationRow(health=row, mode=config.destinations[row.name].mode, pause=pauses.get(row.name))
         for row in health
     ]
     if config.dynamic_destinations:
-        rows.append(DestinationRow(health=await dynamic_health(desk, config), mode="", pause=pauses.get(NAME)))
+        health_there = await dynamic_health(desk, config, channels)
+        rows.append(DestinationRow(health=health_there, mode="", pause=pauses.get(NAME)))
     there = {row.health.name for row in rows}
-    rows.sort(key=lambda row: row.pause is None and not row.health.paused)
-    return DestinationsFacts(rows=rows, removed=[pause for name, pause in pauses.items() if name not in there])
+    rows.sort(key=lambda row: row.pause is None and not row.health.paused and not row.health.channel_fault)
+    return DestinationsFacts(
+        channels=[row for row in channels if row.why],
+        throttled=await parts.throttled(desk),
+        rows=rows,
+        removed=[pause for name, pause in pauses.items() if name not in there],
+    )
 
 
-async def dynamic_health(desk: Desk, config: Config) -> DestinationHealth:
+async def dynamic_health(desk: Desk, config: Config, health: Sequence[ChannelHealth]) -> DestinationHealth:
     """Of the destination that is whoever operations ask for: its addresses are those that are listed by name."""
     places = dynamic_addresses(config)
     scopes = [f"destination:{NAME}/{address}" for _, address in places]
@@ -58,6 +72,7 @@ async def dynamic_health(desk: Desk, config: Config) -> DestinationHealth:
         paused=len(paused),
         paused_since=moment(since),
         why=why,
+        channel_fault="; ".join(row.why for row in health if row.why and row.name in channels),
         parked=sum(parked.values()),
         last_delivered=moment(last.get(NAME)),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 from relay.background.intake import TAKEN, counts
 from relay.console.desk import Vantage
@@ -11,8 +12,6 @@ from relay.console.views.refusals import WORDS
 from relay.store.history import History
 from relay.store.refusals import Refusals
 from relay.store.runs import Runs
-
-MOST_ADDRESSES = 500  # of all destinations, whose pauses are looked at
 
 
 class SourceHealth(Facts):
@@ -47,7 +46,11 @@ class ChannelHealth(Facts):
 
 
 class DestinationHealth(Facts):
-    """`paused_since`, `why` of the address that has been paused longest; `paused` of its `addresses` are."""
+    """`paused_since`, `why` of the address that has been paused longest; `paused` of its `addresses` are.
+
+    `channel_fault` is why its channel does not work, '' if it does: then nothing is sent there either, and `parked` has
+    what waits for its addresses alone.
+    """
 
     name: str
     channel: str
@@ -55,6 +58,7 @@ class DestinationHealth(Facts):
     paused: int
     paused_since: datetime | None
     why: str
+    channel_fault: str = ""
     parked: int
     last_delivered: datetime | None
 
@@ -108,9 +112,8 @@ async def channels(
     """Channels and destinations: what is paused first."""
     config = vantage.config()
     names = [*config.channels]
-    places = [(name, f"destination:{name}/{to}") for name, settings in config.destinations.items()
-              for to in settings.addresses][:MOST_ADDRESSES]  # fmt: skip
-    scopes = [f"channel:{name}" for name in names] + [scope for _, scope in places]
+    places = {name: [f"destination:{name}/{to}" for to in its.addresses] for name, its in config.destinations.items()}
+    scopes = [f"channel:{name}" for name in names] + [*chain.from_iterable(places.values())]
     paused = await vantage.admin.paused(scopes)
     parked = await vantage.admin.parked(names, [*paused])
     last = await History(vantage.store, partial=True).last_delivered([*config.destinations])
@@ -130,12 +133,14 @@ async def channels(
             name=name,
             channel=settings.channel,
             addresses=len(settings.addresses),
+            channel_fault=paused.get(f"channel:{settings.channel}", (None, ""))[1],
             last_delivered=moment(last.get(name)),
-            **_pause([scope for owner, scope in places if owner == name and scope in paused], paused, parked),
+            **_pause([scope for scope in places[name] if scope in paused], paused, parked),
         )
         for name, settings in config.destinations.items()
     ]
-    return sorted(rows, key=lambda row: not row.why), sorted(every, key=lambda row: not row.paused)
+    every.sort(key=lambda row: (not row.paused, not row.channel_fault))
+    return sorted(rows, key=lambda row: not row.why), every
 
 
 def _pause(

@@ -29,6 +29,7 @@ MEANINGS: Mapping[str, str] = {
     "now": said("The time at which the message is made."),
 }
 OTHER = said("A field of this event.")
+TYPES = said("text"), said("number"), said("yes or no"), said("time"), said("list"), said("object")
 
 
 class VariableFacts(Facts):
@@ -50,7 +51,9 @@ class VariableGroup(Facts):
 
 
 def groups_of(studio: Studio, choice: Choice) -> list[VariableGroup]:
-    """Every name that is always there, and those that this event brings along."""
+    """Every name that is always there, and those that this event brings along; none while the files have a fault."""
+    if studio.renderer is None:
+        return []
     here = dict(paths(studio.values(choice), "", DEPTH))
     listed = {variable.path: variable for variable in studio.variables()}
     groups: dict[str, list[VariableFacts]] = {}
