@@ -6,6 +6,7 @@ It ends with a balanced ledger, and whatever was held back in it has its sentenc
 import gc
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from itertools import chain, islice
 
 import pytest
 from redis.asyncio import Redis
@@ -21,16 +22,22 @@ from tests.support.sandbox import Stage, stage
 
 @pytest.hookimpl(trylast=True)  # after they have been shuffled
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each process begins with its part of those that ask for more time: at the end, nobody waits for one of them."""
+    """Half of the processes begin with those that ask for more time, of which most wait, while the others work.
+
+    The first has all that look at the relay that has lived, so that there is one of it, and one browser.
+    """
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))  # each gets as many of the list as the others
     long = [item for item in items if item.get_closest_marker("timeout")]
-    rest = [item for item in items if not item.get_closest_marker("timeout")]
-    ends = [len(rest) * part // processes for part in range(processes + 1)]
-    items[:] = [
-        item
-        for part in range(processes)
-        for item in (*long[part::processes], *rest[ends[part] : ends[part + 1]])
-    ]  # fmt: skip
+    rest = (item for item in items if not item.get_closest_marker("timeout"))
+    shares: list[list[pytest.Item]] = [[] for _ in range(processes)]
+    patient = shares[1 : (processes + 1) // 2 + 1] or shares
+    for number, item in enumerate(long):
+        lived = "world" in getattr(item, "fixturenames", ())
+        (shares[0] if lived else patient[number % len(patient)]).append(item)
+    for part, share in enumerate(shares):
+        size = len(items) * (part + 1) // processes - len(items) * part // processes
+        share.extend(islice(rest, max(0, size - len(share))))
+    items[:] = [*chain.from_iterable(shares), *rest]
 
 
 def pytest_collection_finish() -> None:

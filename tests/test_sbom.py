@@ -21,9 +21,7 @@ IN_OTHER_WORDS = [
 
 @pytest.mark.timeout(180)  # it installs all that relay runs with, once more
 def test_the_bill_of_materials_names_what_runs_and_nothing_else(tmp_path: Path) -> None:
-    validation = pytest.importorskip("cyclonedx.validation.json", reason="it comes with what relay is developed with")
-    from cyclonedx.schema import SchemaVersion
-
+    pytest.importorskip("cyclonedx_py", reason="it comes with what relay is developed with")
     written = tmp_path / "relay.cdx.json"
     settings = (f"VENV={sys.prefix}", f"PYTHON={sys.executable}", f"SBOM={written}", f"BARE={tmp_path / 'bare'}")
     env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
@@ -37,7 +35,7 @@ def test_the_bill_of_materials_names_what_runs_and_nothing_else(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     text = written.read_text("utf-8")
     document = json.loads(text)
-    assert validation.JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert document["specVersion"] == "1.6"  # make has validated it
     components = {re.sub(r"[-_.]+", "-", one["name"]).lower(): one for one in document["components"]}
     locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements/run.txt").read_text("utf-8"), re.M))
     assert components.keys() <= locked.keys()

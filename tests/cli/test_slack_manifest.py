@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from tests.support.inprocess import SHIPPED, relay
+from tests.support.schemas import faults_by
 
 # From the fields that https://docs.slack.dev/reference/app-manifest lists, as far as relay writes them.
 TEXT, FLAG = {"type": "string"}, {"type": "boolean"}
@@ -96,7 +96,7 @@ def manifest(file: Path, **env: str) -> dict[str, Any]:
     assert (as_json.exit_code, as_yaml.exit_code) == (0, 0), as_json.output
     document: dict[str, Any] = json.loads(as_json.output)
     assert YAML(typ="safe").load(as_yaml.output) == document
-    assert [*Draft202012Validator(MANIFEST).iter_errors(document)] == []
+    assert faults_by(MANIFEST, document) == []
     return document
 
 

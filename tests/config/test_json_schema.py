@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from relay.channels import CHANNELS
@@ -17,6 +16,7 @@ from tests.support.commands import ROOT
 from tests.support.configuration import GOOD, SECRETS
 from tests.support.inprocess import relay
 from tests.support.pages import blocks
+from tests.support.schemas import check_schema, faults_by
 
 SCHEMA = json_schema(CHANNELS)
 SHIPPED = ROOT / "config/relay.schema.json"
@@ -28,8 +28,7 @@ def parsed(text: str) -> Any:
 
 
 def faults(document: Any) -> list[str]:
-    found = Draft202012Validator(SCHEMA).iter_errors(document)
-    return [f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}" for fault in found]
+    return faults_by(SCHEMA, document)
 
 
 def snippets() -> list[Any]:
@@ -38,7 +37,7 @@ def snippets() -> list[Any]:
 
 
 def test_it_is_a_schema_that_every_validator_of_the_draft_takes() -> None:
-    Draft202012Validator.check_schema(SCHEMA)
+    check_schema(SCHEMA)
 
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 

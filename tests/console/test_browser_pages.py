@@ -3,6 +3,7 @@
 RELAY_SCREENSHOTS=FOLDER keeps the pictures.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ pytestmark = shown_in_a_browser
 
 STOPS = [(view, number) for view, stops in TOUR.items() for number in range(len(stops))]
 MOST_TABS = 80
-# axe's rules: contrast takes longest, and has to be looked at once for each scheme.
+# axe's rules: contrast takes longest, and has to be looked at once for each scheme. In dark and in a narrow window the
+# first address of a page shows how it is.
 JUDGED = {(1440, "light"): "{}", (1440, "dark"): "{runOnly: ['color-contrast']}",
           (360, "light"): "{rules: {'color-contrast': {enabled: false}}}"}  # fmt: skip
+FURTHER = {(1440, "light"): "{}"}
 # Where the keyboard is: what is pressed there, whether that is seen, and how.
 FOCUS = """() => {
   const one = document.activeElement, box = one.getBoundingClientRect(), style = getComputedStyle(one);
@@ -55,7 +58,7 @@ async def test_it_fits_and_keeps_nobody_out(operator: Showing, view: str, number
     where = await address(operator, view, number)
     operator.faults.clear()
     await operator.open(where)
-    await looked_at(operator, f"console{view.replace('/', '-')}-{number + 1}")
+    await looked_at(operator, f"console{view.replace('/', '-')}-{number + 1}", FURTHER if number else JUDGED)
     assert operator.faults == []
 
 
@@ -75,14 +78,14 @@ async def test_so_does_the_way_in(browser: Any, world: Lived) -> None:
         await looked_at(stranger, "console-login-refused")
 
 
-async def looked_at(shown: Showing, name: str) -> None:
+async def looked_at(shown: Showing, name: str, judged: Mapping[tuple[int, str], str] = JUDGED) -> None:
     for width in WIDTHS:
         for scheme in SCHEMES:
             png = await shown.look(width=width, dark=scheme == "dark")
             keep(f"{name}.{width}.{scheme}.png", png)
             assert not blank(png)
             assert await shown.sideways() == [], (width, scheme)
-            if rules := JUDGED.get((width, scheme)):
+            if rules := judged.get((width, scheme)):
                 assert await shown.kept_out(rules) == [], (width, scheme)
 
 

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from tests.support.showing import Showing, shown_in_a_browser
+from tests.support.showing import Showing, showing, shown_in_a_browser
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Browser, Page
 
 pytestmark = shown_in_a_browser
 
@@ -53,22 +53,25 @@ async def test_a_tab_that_is_opened_behind_others_begins_its_stream_when_it_is_s
         await page.close()
 
 
-async def test_a_page_to_which_nothing_comes_says_that_it_may_be_old_and_tries_anew(operator: Showing) -> None:
-    page = await operator.context.new_page()
-    await page.clock.install()
-    asked = streams(page)
-    begun: list[str] = []
-    page.on("response", lambda response: begun.append(response.url) if "/live/" in response.url else None)
-    await page.goto(f"{operator.url}/console/now")
-    await page.clock.run_for(1_000)
-    await until(lambda: begun)
-    stale = page.get_by_text("This page is not kept up to date")
-    assert not await stale.is_visible()
+async def test_a_page_to_which_nothing_comes_says_that_it_may_be_old_and_tries_anew(
+    browser: "Browser", operator: Showing
+) -> None:
+    cookies = await operator.context.cookies()
+    async with showing(browser, operator.url, cookies=cookies) as shown:  # whose clock nobody else has
+        page = shown.page
+        await page.clock.install()
+        asked = streams(page)
+        begun: list[str] = []
+        page.on("response", lambda response: begun.append(response.url) if "/live/" in response.url else None)
+        await shown.open("/now")
+        await page.clock.run_for(1_000)
+        await until(lambda: begun)
+        stale = page.get_by_text("This page is not kept up to date")
+        assert not await stale.is_visible()
 
-    await page.clock.fast_forward(31_000)
-    await stale.wait_for(state="visible")
-    await page.clock.run_for(2_000)  # for which htmx waits before it tries again
-    await until(lambda: len(begun) == 2)
-    await stale.wait_for(state="hidden")
-    assert len(asked) == 2
-    await page.close()
+        await page.clock.fast_forward(31_000)
+        await stale.wait_for(state="visible")
+        await page.clock.run_for(2_000)  # for which htmx waits before it tries again
+        await until(lambda: len(begun) == 2)
+        await stale.wait_for(state="hidden")
+        assert len(asked) == 2

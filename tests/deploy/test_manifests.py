@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from redis.asyncio import Redis
 from ruamel.yaml import YAML
 
 from tests.support.commands import ROOT, Serving
@@ -112,6 +113,8 @@ def test_no_pod_starts_without_the_redis_that_all_of_them_share() -> None:
 
 
 async def test_relay_with_the_shipped_configuration_is_what_the_manifests_say(redis_server: RedisServer) -> None:
+    async with Redis.from_url(redis_server.url) as redis:
+        await redis.flushall()
     port, admin = free_ports(2)
     program, *options = CONTAINER["args"]
     assert program == "serve"

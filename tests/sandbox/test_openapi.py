@@ -5,18 +5,21 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from relay.sandbox.api.openapi import document
 from relay.sandbox.api.routes import ROUTES
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
+from tests.support.schemas import check_openapi
 
 EXAMPLES = 12
 
 
 def test_the_document_is_valid_openapi() -> None:
-    OpenAPIV31SpecValidator(document("http://localhost:8090")).validate()
+    description = document("http://localhost:8090")
+
+    check_openapi(description)
+    assert description["openapi"].startswith("3.1")
 
 
 async def test_the_document_names_every_address_that_is_served(sandbox: Stage) -> None:
