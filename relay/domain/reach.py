@@ -19,6 +19,10 @@ from relay.errors import NotYetKnown, OutOfReach
 Facts = Mapping[str, str]
 MOST_MEMBERS = 100  # of a batch that are looked up
 FIELDS = {"tenant": "tenantId", "project": "projectId"}
+LIMIT = (
+    "from the source %(source)s it is taken only if a signed source has told of the operation, and what that is "
+    "called, how important it is and where links lead is for that source to say"
+)
 
 
 @immutable
@@ -46,8 +50,7 @@ class Reach:
         """In sentences, what decides beside the document."""
         if self.begins:
             return ()
-        return (f"from the source {self.source} it is taken only if a signed source has told of the operation, and "
-                "what that is called, how important it is and where links lead is for that source to say",)  # fmt: skip
+        return (LIMIT % {"source": self.source},)
 
     def read(self, document: Document, *, raw: bytes = b"", **how: Any) -> Event:
         """As `relay.domain.parsing.parse`, without what this source has no say in. Raises OutOfReach."""

@@ -1,9 +1,9 @@
 """A decision as facts: which rules held and why, whom they reach, and what may hold it back there."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from relay.config import Config
@@ -19,6 +19,34 @@ from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
 
 
+class Hold(NamedTuple):
+    """A sentence of `HOLDS` or of relay/reasons.py, with what stands for its %(names)s."""
+
+    of: str
+    values: Mapping[str, str] = {}
+
+    def __str__(self) -> str:
+        return self.of % self.values if self.values else self.of
+
+
+HOLDS = (
+    DIGEST := "told together with everything else until %(time)s",
+    QUIET := "quiet hours: what would be a new message is told together at %(time)s",
+    GATES := "progress waits until %(distance)s after the last that was told here; 100 %% always passes",
+    REQUESTED := "at most %(count)s in %(time)s are sent there that operations ask for; what is above that is told "
+    "together at the end",
+    FAILURE := "a failure: nobody is notified for %(time)s, in case its run is begun again",
+    BELOW := "it is told below another run, if that failed with this error in the %(time)s before",
+    NO_STATE := "no state of the operation: told at once, beside the live message",
+    LOW := "its priority is Low: no message is begun for it, only one that stands is kept up to date",
+    IN_THREAD := "if batch %(batch)s has a message here, it is told in its thread",
+    BY_EDITS := "if batch %(batch)s has a message here, it is told by its edits alone",
+    OUTCOME := "an outcome: told at once",
+    FIRST := "the first message waits %(time)s after the operation's first event",
+    EDITS := "edits keep %(time)s apart; meanwhile a newer state replaces an older one",
+)
+
+
 def explanation_of(
     event: Event,
     config: Config,
@@ -26,11 +54,12 @@ def explanation_of(
     *,
     ignored: Sequence[DeniedRecipient] = (),
     limits: Sequence[str] = (),
+    say: Callable[[Hold], Any] = str,
 ) -> dict[str, Any]:
     """The event, every rule with its conditions, and the destinations with what may hold them back, as plain data.
 
     An empty text or None says that the event does not state it. `ignored` are those whom its source may not name,
-    `limits` what else holds of its source.
+    `limits` what else holds of its source; `say` makes of what may hold it back what is shown.
     """
     decision = decide(event, config.rules)
     targets = Targets(config, channels)
@@ -42,7 +71,7 @@ def explanation_of(
         destinations.append({
             "destination": destination.name, "channel": destination.channel, "mode": destination.mode,
             "addresses": [*destination.addresses], "rules": recipient.reached.rules,
-            "holds": [*holds(event, targets.at(recipient, event)[0], zone)],
+            "holds": [say(hold) for hold in holds(event, targets.at(recipient, event)[0], zone)],
         })  # fmt: skip
     rules = [_rule(trace) for trace in decision.traces]
     refused = [asdict(denied) for denied in (*requested.denied, *ignored)]
@@ -58,54 +87,51 @@ def _rule(trace: Trace) -> dict[str, Any]:
     return {"rule": trace.rule, "conditions": conditions, "notify": trace.notify, "matches": trace.matches}
 
 
-def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
+def holds(event: Event, target: Target, zone: str) -> Iterator[Hold]:
     """What may hold a message back at this address, in sentences, with the times of its zone.
 
     What was sent there before is not known here.
     """
     how = target.how
     if target.hold_reason:
-        yield sentences(Held)[target.hold_reason]
+        yield Hold(sentences(Held)[target.hold_reason])
         return
     if isinstance(how, Digest):
-        yield f"told together with everything else until {_local(how.windows[0].end, zone)}"
+        yield Hold(DIGEST, {"time": _local(how.windows[0].end, zone)})
         return
     if how.quiet_window and not how.bypass_quiet_hours:
-        yield f"quiet hours: what would be a new message is told together at {_local(how.quiet_window.end, zone)}"
+        yield Hold(QUIET, {"time": _local(how.quiet_window.end, zone)})
     if event.name == "operation.progress" and how.gates:
-        distance = " or ".join(_steps(gate) for gate in how.gates)
-        yield f"progress waits until {distance} after the last that was told here; 100 % always passes"
+        yield Hold(GATES, {"distance": " or ".join(_steps(gate) for gate in how.gates)})
     if isinstance(how, Live):
         yield from _live_holds(event, target.presentation, how)
     if limit := target.limits.requested:
-        rest = "what is above that is told together at the end"
-        yield f"at most {limit.count} in {spoken(limit.per)} are sent there that operations ask for; {rest}"
+        yield Hold(REQUESTED, {"count": f"{limit.count}", "time": spoken(limit.per)})
     if target.hold:
-        yield f"a failure: nobody is notified for {spoken(target.hold)}, in case its run is begun again"
+        yield Hold(FAILURE, {"time": spoken(target.hold)})
     if target.group and signature(error_of(event)):
-        yield f"it is told below another run, if that failed with this error in the {spoken(target.group)} before"
+        yield Hold(BELOW, {"time": spoken(target.group)})
 
 
-def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[str]:
+def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[Hold]:
     if event.name not in KNOWN_EVENTS:
-        yield "no state of the operation: told at once, beside the live message"
+        yield Hold(NO_STATE)
         return
     if live.update_only:
-        yield sentences(Held)[Held.SHOWN_BESIDE]
+        yield Hold(sentences(Held)[Held.SHOWN_BESIDE])
         return
     if not presentation.new_message:
-        yield "its priority is Low: no message is begun for it, only one that stands is kept up to date"
+        yield Hold(LOW)
         return
     if event.member_of and not event.about_batch:
-        below = "in its thread" if presentation.batch_reply else "by its edits alone"
-        yield f"if batch {event.member_of} has a message here, it is told {below}"
+        yield Hold(IN_THREAD if presentation.batch_reply else BY_EDITS, {"batch": event.member_of})
     if event.terminal:
-        yield "an outcome: told at once"
+        yield Hold(OUTCOME)
     else:
         if live.post_after:
-            yield f"the first message waits {spoken(live.post_after)} after the operation's first event"
+            yield Hold(FIRST, {"time": spoken(live.post_after)})
         if live.min_interval:
-            yield f"edits keep {spoken(live.min_interval)} apart; meanwhile a newer state replaces an older one"
+            yield Hold(EDITS, {"time": spoken(live.min_interval)})
 
 
 def _local(seconds: float, zone: str) -> str:

@@ -168,7 +168,7 @@ def test_what_another_message_covers_is_explained_by_that_and_not_by_its_priorit
     live = Live((), None, False, post_after=60.0, min_interval=15.0, update_only=True)
     target = Target("team", "slack", "#team", presentation=Presentation(new_message=False), how=live)
 
-    assert [*explanation.holds(failed(priority="Critical"), target, "UTC")] == [
+    assert [str(hold) for hold in explanation.holds(failed(priority="Critical"), target, "UTC")] == [
         "another message tells it in the same conversation"
     ]
 

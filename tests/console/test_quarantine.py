@@ -69,9 +69,14 @@ async def test_trying_it_says_whom_it_would_reach_and_does_nothing(store: Store,
         page = await open_console.page(f"/quarantined/trial?id={name}")
         assert "It would be taken, and reach:" in page
         assert facts["destinations"][0]["destination"] in page
+        holds = [hold["text"] for to in facts["destinations"] for hold in to["holds"]]
+        assert "an outcome: told at once" in holds
         assert "It would still be refused" in await open_console.page(f"/quarantined/trial?id={bad}")
         assert await accepted(store) == 0
         assert len(await listed(open_console)) == 2
+        german = await open_console.page(f"/quarantined/trial?id={name}&lang=de")
+        assert "ein Ausgang: wird sofort gemeldet" in german
+        assert "<dt>Ereignis</dt><dd>operation.completed</dd>" in german
 
 
 async def test_what_is_taken_leaves_and_what_is_still_refused_stays(store: Store, clock: Clock) -> None:

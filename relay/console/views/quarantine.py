@@ -7,10 +7,13 @@ from pydantic import Field
 
 from relay.console.desk import Desk
 from relay.console.payloads import laid_out
+from relay.console.phrases import Phrase, phrase
 from relay.console.questions import Name, When, seconds_of
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views.rules import nearest
+from relay.console.words import said
+from relay.domain.reach import LIMIT
 from relay.errors import AmbiguousId, HandlingFailed, InvalidEvent, NotJson
 from relay.operating.explanation import explanation_of
 from relay.operating.quarantine import event_of
@@ -96,6 +99,21 @@ class QuarantinedBodyFacts(QuarantinedFacts):
     cut: bool
 
 
+NAMES = {
+    "event": said("Event"),
+    "source": said("Source"),
+    "subject": said("Operation or batch"),
+    "name": said("Name"),
+    "type": said("Type"),
+    "priority": said("Priority"),
+    "status": said("Status"),
+    "percentage": said("Progress"),
+    "phase": said("Phase"),
+    "tenant": said("Tenant"),
+    "project": said("Project"),
+}
+
+
 class TrialFacts(Facts):
     """What a replay would do now; nothing is done. `refused` says why it still could not be taken, '' if it could.
 
@@ -111,7 +129,13 @@ class TrialFacts(Facts):
     rules: list[dict[str, Any]]
     more_rules: int
     destinations: list[dict[str, Any]]
-    limits: list[str]
+    limits: list[Phrase]
+
+    @property
+    def stated(self) -> list[tuple[str, Any]]:
+        """What the event states, each with its name in words."""
+        event = self.event or {}
+        return [(NAMES[name], value) for name, value in event.items() if value not in ("", None)]
 
 
 def query_of(desk: Desk, filters: QuarantineFilter, until: float | None = None) -> QuarantineQuery:
@@ -166,7 +190,7 @@ async def trial(desk: Desk, question: QuarantinedQuestion) -> TrialFacts:
     kept = await _named(desk, question.id)
     try:
         event, reach = event_of(kept, desk.config(), desk.clock())
-        explained = explanation_of(event, desk.config(), desk.kinds, limits=reach.limits if reach else ())
+        explained = explanation_of(event, desk.config(), desk.kinds, say=lambda hold: phrase(hold.of, **hold.values))
     except (NotJson, AmbiguousId, InvalidEvent, HandlingFailed) as error:
         return _trial(kept, refused=str(error))
     rules = nearest(explained["rules"])
@@ -174,7 +198,8 @@ async def trial(desk: Desk, question: QuarantinedQuestion) -> TrialFacts:
         kept,
         rules=rules,
         more_rules=len(explained["rules"]) - len(rules),
-        **{name: explained[name] for name in ("event", "destinations", "limits")},
+        limits=[phrase(LIMIT, source=reach.source)] if reach and reach.limits else [],
+        **{name: explained[name] for name in ("event", "destinations")},
     )
 
 
