@@ -1,24 +1,55 @@
-"""How much memory the embedded Redis may use of the machine, or of the container, that it runs in."""
+"""How much memory the embedded Redis may use of the machine, or of the container or unit, that it runs in."""
 
 import os
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 # Half, because the rest is needed: while Redis writes its append-only file anew, a child of it shares its pages, and
 # each page that changes meanwhile is copied, at worst all of them; and relay itself runs beside it. Without a limit the
 # system would kill one of them when memory is short. With one, Redis refuses, and senders are asked to try again.
 SHARE = 0.5
 LEAST = 64 << 20  # bytes; where less is left than this, the machine is too small for a limit to help
-LIMITS = (  # of the container: https://docs.kernel.org/admin-guide/cgroup-v2.html, then the first version's
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
+MOUNT = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+HIERARCHIES = {  # by controller as in MEMBERSHIP: where its groups are below MOUNT, and the file that has the limit
+    "": (".", "memory.max"),  # https://docs.kernel.org/admin-guide/cgroup-v2.html, where all controllers are one
+    "memory": ("memory", "memory.limit_in_bytes"),  # the first version's
+}
 
 
-def maxmemory(physical: int | None = None, limits: tuple[Path, ...] = LIMITS) -> int:
+def maxmemory(physical: int | None = None, limits: Sequence[Path] | None = None) -> int:
     """Bytes that the embedded Redis may use; 0, no limit, where the machine does not say what it has."""
-    sizes = [physical if physical is not None else _physical(), *map(_limit, limits)]
+    files = limits if limits is not None else limiting()
+    sizes = [physical if physical is not None else _physical(), *map(_limit, files)]
     least = min((size for size in sizes if size), default=0)
     return max(LEAST, int(least * SHARE)) if least else 0
+
+
+def limiting(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[Path]:
+    """Where a limit of this process's memory may stand: in its own control group, and in each that this is part of.
+
+    A container sees its own group as the uppermost one; a systemd unit is some groups below that.
+    """
+    groups = dict.fromkeys(HIERARCHIES, PurePosixPath("/")) | dict(_groups(membership))
+    return [
+        mount / directory / group.relative_to("/") / file
+        for controller, (directory, file) in HIERARCHIES.items()
+        for group in (groups[controller], *groups[controller].parents)
+    ]
+
+
+def _groups(membership: Path) -> Iterator[tuple[str, PurePosixPath]]:
+    """The group that this process is in, by controller. Lines are `number:controller,controller:/path`."""
+    try:
+        lines = membership.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        group = PurePosixPath(path)
+        if group.is_absolute() and ".." not in group.parts:  # else it is outside of what this container sees
+            yield from ((name, group) for name in controllers.split(",") if name in HIERARCHIES)
 
 
 def _physical() -> int:

@@ -1,11 +1,11 @@
-"""The embedded Redis gets half of what the machine or its container has, so that it refuses before it is killed."""
+"""The embedded Redis gets half of what the machine, container or unit has, so that it refuses before it is killed."""
 
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
-from relay.store.embedded.memory import LEAST, maxmemory
+from relay.store.embedded.memory import LEAST, limiting, maxmemory
 from relay.store.embedded.server import EmbeddedRedis
 
 GIB = 1 << 30
@@ -29,6 +29,44 @@ def test_it_is_half_of_the_least_that_is_given(tmp_path: Path, physical: int, li
         file.write_text(text)
 
     assert maxmemory(physical, (*files, tmp_path / "missing")) == bytes_
+
+
+@pytest.mark.parametrize(
+    ("membership", "limits", "bytes_"),
+    [
+        ("0::/system.slice/relay.service\n", {"system.slice/relay.service/memory.max": f"{GIB}\n"}, GIB // 2),
+        ("0::/system.slice/relay.service\n", {"system.slice/relay.service/memory.max": "max\n"}, 8 * GIB),
+        (
+            "0::/system.slice/relay.service\n",
+            {"system.slice/relay.service/memory.max": f"{4 * GIB}\n", "system.slice/memory.max": f"{2 * GIB}\n"},
+            GIB,
+        ),
+        ("0::/\n", {"memory.max": f"{GIB}\n"}, GIB // 2),
+        ("0::/../elsewhere\n", {"memory.max": f"{GIB}\n"}, GIB // 2),
+        (
+            "12:cpu,memory:/system.slice/relay.service\n1:name=systemd:/else\n0::/system.slice/relay.service\n",
+            {"memory/system.slice/relay.service/memory.limit_in_bytes": f"{GIB}\n"},
+            GIB // 2,
+        ),
+        ("4:memory:/docker/0123\n", {"memory/memory.limit_in_bytes": f"{GIB}\n"}, GIB // 2),
+        ("0::/a:b\n", {"a:b/memory.max": f"{GIB}\n"}, GIB // 2),
+        ("nonsense\n\n:::\n0::\n", {"memory.max": f"{GIB}\n"}, GIB // 2),
+        (None, {"memory.max": f"{GIB}\n"}, GIB // 2),
+    ],
+    ids=["a unit", "a unit without a limit", "its slice has less", "a container", "beside the container",
+         "the first version", "a container of the first version", "a colon", "nonsense", "no such file"],
+)  # fmt: skip
+def test_the_least_limit_counts_of_the_groups_that_it_is_in(
+    tmp_path: Path, membership: str | None, limits: dict[str, str], bytes_: int
+) -> None:
+    if membership is not None:
+        (tmp_path / "membership").write_text(membership)
+    for name, text in limits.items():
+        file = tmp_path / "mount" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    assert maxmemory(16 * GIB, limiting(tmp_path / "membership", tmp_path / "mount")) == bytes_
 
 
 async def test_the_server_is_started_with_it(tmp_path: Path) -> None:
