@@ -39,6 +39,11 @@ class Job(NamedTuple):
         """Its name for people, without what stands for numbers."""
         return " ".join(re.sub(r"[\s\-–—_·:.,/()\[\]]*#[#\s\-–—_·:.,/()\[\]]*", " ", self.name).split()) or self.type
 
+    @property
+    def part(self) -> str:
+        """The longest text that the names of all its runs have; '' where they differ in all but punctuation."""
+        return max((text.strip() for text in self.name.split(_FOLDED) if re.search(r"\w", text)), key=len, default="")
+
 
 def job_of(event: Event, *, name: str | None = "") -> Job | None:
     """The job that this event's run is one of; None where it has none: a batch, or an operation without a name.

@@ -13,6 +13,9 @@ import structlog
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 SPOKEN = "http/protobuf"
+EXPORTERS = "OTEL_TRACES_EXPORTER"
+OWN = "otlp"  # of the names that may stand there
+NO_EXPORTER = ["none"]
 EXPORTER = "opentelemetry.exporter.otlp.proto.http"
 
 log = structlog.get_logger(__name__)
@@ -53,8 +56,7 @@ class Tracing(Protocol):
 
 def open_tracing(env: Mapping[str, str]) -> Tracing | None:
     """What this environment asks for; None where it names no collector, or one that cannot be sent to."""
-    exporters = env.get("OTEL_TRACES_EXPORTER", "otlp").split(",")
-    off = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or "otlp" not in exporters
+    off = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or _exporters(env) == NO_EXPORTER
     if off or not any(map(env.get, ENDPOINTS)):
         return None
     if why := _obstacle(env):
@@ -62,10 +64,21 @@ def open_tracing(env: Mapping[str, str]) -> Tracing | None:
         return None
     from relay.tracing.spans import Spans  # noqa: PLC0415 - nobody else pays for it
 
-    return Spans.of_environment(env)
+    try:
+        return Spans.of_environment(env)
+    except Exception as error:  # noqa: BLE001 - whatever the libraries refuse, messages go out without spans
+        log.warning("tracing.off", reason=f"OpenTelemetry refuses an OTEL_ variable: {error}")
+        return None
+
+
+def _exporters(env: Mapping[str, str]) -> list[str]:
+    """Which are asked for; one that is set to nothing counts as unset."""
+    return [name.strip().lower() for name in (env.get(EXPORTERS, "").strip() or OWN).split(",")]
 
 
 def _obstacle(env: Mapping[str, str]) -> str:
+    if OWN not in (exporters := _exporters(env)):
+        return f"{EXPORTERS} is {','.join(exporters)}; relay has {OWN} alone"
     protocol = next(filter(None, map(env.get, PROTOCOLS)), SPOKEN)
     if protocol != SPOKEN:
         return f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}; relay speaks {SPOKEN}, at another port of the collector"

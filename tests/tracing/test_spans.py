@@ -112,8 +112,9 @@ def test_an_event_keeps_its_trace_and_one_without_takes_no_room() -> None:
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"},
         {"OTEL_SERVICE_NAME": "relay"},
+        {"OTEL_TRACES_EXPORTER": "zipkin"},
     ],
-    ids=["nothing", "empty", "disabled", "no exporter", "a name alone"],
+    ids=["nothing", "empty", "disabled", "no exporter", "a name alone", "an exporter alone"],
 )
 def test_without_a_collector_there_is_no_tracing_and_no_word_of_it(env: dict[str, str]) -> None:
     with capture_logs() as lines:
@@ -122,15 +123,55 @@ def test_without_a_collector_there_is_no_tracing_and_no_word_of_it(env: dict[str
     assert lines == []
 
 
-def test_a_protocol_that_relay_does_not_speak_is_said_once() -> None:
-    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
+        ("OTEL_TRACES_EXPORTER", "zipkin", "zipkin"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "256", "max_queue_size"),  # without a smaller batch
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "max_queue_size"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0", "schedule_delay"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+    ],
+)
+def test_what_cannot_be_done_is_said_once_and_relay_goes_on_without(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str
+) -> None:
+    monkeypatch.setenv(variable, value)  # some are read by OpenTelemetry itself
 
     with capture_logs() as lines:
-        assert open_tracing(env) is None
+        assert open_tracing({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", variable: value}) is None
 
     [line] = lines
     assert (line["event"], line["log_level"]) == ("tracing.off", "warning")
-    assert "http/protobuf" in line["reason"]
+    assert reason in line["reason"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_TRACES_EXPORTER", ""),
+        ("OTEL_TRACES_EXPORTER", " "),
+        ("OTEL_TRACES_EXPORTER", "console, OTLP"),
+        ("OTEL_SDK_DISABLED", ""),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", ""),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", ""),
+        ("OTEL_BSP_SCHEDULE_DELAY", ""),
+        ("OTEL_TRACES_SAMPLER", ""),
+    ],
+)
+async def test_a_variable_that_is_set_to_nothing_is_as_good_as_unset(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with capture_logs() as lines:
+        tracing = open_tracing({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", variable: value})
+
+    assert tracing is not None
+    await tracing.aclose()
+    assert lines[-1]["event"] == "tracing.started"  # of some OpenTelemetry says before that it takes its default
 
 
 def test_what_the_exporter_says_again_and_again_is_one_line() -> None:

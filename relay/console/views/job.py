@@ -104,6 +104,7 @@ class JobFacts(Facts):
     causes: list[CauseFacts]
     ends: list[RunEnd]
     drawn: Chart | None = Field(exclude=True)
+    part: str = Field(exclude=True)  # of its operations' names, or their type: the list of operations finds them by it
 
 
 async def job(desk: Desk, question: JobQuestion) -> JobFacts:
@@ -133,7 +134,9 @@ async def job(desk: Desk, question: JobQuestion) -> JobFacts:
         causes=await _causes(desk, ends, names),
         ends=[_end(end, lasts, names.get(end.run)) for end in reversed(ends)],
         drawn=chart(ends, lasts),
+        part=meant.type if desk.config().job else meant.part or meant.type,
     )
+
 
 
 def _starts(ends: Sequence[End], now: float) -> list[float]:
