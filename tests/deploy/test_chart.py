@@ -148,14 +148,16 @@ def test_everything_speaks_of_the_same_pods_and_ports() -> None:
     assert monitor["namespaceSelector"] == {"matchNames": ["operations"]}
 
 
-def test_prometheus_calls_its_relays_what_the_alerts_call_them() -> None:
-    """The operator's Prometheus takes the job from a label of the Service; the alert that one is down asks for it."""
-    made = documents(EVERYTHING, "eu")
-    [job] = {*re.findall(r'job="(\w+)"', (ROOT / "deploy/prometheus-rules.yml").read_text("utf-8"))}
+@pytest.mark.parametrize("job", ["relay", "relay-eu"])
+def test_prometheus_calls_its_relays_what_the_alerts_call_them(job: str) -> None:
+    """The operator's Prometheus would call the job as the Service; the alert that one is down asks for these names."""
+    monitor = {**EVERYTHING["serviceMonitor"], "job": job}
+    [asked_for] = {*re.findall(r'job=~"([^"]+)"', (ROOT / "deploy/prometheus-rules.yml").read_text("utf-8"))}
 
-    label = made["ServiceMonitor eu-relay"]["spec"]["jobLabel"]
+    [endpoint] = documents(EVERYTHING | {"serviceMonitor": monitor})["ServiceMonitor relay"]["spec"]["endpoints"]
 
-    assert made["Service eu-relay-admin"]["metadata"]["labels"][label] == job
+    assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": job}]
+    assert re.fullmatch(asked_for, job)
 
 
 def test_prometheus_asks_a_relay_with_tls_by_tls() -> None:

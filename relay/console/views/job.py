@@ -138,7 +138,6 @@ async def job(desk: Desk, question: JobQuestion) -> JobFacts:
     )
 
 
-
 def _starts(ends: Sequence[End], now: float) -> list[float]:
     moments = (end.ended if end.started is None else end.started for end in ends)
     return [start for start in moments if 0.0 < start <= now + AHEAD]
