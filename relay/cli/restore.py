@@ -17,7 +17,7 @@ from relay.config import Config
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.embedded.backup import put_back
+from relay.store.embedded.backup import FOLDER, put_back
 from relay.store.embedded.server import EmbeddedRedis, find_server
 from relay.store.ledger import Ledger
 
@@ -34,13 +34,20 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
     """
     try:
         loaded = of_its_own(config)
+        server = find_server(os.environ.get("RELAY_REDIS_SERVER", ""))  # before anything lies there that needs one
         with contextlib.nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as archive:
             try:
                 about = put_back(archive, loaded.data_dir)
             except EmbeddedRedisError as error:
                 raise EmbeddedRedisError(f"{file} was not restored: {error}") from None
         configure(machine=False, level="error")  # that the last command of a copy is cut off is nothing to warn of
-        ledger = asyncio.run(_look(loaded))
+        try:
+            ledger = asyncio.run(_look(loaded, server))
+        except RelayError as error:  # whoever serves there meanwhile may have written: nothing is removed
+            raise EmbeddedRedisError(
+                f"what {file} has lies in {loaded.data_dir / FOLDER}, whole, but was not read there: {error}. Once "
+                "that is mended, start relay on it; or move it away and restore again"
+            ) from None
     except RelayError as error:
         refuse(error)
     except OSError as error:
@@ -48,10 +55,10 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
     _say(about, ledger, loaded.data_dir, as_json=as_json)
 
 
-async def _look(config: Config) -> Ledger:
-    """Start the server on what was restored, and count. EmbeddedRedisError if it cannot read it."""
-    async with EmbeddedRedis(config.data_dir, find_server(os.environ.get("RELAY_REDIS_SERVER", ""))) as server:
-        store = Store.open(server.url, worker=f"command-{os.getpid()}", partitions=config.redis.partitions)
+async def _look(config: Config, server: Path) -> Ledger:
+    """Start the server on what was restored, and count. EmbeddedRedisError if it cannot read it, StoreUnavailable."""
+    async with EmbeddedRedis(config.data_dir, server) as redis:
+        store = Store.open(redis.url, worker=f"command-{os.getpid()}", partitions=config.redis.partitions)
         try:
             return await Admin(store).ledger()
         finally:
@@ -64,9 +71,9 @@ def _say(about: dict[str, Any], ledger: Ledger, data_dir: Path, *, as_json: bool
              **counts, "imbalance": ledger.imbalance}  # fmt: skip
     if as_json:
         print_json(facts)
-        return
-    click.echo(visible(f"{data_dir} is as it was at {facts['taken']}, under relay {facts['relay']}:"))
-    click.echo(f"{counts['accepted']:,} deliveries accepted, {counts['pending']:,} still to be sent, "
-               f"{counts['dead']:,} dead letters.")  # fmt: skip
+    else:
+        click.echo(visible(f"{data_dir} is as it was at {facts['taken']}, under relay {facts['relay']}:"))
+        click.echo(f"{counts['accepted']:,} deliveries accepted, {counts['pending']:,} still to be sent, "
+                   f"{counts['dead']:,} dead letters.")  # fmt: skip
     if ledger.imbalance:
-        raise SystemExit(f"{ledger.imbalance} of them are counted nowhere, or twice: please report it")
+        refuse(RelayError(f"{ledger.imbalance} of them are counted nowhere, or twice: please report it"))

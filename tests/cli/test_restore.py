@@ -1,0 +1,82 @@
+"""`relay restore`: nothing is put back that no server here can read, and what does not add up is said in any form."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from relay.cli.restore import restore
+from relay.store import keys
+from relay.store.embedded.backup import FOLDER, MANIFEST, back_up
+
+INCREMENT = "appendonly.aof.1.incr.aof"
+CONFIG = """
+sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
+channels: {slack: {token: xoxb-of-the-test}}
+destinations: {room: {slack: "#room", mode: each}}
+rules: [{name: all, notify: [room]}]
+"""
+
+
+def command(*words: str) -> bytes:
+    return b"".join([b"*%d\r\n" % len(words), *(b"$%d\r\n%s\r\n" % (len(word), word.encode()) for word in words)])
+
+
+def ledger(**counts: int) -> bytes:
+    """The append-only file of a store that has counted this."""
+    fields = [text for name, count in counts.items() for text in (name, str(count))]
+    return command("SELECT", "0") + command("HSET", f"{keys.prefix(0, 1)}{keys.LEDGER}", *fields)
+
+
+def restored(home: Path, data: bytes, *options: str) -> Result:
+    """A backup of these data, put into `home/new`."""
+    folder = home / "old" / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).write_text(f"file {INCREMENT} seq 1 type i\n")
+    (folder / INCREMENT).write_bytes(data)
+    with (home / "relay.backup").open("wb") as to:
+        back_up(home / "old", to, {"taken": "2026-01-20T11:40:00Z", "relay": "0.1.0"})
+    (home / "relay.yaml").write_text(CONFIG + f"data_dir: {home / 'new'}\n")
+    return CliRunner().invoke(restore, [str(home / "relay.backup"), "--config", str(home / "relay.yaml"), *options])
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["words", "json"])
+def test_what_does_not_add_up_is_said_and_is_a_failure(tmp_path: Path, options: tuple[str, ...]) -> None:
+    result = restored(tmp_path, ledger(accepted=3, pending=1), *options)
+
+    assert result.exit_code == 1
+    assert "2 of them are counted nowhere, or twice" in result.stderr
+    if options:
+        assert json.loads(result.stdout)["imbalance"] == 2
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["words", "json"])
+def test_what_adds_up_is_a_success(tmp_path: Path, options: tuple[str, ...]) -> None:
+    result = restored(tmp_path, ledger(accepted=3, pending=1, delivered=2), *options)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_without_a_server_nothing_is_put_back_and_the_next_try_is_a_first_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without:
+        without.setenv("RELAY_REDIS_SERVER", str(tmp_path / "nowhere"))
+        refused = restored(tmp_path, ledger(accepted=1, pending=1))
+    there = (tmp_path / "new").exists()
+
+    again = restored(tmp_path, ledger(accepted=1, pending=1))
+
+    assert (refused.exit_code, there) == (1, False)
+    assert "there is no executable file of this name" in refused.output
+    assert again.exit_code == 0, again.output
+
+
+def test_what_the_server_cannot_read_stays_and_is_said_to_lie_there(tmp_path: Path) -> None:
+    result = restored(tmp_path, b"no commands\r\n" + ledger(accepted=1, pending=1))
+
+    assert result.exit_code == 1
+    assert f"relay.backup has lies in {tmp_path / 'new' / FOLDER}, whole, but was not read there" in result.output
+    assert "move it away and restore again" in result.output
+    assert (tmp_path / "new" / FOLDER / INCREMENT).exists()
