@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import pickle
+import signal
 import sys
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ async def findings_of(workspace: Workspace) -> list[Finding]:
 
 
 def main() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # whoever sends it to all of relay means a reload, which is not for us
     os.nice(10)  # whoever looks at a message does not wait for it, nor does an event
     workspace: Workspace = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from our parent
     print(json.dumps([file_of(fault) for fault in faults_of(workspace)]))

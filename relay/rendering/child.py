@@ -40,6 +40,7 @@ def read_frame(file: IO[bytes], limit: int = 2**32) -> bytes | None:
 
 def main() -> None:
     """Serve until the input ends."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # whoever sends it to all of relay means a reload, which is not for us
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDWR), 1)  # nothing that a library prints gets between the answers
     settings = pickle.loads(read_frame(requests) or b"")  # noqa: S301 - from our parent

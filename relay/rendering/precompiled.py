@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import marshal
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -61,6 +62,7 @@ def _take_in(compiler: "subprocess.Popen[bytes]") -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # whoever sends it to all of relay means a reload, which is not for us
     os.nice(10)  # after those who have something to send
     precompile()
     for piece in COMPILED.items():

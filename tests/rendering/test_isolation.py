@@ -137,6 +137,17 @@ async def test_one_child_serves_twenty_messages_at_once(own: Build) -> None:
     assert len(children()) == 1
 
 
+async def test_a_hangup_that_reaches_the_child_as_well_costs_no_message(own: Build) -> None:
+    renderer = own("mine")
+    await message(renderer)
+    before = children()
+
+    os.kill(before[0], signal.SIGHUP)
+
+    assert not (await message(renderer)).fault
+    assert children() == before
+
+
 async def test_closing_leaves_no_process_behind(own: Build) -> None:
     renderer = own("mine")
     await message(renderer)
