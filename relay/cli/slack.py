@@ -16,7 +16,7 @@ from relay.cli.groups import Group
 from relay.cli.options import config_option, refuse
 from relay.cli.slack_app import demands_of, slack_settings
 from relay.config import Config, load
-from relay.configfile.document import read
+from relay.configfile.document import KeyPath, read
 from relay.errors import ConfigError, Problem, RelayError
 from relay.interactivity.buttons import pressed_by
 from relay.interactivity.endpoint import PATH
@@ -45,10 +45,12 @@ def manifest(config: Path, *, as_json: bool) -> None:
     """Write the manifest of the Slack app that this configuration needs: its bot, its scopes and no others, and where
     presses of buttons go.
 
-    The variables that channels.slack takes its secrets from need not be set yet: there is no app to have them from.
+    The variables and files that channels.slack takes its secrets from need not be there yet: there is no app to have
+    them from.
     """
     try:
-        settings = load(config, env=_with_secrets_to_be(config, os.environ), channels=CHANNELS)
+        env, files = _with_secrets_to_be(config, os.environ)
+        settings = load(config, env=env, channels=CHANNELS, substitutes=files)
         document = _manifest(settings, str(config))
     except RelayError as error:
         refuse(error)
@@ -81,17 +83,25 @@ def _manifest(config: Config, file: str) -> dict[str, object]:
     )
 
 
-def _with_secrets_to_be(file: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with something in place of the secrets that only an app will have."""
+def _with_secrets_to_be(file: Path, env: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The environment, and texts by names of files, with something in place of secrets that only an app will have."""
     try:
-        document = read(file.read_text("utf-8-sig"), file=str(file), env=env)
+        text = file.read_text("utf-8-sig")
+        document = read(text, file=str(file), env=env)
+        variables = {
+            name: secret
+            for path, names in document.variables_in.items()
+            if (secret := _secret_to_be(path))
+            for name in names
+            if not env.get(name)
+        }
+        env = {**variables, **{name: value for name, value in env.items() if value or name not in variables}}
+        absent = read(text, file=str(file), env=env).absent_files  # their names may have variables in them
     except (OSError, ValueError):
-        return {**env}  # `load` says what is wrong
-    missing = {
-        name: UNTIL_THERE_IS_AN_APP[str(path[-1])]
-        for path, names in document.variables_in.items()
-        if path[:2] == ("channels", "slack") and path[-1] in UNTIL_THERE_IS_AN_APP
-        for name in names
-        if not env.get(name)
-    }
-    return {**missing, **{name: value for name, value in env.items() if value or name not in missing}}
+        return {**env}, {}  # `load` says what is wrong
+    return {**env}, {name: secret for path, name in absent.items() if (secret := _secret_to_be(path))}
+
+
+def _secret_to_be(path: KeyPath) -> str:
+    """What to put there meanwhile; '' for what is no secret of an app."""
+    return UNTIL_THERE_IS_AN_APP.get(str(path[-1]), "") if path[:2] == ("channels", "slack") else ""

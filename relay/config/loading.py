@@ -31,20 +31,32 @@ VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER", "RELAY_ACTOR")
 DIGEST = 12  # hexadecimal digits, the first that `sha256sum` shows: enough to tell one version of a file from another
 
 
-def load(path: Path, *, env: Mapping[str, str], channels: Channels) -> Config:
-    """The configuration in this file. Raises ConfigError with everything that is wrong with it."""
+def load(
+    path: Path, *, env: Mapping[str, str], channels: Channels, substitutes: Mapping[str, str] | None = None
+) -> Config:
+    """The configuration in this file. Raises ConfigError with everything that is wrong with it.
+
+    `substitutes` are the texts of files that it names, where these cannot be read.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem("", "cannot be read: it is not UTF-8 text")], str(path)) from None
-    return parse_config(text, file=str(path), env=env, channels=channels)
+    return parse_config(text, file=str(path), env=env, channels=channels, substitutes=substitutes)
 
 
-def parse_config(text: str, *, file: str = "", env: Mapping[str, str], channels: Channels) -> Config:
+def parse_config(
+    text: str,
+    *,
+    file: str = "",
+    env: Mapping[str, str],
+    channels: Channels,
+    substitutes: Mapping[str, str] | None = None,
+) -> Config:
     """The configuration in this text. Raises ConfigError with everything that is wrong with it."""
-    document = read(text, file=file, env=env)
+    document = read(text, file=file, env=env, substitutes=substitutes)
     _override(document, env)
     _name_rules(document)
     settings = {

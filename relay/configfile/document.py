@@ -44,6 +44,7 @@ class Document:
     _reported_paths: set[KeyPath] = field(default_factory=set)
     aliases: dict[KeyPath, KeyPath] = field(default_factory=dict)  # where an alias stands → what it repeats
     variables_in: dict[KeyPath, tuple[str, ...]] = field(default_factory=dict)  # of values with ${…}
+    absent_files: dict[KeyPath, str] = field(default_factory=dict)  # those of file:… that cannot be read
     _reported: dict[tuple[tuple[str, ...], str], Problem] = field(default_factory=dict)
 
     def report(self, path: KeyPath, message: str) -> None:
@@ -110,8 +111,11 @@ def spell(path: KeyPath) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def read(text: str, *, file: str, env: Mapping[str, str]) -> Document:
-    """The document in `text`, with `${VAR}` and `file:` resolved; raises ConfigError if it is no YAML mapping."""
+def read(text: str, *, file: str, env: Mapping[str, str], substitutes: Mapping[str, str] | None = None) -> Document:
+    """The document in `text`, with `${VAR}` and `file:` resolved; raises ConfigError if it is no YAML mapping.
+
+    `substitutes` are the texts of files, by name, where these cannot be read.
+    """
     document = Document(file)
     try:
         root = YAML(typ="safe", pure=True).compose(text)
@@ -121,7 +125,7 @@ def read(text: str, *, file: str, env: Mapping[str, str]) -> Document:
         raise ConfigError([Problem("", "not YAML: an escape or the nesting cannot be read")], file) from None
     if not isinstance(root, MappingNode):
         raise ConfigError([Problem("", "expected keys and values; the file is empty or something else")], file)
-    reader = _Reader(document, env)
+    reader = _Reader(document, env, substitutes or {})
     document.data = reader.value(root, ())
     reader.finish()
     return document
@@ -130,9 +134,10 @@ def read(text: str, *, file: str, env: Mapping[str, str]) -> Document:
 class _Reader:
     """Walks the YAML nodes once, from top to bottom."""
 
-    def __init__(self, document: Document, env: Mapping[str, str]) -> None:
+    def __init__(self, document: Document, env: Mapping[str, str], substitutes: Mapping[str, str]) -> None:
         self._document = document
         self._env = env
+        self._substitutes = substitutes
         self._unset: dict[str, list[KeyPath]] = {}
         self._values = 0
         self._paths: dict[int, KeyPath] = {}  # by the nodes' identity: the tree outlives this reader
@@ -210,6 +215,9 @@ class _Reader:
         try:
             return re.sub(r"\r?\n\Z", "", Path(name).read_bytes().decode())
         except OSError as error:
+            if name in self._substitutes:
+                return self._substitutes[name]
+            self._document.absent_files[path] = name
             self._document.report(path, f"cannot read {name}: {error.strerror}")
         except ValueError:
             self._document.report(path, f"cannot read {name!r}: it is not UTF-8 text, or no file's name")

@@ -141,6 +141,26 @@ def test_no_secret_has_to_be_there_yet_and_none_is_written(tmp_path: Path) -> No
     assert "the-real" not in json.dumps(manifest(file, **secrets))
 
 
+@pytest.mark.parametrize("token", ["file:/nonexistent/slack-token", "file:${CREDENTIALS_DIRECTORY}/slack-token"])
+def test_no_file_of_a_secret_has_to_be_there_yet(token: str, tmp_path: Path) -> None:
+    by_variable = written(tmp_path / "relay.yaml", SLACK % (BUTTONS % "everyone"), 'team: {slack: "#team"}')
+    by_file = tmp_path / "by-file.yaml"
+    by_file.write_text(by_variable.read_text("utf-8").replace("${SLACK_BOT_TOKEN}", token), "utf-8")
+
+    assert manifest(by_file) == manifest(by_file, CREDENTIALS_DIRECTORY="/nonexistent") == manifest(by_variable)
+
+
+def test_a_file_of_another_secret_has_to_be_there(tmp_path: Path) -> None:
+    file = written(tmp_path / "relay.yaml", SLACK % "", 'team: {slack: "#team"}')
+    text = file.read_text("utf-8").replace("kFv8-the-secret-of-the-platform", "file:/nonexistent/secret")
+    file.write_text(text, "utf-8")
+
+    done = relay("slack", "manifest", "-c", file)
+
+    assert done.exit_code == 1
+    assert "cannot read /nonexistent/secret" in done.output
+
+
 @pytest.mark.parametrize("address", ['""', "http://relay.example.com"])
 def test_buttons_need_an_address_that_slack_reaches(address: str, tmp_path: Path) -> None:
     file = written(tmp_path / "relay.yaml", SLACK % (BUTTONS % "everyone"), 'team: {slack: "#team"}')
