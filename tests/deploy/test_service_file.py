@@ -1,8 +1,10 @@
 """The units of deploy/: systemd finds them right, and finds little that could be taken away."""
 
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,20 @@ def test_the_unit_stops_relay_as_it_wants_to_be_stopped() -> None:
     assert (settings["KillMode"], settings["TimeoutStopSec"]) == ("mixed", "35s")  # as docs/deployment.md says
     assert settings["ExecReload"] == "/bin/kill -HUP $MAINPID"
     assert settings["Environment"] == f"RELAY_DATA_DIR=/var/lib/{settings['StateDirectory']}"
+
+
+def test_what_is_older_than_two_weeks_goes_also_what_an_interrupted_backup_left(tmp_path: Path) -> None:
+    text = UNIT.with_name("relay-backup.service").read_text("utf-8")
+    [line] = re.findall(r"^ExecStartPost=(.*)$", text, re.M)
+    names = ["relay-2026-01-20-110000.backup", "relay-2026-01-20-110000.backup.unfinished", "by-hand.backup"]
+    for days in (13, 16):
+        for name in names:
+            file = tmp_path / f"{days}" / name
+            file.parent.mkdir(exist_ok=True)
+            file.touch()
+            os.utime(file, times=(time.time() - days * 86400,) * 2)
+
+    subprocess.run(line.replace("/var/lib/relay-backups", f"{tmp_path}").split(), check=True, timeout=patience())
+
+    assert sorted(file.name for file in (tmp_path / "13").iterdir()) == sorted(names)
+    assert [file.name for file in (tmp_path / "16").iterdir()] == ["by-hand.backup"]
