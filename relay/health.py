@@ -144,7 +144,8 @@ class Health:
     async def look(self) -> None:
         """Notice a Redis that goes, comes back or changes; keep the gauges; give up and drop what is too old."""
         await self._look()
-        self._figures.promise(self._trouble, self.shortcomings(), self._full())
+        takes, _ = room_in(self._store, self.fullness, self._away)
+        self._figures.promise(self._trouble, self.shortcomings(), takes=takes)
 
     async def _look(self) -> None:
         self._looks += 1

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
+from relay import metrics
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Accepted
@@ -66,6 +67,27 @@ async def test_nothing_is_accepted_before_redis_was_inspected_or_while_it_falls_
     with pytest.raises(StoreUnavailable, match="appendfsync always"):
         await guarded(take, health.obstacle)(events.completed())
     assert not (await health.readiness()).ready
+
+
+@pytest.mark.parametrize(("left", "ready"), [([0, 1], True), ([0], False)], ids=["half", "more than half"])
+async def test_the_gauge_says_what_readyz_says_where_partitions_are_away(
+    server: RedisServer, left: list[int], ready: bool
+) -> None:
+    store = Store.open(server.url, worker="w", partitions=4)
+    config = parse_config(CONFIG, env={}, channels={})
+    health = Health(store, lambda: config, clock=Clock())
+    try:
+        await health.prepare()
+        keys = ["~{relay}:*", *(f"~{{relay-{number}}}:*" for number in left)]  # of the others none may be touched
+        await store.redis.execute_command("ACL", "SETUSER", "default", "resetkeys", *keys)
+
+        await health.look()
+
+        assert (await health.readiness()).ready is ready
+        assert metrics.REGISTRY.get_sample_value("relay_ready") == float(ready)
+        assert metrics.REGISTRY.get_sample_value("relay_partitions_away") == 4 - len(left)
+    finally:
+        await store.aclose()
 
 
 async def test_a_shortfall_that_ends_is_noticed(store: Store, health: Health) -> None:

@@ -43,6 +43,14 @@ def test_the_counts_of_several_processes_are_added_up(tmp_path: Path) -> None:
     assert 'relay_ack_seconds_sum{source="ops"} 0.04' in shown
 
 
+@pytest.mark.slow
+def test_what_is_forgotten_is_nought_where_there_are_several_processes(tmp_path: Path) -> None:
+    run("from relay import metrics; metrics.queued.labels('email').set(7); metrics.forget(metrics.queued, 'email')",
+        tmp_path)  # fmt: skip
+
+    assert 'relay_queued{channel="email"} 0.0' in run(SHOW, tmp_path)
+
+
 def test_what_is_tallied_is_shown_as_if_it_had_been_observed_at_once() -> None:
     registry, other = CollectorRegistry(), CollectorRegistry()
     tallied = metrics.Tallied(Histogram("seconds", "-", ["source"], buckets=BOUNDS, registry=registry))

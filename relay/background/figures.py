@@ -1,6 +1,6 @@
 """The gauges of what all processes share: by a look at Redis once a second, and what is dear every fifth time."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from relay import metrics
 from relay.config import Config
@@ -34,14 +34,15 @@ class Figures:
         self._scopes = scopes
         self._time = time or store.time
         self._pauses = OperatorPauses(store, partial=True)
+        self._channels: set[str] = set()  # those that are shown
         self._looks = 0
 
-    def promise(self, trouble: str, lacks: Mapping[str, str], full: str) -> None:
-        """Whether Redis serves, and what its 2xx is worth, as `/readyz` says it."""
+    def promise(self, trouble: str, lacks: Mapping[str, str], *, takes: bool) -> None:
+        """Whether Redis serves, whether a store that serves takes events, and what its 2xx is worth, as `/readyz` says
+        it."""
         short = "durability" in lacks
-        refusing = bool(trouble or full or self._store.promise.shortfall)
         metrics.redis_up.set(not trouble)
-        metrics.ready.set(not refusing)
+        metrics.ready.set(takes and not trouble)
         metrics.durability_short.set(short)
         for name in PROMISES:
             metrics.durability.labels(name).set(not trouble and name == self._store.promise.durability)
@@ -59,6 +60,8 @@ class Figures:
         if partial:
             return
         channels = list(self._config().channels)
+        self._forget(self._channels.difference(channels))
+        self._channels = {*channels}
         ledger = await self._admin.ledger()
         for name, count in {**NOTHING, **ledger.counts}.items():
             metrics.ledger.labels(name).set(count)
@@ -67,6 +70,12 @@ class Figures:
             metrics.queued.labels(channel).set(queued)
         if seldom:
             await self._waiting(channels, now)
+
+    def _forget(self, channels: Iterable[str]) -> None:
+        """Show no more of those that the configuration has no longer: nobody would ever set them again."""
+        for channel in channels:
+            for gauge in (metrics.queued, metrics.due_age):
+                metrics.forget(gauge, channel)
 
     async def _server(self) -> None:
         signs = await self._store.signs()

@@ -7,7 +7,7 @@ registry that `shared` makes. docs/metrics.md says of each what it means and wha
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from relay.metrics.counting import Prepared, Tallied, Tally, begin_at_nought, exposition, hand_on, shared
+from relay.metrics.counting import Prepared, Tallied, Tally, begin_at_nought, exposition, forget, hand_on, shared
 from relay.metrics.delivering import (
     attempts,
     compose_seconds,
@@ -109,6 +109,7 @@ __all__ = [
     "durability_short",
     "events",
     "exposition",
+    "forget",
     "fsyncs_delayed",
     "given_up",
     "hand_on",

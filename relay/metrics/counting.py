@@ -1,9 +1,10 @@
 """How counts are kept and shown: once for each process, and added up where there are several."""
 
+import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 Label = str
@@ -27,6 +28,13 @@ def begin_at_nought(counter: Counter, labels: Iterable[Sequence[Label]]) -> None
     """Show these before anything is counted: of a series that begins with 1 Prometheus sees no increase."""
     for values in labels:
         counter.labels(*values)
+
+
+def forget(gauge: Gauge, *labels: Label) -> None:
+    """Show this no more; as 0 where there are several processes, in whose files prometheus_client removes nothing."""
+    gauge.labels(*labels).set(0)
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        gauge.remove(*labels)
 
 
 class Tally:

@@ -1,5 +1,6 @@
 """The gauges of what all processes share are what Redis has, and what may be paused."""
 
+import asyncio
 from collections.abc import Mapping
 
 import pytest
@@ -76,20 +77,46 @@ async def test_what_is_dear_is_asked_every_fifth_time(store: Store, clock: Clock
     assert (shown("relay_redis_memory_bytes") or 0) > 500_000
 
 
+async def test_of_a_channel_that_was_taken_out_nothing_is_shown(store: Store, clock: Clock) -> None:
+    """Else its age would keep an alert going for ever."""
+    with_mail = parse_config(CONFIG, env={}, channels=CHANNELS)
+    without = parse_config(CONFIG.replace(", email: {host: localhost, from: relay@example.com}", ""), env={},
+                           channels=CHANNELS)  # fmt: skip
+    files = [with_mail]
+    figures = Figures(store, Admin(store), lambda: files[-1], clock, list, time=lambda: asyncio.sleep(0, clock()))
+    event = event_of(body("operation.failed", 40, status="Failed", operationId="op-1"), id="evt-1")
+    await store.accept(event, [mail("a@example.com", how=Each())])
+    clock.advance(90.0)
+
+    def ages() -> list[float | None]:
+        return [shown(name, channel="email") for name in ("relay_due_age_seconds", "relay_queued")]
+
+    await figures.measure(partial=False)
+    before = ages()
+    files.append(without)
+    await figures.measure(partial=False)
+    between = ages()
+    files.append(with_mail)
+    for _ in range(SELDOM):
+        await figures.measure(partial=False)
+
+    assert (before, between, ages()) == ([90.0, 1.0], [None, None], [90.0, 1.0])
+
+
 @pytest.mark.parametrize(
-    ("trouble", "lacks", "full", "expected"),
+    ("trouble", "lacks", "takes", "expected"),
     [
-        ("", {}, "", (1.0, 1.0, 0.0, 1.0)),
-        ("Redis: away", {"durability": "Redis: away"}, "", (0.0, 0.0, 1.0, 0.0)),
-        ("", {"durability": "memory, and it was fsync"}, "", (1.0, 1.0, 1.0, 1.0)),
-        ("", {"memory": "Redis uses 95%"}, "no event is taken", (0.0, 1.0, 0.0, 1.0)),
+        ("", {}, True, (1.0, 1.0, 0.0, 1.0)),
+        ("Redis: away", {"durability": "Redis: away"}, True, (0.0, 0.0, 1.0, 0.0)),
+        ("", {"durability": "memory, and it was fsync"}, True, (1.0, 1.0, 1.0, 1.0)),
+        ("", {"memory": "Redis uses 95%"}, False, (0.0, 1.0, 0.0, 1.0)),
     ],
     ids=["well", "away", "weakened", "full"],
 )
 def test_whether_it_serves_is_said_as_readyz_says_it(
-    figures: Figures, trouble: str, lacks: Mapping[str, str], full: str, expected: tuple[float, ...]
+    figures: Figures, trouble: str, lacks: Mapping[str, str], takes: bool, expected: tuple[float, ...]
 ) -> None:
-    figures.promise(trouble, lacks, full)
+    figures.promise(trouble, lacks, takes=takes)
 
     names = ("relay_ready", "relay_redis_up", "relay_durability_short")
     assert (*(shown(name) for name in names), shown("relay_durability", promise="memory")) == expected
