@@ -49,7 +49,9 @@ class Pages:
         return negotiate_locale(bases, self.languages) or self.languages[0]
 
     def translated(self, text: str, values: Mapping[str, Any], language: str) -> str:
-        return self._catalogues.language(language).translations.gettext(text) % values
+        """In English where the catalogue lacks it. Without values it stays as it is: an error's words may have a %."""
+        words = self._catalogues.language(language).translations.gettext(text)
+        return words % values if values else words
 
     def render(self, template: str, language: str, context: Mapping[str, Any]) -> str:
         context = {**context, "just_now": self.translated(said("just now"), {}, language)}

@@ -108,7 +108,8 @@ class Site:
             except ValidationError as error:  # the page would refuse the same
                 done = Done("Nothing was done: %(fault)s", {"fault": asking.faults(error)}, refused=True)
             except Unknown as error:
-                done = Done("Nothing was done: %(fault)s", {"fault": str(error)}, refused=True)
+                fault = self._pages.translated(error.text, error.values, self._language(request))
+                done = Done("Nothing was done: %(fault)s", {"fault": fault}, refused=True)
             response = web.Response(status=303, headers={"Location": back})
             text = self._pages.translated(done.text, done.values, self._language(request))
             news.tell(request, response, text, refused=done.refused)
@@ -158,7 +159,7 @@ class Site:
 
     def _unknown(self, request: web.Request, error: Unknown) -> web.Response:
         language = self._language(request)
-        text = self._pages.translated(error.text, error.values, language) if error.values else str(error)
+        text = self._pages.translated(error.text, error.values, language)
         near = [(link.page, self._pages.translated(link.text, link.values, language)) for link in error.near]
         return self._plain(request, 404, said("There is nothing here"), text, near)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from relay.console.pages import Pages
 from relay.errors import StoreUnavailable
 from relay.receiving.probes import Readiness
 from relay.store import Store
@@ -47,3 +48,27 @@ async def test_the_chosen_language_stays_and_the_page_with_it(store: Store, cloc
         assert '<html lang="de">' in await page.page("/jobs", **{"Accept-Language": "en"})
         assert '<html lang="de">' in await page.page("/jobs?lang=xx")
         assert '<html lang="en">' in await page.page("/jobs?lang=en")
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/destination?name=x", "Die Konfiguration hat kein Ziel dieses Namens."),
+        ("/jobs?cursor=x", "Diese Seite der Liste gibt es nicht; beginnen Sie mit der ersten."),
+        ("/message?copy=x", "Die gesendete Nachricht ist nicht aufbewahrt: "),
+    ],
+)
+async def test_what_there_is_not_is_said_in_the_readers_language(
+    store: Store, clock: Clock, path: str, says: str
+) -> None:
+    async with console(store, clock) as page:
+        async with page.client.get(page.server.make_url(f"/console{path}&lang=de")) as response:
+            assert (response.status, says in await response.text()) == (404, True)
+        async with page.client.get(page.server.make_url(f"/api/v1{path}")) as response:
+            assert (await response.json())["detail"].isascii()
+
+
+def test_an_errors_words_stay_as_they_are_and_a_sentence_is_filled_in() -> None:
+    pages = Pages({})
+    assert pages.translated("100 % of %(job)s", {}, "de") == "100 % of %(job)s"
+    assert pages.translated("There is no source %(name)s.", {"name": "50 %"}, "de") == "Es gibt keine Quelle 50 %."
