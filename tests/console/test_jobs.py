@@ -4,13 +4,15 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
+
 from relay.console.chart import chart
 from relay.domain.ends import End
 from relay.domain.usual import usual
 from relay.store import Store
 from relay.store.jobs import Jobs
 from tests.support.clock import Clock
-from tests.support.console import Open, console
+from tests.support.console import Open, console, stage_config
 from tests.support.events import body, event_of
 
 HOUR = 3600.0
@@ -87,6 +89,32 @@ async def test_a_job_that_is_not_known_says_so(store: Store, clock: Clock) -> No
     ):
         assert response.status == 404
         assert "No run of the job none" in await response.text()
+
+
+@pytest.mark.parametrize("name", ["Load 2024-01-{} into staging", "{}"])
+async def test_its_operations_are_found_by_what_their_names_have_in_common(
+    store: Store, clock: Clock, name: str
+) -> None:
+    async with console(store, clock) as page:
+        for day in (20, 21):
+            document = body("operation.completed", 100, operationId=f"op-{day}", operationName=name.format(day))
+            await page.ingest.ingest(event_of(document))
+        (row,) = (await page.api("/jobs"))["rows"]
+        html = await page.page(f"/job?{urlencode({key: row[key] for key in ('tenant', 'project', 'type', 'name')})}")
+        query = html.partition('href="/console/operations?')[2].partition('"')[0]
+        listed = (await page.api(f"/operations?{query}"))["rows"]
+    assert sorted(row["operation"] for row in listed) == ["op-20", "op-21"]
+
+
+async def test_where_a_template_names_jobs_the_operations_are_found_by_their_type(store: Store, clock: Clock) -> None:
+    config = stage_config().model_copy(update={"job": "Sales of {parameters.dataset}"})
+    async with console(store, clock, config=config) as page:
+        document = body("operation.completed", 100, operationName="Nightly", parameters={"dataset": "EMEA"})
+        await page.ingest.ingest(event_of(document))
+        (row,) = (await page.api("/jobs"))["rows"]
+        html = await page.page(f"/job?{urlencode({key: row[key] for key in ('tenant', 'project', 'type', 'name')})}")
+    assert row["name"] == "Sales of EMEA"
+    assert f'href="/console/operations?text={row["type"]}"' in html
 
 
 def test_a_chart_has_a_column_for_each_run_within_its_frame() -> None:
