@@ -55,6 +55,16 @@ class Suppressions:
         folded = _folded(address)
         return [entry for entry in await self.all() if _folded(entry.address) == folded]
 
+    async def scopes(self, address: str, destinations: Iterable[str]) -> list[str]:
+        """For which of these destinations, or `*`, this address is on the list, in their order."""
+        scopes = [*dict.fromkeys([EVERYWHERE, *destinations])]
+        listed = set[str]()
+        for partition in self._store.partitions:
+            fields = [f"{scope} {_folded(address)}" for scope in scopes]
+            rows = await call(self._store.redis.hmget(partition.key(keys.SUPPRESSED), fields))
+            listed |= {scope for scope, row in zip(scopes, rows, strict=True) if row}
+        return [scope for scope in scopes if scope in listed]
+
     async def reason(self, destination: str, address: str) -> str:
         """Why nothing goes there, or ''."""
         fields = [f"{scope} {_folded(address)}" for scope in (destination, EVERYWHERE)]

@@ -14,7 +14,7 @@ from relay.store.audit import AuditTrail
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.sealing import Sealer
 from relay.store.settling import Pause
-from relay.store.suppressions import UNSUBSCRIBED, Suppressions
+from relay.store.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
 from relay.store.trials import LastTrial, Trials, TriedAddress
 from tests.support.clock import Clock
 from tests.support.console import console, more_destinations, open_channels, stage_config
@@ -62,6 +62,21 @@ async def test_an_address_that_unsubscribed_can_be_written_to_again(store: Store
         assert facts["addresses"][0]["suppressed"] == "unsubscribed"
         assert "is written to again" in await open_console.act("/destinations/allow", destination=name, address=address)
     assert await Suppressions(store).all() == []
+
+
+async def test_an_address_that_is_on_the_list_twice_is_said_to_be_there_still(store: Store, clock: Clock) -> None:
+    listed = Suppressions(store)
+    async with console(store, clock) as page:
+        for first, second, says in (
+            ("pair", EVERYWHERE, "still on the one for every destination"),
+            (EVERYWHERE, "pair", "but not by these, on whose own lists it still is: pair"),
+        ):
+            await listed.add("here@example.com", "pair")
+            await listed.add("here@example.com")
+            await listed.add("there@example.com", "german")
+            for scope, text in ((first, says), (second, "Here@example.com is written to again.")):
+                assert text in await page.act("/destinations/allow", destination=scope, address="Here@example.com")
+    assert [entry.address for entry in await listed.all()] == ["there@example.com"]
 
 
 async def test_a_test_message_goes_through_the_open_channel_and_its_answer_is_shown(store: Store, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
+from relay.config import Config
 from relay.console.access import Who
 from relay.console.actions.acting import Acting
 from relay.console.desk import Desk
@@ -16,7 +17,7 @@ from relay.operating.test_message import send_test
 from relay.policy.recipients import NAME
 from relay.rendering.notices import CONSOLE_TEST_NOTE
 from relay.store.operator_pauses import OperatorPauses
-from relay.store.suppressions import Suppressions
+from relay.store.suppressions import EVERYWHERE, Suppressions
 from relay.store.trials import LastTrial, Trials, TriedAddress
 
 PATIENCE = 20.0  # seconds in which a test message has its answer: somebody looks at a page that does not come
@@ -50,12 +51,10 @@ class AllowForm(Form):
 
 
 async def pause(desk: Desk, form: PauseForm, who: Who) -> Done:
-    config = desk.config()
-    names = [*config.destinations, *([NAME] if config.dynamic_destinations else [])]
     try:
         await pauses.pause(
             OperatorPauses(desk.store),
-            names,
+            _names(desk.config()),
             form.name,
             reason=form.reason,
             lasts=form.lasts,
@@ -117,10 +116,22 @@ async def send_trial(desk: Desk, form: TrialForm, who: Who) -> Done:
 
 
 async def allow(desk: Desk, form: AllowForm, who: Who) -> Done:
-    """Take it off the list of those who are not written to any more."""
+    """Take it off the list of those who are not written to any more, where another entry of it may stay."""
+    suppressions = Suppressions(desk.store)
     async with Acting(desk, who)("suppressed remove", form.destination, address=form.address) as act:
-        removed = await Suppressions(desk.store).remove(form.address, form.destination)
+        removed = await suppressions.remove(form.address, form.destination)
         act.outcome = "removed" if removed else "was not on the list"
-    if removed:
-        return Done(said("%(address)s is written to again."), {"address": form.address})
-    return Done(said("Nothing was done: %(address)s is not on the list."), {"address": form.address}, refused=True)
+    if not removed:
+        return Done(said("Nothing was done: %(address)s is not on the list."), {"address": form.address}, refused=True)
+    left = await suppressions.scopes(form.address, _names(desk.config()))
+    if EVERYWHERE in left:
+        text = said("%(address)s is off the list of %(name)s, and still on the one for every destination.")
+        return Done(text, {"address": form.address, "name": form.destination})
+    if left and form.destination == EVERYWHERE:
+        text = said("%(address)s is written to again, but not by these, on whose own lists it still is: %(names)s")
+        return Done(text, {"address": form.address, "names": ", ".join(left)})
+    return Done(said("%(address)s is written to again."), {"address": form.address})
+
+
+def _names(config: Config) -> list[str]:
+    return [*config.destinations, *([NAME] if config.dynamic_destinations else [])]
