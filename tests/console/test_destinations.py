@@ -7,6 +7,7 @@ from typing import Any
 
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import Fault, SlackStandin
+from relay.domain.deliveries import Notification, Receipt
 from relay.domain.events import Event
 from relay.policy.recipients import NAME
 from relay.store import Store
@@ -129,6 +130,27 @@ async def test_what_the_other_side_refuses_is_told_with_what_to_do(store: Store,
             answer = await page.act("/destinations/test", name="room", back="/console/destination?name=room")
     assert "reached 0 of 1" in answer
     assert "type /invite @relay in #room" in answer
+
+
+class Filling:
+    """A channel after whose message the store is full."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def send(self, _notification: Notification) -> Receipt:
+        await self.store.redis.config_set("maxmemory", 1)
+        return Receipt("250 kept as 7F")
+
+
+async def test_a_test_message_whose_answer_cannot_be_kept_was_sent_all_the_same(store: Store, clock: Clock) -> None:
+    async with console(store, clock, channels={"slack": Filling(store)}) as page:
+        try:
+            answer = await page.act("/destinations/test", name="room", back="/console/destination?name=room")
+        finally:
+            await store.redis.config_set("maxmemory", 0)
+        assert (await page.api("/destination?name=room"))["tested"] is None
+    assert "reached 1 of 1 addresses of room: #room: 250 kept as 7F" in answer
 
 
 async def test_a_test_mail_reaches_each_address_but_those_that_want_none(store: Store, clock: Clock) -> None:

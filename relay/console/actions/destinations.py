@@ -21,6 +21,10 @@ from relay.store.suppressions import EVERYWHERE, Suppressions
 from relay.store.trials import LastTrial, Trials, TriedAddress
 
 PATIENCE = 20.0  # seconds in which a test message has its answer: somebody looks at a page that does not come
+TRIED = {  # by whether all addresses were reached
+    True: said("The test message to %(name)s was taken; below is the answer."),
+    False: said("The test message reached %(reached)s of %(all)s addresses of %(name)s; below is why."),
+}
 
 
 class PauseForm(Form):
@@ -104,15 +108,15 @@ async def send_trial(desk: Desk, form: TrialForm, who: Who) -> Done:
         )
         act.outcome = trial.outcome
     rows = [TriedAddress(row.address, row.answer, row.error) for row in trial.sent]
-    await trials.keep(destination.name, LastTrial(desk.clock(), who.name, rows))
-    count: dict[str, str | int] = {"reached": trial.reached, "all": len(rows), "name": form.name}
-    if trial.reached == len(rows):
-        return Done(said("The test message to %(name)s was taken; below is the answer."), count)
-    return Done(
-        said("The test message reached %(reached)s of %(all)s addresses of %(name)s; below is why."),
-        count,
-        refused=not trial.reached,
-    )
+    values: dict[str, str | int] = {"reached": trial.reached, "all": len(rows), "name": form.name}
+    try:
+        await trials.keep(destination.name, LastTrial(desk.clock(), who.name, rows))
+    except StoreUnavailable:  # what was sent stays sent: nobody shall be told to try again
+        text = said("The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s")
+        values["answers"] = "; ".join(f"{row.address}: {row.error or row.answer}" for row in rows)
+    else:
+        text = TRIED[trial.reached == len(rows)]
+    return Done(text, values, refused=not trial.reached)
 
 
 async def allow(desk: Desk, form: AllowForm, who: Who) -> Done:
