@@ -145,6 +145,22 @@ async def test_it_is_done_and_written_down(person: Showing, changing: Lived, sto
     assert [fault for fault in person.faults if "404" not in fault] == []
 
 
+async def test_a_form_that_is_pressed_twice_is_sent_once(person: Showing, changing: Lived) -> None:
+    page = await person.open("/silences")
+    await page.get_by_label("Reason").fill("Pressed twice")
+    assert await page.get_by_role("button", name="Begin this silence").evaluate(PRESSED_TWICE) == [True, False]
+
+
+# Whether each press would be sent; none is.
+PRESSED_TWICE = """(button) => {
+  const sent = [];
+  addEventListener("submit", (event) => { sent.push(!event.defaultPrevented); event.preventDefault(); });
+  button.click();
+  button.click();
+  return sent;
+}"""
+
+
 async def press(page: Any, button: str, outcome: str, *, role: str = "status") -> None:
     """The button of this name; the page that follows says this of it."""
     await page.get_by_role("button", name=button, exact=True).first.click()

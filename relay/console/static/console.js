@@ -1,10 +1,13 @@
-// What htmx does not do: ask before what cannot be undone, choose all rows of a list, let a frame be as high as its message,
+// What htmx does not do: ask before what cannot be undone, send a form once where it is pressed twice, choose all rows of a list, let a frame be as high as its message,
 // say that a page is out of date, show in a narrow window which page it is, and wait with a page's news until somebody sees it.
 // Without it everything still works.
 "use strict";
+const TWICE = 5000, sent = new WeakMap();  // forms, with when they were: what is pressed again before the answer comes is not meant twice
 document.addEventListener("submit", (event) => {
-  const text = event.target.dataset.confirm || event.submitter?.dataset.confirm;
-  if (text && !window.confirm(text)) event.preventDefault();
+  const form = event.target, text = form.dataset.confirm || event.submitter?.dataset.confirm;
+  const again = form.method === "post" && event.timeStamp - sent.get(form) < TWICE;
+  if (again || (text && !window.confirm(text))) event.preventDefault();
+  else sent.set(form, event.timeStamp);
 });
 document.addEventListener("change", (event) => {
   if (!event.target.matches("input[data-all]")) return;
