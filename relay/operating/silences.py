@@ -85,16 +85,16 @@ def at(text: str, zone: str, after: float) -> float:
 
     RelayError for what is neither.
     """
-    here = ZoneInfo(zone)
-    if match := CLOCK.fullmatch(text.strip()):
-        day = datetime.fromtimestamp(after, here)
-        named = day.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0, fold=0)
-        return (named if named.timestamp() > after else named + timedelta(days=1)).timestamp()
+    here, written = ZoneInfo(zone), text.strip()
     try:
-        named = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if match := CLOCK.fullmatch(written):
+            day = datetime.fromtimestamp(after, here)
+            named = day.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0, fold=0)
+            return (named if named.timestamp() > after else named + timedelta(days=1)).timestamp()
+        named = datetime.fromisoformat(written)
+        return (named if named.tzinfo else named.replace(tzinfo=here)).timestamp()
+    except (ValueError, OverflowError):  # it is no time, or one beyond the years that there are
         raise RelayError(f"{text}: {EXPECTED}") from None
-    return (named if named.tzinfo else named.replace(tzinfo=here)).timestamp()
 
 
 async def begin(silences: SilenceList, silence: Silence, open_act: OpenAct, zone: str) -> None:

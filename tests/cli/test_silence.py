@@ -40,6 +40,10 @@ class TestTimes:
         with pytest.raises(RelayError, match=r"expected for instance 18:00, or 2024-01-20T12:40"):
             at(text, BERLIN, NOON)
 
+    def test_there_is_no_time_after_the_last_year(self) -> None:
+        with pytest.raises(RelayError, match=r"18:00: expected for instance"):
+            at("18:00", BERLIN, at("9999-12-31T22:00", BERLIN, NOON))
+
 
 def test_people_read_what_it_means() -> None:
     its = silence(NOON, destinations=("room", "team"), jobs=("Sales *",), priorities=("Low",))
