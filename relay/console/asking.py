@@ -6,7 +6,7 @@ from typing import Any, get_origin
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
-from multidict import MultiMapping
+from multidict import MultiDict, MultiMapping
 from pydantic import BaseModel, ValidationError
 
 from relay.console.access.forms import read_fields
@@ -56,8 +56,10 @@ def faults(error: ValidationError) -> str:
     )
 
 
-def refilled(back: str, fields: Mapping[str, Any]) -> str:
-    """The page, asked with what was filled in; as it was, where that is more than an address may hold."""
+def refilled(back: str, fields: Mapping[str, Any], questions: Mapping[str, type[BaseModel]]) -> str:
+    """The page, asked with what was filled in. As it was, where that is more than an address may hold, or the page
+    refuses it as well. `questions` are those of pages, by their paths.
+    """
     page = urlsplit(back)
     texts: dict[str, Sequence[Any]] = {
         name: value if isinstance(value, list) else [value] for name, value in fields.items()
@@ -65,7 +67,12 @@ def refilled(back: str, fields: Mapping[str, Any]) -> str:
     pairs = [pair for pair in parse_qsl(page.query) if pair[0] not in texts]
     pairs += [(name, text) for name, several in texts.items() for text in several if isinstance(text, str)]
     address = urlunsplit(page._replace(query=urlencode(pairs)))
-    return address if len(address) <= LONGEST_ADDRESS else back
+    question = questions.get(page.path)
+    try:
+        taken = question is not None and question.model_validate(_filled_in(MultiDict(pairs)))
+    except ValidationError:
+        taken = False
+    return address if taken and len(address) <= LONGEST_ADDRESS else back
 
 
 def _filled_in(values: MultiMapping[str]) -> dict[str, Any]:

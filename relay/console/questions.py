@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from relay.console.asking import LONGEST_ADDRESS
 from relay.console.desk import Desk
 from relay.operating.filters import moment
 
@@ -16,6 +17,8 @@ def _a_time(text: str) -> str:
 
 When = Annotated[str, AfterValidator(_a_time), Field(max_length=40)]  # `2h` (ago), or a time: 2024-01-20T12:40
 Name = Annotated[str, Field(max_length=500)]
+# What somebody typed into a form: the page shows it again also where it was refused.
+Typed = Annotated[str, Field(max_length=LONGEST_ADDRESS)]
 
 
 def _lines(value: object) -> object:
@@ -27,7 +30,8 @@ def _lines(value: object) -> object:
     return [line.strip() for text in texts for line in text.splitlines() if line.strip()]
 
 
-Names = Annotated[list[Name], BeforeValidator(_lines), Field(max_length=50)]  # of a form: several lines, or fields
+# Of a form: several lines, or fields. How many there may be, and how long each, is for the silence to say.
+Names = Annotated[list[Typed], BeforeValidator(_lines), Field(max_length=LONGEST_ADDRESS)]
 
 
 class Silenced(BaseModel):

@@ -36,6 +36,7 @@ class Site:
         self._desk = desk
         self._pages = pages
         self._lines = RateLimitedLog(time.monotonic)
+        self._questions = {f"{PAGES}{view.path}": view.question for view in views}
         self._navigation = [(f"{PAGES}{view.path}", view.title) for view in views if view.listed]
 
     def page(self, view: View) -> Handler:
@@ -103,13 +104,13 @@ class Site:
             back = leading_back(came_from)
             try:
                 done = await action.do(self._desk, asking.form_of(action, fields), request[WHO])
-                if done.refused and action.keeps:
-                    back = asking.refilled(back, fields)
-            except ValidationError as error:  # the page would refuse the same
+            except ValidationError as error:
                 done = Done("Nothing was done: %(fault)s", {"fault": asking.faults(error)}, refused=True)
             except Unknown as error:
                 fault = self._pages.translated(error.text, error.values, self._language(request))
                 done = Done("Nothing was done: %(fault)s", {"fault": fault}, refused=True)
+            if done.refused and action.keeps:
+                back = asking.refilled(back, fields, self._questions)
             response = web.Response(status=303, headers={"Location": back})
             text = self._pages.translated(done.text, done.values, self._language(request))
             news.tell(request, response, text, refused=done.refused)

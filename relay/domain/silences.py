@@ -92,7 +92,7 @@ def _meaning(silence: Silence, *, everything: bool) -> Checks:
     named = bool(silence.matchers())
     yield (
         not named and not everything,
-        "it names nothing that it is for; expected a matcher, or that it is for everything",
+        "it names nothing that it is for; expected something that it is for, or that it is for everything",
     )
     yield named and everything, "it is for everything, and names what it is for; expected one of the two"
     for name, words in silence.matchers().items():

@@ -106,6 +106,12 @@ async def silences(shown: Showing, _world: Lived) -> None:
     await page.get_by_role("checkbox", name="process-mining").check()
     await page.get_by_label("It lasts").fill("2h")
     await page.get_by_label("Reason").fill("The extractor is upgraded")
+    await page.get_by_label("Or everything").check()
+    await page.get_by_label("It lasts").fill("40d")
+    await press(page, "Begin this silence", "it lasts longer than 30 days", role="alert")
+    assert len((await page.locator("form [role=alert]").inner_text()).splitlines()) == 2  # a line for each fault
+    await page.get_by_label("Or everything").uncheck()
+    await page.get_by_label("It lasts").fill("2h")
     await press(page, "Begin this silence", "was added")
     row = page.get_by_role("row").filter(has_text="The extractor is upgraded")
     await row.get_by_role("button", name="End it now").click()

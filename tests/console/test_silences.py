@@ -71,6 +71,23 @@ async def test_what_was_filled_in_is_there_again_with_why_it_was_refused(store: 
     assert await SilenceList(store).all() == []
 
 
+async def test_what_may_not_be_is_there_again_too(store: Store, clock: Clock) -> None:
+    jobs = "\n".join(f"Job {number}" for number in range(51))
+    async with console(store, clock) as page:
+        for fields, says in (
+            ({"job": jobs, "lasts": "2h"}, "jobs: 51 values; expected at most 50"),
+            ({"job": "x" * 501, "lasts": "2h"}, "jobs: expected values of 1 to 200 characters"),
+            ({"job": "Sales", "lasts": "2" * 501}, "lasts: String should have at most 500 characters"),
+        ):
+            shown = await page.act("/silences/add", back="/console/silences#add", reason="Upgrade", **fields)
+            assert says in shown
+            assert f"\n{fields['job']}</textarea>" in shown
+            assert 'value="Upgrade"' in shown
+        shown = await page.act("/silences/add", back="/console/silences#add", reason="Upgrade", then="never")
+        assert "Nothing was done: then: " in shown
+    assert await SilenceList(store).all() == []
+
+
 async def test_several_of_each_and_one_that_begins_later(store: Store, clock: Clock) -> None:
     async with console(store, clock) as open_console:
         await open_console.act(
@@ -150,6 +167,7 @@ async def test_nonsense_is_refused_in_words(store: Store, clock: Clock) -> None:
             ({"lasts": "2h", "reason": "x"}, "it names nothing that it is for"),
             ({"destination": "room", "reason": "x"}, "when does it end?"),
             ({"destination": "room", "lasts": "2h"}, "it has no reason"),
+            ({"destination": "room", "begins": "9999-12-31T23:00", "until": "18:00", "reason": "x"}, "18:00: expected"),
         ):
             assert says in await open_console.act("/silences/add", **fields)
     assert await SilenceList(store).all() == []

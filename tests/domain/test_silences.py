@@ -36,7 +36,7 @@ def test_no_pattern_takes_long() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"destinations": ()}, "expected a matcher, or that it is for everything"),
+        ({"destinations": ()}, "expected something that it is for, or that it is for everything"),
         ({"reason": " "}, "it has no reason"),
         ({"reason": "x" * (LONGEST_REASON + 1)}, "its reason has 501 characters; expected at most 500"),
         ({"author": ""}, "its author has 0 characters"),

@@ -8,7 +8,7 @@ from pydantic import Field
 from relay.background.digests import at_hand
 from relay.console.desk import Desk
 from relay.console.permalinks import link_of
-from relay.console.questions import Name
+from relay.console.questions import Name, Typed
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views import parts
@@ -31,8 +31,8 @@ class DestinationQuestion(Question):
 
     name: Name
     address: Name = ""
-    reason: Name = ""
-    lasts: Name = ""
+    reason: Typed = ""
+    lasts: Typed = ""
     off: str = Field("", pattern=r"^(\d{1,3}\.\d{1,15})?$")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import Field
 
 from relay.console.desk import Desk
-from relay.console.questions import Name, Silenced
+from relay.console.questions import Silenced, Typed
 from relay.console.times import moment
 from relay.console.view import Facts, Question
 from relay.domain.events import PRIORITIES
@@ -20,11 +20,11 @@ MOST_OVER = 100
 class SilencesQuestion(Silenced, Question):
     """What the form for a new one is filled with; several values where a name stands several times, or by lines."""
 
-    lasts: Name = ""
-    until: Name = ""
-    begins: Name = ""
+    lasts: Typed = ""
+    until: Typed = ""
+    begins: Typed = ""
     then: Then = "summary"
-    reason: Name = ""
+    reason: Typed = ""
 
 
 class SilenceFacts(Facts):
