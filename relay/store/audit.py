@@ -32,6 +32,7 @@ DEEDS = (
     "quarantine",
     "suppressed",
     "silence",
+    "destination",
     "console",
     "keys",
     "digest",
