@@ -47,9 +47,16 @@ class Gallery:
             return self._studio
 
     async def drawing(self, studio: Studio, channel: str, choice: Choice) -> Drawing | str:
-        """The message, or what is wrong with it."""
-        async with self._drawing:
-            return await studio.drawing(channel, choice)
+        """The message, or what is wrong with it.
+
+        A save, or two minutes without a look, may have closed the renderer of this studio since: then the files are
+        drawn as they are now.
+        """
+        while True:
+            async with self._drawing:
+                if studio is self._studio:
+                    return await studio.drawing(channel, choice)
+            studio = await self.studio()
 
     async def checked(self) -> None:
         """Wait until lint has said of these files what it finds."""

@@ -49,6 +49,22 @@ async def test_the_same_files_are_not_looked_at_twice_by_lint(own: Path) -> None
     await gallery.aclose()
 
 
+async def test_a_page_whose_files_were_saved_meanwhile_draws_them_as_they_are_now(own: Path) -> None:
+    gallery = Gallery(lambda: Workspace((own, BUILT_IN)))
+    before = await gallery.studio()
+    choice = before.choice({"message": "operation.failed"})
+    write(own, FAILED, OWN.replace("mine", "changed"))
+    await gallery.studio()
+    saved = await gallery.drawing(before, "slack", choice)
+    await gallery.aclose()
+    left = await gallery.drawing(before, "slack", choice)
+    await gallery.aclose()
+
+    for drawing in (saved, left):
+        assert not isinstance(drawing, str), drawing
+        assert ", changed: " in drawing.content["text"]
+
+
 async def test_a_saved_file_is_read_and_one_that_stays_is_not(own: Path) -> None:
     gallery = Gallery(lambda: Workspace((own, BUILT_IN)))
     first = await gallery.studio()
