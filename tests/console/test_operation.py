@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from relay.console.views.rules import MOST_RULES
 from relay.console.views.unreached import unreached
 from relay.domain.deliveries import Receipt
@@ -11,9 +13,11 @@ from relay.domain.repeats import Repeats
 from relay.policy.silences import Silences
 from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
+from relay.store.admin import Admin
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.refusals import Refusals
 from relay.store.repeats import RepeatFigures
+from relay.store.runs import Runs
 from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
@@ -27,7 +31,9 @@ LINK = "https://acme.slack.com/archives/C1/p1705749600"
 
 
 async def take(page: Open, name: str, percentage: float, tenant: str, **operation: Any) -> None:
-    await page.ingest.ingest(event_of(body(name, percentage, operationId="op-1", **operation) | {"tenantId": tenant}))
+    await page.ingest.ingest(
+        event_of(body(name, percentage, **{"operationId": "op-1"} | operation) | {"tenantId": tenant})
+    )
 
 
 async def verdict(page: Open, destination: str, id_: str = "op-1") -> Any:
@@ -65,6 +71,32 @@ async def test_progress_that_moved_too_little_says_by_how_much(store: Store, clo
         assert row["why"]["text"] == "it has not moved far enough since it was last told here"
         assert row["more"]["text"] == "67 % is less than 10 points above the 60 % that were told last"
         assert "67 % is less than 10 points above the 60 % that were told last" in text
+
+
+async def test_progress_is_said_to_lack_what_its_rule_held_it_for(store: Store, clock: Clock, tmp_path: Path) -> None:
+    rule = (
+        "  - {name: twice, events: [operation.progress], tenants: [twice], min_progress_increment: 10,"
+        " min_interval: 10m, notify: [english]}"
+    )
+    async with console(store, clock, config=more_destinations(tmp_path, "", rule)) as page:
+        await take(page, "operation.progress", 60, "twice")
+        await send(store, "email", Receipt("250 Ok"))
+        clock.advance(30)
+        await take(page, "operation.progress", 90, "twice")
+
+        too_soon = await verdict(page, "english")
+        assert too_soon["why"]["text"] == "too little time has passed since it was last told here"
+        assert too_soon["more"]["text"] == "between two lie at least 10m"
+
+        clock.advance(600)
+        await take(page, "operation.progress", 65, "twice", operationId="op-2")
+        await send(store, "email", Receipt("250 Ok"))
+        clock.advance(600)
+        await take(page, "operation.progress", 67, "twice", operationId="op-2")
+
+        too_near = await verdict(page, "english", "op-2")
+        assert too_near["why"]["text"] == "it has not moved far enough since it was last told here"
+        assert too_near["more"]["text"] == "67 % is less than 10 points above the 65 % that were told last"
 
 
 async def test_a_run_that_failed_says_its_error(store: Store, clock: Clock) -> None:
@@ -168,6 +200,64 @@ async def test_what_died_stays_so_where_later_progress_is_held(store: Store, clo
         row = await verdict(page, "english")
 
         assert (row["state"], row["why"]["text"]) == ("dead", "refused for good")
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+async def test_a_live_message_that_was_edited_since_an_edit_died_is_current(
+    store: Store, clock: Clock, replayed: bool
+) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.progress", 1, "live", status="Running")
+        await send_all(store, clock)
+        await take(page, "operation.progress", 21, "live", status="Running")
+        edit = await claim_one(store)
+        await store.dead_letter(edit, "rejected", "cant_update_message")
+        assert (await verdict(page, "team"))["state"] == "dead"
+
+        clock.advance(1)
+        if replayed:
+            await Admin(store).replay([edit.id])
+        else:
+            await take(page, "operation.progress", 41, "live", status="Running")
+        assert len(await send_all(store, clock)) == 1
+
+        assert (await verdict(page, "team"))["state"] == "told"
+
+
+async def test_a_reply_that_died_stays_so_where_the_message_above_it_is_edited(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.progress", 1, "live", status="Running")
+        await send_all(store, clock)
+        await take(page, "operation.completed", 100, "live", status="Completed")
+        edit = await claim_one(store)
+        clock.advance(4)
+        reply = await claim_one(store)  # which waits for the edit for a while
+        await store.dead_letter(reply, "rejected", "restricted_action")
+        clock.advance(1)
+        await store.mark_sending(edit)
+        await store.complete(edit, Receipt("ok", {"channel": "C1", "ts": "op-1"}))
+
+        row = await verdict(page, "team")
+
+        assert (row["state"], row["page"]) == ("dead", f"/console/dead-letter?id={reply.id}")
+
+
+async def test_a_destination_that_only_todays_rules_reach_is_said_not_to_have_been_meant(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    async with console(store, clock) as page:
+        await take(page, "operation.completed", 100, "room", status="Completed")
+        await send(store)
+    rule = "  - {name: since then, events: [operation.completed], tenants: [room], notify: [german]}"
+    async with console(store, clock, config=more_destinations(tmp_path, "", rule)) as page:
+        german = await verdict(page, "german")
+        assert german["why"]["text"] == "rule since then means it now, and did not when it came"
+        assert (await verdict(page, "room"))["state"] == "told"
+
+        clock.advance(4 * 86_400)  # its log has the last lines alone by then
+        await Runs(store).trim(100)
+        facts = await page.api("/operation?id=op-1")
+        assert "german" not in {row["destination"] for row in facts["unreached"]}
 
 
 async def test_a_live_message_that_shows_it_all_leaves_nothing_to_wait(store: Store, clock: Clock) -> None:

@@ -121,15 +121,21 @@ async def _judged(
     current = Silences((await SilenceList(desk.store).read("")).silences or ())
     silences = current.meaning(newest, desk.clock()) if newest else ()
     kept, rules = await explained(desk, events)
-    aside = frozenset((*(row.destination for row in rows), *(row.destination for row in reached)))
-    names = [*config.destinations][:MOST_UNREACHED] if kept else []
+    listed, meant = frozenset(row.destination for row in rows), frozenset(row.destination for row in reached)
+    aside = listed if _reaches_back(timeline) else listed | meant
+    names = sorted(config.destinations, key=lambda name: name not in meant)[:MOST_UNREACHED] if kept else []
     silent = [
         SilenceFacts(id=silence.id, author=silence.author, reason=silence.reason, until=moment(silence.ends),
                      destinations=[*silence.destinations])
         for silence in silences
-        if not silence.destinations or aside.intersection(silence.destinations)
+        if not silence.destinations or (listed | meant).intersection(silence.destinations)
     ]  # fmt: skip
     return {"verdicts": rows, "silences": silent, "events": kept, "unreached": [*unreached(rules, names, aside)]}
+
+
+def _reaches_back(timeline: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether it has all that became of the newest event: of what is over for days the last lines alone are left."""
+    return any(line["what"] == "accepted" for line in timeline)
 
 
 async def _paused(
@@ -145,12 +151,18 @@ async def _paused(
     return {scope: (moment(since), why) for scope, (since, why) in paused.items()}
 
 
-def _dead(ended: Iterable[Ended]) -> dict[str, Ended]:
-    """Of each destination the newest that died, where nothing arrived at that address since; `ended` newest first."""
+def _dead(ended: Sequence[Ended]) -> dict[str, Ended]:
+    """Of each destination the newest that died, where nothing arrived at that address since; `ended` newest first.
+
+    Edits that arrive, replayed ones too, are no rows: the message that they changed says when it was edited last.
+    """
+    edited = {(row.destination, row.address): row.edited_at for row in reversed(ended) if row.edited_at}
     last: dict[tuple[str, str], Ended] = {}
     for row in ended:
-        if row.outcome in ("delivered", "dead", "dropped"):
-            last.setdefault((row.destination, row.address), row)
+        reader = row.destination, row.address
+        made_good = row.kind == "live" and edited.get(reader, 0.0) >= row.at
+        if row.outcome in ("delivered", "dropped") or (row.outcome == "dead" and not made_good):
+            last.setdefault(reader, row)
     return {row.destination: row for row in reversed(last.values()) if row.outcome == "dead"}
 
 

@@ -148,7 +148,7 @@ def _why(name: str, track: Track, around: Around) -> tuple[Phrase | None, Phrase
     if kind == "dead" and last.get("error"):
         return why, phrase("%(error)s", error=str(last["error"])), code
     if code in (Held.INCREMENT, Held.INTERVAL):
-        return why, _distance(track, around.gates.get(name, ())), code
+        return why, _distance(code, track, around.gates.get(name, ())), code
     if kind == "digested":
         return phrase(said("it is told together with everything else of its time")), None, code
     return why, None, code
@@ -180,16 +180,15 @@ PAUSED = {
 }
 
 
-def _distance(track: Track, gates: Sequence[Gate]) -> Phrase | None:
-    """By how much it is short, where that can be said."""
-    steps = [gate for gate in gates if gate.increment]
-    if steps and track.stated is not None and track.percentage is not None:
+def _distance(code: str, track: Track, gates: Sequence[Gate]) -> Phrase | None:
+    """By how much it is short of the gate that held it, where that can be said."""
+    steps = [gate.increment for gate in gates if gate.increment]
+    if code == Held.INCREMENT and steps and track.stated is not None and track.percentage is not None:
         text = said("%(now)s %% is less than %(step)s points above the %(before)s %% that were told last")
-        step = f"{min(gate.increment for gate in steps):g}"
-        return phrase(text, now=f"{track.stated:g}", step=step, before=f"{track.percentage:g}")
-    if gates and any(gate.interval for gate in gates):
-        interval = spoken(min(gate.interval for gate in gates if gate.interval))
-        return phrase(said("between two lie at least %(interval)s"), interval=interval)
+        return phrase(text, now=f"{track.stated:g}", step=f"{min(steps):g}", before=f"{track.percentage:g}")
+    intervals = [gate.interval for gate in gates if gate.interval]
+    if code == Held.INTERVAL and intervals:
+        return phrase(said("between two lie at least %(interval)s"), interval=spoken(min(intervals)))
     return None
 
 
