@@ -29,7 +29,8 @@ from relay.errors import RelayError
 @click.option("--interval", metavar="SECONDS", default=2.0, show_default=True, type=click.FloatRange(0.5, 3600),
               help="How long it is between two looks.")  # fmt: skip
 @click.option("--filter", "pattern", metavar="TEXT", default="",
-              help="Of runs, destinations and sources, those alone that have this in their name or state.")  # fmt: skip
+              help="Of runs those alone that have this in their name or state; of destinations and sources, in their"
+                   " name.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Show it once, and end.")
 @json_option
 def top(config: Path, interval: float, pattern: str, *, once: bool, as_json: bool) -> None:

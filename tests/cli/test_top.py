@@ -160,6 +160,14 @@ def test_destinations_sources_redis_and_the_ledger_say_how_they_are() -> None:
     assert "  adds up · 12 accepted · 9 delivered · 3 pending" in text
 
 
+def test_a_destination_that_a_person_has_paused_says_who_and_why() -> None:
+    checks = {"destination:team": "paused by ana until 12:00: upgrade of \x1b[2J the workspace"}
+    text = "\n".join(shown(facts(checks=checks, destinations=[destination("team"), destination("room")]), 120))
+
+    assert "  team slack     paused by ana until 12:00: upgrade of " in text
+    assert "  room slack     works  " in text
+
+
 def test_a_filter_leaves_the_runs_and_parts_that_have_it() -> None:
     text = "\n".join(shown(facts(run("op-1"), run("op-2", phase="Visualization"), running=900), pattern="visual"))
 
@@ -229,6 +237,14 @@ def test_a_run_stays_chosen_when_others_end_and_a_shorter_picture_is_not_left() 
 
     assert view.chosen[-1] == "op-29"
     assert [line for line in view.shown(fewer) if line.run == view.chosen]
+
+
+def test_where_there_is_nothing_to_filter_no_filter_begins() -> None:
+    story = View(filters=False)
+    for key in "/q":
+        story.press(key, [])
+
+    assert (story.typing, story.pattern) == (False, "")
 
 
 def test_letters_belong_to_the_filter_while_that_is_typed() -> None:

@@ -129,7 +129,7 @@ class Live:
         elif self._story:
             self._story.press(key, self._told)
         elif key == keys.ENTER and self._view.chosen:
-            self._story, self._told = View(), []
+            self._story, self._told = View(filters=False), []
             self._again.set()
         else:
             self._view.press(key, self._lines())

@@ -18,7 +18,10 @@ def destination_lines(facts: NowFacts, sheet: Sheet) -> list[Line]:
     """What is paused comes first among channels, and among destinations."""
     rows: list[Row] = []
     rows += [(_titled(row.name, "channel"), _channel(row, sheet)) for row in facts.channels]
-    rows += [(_titled(row.name, row.channel), _destination(row, sheet)) for row in facts.destinations]
+    rows += [
+        (_titled(row.name, row.channel), _destination(row, facts.checks.get(f"destination:{row.name}", ""), sheet))
+        for row in facts.destinations
+    ]
     rows += [(_titled(row.name, "limit"), _throttled(row, sheet)) for row in facts.throttled]
     return [*_table(rows, sheet)]
 
@@ -70,11 +73,14 @@ def _channel(row: ChannelHealth, sheet: Sheet) -> Text:
     return state
 
 
-def _destination(row: DestinationHealth, sheet: Sheet) -> Text:
+def _destination(row: DestinationHealth, check: str, sheet: Sheet) -> Text:
+    """`check` is what is said of all of it: that a person has paused it."""
     some = f", {row.paused} of {row.addresses} addresses" if row.paused and row.addresses > 1 else ""
     state = _state(row.why if row.paused else "", "paused", sheet.since(row.paused_since) + some)
     if row.channel_fault and not row.paused:
         state = Text("its channel does not work", "bold red")
+    elif check and not row.paused:
+        state = Text(harmless(check), "yellow")
     if row.parked:
         state.append(f"{GAP}{_waiting(row.parked)}")
     if row.last_delivered:

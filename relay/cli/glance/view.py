@@ -19,6 +19,7 @@ class View:
 
     pattern  what is shown has in it; while it is `typing`, letters belong to it
     follows  whether the run that is chosen stays on the screen, wherever it moves
+    filters  whether there is something to filter: of what happened to one run all is shown
     """
 
     height: int = 1
@@ -27,6 +28,7 @@ class View:
     pattern: str = ""
     typing: bool = False
     follows: bool = False
+    filters: bool = True
 
     def press(self, key: str, lines: Sequence[Line]) -> None:
         """What a key does to what is shown of these lines; of keys that mean nothing, nothing."""
@@ -38,7 +40,7 @@ class View:
             self._scroll(PAGES[key] * max(1, self.height - 1))
         elif key in EDGES:
             self._scroll(EDGES[key])
-        elif key == "/":
+        elif key == "/" and self.filters:
             self.typing = True
         elif key == keys.ESCAPE:
             self.pattern, self.chosen = "", ()
