@@ -29,9 +29,12 @@ class Swept:
 
 @dataclass
 class Meant:
-    """How many dead letters filters hold for, by destination and reason; `more`: at least so many."""
+    """How many of the newest dead letters, of which so many were `looked` at, filters hold for, by destination and
+    reason; `more`: at least so many.
+    """
 
     count: int = 0
+    looked: int = 0
     of: dict[tuple[str, str], int] = field(default_factory=dict)
     more: bool = False
 
@@ -43,13 +46,15 @@ def fits(selection: Filter) -> Callable[[DeadLetter], bool]:
 
 async def meant(pages: DeadPages, selection: Filter, since: float | None, until: float) -> Meant:
     """Of those that died in this time (seconds since the epoch)."""
-    answer, looked, cursor = Meant(), 0, ""
-    while looked < COUNTED:
+    answer, cursor = Meant(), ""
+    while answer.looked < COUNTED:
         page = await pages.page(fits(selection), since=since, until=until, cursor=cursor, most=COUNTED, whole=False)
         for letter in page.rows:
             key = letter.destination, letter.reason
             answer.of[key] = answer.of.get(key, 0) + 1
-        answer.count, looked, cursor = answer.count + len(page.rows), looked + page.looked, page.cursor
+        answer.count += len(page.rows)
+        answer.looked += page.looked
+        cursor = page.cursor
         if not cursor:
             return answer
     answer.more = True

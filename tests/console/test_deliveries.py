@@ -191,7 +191,6 @@ async def test_what_would_be_sent_is_made_and_sent_to_nobody(store: Store, clock
         page = await open_console.page(f"/delivery/preview?id={dead.id}")
         assert "Mining &amp; more" in page
         assert "Nothing has been sent." in page
-        assert "dead letter" in await open_console.page(f"/delivery?id={dead.id}")
     assert (await Admin(store).ledger()).counts == before.counts
 
 
@@ -202,6 +201,28 @@ async def test_what_is_not_there(store: Store, clock: Clock, path: str) -> None:
         open_console.client.get(open_console.server.make_url(f"/console/delivery{path}")) as response,
     ):
         assert response.status == 404
+
+
+async def test_one_that_is_dead_says_why_and_since_when(store: Store, clock: Clock) -> None:
+    await fill(store, clock)
+    async with console(store, clock) as open_console:
+        [dead] = await Admin(store).dead()
+        facts = await open_console.api(f"/delivery?id={dead.id}")
+        assert (facts["state"], facts["reason"], facts["why"], facts["at"]) == (
+            "dead", "rejected", "refused for good", "2024-01-20T11:22:02Z",
+        )  # fmt: skip
+        page = await open_console.page(f"/delivery?id={dead.id}")
+        assert "it is a dead letter" in page
+        assert "<dt>Ended</dt>" in page
+        assert "When due" not in page
+
+
+@pytest.mark.parametrize("at", ["-1", "1e5", "9" * 15, "9" * 16, "9" * 400, "9" * 5000])
+async def test_a_moment_that_no_calendar_has_is_none(store: Store, clock: Clock, at: str) -> None:
+    async with console(store, clock) as open_console:
+        url = open_console.server.make_url("/console/delivery").with_query(id="00aa", destination="room", at=at)
+        async with open_console.client.get(url) as response:
+            assert response.status in (400, 404)
 
 
 def test_words_of_a_message_are_those_of_its_blocks() -> None:

@@ -114,6 +114,13 @@ async def test_all_that_match_are_taken_once_somebody_has_seen_how_many(store: S
     assert await accepted(store) == 3
 
 
+async def test_any_time_may_be_the_first(store: Store) -> None:
+    await keep(store, good())
+    async with console(store, Clock(time.time() + 1)) as open_console:
+        page = await open_console.page("/quarantine/all?verb=drop&since=1970-01-01T00:00Z")
+        assert 'name="since" value="1970-01-01T00:00Z"' in page
+
+
 @pytest.mark.parametrize("fields", [{}, {"id": ["q-1"], "every": "true"}, {"every": "true", "kind": "any"}])
 async def test_nonsense_does_nothing(store: Store, clock: Clock, fields: dict[str, Any]) -> None:
     name = await keep(store, good())

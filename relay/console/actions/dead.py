@@ -51,6 +51,13 @@ class _Verb:
     some: str
     more: str
     none: str
+    none_yet: str
+
+    def done(self, count: int, *, more: bool) -> Done:
+        """`more`: there may be others that were not looked at."""
+        if not count:
+            return Done(self.none_yet if more else self.none, refused=True)
+        return Done(self.more if more else self.some, {"count": count})
 
 
 REPLAY = _Verb(
@@ -58,12 +65,14 @@ REPLAY = _Verb(
     said("%(count)s put back into the queue, with fresh attempts."),
     said("%(count)s put back into the queue so far; there are more: do it again to go on."),
     said("Nothing was replayed: somebody else has just replayed or dropped it."),
+    said("Nothing was replayed: none of the newest is meant, and there are more: `relay dead replay` looks at all."),
 )
 DROP = _Verb(
     "drop",
     said("%(count)s dropped for good."),
     said("%(count)s dropped so far; there are more: do it again to go on."),
     said("Nothing was dropped: somebody else has just replayed or dropped it."),
+    said("Nothing was dropped: none of the newest is meant, and there are more: `relay dead drop` looks at all."),
 )
 
 
@@ -90,6 +99,4 @@ async def _act(desk: Desk, form: DeadForm, who: Who, verb: _Verb, step: Callable
             act.outcome = f"{count}, and there are more" if more else f"{count}"
     else:
         return Done(NONE_CHOSEN, refused=True)
-    if not count:
-        return Done(verb.none, refused=True)
-    return Done(verb.more if more else verb.some, {"count": count})
+    return verb.done(count, more=more)

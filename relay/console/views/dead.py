@@ -105,12 +105,13 @@ class MeantFacts(Facts):
 
 
 class DeadAllFacts(Facts):
-    """What all that match would be. `more`: at least so many. `since` and `before` (seconds since the epoch) go with
-    the act: what dies later is not meant.
+    """What all that match would be, among the newest, of which so many were `looked` at. `more`: at least so many.
+    `since` and `before` (seconds since the epoch) go with the act: what dies later is not meant.
     """
 
     since: datetime | None
     count: int
+    looked: int
     more: bool
     of: list[MeantFacts]
     before: float
@@ -151,7 +152,9 @@ async def every(desk: Desk, question: DeadAllQuestion) -> DeadAllFacts:
         MeantFacts(destination=destination, reason=reason, why=why(reason, "dead"), count=count)
         for (destination, reason), count in sorted(answer.of.items(), key=lambda item: -item[1])
     ]
-    return DeadAllFacts(since=moment(since), count=answer.count, more=answer.more, of=of, before=before)
+    return DeadAllFacts(
+        since=moment(since), count=answer.count, looked=answer.looked, more=answer.more, of=of, before=before
+    )
 
 
 async def letter(desk: Desk, question: DeadLetterQuestion) -> DeadLetterFacts:

@@ -3,10 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from relay.console.desk import Desk
 from relay.console.framed import Frame, message_frame
 from relay.console.previews import PreviewFacts, preview
 from relay.console.questions import Name
+from relay.console.sentences import why
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views.delivery_facts import DeliveryFacts, ended_facts, waiting_facts
 from relay.domain.spaces import Space
@@ -27,7 +30,7 @@ class DeliveryQuestion(Question):
 
     id: Name
     destination: Name = ""
-    at: int = 0
+    at: int = Field(0, ge=0, lt=10**15)
 
 
 class LineFacts(Facts):
@@ -48,6 +51,8 @@ class OneDeliveryFacts(DeliveryFacts):
 async def delivery(desk: Desk, question: DeliveryQuestion) -> OneDeliveryFacts:
     waits = await Waiting(desk.store, partial=True).named(question.id, desk.clock())
     facts = (await waiting_facts(desk, [waits]))[0] if waits else await _ended(desk, question)
+    if waits and waits.state == "dead":
+        facts = await _dead(desk, facts)
     return OneDeliveryFacts(**facts.model_dump(), story=await _story(desk, facts))
 
 
@@ -65,6 +70,15 @@ async def trial_html(desk: Desk, question: DeliveryQuestion) -> Frame:
     shown = await trial(desk, question)
     content = {"text": shown.event, "blocks": shown.blocks} if shown.blocks else {"html": shown.html}
     return message_frame(content, desk.clock())
+
+
+async def _dead(desk: Desk, facts: DeliveryFacts) -> DeliveryFacts:
+    """With why, and since when."""
+    letter = await desk.admin.dead_letter(facts.id)
+    if letter is None:  # replayed or dropped just now
+        return facts
+    sentence = why(letter.reason, "dead", letter.address)
+    return facts.model_copy(update={"reason": letter.reason, "why": sentence, "at": letter.died_at})
 
 
 async def _ended(desk: Desk, question: DeliveryQuestion) -> DeliveryFacts:
