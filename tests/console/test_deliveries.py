@@ -9,6 +9,7 @@ from relay.domain.deliveries import Receipt
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.settling import Pause
+from relay.store.waiting import LOOKED
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.console import console
@@ -81,7 +82,7 @@ async def test_pages_go_on_where_the_one_before_ended(store: Store, clock: Clock
         assert 'rel="next"' in await open_console.page("/deliveries?destination=room")
 
 
-@pytest.mark.parametrize("query", ["cursor=x", "state=waiting&cursor=x"])
+@pytest.mark.parametrize("query", ["cursor=x", "state=waiting&cursor=x", "state=waiting&operation=op-1&cursor=x"])
 async def test_a_cursor_of_no_page_is_not_there(store: Store, clock: Clock, query: str) -> None:
     async with (
         console(store, clock) as open_console,
@@ -136,6 +137,46 @@ async def test_what_waits_says_for_what(store: Store, clock: Clock) -> None:
         assert "an attempt failed; it is tried again" in page
         assert "451 try later" in page
         assert "attempt 1 failed: 451 try later" in page  # what happened, line by line
+
+
+async def test_what_waits_of_one_operation_has_pages(store: Store, clock: Clock) -> None:
+    for percentage in range(60):
+        await accept(store, events.progress(percentage, operationId="op-1"), to=room())
+    async with console(store, clock) as open_console:
+        query = "operation=op-1&state=waiting"
+        first = await open_console.api(f"/deliveries?{query}")
+        second = await open_console.api(f"/deliveries?{query}&cursor={first['cursor']}")
+        assert (len(first["rows"]), len(second["rows"]), second["cursor"]) == (50, 10, "")
+        assert len({row["id"] for row in (*first["rows"], *second["rows"])}) == 60
+        assert "Next page" in await open_console.page(f"/deliveries?{query}")
+        gone = await open_console.api(f"/deliveries?{query}&cursor={'0' * 32}")
+        assert gone["rows"] == first["rows"]  # which may repeat some, and leaves none out
+        [due] = (await open_console.api("/deliveries?operation=op-1&state=due"))["rows"]
+        assert due["id"] == first["rows"][0]["id"]
+
+
+async def test_a_page_that_finds_none_among_many_that_wait_leads_on(store: Store, clock: Clock) -> None:
+    others = {f"{number:032x}": clock() * 1000 - 1 for number in range(LOOKED)}
+    await store.redis.zadd(store.partitions.of("00").key("due:slack"), others)
+    await accept(store, events.completed(operationId="op-1"), to=room())
+    async with console(store, clock) as open_console:
+        facts = await open_console.api("/deliveries?state=due&destination=room")
+        assert facts["rows"] == []
+        page = await open_console.page("/deliveries?state=due&destination=room")
+        assert "None of those that were looked at is meant; there are more." in page
+        assert "Next page" in page
+        assert "Older" not in page
+        [row] = (await open_console.api(f"/deliveries?state=due&destination=room&cursor={facts['cursor']}"))["rows"]
+        assert row["operation"] == "op-1"
+
+
+async def test_what_waits_says_that_times_are_not_looked_at(store: Store, clock: Clock) -> None:
+    await accept(store, events.completed(operationId="op-1"), to=room())
+    clock.advance(7200)
+    async with console(store, clock) as open_console:
+        page = await open_console.page("/deliveries?state=waiting&since=1h")
+        assert "Times are looked at of deliveries that ended alone" in page
+        assert "op-1" in page
 
 
 async def test_what_is_paused_says_why_and_since_when(store: Store, clock: Clock) -> None:

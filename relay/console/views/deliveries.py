@@ -15,6 +15,7 @@ from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of
 from relay.store import waiting
+from relay.store.copies import is_name
 from relay.store.history import History
 from relay.store.history_rows import OUTCOMES
 
@@ -23,6 +24,7 @@ State = Literal[
     "waiting", "due", "leased", "retrying", "parked", "later",
 ]  # fmt: skip
 SHOWN = 50
+LOOKED = 200  # of one operation, each of which is asked for by itself
 
 
 class DeliveriesQuestion(Question):
@@ -117,7 +119,11 @@ async def _waiting(desk: Desk, question: DeliveriesQuestion) -> Found:
 
 
 async def _waiting_of(desk: Desk, question: DeliveriesQuestion) -> Found:
-    """What waits of one operation: however much else does, all on one page."""
+    """What waits of one operation, however much else does. `cursor` is the delivery that was looked at last: where it
+    has left meanwhile, they are shown from the first on.
+    """
+    if question.cursor and not is_name(question.cursor):
+        raise ValueError("expected the cursor of an earlier page")
     space = space_of(question)
     with one_operation(question.operation):
         timeline = await desk.admin.timeline(question.operation, space)
@@ -125,9 +131,15 @@ async def _waiting_of(desk: Desk, question: DeliveriesQuestion) -> Found:
         waits = await waiting_of(desk, question.operation, space, lines)
     store = waiting.Waiting(desk.store, partial=True)
     ids = [id_ for name, some in waits.items() if question.destination in ("", name) for id_ in some]
-    rows = [row for id_ in ids[:SHOWN] if (row := await store.named(id_, desk.clock()))]
-    shown = [row for row in rows if question.state in ("waiting", row.state)]
-    return await waiting_facts(desk, shown), "", None
+    left = ids[ids.index(question.cursor) + 1 :] if question.cursor in ids else ids
+    rows: list[waiting.WaitingRow] = []
+    for looked, id_ in enumerate(left, start=1):
+        row = await store.named(id_, desk.clock())
+        if row and question.state in ("waiting", row.state):
+            rows.append(row)
+        if looked < len(left) and (len(rows) == SHOWN or looked == LOOKED):
+            return await waiting_facts(desk, rows), id_, None
+    return await waiting_facts(desk, rows), "", None
 
 
 @contextmanager
