@@ -20,10 +20,13 @@ COUNTED = 2000  # dead letters that are looked at to say how many would be meant
 
 @dataclass
 class Swept:
-    """What was done; `more`: there may be others. `faults` are the reasons of those with which it could not be."""
+    """What was done; `more`: there may be others. `faults` are the reasons of those with which it could not be; so many
+    were `gone`, since somebody else has replayed or dropped them.
+    """
 
     done: int = 0
     faults: dict[str, str] = field(default_factory=dict)
+    gone: int = 0
     more: bool = False
 
 

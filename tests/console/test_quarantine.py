@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from relay.console.actions.quarantine import dropped, taken
+from relay.operating.sweeps import Swept
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import AuditTrail
@@ -119,6 +121,35 @@ async def test_any_time_may_be_the_first(store: Store) -> None:
     async with console(store, Clock(time.time() + 1)) as open_console:
         page = await open_console.page("/quarantine/all?verb=drop&since=1970-01-01T00:00Z")
         assert 'name="since" value="1970-01-01T00:00Z"' in page
+
+
+async def test_what_somebody_else_took_is_not_said_to_be_refused(store: Store, clock: Clock) -> None:
+    fine, gone, bad = [await keep(store, good()), await keep(store, good("op-2")), await keep(store, {"no": "event"})]
+    async with console(store, clock) as open_console:
+        await open_console.act("/quarantine/drop", id=gone)
+        answer = await open_console.act("/quarantine/replay", id=[fine, gone, bad])
+        assert "1 taken as events; 1 stay, because they are still refused; 1 somebody else has just" in answer
+        answer = await open_console.act("/quarantine/drop", id=[gone, bad])
+        assert "1 dropped from the quarantine for good; 1 somebody else has just" in answer
+        assert "Nothing was dropped from the quarantine" in await open_console.act("/quarantine/drop", id=[gone])
+
+
+def test_whoever_did_it_to_many_hears_of_faults_and_of_more() -> None:
+    faults = {"q-1": "is still refused: operation: missing"}
+    assert taken(Swept(done=2, faults=faults, more=True)).text.endswith("there are more: do it again to go on.")
+    assert "stay, because they are still refused" in taken(Swept(done=2, faults=faults, more=True)).text
+    assert taken(Swept(faults=faults, more=True)).text.startswith("Nothing could be taken so far")
+    assert taken(Swept(more=True)).refused
+    assert "there are more" in dropped(Swept(done=50, more=True)).text
+
+
+async def test_german_buttons_say_that_nothing_is_sent_again(store: Store, clock: Clock) -> None:
+    name = await keep(store, good())
+    async with console(store, clock) as open_console:
+        for path in ("/quarantine", f"/quarantined?id={name}", f"/quarantined/trial?id={name}"):
+            page = await open_console.page(f"{path}{'&' if '?' in path else '?'}lang=de")
+            assert "erneut zustellen" not in page.lower()
+            assert "erneut einspielen" in page.lower()
 
 
 @pytest.mark.parametrize("fields", [{}, {"id": ["q-1"], "every": "true"}, {"every": "true", "kind": "any"}])
