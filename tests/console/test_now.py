@@ -3,8 +3,10 @@
 import re
 from dataclasses import replace
 
+import pytest
+
 from relay.domain.runs import Alarm, Alarms
-from relay.policy.causes import REFUSED, Cause
+from relay.policy.causes import DEAD, REFUSED, Cause
 from relay.policy.troubles import Trouble, Troubles
 from relay.receiving.probes import Readiness
 from relay.store import Store
@@ -50,7 +52,11 @@ async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(sto
         assert (first["operation"], first["stalled"]) == ("op-1", "silent")
         assert first["stalled_since"].startswith("2024-01-20T11:00:00")
         assert first["trouble"]["text"] == "nothing was heard of it since"
-        assert "nothing was heard of it since" in page
+        assert re.search(r"nothing was heard of it since <time[^>]*>20/01/2024, 12:00</time>, <time[^>]*>20 min", page)
+        german = await open_console.page("/now?lang=de")
+        assert re.search(
+            r"von ihr war nichts mehr zu hören seit <time[^>]*>20.01.24, 12:00</time>, <time[^>]*>vor 20", german
+        )
 
 
 async def test_a_paused_destination_says_since_when_and_why_and_leads_to_its_page(store: Store, clock: Clock) -> None:
@@ -66,6 +72,7 @@ async def test_a_paused_destination_says_since_when_and_why_and_leads_to_its_pag
         (paused,) = [row for row in facts["destinations"] if row["paused"]]
         assert (paused["name"], paused["why"]) == ("room", "channel_not_found")
         assert paused["paused_since"]
+        assert re.search(r"since <time[^>]*>20/01/2024, 12:20</time>, <time[^>]*>just now", page)
         (obstacle,) = [row for row in facts["obstacles"] if row["name"].startswith("destination:")]
         assert obstacle["page"] == "/console/destination?name=room"
         assert 'href="/console/destination?name=room"' in page
@@ -96,11 +103,29 @@ async def test_tells_in_words_what_operators_were_told(store: Store, clock: Cloc
         (obstacle,) = [
             row for row in (await open_console.api("/now"))["obstacles"] if row["name"].startswith("refused")
         ]
-        assert obstacle["sentence"]["text"] == (
-            "12 of 20 requests of source async-operations were refused, mostly as unsigned"
-        )
+        assert obstacle["sentence"]["text"] == ("12 of 20 requests of source async-operations were refused")
+        assert obstacle["why"]["text"] == "mostly since the signature is missing, wrong or too old"
         assert obstacle["page"] == "/console/source?name=async-operations"
         assert "/console/source?name=async-operations" in await open_console.page("/now")
+        german = await open_console.page("/now?lang=de")
+        assert "wurden abgewiesen: meist, weil die Signatur fehlt, falsch oder zu alt ist" in german
+
+
+@pytest.mark.parametrize(
+    ("count", "english", "german"),
+    [
+        (1, "1 message became a dead letter: refused for good", "1 Nachricht ist unzustellbar: endgültig abgelehnt"),
+        (2, "2 messages became dead letters: refused for good", "2 Nachrichten sind unzustellbar: endgültig abgelehnt"),
+    ],
+)
+async def test_dead_letters_are_counted_and_explained_in_the_readers_language(
+    store: Store, clock: Clock, count: int, english: str, german: str
+) -> None:
+    cause = Cause(DEAD, "", clock() - 60, "rejected", count=count)
+    await TroubleMemory(store).keep("", Troubles(rows=(Trouble(cause, shown=clock()),)).dump())
+    async with console(store, clock) as open_console:
+        assert english in await open_console.page("/now?lang=en")
+        assert german in await open_console.page("/now?lang=de")
 
 
 async def test_says_that_redis_is_away_where_it_is(store: Store, clock: Clock) -> None:

@@ -66,8 +66,9 @@ def _verdict(facts: NowFacts, sheet: Sheet) -> tuple[str, str, str]:
 
 
 def _obstacle(obstacle: Obstacle, sheet: Sheet) -> Iterator[Text]:
+    why = f": {obstacle.why.text}" if obstacle.why else ""
     sentence = Text(harmless(obstacle.part.text), "bold red").append(
-        f"  {harmless(obstacle.sentence.text)}", "not bold"
+        f"  {harmless(obstacle.sentence.text + why)}", "not bold"
     )
     if obstacle.since:
         sentence.append(f"  since {sheet.since(obstacle.since)}", "not bold dim")

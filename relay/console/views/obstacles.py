@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from relay.console.phrases import Phrase, phrase
 from relay.console.times import moment
 from relay.console.view import Facts
+from relay.console.views.refusals import MOSTLY
 from relay.console.words import said
 from relay.policy.causes import DEAD, REFUSED, STORE, TEMPLATE
 from relay.policy.troubles import Trouble, Troubles
@@ -17,11 +18,13 @@ CONSOLE = "/console"
 
 class Obstacle(Facts):
     """`name` is that of the check in `/readyz?verbose`, or of the trouble that operators were told of; `part` is what
-    it is about, in words."""
+    it is about, in words. `why` goes on behind the sentence, null where that says it all.
+    """
 
     name: str
     part: Phrase
     sentence: Phrase
+    why: Phrase | None = None
     since: datetime | None
     advice: Phrase | None
     page: str  # where it is explained or mended, '' for none
@@ -63,22 +66,24 @@ RESUMED = said("What is for it waits until somebody resumes it, or the pause end
 
 TROUBLES: Mapping[str, tuple[str, str, str]] = {
     DEAD: (
-        said("%(count)s messages became dead letters: %(why)s"),
+        said("%(count)s messages became dead letters"),
         said("Look at them; replay them once the cause is mended."),
         "/dead",
     ),
     REFUSED: (
-        said("%(count)s of %(total)s requests of source %(name)s were refused, mostly as %(why)s"),
+        said("%(count)s of %(total)s requests of source %(name)s were refused"),
         said("See why, and what the sender has to change."),
         "/source",
     ),
     TEMPLATE: (
-        said("Template %(name)s failed: %(why)s"),
+        said("Template %(name)s failed"),
         said("Mend the template; until then relay's own wording is sent."),
         "/templates",
     ),
-    STORE: (said("The store: %(why)s"), said("See what Redis says, and its log."), ""),
+    STORE: (said("The store"), said("See what Redis says, and its log."), ""),
 }
+OF_ONE: Mapping[str, str] = {DEAD: said("1 message became a dead letter")}
+CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead), REFUSED: MOSTLY}  # else the reason is a text itself
 
 
 def obstacles(checks: Mapping[str, str], remembered: str = "", imbalance: int = 0) -> list[Obstacle]:
@@ -122,14 +127,16 @@ def _of_check(name: str, text: str, since: float | None) -> Obstacle:
 
 def _of_trouble(row: Trouble) -> Obstacle:
     cause = row.cause
-    wording, advice, page = TROUBLES[cause.kind]
+    several, advice, page = TROUBLES[cause.kind]
+    wording = OF_ONE.get(cause.kind, several) if cause.count == 1 else several
     if cause.kind == REFUSED:
         page += f"?{urlencode({'name': cause.name})}"
-    why = sentences(Dead).get(cause.reason, cause.reason)
+    why = CODES.get(cause.kind, {}).get(cause.reason)
     return Obstacle(
         name=cause.key.rstrip(":"),
         part=_part(cause.kind, cause.name),
-        sentence=phrase(wording, count=cause.count, total=cause.total, name=cause.name, why=why),
+        sentence=phrase(wording, count=cause.count, total=cause.total, name=cause.name),
+        why=phrase(why) if why else phrase("%(text)s", text=cause.reason) if cause.reason else None,
         since=moment(cause.since),
         advice=phrase(advice),
         page=f"{CONSOLE}{page}" if page else "",

@@ -14,6 +14,19 @@ WORDS = {
     "unknown_source": said("no such source"), "unavailable": said("unavailable"),
 }  # fmt: skip
 
+# By the outcome under which most requests of a source are counted (relay/receiving/receiver.py): what that is.
+MOSTLY = {
+    "malformed": said("mostly since the body is not JSON"),
+    "unsigned": said("mostly since the signature is missing, wrong or too old"),
+    "too_slow": said("mostly since the body did not come in time"),
+    "too_large": said("mostly since the body is larger than server.max_body"),
+    "unsupported": said("mostly since the content type or encoding is none that relay reads"),
+    "invalid": said("mostly since the body is no event that relay takes from it"),
+    "rate_limited": said("mostly since more came than the source may send"),
+    "unavailable": said("mostly since relay could not make them durable"),
+    "fault": said("mostly since relay itself failed on them"),
+}
+
 # What each reason means, and what the sender, or the operator, does about it.
 REASONS: Mapping[str, tuple[str, str]] = {
     "signature_missing": (
