@@ -97,6 +97,9 @@ async def test_what_is_gone_is_said_to_be_gone(store: Store, clock: Clock) -> No
             async with open_console.client.get(open_console.server.make_url(f"/console{query}")) as response:
                 assert response.status == 404
         assert "has just replayed or dropped" in await open_console.act("/dead/replay", id="00ff")
+        url = open_console.server.make_url("/console/dead-letter?id=00ff&lang=de")
+        async with open_console.client.get(url) as response:
+            assert "00ff ist keine unzustellbare Nachricht" in await response.text()
 
 
 async def test_some_are_replayed_and_it_is_written_down(store: Store, clock: Clock) -> None:

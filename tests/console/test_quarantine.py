@@ -166,3 +166,6 @@ async def test_what_is_not_there_is_said_to_be_gone(store: Store, clock: Clock) 
         for path in ("/quarantined?id=q-00", "/quarantined/trial?id=q-00", "/quarantine?cursor=x"):
             async with open_console.client.get(open_console.server.make_url(f"/console{path}")) as response:
                 assert response.status == 404
+        url = open_console.server.make_url("/console/quarantined?id=q-00&lang=de")
+        async with open_console.client.get(url) as response:
+            assert "q-00 ist nicht in der Quarantäne" in await response.text()

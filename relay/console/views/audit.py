@@ -6,6 +6,7 @@ from relay.console.desk import Desk
 from relay.console.questions import Name, When, seconds_of
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
+from relay.console.words import NO_PAGE
 from relay.operating.filters import means
 from relay.store.audit_pages import audit_page
 
@@ -52,8 +53,8 @@ async def audit(desk: Desk, question: AuditQuestion) -> AuditFacts:
             since=seconds_of(desk, question.since) or 0.0,
             cursor=question.cursor,
         )
-    except ValueError as error:
-        raise Unknown(f"cursor: {error}") from None
+    except ValueError:
+        raise Unknown(NO_PAGE) from None
     acts = [
         ActFacts(
             at=entry.at,

@@ -11,6 +11,7 @@ from relay.console.questions import Name, When, seconds_of
 from relay.console.sentences import ADVICE, why
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
+from relay.console.words import NO_PAGE, said
 from relay.operating.filters import Filter
 from relay.operating.sweeps import fits, meant
 from relay.reasons import Dead, sentences
@@ -132,8 +133,8 @@ async def dead(desk: Desk, question: DeadQuestion) -> DeadListFacts:
         page = await pages.page(
             fits(question.selection), since=seconds_of(desk, question.since), cursor=question.cursor
         )
-    except ValueError as error:
-        raise Unknown(f"cursor: {error}") from None
+    except ValueError:
+        raise Unknown(NO_PAGE) from None
     named = {*desk.config().destinations, *await History(desk.store, partial=True).destinations()}
     return DeadListFacts(
         total=await pages.count(),
@@ -167,7 +168,7 @@ async def named_letter(desk: Desk, name: str) -> DeadLetter:
     """With its body. Unknown if it is dead no more."""
     dead_letter = await desk.admin.dead_letter(name)
     if dead_letter is None:
-        raise Unknown(f"{name} is no dead letter: it was replayed or dropped, or never was one")
+        raise Unknown(said("%(name)s is no dead letter: it was replayed or dropped, or never was one"), name=name)
     return await desk.admin.with_body(dead_letter)
 
 

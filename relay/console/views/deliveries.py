@@ -11,6 +11,7 @@ from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views.delivery_facts import DeliveryFacts, ended_facts, waiting_facts
 from relay.console.views.lanes import waiting_of
+from relay.console.words import NO_PAGE, said
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of
@@ -70,8 +71,8 @@ async def deliveries(desk: Desk, question: DeliveriesQuestion) -> DeliveriesFact
     channels = [*desk.config().channels]
     try:
         rows, cursor, looked_to = await (_waiting if question.waits else _ended)(desk, question)
-    except ValueError as error:
-        raise Unknown(f"cursor: {error}") from None
+    except ValueError:
+        raise Unknown(NO_PAGE) from None
     named = {*desk.config().destinations, *await history.destinations()}
     return DeliveriesFacts(
         rows=rows,
@@ -149,7 +150,8 @@ def one_operation(id_: str) -> Iterator[None]:
         yield
     except AmbiguousId as error:
         spaces = "; ".join(str(space) for space in error.spaces)
-        raise Unknown(f"several operations have the id {id_}; say whose is meant: {spaces}") from None
+        text = said("several operations have the id %(id)s; say whose is meant: %(spaces)s")
+        raise Unknown(text, id=id_, spaces=spaces) from None
 
 
 def space_of(question: DeliveriesQuestion) -> Space:

@@ -12,6 +12,7 @@ from relay.console.questions import Name
 from relay.console.sentences import why
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views.delivery_facts import DeliveryFacts, ended_facts, waiting_facts
+from relay.console.words import said
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId, Unsealable
 from relay.operating.timeline import facts_of
@@ -19,7 +20,7 @@ from relay.store.delivery_contents import DeliveryContents
 from relay.store.history import History
 from relay.store.waiting import Waiting
 
-GONE = (
+GONE = said(
     "this delivery is over, and the record of where it went to has it no more; the page of its operation has what is "
     "still known"
 )
@@ -60,9 +61,10 @@ async def trial(desk: Desk, question: DeliveryQuestion) -> PreviewFacts:
     try:
         content = await DeliveryContents(desk.store).of(question.id)
     except Unsealable as error:
-        raise Unknown(f"it cannot be shown: {error}") from None
+        raise Unknown(said("it cannot be shown: %(fault)s"), fault=str(error)) from None
     if content is None:
-        raise Unknown(f"{question.id} neither waits nor is dead, or what it would tell is no longer known")
+        text = said("%(id)s neither waits nor is dead, or what it would tell is no longer known")
+        raise Unknown(text, id=question.id)
     return await preview(desk, content)
 
 

@@ -9,6 +9,7 @@ from relay.console.framed import Frame, message_frame
 from relay.console.questions import Name
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
+from relay.console.words import said
 from relay.errors import RelayError, StoreUnavailable, Unsealable
 from relay.operating.digests import DigestPreview, digest_named, preview_of
 
@@ -82,6 +83,6 @@ async def _preview(desk: Desk, question: DigestQuestion) -> DigestPreview:
     except StoreUnavailable:
         raise
     except Unsealable as error:
-        raise Unknown(f"it cannot be shown: {error}") from None
+        raise Unknown(said("it cannot be shown: %(fault)s"), fault=str(error)) from None
     except RelayError as error:
         raise Unknown(str(error)) from None

@@ -7,7 +7,7 @@ from pydantic import Field
 from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
-from relay.console.words import said
+from relay.console.words import NO_PAGE
 from relay.domain.ends import End, of_runs
 from relay.domain.jobs import Job
 from relay.domain.usual import streaks, usual
@@ -56,7 +56,7 @@ async def jobs(desk: Desk, question: JobsQuestion) -> JobsFacts:
     try:
         page = await history.page(cursor=question.cursor, most=MOST)
     except ValueError:
-        raise Unknown(said("This page of the list is not there; begin with its first page.")) from None
+        raise Unknown(NO_PAGE) from None
     ends = await history.ends_of_each([row.job for row in page.rows])
     rows = [_row(row.job, row.ended, of_runs(some)) for row, some in zip(page.rows, ends, strict=True)]
     return JobsFacts(rows=rows, cursor=page.cursor)

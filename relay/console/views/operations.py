@@ -8,7 +8,7 @@ from pydantic import Field
 from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
-from relay.console.words import said
+from relay.console.words import NO_PAGE
 from relay.store.operations import OperationRow, Operations
 from relay.store.running import Goes, Running
 
@@ -66,7 +66,7 @@ async def operations(desk: Desk, question: OperationsQuestion) -> OperationsFact
     try:
         page = await listed.page(state=question.state, text=question.text, cursor=question.cursor, most=MOST)
     except ValueError:
-        raise Unknown(said("This page of the list is not there; begin with its first page.")) from None
+        raise Unknown(NO_PAGE) from None
     return OperationsFacts(
         rows=[_row(row) for row in page.rows],
         cursor=page.cursor,

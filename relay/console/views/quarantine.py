@@ -12,7 +12,7 @@ from relay.console.questions import Name, When, seconds_of
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views.rules import nearest
-from relay.console.words import said
+from relay.console.words import NO_PAGE, said
 from relay.domain.reach import LIMIT
 from relay.errors import AmbiguousId, HandlingFailed, InvalidEvent, NotJson
 from relay.operating.explanation import explanation_of
@@ -146,8 +146,8 @@ def query_of(desk: Desk, filters: QuarantineFilter, until: float | None = None) 
 async def quarantine(desk: Desk, question: QuarantineQuestion) -> QuarantineFacts:
     try:
         page = await QuarantinePages(desk.store).page(query_of(desk, question), cursor=question.cursor)
-    except ValueError as error:
-        raise Unknown(f"cursor: {error}") from None
+    except ValueError:
+        raise Unknown(NO_PAGE) from None
     return QuarantineFacts(
         total=await desk.admin.quarantine_size(),
         faults=await desk.admin.faults(),
@@ -211,5 +211,7 @@ def _trial(kept: Quarantined, refused: str = "", **explained: Any) -> TrialFacts
 async def _named(desk: Desk, name: str) -> Quarantined:
     kept = await desk.admin.quarantined_body(name)
     if kept is None:
-        raise Unknown(f"{name} is not in the quarantine: it was replayed or dropped, or never was there")
+        raise Unknown(
+            said("%(name)s is not in the quarantine: it was replayed or dropped, or never was there"), name=name
+        )
     return kept
