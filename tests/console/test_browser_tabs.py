@@ -1,5 +1,7 @@
 """Tabs that nobody sees keep none of the few streams open, and those that hear nothing for too long say so."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tests.support.showing import Showing, showing, shown_in_a_browser
@@ -53,13 +55,19 @@ async def test_a_tab_that_is_opened_behind_others_begins_its_stream_when_it_is_s
         await page.close()
 
 
+@asynccontextmanager
+async def on_a_clock(browser: "Browser", operator: Showing) -> AsyncIterator[Showing]:
+    """The operator in a window of their own, whose clock the test moves."""
+    async with showing(browser, operator.url, cookies=await operator.context.cookies()) as shown:
+        await shown.page.clock.install()
+        yield shown
+
+
 async def test_a_page_to_which_nothing_comes_says_that_it_may_be_old_and_tries_anew(
     browser: "Browser", operator: Showing
 ) -> None:
-    cookies = await operator.context.cookies()
-    async with showing(browser, operator.url, cookies=cookies) as shown:  # whose clock nobody else has
+    async with on_a_clock(browser, operator) as shown:
         page = shown.page
-        await page.clock.install()
         asked = streams(page)
         begun: list[str] = []
         page.on("response", lambda response: begun.append(response.url) if "/live/" in response.url else None)
@@ -73,5 +81,23 @@ async def test_a_page_to_which_nothing_comes_says_that_it_may_be_old_and_tries_a
         await stale.wait_for(state="visible")
         await page.clock.run_for(2_000)  # for which htmx waits before it tries again
         await until(lambda: len(begun) == 2)
+        await stale.wait_for(state="hidden")
+        assert len(asked) == 2
+
+
+async def test_a_page_whose_stream_does_not_even_begin_says_that_it_may_be_old_and_tries_anew(
+    browser: "Browser", operator: Showing
+) -> None:
+    async with on_a_clock(browser, operator) as shown:
+        page = shown.page
+        asked = streams(page)
+        await page.route("**/console/live/**", lambda route: route.abort("connectionrefused"), times=1)
+        await shown.open("/now")
+        await page.clock.run_for(1_000)
+        stale = page.get_by_text("This page is not kept up to date")
+        await stale.wait_for(state="visible")
+        assert len(asked) == 1
+
+        await page.clock.run_for(31_000)
         await stale.wait_for(state="hidden")
         assert len(asked) == 2

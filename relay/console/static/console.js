@@ -28,16 +28,17 @@ function upToDate(yes, stream) {
   clearTimeout(silence);
   if (yes) silence = setTimeout(() => { upToDate(false); stream.reader?.cancel(); }, SILENT);
 }
-for (const [name, yes] of [["htmx:response:error", false], ["htmx:sse:error", false],
+for (const [name, yes] of [["htmx:response:error", false], ["htmx:error", false], ["htmx:sse:error", false],
                            ["htmx:sse:after:connection", true], ["htmx:sse:after:message", true]])
   document.addEventListener(name, (event) => { upToDate(yes, event.detail.connection); });
 document.addEventListener("htmx:sse:close", () => { clearTimeout(silence); });
 document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(silence); });  // htmx ends it then
-// One that was refused because too many are open is asked for again, like one that ended.
-document.addEventListener("htmx:response:error", (event) => {
-  const source = event.detail.ctx.sourceElement, address = source.getAttribute("hx-sse:connect");
-  if (address) setTimeout(() => { if (source.isConnected) htmx.ajax("GET", address, {source}); }, SILENT);
-});
+// One that was refused because too many are open, or that found nobody there, is asked for again, like one that ended.
+for (const name of ["htmx:response:error", "htmx:error"])
+  document.addEventListener(name, (event) => {
+    const source = event.detail.ctx?.sourceElement, address = source?.getAttribute("hx-sse:connect");
+    if (address) setTimeout(() => { if (source.isConnected) htmx.ajax("GET", address, {source}); }, SILENT);
+  });
 document.querySelector(".bar nav [aria-current]")?.scrollIntoView({inline: "center", block: "nearest"});
 // Browsers open six connections to one host: htmx pauses the stream of a tab that gets hidden, and one that is opened behind
 // others begins its own here when it is seen.
