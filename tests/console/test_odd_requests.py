@@ -1,5 +1,6 @@
 """What browsers and programs send that is not as our pages have it: it is answered, and no fault of relay's."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -51,6 +52,13 @@ FORMS = (
     (FORM, b"a=1&" * 5000, 413), (FORM, b"x" * 2**20 + b"x", 413), ("multipart/form-data", b"x", 303),
     ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nx\r\n--x--", 303),
 )  # fmt: skip
+FRAGMENT = b"HX-Request: true\r\n"
+HEADERS = (
+    *(FRAGMENT + b"HX-Current-URL: " + page for page in (b"http://127.0.0.1/console/\xff", b"//\xff/", b"\xff")),
+    *(b"Origin: " + origin for origin in (b"http://[", "http://℀.example".encode(), b"http://\xff", b"://", b"\xff")),
+    *(b"Cookie: %s=\xff" % name for name in (b"relay-console", b"relay_done", b"relay_language")),
+    *(name + b": \xff" for name in (b"Authorization", b"X-CSRF-Token", b"Sec-Fetch-Site", b"Accept-Language", b"Host")),
+)  # fmt: skip
 PLANTED = (json.dumps({"text": "Log in again at evil.example", "refused": True}), "[" * 4000, "", "é")
 
 
@@ -83,6 +91,27 @@ async def test_a_form_is_read_within_bounds(here: Listening, client: ClientSessi
                 async with client.post(address, data=_pieces(body), headers=headers, allow_redirects=False) as response:
                     assert response.status == status
                     assert response.headers.get("Location", "/console") == "/console"
+
+
+async def test_headers_that_are_no_text_or_no_address_are_answered(here: Listening) -> None:
+    server, session = URL(here.url), COOKIE["Cookie"].encode()
+    with every_case() as case:
+        for header in HEADERS:
+            for request in (
+                b"GET /console/now",
+                b"POST /console/login",
+                b"POST /console/dead/drop",
+                b"GET /api/v1/now",
+            ):
+                for cookie in (b"", b"Cookie: " + session + b"\r\n"):
+                    host = b"" if header.startswith(b"Host") else b"Host: 127.0.0.1\r\n"
+                    head = b"%s HTTP/1.1\r\n%s%s%s\r\nConnection: close\r\n\r\n" % (request, host, cookie, header)
+                    with case(head):
+                        reader, writer = await asyncio.open_connection(server.host, server.port)
+                        writer.write(head)
+                        status = (await reader.read()).split()[1]
+                        writer.close()
+                        assert status < b"500"
 
 
 async def test_what_came_of_an_action_is_said_to_who_did_it(here: Listening, client: ClientSession) -> None:

@@ -29,7 +29,8 @@ class Begun:
     def read(cls, cookie: str) -> Self | None:
         """None where there is none, or something else."""
         secret, _, back = cookie.partition(".")
-        return cls(secret, _decoded(back)) if 0 < len(secret) <= 2 * RANDOM else None
+        ours = 0 < len(secret) <= 2 * RANDOM and secret.isascii()
+        return cls(secret, _decoded(back)) if ours else None
 
     @property
     def cookie(self) -> str:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, quote
 from aiohttp import web
 from multidict import MultiDict
 
-from relay.console.access.origin import LOGIN, alike
+from relay.console.access.origin import LOGIN, alike, leading_back
 from relay.console.access.who import Who
 from relay.receiving import request_body
 from relay.receiving.connection import owed_nothing
@@ -47,7 +47,7 @@ def to_login(request: web.Request) -> web.Response:
     fragment = request.headers.get("HX-Request") == "true"
     here = request.headers.get("HX-Current-URL", "").partition("//")[2].partition("/")[2] if fragment else ""
     back = f"/{here}" if fragment else request.path_qs if request.method in LOOKING else ""
-    login = f"{LOGIN}?next={quote(back, safe='')}" if back else LOGIN
+    login = f"{LOGIN}?next={quote(leading_back(back), safe='')}" if back else LOGIN
     if fragment:
         return web.Response(status=401, headers={"HX-Redirect": login})
     return web.Response(status=303, headers={"Location": login})

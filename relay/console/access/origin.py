@@ -45,9 +45,9 @@ def same_origin(request: web.Request, url: str) -> bool:
     """
     if site := request.headers.get("Sec-Fetch-Site"):
         return site == "same-origin"
-    origin = urlsplit(request.headers.get("Origin", ""))
+    scheme, _, host = request.headers.get("Origin", "").partition("://")  # a stranger's: not all of them are addresses
     own = {request.host.casefold(), urlsplit(url).netloc.casefold()}
-    return origin.scheme in ("http", "https") and bool(origin.netloc) and origin.netloc.casefold() in own
+    return scheme in ("http", "https") and bool(host) and host.casefold() in own
 
 
 def leading_back(address: str) -> str:

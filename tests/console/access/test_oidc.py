@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from joserfc.jwk import KeySet
 
+from relay.console.access.begun import Begun
 from relay.console.access.id_token import LEEWAY, UnknownKey, claims_of, groups_in, name_in
 from relay.console.access.origin import PAGES
 from relay.console.access.provider import LOOK
@@ -323,6 +324,16 @@ class TestAttacks:
         statuses = [(await browser.get(f"{RETURN}?code=x&state=y")).status for _ in range(8)]
 
         assert statuses == [403] * 6 + [429] * 2
+
+
+@pytest.mark.parametrize("cookie", ["", ".", ".eA", "\udcff", "\udcff.eA", "ä.eA", "x" * 65])
+def test_a_cookie_that_is_none_of_ours_has_begun_nothing(cookie: str) -> None:
+    assert Begun.read(cookie) is None
+
+
+@pytest.mark.parametrize("back", ["\udcff", "ä", "_w", "="])
+def test_where_a_cookie_leads_back_to_may_be_nothing(back: str) -> None:
+    assert Begun.read(f"x.{back}") == Begun("x", "")
 
 
 async def test_a_key_that_is_new_is_found_and_not_looked_for_at_will(provider: Provider) -> None:
