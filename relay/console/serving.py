@@ -140,6 +140,7 @@ class Site:
             },
             "news": news.heard(request),
             "zone": config.timezone,
+            "copies_kept": config.console.configured,
             "now": datetime.fromtimestamp(self._desk.clock(), UTC),
         }
 

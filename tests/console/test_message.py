@@ -1,14 +1,18 @@
 """The message as it was sent; what it says does nothing on our pages."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
 from typing import Any
 
 from relay.domain.deliveries import Notification, Receipt
 from relay.store import Store
 from relay.store.copying import COPIES
 from tests.support.clock import Clock
-from tests.support.console import console
+from tests.support.console import console, more_destinations
+from tests.support.doors import TOKENS
 from tests.support.events import body, event_of
 from tests.support.queue import claim_one
 
@@ -34,10 +38,10 @@ async def sent(store: Store, channel: str, content: dict[str, Any]) -> str:
 
 
 async def test_a_mail_is_shown_in_a_frame_in_which_it_can_do_nothing(
-    open_store: Callable[..., Store], clock: Clock
+    open_store: Callable[..., Store], clock: Clock, tmp_path: Path
 ) -> None:
     store = open_store(copies=COPIES)
-    async with console(store, clock) as page:
+    async with console(store, clock, config=more_destinations(tmp_path, "", f"console:\n{TOKENS}")) as page:
         await page.ingest.ingest(event_of(body("operation.progress", 10, operationId="op-1") | {"tenantId": "steps"}))
         name = await sent(store, "email", {"subject": "Failed", "text": "It failed.", "html": HTML})
 
@@ -74,6 +78,19 @@ async def test_slacks_message_is_drawn_in_a_frame_by_relays_own_script_alone(
         given = '<script type="application/json" id="given">'
         assert framed.count("<script") == framed.count(f'<script nonce="{nonce}">') + framed.count(given)
         assert "*Done* \\u003cb>" in framed
+
+
+async def test_where_none_is_kept_no_link_leads_to_one(store: Store, clock: Clock, tmp_path: Path) -> None:
+    async with console(store, clock) as page:
+        await page.ingest.ingest(event_of(body("operation.progress", 10, operationId="op-1") | {"tenantId": "steps"}))
+    name = await sent(store, "email", {"subject": "Done", "text": "Done.", "html": HTML})
+    for parts in ("", f"console:\n{TOKENS}"):
+        async with console(store, clock, config=more_destinations(tmp_path, "", parts)) as page:
+            listed = await page.page("/deliveries")
+            [(one, _)] = re.findall(r'href="/console(/delivery\?([^"]+))"', listed)
+            pages = [listed, await page.page("/operation?id=op-1"), await page.page(unescape(one))]
+
+        assert [f"/console/message?copy={name}" in html for html in pages] == [bool(parts)] * 3
 
 
 async def test_what_is_not_kept_says_for_how_long_it_would_be(store: Store, clock: Clock) -> None:

@@ -68,7 +68,7 @@ async def kept_copy(desk: Desk, name: str) -> Copy:
     kept = await Copies(desk.store, partial=True).of(name)
     if kept is None:
         raise Unknown(
-            said("The message as it was sent is not kept: that is for three days, from when a console was on.")
+            said("The message as it was sent is not kept: that is for three days, where the console has a login.")
         )
     return kept
 

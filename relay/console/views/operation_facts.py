@@ -21,7 +21,7 @@ class OperationQuestion(Question):
 
 
 class Delivered(Facts):
-    """A delivery that ended; `took` in seconds. `copy_name` finds the message as it was sent, for three days.
+    """A delivery that ended; `took` in seconds. `copy_name` finds the message as it was sent, where copies are kept.
 
     `link` leads to where people see it, '' where there is no such place; else `detail` is what was answered.
     """
