@@ -159,7 +159,7 @@ async def served(
             here.looks += 1
             return "a part"
 
-        behind.add_routes([web.get("/live", follow)])
+        behind.add_routes([web.get("/live/now", follow)])
         behind.add_routes([web.get("/now", show), web.post("/act", act), web.get("/static/console.css", style)])
         app.add_subapp(prefix, behind)
     runner = await serve(app, "127.0.0.1", 0, grace=5.0, guard=guard or Guard())

@@ -13,7 +13,7 @@ from relay.console.access.entrance import Entrance
 from relay.console.access.forms import LOOKING, carries, shows, to_login
 from relay.console.access.links import AT_START, Links, make_link
 from relay.console.access.login import Login
-from relay.console.access.origin import API_HEADERS, HEADERS, STATIC, is_ours, is_page
+from relay.console.access.origin import API_HEADERS, HEADERS, LIVE, STATIC, is_ours, is_page
 from relay.console.access.pages import Render, plain
 from relay.console.access.passwords import Passwords
 from relay.console.access.programs import Programs
@@ -113,7 +113,7 @@ class Door:
             return await handler(request)
         entrance = self._entrance
         try:
-            who = await self._visitors.who(request)
+            who = await self._visitors.who(request, slide=not request.path.startswith(LIVE))
         except StoreUnavailable as error:
             return entrance.unavailable(request, error)
         if who is None:

@@ -10,6 +10,7 @@ PAGES, API = "/console", "/api/v1"
 START = PAGES
 LOGIN = f"{PAGES}/login"
 STATIC = f"{PAGES}/static/"
+LIVE = f"{PAGES}/live/"  # what pages ask for by themselves, whether or not anybody looks
 LONGEST = 1000  # characters of an address that a login leads back to
 # `same-origin`, not `no-referrer`: with that, forms say `Origin: null`, and without TLS that is all they say. Nothing
 # leads to other sites either way. `form-action` also binds where a form is redirected to.

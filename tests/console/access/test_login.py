@@ -180,7 +180,7 @@ class TestAPageThatLives:
     async def test_it_ends_with_its_login(self, here: Served, browser: Browser, end: str) -> None:
         await browser.log_in()
         csrf = await browser.csrf()
-        async with browser.session.get(f"{here.url}/console/live") as live:
+        async with browser.session.get(f"{here.url}/console/live/now") as live:
             assert b"a part" in await live.content.readline()
             if end == "logout":
                 await browser.post("/console/logout", {"csrf": csrf})
@@ -193,9 +193,9 @@ class TestAPageThatLives:
     async def test_it_keeps_nobody_logged_in(self, here: Served, browser: Browser) -> None:
         await browser.log_in()
         (key,) = await here.store.redis.keys(f"{keys.CONSOLE}session:*")
-        async with browser.session.get(f"{here.url}/console/live") as live:
+        await here.store.redis.expire(key, 60)
+        async with browser.session.get(f"{here.url}/console/live/now") as live:
             await live.content.readline()
-            await here.store.redis.expire(key, 60)
             sent = here.looks
             await until(lambda: here.looks > sent + 2)
 
